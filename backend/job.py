@@ -1,0 +1,127 @@
+"""A piece of work as others see it: events out, the wish to stop in.
+
+The call that counts bytes is the call that notices the stop. `Job()` alone is silent and never stops.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
+
+from backend.errors import Cancelled
+
+
+class Started(NamedTuple):
+    """A step began; `total` is in bytes, or None while it is not known."""
+
+    title: str
+    total: int | None
+
+
+class Advanced(NamedTuple):
+    """How many bytes of the present step are done."""
+
+    done: int
+
+
+class Noted(NamedTuple):
+    """Something the user should know that does not end the work."""
+
+    text: str
+
+
+Event: TypeAlias = Started | Advanced | Noted
+
+INTERVAL = 0.1
+
+
+def _ignore(_event: Event) -> None:
+    """Nobody listens."""
+
+
+class Job:
+    """Tells events to `tell`, at most ten counts a second and one at the end of each step.
+
+    All methods may be called from any thread. `check` and `advance` raise Cancelled once `stop` was
+    called; `shielded` work (past the point of no return) never notices a stop.
+    """
+
+    def __init__(
+        self, tell: Callable[[Event], None] = _ignore, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._stopping = threading.Event()
+        self._shields = 0
+        self._watchers: list[Callable[[], None]] = []
+        self._done = 0
+        self._told_at = 0.0
+
+    def stop(self) -> None:
+        """Ask the work to stop; it undoes what it did and then raises Cancelled.
+
+        May be called from a signal handler: it takes no lock.
+        """
+        self._stopping.set()
+        if not self._shields:
+            for watcher in tuple(self._watchers):
+                watcher()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for and may still be followed."""
+        return self._stopping.is_set() and not self._shields
+
+    def check(self) -> None:
+        """Raise Cancelled when a stop was asked for."""
+        if self.stopping:
+            raise Cancelled
+
+    def advance(self, amount: int) -> None:
+        """Count bytes done in the present step; raises Cancelled when a stop was asked for."""
+        self.check()
+        with self._lock:
+            self._done += amount
+            now = self._clock()
+            if now - self._told_at >= INTERVAL:
+                self._told_at = now
+                self._tell(Advanced(self._done))
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know."""
+        with self._lock:
+            self._tell(Noted(text))
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[None]:
+        """A step of the work; counts inside it start at zero."""
+        with self._lock:
+            self._done = 0
+            self._told_at = self._clock()
+            self._tell(Started(title, total))
+        yield
+        with self._lock:
+            self._tell(Advanced(self._done))
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Work that must not be stopped half-way."""
+        self.check()
+        self._shields += 1
+        try:
+            yield
+        finally:
+            self._shields -= 1
+
+    @contextmanager
+    def when_stopped(self, act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` (from any thread, at most briefly) as soon as a stop is asked for inside."""
+        self._watchers.append(act)
+        try:
+            if self.stopping:
+                act()
+            yield
+        finally:
+            self._watchers.remove(act)

@@ -1,0 +1,137 @@
+"""What a snapshot is: plain frozen values, without a word on how they are spelled or stored.
+
+The values on the path of a listing are named tuples: they cost a third of a dataclass at start-up.
+"""
+
+from typing import NamedTuple, TypeAlias, Union
+
+ARCHIVE = "archive.tgz"
+
+
+class Number:
+    """A JSON number kept as its literal text, so that no digit is ever lost (spec §2.5.1)."""
+
+    __slots__ = ("literal",)
+
+    def __init__(self, literal: str) -> None:
+        self.literal = literal
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Number) and other.literal == self.literal
+
+    def __hash__(self) -> int:
+        return hash(self.literal)
+
+    def __repr__(self) -> str:
+        return f"Number({self.literal!r})"
+
+
+Json: TypeAlias = Union[None, bool, int, str, Number, list["Json"], dict[str, "Json"]]
+
+
+class Revision(NamedTuple):
+    """A revision of a snap: positive from the store, negative for a local one, 0 for none."""
+
+    number: int = 0
+
+    def __str__(self) -> str:
+        if self.number == 0:
+            return "unset"
+        return str(self.number) if self.number > 0 else f"x{-self.number}"
+
+
+class Epoch(NamedTuple):
+    """Which formats of data a snap reads and writes (spec §2.5.2)."""
+
+    read: tuple[int, ...] = (0,)
+    write: tuple[int, ...] = (0,)
+
+    def can_read(self, other: "Epoch") -> bool:
+        """Whether a snap of this epoch understands data written under the other one."""
+        return not set(self.read or (0,)).isdisjoint(other.write or (0,))
+
+    def __str__(self) -> str:
+        read, write = self.read or (0,), self.write or (0,)
+        if read == write and len(read) == 1:
+            return str(read[0])
+        if len(write) == 1 and read == (write[0] - 1, write[0]):
+            return f"{write[0]}*"
+        return f'{{"read":{_list(read)},"write":{_list(write)}}}'
+
+
+def _list(numbers: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, numbers))}]"
+
+
+class Snapshot(NamedTuple):
+    """The saved data of one snap, as its metadata tell (fields 1 to 14 in the order of spec §2.5).
+
+    `time` is RFC 3339 text with up to nine fractional digits; `size` counts the bytes of the compressed
+    archives; `sums` maps an entry (`archive.tgz`, `user/<name>.tgz`) to its SHA3-384 in hex and is None
+    where the metadata have none; `exclude` is None where no options were recorded. `broken` is the reason
+    why nothing may be done with it, or empty.
+
+    The last three are not part of the metadata: `path` of the file, `hidden` when snapd's own listing
+    leaves it out, and `warning` where it is usable but odd.
+    """
+
+    set_id: int
+    time: str
+    snap: str
+    revision: Revision
+    snap_id: str = ""
+    epoch: Epoch = Epoch()
+    summary: str = ""
+    version: str = ""
+    conf: dict[str, Json] | None = None
+    sums: dict[str, str] | None = None
+    size: int = 0
+    exclude: tuple[str, ...] | None = None
+    broken: str = ""
+    auto: bool = False
+    path: str = ""
+    hidden: bool = False
+    warning: str = ""
+
+    @property
+    def entries(self) -> list[str]:
+        """The names of its archives: the system's first, then the users' by name."""
+        return sorted(self.sums or {}, key=lambda entry: (entry != ARCHIVE, entry))
+
+    @property
+    def users(self) -> list[str]:
+        """The names of the users whose data it holds."""
+        return [name for entry in self.entries if (name := user_of(entry)) is not None]
+
+
+class SnapshotSet(NamedTuple):
+    """All snapshots of one set id, sorted by snap name."""
+
+    set_id: int
+    snapshots: tuple[Snapshot, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all its archives, compressed."""
+        return sum(snapshot.size for snapshot in self.snapshots)
+
+
+class User(NamedTuple):
+    """An account: its home is an absolute path on this machine, below the root in use."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+def user_of(entry: str) -> str | None:
+    """The user whose data an entry holds, or None where it is not a user's."""
+    if entry.startswith("user/") and entry.endswith(".tgz") and len(entry) > len("user/.tgz"):
+        return entry[len("user/") : -len(".tgz")]
+    return None
+
+
+def user_entry(name: str) -> str:
+    """The entry that holds the data of a user."""
+    return f"user/{name}.tgz"

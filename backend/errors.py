@@ -66,13 +66,13 @@ class NotAllowedError(SnapshotError):
 
 
 class NoSpaceError(SnapshotError):
-    """There is not enough room at `place`; `needed` and `free` are bytes. Nothing was changed."""
+    """There is no room at `place`; `needed` and `free` are bytes, both 0 when it ran out on the way."""
 
     exit_code = 5
 
-    def __init__(self, action: str, place: str, needed: int, free: int) -> None:
-        short = needed - free
-        super().__init__(f'{action}: insufficient space in "{place}", at least {short} bytes more are required')
+    def __init__(self, action: str, place: str, needed: int = 0, free: int = 0) -> None:
+        more = f", at least {needed - free} B more is required" if needed else ""
+        super().__init__(f'{action}: insufficient space in "{place}"{more}')
         self.place = place
         self.needed = needed
         self.free = free

@@ -5,9 +5,9 @@ The call that counts bytes is the call that notices the stop. `Job()` alone is s
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from backend.errors import Cancelled
 
@@ -40,24 +40,41 @@ def _ignore(_event: Event) -> None:
     """Nobody listens."""
 
 
+def _forget(_step: Mapping[str, Any]) -> None:
+    """Nothing is kept: the work cannot be recovered after a crash."""
+
+
 class Job:
     """Tells events to `tell`, at most ten counts a second and one at the end of each step.
+
+    `keep` makes a step last before it is taken, so that it can be recovered after a crash; `name` is part of
+    the names of what the work leaves on disk on its way.
 
     All methods may be called from any thread. `check` and `advance` raise Cancelled once `stop` was
     called; `shielded` work (past the point of no return) never notices a stop.
     """
 
     def __init__(
-        self, tell: Callable[[Event], None] = _ignore, clock: Callable[[], float] = time.monotonic
+        self,
+        tell: Callable[[Event], None] = _ignore,
+        clock: Callable[[], float] = time.monotonic,
+        keep: Callable[[Mapping[str, Any]], None] = _forget,
+        name: str = "0",
     ) -> None:
         self._tell = tell
         self._clock = clock
+        self.keep = keep
+        self.name = name
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._shields = 0
         self._watchers: list[Callable[[], None]] = []
         self._done = 0
         self._told_at = 0.0
+
+    def quiet(self) -> "Job":
+        """The same work, its stop noticed and its bytes not counted."""
+        return _Quiet(self)
 
     def stop(self) -> None:
         """Ask the work to stop; it undoes what it did and then raises Cancelled.
@@ -125,3 +142,16 @@ class Job:
             yield
         finally:
             self._watchers.remove(act)
+
+
+class _Quiet(Job):
+    """Counts nothing; stops when the job it belongs to stops."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(name=job.name)
+        self._job = job
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the other job is to stop."""
+        return self._job.stopping

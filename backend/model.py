@@ -3,7 +3,7 @@
 The values on the path of a listing are named tuples: they cost a third of a dataclass at start-up.
 """
 
-from typing import NamedTuple, TypeAlias, Union
+from typing import NamedTuple, TypeAlias
 
 ARCHIVE = "archive.tgz"
 
@@ -26,7 +26,7 @@ class Number:
         return f"Number({self.literal!r})"
 
 
-Json: TypeAlias = Union[None, bool, int, str, Number, list["Json"], dict[str, "Json"]]
+Json: TypeAlias = bool | int | str | Number | list["Json"] | dict[str, "Json"] | None
 
 
 class Revision(NamedTuple):

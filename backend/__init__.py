@@ -1,0 +1,46 @@
+"""Everything snapd's snapshot backend does, on the files below a root: safely, and without a terminal.
+
+These are the public names, each loaded when first used, so that a listing starts at once. Their types
+stand in `__init__.pyi`.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "demo": "demo_root make_demo",
+    "direct": "DirectEngine",
+    "engine": "Engine Estimate Finding UndoOffer",
+    "errors": (
+        "AlreadyFinishedError BlockedError Cancelled CommandError ConflictError DuplicateSetError "
+        "IntegrityError InvalidInputError MultiError NoSpaceError NotAllowedError NotFoundError "
+        "SnapshotError UnreachableError"
+    ),
+    "estimate": "estimate_size free_space measure",
+    "export": "SnapshotExport",
+    "imports": "import_set",
+    "job": "Advanced Event Job Noted Started",
+    "journal": "JobRecord JobState Journal",
+    "layout": "Accounts InstalledSnap Layout",
+    "losses": "Losses",
+    "model": "Epoch Revision Snapshot SnapshotSet User",
+    "operation": (
+        "Check Export Forget Import Operation Restore Result Save Undo command_line operation_from_json"
+    ),
+    "perform": "event_json perform perform_recorded",
+    "places": "engine_for",
+    "reader": "EntryVerdict Reader",
+    "restore": "EntryPlan RestorePlan Verdict",
+    "save": "SaveOptions save",
+    "store": "Store",
+    "swap": "RestoreState",
+    "wire": "content_hash filename set_content_hash snapshot_json unix_time",
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = [*_MODULE_OF]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'backend' has no attribute {name!r}")
+    return getattr(import_module(f"backend.{_MODULE_OF[name]}"), name)

@@ -1,0 +1,229 @@
+"""Jobs on disk: what was asked for, what happened, which steps were taken, how it ended.
+
+A job is a folder `jobs/<id>/`: `operation.json` (what, for which root), `events.jsonl`, `steps.jsonl`
+(each step made durable before it is taken), `result.json`, and `alive`, a file that its process keeps locked.
+Contents are plain mappings; what they mean is the business of others.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, NamedTuple
+
+from backend import files
+from backend.errors import ConflictError, NotFoundError
+
+_CAP = 64 << 20
+_LONGEST_LOG = 4 << 20
+
+
+class JobState(Enum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TAKEN_BACK = "taken back"
+
+
+class JobRecord(NamedTuple):
+    """One job as its folder tells; `started` is in seconds since the epoch, UTC."""
+
+    id: int
+    folder: str
+    operation: dict[str, Any]
+    root: dict[str, Any]
+    started: float
+    pid: int
+    uid: int
+    state: JobState
+    result: dict[str, Any]
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps it noted, oldest first; one torn by a crash was never taken."""
+        return list(_lines(os.path.join(self.folder, "steps.jsonl")))
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it told, oldest first."""
+        return list(_lines(os.path.join(self.folder, "events.jsonl")))
+
+
+class Journal:
+    """The jobs of one place. `folder` is the place's own state folder; it is made when first written to."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._jobs = os.path.join(folder, "jobs")
+
+    @contextmanager
+    def job(self, operation: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
+        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted."""
+        files.make_directories(self.folder, 0o700)
+        files.make_directories(self._jobs, 0o700)
+        folder = self._new_folder()
+        alive = os.path.join(folder, "alive")
+        with files.FileLock(alive, f"job folder {folder} is in use").held():
+            header = {
+                "operation": dict(operation),
+                "root": dict(root),
+                "started": time.time(),
+                "pid": os.getpid(),
+                "uid": os.geteuid(),
+            }
+            files.write_whole(os.path.join(folder, "operation.json"), _document(header))
+            record = OpenRecord(folder)
+            try:
+                yield record
+            finally:
+                record.close()
+
+    @contextmanager
+    def reopened(self, record: JobRecord) -> Iterator["OpenRecord"]:
+        """An interrupted job, in order to end it; ConflictError while some process holds it."""
+        lock = files.FileLock(os.path.join(record.folder, "alive"), f"job {record.id} is still running")
+        with lock.held():
+            reopened = OpenRecord(record.folder)
+            try:
+                yield reopened
+            finally:
+                reopened.close()
+
+    def _new_folder(self) -> str:
+        number = max(self._ids(), default=0)
+        while True:
+            number += 1
+            folder = os.path.join(self._jobs, str(number))
+            try:
+                os.mkdir(folder, 0o700)
+            except FileExistsError:
+                continue
+            files.sync_directory(self._jobs)
+            return folder
+
+    def _ids(self) -> list[int]:
+        try:
+            names = os.listdir(self._jobs)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return []
+        return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
+
+    def records(self) -> list[JobRecord]:
+        """All jobs that can be read, oldest first."""
+        return [record for number in self._ids() if (record := self._read(number)) is not None]
+
+    def record(self, number: int) -> JobRecord:
+        """One job; NotFoundError when there is none of that number."""
+        found = self._read(number)
+        if found is None:
+            raise NotFoundError(f"no job {number}")
+        return found
+
+    def _read(self, number: int) -> JobRecord | None:
+        folder = os.path.join(self._jobs, str(number))
+        alive = files.is_locked(os.path.join(folder, "alive"))
+        header = _load(os.path.join(folder, "operation.json"))
+        if not isinstance(header.get("operation"), dict):
+            return None
+        result = _load(os.path.join(folder, "result.json"))
+        return JobRecord(
+            number,
+            folder,
+            header["operation"],
+            header.get("root", {}),
+            float(header.get("started", 0)),
+            int(header.get("pid", 0)),
+            int(header.get("uid", -1)),
+            _state(alive, result),
+            result,
+        )
+
+    def drop_oldest(self, most: int, needed: set[int]) -> None:
+        """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
+        for number in self._ids()[:-most]:
+            record = self._read(number)
+            if record is not None and record.result and number not in needed:
+                files.remove_tree(record.folder)
+
+    def amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
+        """Change what a finished job's result says, whole or not at all."""
+        if not record.result:
+            raise ConflictError(f"job {record.id} has not ended")
+        document = _document({**record.result, **change})
+        files.write_whole(os.path.join(record.folder, "result.json"), document)
+
+
+class OpenRecord:
+    """A job being written."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.id = int(os.path.basename(folder))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
+        self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self._told = 0
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Append an event; the log stops growing at 4 MiB."""
+        line = _document(event)
+        if self._told + len(line) <= _LONGEST_LOG:
+            self._told += len(line)
+            files.write_all(self._events, line)
+
+    def keep(self, step: Mapping[str, Any]) -> None:
+        """Make a step last before it is taken."""
+        files.write_all(self._steps, _document(step))
+        os.fsync(self._steps)
+
+    def finish(self, state: JobState, result: Mapping[str, Any]) -> None:
+        """Say how it ended."""
+        document = _document({"state": state.value, "ended": time.time(), **result})
+        files.write_whole(os.path.join(self.folder, "result.json"), document)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        os.close(self._events)
+        os.close(self._steps)
+
+
+def _state(alive: bool, result: Mapping[str, Any]) -> JobState:
+    if not result:
+        return JobState.RUNNING if alive else JobState.INTERRUPTED
+    try:
+        return JobState(result.get("state"))
+    except ValueError:
+        return JobState.FAILED
+
+
+def _document(mapping: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(mapping), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        document = json.loads(files.read_whole(path, _CAP))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _lines(path: str) -> Iterator[dict[str, Any]]:
+    try:
+        raw = files.read_whole(path, _CAP)
+    except OSError:
+        return
+    for line in raw.splitlines():
+        try:
+            document = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(document, dict):
+            yield document

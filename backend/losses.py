@@ -1,0 +1,114 @@
+"""What a restore would take away: live data that the snapshot cannot give back."""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from backend import excludes, files
+from backend.errors import InvalidInputError
+from backend.files import DIRECTORY
+from backend.layout import Layout
+from backend.model import ARCHIVE, Snapshot
+from backend.wire import unix_time
+
+_NAMED = 20
+
+
+class Losses(NamedTuple):
+    """Live files newer than the snapshot, and files that were excluded from it; sizes in bytes.
+
+    `examples` are paths, at most twenty.
+    """
+
+    newer_files: int = 0
+    newer_bytes: int = 0
+    excluded_files: int = 0
+    excluded_bytes: int = 0
+    examples: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """How many files would be lost in all."""
+        return self.newer_files + self.excluded_files
+
+    def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
+        """The same with one more file."""
+        examples = self.examples + named
+        if excluded:
+            files, total = self.excluded_files + 1, self.excluded_bytes + size
+            return self._replace(excluded_files=files, excluded_bytes=total, examples=examples)
+        files, total = self.newer_files + 1, self.newer_bytes + size
+        return self._replace(newer_files=files, newer_bytes=total, examples=examples)
+
+
+def losses(snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str]) -> Losses:
+    """What replacing the directories `replaced` by an entry of a snapshot would lose.
+
+    Excluded is what the options recorded in the snapshot, and the patterns that the installed snap ships,
+    leave out; a file both newer and excluded counts once, as excluded. Directories without rights are
+    passed over.
+    """
+    since = unix_time(snapshot.time)
+    lost = Losses()
+    for top in replaced:
+        excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
+        for path, found in _files_below(top):
+            is_excluded = excluded(path)
+            if not is_excluded and found.st_mtime <= since:
+                continue
+            named = (f"{top}/{path}",) if len(lost.examples) < _NAMED else ()
+            lost = lost.with_file(found.st_size, excluded=is_excluded, named=named)
+    return lost
+
+
+def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool]:
+    """Whether the patterns leave out a path below the directory `top` of an entry."""
+    patterns = list(snapshot.exclude or ())
+    installed = layout.installed(snapshot.snap)
+    if installed is not None:
+        try:
+            patterns += excludes.read_manifest(installed.exclude_manifest)
+        except InvalidInputError:
+            pass  # patterns that cannot be read left nothing out
+    role = "common" if top == "common" else str(snapshot.revision)
+    expanded = excludes.expand(patterns, snapshot.revision, entry == ARCHIVE)
+    if not expanded:
+        return lambda _path: False
+    matcher = re.compile("|".join(f"(?:{_regex(pattern)})" for pattern in expanded))
+    return lambda path: matcher.match(f"{role}/{path}") is not None
+
+
+def _regex(pattern: str) -> str:
+    """What tar's anchored matching of a pattern means (spec §7.4): itself, and everything below."""
+    text = ""
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "\\" and position + 1 < len(pattern):
+            position += 1
+            text += re.escape(pattern[position])
+        else:
+            text += "[^/]*" if character == "*" else re.escape(character)
+        position += 1
+    return text + r"(?:/.*)?\Z"
+
+
+def _files_below(top: str) -> Iterator[tuple[str, os.stat_result]]:
+    """All files that are not directories below `top`, by relative path; links are not followed."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with files.opened(f"{top}/{folder}" if folder else top, DIRECTORY) as fd:
+                inside = os.listdir(fd)
+                looked = [(name, os.lstat(name, dir_fd=fd)) for name in inside]
+        except OSError:
+            continue
+        for name, found in looked:
+            path = f"{folder}/{name}" if folder else name
+            if stat.S_ISDIR(found.st_mode):
+                folders.append(path)
+            else:
+                yield path, found

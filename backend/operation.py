@@ -1,0 +1,181 @@
+"""What can be asked for, as plain values: carried out, shown, recorded and repeated as they are.
+
+An operation holds absolute paths. `-` as a file stands for a standard stream, in the foreground only.
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from backend.errors import InvalidInputError
+from backend.reader import EntryVerdict
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Save:
+    """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax."""
+
+    verb: ClassVar[str] = "save"
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    fast: bool = False
+    accept_changed: bool = False
+    ignore_space: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """Verify a set (every set with `set_id` 0); `structure` walks each archive as well."""
+
+    verb: ClassVar[str] = "check-snapshot"
+    set_id: int = 0
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    structure: bool = False
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all)."""
+
+    verb: ClassVar[str] = "restore"
+    set_id: int
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    devices: bool = False
+    undo_window: int = DAY
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Take a restore back; `job` 0 is the last one that can be."""
+
+    verb: ClassVar[str] = "undo"
+    job: int = 0
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove a set, or some snaps of it."""
+
+    verb: ClassVar[str] = "forget"
+    set_id: int
+    snaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a set to a file; `skip_broken` leaves broken snapshots out instead of refusing."""
+
+    verb: ClassVar[str] = "export-snapshot"
+    set_id: int
+    file: str
+    skip_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Import:
+    """Read a set from a file; `accept_hash` takes one whose content hash does not match its sound files."""
+
+    verb: ClassVar[str] = "import-snapshot"
+    file: str
+    accept_hash: bool = False
+
+
+Operation: TypeAlias = Save | Check | Restore | Undo | Forget | Export | Import
+_OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Undo, Forget, Export, Import)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an operation ended: `left_out` tells what was not done and why, `freed` is in bytes.
+
+    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back.
+    """
+
+    set_id: int = 0
+    snaps: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    verdicts: tuple[EntryVerdict, ...] = ()
+    freed: int = 0
+    undo_job: int = 0
+    undo_until: float = 0.0
+    duplicate: bool = False
+
+    @property
+    def faults(self) -> list[str]:
+        """Every bad part that a check found."""
+        return [verdict.fault for verdict in self.verdicts if verdict.fault]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 partial, 4 verification failed."""
+        if self.faults:
+            return 4
+        return 3 if self.left_out else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping without what is empty."""
+        document = {key: value for key, value in asdict(self).items() if value}
+        if self.verdicts:
+            document["verdicts"] = [verdict._asdict() for verdict in self.verdicts]
+        return document
+
+
+def to_json(operation: Operation) -> dict[str, Any]:
+    """A plain mapping that `operation_from_json` takes."""
+    return {"verb": operation.verb, **asdict(operation)}
+
+
+def operation_from_json(document: Mapping[str, Any]) -> Operation:
+    """The operation that a mapping describes; InvalidInputError when it describes none."""
+    for kind in _OPERATIONS:
+        if document.get("verb") == kind.verb:
+            fields = {key: _frozen(value) for key, value in document.items() if key != "verb"}
+            try:
+                return kind(**fields)
+            except TypeError as cause:
+                raise InvalidInputError(f"cannot understand the operation: {cause}") from cause
+    raise InvalidInputError(f"there is no operation {document.get('verb')!r}")
+
+
+def _frozen(value: object) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def command_line(operation: Operation) -> str:
+    """The command that does the same, for a shell."""
+    words = ["snapstow", operation.verb]
+    match operation:
+        case Check(set_id=0):
+            words.append("--all")
+        case Check() | Restore() | Forget():
+            words.append(str(operation.set_id))
+        case Export():
+            words += [str(operation.set_id), operation.file]
+        case Import():
+            words.append(operation.file)
+        case Undo(job) if job:
+            words.append(str(job))
+        case _:
+            pass
+    fields = asdict(operation)
+    words += fields.get("snaps", ())
+    words += _options(fields)
+    return shlex.join(words)
+
+
+def _options(fields: Mapping[str, Any]) -> list[str]:
+    words = []
+    if fields.get("users"):
+        words.append(f"--users={','.join(fields['users'])}")
+    words += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
+    words += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
+    window = fields.get("undo_window", DAY)
+    if window != DAY:
+        words.append(f"--undo-window={window}s" if window else "--no-undo")
+    return words

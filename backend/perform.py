@@ -1,0 +1,75 @@
+"""Carrying an operation out: on an engine, and with a journal of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from backend.engine import Engine
+from backend.errors import Cancelled, SnapshotError
+from backend.job import Advanced, Event, Job, Noted, Started
+from backend.journal import JobState
+from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
+
+
+def perform(operation: Operation, engine: Engine, job: Job, stream: int | None = None) -> Result:
+    """Carry out an operation; `stream` is the open file that `-` stands for."""
+    match operation:
+        case Save():
+            return engine.save(operation, job)
+        case Check():
+            return engine.check(operation, job)
+        case Restore():
+            return engine.restore(operation, job)
+        case Undo():
+            return engine.undo(operation, job)
+        case Forget():
+            return engine.forget(operation, job)
+        case Export():
+            return engine.export(operation, job, stream)
+        case Import():
+            return engine.take_in(operation, job, stream)
+
+
+def perform_recorded(
+    operation: Operation,
+    engine: Engine,
+    watch: Callable[[Job], Callable[[Event], None]],
+    stream: int | None = None,
+) -> Result:
+    """Carry out an operation as a job with a journal, after ending what died before it.
+
+    `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
+    """
+    engine.tidy(Job())
+    with engine.journal.job(to_json(operation), engine.root) as record:
+        listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
+
+        def tell(event: Event) -> None:
+            for listen in listeners:
+                listen(event)
+
+        job = Job(tell, keep=record.keep, name=str(record.id))
+        listeners.append(watch(job))
+        try:
+            result = perform(operation, engine, job, stream)
+        except Cancelled:
+            record.finish(JobState.CANCELLED, {})
+            raise
+        except SnapshotError as failure:
+            record.finish(JobState.FAILED, {"error": str(failure), "exit": failure.exit_code})
+            raise
+        except Exception as bug:
+            record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
+            raise SnapshotError(f"cannot {operation.verb}: a bug in snapstow: {bug!r}") from bug
+        record.finish(JobState.PARTIAL if result.left_out else JobState.DONE, result.to_json())
+        return result
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a plain mapping."""
+    match event:
+        case Started(title, total):
+            return {"event": "started", "title": title, "total": total}
+        case Advanced(done):
+            return {"event": "advanced", "done": done}
+        case Noted(text):
+            return {"event": "noted", "text": text}

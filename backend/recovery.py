@@ -1,0 +1,311 @@
+"""What happens after: undo of a restore, its expiry, and what a crash left.
+
+Only what our own journal proves to be ours and dead is ended without being asked; everything else is a
+finding, and goes only by a repair.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from backend import files, restore
+from backend.engine import Finding, UndoOffer
+from backend.errors import ConflictError, NotFoundError, SnapshotError
+from backend.estimate import measure
+from backend.files import Identity
+from backend.job import Job
+from backend.journal import JobRecord, JobState, Journal, OpenRecord
+from backend.operation import DAY, Result, Undo
+from backend.store import STAGING, Store
+from backend.swap import RestoreState
+
+FRESH = 3600
+_ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
+_REVERSIBLE = ("restore", "undo")
+_SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
+_KEPT_JOBS = 500
+
+
+# -- undo
+
+
+def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
+    """The restores that can be taken back, the newest first, with the bytes they hold."""
+    return [
+        UndoOffer(
+            record.id,
+            int(record.result.get("set_id", 0)),
+            tuple(record.result.get("snaps", ())),
+            float(record.result["undo_until"]),
+            measure([slot.path for slot in _state_of(record).slots]).allocated,
+        )
+        for record in _reversible(journal, store)
+    ]
+
+
+def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
+    now = time.time()
+    return [record for record in _held(journal, store) if record.result["undo_until"] > now]
+
+
+def _held(journal: Journal, store: Store) -> list[JobRecord]:
+    """Ended jobs of ours whose slots still hold what they replaced, the newest first."""
+    return [
+        record
+        for record in reversed(journal.records())
+        if record.operation.get("verb") in _REVERSIBLE
+        and record.state in _ENDED_WELL
+        and record.result.get("undo_until")
+        and not record.result.get("undone")
+        and not record.result.get("expired")
+        and _is_ours(record, store)
+    ]
+
+
+def _is_ours(record: JobRecord, store: Store) -> bool:
+    """Written by us and for this very root: nobody else's journal may make us change data."""
+    owner = os.lstat(record.folder).st_uid
+    return owner == os.geteuid() == record.uid and record.root == store.root
+
+
+def _state_of(record: JobRecord) -> RestoreState:
+    return restore.recovered(record.steps)[0]
+
+
+def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
+    """Put back what a restore replaced; what is taken away waits for an undo of this undo as long again.
+
+    NotFoundError when nothing can be taken back, ConflictError when a later restore changed the same data.
+    """
+    record = _chosen(journal, store, operation.job)
+    snaps = tuple(record.result.get("snaps", ()))
+    with ExitStack() as locks, files.speaking(f"cannot take back job {record.id}"):
+        for name in sorted(snaps):
+            locks.enter_context(store.snap_lock(name, "undo"))
+        state = _state_of(record).turned()
+        job.keep({"of": record.id})
+        with job.step(f"Taking back job {record.id}"), job.shielded():
+            job.keep({"moves": state.to_json()})
+            state.commit()
+            job.keep({"committed": True})
+        journal.amend(record, {"undone": int(job.name)})
+    return Result(
+        int(record.result.get("set_id", 0)), snaps, undo_job=int(job.name), undo_until=time.time() + DAY
+    )
+
+
+def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
+    candidates = _reversible(journal, store)
+    if not number:
+        if not candidates:
+            raise NotFoundError("there is nothing to undo")
+        return candidates[0]
+    chosen = next((record for record in candidates if record.id == number), None)
+    if chosen is None:
+        journal.record(number)
+        raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
+    touched = _touched(chosen)
+    for later in candidates:
+        if later.id > number and touched & _touched(later):
+            raise ConflictError(
+                f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
+            )
+    return chosen
+
+
+def _touched(record: JobRecord) -> set[tuple[str, str]]:
+    return {(move.slot.parent, move.name) for move in _state_of(record).moves}
+
+
+# -- ending what died
+
+
+def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
+    """End dead jobs of ours and undo data that expired, drop old jobs; says what was done and what failed."""
+    said = []
+    for record in journal.records():
+        if record.state is JobState.INTERRUPTED and _is_ours(record, store):
+            said.append(_safely(record, partial(_end, journal, store, record)))
+    now = time.time()
+    for record in _held(journal, store):
+        if record.result["undo_until"] <= now:
+            said.append(_safely(record, partial(_expire, journal, record)))
+    journal.drop_oldest(_KEPT_JOBS, {record.id for record in _held(journal, store)})
+    for text in said:
+        job.note(text)
+    return said
+
+
+def _safely(record: JobRecord, act: Callable[[], str]) -> str:
+    try:
+        with files.speaking(f"cannot tidy up after job {record.id}"):
+            return act()
+    except SnapshotError as failure:
+        return f"job {record.id} ({record.operation.get('verb')}) was left as it is: {failure}"
+
+
+def _expire(journal: Journal, record: JobRecord) -> str:
+    _state_of(record).clean_up()
+    journal.amend(record, {"expired": True})
+    return f"the undo of job {record.id} expired; what it kept was removed"
+
+
+def _end(journal: Journal, store: Store, record: JobRecord) -> str:
+    """Take back, or complete, one dead job of ours."""
+    with journal.reopened(record) as reopened:
+        verb = record.operation.get("verb")
+        if verb in _REVERSIBLE:
+            return _end_restore(journal, record, reopened)
+        complete = _end_files(store, record)
+        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, {"recovered": True})
+        ending = "it was complete" if complete else "nothing of it is left"
+        return f"job {record.id} ({verb}) had been interrupted; {ending}"
+
+
+def _end_restore(journal: Journal, record: JobRecord, reopened: OpenRecord) -> str:
+    state, committed = restore.recovered(record.steps)
+    of = next((int(step["of"]) for step in record.steps if "of" in step), 0)
+    if committed:
+        window = int(record.operation.get("undo_window", DAY))
+        result = {"set_id": record.operation.get("set_id", 0), "snaps": record.operation.get("snaps", [])}
+        until = record.started + window if window else 0.0
+        reopened.finish(JobState.DONE, {**result, "recovered": True, "undo_until": until})
+        if of:
+            journal.amend(journal.record(of), {"undone": record.id})
+        if not window:
+            state.clean_up()
+        return f"job {record.id} ({record.operation['verb']}) had been interrupted when done; it is complete"
+    if of:
+        state.take_back()
+    else:
+        state.revert()
+    reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
+    return f"job {record.id} ({record.operation['verb']}) had been interrupted; the data are as before it"
+
+
+def _end_files(store: Store, record: JobRecord) -> bool:
+    """Remove what a save, import or export left; True where its set had been published whole."""
+    complete = False
+    for step in record.steps:
+        if "publish" in step:
+            complete = _is_published(store, step["publish"])
+            if not complete:
+                store.retract(step["publish"])
+        if "part" in step and files.identity(step["part"]) == Identity(*step["identity"]):
+            os.unlink(step["part"])
+        for key in ("temporary", "staging"):
+            if key in step and os.path.dirname(step[key]) == store.folder:
+                files.remove_tree(step[key])
+    return complete
+
+
+def _is_published(store: Store, publication: dict[str, Any]) -> bool:
+    if files.identity(store.marker(publication["set"])) is not None:
+        return False
+    return all(
+        bool(found) and files.identity(f"{store.folder}/{name}") == Identity(*found)
+        for _, name, *found in publication["files"]
+    )
+
+
+# -- findings and repair
+
+
+def findings(journal: Journal, store: Store) -> list[Finding]:
+    """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
+    found = []
+    for record in journal.records():
+        if record.state is JobState.INTERRUPTED:
+            verb = record.operation.get("verb")
+            text = f"job {record.id} ({verb}) was interrupted"
+            found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
+    found += _marker_findings(store)
+    found += _temporary_findings(journal, store)
+    for snapshot in store.iter_snapshots():
+        if snapshot.broken:
+            kind = "hidden" if snapshot.hidden else "broken"
+            found.append(Finding(kind, snapshot.path, snapshot.broken))
+        elif snapshot.warning:
+            found.append(Finding("renamed", snapshot.path, snapshot.warning))
+    for path in _snapd_leftovers(store):
+        found.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
+    for offer in undo_offers(journal, store):
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
+        text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
+        found.append(Finding("undo", "", text))
+    return found
+
+
+def _marker_findings(store: Store) -> Iterator[Finding]:
+    for name in store.markers():
+        path = f"{store.folder}/{name}"
+        if not re.fullmatch("[0-9]+_importing", name):
+            yield Finding("marker", path, "not a marker of any set; it is ignored")
+            continue
+        fresh = time.time() - _age_mark(path) < FRESH
+        text = "an import is under way, or was interrupted; its set is hidden"
+        yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
+
+
+def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
+    living = {
+        step[key]
+        for record in journal.records()
+        if record.state is JobState.RUNNING
+        for step in record.steps
+        for key in ("temporary", "staging")
+        if key in step
+    }
+    for path in store.temporaries():
+        if path in living:
+            continue
+        ours = os.path.basename(path).startswith(STAGING)
+        fresh = not ours and time.time() - _age_mark(path) < FRESH
+        text = (
+            "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
+        )
+        yield Finding("temporary", path, text, "" if fresh else "remove it")
+
+
+def _age_mark(path: str) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _snapd_leftovers(store: Store) -> Iterator[str]:
+    layout = store.layout
+    for snap in layout.installed_names():
+        parents = [layout.system_parent(snap)]
+        parents += [layout.user_parent(user, snap) for user in layout.users_with_data()[0]]
+        for parent in parents:
+            try:
+                names = os.listdir(parent)
+            except OSError:
+                continue
+            yield from (f"{parent}/{name}" for name in sorted(names) if _SNAPD_LEFTOVER.fullmatch(name))
+
+
+def repair(journal: Journal, store: Store, job: Job) -> list[Finding]:
+    """Do what the findings offer; returns them, each with what became of it."""
+    tidied = tidy(journal, store, job)
+    done = [Finding("tidied", "", text) for text in tidied]
+    with store.lock():
+        for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:
+            if not finding.repair:
+                continue
+            try:
+                with files.speaking(f"cannot remove {finding.path}"):
+                    if finding.kind == "import":
+                        store.abandon_import(os.path.basename(finding.path))
+                    else:
+                        files.remove_tree(finding.path)
+                done.append(finding._replace(text="removed"))
+            except SnapshotError as failure:
+                done.append(finding._replace(text=str(failure)))
+    return done

@@ -1,0 +1,276 @@
+"""A directory of snapshots: which files are in it, which belong together, what may be added and removed.
+
+Reads names and metadata; never unpacks data, never asks snapd. What is added appears as a whole set or not
+at all, under snapd's own marker for unfinished imports.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from backend import files
+from backend.errors import ConflictError, MultiError, SnapshotError
+from backend.files import FileLock, Identity
+from backend.index import Index
+from backend.job import Job
+from backend.layout import Layout
+from backend.model import Snapshot, SnapshotSet
+from backend.reader import read_snapshot
+from backend.wire import filename, snapshot_id
+
+LARGEST_SANE_ID = 1 << 62
+TEMPORARY = re.compile(r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~")
+STAGING = ".snapstow-import-"
+_MARKER = re.compile(r"([0-9]+)_importing")
+_MARKER_LIKE = re.compile(r"[0-9].*_importing")
+
+
+class Staged(NamedTuple):
+    """A whole, synced snapshot file that waits to be published as `name`."""
+
+    path: str
+    name: str
+
+
+class Store:
+    """The snapshots of one layout. `own` is our state folder for this root: locks, high-water mark, index."""
+
+    def __init__(self, layout: Layout, own: str) -> None:
+        self.layout = layout
+        self.folder = layout.snapshots
+        self._own = own
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """How a journal names the root it is about."""
+        found = os.stat(self.layout.root)
+        return {"path": self.layout.root, "device": found.st_dev, "inode": found.st_ino}
+
+    # -- looking
+
+    def names(self) -> list[tuple[int, str]]:
+        """Set ids and names of all files that count as snapshots (spec §2.3), sorted; none without a folder.
+
+        SnapshotError `cannot open snapshots directory: …` when it cannot be read.
+        """
+        found = ((snapshot_id(name), name) for name in self._listing())
+        return sorted((number, name) for number, name in found if number is not None)
+
+    def _listing(self) -> list[str]:
+        with files.speaking("cannot open snapshots directory"):
+            try:
+                return os.listdir(self.folder)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def iter_snapshots(self, set_id: int | None = None, job: Job | None = None) -> Iterator[Snapshot]:
+        """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
+
+        Sets that are being imported are passed over as wholes (spec §3.6). Leaving the loop is stopping.
+        """
+        job = job or Job()
+        job.check()
+        importing: dict[int, bool] = {}
+        with Index.opened(self._own, self.folder) as index:
+            for number, name in self.names():
+                job.check()
+                if set_id is not None and number != set_id:
+                    continue
+                if number not in importing:
+                    importing[number] = os.path.lexists(self.marker(number))
+                if importing[number]:
+                    continue
+                try:
+                    yield index.snapshot(name) or index.remember(name, read_snapshot(f"{self.folder}/{name}"))
+                except FileNotFoundError:
+                    continue
+
+    def list_sets(
+        self, set_id: int | None = None, snaps: Sequence[str] = (), job: Job | None = None
+    ) -> list[SnapshotSet]:
+        """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
+        sets: dict[int, list[Snapshot]] = {}
+        auto = self.layout.state.auto_sets()
+        for snapshot in self.iter_snapshots(set_id, job):
+            if not snaps or snapshot.snap in snaps:
+                if snapshot.set_id in auto:
+                    snapshot = snapshot._replace(auto=True)
+                sets.setdefault(snapshot.set_id, []).append(snapshot)
+        return [
+            SnapshotSet(
+                number,
+                tuple(sorted(sets[number], key=lambda snapshot: snapshot.snap.encode("utf-8", "replace"))),
+            )
+            for number in sorted(sets)
+        ]
+
+    def last_set_id(self) -> int:
+        """The largest set id on disk, 0 without any; negative and absurd ids do not count (spec §3.2)."""
+        return max((number for number, _ in self.names() if number < LARGEST_SANE_ID), default=0)
+
+    def path_of(self, snapshot: Snapshot) -> str:
+        """Where a snapshot belongs (spec §3.3)."""
+        return f"{self.folder}/{filename(snapshot)}"
+
+    # -- locks
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Held while ids are given out and files appear or go; waits for its turn."""
+        return self._lock("store", "the store is busy").held(wait=True)
+
+    def snap_lock(self, snap: str, action: str) -> AbstractContextManager[None]:
+        """Held while the data of a snap are saved or replaced; ConflictError when they are in use."""
+        return self._lock(
+            f"snap-{snap}", f'cannot {action}: snap "{snap}" has another change in progress'
+        ).held()
+
+    def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[None]:
+        """Held shared while a set is read, alone while it is forgotten; ConflictError when that clashes."""
+        busy = f"cannot operate on snapshot set #{set_id} while another operation on it is in progress"
+        return self._lock(f"set-{set_id}", busy).held(shared=shared)
+
+    def _lock(self, name: str, busy: str) -> FileLock:
+        folder = f"{self._own}/locks"
+        with files.speaking("cannot lock the store"):
+            files.make_directories(self._own, 0o700)
+            files.make_directories(folder, 0o700)
+        return FileLock(f"{folder}/{name}", busy)
+
+    # -- adding
+
+    def prepare(self) -> None:
+        """Make the snapshots directory where there is none (mode 0700)."""
+        with files.speaking(f"cannot create snapshots directory {self.folder}"):
+            above = os.path.dirname(self.folder)
+            files.make_directories(above)
+            files.make_directories(self.folder, 0o700)
+
+    def allocate_id(self) -> int:
+        """A set id that was never used, by snapd or by us. Call it holding `lock`."""
+        mark = f"{self._own}/last-set-id"
+        try:
+            used = int(files.read_whole(mark, 64).strip() or b"0")
+        except (FileNotFoundError, ValueError):
+            used = 0
+        known = (used, self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
+        number = max(value for value in known if value < LARGEST_SANE_ID) + 1
+        with files.speaking("cannot note the new set id"):
+            files.make_directories(self._own, 0o700)
+            files.write_whole(mark, b"%d\n" % number)
+        return number
+
+    def _largest_marker(self) -> int:
+        return max(
+            (int(found[1]) for name in self._listing() if (found := _MARKER.fullmatch(name))), default=0
+        )
+
+    def marker(self, set_id: int) -> str:
+        """The file that hides a set while it is incomplete, from snapd as well (spec §3.4)."""
+        return f"{self.folder}/{set_id}_importing"
+
+    def publish(self, set_id: int, staged: Sequence[Staged], job: Job) -> None:
+        """Let a whole set appear at once: none of its files can be seen before all are in place.
+
+        Never replaces a file. Call it holding `lock`. When it fails, nothing of the set is left.
+        """
+        mine = [[*file, *(files.identity(file.path) or ())] for file in staged]
+        publication = {"set": set_id, "files": mine}
+        job.keep({"publish": publication})
+        with job.shielded(), files.speaking(f"cannot publish snapshot set #{set_id}"):
+            try:
+                os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
+            except FileExistsError:
+                raise ConflictError(
+                    f"cannot import snapshot {set_id}: already in progress for this set id"
+                ) from None
+            try:
+                files.sync_directory(self.folder)
+                for file in staged:
+                    files.rename_new(file.path, None, f"{self.folder}/{file.name}", None)
+                files.sync_directory(self.folder)
+                os.unlink(self.marker(set_id))
+            except BaseException:
+                self.retract(publication)
+                raise
+            files.sync_directory(self.folder)
+            job.keep({"published": set_id})
+
+    def retract(self, publication: Mapping[str, Any]) -> None:
+        """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
+        for path, name, *found in publication["files"]:
+            for candidate in (f"{self.folder}/{name}", path):
+                if found and files.identity(candidate) == Identity(*found):
+                    os.unlink(candidate)
+        marker = self.marker(publication["set"])
+        if files.identity(marker) is not None:
+            os.unlink(marker)
+        files.sync_directory(self.folder)
+
+    # -- removing
+
+    def forget(self, snapshots: Sequence[Snapshot], job: Job) -> int:
+        """Remove snapshot files; returns the bytes freed. One that is gone already is fine."""
+        freed = 0
+        with job.shielded():
+            for snapshot in snapshots:
+                with files.speaking(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
+                    try:
+                        size = os.lstat(snapshot.path).st_size
+                        os.unlink(snapshot.path)
+                        freed += size
+                    except FileNotFoundError:
+                        continue
+            files.sync_directory(self.folder)
+        return freed
+
+    # -- what a crash left
+
+    def markers(self) -> list[str]:
+        """The names of all markers of unfinished imports."""
+        return sorted(name for name in self._listing() if _MARKER_LIKE.fullmatch(name))
+
+    def temporaries(self) -> list[str]:
+        """Paths of files and folders of interrupted saves and imports, ours and snapd's."""
+        return sorted(
+            f"{self.folder}/{name}"
+            for name in self._listing()
+            if TEMPORARY.fullmatch(name) or name.startswith(STAGING)
+        )
+
+    def clean_up_abandoned_imports(self) -> int:
+        """Remove every set that has a marker, and the marker (spec §3.5); returns how many sets.
+
+        For the start of whoever alone owns the store. MultiError `cannot cleanup imports` lists the failures,
+        after everything else was cleaned.
+        """
+        cleaned = 0
+        failures: list[Exception] = []
+        for name in self.markers():
+            try:
+                self.abandon_import(name)
+                cleaned += 1
+            except SnapshotError as failure:
+                failures.append(failure)
+        if failures:
+            raise MultiError("cannot cleanup imports", failures)
+        return cleaned
+
+    def abandon_import(self, marker: str) -> None:
+        """Remove one set with its marker file, whatever the number's spelling."""
+        found = _MARKER.fullmatch(marker)
+        if not found:
+            raise SnapshotError(f'cannot determine snapshot id from "{self.folder}/{marker}"')
+        number = int(found[1])
+        doomed = [name for owner, name in self.names() if owner == number]
+        failures: list[Exception] = []
+        for name in [*doomed, marker]:
+            try:
+                os.unlink(f"{self.folder}/{name}")
+            except OSError as cause:
+                failures.append(
+                    SnapshotError(f"remove {self.folder}/{name}: {(cause.strerror or '').lower()}")
+                )
+        if failures:
+            raise MultiError(f"cannot cancel import for set id {number}", failures)

@@ -1,0 +1,416 @@
+"""Gzip blocks against real gzip and tar, and against damage of every kind."""
+
+import gzip
+import io
+import random
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.errors import IntegrityError
+from backend.gzipblocks import BLOCK, CHUNK, Level, compress, inflate
+
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+PREFIX = bytes.fromhex("1f8b0804000000000003") + b"\x08\0SZ\x04\0"
+
+
+def packed(data: bytes, level: Level = Level.AUTO, workers: int = 2) -> bytes:
+    source, out = io.BytesIO(data), bytearray()
+    assert compress(lambda view: source.readinto(view[:300_000]), out.extend, level, workers) == len(data)
+    return bytes(out)
+
+
+def reader(data: bytes, most: int = 1 << 30) -> Callable[[int], bytes]:
+    source = io.BytesIO(data)
+    return lambda count: source.read(min(count, most))
+
+
+def unpacked(data: bytes, most: int = 1 << 30) -> bytes:
+    return b"".join(inflate(reader(data, most), 2))
+
+
+@cache
+def noise(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+@cache
+def text(size: int) -> bytes:
+    lines = (b"line %d of a log, as there are many\n" % number for number in range(size // 30 + 1))
+    return b"".join(lines)[:size]
+
+
+def own_block(data: bytes, **lies: int) -> bytes:
+    """One block as we make them, but for the lies: `told` length, `size`, `crc`."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+    body = deflater.compress(data) + deflater.flush()
+    return own_member(body, **({"size": len(data), "crc": zlib.crc32(data)} | lies))
+
+
+def own_member(body: bytes, size: int, crc: int, told: int | None = None) -> bytes:
+    length = len(PREFIX) + 4 + len(body) + 8
+    return b"".join(
+        (PREFIX, struct.pack("<L", length if told is None else told), body, struct.pack("<2L", crc, size))
+    )
+
+
+SIZES = [0, 1, 2, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 7 * BLOCK + 12345]
+
+
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("size", SIZES)
+def test_what_went_in_comes_out(size: int, level: Level) -> None:
+    data = (text(size // 2) + noise(size))[:size]
+    made = packed(data, level)
+    assert unpacked(made) == data
+    assert gzip.decompress(made) == data
+
+
+@QUICK
+@given(
+    st.lists(st.binary(max_size=50)),
+    st.integers(0, 40_000),
+    st.sampled_from(Level),
+    st.integers(1, 5000),
+    st.integers(1, 4),
+)
+def test_any_bytes_in_any_portions(
+    parts: list[bytes], repeat: int, level: Level, most: int, workers: int
+) -> None:
+    data = b"".join(parts) * (repeat // 100)
+    source = io.BytesIO(data)
+    out = bytearray()
+    assert compress(lambda view: source.readinto(view[:most]), out.extend, level, workers) == len(data)
+    assert unpacked(bytes(out), most) == data
+    assert out.count(PREFIX) == max(1, -(-len(data) // BLOCK))
+
+
+@pytest.mark.parametrize("level", Level)
+def test_real_programs_read_it(tmp_path, level: Level) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "noise").write_bytes(noise(3 * BLOCK))
+    (tree / "text").write_bytes(text(2 * BLOCK))
+    tar = subprocess.run(["tar", "-c", "-C", tmp_path, "tree"], stdout=subprocess.PIPE, check=True).stdout
+    made = packed(tar, level)
+    assert subprocess.run(["gzip", "-dc"], input=made, stdout=subprocess.PIPE, check=True).stdout == tar
+    subprocess.run(["gzip", "-t"], input=made, check=True)
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-xzf", "-", "-C", tmp_path / "out"], input=made, check=True)
+    for name in ("noise", "text"):
+        assert (tmp_path / "out/tree" / name).read_bytes() == (tree / name).read_bytes()
+
+
+def test_header_is_the_one_documented() -> None:
+    made = packed(b"")
+    assert made[: len(PREFIX)] == PREFIX
+    assert int.from_bytes(made[16:20], "little") == len(made)
+    assert len(packed(b"x" * (BLOCK + 1)).split(PREFIX)) == 3
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_does_not_shrink_hardly_grows(level: Level) -> None:
+    data = noise(5 * BLOCK)
+    assert len(packed(data, level)) < len(data) * 1.001
+
+
+def test_auto_is_no_larger_than_gzip() -> None:
+    data = text(3 * BLOCK) + noise(BLOCK) + Path(sys.executable).read_bytes()[: 2 * BLOCK]
+    assert len(packed(data)) <= 1.01 * len(gzip.compress(data, 6))
+
+
+def with_header(flags: int, optional: bytes, data: bytes = b"content") -> bytes:
+    header = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + optional
+    if flags & 2:
+        header += struct.pack("<H", zlib.crc32(header) & 0xFFFF)
+    return header + gzip.compress(data)[10:]
+
+
+OTHERS = {
+    "one member": lambda data: gzip.compress(data),
+    "by the program": lambda data: (
+        subprocess.run(["gzip", "-6"], input=data, stdout=subprocess.PIPE, check=True).stdout
+    ),
+    "two members": lambda data: gzip.compress(data[: len(data) // 3]) + gzip.compress(data[len(data) // 3 :]),
+    "trailing zeros": lambda data: gzip.compress(data) + bytes(100_000),
+    "ours, trailing zeros": lambda data: packed(data) + bytes(1),
+    "odd headers": lambda data: with_header(0x1E, b"\x03\0abcname\0comment\0", data),
+    "mixed": lambda data: packed(data[:7]) + gzip.compress(data[7:9]) + packed(data[9:]) + gzip.compress(b""),
+}
+
+
+@pytest.mark.parametrize("most", [1, 3, 1 << 30])
+@pytest.mark.parametrize("maker", OTHERS)
+@pytest.mark.parametrize("size", [10, 70_000, 2 * CHUNK + 1])
+def test_others_are_read(maker: str, size: int, most: int) -> None:
+    data = text(size - 5) + noise(5)
+    made = OTHERS[maker](data)
+    if most == 1 << 30 or size < CHUNK:
+        assert unpacked(made, most) == data
+
+
+@QUICK
+@given(st.lists(st.tuples(st.binary(max_size=300), st.booleans()), min_size=1), st.integers(1, 400))
+def test_any_mixture_of_members(members: list[tuple[bytes, bool]], most: int) -> None:
+    made = b"".join(packed(data, workers=1) if ours else gzip.compress(data) for data, ours in members)
+    assert unpacked(made, most) == b"".join(data for data, _ in members)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (b"", "unexpected end of file"),
+        (b"\x1f", "unexpected end of file"),
+        (b"P", "not in gzip format"),
+        (b"PK\x03\x04" + bytes(100), "not in gzip format"),
+        (bytes(10240), "not in gzip format"),
+        (b"\x1f\x8b\x07" + bytes(20), "not in gzip format"),
+        (with_header(0x20, b""), "not in gzip format"),
+        (with_header(0x02, b"").replace(b"\x08\x02", b"\x08\x03", 1), "crc error"),
+        (with_header(0x08, b"n" * 70_000 + b"\0"), "not in gzip format"),
+        (with_header(0x08, b"nameless")[:15], "unexpected end of file"),
+        (gzip.compress(b"abc") + b"junk", "trailing garbage"),
+        (gzip.compress(b"abc") + bytes(9000) + b"junk", "trailing garbage"),
+        (gzip.compress(b"abc") + bytes(9) + gzip.compress(b"hidden"), "trailing garbage"),
+        (gzip.compress(b"abc") + b"\x1f", "trailing garbage"),
+        (packed(b"abc") + b"junk", "trailing garbage"),
+        (gzip.compress(b"abc") + b"\x1f\x8b\x08", "unexpected end of file"),
+        (gzip.compress(b"abc")[:-1], "unexpected end of file"),
+        (gzip.compress(b"abc")[:-4] + bytes(4), "length error"),
+        (gzip.compress(b"abc")[:-8] + bytes(8), "crc error"),
+        (gzip.compress(b"abc")[:10] + b"\xff" * 20, "format violated"),
+        (own_block(b"abc", crc=1), "crc error"),
+        (own_block(bytes(5 << 20)), "length error"),
+        (own_member(b"\x03\0" + bytes(8), 0, 0), "length error"),
+    ],
+)
+def test_damage_has_its_word(made: bytes, message: str) -> None:
+    with pytest.raises(IntegrityError, match=message):
+        unpacked(made)
+
+
+@pytest.mark.parametrize("told", [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF])
+def test_impossible_lengths_are_refused(told: int) -> None:
+    with pytest.raises(IntegrityError, match="length error"):
+        unpacked(own_block(b"data", told=told))
+
+
+LIES = [{"told": len(own_block(text(500))) + shift} for shift in (-5, -1, 1, 7, 100)] + [
+    {"size": size} for size in (0, 1, 499, 501, 4 << 20, (4 << 20) + 1, 0xFFFFFFFF)
+]
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_lies_are_refused(lie: dict[str, int]) -> None:
+    with pytest.raises(IntegrityError):
+        unpacked(own_block(text(500), **lie) + own_block(text(500)))
+
+
+def test_a_block_cannot_hide_members_behind_an_early_end() -> None:
+    # gzip reads "shown" and then "hidden"; a reader that trusts the told length alone sees only "shown".
+    shown = own_block(b"shown")
+    body = shown[20:] + own_block(b"hidden")[:-8]
+    crafted = own_member(body, len(b"shown"), zlib.crc32(b"shown"))
+    with pytest.raises(IntegrityError):
+        unpacked(crafted)
+
+
+def test_an_empty_stored_end_does_not_confuse() -> None:
+    body = b"\x00\x00\x00\xff\xff" * 50 + b"\x03\x00"
+    assert unpacked(own_member(body, 0, 0)) == b""
+
+
+def test_blocks_larger_than_ours_come_in_pieces() -> None:
+    data = text(4 << 20)
+    pieces = list(inflate(reader(own_block(data)), 1))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= CHUNK
+
+
+def accepted(made: bytes) -> bytes | None:
+    try:
+        return unpacked(made)
+    except IntegrityError:
+        return None
+
+
+@settings(QUICK, max_examples=150)
+@given(st.data())
+def test_whatever_we_accept_gzip_reads_alike(data: st.DataObject) -> None:
+    tokens = st.sampled_from(
+        [own_block(b"one"), own_block(b"", told=40), gzip.compress(b"two"), PREFIX, bytes(3), b"\x1f", b"z"]
+    )
+    made = bytearray(b"".join(data.draw(st.lists(tokens, max_size=5))))
+    for _ in range(data.draw(st.integers(0, 2))):
+        if made:
+            made[data.draw(st.integers(0, len(made) - 1))] = data.draw(st.integers(0, 255))
+    if (content := accepted(bytes(made))) is not None:
+        real = subprocess.run(["gzip", "-dc"], input=made, stdout=subprocess.PIPE, check=True)
+        assert real.stdout == content
+
+
+SMALL = text(300) + noise(40)
+STREAMS = [
+    packed(SMALL),
+    own_block(SMALL[:200]) + own_block(SMALL[200:]),
+    gzip.compress(SMALL),
+    gzip.compress(SMALL[:100]) + own_block(SMALL[100:]),
+]
+
+
+@pytest.mark.parametrize("made", STREAMS)
+def test_any_flipped_byte_is_noticed_or_harmless(made: bytes) -> None:
+    for at in range(len(made)):
+        for mask in (0x01, 0x80, 0xFF):
+            damaged = bytearray(made)
+            damaged[at] ^= mask
+            assert accepted(bytes(damaged)) in (None, SMALL)
+
+
+@pytest.mark.parametrize("made", STREAMS)
+def test_any_cut_is_noticed_but_between_members(made: bytes) -> None:
+    borders = {len(own_block(SMALL[:200])), len(gzip.compress(SMALL[:100]))}
+    for at in set(range(len(made))) - borders:
+        assert accepted(made[:at]) is None
+
+
+class OopsError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("when", [0, 1, 20])
+@pytest.mark.parametrize("broken", ["fill", "sink"])
+def test_an_error_on_either_side_ends_it(broken: str, when: int) -> None:
+    calls = {"fill": 0, "sink": 0}
+
+    def call(name: str, count: int) -> int:
+        calls[name] += 1
+        if name == broken and calls[name] > when:
+            raise OopsError
+        return count
+
+    before = threading.active_count()
+    with pytest.raises(OopsError):
+        compress(lambda view: call("fill", len(view)), lambda _member: call("sink", 0), Level.FAST, 3)
+    assert calls[broken] == when + 1
+    assert threading.active_count() == before
+
+
+def test_a_source_that_trickles_notices_the_error_of_the_sink() -> None:
+    failed = threading.Event()
+    trickled = []
+
+    def sink(_member: bytes | bytearray) -> None:
+        failed.set()
+        raise OopsError
+
+    def fill(view: memoryview) -> int:
+        trickled.append(1)
+        return len(view) if len(trickled) == 1 else int(failed.wait())
+
+    with pytest.raises(OopsError):
+        compress(fill, sink)
+    assert len(trickled) < BLOCK
+
+
+def test_an_error_of_a_worker_ends_it(monkeypatch) -> None:
+    def broken(_block: memoryview, _level: int) -> bytes:
+        raise OopsError
+
+    monkeypatch.setattr("backend.gzipblocks.deflate_compress", broken)
+    written: list[bytes] = []
+    with pytest.raises(OopsError):
+        compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)
+    assert len(written) == 2
+
+
+def test_a_slow_sink_holds_the_source_back() -> None:
+    read = written = most = 0
+
+    def fill(view: memoryview) -> int:
+        nonlocal read, most
+        most = max(most, read - written)
+        read += 1
+        return len(view) if read <= 60 else 0
+
+    def sink(_member: bytes | bytearray) -> None:
+        nonlocal written
+        zlib.compress(bytes(BLOCK), 9)
+        written += 1
+
+    compress(fill, sink, Level.FAST, 2)
+    assert most <= 5
+
+
+@pytest.mark.parametrize("taken", [0, 1, 4])
+def test_leaving_early_leaks_no_thread_and_reads_little_ahead(taken: int) -> None:
+    source = io.BytesIO(packed(noise(14 * BLOCK), Level.FAST))
+    before = threading.active_count()
+    pieces = inflate(source.read, 3)
+    assert all(len(next(pieces)) == BLOCK for _ in range(taken))
+    pieces.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+    assert source.tell() <= (taken + 6) * BLOCK
+
+
+def test_reading_stays_in_the_iterating_thread_and_sees_the_end() -> None:
+    made = packed(text(6 * BLOCK)) + gzip.compress(b"more") + bytes(3)
+    source = io.BytesIO(made)
+    threads, sizes = set(), []
+
+    def read(count: int) -> bytes:
+        threads.add(threading.get_ident())
+        chunk = source.read(min(count, 10_000))
+        sizes.append(len(chunk))
+        return chunk
+
+    assert sum(map(len, inflate(read, 3))) == 6 * BLOCK + 4
+    assert threads == {threading.get_ident()}
+    assert sum(sizes) == len(made)
+    assert (sizes[-1], sizes.count(0)) == (0, 1)
+
+
+BOMB = """
+import resource, sys
+from backend.errors import IntegrityError
+from backend.gzipblocks import inflate
+source = open(sys.argv[1], "rb")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+total = biggest = 0
+try:
+    for piece in inflate(source.read, 2):
+        total += len(piece)
+        biggest = max(biggest, len(piece))
+except IntegrityError:
+    total = -1
+print(total, biggest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def ran_bomb(tmp_path, made: bytes) -> list[int]:
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(made)
+    out = subprocess.run([sys.executable, "-c", BOMB, path], stdout=subprocess.PIPE, check=True).stdout
+    return [int(number) for number in out.split()]
+
+
+def test_a_bomb_in_a_block_takes_little_memory(tmp_path) -> None:
+    bomb = own_block(bytes(100 << 20), size=BLOCK)
+    total, _, kilobytes = ran_bomb(tmp_path, bomb * 8)
+    assert total == -1
+    assert kilobytes < 48 << 10
+
+
+def test_a_bomb_takes_little_memory(tmp_path) -> None:
+    total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
+    assert (total, biggest) == (100 << 20, CHUNK)
+    assert kilobytes < 24 << 10

@@ -1,0 +1,49 @@
+"""What all tests share: a real snapd where there can be one, and how hard hypothesis tries."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.realsnapd import RealSnapd, missing
+
+# No deadline and no word about slowness: a busy machine is no failure of the code.
+settings.register_profile(
+    "here", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("ci", settings.get_profile("here"), max_examples=300, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+why_no_snapd = cache(missing)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        pytest.skip("needs root")
+    if item.get_closest_marker("snapd"):
+        demand_snapd(why_no_snapd())
+
+
+def demand_snapd(obstacle: str) -> None:
+    """Skip where something is in the way; fail where REQUIRE_REAL_SNAPD is set, so that CI never skips."""
+    if obstacle and os.environ.get("REQUIRE_REAL_SNAPD"):
+        pytest.fail(f"a real snapd is required: {obstacle}")
+    if obstacle:
+        pytest.skip(obstacle)
+
+
+@pytest.fixture
+def new_snapd() -> Iterator[Callable[[], RealSnapd]]:
+    """Makes real daemons, not started yet; all are gone after the test."""
+    demand_snapd(why_no_snapd())
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(RealSnapd.temporary())
+
+
+@pytest.fixture
+def snapd(new_snapd: Callable[[], RealSnapd]) -> RealSnapd:
+    """A real daemon of the test's own: install snaps, then start it."""
+    return new_snapd()

@@ -1,0 +1,259 @@
+"""The model in words and rows: pure functions, the same for screens and for plain output.
+
+Sizes, ages and the table are those of `snap saved` (spec §6.2 to §6.4). Imports next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backend import SnapshotError, unix_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from backend import Snapshot, SnapshotSet
+
+HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
+NOTHING_SAVED = "No snapshots found."
+
+_ZERO_TIME = "0001-01-01T00:00:00Z"
+_LONGEST_AGE = 2**63 / 1e9
+_YEAR = 365.25 * 24 * 60 * 60
+_SPACING = 2
+_NARROWEST = 5
+_SHORTEST_TITLE = 12
+
+
+class ProgressView(NamedTuple):
+    """A step of work at a moment: bytes done and in all (None: not known), bytes a second, seconds left."""
+
+    title: str
+    done: int
+    total: int | None
+    rate: float
+    left: float | None
+
+
+def size_text(n: int) -> str:
+    """An amount of bytes as `snap saved` shows it, right-aligned as there: `  416B`, `30.0MB` (§6.4)."""
+    return f"{_amount(n, 5)}B"
+
+
+def age_text(seconds: float) -> str:
+    """A span of time as `snap saved` shows it, without leading blanks: `8.18s`, `1h40m`, `292y` (§6.3)."""
+    if seconds < 60:
+        return _below_a_minute(seconds).strip()
+    if seconds < 86400:
+        return _below_a_day(seconds)
+    return _days_or_years(seconds / 3600).strip()
+
+
+def local_time_text(rfc3339: str) -> str:
+    """A time in whole seconds, in the zone it is stored in, as `--abs-time` shows it (§6.2)."""
+    time = rfc3339 if _seconds_of(rfc3339) is not None else _ZERO_TIME
+    return time[:19] + time[19:].lstrip(".0123456789")
+
+
+def notes_text(snapshot: Snapshot) -> str:
+    """What is to be known about a snapshot: the notes of `snap saved` (§6.2), then our own; or `-`."""
+    notes = (
+        "auto" if snapshot.auto else "",
+        f"broken: {plain(snapshot.broken)}" if snapshot.broken else "",
+        "not shown by snap" if snapshot.hidden else "",
+        plain(snapshot.warning),
+    )
+    return ", ".join(filter(None, notes)) or "-"
+
+
+def saved_table(sets: Sequence[SnapshotSet], now: float, abs_time: bool) -> list[str]:
+    """The lines that `snap saved` prints (§6.2) at `now` in seconds since 1970; hidden rows come last."""
+    snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+    if not snapshots:
+        return [NOTHING_SAVED]
+    snapshots.sort(key=lambda snapshot: (snapshot.hidden, snapshot.set_id, snapshot.snap))
+    return _aligned([HEADER, *(_row(snapshot, now, abs_time) for snapshot in snapshots)])
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names as a list in a sentence: `"a", "b"`."""
+    return ", ".join(f'"{plain(name)}"' for name in names)
+
+
+def plain(text: str) -> str:
+    r"""The text with everything that does not print made visible: `\x1b`, `\u202e`, `\xe9` for a stray byte.
+
+    What comes out can be shown on any terminal, stays on one line and can be encoded. It is for reading:
+    it does not tell an escape from the same letters in the name.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _visible(letter) for letter in text)
+
+
+def cells(text: str) -> int:
+    """The columns that a `plain` text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)
+
+
+def cut_middle(text: str, width: int) -> str:
+    """A `plain` text in at most `width` columns, shortened in its middle."""
+    if cells(text) <= width:
+        return text
+    room = max(width - 1, 0)
+    head, tail = "", ""
+    for letter in text:
+        if cells(head + letter) > room - room // 2:
+            break
+        head += letter
+    for letter in reversed(text):
+        if cells(letter + tail) > room - cells(head):
+            break
+        tail = letter + tail
+    return f"{head}…{tail}" if width > 0 else ""
+
+
+def progress_line(view: ProgressView, width: int) -> str:
+    """A step of work on one line: `Saving nextcloud  1.9 of 2.4 GB  81 MB/s  0:06 left`.
+
+    In at most `width` columns: the title is cut in its middle, then rate, time and amount are left out.
+    """
+    title = plain(view.title)
+    amount, rate, left = _amount_done(view), _rate_text(view.rate), _left_text(view.left)
+    for details in ((amount, rate, left), (amount, left), (amount,)):
+        shown = "".join(f"  {detail}" for detail in details if detail)
+        room = width - cells(shown)
+        if room >= min(cells(title), _SHORTEST_TITLE):
+            return cut_middle(title, room) + shown
+    return cut_middle(title, width)
+
+
+def _amount(n: int, width: int) -> str:
+    if n <= 5000:
+        return f"{n:{width}d}"
+    value, prefix = float(min(n, 2**64 - 1)), ""
+    for prefix in "kMGTPEZY":  # noqa: B007 - the one at which it stops is used below
+        value /= 1000
+        if value < 999.5:
+            break
+    whole_digits = 1 + (value >= 9.5) + (value >= 99.5)
+    return f"{value:{width - 1}.{max(0, width - 2 - whole_digits)}f}{prefix}"
+
+
+def _below_a_minute(seconds: float) -> str:
+    if seconds >= 0.9995:
+        return f"{seconds:.1f}s" if seconds >= 9.995 else f"{seconds:.2f}s"
+    prefix = ""
+    for prefix in "mµn":  # noqa: B007 - the one at which it stops is used below
+        seconds *= 1000
+        if seconds >= 0.9995:
+            break
+    return f"{seconds:.0f}{prefix}s" if seconds > 9.5 else f"{seconds:.1f}{prefix}s"
+
+
+def _below_a_day(seconds: float) -> str:
+    minutes = seconds / 60
+    if minutes < 10:
+        return f"{seconds // 60:.0f}m{seconds % 60:02.0f}s"
+    if minutes < 99.95:
+        return f"{minutes:.1f}m"
+    whole, rest = divmod(minutes, 60)
+    if minutes < 600:
+        return f"{whole:.0f}h{rest:02.0f}m"
+    return f"{whole:.0f}h{rest:.0f}m" if rest < 10 else f"{minutes / 60:.1f}h"
+
+
+def _days_or_years(hours: float) -> str:
+    days, years = hours / 24, hours * 3600 / _YEAR
+    whole, rest = divmod(hours, 24)
+    if hours < 240:
+        return f"{whole:.0f}d{rest:02.0f}h"
+    if hours < 99.95 * 24:
+        return f"{whole:.0f}d{rest:.0f}h" if rest < 10 else f"{days:.1f}d"
+    if days < 730.5:
+        return f"{days:.0f}d"
+    if years < 999.5:
+        return f"{years:.{(years < 9.995) + (years < 99.95)}f}y"
+    return f"{_amount(int(years), 4)}y" if years < 2**64 else "ages!"
+
+
+def _row(snapshot: Snapshot, now: float, abs_time: bool) -> tuple[str, ...]:
+    return (
+        str(snapshot.set_id),
+        plain(snapshot.snap),
+        local_time_text(snapshot.time) if abs_time else age_text(_age(snapshot.time, now)),
+        plain(snapshot.version),
+        str(snapshot.revision),
+        size_text(snapshot.size),
+        notes_text(snapshot),
+    )
+
+
+def _age(rfc3339: str, now: float) -> float:
+    """Seconds since a time, at most the 292 years that snapd can tell; what is no time is the zero time."""
+    then = _seconds_of(rfc3339)
+    age = now - (unix_time(_ZERO_TIME) if then is None else then)
+    return max(-_LONGEST_AGE, min(age, _LONGEST_AGE))
+
+
+def _seconds_of(rfc3339: str) -> float | None:
+    try:
+        return unix_time(rfc3339)
+    except SnapshotError:
+        return None
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows in columns, each padded but the last (§6.2)."""
+    columns = list(zip(*rows, strict=True))[:-1]
+    widths = [max(_NARROWEST, _SPACING + max(map(len, column))) for column in columns]
+    return [
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[-1] for row in rows
+    ]
+
+
+def _visible(letter: str) -> str:
+    code = ord(letter)
+    if letter == "\u3000":
+        return letter
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _unit(amount: float) -> tuple[float, str]:
+    """The decimal unit in which an amount of bytes has at most three digits before the point."""
+    factor, unit = 1.0, "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
+        if amount / factor < 999.95:
+            break
+        factor, unit = factor * 1000, larger
+    return factor, unit
+
+
+def _amount_done(view: ProgressView) -> str:
+    factor, unit = _unit(view.done if view.total is None else view.total)
+    decimals = 0 if unit == "B" else 1
+    done = f"{view.done / factor:.{decimals}f}"
+    return f"{done} {unit}" if view.total is None else f"{done} of {view.total / factor:.{decimals}f} {unit}"
+
+
+def _rate_text(rate: float) -> str:
+    if not 0 < rate < float("inf"):
+        return ""
+    factor, unit = _unit(rate)
+    return f"{rate / factor:.{int(rate / factor < 9.95 and unit != 'B')}f} {unit}/s"
+
+
+def _left_text(left: float | None) -> str:
+    if left is None or not 0 <= left < float("inf"):
+        return ""
+    minutes, seconds = divmod(round(left), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"

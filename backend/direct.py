@@ -394,7 +394,7 @@ def _mismatches(snapshot: Snapshot, installed: "InstalledSnap | None") -> list[s
     if installed is None:
         return []
     refusals = []
-    if not installed.epoch.can_read(snapshot.epoch):
+    if installed.described and not installed.epoch.can_read(snapshot.epoch):
         refusals.append(
             f'cannot restore snapshot for "{snapshot.snap}": current snap (epoch {installed.epoch}) '
             f"cannot read snapshot data (epoch {snapshot.epoch})"

@@ -93,12 +93,11 @@ def inflate(read: Callable[[int], bytes], workers: int | None = None) -> Iterato
         first = True
         while _another_member(source, first):
             first = False
-            block = _own_block(source)
-            if block is not None:
+            if block := _own_block(source):
                 yield from blocks.add(block)
-                continue
-            yield from blocks.finish()
-            yield from _streamed(source)
+            else:
+                yield from blocks.finish()
+                yield from _streamed(source)
         yield from blocks.finish()
 
 
@@ -183,9 +182,7 @@ def _member(buffer: bytearray, count: int, level: Level) -> bytes:
 
 
 def _deflated(block: memoryview, level: Level) -> Bytes:
-    if level is Level.FAST:
-        return isal_zlib.compress(block, 1, -15)
-    if _resists(block):
+    if level is Level.FAST or _resists(block):
         return isal_zlib.compress(block, 1, -15)
     return deflate_compress(block, 6)
 
@@ -225,8 +222,6 @@ class _Inflating:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    if len(data) <= CHUNK:
-        return iter((data,) if data else ())
     return (data[at : at + CHUNK] for at in range(0, len(data), CHUNK))
 
 

@@ -66,12 +66,11 @@ def losses(snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[st
 def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool]:
     """Whether the patterns leave out a path below the directory `top` of an entry."""
     patterns = list(snapshot.exclude or ())
-    installed = layout.installed(snapshot.snap)
-    if installed is not None:
-        try:
-            patterns += excludes.read_manifest(installed.exclude_manifest)
-        except InvalidInputError:
-            pass  # patterns that cannot be read left nothing out
+    try:
+        installed = layout.installed(snapshot.snap)
+        patterns += excludes.read_manifest(installed.exclude_manifest) if installed else []
+    except InvalidInputError:
+        pass  # patterns that cannot be read left nothing out
     role = "common" if top == "common" else str(snapshot.revision)
     expanded = excludes.expand(patterns, snapshot.revision, entry == ARCHIVE)
     if not expanded:

@@ -24,11 +24,14 @@ def nearest(path: str) -> str:
 
 
 @contextmanager
-def opened_parent(parent: str, user: User | None, make: Make | None = None) -> Iterator[int]:
+def opened_parent(
+    parent: str, user: User | None, make: Make | None = None, *, links: bool = True
+) -> Iterator[int]:
     """A descriptor of `parent`, which is the system's or lies below the home of `user`.
 
     Missing components are made by `make(directory, name, path)`, or raise FileNotFoundError without it.
-    BlockedError when a link leads to a directory of someone else.
+    BlockedError when a link leads to a directory of someone else, and for any link without `links` (below
+    another root they would lead out of it).
     """
     base = user.home if user else nearest(os.path.dirname(parent))
     fd = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -38,7 +41,7 @@ def opened_parent(parent: str, user: User | None, make: Make | None = None) -> I
             path = f"{path}/{name}"
             if make is not None and files.identity(name, fd) is None:
                 make(fd, name, path)
-            below = _step_into(fd, name, path, user)
+            below = _step_into(fd, name, path, user if links else None)
             os.close(fd)
             fd = below
         yield fd
@@ -52,8 +55,10 @@ def _step_into(fd: int, name: str, path: str, user: User | None) -> int:
     except FileNotFoundError:
         raise
     except OSError:
-        if user is None or not stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode):
+        if not stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode):
             raise
+    if user is None:
+        raise BlockedError(f"cannot use {path}: it is a symbolic link")
     below = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
     if os.fstat(below).st_uid != user.uid:
         os.close(below)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from backend import files, hashing, parents, swap
 from backend.archive import Tar, Vetter
-from backend.errors import BlockedError, IntegrityError, NoSpaceError, NotFoundError
+from backend.errors import BlockedError, IntegrityError, InvalidInputError, NoSpaceError, NotFoundError
 from backend.estimate import free_space
 from backend.files import DIRECTORY
 from backend.gzipblocks import inflate
@@ -144,17 +144,24 @@ def _place(snapshot: Snapshot, layout: Layout, entry: str, plan: EntryPlan) -> E
         return replace(plan, skipped=f'Skipping restore of user "{name}": {unknown}.')
     if user.name != name:
         return replace(plan, skipped=f'Skipping restore of user "{name}": user: unknown user {name}.')
-    parent = layout.user_parent(user, snapshot.snap)
-    target = f"{parent}/{plan.revision}"
+    try:
+        parent = layout.user_parent(user, snapshot.snap)
+    except InvalidInputError as reason:
+        return replace(plan, skipped=f'Skipping restore of user "{name}": {reason}.')
+    if fault := _home_fault(user):
+        return replace(plan, skipped=f'Skipping restore of "{parent}/{plan.revision}"{fault}.')
+    return replace(plan, parent=parent, user=user)
+
+
+def _home_fault(user: User) -> str:
+    """Why nothing can be put into a user's home, or nothing."""
     try:
         is_directory = stat.S_ISDIR(os.stat(user.home).st_mode)
     except FileNotFoundError:
-        return replace(plan, skipped=f'Skipping restore of "{target}" as "{user.home}" doesn\'t exist.')
+        return f' as "{user.home}" doesn\'t exist'
     except OSError as cause:
-        return replace(plan, skipped=f'Skipping restore of "{target}": {cause.strerror}.')
-    if not is_directory:
-        return replace(plan, skipped=f'Skipping restore of "{target}" as "{user.home}" is not a directory.')
-    return replace(plan, parent=parent, user=user)
+        return f": {cause.strerror}"
+    return "" if is_directory else f' as "{user.home}" is not a directory'
 
 
 def _look_at_target(plan: EntryPlan) -> EntryPlan:
@@ -238,7 +245,9 @@ class Restoration:
     def _unpack(self, source: Source, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> None:
         with ExitStack() as stack:
             parent = stack.enter_context(
-                parents.opened_parent(plan.parent, plan.user, self._maker(plan.user, job))
+                parents.opened_parent(
+                    plan.parent, plan.user, self._maker(plan.user, job), links=self._layout.is_machine
+                )
             )
             slot = swap.make_slot(plan.parent, parent, tag)
             self.state.slots.append(slot)

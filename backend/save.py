@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from backend import excludes, files, parents
 from backend.archive import Tar, empty_archive
 from backend.container import ContainerWriter
-from backend.errors import ChangedError, NoSpaceError, SnapshotError
+from backend.errors import BlockedError, ChangedError, NoSpaceError, SnapshotError
 from backend.estimate import free_space, measure
 from backend.gzipblocks import Level, compress
 from backend.job import Job
@@ -136,8 +136,11 @@ class Saver:
         parent = layout.user_parent(user, snap.name) if user else layout.system_parent(snap.name)
         with ExitStack() as stack:
             try:
-                directory = stack.enter_context(parents.opened_parent(parent, user))
+                directory = stack.enter_context(parents.opened_parent(parent, user, links=layout.is_machine))
             except (FileNotFoundError, NotADirectoryError):
+                return
+            except BlockedError as reason:
+                self._left_out.append(f"{parent} was not saved: {reason}")
                 return
             names = [
                 name for name in (str(snap.revision), "common") if self._is_data(directory, parent, name)

@@ -85,8 +85,6 @@ ALL = {"archive.tgz": ARCHIVE, "meta.json": META, "meta.sha3_384": HASH}
     [
         zipped(),
         zipped(method=zipfile.ZIP_STORED),
-        zipped(comment=b"short"),
-        zipped(comment=b"c" * 3000),
         zipped(comment=b"PK\x05\x06" * 9),
         zipped(comment=b"c" * 0xFFFF),
         zipped(prefix=b"#!/bin/sh\n" * 100),
@@ -146,14 +144,6 @@ def test_the_first_of_a_name_is_found() -> None:
         assert container.read(container.find("a"), CAP) == b"first"
         with pytest.raises(IntegrityError, match='missing archive member "b"'):
             container.find("b")
-
-
-def test_the_offset_is_that_of_the_bytes() -> None:
-    made = zipped(prefix=b"12345")
-    with opened(made) as container:
-        member = container.find("archive.tgz")
-        at = container.data_offset(member)
-        assert made[at : at + member.stored] == ARCHIVE
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -303,9 +293,9 @@ def test_a_directory_larger_than_any_snapshot_has_is_refused() -> None:
         with pytest.raises(IntegrityError, match=NOT_A_ZIP), opened(with_directory(entry, count, size)):
             pass
     commented = b"PK\x01\x02" + bytes(28) + b"\xff\xff" + bytes(12 + 0xFFFF)
-    with pytest.raises(IntegrityError, match=NOT_A_ZIP):
-        with opened(with_directory(commented, 1030, 1030 * len(commented))):
-            pass
+    vast = with_directory(commented, 1030, 1030 * len(commented))
+    with pytest.raises(IntegrityError, match=NOT_A_ZIP), opened(vast):
+        pass
 
 
 def test_a_member_may_not_reach_into_the_directory() -> None:

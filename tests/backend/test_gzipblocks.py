@@ -136,7 +136,6 @@ def with_header(flags: int, optional: bytes, data: bytes = b"content") -> bytes:
 
 
 OTHERS = {
-    "one member": lambda data: gzip.compress(data),
     "by the program": lambda data: (
         subprocess.run(["gzip", "-6"], input=data, stdout=subprocess.PIPE, check=True).stdout
     ),
@@ -169,7 +168,6 @@ def test_any_mixture_of_members(members: list[tuple[bytes, bool]], most: int) ->
     ("made", "message"),
     [
         (b"", "unexpected end of file"),
-        (b"\x1f", "unexpected end of file"),
         (b"P", "not in gzip format"),
         (b"PK\x03\x04" + bytes(100), "not in gzip format"),
         (bytes(10240), "not in gzip format"),
@@ -182,9 +180,7 @@ def test_any_mixture_of_members(members: list[tuple[bytes, bool]], most: int) ->
         (gzip.compress(b"abc") + bytes(9000) + b"junk", "trailing garbage"),
         (gzip.compress(b"abc") + bytes(9) + gzip.compress(b"hidden"), "trailing garbage"),
         (gzip.compress(b"abc") + b"\x1f", "trailing garbage"),
-        (packed(b"abc") + b"junk", "trailing garbage"),
         (gzip.compress(b"abc") + b"\x1f\x8b\x08", "unexpected end of file"),
-        (gzip.compress(b"abc")[:-1], "unexpected end of file"),
         (gzip.compress(b"abc")[:-4] + bytes(4), "length error"),
         (gzip.compress(b"abc")[:-8] + bytes(8), "crc error"),
         (gzip.compress(b"abc")[:10] + b"\xff" * 20, "format violated"),
@@ -198,15 +194,10 @@ def test_damage_has_its_word(made: bytes, message: str) -> None:
         unpacked(made)
 
 
-@pytest.mark.parametrize("told", [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF])
-def test_impossible_lengths_are_refused(told: int) -> None:
-    with pytest.raises(IntegrityError, match="length error"):
-        unpacked(own_block(b"data", told=told))
-
-
-LIES = [{"told": len(own_block(text(500))) + shift} for shift in (-5, -1, 1, 7, 100)] + [
-    {"size": size} for size in (0, 1, 499, 501, 4 << 20, (4 << 20) + 1, 0xFFFFFFFF)
-]
+TOLD = [len(own_block(text(500))) + shift for shift in (-5, -1, 1, 7, 100)]
+TOLD += [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF]
+SIZE = [0, 1, 499, 501, 4 << 20, (4 << 20) + 1, 0xFFFFFFFF]
+LIES = [{"told": told} for told in TOLD] + [{"size": size} for size in SIZE]
 
 
 @pytest.mark.parametrize("lie", LIES)

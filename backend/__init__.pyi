@@ -25,8 +25,10 @@ from backend.estimate import estimate_size as estimate_size
 from backend.estimate import free_space as free_space
 from backend.estimate import measure as measure
 from backend.export import SnapshotExport as SnapshotExport
+from backend.imports import IncomingSet as IncomingSet
 from backend.imports import import_set as import_set
 from backend.job import Advanced as Advanced
+from backend.job import Entered as Entered
 from backend.job import Event as Event
 from backend.job import Job as Job
 from backend.job import Noted as Noted

@@ -45,6 +45,8 @@ class DirectEngine:
         self.layout = layout
         self.store = Store(layout, own)
         self.journal = Journal(own)
+        away = f"the state folder of this root cannot be written; its journal is kept in {own}"
+        self.warning = "" if own == layout.own_state else away
 
     @property
     def root(self) -> dict[str, Any]:
@@ -139,13 +141,15 @@ class DirectEngine:
         return chosen
 
     def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
-        names = list(dict.fromkeys(snaps)) or self.layout.installed_names()
+        """The named snaps, each once; without any, all that are installed and active (spec §4.3)."""
+        named = list(dict.fromkeys(snaps))
         installed = []
-        for name in names:
+        for name in named or self.layout.installed_names():
             snap = self.layout.installed(name)
             if snap is None:
                 raise NotFoundError(f'snap "{name}" is not installed')
-            installed.append(snap)
+            if named or snap.active:
+                installed.append(snap)
         return installed
 
     def _users(self, names: Sequence[str]) -> "tuple[list[User], list[str]]":

@@ -46,6 +46,10 @@ class Engine(Protocol):
         """`files` or `snapd`."""
 
     @property
+    def warning(self) -> str:
+        """What is to be known before anything is done here, or nothing."""
+
+    @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
 

@@ -81,6 +81,7 @@ class SnapshotExport:
     def stream_to(self, target: int, job: Job) -> None:
         """Write the stream to an open file; IntegrityError when a snapshot file became shorter meanwhile."""
         for member in self._members:
+            job.enter(member.name)
             header = _header(member)
             files.write_all(target, header)
             job.advance(len(header))

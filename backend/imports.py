@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 from backend import files, hashing, parents, tarstream
 from backend.errors import (
     AlreadyFinishedError,
+    ConflictError,
     DuplicateSetError,
     IntegrityError,
     InvalidInputError,
@@ -120,6 +121,7 @@ class IncomingSet:
         if any(snap == other.partition("_")[2] or named.snap == _snap_of(other) for other in self._names):
             raise InvalidInputError(f'snap "{named.snap}" is twice in the import stream')
         self._names.append(name)
+        self._job.enter(name)
         path = f"{self.folder}/{name}"
         with files.opened(path, files.NEW_FILE) as fd:
             stream.copy(member.size, fd)
@@ -179,12 +181,19 @@ class Imported(NamedTuple):
     snapshots: tuple[Snapshot, ...]
 
 
-def import_set(
-    store: Store, stream: int, job: Job, *, allow_duplicate: bool = False, accept_hash: bool = False
+def import_set(  # noqa: PLR0913 - the last three are named flags
+    store: Store,
+    stream: int,
+    job: Job,
+    *,
+    set_id: int | None = None,
+    allow_duplicate: bool = False,
+    accept_hash: bool = False,
 ) -> Imported:
     """Import an export stream from an open file as a new set (spec §3.11); nothing is visible before the end.
 
-    DuplicateSetError when the content is here already, IntegrityError or InvalidInputError when anything in
+    Without `set_id` the next free one is taken. ConflictError when that set is here already or being
+    imported, DuplicateSetError when the content is here already, IntegrityError or InvalidInputError when anything in
     the stream is not as it should be, NoSpaceError beforehand where its size is known.
     """
     with _importing():
@@ -203,8 +212,16 @@ def import_set(
             with store.lock():
                 if not allow_duplicate:
                     _refuse_duplicate(store, snapshots)
-                set_id = store.allocate_id()
+                set_id = _free_id(store, set_id)
                 return Imported(set_id, tuple(incoming.commit(set_id)))
+
+
+def _free_id(store: Store, wanted: int | None) -> int:
+    if wanted is None:
+        return store.allocate_id()
+    if any(number == wanted for number, _ in store.names()):
+        raise ConflictError(f"cannot import snapshot {wanted}: there is a set of that id")
+    return wanted
 
 
 @contextmanager

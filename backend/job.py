@@ -31,7 +31,13 @@ class Noted(NamedTuple):
     text: str
 
 
-Event: TypeAlias = Started | Advanced | Noted
+class Entered(NamedTuple):
+    """The work came to a part of the present step: a snap, a user, a file."""
+
+    part: str
+
+
+Event: TypeAlias = Started | Advanced | Noted | Entered
 
 INTERVAL = 0.1
 
@@ -105,6 +111,11 @@ class Job:
             if now - self._told_at >= INTERVAL:
                 self._told_at = now
                 self._tell(Advanced(self._done))
+
+    def enter(self, part: str) -> None:
+        """Say which part of the step comes next."""
+        with self._lock:
+            self._tell(Entered(part))
 
     def note(self, text: str) -> None:
         """Say something that the user should know."""

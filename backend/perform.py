@@ -5,7 +5,7 @@ from typing import Any
 
 from backend.engine import Engine
 from backend.errors import Cancelled, SnapshotError
-from backend.job import Advanced, Event, Job, Noted, Started
+from backend.job import Advanced, Entered, Event, Job, Noted, Started
 from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
 
@@ -49,6 +49,8 @@ def perform_recorded(
 
         job = Job(tell, keep=record.keep, name=str(record.id))
         listeners.append(watch(job))
+        if engine.warning:
+            job.note(engine.warning)
         try:
             result = perform(operation, engine, job, stream)
         except Cancelled:
@@ -73,3 +75,5 @@ def event_json(event: Event) -> dict[str, Any]:
             return {"event": "advanced", "done": done}
         case Noted(text):
             return {"event": "noted", "text": text}
+        case Entered(part):
+            return {"event": "entered", "part": part}

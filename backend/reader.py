@@ -241,6 +241,7 @@ def _size(reader: Reader, entry: str) -> int:
 
 def _verdict(reader: Reader, entry: str, job: Job, structure: bool) -> EntryVerdict:
     fault = ""
+    job.enter(f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}")
     try:
         reader.verify(entry, job)
         if structure:

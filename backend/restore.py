@@ -239,6 +239,7 @@ class Restoration:
     def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Job) -> None:
         with job.step("Unpacking beside the live data", sum(entry.needed for _, _, entry in work)):
             for source, plan, entry in work:
+                job.enter(f"{plan.snapshot.snap}, {entry.user.name if entry.user else 'system'}")
                 with files.speaking(f"cannot restore {plan.snapshot.snap} into {entry.parent}"):
                     self._unpack(source, plan.snapshot, entry, tag, job)
 

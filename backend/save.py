@@ -149,6 +149,7 @@ class Saver:
                 return
             expanded = excludes.expand(patterns, snap.revision, user is None)
             tar = Tar(user, machine=layout.is_machine)
+            job.enter(f"{snap.name}, {user.name if user else 'system'}")
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     self._attempt(writer, entry, (tar, directory, names, expanded), job)

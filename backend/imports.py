@@ -192,9 +192,9 @@ def import_set(  # noqa: PLR0913 - the last three are named flags
 ) -> Imported:
     """Import an export stream from an open file as a new set (spec §3.11); nothing is visible before the end.
 
-    Without `set_id` the next free one is taken. ConflictError when that set is here already or being
-    imported, DuplicateSetError when the content is here already, IntegrityError or InvalidInputError when anything in
-    the stream is not as it should be, NoSpaceError beforehand where its size is known.
+    Without `set_id` the next free one is taken. ConflictError when that set is here or being imported,
+    DuplicateSetError when the content is here already, IntegrityError or InvalidInputError when anything
+    in the stream is not as it should be, NoSpaceError beforehand where its size is known.
     """
     with _importing():
         source = _Stream(stream, job)

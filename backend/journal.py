@@ -44,6 +44,7 @@ class JobRecord(NamedTuple):
     uid: int
     state: JobState
     result: dict[str, Any]
+    token: str = ""
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -64,8 +65,13 @@ class Journal:
         self._jobs = os.path.join(folder, "jobs")
 
     @contextmanager
-    def job(self, operation: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
-        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted."""
+    def job(
+        self, operation: Mapping[str, Any], root: Mapping[str, Any], token: str = ""
+    ) -> Iterator["OpenRecord"]:
+        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted.
+
+        The `token` lets whoever started its process recognise it.
+        """
         files.make_directories(self.folder, 0o700)
         files.make_directories(self._jobs, 0o700)
         folder = self._new_folder()
@@ -77,6 +83,7 @@ class Journal:
                 "started": time.time(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
+                "token": token,
             }
             files.write_whole(os.path.join(folder, "operation.json"), _document(header))
             record = OpenRecord(folder)
@@ -143,6 +150,7 @@ class Journal:
             int(header.get("uid", -1)),
             _state(alive, result),
             result,
+            str(header.get("token", "")),
         )
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:

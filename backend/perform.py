@@ -34,13 +34,14 @@ def perform_recorded(
     engine: Engine,
     watch: Callable[[Job], Callable[[Event], None]],
     stream: int | None = None,
+    token: str = "",
 ) -> Result:
     """Carry out an operation as a job with a journal, after ending what died before it.
 
     `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
     """
     engine.tidy(Job())
-    with engine.journal.job(to_json(operation), engine.root) as record:
+    with engine.journal.job(to_json(operation), engine.root, token) as record:
         listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
 
         def tell(event: Event) -> None:

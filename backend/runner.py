@@ -1,0 +1,112 @@
+"""Jobs in processes of their own, which outlive whoever started them.
+
+A job is started in a new session, as a transient unit of systemd where that runs and we are root, so that
+the end of a login does not end it. Whoever follows it reads its journal; to stop it is to ask it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from backend import files
+from backend.errors import ConflictError, SnapshotError
+from backend.journal import JobRecord, JobState, Journal
+from backend.operation import Operation, to_json
+
+PATIENCE = 30.0
+POLL = 0.02
+_SYSTEMD = "/run/systemd/system"
+
+
+class Runner:
+    """Starts jobs of one place with `command`, which is given a token and the operation as JSON."""
+
+    def __init__(self, journal: Journal, command: Sequence[str]) -> None:
+        self._journal = journal
+        self._command = list(command)
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self, operation: Operation) -> JobRecord:
+        """Start an operation; returns its job once it lives. SnapshotError when it does not come to life."""
+        self._children = [child for child in self._children if child.poll() is None]
+        token = files.random_name(16)
+        files.make_directories(self._journal.folder, 0o700)
+        log = f"{self._journal.folder}/start-{token}.log"
+        command = [*_shell_of_its_own(token), *self._command, token, json.dumps(to_json(operation))]
+        try:
+            with files.opened(log, files.NEW_FILE) as errors:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    start_new_session=True,
+                    cwd="/",
+                )
+            self._children.append(process)
+            return self._born(token, process, operation, log)
+        finally:
+            os.unlink(log)
+
+    def _born(
+        self, token: str, process: "subprocess.Popen[bytes]", operation: Operation, log: str
+    ) -> JobRecord:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            ended = process.poll()
+            for record in reversed(self._journal.records()):
+                if record.token == token:
+                    return record
+            if ended:
+                break
+            time.sleep(POLL)
+        told = files.read_whole(log, 1 << 20).decode("utf-8", "replace").strip().splitlines()
+        reason = told[-1].removeprefix("error: ") if told else "it gave no reason"
+        raise SnapshotError(f"cannot start {operation.verb}: {reason}")
+
+    def stop(self, record: JobRecord) -> None:
+        """Ask a job to stop; it undoes what it did and says so in its journal. ConflictError if it ended."""
+        present = self._journal.record(record.id)
+        if present.state is not JobState.RUNNING:
+            raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
+        os.kill(present.pid, signal.SIGTERM)
+
+    def interrupted(self) -> list[JobRecord]:
+        """The jobs whose process is gone without a result."""
+        return [record for record in self._journal.records() if record.state is JobState.INTERRUPTED]
+
+
+class Follower:
+    """Reads a job's events as they come; any number may follow one job, from any process."""
+
+    def __init__(self, record: JobRecord) -> None:
+        self._path = os.path.join(record.folder, "events.jsonl")
+        self._at = 0
+        self._rest = b""
+
+    def news(self) -> Iterator[dict[str, Any]]:
+        """The events told since the last call, oldest first."""
+        try:
+            with files.opened(self._path) as fd:
+                raw = os.pread(fd, 8 << 20, self._at)
+        except FileNotFoundError:
+            return
+        self._at += len(raw)
+        *lines, self._rest = (self._rest + raw).split(b"\n")
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict):
+                yield event
+
+
+def _shell_of_its_own(token: str) -> list[str]:
+    if os.geteuid() == 0 and os.path.isdir(_SYSTEMD):
+        return ["systemd-run", "--quiet", "--collect", f"--unit=snapstow-job-{token}", "--"]
+    return []

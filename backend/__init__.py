@@ -28,6 +28,7 @@ _HOMES = {
     ),
     "perform": "event_json perform perform_recorded",
     "places": "engine_for",
+    "runner": "Follower Runner",
     "reader": "EntryVerdict Reader",
     "restore": "EntryPlan RestorePlan Verdict",
     "save": "SaveOptions save",

@@ -65,6 +65,8 @@ from backend.reader import Reader as Reader
 from backend.restore import EntryPlan as EntryPlan
 from backend.restore import RestorePlan as RestorePlan
 from backend.restore import Verdict as Verdict
+from backend.runner import Follower as Follower
+from backend.runner import Runner as Runner
 from backend.save import SaveOptions as SaveOptions
 from backend.save import save as save
 from backend.store import Store as Store

@@ -58,7 +58,7 @@ class Runner:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             ended = process.poll()
-            for record in reversed(self._journal.records()):
+            for record in self._journal.records()[::-1]:
                 if record.token == token:
                     return record
             if ended:

@@ -16,17 +16,20 @@ _HOMES = {
         "SnapshotError UnreachableError"
     ),
     "estimate": "estimate_size free_space measure",
+    "excludes": "validate_excludes",
     "export": "SnapshotExport",
     "imports": "IncomingSet import_set",
     "job": "Advanced Entered Event Job Noted Started",
     "journal": "JobRecord JobState Journal",
     "layout": "Accounts InstalledSnap Layout",
+    "ledger": "CheckState Checked Ledger",
     "losses": "Losses",
     "model": "Epoch Revision Snapshot SnapshotSet User",
     "operation": (
         "Check Export Forget Import Operation Restore Result Save Undo command_line operation_from_json"
     ),
-    "perform": "event_json perform perform_recorded",
+    "peek": "Peek look_into",
+    "perform": "event_from_json event_json perform perform_recorded",
     "places": "engine_for",
     "runner": "Follower Runner",
     "reader": "EntryVerdict Reader",
@@ -37,6 +40,7 @@ _HOMES = {
     "wire": "content_hash filename set_content_hash snapshot_json unix_time",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+_NAME_AT_HOME = {"validate_excludes": "validate"}
 
 __all__ = [*_MODULE_OF]
 
@@ -44,4 +48,4 @@ __all__ = [*_MODULE_OF]
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'backend' has no attribute {name!r}")
-    return getattr(import_module(f"backend.{_MODULE_OF[name]}"), name)
+    return getattr(import_module(f"backend.{_MODULE_OF[name]}"), _NAME_AT_HOME.get(name, name))

@@ -1,5 +1,7 @@
 """The types of the public names."""
 
+from collections.abc import Iterable
+
 from backend.demo import demo_root as demo_root
 from backend.demo import make_demo as make_demo
 from backend.direct import DirectEngine as DirectEngine
@@ -39,6 +41,9 @@ from backend.journal import Journal as Journal
 from backend.layout import Accounts as Accounts
 from backend.layout import InstalledSnap as InstalledSnap
 from backend.layout import Layout as Layout
+from backend.ledger import Checked as Checked
+from backend.ledger import CheckState as CheckState
+from backend.ledger import Ledger as Ledger
 from backend.losses import Losses as Losses
 from backend.model import Epoch as Epoch
 from backend.model import Revision as Revision
@@ -56,6 +61,9 @@ from backend.operation import Save as Save
 from backend.operation import Undo as Undo
 from backend.operation import command_line as command_line
 from backend.operation import operation_from_json as operation_from_json
+from backend.peek import Peek as Peek
+from backend.peek import look_into as look_into
+from backend.perform import event_from_json as event_from_json
 from backend.perform import event_json as event_json
 from backend.perform import perform as perform
 from backend.perform import perform_recorded as perform_recorded
@@ -76,3 +84,6 @@ from backend.wire import filename as filename
 from backend.wire import set_content_hash as set_content_hash
 from backend.wire import snapshot_json as snapshot_json
 from backend.wire import unix_time as unix_time
+
+def validate_excludes(patterns: Iterable[str]) -> None:
+    """See `backend.excludes.validate`."""

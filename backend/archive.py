@@ -29,6 +29,7 @@ _SHOWN = 5
 _KEPT = 100
 _LINKS_IN_MEMORY = 50_000
 _DEVICES_NAMED = 20
+_LONGEST_PATH = 4095  # the kernel takes no more
 
 
 class Noise(Enum):
@@ -343,6 +344,8 @@ class Vetter:
         """The path it lands at, without empty and `.` components; empty for the directory itself."""
         if name.startswith(b"/"):
             raise _refusal(member, "has an absolute name")
+        if len(name) > _LONGEST_PATH:
+            raise _refusal(member, "has a name too long to unpack")
         parts = name.split(b"/")
         if b"" in parts or b"." in parts:
             parts = [part for part in parts if part not in (b"", b".")]

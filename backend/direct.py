@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
@@ -16,8 +17,6 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.job import Job
-from backend.journal import Journal
 from backend.layout import Layout
 from backend.model import Snapshot, SnapshotSet
 from backend.snapdstate import daemon_answers
@@ -25,6 +24,8 @@ from backend.store import Store
 
 if TYPE_CHECKING:
     from backend.engine import Estimate, Finding, UndoOffer
+    from backend.job import Job
+    from backend.journal import Journal
     from backend.layout import InstalledSnap
     from backend.model import User
     from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from backend.save import Saved, SaveOptions
 
 READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
+SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
 _BATCH = 64
 
 
@@ -44,9 +46,16 @@ class DirectEngine:
     def __init__(self, layout: Layout, own: str) -> None:
         self.layout = layout
         self.store = Store(layout, own)
-        self.journal = Journal(own)
+        self._own = own
         away = f"the state folder of this root cannot be written; its journal is kept in {own}"
         self.warning = "" if own == layout.own_state else away
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The jobs of this place."""
+        from backend.journal import Journal
+
+        return Journal(self._own)
 
     @property
     def root(self) -> dict[str, Any]:
@@ -59,9 +68,10 @@ class DirectEngine:
         """Why `action` cannot be had here: anything that changes data, while snapd runs for this root."""
         if action in READING or not daemon_answers(self.layout.socket):
             return None
+        way_out = f"use snap {action}, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
         return (
             f"cannot {action}: snapd is running for {self.layout.root}, and two programs must not change its "
-            f"snapshots at once; use snap {action}, or stop snapd first"
+            f"snapshots at once; {way_out}"
         )
 
     def _demand(self, action: str) -> None:
@@ -74,7 +84,7 @@ class DirectEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: Job) -> "list[Estimate]":
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.engine import Estimate
         from backend.estimate import measure
@@ -159,7 +169,7 @@ class DirectEngine:
 
     # -- doing
 
-    def save(self, operation: "Save", job: Job) -> "Result":
+    def save(self, operation: "Save", job: "Job") -> "Result":
         """Save each snap; those that succeed are published together, the others are told in `left_out`.
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
@@ -196,7 +206,7 @@ class DirectEngine:
         left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
         return Result(set_id, tuple(one.snapshot.snap for one in saved), tuple(left_out))
 
-    def _measure(self, paths: Sequence[str], operation: "Save", job: Job) -> int:
+    def _measure(self, paths: Sequence[str], operation: "Save", job: "Job") -> int:
         from backend.estimate import measure
         from backend.save import check_space
 
@@ -206,7 +216,7 @@ class DirectEngine:
             check_space(self.store, size)
         return size
 
-    def _note_missing_state(self, job: Job) -> None:
+    def _note_missing_state(self, job: "Job") -> None:
         state = self.layout.state
         if not state.readable:
             job.note(f"configuration and snap-ids are not recorded: {state.why_not}")
@@ -217,7 +227,7 @@ class DirectEngine:
         snaps: "Sequence[InstalledSnap]",
         users: "Sequence[User]",
         options: "SaveOptions",
-        job: Job,
+        job: "Job",
     ) -> "tuple[list[Saved], dict[str, SnapshotError]]":
         from backend.save import Saver
 
@@ -239,7 +249,7 @@ class DirectEngine:
             raise next(iter(failures.values()))
         return saved, failures
 
-    def check(self, operation: "Check", job: Job) -> "Result":
+    def check(self, operation: "Check", job: "Job") -> "Result":
         """Verify a set, or every set; every bad part is in the result."""
         from backend.operation import Result
         from backend.reader import EntryVerdict
@@ -253,10 +263,21 @@ class DirectEngine:
             if operation.set_id:
                 locks.enter_context(self._reading(operation.set_id))
             for start in range(0, len(chosen), _BATCH):
-                verdicts += self._check_some(chosen[start : start + _BATCH], operation, job)
+                some = chosen[start : start + _BATCH]
+                found = self._check_some(some, operation, job)
+                self._remember(some, found, structure=operation.structure)
+                verdicts += found
         return Result(operation.set_id, tuple(s.snap for s in chosen), verdicts=tuple(verdicts))
 
-    def _check_some(self, chosen: Sequence[Snapshot], operation: "Check", job: Job) -> "list[EntryVerdict]":
+    def _remember(
+        self, snapshots: Sequence[Snapshot], verdicts: "list[EntryVerdict]", *, structure: bool
+    ) -> None:
+        from backend.ledger import Ledger, Level
+
+        level = Level.STRUCTURE if structure else Level.HASH
+        Ledger(self.journal.folder).record(snapshots, verdicts, level)
+
+    def _check_some(self, chosen: Sequence[Snapshot], operation: "Check", job: "Job") -> "list[EntryVerdict]":
         from backend.reader import EntryVerdict, Reader, check
 
         verdicts = []
@@ -280,7 +301,7 @@ class DirectEngine:
         else:
             yield
 
-    def restore(self, operation: "Restore", job: Job) -> "Result":
+    def restore(self, operation: "Restore", job: "Job") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing."""
         from backend.operation import Result
         from backend.reader import Reader
@@ -317,14 +338,14 @@ class DirectEngine:
 
         return recovery.undo_offers(self.journal, self.store)
 
-    def undo(self, operation: "Undo", job: Job) -> "Result":
+    def undo(self, operation: "Undo", job: "Job") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
         from backend import recovery
 
         self._demand("undo")
         return recovery.undo(self.journal, self.store, operation, job)
 
-    def forget(self, operation: "Forget", job: Job) -> "Result":
+    def forget(self, operation: "Forget", job: "Job") -> "Result":
         """Remove a set, or the named snaps of it; broken snapshots as well."""
         from backend.operation import Result
 
@@ -334,7 +355,7 @@ class DirectEngine:
             freed = self.store.forget(chosen, job)
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
 
-    def export(self, operation: "Export", job: Job, stream: int | None = None) -> "Result":
+    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         from backend.export import SnapshotExport, export_to_file
         from backend.operation import Result
@@ -350,7 +371,7 @@ class DirectEngine:
                 export_to_file(export, operation.file, job)
             return Result(operation.set_id, left_out=tuple(export.left_out))
 
-    def take_in(self, operation: "Import", job: Job, stream: int | None = None) -> "Result":
+    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
         from backend.imports import import_set, opened_import
         from backend.operation import Result
@@ -377,14 +398,14 @@ class DirectEngine:
 
         return recovery.findings(self.journal, self.store)
 
-    def repair(self, job: Job) -> "list[Finding]":
+    def repair(self, job: "Job") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
         from backend import recovery
 
         self._demand("repair")
         return recovery.repair(self.journal, self.store, job)
 
-    def tidy(self, job: Job) -> list[str]:
+    def tidy(self, job: "Job") -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done."""
         from backend import recovery
 

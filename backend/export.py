@@ -3,8 +3,9 @@
 import os
 import stat
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from backend import files
 from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
@@ -80,17 +81,21 @@ class SnapshotExport:
 
     def stream_to(self, target: int, job: Job) -> None:
         """Write the stream to an open file; IntegrityError when a snapshot file became shorter meanwhile."""
-        for member in self._members:
-            job.enter(member.name)
-            header = _header(member)
-            files.write_all(target, header)
-            job.advance(len(header))
-            if member.fd is None:
-                files.write_all(target, member.data)
-            elif files.copy_range(member.fd, 0, target, member.size, job.advance) != member.size:
-                raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
-            files.write_all(target, bytes(padded(member.size) - member.size))
-        files.write_all(target, bytes(2 * BLOCK))
+        with files.speaking(f"cannot export snapshot {self.set_id}"):
+            for member in self._members:
+                job.enter(member.name)
+                self._write(member, target, job)
+            files.write_all(target, bytes(2 * BLOCK))
+
+    def _write(self, member: _Outgoing, target: int, job: Job) -> None:
+        header = _header(member)
+        files.write_all(target, header)
+        job.advance(len(header))
+        if member.fd is None:
+            files.write_all(target, member.data)
+        elif files.copy_range(member.fd, 0, target, member.size, job.advance) != member.size:
+            raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
+        files.write_all(target, bytes(padded(member.size) - member.size))
 
     def close(self) -> None:
         """Let go of the files; closing again does nothing."""
@@ -185,10 +190,11 @@ def export_to_file(export: SnapshotExport, path: str, job: Job) -> None:
     part = f"{path}.part"
     with files.speaking(f"cannot export snapshot {export.set_id}"):
         _remove_dead_part(part)
+        job.keep({"part": part, "file": path})
         fd = os.open(part, files.NEW_FILE, 0o600)
         found = os.fstat(fd)
-        job.keep({"part": part, "identity": [found.st_dev, found.st_ino]})
         try:
+            job.keep({"part": part, "file": path, "identity": [found.st_dev, found.st_ino]})
             with files.locked(fd):
                 _reserve(fd, export.size)
                 export.stream_to(fd, job)
@@ -203,11 +209,32 @@ def export_to_file(export: SnapshotExport, path: str, job: Job) -> None:
 
 
 def _remove_dead_part(part: str) -> None:
-    """A left-over of an export that died; one that is being written is left alone."""
+    """A left-over of an export that died; one that is being written, and what is no file, is left alone."""
     if files.identity(part) is not None:
+        if not stat.S_ISREG(os.lstat(part).st_mode):
+            raise SnapshotError(f"{part} is in the way: it is not a regular file")
         if files.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
         os.unlink(part)
+
+
+def end_part(step: Mapping[str, Any]) -> bool:
+    """Remove what an export left that died, from a step it noted; True where the file was complete."""
+    part, file, found = str(step["part"]), str(step.get("file", "")), step.get("identity")
+    present = files.identity(part)
+    if not part.endswith(".part"):
+        raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
+    if found and file and files.identity(file) == Identity(*found):
+        return True
+    if present is not None and (present == Identity(*found) if found else _is_blank(part)):
+        os.unlink(part)
+    return False
+
+
+def _is_blank(path: str) -> bool:
+    """Whether it is an empty file of ours, as it is before its identity can be noted."""
+    found = os.lstat(path)
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_uid == os.geteuid()
 
 
 def _reserve(fd: int, size: int) -> None:

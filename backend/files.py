@@ -38,11 +38,13 @@ def speaking(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as cause:
-        where = f" {cause.filename}" if cause.filename else ""
+        where = f" {cause.filename}:" if cause.filename else ""
         if cause.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(action, str(cause.filename or "the file system")) from cause
         if isinstance(cause, PermissionError):
-            raise NotAllowedError(f"{action}: no permission for{where or ' it'} (try with sudo)") from cause
+            raise NotAllowedError(
+                f"{action}: no permission for{where.rstrip(':') or ' it'} (try with sudo)"
+            ) from cause
         raise SnapshotError(f"{action}:{where} {cause.strerror or cause}") from cause
 
 
@@ -205,8 +207,9 @@ def _empty(fd: int, top: int, depth: int) -> None:
         for name, is_directory in inside:
             if not is_directory:
                 os.unlink(name, dir_fd=fd)
-            elif depth < _DEEPEST:
-                _open_up(name, fd)
+                continue
+            _open_up(name, fd)
+            if depth < _DEEPEST:
                 with opened(name, DIRECTORY, fd) as below:
                     _empty(below, top, depth + 1)
                 os.rmdir(name, dir_fd=fd)
@@ -250,8 +253,8 @@ def locked(fd: int) -> Iterator[None]:
 def is_locked(path: str) -> bool:
     """Whether a living process holds the lock file at `path`; False when there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (FileNotFoundError, PermissionError):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

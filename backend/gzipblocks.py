@@ -381,7 +381,7 @@ def declared_size(pread: Callable[[int, int], bytes], stored: int) -> int:
     """About how many bytes a gzip file of `stored` bytes unpacks to, as it declares: read, not verified.
 
     `pread(offset, count)` answers with bytes of the file. Our own blocks are added up; of anything else the
-    length in the last four bytes is taken, raised by 4 GiB until it is not below the compressed size.
+    length in the last four bytes is taken, which counts only up to 4 GiB, or the compressed size if larger.
     """
     total = position = 0
     while position < stored:
@@ -391,9 +391,6 @@ def declared_size(pread: Callable[[int, int], bytes], stored: int) -> int:
             break
         total += int.from_bytes(pread(position + length - 4, 4), "little")
         position += length
-    if position < stored and stored >= 4:
-        size = int.from_bytes(pread(stored - 4, 4), "little")
-        while size < (stored - position) * 0.99 - 4096:
-            size += 1 << 32
-        total += size
-    return total
+    if position == stored or stored < _TRAILER:
+        return total
+    return total + max(int.from_bytes(pread(stored - 4, 4), "little"), stored - position)

@@ -91,6 +91,7 @@ class IncomingSet:
         self._pool = ThreadPoolExecutor(hashing.cores())
         self._checks: list[Future[Snapshot]] = []
         self._names: list[str] = []
+        self._snaps: set[str] = set()
         self.folder = f"{store.folder}/{STAGING}{job.name}-{files.random_name()}"
 
     def __enter__(self) -> Self:
@@ -117,9 +118,9 @@ class IncomingSet:
         named = parse_filename(name)
         if named is None or member.kind not in (tarstream.FILE, tarstream.CONTIGUOUS):
             raise InvalidInputError(f"unexpected filename in import stream: {name}")
-        snap = f"{name.partition('_')[2]}"
-        if any(snap == other.partition("_")[2] or named.snap == _snap_of(other) for other in self._names):
+        if named.snap in self._snaps:
             raise InvalidInputError(f'snap "{named.snap}" is twice in the import stream')
+        self._snaps.add(named.snap)
         self._names.append(name)
         self._job.enter(name)
         path = f"{self.folder}/{name}"
@@ -151,11 +152,6 @@ class IncomingSet:
             raise AlreadyFinishedError
         self._finished = True
         files.remove_tree(self.folder)
-
-
-def _snap_of(name: str) -> str:
-    named = parse_filename(name)
-    return named.snap if named else ""
 
 
 def _verified(path: str, job: Job) -> Snapshot:

@@ -6,41 +6,53 @@ convenience: where it cannot be kept, everything is read anew. Small stores do w
 
 import json
 import os
-from collections.abc import Iterator
+import time
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from stat import S_ISREG
+from typing import Any, TypeAlias
 
 from backend import files
 from backend.gojson import dumps, loads
 from backend.model import Epoch, Revision, Snapshot
 
-if TYPE_CHECKING:
-    import sqlite3
+# The four numbers of `_key`, then the fields of the snapshot without those that the file's place gives.
+Row: TypeAlias = list[Any]
 
 _WORTHWHILE = 64
-_VERSION = 1
+_LARGEST = 256 << 20
 _SETTLED_NS = 2_000_000_000
+_FORMAT = b"snapstow index 2 %08x\n"
+_START = len(_FORMAT % 0)
+_KEY = 4
+_ORDINARY_EPOCH = Epoch()
 
 
 class Index:
-    """The remembered snapshots of one folder; `snapshot` answers None for what must be read."""
+    """The remembered snapshots of one folder; `snapshot` answers None for what must be read.
 
-    def __init__(self, folder: str, database: "sqlite3.Connection | None") -> None:
+    `path` is where the rows lie, empty where none are kept; `present` are the names in the folder.
+    """
+
+    def __init__(self, folder: str, path: str, present: set[str], clock: Callable[[], int]) -> None:
         self._folder = folder
-        self._database = database
-        self._new: list[tuple[str, str, str]] = []
-        self._rows: dict[str, tuple[str, str]] = {}
-        self._keys: dict[str, str] = {}
-        self._seen: set[str] = set()
+        self._path = path
+        self._clock = clock
+        self._rows = _load(path) if path else {}
+        self._changed = False
+        if not self._rows.keys() <= present:
+            self._rows = {name: row for name, row in self._rows.items() if name in present}
+            self._changed = True
+        self._keys: dict[str, Row] = {}
 
     @classmethod
     @contextmanager
-    def opened(cls, own: str, folder: str) -> Iterator["Index"]:
+    def opened(cls, own: str, folder: str, clock: Callable[[], int] = time.time_ns) -> Iterator["Index"]:
         """The index kept in the state folder `own`, saved again when the block is left."""
-        index = cls(folder, None)
-        if os.path.isdir(own) and _is_large(folder):
-            index = cls(folder, _connect(f"{own}/index.sqlite"))
-            index._load()
+        present = _names(folder)
+        kept = len(present) >= _WORTHWHILE and os.path.isdir(own)
+        index = cls(folder, f"{own}/index.json" if kept else "", present, clock)
         try:
             yield index
         finally:
@@ -48,96 +60,81 @@ class Index:
 
     def snapshot(self, name: str) -> Snapshot | None:
         """The snapshot in that file as read before, or None when it may have changed."""
-        if self._database is None:
+        if not self._path:
             return None
-        key = self._keys[name] = _key(f"{self._folder}/{name}")
+        path = f"{self._folder}/{name}"
+        key = _key(path)
         row = self._rows.get(name)
-        self._seen.add(name)
-        return _decode(row[1], f"{self._folder}/{name}") if row is not None and row[0] == key else None
+        if row is None or row[:_KEY] != key:
+            self._keys[name] = key
+            return None
+        return _decoded(row, path)
 
     def remember(self, name: str, snapshot: Snapshot) -> Snapshot:
-        """Keep what was just read from a file; gives it back."""
-        if self._database is not None and not snapshot.hidden and self._keys.get(name):
-            self._new.append((name, self._keys[name], _encode(snapshot)))
+        """Keep what was just read from a file, unless it may still be changing unseen; gives it back."""
+        key = self._keys.pop(name, None)
+        if key is not None and not snapshot.hidden and self._clock() - key[-1] >= _SETTLED_NS:
+            self._rows[name] = [*key, *_encoded(snapshot)]
+            self._changed = True
         return snapshot
 
-    def _load(self) -> None:
-        import sqlite3
-
-        try:
-            assert self._database is not None
-            rows = self._database.execute("SELECT name, key, snapshot FROM snapshots")
-            self._rows = {name: (key, text) for name, key, text in rows}
-        except (sqlite3.Error, AssertionError):
-            self._rows, self._database = {}, None
-
     def _save(self) -> None:
-        if self._database is None:
+        if not self._changed or not os.access(os.path.dirname(self._path), os.W_OK):
             return
-        import sqlite3
-
-        gone = [(name,) for name in self._rows.keys() - self._seen]
+        content = json.dumps(self._rows, separators=(",", ":")).encode()
         try:
-            if self._new:
-                self._database.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", self._new)
-            if gone and not any(os.path.lexists(f"{self._folder}/{name}") for (name,) in gone[:1]):
-                self._database.executemany("DELETE FROM snapshots WHERE name = ?", gone)
-            if self._new or gone:
-                self._database.commit()
-        except sqlite3.Error:
-            pass  # read-only or full: the next listing reads the files again
-        finally:
-            self._database.close()
+            files.write_whole(self._path, _FORMAT % zlib.crc32(content) + content)
+        except OSError:
+            pass  # no room: the next listing reads the files again
 
 
-def _is_large(folder: str) -> bool:
+def _names(folder: str) -> set[str]:
     try:
-        with os.scandir(folder) as entries:
-            return sum(1 for _, _ in zip(entries, range(_WORTHWHILE), strict=False)) == _WORTHWHILE
+        return set(os.listdir(folder))
     except OSError:
-        return False
+        return set()
 
 
-def _connect(path: str) -> "sqlite3.Connection | None":
-    import sqlite3
-
+def _load(path: str) -> dict[str, Row]:
+    """The rows in a file of our own; none where it is damaged, or somebody else's."""
     try:
-        with files.opened(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW):
-            pass
-        database = sqlite3.connect(path, timeout=1)
-        if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-            database.execute("DROP TABLE IF EXISTS snapshots")
-            database.execute("CREATE TABLE snapshots (name TEXT PRIMARY KEY, key TEXT, snapshot TEXT)")
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-            database.commit()
-    except (OSError, sqlite3.Error):
-        return None
-    return database
+        with files.opened(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
+            found = os.fstat(fd)
+            if not S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > _LARGEST:
+                return {}
+            content = os.pread(fd, found.st_size, 0)
+    except OSError:
+        return {}
+    start, content = content[:_START], content[_START:]
+    if start != _FORMAT % zlib.crc32(content):
+        return {}
+    rows: dict[str, Row] = json.loads(content)
+    return rows
 
 
-def _key(path: str) -> str:
-    """What tells this content from any other; empty where it may still be changing unseen."""
-    import time
-
+def _key(path: str) -> Row:
+    """What tells this content from any other; the change time comes last."""
     found = os.lstat(path)
-    if time.time_ns() - found.st_ctime_ns < _SETTLED_NS:
-        return ""
-    return f"{found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
+    return [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
 
 
-def _encode(snapshot: Snapshot) -> str:
-    plain = snapshot._replace(conf=None, path="")
-    conf = None if snapshot.conf is None else dumps(snapshot.conf)
-    return json.dumps([*plain[:8], conf, *plain[9:]])
+def _encoded(snapshot: Snapshot) -> Row:
+    fields: Row = list(snapshot)
+    fields[3] = snapshot.revision.number
+    fields[5] = None if snapshot.epoch == _ORDINARY_EPOCH else snapshot.epoch
+    fields[8] = None if snapshot.conf is None else dumps(snapshot.conf)
+    fields[14] = ""
+    return fields
 
 
-def _decode(text: str, path: str) -> Snapshot:
-    fields = json.loads(text)
-    fields[3] = Revision(*fields[3])
-    fields[5] = Epoch(tuple(fields[5][0]), tuple(fields[5][1]))
+def _decoded(row: Row, path: str) -> Snapshot:
+    fields = row[_KEY:]
+    fields[3] = Revision(fields[3])
+    epoch = fields[5]
+    fields[5] = _ORDINARY_EPOCH if epoch is None else Epoch(tuple(epoch[0]), tuple(epoch[1]))
     if fields[8] is not None:
         fields[8] = loads(fields[8].encode())
     if fields[11] is not None:
         fields[11] = tuple(fields[11])
     fields[14] = path
-    return Snapshot(*fields)
+    return Snapshot._make(fields)

@@ -72,7 +72,7 @@ class Job:
         self.keep = keep
         self.name = name
         self._lock = threading.RLock()
-        self._stopping = threading.Event()
+        self._stopped = False
         self._shields = 0
         self._watchers: list[Callable[[], None]] = []
         self._done = 0
@@ -87,7 +87,7 @@ class Job:
 
         May be called from a signal handler: it takes no lock.
         """
-        self._stopping.set()
+        self._stopped = True
         if not self._shields:
             for watcher in tuple(self._watchers):
                 watcher()
@@ -95,7 +95,7 @@ class Job:
     @property
     def stopping(self) -> bool:
         """Whether a stop was asked for and may still be followed."""
-        return self._stopping.is_set() and not self._shields
+        return self._stopped and not self._shields
 
     def check(self) -> None:
         """Raise Cancelled when a stop was asked for."""
@@ -166,3 +166,15 @@ class _Quiet(Job):
     def stopping(self) -> bool:
         """Whether the other job is to stop."""
         return self._job.stopping
+
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Work during which the other job must not be stopped."""
+        with self._job.shielded():
+            yield
+
+    @contextmanager
+    def when_stopped(self, act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` as soon as the other job is to stop."""
+        with self._job.when_stopped(act):
+            yield

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -48,7 +48,10 @@ class JobRecord(NamedTuple):
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """The steps it noted, oldest first; one torn by a crash was never taken."""
+        """The steps it noted, oldest first; one torn by a crash was never taken.
+
+        SnapshotError when they cannot be read: that says nothing about what was done.
+        """
         return list(_lines(os.path.join(self.folder, "steps.jsonl")))
 
     @property
@@ -74,9 +77,12 @@ class Journal:
         """
         files.make_directories(self.folder, 0o700)
         files.make_directories(self._jobs, 0o700)
-        folder = self._new_folder()
-        alive = os.path.join(folder, "alive")
-        with files.FileLock(alive, f"job folder {folder} is in use").held():
+        with ExitStack() as stack:
+            with self._changing(shared=True):
+                folder = self._new_folder()
+                alive = files.FileLock(os.path.join(folder, "alive"), f"job folder {folder} is in use")
+                # Waits, for a moment at most: somebody may be asking just now whether the job lives.
+                stack.enter_context(alive.held(wait=True))
             header = {
                 "operation": dict(operation),
                 "root": dict(root),
@@ -98,10 +104,33 @@ class Journal:
         lock = files.FileLock(os.path.join(record.folder, "alive"), f"job {record.id} is still running")
         with lock.held():
             reopened = OpenRecord(record.folder)
+            reopened.mend()
             try:
                 yield reopened
             finally:
                 reopened.close()
+
+    @contextmanager
+    def _changing(self, *, shared: bool) -> Iterator[None]:
+        """Held while folders of jobs that seem dead are changed: shared, or alone to sweep them."""
+        lock = files.FileLock(os.path.join(self.folder, "journal.lock"), "the journal is busy")
+        with lock.held(shared=shared, wait=True):
+            yield
+
+    def sweep(self) -> None:
+        """Remove documents that a crash left half-written, and jobs that died before they were recorded."""
+        if not os.path.isdir(self._jobs):
+            return
+        with self._changing(shared=False):
+            for folder in (os.path.join(self._jobs, str(number)) for number in self._ids()):
+                if files.is_locked(os.path.join(folder, "alive")):
+                    continue
+                if not os.path.lexists(os.path.join(folder, "operation.json")):
+                    files.remove_tree(folder)
+                    continue
+                for name in os.listdir(folder):
+                    if name.endswith("~"):
+                        os.unlink(os.path.join(folder, name))
 
     def _new_folder(self) -> str:
         number = max(self._ids(), default=0)
@@ -135,19 +164,23 @@ class Journal:
 
     def _read(self, number: int) -> JobRecord | None:
         folder = os.path.join(self._jobs, str(number))
-        alive = files.is_locked(os.path.join(folder, "alive"))
         header = _load(os.path.join(folder, "operation.json"))
         if not isinstance(header.get("operation"), dict):
+            return None
+        # In this order: the lock is taken before the header is written and let go after the result is.
+        try:
+            alive = files.is_locked(os.path.join(folder, "alive"))
+        except OSError:
             return None
         result = _load(os.path.join(folder, "result.json"))
         return JobRecord(
             number,
             folder,
             header["operation"],
-            header.get("root", {}),
-            float(header.get("started", 0)),
-            int(header.get("pid", 0)),
-            int(header.get("uid", -1)),
+            root if isinstance(root := header.get("root"), dict) else {},
+            _number(header.get("started"), 0),
+            int(_number(header.get("pid"), 0)),
+            int(_number(header.get("uid"), -1)),
             _state(alive, result),
             result,
             str(header.get("token", "")),
@@ -155,7 +188,8 @@ class Journal:
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
-        for number in self._ids()[:-most]:
+        ids = self._ids()
+        for number in ids[: max(len(ids) - most, 0)]:
             record = self._read(number)
             if record is not None and record.result and number not in needed:
                 files.remove_tree(record.folder)
@@ -165,7 +199,8 @@ class Journal:
         if not record.result:
             raise ConflictError(f"job {record.id} has not ended")
         document = _document({**record.result, **change})
-        files.write_whole(os.path.join(record.folder, "result.json"), document)
+        with self._changing(shared=True):
+            files.write_whole(os.path.join(record.folder, "result.json"), document)
 
 
 class OpenRecord:
@@ -174,10 +209,16 @@ class OpenRecord:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.id = int(os.path.basename(folder))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
         self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
         self._told = 0
+
+    def mend(self) -> None:
+        """End the line that a crash tore, so that the next step does not continue it."""
+        size = os.fstat(self._steps).st_size
+        if size and os.pread(self._steps, 1, size - 1) != b"\n":
+            files.write_all(self._steps, b"\n")
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Append an event; the log stops growing at 4 MiB."""
@@ -211,6 +252,11 @@ def _state(alive: bool, result: Mapping[str, Any]) -> JobState:
         return JobState.FAILED
 
 
+def _number(found: object, default: float) -> float:
+    """A number as one of our headers holds it; whatever else is there counts as missing."""
+    return found if isinstance(found, int | float) and abs(found) < 1 << 53 else default
+
+
 def _document(mapping: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(mapping), separators=(",", ":")).encode("ascii") + b"\n"
 
@@ -224,14 +270,15 @@ def _load(path: str) -> dict[str, Any]:
 
 
 def _lines(path: str) -> Iterator[dict[str, Any]]:
-    try:
-        raw = files.read_whole(path, _CAP)
-    except OSError:
-        return
+    with files.speaking("cannot read the journal"):
+        try:
+            raw = files.read_whole(path, _CAP)
+        except FileNotFoundError:
+            return
     for line in raw.splitlines():
         try:
             document = json.loads(line)
         except (ValueError, RecursionError):
-            return
+            continue
         if isinstance(document, dict):
             yield document

@@ -14,6 +14,8 @@ from backend.model import ARCHIVE, Snapshot
 from backend.wire import unix_time
 
 _NAMED = 20
+_LITERAL = re.compile(r"(?:^|(?<=\*))((?:[^*\\]|\\.|\\\Z)*)(?:\*|\Z)", re.DOTALL)
+_QUOTED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Losses(NamedTuple):
@@ -75,23 +77,24 @@ def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Calla
     expanded = excludes.expand(patterns, snapshot.revision, entry == ARCHIVE)
     if not expanded:
         return lambda _path: False
-    matcher = re.compile("|".join(f"(?:{_regex(pattern)})" for pattern in expanded))
+    matcher = re.compile("|".join(f"(?:{_regex(pattern)})" for pattern in expanded), re.DOTALL)
     return lambda path: matcher.match(f"{role}/{path}") is not None
 
 
 def _regex(pattern: str) -> str:
     """What tar's anchored matching of a pattern means (spec §7.4): itself, and everything below."""
-    text = ""
-    position = 0
-    while position < len(pattern):
-        character = pattern[position]
-        if character == "\\" and position + 1 < len(pattern):
-            position += 1
-            text += re.escape(pattern[position])
-        else:
-            text += "[^/]*" if character == "*" else re.escape(character)
-        position += 1
-    return text + r"(?:/.*)?\Z"
+    first, *others = (re.escape(_QUOTED.sub(r"\1", literal)) for literal in _LITERAL.findall(pattern))
+    # All stars but the last take as little as they can and never reconsider: no pattern is slow to match.
+    text = first + "".join(f"(?>[^/]*?{literal})" for literal in others[:-1])
+    return text + "".join(f"[^/]*{literal}" for literal in others[-1:]) + r"(?:/.*)?\Z"
+
+
+def _looked(fd: int) -> Iterator[tuple[str, os.stat_result]]:
+    for name in os.listdir(fd):
+        try:
+            yield name, os.lstat(name, dir_fd=fd)
+        except OSError:
+            continue  # it vanished just now
 
 
 def _files_below(top: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -101,8 +104,7 @@ def _files_below(top: str) -> Iterator[tuple[str, os.stat_result]]:
         folder = folders.pop()
         try:
             with files.opened(f"{top}/{folder}" if folder else top, DIRECTORY) as fd:
-                inside = os.listdir(fd)
-                looked = [(name, os.lstat(name, dir_fd=fd)) for name in inside]
+                looked = list(_looked(fd))
         except OSError:
             continue
         for name, found in looked:

@@ -4,7 +4,7 @@ An operation holds absolute paths. `-` as a file stands for a standard stream, i
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -147,9 +147,9 @@ def _frozen(value: object) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def command_line(operation: Operation) -> str:
-    """The command that does the same, for a shell."""
-    words = ["snapstow", operation.verb]
+def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
+    """The command that does the same, for a shell; `place` are the options that say where."""
+    words = ["snapstow", *place, operation.verb]
     match operation:
         case Check(set_id=0):
             words.append("--all")

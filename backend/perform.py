@@ -1,8 +1,9 @@
 """Carrying an operation out: on an engine, and with a journal of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from backend import files
 from backend.engine import Engine
 from backend.errors import Cancelled, SnapshotError
 from backend.job import Advanced, Entered, Event, Job, Noted, Started
@@ -41,7 +42,10 @@ def perform_recorded(
     `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
     """
     engine.tidy(Job())
-    with engine.journal.job(to_json(operation), engine.root, token) as record:
+    with (
+        files.speaking(f"cannot keep the journal of {operation.verb}"),
+        engine.journal.job(to_json(operation), engine.root, token) as record,
+    ):
         listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
 
         def tell(event: Event) -> None:
@@ -53,7 +57,8 @@ def perform_recorded(
         if engine.warning:
             job.note(engine.warning)
         try:
-            result = perform(operation, engine, job, stream)
+            with files.speaking(f"cannot {operation.verb}"):
+                result = perform(operation, engine, job, stream)
         except Cancelled:
             record.finish(JobState.CANCELLED, {})
             raise
@@ -78,3 +83,16 @@ def event_json(event: Event) -> dict[str, Any]:
             return {"event": "noted", "text": text}
         case Entered(part):
             return {"event": "entered", "part": part}
+
+
+def event_from_json(document: Mapping[str, Any]) -> Event:
+    """The event that a mapping made by `event_json` describes; what is none is a note of it."""
+    match document:
+        case {"event": "started", "title": str(title), "total": (int() | None) as total}:
+            return Started(title, total)
+        case {"event": "advanced", "done": int(done)}:
+            return Advanced(done)
+        case {"event": "entered", "part": str(part)}:
+            return Entered(part)
+        case _:
+            return Noted(str(document.get("text", document)))

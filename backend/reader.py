@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from backend.container import Container
 from backend.errors import IntegrityError, SnapshotError
-from backend.job import Job
 from backend.model import Revision, Snapshot, user_of
 from backend.wire import ZERO_TIME, filename, parse_filename, parse_metadata, snapshot_id
 
 if TYPE_CHECKING:
     from backend.hashing import Read
+    from backend.job import Job
     from backend.layout import Layout
     from backend.swap import RestoreState
 
@@ -96,7 +96,7 @@ class Reader:
         start = self._container.data_offset(member)
         return declared_size(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
 
-    def verify(self, entry: str, job: Job) -> None:
+    def verify(self, entry: str, job: "Job") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
         from backend import hashing
 
@@ -113,16 +113,21 @@ class Reader:
         ]
 
     def check(
-        self, users: Sequence[str] = (), job: Job | None = None, *, structure: bool = False
+        self, users: Sequence[str] = (), job: "Job | None" = None, *, structure: bool = False
     ) -> list[EntryVerdict]:
         """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
+        from backend.job import Job
+
         return check([self], users, job or Job(), structure=structure)
 
-    def restore(self, current: Revision, users: Sequence[str] = (), job: Job | None = None) -> "RestoreState":
+    def restore(
+        self, current: Revision, users: Sequence[str] = (), job: "Job | None" = None
+    ) -> "RestoreState":
         """Put the data in place (spec §3.9) as the revision `current`, 0 where the snap is not installed.
 
         Skipped parts are noted to the job. The state returned can be reverted or cleaned up.
         """
+        from backend.job import Job
         from backend.restore import Restoration, plan_restore
 
         if self._layout is None:
@@ -134,12 +139,16 @@ class Reader:
                 job.note(entry.skipped)
         return Restoration([(self, plan)], self._layout).run(job)
 
-    def vet(self, entry: str, job: Job) -> None:
+    def vet(self, entry: str, job: "Job") -> None:
         """IntegrityError when an archive could not be unpacked: walks it without writing anything."""
         from backend import archive
         from backend.gzipblocks import inflate
 
-        archive.vet(inflate(self.stream(entry)), archive.Vetter(self.snapshot.revision, devices=True), job)
+        vetter = archive.Vetter(self.snapshot.revision, devices=True)
+        try:
+            archive.vet(inflate(self.stream(entry)), vetter, job)
+        except IntegrityError as fault:
+            raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
 
 
 def _open(fd: int, path: str, set_id: int | None) -> tuple[Container, Snapshot]:
@@ -152,12 +161,16 @@ def _open(fd: int, path: str, set_id: int | None) -> tuple[Container, Snapshot]:
             raise SnapshotError(f'not a snapshot filename: "{path}"')
     snapshot = parse_metadata(raw, set_id)
     broken = snapshot.broken or _metadata_fault(container, raw)
-    return container, snapshot._replace(broken=broken, path=path, warning=_oddity(snapshot, path))
+    warning = "" if broken else _oddity(snapshot, path)
+    return container, snapshot._replace(broken=broken, path=path, warning=warning)
 
 
 def _metadata_fault(container: Container, raw: bytes) -> str:
     """Why the metadata are not what was written, or nothing."""
-    from hashlib import sha3_384
+    try:
+        from _sha3 import sha3_384  # type: ignore[import-not-found] # hashlib loads OpenSSL, for milliseconds
+    except ImportError:
+        from hashlib import sha3_384
 
     try:
         declared = (
@@ -190,6 +203,8 @@ def read_snapshot(path: str) -> Snapshot:
     except FileNotFoundError:
         raise
     except (SnapshotError, OSError) as fault:
+        if os.path.islink(path):
+            return unreadable(path, "it is a symbolic link, which is not followed")._replace(hidden=False)
         reason = fault.strerror if isinstance(fault, OSError) else str(fault)
         return unreadable(path, f"cannot be read: {reason}")
 
@@ -206,7 +221,7 @@ def unreadable(path: str, reason: str) -> Snapshot:
 
 
 def check(
-    readers: Iterable[Reader], users: Sequence[str], job: Job, *, structure: bool = False
+    readers: Iterable[Reader], users: Sequence[str], job: "Job", *, structure: bool = False
 ) -> list[EntryVerdict]:
     """Verify the archives of several snapshots side by side; every bad one is in the verdicts.
 
@@ -239,7 +254,7 @@ def _size(reader: Reader, entry: str) -> int:
         return 0
 
 
-def _verdict(reader: Reader, entry: str, job: Job, structure: bool) -> EntryVerdict:
+def _verdict(reader: Reader, entry: str, job: "Job", structure: bool) -> EntryVerdict:
     fault = ""
     job.enter(f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}")
     try:

@@ -6,28 +6,32 @@ finding, and goes only by a repair.
 
 import os
 import re
+import stat
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from backend import files, restore
 from backend.engine import Finding, UndoOffer
-from backend.errors import ConflictError, NotFoundError, SnapshotError
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError, SnapshotError
 from backend.estimate import measure
+from backend.export import end_part
 from backend.files import Identity
 from backend.job import Job
 from backend.journal import JobRecord, JobState, Journal, OpenRecord
 from backend.operation import DAY, Result, Undo
 from backend.store import STAGING, Store
 from backend.swap import RestoreState
+from backend.wire import is_snap_name
 
 FRESH = 3600
 _ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 _REVERSIBLE = ("restore", "undo")
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 _KEPT_JOBS = 500
+_LATEST = 1 << 40
 
 
 # -- undo
@@ -35,21 +39,19 @@ _KEPT_JOBS = 500
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
     """The restores that can be taken back, the newest first, with the bytes they hold."""
-    return [
-        UndoOffer(
-            record.id,
-            int(record.result.get("set_id", 0)),
-            tuple(record.result.get("snaps", ())),
-            float(record.result["undo_until"]),
-            measure([slot.path for slot in _state_of(record).slots]).allocated,
-        )
-        for record in _reversible(journal, store)
-    ]
+    offers = []
+    for record in _reversible(journal, store):
+        try:
+            held = measure([slot.path for slot in _done_by(record, store).state.slots]).allocated
+        except SnapshotError:
+            continue
+        offers.append(UndoOffer(record.id, *_about(record.result), _until(record), held))
+    return offers
 
 
 def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
     now = time.time()
-    return [record for record in _held(journal, store) if record.result["undo_until"] > now]
+    return [record for record in _held(journal, store) if _until(record) > now]
 
 
 def _held(journal: Journal, store: Store) -> list[JobRecord]:
@@ -59,21 +61,63 @@ def _held(journal: Journal, store: Store) -> list[JobRecord]:
         for record in reversed(journal.records())
         if record.operation.get("verb") in _REVERSIBLE
         and record.state in _ENDED_WELL
-        and record.result.get("undo_until")
+        and _until(record)
         and not record.result.get("undone")
         and not record.result.get("expired")
         and _is_ours(record, store)
     ]
 
 
+def _until(record: JobRecord) -> float:
+    """Until when what a job replaced is kept, in seconds since the epoch; 0 where it is not."""
+    until = record.result.get("undo_until")
+    return float(until) if isinstance(until, int | float) and 0 < until < _LATEST else 0.0
+
+
+def _about(document: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
+    """The set and the snaps that a result, or a step, is about."""
+    number, snaps = document.get("set_id"), document.get("snaps")
+    named = (name for name in snaps if isinstance(name, str)) if isinstance(snaps, list) else ()
+    return number if isinstance(number, int) else 0, tuple(sorted(set(named)))
+
+
 def _is_ours(record: JobRecord, store: Store) -> bool:
     """Written by us and for this very root: nobody else's journal may make us change data."""
-    owner = os.lstat(record.folder).st_uid
-    return owner == os.geteuid() == record.uid and record.root == store.root
+    if record.uid != os.geteuid() or record.root != store.root:
+        return False
+    folder = record.folder
+    for place in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
+        found = os.lstat(place)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            return False
+    return True
 
 
-def _state_of(record: JobRecord) -> RestoreState:
-    return restore.recovered(record.steps)[0]
+class _Done(NamedTuple):
+    """What a job did below the root, whether it was complete, and the places outside that it names."""
+
+    state: RestoreState
+    committed: bool
+    outside: list[str]
+
+    def refuse_outside(self) -> None:
+        """BlockedError where there are any: a link leads there now, or the journal lies."""
+        if self.outside:
+            raise BlockedError(f"{self.outside[0]} leads out of the root: it will not be touched")
+
+
+def _done_by(record: JobRecord, store: Store) -> _Done:
+    state, committed = restore.recovered(record.steps)
+    root = os.path.realpath(store.layout.root)
+
+    def is_inside(place: str) -> bool:
+        return os.path.commonpath((root, os.path.realpath(place))) == root
+
+    slots = [slot for slot in state.slots if is_inside(slot.parent)]
+    outside = [slot.parent for slot in state.slots if slot not in slots]
+    moves = [move for move in state.moves if move.slot in slots]
+    made = [place for place in state.made if is_inside(place)]
+    return _Done(RestoreState(slots, moves, made, state.done), committed, outside)
 
 
 def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
@@ -82,20 +126,23 @@ def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
     NotFoundError when nothing can be taken back, ConflictError when a later restore changed the same data.
     """
     record = _chosen(journal, store, operation.job)
-    snaps = tuple(record.result.get("snaps", ()))
+    set_id, snaps = _about(record.result)
     with ExitStack() as locks, files.speaking(f"cannot take back job {record.id}"):
-        for name in sorted(snaps):
+        for name in snaps:
             locks.enter_context(store.snap_lock(name, "undo"))
-        state = _state_of(record).turned()
-        job.keep({"of": record.id})
+        record = _chosen(journal, store, record.id)
+        done = _done_by(record, store)
+        done.refuse_outside()
+        if not done.state.moves:
+            raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
+        state = done.state.turned()
+        job.keep({"of": record.id, "set_id": set_id, "snaps": snaps})
         with job.step(f"Taking back job {record.id}"), job.shielded():
             job.keep({"moves": state.to_json()})
             state.commit()
             job.keep({"committed": True})
         journal.amend(record, {"undone": int(job.name)})
-    return Result(
-        int(record.result.get("set_id", 0)), snaps, undo_job=int(job.name), undo_until=time.time() + DAY
-    )
+    return Result(set_id, snaps, undo_job=int(job.name), undo_until=time.time() + DAY)
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
@@ -108,17 +155,17 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     if chosen is None:
         journal.record(number)
         raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
-    touched = _touched(chosen)
+    touched = _touched(chosen, store)
     for later in candidates:
-        if later.id > number and touched & _touched(later):
+        if later.id > number and touched & _touched(later, store):
             raise ConflictError(
                 f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
             )
     return chosen
 
 
-def _touched(record: JobRecord) -> set[tuple[str, str]]:
-    return {(move.slot.parent, move.name) for move in _state_of(record).moves}
+def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:
+    return {(move.slot.parent, move.name) for move in _done_by(record, store).state.moves}
 
 
 # -- ending what died
@@ -126,14 +173,17 @@ def _touched(record: JobRecord) -> set[tuple[str, str]]:
 
 def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
     """End dead jobs of ours and undo data that expired, drop old jobs; says what was done and what failed."""
+    with files.speaking("cannot tidy up"):
+        journal.sweep()
+        store.sweep()
     said = []
     for record in journal.records():
         if record.state is JobState.INTERRUPTED and _is_ours(record, store):
             said.append(_safely(record, partial(_end, journal, store, record)))
     now = time.time()
     for record in _held(journal, store):
-        if record.result["undo_until"] <= now:
-            said.append(_safely(record, partial(_expire, journal, record)))
+        if _until(record) <= now:
+            said.append(_safely(record, partial(_expire, journal, store, record)))
     journal.drop_oldest(_KEPT_JOBS, {record.id for record in _held(journal, store)})
     for text in said:
         job.note(text)
@@ -148,9 +198,21 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
         return f"job {record.id} ({record.operation.get('verb')}) was left as it is: {failure}"
 
 
-def _expire(journal: Journal, record: JobRecord) -> str:
-    _state_of(record).clean_up()
-    journal.amend(record, {"expired": True})
+@contextmanager
+def _alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
+    """Held while the data of snaps change; ConflictError when somebody else is at them."""
+    with ExitStack() as locks:
+        for name in filter(is_snap_name, snaps):
+            locks.enter_context(store.snap_lock(name, "tidy up"))
+        yield
+
+
+def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
+    with _alone(store, _about(record.result)[1]):
+        if journal.record(record.id).result.get("undone"):
+            return f"job {record.id} was taken back meanwhile"
+        _done_by(record, store).state.clean_up()
+        journal.amend(record, {"expired": True})
     return f"the undo of job {record.id} expired; what it kept was removed"
 
 
@@ -159,46 +221,56 @@ def _end(journal: Journal, store: Store, record: JobRecord) -> str:
     with journal.reopened(record) as reopened:
         verb = record.operation.get("verb")
         if verb in _REVERSIBLE:
-            return _end_restore(journal, record, reopened)
-        complete = _end_files(store, record)
+            return _end_restore(journal, store, record, reopened)
+        try:
+            complete = _end_files(store, record)
+        except (KeyError, TypeError, ValueError, AttributeError) as damage:
+            raise IntegrityError("its journal is damaged") from damage
         reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, {"recovered": True})
         ending = "it was complete" if complete else "nothing of it is left"
         return f"job {record.id} ({verb}) had been interrupted; {ending}"
 
 
-def _end_restore(journal: Journal, record: JobRecord, reopened: OpenRecord) -> str:
-    state, committed = restore.recovered(record.steps)
-    of = next((int(step["of"]) for step in record.steps if "of" in step), 0)
-    if committed:
-        window = int(record.operation.get("undo_window", DAY))
-        result = {"set_id": record.operation.get("set_id", 0), "snaps": record.operation.get("snaps", [])}
-        until = record.started + window if window else 0.0
-        reopened.finish(JobState.DONE, {**result, "recovered": True, "undo_until": until})
-        if of:
-            journal.amend(journal.record(of), {"undone": record.id})
-        if not window:
+def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: OpenRecord) -> str:
+    done = _done_by(record, store)
+    state = done.state
+    set_id, snaps = _about(next((step for step in record.steps if "snaps" in step), {}))
+    of = next((step["of"] for step in record.steps if "of" in step), 0)
+    verb = record.operation["verb"]
+    with _alone(store, snaps):
+        if not done.committed:
+            if of:
+                state.take_back()
+            else:
+                state.revert()
+            done.refuse_outside()
+            reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
+            return f"job {record.id} ({verb}) had been interrupted; the data are as before it"
+        for earlier in journal.records():
+            if earlier.id == of:
+                journal.amend(earlier, {"undone": record.id})
+        window = record.operation.get("undo_window", DAY)
+        until = record.started + (window if isinstance(window, int) else DAY) if window else 0.0
+        if not until:
             state.clean_up()
-        return f"job {record.id} ({record.operation['verb']}) had been interrupted when done; it is complete"
-    if of:
-        state.take_back()
-    else:
-        state.revert()
-    reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
-    return f"job {record.id} ({record.operation['verb']}) had been interrupted; the data are as before it"
+        result = {"set_id": set_id, "snaps": snaps, "recovered": True, "undo_until": until}
+        reopened.finish(JobState.DONE, result)
+        return f"job {record.id} ({verb}) had been interrupted when done; it is complete"
 
 
 def _end_files(store: Store, record: JobRecord) -> bool:
-    """Remove what a save, import or export left; True where its set had been published whole."""
+    """Remove what a save, import or export left; True where it had been completed."""
     complete = False
     for step in record.steps:
         if "publish" in step:
+            store.check_publication(step["publish"])
             complete = _is_published(store, step["publish"])
             if not complete:
                 store.retract(step["publish"])
-        if "part" in step and files.identity(step["part"]) == Identity(*step["identity"]):
-            os.unlink(step["part"])
+        if "part" in step:
+            complete = end_part(step)
         for key in ("temporary", "staging"):
-            if key in step and os.path.dirname(step[key]) == store.folder:
+            if key in step and store.is_unfinished(step[key]):
                 files.remove_tree(step[key])
     return complete
 

@@ -15,7 +15,14 @@ from typing import Any, Protocol
 
 from backend import files, hashing, parents, swap
 from backend.archive import Tar, Vetter
-from backend.errors import BlockedError, IntegrityError, InvalidInputError, NoSpaceError, NotFoundError
+from backend.errors import (
+    BlockedError,
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+)
 from backend.estimate import free_space
 from backend.files import DIRECTORY
 from backend.gzipblocks import inflate
@@ -23,6 +30,7 @@ from backend.job import Job
 from backend.layout import Layout
 from backend.losses import Losses, losses
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
+from backend.snapdstate import daemon_answers
 from backend.swap import Move, RestoreState, Slot
 
 MARGIN = 5 << 20
@@ -208,6 +216,12 @@ class Restoration:
         work = [(source, plan, entry) for source, plan in self._parts for entry in plan.active]
         self._verify(work, job)
         tag = f"{job.name}-{files.random_name()}"
+        snapshots = [plan.snapshot for _, plan in self._parts]
+        about = {
+            "set_id": max((s.set_id for s in snapshots), default=0),
+            "snaps": [s.snap for s in snapshots],
+        }
+        job.keep(about)
         job.keep({"slot": tag, "parents": sorted({entry.parent for _, _, entry in work})})
         try:
             self._stage(work, tag, job)
@@ -257,7 +271,8 @@ class Restoration:
             read = hashing.HashedRead(source.stream(plan.entry))
             vetter = Vetter(snapshot.revision, devices=self._devices)
             tar = Tar(plan.user, machine=self._layout.is_machine)
-            tar.unpack(landing, inflate(read), vetter, job)
+            with _about(snapshot, plan.entry):
+                tar.unpack(landing, inflate(read), vetter, job)
             declared = ((snapshot.sums or {})[plan.entry], source.stored_size(plan.entry))
             hashing.agree(f'snapshot "{snapshot.path}" entry "{plan.entry}"', declared, read.finish())
             self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
@@ -281,13 +296,16 @@ class Restoration:
     def _maker(self, user: User | None, job: Job) -> parents.Make:
         """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
 
-        def make(fd: int, name: str, path: str) -> None:
+        def make(fd: int, name: str, _path: str) -> None:
+            # without links, so that it can be removed again without following any
+            path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
             job.keep({"made": path})
             os.mkdir(name, 0o755, dir_fd=fd)
             self.state.made.append(path)
             if user is not None and os.geteuid() == 0:
                 owner = os.stat(user.home)
-                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
+                with files.opened(name, DIRECTORY, fd) as made:
+                    os.fchown(made, owner.st_uid, owner.st_gid)
             os.fsync(fd)
 
         return make
@@ -296,6 +314,8 @@ class Restoration:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
+        if daemon_answers(self._layout.socket):
+            raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with job.shielded():
             job.keep({"moves": self.state.to_json()})
             self.state.commit()
@@ -303,6 +323,15 @@ class Restoration:
 
 
 _LANDING = "landing"
+
+
+@contextmanager
+def _about(snapshot: Snapshot, entry: str) -> Iterator[None]:
+    """Say of a bad archive which one it is."""
+    try:
+        yield
+    except IntegrityError as fault:
+        raise IntegrityError(f'snapshot "{snapshot.path}" entry "{entry}": {fault}') from fault
 
 
 @contextmanager
@@ -316,16 +345,23 @@ def _landing(slot: int, user: User | None) -> Iterator[int]:
 
 
 def recovered(steps: Sequence[Mapping[str, Any]]) -> tuple[RestoreState, bool]:
-    """What a restore that died had done, from the steps it noted, and whether it was complete."""
+    """What a restore that died had done, from the steps it noted, and whether it was complete.
+
+    IntegrityError when the steps cannot be understood.
+    """
     state = RestoreState()
     slots: dict[str, str] = {}
-    for step in steps:
-        if "slot" in step:
-            slots = dict.fromkeys(step["parents"], step["slot"])
-        if "made" in step:
-            state.made.append(step["made"])
-        if "moves" in step:
-            state = RestoreState.from_json(step["moves"])
-    if not state.slots:
-        state.slots = [slot for parent, name in slots.items() if (slot := swap.find_slot(parent, name))]
+    try:
+        for step in steps:
+            if "slot" in step:
+                slots = dict.fromkeys(map(str, step["parents"]), str(step["slot"]))
+            if "made" in step:
+                state.made.append(str(step["made"]))
+            if "moves" in step:
+                state = RestoreState.from_json(step["moves"])
+        if not state.slots:
+            found = (swap.find_slot(parent, name) for parent, name in slots.items())
+            state.slots = [slot for slot in found if slot]
+    except (KeyError, TypeError, ValueError) as damage:
+        raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
     return state, any("committed" in step for step in steps)

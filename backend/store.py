@@ -8,23 +8,27 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend import files
-from backend.errors import ConflictError, MultiError, SnapshotError
+from backend.errors import ConflictError, IntegrityError, MultiError, SnapshotError
 from backend.files import FileLock, Identity
 from backend.index import Index
-from backend.job import Job
 from backend.layout import Layout
 from backend.model import Snapshot, SnapshotSet
 from backend.reader import read_snapshot
+from backend.snapdstate import daemon_answers
 from backend.wire import filename, snapshot_id
 
+if TYPE_CHECKING:
+    from backend.job import Job
+
 LARGEST_SANE_ID = 1 << 62
-TEMPORARY = re.compile(r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~")
+TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
 STAGING = ".snapstow-import-"
-_MARKER = re.compile(r"([0-9]+)_importing")
-_MARKER_LIKE = re.compile(r"[0-9].*_importing")
+_MARKER = r"([0-9]+)_importing"
+_HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
+_MARKER_LIKE = r"[0-9].*_importing"
 
 
 class Staged(NamedTuple):
@@ -32,6 +36,10 @@ class Staged(NamedTuple):
 
     path: str
     name: str
+
+
+def _never_stopped() -> None:
+    """Stands for the check of a job where there is none."""
 
 
 class Store:
@@ -65,17 +73,17 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
-    def iter_snapshots(self, set_id: int | None = None, job: Job | None = None) -> Iterator[Snapshot]:
+    def iter_snapshots(self, set_id: int | None = None, job: "Job | None" = None) -> Iterator[Snapshot]:
         """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
 
         Sets that are being imported are passed over as wholes (spec §3.6). Leaving the loop is stopping.
         """
-        job = job or Job()
-        job.check()
+        check = job.check if job is not None else _never_stopped
+        check()
         importing: dict[int, bool] = {}
         with Index.opened(self._own, self.folder) as index:
             for number, name in self.names():
-                job.check()
+                check()
                 if set_id is not None and number != set_id:
                     continue
                 if number not in importing:
@@ -88,7 +96,7 @@ class Store:
                     continue
 
     def list_sets(
-        self, set_id: int | None = None, snaps: Sequence[str] = (), job: Job | None = None
+        self, set_id: int | None = None, snaps: Sequence[str] = (), job: "Job | None" = None
     ) -> list[SnapshotSet]:
         """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
         sets: dict[int, list[Snapshot]] = {}
@@ -163,54 +171,81 @@ class Store:
 
     def _largest_marker(self) -> int:
         return max(
-            (int(found[1]) for name in self._listing() if (found := _MARKER.fullmatch(name))), default=0
+            (int(found[1]) for name in self._listing() if (found := re.fullmatch(_MARKER, name))), default=0
         )
 
     def marker(self, set_id: int) -> str:
         """The file that hides a set while it is incomplete, from snapd as well (spec §3.4)."""
         return f"{self.folder}/{set_id}_importing"
 
-    def publish(self, set_id: int, staged: Sequence[Staged], job: Job) -> None:
+    def publish(self, set_id: int, staged: Sequence[Staged], job: "Job") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
 
-        Never replaces a file. Call it holding `lock`. When it fails, nothing of the set is left.
+        Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
         """
         mine = [[*file, *(files.identity(file.path) or ())] for file in staged]
         publication = {"set": set_id, "files": mine}
-        job.keep({"publish": publication})
-        with job.shielded(), files.speaking(f"cannot publish snapshot set #{set_id}"):
-            try:
-                os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
-            except FileExistsError:
-                raise ConflictError(
-                    f"cannot import snapshot {set_id}: already in progress for this set id"
-                ) from None
-            try:
-                files.sync_directory(self.folder)
+        marked = False
+        try:
+            with job.shielded(), files.speaking(f"cannot publish snapshot set #{set_id}"):
+                self.demand_no_daemon("publish the set")
+                job.keep({"publish": publication})
+                self._mark(set_id)
+                marked = True
                 for file in staged:
                     files.rename_new(file.path, None, f"{self.folder}/{file.name}", None)
                 files.sync_directory(self.folder)
                 os.unlink(self.marker(set_id))
-            except BaseException:
-                self.retract(publication)
-                raise
-            files.sync_directory(self.folder)
-            job.keep({"published": set_id})
+                files.sync_directory(self.folder)
+                job.keep({"published": set_id})
+        except BaseException:
+            self.retract(publication, marked=marked)
+            raise
 
-    def retract(self, publication: Mapping[str, Any]) -> None:
+    def demand_no_daemon(self, action: str) -> None:
+        """ConflictError when a snapd was started for this root since the work began."""
+        if daemon_answers(self.layout.socket):
+            raise ConflictError(f"cannot {action}: snapd was started meanwhile; nothing was changed")
+
+    def _mark(self, set_id: int) -> None:
+        try:
+            os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
+        except FileExistsError:
+            raise ConflictError(
+                f"cannot import snapshot {set_id}: already in progress for this set id"
+            ) from None
+        files.sync_directory(self.folder)
+
+    def retract(self, publication: Mapping[str, Any], *, marked: bool = True) -> None:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
         for path, name, *found in publication["files"]:
             for candidate in (f"{self.folder}/{name}", path):
                 if found and files.identity(candidate) == Identity(*found):
                     os.unlink(candidate)
         marker = self.marker(publication["set"])
-        if files.identity(marker) is not None:
+        if marked and files.identity(marker) is not None:
             os.unlink(marker)
         files.sync_directory(self.folder)
 
+    def check_publication(self, publication: Mapping[str, Any]) -> None:
+        """IntegrityError unless it names files of its set, below our folder, and no others."""
+        number = publication["set"]
+        for path, name, *_ in publication["files"]:
+            if "/" in name or type(number) is not int or snapshot_id(name) != number:
+                raise IntegrityError(f"{name} is not a file of set #{number}")
+            if not self.is_unfinished(path):
+                raise IntegrityError(f"{path} is not a file of an unfinished save or import")
+
+    def is_unfinished(self, path: str) -> bool:
+        """Whether a path is one that saves and imports give to what they have not finished."""
+        folder, name = os.path.split(path)
+        if os.path.dirname(folder) == self.folder and os.path.basename(folder).startswith(STAGING):
+            return snapshot_id(name) is not None
+        return folder == self.folder and bool(re.fullmatch(TEMPORARY, name) or name.startswith(STAGING))
+
     # -- removing
 
-    def forget(self, snapshots: Sequence[Snapshot], job: Job) -> int:
+    def forget(self, snapshots: Sequence[Snapshot], job: "Job") -> int:
         """Remove snapshot files; returns the bytes freed. One that is gone already is fine."""
         freed = 0
         with job.shielded():
@@ -229,15 +264,24 @@ class Store:
 
     def markers(self) -> list[str]:
         """The names of all markers of unfinished imports."""
-        return sorted(name for name in self._listing() if _MARKER_LIKE.fullmatch(name))
+        return sorted(name for name in self._listing() if re.fullmatch(_MARKER_LIKE, name))
 
     def temporaries(self) -> list[str]:
         """Paths of files and folders of interrupted saves and imports, ours and snapd's."""
         return sorted(
             f"{self.folder}/{name}"
             for name in self._listing()
-            if TEMPORARY.fullmatch(name) or name.startswith(STAGING)
+            if re.fullmatch(TEMPORARY, name) or name.startswith(STAGING)
         )
+
+    def sweep(self) -> None:
+        """Remove half-written notes of set ids from our state folder."""
+        if not os.path.isdir(self._own):
+            return
+        with self.lock():
+            for name in os.listdir(self._own):
+                if _HALF_NOTE.fullmatch(name):
+                    os.unlink(f"{self._own}/{name}")
 
     def clean_up_abandoned_imports(self) -> int:
         """Remove every set that has a marker, and the marker (spec §3.5); returns how many sets.
@@ -259,7 +303,7 @@ class Store:
 
     def abandon_import(self, marker: str) -> None:
         """Remove one set with its marker file, whatever the number's spelling."""
-        found = _MARKER.fullmatch(marker)
+        found = re.fullmatch(_MARKER, marker)
         if not found:
             raise SnapshotError(f'cannot determine snapshot id from "{self.folder}/{marker}"')
         number = int(found[1])

@@ -7,6 +7,7 @@ read from the disk alone.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backend import files
-from backend.errors import BlockedError, ConflictError
+from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.files import DIRECTORY, Identity
 
 HOLDER = ".snapstow"
 _ASIDE = ".aside"
+_NOWHERE = Identity(0, 0)
+_SLOT = re.compile("[A-Za-z0-9-]{1,200}")
+_TARGET = re.compile("common|x?[1-9][0-9]{0,18}")
 
 Exchange = Callable[[str, int, str, int], bool]
 
@@ -37,10 +41,9 @@ class Slot:
         """Descriptors of the parent and the slot; BlockedError when they are not the ones recorded."""
         with (
             _same(self.parent, self.parent_id) as parent,
-            files.opened(HOLDER, DIRECTORY, parent) as holder,
+            _private(self.parent, parent) as holder,
             files.opened(self.name, DIRECTORY, holder) as slot,
         ):
-            _check_private(holder, f"{self.parent}/{HOLDER}")
             if _identity_of(slot) != self.slot_id:
                 raise BlockedError(f"{self.path} is not the directory that was recorded")
             yield parent, slot
@@ -51,18 +54,18 @@ class Slot:
         return f"{self.parent}/{HOLDER}/{self.name}"
 
     def remove(self) -> None:
-        """Remove the slot with all it holds, and `.snapstow` when it was the last one."""
-        with _same(self.parent, self.parent_id) as parent:
-            if files.identity(HOLDER, parent) is None:
-                return
-            with files.opened(HOLDER, DIRECTORY, parent) as holder:
-                _check_private(holder, f"{self.parent}/{HOLDER}")
-                if files.identity(self.name, holder) == self.slot_id:
-                    files.remove_tree(self.name, holder)
-            try:
-                os.rmdir(HOLDER, dir_fd=parent)
-            except OSError:
-                pass  # another job's slot is still there
+        """Remove the slot with all it holds, and `.snapstow` when it was the last one.
+
+        Where nothing of ours is there any more, nothing is done.
+        """
+        try:
+            with files.opened(self.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent:
+                with _private(self.parent, parent) as holder:
+                    if files.identity(self.name, holder) == self.slot_id:
+                        files.remove_tree(self.name, holder)
+                _remove_if_empty(HOLDER, parent)
+        except (FileNotFoundError, NotADirectoryError, BlockedError):
+            pass  # the snap was removed with all its directories, or somebody put others there
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,13 @@ class Move:
         self._settle(self.after, self.before, exchange)
 
     def take_back(self, exchange: Exchange = files.exchange) -> None:
-        """Put `before` back; never done is fine. ConflictError when something else is there."""
-        self._settle(self.before, self.after, exchange)
+        """Put `before` back; never done is fine, and so is a slot that is gone once `before` is back.
+
+        ConflictError when something else is there.
+        """
+        live = files.identity(f"{self.slot.parent}/{self.name}")
+        if live != self.before or os.path.lexists(self.slot.path):
+            self._settle(self.before, self.after, exchange)
 
     def _settle(self, wanted: Identity | None, other: Identity | None, exchange: Exchange) -> None:
         with self.slot.opened() as (parent, slot):
@@ -97,10 +105,15 @@ class Move:
                 files.rename_new(self.name, parent, self.name, slot)
             else:
                 self._trade(wanted, parent, slot, exchange)
-            if files.identity(_ASIDE, slot) and not files.identity(self.name, slot):
-                files.rename_new(_ASIDE, slot, self.name, slot)
+            self._put_aside_away(slot)
             os.fsync(slot)
             os.fsync(parent)
+
+    def _put_aside_away(self, slot: int) -> None:
+        """Give what a trade left aside its name; what another move of this slot left there is not ours."""
+        aside = files.identity(_ASIDE, slot)
+        if aside and aside in (self.before, self.after) and not files.identity(self.name, slot):
+            files.rename_new(_ASIDE, slot, self.name, slot)
 
     def _bring(self, wanted: Identity | None, parent: int, slot: int) -> None:
         for kept in (self.name, _ASIDE):
@@ -144,9 +157,18 @@ class RestoreState:
             raise
 
     def take_back(self, exchange: Exchange = files.exchange) -> None:
-        """Put everything back as it was before; the slots keep the other data."""
+        """Put everything back as it was before; the slots keep the other data.
+
+        What cannot be put back (ConflictError) does not keep the others from it.
+        """
+        failure: Exception | None = None
         for move in reversed(self.moves):
-            move.take_back(exchange)
+            try:
+                move.take_back(exchange)
+            except (OSError, BlockedError, ConflictError) as cause:
+                failure = failure or cause
+        if failure is not None:
+            raise failure
 
     def revert(self) -> None:
         """Take everything back and remove what is left of the attempt, made directories included."""
@@ -155,20 +177,14 @@ class RestoreState:
         self.take_back()
         self.clean_up()
         for folder in reversed(self.made):
-            try:
-                os.rmdir(folder)
-            except OSError:
-                pass  # someone put something there, or took it away
+            _remove_made(folder)
 
     def clean_up(self) -> None:
         """Remove what was replaced; afterwards nothing can be taken back."""
         if self.done:
             return
         for slot in self.slots:
-            try:
-                slot.remove()
-            except FileNotFoundError:
-                pass  # the snap was removed with all its directories
+            slot.remove()
         self.done = True
 
     def turned(self) -> "RestoreState":
@@ -193,16 +209,54 @@ class RestoreState:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "RestoreState":
-        """The state that a mapping made by `to_json` describes."""
-        slots = [
-            Slot(parent, Identity(dev, ino), name, Identity(slot_dev, slot_ino))
-            for parent, dev, ino, name, slot_dev, slot_ino in document["slots"]
-        ]
-        moves = [
-            Move(slots[index], name, _identity(before), _identity(after))
-            for index, name, before, after in document["moves"]
-        ]
-        return cls(slots, moves, list(document["made"]), bool(document["done"]))
+        """The state that a mapping made by `to_json` describes; IntegrityError for what is none."""
+        try:
+            slots = [
+                Slot(str(parent), Identity(dev, ino), _slot_name(name), Identity(slot_dev, slot_ino))
+                for parent, dev, ino, name, slot_dev, slot_ino in document["slots"]
+            ]
+            moves = [
+                Move(slots[index], _target_name(name), _identity(before), _identity(after))
+                for index, name, before, after in document["moves"]
+            ]
+            return cls(slots, moves, [str(path) for path in document["made"]], bool(document["done"]))
+        except (KeyError, IndexError, TypeError, ValueError) as damage:
+            raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
+
+
+def _slot_name(name: str) -> str:
+    if not _SLOT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _target_name(name: str) -> str:
+    if not _TARGET.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _remove_made(folder: str) -> None:
+    """Remove a directory that was made, if it is empty; never one that a link on the way leads to."""
+    *above, name = folder.strip("/").split("/")
+    fd = os.open("/", DIRECTORY)
+    try:
+        for part in above:
+            below = os.open(part, DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        _remove_if_empty(name, fd)
+    except OSError:
+        pass  # somebody took it away, or put a link there
+    finally:
+        os.close(fd)
+
+
+def _remove_if_empty(name: str, directory: int) -> None:
+    try:
+        os.rmdir(name, dir_fd=directory)
+    except OSError:
+        pass  # somebody put something there, or took it away
 
 
 def make_slot(parent: str, fd: int, name: str) -> Slot:
@@ -211,8 +265,7 @@ def make_slot(parent: str, fd: int, name: str) -> Slot:
         os.mkdir(HOLDER, 0o700, dir_fd=fd)
     except FileExistsError:
         pass
-    with files.opened(HOLDER, DIRECTORY, fd) as holder:
-        _check_private(holder, f"{parent}/{HOLDER}")
+    with _private(parent, fd) as holder:
         os.mkdir(name, 0o700, dir_fd=holder)
         os.fsync(holder)
         with files.opened(name, DIRECTORY, holder) as slot:
@@ -224,23 +277,36 @@ def make_slot(parent: str, fd: int, name: str) -> Slot:
 
 
 def find_slot(parent: str, name: str) -> Slot | None:
-    """The slot of that name below `parent`, or None where there is none of ours."""
+    """The slot of that name below `parent`, or None where there is no `.snapstow` of ours.
+
+    One that was not made yet, or is removed already, has an identity that no directory has.
+    """
     try:
         with (
             files.opened(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd,
-            files.opened(HOLDER, DIRECTORY, fd) as holder,
+            _private(parent, fd) as holder,
         ):
-            _check_private(holder, f"{parent}/{HOLDER}")
-            found = files.identity(name, holder)
-            return Slot(parent, _identity_of(fd), name, found) if found else None
-    except (FileNotFoundError, NotADirectoryError):
+            found = files.identity(_slot_name(name), holder)
+            return Slot(parent, _identity_of(fd), name, found or _NOWHERE)
+    except (FileNotFoundError, NotADirectoryError, BlockedError):
         return None
 
 
-def _check_private(holder: int, path: str) -> None:
-    found = os.fstat(holder)
-    if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise BlockedError(f"{path} is not a private directory of ours: it will not be touched")
+@contextmanager
+def _private(parent: str, fd: int) -> Iterator[int]:
+    """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
+    found = os.lstat(HOLDER, dir_fd=fd)
+    ours = stat.S_ISDIR(found.st_mode) and _is_private(found)
+    if ours:
+        with files.opened(HOLDER, DIRECTORY, fd) as holder:
+            if _is_private(os.fstat(holder)):
+                yield holder
+                return
+    raise BlockedError(f"{parent}/{HOLDER} is not a private directory of ours: it will not be touched")
+
+
+def _is_private(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The headers of a tar stream, read strictly: what could be understood in two ways is refused.
 
-Understands V7, USTAR, GNU (long names, sparse files) and PAX members. Knows nothing of what a member is
-allowed to be: that is for the caller to judge.
+Understands V7, USTAR, GNU (long names, sparse files) and PAX members, but no sparse files of PAX, which
+snapd never writes. Knows nothing of what a member is allowed to be: that is for the caller to judge.
 """
 
 import re
@@ -19,11 +19,15 @@ _PRELUDES = frozenset((_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL))
 _FILES = frozenset((FILE, CONTIGUOUS, SPARSE))
 _KINDS = _FILES | {HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO}
 _LONGEST_PRELUDE = 1 << 20
+_LONGEST_MAP = 16 << 20
+_LARGEST = 1 << 62  # beyond it tar gives up on a header and looks for the next one in the data
+_GNU_MAGIC = b"ustar  \0"
+_ENTRY = 24
 _EMPTY = bytes(BLOCK)
-_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
-_RECORD = re.compile(rb"([1-9][0-9]{0,6}) ")
+_OCTAL = re.compile(rb" *([0-7]+)[ \0]*|\0+")
+_RECORD = re.compile(rb"([1-9][0-9]{0,6}) (?=[!-~])")  # tar skips further blanks before a key
 _HARMLESS_GLOBALS = frozenset((b"comment", b"charset", b"hdrcharset", b"mtime", b"atime", b"ctime"))
-_MEANINGFUL = frozenset((b"path", b"linkpath", b"size", b"GNU.sparse.name"))
+_MEANINGFUL = frozenset((b"path", b"linkpath", b"size"))
 
 
 class TarMember(NamedTuple):
@@ -76,7 +80,7 @@ class _Prelude:
                 key = min(strange).decode("utf-8", "replace")
                 raise IntegrityError(f'tar: global header sets "{key}"')
             return
-        self.name = records.get(b"GNU.sparse.name", records.get(b"path"))
+        self.name = records.get(b"path")
         self.link = records.get(b"linkpath")
         size = records.get(b"size")
         if size is not None:
@@ -95,10 +99,10 @@ def _records(data: bytes) -> dict[bytes, bytes]:
         if not found or end > len(data) or end <= found.end() or data[end - 1] != 10:
             raise IntegrityError("tar: malformed extended header")
         key, equals, value = data[found.end() : end - 1].partition(b"=")
-        if not equals or (key in records and key in _MEANINGFUL) or (key in _MEANINGFUL and b"\0" in value):
+        if not equals or b"\0" in key or (key in _MEANINGFUL and (key in records or b"\0" in value)):
             raise IntegrityError("tar: malformed extended header")
-        if key.startswith((b"GNU.volume.", b"GNU.dumpdir")):
-            raise IntegrityError("tar: member of an incremental or multi-volume archive")
+        if key.startswith(b"GNU."):
+            raise IntegrityError("tar: member of an incremental, multi-volume or PAX sparse archive")
         records[key] = value
         position = end
     return records
@@ -106,9 +110,8 @@ def _records(data: bytes) -> dict[bytes, bytes]:
 
 def number(field: bytes) -> int:
     """A numeric field of a header: octal digits, or GNU's binary form; IntegrityError otherwise."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big", signed=field[0] == 0xFF)
-        return value if field[0] == 0xFF else value - (0x80 << 8 * (len(field) - 1))
+    if field[0] in (0x80, 0xFF):
+        return int.from_bytes(field[1:], "big") - ((field[0] & 1) << 8 * (len(field) - 1))
     found = _OCTAL.fullmatch(field)
     if not found:
         raise IntegrityError("tar: invalid number in header")
@@ -134,11 +137,11 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
     if link is None:
         link = block[157:257].partition(b"\0")[0]
     size = number(block[124:136]) if prelude.size is None else prelude.size
-    if kind not in _KINDS:
+    if kind not in _KINDS or (kind == SPARSE and block[257:265] != _GNU_MAGIC):
         raise IntegrityError(f'tar: member "{_text(name)}" is of unknown type {chr(kind)!r}')
-    if kind == FILE and name.endswith(b"/"):
+    if kind in (FILE, CONTIGUOUS) and name.endswith(b"/"):
         kind = DIRECTORY
-    if size < 0 or (size and kind not in _FILES):
+    if not 0 <= size < _LARGEST or (size and kind not in _FILES):
         raise IntegrityError(f'tar: member "{_text(name)}" has an impossible size')
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
@@ -152,9 +155,42 @@ def _prelude_size(block: bytes) -> int:
     return size
 
 
+def _prelude_data(room: bytes, size: int) -> bytes:
+    """The content of a prelude; refused with data in its padding, where tar would read a long name on."""
+    if room.count(0, size) != len(room) - size:
+        raise IntegrityError("tar: data behind a name or header")
+    return room[:size]
+
+
 def padded(size: int) -> int:
     """The room that `size` bytes take in a tar stream."""
     return (size + BLOCK - 1) // BLOCK * BLOCK
+
+
+class _Holes:
+    """The map of a sparse member, which decides how much of the stream tar takes for its data."""
+
+    def __init__(self, member: TarMember) -> None:
+        self.member = member
+        self._room = 0
+
+    def add(self, entries: bytes, *, extended: bool) -> None:
+        """Take the next part of the map; `extended` when another one follows."""
+        used = len(entries)
+        for at in range(0, len(entries), _ENTRY):
+            if not entries[at + _ENTRY // 2]:
+                used = at
+                break
+            offset = number(entries[at : at + _ENTRY // 2])
+            length = number(entries[at + _ENTRY // 2 : at + _ENTRY])
+            if min(offset, length) < 0 or offset + length > self.member.real_size:
+                raise self._refusal()
+            self._room += padded(length)
+        if (extended and used < len(entries)) or self._room > padded(self.member.size):
+            raise self._refusal()
+
+    def _refusal(self) -> IntegrityError:
+        return IntegrityError(f'tar: member "{self.member.text}" has an impossible map of holes')
 
 
 class TarFilter:
@@ -171,7 +207,7 @@ class TarFilter:
         self._held: list[bytes] = []
         self._prelude = _Prelude()
         self._awaited: tuple[int, int] | None = None
-        self._member: TarMember | None = None
+        self._holes: _Holes | None = None
         self._data_left = 0
         self._passing = True
         self._ended = False
@@ -218,8 +254,9 @@ class TarFilter:
         block = buffer[position : position + BLOCK]
         if len(block) < BLOCK:
             return 0
-        if self._member is not None:
-            self._extend_sparse(block)
+        if self._holes is not None:
+            self._held.append(block)
+            self._extend(self._holes, block[:504], extended=block[504] != 0)
         elif block == _EMPTY:
             self._end(block)
         else:
@@ -228,7 +265,7 @@ class TarFilter:
             if block[156] in _PRELUDES:
                 self._awaited = (block[156], _prelude_size(block))
             else:
-                self._meet(_member(block, self._prelude), extended=block[156] == SPARSE and block[482] != 0)
+                self._meet(_member(block, self._prelude), block)
         return BLOCK
 
     def _end(self, block: bytes) -> None:
@@ -244,23 +281,26 @@ class TarFilter:
         if len(buffer) - position < room:
             return 0
         self._held.append(buffer[position : position + room])
-        self._prelude.add(kind, buffer[position : position + size])
+        self._prelude.add(kind, _prelude_data(buffer[position : position + room], size))
         self._awaited = None
         return room
 
-    def _extend_sparse(self, block: bytes) -> None:
-        assert self._member is not None
-        self._held.append(block)
-        if not block[504]:
-            self._meet(self._member, extended=False)
+    def _meet(self, member: TarMember, block: bytes) -> None:
+        if member.kind == SPARSE:
+            self._extend(_Holes(member), block[386:482], extended=block[482] != 0)
+        else:
+            self._admit(member)
 
-    def _meet(self, member: TarMember, *, extended: bool) -> None:
+    def _extend(self, holes: _Holes, entries: bytes, *, extended: bool) -> None:
         """A header is complete, or waits for the rest of its map of holes."""
-        self._member = member if extended else None
-        if len(self._held) > _LONGEST_PRELUDE // BLOCK:
-            raise IntegrityError(f'tar: map of holes of "{member.text}" is too long')
-        if extended:
-            return
+        holes.add(entries, extended=extended)
+        self._holes = holes if extended else None
+        if len(self._held) > _LONGEST_MAP // BLOCK:
+            raise IntegrityError(f'tar: map of holes of "{holes.member.text}" is too long')
+        if not extended:
+            self._admit(holes.member)
+
+    def _admit(self, member: TarMember) -> None:
         self._passing = self._judge(member)
         if self._passing:
             for held in self._held:
@@ -282,7 +322,7 @@ def next_member(read: Callable[[int], bytes]) -> TarMember | None:
         if block[156] not in _PRELUDES:
             return _member(block, prelude)
         size = _prelude_size(block)
-        prelude.add(block[156], read(padded(size))[:size])
+        prelude.add(block[156], _prelude_data(read(padded(size)), size))
     if prelude.kinds - {_PAX_GLOBAL}:
         raise IntegrityError("tar: a long name without a member")
     return None

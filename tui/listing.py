@@ -1,26 +1,30 @@
-"""The verb `saved`: what everyone asks most, so it loads almost nothing."""
+"""The verb `saved`: what everyone asks most, so it loads almost nothing. And what all verbs share."""
 
-import argparse
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from backend import DirectEngine, InvalidInputError, SnapshotSet, engine_for, snapshot_json
-from tui.present import saved_table
+from backend import DirectEngine, InvalidInputError, engine_for, snapshot_json
+from tui.present import plain, saved_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from backend import Operation, SnapshotSet
+    from tui.arguments import Arguments
 
 
-def saved(arguments: argparse.Namespace) -> int:
+def saved(arguments: "Arguments") -> int:
     """Print the table of `snap saved`, or the JSON of snapd's `GET /v2/snapshots`."""
     sets = engine(arguments).sets(number(arguments.id or "0") or None, arguments.snaps)
     if arguments.json:
-        print(sets_json(sets))
-    elif not sets:
-        print("No snapshots found.")
+        show(sets_json(sets))
     else:
-        print_table(sets, abs_time=arguments.abs_time)
+        show_table(sets, abs_time=arguments.abs_time)
     return 0
 
 
-def engine(arguments: argparse.Namespace) -> DirectEngine:
+def engine(arguments: "Arguments") -> DirectEngine:
     """The engine that the global options ask for."""
     if arguments.demo:
         from backend import demo_root
@@ -34,17 +38,67 @@ def number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise InvalidInputError(
             "invalid argument for snapshot set id: expected a non-negative integer argument "
-            "(see 'snapstow saved --help')"
+            "(see 'snapstow help saved')"
         )
     return int(text)
 
 
-def print_table(sets: list[SnapshotSet], *, abs_time: bool) -> None:
+def show(*lines: str) -> None:
+    """Print results on standard output."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def say(*lines: str) -> None:
+    """Print what is not a result on standard error; where nobody can read it, the work goes on."""
+    try:
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def show_table(sets: "list[SnapshotSet]", *, abs_time: bool) -> None:
     """Print sets as `snap saved` does."""
-    sys.stdout.write("".join(f"{line}\n" for line in saved_table(sets, time.time(), abs_time)))
+    show(*saved_table(sets, time.time(), abs_time))
 
 
-def sets_json(sets: list[SnapshotSet]) -> str:
+def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:
+    """Print rows below their header in columns, or the word for no rows."""
+    from tui.present import cells
+
+    if len(rows) == 1:
+        show(empty)
+        return
+    widths = [max(map(cells, column)) + 2 for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True))
+        show("".join(padded).rstrip())
+
+
+def sets_json(sets: "Sequence[SnapshotSet]") -> str:
     """The sets as snapd lists them over its API."""
     texts = (f'{{"id":{s.set_id},"snapshots":[{",".join(map(snapshot_json, s.snapshots))}]}}' for s in sets)
     return f"[{','.join(texts)}]"
+
+
+def command(arguments: "Arguments", what: "Operation | str") -> str:
+    """A command for a shell, with the options that name the place; `what` is an operation, or words."""
+    import os
+    from shlex import quote
+
+    from backend import command_line
+
+    words = ["snapstow"]
+    if arguments.demo:
+        words.append("--demo")
+    elif arguments.root != "/":
+        words += ["--root", quote(os.path.abspath(arguments.root))]
+    if arguments.engine != "auto":
+        words += ["--engine", arguments.engine]
+    words.append(what if isinstance(what, str) else command_line(what).removeprefix("snapstow "))
+    return plain(" ".join(words))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -3,15 +3,12 @@
 Sizes, ages and the table are those of `snap saved` (spec §6.2 to §6.4). Imports next to nothing.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend import SnapshotError, unix_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from backend import Snapshot, SnapshotSet
 
 HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
@@ -55,7 +52,7 @@ def local_time_text(rfc3339: str) -> str:
     return time[:19] + time[19:].lstrip(".0123456789")
 
 
-def notes_text(snapshot: Snapshot) -> str:
+def notes_text(snapshot: "Snapshot") -> str:
     """What is to be known about a snapshot: the notes of `snap saved` (§6.2), then our own; or `-`."""
     notes = (
         "auto" if snapshot.auto else "",
@@ -66,7 +63,7 @@ def notes_text(snapshot: Snapshot) -> str:
     return ", ".join(filter(None, notes)) or "-"
 
 
-def saved_table(sets: Sequence[SnapshotSet], now: float, abs_time: bool) -> list[str]:
+def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool) -> list[str]:
     """The lines that `snap saved` prints (§6.2) at `now` in seconds since 1970; hidden rows come last."""
     snapshots = [snapshot for one in sets for snapshot in one.snapshots]
     if not snapshots:
@@ -181,7 +178,27 @@ def _days_or_years(hours: float) -> str:
     return f"{_amount(int(years), 4)}y" if years < 2**64 else "ages!"
 
 
-def _row(snapshot: Snapshot, now: float, abs_time: bool) -> tuple[str, ...]:
+def _row(snapshot: "Snapshot", now: float, abs_time: bool) -> tuple[str, ...]:
+    if snapshot.hidden:
+        return _hidden_row(snapshot, now, abs_time)
+    return _full_row(snapshot, now, abs_time)
+
+
+def _hidden_row(snapshot: "Snapshot", now: float, abs_time: bool) -> tuple[str, ...]:
+    """The row of a snapshot that could not be read, with `-` for what is not known of it."""
+    set_id, snap, age, version, revision, size, notes = _full_row(snapshot, now, abs_time)
+    return (
+        set_id,
+        snap or "-",
+        age if snapshot.time != _ZERO_TIME else "-",
+        version or "-",
+        revision if snapshot.revision.number else "-",
+        size if snapshot.size else f"{'-':>{_NARROWEST}}",
+        notes,
+    )
+
+
+def _full_row(snapshot: "Snapshot", now: float, abs_time: bool) -> tuple[str, ...]:
     return (
         str(snapshot.set_id),
         plain(snapshot.snap),

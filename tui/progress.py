@@ -1,27 +1,41 @@
 """Live progress of a job in the foreground: one line on a terminal, JSON lines for a program, or nothing."""
 
+import os
 import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from types import FrameType
+from typing import Self
 
-from backend import Advanced, Event, Job, Noted, Started, event_json
+from backend import Advanced, Entered, Event, Job, Noted, Started, event_json
+from tui.listing import say
 from tui.present import ProgressView, plain, progress_line
 
 INTERVAL = 0.25
 WINDOW = 10.0
 SETTLED = 3.0
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ERASE = "\r\x1b[K"
+_ECHO = "^C"  # what a terminal adds to the line, which must not wrap then
+_STOPPING = b"Stopping, and undoing what was done..."
+_TOO_LATE = b"Too late to stop, finishing..."
+
 
 class Meter:
-    """Bytes done over time: the rate over the last ten seconds, the time left once it has settled."""
+    """Bytes done over time: the rate over the last ten seconds, the time left once it has settled.
+
+    `part` is what the step is at, as told last, or empty.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._marks: deque[tuple[float, int]] = deque()
         self._since = 0.0
         self.title = ""
+        self.part = ""
         self.total: int | None = None
         self.done = 0
 
@@ -29,48 +43,73 @@ class Meter:
         """Take in an event."""
         match event:
             case Started(title, total):
-                self.title, self.total, self.done = title, total, 0
+                self.title, self.total, self.done, self.part = title, total, 0, ""
                 self._since = self._clock()
                 self._marks = deque([(self._since, 0)])
             case Advanced(done):
                 self.done = done
                 now = self._clock()
                 self._marks.append((now, done))
-                while self._marks[0][0] < now - WINDOW and len(self._marks) > 2:
+                while len(self._marks) > 2 and self._marks[1][0] <= now - WINDOW:
                     self._marks.popleft()
+            case Entered(part):
+                self.part = part
             case Noted():
                 pass
 
     def view(self) -> ProgressView:
-        """The present moment."""
+        """The present moment; where more is done than was announced, that is the total."""
         now = self._clock()
-        (then, before) = self._marks[0] if self._marks else (now, 0)
+        then, before = self._marks[0] if self._marks else (now, 0)
         rate = (self.done - before) / (now - then) if now > then else 0.0
+        total = None if self.total is None else max(self.total, self.done)
         left = None
-        if self.total and rate > 0 and now - self._since >= SETTLED:
-            left = max(0.0, (self.total - self.done) / rate)
-        return ProgressView(self.title, self.done, self.total, rate, left)
+        if total and rate > 0 and now - self._since >= SETTLED:
+            left = (total - self.done) / rate
+        return ProgressView(self.title, self.done, total, rate, left)
 
 
 class Foreground:
     """Watches a job for the command line, and stops it on Ctrl-C, SIGTERM and a hang-up.
 
-    Notes go to standard error as they come. `json` prints every event on standard output, or on standard
-    error when the data themselves go to standard output (`data_out`).
+    A context manager: when it is left, the line of progress is gone and signals mean what they meant before.
+    Notes go to standard error as they come, each once. `json` prints every event on standard output, or on
+    standard error when the data themselves go to standard output (`data_out`).
     """
 
-    def __init__(self, *, json: bool = False, data_out: bool = False) -> None:
+    def __init__(
+        self, *, json: bool = False, data_out: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._json = json
         self._out = sys.stderr if data_out else sys.stdout
         self._terminal = not json and sys.stderr.isatty()
-        self._meter = Meter()
-        self._drawn_at = 0.0
+        self._clock = clock
+        self._meter = Meter(clock)
+        self._drawn_at = -INTERVAL
         self._shown = False
+        self._kept: dict[int, object] = {}
+        self.noted: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._clear()
+        for number, action in self._kept.items():
+            signal.signal(number, action)  # type: ignore[arg-type] # it came from signal.signal
+        self._kept.clear()
 
     def watch(self, job: Job) -> Callable[[Event], None]:
         """Begin to follow a job; answers with the listener to its events."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda _number, _frame: job.stop())
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            job.stop()
+            if self._shown:  # not through the stream, which may be in the middle of a write
+                os.write(2, _ERASE.encode() + (_STOPPING if job.stopping else _TOO_LATE))
+
+        for number in _SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job
+                self._kept[number] = signal.signal(number, stop)
         return self.hear
 
     def hear(self, event: Event) -> None:
@@ -80,32 +119,49 @@ class Foreground:
             return
         self._meter.hear(event)
         if isinstance(event, Noted):
-            self.clear()
-            print(plain(event.text), file=sys.stderr)
+            if event.text not in self.noted:
+                self.noted.add(event.text)
+                self._clear()
+                say(plain(event.text))
         elif self._terminal:
             self._draw()
 
     def line(self, document: dict[str, object]) -> None:
-        """Print one JSON object on a line of its own."""
+        """Print one JSON object on a line of its own; a reader who went away does not stop the work."""
         import json
 
-        print(json.dumps(document), file=self._out, flush=True)
+        try:
+            self._out.write(f"{json.dumps(document)}\n")
+            self._out.flush()
+        except OSError:
+            pass
 
     def _draw(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._drawn_at < INTERVAL:
             return
-        import shutil
-
         self._drawn_at = now
-        width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"\r{progress_line(self._meter.view(), width)}\x1b[K")
-        sys.stderr.flush()
+        view = self._meter.view()
+        if self._meter.part:
+            view = view._replace(title=f"{view.title}: {self._meter.part}")
+        self._write(f"\r{progress_line(view, _columns() - len(_ECHO) - 1)}\x1b[K")
         self._shown = True
 
-    def clear(self) -> None:
-        """Take the line of progress away again."""
+    def _clear(self) -> None:
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self._write(_ERASE)
             self._shown = False
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            self._terminal = False  # it was hung up; the work goes on until a signal says otherwise
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80

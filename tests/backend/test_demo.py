@@ -1,0 +1,141 @@
+"""The demo is a small world in which every verb works, for an ordinary user as for root."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend.demo import demo_root, make_demo
+from backend.direct import DirectEngine
+from backend.errors import SnapshotError
+from backend.job import Event, Job
+from backend.journal import JobState
+from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.perform import perform_recorded
+from backend.places import engine_for
+from backend.restore import Verdict
+from tests.builders import tree_of
+from tests.fakes import as_anybody, open_folder, ordinary_uid
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("demo") / "root"
+    make_demo(str(root))
+    return root
+
+
+@pytest.fixture
+def engine(original: Path, tmp_path: Path) -> DirectEngine:
+    """The demo in a copy of the test's own."""
+    shutil.copytree(original, tmp_path / "root", symlinks=True)
+    return engine_for(str(tmp_path / "root"))
+
+
+def do(engine: DirectEngine, operation: Operation) -> Result:
+    return perform_recorded(operation, engine, _deaf)
+
+
+def _deaf(_job: Job) -> Callable[[Event], None]:
+    return lambda _event: None
+
+
+def test_it_shows_good_and_bad_sets(engine: DirectEngine) -> None:
+    sets = {one.set_id: one.snapshots for one in engine.sets()}
+    assert sorted(sets) == [1, 2, 3, 5, 6, 7, 8, 9]
+    assert [(one.snap, one.broken) for one in sets[1]] == [
+        (snap, "") for snap in ("hello-world", "nextcloud", "postgresql", "telegram_work")
+    ]
+    assert sets[2][0].auto
+    assert sets[3][0].exclude == ("$SNAP_COMMON/data/IMG_*",)
+    assert sets[2][0].users == ["alice", "bob"]
+    assert [one[0].broken != "" for one in (sets[7], sets[8], sets[9])] == [False, True, True]
+    assert sets[8][0].hidden
+
+
+def test_its_damage_is_found(engine: DirectEngine) -> None:
+    assert do(engine, Check(1)).exit_code == 0
+    assert do(engine, Check(7)).exit_code == 4
+    everything = do(engine, Check())
+    assert everything.exit_code == 4
+    assert {verdict.set_id for verdict in everything.verdicts if verdict.fault} == {7, 8, 9}
+
+
+def test_a_restore_would_lose_something_and_can_be_undone(engine: DirectEngine) -> None:
+    (plan,) = engine.plan(Restore(1, ("nextcloud",)))
+    assert plan.verdict is Verdict.WITH_LOSS
+    place = engine.layout.system_parent("nextcloud")
+    before = tree_of(place)
+    assert do(engine, Restore(1, ("nextcloud",))).exit_code == 0
+    assert tree_of(place) != before
+    do(engine, Undo())
+    assert tree_of(place) == before
+
+
+def test_every_other_verb_works(engine: DirectEngine, tmp_path: Path) -> None:
+    assert do(engine, Save(("hello-world",))).exit_code == 0
+    file = str(tmp_path / "e")
+    assert do(engine, Export(1, file)).exit_code == 0
+    assert do(engine, Import(file)).duplicate
+    assert do(engine, Forget(1)).freed > 0
+    assert do(engine, Import(file)).set_id > 10
+    for broken in (7, 8, 9):
+        with pytest.raises(SnapshotError):
+            do(engine, Restore(broken))
+
+
+def test_restores_of_users_work_too(engine: DirectEngine) -> None:
+    assert do(engine, Restore(2, users=("alice",))).exit_code == 0
+    assert do(engine, Restore(6)).exit_code == 0
+
+
+def test_the_interrupted_restore_is_found_and_taken_back(engine: DirectEngine, original: Path) -> None:
+    found = {one.kind for one in engine_for(str(original)).findings()}
+    assert found >= {"interrupted", "import", "hidden", "broken"}
+    here = engine_for(str(original))
+    assert here.journal.records()[-1].state is JobState.INTERRUPTED
+    assert [one.state for one in engine.journal.records()] == [JobState.INTERRUPTED]
+
+
+def test_it_is_repaired(tmp_path: Path) -> None:
+    engine = make_demo(str(tmp_path / "root"))
+    done = [one.kind for one in engine.repair(Job())]
+    assert done == ["tidied", "import"]
+    assert not any(one.repair for one in engine.findings())
+    assert not os.path.exists(f"{engine.layout.system_parent('postgresql')}/.snapstow")
+
+
+def test_it_is_kept_and_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    root = demo_root()
+    assert root == f"{tmp_path}/snapstow/demo"
+    (Path(root) / "mine").touch()
+    assert demo_root() == root
+    assert (Path(root) / "mine").exists()
+    (Path(root) / "ready").unlink()
+    assert not (Path(demo_root()) / "mine").exists()
+    (Path(root) / "mine").touch()
+    demo_root(anew=True)
+    assert not (Path(root) / "mine").exists()
+
+
+EVERYTHING = """
+import os
+from backend.demo import demo_root
+from backend.operation import Check, Restore, Undo
+from backend.perform import perform_recorded
+from backend.places import engine_for
+
+engine = engine_for(demo_root())
+for operation in (Check(1), Restore(1), Undo()):
+    print(perform_recorded(operation, engine, lambda job: lambda event: None).exit_code)
+print(len(engine.sets()), os.geteuid())
+"""
+
+
+def test_it_needs_no_root() -> None:
+    with open_folder() as folder:
+        lines = as_anybody(EVERYTHING, XDG_DATA_HOME=str(folder))
+    assert lines == ["0", "0", "0", f"8 {ordinary_uid()}"]

@@ -1,0 +1,318 @@
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.gojson import loads
+from backend.index import Index
+from backend.model import Epoch, Json, Number, Revision, Snapshot
+
+MANY = 64
+SNAPSHOT = Snapshot(
+    12,
+    "2026-11-22T09:09:36.185921212Z",
+    "hello",
+    Revision(-1),
+    snap_id="id",
+    epoch=Epoch((1, 3), (3,)),
+    summary="<é>",
+    version="1.0",
+    conf={"n": Number("1.50e+02"), "l": [Number("1"), None, {"a": True}], "s": "é\n"},
+    sums={"archive.tgz": "ab", "user/ada.tgz": "cd"},
+    size=1 << 40,
+    exclude=("$SNAP_DATA/*",),
+    auto=True,
+    warning="renamed",
+)
+
+
+def later() -> int:
+    """It is ten seconds later: what was written just now has settled."""
+    return time.time_ns() + 10_000_000_000
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A state folder."""
+    path = tmp_path / "own"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store of as many files as make an index worthwhile."""
+    path = tmp_path / "store"
+    path.mkdir()
+    for number in range(MANY):
+        (path / name_of(number)).write_text("content")
+    return path
+
+
+def name_of(number: int) -> str:
+    return f"{number}_hello_1.0_x1.zip"
+
+
+def listed(
+    own: Path, folder: Path, fresh: Snapshot = SNAPSHOT, clock: Callable[[], int] = later
+) -> list[str]:
+    """List a store; answers the names of the files that had to be read."""
+    read = []
+    with Index.opened(str(own), str(folder), clock) as index:
+        for name in sorted(os.listdir(folder)):
+            found = index.snapshot(name)
+            if found is None:
+                read.append(name)
+                index.remember(name, fresh._replace(path=f"{folder}/{name}"))
+            else:
+                assert found == fresh._replace(path=f"{folder}/{name}")
+    return read
+
+
+def kept(own: Path) -> bytes:
+    """The index itself: the only file in the state folder."""
+    (path,) = own.iterdir()
+    return path.read_bytes()
+
+
+def test_what_has_not_changed_is_not_read_again(own: Path, folder: Path) -> None:
+    assert len(listed(own, folder)) == MANY
+    assert listed(own, folder) == []
+
+
+def grow(path: Path) -> None:
+    before = path.stat()
+    path.write_text("longer content")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def rewrite(path: Path) -> None:
+    """Same size, same inode, same time of modification: the time of change tells."""
+    before = path.stat()
+    path.write_text("CONTENT")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace(path: Path) -> None:
+    before = path.stat()
+    other = path.with_name("other")
+    other.write_text("CONTENT")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.rename(path)
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+@pytest.mark.parametrize("change", [grow, rewrite, replace, touch])
+def test_any_change_is_seen(own: Path, folder: Path, change: Callable[[Path], None]) -> None:
+    listed(own, folder)
+    change(folder / name_of(7))
+    assert listed(own, folder) == [name_of(7)]
+    assert listed(own, folder) == []
+
+
+def test_what_changed_just_now_is_never_trusted(own: Path, folder: Path) -> None:
+    for _ in range(2):
+        assert len(listed(own, folder, clock=time.time_ns)) == MANY
+
+
+def test_what_changes_while_it_is_read_is_read_again(own: Path, folder: Path) -> None:
+    path = folder / name_of(3)
+    with Index.opened(str(own), str(folder), later) as index:
+        for name in os.listdir(folder):
+            assert index.snapshot(name) is None
+            if name == path.name:
+                grow(path)
+            index.remember(name, SNAPSHOT)
+    assert listed(own, folder) == [path.name]
+
+
+def test_a_clock_set_back_is_no_reason_to_trust(own: Path, folder: Path) -> None:
+    listed(own, folder, clock=lambda: 0)
+    assert len(listed(own, folder)) == MANY
+
+
+def test_a_small_store_does_without(own: Path, folder: Path) -> None:
+    (folder / name_of(0)).unlink()
+    for _ in range(2):
+        assert len(listed(own, folder)) == MANY - 1
+    assert os.listdir(own) == []
+
+
+def test_without_a_state_folder_none_is_made(tmp_path: Path, folder: Path) -> None:
+    for _ in range(2):
+        assert len(listed(tmp_path / "nothing", folder)) == MANY
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_store_that_is_not_there(own: Path, tmp_path: Path) -> None:
+    with Index.opened(str(own), str(tmp_path / "nothing"), later):
+        pass
+    assert os.listdir(own) == []
+
+
+def test_removed_files_are_forgotten(own: Path, folder: Path) -> None:
+    (folder / "more").touch()
+    listed(own, folder)
+    assert b'"5_hello' in kept(own)
+    (folder / name_of(5)).unlink()
+    assert listed(own, folder) == []
+    assert b'"5_hello' not in kept(own)
+
+
+def test_a_file_that_vanishes_while_the_store_is_listed(own: Path, folder: Path) -> None:
+    with Index.opened(str(own), str(folder), later) as index:
+        (folder / name_of(5)).unlink()
+        with pytest.raises(FileNotFoundError):
+            index.snapshot(name_of(5))
+
+
+def test_a_listing_left_early_forgets_nothing(own: Path, folder: Path) -> None:
+    listed(own, folder)
+    touch(folder / name_of(0))
+    with Index.opened(str(own), str(folder), later) as index:
+        assert index.snapshot(name_of(0)) is None
+        index.remember(name_of(0), SNAPSHOT)
+    assert listed(own, folder) == []
+
+
+def test_what_was_read_before_a_failure_is_kept(own: Path, folder: Path) -> None:
+    def fail(index: Index) -> None:
+        index.snapshot(name_of(0))
+        index.remember(name_of(0), SNAPSHOT)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Index.opened(str(own), str(folder), later) as index:
+        fail(index)
+    assert len(listed(own, folder)) == MANY - 1
+
+
+def test_an_unchanged_index_is_not_written_again(own: Path, folder: Path) -> None:
+    listed(own, folder)
+    (path,) = own.iterdir()
+    before = path.stat()
+    listed(own, folder)
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_hidden_snapshots_are_not_remembered(own: Path, folder: Path) -> None:
+    hidden = SNAPSHOT._replace(broken="undecodable", hidden=True)
+    for _ in range(2):
+        assert len(listed(own, folder, hidden)) == MANY
+
+
+def test_names_that_are_no_text(own: Path, folder: Path) -> None:
+    (folder / os.fsdecode(b"7_\xff.zip")).touch()
+    assert len(listed(own, folder)) == MANY + 1
+    assert listed(own, folder) == []
+
+
+@given(raw=st.binary(max_size=200), at=st.integers(0, 4000), cut=st.booleans())
+def test_a_damaged_index_is_as_good_as_none(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes, at: int, cut: bool
+) -> None:
+    own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
+    for number in range(MANY):
+        (folder / name_of(number)).touch()
+    listed(own, folder)
+    (path,) = own.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:at] + raw + (b"" if cut else whole[at + len(raw) :]))
+    intact = path.read_bytes() == whole
+    assert len(listed(own, folder)) == (0 if intact else MANY)
+    assert listed(own, folder) == []
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"snapstow index 1\n{}", b"SQLite format 3\0" + bytes(4096), b"\xff" * 99]
+)
+def test_what_is_no_index_is_replaced(own: Path, folder: Path, raw: bytes) -> None:
+    listed(own, folder)
+    (path,) = own.iterdir()
+    path.write_bytes(raw)
+    assert len(listed(own, folder)) == MANY
+    assert listed(own, folder) == []
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir, lambda path: os.symlink("elsewhere", path)])
+def test_odd_things_in_its_place_are_no_index(own: Path, folder: Path, plant: Callable[[Path], None]) -> None:
+    listed(own, folder)
+    (path,) = own.iterdir()
+    path.unlink()
+    plant(path)
+    assert len(listed(own, folder)) == MANY
+    assert not (own / "elsewhere").exists()
+
+
+@pytest.mark.root
+def test_somebody_elses_index_is_not_believed(own: Path, folder: Path) -> None:
+    listed(own, folder)
+    (path,) = own.iterdir()
+    os.chown(path, 12345, 12345)
+    assert len(listed(own, folder)) == MANY
+
+
+def test_an_index_that_cannot_be_written_is_still_of_use(
+    own: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(own, folder)
+    touch(folder / name_of(2))
+    before = kept(own)
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)  # as for others than root
+    for _ in range(2):
+        assert listed(own, folder) == [name_of(2)]
+    assert kept(own) == before
+
+
+def test_the_index_is_private(own: Path, folder: Path) -> None:
+    listed(own, folder)
+    (path,) = own.iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.integers(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    conf = draw(st.none() | st.dictionaries(st.text(), json_values, max_size=3).map(json.dumps))
+    read: Json = None if conf is None else loads(conf.encode())
+    assert isinstance(read, dict | None)
+    lists = st.lists(st.integers(0), max_size=10).map(tuple)
+    return SNAPSHOT._replace(
+        set_id=draw(st.integers(0, (1 << 64) - 1)),
+        conf=read,
+        epoch=draw(st.builds(Epoch, lists, lists)),
+        sums=draw(st.none() | st.dictionaries(st.text(), st.text())),
+        exclude=draw(st.none() | st.lists(st.text()).map(tuple)),
+    )
+
+
+@given(snapshots())
+def test_whatever_is_remembered_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, snapshot: Snapshot
+) -> None:
+    own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
+    for count in range(MANY):
+        (folder / name_of(count)).touch()
+    assert len(listed(own, folder, snapshot)) == MANY
+    assert listed(own, folder, snapshot) == []
+
+
+def test_the_checksum_is_of_all_the_rows(own: Path, folder: Path) -> None:
+    listed(own, folder)
+    start, _, content = kept(own).partition(b"\n")
+    assert start.endswith(b" %08x" % zlib.crc32(content))
+    assert sorted(json.loads(content)) == sorted(name_of(number) for number in range(MANY))

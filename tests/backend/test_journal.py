@@ -1,0 +1,291 @@
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.errors import ConflictError, NotFoundError
+from backend.journal import JobRecord, JobState, Journal
+
+FORK = multiprocessing.get_context("fork")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.text().map(lambda text: text + "\udcff"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+MAPPINGS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(str(tmp_path / "state/snapstow"))
+
+
+def ended(journal: Journal, state: JobState = JobState.DONE, **result: Any) -> JobRecord:
+    """A job that came to its end."""
+    with journal.job({"verb": "save"}, {"path": "/"}) as record:
+        record.finish(state, result)
+    return journal.record(record.id)
+
+
+def _work(folder: str, told: Connection) -> None:
+    with Journal(folder).job({"verb": "restore"}, {}) as record:
+        record.keep({"made": "/a"})
+        told.send(record.id)
+        told.recv()
+        record.finish(JobState.DONE, {})
+    told.send("ended")
+
+
+@contextmanager
+def working(journal: Journal) -> Iterator[tuple[int, Any, Connection]]:
+    """A process in the middle of a job, with its job's number."""
+    here, there = FORK.Pipe()
+    process = FORK.Process(target=_work, args=(journal.folder, there))
+    process.start()
+    there.close()
+    try:
+        yield here.recv(), process, here
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_what_a_job_says_of_itself(journal: Journal) -> None:
+    with journal.job({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7}) as record:
+        record.tell({"step": "Saving"})
+        record.keep({"temporary": "/a\udcff"})
+        record.keep({"publish": 12})
+        running = journal.record(record.id)
+        record.finish(JobState.PARTIAL, {"set_id": 12})
+    found = journal.record(record.id)
+    assert running.state is JobState.RUNNING
+    assert (found.operation, found.root) == ({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7})
+    assert (found.pid, found.uid) == (os.getpid(), os.geteuid())
+    assert found.events == [{"step": "Saving"}]
+    assert found.steps == [{"temporary": "/a\udcff"}, {"publish": 12}]
+    assert (found.state, found.result["set_id"]) == (JobState.PARTIAL, 12)
+    assert found.result["ended"] >= found.started
+
+
+@given(operation=MAPPINGS, root=MAPPINGS, steps=st.lists(MAPPINGS, max_size=3), result=MAPPINGS)
+def test_whatever_is_written_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory,
+    operation: dict[str, Any],
+    root: dict[str, Any],
+    steps: list[dict[str, Any]],
+    result: dict[str, Any],
+) -> None:
+    journal = Journal(str(tmp_path_factory.mktemp("journal")))
+    with journal.job(operation, root) as record:
+        for step in steps:
+            record.keep(step)
+            record.tell(step)
+        record.finish(JobState.FAILED, {**result, "state": "failed"})
+    found = journal.record(record.id)
+    assert (found.operation, found.root, found.steps, found.events) == (operation, root, steps, steps)
+    assert {**found.result, **result, "state": "failed"} == found.result
+
+
+@pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RUNNING])
+def test_states_of_ended_jobs(journal: Journal, state: JobState) -> None:
+    assert ended(journal, state).state is state
+
+
+def test_a_job_that_ended_without_a_word_was_interrupted(journal: Journal) -> None:
+    with pytest.raises(ZeroDivisionError), journal.job({}, {}):
+        raise ZeroDivisionError
+    assert [record.state for record in journal.records()] == [JobState.INTERRUPTED]
+
+
+def test_the_state_of_another_process(journal: Journal) -> None:
+    with working(journal) as (number, process, line):
+        assert journal.record(number).state is JobState.RUNNING
+        assert journal.record(number).pid == process.pid
+        line.send("go on")
+        assert line.recv() == "ended"
+        assert journal.record(number).state is JobState.DONE
+
+
+def test_a_killed_process_leaves_an_interrupted_job(journal: Journal) -> None:
+    with working(journal) as (number, process, _line):
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        found = journal.record(number)
+        assert (found.state, found.steps) == (JobState.INTERRUPTED, [{"made": "/a"}])
+
+
+def test_a_living_job_cannot_be_ended_by_others(journal: Journal) -> None:
+    with (
+        working(journal) as (number, _process, _line),
+        pytest.raises(ConflictError, match=f"job {number} is still running"),
+        journal.reopened(journal.record(number)),
+    ):
+        raise AssertionError("it was opened")
+
+
+def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
+    with journal.job({}, {}) as record:
+        record.keep({"made": "/a"})
+    dead = journal.record(record.id)
+    with journal.reopened(dead) as reopened:
+        with pytest.raises(ConflictError), journal.reopened(dead):
+            raise AssertionError("it was opened twice")
+        reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
+    found = journal.record(dead.id)
+    assert (found.state, found.steps) == (JobState.TAKEN_BACK, [{"made": "/a"}])
+
+
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_a_torn_last_step_was_never_taken(journal: Journal, cut: int) -> None:
+    with journal.job({}, {}) as record:
+        for name in ("/a", "/b"):
+            record.keep({"made": name})
+    path = Path(record.folder, "steps.jsonl")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    lines = (len(whole) - cut + 1) // (len(whole) // 2)  # a line that lacks nothing but its end is whole
+    assert journal.record(record.id).steps == [{"made": "/a"}, {"made": "/b"}][:lines]
+
+
+def test_a_zeroed_tail_after_a_power_failure(journal: Journal) -> None:
+    with journal.job({}, {}) as record:
+        record.keep({"made": "/a"})
+    with Path(record.folder, "steps.jsonl").open("ab") as file:
+        file.write(bytes(4096))
+    assert journal.record(record.id).steps == [{"made": "/a"}]
+
+
+@given(
+    name=st.sampled_from(["operation.json", "result.json", "steps.jsonl", "events.jsonl"]), raw=st.binary()
+)
+def test_damaged_files_never_raise(tmp_path_factory: pytest.TempPathFactory, name: str, raw: bytes) -> None:
+    journal = Journal(str(tmp_path_factory.mktemp("journal")))
+    record = ended(journal)
+    Path(record.folder, name).write_bytes(raw)
+    for found in journal.records():
+        assert isinstance(found.steps + found.events, list)
+    journal.drop_oldest(0, set())
+
+
+@pytest.mark.parametrize("odd", ["text", None, [], {}, 1e300, float("inf"), float("nan"), -1, True])
+def test_odd_values_in_a_header_count_as_missing(journal: Journal, odd: object) -> None:
+    record = ended(journal)
+    header = {"operation": {"verb": "save"}, "root": odd, "started": odd, "pid": odd, "uid": odd}
+    Path(record.folder, "operation.json").write_text(json.dumps(header))
+    found = journal.record(record.id)
+    assert isinstance(found.root, dict)
+    assert isinstance(found.started, int | float)
+    assert (type(found.pid), type(found.uid)) == (int, int)
+    Path(record.folder, "result.json").write_text(json.dumps({"state": odd}))
+    assert journal.record(record.id).state is JobState.FAILED
+
+
+def test_deep_nesting_is_no_crash(journal: Journal) -> None:
+    record = ended(journal)
+    for name in ("operation.json", "steps.jsonl"):
+        Path(record.folder, name).write_text('{"a":' * 200_000)
+    assert record.steps == []
+    assert journal.records() == []
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, lambda path: os.symlink("alive", path), os.mkdir])
+def test_a_planted_lock_is_no_living_job(journal: Journal, plant: Any) -> None:
+    record = ended(journal)
+    Path(record.folder, "result.json").unlink()
+    alive = Path(record.folder, "alive")
+    alive.unlink()
+    plant(alive)
+    assert journal.record(record.id).state is JobState.INTERRUPTED
+
+
+def test_strange_things_among_the_jobs(journal: Journal) -> None:
+    ended(journal)
+    jobs = Path(journal.folder, "jobs")
+    for name in ("notes", "١", "1" * 40, "-1"):
+        (jobs / name).mkdir()
+    (jobs / "8").write_text("a file")
+    assert [record.id for record in journal.records()] == [1]
+    assert ended(journal).id == 9
+
+
+def test_no_journal_is_an_empty_one(journal: Journal) -> None:
+    assert journal.records() == []
+    journal.drop_oldest(5, set())
+    with pytest.raises(NotFoundError, match="no job 3"):
+        journal.record(3)
+    assert not Path(journal.folder).exists()
+
+
+def test_everything_is_private(journal: Journal) -> None:
+    ended(journal)
+    for path in (Path(journal.folder), *Path(journal.folder).rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("most", "needed", "left"), [(2, set(), [4, 5]), (2, {1, 3}, [1, 3, 4, 5]), (0, {5}, [5])]
+)
+def test_the_oldest_are_dropped(journal: Journal, most: int, needed: set[int], left: list[int]) -> None:
+    for _ in range(5):
+        ended(journal)
+    journal.drop_oldest(most, needed)
+    assert [record.id for record in journal.records()] == left
+
+
+def test_jobs_that_have_not_ended_are_not_dropped(journal: Journal) -> None:
+    with journal.job({}, {}):
+        pass
+    with journal.job({}, {}):
+        ended(journal)
+        journal.drop_oldest(0, set())
+        assert [record.state for record in journal.records()] == [JobState.INTERRUPTED, JobState.RUNNING]
+
+
+def test_a_result_can_be_amended_once_there_is_one(journal: Journal) -> None:
+    record = ended(journal, set_id=4)
+    journal.amend(record, {"undone": 9})
+    found = journal.record(record.id)
+    assert (found.result["set_id"], found.result["undone"], found.state) == (4, 9, JobState.DONE)
+    with journal.job({}, {}) as running, pytest.raises(ConflictError):
+        journal.amend(journal.record(running.id), {"undone": 9})
+
+
+def test_the_log_stops_growing(journal: Journal) -> None:
+    event = {"note": "x" * 10_000}
+    with journal.job({}, {}) as record:
+        for _ in range(1000):
+            record.tell(event)
+        record.tell({"short": "but it still fits"})
+    assert Path(record.folder, "events.jsonl").stat().st_size <= 4 << 20
+    assert len(journal.record(record.id).events) > 400
+
+
+def _start_jobs(folder: str, start: Any, told: Any) -> None:
+    journal = Journal(folder)
+    start.wait()
+    for _ in range(10):
+        with journal.job({}, {}) as record:
+            journal.records()
+            record.finish(JobState.DONE, {})
+        told.put(record.id)
+
+
+def test_jobs_of_several_processes_have_numbers_of_their_own(journal: Journal) -> None:
+    start, told = FORK.Barrier(4), FORK.SimpleQueue()
+    processes = [FORK.Process(target=_start_jobs, args=(journal.folder, start, told)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    numbers = [told.get() for _ in range(40)]
+    for process in processes:
+        process.join()
+    assert sorted(numbers) == list(range(1, 41))
+    assert {record.state for record in journal.records()} == {JobState.DONE}

@@ -1,0 +1,66 @@
+"""The engine for a root, and where its journal lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from backend.errors import InvalidInputError
+from backend.layout import Layout
+from backend.places import engine_for, own_state
+from tests.builders import World
+from tests.fakes import as_anybody, open_folder
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "root")
+
+
+def test_below_the_root_where_it_can_be_written(world: World) -> None:
+    assert own_state(Layout(str(world.root))) == f"{world.root}/var/lib/snapstow"
+    engine = engine_for(str(world.root))
+    assert (engine.name, engine.journal.folder) == ("files", f"{world.root}/var/lib/snapstow")
+    assert engine.warning == ""
+    assert not (world.root / "var/lib/snapstow").exists()
+
+
+def test_a_root_is_named_by_device_and_inode(world: World) -> None:
+    about = os.stat(world.root)
+    assert engine_for(str(world.root)).root == {
+        "path": str(world.root),
+        "device": about.st_dev,
+        "inode": about.st_ino,
+    }
+
+
+@pytest.mark.parametrize("root", ["", "/no/such/place", __file__])
+def test_what_is_no_root(root: str) -> None:
+    with pytest.raises(InvalidInputError):
+        engine_for(root)
+
+
+def test_an_engine_that_is_not_there_yet(world: World) -> None:
+    with pytest.raises(InvalidInputError, match="not there yet"):
+        engine_for(str(world.root), "snapd")
+
+
+WHERE = """
+import sys
+from backend.places import engine_for
+
+engine = engine_for(sys.argv[1])
+print(engine.journal.folder)
+print(engine.warning)
+"""
+
+
+def test_otherwise_in_the_users_own_folder_and_said() -> None:
+    with open_folder() as folder:
+        world = World(folder / "root")
+        (world.root / "var").chmod(0o555)
+        place, warning = as_anybody(WHERE, str(world.root), XDG_STATE_HOME=f"{folder}/state")
+        (world.root / "var").chmod(0o755)
+        about = os.stat(world.root)
+        assert place == f"{folder}/state/snapstow/roots/{about.st_dev}-{about.st_ino}"
+        assert place in warning

@@ -1,0 +1,57 @@
+"""The files engine is an engine."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.direct import DirectEngine
+from backend.model import ARCHIVE
+from backend.reader import Reader
+from tests.builders import Tree, World, plant, tree_of
+from tests.contracts.engine import OLD, EngineContract
+
+
+class FilesPlace:
+    """A world below a directory, looked at through the files alone."""
+
+    def __init__(self, base: Path) -> None:
+        self.world = World(base / "root")
+        self.scratch = base / "scratch"
+        self.scratch.mkdir()
+        for snap in ("hello", "storey"):
+            self.world.install(snap)
+            self.replace(snap, OLD)
+
+    @property
+    def engine(self) -> DirectEngine:
+        return self.world.engine
+
+    def replace(self, snap: str, tree: Tree) -> None:
+        shutil.rmtree(self.world.data(snap), ignore_errors=True)
+        plant(self.world.data(snap), tree)
+
+    def tree(self, snap: str) -> dict[str, Any]:
+        return tree_of(self.world.data(snap))
+
+    def damage(self, set_id: int, snap: str) -> None:
+        path = self._file(set_id, snap)
+        with Reader.open(str(path)) as reader:
+            content = reader.stream(ARCHIVE)(1 << 20)
+        raw = path.read_bytes()
+        at = raw.index(content) + len(content) // 2
+        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+
+    def remove_file(self, set_id: int, snap: str) -> None:
+        self._file(set_id, snap).unlink()
+
+    def _file(self, set_id: int, snap: str) -> Path:
+        (path,) = self.world.snapshots.glob(f"{set_id}_{snap}_*")
+        return path
+
+
+class TestDirectEngine(EngineContract):
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> FilesPlace:
+        return FilesPlace(tmp_path)

@@ -1,0 +1,214 @@
+"""Operations that die: a process that kills itself, with SIGKILL, at a chosen change of anything on disk.
+
+`python -m tests.killing` is a process of one thread that has everything loaded and forks for each operation,
+so that a death costs some milliseconds. `Killer` talks to it.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from backend import files
+from backend.direct import DirectEngine
+from backend.job import Job
+from backend.layout import Layout
+from backend.operation import Operation, operation_from_json, to_json
+from backend.perform import perform_recorded
+
+TIDY = "tidy"
+TOP = Path(__file__).resolve().parent.parent
+_PATIENCE = 60
+_CHANGES = (
+    *("mkdir", "rmdir", "unlink", "rename", "ftruncate", "chown", "fchown", "chmod"),
+    *("copy_file_range", "posix_fallocate"),
+)
+
+
+class Ending(NamedTuple):
+    """How an operation ended: by its death, or after so many `changes`, with an `error` or without.
+
+    `told` is what a TIDY said, or the set id that an operation is about.
+    """
+
+    died: bool
+    changes: int
+    error: str
+    told: Any
+
+
+class Killer:
+    """Carries operations out in processes of their own; use it as a context manager.
+
+    Where `exchange` is False, no file system can swap two names in one step.
+    """
+
+    def __init__(self, *, exchange: bool = True) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.killing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=TOP,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._process.communicate(timeout=_PATIENCE)
+
+    def do(self, root: Path, what: Operation | str, kill: int = 0, *, torn: bool = False) -> Ending:
+        """Carry an operation (or TIDY) out below `root`, to die just before its change number `kill`.
+
+        0 is never. With `torn`, it dies in the middle of that change, where it is a writing of bytes.
+        """
+        order = {
+            "root": str(root),
+            "what": what if isinstance(what, str) else to_json(what),
+            "kill": kill,
+            "torn": torn,
+            "exchange": self._exchange,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return Ending(*json.loads(self._process.stdout.readline()))
+
+
+class _Countdown:
+    """Stands in front of every change; the one at which the count ends is the last thing that happens."""
+
+    def __init__(self, kill: int, *, torn: bool) -> None:
+        self._kill = kill
+        self._torn = torn
+        self._lock = threading.Lock()
+        self.changes = 0
+
+    def step(self) -> bool:
+        """Count a change; whether this is the one."""
+        with self._lock:
+            self.changes += 1
+            return self.changes == self._kill
+
+    def before(self, act: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            if self.step():
+                _die()
+            return act(*arguments, **named)
+
+        return counted
+
+    def opening(self, act: Callable[..., int]) -> Callable[..., int]:
+        def counted(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+            if flags & os.O_CREAT and self.step():
+                _die()
+            return act(path, flags, *arguments, **named)
+
+        return counted
+
+    def writing(self, act: Callable[[int, Any], int]) -> Callable[[int, Any], int]:
+        def counted(fd: int, data: Any) -> int:
+            if self.step():
+                if self._torn:
+                    act(fd, memoryview(data)[: len(data) // 2])
+                _die()
+            return act(fd, data)
+
+        return counted
+
+    def install(self, *, exchange: bool) -> None:
+        rename = files._rename
+
+        def renaming(*arguments: Any) -> bool:
+            if not exchange and arguments[-1] == files._EXCHANGE:
+                return False
+            if self.step():
+                _die()
+            return rename(*arguments)
+
+        for name in _CHANGES:
+            setattr(os, name, self.before(getattr(os, name)))
+        # A death loses nothing that was written; and the disk is shared with everybody else's tests.
+        os.fsync = lambda _fd: None
+        files.sync_filesystem = lambda _fd: None
+        os.open = self.opening(os.open)  # type: ignore[assignment]
+        os.write = self.writing(os.write)
+        files._rename = renaming
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    threading.Event().wait()
+
+
+def _serve(order: dict[str, Any], told: int) -> None:
+    """In a process of its own: carry out, tell how it went, and end."""
+    countdown = _Countdown(order["kill"], torn=order["torn"])
+    engine = DirectEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
+    error, told_back = "", None
+    write = os.write
+    countdown.install(exchange=order["exchange"])
+    try:
+        if order["what"] == TIDY:
+            told_back = engine.tidy(Job())
+        else:
+            operation = operation_from_json(order["what"])
+            told_back = perform_recorded(operation, engine, lambda _job: lambda _event: None).set_id
+    except Exception as failure:  # noqa: BLE001 - whatever it is, the test is to see it
+        error = f"{type(failure).__name__}: {failure}"
+    write(told, json.dumps([countdown.changes, error, told_back]).encode())
+    os._exit(0)
+
+
+def _carried_out(order: dict[str, Any]) -> Ending:
+    hear, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            _serve(order, tell)
+        os._exit(70)
+    os.close(tell)
+    with open(hear, "rb") as answer:
+        if not select.select([answer], [], [], _PATIENCE)[0]:
+            os.kill(child, signal.SIGKILL)
+        told = answer.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return Ending(True, order["kill"], "", None)
+    return Ending(False, *(json.loads(told) if told else (0, f"it ended with status {status}", None)))
+
+
+def _orders() -> Iterator[dict[str, Any]]:
+    while line := sys.stdin.readline():
+        yield json.loads(line)
+
+
+def main() -> None:
+    """Serve orders from standard input, one JSON object a line, until it ends."""
+    import ctypes
+    import subprocess  # noqa: F401 - loaded once instead of in each child
+
+    import backend.archive
+    import backend.export
+    import backend.gzipblocks
+    import backend.imports
+    import backend.recovery
+    import backend.save  # noqa: F401
+
+    ctypes.CDLL(None)
+    for order in _orders():
+        print(json.dumps(_carried_out(order)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The first screen, told as stories over the demo's world."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from backend import Reader, demo_root, engine_for
+from backend.job import Job
+from backend.operation import Check, Forget
+from tests.tui.user import User, story
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        return demo_root()
+
+
+@pytest.fixture
+def root(model: str, tmp_path: Path) -> str:
+    """A demo of the test's own."""
+    return shutil.copytree(model, str(tmp_path / "demo"), symlinks=True)
+
+
+def row_of(user: User, text: str) -> str:
+    return next(line for line in user.screen().splitlines() if f"▸ {text}" in line)
+
+
+def test_every_set_is_there_and_what_is_broken_stands_out(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        assert "BROKEN" in row_of(user, "#9")
+        assert "BROKEN" in row_of(user, "#8")
+        assert "auto" in row_of(user, "#2")
+        assert "2 BROKEN" in user.screen().splitlines()[0]
+        assert "#10 " not in user.screen()
+
+    story(root, tell)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 15), (40, 10), (3, 2)])
+def test_no_size_is_too_small_to_draw(root: str, size: tuple[int, int]) -> None:
+    async def tell(user: User) -> None:
+        assert user.screen().count("\n") == size[1] - 1
+        if size[0] >= 40:
+            await user.sees("#9")
+
+    story(root, tell, size)
+
+
+def test_a_set_opens_to_its_snaps_and_their_archives(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("end", "enter")
+        await user.sees("telegram_work 5.2.3")
+        await user.presses("end", "enter")
+        await user.sees("user/alice.tgz")
+        await user.presses("h")
+        assert "user/alice.tgz" not in user.screen()
+
+    story(root, tell, (100, 40))
+
+
+def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("slash", *"postgres")
+        assert "#5" in user.screen()
+        assert "#9" not in user.screen()
+        await user.presses("x")
+        await user.sees('nothing matches "postgresx"')
+        await user.presses("escape")
+        await user.sees("#9")
+
+    story(root, tell)
+
+
+def test_what_needs_care_comes_first_when_asked_for(root: str) -> None:
+    engine_for(root).check(Check(7), Job())
+
+    async def tell(user: User) -> None:
+        await user.sees("FAILED")
+        await user.presses("o", "o", "o")
+        await user.sees("sorted by what needs care first")
+        lines = [line for line in user.screen().splitlines() if "▸" in line]
+        assert [line.split()[1] for line in lines[:3]] == ["#9", "#8", "#7"]
+
+    story(root, tell)
+
+
+def test_a_check_is_remembered_with_its_age(root: str) -> None:
+    engine_for(root).check(Check(1, structure=True), Job())
+
+    async def tell(user: User) -> None:
+        await user.sees("✓ OK")
+        assert "✓ OK" in row_of(user, "#1")
+        assert "? NEVER" in row_of(user, "#3")
+
+    story(root, tell)
+
+
+def test_marks_are_counted_and_verbs_act_on_all_marked(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("space", "space")
+        await user.sees("2 marked")
+        await user.presses("r")
+        await user.sees("choose one set to restore")
+        await user.presses("minus")
+        assert "marked" not in user.screen()
+
+    story(root, tell)
+
+
+def test_pivot_gathers_by_snap_and_by_user(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("v")
+        await user.sees("▸ telegram_work")
+        assert "#2, #1" in row_of(user, "telegram_work")
+        await user.presses("v")
+        await user.sees("▸ bob")
+        assert "#2, #1" in row_of(user, "bob")
+
+    story(root, tell)
+
+
+def test_it_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
+    engine = engine_for(root)
+
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("down", "down")
+        here = row_of(user, "#7")
+        engine.forget(Forget(9), Job())
+        for _ in range(100):
+            if "#9 " not in user.screen():
+                break
+            await user.presses("f5")
+        assert "#9 " not in user.screen()
+        assert here.split()[1] == "#7"
+        await user.presses("space")
+        await user.sees("1 marked")
+        assert row_of(user, "#7").lstrip().startswith("●")
+
+    story(root, tell)
+
+
+def test_read_only_refuses_every_change_with_a_word(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("read-only")
+        for key in "rsifu":
+            await user.presses(key)
+            await user.sees("this session is read-only")
+
+    story(root, tell, read_only=True)
+
+
+def test_hostile_names_are_harmless(root: str) -> None:
+    engine = engine_for(root)
+    (good,) = engine.sets(3)[0].snapshots
+    hostile = f"{engine.layout.snapshots}/77_[red]x\x1b]0;T\x07[b].zip"
+    os.link(good.path, hostile)
+    with Reader.open(hostile) as reader:
+        assert not reader.snapshot.broken
+
+    async def tell(user: User) -> None:
+        await user.sees("#77")
+        assert "\x1b" not in user.screen()
+        assert "[red]x" in user.screen()
+
+    story(root, tell, (200, 40))
+
+
+def test_ten_thousand_snapshots_are_rows_at_once() -> None:
+    from backend import Checked, CheckState, Revision, Snapshot, SnapshotSet
+    from tui.place import Stock, haystack
+    from tui.rows import View, Wish, rows
+
+    snapshots = [
+        Snapshot(n, "2026-11-22T09:09:36Z", "snap-a", Revision(1), path=f"/s/{n}.zip", sums={})
+        for n in range(1, 10_001)
+    ]
+    sets = tuple(SnapshotSet(one.set_id, (one,)) for one in snapshots)
+    standing = {one.path: Checked(CheckState.NEVER) for one in snapshots}
+    stock = Stock(sets, standing, 0, {one.path: haystack(one) for one in snapshots})
+    drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
+    assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
+    assert len(rows(View(stock, time.time(), 120), Wish())) == 10_000

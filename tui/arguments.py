@@ -1,0 +1,184 @@
+"""What may stand on the command line, as a table, and the reading of it.
+
+The standard parser takes longer to load than a listing takes to print. Texts of what is wrong are those of
+the `snap` command (spec §6.6) where it has one.
+"""
+
+from typing import NamedTuple, NoReturn
+
+
+class UsageError(Exception):
+    """The command line cannot be understood; `verb` is the one it is about, or empty."""
+
+    exit_code = 2
+
+    def __init__(self, text: str, verb: str = "") -> None:
+        super().__init__(text)
+        self.verb = verb
+
+
+class Arguments(NamedTuple):
+    """A command line that was understood: the verb, the place, and what any verb may be given."""
+
+    verb: str = "saved"
+    root: str = "/"
+    engine: str = "auto"
+    json: bool = False
+    demo: bool = False
+    help: bool = False
+    version: bool = False
+    set_id: str = ""
+    snaps: tuple[str, ...] = ()
+    file: str = ""
+    job: str = ""
+    topic: str = ""
+    id: str = ""
+    users: str = ""
+    exclude: tuple[str, ...] = ()
+    undo_window: str = ""
+    abs_time: bool = False
+    all: bool = False
+    structure: bool = False
+    fast: bool = False
+    accept_changed: bool = False
+    accept_hash: bool = False
+    ignore_space: bool = False
+    plan: bool = False
+    devices: bool = False
+    no_undo: bool = False
+    skip_broken: bool = False
+    list: bool = False
+    repair: bool = False
+
+
+ENGINES = ("auto", "files", "snapd")
+GLOBAL = "root= demo json engine= version help"
+
+# The module that carries a verb out, its operands (`?`: may be missing, `*`: any number), and its own flags
+# (`=`: takes a value). Plain text: it is read at every start.
+VERBS = {
+    "saved": ("tui.listing", "snaps*", "id= abs-time"),
+    "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time"),
+    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all structure users="),
+    "restore": ("tui.verbs", "set_id snaps*", "plan users= undo-window= no-undo devices"),
+    "undo": ("tui.verbs", "job?", "list abs-time"),
+    "forget": ("tui.verbs", "set_id snaps*", ""),
+    "export-snapshot": ("tui.verbs", "set_id file", "skip-broken"),
+    "import-snapshot": ("tui.verbs", "file", "accept-hash abs-time"),
+    "estimate": ("tui.queries", "snaps*", "users="),
+    "jobs": ("tui.queries", "", "abs-time"),
+    "doctor": ("tui.queries", "", "repair"),
+    "reset": ("tui.verbs", "", ""),
+    "help": ("tui.manual", "topic?", ""),
+}
+
+
+def parse(words: list[str]) -> Arguments:
+    """The arguments of a command line; flags may stand anywhere. UsageError for what cannot be understood."""
+    reading = _Reading(words)
+    while reading.words:
+        reading.take(reading.words.pop(0))
+    arguments = reading.result()
+    if arguments.demo and arguments.root != "/":
+        raise UsageError("--demo and --root exclude each other", arguments.verb)
+    if arguments.engine not in ENGINES:
+        raise UsageError(
+            f"invalid value `{arguments.engine}' for flag `--engine': choose {', '.join(ENGINES)}"
+        )
+    return arguments
+
+
+class _Reading:
+    """A command line being read, word by word from the front of `words`."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = list(words)
+        self._verb = ""
+        self._flags = set(GLOBAL.split())
+        self._operands: list[str] = []
+        self._only_operands = False
+        self._values: dict[str, str | bool | tuple[str, ...]] = {}
+
+    def take(self, word: str) -> None:
+        """Read one word, and the value after it."""
+        if word.startswith("-") and word != "-" and not self._only_operands:
+            if word == "--":
+                self._only_operands = True
+            else:
+                self._flag(word)
+        elif self._verb:
+            self._operands.append(word)
+        elif word in VERBS:
+            self._verb = word
+            self._flags.update(VERBS[word][2].split())
+        else:
+            raise UsageError(f'unknown command "{word}"{_suggestion(word)}')
+
+    def _flag(self, word: str) -> None:
+        if not word.startswith("--") and word != "-h":
+            self._refuse(f"unknown flag `{word[1:]}'")
+        name, equals, value = ("--help" if word == "-h" else word)[2:].partition("=")
+        takes_value = f"{name}=" in self._flags
+        if not takes_value and name not in self._flags:
+            self._refuse(f"unknown flag `{name}'")
+        field = name.replace("-", "_")
+        if not takes_value:
+            if equals:
+                self._refuse(f"flag `--{name}' takes no value")
+            self._values[field] = True
+            return
+        if not equals:
+            if not self.words or self.words[0].startswith("--"):
+                self._refuse(f"expected argument for flag `--{name}'")
+            value = self.words.pop(0)
+        self._values[field] = (*self._several(field), value) if name == "exclude" else value
+
+    def _several(self, field: str) -> tuple[str, ...]:
+        known = self._values.get(field, ())
+        return known if isinstance(known, tuple) else ()
+
+    def _refuse(self, text: str) -> NoReturn:
+        raise UsageError(text, self._verb)
+
+    def result(self) -> Arguments:
+        """What was read, its operands given their names."""
+        asked = "help" in self._values or "version" in self._values
+        if self._verb and not asked:
+            self._name_operands(VERBS[self._verb][1].split())
+        values = {"verb": self._verb or "saved", **self._values}
+        if self._values.get("help"):
+            values |= {"verb": "help", "topic": "" if self._verb == "help" else self._verb}
+        return Arguments(**values)  # type: ignore[arg-type] # the table and the fields fit, as a test sees
+
+    def _name_operands(self, names: list[str]) -> None:
+        missing = []
+        for name in names:
+            if name.endswith("*"):
+                self._values[name[:-1]] = tuple(self._operands)
+                self._operands = []
+            elif self._operands:
+                self._values[name.rstrip("?")] = self._operands.pop(0)
+            elif not name.endswith("?"):
+                missing.append("`<filename>`" if name == "file" else "`<id>`")
+        if missing:
+            several = "s" if missing[1:] else ""
+            were = "were" if several else "was"
+            self._refuse(f"the required argument{several} {' and '.join(missing)} {were} not provided")
+        if self._operands:
+            self._refuse(f'too many arguments for command: "{self._operands[0]}"')
+
+
+def _suggestion(word: str) -> str:
+    """`: did you mean …?` where a verb is near, else nothing."""
+    known = {
+        "list": "saved",
+        "check": "check-snapshot",
+        "export": "export-snapshot",
+        "import": "import-snapshot",
+    }
+    near = known.get(word)
+    if near is None:
+        from difflib import get_close_matches
+
+        near = next(iter(get_close_matches(word, VERBS, 1)), None)
+    return f": did you mean {near}?" if near else ""

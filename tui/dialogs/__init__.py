@@ -1,0 +1,1 @@
+"""A question each, with a typed answer."""

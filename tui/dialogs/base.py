@@ -1,0 +1,242 @@
+"""What dialogs share: a frame with a list of lines, the command that does the same, and the answers below."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import ClassVar, Generic, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.geometry import Spacing
+from textual.message import Message
+from textual.screen import ModalScreen, ScreenResultType
+from textual.visual import Padding
+from textual.widget import Widget
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.present import plain
+
+GOOD = "$text-success"
+WARN = "$text-warning"
+BAD = "bold $text-error"
+DIM = "$text-muted"
+
+_FRAME = 2
+_FEWEST = 3
+
+
+class Line(NamedTuple):
+    """A line of a list: what identifies it and what it says.
+
+    `marked` is None where there is nothing to choose; `depth` indents the line, all of it when it wraps.
+    """
+
+    key: Hashable
+    text: Content
+    marked: bool | None = None
+    depth: int = 0
+
+
+def said(text: str, style: str = "") -> Content:
+    """Text from anywhere, made harmless, in a style."""
+    return Content.styled(plain(text), style) if style else Content(plain(text))
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things: `1 file`, `2 files`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def same_as(command: str) -> Content:
+    """The command that does what a dialog does."""
+    return Content.assemble(("same as: ", DIM), plain(command))
+
+
+class LineList(OptionList):
+    """Lines that wrap and scroll, with a cursor that stays on its line when others come and go."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+        Binding("g", "first", "First", show=False),
+        Binding("G", "last", "Last", show=False),
+        Binding("space", "mark", "Choose", show=False),
+        Binding("l,right", "select", "Open", show=False),
+    ]
+
+    class Marked(Message):
+        """A line was chosen, or is not any more."""
+
+        def __init__(self, key: Hashable) -> None:
+            super().__init__()
+            self.key = key
+
+    class Opened(Message):
+        """A line was entered."""
+
+        def __init__(self, key: Hashable) -> None:
+            super().__init__()
+            self.key = key
+
+    class Moved(Message):
+        """The cursor stands on another line."""
+
+        def __init__(self, key: Hashable) -> None:
+            super().__init__()
+            self.key = key
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False, compact=True)
+        self._shown: list[Line] = []
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show other lines."""
+        before, self._shown = self._shown, list(lines)
+        if [line.key for line in before] == [line.key for line in lines]:
+            for number, (old, new) in enumerate(zip(before, lines, strict=True)):
+                if old != new:
+                    self.replace_option_prompt_at_index(number, _drawn(new))
+            return
+        at, top = self.highlighted or 0, self.scroll_offset.y
+        key = before[at].key if at < len(before) else None
+        self.set_options(Option(_drawn(line)) for line in lines)
+        keys = [line.key for line in lines]
+        self.highlighted = (keys.index(key) if key in keys else min(at, len(keys) - 1)) if keys else None
+        self.scroll_to(y=top, animate=False, force=True)
+        self.call_after_refresh(self.scroll_to_highlight)
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        """What identifies the line under the cursor; None in an empty list."""
+        at = self.highlighted
+        return self._shown[at].key if at is not None and at < len(self._shown) else None
+
+    def action_mark(self) -> None:
+        """Choose the line, or take the choice back."""
+        if self._shown:
+            self.post_message(self.Marked(self.cursor_key))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter the line."""
+        event.stop()
+        self.post_message(self.Opened(self._shown[event.option_index].key))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Tell where the cursor stands."""
+        event.stop()
+        if event.option_index < len(self._shown):
+            self.post_message(self.Moved(self._shown[event.option_index].key))
+
+
+def _drawn(line: Line) -> Padding:
+    sign = "" if line.marked is None else "[x] " if line.marked else "[ ] "
+    return Padding(Content.assemble(sign, line.text), Spacing(0, 0, 0, 2 * line.depth))
+
+
+class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
+    """A question with lines to look at and to choose from. Esc leaves it without an answer.
+
+    Moving about goes to the list wherever the focus is, and takes the focus along.
+    """
+
+    # Textual declares these two as belonging to the instance.
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", show=False),
+        Binding("down,j", "lines('cursor_down')", "Down", show=False),
+        Binding("up,k", "lines('cursor_up')", "Up", show=False),
+        Binding("pagedown", "lines('page_down')", "Page down", show=False),
+        Binding("pageup", "lines('page_up')", "Page up", show=False),
+        Binding("space", "lines('mark')", "Choose", show=False),
+        Binding("l", "lines('select')", "Open", show=False),
+        Binding("y", "copy", "Copy the command", show=False),
+    ]
+    KEYS = "↑↓ move · Esc leave"
+
+    def __init__(self, title: str) -> None:
+        super().__init__(classes="dialog-screen")
+        self._heading = title
+        self._command = ""
+
+    def compose(self) -> ComposeResult:
+        """What it comes to, the lines, what can be typed, the command, the answers."""
+        with Vertical(classes="dialog") as frame:
+            frame.border_title = Content(plain(self._heading))
+            frame.border_subtitle = Content(self.KEYS)
+            yield Static("", id="summary", markup=False)
+            yield LineList(id="lines")
+            yield from self.fields()
+            yield Static("", id="said", markup=False)
+            yield Static("", id="command", markup=False)
+            with Horizontal(classes="answers"):
+                yield from self.answers()
+
+    def fields(self) -> Iterable[Widget]:
+        """What can be typed in, below the lines."""
+        return ()
+
+    def answers(self) -> Iterable[Button]:
+        """The buttons."""
+        return ()
+
+    @property
+    def lines(self) -> LineList:
+        """The list."""
+        return self.query_one(LineList)
+
+    def show_lines(self, lines: Sequence[Line]) -> None:
+        """Show other lines."""
+        self.lines.show(lines)
+        self.fit()
+
+    def fit(self) -> None:
+        """Give the lines the room that everything else leaves, as soon as that is known."""
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        """Fit the lines anew."""
+        self.fit()
+
+    def _fit(self) -> None:
+        frame = self.query_one(".dialog")
+        others = sum(one.outer_size.height for one in frame.children if one.display and one is not self.lines)
+        whole = self.size.height if self.has_class("-low") else self.size.height * 9 // 10
+        self.lines.styles.max_height = max(_FEWEST, whole - others - _FRAME)
+
+    def sum_up(self, text: Content | str) -> None:
+        """Say what it comes to, above the lines."""
+        self.query_one("#summary", Static).update(text if isinstance(text, Content) else said(text))
+
+    def say(self, text: str, style: str = WARN) -> None:
+        """Say something about the last key, or nothing any more."""
+        place = self.query_one("#said", Static)
+        place.update(said(text, style))
+        place.display = bool(text)
+        self.fit()
+
+    def show_command(self, command: str) -> None:
+        """Show the command that does the same."""
+        self._command = command
+        self.query_one("#command", Static).update(same_as(command))
+
+    def action_lines(self, action: str) -> None:
+        """Do something in the list, wherever the focus was."""
+        self.lines.focus()
+        getattr(self.lines, f"action_{action}")()
+
+    def action_copy(self) -> None:
+        """Copy the command that does the same."""
+        try:
+            self._command.encode()
+        except UnicodeEncodeError:
+            self.say("the command cannot be copied: it names bytes that are no text")
+            return
+        if self._command:
+            self.app.copy_to_clipboard(self._command)
+            self.say(f"copied: {self._command}", DIM)
+
+    def action_leave(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)

@@ -1,0 +1,177 @@
+"""The dialog before sets are forgotten: what goes for good, what is left, and a word to be typed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual import on
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from backend import Checked, CheckState, Forget, Snapshot, SnapshotSet, command_line
+from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, counted, said
+from tui.place import Stock
+from tui.present import plain, size_text
+from tui.rows import check_text
+
+_BAD = (CheckState.BROKEN, CheckState.FAILED)
+_VERIFIED = (CheckState.OK, CheckState.OLD)
+_LOOKS = {CheckState.OK: GOOD, CheckState.OLD: WARN, CheckState.NEVER: DIM}
+
+
+class Loss(NamedTuple):
+    """What would be gone of a snap's data: the `owners` whose only usable copy goes.
+
+    Where a copy is left, it is their only verified one that goes, and `left` names the sets of the others.
+    """
+
+    snap: str
+    owners: tuple[str, ...]
+    left: tuple[int, ...] = ()
+
+
+def losses(sets: Sequence[SnapshotSet], stock: Stock) -> list[Loss]:
+    """Of what a forget would take the last copy, or else the last verified one."""
+    going = {snapshot.path: snapshot for one in sets for snapshot in one.snapshots}
+    staying = [snapshot for one in stock.sets for snapshot in one.snapshots if snapshot.path not in going]
+    found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for snap, entry in sorted({(s.snap, entry) for s in going.values() for entry in s.entries}):
+        gone = _usable(going.values(), snap, entry, stock)
+        left = _usable(staying, snap, entry, stock)
+        verified_goes = any(_state(one, stock) in _VERIFIED for one in gone)
+        if gone and not left:
+            found.setdefault((snap, ()), []).append(_owner(entry))
+        elif verified_goes and not any(_state(one, stock) in _VERIFIED for one in left):
+            sets_left = tuple(sorted({one.set_id for one in left}))
+            found.setdefault((snap, sets_left), []).append(_owner(entry))
+    return [Loss(snap, tuple(owners), left) for (snap, left), owners in found.items()]
+
+
+def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: Stock) -> list[Snapshot]:
+    return [
+        one
+        for one in snapshots
+        if one.snap == snap and entry in (one.sums or {}) and _state(one, stock) not in _BAD
+    ]
+
+
+def _state(snapshot: Snapshot, stock: Stock) -> CheckState:
+    if snapshot.broken:
+        return CheckState.BROKEN
+    return stock.standing.get(snapshot.path, Checked(CheckState.NEVER)).state
+
+
+def _owner(entry: str) -> str:
+    return "system" if entry == "archive.tgz" else entry.removeprefix("user/").removesuffix(".tgz")
+
+
+def forgets(sets: Sequence[SnapshotSet], stock: Stock) -> list[Forget]:
+    """The operations that forget these sets, or parts of sets."""
+    whole = {one.set_id: len(one.snapshots) for one in stock.sets}
+    return [
+        Forget(
+            part.set_id,
+            ()
+            if len(part.snapshots) == whole.get(part.set_id)
+            else tuple(one.snap for one in part.snapshots),
+        )
+        for part in sets
+    ]
+
+
+class AskForget(Dialog[bool]):
+    """Asks for a set's number, or the word `forget` for several; answers True once it was typed.
+
+    `words` are the options that name the place in a command.
+    """
+
+    KEYS = "↑↓ move · y copy · Tab next · Esc leave"
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(self, sets: list[SnapshotSet], stock: Stock, words: Sequence[str] = ()) -> None:
+        several = len(sets) != 1
+        super().__init__(f"Forget {counted(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}")
+        self._sets = sets
+        self._stock = stock
+        self._words = words
+        self._proof = "forget" if several else str(sets[0].set_id)
+
+    def fields(self) -> Iterable[Widget]:
+        """Where the word is typed."""
+        box = Input(id="proof", compact=True, max_length=20)
+        box.placeholder = f"cannot be taken back: type {self._proof} to forget"
+        box.cursor_blink = False
+        yield box
+
+    def answers(self) -> Iterable[Button]:
+        """To forget, or not."""
+        yield Button("Forget for good", id="yes", compact=True, variant="error", disabled=True)
+        yield Button("Keep", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Show all; the word has to be typed."""
+        import time
+
+        freed = sum(one.size for one in self._sets)
+        self.sum_up(
+            Content.assemble(
+                f"frees {size_text(freed).strip()}; ", ("this cannot be taken back", BAD), " by undo"
+            )
+        )
+        self.show_lines([*self._warnings(), *self._lines(time.time())])
+        operations = forgets(self._sets, self._stock)
+        self.show_command(" && ".join(command_line(one, self._words) for one in operations))
+        self.say("")
+        self.query_one("#proof", Input).focus()
+
+    def _warnings(self) -> Iterator[Line]:
+        for loss in losses(self._sets, self._stock):
+            whose = ", ".join(loss.owners)
+            if not loss.left:
+                text = f"✗ the last usable copy of {loss.snap} ({whose})"
+                yield Line(loss, said(text, BAD))
+            else:
+                left = ", ".join(f"#{number}" for number in loss.left)
+                text = f"! the last verified copy of {loss.snap} ({whose}); unverified: {left}"
+                yield Line(loss, said(text, WARN))
+
+    def _lines(self, now: float) -> Iterator[Line]:
+        for one in self._sets:
+            text = f"#{one.set_id}  {size_text(one.size).strip()}"
+            whole = next((known for known in self._stock.sets if known.set_id == one.set_id), one)
+            rest = len(whole.snapshots) - len(one.snapshots)
+            kept = f"  (the other {counted(rest, 'snap')} of it stay)" if rest else ""
+            yield Line(one.set_id, Content.assemble((text, "bold"), (kept, DIM)))
+            for snapshot in one.snapshots:
+                yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
+
+    def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
+        standing = self._stock.standing.get(snapshot.path, Checked(CheckState.NEVER))
+        name = plain(snapshot.snap) or "(unreadable)"
+        users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
+        about = f"{name} {plain(snapshot.version)}  {size_text(snapshot.size).strip()}{users}  "
+        look = _LOOKS.get(standing.state, BAD)
+        return Content.assemble(about, (check_text(standing, now), look))
+
+    @property
+    def _is_typed(self) -> bool:
+        return self.query_one("#proof", Input).value.strip().removeprefix("#") == self._proof
+
+    def on_input_changed(self) -> None:
+        """The button can be pressed once the word is right."""
+        self.query_one("#yes", Button).disabled = not self._is_typed
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Forget, if the word was typed."""
+        if self._is_typed:
+            self.dismiss(True)
+        else:
+            self.say(f"type {self._proof} to forget for good, or Esc to keep")
+
+    @on(Button.Pressed, "#no")
+    def action_leave(self) -> None:
+        """Keep everything."""
+        self.dismiss(False)

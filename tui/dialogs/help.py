@@ -1,0 +1,129 @@
+"""The keys of a screen and what they do, to be searched by typing."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.dialogs.base import DIM, Dialog, Line
+from tui.present import plain
+
+VERBS = "What can be done here"
+MOVES = "Moving, choosing, looking"
+SIGNS = "What the signs mean"
+
+_SIGNS = (
+    ("✓ OK", "verified, and not long ago"),
+    ("~ OLD", "verified, but long ago"),
+    ("? NEVER", "never verified"),
+    ("✗ FAILED", "the last check found damage"),
+    ("✗ BROKEN", "the file cannot be read as a snapshot"),
+    ("● ", "marked: verbs act on all marked rows"),
+    ("kB MB GB", "thousands, millions, milliards of bytes"),
+    ("stored", "bytes of the compressed archives; unpacked they are more"),
+)
+
+
+class Entry(NamedTuple):
+    """A key, or a sign, and its effect."""
+
+    group: str
+    keys: str
+    name: str
+    effect: str = ""
+
+    def matches(self, words: Sequence[str]) -> bool:
+        """Whether every word is in it."""
+        text = f"{self.keys} {self.name} {self.effect}".lower()
+        return all(word in text for word in words)
+
+
+def entries_of(app: App[object], bindings: Iterable[BindingType], nodes: Sequence[DOMNode]) -> list[Entry]:
+    """The bindings as entries: keys of one action together, what the footer shows first."""
+    found: dict[tuple[str, str], Entry] = {}
+    for binding in Binding.make_bindings(bindings):
+        if not binding.description:
+            continue
+        key = (binding.action, binding.description)
+        shown = plain(app.get_key_display(binding))
+        known = found.get(key)
+        if known is not None:
+            keys = known.keys if shown in known.keys.split(" ") else f"{known.keys} {shown}"
+            found[key] = known._replace(keys=keys)
+        else:
+            group = VERBS if binding.show else MOVES
+            group = binding.group.description if binding.group and binding.group.description else group
+            found[key] = Entry(
+                group, shown, binding.description, binding.tooltip or effect_of(binding, nodes)
+            )
+    return sorted(found.values(), key=lambda entry: (entry.group != VERBS, entry.group != MOVES))
+
+
+def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
+    """What an action says of itself, where one of the nodes has it."""
+    name = binding.action.rpartition(".")[2].partition("(")[0]
+    for node in nodes:
+        told = getattr(getattr(node, f"action_{name}", None), "__doc__", None)
+        if told:
+            return str(told).strip().split("\n")[0].rstrip(".")
+    return ""
+
+
+class Help(Dialog[None]):
+    """Explains keys; Esc, or Enter, leaves it."""
+
+    KEYS = "type to search · ↑↓ scroll · Esc leave"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "leave", "Leave", show=False),
+    ]
+
+    def __init__(self, title: str, bindings: list[BindingType]) -> None:
+        super().__init__(f"Help: {title}")
+        self._asked = list(bindings)
+        self._entries: list[Entry] = []
+
+    def fields(self) -> Iterable[Widget]:
+        """Where to type."""
+        yield Input(id="search", compact=True, placeholder="search: a key, a word")
+
+    def on_mount(self) -> None:
+        """Show all keys."""
+        self.say("")
+        for name in ("#command", "#summary", ".answers"):
+            self.query_one(name).display = False
+        below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
+        nodes = [below, *below.walk_children(), self.app]
+        signs = [Entry(SIGNS, sign, what) for sign, what in _SIGNS]
+        self._entries = [*entries_of(self.app, self._asked, nodes), *signs]
+        self._fill("")
+        self.query_one("#search", Input).focus()
+
+    def _fill(self, wanted: str) -> None:
+        found = [entry for entry in self._entries if entry.matches(wanted.lower().split())]
+        lines = []
+        group = ""
+        for entry in found:
+            if entry.group != group:
+                group = entry.group
+                lines.append(Line(group, Content.styled(plain(group), "bold")))
+            lines.append(Line((group, entry.keys, entry.name), _told(entry), depth=1))
+        self.show_lines(lines)
+        self.say("" if found else f'no key matches "{plain(wanted)}"')
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self._fill(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Leave."""
+        self.dismiss(None)
+
+
+def _told(entry: Entry) -> Content:
+    effect = f"  {entry.effect}" if entry.effect else ""
+    return Content.assemble((f"{entry.keys:<12} ", "bold"), f"{entry.name:<14}", (plain(effect), DIM))

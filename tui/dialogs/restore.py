@@ -1,0 +1,251 @@
+"""The dialog before a restore: what it would do, in words, and the choice of what it takes."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.events import Key
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input
+from textual.worker import get_current_worker
+
+from backend import Restore, SnapshotError, Verdict, command_line
+from tui.dialogs.base import Dialog, LineList, counted
+from tui.dialogs.planned import (
+    DEVICES,
+    UNDO,
+    LossKey,
+    Plans,
+    SnapKey,
+    UserKey,
+    View,
+    answer_text,
+    is_final,
+    lines_of,
+    verdict_text,
+    windows,
+)
+from tui.place import Place
+from tui.present import local_time_text, plain
+
+DIGITS = tuple("0123456789")
+
+
+class Looked(Message):
+    """The plan became known, or why there is none."""
+
+    def __init__(self, wanted: Restore, view: View | None, trouble: str = "") -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.view = view
+        self.trouble = trouble
+
+
+class Proof(Input):
+    """Takes digits only, and leaves every other key to the dialog."""
+
+    def __init__(self) -> None:
+        super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20)
+
+    def on_key(self, event: Key) -> None:
+        """Leave keys alone that are no digits."""
+        if event.is_printable and event.character not in DIGITS:
+            event.prevent_default()
+
+
+class AskRestore(Dialog[Restore | None]):
+    """Shows the plan of a restore; answers with what was confirmed, or None."""
+
+    KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5,R", "look", "Look again", show=False),
+    ]
+
+    def __init__(self, place: Place, wanted: Restore) -> None:
+        super().__init__(f"Restore #{wanted.set_id}")
+        self._place = place
+        self._wanted = wanted
+        self._plans = Plans(place)
+        self._view = View()
+        self._opened: frozenset[Hashable] = frozenset()
+
+    def fields(self) -> Iterable[Widget]:
+        """Where the number of the set is typed."""
+        yield Proof()
+
+    def answers(self) -> Iterable[Button]:
+        """To restore, or not."""
+        yield Button("Restore", id="yes", compact=True, variant="primary", disabled=True)
+        yield Button("Cancel", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Look at what would happen."""
+        self.lines.focus()
+        self.say("")
+        self._plan_anew()
+
+    def action_look(self) -> None:
+        """Look at everything anew."""
+        self._plans = Plans(self._place)
+        self._plan_anew()
+
+    def _plan_anew(self) -> None:
+        self._view = self._view._replace(complete=False)
+        self.query_one("#proof", Proof).value = ""
+        self._show()
+        self._look(self._wanted, self._plans)
+
+    @work(thread=True, exclusive=True, group="plan")
+    def _look(self, wanted: Restore, plans: Plans) -> None:
+        worker = get_current_worker()
+        try:
+            for view in plans.views(wanted):
+                if worker.is_cancelled:
+                    return
+                self.post_message(Looked(wanted, view))
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Looked(wanted, None, str(trouble)))
+
+    def on_looked(self, message: Looked) -> None:
+        """Show what is known."""
+        if (message.wanted.snaps, message.wanted.users) != (self._wanted.snaps, self._wanted.users):
+            return
+        if message.view is None:
+            self.sum_up(Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(message.trouble)}"))
+            return
+        first = not self._view.plans
+        if message.view != self._view:
+            self._view = message.view
+            self._show()
+        if message.view.complete and (first or self.focused is None):
+            self._choose_focus()
+
+    def _choose_focus(self) -> None:
+        """Enter confirms at once only where it can be taken back."""
+        button = self.query_one("#yes", Button)
+        if self.focused in (None, self.lines) and button.display and not button.disabled:
+            button.focus()
+
+    # -- showing
+
+    def _show(self) -> None:
+        view, wanted = self._view, self._wanted
+        self.sum_up(self._summary())
+        self.show_lines(lines_of(view, wanted, self._opened) if view.snapshots else [])
+        self.show_command(command_line(wanted, self._place.words))
+        blocked = view.complete and view.verdict is Verdict.BLOCKED
+        final = view.complete and not blocked and is_final(view, wanted)
+        proof = self.query_one("#proof", Proof)
+        proof.display = final
+        why = "what is replaced will be gone" if not wanted.undo_window else "something would be lost"
+        proof.placeholder = f"{why}: type {wanted.set_id} to restore"
+        button = self.query_one("#yes", Button)
+        button.display = not blocked
+        button.label = Content(answer_text(view, wanted) if view.complete else "Looking…")
+        button.refresh(layout=True)
+        button.variant = "error" if final else "primary"
+        button.disabled = not self._may_confirm()
+
+    def _summary(self) -> Content:
+        view = self._view
+        if not view.snapshots:
+            return Content("Looking at what would be replaced… Esc leaves")
+        one, taken = view.snapshots[0], len(self._wanted.snaps) or len(view.snaps)
+        words = [f"{taken} of {counted(len(view.snaps), 'snap')}"]
+        words += [f"saved {local_time_text(one.time)[:16].replace('T', ' ')}"] if not one.hidden else []
+        if not view.complete:
+            words.append("looking for what would be lost… Esc leaves")
+        if view.refused:
+            words.append(view.refused)
+        return Content.assemble(
+            verdict_text(view.verdict, complete=view.complete), f"  {plain(' · '.join(words))}"
+        )
+
+    # -- choosing
+
+    def on_line_list_marked(self, message: LineList.Marked) -> None:
+        """Choose snaps and users; go through the undo windows."""
+        self.say("")
+        wanted = self._wanted
+        match message.key:
+            case SnapKey(snap) if len(self._view.snaps) > 1:
+                self._want(snaps=self._toggled(snap, wanted.snaps, self._view.snaps, "snap"))
+            case UserKey(user):
+                self._want(users=self._toggled(user, wanted.users, self._view.users, "user"))
+            case key if key == UNDO:
+                around = windows(wanted.undo_window)
+                self._wanted = replace(
+                    wanted, undo_window=around[(around.index(wanted.undo_window) + 1) % len(around)]
+                )
+                self._show()
+            case key if key == DEVICES:
+                self._wanted = replace(wanted, devices=not wanted.devices)
+                self._show()
+            case LossKey():
+                self._open(message.key)
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """List what would be lost; elsewhere the same as choosing."""
+        self.on_line_list_marked(LineList.Marked(message.key))
+
+    def _open(self, key: Hashable) -> None:
+        self._opened ^= {key}
+        self._show()
+
+    def _toggled(
+        self, name: str, chosen: tuple[str, ...], known: tuple[str, ...], what: str
+    ) -> tuple[str, ...]:
+        """The choice with a name more or less; none at all stands for everything."""
+        now = set(chosen or known) ^ {name}
+        if not now:
+            self.say(f"one {what} at least has to stay")
+            return chosen
+        return () if now == set(known) else tuple(one for one in known if one in now)
+
+    def _want(self, *, snaps: tuple[str, ...] | None = None, users: tuple[str, ...] | None = None) -> None:
+        before = self._wanted
+        if snaps is not None:
+            self._wanted = replace(self._wanted, snaps=snaps)
+        if users is not None:
+            self._wanted = replace(self._wanted, users=users)
+        if self._wanted != before:
+            self._plan_anew()
+
+    # -- answering
+
+    def on_key(self, event: Key) -> None:
+        """A digit typed anywhere goes to the proof."""
+        proof = self.query_one("#proof", Proof)
+        if proof.display and not proof.has_focus and event.character in DIGITS:
+            proof.focus()
+            proof.insert_text_at_cursor(event.character)
+            event.stop()
+
+    def _may_confirm(self) -> bool:
+        view, wanted = self._view, self._wanted
+        if not view.complete or view.verdict is Verdict.BLOCKED:
+            return False
+        proof = self.query_one("#proof", Proof).value
+        return not is_final(view, wanted) or proof == str(wanted.set_id)
+
+    def on_input_changed(self) -> None:
+        """The button can be pressed once the number is right."""
+        self.query_one("#yes", Button).disabled = not self._may_confirm()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Answer with what was shown."""
+        if self._may_confirm():
+            self.dismiss(self._wanted)
+        else:
+            self.say(f"type {self._wanted.set_id}, the number of the set, to restore it")
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)

@@ -1,0 +1,128 @@
+"""The dialog before an undo: which restores can be taken back, until when, and what that holds."""
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button
+
+from backend import SnapshotError, Undo, UndoOffer, command_line
+from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.place import Place
+from tui.present import age_text, plain, size_text
+
+NOTHING = (
+    "Nothing can be taken back. After a restore, what it replaced is kept for 24 h: it is found here then."
+)
+
+
+class Offer(NamedTuple):
+    """A job that can be taken back; `verb` is what it did, `newer` a later one of the same snaps."""
+
+    offer: UndoOffer
+    verb: str
+    newer: int = 0
+
+
+class Offered(Message):
+    """What can be taken back is known, or why it is not."""
+
+    def __init__(self, offers: tuple[Offer, ...], trouble: str = "") -> None:
+        super().__init__()
+        self.offers = offers
+        self.trouble = trouble
+
+
+def offers_of(place: Place) -> tuple[Offer, ...]:
+    """What can be taken back at a place, the newest first. Raises SnapshotError."""
+    offers = place.engine.undo_offers()
+    found = []
+    for number, offer in enumerate(offers):
+        verb = str(place.engine.journal.record(offer.job).operation.get("verb"))
+        later = [one.job for one in offers[:number] if set(one.snaps) & set(offer.snaps)]
+        found.append(Offer(offer, verb, later[-1] if later else 0))
+    return tuple(found)
+
+
+def line_of(one: Offer, now: float) -> Line:
+    """An offer in words."""
+    offer = one.offer
+    until = time.strftime("%a %H:%M", time.localtime(offer.until))
+    left = age_text(max(0.0, offer.until - now))
+    holds = f"until {until} (in {left}) · holds {size_text(offer.held).strip()}"
+    newer = f"\njob {one.newer} changed the same snaps later: take that back first" if one.newer else ""
+    head = f"job {offer.job}  {one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    return Line(offer.job, Content.assemble((head, "bold"), "\n", (holds, DIM), (newer, WARN)))
+
+
+class AskUndo(Dialog[int | None]):
+    """Lists what can be taken back; answers with the chosen job, or None."""
+
+    KEYS = "↑↓ move · Enter take back · y copy · Esc leave"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__("Undo a restore")
+        self._place = place
+        self._offers: tuple[Offer, ...] = ()
+
+    def answers(self) -> Iterable[Button]:
+        """To take back, or not."""
+        yield Button("Take back", id="yes", compact=True, variant="primary", disabled=True)
+        yield Button("Cancel", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Look for what can be taken back."""
+        self.lines.focus()
+        self.say("")
+        self.sum_up("Looking at what can be taken back… Esc leaves")
+        self._look()
+
+    @work(thread=True, group="look")
+    def _look(self) -> None:
+        try:
+            self.post_message(Offered(offers_of(self._place)))
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Offered((), str(trouble)))
+
+    def on_offered(self, message: Offered) -> None:
+        """Show the offers, or say that there are none."""
+        self._offers = message.offers
+        if not message.offers:
+            self.lines.display = False
+            self.query_one("#yes", Button).display = False
+            no = self.query_one("#no", Button)
+            no.label = "Close"
+            no.focus()
+            self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
+            return
+        self.sum_up("The data before it come back; what they replace is kept for 24 h and can be had again.")
+        now = time.time()
+        self.show_lines([line_of(one, now) for one in message.offers])
+        self.query_one("#yes", Button).disabled = False
+
+    def on_line_list_moved(self, message: LineList.Moved) -> None:
+        """Let the button and the command tell what Enter does."""
+        if isinstance(message.key, int):
+            button = self.query_one("#yes", Button)
+            button.label = Content(f"Take back job {message.key}")
+            button.refresh(layout=True)
+            self.show_command(command_line(Undo(message.key), self._place.words))
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """Take the chosen one back."""
+        if isinstance(message.key, int):
+            self.dismiss(message.key)
+
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Take the chosen one back."""
+        if isinstance(key := self.lines.cursor_key, int):
+            self.dismiss(key)
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        """Take nothing back."""
+        self.dismiss(None)

@@ -1,0 +1,137 @@
+"""The verb `help`: everything on one screen, and a page for each verb."""
+
+from collections.abc import Iterator
+
+from tui.arguments import ENGINES, GLOBAL, VERBS, Arguments, UsageError
+from tui.listing import show
+
+_GROUPS = {
+    "Snapshots": {
+        "saved": "list the snapshots",
+        "save": "save the data of snaps as a new set",
+        "check-snapshot": "verify a set, or all of them",
+        "restore": "put the data of a set in place",
+        "undo": "take a restore back",
+        "forget": "remove a set, or snaps of it",
+    },
+    "Between machines": {
+        "export-snapshot": "write a set to a file",
+        "import-snapshot": "read a set from a file",
+    },
+    "Looking after them": {
+        "estimate": "tell how much a save would read",
+        "jobs": "list what was done, and how it ended",
+        "doctor": "tell what a crash left and what snapd hides",
+    },
+}
+_OPERANDS = {"set_id": "ID", "snaps": "SNAP", "file": "FILE|-", "job": "JOB", "topic": "VERB"}
+_FLAGS = {
+    "root=": ("DIR", "work below this directory instead of /"),
+    "demo": ("", "work in a small world made for trying things out"),
+    "json": ("", "for programs: one document, or one object a line"),
+    "engine=": ("|".join(ENGINES), "who does the work (auto)"),
+    "version": ("", "tell the version"),
+    "help": ("", "tell about a verb, or about all of them"),
+    "id=": ("N", "only this set"),
+    "abs-time": ("", "tell times as dates, not as ages"),
+    "users=": ("U,...", "only the data of these users (and the system's)"),
+    "exclude=": ("PATTERN", "leave out; may be repeated"),
+    "fast": ("", "compress faster and a little less"),
+    "accept-changed": ("", "keep files that change while being read"),
+    "ignore-space": ("", "start even if the space may not suffice"),
+    "all": ("", "verify every set"),
+    "structure": ("", "walk through every archive as well"),
+    "plan": ("", "only tell what would be done, and lost"),
+    "undo-window=": ("TIME", "keep what is replaced so long: 90m, 24h, 7d (24h)"),
+    "no-undo": ("", "do not keep what is replaced"),
+    "devices": ("", "restore device nodes as well"),
+    "list": ("", "only tell what can be taken back"),
+    "skip-broken": ("", "leave broken snapshots out instead of refusing"),
+    "accept-hash": ("", "take a set of sound files whose own hash is wrong"),
+    "repair": ("", "clean up what is offered"),
+}
+_TEXTS = {
+    "saved": "Lists what `snap saved` lists, and after it, marked in Notes, what snapd hides.",
+    "save": "Saves the named snaps, or all that are installed, as one set.",
+    "check-snapshot": "Reads every archive and compares it with its hash; tells every bad part.",
+    "restore": (
+        "Replaces the present data by those of a set: all of them, or none. What is\n"
+        "replaced is kept for a day, and `undo` brings it back. --plan only tells."
+    ),
+    "undo": "Puts back what a restore replaced: the last one, or that of a job (see --list).",
+    "forget": "Removes the files of a set. This cannot be undone.",
+    "export-snapshot": "Writes a set as one file, as snap does; - is standard output.",
+    "import-snapshot": "Reads what export-snapshot wrote as a new set; - is standard input.",
+    "estimate": "Adds up the files that a save would read, by snap and owner; saves nothing.",
+    "jobs": "Lists what was done in this place, what is running, and what was interrupted.",
+    "doctor": "Looks for what a crash left and for what snapd hides; looking changes nothing.",
+    "reset": "Throws the demo's world away and makes a new one.",
+    "help": "Tells about all verbs, or about one.",
+}
+_EXAMPLES = {
+    "saved": ("saved --id 3", "saved nextcloud --abs-time"),
+    "save": ("save nextcloud --exclude '$SNAP_DATA/cache/*'", "save --users alice,bob"),
+    "check-snapshot": ("check-snapshot 3", "check-snapshot --all --structure"),
+    "restore": ("restore 3 nextcloud --plan", "restore 3 --users alice --undo-window 7d"),
+    "undo": ("undo", "undo --list", "undo 12"),
+    "forget": ("forget 3", "forget 3 nextcloud"),
+    "export-snapshot": (
+        "export-snapshot 3 three.snapshot",
+        "export-snapshot 3 - | ssh other snapstow import-snapshot -",
+    ),
+    "import-snapshot": ("import-snapshot three.snapshot",),
+    "doctor": ("doctor", "doctor --repair"),
+    "reset": ("--demo reset",),
+}
+_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 verification failed,\n"
+    "5 refused beforehand, 11 busy, 77 not allowed, 130 cancelled."
+)
+
+
+def help(arguments: Arguments) -> int:
+    """Print the page of a verb, or the overview."""
+    if not arguments.topic:
+        show(*_overview())
+        return 0
+    if arguments.topic not in VERBS:
+        raise UsageError(f'unknown command "{arguments.topic}"')
+    show(*_page(arguments.topic))
+    return 0
+
+
+def _overview() -> Iterator[str]:
+    yield "Snapstow lists, saves, checks and restores the snapshots of snaps."
+    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
+    for title, verbs in _GROUPS.items():
+        yield f"{title}:"
+        for name, summary in verbs.items():
+            yield f"  {name:16} {summary}"
+    yield "Everywhere:"
+    yield from map(_flag_line, GLOBAL.split()[:-2])
+    yield "More: 'snapstow help VERB'; 'snapstow --demo' is safe to play with."
+
+
+def _page(name: str) -> Iterator[str]:
+    _, operands, flags = VERBS[name]
+    shown = "".join(f" {_operand(operand)}" for operand in operands.split())
+    yield f"Usage: snapstow {name}{shown}{' [FLAG...]' if flags else ''}"
+    yield from ("", _TEXTS[name])
+    if flags:
+        yield from ("", "Flags:", *map(_flag_line, flags.split()))
+    yield from ("", "Everywhere:", *map(_flag_line, GLOBAL.split()))
+    if name in _EXAMPLES:
+        yield from ("", "For example:", *(f"  snapstow {example}" for example in _EXAMPLES[name]))
+    yield from ("", _CODES)
+
+
+def _operand(name: str) -> str:
+    shown = _OPERANDS[name.rstrip("?*")]
+    if name.endswith("*"):
+        return f"[{shown}...]"
+    return f"[{shown}]" if name.endswith("?") else shown
+
+
+def _flag_line(flag: str) -> str:
+    metavar, text = _FLAGS[flag]
+    return "  {:26} {}".format(f"--{flag.rstrip('=')} {metavar}", text)

@@ -1,0 +1,264 @@
+"""A table drawn line by line: ten thousand rows cost no more than the ones that are seen."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import ClassVar, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.present import cells
+
+
+class Column(NamedTuple):
+    """A column: its heading, its width in cells (0: takes what is left), and its side."""
+
+    heading: str
+    width: int
+    right: bool = False
+
+
+class Line(NamedTuple):
+    """What is drawn of a row: its cells as harmless text, and for each the name of a style or nothing."""
+
+    cells: tuple[str, ...]
+    styles: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """A row: what identifies it, and what draws it when it comes into sight.
+
+    `depth` indents the first column; `sign` stands before it (an arrow for what can be opened).
+    """
+
+    key: Hashable
+    draw: Callable[[], Line]
+    depth: int = 0
+    sign: str = " "
+
+
+class LineTable(ScrollView, can_focus=True):
+    """Rows under fixed headings, with a cursor that stays on its row when the rows change, and marks.
+
+    Styles are component classes `table--NAME`.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--heading",
+        "table--cursor",
+        "table--mark",
+        "table--good",
+        "table--warn",
+        "table--bad",
+        "table--dim",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("home,g", "first", "First", show=False),
+        Binding("end,G", "last", "Last", show=False),
+        Binding("space", "mark", "Mark", show=False),
+        Binding("asterisk", "mark_all", "Mark all", show=False),
+        Binding("minus", "mark_none", "Mark none", show=False),
+        Binding("enter,l,right", "open", "Open", show=False),
+        Binding("h,left,backspace", "close", "Close", show=False),
+    ]
+
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, key: Hashable | None) -> None:
+            super().__init__()
+            self.key = key
+
+    class Opened(Message):
+        """A row was opened (True) or closed."""
+
+        def __init__(self, key: Hashable, *, wider: bool) -> None:
+            super().__init__()
+            self.key = key
+            self.wider = wider
+
+    def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._columns = list(columns)
+        self._lines: list[Row] = []
+        self._at = 0
+        self.marked: set[Hashable] = set()
+
+    # -- what it shows
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show other rows; the cursor and the marks stay with their keys."""
+        key = self.cursor_key
+        self._lines = list(rows)
+        keys = {row.key for row in self._lines}
+        self.marked &= keys
+        if key in keys:
+            self._at = next(number for number, row in enumerate(self._lines) if row.key == key)
+        self._at = max(0, min(self._at, len(self._lines) - 1))
+        self.virtual_size = Size(self.size.width, len(self._lines) + 1)
+        self._reveal()
+        self.refresh()
+        if self.cursor_key != key:
+            self.post_message(self.Moved(self.cursor_key))
+
+    def show_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns."""
+        self._columns = list(columns)
+        self.refresh()
+
+    @property
+    def cursor_key(self) -> Hashable | None:
+        """What identifies the row under the cursor; None in an empty table."""
+        return self._lines[self._at].key if self._lines else None
+
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on a row; nothing happens when it is not there."""
+        for number, row in enumerate(self._lines):
+            if row.key == key:
+                self._go(number)
+
+    # -- keys and mouse
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by some rows."""
+        self._go(self._at + by)
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by a page."""
+        self._go(self._at + by * max(1, self.size.height - 2))
+
+    def action_first(self) -> None:
+        """Go to the first row."""
+        self._go(0)
+
+    def action_last(self) -> None:
+        """Go to the last row."""
+        self._go(len(self._lines) - 1)
+
+    def action_mark(self) -> None:
+        """Mark the row, or take its mark away, and go on to the next."""
+        if self.cursor_key is not None:
+            self.marked ^= {self.cursor_key}
+            self._go(self._at + 1)
+            self.post_message(self.Moved(self.cursor_key))
+
+    def action_mark_all(self) -> None:
+        """Mark every row."""
+        self.marked = {row.key for row in self._lines}
+        self.refresh()
+        self.post_message(self.Moved(self.cursor_key))
+
+    def action_mark_none(self) -> None:
+        """Take all marks away."""
+        self.marked = set()
+        self.refresh()
+        self.post_message(self.Moved(self.cursor_key))
+
+    def action_open(self) -> None:
+        """Open the row."""
+        if self.cursor_key is not None:
+            self.post_message(self.Opened(self.cursor_key, wider=True))
+
+    def action_close(self) -> None:
+        """Close the row."""
+        if self.cursor_key is not None:
+            self.post_message(self.Opened(self.cursor_key, wider=False))
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the row; a click on the row of the cursor opens it."""
+        number = event.y - 1 + int(self.scroll_offset.y)
+        if event.y == 0 or not 0 <= number < len(self._lines):
+            return
+        if number == self._at:
+            self.action_open()
+        self._go(number)
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self.virtual_size = Size(self.size.width, len(self._lines) + 1)
+        self._reveal()
+
+    def _go(self, number: int) -> None:
+        if not self._lines:
+            return
+        before, self._at = self._at, max(0, min(number, len(self._lines) - 1))
+        moved = self._reveal()
+        if moved:
+            self.refresh()
+        else:
+            top = int(self.scroll_offset.y)
+            for line in (before, self._at):
+                self.refresh(Region(0, line + 1 - top, self.size.width, 1))
+        if before != self._at:
+            self.post_message(self.Moved(self.cursor_key))
+
+    def _reveal(self) -> bool:
+        """Scroll so that the cursor is seen; True when that moved anything."""
+        top, height = int(self.scroll_offset.y), max(1, self.size.height - 1)
+        wanted = min(max(top, self._at - height + 1), self._at)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+        return wanted != top
+
+    # -- drawing
+
+    def render_line(self, y: int) -> Strip:
+        """One line: the headings on top, then the rows that are scrolled into sight."""
+        width = self.size.width
+        if y == 0:
+            style = self.get_component_rich_style("table--heading")
+            headings = Line(tuple(column.heading for column in self._columns))
+            return self._strip(Row(None, lambda: headings), width, style)
+        number = y - 1 + int(self.scroll_offset.y)
+        if number >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        row = self._lines[number]
+        style = self.rich_style
+        if number == self._at:
+            style = style + self.get_component_rich_style("table--cursor", partial=True)
+        return self._strip(row, width, style)
+
+    def _strip(self, row: Row, width: int, style: Style) -> Strip:
+        sign = "●" if row.key in self.marked and row.key is not None else " "
+        segments = [Segment(sign, style + self.get_component_rich_style("table--mark", partial=True))]
+        widths = self._widths(width - 1)
+        line = row.draw()
+        for number, (column, room) in enumerate(zip(self._columns, widths, strict=True)):
+            text = line.cells[number] if number < len(line.cells) else ""
+            if number == 0:
+                text = f"{'  ' * row.depth}{row.sign} {text}" if row.key is not None else f"  {text}"
+            name = line.styles[number] if number < len(line.styles) else ""
+            look = style + self.get_component_rich_style(f"table--{name}", partial=True) if name else style
+            segments.append(Segment(_fitted(text, room, right=column.right), look))
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _widths(self, width: int) -> list[int]:
+        fixed = sum(column.width + 1 for column in self._columns if column.width)
+        elastic = sum(1 for column in self._columns if not column.width)
+        room = max(0, width - fixed) // max(1, elastic)
+        return [column.width + 1 if column.width else room for column in self._columns]
+
+
+def _cut(text: str, room: int) -> str:
+    """Text in at most `room` cells; what is cut off its end is told by a dot."""
+    if cells(text) <= room:
+        return text
+    while text and cells(text) >= room:
+        text = text[:-1]
+    return f"{text}…" if room > 0 else ""
+
+
+def _fitted(text: str, room: int, *, right: bool) -> str:
+    """Text in exactly `room` cells, the last of them a blank."""
+    text = _cut(text, max(0, room - 1))
+    blanks = " " * max(0, room - 1 - cells(text))
+    return f"{blanks}{text} " if right else f"{text}{blanks} "

@@ -29,15 +29,15 @@ _HOMES = {
         "Check Export Forget Import Operation Restore Result Save Undo command_line operation_from_json"
     ),
     "peek": "Peek look_into",
-    "perform": "event_from_json event_json perform perform_recorded",
+    "performing": "event_from_json event_json perform perform_recorded",
     "places": "engine_for",
     "runner": "Follower Runner",
     "reader": "EntryVerdict Reader",
     "restore": "EntryPlan RestorePlan Verdict",
-    "save": "SaveOptions save",
+    "saving": "SaveOptions save",
     "store": "Store",
     "swap": "RestoreState",
-    "wire": "content_hash filename set_content_hash snapshot_json unix_time",
+    "wire": "content_hash filename set_content_hash set_time snapshot_json unix_time",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 _NAME_AT_HOME = {"validate_excludes": "validate"}

@@ -63,10 +63,10 @@ from backend.operation import command_line as command_line
 from backend.operation import operation_from_json as operation_from_json
 from backend.peek import Peek as Peek
 from backend.peek import look_into as look_into
-from backend.perform import event_from_json as event_from_json
-from backend.perform import event_json as event_json
-from backend.perform import perform as perform
-from backend.perform import perform_recorded as perform_recorded
+from backend.performing import event_from_json as event_from_json
+from backend.performing import event_json as event_json
+from backend.performing import perform as perform
+from backend.performing import perform_recorded as perform_recorded
 from backend.places import engine_for as engine_for
 from backend.reader import EntryVerdict as EntryVerdict
 from backend.reader import Reader as Reader
@@ -75,13 +75,14 @@ from backend.restore import RestorePlan as RestorePlan
 from backend.restore import Verdict as Verdict
 from backend.runner import Follower as Follower
 from backend.runner import Runner as Runner
-from backend.save import SaveOptions as SaveOptions
-from backend.save import save as save
+from backend.saving import SaveOptions as SaveOptions
+from backend.saving import save as save
 from backend.store import Store as Store
 from backend.swap import RestoreState as RestoreState
 from backend.wire import content_hash as content_hash
 from backend.wire import filename as filename
 from backend.wire import set_content_hash as set_content_hash
+from backend.wire import set_time as set_time
 from backend.wire import snapshot_json as snapshot_json
 from backend.wire import unix_time as unix_time
 

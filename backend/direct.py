@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
     from backend.reader import EntryVerdict, Reader
     from backend.restore import RestorePlan
-    from backend.save import Saved, SaveOptions
+    from backend.saving import Saved, SaveOptions
 
 READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
 SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
@@ -176,7 +176,7 @@ class DirectEngine:
         """
         from backend.gzipblocks import Level
         from backend.operation import Result
-        from backend.save import SaveOptions, data_of
+        from backend.saving import SaveOptions, data_of
 
         self._demand("save")
         snaps = self._installed(operation.snaps)
@@ -208,7 +208,7 @@ class DirectEngine:
 
     def _measure(self, paths: Sequence[str], operation: "Save", job: "Job") -> int:
         from backend.estimate import measure
-        from backend.save import check_space
+        from backend.saving import check_space
 
         with job.step("Measuring"):
             size = measure(paths, job.quiet()).allocated
@@ -229,7 +229,7 @@ class DirectEngine:
         options: "SaveOptions",
         job: "Job",
     ) -> "tuple[list[Saved], dict[str, SnapshotError]]":
-        from backend.save import Saver
+        from backend.saving import Saver
 
         saved: list[Saved] = []
         failures: dict[str, SnapshotError] = {}

@@ -52,6 +52,7 @@ __all__ = [
     "revision_from_text",
     "set_content_hash",
     "set_content_hashes",
+    "set_time",
     "snapshot_id",
     "snapshot_json",
     "time_text",
@@ -149,6 +150,11 @@ def set_content_hashes(snapshots: Iterable[Snapshot]) -> tuple[bytes, bytes]:
     """Both hashes a set may have been exported with: the older spelling's, and the newer's."""
     given = tuple(snapshots)
     return set_content_hash(given), set_content_hash(given, newer=True)
+
+
+def set_time(snapshots: Iterable[Snapshot]) -> str:
+    """The earliest time among snapshots, or the zero time without any."""
+    return min((snapshot.time for snapshot in snapshots), key=unix_time, default=ZERO_TIME)
 
 
 def content_json(digest: bytes) -> bytes:

@@ -20,7 +20,7 @@ from backend.job import Event, Job
 from backend.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
 from backend.operation import Operation, Result
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 from backend.swap import HOLDER
 from backend.wire import filename, metadata_json, revision_from_text
 

@@ -1,4 +1,4 @@
-"""Operations that die: a process that kills itself, with SIGKILL, at a chosen change of anything on disk.
+"""Operations that die, or are told to stop, just before a chosen change of anything on disk.
 
 `python -m tests.killing` is a process of one thread that has everything loaded and forks for each operation,
 so that a death costs some milliseconds. `Killer` talks to it.
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -21,7 +21,7 @@ from backend.direct import DirectEngine
 from backend.job import Job
 from backend.layout import Layout
 from backend.operation import Operation, operation_from_json, to_json
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 
 TIDY = "tidy"
 TOP = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ _CHANGES = (
 class Ending(NamedTuple):
     """How an operation ended: by its death, or after so many `changes`, with an `error` or without.
 
-    `told` is what a TIDY said, or the set id that an operation is about.
+    `told` is what a TIDY said, the set id that an operation is about, or the exit code of a command.
     """
 
     died: bool
@@ -71,13 +71,16 @@ class Killer:
 
         0 is never. With `torn`, it dies in the middle of that change, where it is a writing of bytes.
         """
-        order = {
-            "root": str(root),
-            "what": what if isinstance(what, str) else to_json(what),
-            "kill": kill,
-            "torn": torn,
-            "exchange": self._exchange,
-        }
+        told = what if isinstance(what, str) else to_json(what)
+        return self._ask({"root": str(root), "what": told, "kill": kill, "torn": torn})
+
+    def command(self, root: Path, words: Sequence[str], at: int = 0, number: int = 0) -> Ending:
+        """Run our command on `root`; it gets the signal `number` just before its change number `at`."""
+        line = [f"--root={root}", *words]
+        return self._ask({"root": str(root), "what": line, "kill": at, "torn": False, "signal": number})
+
+    def _ask(self, order: dict[str, Any]) -> Ending:
+        order = {"signal": signal.SIGKILL, "exchange": self._exchange, **order}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
@@ -86,10 +89,11 @@ class Killer:
 
 
 class _Countdown:
-    """Stands in front of every change; the one at which the count ends is the last thing that happens."""
+    """Stands in front of every change; where the count ends, this process gets a signal."""
 
-    def __init__(self, kill: int, *, torn: bool) -> None:
+    def __init__(self, kill: int, number: int, *, torn: bool) -> None:
         self._kill = kill
+        self._signal = number
         self._torn = torn
         self._lock = threading.Lock()
         self.changes = 0
@@ -103,7 +107,7 @@ class _Countdown:
     def before(self, act: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **named: Any) -> Any:
             if self.step():
-                _die()
+                self._strike()
             return act(*arguments, **named)
 
         return counted
@@ -111,7 +115,7 @@ class _Countdown:
     def opening(self, act: Callable[..., int]) -> Callable[..., int]:
         def counted(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
             if flags & os.O_CREAT and self.step():
-                _die()
+                self._strike()
             return act(path, flags, *arguments, **named)
 
         return counted
@@ -121,10 +125,15 @@ class _Countdown:
             if self.step():
                 if self._torn:
                     act(fd, memoryview(data)[: len(data) // 2])
-                _die()
+                self._strike()
             return act(fd, data)
 
         return counted
+
+    def _strike(self) -> None:
+        os.kill(os.getpid(), self._signal)
+        if self._signal == signal.SIGKILL:
+            threading.Event().wait()
 
     def install(self, *, exchange: bool) -> None:
         rename = files._rename
@@ -133,7 +142,7 @@ class _Countdown:
             if not exchange and arguments[-1] == files._EXCHANGE:
                 return False
             if self.step():
-                _die()
+                self._strike()
             return rename(*arguments)
 
         for name in _CHANGES:
@@ -146,27 +155,33 @@ class _Countdown:
         files._rename = renaming
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    threading.Event().wait()
+def _answer(what: Any, engine: DirectEngine) -> Any:
+    if what == TIDY:
+        return engine.tidy(Job())
+    if isinstance(what, list):
+        return _exit_code(what)
+    return perform_recorded(operation_from_json(what), engine, lambda _job: lambda _event: None).set_id
+
+
+def _exit_code(words: list[str]) -> int:
+    from tui.cli import main as run
+
+    sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, how) for how in ("r", "w", "w"))  # noqa: SIM115
+    return run(words)
 
 
 def _serve(order: dict[str, Any], told: int) -> None:
     """In a process of its own: carry out, tell how it went, and end."""
-    countdown = _Countdown(order["kill"], torn=order["torn"])
+    countdown = _Countdown(order["kill"], order["signal"], torn=order["torn"])
     engine = DirectEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
-    error, told_back = "", None
+    error, answer = "", None
     write = os.write
     countdown.install(exchange=order["exchange"])
     try:
-        if order["what"] == TIDY:
-            told_back = engine.tidy(Job())
-        else:
-            operation = operation_from_json(order["what"])
-            told_back = perform_recorded(operation, engine, lambda _job: lambda _event: None).set_id
+        answer = _answer(order["what"], engine)
     except Exception as failure:  # noqa: BLE001 - whatever it is, the test is to see it
         error = f"{type(failure).__name__}: {failure}"
-    write(told, json.dumps([countdown.changes, error, told_back]).encode())
+    write(told, json.dumps([countdown.changes, error, answer]).encode())
     os._exit(0)
 
 
@@ -203,7 +218,7 @@ def main() -> None:
     import backend.gzipblocks
     import backend.imports
     import backend.recovery
-    import backend.save  # noqa: F401
+    import backend.saving  # noqa: F401
 
     ctypes.CDLL(None)
     for order in _orders():

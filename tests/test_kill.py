@@ -7,6 +7,7 @@ set), and in the middle of what it writes. The recovery itself dies too, again a
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -307,7 +308,7 @@ def test_undo(killer: Killer, fresh: Fresh, times: int) -> None:
     changes = did(killer, world, Undo()).changes
     after = live(world)
     assert before != after
-    for moment in points(changes, 11, 3):
+    for moment in points(changes, 3, times):
         world = prepared()
         died(killer, world, Undo(), moment)
         if moment % 2:
@@ -332,3 +333,59 @@ def test_expiry(killer: Killer, fresh: Fresh) -> None:
     started_again(killer, world)
     assert leftovers(world) == []
     assert live(world) == new
+
+
+# -- asked to stop
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("verb", ["save", "import", "export", "restore", "undo"])
+def test_signals(plain_killer: Killer, fresh: Fresh, verb: str, number: int) -> None:
+    """A stop ends with 130 and nothing done, or comes too late; either way nothing is left to tidy up."""
+    out = fresh.root / "out.snapshot"
+    words = {
+        "save": ["save"],
+        "import": ["import-snapshot", str(fresh.root / "five.snapshot")],
+        "export": ["export-snapshot", "5", str(out)],
+        "restore": ["restore", "5"],
+        "undo": ["undo"],
+    }[verb]
+
+    def prepared() -> World:
+        world = fresh(without=5 if verb == "import" else 0)
+        if verb == "undo":
+            did(plain_killer, world, Restore(5))
+        return world
+
+    def state(world: World) -> tuple[golden.Tree, list[str], bool]:
+        return live(world), world.names(), out.exists()
+
+    world = prepared()
+    old = state(world)
+    ending = plain_killer.command(world.root, words)
+    assert (ending.error, ending.told) == ("", 0)
+    new = state(world)
+    for moment in points(ending.changes, 11, 4):
+        world = prepared()
+        ending = plain_killer.command(world.root, words, moment, number)
+        last = world.engine.journal.records()[-1] if world.engine.journal.records() else None
+        if ending.died or last is None or last.state is JobState.INTERRUPTED:
+            assert moment < 10  # before there was a job that could be stopped
+            did(plain_killer, world, TIDY)
+            assert state(world) == old
+            continue
+        assert not ending.error
+        if ending.told:
+            assert ending.told == 130
+            assert last.state is JobState.CANCELLED
+            assert state(world) == old
+        else:
+            assert last.state is JobState.DONE
+            assert state(world) == new
+        assert (
+            leftovers(world, undo=verb in ("undo", "restore") and (verb == "undo" or not ending.told)) == []
+        )
+        assert did(plain_killer, world, TIDY).told == []

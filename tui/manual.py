@@ -94,7 +94,7 @@ def help(arguments: Arguments) -> int:
     if not arguments.topic:
         show(*_overview())
         return 0
-    if arguments.topic not in VERBS:
+    if arguments.topic not in _TEXTS:
         raise UsageError(f'unknown command "{arguments.topic}"')
     show(*_page(arguments.topic))
     return 0

@@ -130,7 +130,7 @@ def _tell_undo(arguments: Arguments, result: Result) -> None:
     if result.undo_job:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
         again = command(arguments, Undo(result.undo_job))
-        say(f"What was replaced is kept until {until}; to have it back: {again}")
+        say(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
 
 
 def forget(arguments: Arguments) -> int:

@@ -13,7 +13,7 @@ from backend.errors import SnapshotError
 from backend.job import Event, Job
 from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 from backend.places import engine_for
 from backend.restore import Verdict
 from tests.builders import tree_of
@@ -125,7 +125,7 @@ EVERYTHING = """
 import os
 from backend.demo import demo_root
 from backend.operation import Check, Restore, Undo
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 from backend.places import engine_for
 
 engine = engine_for(demo_root())

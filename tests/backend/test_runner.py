@@ -28,7 +28,7 @@ from backend.errors import Cancelled, SnapshotError
 from backend.job import Started
 from backend.layout import Layout
 from backend.operation import operation_from_json
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 
 # The job can be stopped as soon as it is in the journal, so nothing may come before there is an answer.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))

@@ -187,10 +187,14 @@ SMUGGLED = {
     + EVIL,
     "map continued after its end": sparse(b"common/s", 0, extended=True) + EVIL,
     "map continued after a piece beyond the end": sparse(
-        b"common/s", 0, piece(9, 9), real_size=1, extended=True
+        b"common/s", 0, piece(9, 0), *[piece(0, 0)] * 3, real_size=1, extended=True
     )
     + EVIL,
-    "sparse file in a USTAR header": header(b"common/s", b"S", at={482: b"\1"}) + EVIL,
+    "sparse file in a USTAR header": header(b"common/s", b"S", at={386: piece(0, 0) * 4, 482: b"\1"}) + EVIL,
+    "sparse file in a header of old": header(
+        b"common/s", b"S", magic=V7, at={386: piece(0, 0) * 4, 482: b"\1"}
+    )
+    + EVIL,
     "real size without a map": pax(record(b"GNU.sparse.realsize", b"1024"))
     + header(b"common/f")
     + header(b"common/g", size=1024)
@@ -269,6 +273,9 @@ def test_these_tricks_are_real(tmp_path: Path) -> None:
         "data of a contiguous file named like a directory",
         "map that takes more than the size",
         "map continued after its end",
+        "map continued after a piece beyond the end",
+        "sparse file in a USTAR header",
+        "sparse file in a header of old",
         "blank before a key",
         "long name that goes on in the padding",
         "size that tar cannot hold",

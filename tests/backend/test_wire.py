@@ -22,6 +22,7 @@ from backend.wire import (
     parse_revision,
     set_content_hash,
     set_content_hashes,
+    set_time,
     snapshot_json,
 )
 
@@ -465,3 +466,10 @@ class TestExportJson:
             parse_export_json(raw)
         except (IntegrityError, InvalidInputError):
             pass
+
+
+def test_the_time_of_a_set_is_its_earliest_whatever_the_zones() -> None:
+    early, late = "2026-11-22T10:00:00+02:00", "2026-11-22T09:00:00Z"
+    one = Snapshot(1, late, "a", Revision(1))
+    assert set_time([one, one._replace(time=early)]) == early
+    assert set_time([]) == ZERO_TIME

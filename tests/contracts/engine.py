@@ -12,7 +12,7 @@ from backend.engine import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.job import Event, Job
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.perform import perform_recorded
+from backend.performing import perform_recorded
 from backend.restore import Verdict
 from tests.builders import Tree
 

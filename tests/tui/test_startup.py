@@ -16,7 +16,7 @@ SLOW = frozenset(
         *("threading", "queue", "concurrent.futures", "asyncio", "socket", "selectors", "http", "urllib"),
         *("sqlite3", "zipfile", "tarfile", "gzip", "random", "uuid", "pwd", "ctypes", "shlex", "difflib"),
         *("textual", "rich", "humanize", "yaml", "isal", "deflate", "pkg_resources", "importlib.metadata"),
-        *("backend.job", "backend.journal", "backend.operation", "backend.restore", "backend.save"),
+        *("backend.job", "backend.journal", "backend.operation", "backend.restore", "backend.saving"),
         *("backend.archive", "backend.gzipblocks", "backend.hashing", "backend.recovery", "backend.demo"),
         *("tui.verbs", "tui.queries", "tui.progress", "tui.manual", "tui.failure", "tui.app"),
     )

@@ -176,7 +176,7 @@ class TestRestore:
         done = snapstow("restore", "1", "hello")
         assert (done.code, done.out) == (0, 'Restored snapshot #1 of snaps "hello".\n')
         assert tree_of(data)["x1"] == {"f": "system"}
-        command = done.err.partition("to have it back: ")[2].strip()
+        command = done.err.partition("To have it back:\n")[2].strip()
         program, *words = shlex.split(command)
         assert program == "snapstow"
         back = run_here(*words)
@@ -451,7 +451,7 @@ class TestHints:
         plan = run_here("--demo", "restore", "1", "--plan")
         assert plan.out.endswith("To do it: snapstow --demo restore 1\n")
         done = run_here("--demo", "restore", "1", "nextcloud")
-        assert done.err.endswith("to have it back: snapstow --demo undo 2\n")
+        assert done.err.endswith("To have it back:\n  snapstow --demo undo 2\n")
         assert run_here("--demo", "undo", "2").code == 0
         assert run_here("--demo", "check-snapshot", "--all").code == 4
         made = run_here("--demo", "reset")

@@ -24,7 +24,7 @@ from backend.operation import (
     Undo,
     operation_from_json,
 )
-from backend.perform import event_json, perform, perform_recorded
+from backend.performing import event_json, perform, perform_recorded
 from tests.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {}}

@@ -26,7 +26,7 @@ from backend.layout import InstalledSnap
 from backend.model import Number, Snapshot
 from backend.operation import Check, Forget, Restore, Save
 from backend.reader import Reader
-from backend.save import MARGIN, SaveOptions, Saver, check_space, save
+from backend.saving import MARGIN, SaveOptions, Saver, check_space, save
 from tests.builders import AS_ROOT, Link, Tree, World, plant, tree_of, uid_of
 from tests.fakes import stops
 

@@ -49,6 +49,9 @@ class Arguments(NamedTuple):
     skip_broken: bool = False
     list: bool = False
     repair: bool = False
+    read_only: bool = False
+    low_bandwidth: bool = False
+    no_mouse: bool = False
 
 
 ENGINES = ("auto", "files", "snapd")
@@ -68,6 +71,10 @@ VERBS = {
     "estimate": ("tui.queries", "snaps*", "users="),
     "jobs": ("tui.queries", "", "abs-time"),
     "doctor": ("tui.queries", "", "repair"),
+    "attach": ("tui.jobverbs", "job", ""),
+    "stop": ("tui.jobverbs", "job", ""),
+    "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse"),
+    "run-job": ("tui.jobverbs", "snaps*", ""),
     "reset": ("tui.verbs", "", ""),
     "help": ("tui.manual", "topic?", ""),
 }
@@ -145,7 +152,7 @@ class _Reading:
         asked = "help" in self._values or "version" in self._values
         if self._verb and not asked:
             self._name_operands(VERBS[self._verb][1].split())
-        values = {"verb": self._verb or "saved", **self._values}
+        values = {"verb": self._verb or "browse", **self._values}
         if self._values.get("help"):
             values |= {"verb": "help", "topic": "" if self._verb == "help" else self._verb}
         return Arguments(**values)  # type: ignore[arg-type] # the table and the fields fit, as a test sees
@@ -159,7 +166,7 @@ class _Reading:
             elif self._operands:
                 self._values[name.rstrip("?")] = self._operands.pop(0)
             elif not name.endswith("?"):
-                missing.append("`<filename>`" if name == "file" else "`<id>`")
+                missing.append({"file": "`<filename>`", "job": "`<job>`"}.get(name, "`<id>`"))
         if missing:
             several = "s" if missing[1:] else ""
             were = "were" if several else "was"

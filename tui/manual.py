@@ -6,6 +6,9 @@ from tui.arguments import ENGINES, GLOBAL, VERBS, Arguments, UsageError
 from tui.listing import show
 
 _GROUPS = {
+    "Screens": {
+        "browse": "everything on screens; also without any verb",
+    },
     "Snapshots": {
         "saved": "list the snapshots",
         "save": "save the data of snaps as a new set",
@@ -21,6 +24,8 @@ _GROUPS = {
     "Looking after them": {
         "estimate": "tell how much a save would read",
         "jobs": "list what was done, and how it ended",
+        "attach": "follow a running job",
+        "stop": "stop a running job, and undo it",
         "doctor": "tell what a crash left and what snapd hides",
     },
 }
@@ -49,6 +54,9 @@ _FLAGS = {
     "skip-broken": ("", "leave broken snapshots out instead of refusing"),
     "accept-hash": ("", "take a set of sound files whose own hash is wrong"),
     "repair": ("", "clean up what is offered"),
+    "read-only": ("", "refuse every change"),
+    "low-bandwidth": ("", "draw at most twice a second"),
+    "no-mouse": ("", "leave the mouse to the terminal"),
 }
 _TEXTS = {
     "saved": "Lists what `snap saved` lists, and after it, marked in Notes, what snapd hides.",
@@ -64,6 +72,10 @@ _TEXTS = {
     "import-snapshot": "Reads what export-snapshot wrote as a new set; - is standard input.",
     "estimate": "Adds up the files that a save would read, by snap and owner; saves nothing.",
     "jobs": "Lists what was done in this place, what is running, and what was interrupted.",
+    "attach": "Shows a job's progress until it ends; Ctrl-C leaves the job running.",
+    "stop": "Asks a job to stop, and waits until it has undone what it did.",
+    "browse": "Opens the screens; where there is no terminal to draw on, lists as `saved` does.",
+    "run-job": "Is what a job's own process runs; not for typing.",
     "doctor": "Looks for what a crash left and for what snapd hides; looking changes nothing.",
     "reset": "Throws the demo's world away and makes a new one.",
     "help": "Tells about all verbs, or about one.",

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from backend import Checked, DirectEngine, Ledger, Runner, Snapshot, SnapshotSet, free_space
 from tui.present import notes_text
 
+# Starts this very program again, wherever it lies and whatever directory the new process starts in.
+_BECOME = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.cli import main; sys.exit(main())"
+
 
 class Stock(NamedTuple):
     """What a place holds at a moment: sets, the standing of each snapshot by path, free bytes.
@@ -38,7 +41,9 @@ class Place:
         self.engine = engine
         self.words = words
         self.read_only = read_only
-        self.runner = Runner(engine.journal, [sys.executable, "-m", "tui.cli", *words, "run-job"])
+        here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        command = [sys.executable, "-c", _BECOME, here, *words, "run-job"]
+        self.runner = Runner(engine.journal, command)
         self._ledger = Ledger(engine.journal.folder)
 
     def stock(self) -> Stock:

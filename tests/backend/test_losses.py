@@ -101,6 +101,7 @@ TREE = (
     "x1/back\\slash",
     "x1/st*r",
     "x1/stir",
+    "x1/a.b.a",
     "x1/line\nbreak",
     "x1/cache/line\nbreak",
     "common/foo",
@@ -120,6 +121,7 @@ ROWS: list[tuple[str, set[str]]] = [
     ("$SNAP_DATA/back\\\\slash", {"x1/back\\slash"}),
     ("$SNAP_DATA/st\\*r", {"x1/st*r"}),
     ("$SNAP_DATA/st*r", {"x1/st*r", "x1/stir"}),
+    ("$SNAP_DATA/*a*b*a", {"x1/a.b.a"}),
     ("$SNAP_USER_DATA/*", set()),
     ("$SNAP_USER_COMMON", set()),
 ]

@@ -7,10 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.geometry import Spacing
+from textual.geometry import Size, Spacing
 from textual.message import Message
 from textual.screen import ModalScreen, ScreenResultType
-from textual.visual import Padding
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Padding, RenderOptions
 from textual.widget import Widget
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
@@ -22,6 +24,8 @@ WARN = "$text-warning"
 BAD = "bold $text-error"
 DIM = "$text-muted"
 
+NO_HEAD = Content("")
+
 _FRAME = 2
 _FEWEST = 3
 
@@ -29,13 +33,15 @@ _FEWEST = 3
 class Line(NamedTuple):
     """A line of a list: what identifies it and what it says.
 
-    `marked` is None where there is nothing to choose; `depth` indents the line, all of it when it wraps.
+    `marked` is None where there is nothing to choose; `depth` indents the line, all of it when it wraps;
+    what is in `head` hangs out to the left of that.
     """
 
     key: Hashable
     text: Content
     marked: bool | None = None
     depth: int = 0
+    head: Content = NO_HEAD
 
 
 def said(text: str, style: str = "") -> Content:
@@ -90,6 +96,10 @@ class LineList(OptionList):
         super().__init__(id=id, markup=False, compact=True)
         self._shown: list[Line] = []
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The lines when they are wrapped beside a scrollbar: it may come, and then they have to fit."""
+        return super().get_content_height(container, viewport, max(1, width - 1))
+
     def show(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         before, self._shown = self._shown, list(lines)
@@ -129,9 +139,28 @@ class LineList(OptionList):
             self.post_message(self.Moved(self._shown[event.option_index].key))
 
 
+class _Hanging(Padding):
+    """Text beside a head: every line of it starts where the head ends."""
+
+    def __init__(self, head: Content, text: Content, indent: int) -> None:
+        super().__init__(text, Spacing(0, 0, 0, indent + head.cell_length))
+        self._head = Padding(head, Spacing(0, 0, 0, indent))
+        self._room = indent + head.cell_length
+
+    def render_strips(
+        self, width: int, height: int | None, style: Style, options: RenderOptions
+    ) -> list[Strip]:
+        """The lines, the first with the head before it."""
+        strips = super().render_strips(width, height, style, options)
+        if strips and self._room:
+            head = self._head.render_strips(self._room, 1, style, options)
+            strips[0] = Strip.join([*head, strips[0].crop(self._room)])
+        return strips
+
+
 def _drawn(line: Line) -> Padding:
     sign = "" if line.marked is None else "[x] " if line.marked else "[ ] "
-    return Padding(Content.assemble(sign, line.text), Spacing(0, 0, 0, 2 * line.depth))
+    return _Hanging(Content.assemble(sign, line.head), line.text, 2 * line.depth)
 
 
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -168,8 +197,10 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
             yield Static("", id="summary", markup=False)
             yield LineList(id="lines")
             yield from self.fields()
-            yield Static("", id="said", markup=False)
-            yield Static("", id="command", markup=False)
+            for name in ("said", "command"):
+                place = Static("", id=name, markup=False)
+                place.display = False
+                yield place
             with Horizontal(classes="answers"):
                 yield from self.answers()
 
@@ -219,7 +250,10 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def show_command(self, command: str) -> None:
         """Show the command that does the same."""
         self._command = command
-        self.query_one("#command", Static).update(same_as(command))
+        place = self.query_one("#command", Static)
+        place.update(same_as(command))
+        place.display = bool(command)
+        self.fit()
 
     def action_lines(self, action: str) -> None:
         """Do something in the list, wherever the focus was."""

@@ -182,12 +182,14 @@ def verdict_text(verdict: Verdict, *, complete: bool = True) -> Content:
 def _plan_lines(view: View, plan: RestorePlan, number: int, opened: frozenset[Hashable]) -> Iterator[Line]:
     snap = plan.snapshot.snap
     for reason in plan.blocked:
-        yield Line((snap, number, reason), Content.assemble(("blocked  ", BAD), plain(reason)), depth=2)
+        yield Line(
+            (snap, number, reason), Content(plain(reason)), depth=2, head=Content.styled("blocked  ", BAD)
+        )
     for entry in plan.entries:
         yield from _entry_lines(snap, entry, opened)
     away = ["the snap is not installed; its data will wait for it"] if snap in view.away else []
     for note in (*plan.notes, *away):
-        yield Line((snap, number, note), Content.assemble(("note     ", DIM), plain(note)), depth=2)
+        yield Line((snap, number, note), Content(plain(note)), depth=2, head=Content.styled("note     ", DIM))
     if plan.verdict is Verdict.BLOCKED:
         text = Content.assemble(("way out  ", "bold"), way_out(plan, several=len(view.snaps) > 1))
         yield Line((snap, number, "way out"), text, depth=2)

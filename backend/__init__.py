@@ -11,7 +11,7 @@ _HOMES = {
     "direct": "DirectEngine",
     "engine": "Engine Estimate Finding UndoOffer",
     "errors": (
-        "AlreadyFinishedError BlockedError Cancelled CommandError ConflictError DuplicateSetError "
+        "AlreadyFinishedError BlockedError BugError Cancelled CommandError ConflictError DuplicateSetError "
         "IntegrityError InvalidInputError MultiError NoSpaceError NotAllowedError NotFoundError "
         "SnapshotError UnreachableError"
     ),
@@ -40,7 +40,6 @@ _HOMES = {
     "wire": "content_hash filename set_content_hash set_time snapshot_json unix_time",
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
-_NAME_AT_HOME = {"validate_excludes": "validate"}
 
 __all__ = [*_MODULE_OF]
 
@@ -48,4 +47,4 @@ __all__ = [*_MODULE_OF]
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'backend' has no attribute {name!r}")
-    return getattr(import_module(f"backend.{_MODULE_OF[name]}"), _NAME_AT_HOME.get(name, name))
+    return getattr(import_module(f"backend.{_MODULE_OF[name]}"), name)

@@ -11,6 +11,7 @@ from backend.engine import Finding as Finding
 from backend.engine import UndoOffer as UndoOffer
 from backend.errors import AlreadyFinishedError as AlreadyFinishedError
 from backend.errors import BlockedError as BlockedError
+from backend.errors import BugError as BugError
 from backend.errors import Cancelled as Cancelled
 from backend.errors import CommandError as CommandError
 from backend.errors import ConflictError as ConflictError

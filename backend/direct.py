@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
     from backend.reader import EntryVerdict, Reader
     from backend.restore import RestorePlan
-    from backend.saving import Saved, SaveOptions
 
 READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
 SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
@@ -176,78 +175,23 @@ class DirectEngine:
         """
         from backend.gzipblocks import Level
         from backend.operation import Result
-        from backend.saving import SaveOptions, data_of
+        from backend.saving import SaveOptions, save_set
 
         self._demand("save")
+        level = Level.FAST if operation.fast else Level.AUTO
+        options = SaveOptions(
+            operation.exclude or None, level, operation.accept_changed, operation.ignore_space
+        )
+        options.validate()
         snaps = self._installed(operation.snaps)
         users, strays = self._users(operation.users)
         if not snaps:
             raise NotFoundError("cannot save: no snaps are installed")
-        options = SaveOptions(
-            operation.exclude or None, Level.FAST if operation.fast else Level.AUTO, operation.accept_changed
-        )
-        self.store.prepare()
-        self._note_missing_state(job)
-        left_out = [f"data in {path} were not saved: they belong to no known user" for path in strays]
-        with ExitStack() as locks:
-            for snap in snaps:
-                locks.enter_context(self.store.snap_lock(snap.name, "save"))
-            total = self._measure(
-                [d for snap in snaps for d in data_of(self.layout, snap, users)], operation, job
-            )
-            with self.store.lock():
-                set_id = self.store.allocate_id()
-            with job.step(f"Saving snapshot set #{set_id}", total):
-                saved, failures = self._save_each(set_id, snaps, users, options, job)
-            with self.store.lock():
-                self.store.publish(set_id, [one.staged for one in saved], job)
-        for one in saved:
-            left_out += [*one.left_out, *(f"changed while being read: {line}" for line in one.changed)]
-        left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
-        return Result(set_id, tuple(one.snapshot.snap for one in saved), tuple(left_out))
-
-    def _measure(self, paths: Sequence[str], operation: "Save", job: "Job") -> int:
-        from backend.estimate import measure
-        from backend.saving import check_space
-
-        with job.step("Measuring"):
-            size = measure(paths, job.quiet()).allocated
-        if not operation.ignore_space:
-            check_space(self.store, size)
-        return size
-
-    def _note_missing_state(self, job: "Job") -> None:
-        state = self.layout.state
-        if not state.readable:
-            job.note(f"configuration and snap-ids are not recorded: {state.why_not}")
-
-    def _save_each(
-        self,
-        set_id: int,
-        snaps: "Sequence[InstalledSnap]",
-        users: "Sequence[User]",
-        options: "SaveOptions",
-        job: "Job",
-    ) -> "tuple[list[Saved], dict[str, SnapshotError]]":
-        from backend.saving import Saver
-
-        saved: list[Saved] = []
-        failures: dict[str, SnapshotError] = {}
-        try:
-            for snap in snaps:
-                try:
-                    saved.append(Saver(self.store, snap, users, options).run(set_id, job))
-                except SnapshotError as failure:
-                    failures[snap.name] = failure
-                    job.note(f'snap "{snap.name}": {failure}')
-            job.check()
-        except BaseException:
-            for one in saved:
-                os.unlink(one.staged.path)
-            raise
-        if not saved:
-            raise next(iter(failures.values()))
-        return saved, failures
+        if not self.layout.state.readable:
+            job.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
+        made = save_set(self.store, snaps, users, options, job)
+        stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
+        return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
 
     def check(self, operation: "Check", job: "Job") -> "Result":
         """Verify a set, or every set; every bad part is in the result."""

@@ -115,6 +115,10 @@ class MultiError(SnapshotError):
         return "\n".join([f"{self.header}:", *(f"{' ' * depth}- {item}" for item in items)])
 
 
+class BugError(SnapshotError):
+    """Something went wrong that nobody foresaw; the cause is attached."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """The user asked to stop, and what had been done is undone."""
 

@@ -22,7 +22,7 @@ _FORBIDDEN = re.compile(r"[\[\]{}?\x00]|\*\*")
 _DOLLAR = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[*#$@!?0-9-])", re.ASCII)
 
 
-def validate(patterns: Iterable[str]) -> None:
+def validate_excludes(patterns: Iterable[str]) -> None:
     """Raise InvalidInputError, in snapd's words, for the first pattern that is not acceptable (spec §7.2).
 
     Beyond snapd's rules, what cannot be an argument of a program (NUL, half a surrogate pair) is refused.
@@ -60,7 +60,7 @@ def read_manifest(path: str) -> list[str]:
     except (OSError, ValueError) as error:
         raise _unreadable(str(error)) from error
     patterns = _patterns(raw)
-    validate(patterns)
+    validate_excludes(patterns)
     return patterns
 
 

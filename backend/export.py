@@ -17,6 +17,8 @@ from backend.tarstream import BLOCK, padded
 from backend.wire import content_json, export_json, set_content_hash, time_text
 
 CONTENT, MANIFEST = "content.json", "export.json"
+_PIECE = 1 << 20
+_PATIENCE = 200  # milliseconds
 _NAME, _OCTAL_SIZE, _OCTAL_ID = 100, 8**11, 8**7
 
 
@@ -85,17 +87,17 @@ class SnapshotExport:
             for member in self._members:
                 job.enter(member.name)
                 self._write(member, target, job)
-            files.write_all(target, bytes(2 * BLOCK))
+            _put(bytes(2 * BLOCK), target, job)
 
     def _write(self, member: _Outgoing, target: int, job: Job) -> None:
         header = _header(member)
-        files.write_all(target, header)
+        _put(header, target, job)
         job.advance(len(header))
         if member.fd is None:
-            files.write_all(target, member.data)
-        elif files.copy_range(member.fd, 0, target, member.size, job.advance) != member.size:
+            _put(member.data, target, job)
+        elif _copy(member.fd, target, member.size, job) != member.size:
             raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
-        files.write_all(target, bytes(padded(member.size) - member.size))
+        _put(bytes(padded(member.size) - member.size), target, job)
 
     def close(self) -> None:
         """Let go of the files; closing again does nothing."""
@@ -106,6 +108,37 @@ class SnapshotExport:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _is_file(fd: int) -> bool:
+    return stat.S_ISREG(os.fstat(fd).st_mode)
+
+
+def _put(data: bytes, target: int, job: Job) -> None:
+    """Write all of `data` to a file or pipe; notices a stop while nobody reads at its other end."""
+    if _is_file(target):
+        files.write_all(target, data)
+        return
+    from select import PIPE_BUF, POLLOUT, poll
+
+    room = poll()
+    room.register(target, POLLOUT)
+    for at in range(0, len(data), PIPE_BUF):
+        while not room.poll(_PATIENCE):
+            job.check()
+        files.write_all(target, data[at : at + PIPE_BUF])
+
+
+def _copy(source: int, target: int, size: int, job: Job) -> int:
+    """Copy a file of `size` bytes to a file or pipe; returns the bytes copied."""
+    if _is_file(target):
+        return files.copy_range(source, 0, target, size, job.advance)
+    copied = 0
+    while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
+        _put(piece, target, job)
+        copied += len(piece)
+        job.advance(len(piece))
+    return copied
 
 
 def _json_member(name: str, data: bytes, mtime: int) -> _Outgoing:

@@ -35,6 +35,7 @@ from backend.wire import (
 
 CONTENT, MANIFEST = "content.json", "export.json"
 MARGIN = 5 << 20
+_PATIENCE = 200  # milliseconds
 _LARGEST_MEMBER = 64 << 20
 
 
@@ -54,7 +55,7 @@ class _Stream:
         """`count` bytes, or none at the end; IntegrityError when the end comes in between."""
         parts = []
         left = count
-        while left and (part := os.read(self._fd, left)):
+        while left and (part := self._next(left)):
             parts.append(part)
             left -= len(part)
         if left and parts:
@@ -63,6 +64,17 @@ class _Stream:
         self._at += count - left
         return b"".join(parts)
 
+    def _next(self, count: int) -> bytes:
+        """Up to so many of the next bytes; notices a stop while a pipe has none."""
+        if self.size is None:
+            from select import POLLIN, poll
+
+            ready = poll()
+            ready.register(self._fd, POLLIN)
+            while not ready.poll(_PATIENCE):
+                self._job.check()
+        return os.read(self._fd, count)
+
     def copy(self, count: int, target: int) -> None:
         """Copy `count` bytes to another file."""
         if self.size is not None:
@@ -70,7 +82,7 @@ class _Stream:
             self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
         else:
             copied = 0
-            while copied < count and (part := os.read(self._fd, min(1 << 20, count - copied))):
+            while copied < count and (part := self._next(min(1 << 20, count - copied))):
                 files.write_all(target, part)
                 copied += len(part)
                 self._job.advance(len(part))

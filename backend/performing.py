@@ -5,7 +5,7 @@ from typing import Any
 
 from backend import files
 from backend.engine import Engine
-from backend.errors import Cancelled, SnapshotError
+from backend.errors import BugError, Cancelled, SnapshotError
 from backend.job import Advanced, Entered, Event, Job, Noted, Started
 from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
@@ -67,7 +67,7 @@ def perform_recorded(
             raise
         except Exception as bug:
             record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
-            raise SnapshotError(f"cannot {operation.verb}: a bug in snapstow: {bug!r}") from bug
+            raise BugError(f"cannot {operation.verb}: a bug in snapstow: {bug!r}") from bug
         record.finish(JobState.PARTIAL if result.left_out else JobState.DONE, result.to_json())
         return result
 

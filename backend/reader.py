@@ -141,12 +141,12 @@ class Reader:
 
     def vet(self, entry: str, job: "Job") -> None:
         """IntegrityError when an archive could not be unpacked: walks it without writing anything."""
-        from backend import archive
+        from backend import vetting
         from backend.gzipblocks import inflate
 
-        vetter = archive.Vetter(self.snapshot.revision, devices=True)
+        vetter = vetting.Vetter(self.snapshot.revision, devices=True)
         try:
-            archive.vet(inflate(self.stream(entry)), vetter, job)
+            vetting.vet(inflate(self.stream(entry)), vetter, job)
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
 

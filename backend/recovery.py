@@ -259,7 +259,7 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
 
 
 def _end_files(store: Store, record: JobRecord) -> bool:
-    """Remove what a save, import or export left; True where it had been completed."""
+    """Remove what a save, import or export left, end a forget; True where it is complete now."""
     complete = False
     for step in record.steps:
         if "publish" in step:
@@ -269,6 +269,9 @@ def _end_files(store: Store, record: JobRecord) -> bool:
                 store.retract(step["publish"])
         if "part" in step:
             complete = end_part(step)
+        if "forget" in step:
+            store.end_forgetting(step["forget"])
+            complete = True
         for key in ("temporary", "staging"):
             if key in step and store.is_unfinished(step[key]):
                 files.remove_tree(step[key])

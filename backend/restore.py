@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from backend import files, hashing, parents, swap
-from backend.archive import Tar, Vetter
+from backend.archive import Tar
 from backend.errors import (
     BlockedError,
     ConflictError,
@@ -32,6 +32,7 @@ from backend.losses import Losses, losses
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.snapdstate import daemon_answers
 from backend.swap import Move, RestoreState, Slot
+from backend.vetting import Vetter
 
 MARGIN = 5 << 20
 
@@ -248,7 +249,7 @@ class Restoration:
     def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Job) -> None:
         total = sum(source.stored_size(entry.entry) for source, _, entry in work)
         with job.step("Checking before anything is unpacked", total):
-            hashing.in_parallel([partial(source.verify, entry.entry, job) for source, _, entry in work])
+            hashing.in_parallel([partial(_verify, source, entry.entry, job) for source, _, entry in work])
 
     def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Job) -> None:
         with job.step("Unpacking beside the live data", sum(entry.needed for _, _, entry in work)):
@@ -325,13 +326,21 @@ class Restoration:
 _LANDING = "landing"
 
 
+def _verify(source: Source, entry: str, job: Job) -> None:
+    with _about(source.snapshot, entry):
+        source.verify(entry, job)
+
+
 @contextmanager
 def _about(snapshot: Snapshot, entry: str) -> Iterator[None]:
     """Say of a bad archive which one it is."""
     try:
         yield
     except IntegrityError as fault:
-        raise IntegrityError(f'snapshot "{snapshot.path}" entry "{entry}": {fault}') from fault
+        told = f'snapshot "{snapshot.path}"'
+        raise IntegrityError(
+            f'{told} entry "{entry}": {fault}' if told not in str(fault) else str(fault)
+        ) from fault
 
 
 @contextmanager

@@ -7,11 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from backend import excludes, files, parents
 from backend.archive import Tar, empty_archive
 from backend.container import ContainerWriter
-from backend.errors import BlockedError, ChangedError, NoSpaceError, SnapshotError
+from backend.errors import (
+    BlockedError,
+    ChangedError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+    SnapshotError,
+)
 from backend.estimate import free_space, measure
 from backend.gzipblocks import Level, compress
 from backend.job import Job
@@ -29,12 +37,26 @@ ATTEMPTS = 3
 class SaveOptions:
     """How to save. `exclude` are patterns in snapd's syntax besides those that the snap ships.
 
-    With `accept_changed`, a file that keeps changing while it is read does not fail the save.
+    With `accept_changed`, a file that keeps changing while it is read does not fail the save; with
+    `ignore_space`, it starts even where the space may not suffice.
     """
 
     exclude: tuple[str, ...] | None = None
     level: Level = Level.AUTO
     accept_changed: bool = False
+    ignore_space: bool = False
+
+    def validate(self) -> None:
+        """InvalidInputError when a pattern cannot be accepted."""
+        excludes.validate_excludes(self.exclude or ())
+
+
+class SavedSet(NamedTuple):
+    """A published set; `left_out` says what is not in it and why."""
+
+    set_id: int
+    snapshots: tuple[Snapshot, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass
@@ -49,8 +71,17 @@ class Saved:
 
 def data_of(layout: Layout, snap: InstalledSnap, users: Sequence[User]) -> list[str]:
     """The directories that a save of a snap reads: paths, existing or not."""
-    places = [layout.system_parent(snap.name), *(layout.user_parent(user, snap.name) for user in users)]
+    places = [layout.system_parent(snap.name)]
+    places += [place for user in users if (place := user_place(layout, user, snap.name))]
     return [f"{place}/{name}" for place in places for name in (str(snap.revision), "common")]
+
+
+def user_place(layout: Layout, user: User, snap: str) -> str:
+    """Where a user's data of a snap lie; empty for a home in which there can be none."""
+    try:
+        return layout.user_parent(user, snap)
+    except InvalidInputError:
+        return ""
 
 
 def check_space(store: Store, amount: int) -> None:
@@ -72,7 +103,7 @@ class Saver:
     ) -> None:
         self._store = store
         self._layout: Layout = store.layout
-        self._snap = snap
+        self.snap = snap
         self._users = users
         self._options = options
         self._left_out: list[str] = []
@@ -82,9 +113,9 @@ class Saver:
 
     def run(self, set_id: int, job: Job) -> Saved:
         """Save; the file returned is synced and waits for `Store.publish`."""
-        snap = self._snap
+        snap = self.snap
         patterns = [*excludes.read_manifest(snap.exclude_manifest), *(self._options.exclude or ())]
-        excludes.validate(patterns)
+        excludes.validate_excludes(patterns)
         now = time.time_ns()
         state = self._layout.state
         snapshot = Snapshot(
@@ -116,7 +147,7 @@ class Saver:
     def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Job) -> Snapshot:
         writer = ContainerWriter(fd)
         self._add(writer, ARCHIVE, None, patterns, job)
-        for user in self._users:
+        for user in (user for user in self._users if user_place(self._layout, user, self.snap.name)):
             self._add(writer, user_entry(user.name), user, patterns, job)
         if not self._sums:
             self._store_empty(writer)
@@ -132,7 +163,7 @@ class Saver:
         self, writer: ContainerWriter, entry: str, user: User | None, patterns: Sequence[str], job: Job
     ) -> None:
         """Add the archive of the system's data, or of a user's, where there are any."""
-        layout, snap = self._layout, self._snap
+        layout, snap = self._layout, self.snap
         parent = layout.user_parent(user, snap.name) if user else layout.system_parent(snap.name)
         with ExitStack() as stack:
             try:
@@ -163,7 +194,7 @@ class Saver:
     def _settled(self, change: ChangedError, entry: str, attempt: int, job: Job) -> bool:
         """Whether to keep an archive although files changed; raises when they keep changing."""
         if attempt < ATTEMPTS:
-            job.note(f"{self._snap.name}: {change.fatal[0]}; reading {entry} again")
+            job.note(f"{self.snap.name}: {change.fatal[0]}; reading {entry} again")
             return False
         if not self._options.accept_changed:
             raise change
@@ -198,7 +229,7 @@ class Saver:
 
     def _store_empty(self, writer: ContainerWriter) -> None:
         """A snap without data gets one archive of an empty directory, so that its set stays usable."""
-        content = [empty_archive(self._snap.revision)]
+        content = [empty_archive(self.snap.revision)]
 
         def fill(view: memoryview) -> int:
             if not content:
@@ -222,6 +253,59 @@ class Saver:
         return False
 
 
+def save_set(
+    store: Store, snaps: Sequence[InstalledSnap], users: Sequence[User], options: SaveOptions, job: Job
+) -> SavedSet:
+    """Save snaps as one new set: those that succeed are published together, the others are told.
+
+    When none succeeds, the error of the first is raised. A stop leaves nothing behind. ConflictError when
+    a snap is being changed, NoSpaceError beforehand.
+    """
+    with ExitStack() as locks:
+        store.prepare()
+        for snap in snaps:
+            locks.enter_context(store.snap_lock(snap.name, "save"))
+        with job.step("Measuring"):
+            paths = [path for snap in snaps for path in data_of(store.layout, snap, users)]
+            total = measure(paths, job.quiet()).allocated
+        if not options.ignore_space:
+            check_space(store, total)
+        with store.lock():
+            set_id = store.allocate_id()
+        savers = [Saver(store, snap, users, options) for snap in snaps]
+        with job.step(f"Saving snapshot set #{set_id}", total):
+            saved, failures = _save_each(savers, set_id, job)
+        with store.lock():
+            store.publish(set_id, [one.staged for one in saved], job)
+    left_out = [line for one in saved for line in one.left_out]
+    left_out += [f"changed while being read: {line}" for one in saved for line in one.changed]
+    left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
+    published = tuple(one.snapshot._replace(path=store.path_of(one.snapshot)) for one in saved)
+    return SavedSet(set_id, published, tuple(left_out))
+
+
+def _save_each(
+    savers: "Sequence[Saver]", set_id: int, job: Job
+) -> tuple[list[Saved], dict[str, SnapshotError]]:
+    saved: list[Saved] = []
+    failures: dict[str, SnapshotError] = {}
+    try:
+        for saver in savers:
+            try:
+                saved.append(saver.run(set_id, job))
+            except SnapshotError as failure:
+                failures[saver.snap.name] = failure
+                job.note(f'snap "{saver.snap.name}": {failure}')
+        job.check()
+    except BaseException:
+        for one in saved:
+            os.unlink(one.staged.path)
+        raise
+    if not saved:
+        raise next(iter(failures.values()))
+    return saved, failures
+
+
 def save(
     store: Store,
     snap: str,
@@ -233,18 +317,9 @@ def save(
 
     Without `users`, everybody's data are saved. NotFoundError where the snap or a user is unknown.
     """
-    job = job or Job()
     layout = store.layout
     installed = layout.installed(snap)
     if installed is None:
-        raise SnapshotError(f'snap "{snap}" is not installed')
+        raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    store.prepare()
-    with store.snap_lock(snap, "save"):
-        with store.lock():
-            set_id = store.allocate_id()
-        check_space(store, measure(data_of(layout, installed, owners)).allocated)
-        saved = Saver(store, installed, owners, options or SaveOptions()).run(set_id, job)
-        with store.lock():
-            store.publish(set_id, [saved.staged], job)
-    return saved.snapshot._replace(path=store.path_of(saved.snapshot))
+    return save_set(store, [installed], owners, options or SaveOptions(), job or Job()).snapshots[0]

@@ -248,7 +248,9 @@ class Store:
     def forget(self, snapshots: Sequence[Snapshot], job: "Job") -> int:
         """Remove snapshot files; returns the bytes freed. One that is gone already is fine."""
         freed = 0
-        with job.shielded():
+        doomed = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
+        with job.shielded(), files.speaking("cannot forget"):
+            job.keep({"forget": [[os.path.basename(path), *found] for path, found in doomed if found]})
             for snapshot in snapshots:
                 with files.speaking(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:
@@ -259,6 +261,16 @@ class Store:
                         continue
             files.sync_directory(self.folder)
         return freed
+
+    def end_forgetting(self, doomed: Sequence[Sequence[Any]]) -> None:
+        """Remove what is left of the files that a `forget` noted before it died."""
+        for name, *found in doomed:
+            if "/" in name or snapshot_id(name) is None:
+                raise IntegrityError(f"{name} is not a snapshot file")
+            path = f"{self.folder}/{name}"
+            if files.identity(path) == Identity(*found):
+                os.unlink(path)
+        files.sync_directory(self.folder)
 
     # -- what a crash left
 

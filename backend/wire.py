@@ -8,7 +8,6 @@ import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 from backend.epochs import parse_epoch
@@ -137,12 +136,16 @@ def content_hash(snapshot: Snapshot, *, newer: bool = False) -> bytes:
     `newer` hashes the spelling of control characters that Go uses since 1.22.
     """
     bare = snapshot._replace(set_id=0, time=ZERO_TIME, auto=False, exclude=None)
+    from hashlib import sha256
+
     return sha256(f"{dumps(_struct(bare), newer=newer)}\n".encode()).digest()
 
 
 def set_content_hash(snapshots: Iterable[Snapshot], *, newer: bool = False) -> bytes:
     """SHA-256 of what a set holds; snapshots of one name count in the order given."""
     ordered = sorted(snapshots, key=lambda snapshot: raw_utf8(snapshot.snap))
+    from hashlib import sha256
+
     return sha256(b"".join([content_hash(snapshot, newer=newer) for snapshot in ordered])).digest()
 
 

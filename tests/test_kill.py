@@ -4,11 +4,13 @@ Each operation dies just before each change it makes on disk (a sample of them; 
 set), and in the middle of what it writes. The recovery itself dies too, again and again.
 """
 
+import fcntl
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,11 @@ import pytest
 from backend.export import SnapshotExport, export_to_file
 from backend.job import Job
 from backend.journal import JobState
-from backend.operation import Export, Import, Operation, Restore, Save, Undo
+from backend.operation import Export, Forget, Import, Operation, Restore, Save, Undo
 from backend.swap import HOLDER
 from tests import golden
 from tests.builders import World
-from tests.killing import TIDY, Ending, Killer
+from tests.killing import TIDY, TOP, Ending, Killer
 
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
 SAVED = ("foo", "bar")
@@ -215,6 +217,17 @@ def test_export(plain_killer: Killer, fresh: Fresh, before: str) -> None:
             assert target.exists() == bool(before)
 
 
+def test_forget(plain_killer: Killer, fresh: Fresh) -> None:
+    """Once begun, the rest of the set goes as well."""
+    for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):
+        world = fresh()
+        died(plain_killer, world, Forget(5), moment)
+        tidied_in_pieces(plain_killer, world)
+        started_again(plain_killer, world)
+        assert sets(world) in ({4: ["foo"]}, {4: ["foo"], 5: ["bar", "foo"]})
+        assert leftovers(world) == []
+
+
 # -- the data
 
 
@@ -390,3 +403,25 @@ def test_signals(plain_killer: Killer, fresh: Fresh, verb: str, number: int) -> 
             leftovers(world, undo=verb in ("undo", "restore") and (verb == "undo" or not ending.told)) == []
         )
         assert did(plain_killer, world, TIDY).told == []
+
+
+@pytest.mark.parametrize("words", [["import-snapshot", "-"], ["export-snapshot", "5", "-"]], ids=str)
+def test_a_stop_while_the_other_end_of_a_pipe_waits(template: World, words: list[str]) -> None:
+    """Whoever sends nothing, or reads nothing, does not keep us from stopping."""
+
+    hear, tell = os.pipe()
+    fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "tui.cli", f"--root={template.root}", "--json", *words]
+    incoming = words[0].startswith("import")
+    process = subprocess.Popen(
+        command, stdin=hear, stdout=tell if not incoming else subprocess.PIPE, stderr=subprocess.PIPE, cwd=TOP
+    )
+    said = process.stdout if incoming else process.stderr
+    assert said is not None
+    assert b"started" in said.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert template.engine.journal.records()[-1].state is JobState.CANCELLED
+    os.close(hear)
+    os.close(tell)

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 
-from backend import Cancelled, SnapshotError
+from backend import BugError, Cancelled, SnapshotError
 from tui.arguments import Arguments, UsageError
 from tui.listing import engine, say
 from tui.present import plain
@@ -28,7 +28,7 @@ def report(failure: BaseException, arguments: Arguments) -> int:
     if isinstance(failure, UsageError):
         topic = f" {failure.verb}" if failure.verb else ""
         return _tell(str(failure), (f"(see 'snapstow help{topic}')",), failure.exit_code)
-    if isinstance(failure, SnapshotError) and _BUG not in str(failure):
+    if isinstance(failure, SnapshotError) and not isinstance(failure, BugError):
         return _tell(str(failure), getattr(failure, "__notes__", ()), failure.exit_code)
     if isinstance(failure, OSError):
         where = f" {os.fsdecode(failure.filename)}:" if isinstance(failure.filename, (str, bytes)) else ""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend import files
-from backend.archive import Noise, Tar, Vetter, empty_archive, noise_of
+from backend.archive import Noise, Tar, empty_archive, noise_of
 from backend.errors import (
     Cancelled,
     ChangedError,
@@ -21,6 +21,7 @@ from backend.errors import (
 )
 from backend.job import Event, Job, Noted
 from backend.model import Revision, User
+from backend.vetting import Vetter
 from tests import rawtar
 from tests.rawtar import END, directory, header, member
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import archive, excludes
+from backend import excludes, vetting
 from backend.archive import Tar
 from backend.errors import (
     Cancelled,
@@ -614,7 +614,7 @@ def test_snapshot_export_happy(world: World) -> None:
 def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
     """tar waits for a pipe that nobody fills; the stop ends it at once."""
     job = Job()
-    vetter = archive.Vetter(Revision(-1))
+    vetter = vetting.Vetter(Revision(-1))
     content = tgz({"x1": {"a": "1"}})
 
     def endless() -> object:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError
-from backend.excludes import MANIFEST_LIMIT, VARIABLES, expand, read_manifest, validate
+from backend.excludes import MANIFEST_LIMIT, VARIABLES, expand, read_manifest, validate_excludes
 from backend.model import Revision
 
 X1 = Revision(-1)
@@ -20,7 +20,7 @@ class TestValidate:
         "rest", ["", "/a", "/*", "/a b/é/*.txt", "/a$X/$", "/a\\*", "/...", "/a*b*c", "/-x", "/a\n"]
     )
     def test_accepts(self, variable: str, rest: str):
-        validate([variable + rest])
+        validate_excludes([variable + rest])
 
     @pytest.mark.parametrize(
         "pattern",
@@ -64,7 +64,7 @@ class TestValidate:
     def test_what_is_accepted_is_an_argument_below_the_data(self, text: str):
         pattern = f"$SNAP_COMMON/{text}"
         try:
-            validate([pattern])
+            validate_excludes([pattern])
         except InvalidInputError:
             return
         assert os.path.normpath(pattern) == pattern
@@ -73,7 +73,7 @@ class TestValidate:
 
 def refusal(*patterns: str) -> str:
     with pytest.raises(InvalidInputError) as raised:
-        validate(patterns)
+        validate_excludes(patterns)
     return str(raised.value)
 
 
@@ -101,7 +101,7 @@ class TestExpand:
         ],
     )
     def test_later_dollars(self, pattern: str, expanded: str):
-        validate([pattern])
+        validate_excludes([pattern])
         assert expand([pattern], X1, True) == [expanded]
 
     @given(st.lists(st.builds("{}/{}".format, st.sampled_from(VARIABLES), st.text())), st.booleans())
@@ -165,7 +165,7 @@ class TestMatching:
 
 
 def members(data: Path, *patterns: str) -> set[str]:
-    validate(patterns)
+    validate_excludes(patterns)
     excluded = [f"--exclude={pattern}" for pattern in expand(patterns, X1, True)]
     command = ["tar", "--create", "--anchored", "--no-wildcards-match-slash", *excluded, "x1", "common"]
     packed = subprocess.run(command, cwd=data, check=True, capture_output=True).stdout

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import archive
-from backend.archive import Vetter, vet
+from backend import vetting
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.job import Job
 from backend.tarstream import FILE, TarMember
+from backend.vetting import Vetter, vet
 from tests import rawtar
 from tests.backend.test_archive import X1, portrait, unpack
 from tests.rawtar import END, directory, hard_link, header, link, long_name, member, pax, record
@@ -100,7 +100,7 @@ def test_nothing_is_written_through_a_link(stream: bytes) -> None:
 
 def test_links_are_remembered_beyond_what_fits_in_memory() -> None:
     vetter = Vetter(X1)
-    vetter._links = archive._Links(cap=3)
+    vetter._links = vetting._Links(cap=3)
     judged(*(link(b"x1/l%d" % number, b"/") for number in range(9)), vetter=vetter)
     for number in range(9):
         with pytest.raises(IntegrityError, match="symbolic link"):

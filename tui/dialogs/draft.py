@@ -107,9 +107,9 @@ class Look(NamedTuple):
         """The bytes that will probably be stored, and on what that rests."""
         total, guessed = 0, False
         for snap in self.draft.snaps:
-            size = self.sizes.of([snap], self.draft.owners(self.world)).read
-            guessed = guessed or snap not in self.world.last
-            total += self.world.last.get(snap, size)
+            last = self.world.last_of(snap, self.draft.patterns)
+            guessed = guessed or last is None
+            total += self.sizes.of([snap], self.draft.owners(self.world)).read if last is None else last
         return total, "at most " if guessed else "about "
 
 
@@ -121,51 +121,45 @@ def lines_of(look: Look) -> list[Line]:
     lines = [*_findings(look), Line("snaps", said("Snaps", "bold"))]
     width = max((cells(plain(snap.name)) for snap in look.world.snaps), default=0)
     for snap in look.world.snaps:
-        lines.append(
-            Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps, depth=1)
-        )
+        lines.append(Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps))
     lines.append(Line("users", said("Data of", "bold")))
     several = len(look.world.users) > 1
     for user in look.world.users:
         size = look.sizes.of(look.draft.snaps, [user.name])
         text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
-        lines.append(
-            Line(UserKey(user.name), text, user.name in look.draft.users if several else None, depth=1)
-        )
+        lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
     lines.append(Line("patterns", said("Left out", "bold")))
     lines += _pattern_lines(look)
     lines.append(Line("options", said("Options", "bold")))
     for name, label in _OPTIONS.items():
         if name != "ignore_space" or look.is_short or look.draft.ignore_space:
-            lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name), depth=1))
+            lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name)))
     return lines
 
 
 def _findings(look: Look) -> Iterator[Line]:
     texts = [*look.world.findings, *look.sizes.faults(look.draft.snaps, look.draft.owners(look.world))]
     for text in texts:
-        yield Line(("finding", text), Content.assemble(("! ", WARN), plain(text)))
+        yield Line(("finding", text), Content(plain(text)), head=Content.styled("! ", WARN))
     if look.is_short and not look.draft.ignore_space:
         needed, free = size_text(look.chosen.allocated + MARGIN), size_text(look.world.free)
         text = f"there may not be room: up to {needed.strip()} needed, {free.strip()} free; see Options"
-        yield Line(("finding", "room"), Content.assemble(("✗ ", BAD), text))
+        yield Line(("finding", "room"), Content(text), head=Content.styled("✗ ", BAD))
 
 
 def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     owners = look.draft.owners(look.world)
     size = look.sizes.of([snap.name], owners)
     words = _size_words(size) if look.sizes.is_known(snap.name) else "…"
-    if look.sizes.is_known(snap.name) and not size.files:
-        words = "no files"
-    last = look.world.last.get(snap.name)
-    before = f"last time {size_text(last).strip()} stored" if last is not None else "never saved"
+    last = look.world.last_of(snap.name, look.draft.patterns)
+    before = f"last time {size_text(last).strip()}" if last is not None else "never saved"
     name = plain(snap.name)
     more = "" if snap.active else "  (disabled)"
-    return Content.assemble(name, " " * (width - cells(name)), f"  {words:<22}  ", (f"{before}{more}", DIM))
+    return Content.assemble(name, " " * (width - cells(name)), f"  {words:<18}  ", (f"{before}{more}", DIM))
 
 
 def _size_words(size: Size) -> str:
-    return f"{size_text(size.read)} in {counted(size.files, 'file')}"
+    return f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
 
 
 def _pattern_lines(look: Look) -> Iterator[Line]:
@@ -180,7 +174,7 @@ def _pattern_lines(look: Look) -> Iterator[Line]:
             words = f"keeps {size_text(total).strip()} out"
         elif pattern not in look.taken:
             words = "…"
-        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {words}", DIM)), True, depth=1)
+        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {words}", DIM)), True)
     if not look.draft.patterns:
         yield Line("nothing", said("nothing but what the snaps themselves leave out", DIM), depth=1)
 

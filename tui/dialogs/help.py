@@ -68,9 +68,9 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
     """What an action says of itself, where one of the nodes has it."""
     name = binding.action.rpartition(".")[2].partition("(")[0]
     for node in nodes:
-        told = getattr(getattr(node, f"action_{name}", None), "__doc__", None)
-        if told:
-            return str(told).strip().split("\n")[0].rstrip(".")
+        action = getattr(node, f"action_{name}", None)
+        if action is not None and action.__doc__ and action.__module__.startswith(__package__.split(".")[0]):
+            return str(action.__doc__).strip().split("\n")[0].rstrip(".")
     return ""
 
 
@@ -94,7 +94,7 @@ class Help(Dialog[None]):
     def on_mount(self) -> None:
         """Show all keys."""
         self.say("")
-        for name in ("#command", "#summary", ".answers"):
+        for name in ("#summary", ".answers"):
             self.query_one(name).display = False
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
@@ -111,7 +111,11 @@ class Help(Dialog[None]):
             if entry.group != group:
                 group = entry.group
                 lines.append(Line(group, Content.styled(plain(group), "bold")))
-            lines.append(Line((group, entry.keys, entry.name), _told(entry), depth=1))
+            head = Content.assemble(
+                (f"{entry.keys:<12} ", "bold"), f"{entry.name:<13} " if entry.effect else ""
+            )
+            text = Content.styled(plain(entry.effect), DIM) if entry.effect else Content(entry.name)
+            lines.append(Line((group, entry.keys, entry.name), text, depth=1, head=head))
         self.show_lines(lines)
         self.say("" if found else f'no key matches "{plain(wanted)}"')
 
@@ -122,8 +126,3 @@ class Help(Dialog[None]):
     def on_input_submitted(self) -> None:
         """Leave."""
         self.dismiss(None)
-
-
-def _told(entry: Entry) -> Content:
-    effect = f"  {entry.effect}" if entry.effect else ""
-    return Content.assemble((f"{entry.keys:<12} ", "bold"), f"{entry.name:<14}", (plain(effect), DIM))

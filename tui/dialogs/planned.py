@@ -191,8 +191,8 @@ def _plan_lines(view: View, plan: RestorePlan, number: int, opened: frozenset[Ha
     for note in (*plan.notes, *away):
         yield Line((snap, number, note), Content(plain(note)), depth=2, head=Content.styled("note     ", DIM))
     if plan.verdict is Verdict.BLOCKED:
-        text = Content.assemble(("way out  ", "bold"), way_out(plan, several=len(view.snaps) > 1))
-        yield Line((snap, number, "way out"), text, depth=2)
+        text = Content(way_out(plan, several=len(view.snaps) > 1))
+        yield Line((snap, number, "way out"), text, depth=2, head=Content.styled("way out  ", "bold"))
 
 
 def way_out(plan: RestorePlan, *, several: bool) -> str:
@@ -211,13 +211,14 @@ def _entry_lines(snap: str, entry: EntryPlan, opened: frozenset[Hashable]) -> It
     key = (snap, entry.entry)
     for word, style, reason in (("skip     ", WARN, entry.skipped), ("blocked  ", BAD, entry.blocked)):
         if reason:
-            yield Line((*key, word), Content.assemble((word, style), f"{owner}: {plain(reason)}"), depth=2)
+            text = Content(f"{owner}: {plain(reason)}")
+            yield Line((*key, word), text, depth=2, head=Content.styled(word, style))
             return
     does = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
     does += [f"makes {_names(entry, entry.made)}"] if entry.made else []
     size = f", at most {size_text(entry.needed).strip()}" if entry.needed else ""
-    text = f"{'; '.join(does) or 'changes nothing'}{size}, in {plain(entry.parent)}"
-    yield Line(key, Content.assemble((f"{owner:<8} ", "bold"), text), depth=2)
+    text = Content(f"{'; '.join(does) or 'changes nothing'}{size}, in {plain(entry.parent)}")
+    yield Line(key, text, depth=2, head=Content.styled(f"{owner:<8} ", "bold"))
     if entry.lost.files:
         yield from _loss_lines(snap, entry, opened)
 
@@ -244,8 +245,8 @@ def _loss_lines(snap: str, entry: EntryPlan, opened: frozenset[Hashable]) -> Ite
     ]
     is_open = key in opened
     more = "" if is_open else " (l lists)"
-    text = Content.assemble(("loses    ", WARN), ("; ".join(parts), WARN), (more, DIM))
-    yield Line(key, text, depth=2)
+    text = Content.assemble(("; ".join(parts), WARN), (more, DIM))
+    yield Line(key, text, depth=2, head=Content.styled("loses    ", WARN))
     if is_open:
         for path in lost.examples:
             yield Line((key, path), Content(_names(entry, (path,))), depth=7)
@@ -259,10 +260,13 @@ def _room_lines(view: View) -> Iterator[Line]:
         where = f" at {plain(room.place)}" if len(view.rooms) > 1 or short else ""
         text = f"needs at most {size_text(room.needed).strip()}, {size_text(room.free).strip()} free{where}"
         style = BAD if short else ""
-        yield Line(("room", room.place), Content.assemble(("Room     ", "bold"), (text, style)))
+        yield Line(
+            ("room", room.place), Content.styled(text, style), head=Content.styled("Room     ", "bold")
+        )
         if short:
-            help_ = "way out  free some space there, or leave snaps out with Space"
-            yield Line(("room", room.place, "way out"), Content(help_), depth=2)
+            advice = Content("free some space there, or leave snaps out with Space")
+            head = Content.styled("way out  ", "bold")
+            yield Line(("room", room.place, "way out"), advice, depth=2, head=head)
 
 
 def _choices(view: View, wanted: Restore) -> Iterator[Line]:

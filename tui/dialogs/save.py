@@ -53,7 +53,7 @@ class Taken(Message):
 class AskSave(Dialog[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
-    KEYS = "Space choose · * all · - none · y copy · Tab · Esc leave"
+    KEYS = "Space choose · * all · - none · y copy · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -69,7 +69,7 @@ class AskSave(Dialog[Save | None]):
     def fields(self) -> Iterable[Widget]:
         """Where patterns are typed."""
         suggester = SuggestFromList(VARIABLES, case_sensitive=False)
-        hint = "leave out: a pattern such as $SNAP_COMMON/cache, Enter adds it"
+        hint = "leave out, e.g. $SNAP_COMMON/cache (Enter adds it)"
         yield Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
 
     def answers(self) -> Iterable[Button]:

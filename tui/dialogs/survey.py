@@ -28,17 +28,21 @@ _FOLDERS = {
 
 
 class World(NamedTuple):
-    """What is there: `last` maps a snap to the stored bytes of its newest sound snapshot.
+    """What is there: `last` maps a snap and its exclusions to the stored bytes of the newest such snapshot.
 
     `findings` are things to know before a save; `whole` is False where saving everything at once would fail.
     """
 
     snaps: tuple[InstalledSnap, ...] = ()
     users: tuple[User, ...] = ()
-    last: dict[str, int] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
+    last: dict[tuple[str, tuple[str, ...]], int] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
     findings: tuple[str, ...] = ()
     free: int = 0
     whole: bool = True
+
+    def last_of(self, snap: str, patterns: tuple[str, ...]) -> int | None:
+        """What its newest snapshot took that left out the same, or else nothing; None without any."""
+        return self.last.get((snap, patterns), self.last.get((snap, ())))
 
     @property
     def active(self) -> frozenset[str]:
@@ -89,12 +93,13 @@ def look_around(place: Place) -> World:
     return World(tuple(snaps), tuple(users), last, tuple(findings), free, whole=not damaged)
 
 
-def _last_sizes(snapshots: Iterable[Snapshot]) -> dict[str, int]:
-    newest: dict[str, tuple[float, int]] = {}
+def _last_sizes(snapshots: Iterable[Snapshot]) -> dict[tuple[str, tuple[str, ...]], int]:
+    newest: dict[tuple[str, tuple[str, ...]], tuple[float, int]] = {}
     for one in snapshots:
         if not one.broken and not one.hidden:
-            newest[one.snap] = max(newest.get(one.snap, (0.0, 0)), (unix_time(one.time), one.size))
-    return {snap: size for snap, (_, size) in newest.items()}
+            key = (one.snap, one.exclude or ())
+            newest[key] = max(newest.get(key, (0.0, 0)), (unix_time(one.time), one.size))
+    return {key: size for key, (_, size) in newest.items()}
 
 
 class Sizes:

@@ -14,9 +14,7 @@ from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
 from tui.place import Place
 from tui.present import age_text, plain, size_text
 
-NOTHING = (
-    "Nothing can be taken back. After a restore, what it replaced is kept for 24 h: it is found here then."
-)
+NOTHING = "Nothing can be taken back. What a restore replaces is kept for a day, and is found here."
 
 
 class Offer(NamedTuple):
@@ -96,6 +94,7 @@ class AskUndo(Dialog[int | None]):
             no = self.query_one("#no", Button)
             no.label = "Close"
             no.focus()
+            self.query_one(".dialog").border_subtitle = Content("Esc leave")
             self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
         self.sum_up("The data before it come back; what they replace is kept for 24 h and can be had again.")

@@ -6,9 +6,6 @@ from tui.arguments import ENGINES, GLOBAL, VERBS, Arguments, UsageError
 from tui.listing import show
 
 _GROUPS = {
-    "Screens": {
-        "browse": "everything on screens; also without any verb",
-    },
     "Snapshots": {
         "saved": "list the snapshots",
         "save": "save the data of snaps as a new set",
@@ -16,8 +13,6 @@ _GROUPS = {
         "restore": "put the data of a set in place",
         "undo": "take a restore back",
         "forget": "remove a set, or snaps of it",
-    },
-    "Between machines": {
         "export-snapshot": "write a set to a file",
         "import-snapshot": "read a set from a file",
     },
@@ -74,7 +69,7 @@ _TEXTS = {
     "jobs": "Lists what was done in this place, what is running, and what was interrupted.",
     "attach": "Shows a job's progress until it ends; Ctrl-C leaves the job running.",
     "stop": "Asks a job to stop, and waits until it has undone what it did.",
-    "browse": "Opens the screens; where there is no terminal to draw on, lists as `saved` does.",
+    "browse": "Opens the screens; where there is no terminal, lists as `saved` does.",
     "run-job": "Is what a job's own process runs; not for typing.",
     "doctor": "Looks for what a crash left and for what snapd hides; looking changes nothing.",
     "reset": "Throws the demo's world away and makes a new one.",
@@ -114,7 +109,7 @@ def help(arguments: Arguments) -> int:
 
 def _overview() -> Iterator[str]:
     yield "Snapstow lists, saves, checks and restores the snapshots of snaps."
-    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
+    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]; screens without a VERB"
     for title, verbs in _GROUPS.items():
         yield f"{title}:"
         for name, summary in verbs.items():

@@ -30,7 +30,7 @@ class TestParsing:
     @pytest.mark.parametrize(
         ("line", "expected"),
         [
-            ("", Arguments()),
+            ("", Arguments("browse")),
             ("saved", Arguments()),
             ("saved a b", Arguments(snaps=("a", "b"))),
             ("saved --id 3 --abs-time", Arguments(id="3", abs_time=True)),
@@ -55,7 +55,7 @@ class TestParsing:
             ("-h", Arguments("help", help=True)),
             ("restore --help", Arguments("help", help=True, topic="restore")),
             ("help restore", Arguments("help", topic="restore")),
-            ("--version", Arguments(version=True)),
+            ("--version", Arguments("browse", version=True)),
         ],
     )
     def test_understood(self, line: str, expected: Arguments) -> None:
@@ -119,7 +119,7 @@ class TestHelp:
         assert done.code == 0
         assert len(lines) <= 23
         assert all(len(line) < 80 for line in lines)
-        assert all(f"  {verb} " in done.out for verb in VERBS if verb not in ("help", "reset", *HIDDEN))
+        assert all(f"  {verb} " in done.out for verb in VERBS if verb not in ("help", "reset", "browse", *HIDDEN))
 
     @pytest.mark.parametrize("verb", sorted(VERBS.keys() - HIDDEN))
     def test_each_verb_has_a_page(self, verb: str) -> None:

@@ -108,8 +108,8 @@ def help(arguments: Arguments) -> int:
 
 
 def _overview() -> Iterator[str]:
-    yield "Snapstow lists, saves, checks and restores the snapshots of snaps."
-    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]; screens without a VERB"
+    yield "Snapstow keeps the snapshots of snaps. Without a verb it opens its screens."
+    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
     for title, verbs in _GROUPS.items():
         yield f"{title}:"
         for name, summary in verbs.items():

@@ -12,7 +12,7 @@ from backend.errors import BlockedError, IntegrityError, NotFoundError, Snapshot
 from backend.files import Identity
 from backend.job import Job
 from backend.reader import Reader
-from backend.store import Store
+from backend.store import Store, is_recorded
 from backend.tarstream import BLOCK, padded
 from backend.wire import content_json, export_json, set_content_hash, time_text
 
@@ -254,19 +254,21 @@ def _remove_dead_part(part: str) -> None:
 def end_part(step: Mapping[str, Any]) -> bool:
     """Remove what an export left that died, from a step it noted; True where the file was complete."""
     part, file, found = str(step["part"]), str(step.get("file", "")), step.get("identity")
-    present = files.identity(part)
     if not part.endswith(".part"):
         raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
-    if found and file and files.identity(file) == Identity(*found):
+    if found and file and is_recorded(file, found):
         return True
-    if present is not None and (present == Identity(*found) if found else _is_blank(part)):
+    if is_recorded(part, found) if found else _is_blank(part):
         os.unlink(part)
     return False
 
 
 def _is_blank(path: str) -> bool:
     """Whether it is an empty file of ours, as it is before its identity can be noted."""
-    found = os.lstat(path)
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
     return stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_uid == os.geteuid()
 
 

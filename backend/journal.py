@@ -168,10 +168,7 @@ class Journal:
         if not isinstance(header.get("operation"), dict):
             return None
         # In this order: the lock is taken before the header is written and let go after the result is.
-        try:
-            alive = files.is_locked(os.path.join(folder, "alive"))
-        except OSError:
-            return None
+        alive = files.is_locked(os.path.join(folder, "alive"))
         result = _load(os.path.join(folder, "result.json"))
         return JobRecord(
             number,

@@ -18,11 +18,10 @@ from backend.engine import Finding, UndoOffer
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError, SnapshotError
 from backend.estimate import measure
 from backend.export import end_part
-from backend.files import Identity
 from backend.job import Job
 from backend.journal import JobRecord, JobState, Journal, OpenRecord
 from backend.operation import DAY, Result, Undo
-from backend.store import STAGING, Store
+from backend.store import STAGING, Store, is_recorded
 from backend.swap import RestoreState
 from backend.wire import is_snap_name
 
@@ -83,7 +82,8 @@ def _about(document: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
 
 def _is_ours(record: JobRecord, store: Store) -> bool:
     """Written by us and for this very root: nobody else's journal may make us change data."""
-    if record.uid != os.geteuid() or record.root != store.root:
+    root, here = record.root, store.root
+    if record.uid != os.geteuid() or any(root.get(key) != here[key] for key in ("path", "inode")):
         return False
     folder = record.folder
     for place in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
@@ -111,7 +111,10 @@ def _done_by(record: JobRecord, store: Store) -> _Done:
     root = os.path.realpath(store.layout.root)
 
     def is_inside(place: str) -> bool:
-        return os.path.commonpath((root, os.path.realpath(place))) == root
+        try:
+            return os.path.commonpath((root, os.path.realpath(place))) == root
+        except ValueError:
+            return False  # no path at all
 
     slots = [slot for slot in state.slots if is_inside(slot.parent)]
     outside = [slot.parent for slot in state.slots if slot not in slots]
@@ -178,7 +181,7 @@ def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
         store.sweep()
     said = []
     for record in journal.records():
-        if record.state is JobState.INTERRUPTED and _is_ours(record, store):
+        if _is_ours(record, store) and (record.state is JobState.INTERRUPTED or _is_stuck(record, store)):
             said.append(_safely(record, partial(_end, journal, store, record)))
     now = time.time()
     for record in _held(journal, store):
@@ -188,6 +191,17 @@ def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
     for text in said:
         job.note(text)
     return said
+
+
+def _is_stuck(record: JobRecord, store: Store) -> bool:
+    """Whether a restore failed and what it had replaced could not be put back either."""
+    failed = record.state in (JobState.FAILED, JobState.CANCELLED)
+    if not failed or record.operation.get("verb") != "restore":
+        return False
+    try:
+        return any(os.path.lexists(slot.path) for slot in _done_by(record, store).state.slots)
+    except SnapshotError:
+        return False
 
 
 def _safely(record: JobRecord, act: Callable[[], str]) -> str:
@@ -281,10 +295,7 @@ def _end_files(store: Store, record: JobRecord) -> bool:
 def _is_published(store: Store, publication: dict[str, Any]) -> bool:
     if files.identity(store.marker(publication["set"])) is not None:
         return False
-    return all(
-        bool(found) and files.identity(f"{store.folder}/{name}") == Identity(*found)
-        for _, name, *found in publication["files"]
-    )
+    return all(is_recorded(f"{store.folder}/{name}", found) for _, name, *found in publication["files"])
 
 
 # -- findings and repair

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend import files
 from backend.errors import ConflictError, IntegrityError, MultiError, SnapshotError
-from backend.files import FileLock, Identity
+from backend.files import FileLock
 from backend.index import Index
 from backend.layout import Layout
 from backend.model import Snapshot, SnapshotSet
@@ -29,6 +29,15 @@ STAGING = ".snapstow-import-"
 _MARKER = r"([0-9]+)_importing"
 _HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
 _MARKER_LIKE = r"[0-9].*_importing"
+
+
+def is_recorded(path: str, recorded: Sequence[int]) -> bool:
+    """Whether `path` is the file that a journal recorded as device and inode.
+
+    Only the inode counts: a device may have another number once the machine was started again.
+    """
+    found = files.identity(path)
+    return bool(recorded) and found is not None and found.inode == recorded[1]
 
 
 class Staged(NamedTuple):
@@ -220,7 +229,7 @@ class Store:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
         for path, name, *found in publication["files"]:
             for candidate in (f"{self.folder}/{name}", path):
-                if found and files.identity(candidate) == Identity(*found):
+                if is_recorded(candidate, found):
                     os.unlink(candidate)
         marker = self.marker(publication["set"])
         if marked and files.identity(marker) is not None:
@@ -268,7 +277,7 @@ class Store:
             if "/" in name or snapshot_id(name) is None:
                 raise IntegrityError(f"{name} is not a snapshot file")
             path = f"{self.folder}/{name}"
-            if files.identity(path) == Identity(*found):
+            if is_recorded(path, found):
                 os.unlink(path)
         files.sync_directory(self.folder)
 

@@ -211,17 +211,44 @@ class RestoreState:
     def from_json(cls, document: Mapping[str, Any]) -> "RestoreState":
         """The state that a mapping made by `to_json` describes; IntegrityError for what is none."""
         try:
+            devices = [_device_of(str(slot[0])) for slot in document["slots"]]
             slots = [
-                Slot(str(parent), Identity(dev, ino), _slot_name(name), Identity(slot_dev, slot_ino))
-                for parent, dev, ino, name, slot_dev, slot_ino in document["slots"]
+                Slot(
+                    str(parent), _known((dev, ino), now), _slot_name(name), _known((slot_dev, slot_ino), now)
+                )
+                for (parent, dev, ino, name, slot_dev, slot_ino), now in zip(
+                    document["slots"], devices, strict=True
+                )
             ]
             moves = [
-                Move(slots[index], _target_name(name), _identity(before), _identity(after))
-                for index, name, before, after in document["moves"]
+                Move(
+                    slots[at],
+                    _target_name(name),
+                    _identity(before, devices[at]),
+                    _identity(after, devices[at]),
+                )
+                for at, name, before, after in document["moves"]
             ]
             return cls(slots, moves, [str(path) for path in document["made"]], bool(document["done"]))
         except (KeyError, IndexError, TypeError, ValueError) as damage:
             raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
+
+
+def _device_of(parent: str) -> int | None:
+    """The number that the device of a directory has now: another one, perhaps, than before a restart."""
+    try:
+        return os.stat(parent).st_dev
+    except OSError:
+        return None
+
+
+def _known(pair: Sequence[int], device: int | None) -> Identity:
+    """A recorded directory; all of a slot and its parent are on one device, which is `device` where known."""
+    return Identity(pair[0] if device is None else device, pair[1])
+
+
+def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None:
+    return _known(pair, device) if pair else None
 
 
 def _slot_name(name: str) -> str:
@@ -320,7 +347,3 @@ def _same(path: str, wanted: Identity) -> Iterator[int]:
 def _identity_of(fd: int) -> Identity:
     found = os.fstat(fd)
     return Identity(found.st_dev, found.st_ino)
-
-
-def _identity(pair: Sequence[int]) -> Identity | None:
-    return Identity(*pair) if pair else None

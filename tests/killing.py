@@ -85,7 +85,9 @@ class Killer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return Ending(*json.loads(self._process.stdout.readline()))
+        answer = self._process.stdout.readline()
+        assert answer, "the process that carries operations out is gone"
+        return Ending(*json.loads(answer))
 
 
 class _Countdown:

@@ -290,6 +290,42 @@ def test_restore_whose_recovery_dies(
         restored_or_not(killer, world, old, new)
 
 
+def test_a_restore_that_failed_half_way(
+    killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int]
+) -> None:
+    """Where a failed restore could not take all back itself, the next start tries again."""
+    old, _, changes = ends
+    world = fresh()
+    died(killer, world, Restore(5), changes - 12)
+    (folder,) = (world.root / "var/lib/snapstow/jobs").iterdir()
+    (folder / "result.json").write_text('{"state":"failed","error":"it was replaced by someone else"}')
+    assert live(world) != old
+    started_again(killer, world)
+    assert live(world) == old
+    assert leftovers(world) == []
+
+
+@pytest.mark.parametrize("what", [Save(users=("alice",)), Restore(5)], ids=["save", "restore"])
+def test_after_a_start_of_the_machine_devices_have_other_numbers(
+    killer: Killer, fresh: Fresh, what: Operation
+) -> None:
+    world = fresh()
+    old = live(world)
+    changes = did(killer, world, what).changes
+    new = live(world)
+    for moment in points(changes, 9, 12):
+        world = fresh()
+        died(killer, world, what, moment)
+        device = str(world.root.stat().st_dev)
+        for path in (world.root / "var/lib/snapstow/jobs").glob("*/*.json*"):
+            path.write_text(re.sub(rf"\b{device}\b", "9999", path.read_text()))
+        started_again(killer, world)
+        if isinstance(what, Restore):
+            restored_or_not(killer, world, old, new)
+        else:
+            added_whole(killer, world, KNOWN, ["bar", "foo"])
+
+
 def test_restore_without_undo(killer: Killer, fresh: Fresh) -> None:
     operation = Restore(5, undo_window=0)
     world = fresh()
@@ -321,7 +357,7 @@ def test_undo(killer: Killer, fresh: Fresh, times: int) -> None:
     changes = did(killer, world, Undo()).changes
     after = live(world)
     assert before != after
-    for moment in points(changes, 3, times):
+    for moment in points(changes, 4, times):
         world = prepared()
         died(killer, world, Undo(), moment)
         if moment % 2:

@@ -1,25 +1,19 @@
 """Every job of the place: what runs, how far it is, how the others ended, and what can be done about it."""
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from backend import (
-    Follower,
     InvalidInputError,
     Job,
-    JobRecord,
     JobState,
     SnapshotError,
     Undo,
@@ -31,96 +25,24 @@ from tui.dialogs.base import Line as Told
 from tui.dialogs.base import counted, said
 from tui.dialogs.confirm import Confirm
 from tui.follow import Board, JobView
+from tui.joblog import JobLog, Lines, row_of
+from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
 from tui.present import plain
-from tui.pulse import standstill
-from tui.widgets.table import Column, Line, LineTable, Row
+from tui.widgets.jobpanel import JobPanel
+from tui.widgets.table import Line, LineTable
 
 IDLE = 1.0
-QUIET = 5.0
-STALLED = 30.0
-TAIL = 5
-_LONGEST_LOG = 20_000
-
-
-class Log:
-    """The log of one job as lines, read further with each look."""
-
-    def __init__(self, record: JobRecord) -> None:
-        self.record = record
-        self._follower = Follower(record)
-        self.lines: deque[str] = deque(maxlen=_LONGEST_LOG)
-
-    def look(self) -> tuple[str, ...]:
-        """All lines so far."""
-        self.lines.extend(filter(None, map(jobtext.log_line, self._follower.news())))
-        return tuple(self.lines)
-
-
-class Pulse:
-    """Notices when a job stands still, and why as far as it can be known."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._seen: dict[int, tuple[object, float]] = {}
-
-    def words(self, view: JobView, records: Sequence[JobRecord]) -> str:
-        """Why a job makes no progress, or nothing while it does; `records` are all jobs."""
-        sign = (view.progress.title, view.progress.done, view.part, len(view.notes))
-        now = self._clock()
-        known, since = self._seen.get(view.id, (None, now))
-        if known != sign:
-            self._seen[view.id] = (sign, now)
-            return ""
-        quiet = now - since
-        if quiet < QUIET:
-            return ""
-        mine = next((record.pid for record in records if record.id == view.id), 0)
-        reason, holder = standstill(mine)
-        other = next((record for record in records if record.pid == holder and holder), None)
-        if other is not None:
-            return f"waiting for job {other.id} ({other.operation.get('verb')}) to end"
-        if reason:
-            return reason
-        return f"stalled? no news for {int(quiet // 10) * 10} s" if quiet >= STALLED else ""
+NARROW = 60
+NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
 
 
 class Seen(Message):
-    """Somebody looked: all jobs, and the log of the one the cursor is on."""
+    """Somebody looked."""
 
-    def __init__(self, views: list[JobView], log: Log | None, lines: tuple[str, ...], standing: str) -> None:
+    def __init__(self, sight: Sight) -> None:
         super().__init__()
-        self.views = views
-        self.log = log
-        self.lines = lines
-        self.standing = standing
-
-
-def _row(key: int, line: Line) -> Row:
-    return Row(key, lambda: line)
-
-
-class Lines(LineTable):
-    """A table in which nothing is marked: Space opens, as Enter does."""
-
-    def action_mark(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark_all(self) -> None:
-        """There is nothing to mark."""
-
-    def action_mark_none(self) -> None:
-        """There is nothing to mark."""
-
-
-class Panel(VerticalScroll):
-    """Everything about one job; Tab leads to it, and then the keys scroll it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Down", show=False),
-        Binding("k", "scroll_up", "Up", show=False),
-    ]
+        self.sight = sight
 
 
 class JobTable(Lines):
@@ -145,26 +67,20 @@ class Jobs(Screen[None]):
     def __init__(self, place: Place, board: Board, tick: float) -> None:
         super().__init__()
         self._place = place
-        self._board = board
         self._tick = tick
-        self._pulse = Pulse()
+        self._lookout = Lookout(place, board)
         self._views: list[JobView] = []
         self._rows: list[tuple[int, Line]] = []
         self._log: Log | None = None
         self._lines: tuple[str, ...] = ()
-        self._stamp: tuple[float, ...] = ()
         self._is_looking = False
         self._looked_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The table of jobs, the one under the cursor, what happened last, keys."""
         yield Static("", id="jobs-header", markup=False)
-        yield JobTable(jobtext.COLUMNS, id="jobs-table")
-        with Panel(id="job"):
-            yield Static("Looking…", id="job-facts", markup=False)
-            yield Static("", id="job-progress", markup=False)
-            yield Static("", id="job-now", markup=False)
-            yield Static("", id="job-log", markup=False)
+        yield JobTable(jobtext.columns(narrow=False), id="jobs-table")
+        yield JobPanel(id="job")
         yield Static("", id="jobs-status", markup=False)
         yield Footer(compact=True, show_command_palette=False)
 
@@ -182,64 +98,49 @@ class Jobs(Screen[None]):
             self._look()
 
     def _look(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self._looked_at = time.monotonic()
-            self._look_in_thread(self._chosen_id())
+        if self._is_looking:
+            self._looked_at = 0.0  # at the next tick, then
+            return
+        self._is_looking = True
+        self._looked_at = time.monotonic()
+        self._look_in_thread(self._chosen_id())
 
     @work(thread=True, group="look")
     def _look_in_thread(self, chosen: int | None) -> None:
         try:
-            stamp = self._stamp_now()
-            log = self._log if self._log and self._log.record.id == chosen else None
-            if stamp == self._stamp and log and not any(view.is_running for view in self._views):
-                return
-            views = self._board.views()
-            if log is None and chosen is not None:
-                log = Log(self._place.engine.journal.record(chosen))
-            seen = Seen(views, log, log.look() if log else (), self._standing(views, chosen))
-            self._stamp = stamp
-            self.post_message(seen)
-        except SnapshotError as trouble:
+            if sight := self._lookout.look(chosen):
+                self.post_message(Seen(sight))
+        except (SnapshotError, OSError) as trouble:
             self.app.call_later(self._say, str(trouble))
         finally:
             self._is_looking = False
 
-    def _standing(self, views: list[JobView], chosen: int | None) -> str:
-        view = next((view for view in views if view.id == chosen and view.is_running), None)
-        return "" if view is None else self._pulse.words(view, self._place.engine.journal.records())
-
-    def _stamp_now(self) -> tuple[float, ...]:
-        """Changes when a job appears, ends or is amended."""
-        folder = f"{self._place.engine.journal.folder}/jobs"
-        try:
-            with os.scandir(folder) as found:
-                return (os.stat(folder).st_mtime, *(entry.stat().st_mtime for entry in found))
-        except OSError:
-            return (0.0,)
-
     def on_seen(self, message: Seen) -> None:
         """Show what was seen; only what changed is drawn."""
-        self._views = message.views
-        rows = [(view.id, jobtext.job_line(view)) for view in message.views]
+        views, log, lines, standing = message.sight
+        self._views = views
+        rows = [(view.id, jobtext.job_line(view)) for view in views]
         if rows != self._rows:
             self._rows = rows
-            self.query_one(LineTable).show([_row(number, line) for number, line in rows])
-            self._head()
-        if message.log is None or message.log.record.id != self._chosen_id():
-            if rows:
-                self._look_soon()
-            else:
-                self.query_one("#job-facts", Static).update(
-                    "No jobs yet. Whatever is started in the inventory is listed here, and stays."
-                )
-            return
-        self._log, self._lines = message.log, message.lines
-        self._show(message.standing)
+            self._fill()
+        view = self._chosen()
+        if view is None:
+            self.query_one(JobPanel).show_nothing(NOTHING)
+        elif log is None or log.record.id != view.id:
+            self._look()
+        else:
+            self._log, self._lines = log, lines
+            self.query_one(JobPanel).show(view, lines, standing)
 
-    def _look_soon(self) -> None:
-        self._is_looking = False
-        self._look()
+    def _fill(self) -> None:
+        table, narrow = self.query_one(LineTable), self.size.width < NARROW
+        table.show_columns(jobtext.columns(narrow=narrow))
+        table.show([row_of(number, jobtext.fitted(line, narrow=narrow)) for number, line in self._rows])
+        self._head()
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self._fill()
 
     def _head(self) -> None:
         counts = {state: sum(1 for view in self._views if view.state is state) for state in JobState}
@@ -251,31 +152,6 @@ class Jobs(Screen[None]):
         ]
         where = plain(self._place.engine.layout.root)
         self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
-
-    def _show(self, standing: str) -> None:
-        view = self._chosen()
-        if view is None:
-            return
-        width = max(20, self.size.width - 4)
-        self._put("#job-facts", jobtext.facts(view, time.time()))
-        self._put("#job-progress", jobtext.progress_text(view, width))
-        self._put("#job-now", jobtext.now_text(view, width, standing))
-        tail = self._lines[-TAIL:]
-        more = (
-            [f"… {len(self._lines) - TAIL} lines before; Enter shows all"] if len(self._lines) > TAIL else []
-        )
-        self._put("#job-log", Text("\n".join([*more, *tail]), style="dim"))
-
-    def _put(self, name: str, text: Text) -> None:
-        """Change a text where it differs; the layout only where its height may."""
-        widget = self.query_one(name, Static)
-        before = widget.content if isinstance(widget.content, Text) else Text()
-        if before == text:
-            return
-        same_height = name == "#job-log" or before.plain.count("\n") == text.plain.count("\n")
-        if widget.display != bool(text.plain):
-            widget.display = bool(text.plain)
-        widget.update(text, layout=not same_height)
 
     def _say(self, text: str) -> None:
         self.query_one("#jobs-status", Static).update(f" {plain(text)}")
@@ -407,76 +283,3 @@ class Jobs(Screen[None]):
         from tui.dialogs.help import Help
 
         self.app.push_screen(Help("Jobs", self.BINDINGS + LineTable.BINDINGS))
-
-
-class LogSeen(Message):
-    """The lines of a log so far."""
-
-    def __init__(self, lines: tuple[str, ...]) -> None:
-        super().__init__()
-        self.lines = lines
-
-
-class JobLog(Screen[None]):
-    """All that a job said, the newest last; follows while more comes."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,h", "back", "Back", key_display="Esc"),
-        Binding("q", "app.quit", "Quit", show=False),
-    ]
-
-    def __init__(self, log: Log, tick: float) -> None:
-        super().__init__()
-        self._log = log
-        self._tick = tick
-        self._lines: tuple[str, ...] = ()
-        self._is_looking = False
-
-    def compose(self) -> ComposeResult:
-        """The lines; the one under the cursor in full below."""
-        yield Lines([Column(f"LOG OF JOB {self._log.record.id}", 0)], id="log-table")
-        yield Static("", id="log-status", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
-
-    def on_mount(self) -> None:
-        """Show the end of it, then what comes."""
-        self.query_one(LineTable).focus()
-        self._look()
-        self.set_interval(max(self._tick, 0.5), self._look)
-
-    def _look(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self._look_in_thread()
-
-    @work(thread=True, group="look")
-    def _look_in_thread(self) -> None:
-        try:
-            lines = self._log.look()
-            if lines != self._lines:
-                self.post_message(LogSeen(lines))
-        finally:
-            self._is_looking = False
-
-    def on_log_seen(self, message: LogSeen) -> None:
-        """Show the lines; the cursor stays at the end if it was there."""
-        table = self.query_one(LineTable)
-        at_end = table.cursor_key in (None, len(self._lines) - 1)
-        self._lines = message.lines
-        table.show([_row(number, Line((line,))) for number, line in enumerate(message.lines)])
-        if at_end:
-            table.action_last()
-
-    def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell the whole line."""
-        if isinstance(message.key, int) and message.key < len(self._lines):
-            self.query_one("#log-status", Static).update(f" {self._lines[message.key].strip()}")
-
-    def on_line_table_opened(self, message: LineTable.Opened) -> None:
-        """h goes back."""
-        if not message.wider:
-            self.action_back()
-
-    def action_back(self) -> None:
-        """Back to the jobs."""
-        self.dismiss()

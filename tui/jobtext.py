@@ -11,7 +11,7 @@ from tui.follow import JobView
 from tui.present import ProgressView, age_text, cut_middle, plain, progress_line, size_text
 from tui.widgets.table import Column, Line
 
-COLUMNS = (Column("JOB", 8), Column("STATE", 14), Column("STARTED", 14), Column("COMMAND", 0))
+_COLUMNS = (Column("JOB", 8), Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
 
 _WORDS = {
     JobState.RUNNING: ("▶ running", ""),
@@ -39,8 +39,18 @@ def state_text(view: JobView) -> tuple[str, str]:
 def job_line(view: JobView) -> Line:
     """A job as a row of the table."""
     word, style = state_text(view)
-    cells = (str(view.id), word, moment(view.started), plain(view.command.removeprefix("snapstow ")))
-    return Line(cells, ("", style, "dim", ""))
+    cells = (str(view.id), word, plain(view.command.removeprefix("snapstow ")), moment(view.started))
+    return Line(cells, ("", style, "", "dim"))
+
+
+def columns(*, narrow: bool) -> tuple[Column, ...]:
+    """The columns of the table: the time goes where there is little room."""
+    return _COLUMNS[:-1] if narrow else _COLUMNS
+
+
+def fitted(line: Line, *, narrow: bool) -> Line:
+    """The cells of a line for those columns."""
+    return Line(line.cells[:-1], line.styles[:-1]) if narrow else line
 
 
 def moment(seconds: float) -> str:

@@ -96,11 +96,12 @@ def _copy(source: Path, target: Path) -> None:
             (target / path.name).write_bytes(path.read_bytes())
 
 
-def peak_memory(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> None:
+def peak_memory(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> bool:
     """Little data beside much."""
     sizes = (arguments.small, arguments.large)
     found: list[Mapping[str, memory.Peak]] = [memory.peaks(folder, corpus, size * MB) for size in sizes]
     print(report.memory(found[0], found[1], (f"{sizes[0]} MB", f"{sizes[1]} MB")))
+    return report.fits(*found)
 
 
 def parse() -> argparse.Namespace:
@@ -135,7 +136,7 @@ def main() -> int:
             reached = (ours_alone if obstacle else compare)(arguments, folder, corpus)
     if not arguments.no_memory:
         with folder_for(arguments.disk) as folder:
-            peak_memory(arguments, folder, corpus)
+            reached = peak_memory(arguments, folder, corpus) and reached
     return 0 if reached else 1
 
 

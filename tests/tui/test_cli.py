@@ -119,7 +119,9 @@ class TestHelp:
         assert done.code == 0
         assert len(lines) <= 23
         assert all(len(line) < 80 for line in lines)
-        assert all(f"  {verb} " in done.out for verb in VERBS if verb not in ("help", "reset", "browse", *HIDDEN))
+        assert all(
+            f"  {verb} " in done.out for verb in VERBS if verb not in ("help", "reset", "browse", *HIDDEN)
+        )
 
     @pytest.mark.parametrize("verb", sorted(VERBS.keys() - HIDDEN))
     def test_each_verb_has_a_page(self, verb: str) -> None:

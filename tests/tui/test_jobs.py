@@ -13,9 +13,10 @@ from backend import JobState
 from backend.journal import OpenRecord
 from backend.operation import Check, Operation, Restore, Save, to_json
 from tests.builders import World
-from tests.tui.user import User, story
+from tests.tui.patient import Patient, patiently
 from tui.follow import Board, JobView
-from tui.jobs import Jobs, Pulse
+from tui.jobs import Jobs
+from tui.lookout import Pulse
 from tui.present import ProgressView
 from tui.pulse import blocker, standstill
 
@@ -50,17 +51,17 @@ def ended(world: World, operation: Operation, state: JobState, **result: Any) ->
         record.finish(state, result)
 
 
-async def opens(user: User) -> User:
+async def opens(user: Patient) -> Patient:
     await user.presses("J")
     assert isinstance(user.app.screen, Jobs)
     return user
 
 
 def test_an_empty_place_says_what_will_be_here(world: World) -> None:
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("No jobs yet")
 
-    story(str(world.root), tell, (80, 24))
+    patiently(str(world.root), tell, (80, 24))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -72,7 +73,7 @@ def test_every_state_is_told_in_words(world: World, size: tuple[int, int]) -> No
     fault = {"set_id": 1, "snap": "hello", "entry": "archive.tgz", "size": 1, "fault": "it is damaged"}
     ended(world, Check(1), JobState.DONE, verdicts=[fault])
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("it is damaged")
         for words in ("✓ done", "✗ failed", "- cancelled", "~ partial", "✗ 1 bad", "5 jobs"):
             assert words in user.screen()
@@ -80,11 +81,11 @@ def test_every_state_is_told_in_words(world: World, size: tuple[int, int]) -> No
         await (await user.presses("j", "j")).sees("cannot check: \\x1b]0;T\\x07 [/red] no")
         await (await user.presses("j")).sees("made set #7")
 
-    story(str(world.root), tell, size)
+    patiently(str(world.root), tell, size)
 
 
 def test_a_running_job_is_followed_until_it_ends(world: World) -> None:
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         with running(world, Save(), {"event": "started", "title": "Saving", "total": 2_000_000}) as record:
             await (await opens(user)).sees("▶ running")
             record.tell({"event": "advanced", "done": 1_000_000})
@@ -98,7 +99,7 @@ def test_a_running_job_is_followed_until_it_ends(world: World) -> None:
         assert "▶ running" not in user.screen()
         assert "1.0 of 2.0 MB" not in user.screen()
 
-    story(str(world.root), tell, (80, 24))
+    patiently(str(world.root), tell, (80, 24))
 
 
 def test_x_asks_the_job_to_stop(world: World) -> None:
@@ -106,7 +107,7 @@ def test_x_asks_the_job_to_stop(world: World) -> None:
     before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     try:
 
-        async def tell(user: User) -> None:
+        async def tell(user: Patient) -> None:
             with running(world, Save()) as record:
                 await (await opens(user)).sees("▶ running")
                 await (await user.presses("x")).sees("asked job 1 to stop")
@@ -114,7 +115,7 @@ def test_x_asks_the_job_to_stop(world: World) -> None:
             await user.sees("- cancelled")
             await (await user.presses("x")).sees("job 1 is not running: it is cancelled")
 
-        story(str(world.root), tell)
+        patiently(str(world.root), tell)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert asked == [signal.SIGTERM]
@@ -123,26 +124,26 @@ def test_x_asks_the_job_to_stop(world: World) -> None:
 def test_a_read_only_session_changes_nothing(world: World) -> None:
     ended(world, Save(), JobState.DONE)
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await opens(user)
         for key in "xut":
             await (await user.presses(key)).sees("this session is read-only")
 
-    story(str(world.root), tell, read_only=True)
+    patiently(str(world.root), tell, read_only=True)
 
 
 def test_an_interrupted_one_says_what_can_be_done_and_t_does_it(world: World) -> None:
     with running(world, Save()):
         pass
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
         assert "The next operation here takes it back or completes it" in user.screen()
         await (await user.presses("t")).sees("nothing of it is left")
         await user.sees("< taken back")
         await (await user.presses("t")).sees("nothing was interrupted")
 
-    story(str(world.root), tell, (80, 24))
+    patiently(str(world.root), tell, (80, 24))
 
 
 def test_u_takes_the_restore_back_after_a_question(world: World) -> None:
@@ -150,7 +151,7 @@ def test_u_takes_the_restore_back_after_a_question(world: World) -> None:
     file = world.data("hello") / "x1/f"
     assert file.read_text() == "then"
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("u takes it back")
         await (await user.presses("u")).sees("Take back job 1")
         await user.presses("escape")
@@ -159,17 +160,17 @@ def test_u_takes_the_restore_back_after_a_question(world: World) -> None:
         await (await user.presses("enter")).sees("started job 2")
         await user.sees("< undone")
 
-    story(str(world.root), tell)
+    patiently(str(world.root), tell)
     assert file.read_text() == "now"
 
 
 def test_u_explains_itself_where_there_is_nothing_to_take_back(world: World) -> None:
     ended(world, Save(), JobState.DONE, set_id=1)
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await (await opens(user)).presses("u")).sees("job 1 cannot be taken back")
 
-    story(str(world.root), tell)
+    patiently(str(world.root), tell)
 
 
 def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
@@ -178,7 +179,7 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
             record.tell({"event": "noted", "text": f"note [{number}]"})
         record.finish(JobState.DONE, {})
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("45 lines before")
         await (await user.presses("enter")).sees("! note [49]")
         await (await user.presses("home")).sees("! note [0]")
@@ -187,17 +188,17 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
         await user.presses("h")
         assert not isinstance(user.app.screen, Jobs)
 
-    story(str(world.root), tell, (80, 24))
+    patiently(str(world.root), tell, (80, 24))
 
 
 def test_y_copies_the_command_with_its_place(world: World) -> None:
     ended(world, Check(1), JobState.DONE)
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await (await opens(user)).presses("y")).sees("copied: snapstow")
         assert user.app.clipboard == f"snapstow --root={world.root} check-snapshot 1"
 
-    story(str(world.root), tell)
+    patiently(str(world.root), tell)
 
 
 def test_nothing_is_looked_at_again_while_nothing_happens(
@@ -214,7 +215,7 @@ def test_nothing_is_looked_at_again_while_nothing_happens(
 
     monkeypatch.setattr(Board, "views", counting)
 
-    async def tell(user: User) -> None:
+    async def tell(user: Patient) -> None:
         await (await opens(user)).sees("✓ done")
         before = looks
         jobs = user.app.screen
@@ -227,7 +228,7 @@ def test_nothing_is_looked_at_again_while_nothing_happens(
         jobs._look()
         await user.sees("✗ failed")
 
-    story(str(world.root), tell)
+    patiently(str(world.root), tell)
 
 
 def test_who_holds_the_lock_that_a_process_waits_for() -> None:
@@ -246,7 +247,7 @@ def test_a_process_that_is_at_work_does_not_stand_still() -> None:
 def test_a_stall_is_told_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     pulse = Pulse(lambda: now)
-    monkeypatch.setattr("tui.jobs.standstill", lambda _pid: ("", 0))
+    monkeypatch.setattr("tui.lookout.standstill", lambda _pid: ("", 0))
 
     def view(done: int) -> JobView:
         progress = ProgressView("Saving", done, 100, 0.0, None)
@@ -259,5 +260,5 @@ def test_a_stall_is_told_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> 
     assert pulse.words(view(1), []) == "stalled? no news for 40 s"
     assert pulse.words(view(2), []) == ""
     now = 60.0
-    monkeypatch.setattr("tui.jobs.standstill", lambda _pid: ("waiting for another job", 0))
+    monkeypatch.setattr("tui.lookout.standstill", lambda _pid: ("waiting for another job", 0))
     assert pulse.words(view(2), []) == "waiting for another job"

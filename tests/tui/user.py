@@ -34,9 +34,9 @@ class User:
 
     async def waits(self) -> "User":
         """Until every worker has ended and the screen stands still."""
-        await self.app.workers.wait_for_complete(
-            [worker for worker in self.app.workers if worker._thread_worker]
-        )
+        threads = [worker for worker in self.app.workers if worker._thread_worker]
+        if threads:
+            await self.app.workers.wait_for_complete(threads)
         await self.pilot.pause(0.01)
         return self
 

@@ -107,6 +107,7 @@ class LineList(OptionList):
             for number, (old, new) in enumerate(zip(before, lines, strict=True)):
                 if old != new:
                     self.replace_option_prompt_at_index(number, _drawn(new))
+            self.refresh(layout=before != lines)
             return
         at, top = self.highlighted or 0, self.scroll_offset.y
         key = before[at].key if at < len(before) else None
@@ -146,13 +147,14 @@ class _Hanging(Padding):
         super().__init__(text, Spacing(0, 0, 0, indent + head.cell_length))
         self._head = Padding(head, Spacing(0, 0, 0, indent))
         self._room = indent + head.cell_length
+        self._hangs = bool(head)
 
     def render_strips(
         self, width: int, height: int | None, style: Style, options: RenderOptions
     ) -> list[Strip]:
         """The lines, the first with the head before it."""
         strips = super().render_strips(width, height, style, options)
-        if strips and self._room:
+        if strips and self._hangs:
             head = self._head.render_strips(self._room, 1, style, options)
             strips[0] = Strip.join([*head, strips[0].crop(self._room)])
         return strips
@@ -213,6 +215,11 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         return ()
 
     @property
+    def is_open(self) -> bool:
+        """Whether there is something to draw on: threads and timers may report after the dialog was left."""
+        return self.is_attached and self in self.app.screen_stack
+
+    @property
     def lines(self) -> LineList:
         """The list."""
         return self.query_one(LineList)
@@ -231,6 +238,8 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         self.fit()
 
     def _fit(self) -> None:
+        if not self.is_open:
+            return
         frame = self.query_one(".dialog")
         others = sum(one.outer_size.height for one in frame.children if one.display and one is not self.lines)
         whole = self.size.height if self.has_class("-low") else self.size.height * 9 // 10

@@ -14,25 +14,29 @@ from tui.present import cells, plain, size_text
 MARGIN = 5 << 20  # the engine wants as much to be left over
 
 
-class SnapKey(NamedTuple):
+@dataclass(frozen=True)
+class SnapKey:
     """The line of a snap."""
 
     snap: str
 
 
-class UserKey(NamedTuple):
+@dataclass(frozen=True)
+class UserKey:
     """The line of a user."""
 
     user: str
 
 
-class PatternKey(NamedTuple):
+@dataclass(frozen=True)
+class PatternKey:
     """The line of a pattern that keeps data out."""
 
     pattern: str
 
 
-class OptionKey(NamedTuple):
+@dataclass(frozen=True)
+class OptionKey:
     """The line of an option, by its name in the operation."""
 
     name: str
@@ -108,7 +112,7 @@ class Look(NamedTuple):
         total, guessed = 0, False
         for snap in self.draft.snaps:
             last = self.world.last_of(snap, self.draft.patterns)
-            guessed = guessed or last is None
+            guessed = guessed or (snap, self.draft.patterns) not in self.world.last
             total += self.sizes.of([snap], self.draft.owners(self.world)).read if last is None else last
         return total, "at most " if guessed else "about "
 

@@ -17,6 +17,7 @@ VERBS = "What can be done here"
 MOVES = "Moving, choosing, looking"
 SIGNS = "What the signs mean"
 
+_WIDE = 60
 _SIGNS = (
     ("✓ OK", "verified, and not long ago"),
     ("~ OLD", "verified, but long ago"),
@@ -111,10 +112,7 @@ class Help(Dialog[None]):
             if entry.group != group:
                 group = entry.group
                 lines.append(Line(group, Content.styled(plain(group), "bold")))
-            head = Content.assemble(
-                (f"{entry.keys:<12} ", "bold"), f"{entry.name:<13} " if entry.effect else ""
-            )
-            text = Content.styled(plain(entry.effect), DIM) if entry.effect else Content(entry.name)
+            head, text = _told(entry, wide=self.size.width >= _WIDE)
             lines.append(Line((group, entry.keys, entry.name), text, depth=1, head=head))
         self.show_lines(lines)
         self.say("" if found else f'no key matches "{plain(wanted)}"')
@@ -126,3 +124,13 @@ class Help(Dialog[None]):
     def on_input_submitted(self) -> None:
         """Leave."""
         self.dismiss(None)
+
+
+def _told(entry: Entry, *, wide: bool) -> tuple[Content, Content]:
+    """The key, and beside it what it does; the name of that in a column of its own where there is room."""
+    keys, effect = f"{entry.keys:<10} ", plain(entry.effect)
+    if not effect:
+        return Content.styled(keys, "bold"), Content(entry.name)
+    if wide:
+        return Content.assemble((keys, "bold"), f"{entry.name:<13} "), Content.styled(effect, DIM)
+    return Content.styled(keys, "bold"), Content.assemble(entry.name, (f": {effect}", DIM))

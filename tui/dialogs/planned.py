@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import EntryPlan, Restore, RestorePlan, Snapshot, Verdict, free_space
+from backend import EntryPlan, NotFoundError, Restore, RestorePlan, Snapshot, Verdict, free_space
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, counted, said
 from tui.place import Place
 from tui.present import age_text, plain, size_text
@@ -76,6 +77,8 @@ class Plans:
         """The plan as it becomes known, complete at the end. Raises SnapshotError, OSError."""
         engine = self._place.engine
         snapshots = tuple(snapshot for one in engine.sets(wanted.set_id) for snapshot in one.snapshots)
+        if not snapshots:
+            raise NotFoundError(f"there is no set #{wanted.set_id}")
         refused = self._place.refusal("restore")
         view = View(snapshots, refused=refused)
         view = view._replace(away=frozenset(s for s in view.snaps if _is_away(self._place, s)))
@@ -114,19 +117,22 @@ def _rooms(plans: Iterable[RestorePlan]) -> tuple[Room, ...]:
 # -- in words
 
 
-class SnapKey(NamedTuple):
+@dataclass(frozen=True)
+class SnapKey:
     """The line of a snap of the set."""
 
     snap: str
 
 
-class UserKey(NamedTuple):
+@dataclass(frozen=True)
+class UserKey:
     """The line of a user whose data the set holds."""
 
     user: str
 
 
-class LossKey(NamedTuple):
+@dataclass(frozen=True)
+class LossKey:
     """The line of what would be lost in one archive."""
 
     snap: str
@@ -208,7 +214,7 @@ def way_out(plan: RestorePlan, *, several: bool) -> str:
 
 def _entry_lines(snap: str, entry: EntryPlan, opened: frozenset[Hashable]) -> Iterator[Line]:
     owner = plain(entry.user.name) if entry.user else _owner(entry.entry)
-    key = (snap, entry.entry)
+    key = ("entry", snap, entry.entry)
     for word, style, reason in (("skip     ", WARN, entry.skipped), ("blocked  ", BAD, entry.blocked)):
         if reason:
             text = Content(f"{owner}: {plain(reason)}")

@@ -46,15 +46,18 @@ class Looked(Message):
 
 
 class Proof(Input):
-    """Takes digits only, and leaves every other key to the dialog."""
+    """Takes digits only, and leaves the keys of the dialog to it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "screen.lines('cursor_down')", "Down", show=False, priority=True),
+        Binding("k", "screen.lines('cursor_up')", "Up", show=False, priority=True),
+        Binding("space", "screen.lines('mark')", "Choose", show=False, priority=True),
+        Binding("l", "screen.lines('select')", "Open", show=False, priority=True),
+        Binding("y", "screen.copy", "Copy the command", show=False, priority=True),
+    ]
 
     def __init__(self) -> None:
         super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20)
-
-    def on_key(self, event: Key) -> None:
-        """Leave keys alone that are no digits."""
-        if event.is_printable and event.character not in DIGITS:
-            event.prevent_default()
 
 
 class AskRestore(Dialog[Restore | None]):
@@ -71,6 +74,7 @@ class AskRestore(Dialog[Restore | None]):
         self._wanted = wanted
         self._plans = Plans(place)
         self._view = View()
+        self._is_planned = False
         self._opened: frozenset[Hashable] = frozenset()
 
     def fields(self) -> Iterable[Widget]:
@@ -111,24 +115,27 @@ class AskRestore(Dialog[Restore | None]):
             self.post_message(Looked(wanted, None, str(trouble)))
 
     def on_looked(self, message: Looked) -> None:
-        """Show what is known."""
-        if (message.wanted.snaps, message.wanted.users) != (self._wanted.snaps, self._wanted.users):
+        """Show what is known; a thread may tell it after the dialog was left."""
+        asked, wanted = message.wanted, self._wanted
+        if not self.is_open or (asked.snaps, asked.users) != (wanted.snaps, wanted.users):
             return
         if message.view is None:
+            self._view = View()
+            self.show_lines([])
             self.sum_up(Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(message.trouble)}"))
+            self.query_one("#yes", Button).display = False
             return
-        first = not self._view.plans
         if message.view != self._view:
             self._view = message.view
             self._show()
-        if message.view.complete and (first or self.focused is None):
+        if message.view.complete and not self._is_planned:
+            self._is_planned = True
             self._choose_focus()
 
     def _choose_focus(self) -> None:
-        """Enter confirms at once only where it can be taken back."""
-        button = self.query_one("#yes", Button)
-        if self.focused in (None, self.lines) and button.display and not button.disabled:
-            button.focus()
+        """Enter confirms at once where it can be taken back; never after the user began to choose."""
+        if self._may_confirm() and self.lines.highlighted in (None, 0):
+            self.query_one("#yes", Button).focus()
 
     # -- showing
 

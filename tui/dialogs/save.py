@@ -98,7 +98,9 @@ class AskSave(Dialog[Save | None]):
             self.post_message(Found(None, str(trouble)))
 
     def on_found(self, message: Found) -> None:
-        """Show what can be chosen and begin to measure it."""
+        """Show what can be chosen and begin to measure it; too late when the dialog was left."""
+        if not self.is_open:
+            return
         world = message.world
         if world is None or not world.snaps:
             nothing = "No snaps are installed here: there is nothing to save."
@@ -132,7 +134,7 @@ class AskSave(Dialog[Save | None]):
 
     def _show(self) -> None:
         look = self._look
-        if look is None:
+        if look is None or not self.is_open:
             return
         self.sum_up(summary_of(look))
         self.show_lines(lines_of(look))
@@ -178,6 +180,7 @@ class AskSave(Dialog[Save | None]):
         if self._look is None:
             return
         self.say("")
+        self.lines.focus()
         world, draft = self._look.world, self._look.draft
         if isinstance(self.lines.cursor_key, UserKey):
             if everything:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import (
+    Cancelled,
     Import,
     InstalledSnap,
     Job,
@@ -148,10 +149,13 @@ class AskImport(Dialog[Import | None]):
         self._job = Job()
         self._look_in_thread(typed, self._job)
 
-    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="look")
     def _look_in_thread(self, typed: str, job: Job) -> None:
         path = absolute(typed, self._base)
-        inside = inside_of(self._place, path, job) if is_file(path) else None
+        try:
+            inside = inside_of(self._place, path, job) if is_file(path) else None
+        except Cancelled:
+            return
         self.post_message(LookedInto(typed, inside))
 
     @on(Input.Changed, "#path")

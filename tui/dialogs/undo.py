@@ -46,14 +46,15 @@ def offers_of(place: Place) -> tuple[Offer, ...]:
 
 
 def line_of(one: Offer, now: float) -> Line:
-    """An offer in words."""
+    """An offer in words, at a time in seconds since the epoch."""
     offer = one.offer
     until = time.strftime("%a %H:%M", time.localtime(offer.until))
     left = age_text(max(0.0, offer.until - now))
     holds = f"until {until} (in {left}) · holds {size_text(offer.held).strip()}"
     newer = f"\njob {one.newer} changed the same snaps later: take that back first" if one.newer else ""
-    head = f"job {offer.job}  {one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
-    return Line(offer.job, Content.assemble((head, "bold"), "\n", (holds, DIM), (newer, WARN)))
+    what = f"{one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
+    return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 
 
 class AskUndo(Dialog[int | None]):
@@ -86,7 +87,9 @@ class AskUndo(Dialog[int | None]):
             self.post_message(Offered((), str(trouble)))
 
     def on_offered(self, message: Offered) -> None:
-        """Show the offers, or say that there are none."""
+        """Show the offers, or say that there are none; too late when the dialog was left."""
+        if not self.is_open:
+            return
         self._offers = message.offers
         if not message.offers:
             self.lines.display = False
@@ -104,7 +107,7 @@ class AskUndo(Dialog[int | None]):
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         """Let the button and the command tell what Enter does."""
-        if isinstance(message.key, int):
+        if self.is_open and isinstance(message.key, int):
             button = self.query_one("#yes", Button)
             button.label = Content(f"Take back job {message.key}")
             button.refresh(layout=True)

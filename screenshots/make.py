@@ -1,0 +1,91 @@
+"""Takes the pictures of this folder from the demo: `python screenshots/make.py`, with Chromium for the PNGs.
+
+Each picture is a story on a fresh demo: the keys pressed, and a text that tells when the screen is ready.
+"""
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from tui.terminal import prepare  # noqa: E402 - before Textual is imported
+
+prepare()
+
+from backend import Check, Job, demo_root, engine_for  # noqa: E402
+from tests.tui.user import User  # noqa: E402
+from tui.app import SnapstowApp  # noqa: E402
+from tui.place import Place  # noqa: E402
+
+SIZES = {"120x40": (120, 40), "80x24": (80, 24)}
+THEMES = {"dark": "textual-dark", "light": "textual-light"}
+STORIES = {
+    "inventory": ((), "#1"),
+    "opened": (("end", "enter"), "▸ #1 "),
+    "restore": (("end", "r"), "READY"),
+    "save": (("s",), "last time"),
+    "forget": (("end", "f"), "type 1"),
+    "export": (("end", "e"), "same as"),
+    "jobs": (("J",), "restore"),
+}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str, tuple[int, int]]) -> str:
+    """The SVG of a screen after some keys."""
+    theme, size = look
+    app = SnapstowApp(Place(engine_for(root), ("--demo",)))
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        user = User(app, pilot)
+        await user.sees("#1")
+        await user.presses(*keys)
+        await user.sees(ready)
+        await user.waits()
+        svg = app.export_screenshot(title="snapstow --demo")
+    return svg.replace(root, "/demo")
+
+
+def to_png(svg: Path, browser: str) -> None:
+    """Draw an SVG with a headless browser, at twice its size."""
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text())
+    assert found is not None
+    width, height = (round(float(number)) for number in found.groups())
+    with tempfile.TemporaryDirectory() as home:
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        command += ["--disable-background-networking", f"--user-data-dir={home}"]
+        command += [
+            f"--window-size={width},{height}",
+            f"--screenshot={svg.with_suffix('.png')}",
+            svg.as_uri(),
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> int:
+    """Take every picture in every size and theme."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    root = demo_root(anew=True)
+    engine_for(root).check(Check(1), Job())
+    engine_for(root).check(Check(7), Job())
+    for name, (keys, ready) in STORIES.items():
+        for size, cells in SIZES.items():
+            for theme, textual_name in THEMES.items():
+                svg = HERE / f"{name}-{size}-{theme}.svg"
+                svg.write_text(asyncio.run(picture(root, keys, ready, (textual_name, cells))))
+                if browser:
+                    to_png(svg, browser)
+                print(svg.name)
+    if not browser:
+        print("no PNGs: Chromium is not installed", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

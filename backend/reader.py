@@ -98,11 +98,24 @@ class Reader:
 
     def verify(self, entry: str, job: "Job") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
+        self._verify(entry, self.stream(entry), job)
+
+    def fingerprint(self, entry: str, job: "Job") -> str:
+        """Verify an archive; returns what tells the same bytes again (SHA-256 in hex)."""
+        from backend.hashing import Fingerprint
+
+        read = Fingerprint(self.stream(entry))
+        try:
+            self._verify(entry, read, job)
+        finally:
+            taken = read.finish()
+        return taken
+
+    def _verify(self, entry: str, read: "Read", job: "Job") -> None:
         from backend import hashing
 
         declared = (self.snapshot.sums or {}).get(entry, "")
-        size = self.stored_size(entry)
-        hashing.verify(f'snapshot entry "{entry}"', self.stream(entry), size, declared, job)
+        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, job)
 
     def selected(self, users: Sequence[str] = ()) -> list[str]:
         """The entries that belong to `users` or to no user; all of them without `users`."""

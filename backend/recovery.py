@@ -29,7 +29,7 @@ FRESH = 3600
 _ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 _REVERSIBLE = ("restore", "undo")
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
-_KEPT_JOBS = 500
+_KEPT_JOBS = 100
 _LATEST = 1 << 40
 
 

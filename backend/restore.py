@@ -4,6 +4,7 @@ The plan says what would be replaced, made and skipped. Carrying it out verifies
 the live data, and only then trades places. What it does on the way is noted before it is done.
 """
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,8 +54,8 @@ class Source(Protocol):
     def unpacked_size(self, entry: str) -> int:
         """About how many bytes an entry takes when unpacked, as it declares; not verified."""
 
-    def verify(self, entry: str, job: Job) -> None:
-        """IntegrityError unless the entry is what was written."""
+    def fingerprint(self, entry: str, job: Job) -> str:
+        """What tells the bytes of an entry again; IntegrityError unless they are what was written."""
 
 
 class Verdict(Enum):
@@ -208,6 +209,7 @@ class Restoration:
         self._devices = devices
         self.state = RestoreState()
         self.left_out: list[str] = []
+        self._fingerprints: dict[tuple[str, str], str] = {}
 
     def run(self, job: Job) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
@@ -249,7 +251,9 @@ class Restoration:
     def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Job) -> None:
         total = sum(source.stored_size(entry.entry) for source, _, entry in work)
         with job.step("Checking before anything is unpacked", total):
-            hashing.in_parallel([partial(_verify, source, entry.entry, job) for source, _, entry in work])
+            calls = [partial(_fingerprint, source, entry.entry, job) for source, _, entry in work]
+            for (source, _, entry), taken in zip(work, hashing.in_parallel(calls), strict=True):
+                self._fingerprints[source.snapshot.path, entry.entry] = taken
 
     def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Job) -> None:
         with job.step("Unpacking beside the live data", sum(entry.needed for _, _, entry in work)):
@@ -269,13 +273,15 @@ class Restoration:
             self.state.slots.append(slot)
             _, slot_fd = stack.enter_context(slot.opened())
             landing = stack.enter_context(_landing(slot_fd, plan.user))
-            read = hashing.HashedRead(source.stream(plan.entry))
+            read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
             vetter = Vetter(snapshot.revision, devices=self._devices)
             tar = Tar(plan.user, machine=self._layout.is_machine)
             with _about(snapshot, plan.entry):
                 tar.unpack(landing, inflate(read), vetter, job)
-            declared = ((snapshot.sums or {})[plan.entry], source.stored_size(plan.entry))
-            hashing.agree(f'snapshot "{snapshot.path}" entry "{plan.entry}"', declared, read.finish())
+            if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
+                raise IntegrityError(
+                    f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read'
+                )
             self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
             names = {str(snapshot.revision): str(plan.revision), "common": "common"}
             self._take_over(slot, (parent, slot_fd, landing), names)
@@ -326,9 +332,9 @@ class Restoration:
 _LANDING = "landing"
 
 
-def _verify(source: Source, entry: str, job: Job) -> None:
+def _fingerprint(source: Source, entry: str, job: Job) -> str:
     with _about(source.snapshot, entry):
-        source.verify(entry, job)
+        return source.fingerprint(entry, job)
 
 
 @contextmanager

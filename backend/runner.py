@@ -38,7 +38,10 @@ class Runner:
         log = f"{self._journal.folder}/start-{token}.log"
         command = [*_shell_of_its_own(token), *self._command, token, json.dumps(to_json(operation))]
         try:
-            with files.opened(log, files.NEW_FILE) as errors:
+            with (
+                files.speaking(f"cannot start {operation.verb}"),
+                files.opened(log, files.NEW_FILE) as errors,
+            ):
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -61,7 +64,7 @@ class Runner:
             for record in self._journal.records()[::-1]:
                 if record.token == token:
                     return record
-            if ended:
+            if ended is not None:
                 break
             time.sleep(POLL)
         told = files.read_whole(log, 1 << 20).decode("utf-8", "replace").strip().splitlines()
@@ -73,7 +76,8 @@ class Runner:
         present = self._journal.record(record.id)
         if present.state is not JobState.RUNNING:
             raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
-        os.kill(present.pid, signal.SIGTERM)
+        with files.speaking(f"cannot stop job {record.id}"):
+            os.kill(present.pid, signal.SIGTERM)
 
     def interrupted(self) -> list[JobRecord]:
         """The jobs whose process is gone without a result."""
@@ -91,16 +95,16 @@ class Follower:
     def news(self) -> Iterator[dict[str, Any]]:
         """The events told since the last call, oldest first."""
         try:
-            with files.opened(self._path) as fd:
+            with files.opened(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
                 raw = os.pread(fd, 8 << 20, self._at)
-        except FileNotFoundError:
+        except OSError:
             return
         self._at += len(raw)
         *lines, self._rest = (self._rest + raw).split(b"\n")
         for line in lines:
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict):
                 yield event
@@ -108,5 +112,5 @@ class Follower:
 
 def _shell_of_its_own(token: str) -> list[str]:
     if os.geteuid() == 0 and os.path.isdir(_SYSTEMD):
-        return ["systemd-run", "--quiet", "--collect", f"--unit=snapstow-job-{token}", "--"]
+        return ["systemd-run", "--quiet", "--collect", "--pipe", f"--unit=snapstow-job-{token}", "--"]
     return []

@@ -1,5 +1,6 @@
 """Jobs as the screens see them: the journal folded into one plain value each."""
 
+from threading import Lock
 from typing import Any, NamedTuple
 
 from backend import (
@@ -87,10 +88,12 @@ class Board:
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
+        self._lock = Lock()
 
     def views(self) -> list[JobView]:
         """How every job stands now."""
-        return [self._view(record) for record in self._journal.records()[: -self._shown - 1 : -1]]
+        with self._lock:
+            return [self._view(record) for record in self._journal.records()[: -self._shown - 1 : -1]]
 
     def _view(self, record: JobRecord) -> JobView:
         known = self._ended.get(record.id)

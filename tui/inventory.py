@@ -85,7 +85,9 @@ class Inventory(Screen[None]):
         with Horizontal(id="middle"):
             yield LineTable(columns(80, Pivot.SET), id="table")
             yield Static("", id="details", markup=False)
-        yield Input(placeholder="filter: words, names, #numbers, notes", id="filter")
+        box = Input(placeholder="filter: words, names, #numbers, notes", id="filter")
+        box.cursor_blink = False
+        yield box
         yield Static("", id="status", markup=False)
         yield JobStrip(id="jobs")
         yield Footer(compact=True, show_command_palette=False)
@@ -106,7 +108,7 @@ class Inventory(Screen[None]):
         self._look()
 
     def _look_again(self) -> None:
-        if self.app.screen is self or any(job.is_running for job in self._jobs):
+        if self.is_current:
             self._look()
 
     @work(thread=True, exclusive=False, group="look", exit_on_error=True)

@@ -22,15 +22,20 @@ from tui.present import plain
 from tui.progress import Foreground
 
 POLL = 0.25
+_WISHES = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_job(arguments: Arguments) -> int:
     """Be the process of a job: what the runner starts. Its journal is all it says."""
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Whoever reads the journal may ask to stop before anything is here to listen: the wish waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
+
     def watch(job: Job) -> Callable[[Event], None]:
-        for wish in (signal.SIGINT, signal.SIGTERM):
+        for wish in _WISHES:
             signal.signal(wish, lambda _number, _frame: job.stop())
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
         return lambda _event: None
 
     token, text = arguments.snaps

@@ -42,7 +42,7 @@ class Place:
         self.words = words
         self.read_only = read_only
         here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        command = [sys.executable, "-c", _BECOME, here, *words, "run-job"]
+        command = [sys.executable, "-c", _BECOME, here, "--root", engine.layout.root, "run-job"]
         self.runner = Runner(engine.journal, command)
         self._ledger = Ledger(engine.journal.folder)
 

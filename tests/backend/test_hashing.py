@@ -23,7 +23,7 @@ def test_however_the_pieces_come(data: bytes, size: int) -> None:
     stream = io.BytesIO(data)
     wanted = (hashlib.sha3_384(data).hexdigest(), len(data))
     assert digest(lambda most: stream.read(min(most, size)), Job()) == wanted
-    read = HashedRead(io.BytesIO(data).read)
+    read = HashedRead(io.BytesIO(data).read, hashlib.sha3_384())
     assert read(size) == data[:size]
     assert read.finish() == wanted
 

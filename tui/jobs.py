@@ -28,7 +28,7 @@ from tui.follow import Board, JobView
 from tui.joblog import JobLog, Lines, row_of
 from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
-from tui.present import plain
+from tui.present import cut_middle, plain
 from tui.widgets.jobpanel import JobPanel
 from tui.widgets.table import Line, LineTable
 
@@ -150,7 +150,7 @@ class Jobs(Screen[None]):
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
-        where = plain(self._place.engine.layout.root)
+        where = cut_middle(plain(self._place.engine.layout.root), 30)
         self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
 
     def _say(self, text: str) -> None:

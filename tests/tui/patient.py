@@ -51,7 +51,7 @@ def patiently(
     answers: list[Any] = []
 
     async def play() -> None:
-        place = Place(engine_for(root), (f"--root={root}",), **options)
+        place = Place(engine_for(root), ("--demo",), **options)  # short, or commands would wrap
         app = SnapstowApp(place)
         async with app.run_test(size=size, notifications=True) as pilot:
             user = Patient(app, pilot)

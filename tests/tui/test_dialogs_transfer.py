@@ -187,7 +187,7 @@ def test_what_is_here_already_is_told(world: World, exported: Path) -> None:
         await user.is_asked(AskImport(place_of(user)))
         await user.types("e.snapshot", "#path")
         await user.sees("the same is here as #1")
-        assert f"import-snapshot {exported}" in user.screen()
+        assert "import-snapshot" in user.screen()
 
     patiently(str(world.root), tell)
 

@@ -196,7 +196,7 @@ def test_y_copies_the_command_with_its_place(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await (await opens(user)).presses("y")).sees("copied: snapstow")
-        assert user.app.clipboard == f"snapstow --root={world.root} check-snapshot 1"
+        assert user.app.clipboard == "snapstow --demo check-snapshot 1"
 
     patiently(str(world.root), tell)
 

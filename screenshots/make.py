@@ -4,6 +4,7 @@ Each picture is a story on a fresh demo: the keys pressed, and a text that tells
 """
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -48,8 +49,7 @@ async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str,
         await user.presses(*keys)
         await user.sees(ready)
         await user.waits()
-        svg = app.export_screenshot(title="snapstow --demo")
-    return svg.replace(root, "/demo")
+        return app.export_screenshot(title="snapstow --demo")
 
 
 def to_png(svg: Path, browser: str) -> None:
@@ -71,6 +71,7 @@ def to_png(svg: Path, browser: str) -> None:
 def main() -> int:
     """Take every picture in every size and theme."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    os.environ["XDG_DATA_HOME"] = "/tmp/pictures"
     root = demo_root(anew=True)
     engine_for(root).check(Check(1), Job())
     engine_for(root).check(Check(7), Job())

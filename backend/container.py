@@ -226,9 +226,12 @@ def _widened(size: int, stored: int, offset: int, extra: bytes) -> list[int]:
 def _inflated(stored: bytes, size: int) -> bytes:
     inflater = zlib.decompressobj(-15)
     try:
-        return inflater.decompress(stored, size + 1)
+        content = inflater.decompress(stored, size + 1)
     except zlib.error as error:
         raise IntegrityError(WRONG_CONTENT) from error
+    if len(content) <= size and not inflater.eof:
+        raise IntegrityError(WRONG_CONTENT)
+    return content
 
 
 class _StoredBytes:

@@ -194,7 +194,8 @@ def remove_tree(name: str, directory: int | None = None) -> None:
 def _open_up(name: str, directory: int | None) -> None:
     found = os.lstat(name, dir_fd=directory)
     if found.st_mode & 0o700 != 0o700 and found.st_uid == os.geteuid():
-        os.chmod(name, 0o700, dir_fd=directory)
+        with opened(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, directory) as fd:
+            os.chmod(f"/proc/self/fd/{fd}", 0o700)
 
 
 def _empty(fd: int, top: int, depth: int) -> None:

@@ -160,11 +160,16 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
         raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
     touched = _touched(chosen, store)
     for later in candidates:
-        if later.id > number and touched & _touched(later, store):
+        if later.id > number >= _undone_by(later) and touched & _touched(later, store):
             raise ConflictError(
                 f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
             )
     return chosen
+
+
+def _undone_by(record: JobRecord) -> int:
+    """The job that an undo took back, 0 for a restore. Both together changed nothing."""
+    return next((step["of"] for step in record.steps if isinstance(step.get("of"), int)), 0)
 
 
 def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:
@@ -249,7 +254,7 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
     done = _done_by(record, store)
     state = done.state
     set_id, snaps = _about(next((step for step in record.steps if "snaps" in step), {}))
-    of = next((step["of"] for step in record.steps if "of" in step), 0)
+    of = _undone_by(record)
     verb = record.operation["verb"]
     with _alone(store, snaps):
         if not done.committed:

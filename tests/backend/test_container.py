@@ -397,3 +397,19 @@ def test_more_members_than_a_plain_end_can_count() -> None:
     with opened(made) as container:
         assert len(container.members) == 1 << 16
         assert container.find("65534").size == 0
+
+
+def test_a_small_member_that_ends_too_early_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "z.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("meta.json", b"some metadata")
+    raw = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as made:
+        size = made.getinfo("meta.json").compress_size
+    start = 30 + len("meta.json")
+    raw[start] &= 0xFE  # not the last block any more: what follows it is missing
+    path.write_bytes(raw)
+    with open(path, "rb") as file:
+        container = Container(file.fileno(), len(raw))
+        with pytest.raises(IntegrityError):
+            container.read(container.find("meta.json"), size + 1000)

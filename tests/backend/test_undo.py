@@ -263,3 +263,12 @@ def test_damaged_steps_harm_nothing_but_themselves(world: World, steps: str) -> 
     expire(world, second.undo_job)
     world.engine.tidy(Job())
     assert live(world) == TWO
+
+
+def test_an_earlier_restore_can_be_undone_once_the_later_one_was(world: World) -> None:
+    world.do(Restore(1))
+    world.do(Restore(2))
+    world.do(Undo())
+    assert live(world) == ONE
+    world.do(Undo(1))
+    assert live(world) == THREE

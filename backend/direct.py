@@ -95,7 +95,9 @@ class DirectEngine:
             files = 0
             for owner in (None, *people):
                 layout = self.layout
-                parent = layout.user_parent(owner, snap.name) if owner else layout.system_parent(snap.name)
+                parent = layout.user_place(owner, snap.name) if owner else layout.system_parent(snap.name)
+                if not parent:
+                    continue
                 found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], job)
                 files += found.files
                 if found.files or owner is None:
@@ -120,6 +122,7 @@ class DirectEngine:
     def _plan(self, reader: "Reader", restore: "Restore", *, look: bool) -> "RestorePlan":
         from dataclasses import replace
 
+        from backend.ledger import Ledger
         from backend.model import Revision
         from backend.restore import plan_restore
 
@@ -129,6 +132,8 @@ class DirectEngine:
         plan = plan_restore(reader, self.layout, current, restore.users, look=look)
         refusals = _mismatches(snapshot, installed)
         notes = (*plan.notes, *self._configuration_notes(snapshot))
+        if fault := Ledger(self.journal.folder).standing([snapshot])[snapshot.path].fault:
+            notes = (*notes, f"its last check failed: {fault}")
         return replace(plan, blocked=(*plan.blocked, *refusals), notes=notes)
 
     def _configuration_notes(self, snapshot: Snapshot) -> list[str]:

@@ -115,6 +115,10 @@ class MultiError(SnapshotError):
         return "\n".join([f"{self.header}:", *(f"{' ' * depth}- {item}" for item in items)])
 
 
+class UnrecordedError(SnapshotError):
+    """What was asked for is done, but the journal could not be told."""
+
+
 class BugError(SnapshotError):
     """Something went wrong that nobody foresaw; the cause is attached."""
 

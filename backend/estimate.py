@@ -59,7 +59,8 @@ def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
     Of a snap that is not installed the common data only. Raises like `measure` and `Layout.find_users`.
     """
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    parents = [layout.system_parent(snap), *(layout.user_parent(user, snap) for user in owners)]
+    parents = [layout.system_parent(snap)]
+    parents += [place for user in owners if (place := layout.user_place(user, snap))]
     revision = layout.revision(snap)
     names = ("common",) if revision is None else (str(revision), "common")
     return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent

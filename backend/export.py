@@ -227,8 +227,8 @@ def export_to_file(export: SnapshotExport, path: str, job: Job) -> None:
         fd = os.open(part, files.NEW_FILE, 0o600)
         found = os.fstat(fd)
         try:
-            job.keep({"part": part, "file": path, "identity": [found.st_dev, found.st_ino]})
             with files.locked(fd):
+                job.keep({"part": part, "file": path, "identity": [found.st_dev, found.st_ino]})
                 _reserve(fd, export.size)
                 export.stream_to(fd, job)
                 _seal(fd, part, path, export)
@@ -287,4 +287,7 @@ def _seal(fd: int, part: str, path: str, export: SnapshotExport) -> None:
     if length != export.size:
         raise IntegrityError(f"unexpected size, got: {length} but wanted {export.size}")
     os.fsync(fd)
+    found = os.fstat(fd)
+    if files.identity(part) != Identity(found.st_dev, found.st_ino):
+        raise SnapshotError(f"{part} was replaced by someone else meanwhile")
     os.rename(part, path)

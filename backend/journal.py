@@ -7,6 +7,7 @@ Contents are plain mappings; what they mean is the business of others.
 
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -53,6 +54,13 @@ class JobRecord(NamedTuple):
         SnapshotError when they cannot be read: that says nothing about what was done.
         """
         return list(_lines(os.path.join(self.folder, "steps.jsonl")))
+
+    @property
+    def is_private(self) -> bool:
+        """Whether we wrote it and nobody else can have: only then may it make us do anything."""
+        jobs = os.path.dirname(self.folder)
+        places = (self.folder, jobs, os.path.dirname(jobs))
+        return self.uid == os.geteuid() and all(_is_private_folder(place) for place in places)
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -186,10 +194,13 @@ class Journal:
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
         ids = self._ids()
-        for number in ids[: max(len(ids) - most, 0)]:
-            record = self._read(number)
-            if record is not None and record.result and number not in needed:
-                files.remove_tree(record.folder)
+        if len(ids) <= most:
+            return
+        with self._changing(shared=False):
+            for number in ids[: len(ids) - most]:
+                record = self._read(number)
+                if record is not None and record.result and number not in needed:
+                    files.remove_tree(record.folder)
 
     def amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
         """Change what a finished job's result says, whole or not at all."""
@@ -238,6 +249,14 @@ class OpenRecord:
         """Let go of the files."""
         os.close(self._events)
         os.close(self._steps)
+
+
+def _is_private_folder(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _state(alive: bool, result: Mapping[str, Any]) -> JobState:

@@ -182,6 +182,13 @@ class Layout:
             )
         return f"{place}/{snap}"
 
+    def user_place(self, user: User, snap: str) -> str:
+        """As `user_parent`, but empty for a home in which there can be no data of snaps."""
+        try:
+            return self.user_parent(user, snap)
+        except InvalidInputError:
+            return ""
+
     def find_users(self, names: Sequence[str]) -> list[User]:
         """The users named, by name or else by numeric id, in that order and each once (spec §2.10).
 

@@ -1,7 +1,7 @@
-"""What was verified, when and how (SQLite): remembered by content, so it follows a copy of a set.
+"""What was verified, when and how (SQLite).
 
-An archive is known by its declared hash and size. A verdict also notes the file it was found in, since a
-good copy says nothing of another file with damaged bytes.
+A verdict holds for one archive of one file, while that is the same and declares the same hash: a good
+copy says nothing of another file with damaged bytes.
 """
 
 import os
@@ -19,6 +19,11 @@ _VERSION = 1
 _TABLE = """CREATE TABLE verdicts (
     file TEXT, identity TEXT, entry TEXT, hash TEXT, level TEXT, at REAL, fault TEXT,
     PRIMARY KEY (file, entry))"""
+_KEEP = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (file, entry) DO UPDATE SET identity = excluded.identity, hash = excluded.hash,
+        level = excluded.level, at = excluded.at, fault = excluded.fault
+    WHERE NOT (level = 'structure' AND fault != '' AND excluded.level = 'full' AND excluded.fault = ''
+        AND identity = excluded.identity AND hash = excluded.hash)"""
 OLD = 30 * 24 * 3600
 
 
@@ -53,38 +58,29 @@ class Ledger:
 
     def __init__(self, own: str) -> None:
         self._own = own
+        self._path = f"{own}/ledger.sqlite"
 
     def record(self, snapshots: Iterable[Snapshot], verdicts: Iterable[EntryVerdict], level: Level) -> None:
-        """Keep what a check found."""
-        paths = {(snapshot.set_id, snapshot.snap): snapshot for snapshot in snapshots}
+        """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again."""
+        known = {snapshot.path: snapshot for snapshot in snapshots}
         rows = []
         for verdict in verdicts:
-            snapshot = paths.get((verdict.set_id, verdict.snap))
-            if snapshot is None or not verdict.entry:
-                continue
-            declared = (snapshot.sums or {}).get(verdict.entry, "")
-            name = os.path.basename(snapshot.path)
-            rows.append(
-                (
-                    name,
-                    _identity(snapshot.path),
-                    verdict.entry,
-                    declared,
-                    level.value,
-                    time.time(),
-                    verdict.fault,
-                )
-            )
-        with self._opened() as database:
+            snapshot = known.get(verdict.path)
+            if snapshot is not None and verdict.entry:
+                declared = (snapshot.sums or {}).get(verdict.entry, "")
+                name, identity = os.path.basename(snapshot.path), _identity(snapshot.path)
+                row = (name, identity, verdict.entry, declared, level.value, time.time(), verdict.fault)
+                rows.append(row)
+        with self._opened(write=True) as database:
             if database is not None:
                 with database:
-                    database.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                    database.executemany(_KEEP, rows)
 
     def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, Checked]:
         """What is known of each snapshot, by path. A file that changed since was never checked."""
         now = time.time() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
-        with self._opened() as database:
+        with self._opened(write=False) as database:
             rows = (
                 database.execute("SELECT file, identity, entry, hash, level, at, fault FROM verdicts")
                 if database
@@ -95,8 +91,8 @@ class Ledger:
         return {one.path: _standing(one, known.get(os.path.basename(one.path), []), now) for one in snapshots}
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection | None]:
-        database = self._connect()
+    def _opened(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
+        database = self._connect(write=write)
         if database is None:
             yield None
             return
@@ -106,11 +102,11 @@ class Ledger:
             except sqlite3.Error:
                 return
 
-    def _connect(self) -> sqlite3.Connection | None:
-        if not os.path.isdir(self._own):
+    def _connect(self, *, write: bool) -> sqlite3.Connection | None:
+        if not os.path.isdir(self._own) or not (write or os.path.exists(self._path)):
             return None
         try:
-            database = sqlite3.connect(f"{self._own}/ledger.sqlite", timeout=2)
+            database = sqlite3.connect(self._path, timeout=2)
             if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 with database:
                     database.execute("DROP TABLE IF EXISTS verdicts")

@@ -52,7 +52,7 @@ class Restore:
 
 @dataclass(frozen=True)
 class Undo:
-    """Take a restore back; `job` 0 is the last one that can be."""
+    """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
 
     verb: ClassVar[str] = "undo"
     job: int = 0

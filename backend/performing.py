@@ -5,7 +5,7 @@ from typing import Any
 
 from backend import files
 from backend.engine import Engine
-from backend.errors import BugError, Cancelled, SnapshotError
+from backend.errors import BugError, Cancelled, SnapshotError, UnrecordedError
 from backend.job import Advanced, Entered, Event, Job, Noted, Started
 from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
@@ -68,7 +68,12 @@ def perform_recorded(
         except Exception as bug:
             record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
             raise BugError(f"cannot {operation.verb}: a bug in snapstow: {bug!r}") from bug
-        record.finish(JobState.PARTIAL if result.left_out else JobState.DONE, result.to_json())
+        try:
+            with files.speaking("cannot record the end of the job"):
+                state = JobState.PARTIAL if result.left_out else JobState.DONE
+                record.finish(state, {**result.to_json(), "exit": result.exit_code})
+        except SnapshotError as failure:
+            raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
         return result
 
 

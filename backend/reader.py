@@ -28,13 +28,14 @@ _SHOWN = 7
 
 
 class EntryVerdict(NamedTuple):
-    """What a check found of one archive; `fault` is empty where it is what was written."""
+    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound."""
 
     set_id: int
     snap: str
     entry: str
     size: int
     fault: str
+    path: str = ""
 
 
 class Reader:
@@ -279,4 +280,4 @@ def _verdict(reader: Reader, entry: str, job: "Job", structure: bool) -> EntryVe
     except SnapshotError as error:
         fault = str(error)
     snapshot = reader.snapshot
-    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, _size(reader, entry), fault)
+    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, _size(reader, entry), fault, snapshot.path)

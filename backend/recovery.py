@@ -6,7 +6,6 @@ finding, and goes only by a repair.
 
 import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -83,14 +82,7 @@ def _about(document: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
 def _is_ours(record: JobRecord, store: Store) -> bool:
     """Written by us and for this very root: nobody else's journal may make us change data."""
     root, here = record.root, store.root
-    if record.uid != os.geteuid() or any(root.get(key) != here[key] for key in ("path", "inode")):
-        return False
-    folder = record.folder
-    for place in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
-        found = os.lstat(place)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            return False
-    return True
+    return record.is_private and all(root.get(key) == here[key] for key in ("path", "inode"))
 
 
 class _Done(NamedTuple):
@@ -124,9 +116,10 @@ def _done_by(record: JobRecord, store: Store) -> _Done:
 
 
 def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
-    """Put back what a restore replaced; what is taken away waits for an undo of this undo as long again.
+    """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
-    NotFoundError when nothing can be taken back, ConflictError when a later restore changed the same data.
+    NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
+    back itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = _about(record.result)
@@ -151,9 +144,10 @@ def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     candidates = _reversible(journal, store)
     if not number:
-        if not candidates:
-            raise NotFoundError("there is nothing to undo")
-        return candidates[0]
+        restores = [record for record in candidates if record.operation.get("verb") == "restore"]
+        if not restores:
+            raise NotFoundError("there is no restore to take back")
+        return restores[0]
     chosen = next((record for record in candidates if record.id == number), None)
     if chosen is None:
         journal.record(number)
@@ -192,10 +186,19 @@ def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
     for record in _held(journal, store):
         if _until(record) <= now:
             said.append(_safely(record, partial(_expire, journal, store, record)))
-    journal.drop_oldest(_KEPT_JOBS, {record.id for record in _held(journal, store)})
+    journal.drop_oldest(_KEPT_JOBS, {one.id for one in journal.records() if _is_needed(one, store)})
     for text in said:
         job.note(text)
     return said
+
+
+def _is_needed(record: JobRecord, store: Store) -> bool:
+    """Whether its steps are the only word on where replaced data lie."""
+    if record.operation.get("verb") not in _REVERSIBLE:
+        return False
+    if record.result.get("undone") or record.result.get("expired"):
+        return False
+    return bool(_until(record)) or not _is_ours(record, store) or _is_stuck(record, store)
 
 
 def _is_stuck(record: JobRecord, store: Store) -> bool:
@@ -230,7 +233,9 @@ def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
     with _alone(store, _about(record.result)[1]):
         if journal.record(record.id).result.get("undone"):
             return f"job {record.id} was taken back meanwhile"
-        _done_by(record, store).state.clean_up()
+        done = _done_by(record, store)
+        done.state.clean_up()
+        done.refuse_outside()
         journal.amend(record, {"expired": True})
     return f"the undo of job {record.id} expired; what it kept was removed"
 
@@ -280,10 +285,12 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
 def _end_files(store: Store, record: JobRecord) -> bool:
     """Remove what a save, import or export left, end a forget; True where it is complete now."""
     complete = False
-    for step in record.steps:
+    steps = record.steps
+    published = any("published" in step for step in steps)
+    for step in steps:
         if "publish" in step:
             store.check_publication(step["publish"])
-            complete = _is_published(store, step["publish"])
+            complete = published or _is_published(store, step["publish"])
             if not complete:
                 store.retract(step["publish"])
         if "part" in step:
@@ -343,6 +350,7 @@ def _marker_findings(store: Store) -> Iterator[Finding]:
 
 
 def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
+    temporaries = store.temporaries()  # before the living are asked: what they make later is not in it
     living = {
         step[key]
         for record in journal.records()
@@ -351,7 +359,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         for key in ("temporary", "staging")
         if key in step
     }
-    for path in store.temporaries():
+    for path in temporaries:
         if path in living:
             continue
         ours = os.path.basename(path).startswith(STAGING)
@@ -373,8 +381,8 @@ def _snapd_leftovers(store: Store) -> Iterator[str]:
     layout = store.layout
     for snap in layout.installed_names():
         parents = [layout.system_parent(snap)]
-        parents += [layout.user_parent(user, snap) for user in layout.users_with_data()[0]]
-        for parent in parents:
+        parents += [layout.user_place(user, snap) for user in layout.users_with_data()[0]]
+        for parent in filter(None, parents):
             try:
                 names = os.listdir(parent)
             except OSError:

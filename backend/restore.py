@@ -283,6 +283,8 @@ class Restoration:
                     f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read'
                 )
             self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
+            if more := vetter.devices_met - len(vetter.devices):
+                self.left_out.append(f"{plan.parent}: {more} more")
             names = {str(snapshot.revision): str(plan.revision), "common": "common"}
             self._take_over(slot, (parent, slot_fd, landing), names)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backend import files
-from backend.errors import ConflictError, SnapshotError
+from backend.errors import ConflictError, NotAllowedError, SnapshotError
 from backend.journal import JobRecord, JobState, Journal
 from backend.operation import Operation, to_json
 
@@ -34,26 +34,24 @@ class Runner:
         """Start an operation; returns its job once it lives. SnapshotError when it does not come to life."""
         self._children = [child for child in self._children if child.poll() is None]
         token = files.random_name(16)
-        files.make_directories(self._journal.folder, 0o700)
         log = f"{self._journal.folder}/start-{token}.log"
         command = [*_shell_of_its_own(token), *self._command, token, json.dumps(to_json(operation))]
-        try:
-            with (
-                files.speaking(f"cannot start {operation.verb}"),
-                files.opened(log, files.NEW_FILE) as errors,
-            ):
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=errors,
-                    start_new_session=True,
-                    cwd="/",
-                )
-            self._children.append(process)
-            return self._born(token, process, operation, log)
-        finally:
-            os.unlink(log)
+        with files.speaking(f"cannot start {operation.verb}"):
+            files.make_directories(self._journal.folder, 0o700)
+            try:
+                with files.opened(log, files.NEW_FILE) as errors:
+                    process = subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.DEVNULL,
+                        stderr=errors,
+                        start_new_session=True,
+                        cwd="/",
+                    )
+                self._children.append(process)
+                return self._born(token, process, operation, log)
+            finally:
+                files.remove_tree(log)
 
     def _born(
         self, token: str, process: "subprocess.Popen[bytes]", operation: Operation, log: str
@@ -67,6 +65,8 @@ class Runner:
             if ended is not None:
                 break
             time.sleep(POLL)
+        else:
+            raise SnapshotError(f"{operation.verb} is still starting; the list of jobs will show it")
         told = files.read_whole(log, 1 << 20).decode("utf-8", "replace").strip().splitlines()
         reason = told[-1].removeprefix("error: ") if told else "it gave no reason"
         raise SnapshotError(f"cannot start {operation.verb}: {reason}")
@@ -76,12 +76,10 @@ class Runner:
         present = self._journal.record(record.id)
         if present.state is not JobState.RUNNING:
             raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
+        if not present.is_private:
+            raise NotAllowedError(f"cannot stop job {record.id}: its journal is not ours alone")
         with files.speaking(f"cannot stop job {record.id}"):
             os.kill(present.pid, signal.SIGTERM)
-
-    def interrupted(self) -> list[JobRecord]:
-        """The jobs whose process is gone without a result."""
-        return [record for record in self._journal.records() if record.state is JobState.INTERRUPTED]
 
 
 class Follower:

@@ -15,7 +15,6 @@ from backend.container import ContainerWriter
 from backend.errors import (
     BlockedError,
     ChangedError,
-    InvalidInputError,
     NoSpaceError,
     NotFoundError,
     SnapshotError,
@@ -72,16 +71,8 @@ class Saved:
 def data_of(layout: Layout, snap: InstalledSnap, users: Sequence[User]) -> list[str]:
     """The directories that a save of a snap reads: paths, existing or not."""
     places = [layout.system_parent(snap.name)]
-    places += [place for user in users if (place := user_place(layout, user, snap.name))]
+    places += [place for user in users if (place := layout.user_place(user, snap.name))]
     return [f"{place}/{name}" for place in places for name in (str(snap.revision), "common")]
-
-
-def user_place(layout: Layout, user: User, snap: str) -> str:
-    """Where a user's data of a snap lie; empty for a home in which there can be none."""
-    try:
-        return layout.user_parent(user, snap)
-    except InvalidInputError:
-        return ""
 
 
 def check_space(store: Store, amount: int) -> None:
@@ -147,7 +138,7 @@ class Saver:
     def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Job) -> Snapshot:
         writer = ContainerWriter(fd)
         self._add(writer, ARCHIVE, None, patterns, job)
-        for user in (user for user in self._users if user_place(self._layout, user, self.snap.name)):
+        for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
             self._add(writer, user_entry(user.name), user, patterns, job)
         if not self._sums:
             self._store_empty(writer)
@@ -275,8 +266,13 @@ def save_set(
         savers = [Saver(store, snap, users, options) for snap in snaps]
         with job.step(f"Saving snapshot set #{set_id}", total):
             saved, failures = _save_each(savers, set_id, job)
-        with store.lock():
-            store.publish(set_id, [one.staged for one in saved], job)
+        try:
+            with store.lock():
+                store.publish(set_id, [one.staged for one in saved], job)
+        except BaseException:
+            for one in saved:
+                files.remove_tree(one.staged.path)
+            raise
     left_out = [line for one in saved for line in one.left_out]
     left_out += [f"changed while being read: {line}" for one in saved for line in one.changed]
     left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]

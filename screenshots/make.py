@@ -73,6 +73,7 @@ def main() -> int:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     os.environ["XDG_DATA_HOME"] = "/tmp/pictures"
     root = demo_root(anew=True)
+    os.chdir(root)
     engine_for(root).check(Check(1), Job())
     engine_for(root).check(Check(7), Job())
     for name, (keys, ready) in STORIES.items():

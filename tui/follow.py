@@ -1,5 +1,6 @@
 """Jobs as the screens see them: the journal folded into one plain value each."""
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -25,10 +26,14 @@ ENDED = frozenset(JobState) - {JobState.RUNNING}
 
 
 class JobView(NamedTuple):
-    """How a job stands: what it is, how far, and what it said."""
+    """How a job stands: what it is, how far, and what it said.
+
+    `command` does what it does, from any directory; `short` is its verb and what that is given.
+    """
 
     id: int
     command: str
+    short: str
     state: JobState
     started: float
     progress: ProgressView
@@ -58,6 +63,7 @@ class _Watched:
         return JobView(
             record.id,
             command_of(record),
+            command_of(record).removeprefix("snapstow "),
             record.state,
             record.started,
             self._meter.view(),
@@ -83,8 +89,9 @@ class _Watched:
 class Board:
     """All jobs of a place, newest first; ask it as often as you like, it reads only what is new."""
 
-    def __init__(self, journal: Journal, shown: int = 200) -> None:
+    def __init__(self, journal: Journal, words: Sequence[str] = (), shown: int = 200) -> None:
         self._journal = journal
+        self._words = words
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
@@ -99,15 +106,19 @@ class Board:
         known = self._ended.get(record.id)
         if known is not None and known.result == record.result:
             return known
-        view = self._watched.setdefault(record.id, _Watched(record)).view(record)
+        view = (
+            self._watched.setdefault(record.id, _Watched(record))
+            .view(record)
+            ._replace(command=command_of(record, self._words))
+        )
         if record.state in ENDED:
             self._ended[record.id] = view
         return view
 
 
-def command_of(record: JobRecord) -> str:
-    """The command that does what a job does."""
+def command_of(record: JobRecord, words: Sequence[str] = ()) -> str:
+    """The command that does what a job does; `words` name the place."""
     try:
-        return command_line(operation_from_json(record.operation))
+        return command_line(operation_from_json(record.operation), words)
     except InvalidInputError:
         return str(record.operation.get("verb"))

@@ -7,7 +7,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import Screen
@@ -17,7 +17,6 @@ from textual.worker import get_current_worker
 from backend import (
     Check,
     CheckState,
-    Forget,
     Operation,
     Restore,
     Snapshot,
@@ -26,57 +25,36 @@ from backend import (
     Undo,
     command_line,
 )
-from tui.follow import Board, JobView
+from tui import verbkeys
+from tui.endings import Endings
+from tui.follow import Board
 from tui.place import Place, Stock
 from tui.present import cut_middle, plain, size_text
-from tui.rows import EntryKey, GroupKey, Pivot, SetKey, SnapKey, Sort, View, Wish, columns, rows
+from tui.rows import Pivot, Sort, View, Wish, columns, rows
+from tui.verbkeys import Launched, Looked, Missed
 from tui.widgets.details import details_of
 from tui.widgets.jobstrip import JobStrip
 from tui.widgets.table import LineTable
 
-
-class Looked(Message):
-    """Someone looked at the place: here is what there is."""
-
-    def __init__(self, stock: Stock | None, jobs: list[JobView], trouble: str = "") -> None:
-        super().__init__()
-        self.stock = stock
-        self.jobs = jobs
-        self.trouble = trouble
+_ROOM_FOR_DETAILS = 110
 
 
 class Inventory(Screen[None]):
     """Browse the sets of a place; every verb starts here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "restore", "Restore"),
-        Binding("c", "check", "Check"),
-        Binding("s", "save", "Save"),
-        Binding("e", "export", "Export"),
-        Binding("i", "import", "Import"),
-        Binding("f", "forget", "Forget"),
-        Binding("u", "undo", "Undo"),
-        Binding("J", "jobs", "Jobs"),
-        Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("v", "pivot", "Pivot", show=False),
-        Binding("o", "sort", "Sort", show=False),
-        Binding("y", "copy", "Copy command", show=False),
-        Binding("d", "details", "Details", show=False),
-        Binding("f5,R", "look", "Look again", show=False),
-        Binding("question_mark,f1", "help", "Help", key_display="?"),
-        Binding("escape", "back", "Back", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
 
     def __init__(self, place: Place, tick: float) -> None:
         super().__init__()
         self._place = place
         self._tick = tick
-        self._board = Board(place.engine.journal)
+        self._endings = Endings()
+        self._board = Board(place.engine.journal, place.words)
         self._stock: Stock | None = None
         self._stamp: tuple[int, ...] = ()
+        self._is_looking = False
+        self._look_afterwards = False
         self._wish = Wish()
-        self._jobs: list[JobView] = []
         self._shown_details = True
 
     def compose(self) -> ComposeResult:
@@ -103,7 +81,8 @@ class Inventory(Screen[None]):
     # -- looking
 
     def action_look(self) -> None:
-        """Look at everything anew."""
+        """Look at everything anew; a look that is under way is followed by another."""
+        self._look_afterwards = self._is_looking
         self._stamp = ()
         self._look()
 
@@ -111,29 +90,44 @@ class Inventory(Screen[None]):
         if self.is_current:
             self._look()
 
-    @work(thread=True, exclusive=False, group="look", exit_on_error=True)
     def _look(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self._look_from(self._stamp)
+
+    @work(thread=True, group="look", exit_on_error=True)
+    def _look_from(self, known: tuple[int, ...]) -> None:
         worker = get_current_worker()
-        stamp = self._place.stamp()
+        message: Message
         try:
-            stock = self._place.stock() if stamp != self._stamp else None
-            jobs = self._board.views()
-            message = Looked(stock, jobs)
-            self._stamp = stamp
+            stamp = self._place.stamp()
+            stock = self._place.stock() if stamp != known else None
+            message = Looked(stock, self._board.views(), stamp)
         except SnapshotError as trouble:
-            message = Looked(None, [], str(trouble))
+            message = Missed(str(trouble))
         if not worker.is_cancelled:
             self.post_message(message)
 
     def on_looked(self, message: Looked) -> None:
         """Show what was seen."""
-        self._jobs = message.jobs
+        self._stamp = message.stamp
         self.query_one(JobStrip).show(message.jobs)
-        if message.trouble:
-            self._say(message.trouble)
         if message.stock is not None:
             self._stock = message.stock
             self._fill()
+        for line in self._endings.news(message.jobs):
+            self._say(line)
+        self._end_look()
+
+    def on_missed(self, message: Missed) -> None:
+        """Say why nothing was seen; what is shown stays."""
+        self._say(message.trouble)
+        self._end_look()
+
+    def _end_look(self) -> None:
+        self._is_looking = False
+        if self._look_afterwards:
+            self.action_look()
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
@@ -143,7 +137,7 @@ class Inventory(Screen[None]):
         if self._stock is None:
             return
         table = self.query_one(LineTable)
-        wide = self.size.width >= 110 and self._shown_details
+        wide = self.size.width >= _ROOM_FOR_DETAILS and self._shown_details
         self.query_one("#details", Static).display = wide
         width = self.size.width - (40 if wide else 0)
         table.show_columns(columns(width, self._wish.pivot))
@@ -200,7 +194,7 @@ class Inventory(Screen[None]):
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
         """Open or close a row."""
         opened = set(self._wish.opened)
-        if message.wider and message.key not in opened:
+        if message.wider:
             opened.add(message.key)
         else:
             opened.discard(message.key)
@@ -251,6 +245,8 @@ class Inventory(Screen[None]):
         """Show or hide the details beside the table."""
         self._shown_details = not self._shown_details
         self._fill()
+        if self.size.width < _ROOM_FOR_DETAILS:
+            self._say(f"too narrow for the details: they need {_ROOM_FOR_DETAILS} columns")
 
     # -- what is chosen
 
@@ -258,25 +254,14 @@ class Inventory(Screen[None]):
         """The snapshots that a verb would act on: the marked rows', or else the row's under the cursor."""
         table = self.query_one(LineTable)
         keys: set[Hashable] = table.marked or {table.cursor_key}
-        return [
-            snapshot
-            for one in (self._stock.sets if self._stock else ())
-            for snapshot in one.snapshots
-            if any(_covers(key, snapshot) for key in keys)
-        ]
+        return verbkeys.chosen(self._stock, keys)
 
     def _chosen_sets(self) -> list[SnapshotSet]:
         """The sets that are chosen, each with the chosen snapshots only."""
-        by_set: dict[int, list[Snapshot]] = {}
-        for snapshot in self.chosen():
-            by_set.setdefault(snapshot.set_id, []).append(snapshot)
-        return [SnapshotSet(number, tuple(by_set[number])) for number in sorted(by_set)]
+        return verbkeys.gathered(self.chosen())
 
     def _snaps_of(self, part: SnapshotSet) -> tuple[str, ...]:
-        """The snaps to name for a part of a set: none when it is all of it."""
-        assert self._stock is not None
-        whole = next(one for one in self._stock.sets if one.set_id == part.set_id)
-        return () if len(whole.snapshots) == len(part.snapshots) else tuple(s.snap for s in part.snapshots)
+        return verbkeys.snaps_of(part, self._stock)
 
     def _one_set(self, verb: str) -> SnapshotSet | None:
         """The one set that is chosen, or None after saying why the verb cannot be had."""
@@ -292,18 +277,26 @@ class Inventory(Screen[None]):
     # -- verbs
 
     @work(thread=True, group="start")
-    def start(self, operation: Operation) -> None:
-        """Start an operation as a job of its own."""
-        try:
-            self._place.runner.start(operation)
-        except SnapshotError as trouble:
-            self.app.call_from_thread(self._say, str(trouble))
+    def start(self, *operations: Operation) -> None:
+        """Start operations one after the other, each as a job of its own."""
+        troubles = []
+        for operation in operations:
+            try:
+                self._place.runner.start(operation)
+            except SnapshotError as trouble:
+                troubles.append(str(trouble))
+        self.post_message(Launched(troubles))
+
+    def on_launched(self, message: Launched) -> None:
+        """Say what could not be started, and look at what was."""
+        if message.troubles:
+            self._say("; ".join(message.troubles))
         self._look()
 
     def action_check(self) -> None:
         """Verify what is chosen."""
-        for part in self._chosen_sets():
-            self.start(Check(part.set_id, self._snaps_of(part)))
+        if operations := [Check(part.set_id, self._snaps_of(part)) for part in self._chosen_sets()]:
+            self.start(*operations)
 
     @work
     async def action_restore(self) -> None:
@@ -349,7 +342,7 @@ class Inventory(Screen[None]):
     @work
     async def action_forget(self) -> None:
         """Ask for the number, then forget what is chosen."""
-        from tui.dialogs.forget import AskForget
+        from tui.dialogs.forget import AskForget, forgets
 
         if reason := self._place.refusal("forget"):
             self._say(reason)
@@ -357,9 +350,9 @@ class Inventory(Screen[None]):
         sets = self._chosen_sets()
         if not sets or self._stock is None:
             return
+        operations = forgets(sets, self._stock)
         if await self.app.push_screen_wait(AskForget(sets, self._stock, self._place.words)):
-            for part in sets:
-                self.start(Forget(part.set_id, self._snaps_of(part)))
+            self.start(*operations)
 
     @work
     async def action_undo(self) -> None:
@@ -389,20 +382,6 @@ class Inventory(Screen[None]):
         from tui.dialogs.help import Help
 
         self.app.push_screen(Help("Inventory", self.BINDINGS + LineTable.BINDINGS))
-
-
-def _covers(key: Hashable, snapshot: Snapshot) -> bool:
-    match key:
-        case SetKey(set_id):
-            return snapshot.set_id == set_id
-        case SnapKey(_, path) | EntryKey(_, path, _):
-            return snapshot.path == path
-        case GroupKey(Pivot.USER, name):
-            return name in (snapshot.users or ["(system)"])
-        case GroupKey(_, name):
-            return (snapshot.snap or "(unreadable)") == name
-        case _:
-            return False
 
 
 def _who() -> str:

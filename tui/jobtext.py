@@ -8,6 +8,7 @@ from rich.text import Text
 
 from backend import JobState
 from tui.follow import JobView
+from tui.jobverbs import faults_in, verdicts_in
 from tui.present import ProgressView, age_text, cut_middle, plain, progress_line, size_text
 from tui.widgets.table import Column, Line
 
@@ -30,16 +31,17 @@ def state_text(view: JobView) -> tuple[str, str]:
     """The state in a glyph and a word, and the name of its style."""
     if view.result.get("undone"):
         return "< undone", "dim"
-    bad = sum(1 for one in _checked(view) if one.get("fault"))
-    if bad:
+    if bad := len(faults_in(view.result)):
         return f"✗ {bad} bad", "bad"
+    if view.state is JobState.DONE and view.result.get("exit"):
+        return _WORDS[JobState.FAILED]
     return _WORDS[view.state]
 
 
 def job_line(view: JobView) -> Line:
     """A job as a row of the table."""
     word, style = state_text(view)
-    cells = (str(view.id), word, plain(view.command.removeprefix("snapstow ")), moment(view.started))
+    cells = (str(view.id), word, plain(view.short), moment(view.started))
     return Line(cells, ("", style, "", "dim"))
 
 
@@ -69,8 +71,7 @@ def can_be_undone(view: JobView, now: float) -> bool:
 
 def verb_of(view: JobView) -> str:
     """The verb of a job's command."""
-    words = view.command.split(" ")
-    return words[1] if len(words) > 1 else view.command
+    return view.short.partition(" ")[0]
 
 
 def facts(view: JobView, now: float) -> Text:
@@ -120,14 +121,8 @@ def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
         yield "It had been interrupted, and was ended later.", ""
 
 
-def _checked(view: JobView) -> list[Mapping[str, Any]]:
-    found = view.result.get("verdicts")
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
 def _verdicts(view: JobView) -> Iterable[tuple[str, str]]:
-    verdicts = _checked(view)
-    bad = [one for one in verdicts if one.get("fault")]
+    verdicts, bad = verdicts_in(view.result), faults_in(view.result)
     if verdicts:
         yield f"{len(verdicts) - len(bad)} of {len(verdicts)} archives are sound", "" if bad else "green"
     for one in bad:

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend import DirectEngine, InvalidInputError, engine_for, snapshot_json
+from backend import DirectEngine, engine_for, snapshot_json
 from tui.present import plain, saved_table
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def engine(arguments: "Arguments") -> DirectEngine:
 
 
 def number(text: str) -> int:
-    """A set id as typed; InvalidInputError for what is none."""
+    """A set id as typed; UsageError for what is none."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise InvalidInputError(
-            "invalid argument for snapshot set id: expected a non-negative integer argument "
-            "(see 'snapstow help saved')"
+        from tui.arguments import UsageError
+
+        raise UsageError(
+            "invalid argument for snapshot set id: expected a non-negative integer argument", "saved"
         )
     return int(text)
 

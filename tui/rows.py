@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from backend import Checked, CheckState, Snapshot, SnapshotSet, unix_time
 from tui.place import Stock
-from tui.present import age_text, notes_text, plain, size_text
-from tui.widgets.table import Column, Line, Row
+from tui.present import notes_text, plain, size_text
+from tui.widgets.table import CLOSED, OPEN, Column, Line, Row
 
 DAY = 24 * 3600
 _SHOWS_NOTES, _SHOWS_USERS, _WIDE = 60, 72, 100
@@ -88,7 +88,10 @@ _GLYPHS = {
 def columns(width: int, pivot: Pivot) -> list[Column]:
     """The columns that fit: the less important ones go first."""
     heading = {Pivot.SET: "SET", Pivot.SNAP: "SNAP", Pivot.USER: "USER"}[pivot]
-    shown = [Column(heading, 9 if pivot is Pivot.SET else 16), Column("SNAPS", 0)]
+    shown = [
+        Column(heading, 9 if pivot is Pivot.SET else 16),
+        Column("SNAPS" if pivot is Pivot.SET else "SETS", 0),
+    ]
     if width >= _SHOWS_USERS:
         shown.append(Column("USERS", 10 if width < _WIDE else 16))
     shown += [Column("WHEN", 6, right=True), Column("STORED", 6, right=True), Column("CHECK", 11)]
@@ -158,7 +161,7 @@ def _when(snapshots: Iterable[Snapshot]) -> float:
 
 def _age(snapshots: Iterable[Snapshot], now: float) -> str:
     when = _when(snapshots)
-    return age_text(now - when) if when > 0 else "-"
+    return short_age(now - when) if when > 0 else "-"
 
 
 def _users(snapshots: Iterable[Snapshot]) -> str:
@@ -189,7 +192,7 @@ def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
         return _line(f"#{one.set_id}", _names(one.snapshots), one.snapshots, view)
 
     is_open = key in wish.opened
-    yield Row(key, draw, 0, "▾" if is_open else "▸")
+    yield Row(key, draw, 0, OPEN if is_open else CLOSED)
     if is_open:
         for snapshot in one.snapshots:
             yield from _snapshot_rows(snapshot, view, wish)
@@ -209,7 +212,7 @@ def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish) -> Iterable[Row]:
         return _line(f"#{snapshot.set_id}", middle, (snapshot,), view)
 
     is_open = key in wish.opened
-    yield Row(key, draw, 1, "▾" if is_open else "▸")
+    yield Row(key, draw, 1, OPEN if is_open else CLOSED)
     if is_open:
         for entry in snapshot.entries:
             yield Row(EntryKey(snapshot.set_id, snapshot.path, entry), partial(_entry_line, entry, view), 2)
@@ -233,7 +236,7 @@ def _grouped(view: View, wish: Wish) -> list[Row]:
         members = tuple(sorted(groups[name], key=lambda snapshot: -snapshot.set_id))
         key = GroupKey(wish.pivot, name)
         is_open = key in wish.opened
-        found.append(Row(key, partial(_group_line, name, members, view), 0, "▾" if is_open else "▸"))
+        found.append(Row(key, partial(_group_line, name, members, view), 0, OPEN if is_open else CLOSED))
         if is_open:
             for snapshot in members:
                 found += _snapshot_rows(snapshot, view, wish)

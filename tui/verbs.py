@@ -57,6 +57,8 @@ def save(arguments: Arguments) -> int:
 
 def check_snapshot(arguments: Arguments) -> int:
     """Verify a set or every set; every bad part is told."""
+    if arguments.all and arguments.set_id.isdigit():
+        raise UsageError("a set and --all exclude each other", "check-snapshot")
     if arguments.all and arguments.set_id:
         arguments = arguments._replace(set_id="", snaps=(arguments.set_id, *arguments.snaps))
     if not arguments.all and not arguments.set_id:
@@ -116,12 +118,14 @@ def undo(arguments: Arguments) -> int:
 
         return show_offers(arguments)
     if arguments.job and not (arguments.job.isascii() and arguments.job.isdigit()):
-        raise InvalidInputError(
+        text = (
             f"cannot undo \"{arguments.job}\": a job has a number (see '{command(arguments, 'undo --list')}')"
         )
+        raise UsageError(text, "undo")
     result = _perform(arguments, Undo(int(arguments.job[:18] or "0")))
     if not arguments.json:
-        show(f"Took back the restore of snapshot #{result.set_id}.")
+        which = f"job {int(arguments.job[:18])}" if arguments.job else "the last restore"
+        show(f"Took back {which}, of snapshot #{result.set_id}.")
         _tell_undo(arguments, result)
     return result.exit_code
 
@@ -188,12 +192,13 @@ def reset(arguments: Arguments) -> int:
 
 
 def seconds(text: str) -> int:
-    """A span of time as typed, such as `90m`, `24h` or `7d`; InvalidInputError for anything else."""
+    """A span of time as typed, such as `90m`, `24h` or `7d`; UsageError for anything else."""
     found = re.fullmatch(r"([0-9]{1,12})([smhd])", text)
     span = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 0 < span <= _LONGEST:
-        raise InvalidInputError(
-            f'cannot keep what is replaced for "{text}": write e.g. 90m, 24h or 7d, at most 100 years'
+        raise UsageError(
+            f'cannot keep what is replaced for "{text}": write e.g. 90m, 24h or 7d, at most 100 years',
+            "restore",
         )
     return span
 

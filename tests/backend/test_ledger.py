@@ -27,8 +27,9 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(str(own))
 
 
-def verdicts(fault: str = "") -> list[EntryVerdict]:
-    return [EntryVerdict(1, "hello", ARCHIVE, 3, ""), EntryVerdict(1, "hello", "user/alice.tgz", 3, fault)]
+def verdicts(snapshot: Snapshot, fault: str = "") -> list[EntryVerdict]:
+    sound = EntryVerdict(1, "hello", ARCHIVE, 3, "", snapshot.path)
+    return [sound, sound._replace(entry="user/alice.tgz", fault=fault)]
 
 
 def state(ledger: Ledger, snapshot: Snapshot, now: float | None = None) -> CheckState:
@@ -40,27 +41,27 @@ def test_what_was_never_checked_says_so(ledger: Ledger, snapshot: Snapshot) -> N
 
 
 def test_a_full_check_is_ok_and_grows_old(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     assert state(ledger, snapshot) is CheckState.OK
     assert state(ledger, snapshot, time.time() + OLD + 60) is CheckState.OLD
 
 
 def test_a_check_of_some_archives_only_is_no_check(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts()[:1], Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
 def test_a_failure_outranks_everything_and_keeps_its_reason(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts("hash differs"), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot, "hash differs"), Level.HASH)
     standing = ledger.standing([snapshot])[snapshot.path]
     assert (standing.state, standing.fault) == (CheckState.FAILED, "hash differs")
-    ledger.record([snapshot], verdicts(), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     assert state(ledger, snapshot) is CheckState.OK
 
 
 @pytest.mark.parametrize("change", ["rewritten", "replaced", "other sums"])
 def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapshot, change: str) -> None:
-    ledger.record([snapshot], verdicts(), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     if change == "other sums":
         snapshot = snapshot._replace(sums={**SUMS, ARCHIVE: "c" * 96})
     elif change == "rewritten":
@@ -72,16 +73,16 @@ def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapsho
 
 
 def test_a_broken_snapshot_is_broken_whatever_was_checked(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     assert state(ledger, snapshot._replace(broken="no zip")) is CheckState.BROKEN
 
 
 def test_the_level_is_structure_only_when_every_archive_was_walked(
     ledger: Ledger, snapshot: Snapshot
 ) -> None:
-    ledger.record([snapshot], verdicts(), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
     assert ledger.standing([snapshot])[snapshot.path].level == "structure"
-    ledger.record([snapshot], verdicts()[:1], Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
     assert ledger.standing([snapshot])[snapshot.path].level == "full"
 
 
@@ -94,5 +95,22 @@ def test_without_a_usable_ledger_nothing_is_known_and_nothing_fails(
         own.mkdir()
         (own / "ledger.sqlite").write_bytes(content)
     ledger = Ledger(str(own))
-    ledger.record([snapshot], verdicts(), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     assert state(ledger, snapshot) in (CheckState.NEVER, CheckState.OK)
+
+
+def test_a_fault_of_structure_outlives_a_check_of_the_hash_alone(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.FAILED
+    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
+    assert state(ledger, snapshot) is CheckState.OK
+
+
+def test_two_files_of_one_snap_keep_their_own_verdicts(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "1_renamed.zip").write_bytes(b"other")
+    other = snapshot._replace(path=str(tmp_path / "1_renamed.zip"))
+    ledger.record([snapshot, other], [*verdicts(snapshot), *verdicts(other, "bad")], Level.HASH)
+    assert (state(ledger, snapshot), state(ledger, other)) == (CheckState.OK, CheckState.FAILED)

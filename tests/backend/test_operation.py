@@ -127,7 +127,9 @@ def test_a_result_as_json_is_without_what_is_empty() -> None:
     assert json.loads(json.dumps(told)) == {
         "set_id": 3,
         "snaps": ["hello"],
-        "verdicts": [{"set_id": 1, "snap": "hello", "entry": "archive.tgz", "size": 5, "fault": "bad"}],
+        "verdicts": [
+            {"set_id": 1, "snap": "hello", "entry": "archive.tgz", "size": 5, "fault": "bad", "path": ""}
+        ],
         "undo_job": 4,
         "undo_until": 5.5,
     }

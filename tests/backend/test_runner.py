@@ -164,11 +164,9 @@ def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:
     record = jobs.start(Save())
     os.kill(record.pid, signal.SIGKILL)
     assert jobs.ended(record).state is JobState.INTERRUPTED
-    assert [one.id for one in jobs.runner.interrupted()] == [record.id]
     assert jobs.world.engine.tidy(Job())
     assert jobs.journal.record(record.id).state is JobState.TAKEN_BACK
     assert jobs.world.names() == []
-    assert jobs.runner.interrupted() == []
 
 
 def test_two_jobs_run_at_once(jobs: Jobs) -> None:

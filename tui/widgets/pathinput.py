@@ -37,9 +37,14 @@ class PathInput(Input):
 
     @property
     def typed(self) -> str:
-        """The text as it is meant: names that cannot be shown are kept as they are."""
+        """The text as it is meant: names that cannot be shown are kept as they are.
+
+        An absolute path typed behind another one counts alone.
+        """
         shown = plain(self._meant)
-        return self._meant + self.value[len(shown) :] if self.value.startswith(shown) else self.value
+        text = self._meant + self.value[len(shown) :] if self.value.startswith(shown) else self.value
+        before, again, absolute = text.rpartition("//")
+        return f"/{absolute}" if before and again else text
 
     def put(self, text: str) -> None:
         """Show another path, the cursor at its end."""

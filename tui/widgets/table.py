@@ -14,6 +14,8 @@ from textual.strip import Strip
 
 from tui.present import cells
 
+OPEN, CLOSED = "▾", "▸"
+
 
 class Column(NamedTuple):
     """A column: its heading, its width in cells (0: takes what is left), and its side."""
@@ -67,7 +69,8 @@ class LineTable(ScrollView, can_focus=True):
         Binding("space", "mark", "Mark", show=False),
         Binding("asterisk", "mark_all", "Mark all", show=False),
         Binding("minus", "mark_none", "Mark none", show=False),
-        Binding("enter,l,right", "open", "Open", show=False),
+        Binding("enter", "turn", "Open or close", show=False),
+        Binding("l,right", "open", "Open", show=False),
         Binding("h,left,backspace", "close", "Close", show=False),
     ]
 
@@ -168,6 +171,12 @@ class LineTable(ScrollView, can_focus=True):
         if self.cursor_key is not None:
             self.post_message(self.Opened(self.cursor_key, wider=True))
 
+    def action_turn(self) -> None:
+        """Open the row, or close it when it is open."""
+        if self.cursor_key is not None:
+            is_open = self._lines[self._at].sign == OPEN
+            self.post_message(self.Opened(self.cursor_key, wider=not is_open))
+
     def action_close(self) -> None:
         """Close the row."""
         if self.cursor_key is not None:
@@ -179,7 +188,7 @@ class LineTable(ScrollView, can_focus=True):
         if event.y == 0 or not 0 <= number < len(self._lines):
             return
         if number == self._at:
-            self.action_open()
+            self.action_turn()
         self._go(number)
 
     def on_resize(self) -> None:

@@ -71,7 +71,9 @@ def test_an_undo_can_be_undone_and_so_on(world: World) -> None:
     assert (live(world), offers(world)) == (THREE, [second.undo_job])
     third = world.do(Undo(second.undo_job))
     assert (live(world), offers(world)) == (ONE, [third.undo_job])
-    world.do(Undo())
+    with pytest.raises(NotFoundError, match="no restore to take back"):
+        world.do(Undo())
+    world.do(Undo(third.undo_job))
     assert live(world) == THREE
     assert record(world, first.undo_job).result["undone"] == second.undo_job
 
@@ -149,9 +151,9 @@ def test_jobs_that_replaced_nothing(world: World, number: int) -> None:
 def test_changed_data_are_taken_back_all_the_same(world: World) -> None:
     world.do(Restore(1))
     (world.data("hello") / "x1/later").write_text("written after the restore")
-    world.do(Undo())
+    undone = world.do(Undo())
     assert live(world) == THREE
-    world.do(Undo())
+    world.do(Undo(undone.undo_job))
     assert live(world) == {"x1": {"a": "one", "later": "written after the restore"}, "common": {"b": "one"}}
 
 
@@ -162,7 +164,7 @@ def test_a_directory_that_someone_else_replaced_is_left_alone(world: World) -> N
     world.do(Undo())
     assert live(world) == THREE
     assert offers(world) == [done.undo_job + 1]
-    world.do(Undo())
+    world.do(Undo(done.undo_job + 1))
     assert live(world) == {"x1": {"reinstalled": "1"}, "common": {"b": "one"}}
 
 

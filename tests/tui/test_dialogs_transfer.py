@@ -113,7 +113,7 @@ def test_tab_completes_and_a_directory_gets_the_name(world: World, here: Path) -
         await user.is_asked(export(user))
         await user.types("ba", "#path")
         await user.presses("tab")
-        await user.sees("backups/1.snapshot")
+        await user.sees("backups/1.snap")
         await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [Export(1, f"{here}/backups/1.snapshot")]

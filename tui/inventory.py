@@ -170,7 +170,11 @@ class Inventory(Screen[None]):
             f"{size_text(self._stock.free).strip()} free",
             f"{counts[CheckState.NEVER]} never checked",
         ]
-        self.query_one("#header", Static).update(Text.assemble(*care, " " + " · ".join(words)))
+        head = Text.assemble(*care, f" {words[0]}")
+        for word in words[1:]:
+            if head.cell_len + len(word) + 3 < self.size.width:
+                head.append(f" · {word}")
+        self.query_one("#header", Static).update(head)
 
     def _say(self, text: str) -> None:
         self.query_one("#status", Static).update(f" {plain(text)}")

@@ -74,7 +74,7 @@ class TestParsing:
             ("export-snapshot 1", "the required argument `<filename>` was not provided"),
             ("export-snapshot", "the required arguments `<id>` and `<filename>` were not provided"),
             ("import-snapshot", "the required argument `<filename>` was not provided"),
-            ("export-snapshot 1 snap file", 'too many arguments for command: "file"'),
+            ("attach 1 2", 'too many arguments for command: "2"'),
             ("jobs 1", 'too many arguments for command: "1"'),
             ("saved --id", "expected argument for flag `--id'"),
             ("saved --id --json", "expected argument for flag `--id'"),
@@ -243,8 +243,8 @@ class TestErrors:
         def interrupt(*_arguments: object) -> None:
             raise KeyboardInterrupt
 
+        monkeypatch.setattr("tui.verbs.engine", interrupt)  # loads what takes its engine from the listing
         monkeypatch.setattr("tui.listing.engine", interrupt)
-        monkeypatch.setattr("tui.verbs.engine", interrupt)
         assert snapstow(*words.split()) == (130, "", text)
 
 

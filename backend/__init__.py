@@ -19,7 +19,7 @@ _HOMES = {
     "excludes": "validate_excludes",
     "export": "SnapshotExport",
     "imports": "IncomingSet import_set",
-    "job": "Advanced Entered Event Job Noted Started",
+    "job": "Advanced Entered Event Job Noted PartAdvanced Started",
     "journal": "JobRecord JobState Journal",
     "layout": "Accounts InstalledSnap Layout",
     "ledger": "CheckState Checked Ledger",

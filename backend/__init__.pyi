@@ -35,6 +35,7 @@ from backend.job import Entered as Entered
 from backend.job import Event as Event
 from backend.job import Job as Job
 from backend.job import Noted as Noted
+from backend.job import PartAdvanced as PartAdvanced
 from backend.job import Started as Started
 from backend.journal import JobRecord as JobRecord
 from backend.journal import JobState as JobState

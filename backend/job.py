@@ -37,9 +37,22 @@ class Entered(NamedTuple):
     part: str
 
 
-Event: TypeAlias = Started | Advanced | Noted | Entered
+class PartAdvanced(NamedTuple):
+    """How far a part of the present step is, in bytes; `total` is None while it is not known.
+
+    Several parts may be under way at once; each is told a last time when it has `ended`, well or not.
+    """
+
+    part: str
+    done: int
+    total: int | None
+    ended: bool = False
+
+
+Event: TypeAlias = Started | Advanced | Noted | Entered | PartAdvanced
 
 INTERVAL = 0.1
+PART_INTERVAL = 0.5
 
 
 def _ignore(_event: Event) -> None:
@@ -68,7 +81,7 @@ class Job:
         name: str = "0",
     ) -> None:
         self._tell = tell
-        self._clock = clock
+        self.clock = clock
         self.keep = keep
         self.name = name
         self._lock = threading.RLock()
@@ -107,7 +120,7 @@ class Job:
         self.check()
         with self._lock:
             self._done += amount
-            now = self._clock()
+            now = self.clock()
             if now - self._told_at >= INTERVAL:
                 self._told_at = now
                 self._tell(Advanced(self._done))
@@ -123,11 +136,27 @@ class Job:
             self._tell(Noted(text))
 
     @contextmanager
+    def part(self, name: str, total: int | None = None) -> Iterator["Job"]:
+        """A part of the present step, entered and counted on its own as well: count on the job it yields."""
+        self.enter(name)
+        part = _Part(self, name, total)
+        part.report()
+        try:
+            yield part
+        finally:
+            part.report(ended=True)
+
+    def report_part(self, progress: PartAdvanced) -> None:
+        """Tell how far a part is."""
+        with self._lock:
+            self._tell(progress)
+
+    @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[None]:
         """A step of the work; counts inside it start at zero."""
         with self._lock:
             self._done = 0
-            self._told_at = self._clock()
+            self._told_at = self.clock()
             self._tell(Started(title, total))
         yield
         with self._lock:
@@ -155,11 +184,11 @@ class Job:
             self._watchers.remove(act)
 
 
-class _Quiet(Job):
-    """Counts nothing; stops when the job it belongs to stops."""
+class _Within(Job):
+    """Stops, and is shielded, when and as the job it belongs to."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(name=job.name)
+        super().__init__(name=job.name, keep=job.keep)
         self._job = job
 
     @property
@@ -178,3 +207,38 @@ class _Quiet(Job):
         """Call `act` as soon as the other job is to stop."""
         with self._job.when_stopped(act):
             yield
+
+
+class _Quiet(_Within):
+    """Counts and tells nothing."""
+
+
+class _Part(_Within):
+    """Counts for its part and for the job; tells the part's count at most twice a second."""
+
+    def __init__(self, job: Job, name: str, total: int | None) -> None:
+        super().__init__(job)
+        self._part = name
+        self._total = total
+        self._reported_at = 0.0
+
+    def advance(self, amount: int) -> None:
+        """Count bytes done in the part and in the step."""
+        self._job.advance(amount)
+        with self._lock:
+            self._done += amount
+            if self._job.clock() - self._reported_at >= PART_INTERVAL:
+                self.report()
+
+    def report(self, *, ended: bool = False) -> None:
+        """Tell how far the part is."""
+        self._reported_at = self._job.clock()
+        self._job.report_part(PartAdvanced(self._part, self._done, self._total, ended))
+
+    def enter(self, part: str) -> None:
+        """Say which part comes next."""
+        self._job.enter(part)
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know."""
+        self._job.note(text)

@@ -19,6 +19,8 @@ from backend.errors import ConflictError, NotFoundError
 
 _CAP = 64 << 20
 _LONGEST_LOG = 4 << 20
+_COUNTS = ("advanced", "part")
+_COUNTS_KEPT = 2000
 
 
 class JobState(Enum):
@@ -221,6 +223,8 @@ class OpenRecord:
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
         self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
         self._told = 0
+        self._opened_at = time.time()
+        self._counted_at: dict[object, float] = {}
 
     def mend(self) -> None:
         """End the line that a crash tore, so that the next step does not continue it."""
@@ -229,11 +233,27 @@ class OpenRecord:
             files.write_all(self._steps, b"\n")
 
     def tell(self, event: Mapping[str, Any]) -> None:
-        """Append an event; the log stops growing at 4 MiB."""
-        line = _document(event)
+        """Append an event with its time (`at`, seconds since the epoch); the log stops growing at 4 MiB.
+
+        The longer a job runs the rarer its counts are kept, so that they last for days.
+        """
+        now = time.time()
+        if event.get("event") in _COUNTS and self._is_too_soon(event, now):
+            return
+        line = _document({**event, "at": round(now, 2)})
         if self._told + len(line) <= _LONGEST_LOG:
             self._told += len(line)
             files.write_all(self._events, line)
+
+    def _is_too_soon(self, event: Mapping[str, Any], now: float) -> bool:
+        key = event.get("part")
+        if event.get("ended") or not event.get("done"):
+            self._counted_at.pop(key, None)
+            return False
+        if now - self._counted_at.get(key, 0.0) < (now - self._opened_at) / _COUNTS_KEPT:
+            return True
+        self._counted_at[key] = now
+        return False
 
     def keep(self, step: Mapping[str, Any]) -> None:
         """Make a step last before it is taken."""

@@ -29,18 +29,28 @@ class Save:
 
 @dataclass(frozen=True)
 class Check:
-    """Verify a set (every set with `set_id` 0); `structure` walks each archive as well."""
+    """Verify a set (every set with `set_id` 0): its archives by their hashes.
+
+    `quick` looks at the metadata and at whether every archive is there, and reads none; `structure` walks
+    each archive as well. With `older_than` (seconds), what was verified since is left out.
+    """
 
     verb: ClassVar[str] = "check-snapshot"
     set_id: int = 0
     snaps: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     structure: bool = False
+    quick: bool = False
+    older_than: int = 0
 
 
 @dataclass(frozen=True)
 class Restore:
-    """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all)."""
+    """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
+
+    `to` is a directory to restore beside into, where nothing is replaced. `revision` names another revision
+    to restore onto than the installed one; empty: that one.
+    """
 
     verb: ClassVar[str] = "restore"
     set_id: int
@@ -48,6 +58,8 @@ class Restore:
     users: tuple[str, ...] = ()
     devices: bool = False
     undo_window: int = DAY
+    to: str = ""
+    revision: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,21 +81,31 @@ class Forget:
 
 @dataclass(frozen=True)
 class Export:
-    """Write a set to a file; `skip_broken` leaves broken snapshots out instead of refusing."""
+    """Write a set, or some snaps of it, to a file.
+
+    `skip_broken` leaves broken snapshots out instead of refusing; `checksum` writes the file's SHA-256 beside
+    it, for `sha256sum --check`.
+    """
 
     verb: ClassVar[str] = "export-snapshot"
     set_id: int
     file: str
     skip_broken: bool = False
+    snaps: tuple[str, ...] = ()
+    checksum: bool = False
 
 
 @dataclass(frozen=True)
 class Import:
-    """Read a set from a file; `accept_hash` takes one whose content hash does not match its sound files."""
+    """Read a set, or some snaps of it, from a file.
+
+    `accept_hash` takes one whose content hash does not match its sound files.
+    """
 
     verb: ClassVar[str] = "import-snapshot"
     file: str
     accept_hash: bool = False
+    snaps: tuple[str, ...] = ()
 
 
 Operation: TypeAlias = Save | Check | Restore | Undo | Forget | Export | Import
@@ -178,4 +200,7 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     window = fields.get("undo_window", DAY)
     if window != DAY:
         words.append(f"--undo-window={window}s" if window else "--no-undo")
+    if age := fields.get("older_than"):
+        words.append(f"--older-than={age}s")
+    words += [f"--{name}={fields[name]}" for name in ("to", "revision") if fields.get(name)]
     return words

@@ -6,7 +6,7 @@ from typing import Any
 from backend import files
 from backend.engine import Engine
 from backend.errors import BugError, Cancelled, SnapshotError, UnrecordedError
-from backend.job import Advanced, Entered, Event, Job, Noted, Started
+from backend.job import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started
 from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
 
@@ -88,6 +88,8 @@ def event_json(event: Event) -> dict[str, Any]:
             return {"event": "noted", "text": text}
         case Entered(part):
             return {"event": "entered", "part": part}
+        case PartAdvanced(part, done, total, ended):
+            return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
 
 
 def event_from_json(document: Mapping[str, Any]) -> Event:
@@ -99,5 +101,7 @@ def event_from_json(document: Mapping[str, Any]) -> Event:
             return Advanced(done)
         case {"event": "entered", "part": str(part)}:
             return Entered(part)
+        case {"event": "part", "part": str(part), "done": int(done), "total": (int() | None) as total}:
+            return PartAdvanced(part, done, total, document.get("ended") is True)
         case _:
             return Noted(str(document.get("text", document)))

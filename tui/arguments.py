@@ -39,6 +39,14 @@ class Arguments(NamedTuple):
     abs_time: bool = False
     all: bool = False
     structure: bool = False
+    quick: bool = False
+    older_than: str = ""
+    to: str = ""
+    revision: str = ""
+    checksum: bool = False
+    plain: bool = False
+    ascii: bool = False
+    theme: str = ""
     fast: bool = False
     accept_changed: bool = False
     accept_hash: bool = False
@@ -62,18 +70,18 @@ GLOBAL = "root= demo json engine= version help"
 VERBS = {
     "saved": ("tui.listing", "snaps*", "id= abs-time"),
     "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time"),
-    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all structure users="),
-    "restore": ("tui.verbs", "set_id snaps*", "plan users= undo-window= no-undo devices"),
+    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all quick structure older-than= users="),
+    "restore": ("tui.verbs", "set_id snaps*", "plan users= undo-window= no-undo devices to= revision="),
     "undo": ("tui.verbs", "job?", "list abs-time"),
     "forget": ("tui.verbs", "set_id snaps*", ""),
-    "export-snapshot": ("tui.verbs", "set_id file", "skip-broken"),
-    "import-snapshot": ("tui.verbs", "file", "accept-hash abs-time"),
+    "export-snapshot": ("tui.verbs", "set_id file snaps*", "skip-broken checksum"),
+    "import-snapshot": ("tui.verbs", "file snaps*", "accept-hash abs-time"),
     "estimate": ("tui.queries", "snaps*", "users="),
     "jobs": ("tui.queries", "", "abs-time"),
     "doctor": ("tui.queries", "", "repair"),
     "attach": ("tui.jobverbs", "job", ""),
     "stop": ("tui.jobverbs", "job", ""),
-    "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse"),
+    "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse plain ascii theme="),
     "run-job": ("tui.jobverbs", "snaps*", ""),
     "reset": ("tui.verbs", "", ""),
     "help": ("tui.manual", "topic?", ""),

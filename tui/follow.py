@@ -14,6 +14,7 @@ from backend import (
     JobState,
     Journal,
     Noted,
+    PartAdvanced,
     Started,
     command_line,
     event_from_json,
@@ -82,7 +83,7 @@ class _Watched:
                 self._part = part
             case Noted(text):
                 self._notes.append(text)
-            case Advanced():
+            case Advanced() | PartAdvanced():
                 pass
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-from backend import Advanced, Entered, Event, Job, Noted, Started, event_json
+from backend import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started, event_json
 from tui.listing import say
 from tui.present import ProgressView, plain, progress_line
 
@@ -54,7 +54,7 @@ class Meter:
                     self._marks.popleft()
             case Entered(part):
                 self.part = part
-            case Noted():
+            case Noted() | PartAdvanced():
                 pass
 
     def view(self) -> ProgressView:

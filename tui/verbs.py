@@ -64,7 +64,12 @@ def check_snapshot(arguments: Arguments) -> int:
     if not arguments.all and not arguments.set_id:
         raise UsageError("the required argument `<id>` was not provided", "check-snapshot")
     set_id = 0 if arguments.all else _set_id(arguments)
-    operation = Check(set_id, arguments.snaps, names(arguments.users), arguments.structure)
+    if arguments.quick and arguments.structure:
+        raise UsageError("--quick and --structure exclude each other", "check-snapshot")
+    age = seconds(arguments.older_than, "verify what is older than") if arguments.older_than else 0
+    operation = Check(
+        set_id, arguments.snaps, names(arguments.users), arguments.structure, arguments.quick, age
+    )
     if arguments.all and arguments.snaps and not engine(arguments).sets(None, arguments.snaps):
         raise NotFoundError(f"cannot check: no set holds {quoted(arguments.snaps)}")
     result = _perform(arguments, operation)
@@ -96,9 +101,11 @@ def restore(arguments: Arguments) -> int:
     """Put a set in place, or only tell what that would do."""
     if arguments.no_undo and arguments.undo_window:
         raise UsageError("--undo-window and --no-undo exclude each other", "restore")
-    window = 0 if arguments.no_undo else seconds(arguments.undo_window or "24h")
+    kept = "keep what is replaced for"
+    window = 0 if arguments.no_undo else seconds(arguments.undo_window or "24h", kept)
+    users, to = names(arguments.users), os.path.abspath(arguments.to) if arguments.to else ""
     operation = Restore(
-        _set_id(arguments), arguments.snaps, names(arguments.users), arguments.devices, window
+        _set_id(arguments), arguments.snaps, users, arguments.devices, window, to, arguments.revision
     )
     if arguments.plan:
         from tui.plan import show_plan
@@ -154,7 +161,13 @@ def export_snapshot(arguments: Arguments) -> int:
         raise InvalidInputError(
             "cannot export a snapshot to a terminal: name a file, or redirect standard output"
         )
-    operation = Export(_set_id(arguments), _absolute(arguments.file), arguments.skip_broken)
+    operation = Export(
+        _set_id(arguments),
+        _absolute(arguments.file),
+        arguments.skip_broken,
+        arguments.snaps,
+        arguments.checksum and not to_stdout,
+    )
     result = _perform(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
     if not arguments.json and not to_stdout:
         show(f'Exported snapshot #{plain(arguments.set_id)} into "{plain(arguments.file)}"')
@@ -168,7 +181,7 @@ def import_snapshot(arguments: Arguments) -> int:
         raise InvalidInputError(
             "cannot import a snapshot from a terminal: name a file, or redirect standard input"
         )
-    operation = Import(_absolute(arguments.file), arguments.accept_hash)
+    operation = Import(_absolute(arguments.file), arguments.accept_hash, arguments.snaps)
     result = _perform(arguments, operation, stream=0 if from_stdin else None)
     if not arguments.json:
         if result.duplicate:
@@ -191,15 +204,12 @@ def reset(arguments: Arguments) -> int:
 # -- what they share
 
 
-def seconds(text: str) -> int:
+def seconds(text: str, to_do: str) -> int:
     """A span of time as typed, such as `90m`, `24h` or `7d`; UsageError for anything else."""
     found = re.fullmatch(r"([0-9]{1,12})([smhd])", text)
     span = int(found[1]) * _UNITS[found[2]] if found else 0
     if not 0 < span <= _LONGEST:
-        raise UsageError(
-            f'cannot keep what is replaced for "{text}": write e.g. 90m, 24h or 7d, at most 100 years',
-            "restore",
-        )
+        raise UsageError(f'cannot {to_do} "{text}": write e.g. 90m, 24h or 7d, at most 100 years')
     return span
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled
-from backend.job import INTERVAL, Advanced, Event, Job, Noted, Started
+from backend.job import INTERVAL, Advanced, Event, Job, Noted, PartAdvanced, Started
 
 
 class Clock:
@@ -186,3 +186,38 @@ def test_a_shield_of_a_quiet_job_is_one_of_its_owner() -> None:
         job.check()
         job.quiet().check()
     assert job.stopping
+
+
+def test_parts_are_counted_on_their_own_and_in_all() -> None:
+    heard: list[Event] = []
+    job = Job(heard.append, clock=iter(range(100)).__next__)
+    with job.step("Checking", 30), job.part("a", 10) as a, job.part("b", 20) as b:
+        a.advance(10)
+        b.advance(5)
+    assert [event for event in heard if isinstance(event, PartAdvanced)] == [
+        PartAdvanced("a", 0, 10),
+        PartAdvanced("b", 0, 20),
+        PartAdvanced("a", 10, 10),
+        PartAdvanced("b", 5, 20),
+        PartAdvanced("b", 5, 20, ended=True),
+        PartAdvanced("a", 10, 10, ended=True),
+    ]
+    assert heard[-1] == Advanced(15)
+
+
+def test_a_part_stops_with_its_job() -> None:
+    job = Job()
+    with job.part("a") as part:
+        job.stop()
+        with pytest.raises(Cancelled):
+            part.advance(1)
+
+
+def test_a_part_that_counts_often_tells_seldom() -> None:
+    heard: list[Event] = []
+    job = Job(heard.append, clock=lambda: 7.0)
+    with job.part("a", 1000) as part:
+        for _ in range(1000):
+            part.advance(1)
+    told = [event for event in heard if isinstance(event, PartAdvanced)]
+    assert told == [PartAdvanced("a", 0, 1000), PartAdvanced("a", 1000, 1000, ended=True)]

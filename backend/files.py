@@ -32,6 +32,15 @@ class Identity(NamedTuple):
     inode: int
 
 
+def stamp(path: str) -> tuple[int, ...]:
+    """Changes when the content at `path` may have: by device, inode, size and both times; empty for none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 @contextmanager
 def speaking(action: str) -> Iterator[None]:
     """Turn an OSError into one of our errors that begins with what could not be done."""

@@ -11,7 +11,7 @@ from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
-from backend.files import read_whole, speaking
+from backend.files import read_whole, speaking, stamp
 from backend.gojson import quoted
 from backend.model import Epoch, Revision, User
 from backend.snapdstate import SnapdState, read_description
@@ -76,6 +76,7 @@ class PasswdFile:
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self._known: tuple[tuple[int, ...], tuple[User, ...]] | None = None
 
     def by_name(self, name: str) -> User | None:
         """The account of that name, or None."""
@@ -89,11 +90,20 @@ class PasswdFile:
         """All accounts, in the order of the file."""
         return self._users
 
-    @cached_property
+    @property
     def _users(self) -> tuple[User, ...]:
+        """The accounts, read again when the file is another one."""
+        path = reach(self._root, "/etc/passwd")
+        now = stamp(path)
+        known = self._known
+        if known is None or known[0] != now:
+            self._known = known = (now, self._read(path))
+        return known[1]
+
+    def _read(self, path: str) -> tuple[User, ...]:
         with speaking("cannot look up users"):
             try:
-                raw = read_whole(reach(self._root, "/etc/passwd"), LARGEST_PASSWD)
+                raw = read_whole(path, LARGEST_PASSWD)
             except (FileNotFoundError, NotADirectoryError):
                 return ()
         lines = raw.decode("utf-8", "surrogateescape").split("\n")
@@ -150,6 +160,7 @@ class Layout:
         self.is_machine = self.root == "/"
         self.accounts = users or (MachineAccounts() if self.is_machine else PasswdFile(self.root))
         self._hidden = hidden
+        self._state: tuple[tuple[int, ...], SnapdState] | None = None
         self.snapshots = self.below("/var/lib/snapd/snapshots")
         self.state_file = self.below("/var/lib/snapd/state.json")
         self.socket = self.below("/run/snapd.socket")
@@ -160,10 +171,14 @@ class Layout:
         """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
         return _joined("/", path) if self.is_machine else reach(self.root, path)
 
-    @cached_property
+    @property
     def state(self) -> SnapdState:
-        """What snapd remembers, read when first asked for."""
-        return SnapdState.read(self.state_file)
+        """What snapd remembers, read again when it has written another file."""
+        now = stamp(self.state_file)
+        known = self._state
+        if known is None or known[0] != now:
+            self._state = known = (now, SnapdState.read(self.state_file))
+        return known[1]
 
     def system_parent(self, snap: str) -> str:
         """The directory that holds the system data of a snap; InvalidInputError for what is no name."""

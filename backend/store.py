@@ -6,7 +6,7 @@ at all, under snapd's own marker for unfinished imports.
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -89,12 +89,14 @@ class Store:
         """
         check = job.check if job is not None else _never_stopped
         check()
+        names = [(number, name) for number, name in self.names() if set_id in (None, number)]
+        yield from self._read(names, check)
+
+    def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
         importing: dict[int, bool] = {}
         with Index.opened(self._own, self.folder) as index:
-            for number, name in self.names():
+            for number, name in names:
                 check()
-                if set_id is not None and number != set_id:
-                    continue
                 if number not in importing:
                     importing[number] = os.path.lexists(self.marker(number))
                 if importing[number]:
@@ -108,13 +110,21 @@ class Store:
         self, set_id: int | None = None, snaps: Sequence[str] = (), job: "Job | None" = None
     ) -> list[SnapshotSet]:
         """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
+        found = self.iter_snapshots(set_id, job)
+        return self._gathered(snapshot for snapshot in found if not snaps or snapshot.snap in snaps)
+
+    def newest_sets(self, count: int) -> list[SnapshotSet]:
+        """The sets, by id, that the last `count` files belong to."""
+        ids = {number for number, _ in self.names()[-count:]}
+        return self._gathered(self._read([one for one in self.names() if one[0] in ids], _never_stopped))
+
+    def _gathered(self, snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
         sets: dict[int, list[Snapshot]] = {}
         auto = self.layout.state.auto_sets()
-        for snapshot in self.iter_snapshots(set_id, job):
-            if not snaps or snapshot.snap in snaps:
-                if snapshot.set_id in auto:
-                    snapshot = snapshot._replace(auto=True)
-                sets.setdefault(snapshot.set_id, []).append(snapshot)
+        for snapshot in snapshots:
+            if snapshot.set_id in auto:
+                snapshot = snapshot._replace(auto=True)
+            sets.setdefault(snapshot.set_id, []).append(snapshot)
         return [
             SnapshotSet(
                 number,

@@ -356,9 +356,11 @@ def test_a_damaged_description_is_refused_but_the_revision_known(root: Path) -> 
     assert layout.revision("hello") == Revision(1)
 
 
-def test_the_state_is_read_once_and_only_when_asked_for(root: Path) -> None:
+def test_the_state_is_read_when_asked_for_and_again_when_it_is_another(root: Path) -> None:
     layout = layout_of(root)
     remember(root, snaps={"hello": known_snap("2")})
-    assert layout.state.snaps() == ["hello"]
+    before = layout.state
+    assert before.snaps() == ["hello"]
+    assert layout.state is before
     remember(root, snaps={})
-    assert layout.state.snaps() == ["hello"]
+    assert layout.state.snaps() == []

@@ -7,8 +7,10 @@ stand in `__init__.pyi`.
 from importlib import import_module
 
 _HOMES = {
+    "contents": "Contents",
     "demo": "demo_root make_demo",
     "direct": "DirectEngine",
+    "endings": "Ended Ending Endings",
     "engine": "Engine Estimate Finding UndoOffer",
     "errors": (
         "AlreadyFinishedError BlockedError BugError Cancelled CommandError ConflictError DuplicateSetError "
@@ -16,13 +18,16 @@ _HOMES = {
         "SnapshotError UnreachableError"
     ),
     "estimate": "estimate_size free_space measure",
-    "excludes": "validate_excludes",
+    "excludes": "pattern_of validate_excludes",
     "export": "SnapshotExport",
+    "foreign": "ForeignJournal",
     "imports": "IncomingSet import_set",
     "job": "Advanced Entered Event Job Noted PartAdvanced Started",
     "journal": "JobRecord JobState Journal",
     "layout": "Accounts InstalledSnap Layout",
     "ledger": "CheckState Checked Ledger",
+    "looking": "Looker",
+    "logout": "logout_warning",
     "losses": "Losses",
     "model": "Epoch Revision Snapshot SnapshotSet User",
     "operation": (
@@ -30,12 +35,14 @@ _HOMES = {
     ),
     "peek": "Peek look_into",
     "performing": "event_from_json event_json perform perform_recorded",
-    "places": "engine_for",
+    "places": "PlaceEngine engine_for",
+    "plan": "EntryPlan RestorePlan Verdict",
     "runner": "Follower Runner",
     "reader": "EntryVerdict Reader",
-    "restore": "EntryPlan RestorePlan Verdict",
     "saving": "SaveOptions save",
     "store": "Store",
+    "survey": "Aim Concern Outlook Survey aims compared concern look_again survey_of",
+    "surveying": "Glimpse LargeFolder",
     "swap": "RestoreState",
     "wire": "content_hash filename set_content_hash set_time snapshot_json unix_time",
 }

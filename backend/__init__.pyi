@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable
 
+from backend.contents import Contents as Contents
 from backend.demo import demo_root as demo_root
 from backend.demo import make_demo as make_demo
 from backend.direct import DirectEngine as DirectEngine
+from backend.endings import Ended as Ended
+from backend.endings import Ending as Ending
+from backend.endings import Endings as Endings
 from backend.engine import Engine as Engine
 from backend.engine import Estimate as Estimate
 from backend.engine import Finding as Finding
@@ -27,7 +31,9 @@ from backend.errors import UnreachableError as UnreachableError
 from backend.estimate import estimate_size as estimate_size
 from backend.estimate import free_space as free_space
 from backend.estimate import measure as measure
+from backend.excludes import pattern_of as pattern_of
 from backend.export import SnapshotExport as SnapshotExport
+from backend.foreign import ForeignJournal as ForeignJournal
 from backend.imports import IncomingSet as IncomingSet
 from backend.imports import import_set as import_set
 from backend.job import Advanced as Advanced
@@ -46,6 +52,8 @@ from backend.layout import Layout as Layout
 from backend.ledger import Checked as Checked
 from backend.ledger import CheckState as CheckState
 from backend.ledger import Ledger as Ledger
+from backend.looking import Looker as Looker
+from backend.logout import logout_warning as logout_warning
 from backend.losses import Losses as Losses
 from backend.model import Epoch as Epoch
 from backend.model import Revision as Revision
@@ -69,17 +77,29 @@ from backend.performing import event_from_json as event_from_json
 from backend.performing import event_json as event_json
 from backend.performing import perform as perform
 from backend.performing import perform_recorded as perform_recorded
+from backend.places import PlaceEngine as PlaceEngine
 from backend.places import engine_for as engine_for
 from backend.reader import EntryVerdict as EntryVerdict
 from backend.reader import Reader as Reader
-from backend.restore import EntryPlan as EntryPlan
-from backend.restore import RestorePlan as RestorePlan
-from backend.restore import Verdict as Verdict
+from backend.plan import EntryPlan as EntryPlan
+from backend.plan import RestorePlan as RestorePlan
+from backend.plan import Verdict as Verdict
 from backend.runner import Follower as Follower
 from backend.runner import Runner as Runner
 from backend.saving import SaveOptions as SaveOptions
 from backend.saving import save as save
 from backend.store import Store as Store
+from backend.survey import Aim as Aim
+from backend.survey import Concern as Concern
+from backend.survey import Outlook as Outlook
+from backend.survey import Survey as Survey
+from backend.survey import aims as aims
+from backend.survey import compared as compared
+from backend.survey import concern as concern
+from backend.survey import look_again as look_again
+from backend.survey import survey_of as survey_of
+from backend.surveying import Glimpse as Glimpse
+from backend.surveying import LargeFolder as LargeFolder
 from backend.swap import RestoreState as RestoreState
 from backend.wire import content_hash as content_hash
 from backend.wire import filename as filename

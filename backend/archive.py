@@ -24,6 +24,7 @@ from backend.tarstream import TarFilter
 from backend.vetting import Vetter
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+RECORD = 256 << 10  # an archive is a multiple of it
 _PIPE = 1 << 20
 _SHOWN = 5
 _KEPT = 100
@@ -88,7 +89,8 @@ class Tar:
     """How tar is run for the data of `user` (None: the system's).
 
     On the machine's own root users are switched by name and owners kept by name; below another root
-    (`machine` False) everything goes by number, as in that root's own accounts.
+    (`machine` False) everything goes by number, as in that root's own accounts. Without `owners`, what is
+    unpacked belongs to whoever unpacks it, and nothing of it can be run as its owner by others.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class Tar:
         user: User | None,
         *,
         machine: bool = True,
+        owners: bool = True,
         effective_uid: int | None = None,
         find: Callable[[str], str | None] = shutil.which,
     ) -> None:
+        self._keeps_owners = owners
         self._owners = [] if machine else ["--numeric-owner"]
         uid = os.geteuid() if effective_uid is None else effective_uid
         switching = uid == 0 and user is not None and user.uid != 0
@@ -118,7 +122,7 @@ class Tar:
         when tar gave up, Cancelled when the job was stopped; raised when the block is left.
         """
         arguments = ["--create", "--sparse", "--format", "gnu", "--anchored", "--no-wildcards-match-slash"]
-        arguments += ["--blocking-factor=512", *(f"--exclude={pattern}" for pattern in excludes)]
+        arguments += [f"--blocking-factor={RECORD // 512}", *(f"--exclude={pattern}" for pattern in excludes)]
         command = [*self.command(*arguments), "--", *names]
         with _running(command, directory, job, stdout=subprocess.PIPE) as (process, messages):
             assert process.stdout is not None
@@ -143,7 +147,8 @@ class Tar:
 
         IntegrityError when the stream or a member is refused, CommandError when tar gave up.
         """
-        command = self.command("--extract", "--preserve-permissions", "--preserve-order", "--file=-")
+        whose = [] if self._keeps_owners else ["--no-same-owner"]
+        command = self.command("--extract", "--preserve-permissions", "--preserve-order", "--file=-", *whose)
         with _running(command, directory, job, stdin=subprocess.PIPE) as (process, messages):
             assert process.stdin is not None
             pipe = process.stdin.fileno()
@@ -153,7 +158,7 @@ class Tar:
                 while view:
                     view = view[os.write(pipe, view) :]
 
-            stream = TarFilter(vetter, sink)
+            stream = TarFilter(vetter, sink, set_ids=self._keeps_owners)
             try:
                 for chunk in chunks:
                     stream.feed(chunk)

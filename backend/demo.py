@@ -14,7 +14,7 @@ from backend import files
 from backend.direct import DirectEngine
 from backend.job import Job
 from backend.operation import Export, Import, Restore, Save, to_json
-from backend.places import engine_for
+from backend.places import files_engine
 from backend.wire import filename
 
 _SNAPS: Mapping[str, tuple[str, str]] = {
@@ -50,7 +50,7 @@ def make_demo(root: str) -> DirectEngine:
     for name, (revision, version) in _SNAPS.items():
         _install(root, name, revision, version)
     _fill(root, random.Random(7))
-    engine = engine_for(root)
+    engine = files_engine(root)
     _make_sets(engine, root)
     expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 22 * 24 * 3600))
     _write(root, "var/lib/snapd/state.json", json.dumps(_state({"2": {"expiry-time": expiry}})))
@@ -152,7 +152,7 @@ def _other_revision(root: str) -> None:
     files.write_whole(state_file, state.replace(b'"current": "x1"', b'"current": "x2"'))
     os.unlink(current)
     os.symlink("x2", current)
-    engine_for(root).save(Save(("hello-world",)), Job())
+    files_engine(root).save(Save(("hello-world",)), Job())
     files.write_whole(state_file, state)
     os.unlink(current)
     os.symlink("x1", current)

@@ -4,18 +4,16 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
-    BlockedError,
     ConflictError,
     DuplicateSetError,
+    InvalidInputError,
     NotFoundError,
-    SnapshotError,
 )
 from backend.layout import Layout
 from backend.model import Snapshot, SnapshotSet
@@ -23,18 +21,20 @@ from backend.snapdstate import daemon_answers
 from backend.store import Store
 
 if TYPE_CHECKING:
+    from backend.endings import Ended, Endings
     from backend.engine import Estimate, Finding, UndoOffer
+    from backend.foreign import ForeignJournal
     from backend.job import Job
     from backend.journal import Journal
     from backend.layout import InstalledSnap
     from backend.model import User
     from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
-    from backend.reader import EntryVerdict, Reader
-    from backend.restore import RestorePlan
+    from backend.plan import RestorePlan
+    from backend.reader import Level
 
+RESTORE_BESIDE = "restore beside"
 READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
 SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
-_BATCH = 64
 
 
 class DirectEngine:
@@ -65,13 +65,19 @@ class DirectEngine:
 
     def refusal(self, action: str) -> str | None:
         """Why `action` cannot be had here: anything that changes data, while snapd runs for this root."""
-        if action in READING or not daemon_answers(self.layout.socket):
+        if action in READING or action == RESTORE_BESIDE or not daemon_answers(self.layout.socket):
             return None
-        way_out = f"use snap {action}, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
+        way_out = "use --engine snapd, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
         return (
             f"cannot {action}: snapd is running for {self.layout.root}, and two programs must not change its "
             f"snapshots at once; {way_out}"
         )
+
+    def about(self) -> list[str]:
+        """Why this engine answers here, in words."""
+        if self.refusal("save"):
+            return ["snapd is running, so it only reads"]
+        return ["ready, as no snapd answers for this root"]
 
     def _demand(self, action: str) -> None:
         if reason := self.refusal(action):
@@ -105,44 +111,19 @@ class DirectEngine:
             estimates.append(Estimate(snap.name, sum(sizes.values()), sizes, files))
         return estimates
 
-    def plan(self, restore: "Restore", *, look: bool = True) -> "list[RestorePlan]":
-        """What a restore would do, a plan for each snapshot; with `look`, live data are walked for losses."""
-        from backend.reader import Reader
-        from backend.restore import RestorePlan
+    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+        """What a restore would do, a plan for each snapshot.
 
-        plans = []
-        for snapshot in self._selected(restore.set_id, restore.snaps):
-            if snapshot.broken:
-                plans.append(RestorePlan(snapshot, (), blocked=(f"cannot open snapshot: {snapshot.broken}",)))
-                continue
-            with Reader.open(snapshot.path, layout=self.layout) as reader:
-                plans.append(self._plan(reader, restore, look=look))
-        return plans
+        With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
+        when the job is stopped.
+        """
+        from backend.job import Job
+        from backend.restoring import Restorer
 
-    def _plan(self, reader: "Reader", restore: "Restore", *, look: bool) -> "RestorePlan":
-        from dataclasses import replace
-
-        from backend.ledger import Ledger
-        from backend.model import Revision
-        from backend.restore import plan_restore
-
-        snapshot = reader.snapshot
-        installed = self.layout.installed(snapshot.snap)
-        current = installed.revision if installed else Revision()
-        plan = plan_restore(reader, self.layout, current, restore.users, look=look)
-        refusals = _mismatches(snapshot, installed)
-        notes = (*plan.notes, *self._configuration_notes(snapshot))
-        if fault := Ledger(self.journal.folder).standing([snapshot])[snapshot.path].fault:
-            notes = (*notes, f"its last check failed: {fault}")
-        return replace(plan, blocked=(*plan.blocked, *refusals), notes=notes)
-
-    def _configuration_notes(self, snapshot: Snapshot) -> list[str]:
-        notes = ["configuration is not restored by this engine"] if snapshot.conf else []
-        if not snapshot.conf and self.layout.state.config(snapshot.snap):
-            notes.append(
-                "the snapshot holds no configuration: snapd would delete the present one, we keep it"
-            )
-        return notes
+        job = job or Job()
+        restorer = Restorer(self.store, self.journal.folder)
+        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, job)
+        return restorer.look(plans, job) if look else plans
 
     def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
         """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
@@ -199,47 +180,26 @@ class DirectEngine:
         return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
 
     def check(self, operation: "Check", job: "Job") -> "Result":
-        """Verify a set, or every set; every bad part is in the result."""
+        """Verify a set, or every set, or what is due of it; every bad part is in the result."""
+        from backend.checking import check_all, due
+        from backend.ledger import Ledger
         from backend.operation import Result
-        from backend.reader import EntryVerdict
 
+        level = _level(operation)
         if operation.set_id:
             chosen = self._selected(operation.set_id, operation.snaps)
         else:
             chosen = [s for group in self.store.list_sets(snaps=operation.snaps) for s in group.snapshots]
-        verdicts: list[EntryVerdict] = []
-        with ExitStack() as locks, job.step("Checking", sum(snapshot.size for snapshot in chosen)):
+        ledger = Ledger(self.journal.folder)
+        with ExitStack() as locks:
             if operation.set_id:
                 locks.enter_context(self._reading(operation.set_id))
-            for start in range(0, len(chosen), _BATCH):
-                some = chosen[start : start + _BATCH]
-                found = self._check_some(some, operation, job)
-                self._remember(some, found, structure=operation.structure)
-                verdicts += found
-        return Result(operation.set_id, tuple(s.snap for s in chosen), verdicts=tuple(verdicts))
-
-    def _remember(
-        self, snapshots: Sequence[Snapshot], verdicts: "list[EntryVerdict]", *, structure: bool
-    ) -> None:
-        from backend.ledger import Ledger, Level
-
-        level = Level.STRUCTURE if structure else Level.HASH
-        Ledger(self.journal.folder).record(snapshots, verdicts, level)
-
-    def _check_some(self, chosen: Sequence[Snapshot], operation: "Check", job: "Job") -> "list[EntryVerdict]":
-        from backend.reader import EntryVerdict, Reader, check
-
-        verdicts = []
-        with ExitStack() as stack:
-            readers = []
-            for snapshot in chosen:
-                try:
-                    readers.append(stack.enter_context(Reader.open(snapshot.path)))
-                except (OSError, SnapshotError) as fault:
-                    reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
-                    text = f"cannot open snapshot: {reason}"
-                    verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, text))
-            return verdicts + check(readers, operation.users, job, structure=operation.structure)
+            some = due(chosen, level, operation.older_than, ledger)
+            total = None if operation.quick else sum(snapshot.size for snapshot in some)
+            with job.step("Checking", total):
+                verdicts = check_all(some, operation.users, level, ledger, job)
+        snaps = tuple(snapshot.snap for snapshot in some)
+        return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
 
     @contextmanager
     def _reading(self, set_id: int) -> Iterator[None]:
@@ -251,35 +211,16 @@ class DirectEngine:
             yield
 
     def restore(self, operation: "Restore", job: "Job") -> "Result":
-        """Restore a set as one unit: all of it, or, after any failure or a stop, nothing."""
-        from backend.operation import Result
-        from backend.reader import Reader
-        from backend.restore import Restoration
+        """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
 
-        self._demand("restore")
+        Beside may be restored while snapd runs: nothing of what it looks after is touched.
+        """
+        from backend.restoring import Restorer
+
+        self._demand(RESTORE_BESIDE if operation.to else "restore")
         chosen = self._selected(operation.set_id, operation.snaps)
-        if broken := [s for s in chosen if s.broken]:
-            raise BlockedError(
-                "\n".join(f'snap "{s.snap}": cannot open snapshot: {s.broken}' for s in broken)
-            )
-        with ExitStack() as stack:
-            stack.enter_context(self._reading(operation.set_id))
-            for name in sorted({snapshot.snap for snapshot in chosen}):
-                stack.enter_context(self.store.snap_lock(name, "restore"))
-            readers = [stack.enter_context(Reader.open(s.path, layout=self.layout)) for s in chosen]
-            parts = [(reader, self._plan(reader, operation, look=False)) for reader in readers]
-            left_out = [text for _, plan in parts for text in _skipped(plan)]
-            for text in [*left_out, *(note for _, plan in parts for note in plan.notes)]:
-                job.note(text)
-            restoration = Restoration(parts, self.layout, devices=operation.devices)
-            state = restoration.run(job)
-        left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
-        until = time.time() + operation.undo_window if operation.undo_window else 0.0
-        if not until:
-            state.clean_up()
-        snaps = tuple(snapshot.snap for snapshot in chosen)
-        undo_job = int(job.name) if until and job.name.isdigit() else 0
-        return Result(operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until)
+        with self._reading(operation.set_id):
+            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, job)
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
@@ -309,16 +250,20 @@ class DirectEngine:
         from backend.export import SnapshotExport, export_to_file
         from backend.operation import Result
 
+        if stream is not None and operation.checksum:
+            raise InvalidInputError("cannot write a checksum beside a stream: name a file")
         with (
             self._reading(operation.set_id),
-            SnapshotExport(self.store, operation.set_id, skip_broken=operation.skip_broken) as export,
+            SnapshotExport(
+                self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
+            ) as export,
             job.step(f"Exporting snapshot set #{operation.set_id}", export.size),
         ):
             if stream is not None:
                 export.stream_to(stream, job)
             else:
-                export_to_file(export, operation.file, job)
-            return Result(operation.set_id, left_out=tuple(export.left_out))
+                export_to_file(export, operation.file, job, checksum=operation.checksum)
+            return Result(operation.set_id, operation.snaps, tuple(export.left_out))
 
     def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
@@ -330,7 +275,9 @@ class DirectEngine:
             source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
             stack.enter_context(job.step("Importing", os.fstat(source).st_size or None))
             try:
-                imported = import_set(self.store, source, job, accept_hash=operation.accept_hash)
+                imported = import_set(
+                    self.store, source, job, accept_hash=operation.accept_hash, snaps=operation.snaps
+                )
             except DuplicateSetError as known:
                 if known.expires:
                     job.note(
@@ -343,43 +290,50 @@ class DirectEngine:
 
     def findings(self) -> "list[Finding]":
         """What an earlier crash left, what is hidden, what undo holds."""
-        from backend import recovery
+        from backend import findings
 
-        return recovery.findings(self.journal, self.store)
+        return findings.findings(self.journal, self.store)
 
     def repair(self, job: "Job") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
-        from backend import recovery
+        from backend import findings
 
         self._demand("repair")
-        return recovery.repair(self.journal, self.store, job)
+        return findings.repair(self.journal, self.store, job)
+
+    def endings(self, number: int) -> "Endings":
+        """What can be made of an interrupted job, and what each way would mean; changes nothing."""
+        from backend import endings
+
+        return endings.endings(self.journal.record(number), self.store)
+
+    def end(self, number: int, *, finish: bool) -> "Ended":
+        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+        from backend import endings
+
+        self._demand("finish" if finish else "take back")
+        return endings.end_as_chosen(self.journal, self.store, number, finish=finish)
+
+    def others(self) -> "list[ForeignJournal]":
+        """The journals that other users keep for this root: for root, and to look at only."""
+        from backend.foreign import journals
+
+        return journals(self.layout) if os.geteuid() == 0 else []
 
     def tidy(self, job: "Job") -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done."""
         from backend import recovery
 
         if daemon_answers(self.layout.socket):
-            return []
+            return recovery.tidy_beside(self.journal, self.store, job)
         return recovery.tidy(self.journal, self.store, job)
 
 
-def _mismatches(snapshot: Snapshot, installed: "InstalledSnap | None") -> list[str]:
-    """Why the installed snap must not get these data (spec §4.4)."""
-    if installed is None:
-        return []
-    refusals = []
-    if installed.described and not installed.epoch.can_read(snapshot.epoch):
-        refusals.append(
-            f'cannot restore snapshot for "{snapshot.snap}": current snap (epoch {installed.epoch}) '
-            f"cannot read snapshot data (epoch {snapshot.epoch})"
-        )
-    if installed.snap_id and snapshot.snap_id and installed.snap_id != snapshot.snap_id:
-        refusals.append(
-            f'cannot restore snapshot for "{snapshot.snap}": current snap (ID {installed.snap_id[:7]}…) '
-            f"does not match snapshot (ID {snapshot.snap_id[:7]}…)"
-        )
-    return refusals
+def _level(operation: "Check") -> "Level":
+    from backend.reader import Level
 
-
-def _skipped(plan: "RestorePlan") -> list[str]:
-    return [entry.skipped for entry in plan.entries if entry.skipped]
+    if operation.quick and operation.structure:
+        raise InvalidInputError("cannot check: a quick check does not walk the archives")
+    if operation.quick:
+        return Level.QUICK
+    return Level.STRUCTURE if operation.structure else Level.HASH

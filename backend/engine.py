@@ -7,7 +7,7 @@ from backend.job import Job
 from backend.journal import Journal
 from backend.model import SnapshotSet
 from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
-from backend.restore import RestorePlan
+from backend.plan import RestorePlan
 
 
 class Estimate(NamedTuple):
@@ -60,14 +60,17 @@ class Engine(Protocol):
     def refusal(self, action: str) -> str | None:
         """One sentence why `action` cannot be had here, or None."""
 
+    def about(self) -> list[str]:
+        """Why this engine answers here, and what it knows of the place besides, in sentences."""
+
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id."""
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], job: Job) -> list[Estimate]:
         """What a save would read."""
 
-    def plan(self, restore: Restore, *, look: bool = True) -> list[RestorePlan]:
-        """What a restore would do, a plan for each snapshot."""
+    def plan(self, restore: Restore, *, look: bool = True, job: Job | None = None) -> list[RestorePlan]:
+        """What a restore would do, a plan for each snapshot; with `look`, what is lost and held as well."""
 
     def undo_offers(self) -> list[UndoOffer]:
         """The restores that can be taken back, the newest first."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ _MOST_EVENTS = 10_000  # a mark, a word or a bracket each; a node takes a thousa
 
 _FORBIDDEN = re.compile(r"[\[\]{}?\x00]|\*\*")
 _DOLLAR = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[*#$@!?0-9-])", re.ASCII)
+_TOKEN = re.compile(r"\*|(?:[^*\\]|\\.|\\\Z)+", re.DOTALL)
+_QUOTED = re.compile(r"\\(.)", re.DOTALL)
+_MEANING = re.compile(r"[\\*]")
 
 
 def validate_excludes(patterns: Iterable[str]) -> None:
@@ -47,6 +50,31 @@ def expand(patterns: Iterable[str], revision: Revision, system: bool) -> list[st
     return [pattern for pattern in expanded if not pattern.startswith("-")]
 
 
+def compiled(expanded: Sequence[str]) -> "re.Pattern[str] | None":
+    """What matches the paths that tar leaves out for expanded patterns (spec §7.4); None without any.
+
+    A path begins with `common` or the revision; all below what a pattern names is left out as well.
+    """
+    if not expanded:
+        return None
+    return re.compile("|".join(f"(?:{_regex(pattern)})" for pattern in expanded), re.DOTALL)
+
+
+def pattern_of(path: str, revision: Revision, system: bool) -> str:
+    """The pattern that leaves out just `path` of an archive, and what is below it.
+
+    InvalidInputError where the syntax has no words for that name.
+    """
+    role, slash, below = path.partition("/")
+    variable = f"$SNAP_{'' if system else 'USER_'}{'COMMON' if role == 'common' else 'DATA'}"
+    pattern = variable + slash + _MEANING.sub(r"\\\g<0>", below)
+    validate_excludes([pattern])
+    matcher = compiled(expand([pattern], revision, system))
+    if matcher is None or not matcher.match(path):
+        raise InvalidInputError(f"no snapshot exclude path can name {quoted(path)}")
+    return pattern
+
+
 def read_manifest(path: str) -> list[str]:
     """The validated exclusions in a snap's `meta/snapshots.yaml`; none when there is no such file.
 
@@ -70,6 +98,20 @@ def _can_be_said(pattern: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _regex(pattern: str) -> str:
+    """What tar's anchored matching of a pattern means: itself, and everything below."""
+    literals = [""]
+    for token in _TOKEN.findall(pattern):
+        if token == "*":
+            literals.append("")
+        else:
+            literals[-1] = re.escape(_QUOTED.sub(r"\1", token))
+    first, *others = literals
+    # All stars but the last take as little as they can and never reconsider: no pattern is slow to match.
+    text = first + "".join(f"(?>[^/]*?{literal})" for literal in others[:-1])
+    return text + "".join(f"[^/]*{literal}" for literal in others[-1:]) + r"(?:/.*)?\Z"
 
 
 def _unreadable(reason: str) -> InvalidInputError:

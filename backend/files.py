@@ -81,6 +81,36 @@ def opened(path: str, flags: int = os.O_RDONLY | os.O_CLOEXEC, directory: int | 
         os.close(fd)
 
 
+@contextmanager
+def opened_beneath(top: str, path: str, flags: int) -> Iterator[int]:
+    """A descriptor for `path` below the directory `top`, where no link is followed on the way from there."""
+    *above, name = path.split("/")
+    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in above:
+            below = os.open(part, DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        with opened(name, flags | os.O_NOFOLLOW, fd) as found:
+            yield found
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def opened_below(directory: int, path: str) -> Iterator[int]:
+    """A descriptor of the directory at `path` below an open one; no link is followed on the way."""
+    fd = os.dup(directory)
+    try:
+        for part in filter(None, path.split("/")):
+            below = os.open(part, DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        yield fd
+    finally:
+        os.close(fd)
+
+
 def sync_directory(path: str) -> None:
     """Make the names in a directory last."""
     with opened(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
@@ -260,10 +290,10 @@ def locked(fd: int) -> Iterator[None]:
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def is_locked(path: str) -> bool:
+def is_locked(path: str, directory: int | None = None) -> bool:
     """Whether a living process holds the lock file at `path`; False when there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     except OSError:
         return False
     try:

@@ -22,6 +22,7 @@ Bytes: TypeAlias = bytes | bytearray
 
 BLOCK = 1 << 20
 CHUNK = 1 << 20
+OWN_HEADER = 20
 MOST_WORKERS = 8
 
 NOT_GZIP = "not in gzip format"
@@ -33,9 +34,8 @@ WRONG_LENGTH = "invalid compressed data--length error"
 
 _MAGIC = b"\x1f\x8b"
 _OWN_START = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x08\0SZ\x04\0"
-_OWN_HEADER = len(_OWN_START) + 4
 _TRAILER = 8
-_SHORTEST_OWN = _OWN_HEADER + 2 + _TRAILER
+_SHORTEST_OWN = OWN_HEADER + 2 + _TRAILER
 _LONGEST_OWN = (2 << 20) + (64 << 10)
 _LARGEST_OWN = 4 << 20
 _SAMPLE = 16 << 10
@@ -179,7 +179,7 @@ def _member(buffer: bytearray, count: int, level: Level) -> bytes:
     with memoryview(buffer) as whole, whole[:count] as block:
         body = _deflated(block, level)
         crc = isal_zlib.crc32(block)
-    length = _OWN_HEADER + len(body) + _TRAILER
+    length = OWN_HEADER + len(body) + _TRAILER
     numbers = (number.to_bytes(4, "little") for number in (length, crc, count))
     return b"".join((_OWN_START, next(numbers), body, *numbers))
 
@@ -287,15 +287,21 @@ def _another_member(source: _Source, first: bool) -> bool:
     return False
 
 
+def own_length(header: bytes) -> int:
+    """The bytes of the member that begins with these `OWN_HEADER` bytes, where we made it; otherwise 0."""
+    length = int.from_bytes(header[len(_OWN_START) :], "little")
+    return length if header.startswith(_OWN_START) and _SHORTEST_OWN <= length <= _LONGEST_OWN else 0
+
+
 def _own_block(source: _Source) -> bytes | None:
     """The whole next member where we made it, otherwise None."""
-    header = source.peek(_OWN_HEADER)
+    header = source.peek(OWN_HEADER)
     if not header.startswith(_OWN_START):
         return None
-    if len(header) < _OWN_HEADER:
+    if len(header) < OWN_HEADER:
         raise IntegrityError(CUT_SHORT)
-    length = int.from_bytes(header[len(_OWN_START) :], "little")
-    if not _SHORTEST_OWN <= length <= _LONGEST_OWN:
+    length = own_length(header)
+    if not length:
         raise IntegrityError(WRONG_LENGTH)
     return source.take(length)
 
@@ -307,7 +313,7 @@ def _inflated(member: bytes) -> bytes:
         raise IntegrityError(WRONG_LENGTH)
     inflater = _inflater()
     try:
-        content = inflater.decompress(memoryview(member)[_OWN_HEADER:], size + 1)
+        content = inflater.decompress(memoryview(member)[OWN_HEADER:], size + 1)
     except _InflateError as error:
         raise IntegrityError(MALFORMED) from error
     # Were the stream allowed to end earlier, gzip would find members there that we never see.
@@ -378,22 +384,3 @@ def _text(source: _Source) -> bytes:
     if end < 0:
         raise IntegrityError(CUT_SHORT if len(ahead) < _LONGEST_NAME else NOT_GZIP)
     return source.take(end + 1)
-
-
-def declared_size(pread: Callable[[int, int], bytes], stored: int) -> int:
-    """About how many bytes a gzip file of `stored` bytes unpacks to, as it declares: read, not verified.
-
-    `pread(offset, count)` answers with bytes of the file. Our own blocks are added up; of anything else the
-    length in the last four bytes is taken, which counts only up to 4 GiB, or the compressed size if larger.
-    """
-    total = position = 0
-    while position < stored:
-        head = pread(position, _OWN_HEADER)
-        length = int.from_bytes(head[len(_OWN_START) :], "little")
-        if not head.startswith(_OWN_START) or not _SHORTEST_OWN <= length <= stored - position:
-            break
-        total += int.from_bytes(pread(position + length - 4, 4), "little")
-        position += length
-    if position == stored or stored < _TRAILER:
-        return total
-    return total + max(int.from_bytes(pread(stored - 4, 4), "little"), stored - position)

@@ -16,6 +16,7 @@ from backend.errors import (
     IntegrityError,
     InvalidInputError,
     NoSpaceError,
+    NotFoundError,
     SnapshotError,
 )
 from backend.estimate import free_space
@@ -75,19 +76,24 @@ class _Stream:
                 self._job.check()
         return os.read(self._fd, count)
 
-    def copy(self, count: int, target: int) -> None:
-        """Copy `count` bytes to another file."""
+    def copy(self, count: int, target: int, job: Job) -> None:
+        """Copy `count` bytes to another file, counting them in `job`."""
         if self.size is not None:
-            copied = files.copy_range(self._fd, self._at, target, count, self._job.advance)
+            copied = files.copy_range(self._fd, self._at, target, count, job.advance)
             self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
         else:
             copied = 0
             while copied < count and (part := self._next(min(1 << 20, count - copied))):
                 files.write_all(target, part)
                 copied += len(part)
-                self._job.advance(len(part))
+                job.advance(len(part))
         if copied != count:
             raise IntegrityError("unexpected end of file")
+
+    def finish(self) -> None:
+        """Count what follows in a file; nobody reads it."""
+        if self.size is not None:
+            self._job.advance(max(0, self.size - self._at))
 
 
 class IncomingSet:
@@ -134,10 +140,10 @@ class IncomingSet:
             raise InvalidInputError(f'snap "{named.snap}" is twice in the import stream')
         self._snaps.add(named.snap)
         self._names.append(name)
-        self._job.enter(name)
         path = f"{self.folder}/{name}"
         with files.opened(path, files.NEW_FILE) as fd:
-            stream.copy(member.size, fd)
+            with self._job.part(name, member.size) as part:
+                stream.copy(member.size, fd, part)
             stream.read(padded(member.size) - member.size)
         self._checks.append(self._pool.submit(_verified, path, self._job))
 
@@ -145,11 +151,15 @@ class IncomingSet:
         """The snapshots, once all are verified; IntegrityError for the first that is not what was written."""
         return [check.result() for check in self._checks]
 
-    def commit(self, set_id: int) -> list[Snapshot]:
-        """Publish all as set `set_id`, holding the store's lock. AlreadyFinishedError the second time."""
+    def commit(self, set_id: int, snaps: Sequence[str] = ()) -> list[Snapshot]:
+        """Publish all, or these snaps, as set `set_id`, holding the store's lock; what is left is removed.
+
+        AlreadyFinishedError the second time.
+        """
         if self._finished:
             raise AlreadyFinishedError
-        snapshots = [snapshot._replace(set_id=set_id) for snapshot in self.verified()]
+        taken = [snapshot for snapshot in self.verified() if not snaps or snapshot.snap in snaps]
+        snapshots = [snapshot._replace(set_id=set_id) for snapshot in taken]
         with files.opened(self.folder, files.DIRECTORY) as fd:
             files.sync_filesystem(fd)
         staged = [Staged(snapshot.path, filename(snapshot)) for snapshot in snapshots]
@@ -158,7 +168,7 @@ class IncomingSet:
         try:
             files.remove_tree(self.folder)
         except OSError:
-            pass  # the set is there; the empty folder is a finding of the doctor
+            pass  # the set is there; the folder is a finding of the doctor
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 
     def cancel(self) -> None:
@@ -192,7 +202,7 @@ class Imported(NamedTuple):
     snapshots: tuple[Snapshot, ...]
 
 
-def import_set(  # noqa: PLR0913 - the last three are named flags
+def import_set(  # noqa: PLR0913 - the last four are named choices
     store: Store,
     stream: int,
     job: Job,
@@ -200,12 +210,14 @@ def import_set(  # noqa: PLR0913 - the last three are named flags
     set_id: int | None = None,
     allow_duplicate: bool = False,
     accept_hash: bool = False,
+    snaps: Sequence[str] = (),
 ) -> Imported:
     """Import an export stream from an open file as a new set (spec §3.11); nothing is visible before the end.
 
-    Without `set_id` the next free one is taken. ConflictError when that set is here or being imported,
-    DuplicateSetError when the content is here already, IntegrityError or InvalidInputError when anything
-    in the stream is not as it should be, NoSpaceError beforehand where its size is known.
+    Without `set_id` the next free one is taken. With `snaps` only these are taken, though everything in the
+    stream is verified; NotFoundError when one is not in it. ConflictError when that set is here or being
+    imported, DuplicateSetError when what is taken is here already, IntegrityError or InvalidInputError when
+    anything in the stream is not as it should be, NoSpaceError beforehand where its size is known.
     """
     with _importing():
         source = _Stream(stream, job)
@@ -219,12 +231,22 @@ def import_set(  # noqa: PLR0913 - the last three are named flags
             _check_complete(incoming.names, listed)
             if digest is not None and digest not in set_content_hashes(snapshots) and not accept_hash:
                 raise IntegrityError("every file is sound, but the content hash of the set does not match")
+            taken = _taken(snapshots, snaps)
             job.check()
             with store.lock():
                 if not allow_duplicate:
-                    _refuse_duplicate(store, snapshots)
+                    _refuse_duplicate(store, taken)
                 set_id = _free_id(store, set_id)
-                return Imported(set_id, tuple(incoming.commit(set_id)))
+                return Imported(set_id, tuple(incoming.commit(set_id, snaps)))
+
+
+def _taken(snapshots: Sequence[Snapshot], snaps: Sequence[str]) -> list[Snapshot]:
+    """Those of the named snaps, all without any; NotFoundError where one is missing."""
+    held = [snapshot.snap for snapshot in snapshots]
+    if missing := [name for name in dict.fromkeys(snaps) if name not in held]:
+        absent, present = (", ".join(f'"{name}"' for name in names) for names in (missing, held))
+        raise NotFoundError(f"cannot import snapshot: there is no {absent} in the file, only {present}")
+    return [snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps]
 
 
 def _free_id(store: Store, wanted: int | None) -> int:
@@ -264,6 +286,7 @@ def _receive(incoming: IncomingSet, source: _Stream) -> tuple[bytes | None, tupl
             listed = parse_export_json(_small(member, source)).files
         else:
             incoming.add(member, source)
+    source.finish()
     if not manifest_seen:
         raise InvalidInputError("no export.json file in uploaded data")
     return digest, listed

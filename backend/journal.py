@@ -5,6 +5,7 @@ A job is a folder `jobs/<id>/`: `operation.json` (what, for which root), `events
 Contents are plain mappings; what they mean is the business of others.
 """
 
+import errno
 import json
 import os
 import stat
@@ -36,7 +37,11 @@ class JobState(Enum):
 
 
 class JobRecord(NamedTuple):
-    """One job as its folder tells; `started` is in seconds since the epoch, UTC."""
+    """One job as its folder tells; `started` is in seconds since the epoch, UTC.
+
+    `owner` is empty for a job of our own journal, else the user who keeps it: then nothing it says may be
+    acted upon, and `home` is the directory of that user's below which no link is followed.
+    """
 
     id: int
     folder: str
@@ -48,6 +53,27 @@ class JobRecord(NamedTuple):
     state: JobState
     result: dict[str, Any]
     token: str = ""
+    owner: str = ""
+    home: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called: its number, after the name of its owner where that is somebody else."""
+        return f"{self.owner}/{self.id}" if self.owner else str(self.id)
+
+    @contextmanager
+    def opened_events(self) -> Iterator[int]:
+        """A descriptor of what it told, for reading; OSError where there is nothing to read."""
+        path = os.path.join(self.folder, "events.jsonl")
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        if not self.owner:
+            with files.opened(path, flags) as fd:
+                yield fd
+            return
+        with files.opened_beneath(self.home, path.removeprefix(f"{self.home}/"), flags) as fd:
+            if not stat.S_ISREG(os.fstat(fd).st_mode) or os.fstat(fd).st_uid != self.uid:
+                raise OSError(errno.EPERM, "it is not the owner's own file", path)
+            yield fd
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -56,6 +82,11 @@ class JobRecord(NamedTuple):
         SnapshotError when they cannot be read: that says nothing about what was done.
         """
         return list(_lines(os.path.join(self.folder, "steps.jsonl")))
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        """The steps by which it gave its work to snapd, which alone knows how that ended; often none."""
+        return [step for step in self.steps if "asked" in step or "change" in step]
 
     @property
     def is_private(self) -> bool:
@@ -110,9 +141,17 @@ class Journal:
 
     @contextmanager
     def reopened(self, record: JobRecord) -> Iterator["OpenRecord"]:
-        """An interrupted job, in order to end it; ConflictError while some process holds it."""
-        lock = files.FileLock(os.path.join(record.folder, "alive"), f"job {record.id} is still running")
-        with lock.held():
+        """An interrupted job, in order to end it.
+
+        ConflictError while its process lives, and where somebody else ended it since `record` was read.
+        """
+        alive = os.path.join(record.folder, "alive")
+        if files.is_locked(alive):
+            raise ConflictError(f"job {record.id} is still running")
+        # Those who only look whether it lives hold the lock for a moment: they are waited for.
+        with files.FileLock(alive, f"job {record.id} is still running").held(wait=True):
+            if _load(os.path.join(record.folder, "result.json")) != record.result:
+                raise ConflictError(f"job {record.id} was ended meanwhile")
             reopened = OpenRecord(record.folder)
             reopened.mend()
             try:
@@ -185,10 +224,10 @@ class Journal:
             folder,
             header["operation"],
             root if isinstance(root := header.get("root"), dict) else {},
-            _number(header.get("started"), 0),
-            int(_number(header.get("pid"), 0)),
-            int(_number(header.get("uid"), -1)),
-            _state(alive, result),
+            number_in(header.get("started"), 0),
+            int(number_in(header.get("pid"), 0)),
+            int(number_in(header.get("uid"), -1)),
+            state_of(result, alive=alive),
             result,
             str(header.get("token", "")),
         )
@@ -279,7 +318,8 @@ def _is_private_folder(path: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
-def _state(alive: bool, result: Mapping[str, Any]) -> JobState:
+def state_of(result: Mapping[str, Any], *, alive: bool) -> JobState:
+    """How a job stands, by its result and whether its process lives."""
     if not result:
         return JobState.RUNNING if alive else JobState.INTERRUPTED
     try:
@@ -288,7 +328,7 @@ def _state(alive: bool, result: Mapping[str, Any]) -> JobState:
         return JobState.FAILED
 
 
-def _number(found: object, default: float) -> float:
+def number_in(found: object, default: float) -> float:
     """A number as one of our headers holds it; whatever else is there counts as missing."""
     return found if isinstance(found, int | float) and abs(found) < 1 << 53 else default
 

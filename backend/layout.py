@@ -167,6 +167,14 @@ class Layout:
         self.own_state = self.below("/var/lib/snapstow")
         self._system = self.below("/var/snap")
 
+    @property
+    def own_name(self) -> str:
+        """Where a user keeps a journal for this root, below the user's state folder (decision 6)."""
+        if self.is_machine:
+            return "snapstow"
+        found = os.stat(self.root)
+        return f"snapstow/roots/{found.st_dev}-{found.st_ino}"
+
     def below(self, path: str) -> str:
         """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
         return _joined("/", path) if self.is_machine else reach(self.root, path)

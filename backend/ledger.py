@@ -1,19 +1,23 @@
-"""What was verified, when and how (SQLite).
+"""What was verified, when and how, and how much snapshots unpack to (SQLite).
 
 A verdict holds for one archive of one file, while that is the same and declares the same hash: a good
-copy says nothing of another file with damaged bytes.
+copy says nothing of another file with damaged bytes. A size holds for one file while that is the same.
 """
 
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from backend.errors import SnapshotError
 from backend.model import Snapshot
-from backend.reader import EntryVerdict
+from backend.reader import EntryVerdict, Level, Reader
+
+if TYPE_CHECKING:
+    from backend.job import Job
 
 _VERSION = 1
 _TABLE = """CREATE TABLE verdicts (
@@ -22,16 +26,12 @@ _TABLE = """CREATE TABLE verdicts (
 _KEEP = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (file, entry) DO UPDATE SET identity = excluded.identity, hash = excluded.hash,
         level = excluded.level, at = excluded.at, fault = excluded.fault
-    WHERE NOT (level = 'structure' AND fault != '' AND excluded.level = 'full' AND excluded.fault = ''
-        AND identity = excluded.identity AND hash = excluded.hash)"""
+    WHERE NOT (level = 'structure' AND fault != '' AND identity = excluded.identity AND hash = excluded.hash
+        AND (excluded.level = 'quick' OR excluded.level = 'full' AND excluded.fault = ''))"""
+_OF_FILE = "SELECT identity, entry, hash, level, at, fault FROM verdicts WHERE file = ?"
+_SIZES = "CREATE TABLE sizes (file TEXT PRIMARY KEY, identity TEXT, bytes INTEGER)"
+_KEEP_SIZE = "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)"
 OLD = 30 * 24 * 3600
-
-
-class Level(Enum):
-    """How an archive was verified."""
-
-    HASH = "full"
-    STRUCTURE = "structure"
 
 
 class CheckState(Enum):
@@ -53,25 +53,45 @@ class Checked(NamedTuple):
     fault: str = ""
 
 
+class _Size(NamedTuple):
+    """What the archives of one file declare; `size` is None where that may not be all."""
+
+    identity: str
+    size: int | None
+
+
 class Ledger:
-    """The verdicts kept in our state folder for a root; where it cannot be kept, nothing is remembered."""
+    """The verdicts kept in our state folder for a root; where it cannot be kept, nothing is remembered.
+
+    May be used from several threads; sizes are learned by one at a time.
+    """
 
     def __init__(self, own: str) -> None:
-        self._own = own
-        self._path = f"{own}/ledger.sqlite"
+        self._verdicts = _Database(own, "ledger.sqlite", "verdicts", _TABLE)
+        self._sizes = _Database(own, "sizes.sqlite", "sizes", _SIZES)
+        self._learned: dict[str, _Size] = {}
 
     def record(self, snapshots: Iterable[Snapshot], verdicts: Iterable[EntryVerdict], level: Level) -> None:
-        """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again."""
+        """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again.
+
+        A quick look verifies nothing: of it only what is at fault is kept, until a full check of those bytes.
+        Where every archive was walked, their sizes are kept as well.
+        """
         known = {snapshot.path: snapshot for snapshot in snapshots}
+        verdicts = list(verdicts)
+        if walked := _walked(known, verdicts):
+            self._keep_sizes(walked)
         rows = []
         for verdict in verdicts:
             snapshot = known.get(verdict.path)
-            if snapshot is not None and verdict.entry:
+            if snapshot is not None and verdict.entry and (verdict.fault or level is not Level.QUICK):
                 declared = (snapshot.sums or {}).get(verdict.entry, "")
                 name, identity = os.path.basename(snapshot.path), _identity(snapshot.path)
                 row = (name, identity, verdict.entry, declared, level.value, time.time(), verdict.fault)
                 rows.append(row)
-        with self._opened(write=True) as database:
+        if not rows:
+            return
+        with self._verdicts.opened(write=True) as database:
             if database is not None:
                 with database:
                     database.executemany(_KEEP, rows)
@@ -80,7 +100,7 @@ class Ledger:
         """What is known of each snapshot, by path. A file that changed since was never checked."""
         now = time.time() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
-        with self._opened(write=False) as database:
+        with self._verdicts.opened(write=False) as database:
             rows = (
                 database.execute("SELECT file, identity, entry, hash, level, at, fault FROM verdicts")
                 if database
@@ -90,8 +110,76 @@ class Ledger:
                 known.setdefault(name, []).append(tuple(rest))
         return {one.path: _standing(one, known.get(os.path.basename(one.path), []), now) for one in snapshots}
 
+    def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, Checked]:
+        """What is known of each archive of a snapshot, by entry."""
+        now = time.time() if now is None else now
+        rows: list[tuple[str, ...]] = []
+        with self._verdicts.opened(write=False) as database:
+            if database is not None:
+                rows = list(database.execute(_OF_FILE, (os.path.basename(snapshot.path),)))
+        alone = (snapshot._replace(sums={entry: digest}) for entry, digest in (snapshot.sums or {}).items())
+        return {
+            one.entries[0]: _standing(one, [row for row in rows if row[1] in one.entries], now)
+            for one in alone
+        }
+
+    def unpacked(self, snapshots: Iterable[Snapshot]) -> dict[str, int]:
+        """The bytes that snapshots unpack to, as their archives declare, by path: of those that are known."""
+        known = self._known_sizes()
+        sizes = {}
+        for snapshot in snapshots:
+            row = known.get(os.path.basename(snapshot.path))
+            if row is not None and row.size is not None and row.identity == _identity(snapshot.path):
+                sizes[snapshot.path] = row.size
+        return sizes
+
+    def learn_unpacked(
+        self, snapshots: Iterable[Snapshot], job: "Job", batch: int = 64
+    ) -> Iterator[dict[str, int]]:
+        """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
+
+        Only the ends of the archives are read. Yields what was found, so many snapshots at a time; where an
+        archive may unpack to more than it declares, nothing is known of its snapshot. Raises Cancelled.
+        """
+        known = self._known_sizes()
+        new = [snapshot for snapshot in snapshots if not snapshot.broken and _is_new(snapshot.path, known)]
+        for start in range(0, len(new), batch):
+            found = {}
+            for snapshot in new[start : start + batch]:
+                job.check()
+                if row := _declared(snapshot.path):
+                    found[snapshot.path] = row
+            self._keep_sizes(found)
+            yield {path: row.size for path, row in found.items() if row.size is not None}
+
+    def _known_sizes(self) -> dict[str, _Size]:
+        known = {}
+        with self._sizes.opened(write=False) as database:
+            rows = database.execute("SELECT file, identity, bytes FROM sizes") if database else ()
+            known = {name: _Size(identity, size) for name, identity, size in rows}
+        return known | self._learned
+
+    def _keep_sizes(self, found: Mapping[str, _Size]) -> None:
+        rows = {os.path.basename(path): row for path, row in found.items()}
+        self._learned = self._learned | rows
+        with self._sizes.opened(write=True) as database:
+            if database is not None:
+                with database:
+                    database.executemany(_KEEP_SIZE, [(name, *row) for name, row in rows.items()])
+
+
+class _Database:
+    """A file of ours with one table."""
+
+    def __init__(self, own: str, name: str, table: str, create: str) -> None:
+        self._own = own
+        self._path = f"{own}/{name}"
+        self._table = table
+        self._create = create
+
     @contextmanager
-    def _opened(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
+    def opened(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
+        """The database, or None where it cannot be had; what fails inside is forgotten."""
         database = self._connect(write=write)
         if database is None:
             yield None
@@ -107,14 +195,47 @@ class Ledger:
             return None
         try:
             database = sqlite3.connect(self._path, timeout=2)
-            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                with database:
-                    database.execute("DROP TABLE IF EXISTS verdicts")
-                    database.execute(_TABLE)
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error:
             return None
+        try:
+            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                with database:
+                    database.execute(f"DROP TABLE IF EXISTS {self._table}")
+                    database.execute(self._create)
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.Error:
+            database.close()
+            return None
         return database
+
+
+def _walked(known: Mapping[str, Snapshot], verdicts: Iterable[EntryVerdict]) -> dict[str, _Size]:
+    """The sizes of those snapshots all of whose archives a check walked to the end."""
+    found: dict[str, dict[str, int]] = {}
+    for verdict in verdicts:
+        if verdict.unpacked is not None:
+            found.setdefault(verdict.path, {})[verdict.entry] = verdict.unpacked
+    return {
+        path: _Size(_identity(path), sum(sizes.values()))
+        for path, sizes in found.items()
+        if path in known and sizes.keys() == (known[path].sums or {}).keys()
+    }
+
+
+def _is_new(path: str, known: Mapping[str, _Size]) -> bool:
+    row = known.get(os.path.basename(path))
+    return row is None or row.identity != _identity(path)
+
+
+def _declared(path: str) -> _Size | None:
+    """What the archives of a file declare in sum; None where it cannot be read."""
+    try:
+        with Reader.open(path) as reader:
+            parts = [reader.declared(entry) for entry in reader.snapshot.entries]
+            identity = _spelled(os.fstat(reader.fileno()))
+    except (OSError, SnapshotError):
+        return None
+    return _Size(identity, sum(part.size for part in parts) if all(part.certain for part in parts) else None)
 
 
 def _identity(path: str) -> str:
@@ -122,6 +243,10 @@ def _identity(path: str) -> str:
         found = os.lstat(path)
     except OSError:
         return ""
+    return _spelled(found)
+
+
+def _spelled(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_ino} {found.st_mtime_ns}"
 
 

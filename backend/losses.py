@@ -1,7 +1,6 @@
 """What a restore would take away: live data that the snapshot cannot give back."""
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -9,19 +8,19 @@ from typing import NamedTuple
 from backend import excludes, files
 from backend.errors import InvalidInputError
 from backend.files import DIRECTORY
+from backend.job import Job
 from backend.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.wire import unix_time
 
 _NAMED = 20
-_LITERAL = re.compile(r"(?:^|(?<=\*))((?:[^*\\]|\\.|\\\Z)*)(?:\*|\Z)", re.DOTALL)
-_QUOTED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Losses(NamedTuple):
     """Live files newer than the snapshot, and files that were excluded from it; sizes in bytes.
 
-    `examples` are paths, at most twenty.
+    `examples` are paths, at most twenty. `live_files` and `live_bytes` (on disk, holes left out) are all that
+    would be replaced, and so what an undo would hold.
     """
 
     newer_files: int = 0
@@ -29,6 +28,8 @@ class Losses(NamedTuple):
     excluded_files: int = 0
     excluded_bytes: int = 0
     examples: tuple[str, ...] = ()
+    live_files: int = 0
+    live_bytes: int = 0
 
     @property
     def files(self) -> int:
@@ -45,24 +46,33 @@ class Losses(NamedTuple):
         return self._replace(newer_files=files, newer_bytes=total, examples=examples)
 
 
-def losses(snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str]) -> Losses:
+def losses(
+    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], job: Job | None = None
+) -> Losses:
     """What replacing the directories `replaced` by an entry of a snapshot would lose.
 
     Excluded is what the options recorded in the snapshot, and the patterns that the installed snap ships,
     leave out; a file both newer and excluded counts once, as excluded. Directories without rights are
-    passed over.
+    passed over. Cancelled when the job is stopped.
     """
     since = unix_time(snapshot.time)
     lost = Losses()
+    live_files = live_bytes = 0
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, found in _files_below(top):
+        for path, found in _files_below(top, job or Job()):
+            live_files += 1
+            live_bytes += _on_disk(found)
             is_excluded = excluded(path)
             if not is_excluded and found.st_mtime <= since:
                 continue
             named = (f"{top}/{path}",) if len(lost.examples) < _NAMED else ()
             lost = lost.with_file(found.st_size, excluded=is_excluded, named=named)
-    return lost
+    return lost._replace(live_files=live_files, live_bytes=live_bytes)
+
+
+def _on_disk(found: os.stat_result) -> int:
+    return min(found.st_size, found.st_blocks * 512) if stat.S_ISREG(found.st_mode) else 0
 
 
 def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool]:
@@ -74,37 +84,30 @@ def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Calla
     except InvalidInputError:
         pass  # patterns that cannot be read left nothing out
     role = "common" if top == "common" else str(snapshot.revision)
-    expanded = excludes.expand(patterns, snapshot.revision, entry == ARCHIVE)
-    if not expanded:
+    matcher = excludes.compiled(excludes.expand(patterns, snapshot.revision, entry == ARCHIVE))
+    if matcher is None:
         return lambda _path: False
-    matcher = re.compile("|".join(f"(?:{_regex(pattern)})" for pattern in expanded), re.DOTALL)
     return lambda path: matcher.match(f"{role}/{path}") is not None
 
 
-def _regex(pattern: str) -> str:
-    """What tar's anchored matching of a pattern means (spec §7.4): itself, and everything below."""
-    first, *others = (re.escape(_QUOTED.sub(r"\1", literal)) for literal in _LITERAL.findall(pattern))
-    # All stars but the last take as little as they can and never reconsider: no pattern is slow to match.
-    text = first + "".join(f"(?>[^/]*?{literal})" for literal in others[:-1])
-    return text + "".join(f"[^/]*{literal}" for literal in others[-1:]) + r"(?:/.*)?\Z"
-
-
-def _looked(fd: int) -> Iterator[tuple[str, os.stat_result]]:
+def _looked(fd: int, job: Job) -> Iterator[tuple[str, os.stat_result]]:
     for name in os.listdir(fd):
+        job.check()
         try:
             yield name, os.lstat(name, dir_fd=fd)
         except OSError:
             continue  # it vanished just now
 
 
-def _files_below(top: str) -> Iterator[tuple[str, os.stat_result]]:
+def _files_below(top: str, job: Job) -> Iterator[tuple[str, os.stat_result]]:
     """All files that are not directories below `top`, by relative path; links are not followed."""
     folders = [""]
     while folders:
         folder = folders.pop()
+        job.check()
         try:
             with files.opened(f"{top}/{folder}" if folder else top, DIRECTORY) as fd:
-                looked = list(_looked(fd))
+                looked = list(_looked(fd, job))
         except OSError:
             continue
         for name, found in looked:

@@ -5,7 +5,7 @@ An operation holds absolute paths. `-` as a file stands for a standard stream, i
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from backend.errors import InvalidInputError
@@ -116,7 +116,9 @@ _OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Undo, Forget, 
 class Result:
     """How an operation ended: `left_out` tells what was not done and why, `freed` is in bytes.
 
-    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back.
+    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
+    `beside` is the directory that one was restored into instead, where nothing was replaced.
+    `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
     """
 
     set_id: int = 0
@@ -127,6 +129,8 @@ class Result:
     undo_job: int = 0
     undo_until: float = 0.0
     duplicate: bool = False
+    skipped: int = 0
+    beside: str = ""
 
     @property
     def faults(self) -> list[str]:
@@ -144,8 +148,12 @@ class Result:
         """A plain mapping without what is empty."""
         document = {key: value for key, value in asdict(self).items() if value}
         if self.verdicts:
-            document["verdicts"] = [verdict._asdict() for verdict in self.verdicts]
+            document["verdicts"] = [_told(verdict) for verdict in self.verdicts]
         return document
+
+
+def _told(verdict: EntryVerdict) -> dict[str, Any]:
+    return {key: value for key, value in verdict._asdict().items() if value is not None}
 
 
 def to_json(operation: Operation) -> dict[str, Any]:
@@ -157,12 +165,25 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
     """The operation that a mapping describes; InvalidInputError when it describes none."""
     for kind in _OPERATIONS:
         if document.get("verb") == kind.verb:
-            fields = {key: _frozen(value) for key, value in document.items() if key != "verb"}
+            told = {key: _frozen(value) for key, value in document.items() if key != "verb"}
             try:
-                return kind(**fields)
+                operation = kind(**told)
             except TypeError as cause:
                 raise InvalidInputError(f"cannot understand the operation: {cause}") from cause
+            _demand_types(operation)
+            return operation
     raise InvalidInputError(f"there is no operation {document.get('verb')!r}")
+
+
+def _demand_types(operation: Operation) -> None:
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if field.type in (bool, int, str):
+            sound = type(value) is field.type
+        else:
+            sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+        if not sound:
+            raise InvalidInputError(f"cannot understand the operation: {field.name} cannot be {value!r:.60}")
 
 
 def _frozen(value: object) -> Any:
@@ -185,9 +206,9 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
             words.append(str(job))
         case _:
             pass
-    fields = asdict(operation)
-    words += fields.get("snaps", ())
-    words += _options(fields)
+    told = asdict(operation)
+    words += told.get("snaps", ())
+    words += _options(told)
     return shlex.join(words)
 
 

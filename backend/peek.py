@@ -5,7 +5,7 @@ What it finds is what the file says of itself; only an import proves it.
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha3_384
 from typing import NamedTuple
 
@@ -66,11 +66,12 @@ class Peek(NamedTuple):
         """Whether nothing was found for which an import would refuse it."""
         return not self.faults
 
-    def duplicate_of(self, sets: Iterable[SnapshotSet]) -> int:
-        """The first of some sets that holds the same, or 0."""
-        if any(snapshot.broken for snapshot in self.snapshots) or not self.snapshots:
+    def duplicate_of(self, sets: Iterable[SnapshotSet], snaps: Sequence[str] = ()) -> int:
+        """The first of some sets that holds the same, or the same as these snaps of it, or 0."""
+        taken = [snapshot for snapshot in self.snapshots if not snaps or snapshot.snap in snaps]
+        if any(snapshot.broken for snapshot in taken) or not taken:
             return 0
-        digests = set_content_hashes(self.snapshots)
+        digests = set_content_hashes(taken)
         for known in sets:
             sound = not any(snapshot.broken for snapshot in known.snapshots)
             if sound and set_content_hash(known.snapshots) in digests:
@@ -82,7 +83,8 @@ def look_into(path: str, job: Job | None = None) -> Peek:
     """Look into an export file; however large it is, only its headers and metadata are read.
 
     InvalidInputError for what is no export at all, SnapshotError (NotAllowedError) when it cannot be read.
-    One that is damaged, incomplete or odd is returned, with what could be read and the `faults`.
+    One that is damaged, incomplete or odd is returned, with what could be read and the `faults`. The bytes
+    passed over are counted in the job's present step.
     """
     with files.speaking("cannot look into the file"):
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -149,6 +151,7 @@ class _Look:
             if count > _MOST_MEMBERS:
                 raise IntegrityError(f"there are more than {_MOST_MEMBERS} files in it")
             self._meet(member)
+            self._job.advance(padded(member.size))
             self._at += padded(member.size)
             if self._at > self._size:
                 raise IntegrityError(f"{_CUT_SHORT} within {member.text}")

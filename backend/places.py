@@ -1,10 +1,17 @@
 """Which engine answers for a root, and where our own state about it lies."""
 
 import os
+from typing import TYPE_CHECKING, TypeAlias
 
 from backend.direct import DirectEngine
-from backend.errors import InvalidInputError
+from backend.errors import InvalidInputError, UnreachableError
 from backend.layout import Layout
+from backend.snapdstate import daemon_answers
+
+if TYPE_CHECKING:
+    from backend.snapd.engine import SnapdEngine
+
+PlaceEngine: TypeAlias = "DirectEngine | SnapdEngine"
 
 
 def own_state(layout: Layout) -> str:
@@ -15,10 +22,7 @@ def own_state(layout: Layout) -> str:
     if os.access(_existing(layout.own_state), os.W_OK):
         return layout.own_state
     base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    if layout.is_machine:
-        return os.path.join(base, "snapstow")
-    found = os.stat(layout.root)
-    return os.path.join(base, "snapstow", "roots", f"{found.st_dev}-{found.st_ino}")
+    return os.path.join(base, layout.own_name)
 
 
 def _existing(path: str) -> str:
@@ -27,13 +31,28 @@ def _existing(path: str) -> str:
     return path
 
 
-def engine_for(root: str, kind: str = "auto") -> DirectEngine:
-    """The engine for a root: `files`, or `auto`, which is the same for now.
+def engine_for(root: str, kind: str = "auto") -> PlaceEngine:
+    """The engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
 
-    InvalidInputError when the root is no directory, or for an engine that is not there yet.
+    InvalidInputError when the root is no directory, UnreachableError when snapd is asked for in vain.
     """
+    files = files_engine(root)
+    layout = files.layout
+    if kind == "files":
+        return files
+    if os.path.exists(layout.socket) and daemon_answers(layout.socket):
+        from backend.snapd.engine import SnapdEngine
+
+        return SnapdEngine(files)
     if kind == "snapd":
-        raise InvalidInputError("the snapd engine is not there yet: use --engine files")
+        raise UnreachableError(
+            f"cannot use the snapd engine: no snapd answers at {layout.socket}; use --engine files"
+        )
+    return files
+
+
+def files_engine(root: str) -> DirectEngine:
+    """The engine that works on the files below a root; InvalidInputError when that is no directory."""
     if not os.path.isdir(root):
         raise InvalidInputError(f"cannot work below {root}: it is not a directory")
     layout = Layout(root)

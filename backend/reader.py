@@ -5,16 +5,18 @@ snapshot, with which nothing can be done.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from backend.container import Container
+from backend.container import DEFLATED, STORED, UNKNOWN_METHOD, Container
 from backend.errors import IntegrityError, SnapshotError
 from backend.model import Revision, Snapshot, user_of
 from backend.wire import ZERO_TIME, filename, parse_filename, parse_metadata, snapshot_id
 
 if TYPE_CHECKING:
+    from backend.declared import Declared
     from backend.hashing import Read
     from backend.job import Job
     from backend.layout import Layout
@@ -27,8 +29,19 @@ _LARGEST_HASH = 4096
 _SHOWN = 7
 
 
+class Level(Enum):
+    """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
+
+    QUICK = "quick"
+    HASH = "full"
+    STRUCTURE = "structure"
+
+
 class EntryVerdict(NamedTuple):
-    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound."""
+    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound.
+
+    `unpacked` are the bytes it unpacks to where the check walked it to its end, otherwise None.
+    """
 
     set_id: int
     snap: str
@@ -36,6 +49,7 @@ class EntryVerdict(NamedTuple):
     size: int
     fault: str
     path: str = ""
+    unpacked: int | None = None
 
 
 class Reader:
@@ -91,11 +105,27 @@ class Reader:
 
     def unpacked_size(self, entry: str) -> int:
         """About how many bytes an archive takes when unpacked, as it declares; not verified."""
-        from backend.gzipblocks import declared_size
+        return self.declared(entry).size
+
+    def declared(self, entry: str) -> "Declared":
+        """How many bytes an archive declares to unpack to, and whether it could be another number."""
+        from backend.declared import Declared, declared
 
         member = self._container.find(entry)
+        if member.method != STORED:
+            return Declared(member.size, certain=False)
         start = self._container.data_offset(member)
-        return declared_size(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
+        return declared(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
+
+    def locate(self, entry: str) -> None:
+        """IntegrityError unless an archive is in its place and as long as told; none of it is read."""
+        member = self._container.find(entry)
+        if member.method not in (STORED, DEFLATED):
+            raise IntegrityError(UNKNOWN_METHOD)
+        self._container.data_offset(member)
+        if member.method == STORED and member.stored != member.size:
+            told = f"size ({member.size}) different from actual ({member.stored})"
+            raise IntegrityError(f'snapshot entry "{entry}" {told}')
 
     def verify(self, entry: str, job: "Job") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
@@ -132,7 +162,7 @@ class Reader:
         """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
         from backend.job import Job
 
-        return check([self], users, job or Job(), structure=structure)
+        return check([self], users, job or Job(), Level.STRUCTURE if structure else Level.HASH)
 
     def restore(
         self, current: Revision, users: Sequence[str] = (), job: "Job | None" = None
@@ -142,27 +172,40 @@ class Reader:
         Skipped parts are noted to the job. The state returned can be reverted or cleaned up.
         """
         from backend.job import Job
-        from backend.restore import Restoration, plan_restore
+        from backend.plan import Wanted, plan_restore
+        from backend.restore import Restoration
 
         if self._layout is None:
             raise ValueError("a reader needs a layout in order to restore")
         job = job or Job()
-        plan = plan_restore(self, self._layout, current, users)
+        plan = plan_restore(self, self._layout, current, Wanted(tuple(users)))
         for entry in plan.entries:
             if entry.skipped:
                 job.note(entry.skipped)
         return Restoration([(self, plan)], self._layout).run(job)
 
-    def vet(self, entry: str, job: "Job") -> None:
-        """IntegrityError when an archive could not be unpacked: walks it without writing anything."""
+    def vet(self, entry: str, job: "Job") -> int:
+        """Walk an archive without writing anything; returns the bytes it unpacks to.
+
+        IntegrityError when it could not be unpacked.
+        """
         from backend import vetting
         from backend.gzipblocks import inflate
 
         vetter = vetting.Vetter(self.snapshot.revision, devices=True)
+        unpacked = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal unpacked
+            for chunk in inflate(self.stream(entry)):
+                unpacked += len(chunk)
+                yield chunk
+
         try:
-            vetting.vet(inflate(self.stream(entry)), vetter, job)
+            vetting.vet(counted(), vetter, job)
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
+        return unpacked
 
 
 def _open(fd: int, path: str, set_id: int | None) -> tuple[Container, Snapshot]:
@@ -238,11 +281,12 @@ def unreadable(path: str, reason: str) -> Snapshot:
 
 
 def check(
-    readers: Iterable[Reader], users: Sequence[str], job: "Job", *, structure: bool = False
+    readers: Iterable[Reader], users: Sequence[str], job: "Job", level: Level = Level.HASH
 ) -> list[EntryVerdict]:
     """Verify the archives of several snapshots side by side; every bad one is in the verdicts.
 
-    With `structure`, every archive whose hash holds is also walked. A broken snapshot gets one verdict.
+    At the level of structure, every archive whose hash holds is also walked. A broken snapshot gets one
+    verdict.
     """
     from backend import hashing
 
@@ -256,8 +300,8 @@ def check(
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
-    calls = [partial(_verdict, reader, entry, job, structure) for reader, entry, _ in work]
-    verdicts += hashing.in_parallel(calls)
+    calls = [partial(_verdict, reader, entry, job, level) for reader, entry, _ in work]
+    verdicts += [call() for call in calls] if level is Level.QUICK else hashing.in_parallel(calls)
     return sorted(
         verdicts,
         key=lambda verdict: (verdict.set_id, verdict.snap, verdict.entry.startswith("user/"), verdict.entry),
@@ -271,16 +315,28 @@ def _size(reader: Reader, entry: str) -> int:
         return 0
 
 
-def _verdict(reader: Reader, entry: str, job: "Job", structure: bool) -> EntryVerdict:
+def _verdict(reader: Reader, entry: str, job: "Job", level: Level) -> EntryVerdict:
     fault = ""
-    job.enter(f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}")
+    unpacked = None
+    size = _size(reader, entry)
     try:
-        reader.verify(entry, job)
-        if structure:
-            reader.vet(entry, job.quiet())
+        unpacked = _verify(reader, (entry, size), job, level)
     except OSError as error:
         fault = f'snapshot entry "{entry}" cannot be read: {error.strerror}'
     except SnapshotError as error:
         fault = str(error)
     snapshot = reader.snapshot
-    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, _size(reader, entry), fault, snapshot.path)
+    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
+
+
+def _verify(reader: Reader, archive: tuple[str, int], job: "Job", level: Level) -> int | None:
+    """Verify an archive at some level; returns the bytes it unpacks to where it was walked."""
+    entry, size = archive
+    if level is Level.QUICK:
+        job.check()
+        reader.locate(entry)
+        return None
+    name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
+    with job.part(name, size) as part:
+        reader.verify(entry, part)
+        return reader.vet(entry, part.quiet()) if level is Level.STRUCTURE else None

@@ -19,6 +19,7 @@ from backend.operation import Operation, to_json
 
 PATIENCE = 30.0
 POLL = 0.02
+LONGEST_LOG = 16 << 20
 _SYSTEMD = "/run/systemd/system"
 
 
@@ -34,27 +35,27 @@ class Runner:
         """Start an operation; returns its job once it lives. SnapshotError when it does not come to life."""
         self._children = [child for child in self._children if child.poll() is None]
         token = files.random_name(16)
-        log = f"{self._journal.folder}/start-{token}.log"
         command = [*_shell_of_its_own(token), *self._command, token, json.dumps(to_json(operation))]
         with files.speaking(f"cannot start {operation.verb}"):
             files.make_directories(self._journal.folder, 0o700)
+            # Without a name: whoever is killed while it starts a job leaves no file behind.
+            errors = os.memfd_create("errors")
             try:
-                with files.opened(log, files.NEW_FILE) as errors:
-                    process = subprocess.Popen(
-                        command,
-                        stdin=subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL,
-                        stderr=errors,
-                        start_new_session=True,
-                        cwd="/",
-                    )
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                    start_new_session=True,
+                    cwd="/",
+                )
                 self._children.append(process)
-                return self._born(token, process, operation, log)
+                return self._born(token, process, operation, errors)
             finally:
-                files.remove_tree(log)
+                os.close(errors)
 
     def _born(
-        self, token: str, process: "subprocess.Popen[bytes]", operation: Operation, log: str
+        self, token: str, process: "subprocess.Popen[bytes]", operation: Operation, errors: int
     ) -> JobRecord:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -67,12 +68,17 @@ class Runner:
             time.sleep(POLL)
         else:
             raise SnapshotError(f"{operation.verb} is still starting; the list of jobs will show it")
-        told = files.read_whole(log, 1 << 20).decode("utf-8", "replace").strip().splitlines()
+        told = os.pread(errors, 1 << 20, 0).decode("utf-8", "replace").strip().splitlines()
         reason = told[-1].removeprefix("error: ") if told else "it gave no reason"
         raise SnapshotError(f"cannot start {operation.verb}: {reason}")
 
     def stop(self, record: JobRecord) -> None:
         """Ask a job to stop; it undoes what it did and says so in its journal. ConflictError if it ended."""
+        if record.owner:
+            raise NotAllowedError(
+                f"cannot stop job {record.name}: it is {record.owner}'s; {record.owner} can, with: "
+                f"snapstow stop {record.id}"
+            )
         present = self._journal.record(record.id)
         if present.state is not JobState.RUNNING:
             raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
@@ -86,15 +92,15 @@ class Follower:
     """Reads a job's events as they come; any number may follow one job, from any process."""
 
     def __init__(self, record: JobRecord) -> None:
-        self._path = os.path.join(record.folder, "events.jsonl")
+        self._record = record
         self._at = 0
         self._rest = b""
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """The events told since the last call, oldest first."""
+        """The events told since the last call, oldest first; a log longer than any of ours is cut off."""
         try:
-            with files.opened(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
-                raw = os.pread(fd, 8 << 20, self._at)
+            with self._record.opened_events() as fd:
+                raw = os.pread(fd, min(8 << 20, LONGEST_LOG - self._at), self._at)
         except OSError:
             return
         self._at += len(raw)

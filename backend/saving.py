@@ -4,13 +4,13 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from backend import excludes, files, parents
-from backend.archive import Tar, empty_archive
+from backend.archive import RECORD, Tar, empty_archive
 from backend.container import ContainerWriter
 from backend.errors import (
     BlockedError,
@@ -19,7 +19,7 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.estimate import free_space, measure
+from backend.estimate import Measured, free_space, measure
 from backend.gzipblocks import Level, compress
 from backend.job import Job
 from backend.layout import InstalledSnap, Layout
@@ -30,6 +30,11 @@ from backend.wire import filename, metadata_json, time_text
 
 MARGIN = 5 << 20
 ATTEMPTS = 3
+_TAR_END = 1024
+
+
+# A tar, the open directory it works in, the names there, what is excluded.
+_Source: TypeAlias = tuple[Tar, int, Sequence[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,19 @@ class Saved:
     changed: list[str] = field(default_factory=list)
 
 
-def data_of(layout: Layout, snap: InstalledSnap, users: Sequence[User]) -> list[str]:
-    """The directories that a save of a snap reads: paths, existing or not."""
-    places = [layout.system_parent(snap.name)]
-    places += [place for user in users if (place := layout.user_place(user, snap.name))]
-    return [f"{place}/{name}" for place in places for name in (str(snap.revision), "common")]
+def expected(layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Job) -> dict[str, Measured]:
+    """What a save of a snap reads, by entry; nothing is known of what is excluded."""
+    places = {ARCHIVE: layout.system_parent(snap.name)}
+    for user in users:
+        if place := layout.user_place(user, snap.name):
+            places[user_entry(user.name)] = place
+    names = (str(snap.revision), "common")
+    return {entry: measure([f"{top}/{name}" for name in names], job) for entry, top in places.items()}
+
+
+def tar_size(found: Measured) -> int:
+    """The bytes that tar makes of what was measured, about: it always writes whole records."""
+    return -(-(found.packed + _TAR_END) // RECORD) * RECORD if found.packed else 0
 
 
 def check_space(store: Store, amount: int) -> None:
@@ -85,22 +98,30 @@ def check_space(store: Store, amount: int) -> None:
 class Saver:
     """Writes one snapshot of one snap into the temporary file of spec §2.8.
 
-    The data are those of the installed revision, the system's and those of `users`. Raises SnapshotError for
-    what cannot be saved, and leaves nothing behind then.
+    The data are those of the installed revision, the system's and those of `users`. `sizes` are the bytes
+    that tar makes of each entry, about, as far as known. Raises SnapshotError for what cannot be saved, and
+    leaves nothing behind then.
     """
 
     def __init__(
-        self, store: Store, snap: InstalledSnap, users: Sequence[User], options: SaveOptions
+        self,
+        store: Store,
+        snap: InstalledSnap,
+        users: Sequence[User],
+        options: SaveOptions,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._store = store
         self._layout: Layout = store.layout
         self.snap = snap
         self._users = users
         self._options = options
+        self._sizes = sizes or {}
         self._left_out: list[str] = []
         self._changed: list[str] = []
         self._sums: dict[str, str] = {}
         self._size = 0
+        self._read = 0
 
     def run(self, set_id: int, job: Job) -> Saved:
         """Save; the file returned is synced and waits for `Store.publish`."""
@@ -171,16 +192,22 @@ class Saver:
                 return
             expanded = excludes.expand(patterns, snap.revision, user is None)
             tar = Tar(user, machine=layout.is_machine)
-            job.enter(f"{snap.name}, {user.name if user else 'system'}")
-            for attempt in range(1, ATTEMPTS + 1):
-                try:
-                    self._attempt(writer, entry, (tar, directory, names, expanded), job)
+            name = f"{snap.name}, {user.name if user else 'system'}"
+            with job.part(name, self._sizes.get(entry)) as part:
+                self._archive(writer, entry, (tar, directory, names, expanded), part)
+
+    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+        """Add an archive, made again where files changed meanwhile."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._attempt(writer, entry, source, job)
+                return
+            except ChangedError as change:
+                if self._settled(change, entry, attempt, job):
+                    self._keep(writer, entry)
                     return
-                except ChangedError as change:
-                    if self._settled(change, entry, attempt, job):
-                        self._keep(writer, entry)
-                        return
-                    writer.discard()
+                job.advance(-self._read)
+                writer.discard()
 
     def _settled(self, change: ChangedError, entry: str, attempt: int, job: Job) -> bool:
         """Whether to keep an archive although files changed; raises when they keep changing."""
@@ -192,16 +219,17 @@ class Saver:
         self._changed += change.fatal
         return True
 
-    def _attempt(
-        self,
-        writer: ContainerWriter,
-        entry: str,
-        source: tuple[Tar, int, Sequence[str], Sequence[str]],
-        job: Job,
-    ) -> None:
+    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+        self._read = 0
         tar, directory, names, expanded = source
         with tar.pack(directory, names, expanded, job) as fill:
-            self._compress(writer, entry, fill)
+
+            def counted(view: memoryview) -> int:
+                count = fill(view)
+                self._read += count
+                return count
+
+            self._compress(writer, entry, counted)
         self._keep(writer, entry)
 
     def _compress(self, writer: ContainerWriter, entry: str, fill: Callable[[memoryview], int]) -> None:
@@ -257,14 +285,15 @@ def save_set(
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with job.step("Measuring"):
-            paths = [path for snap in snaps for path in data_of(store.layout, snap, users)]
-            total = measure(paths, job.quiet()).allocated
+            found = [expected(store.layout, snap, users, job.quiet()) for snap in snaps]
+            needed = sum(one.allocated for entries in found for one in entries.values())
         if not options.ignore_space:
-            check_space(store, total)
+            check_space(store, needed)
+        sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
         with store.lock():
             set_id = store.allocate_id()
-        savers = [Saver(store, snap, users, options) for snap in snaps]
-        with job.step(f"Saving snapshot set #{set_id}", total):
+        savers = [Saver(store, snap, users, options, known) for snap, known in zip(snaps, sizes, strict=True)]
+        with job.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
             saved, failures = _save_each(savers, set_id, job)
         try:
             with store.lock():

@@ -22,6 +22,8 @@ from backend.wire import (
 )
 
 if TYPE_CHECKING:
+    import socket
+
     from yaml.events import Event
 
 LARGEST = 32 << 20
@@ -125,17 +127,22 @@ def daemon_answers(socket_path: str, timeout: float = 2.0) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
-            if len(os.fsencode(socket_path)) <= _LONGEST_SOCKET:
-                connection.connect(socket_path)
-            else:
-                folder, name = os.path.split(socket_path)
-                with opened(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
-                    connection.connect(f"/proc/self/fd/{fd}/{name}")
+            connect(connection, socket_path)
         except (PermissionError, BlockingIOError, TimeoutError):
             return True
         except (OSError, ValueError):
             return False
     return True
+
+
+def connect(connection: "socket.socket", socket_path: str) -> None:
+    """Connect a UNIX socket to a path of any length."""
+    if len(os.fsencode(socket_path)) <= _LONGEST_SOCKET:
+        connection.connect(socket_path)
+        return
+    folder, name = os.path.split(socket_path)
+    with opened(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
+        connection.connect(f"/proc/self/fd/{fd}/{name}")
 
 
 def read_description(path: str) -> tuple[str, Epoch] | None:

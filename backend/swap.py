@@ -6,12 +6,13 @@ directory is which is told by device and inode, never by its name, so the state 
 read from the disk alone.
 """
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend import files
@@ -20,28 +21,35 @@ from backend.files import DIRECTORY, Identity
 
 HOLDER = ".snapstow"
 _ASIDE = ".aside"
+_NO_WAY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NOWHERE = Identity(0, 0)
 _SLOT = re.compile("[A-Za-z0-9-]{1,200}")
 _TARGET = re.compile("common|x?[1-9][0-9]{0,18}")
+_KEPT = re.compile("[0-9]{1,9}")
+_HOLDER = re.compile(r"\.snapstow(-[A-Za-z0-9-]{1,200})?")
 
 Exchange = Callable[[str, int, str, int], bool]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A job's private directory below `<parent>/.snapstow`, and which directories they were."""
+    """A job's private directory below `<parent>/.snapstow`, and which directories they were.
+
+    Where the parent is not a snap's, `holder` is a name that no other job uses.
+    """
 
     parent: str
     parent_id: Identity
     name: str
     slot_id: Identity
+    holder: str = HOLDER
 
     @contextmanager
     def opened(self) -> Iterator[tuple[int, int]]:
         """Descriptors of the parent and the slot; BlockedError when they are not the ones recorded."""
         with (
             _same(self.parent, self.parent_id) as parent,
-            _private(self.parent, parent) as holder,
+            _private(self.parent, parent, self.holder) as holder,
             files.opened(self.name, DIRECTORY, holder) as slot,
         ):
             if _identity_of(slot) != self.slot_id:
@@ -51,7 +59,7 @@ class Slot:
     @property
     def path(self) -> str:
         """Where the slot lies."""
-        return f"{self.parent}/{HOLDER}/{self.name}"
+        return f"{self.parent}/{self.holder}/{self.name}"
 
     def remove(self) -> None:
         """Remove the slot with all it holds, and `.snapstow` when it was the last one.
@@ -60,22 +68,44 @@ class Slot:
         """
         try:
             with files.opened(self.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent:
-                with _private(self.parent, parent) as holder:
+                with _private(self.parent, parent, self.holder) as holder:
                     if files.identity(self.name, holder) == self.slot_id:
                         files.remove_tree(self.name, holder)
-                _remove_if_empty(HOLDER, parent)
+                _remove_if_empty(self.holder, parent)
         except (FileNotFoundError, NotADirectoryError, BlockedError):
             pass  # the snap was removed with all its directories, or somebody put others there
 
 
 @dataclass(frozen=True)
 class Move:
-    """`name` in the slot's parent is to become `after`; it was `before`. None is: nothing there."""
+    """`name` in the slot's parent is to become `after`; it was `before`. None is: nothing there.
+
+    Where `kept` is given, that is the name in the slot, and `name` may be a path: it is walked down from the
+    parent without following a link, and only the whole state's commit makes it last.
+    """
 
     slot: Slot
     name: str
     before: Identity | None
     after: Identity | None
+    kept: str = ""
+
+    @property
+    def live(self) -> Identity | None:
+        """What is in place now."""
+        folder, _, name = self.name.rpartition("/")
+        if not folder:
+            return files.identity(f"{self.slot.parent}/{name}")
+        try:
+            with (
+                files.opened(self.slot.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent,
+                files.opened_below(parent, folder) as fd,
+            ):
+                return files.identity(name, fd)
+        except OSError as cause:
+            if cause.errno not in _NO_WAY:
+                raise
+            return None
 
     def carry_out(self, exchange: Exchange = files.exchange) -> None:
         """Put `after` in place; done already is fine. ConflictError when something else is there."""
@@ -84,55 +114,86 @@ class Move:
     def take_back(self, exchange: Exchange = files.exchange) -> None:
         """Put `before` back; never done is fine, and so is a slot that is gone once `before` is back.
 
-        ConflictError when something else is there.
+        ConflictError when something else is there, unless nothing was: then it is nobody's of ours.
         """
-        live = files.identity(f"{self.slot.parent}/{self.name}")
+        live = self.live
+        if self.before is None and live != self.after:
+            return
         if live != self.before or os.path.lexists(self.slot.path):
             self._settle(self.before, self.after, exchange)
 
     def _settle(self, wanted: Identity | None, other: Identity | None, exchange: Exchange) -> None:
-        with self.slot.opened() as (parent, slot):
-            live = files.identity(self.name, parent)
+        with self.slot.opened() as (parent, slot), self._folder(parent) as folder:
+            live = files.identity(self._name, folder)
             if live == wanted:
                 pass
             elif live is None:
-                self._bring(wanted, parent, slot)
+                self._bring(wanted, folder, slot)
             elif live != other:
                 raise ConflictError(
                     f"cannot change {self.slot.parent}/{self.name}: it was replaced by someone else meanwhile"
                 )
             elif wanted is None:
-                files.rename_new(self.name, parent, self.name, slot)
+                files.rename_new(self._name, folder, self._waiting, slot)
             else:
-                self._trade(wanted, parent, slot, exchange)
+                self._trade(wanted, folder, slot, exchange)
             self._put_aside_away(slot)
-            os.fsync(slot)
-            os.fsync(parent)
+            if not self.kept:
+                os.fsync(slot)
+                os.fsync(folder)
+
+    @contextmanager
+    def _folder(self, parent: int) -> Iterator[int]:
+        """The directory that `name` is in; ConflictError where it is gone or a link."""
+        path = self.name.rpartition("/")[0]
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(files.opened_below(parent, path)) if path else parent
+            except OSError as cause:
+                if cause.errno not in _NO_WAY:
+                    raise
+                where = f"{self.slot.parent}/{self.name}"
+                raise ConflictError(f"cannot change {where}: its directory was replaced meanwhile") from cause
+            yield folder
+
+    @property
+    def _name(self) -> str:
+        return self.name.rpartition("/")[2]
+
+    @property
+    def _waiting(self) -> str:
+        """What it is called in the slot."""
+        return self.kept or self.name
+
+    @property
+    def _aside(self) -> str:
+        """What the one is called for a moment while it gives way to the other."""
+        return f"{self.kept}{_ASIDE}"
 
     def _put_aside_away(self, slot: int) -> None:
         """Give what a trade left aside its name; what another move of this slot left there is not ours."""
-        aside = files.identity(_ASIDE, slot)
-        if aside and aside in (self.before, self.after) and not files.identity(self.name, slot):
-            files.rename_new(_ASIDE, slot, self.name, slot)
+        aside = files.identity(self._aside, slot)
+        if aside and aside in (self.before, self.after) and not files.identity(self._waiting, slot):
+            files.rename_new(self._aside, slot, self._waiting, slot)
 
-    def _bring(self, wanted: Identity | None, parent: int, slot: int) -> None:
-        for kept in (self.name, _ASIDE):
+    def _bring(self, wanted: Identity | None, folder: int, slot: int) -> None:
+        for kept in (self._waiting, self._aside):
             if files.identity(kept, slot) == wanted:
-                files.rename_new(kept, slot, self.name, parent)
+                files.rename_new(kept, slot, self._name, folder)
                 return
         raise ConflictError(
             f"cannot restore {self.slot.parent}/{self.name}: what was kept is not in {self.slot.path}"
         )
 
-    def _trade(self, wanted: Identity | None, parent: int, slot: int, exchange: Exchange) -> None:
-        if files.identity(_ASIDE, slot) == wanted:
-            files.rename_new(self.name, parent, self.name, slot)
-            self._bring(wanted, parent, slot)
-        elif files.identity(self.name, slot) != wanted:
-            self._bring(wanted, parent, slot)
-        elif not exchange(self.name, slot, self.name, parent):
-            files.rename_new(self.name, parent, _ASIDE, slot)
-            files.rename_new(self.name, slot, self.name, parent)
+    def _trade(self, wanted: Identity | None, folder: int, slot: int, exchange: Exchange) -> None:
+        if files.identity(self._aside, slot) == wanted:
+            files.rename_new(self._name, folder, self._waiting, slot)
+            self._bring(wanted, folder, slot)
+        elif files.identity(self._waiting, slot) != wanted:
+            self._bring(wanted, folder, slot)
+        elif not exchange(self._waiting, slot, self._name, folder):
+            files.rename_new(self._name, folder, self._aside, slot)
+            files.rename_new(self._waiting, slot, self._name, folder)
 
 
 @dataclass
@@ -152,6 +213,7 @@ class RestoreState:
         try:
             for move in self.moves:
                 move.carry_out(exchange)
+            self._sync()
         except BaseException:
             self.take_back(exchange)
             raise
@@ -167,8 +229,18 @@ class RestoreState:
                 move.take_back(exchange)
             except (OSError, BlockedError, ConflictError) as cause:
                 failure = failure or cause
+        self._sync()
         if failure is not None:
             raise failure
+
+    def _sync(self) -> None:
+        """Make what was put in place deep inside last: all at once, as there may be many."""
+        for slot in {move.slot for move in self.moves if move.kept}:
+            try:
+                with slot.opened() as (_, fd):
+                    files.sync_filesystem(fd)
+            except (OSError, BlockedError):
+                continue  # it is gone: there is nothing to make last
 
     def revert(self) -> None:
         """Take everything back and remove what is left of the attempt, made directories included."""
@@ -189,18 +261,16 @@ class RestoreState:
 
     def turned(self) -> "RestoreState":
         """The state that undoes this one; what is live now is what it will keep."""
-        moves = [
-            Move(move.slot, move.name, files.identity(f"{move.slot.parent}/{move.name}"), move.before)
-            for move in self.moves
-        ]
+        moves = [replace(move, before=move.live, after=move.before) for move in self.moves]
         return RestoreState(list(self.slots), moves, list(self.made))
 
     def to_json(self) -> dict[str, Any]:
         """A plain mapping that `from_json` takes."""
         return {
-            "slots": [[s.parent, *s.parent_id, s.name, *s.slot_id] for s in self.slots],
+            "slots": [_recorded(slot) for slot in self.slots],
             "moves": [
                 [self.slots.index(m.slot), m.name, list(m.before or ()), list(m.after or ())]
+                + ([m.kept] if m.kept else [])
                 for m in self.moves
             ],
             "made": self.made,
@@ -212,22 +282,16 @@ class RestoreState:
         """The state that a mapping made by `to_json` describes; IntegrityError for what is none."""
         try:
             devices = [_device_of(str(slot[0])) for slot in document["slots"]]
-            slots = [
-                Slot(
-                    str(parent), _known((dev, ino), now), _slot_name(name), _known((slot_dev, slot_ino), now)
-                )
-                for (parent, dev, ino, name, slot_dev, slot_ino), now in zip(
-                    document["slots"], devices, strict=True
-                )
-            ]
+            slots = [_slot(slot, now) for slot, now in zip(document["slots"], devices, strict=True)]
             moves = [
                 Move(
                     slots[at],
-                    _target_name(name),
+                    _target_name(name, slots[at], *kept),
                     _identity(before, devices[at]),
                     _identity(after, devices[at]),
+                    *map(_kept_name, kept),
                 )
-                for at, name, before, after in document["moves"]
+                for at, name, before, after, *kept in document["moves"]
             ]
             return cls(slots, moves, [str(path) for path in document["made"]], bool(document["done"]))
         except (KeyError, IndexError, TypeError, ValueError) as damage:
@@ -251,14 +315,44 @@ def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None
     return _known(pair, device) if pair else None
 
 
+def _recorded(slot: Slot) -> list[Any]:
+    own = [] if slot.holder == HOLDER else [slot.holder]
+    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *own]
+
+
+def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
+    parent, dev, ino, name, slot_dev, slot_ino, *own = recorded
+    holder = _holder_name(*own) if own else HOLDER
+    parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
+    return Slot(str(parent), parent_id, _slot_name(name), slot_id, holder)
+
+
+def _holder_name(name: str) -> str:
+    if not _HOLDER.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
 def _slot_name(name: str) -> str:
     if not _SLOT.fullmatch(name):
         raise ValueError(name)
     return name
 
 
-def _target_name(name: str) -> str:
-    if not _TARGET.fullmatch(name):
+def _kept_name(name: str) -> str:
+    if not _KEPT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _target_name(name: str, slot: Slot, kept: str = "") -> str:
+    """What a snap's directory has to hold is known; anywhere else it may be any name, or path if `kept`."""
+    first, *below = name.split("/") if kept else [name]
+    if slot.holder == HOLDER and not _TARGET.fullmatch(first):
+        raise ValueError(name)
+    if first == slot.holder or any(part in ("", ".", "..") for part in (first, *below)):
+        raise ValueError(name)
+    if "/" in first or "\0" in name:
         raise ValueError(name)
     return name
 
@@ -286,24 +380,24 @@ def _remove_if_empty(name: str, directory: int) -> None:
         pass  # somebody put something there, or took it away
 
 
-def make_slot(parent: str, fd: int, name: str) -> Slot:
+def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
     """Make a private slot below an open parent directory; BlockedError where `.snapstow` is not ours."""
     try:
-        os.mkdir(HOLDER, 0o700, dir_fd=fd)
+        os.mkdir(holder, 0o700, dir_fd=fd)
     except FileExistsError:
         pass
-    with _private(parent, fd) as holder:
-        os.mkdir(name, 0o700, dir_fd=holder)
-        os.fsync(holder)
-        with files.opened(name, DIRECTORY, holder) as slot:
+    with _private(parent, fd, holder) as holding:
+        os.mkdir(name, 0o700, dir_fd=holding)
+        os.fsync(holding)
+        with files.opened(name, DIRECTORY, holding) as slot:
             found = _identity_of(slot)
     os.fsync(fd)
     if found.device != _identity_of(fd).device:
-        raise BlockedError(f"cannot restore into {parent}: {HOLDER} there lies on another file system")
-    return Slot(parent, _identity_of(fd), name, found)
+        raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
+    return Slot(parent, _identity_of(fd), name, found, holder)
 
 
-def find_slot(parent: str, name: str) -> Slot | None:
+def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
     """The slot of that name below `parent`, or None where there is no `.snapstow` of ours.
 
     One that was not made yet, or is removed already, has an identity that no directory has.
@@ -311,25 +405,25 @@ def find_slot(parent: str, name: str) -> Slot | None:
     try:
         with (
             files.opened(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd,
-            _private(parent, fd) as holder,
+            _private(parent, fd, _holder_name(holder)) as holding,
         ):
-            found = files.identity(_slot_name(name), holder)
-            return Slot(parent, _identity_of(fd), name, found or _NOWHERE)
+            found = files.identity(_slot_name(name), holding)
+            return Slot(parent, _identity_of(fd), name, found or _NOWHERE, holder)
     except (FileNotFoundError, NotADirectoryError, BlockedError):
         return None
 
 
 @contextmanager
-def _private(parent: str, fd: int) -> Iterator[int]:
+def _private(parent: str, fd: int, name: str) -> Iterator[int]:
     """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
-    found = os.lstat(HOLDER, dir_fd=fd)
+    found = os.lstat(name, dir_fd=fd)
     ours = stat.S_ISDIR(found.st_mode) and _is_private(found)
     if ours:
-        with files.opened(HOLDER, DIRECTORY, fd) as holder:
+        with files.opened(name, DIRECTORY, fd) as holder:
             if _is_private(os.fstat(holder)):
                 yield holder
                 return
-    raise BlockedError(f"{parent}/{HOLDER} is not a private directory of ours: it will not be touched")
+    raise BlockedError(f"{parent}/{name} is not a private directory of ours: it will not be touched")
 
 
 def _is_private(found: os.stat_result) -> bool:

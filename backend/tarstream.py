@@ -6,7 +6,7 @@ snapd never writes. Knows nothing of what a member is allowed to be: that is for
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from backend.errors import IntegrityError
@@ -24,14 +24,20 @@ _LARGEST = 1 << 62  # beyond it tar gives up on a header and looks for the next 
 _GNU_MAGIC = b"ustar  \0"
 _ENTRY = 24
 _EMPTY = bytes(BLOCK)
+_SET_IDS = 0o6000
 _OCTAL = re.compile(rb" *([0-7]+)[ \0]*|\0+")
+_DECIMAL = re.compile(rb"(-?)([0-9]{1,12})(?:\.([0-9]*))?")
 _RECORD = re.compile(rb"([1-9][0-9]{0,6}) (?=[!-~])")  # tar skips further blanks before a key
 _HARMLESS_GLOBALS = frozenset((b"comment", b"charset", b"hdrcharset", b"mtime", b"atime", b"ctime"))
 _MEANINGFUL = frozenset((b"path", b"linkpath", b"size"))
 
 
 class TarMember(NamedTuple):
-    """A member of a tar stream: names as the bytes written, `size` of the data that follow in bytes."""
+    """A member of a tar stream: names as the bytes written, `size` of the data that follow in bytes.
+
+    `mtime_ns` is in nanoseconds since the epoch, 0 where the header tells no time. `header` is the header
+    block, `records` are those of a PAX header before it.
+    """
 
     name: bytes
     kind: int
@@ -40,6 +46,9 @@ class TarMember(NamedTuple):
     mode: int
     device: tuple[int, int]
     real_size: int
+    mtime_ns: int = 0
+    header: bytes = b""
+    records: Mapping[bytes, bytes] | None = None
 
     @property
     def text(self) -> str:
@@ -58,6 +67,8 @@ class _Prelude:
         self.name: bytes | None = None
         self.link: bytes | None = None
         self.size: int | None = None
+        self.mtime_ns: int | None = None
+        self.records: dict[bytes, bytes] | None = None
         self.kinds: set[int] = set()
 
     def add(self, kind: int, data: bytes) -> None:
@@ -80,8 +91,11 @@ class _Prelude:
                 key = min(strange).decode("utf-8", "replace")
                 raise IntegrityError(f'tar: global header sets "{key}"')
             return
+        self.records = records
         self.name = records.get(b"path")
         self.link = records.get(b"linkpath")
+        if mtime := _DECIMAL.fullmatch(records.get(b"mtime", b"")):
+            self.mtime_ns = _nanoseconds(mtime)
         size = records.get(b"size")
         if size is not None:
             if not size.isdigit() or len(size) > 18:
@@ -106,6 +120,21 @@ def _records(data: bytes) -> dict[bytes, bytes]:
         records[key] = value
         position = end
     return records
+
+
+def _nanoseconds(decimal: "re.Match[bytes]") -> int:
+    found = int(decimal[2]) * 10**9 + int((decimal[3] or b"")[:9].ljust(9, b"0"))
+    return -found if decimal[1] else found
+
+
+def _mtime_ns(block: bytes, prelude: _Prelude) -> int:
+    """When a member was changed; tar takes a header for good whose time makes no sense, and so it is here."""
+    if prelude.mtime_ns is not None:
+        return prelude.mtime_ns
+    try:
+        return number(block[136:148]) * 10**9
+    except IntegrityError:
+        return 0
 
 
 def number(field: bytes) -> int:
@@ -145,7 +174,18 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
         raise IntegrityError(f'tar: member "{_text(name)}" has an impossible size')
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
-    return TarMember(name, kind, size, link, number(block[100:108]) & 0o7777, device, real_size)
+    mode = number(block[100:108]) & 0o7777
+    about = _mtime_ns(block, prelude), block, prelude.records
+    return TarMember(name, kind, size, link, mode, device, real_size, *about)
+
+
+def _with_mode(block: bytes, mode: int) -> bytes:
+    """The header block with another mode, its checksum put right."""
+    changed = bytearray(block)
+    changed[100:108] = b"%07o\0" % mode
+    changed[148:156] = b" " * 8
+    changed[148:156] = b"%06o\0 " % sum(changed)
+    return bytes(changed)
 
 
 def _prelude_size(block: bytes) -> int:
@@ -197,12 +237,21 @@ class TarFilter:
     """Passes a tar stream on, member by member, as soon as `judge` has accepted each one's header.
 
     `judge` answers True to pass a member on and False to leave it out, or raises to refuse the stream.
+    Without `set_ids`, members lose the bits that let others run them as their owner or group. While `judge`
+    is asked, `data_offset` tells where in the stream the member's data begin.
     Feed it with `feed`, end with `close`; IntegrityError when the stream is not a whole, unambiguous tar.
     """
 
-    def __init__(self, judge: Callable[[TarMember], bool], sink: Callable[[memoryview], None]) -> None:
+    def __init__(
+        self,
+        judge: Callable[[TarMember], bool],
+        sink: Callable[[memoryview], None],
+        *,
+        set_ids: bool = True,
+    ) -> None:
         self._judge = judge
         self._sink = sink
+        self._set_ids = set_ids
         self._rest = b""
         self._held: list[bytes] = []
         self._prelude = _Prelude()
@@ -211,6 +260,8 @@ class TarFilter:
         self._data_left = 0
         self._passing = True
         self._ended = False
+        self._fed = 0
+        self.data_offset = 0
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -228,6 +279,7 @@ class TarFilter:
                     break
                 position += taken
         self._rest = buffer[position:]
+        self._fed += position
 
     def close(self) -> None:
         """The stream is over."""
@@ -254,6 +306,7 @@ class TarFilter:
         block = buffer[position : position + BLOCK]
         if len(block) < BLOCK:
             return 0
+        self.data_offset = self._fed + position + BLOCK
         if self._holes is not None:
             self._held.append(block)
             self._extend(self._holes, block[:504], extended=block[504] != 0)
@@ -286,6 +339,9 @@ class TarFilter:
         return room
 
     def _meet(self, member: TarMember, block: bytes) -> None:
+        if not self._set_ids and member.mode & _SET_IDS:
+            member = member._replace(mode=member.mode & ~_SET_IDS)
+            self._held[-1] = _with_mode(block, member.mode)
         if member.kind == SPARSE:
             self._extend(_Holes(member), block[386:482], extended=block[482] != 0)
         else:

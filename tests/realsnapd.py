@@ -7,6 +7,7 @@ which there is only root). From outside everything lies below `base`, inside at 
 import http.client
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -159,6 +160,23 @@ class Rest:
         return self.api("POST", "/v2/snapshots", stream, Content_Type="application/x.snapd.snapshot")
 
 
+class Gate:
+    """Where programs of a daemon wait; a call returns once one of them does."""
+
+    def __init__(self, ready: int, opened: int) -> None:
+        self._ready = ready
+        self._opened = opened
+
+    def __call__(self) -> None:
+        if not select.select([self._ready], [], [], 30)[0]:
+            raise TimeoutError("the program was not started")
+        os.read(self._ready, 1)
+
+    def open(self) -> None:
+        """Let all of them, and those that come later, go on."""
+        os.write(self._opened, b"\n" * 100)
+
+
 class RealSnapd(Rest):
     """A snapd whose world is the directory `base`, which must be short: a socket's path ends at 107 bytes.
 
@@ -279,6 +297,33 @@ class RealSnapd(Rest):
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @contextmanager
+    def gate(self, program: str = "gzip", word: str = "") -> Iterator["Gate"]:
+        """Every `program` that the daemon starts with `word` waits in front of its work until it is opened.
+
+        Enter it before `start`; leaving it opens it.
+        """
+        for pipe in ("ready", "gate"):
+            os.mkfifo(self.base / pipe, 0o666)
+        script = self.base / "shim" / program
+        waits = f"echo >{self.base}/ready; read -r _ <{self.base}/gate"
+        script.write_text(
+            f'#!/bin/sh\ncase " $* " in *" {word}"*) {waits} ;; esac\nexec /bin/{program} "$@"\n'
+        )
+        script.chmod(0o755)
+        ready, opened = (os.open(self.base / pipe, os.O_RDWR) for pipe in ("ready", "gate"))
+
+        gate = Gate(ready, opened)
+        try:
+            yield gate
+        finally:
+            script.unlink()
+            gate.open()
+            os.close(ready)
+            os.close(opened)
+            for pipe in ("ready", "gate"):
+                os.unlink(self.base / pipe)
 
     def cli(self, *args: str) -> Completed:
         """Run the real `snap` command against it, from outside; its times are in UTC."""

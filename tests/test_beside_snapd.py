@@ -4,11 +4,10 @@ import hashlib
 import json
 import os
 import re
-import select
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -70,7 +69,8 @@ def _everything(snapd: RealSnapd) -> dict[str, golden.Tree]:
 )
 def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, ...]) -> None:
     before = _everything(busy)
-    done = snapstow(busy.base, *(str(busy.base / word) if word == "export" else word for word in words))
+    words = tuple(str(busy.base / word) if word == "export" else word for word in words)
+    done = snapstow(busy.base, "--engine=files", *words)
     assert (done.code, done.out) == (11, "")
     assert done.err.startswith("error: cannot ")
     assert f"snapd is running for {busy.base}" in done.err
@@ -80,6 +80,11 @@ def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, 
 
 
 def test_what_only_reads_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
+    def ours(snapd: RealSnapd, *words: str) -> str:
+        done = snapstow(snapd.base, "--engine=files", *words)
+        assert done.code == 0, done.err
+        return done.out
+
     before = _everything(busy)
     assert [one["id"] for one in json.loads(ours(busy, "--json", "saved"))] == [1, 2]
     assert ours(busy, "check-snapshot", "2", "--structure") == "Snapshot #2 verified successfully.\n"
@@ -279,7 +284,7 @@ def test_snapd_never_sees_half_of_what_we_import(snapd: RealSnapd) -> None:
 
 def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/f").write_text("data")
-    with _gate_before_gzip(snapd) as await_gzip:
+    with snapd.gate() as await_gzip:
         snapd.start()
         change = snapd.api("POST", "/v2/snaps", {"action": "snapshot"})
         await_gzip()
@@ -291,30 +296,6 @@ def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
     done = snapd.wait({"type": "async", "change": change["change"]})
     assert done["status"] == "Done", "snapd takes it up again"
     assert names(snapd) == ["1_hello_1.0_x1.zip"]
-
-
-@contextmanager
-def _gate_before_gzip(snapd: RealSnapd) -> Iterator[Callable[[], None]]:
-    """The daemon's gzip waits in front of its work; yields a call that returns once it does."""
-    for pipe in ("ready", "gate"):
-        os.mkfifo(snapd.base / pipe)
-    script = snapd.base / "shim/gzip"
-    script.write_text(
-        f'#!/bin/sh\necho >{snapd.base}/ready\nread -r _ <{snapd.base}/gate\nexec /bin/gzip "$@"\n'
-    )
-    script.chmod(0o755)
-    ready, gate = (os.open(snapd.base / pipe, os.O_RDWR) for pipe in ("ready", "gate"))
-
-    def await_gzip() -> None:
-        assert select.select([ready], [], [], 30)[0], "no gzip was started"
-
-    try:
-        yield await_gzip
-    finally:
-        os.write(gate, b"\n")
-        script.unlink()
-        os.close(ready)
-        os.close(gate)
 
 
 def test_what_a_killed_import_of_snapd_leaves(snapd: RealSnapd) -> None:

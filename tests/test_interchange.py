@@ -159,6 +159,25 @@ def test_snapd_takes_in_what_we_export(rich: RealSnapd) -> None:
 
 
 @pytest.mark.root
+def test_snapd_takes_in_a_part_of_a_set_and_we_a_part_of_theirs(rich: RealSnapd) -> None:
+    file = rich.base / "export"
+    ours(rich, "save")
+    ours(rich, "export-snapshot", "1", str(file), "storey", "--checksum")
+    rich.start()
+    taken = rich.take_in(file.read_bytes())["result"]
+    assert taken["snaps"] == ["storey"]
+    rich.act("check", taken["set-id"])
+    assert content_hash(rich.export(taken["set-id"])) == content_hash(file.read_bytes())
+    theirs = rich.export(1)
+    rich.stop()
+    file.write_bytes(theirs)
+    known = ours(rich, "import-snapshot", str(file), "storey")
+    assert known.startswith(f"Imported snapshot as #{taken['set-id']}\n"), "a duplicate"
+    ours(rich, "import-snapshot", str(file), "hello")
+    ours(rich, "check-snapshot", str(taken["set-id"] + 1), "--structure")
+
+
+@pytest.mark.root
 def test_snapd_takes_what_is_empty_or_lacks_a_half(snapd: RealSnapd) -> None:
     shutil.rmtree(snapd.install("void"))
     shared, lone = snapd.install("shared", "2"), snapd.install("lone", "3", "7")

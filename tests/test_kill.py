@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,33 @@ def test_export(plain_killer: Killer, fresh: Fresh, before: str) -> None:
             assert target.exists() == bool(before)
 
 
+@pytest.mark.parametrize("before", ["", "old"], ids=["new file", "replaced file"])
+def test_export_with_its_checksum(plain_killer: Killer, fresh: Fresh, before: str) -> None:
+    target, sums = fresh.root / "out.snapshot", fresh.root / "out.snapshot.sha256"
+    operation = Export(5, str(target), checksum=True)
+    for moment in points(did(plain_killer, fresh(), operation).changes, 12, 2 + bool(before)):
+        world = fresh()
+        for path in (target, sums) if before else ():
+            path.write_text(before)
+        died(plain_killer, world, operation, moment)
+        assert not sums.exists() or is_of(sums, target, before), "nobody tidied up yet"
+        tidied_in_pieces(plain_killer, world)
+        started_again(plain_killer, world)
+        assert leftovers(world) == []
+        if target.exists() and target.read_text("latin-1") != before:
+            assert sums.read_text() == f"{sha256(target.read_bytes()).hexdigest()}  {target.name}\n"
+        else:
+            assert target.exists() == bool(before)
+            assert not sums.exists() or sums.read_text() == before
+
+
+def is_of(sums: Path, target: Path, before: str) -> bool:
+    """Whether a checksum is that of the file beside it; the older one is its own."""
+    content = target.read_bytes()
+    line = f"{sha256(content).hexdigest()}  {target.name}\n"
+    return sums.read_text() == (before if content == before.encode() else line)
+
+
 def test_forget(plain_killer: Killer, fresh: Fresh) -> None:
     """Once begun, the rest of the set goes as well."""
     for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):
@@ -264,6 +292,40 @@ def assert_same_data(world: World, wanted: golden.Tree) -> None:
     extra = {path: about for path, about in found.items() if path not in wanted}
     assert {path: found.get(path) for path in wanted} == wanted
     assert [path for path, about in extra.items() if about["type"] != "dir"] == []
+
+
+@pytest.mark.parametrize("in_pieces", [False, True], ids=["tidied", "tidied in pieces"])
+@pytest.mark.parametrize("is_there", [False, True], ids=["missing", "empty"])
+def test_restore_beside(plain_killer: Killer, fresh: Fresh, is_there: bool, in_pieces: bool) -> None:
+    """All of it is there, or nothing is; what was live stays as it was."""
+    to = fresh.root.parent / "beside"
+
+    def prepared() -> World:
+        if to.exists():
+            shutil.rmtree(to)
+        if is_there:
+            to.mkdir()
+        return fresh()
+
+    def around() -> list[str]:
+        return sorted(name for name in os.listdir(fresh.root.parent) if name != "root")
+
+    operation = Restore(5, to=str(to))
+    world = prepared()
+    old, empty = live(world), around()
+    changes = did(plain_killer, world, operation).changes
+    whole = golden.tree(to)
+    for moment in points(changes, 11, 1 + 3 * is_there + 5 * in_pieces):
+        world = prepared()
+        died(plain_killer, world, operation, moment)
+        if in_pieces:
+            tidied_in_pieces(plain_killer, world)
+        started_again(plain_killer, world)
+        found = golden.tree(to) if to.exists() else {}
+        assert (around(), found.keys()) in ((empty, set()), (["beside"], whole.keys()))
+        assert live(world) == old
+        assert leftovers(world) == []
+        assert world.engine.undo_offers() == []
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
@@ -387,6 +449,93 @@ def test_expiry(killer: Killer, fresh: Fresh) -> None:
     started_again(killer, world)
     assert leftovers(world) == []
     assert live(world) == new
+
+
+# -- ended as somebody chose
+
+
+def ended_as_chosen(killer: Killer, world: World, verb: str, at: int = 0) -> Ending:
+    """`finish` or `takeback` the job that died; killed before its change number `at`."""
+    number = world.engine.journal.records()[-1].id
+    return killer.command(world.root, [verb, str(number)], at, signal.SIGKILL)
+
+
+def was_born(world: World) -> bool:
+    records = world.engine.journal.records()
+    return bool(records) and records[-1].state is JobState.INTERRUPTED
+
+
+@pytest.mark.parametrize("verb", ["finish", "takeback"])
+def test_a_restore_ended_as_chosen(
+    killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int], verb: str
+) -> None:
+    """Finished, the data are the new ones and can be had back; taken back, they are the old ones."""
+    old, new, changes = ends
+    for moment in (*points(changes, 29, 9), changes - 2):
+        world = fresh()
+        died(killer, world, Restore(5), moment)
+        if not was_born(world):
+            continue
+        ending = ended_as_chosen(killer, world, verb)
+        assert (ending.died, ending.error, ending.told) == (False, "", 0)
+        assert leftovers(world, undo=True) == []
+        if verb == "takeback":
+            assert_same_data(world, old)
+        else:
+            assert live(world) == new
+            did(killer, world, Undo())
+            assert_same_data(world, old)
+        assert not was_born(world)
+
+
+@pytest.mark.parametrize("verb", ["finish", "takeback"])
+def test_an_ending_that_dies_itself(
+    killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int], verb: str
+) -> None:
+    """Whichever way was chosen, the data are whole after the next start."""
+    old, new, changes = ends
+    for moment, at in ((changes // 2, 5), (changes // 2, 60), (changes - 12, 9), (changes - 2, 7)):
+        world = fresh()
+        died(killer, world, Restore(5), moment)
+        ended_as_chosen(killer, world, verb, at)
+        started_again(killer, world)
+        assert leftovers(world, undo=True) == []
+        found = live(world)
+        if found != new:
+            assert_same_data(world, old)
+
+
+@pytest.mark.parametrize("verb", ["finish", "takeback"])
+def test_a_save_ended_as_chosen(plain_killer: Killer, fresh: Fresh, verb: str) -> None:
+    operation = Save(users=("alice",))
+    for moment in points(did(plain_killer, fresh(), operation).changes, 23, 20):
+        world = fresh()
+        died(plain_killer, world, operation, moment)
+        if not was_born(world):
+            continue
+        complete = len(sets(world)) > len(KNOWN)
+        ending = ended_as_chosen(plain_killer, world, verb)
+        assert (ending.error, ending.told) == ("", 5 if complete and verb == "takeback" else 0)
+        if not ending.told:
+            assert len(sets(world)) == len(KNOWN) + (verb == "finish")
+            assert leftovers(world) == []
+        did(plain_killer, world, TIDY)
+        assert leftovers(world) == []
+
+
+def test_a_forget_that_is_taken_back_keeps_what_is_left(plain_killer: Killer, fresh: Fresh) -> None:
+    kept = set()
+    for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):
+        world = fresh()
+        died(plain_killer, world, Forget(5), moment)
+        if not was_born(world):
+            continue
+        before = sets(world)
+        ending = ended_as_chosen(plain_killer, world, "takeback")
+        assert ending.told == (0 if 5 in before else 5)
+        assert sets(world) == before
+        kept.add(len(before.get(5, ())))
+    assert kept == {0, 1, 2}
 
 
 # -- asked to stop

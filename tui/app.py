@@ -2,17 +2,50 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import DescendantFocus
+from textual.filter import LineFilter, NoColor
+from textual.widgets import Input
 
+from tui import themes
+from tui.ascii import Ascii
 from tui.inventory import Inventory
 from tui.place import Place
+from tui.thrift import Thrift
 
 GRACE = 2.0
+_FUNCTION = re.compile(r"f\d+").fullmatch
+_KEY_NAMES = {
+    "enter": "Enter",
+    "escape": "Esc",
+    "space": "Space",
+    "backspace": "Bksp",
+    "tab": "Tab",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+}
+
+
+class Looks(NamedTuple):
+    """How the screens are drawn: one of the themes, in ASCII only or not, few updates or not."""
+
+    theme: str = themes.DARK
+    ascii: bool = False
+    low_bandwidth: bool = False
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at what is under way."""
+        return 0.5 if self.low_bandwidth else 0.25
 
 
 class SnapstowApp(App[int]):
@@ -20,27 +53,75 @@ class SnapstowApp(App[int]):
 
     CSS_PATH = "styles.tcss"
     TITLE = "snapstow"
-    ENABLE_COMMAND_PALETTE = True
-    COMMAND_PALETTE_BINDING = "ctrl+p,colon"
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
+        Binding("colon", "command_palette", "Palette", key_display=":", show=False),
     ]
 
-    def __init__(self, place: Place, *, low_bandwidth: bool = False) -> None:
+    def __init__(self, place: Place, looks: Looks = Looks()) -> None:  # noqa: B008 - it is frozen
         super().__init__()
         self.place = place
-        self.tick = 0.5 if low_bandwidth else 0.25
+        self.looks = looks
+        self._filters_of_ours: list[LineFilter] = []
+        if themes.is_colourless(os.environ):
+            self._filters_of_ours.append(NoColor())
+        if looks.ascii:
+            self._filters_of_ours.append(Ascii())
+        self._filters_of_ours.append(Thrift())
+        for theme in themes.themes():
+            self.register_theme(theme)
+        self._wear(looks.theme)
 
     def on_mount(self) -> None:
-        """Choose the looks, hook the signals, show what there is."""
-        if "NO_COLOR" in os.environ or os.environ.get("TERM", "") in ("linux", "xterm", "vt100", "screen"):
-            self.theme = "ansi-dark"
-        else:
-            self.theme = os.environ.get("SNAPSTOW_THEME", "textual-dark")
+        """Hook the signals, show what there is."""
         self._hook_signals()
         self.app_resume_signal.subscribe(self, lambda _resumed: self.refresh(layout=True))
-        self.push_screen(Inventory(self.place, self.tick))
+        self.push_screen(Inventory(self.place, self.looks.tick))
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """No cursor blinks: what is idle sends nothing."""
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
+
+    # -- looks
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to every line before it is drawn."""
+        return [*super().get_line_filters(), *self._filters_of_ours]
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as it stands on a keyboard."""
+        name = _KEY_NAMES.get(binding.key) or (binding.key.upper() if _FUNCTION(binding.key) else "")
+        return binding.key_display or name or super().get_key_display(binding)
+
+    def wear(self, theme: str) -> None:
+        """Change the theme, except where no colour is wanted."""
+        if themes.is_colourless(os.environ):
+            self.notify("NO_COLOR is set: no colours", markup=False)
+        else:
+            self._wear(theme)
+
+    def _wear(self, theme: str) -> None:
+        colours = themes.palette(theme)
+        if theme == themes.LIGHT:
+            self.ansi_theme_light = colours
+        else:
+            self.ansi_theme_dark = colours
+        self.theme = theme
+
+    def action_command_palette(self) -> None:
+        """Find a verb, a set, an order, a theme by typing."""
+        from tui.palette import Palette
+
+        if isinstance(self.screen, Palette):
+            self.screen.action_leave()
+        else:
+            self.push_screen(Palette(self.screen))
+
+    # -- the terminal
 
     def action_suspend_process(self) -> None:
         """Go to the background as any program on a terminal does (ctrl+z)."""
@@ -69,8 +150,8 @@ class SnapstowApp(App[int]):
             signal.signal(number, leave)
 
 
-def run(place: Place, *, low_bandwidth: bool = False, mouse: bool = True) -> int:
+def run(place: Place, looks: Looks, *, mouse: bool = True) -> int:
     """Show the screens until the user leaves; returns the exit code."""
-    app = SnapstowApp(place, low_bandwidth=low_bandwidth)
+    app = SnapstowApp(place, looks)
     app.run(mouse=mouse)
     return app.return_code or 0

@@ -60,6 +60,7 @@ class Arguments(NamedTuple):
     read_only: bool = False
     low_bandwidth: bool = False
     no_mouse: bool = False
+    no_wait: bool = False
 
 
 ENGINES = ("auto", "files", "snapd")
@@ -69,18 +70,24 @@ GLOBAL = "root= demo json engine= version help"
 # (`=`: takes a value). Plain text: it is read at every start.
 VERBS = {
     "saved": ("tui.listing", "snaps*", "id= abs-time"),
-    "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time"),
-    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all quick structure older-than= users="),
-    "restore": ("tui.verbs", "set_id snaps*", "plan users= undo-window= no-undo devices to= revision="),
-    "undo": ("tui.verbs", "job?", "list abs-time"),
-    "forget": ("tui.verbs", "set_id snaps*", ""),
-    "export-snapshot": ("tui.verbs", "set_id file snaps*", "skip-broken checksum"),
-    "import-snapshot": ("tui.verbs", "file snaps*", "accept-hash abs-time"),
+    "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time no-wait"),
+    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all quick structure older-than= users= no-wait"),
+    "restore": (
+        "tui.verbs",
+        "set_id snaps*",
+        "plan users= undo-window= no-undo devices to= revision= no-wait",
+    ),
+    "undo": ("tui.verbs", "job?", "list abs-time no-wait"),
+    "forget": ("tui.verbs", "set_id snaps*", "no-wait"),
+    "export-snapshot": ("tui.verbs", "set_id file snaps*", "skip-broken checksum no-wait"),
+    "import-snapshot": ("tui.verbs", "file snaps*", "accept-hash abs-time no-wait"),
     "estimate": ("tui.queries", "snaps*", "users="),
     "jobs": ("tui.queries", "", "abs-time"),
     "doctor": ("tui.queries", "", "repair"),
     "attach": ("tui.jobverbs", "job", ""),
     "stop": ("tui.jobverbs", "job", ""),
+    "finish": ("tui.jobverbs", "job", "no-wait"),
+    "takeback": ("tui.jobverbs", "job", "no-wait"),
     "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse plain ascii theme="),
     "run-job": ("tui.jobverbs", "snaps*", ""),
     "reset": ("tui.verbs", "", ""),
@@ -146,6 +153,8 @@ class _Reading:
             if not self.words or self.words[0].startswith("--"):
                 self._refuse(f"expected argument for flag `--{name}'")
             value = self.words.pop(0)
+        if not value and name in ("to", "revision"):  # or a variable without a value would mean: in place
+            self._refuse(f"expected argument for flag `--{name}'")
         self._values[field] = (*self._several(field), value) if name == "exclude" else value
 
     def _several(self, field: str) -> tuple[str, ...]:

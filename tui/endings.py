@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from backend import JobState
 from tui.follow import ENDED, JobView
-from tui.jobverbs import faults_in
 from tui.present import plain
+from tui.verdicts import faults_in
 
 
 class Endings:

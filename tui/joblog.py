@@ -1,5 +1,6 @@
 """The whole log of a job."""
 
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual import work
@@ -7,13 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.lookout import Log
+from tui.present import plain
+from tui.widgets.keybar import KeyBar
 from tui.widgets.table import Column, Line, LineTable, Row
 
 
-def row_of(key: int, line: Line) -> Row:
+def row_of(key: Hashable, line: Line) -> Row:
     """A row that is always drawn the same."""
     return Row(key, lambda: line)
 
@@ -57,9 +60,9 @@ class JobLog(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The lines; the one under the cursor in full below."""
-        yield Lines([Column(f"LOG OF JOB {self._log.record.id}", 0)], id="log-table")
+        yield Lines([Column(f"LOG OF JOB {plain(self._log.record.name)}", 0)], id="log-table")
         yield Static("", id="log-status", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Show the end of it, then what comes."""

@@ -9,11 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from backend import (
     InvalidInputError,
-    Job,
     JobState,
     SnapshotError,
     Undo,
@@ -24,16 +23,19 @@ from tui import jobtext
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import counted, said
 from tui.dialogs.confirm import Confirm
+from tui.dialogs.interrupted import FINISH, AskEnding
 from tui.follow import Board, JobView
 from tui.joblog import JobLog, Lines, row_of
 from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
 from tui.present import cut_middle, plain
 from tui.widgets.jobpanel import JobPanel
+from tui.widgets.keybar import KeyBar
 from tui.widgets.table import Line, LineTable
 
 IDLE = 1.0
 NARROW = 60
+_FEWEST = 3
 NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
 
 
@@ -57,7 +59,7 @@ class Jobs(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop"),
         Binding("u", "undo", "Undo"),
-        Binding("t", "tidy", "Tidy"),
+        Binding("t", "end", "Finish or take back"),
         Binding("y", "copy", "Copy command"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape,h", "back", "Back", key_display="Esc"),
@@ -68,9 +70,10 @@ class Jobs(Screen[None]):
         super().__init__()
         self._place = place
         self._tick = tick
+        self._board = board
         self._lookout = Lookout(place, board)
         self._views: list[JobView] = []
-        self._rows: list[tuple[int, Line]] = []
+        self._rows: list[tuple[str, Line]] = []
         self._log: Log | None = None
         self._lines: tuple[str, ...] = ()
         self._is_looking = False
@@ -82,7 +85,7 @@ class Jobs(Screen[None]):
         yield JobTable(jobtext.columns(narrow=False), id="jobs-table")
         yield JobPanel(id="job")
         yield Static("", id="jobs-status", markup=False)
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Look now; again at every tick while something runs, else once a second for what changed."""
@@ -103,12 +106,13 @@ class Jobs(Screen[None]):
             return
         self._is_looking = True
         self._looked_at = time.monotonic()
-        self._look_in_thread(self._chosen_id())
+        self._look_in_thread(self._chosen_name())
 
     @work(thread=True, group="look")
-    def _look_in_thread(self, chosen: int | None) -> None:
+    def _look_in_thread(self, chosen: str) -> None:
         try:
             if sight := self._lookout.look(chosen):
+                self._board.saw(sight.views)
                 self.post_message(Seen(sight))
         except (SnapshotError, OSError) as trouble:
             self.app.call_later(self._say, str(trouble))
@@ -117,25 +121,26 @@ class Jobs(Screen[None]):
 
     def on_seen(self, message: Seen) -> None:
         """Show what was seen; only what changed is drawn."""
-        views, log, lines, standing = message.sight
+        views, log, lines = message.sight
         self._views = views
-        rows = [(view.id, jobtext.job_line(view)) for view in views]
+        rows = [(view.name, jobtext.job_line(view)) for view in views]
         if rows != self._rows:
             self._rows = rows
             self._fill()
         view = self._chosen()
         if view is None:
             self.query_one(JobPanel).show_nothing(NOTHING)
-        elif log is None or log.record.id != view.id:
+        elif log is None or log.record.name != view.name:
             self._look()
         else:
             self._log, self._lines = log, lines
-            self.query_one(JobPanel).show(view, lines, standing)
+            self.query_one(JobPanel).show(view, lines)
 
     def _fill(self) -> None:
         table, narrow = self.query_one(LineTable), self.size.width < NARROW
-        table.show_columns(jobtext.columns(narrow=narrow))
-        table.show([row_of(number, jobtext.fitted(line, narrow=narrow)) for number, line in self._rows])
+        table.show_columns(jobtext.columns(self._views, narrow=narrow))
+        table.styles.max_height = max(_FEWEST, len(self._rows)) + 1
+        table.show([row_of(name, jobtext.fitted(line, narrow=narrow)) for name, line in self._rows])
         self._head()
 
     def on_resize(self) -> None:
@@ -143,8 +148,11 @@ class Jobs(Screen[None]):
         self._fill()
 
     def _head(self) -> None:
-        counts = {state: sum(1 for view in self._views if view.state is state) for state in JobState}
-        words = [counted(len(self._views), "job"), f"{counts[JobState.RUNNING]} running"]
+        own = [view for view in self._views if not view.owner]
+        counts = {state: sum(1 for view in own if view.state is state) for state in JobState}
+        words = [counted(len(own), "job"), f"{counts[JobState.RUNNING]} running"]
+        if others := len(self._views) - len(own):
+            words.append(f"{others} of other users")
         bad = [
             Text(f"  {counts[state]} {state.value}", style="bold red")
             for state in (JobState.FAILED, JobState.INTERRUPTED)
@@ -158,18 +166,26 @@ class Jobs(Screen[None]):
 
     # -- which job
 
-    def _chosen_id(self) -> int | None:
+    def _chosen_name(self) -> str:
         key = self.query_one(LineTable).cursor_key
-        return key if isinstance(key, int) else None
+        return key if isinstance(key, str) else ""
 
     def _chosen(self) -> JobView | None:
-        number = self._chosen_id()
-        return next((view for view in self._views if view.id == number), None)
+        name = self._chosen_name()
+        return next((view for view in self._views if view.name == name), None)
+
+    def _chosen_own(self, action: str) -> JobView | None:
+        """The job under the cursor where it is one of this place's own; else says why nothing can be done."""
+        view = self._chosen()
+        if view is None or not view.owner:
+            return view
+        self._say(f"cannot {action} job {view.name}: it is {view.owner}'s, who alone can")
+        return None
 
     def on_line_table_moved(self) -> None:
         """Show the other job."""
-        number = self._chosen_id()
-        if number is not None and (self._log is None or self._log.record.id != number):
+        name = self._chosen_name()
+        if name and (self._log is None or self._log.record.name != name):
             self._look()
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
@@ -187,12 +203,12 @@ class Jobs(Screen[None]):
 
     def action_log(self) -> None:
         """Show the whole log."""
-        if self._log is None or self._log.record.id != self._chosen_id():
+        if self._log is None or self._log.record.name != self._chosen_name():
             return
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"job {self._log.record.id} has said nothing")
+            self._say(f"job {self._log.record.name} has said nothing")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
@@ -209,7 +225,7 @@ class Jobs(Screen[None]):
 
     def action_stop(self) -> None:
         """Ask the job to stop; it undoes what it did and says so in its journal."""
-        view = self._chosen()
+        view = self._chosen_own("stop")
         if view is None:
             return
         if self._place.read_only:
@@ -231,7 +247,7 @@ class Jobs(Screen[None]):
     @work
     async def action_undo(self) -> None:
         """Take the restore back that the cursor is on."""
-        view = self._chosen()
+        view = self._chosen_own("take back")
         if view is None:
             return
         if reason := self._place.refusal("undo"):
@@ -261,22 +277,33 @@ class Jobs(Screen[None]):
             told = str(trouble)
         self.app.call_later(self._say, told)
 
-    def action_tidy(self) -> None:
-        """Take back, or complete, what was interrupted."""
-        if reason := self._place.refusal("tidy"):
+    @work
+    async def action_end(self) -> None:
+        """Choose how the interrupted job is to end: finished, or taken back."""
+        view = self._chosen_own("end")
+        if view is None:
+            return
+        if reason := self._place.refusal("finish"):
             self._say(reason)
-        elif not any(view.state is JobState.INTERRUPTED for view in self._views):
-            self._say("nothing was interrupted")
-        else:
-            self._tidy()
+        elif view.state is not JobState.INTERRUPTED:
+            interrupted = [one.name for one in self._views if one.state is JobState.INTERRUPTED]
+            others = f"; job {interrupted[0]} was" if interrupted else ""
+            self._say(f"job {view.id} was not interrupted: it is {view.state.value}{others}")
+        elif answer := await self.app.push_screen_wait(AskEnding(self._place, view)):
+            self._end(view.id, finish=answer == FINISH)
 
     @work(thread=True, group="act")
-    def _tidy(self) -> None:
+    def _end(self, number: int, *, finish: bool) -> None:
+        told = []
         try:
-            told = "; ".join(self._place.engine.tidy(Job())) or "there was nothing to tidy up"
+            ended = self._place.engine.end(number, finish=finish)
+            told.append(ended.text)
+            if ended.again:
+                job = self._place.runner.start(ended.again)
+                told.append(f"started job {job.id}: {job.operation['verb']}")
         except SnapshotError as trouble:
-            told = str(trouble)
-        self.app.call_later(self._say, told)
+            told.append(str(trouble))
+        self.app.call_later(self._say, "; ".join(told))
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""

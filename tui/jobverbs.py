@@ -1,28 +1,35 @@
 """The verbs about jobs that run in processes of their own: run one, follow one, stop one."""
 
 import json
+import shlex
 import signal
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from backend import (
     Cancelled,
     Event,
     Follower,
+    ForeignJournal,
     IntegrityError,
     Job,
     JobRecord,
     JobState,
+    Journal,
+    NotAllowedError,
+    NotFoundError,
     Runner,
+    command_line,
     event_from_json,
     operation_from_json,
     perform_recorded,
 )
-from tui.arguments import Arguments
-from tui.listing import command, engine, number, say, show
+from tui.arguments import Arguments, UsageError, parse
+from tui.listing import command, engine, say, show
 from tui.present import plain
-from tui.progress import Foreground
+from tui.progress import Foreground, time_of
+from tui.pulse import Pulse
+from tui.verdicts import faults_in
 
 POLL = 0.25
 _WISHES = (signal.SIGINT, signal.SIGTERM)
@@ -53,34 +60,81 @@ def attach(arguments: Arguments) -> int:
 
 def _follow(arguments: Arguments, standing: str) -> int:
     """Follow a job until it ends; `standing` is what holds of it when Ctrl-C comes first."""
+    record, journal = _found(arguments)
     try:
-        return _tell_end(_ended(arguments), arguments)
+        return _tell_end(_ended(record, journal, arguments), arguments)
     except KeyboardInterrupt:
-        again = command(arguments, f"attach {arguments.job}")
-        say(f"job {arguments.job} {standing}; attach again with: {again}")
+        again = command(arguments, f"attach {record.name}")
+        say(f"job {plain(record.name)} {standing}; attach again with: {again}")
         return Cancelled.exit_code
 
 
-def _ended(arguments: Arguments) -> JobRecord:
+def _found(arguments: Arguments) -> tuple[JobRecord, Journal | ForeignJournal]:
+    """The job that is named, as `3`, or for root as `alice/3`, and the journal it is in."""
+    here = engine(arguments)
+    owner, slash, digits = arguments.job.rpartition("/")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
+        raise UsageError(f'there is no job "{plain(arguments.job)}": a job has a number', arguments.verb)
+    if not slash:
+        return here.journal.record(int(digits)), here.journal
+    for journal in here.others():
+        if journal.owner == owner:
+            return journal.record(int(digits)), journal
+    raise NotFoundError(f"no job {arguments.job}: no other user of that name has any that can be seen")
+
+
+def _ended(record: JobRecord, journal: Journal | ForeignJournal, arguments: Arguments) -> JobRecord:
     """The record of a job once it has ended, its events shown as they come."""
-    journal = engine(arguments).journal
-    record = journal.record(number(arguments.job))
-    follower = Follower(record)
-    with Foreground(json=arguments.json) as foreground:
+    follower, pulse, heard = Follower(record), Pulse(), 0
+    with Foreground(json=arguments.json, clock=time.time) as foreground:
+        if record.state is JobState.RUNNING and arguments.verb == "attach":
+            foreground.greet(record.name, f"re-attached to {_title(record)}")
         while True:
             present = journal.record(record.id)
             for document in follower.news():
-                foreground.hear(event_from_json(document))
+                heard += 1
+                foreground.hear(event_from_json(document), time_of(document))
             if present.state is not JobState.RUNNING:
                 return present
+            foreground.stand(pulse.words(present, heard, journal.records))
             time.sleep(POLL)
+
+
+def _title(record: JobRecord) -> str:
+    """A job in a few words: `restore #86, started 14:02 by root (job 3)`."""
+    operation = record.operation
+    words = [str(operation.get("verb")).removesuffix("-snapshot")]
+    if isinstance(number := operation.get("set_id"), int) and number:
+        words.append(f"#{number}")
+    return (
+        f"{plain(' '.join(words))}, started {_clock(record.started)} by {plain(_user(record))} "
+        f"(job {plain(record.name)})"
+    )
+
+
+def _clock(seconds: float) -> str:
+    """A moment of the last day as the clock showed it, an older one with its date."""
+    form = "%H:%M" if 0 <= time.time() - seconds < 12 * 3600 else "%Y-%m-%d %H:%M"
+    try:
+        return time.strftime(form, time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "at no time"
+
+
+def _user(record: JobRecord) -> str:
+    import pwd
+
+    try:
+        return record.owner or pwd.getpwuid(record.uid).pw_name
+    except (KeyError, OverflowError):
+        return f"user {record.uid}"
 
 
 def _tell_end(record: JobRecord, arguments: Arguments) -> int:
     if arguments.json:
         show(json.dumps({"event": "result", "state": record.state.value, **record.result}))
     else:
-        show(f"Job {record.id} {_outcome(record)}")
+        show(f"Job {plain(record.name)} {_outcome(record)}")
     return _exit_code(record)
 
 
@@ -106,18 +160,36 @@ def _exit_code(record: JobRecord) -> int:
 
 def stop(arguments: Arguments) -> int:
     """Ask a job to stop, and wait until it has undone what it did; Ctrl-C ends the waiting only."""
-    here = engine(arguments)
-    record = here.journal.record(number(arguments.job))
-    Runner(here.journal, []).stop(record)
+    record, _ = _found(arguments)
+    Runner(engine(arguments).journal, []).stop(record)
     return _follow(arguments, "was asked to stop")
 
 
-def verdicts_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The verdicts of a check in its job's result."""
-    found = result.get("verdicts")
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+def finish(arguments: Arguments) -> int:
+    """Bring an interrupted job to its end: complete it, or take it back and do the same again."""
+    return _end(arguments, finish=True)
 
 
-def faults_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Those of them that found a fault."""
-    return [one for one in verdicts_in(result) if one.get("fault")]
+def takeback(arguments: Arguments) -> int:
+    """Take an interrupted job back."""
+    return _end(arguments, finish=False)
+
+
+def _end(arguments: Arguments, *, finish: bool) -> int:
+    record, _ = _found(arguments)
+    if record.owner:
+        raise NotAllowedError(f"cannot end job {record.name}: it is {record.owner}'s, who alone can")
+    ended = engine(arguments).end(record.id, finish=finish)
+    if arguments.json:
+        show(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
+    else:
+        say(f"{plain(ended.text)}.")
+    if ended.again is None:
+        return 0
+    from tui.cli import run
+
+    line = command_line(ended.again)
+    if not arguments.json:
+        say(f"Now: {command(arguments, ended.again)}")
+    place = {key: getattr(arguments, key) for key in ("root", "demo", "engine", "json", "no_wait")}
+    return run(parse(shlex.split(line)[1:])._replace(**place))

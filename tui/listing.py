@@ -4,7 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend import DirectEngine, engine_for, snapshot_json
+from backend import PlaceEngine, engine_for, snapshot_json
 from tui.present import plain, saved_table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def saved(arguments: "Arguments") -> int:
     return 0
 
 
-def engine(arguments: "Arguments") -> DirectEngine:
+def engine(arguments: "Arguments") -> PlaceEngine:
     """The engine that the global options ask for."""
     if arguments.demo:
         from backend import demo_root

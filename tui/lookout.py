@@ -3,18 +3,16 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import NamedTuple
 
-from backend import Follower, JobRecord
+from backend import Follower, ForeignJournal, JobRecord, NotFoundError
 from tui.follow import Board, JobView
 from tui.jobtext import log_line
 from tui.place import Place
-from tui.pulse import standstill
 
-QUIET = 5.0
-STALLED = 30.0
+REVIEW = 5.0
 _LONGEST_LOG = 20_000
 
 
@@ -34,44 +32,48 @@ class Log:
             return tuple(self._lines)
 
 
-class Pulse:
-    """Notices when a job stands still, and why as far as it can be known."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._seen: dict[int, tuple[object, float]] = {}
-
-    def words(self, view: JobView, records: Sequence[JobRecord]) -> str:
-        """Why a job makes no progress, or nothing while it does; `records` are all jobs."""
-        sign = (view.progress.title, view.progress.done, view.part, len(view.notes))
-        now = self._clock()
-        known, since = self._seen.get(view.id, (None, now))
-        if known != sign:
-            self._seen[view.id] = (sign, now)
-            return ""
-        quiet = now - since
-        if quiet < QUIET:
-            return ""
-        mine = next((record.pid for record in records if record.id == view.id), 0)
-        reason, holder = standstill(mine)
-        other = next((record for record in records if record.pid == holder and holder), None)
-        if other is not None:
-            return f"waiting for job {other.id} ({other.operation.get('verb')}) to end"
-        if reason:
-            return reason
-        return f"stalled? no news for {int(quiet // 10) * 10} s" if quiet >= STALLED else ""
-
-
 class Sight(NamedTuple):
-    """What was seen: all jobs, the newest first, and the `log` of the chosen one with its lines.
-
-    `standing` says why the chosen one makes no progress, or nothing.
-    """
+    """What was seen: all jobs, the newest first, then other users'; the log of the chosen one."""
 
     views: list[JobView]
     log: Log | None
     lines: tuple[str, ...]
-    standing: str
+
+
+class Others:
+    """The jobs that other users keep for the same root; looked for anew every five seconds."""
+
+    def __init__(self, place: Place, clock: Callable[[], float] = time.monotonic) -> None:
+        self._place = place
+        self._clock = clock
+        self._looked_at = -REVIEW
+        self._boards: dict[str, tuple[ForeignJournal, Board]] = {}
+
+    def record(self, owner: str, number: int) -> JobRecord:
+        """One job; NotFoundError when there is none."""
+        if owner not in self._boards:
+            raise NotFoundError(f"no job {owner}/{number}")
+        return self._boards[owner][0].record(number)
+
+    def views(self, whole: str) -> list[JobView]:
+        """How their jobs stand; `whole` as for a board, by name."""
+        owner, _, number = whole.rpartition("/")
+        return [
+            view
+            for name, (_, board) in self._boards.items()
+            for view in board.views(int(number) if name == owner else None)
+        ]
+
+    def stamp(self) -> tuple[float, ...]:
+        """Changes when a job of theirs comes or goes."""
+        if self._clock() - self._looked_at >= REVIEW:
+            self._looked_at = self._clock()
+            found = {journal.owner: journal for journal in self._place.engine.others()}
+            self._boards = {
+                owner: self._boards.get(owner) or (journal, Board(journal, self._place.words))
+                for owner, journal in found.items()
+            }
+        return tuple(journal.stamp() for journal, _ in self._boards.values())
 
 
 class Lookout:
@@ -80,32 +82,37 @@ class Lookout:
     def __init__(self, place: Place, board: Board) -> None:
         self._journal = place.engine.journal
         self._board = board
-        self._pulse = Pulse()
+        self._others = Others(place)
         self._stamp: tuple[float, ...] = ()
         self._log: Log | None = None
         self._runs = False
 
-    def look(self, chosen: int | None) -> Sight | None:
-        """What there is, or None where nothing can have changed. Raises SnapshotError, OSError."""
+    def look(self, chosen: Hashable) -> Sight | None:
+        """What there is, or None where nothing can have changed; `chosen` is the name of a job.
+
+        Raises SnapshotError, OSError.
+        """
         stamp = self._stamp_now()
-        if self._log is None or self._log.record.id != chosen:
-            self._log = None if chosen is None else Log(self._journal.record(chosen))
+        name = chosen if isinstance(chosen, str) else ""
+        if self._log is None or self._log.record.name != name:
+            self._log = Log(self._record(name)) if name else None
         elif stamp == self._stamp and not self._runs:
             return None
-        views = self._board.views()
+        own = self._board.views(int(name) if name.isdigit() else None)
+        views = [*own, *self._others.views(name)]
         self._stamp, self._runs = stamp, any(view.is_running for view in views)
-        lines = self._log.look() if self._log else ()
-        return Sight(views, self._log, lines, self._standing(views, chosen))
+        return Sight(views, self._log, self._log.look() if self._log else ())
 
-    def _standing(self, views: list[JobView], chosen: int | None) -> str:
-        view = next((view for view in views if view.id == chosen and view.is_running), None)
-        return "" if view is None else self._pulse.words(view, self._journal.records())
+    def _record(self, name: str) -> JobRecord:
+        owner, _, number = name.rpartition("/")
+        return self._others.record(owner, int(number)) if owner else self._journal.record(int(number))
 
     def _stamp_now(self) -> tuple[float, ...]:
         """Changes when a job appears, ends or is amended."""
         folder = f"{self._journal.folder}/jobs"
         try:
             with os.scandir(folder) as found:
-                return (os.stat(folder).st_mtime, *(entry.stat().st_mtime for entry in found))
+                own = (os.stat(folder).st_mtime, *(entry.stat().st_mtime for entry in found))
         except OSError:
-            return (0.0,)
+            own = (0.0,)
+        return (*own, *self._others.stamp())

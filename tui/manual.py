@@ -21,6 +21,8 @@ _GROUPS = {
         "jobs": "list what was done, and how it ended",
         "attach": "follow a running job",
         "stop": "stop a running job, and undo it",
+        "finish": "bring an interrupted job to its end",
+        "takeback": "take an interrupted job back",
         "doctor": "tell what a crash left and what snapd hides",
     },
 }
@@ -59,6 +61,7 @@ _FLAGS = {
     "repair": ("", "clean up what is offered"),
     "read-only": ("", "refuse every change"),
     "low-bandwidth": ("", "draw at most twice a second"),
+    "no-wait": ("", "start it as a job, print its number, and return"),
     "no-mouse": ("", "leave the mouse to the terminal"),
 }
 _TEXTS = {
@@ -73,10 +76,21 @@ _TEXTS = {
     "forget": "Removes the files of a set. This cannot be undone.",
     "export-snapshot": "Writes a set as one file, as snap does; - is standard output.",
     "import-snapshot": "Reads what export-snapshot wrote as a new set; - is standard input.",
-    "estimate": "Adds up the files that a save would read, by snap and owner; saves nothing.",
+    "estimate": "Tells what a save would read, by snap and owner, and what would fail.",
     "jobs": "Lists what was done in this place, what is running, and what was interrupted.",
-    "attach": "Shows a job's progress until it ends; Ctrl-C leaves the job running.",
+    "attach": (
+        "Shows a job's progress until it ends; Ctrl-C leaves the job running.\n"
+        "Root can follow the jobs of others as well: attach alice/3."
+    ),
     "stop": "Asks a job to stop, and waits until it has undone what it did.",
+    "finish": (
+        "Completes an interrupted job where all but its end was done; else takes it back\n"
+        "and does the same again. `jobs` lists them; the next operation ends them too."
+    ),
+    "takeback": (
+        "Takes an interrupted job back: the data become what they were, and what it had\n"
+        "not finished is removed. A restore that was complete is undone."
+    ),
     "browse": "Opens the screens; where there is no terminal, lists as `saved` does.",
     "run-job": "Is what a job's own process runs; not for typing.",
     "doctor": "Looks for what a crash left and for what snapd hides; looking changes nothing.",
@@ -122,8 +136,7 @@ def _overview() -> Iterator[str]:
         yield f"{title}:"
         for name, summary in verbs.items():
             yield f"  {name:16} {summary}"
-    yield "Everywhere:"
-    yield from map(_flag_line, GLOBAL.split()[:-2])
+    yield f"Everywhere: --root DIR, --demo, --json, --engine {'|'.join(ENGINES)}"
     yield "More: 'snapstow help VERB'; 'snapstow --demo' is safe to play with."
 
 

@@ -1,50 +1,63 @@
-"""Paths as they are typed: what they mean, what they can be completed to, what stands there.
+"""Paths as they are typed: what they mean, what they can be completed to, what is in a directory.
 
 Reads directories, so never call it from the event loop. Raises nothing: trouble is part of the answer.
 """
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from backend import SnapshotError, free_space
+MOST_COUNTED = 10_000
+MOST_SHOWN = 1000
+EXPORT = ".snapshot"
 
-_MOST_SCANNED = 50_000
-_MOST_SHOWN = 1000
+_MOST_SCANNED = 200_000
+_BETWEEN_STOPS = 256
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a symbolic link",
+}
 
 
 class PathEntry(NamedTuple):
-    """Something in a directory; links are followed. `when` is in seconds since the epoch."""
+    """Something in a directory; links are followed. `when` is in seconds since the epoch.
+
+    `special` says what it is when it is neither a directory nor a file.
+    """
 
     name: str
     is_directory: bool
     size: int = 0
     when: float = 0.0
+    special: str = ""
 
 
 class PathListing(NamedTuple):
-    """What of a directory goes on as was typed: `kept` of it is certain, the entries begin with `prefix`."""
+    """What of a directory goes on as was typed: `kept` of it is certain, the entries begin with `prefix`.
+
+    `entries` are the first of the `fitting` names that fit; `more` when there are others that were not
+    counted. `hidden` names were left out.
+    """
 
     folder: str
     prefix: str
     entries: tuple[PathEntry, ...] = ()
     kept: str = ""
+    fitting: int = 0
     more: bool = False
+    hidden: int = 0
     trouble: str = ""
 
-
-class Landing(NamedTuple):
-    """Where a file would be written: `path` is absolute, `trouble` says why it cannot be.
-
-    `stands` is the regular file that would be replaced, `free` the bytes there.
-    """
-
-    path: str
-    free: int = 0
-    stands: PathEntry | None = None
-    trouble: str = ""
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more to it than what was typed."""
+        return bool(self.entries) and [one.name for one in self.entries] != [self.prefix]
 
 
 def working_directory() -> str:
@@ -61,25 +74,57 @@ def absolute(typed: str, base: str) -> str:
     return os.path.normpath(path) + "/" * (path.endswith("/") and os.path.normpath(path) != "/")
 
 
-def listing(typed: str, base: str) -> PathListing:
-    """What can follow what was typed: directories first; hidden names only where a dot was typed."""
+def in_folder(folder: str, name: str) -> str:
+    """The path of a name in a directory."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def _never() -> bool:
+    return False
+
+
+def listing(
+    typed: str, base: str, *, hidden: bool = False, is_stopped: Callable[[], bool] = _never
+) -> PathListing:
+    """What can follow what was typed: directories first, then exports, then other files.
+
+    Hidden names only where they are asked for, or a dot was typed. Ends early, with less, once stopped.
+    """
     folder, prefix = os.path.split(absolute(typed, base))
     try:
         with os.scandir(folder) as found:
-            names = list(islice(found, _MOST_SCANNED))
+            names = list(islice(_until(found, is_stopped), _MOST_SCANNED))
     except (OSError, ValueError) as trouble:
-        return PathListing(folder, prefix, trouble=_reason(trouble))
-    fitting = [
-        entry
-        for entry in names
-        if entry.name.startswith(prefix) and (prefix.startswith(".") or not entry.name.startswith("."))
-    ]
-    entries = sorted(map(_entry, fitting[:_MOST_SHOWN]), key=lambda one: (not one.is_directory, one.name))
-    more = len(fitting) > _MOST_SHOWN or len(names) == _MOST_SCANNED
-    kept = _common([entry.name for entry in fitting])
-    if len(entries) == 1 and entries[0].is_directory and not more:
+        return PathListing(folder, prefix, trouble=reason_of(trouble))
+    begun = [entry for entry in names if entry.name.startswith(prefix)]
+    shown = hidden or prefix.startswith(".")
+    fitting = [entry for entry in begun if shown or not entry.name.startswith(".")]
+    more = len(fitting) > MOST_COUNTED or len(names) == _MOST_SCANNED
+    fitting, left_out = fitting[:MOST_COUNTED], len(begun) - len(fitting)
+    ordered = sorted(_until(fitting, is_stopped), key=_order)
+    entries = tuple(_entry(entry) for entry in _until(ordered[:MOST_SHOWN], is_stopped))
+    kept = prefix if more else _common([entry.name for entry in fitting])
+    if len(entries) == 1 and entries[0].is_directory and kept == entries[0].name:
         kept += "/"
-    return PathListing(folder, prefix, tuple(entries), kept, more)
+    return PathListing(folder, prefix, entries, kept, len(fitting), more, left_out)
+
+
+def _until(
+    entries: "Iterator[os.DirEntry[str]] | Sequence[os.DirEntry[str]]", is_stopped: Callable[[], bool]
+) -> "Iterator[os.DirEntry[str]]":
+    """The entries, as long as nobody asks to stop."""
+    for number, entry in enumerate(entries):
+        if number % _BETWEEN_STOPS == 0 and is_stopped():
+            return
+        yield entry
+
+
+def _order(entry: "os.DirEntry[str]") -> tuple[int, str]:
+    try:
+        is_directory = entry.is_dir()
+    except OSError:
+        is_directory = False
+    return (0 if is_directory else 1 if entry.name.endswith(EXPORT) else 2, entry.name)
 
 
 def _common(names: Sequence[str]) -> str:
@@ -89,47 +134,34 @@ def _common(names: Sequence[str]) -> str:
     return first[: next(same, len(first))]
 
 
-def landing(typed: str, base: str, name: str) -> Landing:
-    """Where a file called `typed` would be written; in a directory it gets the `name`."""
-    path = absolute(typed, base)
+def file_at(path: str) -> PathEntry | None:
+    """What is at a path, links followed; None for a directory and for nothing."""
     try:
-        if path.endswith("/") or os.path.isdir(path):
-            path = os.path.join(path, name)
-        folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            return Landing(path, trouble=f"there is no directory {folder}")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            return Landing(path, trouble=f"you may not write to {folder}")
-        free = free_space(folder)
-        if not os.path.lexists(path):
-            return Landing(path, free)
-        return _standing(path, free)
-    except (OSError, ValueError, SnapshotError) as trouble:
-        return Landing(path, trouble=_reason(trouble))
-
-
-def _standing(path: str, free: int) -> Landing:
-    found = os.lstat(path)
-    if not stat.S_ISREG(found.st_mode):
-        return Landing(path, free, trouble="something that is not a file stands there")
-    return Landing(path, free, PathEntry(os.path.basename(path), False, found.st_size, found.st_mtime))
-
-
-def is_file(path: str) -> bool:
-    """Whether a regular file is there, links followed."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        facts = os.stat(path)
     except (OSError, ValueError):
-        return False
+        return None
+    found = _described(os.path.basename(path), facts)
+    return None if found.is_directory else found
+
+
+def kind_of(mode: int) -> str:
+    """What something is that is not a file, from its mode: `a FIFO`."""
+    return _KINDS.get(stat.S_IFMT(mode), "not a file")
 
 
 def _entry(found: "os.DirEntry[str]") -> PathEntry:
     try:
-        facts = found.stat()
+        return _described(found.name, found.stat())
     except OSError:
-        return PathEntry(found.name, False)
-    return PathEntry(found.name, stat.S_ISDIR(facts.st_mode), facts.st_size, facts.st_mtime)
+        return PathEntry(found.name, False, special="a link that leads nowhere, or cannot be looked at")
 
 
-def _reason(trouble: Exception) -> str:
+def _described(name: str, facts: os.stat_result) -> PathEntry:
+    is_directory = stat.S_ISDIR(facts.st_mode)
+    special = "" if is_directory or stat.S_ISREG(facts.st_mode) else kind_of(facts.st_mode)
+    return PathEntry(name, is_directory, facts.st_size, facts.st_mtime, special)
+
+
+def reason_of(trouble: Exception) -> str:
+    """Why something could not be done, in words."""
     return (trouble.strerror if isinstance(trouble, OSError) else "") or str(trouble)

@@ -1,7 +1,14 @@
 """Why a living job makes no progress, as far as the kernel tells: it waits, is suspended, or is stuck."""
 
 import re
+import time
+from collections.abc import Callable, Sequence
 
+from backend import JobRecord
+
+QUIET = 5.0
+STALLED = 30.0
+_COUNTS_TOLD = 500  # fewer than a journal keeps of a job, however long it runs
 _LOCKS, _STATUS = "/proc/locks", "/proc/{}/stat"
 _LARGEST = 1 << 20
 _WAITING = re.compile(r"(\d+): -> FLOCK +\w+ +\w+ +(\d+) ")
@@ -33,3 +40,33 @@ def _text(path: str) -> str:
             return file.read(_LARGEST).decode("ascii", "replace")
     except OSError:
         return ""
+
+
+class Pulse:
+    """Notices when a job stands still, and why as far as it can be known."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[int, tuple[object, float]] = {}
+
+    def words(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
+        """Why a job makes no progress, or nothing while it does.
+
+        `sign` is another one whenever the job got further; `records` answers with all jobs.
+        """
+        now = self._clock()
+        known, since = self._seen.get(record.id, (None, now))
+        if known != sign:
+            self._seen[record.id] = (sign, now)
+            return ""
+        quiet = now - since
+        if quiet < QUIET:
+            return ""
+        reason, holder = standstill(record.pid) if record.pid else ("", 0)
+        other = next((one for one in records() if one.pid == holder), None) if holder else None
+        if other is not None:
+            return f"waiting for job {other.id} ({other.operation.get('verb')}) to end"
+        if reason:
+            return reason
+        longest = max(STALLED, (time.time() - record.started) / _COUNTS_TOLD)
+        return f"stalled? no news for {int(quiet // 10) * 10} s" if quiet >= longest else ""

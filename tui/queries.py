@@ -2,38 +2,53 @@
 
 import json
 import time
+from collections.abc import Iterator
 
-from backend import Finding, InvalidInputError, Job, JobRecord, JobState, command_line, operation_from_json
+from backend import (
+    Finding,
+    InvalidInputError,
+    Job,
+    JobRecord,
+    JobState,
+    PlaceEngine,
+    aims,
+    command_line,
+    operation_from_json,
+    survey_of,
+)
 from tui.arguments import Arguments
+from tui.estimates import estimate_notes, estimate_rows, estimates_json
 from tui.listing import command, engine, names, say, show, show_rows
 from tui.present import age_text, plain, size_text
 from tui.progress import Foreground
+from tui.verdicts import faults_in
+
+_LONGEST = 4000
 
 
 def estimate(arguments: Arguments) -> int:
-    """Tell what a save would read."""
+    """Tell what a save would read and meet; 3 where not everything could be looked at."""
+    layout = engine(arguments).layout
     with Foreground() as foreground:
         job = Job(foreground.hear)
         foreground.watch(job)
         with job.step("Measuring"):
-            estimates = engine(arguments).estimate(arguments.snaps, names(arguments.users), job)
+            found = [
+                survey_of(layout, aim, job) for aim in aims(layout, arguments.snaps, names(arguments.users))
+            ]
     if arguments.json:
-        show(json.dumps([one._asdict() for one in estimates]))
-        return 0
-    rows = [("Snap", "Size", "Files", "Owners")]
-    for one in estimates:
-        owners = ", ".join(f"{plain(name)} {size_text(size).strip()}" for name, size in one.owners.items())
-        rows.append((plain(one.snap), size_text(one.size), str(one.files), owners))
-    if len(estimates) > 1:
-        total = sum(one.size for one in estimates)
-        rows.append(("(all)", size_text(total), str(sum(one.files for one in estimates)), "-"))
-    show_rows(rows, empty="No snaps are installed.")
-    return 0
+        show(json.dumps(estimates_json(found)))
+    else:
+        show_rows(estimate_rows(found), empty="No snaps are installed.")
+        show(*estimate_notes(found))
+    return 0 if all(one.whole for one in found) else 3
 
 
 def jobs(arguments: Arguments) -> int:
-    """List the jobs of this place, the newest last."""
-    records = engine(arguments).journal.records()
+    """List the jobs of this place, the newest last; for root, those that other users keep after them."""
+    here = engine(arguments)
+    records = here.journal.records()
+    records += [record for journal in here.others() for record in journal.records()]
     if arguments.json:
         show(json.dumps([_job_json(record) for record in records]))
         return 0
@@ -41,14 +56,28 @@ def jobs(arguments: Arguments) -> int:
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
         age = _date(record.started) if arguments.abs_time else age_text(max(0.0, now - record.started))
-        rows.append((str(record.id), age, _state(record), _operation(record), _notes(record)))
+        rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
     show_rows(rows, empty="No jobs yet.")
+    for record in records:
+        if record.state is JobState.INTERRUPTED and not record.owner:
+            say(*_ways_out(here, arguments, record))
     return 0
+
+
+def _ways_out(here: PlaceEngine, arguments: Arguments, record: JobRecord) -> Iterator[str]:
+    """What can be made of an interrupted job, and how."""
+    ways = here.endings(record.id)
+    yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
+    for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
+        told = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
+        yield f"  {command(arguments, f'{verb} {record.id}')}"
+        yield f"      {told}"
 
 
 def _job_json(record: JobRecord) -> dict[str, object]:
     return {
         "job": record.id,
+        **({"owner": record.owner} if record.owner else {}),
         "operation": record.operation,
         "state": record.state.value,
         "started": record.started,
@@ -64,31 +93,36 @@ def _state(record: JobRecord) -> str:
 
 def _operation(record: JobRecord) -> str:
     try:
-        return plain(command_line(operation_from_json(record.operation)).removeprefix("snapstow "))
+        words = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
     except InvalidInputError:
-        return plain(str(record.operation.get("verb")))
+        words = str(record.operation.get("verb"))
+    return plain(words[:_LONGEST])
 
 
 def _notes(record: JobRecord) -> str:
-    """Why it ended so, or what became of it since."""
+    """Whose it is, why it ended so, and what became of it since."""
     result = record.result
-    notes = [str(result["error"]).split("\n")[0]] if result.get("error") else []
-    if result.get("set_id") and record.operation.get("verb") in ("save", "import-snapshot"):
-        notes.append(f"set #{result['set_id']}")
-    if record.state is JobState.INTERRUPTED:
-        notes.append("its process is gone; the next change ends it")
-    if isinstance(left_out := result.get("left_out"), list):
-        notes.append(f"{len(left_out)} left out")
-    if isinstance(verdicts := result.get("verdicts"), list):
-        bad = sum(1 for verdict in verdicts if isinstance(verdict, dict) and verdict.get("fault"))
-        notes += [f"{bad} bad"] if bad else []
-    if result.get("undone"):
-        notes.append(f"by job {result['undone']}")
-    elif result.get("expired"):
-        notes.append("undo expired")
-    elif result.get("undo_until"):
-        notes.append("can be undone")
-    return plain(", ".join(notes)) or "-"
+    made = result.get("set_id") if record.operation.get("verb") in ("save", "import-snapshot") else 0
+    left_out, bad = result.get("left_out"), len(faults_in(result))
+    notes = (
+        f"by {record.owner}" if record.owner else "",
+        str(result.get("error", "")).split("\n")[0][:_LONGEST],
+        f"set #{made}" if isinstance(made, int) and made else "",
+        "its process is gone" if record.state is JobState.INTERRUPTED else "",
+        f"{len(left_out)} left out" if isinstance(left_out, list) else "",
+        f"{bad} bad" if bad else "",
+        _reversal(record),
+    )
+    return plain(", ".join(filter(None, notes))) or "-"
+
+
+def _reversal(record: JobRecord) -> str:
+    """Whether what a job replaced can be had back."""
+    if isinstance(by := record.result.get("undone"), int):
+        return f"by job {by}"
+    if record.result.get("expired"):
+        return "undo expired"
+    return "can be undone" if record.result.get("undo_until") and not record.owner else ""
 
 
 def show_offers(arguments: Arguments) -> int:
@@ -119,14 +153,16 @@ def doctor(arguments: Arguments) -> int:
     if arguments.json:
         show(json.dumps([finding._asdict() for finding in found]))
         return 0
-    standing = "snapd is running, so it only reads" if here.refusal("save") else "ready"
-    show(f"Engine {here.name} below {plain(here.layout.root)}: {standing}.")
+    why, *more = here.about()
+    show(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
+    show(*(f"{plain(sentence)}." for sentence in more))
     for finding in found:
         show(*_finding_lines(finding, done=arguments.repair))
     if not found:
         show("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
     elif not arguments.repair and any(finding.repair for finding in found):
-        show("", f"To repair: {command(arguments, 'doctor --repair')}")
+        refused = here.refusal("repair")
+        show("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
     return 0
 
 
@@ -141,5 +177,8 @@ def _finding_lines(finding: Finding, *, done: bool) -> list[str]:
 
 def _date(seconds: float) -> str:
     """A time as `--abs-time` tells it, in the local zone."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
+    try:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "-"  # whatever a journal says
     return f"{text[:-5]}Z" if text.endswith("+0000") else f"{text[:-2]}:{text[-2:]}"

@@ -1,25 +1,17 @@
 """The inventory as rows of a table: pure functions of what a place holds."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
-from backend import Checked, CheckState, Snapshot, SnapshotSet, unix_time
-from tui.place import Stock
-from tui.present import notes_text, plain, size_text
+from backend import Checked, CheckState, Snapshot, SnapshotSet
+from tui.present import plain, size_text
+from tui.stock import NAMELESS, WORST_FIRST, Group, Part, Pivot, Stock, Total
 from tui.widgets.table import CLOSED, OPEN, Column, Line, Row
 
 DAY = 24 * 3600
-_SHOWS_NOTES, _SHOWS_USERS, _WIDE = 60, 72, 100
-
-
-class Pivot(Enum):
-    """By what the rows are gathered."""
-
-    SET = "set"
-    SNAP = "snap"
-    USER = "user"
+_SHOWS_NOTES, _SHOWS_USERS, _WIDE, _SHOWS_UNPACKED = 60, 72, 100, 110
 
 
 class Sort(Enum):
@@ -68,7 +60,18 @@ class GroupKey(NamedTuple):
     name: str
 
 
-_WORST = {state: number for number, state in enumerate(CheckState)}
+class View(NamedTuple):
+    """How rows are drawn: of which stock, at which time (seconds since the epoch), in which width.
+
+    `parts` holds the archives of the snapshots that were opened, by path and entry.
+    """
+
+    stock: Stock
+    now: float
+    width: int
+    parts: Mapping[str, Mapping[str, Part]] = {}
+
+
 _STYLES = {
     CheckState.OK: "good",
     CheckState.OLD: "warn",
@@ -85,27 +88,34 @@ _GLYPHS = {
 }
 
 
+# -- columns
+
+
 def columns(width: int, pivot: Pivot) -> list[Column]:
     """The columns that fit: the less important ones go first."""
     heading = {Pivot.SET: "SET", Pivot.SNAP: "SNAP", Pivot.USER: "USER"}[pivot]
-    shown = [
+    all_of_them = (
         Column(heading, 9 if pivot is Pivot.SET else 16),
         Column("SNAPS" if pivot is Pivot.SET else "SETS", 0),
-    ]
-    if width >= _SHOWS_USERS:
-        shown.append(Column("USERS", 10 if width < _WIDE else 16))
-    shown += [Column("WHEN", 6, right=True), Column("STORED", 6, right=True), Column("CHECK", 11)]
-    if width >= _SHOWS_NOTES:
-        shown.append(Column("NOTE", 0))
-    return shown
+        Column("USERS", 10 if width < _WIDE else 16),
+        Column("WHEN", 6, right=True),
+        Column("STORED", 7, right=True),
+        Column("UNPACKED", 8, right=True),
+        Column("CHECK", 11),
+        Column("NOTE", 0),
+    )
+    return [all_of_them[number] for number in _shown(width)]
 
 
-class View(NamedTuple):
-    """How rows are drawn: of which stock, at which time (seconds since the epoch), in which width."""
+def _shown(width: int) -> list[int]:
+    """Which of the columns there is room for."""
+    missing = {2} if width < _SHOWS_USERS else set()
+    missing |= {5} if width < _SHOWS_UNPACKED else set()
+    missing |= {7} if width < _SHOWS_NOTES else set()
+    return [number for number in range(8) if number not in missing]
 
-    stock: Stock
-    now: float
-    width: int
+
+# -- rows
 
 
 def rows(view: View, wish: Wish) -> list[Row]:
@@ -116,28 +126,130 @@ def rows(view: View, wish: Wish) -> list[Row]:
 
 
 def _ordered(stock: Stock, wish: Wish) -> list[SnapshotSet]:
-    wanted = [one for one in stock.sets if _matches(one.snapshots, stock, wish.filter)]
-    keys: dict[Sort, Callable[[SnapshotSet], tuple[float, ...]]] = {
-        Sort.ID: lambda one: (-one.set_id,),
-        Sort.AGE: lambda one: (-_when(one.snapshots),),
-        Sort.SIZE: lambda one: (-one.size,),
-        Sort.CARE: lambda one: (_WORST[worst(one.snapshots, stock).state], -one.set_id),
+    words, totals = wish.filter.lower().split(), stock.totals
+    wanted = [one for one in reversed(stock.sets) if _matches(one.snapshots, stock, words)]
+    keys: dict[Sort, Callable[[SnapshotSet], float]] = {
+        Sort.AGE: lambda one: -totals[one.set_id].when,
+        Sort.SIZE: lambda one: -totals[one.set_id].size,
+        Sort.CARE: lambda one: WORST_FIRST[totals[one.set_id].standing.state],
     }
-    return sorted(wanted, key=keys[wish.sort])
+    return sorted(wanted, key=keys[wish.sort]) if wish.sort in keys else wanted
 
 
-def _matches(snapshots: Iterable[Snapshot], stock: Stock, wanted: str) -> bool:
-    words = wanted.lower().split()
+def _matches(snapshots: Iterable[Snapshot], stock: Stock, words: Sequence[str]) -> bool:
     if not words:
         return True
     text = " ".join(stock.haystacks[one.path] for one in snapshots)
     return all(word in text for word in words)
 
 
-def worst(snapshots: Iterable[Snapshot], stock: Stock) -> Checked:
-    """The standing of the one that needs most care."""
-    standings = [stock.standing.get(one.path, Checked(CheckState.NEVER)) for one in snapshots]
-    return min(standings, key=lambda standing: (_WORST[standing.state], standing.at))
+def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
+    key = SetKey(one.set_id)
+    is_open = key in wish.opened
+    yield Row(key, partial(_set_line, one.set_id, view), 0, OPEN if is_open else CLOSED)
+    if is_open:
+        for snapshot in one.snapshots:
+            yield from _snapshot_rows(snapshot, view, wish)
+
+
+def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish) -> Iterable[Row]:
+    key = SnapKey(snapshot.set_id, snapshot.path)
+    is_open = key in wish.opened
+    yield Row(key, partial(_snapshot_line, snapshot, view), 1, OPEN if is_open else CLOSED)
+    if is_open:
+        for entry in snapshot.entries:
+            key_of_entry = EntryKey(snapshot.set_id, snapshot.path, entry)
+            yield Row(key_of_entry, partial(_entry_line, snapshot, entry, view), 2)
+
+
+def _grouped(view: View, wish: Wish) -> list[Row]:
+    """One row for each snap, or each user, its snapshots below it."""
+    groups, words = view.stock.groups[wish.pivot], wish.filter.lower().split()
+    keys: dict[Sort, Callable[[str], float]] = {
+        Sort.AGE: lambda name: -groups[name].total.when,
+        Sort.SIZE: lambda name: -groups[name].total.size,
+        Sort.CARE: lambda name: WORST_FIRST[groups[name].total.standing.state],
+    }
+    found: list[Row] = []
+    for name in sorted(groups, key=keys[wish.sort]) if wish.sort in keys else groups:
+        group = _narrowed(groups[name], view.stock, words)
+        if group.members:
+            found += _group_rows(GroupKey(wish.pivot, name), group, view, wish)
+    return found
+
+
+def _narrowed(group: Group, stock: Stock, words: Sequence[str]) -> Group:
+    """What of a group a filter leaves."""
+    if not words:
+        return group
+    members = tuple(one for one in group.members if _matches((one,), stock, words))
+    return Group(members, stock.total_of(members)) if len(members) < len(group.members) else group
+
+
+def _group_rows(key: GroupKey, group: Group, view: View, wish: Wish) -> Iterable[Row]:
+    is_open = key in wish.opened
+    yield Row(key, partial(_group_line, key, group, view), 0, OPEN if is_open else CLOSED)
+    if is_open:
+        for snapshot in group.members:
+            yield from _snapshot_rows(snapshot, view, wish)
+
+
+# -- drawing
+
+
+def _set_line(set_id: int, view: View) -> Line:
+    total = view.stock.totals[set_id]
+    names = [plain(name) for name in total.names]
+    middle = names[0] if len(names) == 1 else f"{len(names)}: {', '.join(names)}"
+    return _line((f"#{set_id}", middle), total, view)
+
+
+def _snapshot_line(snapshot: Snapshot, view: View) -> Line:
+    middle = f"{plain(snapshot.snap or NAMELESS)} {plain(snapshot.version)} rev {snapshot.revision}"
+    return _line((f"#{snapshot.set_id}", middle), view.stock.total_of((snapshot,)), view)
+
+
+def _group_line(key: GroupKey, group: Group, view: View) -> Line:
+    numbers = dict.fromkeys(one.set_id for one in group.members)
+    sets = ", ".join(f"#{number}" for number, _ in zip(numbers, range(40), strict=False))
+    is_shared = key.pivot is Pivot.USER
+    return _line((plain(key.name), sets), group.total, view, limit="≤" if is_shared else "")
+
+
+def _line(first: tuple[str, str], total: Total, view: View, *, limit: str = "") -> Line:
+    """A row of something in sum; with `limit` before sizes that others share."""
+    age = short_age(view.now - total.when) if total.when > 0 else "-"
+    stored = f"{limit}{size_text(total.size).strip()}" if total.is_known else "-"
+    unpacked = f"{limit}{size_text(total.unpacked).strip()}" if total.unpacked is not None else "-"
+    users, note = ", ".join(map(plain, total.users)) or "-", "; ".join(total.notes)
+    cells = (*first, users, age, stored, unpacked, check_text(total.standing, view.now), note)
+    style = _STYLES[total.standing.state]
+    styles = ("", "", "", "dim", "", "dim", style, "bad" if style == "bad" else "dim")
+    return _fitting(cells, styles, view.width)
+
+
+def _entry_line(snapshot: Snapshot, entry: str, view: View) -> Line:
+    owner = entry.removeprefix("user/").removesuffix(".tgz") if entry != "archive.tgz" else "system"
+    part = view.parts.get(snapshot.path, {}).get(entry)
+    stored = unpacked = check = style = ""
+    if part is not None:
+        stored = size_text(part.stored).strip()
+        unpacked = "-" if part.unpacked is None else size_text(part.unpacked).strip()
+        check, style = check_text(part.standing, view.now), _STYLES[part.standing.state]
+    elif not snapshot.broken:
+        stored = "…"
+    fault = plain(part.standing.fault) if part is not None else ""
+    cells = ("", plain(entry), plain(owner), "", stored, unpacked, check, fault)
+    return _fitting(cells, ("dim",) * 6 + (style or "dim",) * 2, view.width)
+
+
+def _fitting(cells: tuple[str, ...], styles: tuple[str, ...], width: int) -> Line:
+    """The cells of a line for the columns that fit in a width."""
+    shown = _shown(width)
+    return Line(tuple(cells[number] for number in shown), tuple(styles[number] for number in shown))
+
+
+# -- words
 
 
 def check_text(standing: Checked, now: float) -> str:
@@ -155,107 +267,22 @@ def short_age(seconds: float) -> str:
     return f"{int(seconds)}s"
 
 
-def _when(snapshots: Iterable[Snapshot]) -> float:
-    return min((unix_time(one.time) for one in snapshots if not one.hidden), default=0.0)
+# -- what keys stand for
 
 
-def _age(snapshots: Iterable[Snapshot], now: float) -> str:
-    when = _when(snapshots)
-    return short_age(now - when) if when > 0 else "-"
+def covered(stock: Stock, keys: Iterable[Hashable]) -> list[Snapshot]:
+    """The snapshots that rows with these keys stand for, in the order of the stock, each once."""
+    found = {snapshot.path: snapshot for key in keys for snapshot in _covered(stock, key)}
+    return sorted(found.values(), key=lambda one: (one.set_id, one.snap, one.path))
 
 
-def _users(snapshots: Iterable[Snapshot]) -> str:
-    names = sorted({name for one in snapshots for name in one.users})
-    return ", ".join(map(plain, names)) or "-"
-
-
-def _line(first: str, middle: str, snapshots: tuple[Snapshot, ...], view: View) -> Line:
-    standing = worst(snapshots, view.stock)
-    notes = dict.fromkeys(notes_text(one) for one in snapshots)
-    note = "; ".join(text for text in notes if text != "-")
-    size = size_text(sum(one.size for one in snapshots)).strip() if _is_known(snapshots) else "-"
-    check = check_text(standing, view.now)
-    cells = (first, middle, _users(snapshots), _age(snapshots, view.now), size, check, note)
-    style = _STYLES[standing.state]
-    styles = ("", "", "", "dim", "", style, "bad" if style == "bad" else "dim")
-    return Line(_shown(cells, view.width), _shown(styles, view.width))
-
-
-def _is_known(snapshots: Iterable[Snapshot]) -> bool:
-    return any(not one.hidden for one in snapshots)
-
-
-def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
-    key = SetKey(one.set_id)
-
-    def draw() -> Line:
-        return _line(f"#{one.set_id}", _names(one.snapshots), one.snapshots, view)
-
-    is_open = key in wish.opened
-    yield Row(key, draw, 0, OPEN if is_open else CLOSED)
-    if is_open:
-        for snapshot in one.snapshots:
-            yield from _snapshot_rows(snapshot, view, wish)
-
-
-def _names(snapshots: Sequence[Snapshot]) -> str:
-    """The snaps of a set: the first ones by name, the others counted."""
-    names = [plain(snapshot.snap or "(unreadable)") for snapshot in snapshots]
-    return names[0] if len(names) == 1 else f"{len(names)}: {', '.join(names)}"
-
-
-def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish) -> Iterable[Row]:
-    key = SnapKey(snapshot.set_id, snapshot.path)
-
-    def draw() -> Line:
-        middle = f"{plain(snapshot.snap or '(unreadable)')} {plain(snapshot.version)} rev {snapshot.revision}"
-        return _line(f"#{snapshot.set_id}", middle, (snapshot,), view)
-
-    is_open = key in wish.opened
-    yield Row(key, draw, 1, OPEN if is_open else CLOSED)
-    if is_open:
-        for entry in snapshot.entries:
-            yield Row(EntryKey(snapshot.set_id, snapshot.path, entry), partial(_entry_line, entry, view), 2)
-
-
-def _entry_line(entry: str, view: View) -> Line:
-    owner = entry.removeprefix("user/").removesuffix(".tgz") if entry != "archive.tgz" else "system"
-    cells = ("", plain(entry), plain(owner), "", "", "", "")
-    return Line(_shown(cells, view.width), _shown(("dim",) * 7, view.width))
-
-
-def _grouped(view: View, wish: Wish) -> list[Row]:
-    """One row for each snap, or each user, its snapshots below it."""
-    groups: dict[str, list[Snapshot]] = {}
-    for snapshot in (snapshot for one in view.stock.sets for snapshot in one.snapshots):
-        if _matches((snapshot,), view.stock, wish.filter):
-            for name in _group_names(snapshot, wish.pivot):
-                groups.setdefault(name, []).append(snapshot)
-    found = []
-    for name in sorted(groups):
-        members = tuple(sorted(groups[name], key=lambda snapshot: -snapshot.set_id))
-        key = GroupKey(wish.pivot, name)
-        is_open = key in wish.opened
-        found.append(Row(key, partial(_group_line, name, members, view), 0, OPEN if is_open else CLOSED))
-        if is_open:
-            for snapshot in members:
-                found += _snapshot_rows(snapshot, view, wish)
-    return found
-
-
-def _group_line(name: str, members: tuple[Snapshot, ...], view: View) -> Line:
-    sets = ", ".join(f"#{number}" for number in dict.fromkeys(one.set_id for one in members))
-    return _line(plain(name), sets, members, view)
-
-
-def _group_names(snapshot: Snapshot, pivot: Pivot) -> list[str]:
-    if pivot is Pivot.USER:
-        return snapshot.users or ["(system)"]
-    return [snapshot.snap or "(unreadable)"]
-
-
-def _shown(line: tuple[str, ...], width: int) -> tuple[str, ...]:
-    """The cells of a line for the columns that fit in a width."""
-    first, middle, users, when, stored, check, note = line
-    cells = [first, middle, *([users] if width >= _SHOWS_USERS else []), when, stored, check]
-    return tuple([*cells, note] if width >= _SHOWS_NOTES else cells)
+def _covered(stock: Stock, key: Hashable) -> Sequence[Snapshot]:
+    match key:
+        case SetKey(set_id) if set_id in stock.by_id:
+            return stock.by_id[set_id].snapshots
+        case SnapKey(_, path) | EntryKey(_, path, _) if path in stock.by_path:
+            return (stock.by_path[path],)
+        case GroupKey(pivot, name) if name in stock.groups[pivot]:
+            return stock.groups[pivot][name].members
+        case _:
+            return ()

@@ -32,6 +32,7 @@ from tui.arguments import Arguments, UsageError
 from tui.listing import command, engine, names, number, say, show, show_table
 from tui.present import plain, quoted
 from tui.progress import Foreground
+from tui.starting import begin
 
 _DAY = 24 * 3600
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
@@ -49,6 +50,8 @@ def save(arguments: Arguments) -> int:
         arguments.accept_changed,
         arguments.ignore_space,
     )
+    if arguments.no_wait:
+        return begin(arguments, operation)
     result = _perform(arguments, operation)
     if not arguments.json:
         show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
@@ -72,6 +75,8 @@ def check_snapshot(arguments: Arguments) -> int:
     )
     if arguments.all and arguments.snaps and not engine(arguments).sets(None, arguments.snaps):
         raise NotFoundError(f"cannot check: no set holds {quoted(arguments.snaps)}")
+    if arguments.no_wait:
+        return begin(arguments, operation)
     result = _perform(arguments, operation)
     if not arguments.json:
         _tell_verdicts(arguments, result)
@@ -81,15 +86,41 @@ def check_snapshot(arguments: Arguments) -> int:
 def _tell_verdicts(arguments: Arguments, result: Result) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
     say(*(f"error: {_fault(verdict)}" for verdict in sorted(bad)))
+    tell = say if bad else show
+    if result.skipped:
+        tell(_skipped(result))
     archives = sum(1 for verdict in result.verdicts if verdict.entry)
+    unreadable = sum(1 for verdict in bad if not verdict.entry)
+    outcome = "are there; none was read" if arguments.quick else "verified successfully"
     if bad:
-        good = archives - sum(1 for verdict in bad if verdict.entry)
-        if archives:
-            say(f"{good} of {archives} archives verified successfully.")
-    elif not arguments.all:
-        show(f"Snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)} verified successfully.")
-    else:
-        show(f"All {archives} archives verified successfully." if archives else "No snapshots found.")
+        good = archives - (len(bad) - unreadable)
+        said = [f"{good} of {archives} archives {outcome}"] * bool(archives)
+        said += [_counted(unreadable, "snapshot is", "snapshots are") + " unreadable"] * bool(unreadable)
+        tell(f"{'; '.join(said)}.")
+    elif not result.skipped or result.verdicts:
+        tell(_all_well(arguments, archives, outcome))
+
+
+def _all_well(arguments: Arguments, archives: int, outcome: str) -> str:
+    if arguments.all:
+        return f"All {archives} archives {outcome}." if archives else "No snapshots found."
+    which = f"Snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
+    return f"{which}: all archives {outcome}." if arguments.quick else f"{which} {outcome}."
+
+
+def _skipped(result: Result) -> str:
+    """How many snapshots a check left out because they were verified lately."""
+    checked = len(result.snaps)
+    if not checked:
+        was = "1 snapshot was" if result.skipped == 1 else f"All {result.skipped} snapshots were"
+        return f"{was} verified since; nothing is left to check."
+    were = "was" if result.skipped == 1 else "were"
+    of_all = f"{result.skipped} of {result.skipped + checked} snapshots"
+    return f"{of_all} {were} verified since; {checked} checked."
+
+
+def _counted(amount: int, one: str, several: str) -> str:
+    return f"{amount} {one if amount == 1 else several}"
 
 
 def _fault(verdict: EntryVerdict) -> str:
@@ -111,9 +142,13 @@ def restore(arguments: Arguments) -> int:
         from tui.plan import show_plan
 
         return show_plan(arguments, operation)
+    if arguments.no_wait:
+        return begin(arguments, operation)
     result = _perform(arguments, operation)
     if not arguments.json:
-        show(f"Restored snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}.")
+        told = f"Restored snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
+        beside = f" beside, into {plain(result.beside)}; nothing was replaced"
+        show(f"{told}{beside if result.beside else ''}.")
         _tell_undo(arguments, result)
     return result.exit_code
 
@@ -129,7 +164,10 @@ def undo(arguments: Arguments) -> int:
             f"cannot undo \"{arguments.job}\": a job has a number (see '{command(arguments, 'undo --list')}')"
         )
         raise UsageError(text, "undo")
-    result = _perform(arguments, Undo(int(arguments.job[:18] or "0")))
+    operation = Undo(int(arguments.job[:18] or "0"))
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = _perform(arguments, operation)
     if not arguments.json:
         which = f"job {int(arguments.job[:18])}" if arguments.job else "the last restore"
         show(f"Took back {which}, of snapshot #{result.set_id}.")
@@ -138,6 +176,8 @@ def undo(arguments: Arguments) -> int:
 
 
 def _tell_undo(arguments: Arguments, result: Result) -> None:
+    if result.beside:
+        say(f"To take it back, remove {plain(result.beside)}.")
     if result.undo_job:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
         again = command(arguments, Undo(result.undo_job))
@@ -146,7 +186,10 @@ def _tell_undo(arguments: Arguments, result: Result) -> None:
 
 def forget(arguments: Arguments) -> int:
     """Remove a set, or snaps of it."""
-    result = _perform(arguments, Forget(_set_id(arguments), arguments.snaps))
+    operation = Forget(_set_id(arguments), arguments.snaps)
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = _perform(arguments, operation)
     if not arguments.json:
         several = "s" if len(arguments.snaps) > 1 else ""
         of_snaps = f" of snap{several} {plain(quoted(arguments.snaps))}" if arguments.snaps else ""
@@ -168,9 +211,14 @@ def export_snapshot(arguments: Arguments) -> int:
         arguments.snaps,
         arguments.checksum and not to_stdout,
     )
+    if arguments.no_wait:
+        return begin(arguments, operation)
     result = _perform(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
     if not arguments.json and not to_stdout:
-        show(f'Exported snapshot #{plain(arguments.set_id)} into "{plain(arguments.file)}"')
+        which = f"#{plain(arguments.set_id)}{_of_snaps(arguments)}"
+        show(f'Exported snapshot {which} into "{plain(arguments.file)}"')
+        if operation.checksum:
+            show(f'Its checksum is in "{plain(arguments.file)}.sha256"')
     return result.exit_code
 
 
@@ -182,6 +230,8 @@ def import_snapshot(arguments: Arguments) -> int:
             "cannot import a snapshot from a terminal: name a file, or redirect standard input"
         )
     operation = Import(_absolute(arguments.file), arguments.accept_hash, arguments.snaps)
+    if arguments.no_wait:
+        return begin(arguments, operation)
     result = _perform(arguments, operation, stream=0 if from_stdin else None)
     if not arguments.json:
         if result.duplicate:
@@ -238,6 +288,8 @@ def _perform(arguments: Arguments, operation: Operation, stream: int | None = No
 def _what_remains(operation: Operation) -> str:
     """What a reader must know of the place after an operation broke off."""
     match operation:
+        case Restore(set_id, to=to) if to:
+            return f"The restore of snapshot #{set_id} was stopped; nothing of it is left in {plain(to)}."
         case Restore(set_id):
             return f"The restore of snapshot #{set_id} was stopped; the data are as before."
         case Export(set_id, file):

@@ -15,7 +15,7 @@ from backend.journal import JobState
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.performing import perform_recorded
 from backend.places import engine_for
-from backend.restore import Verdict
+from backend.plan import Verdict
 from tests.builders import tree_of
 from tests.fakes import as_anybody, open_folder, ordinary_uid
 

@@ -4,9 +4,11 @@ import io
 import json
 import os
 import stat
+import subprocess
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +17,13 @@ from backend.errors import (
     BlockedError,
     ConflictError,
     IntegrityError,
+    InvalidInputError,
     NoSpaceError,
     NotFoundError,
     SnapshotError,
 )
 from backend.export import SnapshotExport, export_to_file
-from backend.job import Job
+from backend.job import Advanced, Event, Job, PartAdvanced, Started
 from backend.operation import Export, Forget
 from tests import golden
 from tests.builders import World, plant
@@ -35,7 +38,7 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def streamed(world: World, set_id: int = 3, **options: bool) -> bytes:
+def streamed(world: World, set_id: int = 3, **options: Any) -> bytes:
     """The stream, which is as long as was said."""
     with SnapshotExport(world.engine.store, set_id, **options) as export:
         return written(export)
@@ -246,6 +249,148 @@ def test_nothing_stays_open(world: World) -> None:
     export.close()
     export.close()
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+# -- some snaps of it
+
+
+def test_a_part_of_a_set_is_the_export_of_a_set_of_just_these(world: World) -> None:
+    alone = World(world.root.parent / "alone")
+    alone.add(3, "other", {"x1": {"a": "other" * 1000}})
+    name = "3_other_1.0_x1.zip"
+    os.utime(world.snapshots / name, (7, 7))
+    os.utime(alone.snapshots / name, (7, 7))
+    part, whole = streamed(world, snaps=("other",)), streamed(alone)
+    for member in ("content.json", name):
+        assert content(part, member) == content(whole, member)
+    assert json.loads(content(part, "export.json"))["files"] == [name]
+    assert len(members(part)) == 3
+
+
+def test_a_part_in_the_engine(world: World) -> None:
+    result = world.do(Export(3, str(world.root / "e"), snaps=("other", "other")))
+    assert result.exit_code == 0
+    names = [member.name for member in members((world.root / "e").read_bytes())]
+    assert names == ["content.json", "3_other_1.0_x1.zip", "export.json"]
+
+
+def test_a_snap_that_is_not_in_it(world: World) -> None:
+    words = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=words):
+        world.do(Export(3, str(world.root / "e"), snaps=("hello", "ghost")))
+    with pytest.raises(NotFoundError, match="no snapshot data found for 9"):
+        SnapshotExport(world.engine.store, 9, snaps=("ghost",))
+    assert not (world.root / "e").exists()
+
+
+def test_what_is_broken_but_not_asked_for_does_not_matter(world: World) -> None:
+    world.add(3, "void", sums={})
+    result = world.do(Export(3, str(world.root / "e"), snaps=("hello",)))
+    assert result.exit_code == 0
+    with pytest.raises(BlockedError):
+        world.do(Export(3, str(world.root / "e"), snaps=("hello", "void")))
+    result = world.do(Export(3, str(world.root / "e"), skip_broken=True, snaps=("hello", "void")))
+    assert result.exit_code == 3
+
+
+# -- progress
+
+
+@pytest.mark.parametrize("checksum", [False, True])
+def test_every_byte_counts_once_and_each_snapshot_is_a_part(world: World, checksum: bool) -> None:
+    told: list[Event] = []
+    file = world.root / "e"
+    world.engine.export(Export(3, str(file), checksum=checksum), Job(told.append))
+    (start,) = (event for event in told if isinstance(event, Started))
+    assert start.total == file.stat().st_size
+    assert [event.done for event in told if isinstance(event, Advanced)][-1] == start.total
+    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert list(parts) == ["3_hello_1.0_x1.zip", "3_other_1.0_x1.zip"]
+    for name, (done, total) in parts.items():
+        assert done == total == 512 + -(-(world.snapshots / name).stat().st_size // 512) * 512
+
+
+# -- its checksum
+
+
+ODD_NAMES = ["e", "two words", "back\\slash", "new\nline", "carriage\rreturn", "é", "-dash", "*star"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_sha256sum_agrees(world: World, folder: Path, name: str) -> None:
+    world.do(Export(3, str(folder / name), checksum=True))
+    assert sorted(os.listdir(folder)) == sorted([name, f"{name}.sha256"])
+    assert stat.S_IMODE((folder / f"{name}.sha256").stat().st_mode) == 0o600
+    for words in (["--check", "--strict", "--", f"{name}.sha256"], ["--", name]):
+        done = subprocess.run(["sha256sum", *words], cwd=folder, capture_output=True, check=True)
+    assert done.stdout == (folder / f"{name}.sha256").read_bytes()
+
+
+def test_the_bytes_are_the_same_with_a_checksum(world: World, folder: Path) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        export_to_file(export, str(folder / "plain"), Job())
+        export_to_file(export, str(folder / "summed"), Job(), checksum=True)
+    assert (folder / "plain").read_bytes() == (folder / "summed").read_bytes()
+
+
+def test_a_stream_has_no_checksum_beside_it(world: World) -> None:
+    with (
+        open(world.root / "e", "wb") as file,
+        pytest.raises(InvalidInputError, match="cannot write a checksum beside a stream: name a file"),
+    ):
+        world.engine.export(Export(3, "-", checksum=True), Job(), file.fileno())
+    assert (world.root / "e").read_bytes() == b""
+
+
+def older(folder: Path) -> dict[str, str]:
+    (folder / "e").write_text("older")
+    (folder / "e.sha256").write_text("of the older")
+    return texts(folder)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text("latin-1") for path in folder.iterdir()}
+
+
+def summed(world: World, path: Path, job: Job) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        export_to_file(export, str(path), job, checksum=True)
+
+
+def test_a_stop_at_any_time_leaves_the_older_pair(world: World, folder: Path) -> None:
+    before = older(folder)
+    states = [texts(folder) for _ in stops(lambda job: summed(world, folder / "e", job))]
+    assert states == [before] * len(states)
+    assert len(states) >= 4
+    assert texts(folder)["e.sha256"] != before["e.sha256"]
+
+
+@pytest.mark.parametrize("name", ["e", "e.sha256"])
+def test_a_directory_in_the_way_is_told_before_anything_is_written(
+    world: World, folder: Path, name: str
+) -> None:
+    (folder / name).mkdir()
+    kept = []
+    with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
+        summed(world, folder / "e", Job(keep=kept.append))
+    assert (os.listdir(folder), kept) == ([name], [])
+
+
+def test_a_checksum_that_cannot_be_put_in_place(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older(folder)
+    rename = os.rename
+
+    def refusing(path: str, target: str) -> None:
+        if target.endswith(".sha256"):
+            raise PermissionError(1, "Operation not permitted")
+        rename(path, target)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    with pytest.raises(SnapshotError, match="e is written, but not its checksum"):
+        summed(world, folder / "e", Job())
+    assert os.listdir(folder) == ["e"]
 
 
 # -- the file

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import IntegrityError
-from backend.gzipblocks import BLOCK, CHUNK, Level, compress, declared_size, inflate
+from backend.gzipblocks import BLOCK, CHUNK, Level, compress, inflate
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PREFIX = bytes.fromhex("1f8b0804000000000003") + b"\x08\0SZ\x04\0"
@@ -411,25 +411,3 @@ def test_a_bomb_takes_little_memory(tmp_path) -> None:
     total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
     assert (total, biggest) == (100 << 20, CHUNK)
     assert kilobytes < 24 << 10
-
-
-def declared(data: bytes) -> int:
-    return declared_size(lambda at, count: data[at : at + count], len(data))
-
-
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 17])
-def test_own_blocks_declare_what_they_unpack_to(size: int) -> None:
-    assert declared(packed(text(size))) == size
-
-
-def test_one_long_member_declares_its_length() -> None:
-    assert declared(gzip.compress(text(300_000), mtime=0)) == 300_000
-
-
-def test_trailing_zeros_do_not_make_the_declared_size_absurd() -> None:
-    assert declared(gzip.compress(text(100_000), mtime=0) + bytes(10_000)) < 200_000
-
-
-@pytest.mark.parametrize("data", [b"", b"x", b"junk" * 10, PREFIX, PREFIX + b"\xff" * 4 + b"rest"])
-def test_what_is_no_gzip_declares_at_most_a_guess(data: bytes) -> None:
-    assert 0 <= declared(data) < 1 << 33

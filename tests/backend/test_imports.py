@@ -22,11 +22,12 @@ from backend.errors import (
     IntegrityError,
     InvalidInputError,
     NoSpaceError,
+    NotFoundError,
     SnapshotError,
 )
 from backend.export import SnapshotExport
 from backend.imports import MARGIN, Imported, import_set
-from backend.job import Job
+from backend.job import Advanced, Event, Job, PartAdvanced, Started
 from backend.operation import Import
 from backend.wire import set_content_hashes
 from tests import golden
@@ -72,7 +73,7 @@ def stream(
     return out.getvalue() + bytes(1024)
 
 
-def take_in(world: World, content: bytes, **options: bool) -> Imported:
+def take_in(world: World, content: bytes, **options: Any) -> Imported:
     fd = os.memfd_create("incoming")
     with os.fdopen(fd, "w+b") as file:
         file.write(content)
@@ -91,7 +92,7 @@ def refused(world: World, content: bytes, words: str, kind: type[SnapshotError] 
     assert world.names() == before
 
 
-def through_pipe(world: World, content: bytes) -> Imported:
+def through_pipe(world: World, content: bytes, job: Job | None = None) -> Imported:
     source, sink = os.pipe()
 
     def fill() -> None:
@@ -104,7 +105,7 @@ def through_pipe(world: World, content: bytes) -> Imported:
     thread = threading.Thread(target=fill)
     thread.start()
     try:
-        return import_set(world.engine.store, source, Job())
+        return import_set(world.engine.store, source, job or Job())
     finally:
         os.close(source)
         thread.join()
@@ -412,6 +413,59 @@ def test_of_several_equal_sets_the_lowest_is_told(world: World, sound: Members) 
 def test_a_part_of_a_set_is_no_duplicate(world: World, sound: Members) -> None:
     take_in(world, stream(*sound, MANIFEST))
     assert take_in(world, stream(sound[0], MANIFEST)).set_id == 3
+
+
+def test_some_snaps_of_it(world: World, sound: Members) -> None:
+    imported = take_in(world, stream(*sound, MANIFEST), snaps=("other",))
+    assert (imported.set_id, [one.snap for one in imported.snapshots]) == (2, ["other"])
+    assert world.names() == ["1_resident_1.0_x1.zip", "2_other_1.0_x1.zip"]
+    with open(world.root / "e", "wb") as file:
+        file.write(stream(*sound, MANIFEST))
+    again = world.do(Import(file.name, snaps=("hello",)))
+    assert (again.set_id, again.snaps, again.duplicate) == (3, ("hello",), False)
+
+
+def test_duplicates_are_judged_by_what_is_taken(world: World, sound: Members) -> None:
+    take_in(world, stream(*sound, MANIFEST), snaps=("other",))
+    with pytest.raises(DuplicateSetError) as known:
+        take_in(world, stream(*sound, MANIFEST), snaps=("other",))
+    assert known.value.set_id == 2
+    assert take_in(world, stream(*sound, MANIFEST)).set_id == 3
+    with pytest.raises(DuplicateSetError) as known:
+        take_in(world, stream(*sound, MANIFEST), snaps=("hello", "other"))
+    assert known.value.set_id == 3
+
+
+def test_a_snap_that_is_not_in_the_file(world: World, sound: Members) -> None:
+    before = world.names()
+    words = 'cannot import snapshot: there is no "ghost" in the file, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=words):
+        take_in(world, stream(*sound, MANIFEST), snaps=("hello", "ghost"))
+    assert world.names() == before
+
+
+def test_what_is_not_taken_is_verified_all_the_same(world: World, sound: Members) -> None:
+    before = world.names()
+    raw = bytearray(sound[1][1])
+    raw[80] ^= 1
+    with pytest.raises(IntegrityError, match=f'validation failed for "{OTHER}"'):
+        take_in(world, stream(sound[0], (OTHER, bytes(raw)), MANIFEST), snaps=("hello",))
+    assert world.names() == before
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_each_file_is_a_part_and_every_byte_counts_once(world: World, sound: Members, piped: bool) -> None:
+    told: list[Event] = []
+    content = stream(*sound, MANIFEST)
+    if piped:
+        through_pipe(world, content, Job(told.append))
+    else:
+        (world.root / "e").write_bytes(content)
+        world.engine.take_in(Import(str(world.root / "e")), Job(told.append))
+        assert [event.total for event in told if isinstance(event, Started)] == [len(content)]
+        assert [event.done for event in told if isinstance(event, Advanced)] == [len(content)]
+    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert parts == {name: (len(data), len(data)) for name, data in sound}
 
 
 def test_a_duplicate_of_an_expiring_set_says_so(world: World, sound: Members, tmp_path: Path) -> None:

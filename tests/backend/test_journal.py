@@ -1,18 +1,21 @@
+import fcntl
 import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend import files
 from backend.errors import ConflictError, NotFoundError
 from backend.journal import JobRecord, JobState, Journal
 
@@ -311,3 +314,45 @@ def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: py
     events = journal.record(record.id).events
     assert len(events) < 8000
     assert events[-1]["ended"]
+
+
+def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with journal.job({"verb": "save"}, {}):
+        pass
+    (record,) = journal.records()
+    asked = []
+    real = files.is_locked
+
+    def looking(path: str) -> bool:
+        """Somebody begins to look just when it was found dead, and looks until the lock is waited for."""
+        found = real(path)
+        reading = open(path)  # noqa: SIM115 - closed by the thread
+        fcntl.flock(reading, fcntl.LOCK_SH)
+        asked.append(threading.Thread(target=_let_go_when_waited_for, args=(reading,)))
+        asked[-1].start()
+        return found
+
+    monkeypatch.setattr(files, "is_locked", looking)
+    with journal.reopened(record) as reopened:
+        reopened.finish(JobState.TAKEN_BACK, {})
+    asked[-1].join()
+    monkeypatch.undo()
+    assert journal.record(record.id).state is JobState.TAKEN_BACK
+
+
+def _let_go_when_waited_for(reading: TextIO) -> None:
+    waiting = f"-> FLOCK  ADVISORY  WRITE {os.getpid()} "
+    while waiting not in Path("/proc/locks").read_text():
+        pass
+    reading.close()
+
+
+def test_a_living_job_cannot_be_reopened(journal: Journal) -> None:
+    with (
+        working(journal) as (number, *_),
+        pytest.raises(ConflictError, match="is still running"),
+        journal.reopened(journal.record(number)),
+    ):
+        pass

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from backend.ledger import OLD, CheckState, Ledger, Level
+from backend.errors import Cancelled
+from backend.job import Job
+from backend.ledger import OLD, CheckState, Ledger
 from backend.model import ARCHIVE, Revision, Snapshot
-from backend.reader import EntryVerdict
+from backend.operation import Check
+from backend.reader import EntryVerdict, Level
+from tests.builders import World, snapshot_of, tgz, write_snapshot
+from tests.fakes import as_anybody, open_folder
 
 SUMS = {ARCHIVE: "a" * 96, "user/alice.tgz": "b" * 96}
 
@@ -114,3 +119,160 @@ def test_two_files_of_one_snap_keep_their_own_verdicts(
     other = snapshot._replace(path=str(tmp_path / "1_renamed.zip"))
     ledger.record([snapshot, other], [*verdicts(snapshot), *verdicts(other, "bad")], Level.HASH)
     assert (state(ledger, snapshot), state(ledger, other)) == (CheckState.OK, CheckState.FAILED)
+
+
+# -- a quick look
+
+
+def test_a_quick_look_never_makes_anything_verified(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+@pytest.mark.parametrize("level", [Level.HASH, Level.STRUCTURE])
+def test_a_quick_look_changes_nothing_of_what_is_verified(
+    ledger: Ledger, snapshot: Snapshot, level: Level
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), level)
+    before = ledger.standing([snapshot], 10**10)
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    assert ledger.standing([snapshot], 10**10) == before
+
+
+def test_what_a_quick_look_finds_stays_until_a_full_check(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    standing = ledger.standing([snapshot])[snapshot.path]
+    assert (standing.state, standing.fault) == (CheckState.FAILED, "it is not there")
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+
+
+def test_a_fault_of_structure_outlives_a_quick_fault_as_well(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert ledger.standing([snapshot])[snapshot.path].fault == "a member is refused"
+
+
+# -- unpacked sizes
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.add(1, "hello", users={"alice": {"common": {"a": "1" * 4000}}})
+    world.add(1, "other")
+    world.add(2, "hello")
+    return world
+
+
+def listed(world: World) -> list[Snapshot]:
+    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+
+
+def learned(ledger: Ledger, snapshots: list[Snapshot], batch: int = 64) -> list[dict[str, int]]:
+    return list(ledger.learn_unpacked(snapshots, Job(), batch))
+
+
+def test_unpacked_sizes_are_learned_once(world: World, ledger: Ledger, tmp_path: Path) -> None:
+    snapshots = listed(world)
+    assert ledger.unpacked(snapshots) == {}
+    batches = learned(ledger, snapshots, 2)
+    assert [len(batch) for batch in batches] == [2, 1]
+    sizes = ledger.unpacked(snapshots)
+    assert sizes == batches[0] | batches[1]
+    assert sizes[snapshots[0].path] == 20 * 1024  # two archives, each in whole records of tar
+    again = Ledger(str(tmp_path / "own"))
+    assert learned(again, snapshots) == []
+    assert again.unpacked(snapshots) == sizes
+
+
+def test_a_file_that_changed_is_looked_at_again(world: World, ledger: Ledger) -> None:
+    snapshots = listed(world)
+    learned(ledger, snapshots)
+    world.add(1, "other", {"x1": {"much": "1" * 50_000}})
+    assert set(ledger.unpacked(snapshots)) == {snapshots[0].path, snapshots[2].path}
+    (found,) = learned(ledger, snapshots)
+    assert found[snapshots[1].path] > 50_000
+
+
+def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, ledger: Ledger) -> None:
+    long = b"\x1f\x8b\x08\0" + os.urandom(5 << 20) + (1 << 20).to_bytes(4, "little")
+    world.add(3, "hello", long)
+    snapshots = listed(world)
+    assert len(learned(ledger, snapshots)[0]) == 3
+    assert snapshots[-1].path not in ledger.unpacked(snapshots)
+    assert learned(ledger, snapshots) == []
+
+
+def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
+    """Incompressible first, so that the archive is long; then what unpacks to more than it takes."""
+    world.add(3, "hello", {"x1": {"noise": os.urandom(5 << 20), "zeros": bytes(1 << 20)}})
+    ledger = Ledger(world.engine.journal.folder)
+    world.do(Check(3))
+    assert ledger.unpacked(listed(world)) == {}
+    world.do(Check(3, structure=True, users=("alice",)))
+    (path, size) = ledger.unpacked(listed(world)).popitem()
+    assert path.endswith("/3_hello_1.0_x1.zip")
+    assert 6 << 20 < size < 7 << 20
+    world.do(Check(1, structure=True, users=("bob",)))
+    assert len(ledger.unpacked(listed(world))) == 2, "of set 1 one archive was not walked"
+
+
+def test_what_cannot_be_read_is_passed_over(world: World, ledger: Ledger) -> None:
+    (world.snapshots / "4_odd_1.0_x1.zip").write_bytes(b"none")
+    snapshots = listed(world)
+    os.unlink(snapshots[0].path)
+    (world.snapshots / "2_hello_1.0_x1.zip").write_bytes(b"none")
+    (found,) = learned(ledger, snapshots)
+    assert list(found) == [snapshots[1].path]
+
+
+def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: Ledger) -> None:
+    job = Job()
+    snapshots = listed(world)
+    learning = ledger.learn_unpacked(snapshots, job, 1)
+    first = next(learning)
+    job.stop()
+    with pytest.raises(Cancelled):
+        next(learning)
+    assert ledger.unpacked(snapshots) == first
+    assert len(learned(ledger, snapshots, 1)) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
+def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
+    world: World, tmp_path: Path, content: bytes | None
+) -> None:
+    own = tmp_path / "other"
+    if content is not None:
+        own.mkdir()
+        (own / "sizes.sqlite").write_bytes(content)
+    ledger = Ledger(str(own))
+    (found,) = learned(ledger, listed(world))
+    assert ledger.unpacked(listed(world)) == found
+    assert learned(ledger, listed(world)) == []
+    assert own.exists() == (content is not None)
+
+
+def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from backend.job import Job
+from backend.ledger import Ledger
+from backend.reader import read_snapshot
+own, path = sys.argv[1:]
+ledger = Ledger(own)
+snapshots = [read_snapshot(path)]
+print([len(found) for found in ledger.learn_unpacked(snapshots, Job())], len(ledger.unpacked(snapshots)))
+print(os.listdir(own))
+"""
+    with open_folder() as folder:
+        entries = {ARCHIVE: tgz({"x1": {"f": "1"}})}
+        path = write_snapshot(folder / "1_hello_1.0_x1.zip", snapshot_of(1, "hello", entries), entries)
+        path.chmod(0o644)
+        own = folder / "own"
+        own.mkdir(mode=0o555)
+        assert as_anybody(code, str(own), str(path)) == ["[1] 1", "[]"]

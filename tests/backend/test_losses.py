@@ -15,6 +15,7 @@ from backend.layout import Layout
 from backend.losses import Losses, losses
 from backend.model import ARCHIVE, Revision, Snapshot
 from backend.tarstream import TarFilter, TarMember
+from tests.fakes import stops
 
 PAST, FUTURE = "1970-01-02T00:00:00Z", "2100-01-01T00:00:00Z"
 X1 = Revision(-1)
@@ -50,7 +51,7 @@ def test_files_newer_than_the_snapshot(tmp_path: Path) -> None:
     found = lost(tmp_path, when=PAST)
     assert (found.newer_files, found.newer_bytes, found.excluded_files) == (2, 10, 0)
     assert sorted(found.examples) == [f"{tmp_path}/common/sub/new", f"{tmp_path}/x1/new"]
-    assert lost(tmp_path) == Losses()
+    assert lost(tmp_path) == Losses(live_files=3, live_bytes=15)
 
 
 def test_a_fraction_of_a_second_counts(tmp_path: Path) -> None:
@@ -71,6 +72,21 @@ def test_links_and_fifos_count_and_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "x1/link").symlink_to("/etc")
     os.mkfifo(tmp_path / "x1/fifo")
     assert lost(tmp_path, when=PAST).newer_files == 3
+
+
+def test_everything_there_is_measured_as_an_undo_would_hold_it(tmp_path: Path) -> None:
+    plant(tmp_path, "x1/old", "common/new")
+    with open(tmp_path / "common/hole", "wb") as hole:
+        hole.truncate(1 << 30)
+    found = lost(tmp_path, ["$SNAP_DATA/old"])
+    assert (found.live_files, found.live_bytes, found.files) == (3, 10, 1)
+
+
+def test_it_can_be_stopped_anywhere(tmp_path: Path) -> None:
+    plant(tmp_path, *(f"x1/{number}/file" for number in range(20)))
+    layout, top = Layout(str(tmp_path / "no root")), str(tmp_path / "x1")
+    moments = list(stops(lambda job: losses(snapshot(), layout, ARCHIVE, [top], job)))
+    assert len(moments) > 40
 
 
 def test_some_are_named_all_are_counted(tmp_path: Path) -> None:

@@ -91,6 +91,18 @@ def test_a_set_that_is_here_is_recognised_by_its_content(
     assert found.duplicate_of(other.engine.sets()) == 0
 
 
+def test_a_part_of_it_is_recognised_by_itself(world: World, exported: bytes, tmp_path: Path) -> None:
+    found = look_into(saved(tmp_path, exported))
+    assert found.duplicate_of(world.engine.sets(), ("hello",)) == 0
+    path = str(tmp_path / "part")
+    world.engine.export(Export(3, path, snaps=("hello",)), Job())
+    with open(path, "rb") as file:
+        taken = import_set(world.engine.store, file.fileno(), Job())
+    assert found.duplicate_of(world.engine.sets(), ("hello",)) == taken.set_id != 3
+    assert found.duplicate_of(world.engine.sets(), ("other_one",)) == 0
+    assert found.duplicate_of(world.engine.sets()) == 3
+
+
 def test_reads_headers_and_metadata_only(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled, IntegrityError, SnapshotError
-from backend.job import Job
+from backend.job import Entered, Event, Job, PartAdvanced
 from backend.layout import Layout
 from backend.model import Revision
-from backend.reader import Reader, check, read_snapshot, unreadable
+from backend.reader import Level, Reader, check, read_snapshot, unreadable
 from tests import golden
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 
@@ -296,6 +296,97 @@ def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
             reader.check(job=job)
 
 
+def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
+    told: list[Event] = []
+    with Reader.open(str(path)) as reader:
+        reader.check(job=Job(told.append))
+        sizes = {
+            f"#7 hello, {user}": reader.stored_size(entry)
+            for user, entry in (
+                ("system", "archive.tgz"),
+                ("alice", "user/alice.tgz"),
+                ("bob", "user/bob.tgz"),
+            )
+        }
+    ends = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert ends == {name: (size, size) for name, size in sizes.items()}
+    assert {event.part for event in told if isinstance(event, Entered)} == {*sizes}
+
+
+# -- a quick look
+
+
+def looked_at(path: Path) -> list[str]:
+    """The faults that a quick look finds; it reads nothing of the archives."""
+
+    class Unread(Job):
+        def advance(self, amount: int) -> None:
+            raise AssertionError("bytes of an archive were read")
+
+    with Reader.open(str(path)) as reader:
+        return [verdict.fault for verdict in check([reader], [], Unread(), Level.QUICK)]
+
+
+def test_a_quick_look_at_what_is_sound(path: Path) -> None:
+    assert looked_at(path) == ["", "", ""]
+    assert looked_at(rewritten(path)) == ["", "", ""]
+
+
+def test_a_quick_look_reads_no_archive(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[80] ^= 1
+    path.write_bytes(raw)
+    assert looked_at(path) == ["", "", ""]
+    with Reader.open(str(path)) as reader:
+        assert [bool(verdict.fault) for verdict in reader.check()] == [True, False, False]
+
+
+def test_a_quick_look_finds_what_is_missing(path: Path) -> None:
+    assert looked_at(rewritten(path, archive=None)) == ['missing archive member "archive.tgz"', "", ""]
+
+
+def test_a_quick_look_finds_a_place_that_holds_no_archive(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[0] ^= 1
+    path.write_bytes(raw)
+    assert looked_at(path) == ["zip: not a valid zip file", "", ""]
+
+
+def test_a_quick_look_compares_the_sizes(path: Path) -> None:
+    size = len(ENTRIES["archive.tgz"])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"PK\x01\x02") + 24  # what it unpacks to, in the directory
+    assert int.from_bytes(raw[at : at + 4], "little") == size
+    raw[at : at + 4] = (size + 1).to_bytes(4, "little")
+    path.write_bytes(raw)
+    words = f'snapshot entry "archive.tgz" size ({size + 1}) different from actual ({size})'
+    assert looked_at(path) == [words, "", ""]
+
+
+def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        job = Job()
+        job.stop()
+        with pytest.raises(Cancelled):
+            check([reader], [], job, Level.QUICK)
+    (fault,) = looked_at(rewritten(path, digest=b"0"))
+    assert fault.startswith("cannot open snapshot: declared hash")
+
+
+@given(at=st.integers(0, 2000), bit=st.integers(0, 7))
+def test_a_quick_look_at_damage_is_a_verdict_or_one_of_our_errors(
+    at: int, bit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = written(tmp_path_factory.mktemp("damaged"))
+    raw = bytearray(path.read_bytes())
+    raw[at % len(raw)] ^= 1 << bit
+    path.write_bytes(raw)
+    try:
+        looked_at(path)
+    except SnapshotError:
+        pass
+
+
 def test_a_file_that_becomes_shorter_is_a_fault(path: Path) -> None:
     with Reader.open(str(path)) as reader:
         os.truncate(path, 50)
@@ -310,6 +401,20 @@ def test_sizes_before_and_after_unpacking(path: Path) -> None:
         assert reader.unpacked_size("archive.tgz") >= 3000
         with pytest.raises(IntegrityError, match='missing archive member "user/carol'):
             reader.stored_size("user/carol.tgz")
+
+
+def test_what_an_archive_declares_is_the_truth_where_it_is_certain(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        found = reader.declared("archive.tgz")
+        assert found == (10240, True)
+        assert reader.unpacked_size("archive.tgz") == 10240
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    with Reader.open(str(path)) as reader:
+        assert not reader.declared("archive.tgz").certain
 
 
 def test_a_layout_is_needed_to_restore(path: Path, tmp_path: Path) -> None:

@@ -14,13 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import BlockedError, ConflictError, IntegrityError, NoSpaceError, SnapshotError
+from backend.errors import (
+    BlockedError,
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NoSpaceError,
+    SnapshotError,
+)
 from backend.job import Event, Job, Noted
 from backend.layout import Layout
 from backend.model import Epoch, Revision
 from backend.operation import Restore, Save
+from backend.plan import EntryPlan, RestorePlan, Verdict, plan_restore
 from backend.reader import Reader
-from backend.restore import EntryPlan, Restoration, RestorePlan, Verdict, plan_restore
+from backend.restore import Restoration
 from tests.builders import FIFO, Link, Tree, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 from tests.fakes import stops
 
@@ -276,6 +284,43 @@ def test_onto_another_revision(world: World) -> None:
     world.add(1, "hello", {"5": {"a": "five"}, "common": {"b": "old"}}, rev="5")
     world.do(Restore(1))
     assert tree_of(world.data("hello")) == {"x1": {"a": "five"}, "common": {"b": "old"}}
+
+
+def test_onto_a_revision_that_is_not_the_installed_one(world: World) -> None:
+    world.add(1, "hello", OLD, users={"alice": {"x1": {"c": "1"}}})
+    looked = plan(world, revision="x7")
+    assert looked.verdict is Verdict.READY or looked.entries[0].lost.files
+    assert looked.entries[0].made == (f"{world.data('hello')}/x7",)
+    assert looked.entries[0].replaced == (f"{world.data('hello')}/common",)
+    assert looked.notes[0] == (
+        "revision x1 is installed: the snap will not see the data of revision x7 until that revision runs; "
+        "common is replaced either way"
+    )
+    world.do(Restore(1, revision="x7"))
+    assert tree_of(world.data("hello")) == {"x1": NEW["x1"], "x7": OLD["x1"], "common": OLD["common"]}
+    assert tree_of(world.data("hello", "alice")) == {"x7": {"c": "1"}}
+
+
+def test_onto_the_installed_revision_by_name(world: World) -> None:
+    world.add(1, "hello", OLD)
+    assert plan(world, revision="x1").notes == ()
+    world.do(Restore(1, revision="x1"))
+    assert tree_of(world.data("hello")) == OLD
+
+
+@pytest.mark.parametrize("revision", ["unset", "x0", "0", "../x1", "-1", "x", "x1/..", "9" * 20])
+def test_revisions_that_are_none(world: World, revision: str) -> None:
+    world.add(1, "hello", OLD)
+    with pytest.raises(InvalidInputError, match="revision"):
+        plan(world, revision=revision)
+    refused(world, InvalidInputError, "revision", revision=revision)
+
+
+def test_a_revision_of_several_snaps(world: World) -> None:
+    world.add(1, "hello", OLD)
+    world.add(1, "other", OLD)
+    refused(world, InvalidInputError, "cannot restore 2 snaps onto revision x7", revision="x7")
+    assert world.do(Restore(1, ("other",), revision="x7")).exit_code == 0
 
 
 def test_common_alone_onto_another_revision(world: World) -> None:

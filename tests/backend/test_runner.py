@@ -18,7 +18,7 @@ from backend.errors import ConflictError, SnapshotError
 from backend.job import Job
 from backend.journal import JobRecord, JobState
 from backend.operation import Check, Operation, Save, operation_from_json, to_json
-from backend.runner import Follower, Runner
+from backend.runner import LONGEST_LOG, Follower, Runner
 from tests.builders import World
 
 PROGRAM = """
@@ -216,6 +216,17 @@ def follower(folder: str) -> Follower:
 
 def test_nothing_is_told_before_there_is_a_log(tmp_path: Path) -> None:
     assert list(follower(str(tmp_path)).news()) == []
+
+
+def test_a_log_without_an_end_is_not_read_for_ever(tmp_path: Path) -> None:
+    with open(tmp_path / "events.jsonl", "wb") as log:
+        log.write(b'{"event":"noted"}\n')
+        log.truncate(1 << 40)
+    reader = follower(str(tmp_path))
+    assert list(reader.news()) == [{"event": "noted"}]
+    for _ in range(5):
+        assert list(reader.news()) == []
+    assert len(reader._rest) < LONGEST_LOG
 
 
 @given(events=EVENTS, data=st.data())

@@ -21,13 +21,13 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.gzipblocks import Level
-from backend.job import Event, Job, Noted
+from backend.job import Advanced, Event, Job, Noted, PartAdvanced, Started
 from backend.layout import InstalledSnap
 from backend.model import Number, Snapshot
 from backend.operation import Check, Forget, Restore, Save
 from backend.reader import Reader
 from backend.saving import MARGIN, SaveOptions, Saver, check_space, save
-from tests.builders import AS_ROOT, Link, Tree, World, plant, tree_of, uid_of
+from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
 from tests.fakes import stops
 
 
@@ -211,6 +211,8 @@ class Growing:
         self._path = path
         self._left = times
         self.said: list[str] = []
+        self.total: int | None = None
+        self.done = 0
 
     def job(self) -> Job:
         return Job(self._hear, clock=iter(range(10**9)).__next__)
@@ -219,6 +221,11 @@ class Growing:
         if isinstance(event, Noted):
             self.said.append(event.text)
             return
+        match event:
+            case Started(total=total):
+                self.total = total
+            case Advanced(done):
+                self.done = done
         if self._left and getattr(event, "done", 0):
             self._left -= 1
             with open(self._path, "ab") as file:
@@ -238,6 +245,7 @@ def test_a_file_that_changed_is_read_again(world: World, big: Path) -> None:
     result = world.engine.save(Save(), growing.job())
     assert result.exit_code == 0
     assert any("file changed as we read it; reading archive.tgz again" in text for text in growing.said)
+    assert growing.done == growing.total, "what was read twice counts once"
     assert world.do(Check(1, structure=True)).faults == []
     world.do(Restore(1))
     assert big.stat().st_size == (40 << 20) + 4
@@ -256,6 +264,45 @@ def test_unless_that_is_accepted(world: World, big: Path) -> None:
     assert (result.set_id, result.exit_code) == (1, 3)
     assert result.left_out == ("changed while being read: tar: x1/big: file changed as we read it",)
     assert world.do(Check(1, structure=True)).faults == []
+
+
+# -- progress
+
+
+def progress(world: World) -> tuple[int | None, int, dict[str, tuple[int, int | None]]]:
+    """What a save announces, where it ends, and the same of its parts."""
+    told: list[Event] = []
+    world.engine.save(Save(), Job(told.append))
+    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    at = max(index for index, event in enumerate(told) if isinstance(event, Started))
+    announced, rest = told[at], told[at:]
+    assert isinstance(announced, Started)
+    return announced.total, [event.done for event in rest if isinstance(event, Advanced)][-1], parts
+
+
+def test_a_tiny_save_ends_at_its_total(world: World) -> None:
+    total, done, parts = progress(world)
+    assert total == done == sum(size for size, _ in parts.values())
+    assert list(parts) == ["hello, system", "hello, alice"]
+    assert all(made == announced for made, announced in parts.values())
+
+
+def test_so_does_one_of_many_files_of_all_kinds(world: World) -> None:
+    files: dict[str, Tree | str | Link | int] = {f"file {n}": "x" * n for n in range(700)}
+    folders: dict[str, Tree | str | Link | int] = {f"folder {n}": {"below": {}} for n in range(500)}
+    links: dict[str, Tree | str | Link | int] = {f"link {n}": Link("nowhere") for n in range(300)}
+    plant(world.data("hello") / "common", {**files, **folders, **links, "fifo": FIFO})
+    holes = world.data("hello") / "common/holes"
+    with open(holes, "wb") as file:
+        file.truncate(64 << 20)
+    total, done, _ = progress(world)
+    assert total == done
+
+
+def test_a_snap_without_data_announces_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path / "empty")
+    world.install("void", "7")
+    assert progress(world) == (0, 0, {})
 
 
 # -- one of several fails

@@ -443,3 +443,29 @@ def test_next_member_refuses_what_the_filter_refuses() -> None:
     for stream in (SMUGGLED["blank before a key"], SMUGGLED["long name that goes on in the padding"]):
         with pytest.raises(IntegrityError):
             next_member(io.BytesIO(stream).read)
+
+
+@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT])
+@given(mode=st.integers(0, 0o7777), name=name_texts(300))
+def test_the_bits_that_lend_an_owner_are_taken_away_and_nothing_else(
+    format_: int, mode: int, name: str
+) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=format_) as archive:
+        info = tarfile.TarInfo(name.strip("/")[:90] if format_ == tarfile.USTAR_FORMAT else name)
+        info.mode, info.size = mode, 3
+        try:
+            archive.addfile(info, io.BytesIO(b"abc"))
+        except ValueError:
+            return  # too long for this format
+    out = bytearray()
+    filter_ = TarFilter(lambda _member: True, out.extend, set_ids=False)
+    filter_.feed(stream.getvalue())
+    filter_.close()
+    stream.seek(0)
+    with tarfile.open(fileobj=io.BytesIO(bytes(out))) as found, tarfile.open(fileobj=stream) as before:
+        (member,), (same,) = found.getmembers(), before.getmembers()
+        assert member.mode == mode & ~0o6000
+        assert (member.name, member.size, member.mtime) == (same.name, same.size, same.mtime)
+    if not mode & 0o6000:
+        assert bytes(out) == stream.getvalue()

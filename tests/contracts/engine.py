@@ -13,7 +13,7 @@ from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.job import Event, Job
 from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.performing import perform_recorded
-from backend.restore import Verdict
+from backend.plan import Verdict
 from tests.builders import Tree
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old", "deep": {"er": "1"}}}

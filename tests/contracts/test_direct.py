@@ -36,12 +36,7 @@ class FilesPlace:
         return tree_of(self.world.data(snap))
 
     def damage(self, set_id: int, snap: str) -> None:
-        path = self._file(set_id, snap)
-        with Reader.open(str(path)) as reader:
-            content = reader.stream(ARCHIVE)(1 << 20)
-        raw = path.read_bytes()
-        at = raw.index(content) + len(content) // 2
-        path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        damage_file(self._file(set_id, snap))
 
     def remove_file(self, set_id: int, snap: str) -> None:
         self._file(set_id, snap).unlink()
@@ -49,6 +44,15 @@ class FilesPlace:
     def _file(self, set_id: int, snap: str) -> Path:
         (path,) = self.world.snapshots.glob(f"{set_id}_{snap}_*")
         return path
+
+
+def damage_file(path: Path) -> None:
+    """Change a byte in the middle of the system's archive of a snapshot."""
+    with Reader.open(str(path)) as reader:
+        content = reader.stream(ARCHIVE)(1 << 20)
+    raw = path.read_bytes()
+    at = raw.index(content) + len(content) // 2
+    path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
 
 
 class TestDirectEngine(EngineContract):

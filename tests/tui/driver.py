@@ -24,6 +24,7 @@ from tui.cli import main
 
 HERE = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
+_OURS = ("XDG_", "COLUMNS", "LINES", "LC_", "LANG", "NO_COLOR", "COLORTERM", "SSH_", "SNAPSTOW_", "TEXTUAL")
 
 
 class Done(NamedTuple):
@@ -59,10 +60,10 @@ class Snapstow:
         """Run it in a process of its own, with bytes in and out."""
         return run_process("--root", str(self.world.root), *words, **options)
 
-    def terminal(self, *words: str, columns: int = 80, wrap: str = "") -> "Terminal":
-        """Start it on a terminal, by itself or as `$@` of a shell script `wrap`."""
+    def terminal(self, *words: str, columns: int = 80, wrap: str = "", **changes: str) -> "Terminal":
+        """Start it on a terminal, by itself or as `$@` of a shell script `wrap`, in a changed environment."""
         command = [sys.executable, "-m", "tui.cli", "--root", str(self.world.root), *words]
-        return Terminal(["sh", "-c", wrap, "sh", *command] if wrap else command, columns)
+        return Terminal(["sh", "-c", wrap, "sh", *command] if wrap else command, columns, changes=changes)
 
 
 def run_here(*words: str) -> Done:
@@ -89,19 +90,22 @@ def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[byt
 
 def environment(changes: Mapping[str, str] = {}) -> dict[str, str]:
     """The environment of a command: as it is, the program found, no state of the user's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "COLUMNS"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     return {**kept, "PYTHONPATH": str(HERE), "TERM": "xterm-256color", **changes}
 
 
 class Terminal:
     """A program on a real terminal. `screen` shows what it shows; `seen` is every byte it ever wrote."""
 
-    def __init__(self, command: list[str], columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self, command: list[str], columns: int = 80, rows: int = 24, changes: Mapping[str, str] = {}
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.seen = b""
+        self._mark = 0
         self._fd, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._resize(columns, rows)
         try:
             self.process = subprocess.Popen(
                 command,
@@ -109,7 +113,7 @@ class Terminal:
                 stdout=slave,
                 stderr=slave,
                 cwd=HERE,
-                env=environment(),
+                env=environment(changes),
                 start_new_session=True,
                 preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             )
@@ -123,7 +127,7 @@ class Terminal:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self._fd)
+        self.hang_up()
 
     @property
     def text(self) -> list[str]:
@@ -132,6 +136,8 @@ class Terminal:
 
     def until(self, shows: Callable[[], bool]) -> None:
         """Read until it shows what is wanted; fails when it ends, or does not in time."""
+        if shows():
+            return
         for _ in self._reads():
             if shows():
                 return
@@ -140,6 +146,31 @@ class Terminal:
     def press(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._fd, keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, and tell the program."""
+        self.screen.resize(rows, columns)
+        self._resize(columns, rows)
+
+    def _resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def hang_up(self) -> None:
+        """Take the terminal away from the program."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def rest(self, seconds: float) -> int:
+        """Read until nothing more came for so long; how many bytes came since `mark`."""
+        deadline = time.monotonic() + PATIENCE
+        while select.select([self._fd], [], [], seconds)[0] and self._read():
+            assert time.monotonic() < deadline, f"it never rests: {self.seen[-200:]!r}"
+        return len(self.seen) - self._mark
+
+    def mark(self) -> None:
+        """Count from here."""
+        self._mark = len(self.seen)
 
     def ended(self) -> int:
         """Read to the end; the exit code."""
@@ -152,13 +183,16 @@ class Terminal:
         while time.monotonic() < deadline:
             if not select.select([self._fd], [], [], deadline - time.monotonic())[0]:
                 break
-            try:
-                raw = os.read(self._fd, 65536)
-            except OSError:  # the other side is closed
+            if not self._read():
                 return
-            if not raw:
-                return
-            self.seen += raw
-            self._stream.feed(raw)
             yield
         raise AssertionError(f"nothing happens any more; there was {self.text}")
+
+    def _read(self) -> bytes:
+        try:
+            raw = os.read(self._fd, 65536)
+        except OSError:  # the other side is closed
+            return b""
+        self.seen += raw
+        self._stream.feed(raw)
+        return raw

@@ -4,19 +4,34 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backend import JobState, Reader, SnapshotError, demo_root, engine_for
+from backend import (
+    Checked,
+    CheckState,
+    JobState,
+    Reader,
+    Revision,
+    Snapshot,
+    SnapshotError,
+    SnapshotSet,
+    demo_root,
+    engine_for,
+)
 from backend.job import Job
-from backend.operation import Check, Forget, Restore
+from backend.operation import Check, Export, Forget, Import, Restore
 from backend.performing import perform_recorded
 from tests.tui.user import User, story
 from tui import verbkeys
 from tui.follow import Board
 from tui.inventory import Inventory
-from tui.place import Place, Stock
+from tui.place import Place
+from tui.present import size_text
+from tui.rows import SetKey, Sort, View, Wish, covered, rows
+from tui.stock import Pivot, Stock
 
 
 @pytest.fixture(scope="module")
@@ -183,20 +198,20 @@ def test_hostile_names_are_harmless(root: str) -> None:
 
 
 def test_ten_thousand_snapshots_are_rows_at_once() -> None:
-    from backend import Checked, CheckState, Revision, Snapshot, SnapshotSet
-    from tui.place import Stock, haystack
-    from tui.rows import View, Wish, rows
-
     snapshots = [
         Snapshot(n, "2026-11-22T09:09:36Z", "snap-a", Revision(1), path=f"/s/{n}.zip", sums={})
         for n in range(1, 10_001)
     ]
     sets = tuple(SnapshotSet(one.set_id, (one,)) for one in snapshots)
     standing = {one.path: Checked(CheckState.NEVER) for one in snapshots}
-    stock = Stock(sets, standing, 0, {one.path: haystack(one) for one in snapshots})
+    stock = Stock(sets, standing).worked_out()
     drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
-    assert len(rows(View(stock, time.time(), 120), Wish())) == 10_000
+    everything = rows(View(stock, time.time(), 120), Wish())
+    assert len(everything) == 10_000
+    assert covered(stock, {row.key for row in everything}) == snapshots
+    for pivot in Pivot:
+        assert rows(View(stock, time.time(), 120), Wish(pivot))
 
 
 def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +269,7 @@ def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
     (part,) = verbkeys.gathered(engine.sets(9)[0].snapshots)
     names = tuple(one.snap for one in part.snapshots)
     assert verbkeys.snaps_of(part, stock) == ()
-    left = stock._replace(sets=tuple(one for one in stock.sets if one.set_id != 9))
+    left = replace(stock, sets=tuple(one for one in stock.sets if one.set_id != 9))
     assert verbkeys.snaps_of(part, left) == names
     assert verbkeys.snaps_of(part, None) == names
 
@@ -270,5 +285,125 @@ def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
         perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
         await user.sees("u takes it back")
+
+    story(root, tell)
+
+
+def inventory_of(user: User) -> Inventory:
+    screen = user.app.screen
+    assert isinstance(screen, Inventory)
+    return screen
+
+
+def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine_for(root).check(Check(1), Job())
+    real = time.time
+
+    async def tell(user: User) -> None:
+        await user.sees("✓ OK")
+        monkeypatch.setattr(time, "time", lambda: real() + 3 * 3600)
+        inventory_of(user)._grow_older()
+        await user.sees("✓ OK 3h")
+
+    story(root, tell)
+
+
+def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: Path) -> None:
+    engine, file = engine_for(root), str(tmp_path / "one.snapshot")
+    engine.export(Export(1, file), Job())
+    engine.forget(Forget(1), Job())
+
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("slash", *"postgres", "enter")
+        inventory_of(user).start(Import(file))
+        await user.sees("imported", 2000)
+        table = inventory_of(user)._table
+        assert table.cursor_key == SetKey(max(one.set_id for one in engine.sets()))
+        assert engine.sets(table.cursor_key.set_id)[0].snapshots[0].snap == "hello-world"
+
+    story(root, tell)
+
+
+def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(root: str) -> None:
+    engine = engine_for(root)
+    engine.check(Check(1, ("nextcloud",)), Job())
+    (snapshot,) = (one for one in engine.sets(1)[0].snapshots if one.snap == "nextcloud")
+    with Reader.open(snapshot.path) as reader:
+        stored = size_text(reader.stored_size("archive.tgz")).strip()
+
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("end", "enter", "down", "down", "enter")
+        await user.sees(stored)
+        line = next(line for line in user.screen().splitlines() if "archive.tgz" in line)
+        assert stored in line
+        assert "✓ OK" in line
+
+    story(root, tell, (100, 40))
+
+
+def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) -> None:
+    engine = engine_for(root)
+    perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
+    (offer,) = engine.undo_offers()
+
+    async def tell(user: User) -> None:
+        await user.sees(f"u takes back #1 (job {offer.job})")
+        assert f"holds {size_text(offer.held).strip()}" in user.screen()
+        await user.presses("end")
+        await user.sees(f"undo     job {offer.job}")
+
+    story(root, tell)
+
+
+def test_the_newest_sets_are_shown_before_all_are_read(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.place._FEW", 2)
+    first, last = Place(engine_for(root), ()).stocks()
+    assert not first.complete
+    assert last.complete
+    assert max(first.by_id) == max(last.by_id)
+    assert len(first.sets) < len(last.sets)
+
+
+def test_c_asks_how_and_enter_checks(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("end", "c")
+        await user.sees("Check 4 snapshots")
+        await user.presses("enter")
+        await user.sees("✓ OK", 2000)
+
+    story(root, tell)
+
+
+def test_a_wide_screen_shows_details_and_a_narrow_one_shows_them_alone(root: str) -> None:
+    async def wide(user: User) -> None:
+        await user.sees("revision")
+        await user.presses("D")
+        assert "revision" not in user.screen()
+
+    async def narrow(user: User) -> None:
+        await user.sees("#9")
+        assert "revision" not in user.screen()
+        await user.presses("D")
+        await user.sees("revision")
+        await user.presses("escape")
+        assert "revision" not in user.screen()
+
+    story(root, wide)
+    story(root, narrow, (80, 24))
+
+
+def test_the_palette_and_an_import_go_to_a_set_whatever_hides_it(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        screen = inventory_of(user)
+        await user.presses("v", "slash", *"postgres", "enter")
+        screen.go_to(7)
+        await user.waits()
+        assert screen._table.cursor_key == SetKey(7)
+        screen.order(Sort.SIZE)
+        await user.sees("sorted by size")
 
     story(root, tell)

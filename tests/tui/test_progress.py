@@ -96,6 +96,83 @@ class TestMeter:
         meter.hear(Advanced(500))
         assert (meter.view().done, meter.view().total, meter.view().left) == (500, 500, 0)
 
+    def test_one_who_comes_late_knows_the_rate_at_once(self) -> None:
+        clock = Clock()
+        clock.now = 2000.0
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 10_000), 1980.0)
+        for second in range(1, 21):
+            meter.hear(Advanced(second * 100), 1980.0 + second)
+        view = meter.view()
+        assert view.rate == pytest.approx(100)
+        assert view.left == pytest.approx(80)
+        assert meter.moved == (2000, 20)
+
+    @pytest.mark.parametrize("at", [5000.0, float("inf"), -5.0, float("nan"), 1e300])
+    def test_impossible_times_do_no_harm(self, at: float) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 10_000), 990.0)
+        meter.hear(Advanced(100), 995.0)
+        meter.hear(Advanced(200), at)
+        clock.now += 1
+        view = meter.view()
+        assert 0 <= view.rate <= 100
+        assert meter.moved.seconds >= 0
+
+    def test_a_suspended_machine_counts_for_nothing(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 100_000))
+        for second in range(1, 21):
+            clock.now = 1000.0 + second
+            meter.hear(Advanced(second * 100))
+        clock.now += 31
+        assert (meter.view().rate, meter.view().left) == (0.0, None)
+        clock.now += 7200
+        meter.hear(Advanced(2000))
+        assert meter.view().left is None
+        for second in range(1, 5):
+            clock.now += 1
+            meter.hear(Advanced(2000 + second * 100))
+            assert meter.view().rate == pytest.approx(100)
+        assert meter.view().left == pytest.approx((100_000 - 2400) / 100)
+        assert meter.moved == (2400, pytest.approx(24))
+
+    def test_counts_that_come_rarely_are_no_pauses(self) -> None:
+        """The journal of a job of many hours keeps a count every so many seconds."""
+        clock = Clock()
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 10_000_000))
+        for gap in (10, 15, 25, 40, 40, 40):
+            clock.now += gap
+            meter.hear(Advanced(int(clock.now - 1000) * 100))
+            assert meter.view().rate == pytest.approx(100)
+
+    def test_the_time_left_is_hidden_while_it_swings(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 1_000_000))
+        done = 0
+        shown = []
+        for rate in [100] * 12 + [5000] * 12:
+            clock.now += 1
+            done += rate
+            meter.hear(Advanced(done))
+            shown.append(meter.view().left is not None)
+        assert shown[2:12] == [True] * 10
+        assert shown[13:15] == [False] * 2
+        assert shown[-1] is True
+
+    def test_amounts_that_nobody_can_have_counted(self) -> None:
+        clock = Clock()
+        meter = Meter(clock)
+        meter.hear(Started("Saving", 10**400))
+        clock.now += 5
+        meter.hear(Advanced(-(10**400)))
+        meter.hear(Advanced(10**400))
+        assert meter.view().done == meter.view().total == 1 << 62
+
     def test_a_new_step_begins_anew(self) -> None:
         clock = Clock()
         meter = Meter(clock)

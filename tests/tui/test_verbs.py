@@ -1,5 +1,6 @@
 """Every verb, driven as a user does: what it prints, where, and with what exit code."""
 
+import hashlib
 import json
 import os
 import re
@@ -145,7 +146,7 @@ class TestCheck:
         assert re.match("error: snapshot #2 hello: .*archive.tgz", first)
         assert re.match("error: snapshot #3 other: .*archive.tgz", second)
         assert re.match("error: snapshot #4 hello: cannot open snapshot: ", third)
-        assert last == "1 of 3 archives verified successfully."
+        assert last == "1 of 3 archives verified successfully; 1 snapshot is unreadable."
         result = snapstow("--json", "check-snapshot", "2").lines[-1]
         assert result["exit"] == 4
         assert [v["entry"] for v in result["verdicts"] if v["fault"]] == ["archive.tgz"]
@@ -159,6 +160,52 @@ class TestCheck:
         )
         assert snapstow("check-snapshot", "1", "nosnap").code == 1
         assert snapstow("check-snapshot", "9").err == "error: no snapshot set with the given ID\n"
+
+    def test_what_cannot_be_opened_is_counted(self, snapstow: Snapstow) -> None:
+        snapstow.world.snapshots.mkdir(parents=True)
+        for number in (4, 5):
+            (snapstow.world.snapshots / f"{number}_hello_1.0_x1.zip").write_bytes(b"none")
+        for words in (("--all",), ("--all", "--quick"), ("--all", "--older-than=1d")):
+            done = snapstow("check-snapshot", *words)
+            assert (done.code, done.out) == (4, "")
+            assert done.err.splitlines()[-1] == "2 snapshots are unreadable."
+        assert snapstow("check-snapshot", "4").err.splitlines()[-1] == "1 snapshot is unreadable."
+
+    def test_a_quick_look_does_not_call_anything_verified(self, snapstow: Snapstow) -> None:
+        snapstow("save")
+        damage(snapstow.world.add(2, "hello"))
+        done = snapstow("check-snapshot", "1", "--quick")
+        assert done.out == "Snapshot #1: all archives are there; none was read.\n"
+        done = snapstow("check-snapshot", "--all", "--quick")
+        assert (done.code, done.out) == (0, "All 4 archives are there; none was read.\n")
+        path = snapstow.world.add(3, "hello")
+        path.write_bytes(path.read_bytes().replace(b"archive.tgz", b"archiwe.tgz"))
+        done = snapstow("check-snapshot", "--all", "--quick")
+        assert done.err.splitlines()[-1] == "4 of 5 archives are there; none was read."
+        assert snapstow("check-snapshot", "1", "--quick", "--structure").code == 2
+
+    def test_what_was_verified_since_is_left_out(self, snapstow: Snapstow) -> None:
+        world = snapstow.world
+        for set_id in (1, 2, 3):
+            world.add(set_id, "hello")
+        snapstow("check-snapshot", "2")
+        assert snapstow("check-snapshot", "--all", "--older-than=30d").out.splitlines() == [
+            "1 of 3 snapshots was verified since; 2 checked.",
+            "All 2 archives verified successfully.",
+        ]
+        nothing = "All 3 snapshots were verified since; nothing is left to check.\n"
+        assert snapstow("check-snapshot", "--all", "--older-than=30d") == (0, nothing, "")
+        nothing = "1 snapshot was verified since; nothing is left to check.\n"
+        assert snapstow("check-snapshot", "1", "--older-than=1h") == (0, nothing, "")
+        result = snapstow("--json", "check-snapshot", "--all", "--older-than=1h").lines[-1]
+        assert (result["exit"], result["skipped"], "left_out" in result) == (0, 3, False)
+        damage(world.add(4, "hello"))
+        done = snapstow("check-snapshot", "--all", "--older-than=1h")
+        assert (done.code, done.out) == (4, "")
+        assert done.err.splitlines()[1:] == [
+            "3 of 4 snapshots were verified since; 1 checked.",
+            "0 of 1 archives verified successfully.",
+        ]
 
     def test_which_must_be_said(self, snapstow: Snapstow) -> None:
         done = snapstow("check-snapshot")
@@ -255,14 +302,14 @@ class TestPlan:
         data = world.data("hello")
         assert done.code == 0
         assert lines[0] == "#1 hello (revision x1): READY WITH LOSS"
-        assert re.fullmatch(rf"  restore  system, at most [0-9.k]+B, into {data}", lines[1])
+        assert re.fullmatch(rf"  restore  system, 2 files, 12B, into {data}", lines[1])
         assert lines[2] == "  replace    x1, common"
         assert "  lose       1 file newer than the snapshot, 5B" in lines
         assert "  lose       1 file left out of the snapshot, 3B" in lines
         assert "               x1/new" in lines
         assert "  make       x1" in lines
         assert lines[-2:] == [
-            "What is replaced is kept for 24 hours, to be had back with undo.",
+            "What is replaced is kept for 24 hours, to be had back with undo; it takes 24B.",
             f"To do it: snapstow --root {world.root} restore 1",
         ]
 
@@ -322,6 +369,24 @@ class TestExportAndImport:
         snapstow("forget", "1")
         assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
 
+    def test_some_snaps_and_a_checksum(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow("save")
+        file = tmp_path / "part.snapshot"
+        assert snapstow("export-snapshot", "1", str(file), "hello", "--checksum").out.splitlines() == [
+            f'Exported snapshot #1 of snaps "hello" into "{file}"',
+            f'Its checksum is in "{file}.sha256"',
+        ]
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert Path(f"{file}.sha256").read_text() == f"{digest}  part.snapshot\n"
+        assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
+        missing = snapstow("import-snapshot", str(file), "other")
+        words = 'cannot import snapshot: there is no "other" in the file, only "hello"'
+        assert (missing.code, missing.err) == (1, f"error: {words}\n")
+        snapstow("export-snapshot", "1", str(file))
+        assert snapstow("import-snapshot", str(file), "other").out.splitlines()[-1].startswith("3    other")
+        missing = snapstow("export-snapshot", "1", str(file), "ghost")
+        assert missing.err.startswith('error: cannot export snapshot 1: there is no "ghost" in it')
+
     def test_through_pipes(self, snapstow: Snapstow) -> None:
         snapstow("save", "hello")
         exported = snapstow.process("export-snapshot", "1", "-")
@@ -367,7 +432,15 @@ class TestQueries:
         ]
         assert done.err == ""
         assert snapstow("--json", "estimate", "other").document == [
-            {"snap": "other", "size": 5, "owners": {"system": 5}, "files": 1}
+            {
+                "snap": "other",
+                "size": 5,
+                "owners": {"system": 5},
+                "files": 1,
+                "left_out": 0,
+                "findings": [],
+                "largest": [],
+            }
         ]
 
     def test_estimate_of_nothing(self, tmp_path: Path) -> None:
@@ -410,7 +483,10 @@ class TestQueries:
         world = snapstow.world
         root = world.root
         calm = snapstow("doctor")
-        assert calm.out == f"Engine files below {root}: ready.\nNo leftovers, nothing hidden.\n"
+        assert (
+            calm.out
+            == f"Engine files below {root}: ready, as no snapd answers for this root.\nNo leftovers, nothing hidden.\n"
+        )
         world.add(1, "hello")
         world.add(5, "hello")
         marker = world.snapshots / "5_importing"

@@ -67,10 +67,13 @@ def story(
     """Play a story: `tell` is what a user does on a root."""
 
     async def play() -> None:
-        app = SnapstowApp(Place(engine_for(root), (f"--root={root}",), **options))
+        place = Place(engine_for(root), (f"--root={root}",), **options)
+        app = SnapstowApp(place)
         async with app.run_test(size=size, notifications=True) as pilot:
             user = User(app, pilot)
             await user.waits()
             await tell(user)
+        for child in place.runner._children:
+            child.wait()
 
     asyncio.run(play())

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.geometry import Size, Spacing
 from textual.message import Message
 from textual.screen import ModalScreen, ScreenResultType
@@ -28,6 +29,7 @@ NO_HEAD = Content("")
 
 _FRAME = 2
 _FEWEST = 3
+_NARROWEST = 4
 
 
 class Line(NamedTuple):
@@ -96,6 +98,12 @@ class LineList(OptionList):
         super().__init__(id=id, markup=False, compact=True)
         self._shown: list[Line] = []
 
+    def get_visual_style(self, *component_classes: str, partial: bool = False) -> Style:
+        """The style of parts; Textual leaves out that a part is reversed."""
+        style = super().get_visual_style(*component_classes, partial=partial)
+        turned = any(self.get_component_styles(name).text_style.reverse for name in component_classes)
+        return style + Style(reverse=True) if turned else style
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The lines when they are wrapped beside a scrollbar: it may come, and then they have to fit."""
         return super().get_content_height(container, viewport, max(1, width - 1))
@@ -153,11 +161,19 @@ class _Hanging(Padding):
         self, width: int, height: int | None, style: Style, options: RenderOptions
     ) -> list[Strip]:
         """The lines, the first with the head before it."""
-        strips = super().render_strips(width, height, style, options)
+        strips = super().render_strips(self._at_least(width), height, style, options)
         if strips and self._hangs:
             head = self._head.render_strips(self._room, 1, style, options)
             strips[0] = Strip.join([*head, strips[0].crop(self._room)])
-        return strips
+        return [strip.crop(0, width) for strip in strips]
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        """The lines it takes in a width."""
+        return super().get_height(rules, self._at_least(width))
+
+    def _at_least(self, width: int) -> int:
+        """A width in which there is room for text beside the head; what is too much is cut off."""
+        return max(width, self._room + _NARROWEST)
 
 
 def _drawn(line: Line) -> Padding:
@@ -266,7 +282,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def action_lines(self, action: str) -> None:
         """Do something in the list, wherever the focus was."""
-        self.lines.focus()
+        self.set_focus(self.lines)  # at once: the next key may have been pressed already
         getattr(self.lines, f"action_{action}")()
 
     def action_copy(self) -> None:

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input
 
 from backend import Checked, CheckState, Forget, Snapshot, SnapshotSet, command_line
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, counted, said
-from tui.place import Stock
 from tui.present import plain, size_text
 from tui.rows import check_text
+from tui.stock import Stock
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
 _VERIFIED = (CheckState.OK, CheckState.OLD)

@@ -25,6 +25,7 @@ _SIGNS = (
     ("✗ FAILED", "the last check found damage"),
     ("✗ BROKEN", "the file cannot be read as a snapshot"),
     ("● ", "marked: verbs act on all marked rows"),
+    ("▸ ▾", "can be opened, is open: Enter, or → and ←"),
     ("kB MB GB", "thousands, millions, milliards of bytes"),
     ("stored", "bytes of the compressed archives; unpacked they are more"),
 )
@@ -75,6 +76,13 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
     return ""
 
 
+def _places(app: App[object]) -> Iterable[tuple[str, str]]:
+    """Where the journal is that the jobs write."""
+    place = getattr(app, "place", None)
+    if place is not None:
+        yield "log", f"J shows it for each job; it lies in {plain(place.engine.journal.folder)}"
+
+
 class Help(Dialog[None]):
     """Explains keys; Esc, or Enter, leaves it."""
 
@@ -99,7 +107,7 @@ class Help(Dialog[None]):
             self.query_one(name).display = False
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
-        signs = [Entry(SIGNS, sign, what) for sign, what in _SIGNS]
+        signs = [Entry(SIGNS, sign, what) for sign, what in (*_SIGNS, *_places(self.app))]
         self._entries = [*entries_of(self.app, self._asked, nodes), *signs]
         self._fill("")
         self.query_one("#search", Input).focus()

@@ -11,26 +11,28 @@ from textual.events import Key
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
-from textual.worker import get_current_worker
 
-from backend import Restore, SnapshotError, Verdict, command_line
+from backend import Cancelled, Job, Restore, SnapshotError, Verdict, command_line
 from tui.dialogs.base import Dialog, LineList, counted
-from tui.dialogs.planned import (
+from tui.dialogs.planlines import (
     DEVICES,
+    PLACE,
+    REVISION,
     UNDO,
     LossKey,
-    Plans,
     SnapKey,
     UserKey,
-    View,
     answer_text,
     is_final,
     lines_of,
     verdict_text,
     windows,
 )
+from tui.dialogs.planned import Plans, View
+from tui.paths import PathListing, absolute, in_folder, working_directory
 from tui.place import Place
 from tui.present import local_time_text, plain
+from tui.widgets.pathinput import PathInput
 
 DIGITS = tuple("0123456789")
 
@@ -73,12 +75,17 @@ class AskRestore(Dialog[Restore | None]):
         self._place = place
         self._wanted = wanted
         self._plans = Plans(place)
+        self._job = Job()
         self._view = View()
         self._is_planned = False
         self._opened: frozenset[Hashable] = frozenset()
+        self._base = working_directory()
+        self._fitting: PathListing | None = None
 
     def fields(self) -> Iterable[Widget]:
-        """Where the number of the set is typed."""
+        """The directory to restore beside into, and where the number of the set is typed."""
+        beside = self._wanted.to or in_folder(self._base, f"restored-{self._wanted.set_id}")
+        yield PathInput(self._base, beside, id="to")
         yield Proof()
 
     def answers(self) -> Iterable[Button]:
@@ -92,32 +99,38 @@ class AskRestore(Dialog[Restore | None]):
         self.say("")
         self._plan_anew()
 
+    def on_unmount(self) -> None:
+        """Look no more."""
+        self._job.stop()
+
     def action_look(self) -> None:
         """Look at everything anew."""
         self._plans = Plans(self._place)
         self._plan_anew()
 
     def _plan_anew(self) -> None:
-        self._view = self._view._replace(complete=False)
+        self._job.stop()
+        self._job = Job()
+        self._view = self._view._replace(complete=False, counted=False)
         self.query_one("#proof", Proof).value = ""
         self._show()
-        self._look(self._wanted, self._plans)
+        self._look(self._wanted, self._plans, self._job)
 
     @work(thread=True, exclusive=True, group="plan")
-    def _look(self, wanted: Restore, plans: Plans) -> None:
-        worker = get_current_worker()
+    def _look(self, wanted: Restore, plans: Plans, job: Job) -> None:
         try:
-            for view in plans.views(wanted):
-                if worker.is_cancelled:
-                    return
+            for view in plans.views(wanted, job):
+                job.check()
                 self.post_message(Looked(wanted, view))
+        except Cancelled:
+            return
         except (SnapshotError, OSError) as trouble:
             self.post_message(Looked(wanted, None, str(trouble)))
 
     def on_looked(self, message: Looked) -> None:
         """Show what is known; a thread may tell it after the dialog was left."""
-        asked, wanted = message.wanted, self._wanted
-        if not self.is_open or (asked.snaps, asked.users) != (wanted.snaps, wanted.users):
+        asked = replace(message.wanted, undo_window=self._wanted.undo_window)
+        if not self.is_open or asked != self._wanted:
             return
         if message.view is None:
             self._view = View()
@@ -142,10 +155,11 @@ class AskRestore(Dialog[Restore | None]):
     def _show(self) -> None:
         view, wanted = self._view, self._wanted
         self.sum_up(self._summary())
-        self.show_lines(lines_of(view, wanted, self._opened) if view.snapshots else [])
+        self.show_lines(lines_of(view, wanted, self._opened, self._fitting) if view.snapshots else [])
         self.show_command(command_line(wanted, self._place.words))
         blocked = view.complete and view.verdict is Verdict.BLOCKED
         final = view.complete and not blocked and is_final(view, wanted)
+        self.query_one("#to", PathInput).display = bool(wanted.to)
         proof = self.query_one("#proof", Proof)
         proof.display = final
         why = "what is replaced will be gone" if not wanted.undo_window else "something would be lost"
@@ -166,6 +180,8 @@ class AskRestore(Dialog[Restore | None]):
         words += [f"saved {local_time_text(one.time)[:16].replace('T', ' ')}"] if not one.hidden else []
         if not view.complete:
             words.append("looking for what would be lost… Esc leaves")
+        elif not view.counted and view.verdict is not Verdict.BLOCKED:
+            words.append("counting what it holds…")
         if view.refused:
             words.append(view.refused)
         return Content.assemble(
@@ -180,18 +196,18 @@ class AskRestore(Dialog[Restore | None]):
         wanted = self._wanted
         match message.key:
             case SnapKey(snap) if len(self._view.snaps) > 1:
-                self._want(snaps=self._toggled(snap, wanted.snaps, self._view.snaps, "snap"))
+                chosen = self._toggled(snap, wanted.snaps, self._view.snaps, "snap")
+                self._want(replace(wanted, snaps=chosen, revision=""))
             case UserKey(user):
-                self._want(users=self._toggled(user, wanted.users, self._view.users, "user"))
+                self._want(replace(wanted, users=self._toggled(user, wanted.users, self._view.users, "user")))
             case key if key == UNDO:
-                around = windows(wanted.undo_window)
-                self._wanted = replace(
-                    wanted, undo_window=around[(around.index(wanted.undo_window) + 1) % len(around)]
-                )
-                self._show()
+                self._next_window()
             case key if key == DEVICES:
-                self._wanted = replace(wanted, devices=not wanted.devices)
-                self._show()
+                self._want(replace(wanted, devices=not wanted.devices))
+            case key if key == PLACE:
+                self._want(replace(wanted, to="" if wanted.to else self._typed(), revision=""))
+            case key if key == REVISION:
+                self._next_revision()
             case LossKey():
                 self._open(message.key)
 
@@ -213,21 +229,54 @@ class AskRestore(Dialog[Restore | None]):
             return chosen
         return () if now == set(known) else tuple(one for one in known if one in now)
 
-    def _want(self, *, snaps: tuple[str, ...] | None = None, users: tuple[str, ...] | None = None) -> None:
-        before = self._wanted
-        if snaps is not None:
-            self._wanted = replace(self._wanted, snaps=snaps)
-        if users is not None:
-            self._wanted = replace(self._wanted, users=users)
-        if self._wanted != before:
+    def _next_window(self) -> None:
+        wanted = self._wanted
+        if wanted.to:
+            self.say("nothing is replaced beside: there is nothing to keep for an undo")
+            return
+        around = windows(wanted.undo_window)
+        chosen = around[(around.index(wanted.undo_window) + 1) % len(around)]
+        self._wanted = replace(wanted, undo_window=chosen)
+        self._show()
+
+    def _next_revision(self) -> None:
+        around = [target.revision for target in self._view.targets]
+        chosen = self._wanted.revision
+        at = around.index(chosen) if chosen in around else -1
+        self._want(replace(self._wanted, revision=around[(at + 1) % len(around)]))
+
+    def _want(self, wanted: Restore) -> None:
+        if wanted != self._wanted:
+            self._wanted = wanted
             self._plan_anew()
+
+    # -- the directory to restore beside into
+
+    def _typed(self) -> str:
+        path = absolute(self.query_one("#to", PathInput).typed, self._base)
+        return path.rstrip("/") or "/"
+
+    @on(Input.Changed, "#to")
+    def plan_there(self) -> None:
+        """Plan for the directory that is typed now."""
+        if self._wanted.to:
+            self.say("")
+            self._want(replace(self._wanted, to=self._typed()))
+
+    def on_path_input_listed(self, message: PathInput.Listed) -> None:
+        """Show how the path can go on."""
+        self._fitting = message.listing
+        if self._wanted.to and self.is_open:
+            self._show()
 
     # -- answering
 
     def on_key(self, event: Key) -> None:
         """A digit typed anywhere goes to the proof."""
         proof = self.query_one("#proof", Proof)
-        if proof.display and not proof.has_focus and event.character in DIGITS:
+        if isinstance(self.focused, Input):
+            return
+        if proof.display and event.character in DIGITS:
             proof.focus()
             proof.insert_text_at_cursor(event.character)
             event.stop()
@@ -239,17 +288,24 @@ class AskRestore(Dialog[Restore | None]):
         proof = self.query_one("#proof", Proof).value
         return not is_final(view, wanted) or proof == str(wanted.set_id)
 
-    def on_input_changed(self) -> None:
+    @on(Input.Changed, "#proof")
+    def weigh(self) -> None:
         """The button can be pressed once the number is right."""
         self.query_one("#yes", Button).disabled = not self._may_confirm()
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#to")
+    def go_on(self) -> None:
+        """The path is typed; the button answers."""
+        button = self.query_one("#yes", Button)
+        (self.lines if button.disabled or not button.display else button).focus()
+
+    @on(Input.Submitted, "#proof")
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Answer with what was shown."""
         if self._may_confirm():
             self.dismiss(self._wanted)
-        else:
+        elif is_final(self._view, self._wanted):
             self.say(f"type {self._wanted.set_id}, the number of the set, to restore it")
 
     @on(Button.Pressed, "#no")

@@ -13,7 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Save, SnapshotError, command_line
-from tui.dialogs.base import BAD, WARN, Dialog, LineList, counted, said
+from tui.dialogs.base import BAD, WARN, Dialog, LineList, said
+from tui.dialogs.concerns import ConcernKey, PathKey, pattern_for
 from tui.dialogs.draft import (
     Draft,
     Look,
@@ -21,14 +22,17 @@ from tui.dialogs.draft import (
     PatternKey,
     SnapKey,
     UserKey,
+    answer_of,
     fault_of,
+    keepers,
     lines_of,
     summary_of,
 )
-from tui.dialogs.survey import Sizes, World, look_around
+from tui.dialogs.survey import Surveys, World, look_around
 from tui.place import Place
 
 PERIOD = 0.5
+SECOND_LOOK = 1.0
 VARIABLES = ("$SNAP_DATA/", "$SNAP_COMMON/", "$SNAP_USER_DATA/", "$SNAP_USER_COMMON/")
 
 
@@ -41,28 +45,27 @@ class Found(Message):
         self.trouble = trouble
 
 
-class Taken(Message):
-    """What a pattern leaves out is known."""
+class Surveyed(Message):
+    """Everything was looked at once, as a part of that job."""
 
-    def __init__(self, pattern: str, sizes: dict[tuple[str, str], int] | None) -> None:
+    def __init__(self, job: Job) -> None:
         super().__init__()
-        self.pattern = pattern
-        self.sizes = sizes
+        self.job = job
 
 
 class AskSave(Dialog[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
-    KEYS = "Space choose · * all · - none · y copy · Esc leave"
+    KEYS = "Space choose · l unfold · * all · - none · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
+        Binding("f5", "look_anew", "Look again", show=False),
     ]
 
     def __init__(self, place: Place) -> None:
         super().__init__("Save")
         self._place = place
-        self._job = Job()
         self._look: Look | None = None
         self._painted: tuple[object, ...] = ()
 
@@ -87,8 +90,9 @@ class AskSave(Dialog[Save | None]):
         self.set_interval(PERIOD, self._follow)
 
     def on_unmount(self) -> None:
-        """Measure no more."""
-        self._job.stop()
+        """Look no further."""
+        if self._look is not None:
+            self._look.surveys.stop()
 
     @work(thread=True, group="look")
     def _look_around(self) -> None:
@@ -108,24 +112,50 @@ class AskSave(Dialog[Save | None]):
             self.query_one("#yes", Button).display = False
             return
         users = frozenset(user.name for user in world.users)
-        sizes = Sizes(self._place, world)
-        self._look = Look(world, sizes, Draft(world.active, users), {})
+        self._look = Look(world, Surveys(self._place, world), Draft(world.active, users))
         self._show()
         if self.focused is self.lines:
             self.query_one("#yes", Button).focus()
-        self._measure(sizes)
+        self._renew(self._look)
 
-    @work(thread=True, group="measure")
-    def _measure(self, sizes: Sizes) -> None:
+    def _renew(self, look: Look, *, anew: bool = False) -> None:
+        """Look at everything with the patterns chosen now, and stop looking with those of before."""
+        self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
+
+    @work(thread=True, group="survey")
+    def _survey(self, surveys: Surveys, job: Job) -> None:
         try:
-            sizes.measure_all(self._job)
+            surveys.survey_all(job)
+        except Cancelled:
+            return
+        self.post_message(Surveyed(job))
+
+    def on_surveyed(self, message: Surveyed) -> None:
+        """Look once more, a little later, at what changed just before."""
+        if self.is_open:
+            self._follow()
+            self.set_timer(SECOND_LOOK, lambda: self.look_twice(message.job))
+
+    @work(thread=True, group="second look")
+    def look_twice(self, job: Job) -> None:
+        """Look once more at what changed lately, unless that job was stopped."""
+        try:
+            if self._look is not None:
+                self._look.surveys.look_again(job)
         except Cancelled:
             pass
 
-    def _follow(self) -> None:
-        """Show what was measured since; nothing is drawn when nothing changed."""
+    def action_look_anew(self) -> None:
+        """Look at everything again."""
         if self._look is not None:
-            now = (self._look.chosen, self._look.sizes.reading, self._look.sizes.done)
+            self.say("")
+            self._renew(self._look, anew=True)
+
+    def _follow(self) -> None:
+        """Show what was found since; nothing is drawn when nothing changed."""
+        if self._look is not None:
+            surveys = self._look.surveys
+            now = (surveys.version, surveys.reading, surveys.done)
             if now != self._painted:
                 self._painted = now
                 self._show()
@@ -140,7 +170,7 @@ class AskSave(Dialog[Save | None]):
         self.show_lines(lines_of(look))
         self.show_command(command_line(self._operation(look), self._place.words))
         button = self.query_one("#yes", Button)
-        button.label = Content(f"Save {counted(len(look.draft.snaps), 'snap')}")
+        button.label = Content(answer_of(look))
         button.refresh(layout=True)
         button.disabled = not look.draft.snaps
 
@@ -157,8 +187,14 @@ class AskSave(Dialog[Save | None]):
             self._draw_up(self._changed(message.key, self._look))
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """The same as choosing."""
-        self.on_line_list_marked(LineList.Marked(message.key))
+        """Unfold what can be unfolded, or fold it; else the same as choosing."""
+        look = self._look
+        if look is not None and isinstance(message.key, SnapKey | ConcernKey):
+            self.say("")
+            self._look = look._replace(opened=look.opened ^ {message.key})
+            self._show()
+        else:
+            self.on_line_list_marked(LineList.Marked(message.key))
 
     def _changed(self, key: Hashable, look: Look) -> Draft:
         draft = look.draft
@@ -173,7 +209,30 @@ class AskSave(Dialog[Save | None]):
                 return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
             case OptionKey(name):
                 return draft.with_option(name)
+            case PathKey():
+                return self._leaving_out(key, look)
+            case ConcernKey():
+                self.say("l lists what it is about")
         return draft
+
+    def _leaving_out(self, key: PathKey, look: Look) -> Draft:
+        """The same without a file or directory, or with it again."""
+        found, draft = look.surveys.of(key.snap, key.user), look.draft
+        if found is None:
+            return draft
+        pattern, fault = pattern_for(found.aim, key.path)
+        if pattern in draft.patterns:
+            return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
+        kept = next((keepers(one, draft) for one in found.largest if one.path == key.path), [])
+        if fault or kept:
+            by = (
+                "the snap itself leaves it out"
+                if "" in kept
+                else f"{', '.join(kept)} leaves it out; see Left out"
+            )
+            self.say(fault or by)
+            return draft
+        return replace(draft, patterns=(*draft.patterns, pattern))
 
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps, or none; where the cursor is among the users, all of them."""
@@ -192,7 +251,10 @@ class AskSave(Dialog[Save | None]):
 
     def _draw_up(self, draft: Draft) -> None:
         if self._look is not None:
+            before = self._look.draft
             self._look = self._look._replace(draft=draft)
+            if draft.patterns != before.patterns:
+                self._renew(self._look)
             self._show()
 
     # -- leaving out
@@ -214,20 +276,6 @@ class AskSave(Dialog[Save | None]):
             event.input.value = ""
             if event.value not in draft.patterns:
                 self._draw_up(replace(draft, patterns=(*draft.patterns, event.value)))
-                self._take_out(event.value, self._look.sizes)
-
-    @work(thread=True, group="patterns")
-    def _take_out(self, pattern: str, sizes: Sizes) -> None:
-        try:
-            self.post_message(Taken(pattern, sizes.taken_out(pattern, self._job)))
-        except Cancelled:
-            pass
-
-    def on_taken(self, message: Taken) -> None:
-        """Show what a pattern leaves out."""
-        if self._look is not None:
-            self._look = self._look._replace(taken={**self._look.taken, message.pattern: message.sizes})
-            self._show()
 
     # -- answering
 

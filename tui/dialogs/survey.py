@@ -1,48 +1,69 @@
-"""What could be saved: snaps, users, sizes. Looked up outside the event loop, read from inside it."""
+"""What could be saved: snaps, users, sizes, concerns. Looked up outside the event loop, read inside it."""
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from backend import (
+    Aim,
+    Concern,
     InstalledSnap,
-    InvalidInputError,
     Job,
+    Ledger,
+    Outlook,
+    Reader,
     Snapshot,
     SnapshotError,
+    Survey,
     User,
+    compared,
     free_space,
-    measure,
+    look_again,
+    survey_of,
     unix_time,
 )
 from tui.place import Place
 
 SYSTEM = ""
-_FOLDERS = {
-    "$SNAP_DATA": (True, False),
-    "$SNAP_COMMON": (True, True),
-    "$SNAP_USER_DATA": (False, False),
-    "$SNAP_USER_COMMON": (False, True),
-}
+_RECORDS = (256 << 10, 10 << 10)  # what our tar and snapd's fill archives up to
+_TAR_END = 1024
+
+
+class Past(NamedTuple):
+    """A sound snapshot of a snap: bytes stored, and unpacked (0 where not known); what it left out."""
+
+    stored: int
+    unpacked: int = 0
+    patterns: frozenset[str] = frozenset()
+
+    @property
+    def record(self) -> int:
+        """What its archives are filled up to."""
+        return next((record for record in _RECORDS if self.unpacked % record == 0), _RECORDS[-1])
 
 
 class World(NamedTuple):
-    """What is there: `last` maps a snap and its exclusions to the stored bytes of the newest such snapshot.
+    """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
 
-    `findings` are things to know before a save; `whole` is False where saving everything at once would fail.
+    `concerns` are of the place; `whole` is False where saving everything at once would fail.
     """
 
     snaps: tuple[InstalledSnap, ...] = ()
     users: tuple[User, ...] = ()
-    last: dict[tuple[str, tuple[str, ...]], int] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
-    findings: tuple[str, ...] = ()
+    past: dict[str, list[Past]] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
+    concerns: tuple[Concern, ...] = ()
     free: int = 0
     whole: bool = True
 
-    def last_of(self, snap: str, patterns: tuple[str, ...]) -> int | None:
-        """What its newest snapshot took that left out the same, or else nothing; None without any."""
-        return self.last.get((snap, patterns), self.last.get((snap, ())))
+    def past_of(self, snap: str, patterns: Iterable[str]) -> Past | None:
+        """Of its snapshots the one that says most of a save that leaves out the same, or else nothing."""
+        known, wanted = self.past.get(snap, []), frozenset(patterns)
+        for left_out in (wanted, frozenset[str]()):
+            for past in known:
+                if past.patterns == left_out:
+                    return past
+        return known[0] if known else None
 
     @property
     def active(self) -> frozenset[str]:
@@ -51,29 +72,24 @@ class World(NamedTuple):
 
 
 class Size(NamedTuple):
-    """Bytes to read, bytes they take on disk, and files; `fault` is why they could not be measured."""
+    """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
+
+    `needed` is what the engine wants free: all that is on disk, whatever stays out.
+    """
 
     read: int = 0
     allocated: int = 0
     files: int = 0
-    fault: str = ""
-
-    def plus(self, other: "Size") -> "Size":
-        """Both together."""
-        return Size(
-            self.read + other.read,
-            self.allocated + other.allocated,
-            self.files + other.files,
-            self.fault or other.fault,
-        )
+    left_out: int = 0
+    needed: int = 0
 
 
 def look_around(place: Place) -> World:
     """What there is to save at a place. Raises SnapshotError."""
     layout = place.engine.layout
-    findings = []
+    texts = []
     if not layout.state.readable:
-        findings.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
+        texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
     snaps = []
     damaged = []
     for name in layout.installed_names():
@@ -85,111 +101,152 @@ def look_around(place: Place) -> World:
         if snap is not None:
             snaps.append(snap)
     users, strays = layout.users_with_data()
-    findings += damaged
-    findings += [f"{path} belongs to no known user and will not be saved" for path in strays]
-    findings += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
-    last = _last_sizes(snapshot for one in place.engine.sets() for snapshot in one.snapshots)
+    texts += damaged
+    texts += [f"{path} belongs to no known user and will not be saved" for path in strays]
+    texts += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
+    concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
     free = free_space(layout.snapshots)
-    return World(tuple(snaps), tuple(users), last, tuple(findings), free, whole=not damaged)
+    return World(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
 
 
-def _last_sizes(snapshots: Iterable[Snapshot]) -> dict[tuple[str, tuple[str, ...]], int]:
-    newest: dict[tuple[str, tuple[str, ...]], tuple[float, int]] = {}
+def _past(place: Place) -> dict[str, list[Past]]:
+    snapshots = [snapshot for one in place.engine.sets() for snapshot in one.snapshots]
+    standing = Ledger(place.engine.journal.folder).standing(snapshots)
+    snapshots.sort(key=lambda one: -unix_time(one.time))
+    past: dict[str, list[Past]] = {}
     for one in snapshots:
-        if not one.broken and not one.hidden:
-            key = (one.snap, one.exclude or ())
-            newest[key] = max(newest.get(key, (0.0, 0)), (unix_time(one.time), one.size))
-    return {key: size for key, (_, size) in newest.items()}
+        if one.broken or one.hidden or standing[one.path].fault:
+            continue
+        known, patterns = past.setdefault(one.snap, []), frozenset(one.exclude or ())
+        if all(patterns != before.patterns for before in known):
+            known.append(Past(one.size, _unpacked(one), patterns))
+    return past
 
 
-class Sizes:
-    """How big everything is, owner by owner, as it becomes known.
+def _unpacked(snapshot: Snapshot) -> int:
+    try:
+        with Reader.open(snapshot.path) as reader:
+            return sum(reader.unpacked_size(entry) for entry in snapshot.entries)
+    except (OSError, SnapshotError):
+        return 0
 
-    One thread fills it by `measure_all`; any other may read. `reading` says where it is, until `done`.
+
+class Surveys:
+    """What a save of everything would meet, snap by snap and owner by owner, as it becomes known.
+
+    Made anew for other patterns by `renew` and then `survey_all` in a thread; meanwhile the old ones stand.
+    Any thread may read. `version` changes with each one, `reading` says where it is.
     """
 
     def __init__(self, place: Place, world: World) -> None:
         self._layout = place.engine.layout
         self._world = world
-        self._known: dict[tuple[str, str], Size] = {}
+        self._known: dict[tuple[str, str], Survey] = {}
+        self._lock = threading.Lock()
+        self._job = Job()
+        self._patterns: tuple[str, ...] = ()
+        self.version = 0
         self.reading = ""
         self.done = False
 
-    def measure_all(self, job: Job) -> None:
-        """Measure everything; Cancelled when the job is stopped."""
+    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Job:
+        """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
+        with self._lock:
+            self._job.stop()
+            self._job = Job()
+            self._patterns = patterns
+            self.done = False
+            if anew:
+                self._known.clear()
+                self.version += 1
+            return self._job
+
+    def stop(self) -> None:
+        """Look no further."""
+        self._job.stop()
+
+    def survey_all(self, job: Job) -> None:
+        """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
         for snap in sorted(self._world.snaps, key=lambda snap: not snap.active):
-            for owner in (None, *self._world.users):
-                name = owner.name if owner else SYSTEM
-                self.reading = f"{snap.name}, {name or 'system'}"
-                self._known[snap.name, name] = self._measure(snap, owner, job)
-        self.reading, self.done = "", True
+            for user in (None, *self._world.users):
+                aim = self._aim(snap, user)
+                known = self.of(snap.name, user.name if user else SYSTEM)
+                if known is not None and known.aim == aim:
+                    continue
+                with self._lock:
+                    job.check()
+                    self.reading = f"{snap.name}, {user.name if user else 'system'}"
+                self._keep(survey_of(self._layout, aim, job), job)
+        with self._lock:
+            job.check()
+            self.reading, self.done = "", True
 
-    def _measure(self, snap: InstalledSnap, owner: User | None, job: Job) -> Size:
-        try:
-            parent = self._parent(snap, owner)
-            found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], job)
-        except InvalidInputError:
-            return Size()  # a place that never holds data of a snap
-        except SnapshotError as fault:
-            return Size(fault=str(fault))
-        return Size(found.apparent, found.allocated, found.files)
+    def look_again(self, job: Job) -> None:
+        """Look once more at what changed lately; Cancelled when the job is stopped."""
+        for found in list(self._known.values()):
+            job.check()
+            if found.recent:
+                self._keep(compared(found, look_again(self._layout, found.aim, found.recent)), job)
 
-    def _parent(self, snap: InstalledSnap, owner: User | None) -> str:
-        layout = self._layout
-        return layout.user_parent(owner, snap.name) if owner else layout.system_parent(snap.name)
+    def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
+        patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))
+        return Aim(snap, user, tuple(patterns))
 
-    def of(self, snaps: Iterable[str], owners: Sequence[str]) -> Size:
-        """What some snaps and owners (SYSTEM, or users) come to, as far as it is known."""
-        total = Size()
+    def _keep(self, found: Survey, job: Job) -> None:
+        with self._lock:
+            job.check()
+            self._known[found.aim.snap.name, found.aim.user.name if found.aim.user else SYSTEM] = found
+            self.version += 1
+
+    def of(self, snap: str, owner: str) -> Survey | None:
+        """What is known of an owner's data (SYSTEM, or a user's) of a snap."""
+        return self._known.get((snap, owner))
+
+    def all_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Iterator[Survey]:
+        """Everything that is known of some snaps and owners."""
         for snap in snaps:
             for owner in owners:
-                total = total.plus(self._known.get((snap, owner), Size()))
-        return total
+                if found := self._known.get((snap, owner)):
+                    yield found
 
-    def faults(self, snaps: Iterable[str], owners: Sequence[str]) -> list[str]:
-        """What could not be measured, and why."""
-        sizes = [self._known.get((snap, owner), Size()) for snap in snaps for owner in owners]
-        return list(dict.fromkeys(size.fault for size in sizes if size.fault))
+    def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Size:
+        """What some snaps and owners come to, as far as it is known."""
+        total = [0] * len(Size._fields)
+        for found in self.all_of(snaps, owners):
+            one, out = found.read, found.left_out
+            parts = (one.apparent, one.allocated, one.files, out.apparent, one.allocated + out.allocated)
+            total = [before + more for before, more in zip(total, parts, strict=True)]
+        return Size(*total)
 
     def is_known(self, snap: str) -> bool:
-        """Whether every owner's data of a snap were measured."""
-        owners = (SYSTEM, *(user.name for user in self._world.users))
-        return all((snap, owner) in self._known for owner in owners)
+        """Whether every owner's data of a snap were looked at."""
+        return all((snap, owner) in self._known for owner in (SYSTEM, *(u.name for u in self._world.users)))
 
-    def taken_out(self, pattern: str, job: Job) -> dict[tuple[str, str], int] | None:
-        """The bytes that a valid pattern leaves out, by snap and owner; None where that takes tar to tell."""
-        variable, *parts = pattern.split("/")
-        of_system, in_common = _FOLDERS[variable]
-        if "\\" in pattern or any("$" in part for part in parts):
-            return None
-        found = {}
-        for snap in self._world.snaps:
-            for owner in [None] if of_system else self._world.users:
-                try:
-                    folder = f"{self._parent(snap, owner)}/{'common' if in_common else snap.revision}"
-                    found[snap.name, owner.name if owner else SYSTEM] = _bytes_below(folder, parts, job)
-                except (SnapshotError, OSError):
+    def taken_out(self, pattern: str, snaps: Iterable[str], owners: Sequence[str]) -> dict[str, int] | None:
+        """The bytes that a pattern keeps out, by snap; None while that is not known of all."""
+        taken: dict[str, int] = {}
+        for snap in snaps:
+            for owner in owners:
+                if is_for_users(pattern) == (owner == SYSTEM):
                     continue
-        return found
+                found = self._known.get((snap, owner))
+                if found is None or pattern not in found.aim.patterns:
+                    return None
+                size = found.by_pattern[found.aim.patterns.index(pattern)]
+                taken[snap] = taken.get(snap, 0) + size
+        return taken
+
+    def forecast(self, snap: str, owners: Sequence[str]) -> int | None:
+        """The bytes that a snap will probably take, compressed as before; None where that is not known."""
+        past = self._world.past_of(snap, self._patterns)
+        if past is None or not past.unpacked:
+            return None
+        packed = (found.read.packed for found in self.all_of([snap], owners))
+        record = past.record
+        archived = sum(-(-(one + _TAR_END) // record) * record for one in packed if one)
+        return archived * past.stored // past.unpacked
 
 
-def _bytes_below(folder: str, parts: Sequence[str], job: Job) -> int:
-    total = 0
-    for path in _matches(folder, parts):
-        job.check()
-        if os.path.isdir(path) and not os.path.islink(path):
-            total += measure([path], job).apparent
-        elif os.path.isfile(path) and not os.path.islink(path):
-            total += os.lstat(path).st_size
-    return total
-
-
-def _matches(folder: str, parts: Sequence[str]) -> Iterator[str]:
-    """The paths that a pattern names below a directory; links are not followed on the way."""
-    if not parts:
-        yield folder
-    elif os.path.isdir(folder) and not os.path.islink(folder):
-        first, *rest = parts
-        names = [name for name in os.listdir(folder) if fnmatchcase(name, first)] if "*" in first else [first]
-        for name in names:
-            yield from _matches(f"{folder}/{name}", rest)
+def is_for_users(pattern: str) -> bool:
+    """Whether a valid pattern is about users' data and not the system's."""
+    return pattern.startswith("$SNAP_USER_")

@@ -14,6 +14,9 @@ from tui.follow import JobView
 
 TAIL = 5
 
+_FEWEST = 3
+_BESIDES = 8  # lines of the panel that are about something else than progress
+
 
 class JobPanel(VerticalScroll):
     """One job: what it is, how far, what it said last. Tab leads to it, and then the keys scroll it."""
@@ -30,12 +33,13 @@ class JobPanel(VerticalScroll):
         yield Static("", id="job-now", markup=False)
         yield Static("", id="job-log", markup=False)
 
-    def show(self, view: JobView, lines: tuple[str, ...], standing: str) -> None:
+    def show(self, view: JobView, lines: tuple[str, ...]) -> None:
         """Show a job; only what changed is drawn."""
         width = max(20, self.app.size.width - 4)
+        rows = max(_FEWEST, self.size.height - _BESIDES)
         self._put("#job-facts", jobtext.facts(view, time.time()))
-        self._put("#job-progress", jobtext.progress_text(view, width))
-        self._put("#job-now", jobtext.now_text(view, width, standing))
+        self._put("#job-progress", jobtext.progress_text(view, width, rows, time.time()))
+        self._put("#job-now", jobtext.now_text(view, width))
         before = len(lines) - TAIL
         more = [f"… {before} lines before; Enter shows all"] if before > 0 else []
         self._put("#job-log", Text("\n".join([*more, *lines[-TAIL:]]), style="dim"))

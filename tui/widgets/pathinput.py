@@ -6,6 +6,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
+from textual.worker import get_current_worker
 
 from tui.paths import PathListing, listing
 from tui.present import plain
@@ -30,6 +31,7 @@ class PathInput(Input):
     def __init__(self, base: str, value: str = "", *, id: str | None = None) -> None:
         super().__init__(plain(value), select_on_focus=False, compact=True, id=id)
         self.cursor_blink = False
+        self.shows_hidden = False
         self._base = base
         self._meant = value
         self._known: PathInput.Listed | None = None
@@ -37,14 +39,13 @@ class PathInput(Input):
 
     @property
     def typed(self) -> str:
-        """The text as it is meant: names that cannot be shown are kept as they are.
+        """The text as it is meant."""
+        return as_meant(self._meant, self.value)
 
-        An absolute path typed behind another one counts alone.
-        """
-        shown = plain(self._meant)
-        text = self._meant + self.value[len(shown) :] if self.value.startswith(shown) else self.value
-        before, again, absolute = text.rpartition("//")
-        return f"/{absolute}" if before and again else text
+    @property
+    def is_edited(self) -> bool:
+        """Whether somebody typed since the path was put here."""
+        return self.value != plain(self._meant)
 
     def put(self, text: str) -> None:
         """Show another path, the cursor at its end."""
@@ -54,15 +55,22 @@ class PathInput(Input):
 
     def on_mount(self) -> None:
         """Look at once."""
-        self._list(self.typed)
+        self.look()
 
     def on_input_changed(self) -> None:
         """Look again."""
+        self.look()
+
+    def look(self) -> None:
+        """Read the directory anew."""
         self._list(self.typed)
 
     @work(thread=True, exclusive=True, group="listing")
     def _list(self, typed: str) -> None:
-        self.post_message(self.Listed(typed, listing(typed, self._base)))
+        worker = get_current_worker()
+        found = listing(typed, self._base, hidden=self.shows_hidden, is_stopped=lambda: worker.is_cancelled)
+        if not worker.is_cancelled:
+            self.post_message(self.Listed(typed, found))
 
     def on_path_input_listed(self, message: "PathInput.Listed") -> None:
         """Complete what was waiting for it; older answers are dropped."""
@@ -86,3 +94,16 @@ class PathInput(Input):
             self.put(self.typed[: len(self.typed) - len(found.prefix)] + found.kept)
         else:
             self.put(f"{found.folder.rstrip('/')}/{found.kept}")
+
+
+def as_meant(put: str, shown: str) -> str:
+    """What a text means that was `put` there and edited since, where `shown` stands there now.
+
+    Names of it that cannot be shown are kept as they are, as long as they stand there whole. An absolute path
+    typed behind another one counts alone.
+    """
+    kept = put
+    while kept and not shown.startswith(plain(kept)):
+        kept = kept[: kept.rfind("/", 0, len(kept) - 1) + 1]
+    before, again, absolute = (kept + shown[len(plain(kept)) :]).rpartition("//")
+    return f"/{absolute}" if before and again else before + again + absolute

@@ -94,13 +94,14 @@ class LineTable(ScrollView, can_focus=True):
         self._columns = list(columns)
         self._lines: list[Row] = []
         self._at = 0
+        self._drawn: dict[int, Line] = {}
         self.marked: set[Hashable] = set()
 
     # -- what it shows
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Show other rows; the cursor and the marks stay with their keys."""
-        key = self.cursor_key
+        """Show other rows; the cursor and the marks stay with their keys. Only what differs is drawn."""
+        key, before = self.cursor_key, self._lines
         self._lines = list(rows)
         keys = {row.key for row in self._lines}
         self.marked &= keys
@@ -108,15 +109,33 @@ class LineTable(ScrollView, can_focus=True):
             self._at = next(number for number, row in enumerate(self._lines) if row.key == key)
         self._at = max(0, min(self._at, len(self._lines) - 1))
         self.virtual_size = Size(self.size.width, len(self._lines) + 1)
-        self._reveal()
-        self.refresh()
+        if self._reveal() or not self._is_like(before):
+            self._drawn.clear()
+            self.refresh()
+        else:
+            self._refresh_changed()
         if self.cursor_key != key:
             self.post_message(self.Moved(self.cursor_key))
 
+    def _is_like(self, before: Sequence[Row]) -> bool:
+        """Whether the rows in sight stand where they stood."""
+        top = int(self.scroll_offset.y)
+        seen = slice(top, top + self.size.height)
+        looks = [[(row.key, row.depth, row.sign) for row in rows[seen]] for rows in (before, self._lines)]
+        return looks[0] == looks[1]
+
+    def _refresh_changed(self) -> None:
+        """Draw those lines again whose text is another one now."""
+        top = int(self.scroll_offset.y)
+        for number in range(top, min(top + self.size.height - 1, len(self._lines))):
+            if self._drawn.get(number) != self._lines[number].draw():
+                self.refresh(Region(0, number + 1 - top, self.size.width, 1))
+
     def show_columns(self, columns: Sequence[Column]) -> None:
         """Show other columns."""
-        self._columns = list(columns)
-        self.refresh()
+        if self._columns != list(columns):
+            self._columns = list(columns)
+            self.refresh()
 
     @property
     def cursor_key(self) -> Hashable | None:
@@ -226,21 +245,26 @@ class LineTable(ScrollView, can_focus=True):
         if y == 0:
             style = self.get_component_rich_style("table--heading")
             headings = Line(tuple(column.heading for column in self._columns))
-            return self._strip(Row(None, lambda: headings), width, style)
+            return self._strip(Row(None, lambda: headings), headings, style)
         number = y - 1 + int(self.scroll_offset.y)
         if number >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         row = self._lines[number]
+        self._drawn[number] = line = row.draw()
         style = self.rich_style
         if number == self._at:
+            # On the cursor no theme could keep every colour readable: words and signs tell enough.
+            line = Line(line.cells)
             style = style + self.get_component_rich_style("table--cursor", partial=True)
-        return self._strip(row, width, style)
+        return self._strip(row, line, style)
 
-    def _strip(self, row: Row, width: int, style: Style) -> Strip:
+    def _strip(self, row: Row, line: Line, style: Style) -> Strip:
+        width = self.size.width
         sign = "●" if row.key in self.marked and row.key is not None else " "
-        segments = [Segment(sign, style + self.get_component_rich_style("table--mark", partial=True))]
+        is_plain = not line.styles
+        mark = style if is_plain else style + self.get_component_rich_style("table--mark", partial=True)
+        segments = [Segment(sign, mark)]
         widths = self._widths(width - 1)
-        line = row.draw()
         for number, (column, room) in enumerate(zip(self._columns, widths, strict=True)):
             text = line.cells[number] if number < len(line.cells) else ""
             if number == 0:

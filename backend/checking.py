@@ -1,0 +1,68 @@
+"""Checking many snapshots: those that are due, a few at a time, what is found remembered on the way."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from backend.errors import SnapshotError
+from backend.job import Job
+from backend.ledger import Checked, CheckState, Ledger
+from backend.model import Snapshot
+from backend.reader import EntryVerdict, Level, Reader, check
+
+_BATCH = 64
+_SOUND = (CheckState.OK, CheckState.OLD)
+
+
+def due(
+    snapshots: Sequence[Snapshot], level: Level, age: int, ledger: Ledger, now: float | None = None
+) -> list[Snapshot]:
+    """Those that no check at `level`, or at a stronger one, found sound in the last `age` seconds.
+
+    All of them where `age` is 0. What is at fault, or was never verified, is always due.
+    """
+    if not age:
+        return list(snapshots)
+    now = time.time() if now is None else now
+    standing = ledger.standing(snapshots, now)
+    return [one for one in snapshots if not _is_covered(standing[one.path], level, (now - age, now))]
+
+
+def _is_covered(known: Checked, level: Level, span: tuple[float, float]) -> bool:
+    levels = [*Level]
+    if known.state not in _SOUND or not span[0] <= known.at <= span[1]:
+        return False
+    return levels.index(Level(known.level)) >= levels.index(level)
+
+
+def check_all(
+    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, ledger: Ledger, job: Job
+) -> list[EntryVerdict]:
+    """Check the archives of snapshots, those of `users` and the system's; every one has its verdict.
+
+    A snapshot that cannot be opened gets one without an entry. What is found is kept in the ledger, also
+    when the job is stopped later.
+    """
+    verdicts = []
+    for start in range(0, len(snapshots), _BATCH):
+        some = snapshots[start : start + _BATCH]
+        found = _check_some(some, users, level, job)
+        ledger.record(some, found, level)
+        verdicts += found
+    return verdicts
+
+
+def _check_some(
+    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, job: Job
+) -> list[EntryVerdict]:
+    verdicts = []
+    with ExitStack() as stack:
+        readers = []
+        for snapshot in snapshots:
+            try:
+                readers.append(stack.enter_context(Reader.open(snapshot.path)))
+            except (OSError, SnapshotError) as fault:
+                reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
+                text = f"cannot open snapshot: {reason}"
+                verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, text))
+        return verdicts + check(readers, users, job, level)

@@ -1,0 +1,221 @@
+"""The engine for a root for which snapd runs: what changes data is asked of snapd, the rest is read.
+
+Snapshots that may be read are read from their files, with all that snapd hides; without that right snapd is
+asked for what it knows.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from backend.model import SnapshotSet
+
+if TYPE_CHECKING:
+    from backend.endings import Ended, Endings
+    from backend.engine import Estimate, Finding, UndoOffer
+    from backend.foreign import ForeignJournal
+    from backend.job import Job
+    from backend.journal import Journal
+    from backend.layout import Layout
+    from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
+    from backend.plan import RestorePlan
+    from backend.snapd.answers import Change
+    from backend.snapd.site import FilesEngine, Site
+    from backend.store import Store
+
+
+class SnapdEngine:
+    """Snapshots of the root of `files`, whose snapd changes them.
+
+    `reads_files` False asks snapd for everything, as for somebody without the right to read the files.
+    """
+
+    name = "snapd"
+
+    def __init__(self, files: "FilesEngine", *, reads_files: bool | None = None) -> None:
+        self.layout: Layout = files.layout
+        self.store: Store = files.store
+        self._files = files
+        self._reads_files = reads_files
+
+    @cached_property
+    def site(self) -> "Site":
+        """Snapd and the files, as the verbs here use them."""
+        from backend.snapd.client import Client
+        from backend.snapd.site import Site
+
+        client = Client(self.layout.socket, self.layout.snapshots)
+        return Site(self._files, client, reads_files=self._may_read)
+
+    @property
+    def journal(self) -> "Journal":
+        """The jobs of this place."""
+        return self._files.journal
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """How a journal names the root it is about."""
+        return self._files.root
+
+    @property
+    def warning(self) -> str:
+        """What is missing, and how to get it, or nothing."""
+        if self._may_read:
+            return self._files.warning
+        from backend.snapd.knowledge import UNREAD
+
+        return "; ".join(filter(None, (self._files.warning, UNREAD)))
+
+    @cached_property
+    def _may_read(self) -> bool:
+        if self._reads_files is not None:
+            return self._reads_files
+        folder = self.layout.snapshots
+        while not os.path.lexists(folder) and folder != "/":
+            folder = os.path.dirname(folder)
+        return os.access(folder, os.R_OK | os.X_OK)
+
+    def refusal(self, action: str) -> str | None:
+        """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own."""
+        return self._files.refusal(action) if action == "repair" else None
+
+    def about(self) -> list[str]:
+        """Why this engine answers here, who reads, and how long automatic snapshots are kept."""
+        from backend.snapd import knowledge
+
+        return knowledge.about(self.site)
+
+    # -- looking
+
+    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
+        """All sets, or one, by id, holding the named snaps only."""
+        if self._may_read:
+            return self._files.sets(set_id, snaps)
+        return self.site.sets(set_id, snaps)
+
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
+        """What a save of the snaps (all installed ones without any) would read, by owner."""
+        return self._files.estimate(snaps, users, job)
+
+    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+        """What a restore would do, a plan for each snapshot."""
+        from backend.snapd import restoring
+
+        return restoring.plan(self.site, restore, look=look, job=job)
+
+    def undo_offers(self) -> "list[UndoOffer]":
+        """The restores that can be taken back, the newest first; for some snapd must be stopped."""
+        from backend.snapd import guards
+
+        found = [*guards.offers(self.site), *self._files.undo_offers()]
+        return sorted(found, key=lambda offer: -offer.job)
+
+    def findings(self) -> "list[Finding]":
+        """What an earlier crash left, what is hidden, what undo holds, what snapd does and remembers."""
+        from backend.snapd import knowledge
+
+        found = self._files.findings() if self._may_read else []
+        return [*found, *knowledge.findings(self.site)]
+
+    def changes(self) -> "list[Change]":
+        """What snapd is doing with snapshots, whoever asked for it."""
+        from backend.snapd import knowledge
+
+        return knowledge.running(self.site)
+
+    def retention(self) -> str:
+        """How long automatic snapshots are kept, as snapd spells it; NotAllowedError without the right."""
+        from backend.snapd import knowledge
+
+        return knowledge.retention(self.site)
+
+    def set_retention(self, text: str, job: "Job") -> None:
+        """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
+        from backend.snapd import knowledge
+
+        knowledge.set_retention(self.site, text, job)
+
+    def attach(self, change: str, job: "Job") -> "Change":
+        """Follow a change of snapd's to its end, well or not; a stop of the job leaves it running."""
+        from backend.snapd.changes import watch
+
+        return watch(self.site.client, change, job)
+
+    # -- doing
+
+    def save(self, operation: "Save", job: "Job") -> "Result":
+        """Save snaps as a set: all of them, or, after any failure or a stop, none."""
+        from backend.snapd import saving
+
+        return saving.save(self.site, operation, job)
+
+    def check(self, operation: "Check", job: "Job") -> "Result":
+        """Verify a set, or every set; without the right to read the files only as far as snapd does."""
+        if self._may_read:
+            return self._files.check(operation, job)
+        from backend.snapd import removing
+
+        return removing.check(self.site, operation, job)
+
+    def restore(self, operation: "Restore", job: "Job") -> "Result":
+        """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
+        if operation.to:
+            return self._files.restore(operation, job)
+        from backend.snapd import restoring
+
+        return restoring.restore(self.site, operation, job)
+
+    def undo(self, operation: "Undo", job: "Job") -> "Result":
+        """Take a restore through snapd back."""
+        from backend.snapd import guards
+
+        return guards.undo(self.site, operation, job)
+
+    def forget(self, operation: "Forget", job: "Job") -> "Result":
+        """Remove a set, or the named snaps of it."""
+        from backend.snapd import removing
+
+        return removing.forget(self.site, operation, job)
+
+    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
+        """Write a set to a file, whole or not at all, or to an open stream."""
+        if self._may_read:
+            return self._files.export(operation, job, stream)
+        from backend.snapd import transfer
+
+        return transfer.export(self.site, operation, job, stream)
+
+    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
+        """Import a set; one that is here already is answered with the existing id."""
+        from backend.snapd import transfer
+
+        return transfer.take_in(self.site, operation, job, stream)
+
+    # -- what a crash left
+
+    def repair(self, job: "Job") -> "list[Finding]":
+        """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
+        return self._files.repair(job)
+
+    def endings(self, number: int) -> "Endings":
+        """What finishing and taking back would mean for an interrupted job."""
+        from backend.snapd import endings
+
+        return endings.ways(self.site, number)
+
+    def end(self, number: int, *, finish: bool) -> "Ended":
+        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+        from backend.snapd import endings
+
+        return endings.end_as_chosen(self.site, number, finish=finish)
+
+    def others(self) -> "list[ForeignJournal]":
+        """The journals that other users keep for this root: for root, and to look at only."""
+        return self._files.others()
+
+    def tidy(self, job: "Job") -> list[str]:
+        """End jobs of ours that died, as snapd ended them, and guards that expired; says what was done."""
+        from backend.snapd import endings
+
+        return endings.tidy(self.site, job)

@@ -1,0 +1,82 @@
+"""What snapd knows and its command line does not show: running changes, expiry, retention."""
+
+import re
+
+from backend.engine import Finding
+from backend.errors import InvalidInputError, SnapshotError
+from backend.job import Job
+from backend.snapd.answers import SNAPSHOT_KINDS, Change
+from backend.snapd.changes import follow
+from backend.snapd.site import Site
+
+RETENTION = "snapshots.automatic.retention"
+DEFAULT = "744h"
+UNKNOWN = "unknown without root"
+UNREAD = (
+    "the snapshot files may not be read, so snapd lists them: it hides damaged files, and tells no sizes of "
+    "archives (try with sudo)"
+)
+_LEAST_HOURS = 24
+_SPAN = re.compile(r"([0-9]{1,9})h")
+
+
+def running(site: Site) -> list[Change]:
+    """The changes about snapshots that snapd has not ended, whoever asked for them."""
+    return [change for change in site.client.changes() if change.kind in SNAPSHOT_KINDS]
+
+
+def retention(site: Site) -> str:
+    """How long automatic snapshots are kept, such as `744h`, or `no`; NotAllowedError without the right."""
+    return site.client.setting(RETENTION) or DEFAULT
+
+
+def set_retention(site: Site, text: str, job: Job) -> None:
+    """Change it; empty for snapd's own default. InvalidInputError for what it would not take."""
+    found = _SPAN.fullmatch(text)
+    if text not in ("", "no") and (not found or int(found[1]) < _LEAST_HOURS):
+        raise InvalidInputError(
+            f'cannot keep automatic snapshots for "{text}": write whole hours, 24h at least, or "no" for none'
+        )
+    job.check()
+    asked = site.client.configure({RETENTION: text or None})
+    with job.step("Changing how long automatic snapshots are kept"):
+        follow(site.client, asked.change, job)
+
+
+def expiry(site: Site, set_id: int) -> str:
+    """When an automatic set will be removed, as RFC 3339 text, or in words; empty for one that stays."""
+    if when := site.layout.state.expiry(set_id):
+        return when
+    automatic = any(one.auto for group in site.sets(set_id) for one in group.snapshots)
+    return UNKNOWN if automatic and not site.layout.state.readable else ""
+
+
+def findings(site: Site) -> list[Finding]:
+    """What snapd is doing, what undo through it holds, when automatic sets go."""
+    from backend.snapd import guards
+
+    found = [
+        Finding("change", "", f"snapd is at it: {change.summary} (change {change.id}, {change.status})")
+        for change in running(site)
+    ]
+    for offer in guards.offers(site):
+        text = f"job {offer.job} can be taken back; its guard holds {offer.held} bytes"
+        found.append(Finding("undo", "", text))
+    for one in site.sets():
+        if when := expiry(site, one.set_id):
+            found.append(
+                Finding("automatic", "", f"snapshot set #{one.set_id} is automatic; expires: {when}")
+            )
+    return found
+
+
+def about(site: Site) -> list[str]:
+    """Why snapd is asked here, who reads, and how long automatic snapshots are kept."""
+    reads = "snapshots are read from their files" if site.reads_files else UNREAD
+    try:
+        kept = f"Automatic snapshots are kept for {retention(site)}"
+        kept = "No automatic snapshots are made" if kept.endswith(" no") else kept
+    except SnapshotError:
+        kept = f"How long automatic snapshots are kept is {UNKNOWN}"
+    answers = f"snapd {site.version} answers at {site.client.path}, so it is asked for every change"
+    return [f"{answers}; {reads}", kept]

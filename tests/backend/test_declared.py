@@ -1,0 +1,90 @@
+"""What an archive declares: the truth where it is called certain, at most a guess otherwise."""
+
+import gzip
+import io
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.declared import Declared, declared
+from backend.gzipblocks import BLOCK, OWN_HEADER, compress
+
+OWN = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x08\0SZ\x04\0"
+
+
+def packed(data: bytes) -> bytes:
+    source, out = io.BytesIO(data), bytearray()
+    compress(source.readinto, out.extend, workers=1)
+    return bytes(out)
+
+
+def text(size: int) -> bytes:
+    return b"".join(b"line %d of a log\n" % number for number in range(size // 10 + 1))[:size]
+
+
+def look(data: bytes) -> Declared:
+    return declared(lambda at, count: data[at : at + count], len(data))
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 17])
+def test_own_blocks_declare_what_they_unpack_to(size: int) -> None:
+    data = packed(text(size))
+    assert look(data) == Declared(size, certain=True)
+    assert len(data) == 0 or data.startswith(OWN)
+    assert len(OWN) + 4 == OWN_HEADER
+
+
+@given(data=st.binary(max_size=5000), level=st.integers(0, 9), name=st.booleans())
+def test_one_short_member_declares_its_length(data: bytes, level: int, name: bool) -> None:
+    out = io.BytesIO()
+    with gzip.GzipFile("archive.tar" if name else "", "wb", level, out, mtime=0) as file:
+        file.write(data)
+    assert look(out.getvalue()).certain
+    assert look(out.getvalue()).size >= len(data)
+
+
+def test_the_size_of_one_short_member_is_exact() -> None:
+    assert look(gzip.compress(text(300_000), mtime=0)) == Declared(300_000, certain=True)
+
+
+@pytest.mark.parametrize("stored", [(1 << 32) // 1032 + 1, 1 << 30, 5 << 30])
+def test_a_long_member_may_have_gone_round_the_four_gibibytes(stored: int) -> None:
+    """Only its ends are asked for: it may be as long as it likes."""
+    told = 1 << 31
+
+    def pread(at: int, count: int) -> bytes:
+        return told.to_bytes(4, "little") if at == stored - 4 else b"\x1f\x8b\x08\0".ljust(count, b"\0")
+
+    assert declared(pread, stored) == Declared(max(told, stored), certain=False)
+
+
+def test_more_than_one_member_is_never_certain() -> None:
+    two = gzip.compress(text(50_000)[::-1] + bytes(50_000), mtime=0) + gzip.compress(b"1", mtime=0)
+    assert not look(two).certain
+    assert look(packed(text(2000)) + gzip.compress(b"1", mtime=0)) == Declared(2000 + 21, certain=False)
+
+
+def test_trailing_zeros_do_not_make_the_declared_size_absurd() -> None:
+    found = look(gzip.compress(text(100_000), mtime=0) + bytes(10_000))
+    assert found.size < 200_000
+    assert not found.certain
+
+
+def test_a_block_that_claims_more_than_any_of_ours_is_not_believed() -> None:
+    body = zlib.compress(b"", wbits=-15)
+    length = OWN_HEADER + len(body) + 8
+    lie = OWN + length.to_bytes(4, "little") + body + bytes(4) + (BLOCK + 1).to_bytes(4, "little")
+    assert look(lie) == Declared(BLOCK + 1, certain=False)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"junk" * 10, OWN, OWN + b"\xff" * 4 + b"rest"])
+def test_what_is_no_gzip_declares_at_most_a_guess(data: bytes) -> None:
+    assert 0 <= look(data).size < 1 << 33
+    assert look(data).size < 1 << 10 or data
+
+
+@given(data=st.binary(max_size=200), own=st.booleans())
+def test_whatever_the_bytes_there_is_an_answer(data: bytes, own: bool) -> None:
+    assert look(OWN * own + data).size >= 0

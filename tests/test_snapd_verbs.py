@@ -1,0 +1,191 @@
+"""Our verbs beside those of `snap`, on one real snapd: the same words on standard output, the same ends."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.journal import JobState
+from backend.places import engine_for
+from tests.builders import plant
+from tests.realsnapd import HERE, RealSnapd
+from tests.test_golden import snapstow
+
+pytestmark = pytest.mark.snapd
+
+
+@pytest.fixture
+def busy(snapd: RealSnapd) -> RealSnapd:
+    """A running snapd with two snaps."""
+    for name in ("hello", "storey"):
+        plant(snapd.install(name, "2.10"), {"x1": {"a": "1"}, "common": {"b": "2"}})
+    return snapd.start()
+
+
+def theirs(snapd: RealSnapd, *words: str) -> tuple[int, str]:
+    done = snapd.cli(*words)
+    return done.returncode, plain(done.stdout)
+
+
+def ours(snapd: RealSnapd, *words: str) -> tuple[int, str]:
+    done = snapstow(snapd.base, *words)
+    return done.code, plain(done.out)
+
+
+def plain(text: str) -> str:
+    """Without what differs from one run to the next: number, age and size of a set, widths of columns."""
+    text = re.sub(r"^[0-9]+ +", "N ", text, flags=re.MULTILINE)
+    text = re.sub(r"#[0-9]+", "#N", text)
+    text = re.sub(r" [0-9.]+(s|ms|m[0-9]+s|B) ", " X ", re.sub(" +", " ", text))
+    return re.sub(r" [0-9]+B ", " X ", text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("saved",),
+        ("saved", "hello"),
+        ("saved", "--id=1"),
+        ("saved", "--id=99"),
+        ("saved", "nosuch"),
+        ("save",),
+        ("save", "storey"),
+        ("save", "--users=root", "hello"),
+        ("check-snapshot", "1"),
+        ("check-snapshot", "1", "hello"),
+        ("check-snapshot", "1", "hello", "storey"),
+        ("check-snapshot", "001", "--users=root"),
+        ("restore", "1"),
+        ("restore", "1", "hello"),
+        ("restore", "1", "hello", "storey", "--users=root"),
+    ],
+    ids=" ".join,
+)
+def test_verbs_print_the_same(busy: RealSnapd, words: tuple[str, ...]) -> None:
+    busy.save()
+    assert ours(busy, *words) == theirs(busy, *words)
+
+
+@pytest.mark.parametrize("snaps", [(), ("hello",), ("storey", "hello")], ids=" ".join)
+def test_forget_prints_the_same(busy: RealSnapd, snaps: tuple[str, ...]) -> None:
+    first, second = str(busy.save()), str(busy.save())
+    assert ours(busy, "forget", first, *snaps) == theirs(busy, "forget", second, *snaps)
+    left = [[s["snap"] for s in one["snapshots"]] for one in busy.api("GET", "/v2/snapshots")["result"]]
+    assert left == ([["storey"]] * 2 if snaps == ("hello",) else [])
+
+
+def test_transfers_print_the_same(busy: RealSnapd, tmp_path: Path) -> None:
+    busy.save()
+    file = str(tmp_path / "e")
+    assert ours(busy, "export-snapshot", "1", file) == theirs(busy, "export-snapshot", "1", file)
+    mine = Path(file).read_bytes()
+    assert ours(busy, "import-snapshot", file) == theirs(busy, "import-snapshot", file)
+    busy.act("forget", 1)
+    taken = ours(busy, "import-snapshot", file)
+    busy.act("forget", busy.api("GET", "/v2/snapshots")["result"][0]["id"])
+    Path(file).write_bytes(mine)
+    assert taken == theirs(busy, "import-snapshot", file)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check-snapshot", "77"),
+        ("restore", "77"),
+        ("forget", "77"),
+        ("restore", "1", "nosuch"),
+        ("forget", "1", "nosuch"),
+        ("save", "nosuch"),
+        ("import-snapshot", "/no/such/file"),
+    ],
+    ids=" ".join,
+)
+def test_verbs_fail_with_the_same_words(busy: RealSnapd, words: tuple[str, ...]) -> None:
+    busy.save()
+    theirs_ended = busy.cli(*words)
+    mine = snapstow(busy.base, *words)
+    assert (mine.code, mine.out) == (theirs_ended.returncode, theirs_ended.stdout) == (1, "")
+    assert " ".join(mine.err.split()) == " ".join(theirs_ended.stderr.split())
+
+
+def test_rows_that_snap_does_not_show_come_last(busy: RealSnapd) -> None:
+    busy.save()
+    busy.save()
+    (busy.snapshots / "1_odd_1.0_x1.zip").write_bytes(b"")
+    mine = snapstow(busy.base, "saved", "--abs-time").out.splitlines()
+    shown = busy.cli("saved", "--abs-time").stdout.splitlines()
+    assert [line.split() for line in mine[: len(shown)]] == [line.split() for line in shown]
+    assert len(mine) == len(shown) + 1
+    assert "not shown by snap" in mine[-1]
+
+
+def test_either_engine_ends_with_the_same_codes(busy: RealSnapd) -> None:
+    def codes(kind: str) -> list[int]:
+        verbs = ("save ghost", "restore 77", "forget 77", "check-snapshot 77", "undo", "save --users=ghost")
+        return [snapstow(busy.base, f"--engine={kind}", *verb.split()).code for verb in verbs]
+
+    through_snapd = codes("snapd")
+    busy.stop()
+    assert codes("files") == through_snapd == [1] * 6
+
+
+def test_doctor_says_which_engine_and_why(busy: RealSnapd) -> None:
+    busy.save()
+    said = snapstow(busy.base, "doctor").out.splitlines()
+    assert said[0].startswith(f"Engine snapd below {busy.base}: snapd 2.")
+    assert "so it is asked for every change; snapshots are read from their files." in said[0]
+    assert said[1:] == ["Automatic snapshots are kept for 744h.", "No leftovers, nothing hidden."]
+    refused = snapstow(busy.base, "doctor", "--repair")
+    assert (refused.code, "stop snapd first" in refused.err) == (11, True)
+
+
+def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> None:
+    (snapd.install("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
+    with snapd.gate() as gate:
+        snapd.start()
+        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "save"]
+        with subprocess.Popen(
+            command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as client:
+            gate()
+            _await_step(snapd, "change")
+            client.send_signal(signal.SIGKILL)
+        (running,) = snapd.api("GET", "/v2/changes")["result"]
+        assert (running["kind"], running["ready"]) == ("snapshot-snap", False)
+        assert snapstow(snapd.base, "jobs").out.splitlines()[-1].split()[2] == "interrupted"
+        said = snapstow(snapd.base, "doctor").out
+        assert "snapd is at it: Snapshot snaps" in said
+    snapd.wait({"type": "async", "change": running["id"]})
+    snapstow(snapd.base, "check-snapshot", "1")
+    first = engine_for(str(snapd.base)).journal.record(1)
+    assert (first.state, first.result["set_id"]) == (JobState.DONE, 1)
+
+
+def _await_step(snapd: RealSnapd, key: str) -> None:
+    """Until our job has noted a step, which is soon after snapd began."""
+    journal = engine_for(str(snapd.base)).journal
+    steps = Path(journal.record(1).folder) / "steps.jsonl"
+    while not any(key in json.loads(line) for line in steps.read_text().splitlines()):
+        os.sched_yield()
+
+
+def test_ctrl_c_takes_the_save_back(snapd: RealSnapd) -> None:
+    (snapd.install("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
+    with snapd.gate() as gate:
+        snapd.start()
+        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "save"]
+        with subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, text=True) as client:
+            gate()
+            _await_step(snapd, "change")
+            client.send_signal(signal.SIGINT)
+            while snapd.api("GET", "/v2/changes/1")["result"]["status"] == "Doing":
+                os.sched_yield()
+            gate.open()
+            said = client.communicate(timeout=30)[1]
+    assert (client.returncode, said) == (130, "error: cancelled; nothing was changed\n")
+    assert (snapd.api("GET", "/v2/snapshots")["result"], list(snapd.snapshots.iterdir())) == ([], [])

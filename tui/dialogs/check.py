@@ -1,0 +1,158 @@
+"""The dialog before a check: of what, and how thoroughly."""
+
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import ClassVar, NamedTuple
+
+from textual import on
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import Button
+
+from backend import Check, CheckState, Snapshot, SnapshotSet, command_line
+from tui.dialogs.base import DIM, Dialog, Line, LineList, counted, said
+from tui.present import size_text
+from tui.stock import Stock
+
+DAY = 24 * 3600
+AGES = (1, 7, 30, 90)
+CHOSEN, ALL, OLD = "chosen", "all", "old"
+QUICK, FULL, STRUCTURE = "quick", "full", "structure"
+_LEVELS = {
+    QUICK: ("quick", "metadata sound, nothing missing; reads next to nothing, proves little"),
+    FULL: ("full", "every byte is what was written: snapd's own hashes"),
+    STRUCTURE: ("structure", "full, and every archive is walked as a restore would, without writing"),
+}
+_SOUND = (CheckState.OK, CheckState.OLD)
+
+
+class Wanted(NamedTuple):
+    """What was chosen: the scope, the level, and for what was not verified for so long, the days."""
+
+    scope: str
+    level: str = FULL
+    days: int = 30
+
+
+def scope_of(wanted: Wanted, chosen: Sequence[SnapshotSet], stock: Stock, now: float) -> list[Snapshot]:
+    """The snapshots that a check would take; broken ones are told of, not read."""
+    if wanted.scope == CHOSEN:
+        return [snapshot for one in chosen for snapshot in one.snapshots]
+    everything = [snapshot for one in stock.sets for snapshot in one.snapshots]
+    if wanted.scope == ALL:
+        return everything
+    since = now - wanted.days * DAY
+    return [one for one in everything if not _is_fresh(one, stock, since, wanted.level)]
+
+
+def _is_fresh(snapshot: Snapshot, stock: Stock, since: float, level: str) -> bool:
+    standing = stock.standing_of(snapshot)
+    enough = standing.level == STRUCTURE or level != STRUCTURE
+    return standing.state in _SOUND and standing.at >= since and enough
+
+
+def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, ...]]]) -> list[Check]:
+    """The checks that do it: one for each chosen set, or one for all."""
+    everything = Check(structure=wanted.level == STRUCTURE, quick=wanted.level == QUICK)
+    if wanted.scope == CHOSEN:
+        return [replace(everything, set_id=part.set_id, snaps=snaps) for part, snaps in parts]
+    return [replace(everything, older_than=wanted.days * DAY if wanted.scope == OLD else 0)]
+
+
+class AskCheck(Dialog[list[Check] | None]):
+    """Lets scope and level be chosen; answers with the checks, or None. Enter checks what was chosen."""
+
+    KEYS = "Space choose · y copy · Tab next · Esc leave"
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    def __init__(
+        self, chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]], stock: Stock, words: Sequence[str]
+    ) -> None:
+        super().__init__("Check")
+        self._parts = tuple(chosen)
+        self._stock = stock
+        self._words = words
+        self._now = time.time()
+        self._wanted = Wanted(CHOSEN if chosen else ALL)
+
+    def answers(self) -> Iterable[Button]:
+        """To check, or not."""
+        yield Button("Check", id="yes", compact=True, variant="primary")
+        yield Button("Cancel", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Show what can be chosen; Enter starts at once."""
+        self.say("")
+        self._show()
+        self.query_one("#yes", Button).focus()
+
+    # -- showing
+
+    def _taken(self, wanted: Wanted) -> list[Snapshot]:
+        return scope_of(wanted, [part for part, _ in self._parts], self._stock, self._now)
+
+    def _show(self) -> None:
+        taken = self._taken(self._wanted)
+        size = sum(one.size for one in taken if not one.broken) if self._wanted.level != QUICK else 0
+        amount = f"{size_text(size).strip()} to read" if size else "next to nothing to read"
+        self.sum_up(f"{counted(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
+        self.show_lines(list(self._lines()))
+        commands = [command_line(one, self._words) for one in operations_of(self._wanted, self._parts)]
+        more = f" (and {len(commands) - 1} more)" if commands[1:] else ""
+        self.show_command(commands[0] + more if commands else "")
+        button = self.query_one("#yes", Button)
+        button.label = Content(f"Check {counted(len(taken), 'snapshot')}")
+        button.refresh(layout=True)
+        button.disabled = not taken
+
+    def _lines(self) -> Iterator[Line]:
+        yield Line("of what", said("What", "bold"))
+        if self._parts:
+            sets = ", ".join(f"#{part.set_id}" for part, _ in self._parts[:12])
+            more = ", …" if self._parts[12:] else ""
+            yield self._choice(CHOSEN, f"what is chosen: {sets}{more}")
+        yield self._choice(ALL, f"everything: {counted(len(self._stock.sets), 'set')}")
+        days = self._wanted.days
+        count = len(self._taken(self._wanted._replace(scope=OLD)))
+        text = f"what was not verified for {counted(days, 'day')}: {counted(count, 'snapshot')}"
+        yield self._choice(OLD, text, "  Space again: other days")
+        yield Line("how", said("How", "bold"))
+        for level, (name, meaning) in _LEVELS.items():
+            marked = level == self._wanted.level
+            yield Line(level, Content.assemble(f"{name:<10}", (meaning, DIM)), marked)
+
+    def _choice(self, scope: str, text: str, hint: str = "") -> Line:
+        return Line(scope, Content.assemble(text, (hint, DIM)), scope == self._wanted.scope)
+
+    # -- choosing
+
+    def on_line_list_marked(self, message: LineList.Marked) -> None:
+        """Choose a scope or a level; the last scope again goes through the days."""
+        self._wanted = _changed(self._wanted, message.key)
+        self._show()
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """The same as choosing."""
+        self.on_line_list_marked(LineList.Marked(message.key))
+
+    # -- answering
+
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Answer with what was chosen."""
+        self.dismiss(operations_of(self._wanted, self._parts))
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        """Check nothing."""
+        self.dismiss(None)
+
+
+def _changed(wanted: Wanted, key: Hashable) -> Wanted:
+    if key == OLD and wanted.scope == OLD:
+        around = AGES.index(wanted.days) + 1
+        return wanted._replace(days=AGES[around % len(AGES)])
+    if key in (CHOSEN, ALL, OLD):
+        return wanted._replace(scope=str(key))
+    return wanted._replace(level=str(key)) if key in _LEVELS else wanted

@@ -1,0 +1,89 @@
+"""What is mounted where, as the kernel lists it: which file system holds a path, and what it cannot do.
+
+Reads the list anew each time, so never call it from the event loop. Raises nothing: what cannot be read or
+understood is left out.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+TABLE = "/proc/self/mountinfo"
+
+_LARGEST_TABLE = 16 << 20
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_LARGEST_FILE = {"vfat": 2**32 - 1, "msdos": 2**32 - 1, "hfs": 2**31 - 1}
+_FORBIDDEN = {"vfat": '"*:<>?|\\', "msdos": '"*:<>?|\\+,;=[]', "exfat": '"*:<>?|\\', "ntfs3": '"*:<>?|\\'}
+_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "glusterfs"))
+_MEDIA = ("/media", "/mnt", "/run/media")
+
+
+class Mount(NamedTuple):
+    """A file system at its place: `kind` is the kernel's name for it, `source` what is mounted."""
+
+    point: str
+    kind: str
+    source: str = ""
+
+    @property
+    def largest(self) -> int:
+        """The most bytes that one file can have there; 0 where there is no limit worth a word."""
+        return _LARGEST_FILE.get(self.kind, 0)
+
+    @property
+    def forbidden(self) -> str:
+        """The letters that no name can have there, beside the slash."""
+        return _FORBIDDEN.get(self.kind, "")
+
+    @property
+    def note(self) -> str:
+        """What is to be known before much is written there, or nothing."""
+        if self.kind in _NETWORK:
+            return f"that lies on another machine ({self.kind}): the last step, syncing, may take long"
+        if self.kind.startswith("fuse"):
+            return f"that file system is served by a program ({self.kind}): syncing may take long"
+        return ""
+
+
+def mounts(table: str = TABLE) -> list[Mount]:
+    """Everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
+    try:
+        with open(table, "rb") as file:
+            return parse_mounts(file.read(_LARGEST_TABLE))
+    except OSError:
+        return []
+
+
+def parse_mounts(raw: bytes) -> list[Mount]:
+    """The mounts in a list as the kernel writes it; lines that are none are passed over."""
+    return [mount for line in raw.split(b"\n") if (mount := _mount(line)) is not None]
+
+
+def _mount(line: bytes) -> Mount | None:
+    before, _, after = line.partition(b" - ")
+    fields, rest = before.split(b" "), after.split(b" ")
+    if len(fields) < 6 or len(rest) < 2 or not fields[4].startswith(b"/"):
+        return None
+    return Mount(_text(fields[4]), _text(rest[0]), _text(rest[1]))
+
+
+def _text(field: bytes) -> str:
+    """A field with its octal escapes resolved, as a path."""
+    raw = _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field)
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
+    """The mount that holds an absolute path without links; of two at one place the later counts."""
+    best: Mount | None = None
+    for mount in known:
+        holds = path == mount.point or path.startswith(f"{mount.point.rstrip('/')}/")
+        if holds and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
+
+
+def media(known: Iterable[Mount]) -> list[str]:
+    """Where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
+    points = {mount.point for mount in known if mount.kind not in ("tmpfs", "autofs")}
+    return sorted(point for point in points if point.startswith(tuple(f"{above}/" for above in _MEDIA)))

@@ -20,8 +20,7 @@ from typing import IO
 from backend.errors import ChangedError, CommandError, NotAllowedError
 from backend.job import Job
 from backend.model import Revision, User
-from backend.tarstream import TarFilter
-from backend.vetting import Vetter
+from backend.tarstream import TarFilter, TarMember
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 RECORD = 256 << 10  # an archive is a multiple of it
@@ -142,7 +141,9 @@ class Tar:
             more = "+" if len(harmless) == _KEPT else ""
             job.note(f"{len(harmless)}{more} harmless notices of tar, e.g. {harmless[0]}")
 
-    def unpack(self, directory: int, chunks: Iterable[bytes], vetter: Vetter, job: Job) -> None:
+    def unpack(
+        self, directory: int, chunks: Iterable[bytes], vetter: Callable[[TarMember], bool], job: Job
+    ) -> None:
         """Unpack a tar stream into an open directory; a member reaches tar once `vetter` accepts it.
 
         IntegrityError when the stream or a member is refused, CommandError when tar gave up.

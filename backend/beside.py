@@ -31,10 +31,10 @@ def directory(to: str) -> str:
     return f"/{os.path.normpath(to).lstrip('/')}"
 
 
-def fault(to: str, layout: Layout) -> str:
+def fault(to: str, layout: Layout, *, occupied: bool = False) -> str:
     """Why nothing may be restored into the directory `to`, or nothing.
 
-    It may be missing in a directory that is there, or be empty. No symbolic link may lead to it, and it may
+    It may be missing in a directory that is there, or be empty, or, where that is `occupied`, hold anything. No symbolic link may lead to it, and it may
     not lie where snapd, or a snap, keeps its data.
     """
     parent, name = os.path.split(to)
@@ -42,8 +42,8 @@ def fault(to: str, layout: Layout) -> str:
     if name.startswith(HOLDER):
         return f"{told}: names that begin with {HOLDER} are used for what is not whole yet"
     try:
-        with _opened(parent) as fd:
-            there = _is_there(name, fd)
+        with opened(parent) as fd:
+            there = _is_there(name, fd, occupied=occupied)
             with files.opened(name if there else ".", _PASSED, fd) as ground:
                 return _unfit(told, to if there else parent, ground) or _taken(told, ground, layout)
     except BlockedError as reason:
@@ -52,8 +52,8 @@ def fault(to: str, layout: Layout) -> str:
         return f"{told}: {cause.strerror}"
 
 
-def _is_there(name: str, parent: int) -> bool:
-    """Whether the directory is there already, empty. BlockedError where something else is."""
+def _is_there(name: str, parent: int, *, occupied: bool) -> bool:
+    """Whether the directory is there already, empty unless `occupied`. BlockedError where something else is."""
     try:
         found = os.lstat(name or ".", dir_fd=parent)
     except FileNotFoundError:
@@ -63,7 +63,7 @@ def _is_there(name: str, parent: int) -> bool:
     if not stat.S_ISDIR(found.st_mode):
         raise BlockedError("it is there already, and not a directory")
     with files.opened(name or ".", DIRECTORY, parent) as fd, os.scandir(fd) as entries:
-        if next(entries, None) is not None:
+        if not occupied and next(entries, None) is not None:
             raise BlockedError("it is there already, and not empty")
     return True
 
@@ -114,7 +114,7 @@ def _ancestors(fd: int) -> Iterator[files.Identity]:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
+def opened(path: str) -> Iterator[int]:
     """A directory reached through no symbolic link; BlockedError for one, or where a directory is missing."""
     with ExitStack() as stack:
         fd = stack.enter_context(files.opened("/", _PASSED))
@@ -177,7 +177,7 @@ class Beside:
                 files.rename_new(own, fd, wanted, fd)
 
     def _make_slot(self, tag: str) -> Slot:
-        with _opened(self._top) as passed, files.opened(".", DIRECTORY, passed) as top:
+        with opened(self._top) as passed, files.opened(".", DIRECTORY, passed) as top:
             slot = swap.make_slot(self._top, top, tag, f"{HOLDER}-{tag}")
         self._state.slots.append(slot)
         return slot

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from backend.errors import SnapshotError
 from backend.job import Job
-from backend.ledger import Checked, CheckState, Ledger
+from backend.ledger import Checked, CheckState, Ledger, identity_at, identity_of
 from backend.model import Snapshot
 from backend.reader import EntryVerdict, Level, Reader, check
 
@@ -46,21 +46,26 @@ def check_all(
     verdicts = []
     for start in range(0, len(snapshots), _BATCH):
         some = snapshots[start : start + _BATCH]
-        found = _check_some(some, users, level, job)
-        ledger.record(some, found, level)
+        opened: dict[str, str] = {}
+        found = _check_some(some, users, level, opened, job)
+        ledger.record(some, found, level, opened)
+        for path in (path for path, identity in opened.items() if identity_at(path) != identity):
+            job.note(f"{path} changed while it was checked: what was found says nothing of what is there now")
         verdicts += found
     return verdicts
 
 
 def _check_some(
-    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, job: Job
+    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, opened: dict[str, str], job: Job
 ) -> list[EntryVerdict]:
+    """The verdicts on some; which file was `opened` for each path is put there."""
     verdicts = []
     with ExitStack() as stack:
         readers = []
         for snapshot in snapshots:
             try:
                 readers.append(stack.enter_context(Reader.open(snapshot.path)))
+                opened[snapshot.path] = identity_of(readers[-1].fileno())
             except (OSError, SnapshotError) as fault:
                 reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
                 text = f"cannot open snapshot: {reason}"

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from backend.errors import (
     ConflictError,
@@ -23,12 +23,24 @@ from backend.store import Store
 if TYPE_CHECKING:
     from backend.endings import Ended, Endings
     from backend.engine import Estimate, Finding, UndoOffer
+    from backend.extract import ExtractPlan
     from backend.foreign import ForeignJournal
     from backend.job import Job
     from backend.journal import Journal
     from backend.layout import InstalledSnap
     from backend.model import User
-    from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
+    from backend.operation import (
+        Check,
+        Export,
+        Extract,
+        Forget,
+        Import,
+        Operation,
+        Restore,
+        Result,
+        Save,
+        Undo,
+    )
     from backend.plan import RestorePlan
     from backend.reader import Level
 
@@ -68,10 +80,16 @@ class DirectEngine:
         if action in READING or action == RESTORE_BESIDE or not daemon_answers(self.layout.socket):
             return None
         way_out = "use --engine snapd, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
+        if action == "extract":
+            way_out += ", or extract beside (--to)"
         return (
             f"cannot {action}: snapd is running for {self.layout.root}, and two programs must not change its "
             f"snapshots at once; {way_out}"
         )
+
+    def refusal_of(self, operation: "Operation") -> str:
+        """Why an operation with these very options cannot be had here, or nothing."""
+        return self.refusal(operation.verb) or ""
 
     def about(self) -> list[str]:
         """Why this engine answers here, in words."""
@@ -124,6 +142,18 @@ class DirectEngine:
         restorer = Restorer(self.store, self.journal.folder)
         plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, job)
         return restorer.look(plans, job) if look else plans
+
+    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+        """What an extraction would do with every path; archives are read for it, counted on the job."""
+        from backend.extracting import Extractor
+
+        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, job)
+
+    def _marked(self, extract: "Extract") -> list[Snapshot]:
+        """The snapshots that hold what is to be extracted."""
+        if extract.file:
+            return []
+        return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
 
     def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
         """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
@@ -222,6 +252,18 @@ class DirectEngine:
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, job)
 
+    def extract(self, operation: "Extract", job: "Job") -> "Result":
+        """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
+        from backend.extracting import Extractor
+
+        self._demand(RESTORE_BESIDE if operation.to else "extract")
+        chosen = self._marked(operation)
+        extractor = Extractor(self.store, self.journal.folder)
+        with ExitStack() as locks:
+            if not operation.file:
+                locks.enter_context(self._reading(operation.set_id))
+            return extractor.carry_out(chosen, operation, job)
+
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
         from backend import recovery
@@ -319,6 +361,14 @@ class DirectEngine:
         from backend.foreign import journals
 
         return journals(self.layout) if os.geteuid() == 0 else []
+
+    def change_of(self, _number: int) -> str:
+        """Nothing: a job that died on the files is not gone on with."""
+        return ""
+
+    def attach(self, change: str, _job: "Job") -> NoReturn:
+        """NotFoundError: only snapd has changes to follow."""
+        raise NotFoundError(f"no change {change}: snapd is not asked here")
 
     def tidy(self, job: "Job") -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done."""

@@ -14,6 +14,7 @@ from backend.journal import JobRecord, JobState, Journal
 from backend.operation import (
     Check,
     Export,
+    Extract,
     Forget,
     Import,
     Operation,
@@ -108,7 +109,7 @@ def _ways(record: JobRecord, store: Store) -> Endings:
     operation = operation_from_json(record.operation)
     try:
         match operation:
-            case Restore() | Undo():
+            case Restore() | Extract() | Undo():
                 return _of_data(record, operation, store)
             case Forget():
                 return _of_forget(record, operation, store)
@@ -131,7 +132,7 @@ def _from_scratch(operation: Operation, done: str) -> Endings:
     return Endings(finish, Ending(f"{done}; that is all."))
 
 
-def _of_data(record: JobRecord, operation: Restore | Undo, store: Store) -> Endings:
+def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Endings:
     done = done_by(record, store)
     done.refuse_outside()
     if isinstance(operation, Restore) and operation.to:

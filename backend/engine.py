@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from backend.extract import ExtractPlan
 from backend.job import Job
 from backend.journal import Journal
 from backend.model import SnapshotSet
-from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
+from backend.operation import Check, Export, Extract, Forget, Import, Restore, Result, Save, Undo
 from backend.plan import RestorePlan
 
 
@@ -72,6 +73,9 @@ class Engine(Protocol):
     def plan(self, restore: Restore, *, look: bool = True, job: Job | None = None) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot; with `look`, what is lost and held as well."""
 
+    def plan_extract(self, extract: Extract, job: Job) -> ExtractPlan:
+        """What an extraction would do with every path; archives are read for it, counted on the job."""
+
     def undo_offers(self) -> list[UndoOffer]:
         """The restores that can be taken back, the newest first."""
 
@@ -92,6 +96,9 @@ class Engine(Protocol):
 
     def restore(self, operation: Restore, job: Job) -> Result:
         """Carry out a restore."""
+
+    def extract(self, operation: Extract, job: Job) -> Result:
+        """Put marked files and folders in place, or beside."""
 
     def undo(self, operation: Undo, job: Job) -> Result:
         """Take a restore back."""

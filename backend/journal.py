@@ -7,6 +7,7 @@ Contents are plain mappings; what they mean is the business of others.
 
 import errno
 import json
+import math
 import os
 import stat
 import time
@@ -196,7 +197,7 @@ class Journal:
     def _ids(self) -> list[int]:
         try:
             names = os.listdir(self._jobs)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except OSError:
             return []
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 
@@ -262,7 +263,7 @@ class OpenRecord:
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
         self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
         self._told = 0
-        self._opened_at = time.time()
+        self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}
 
     def mend(self) -> None:
@@ -276,10 +277,9 @@ class OpenRecord:
 
         The longer a job runs the rarer its counts are kept, so that they last for days.
         """
-        now = time.time()
-        if event.get("event") in _COUNTS and self._is_too_soon(event, now):
+        if event.get("event") in _COUNTS and self._is_too_soon(event, time.monotonic()):
             return
-        line = _document({**event, "at": round(now, 2)})
+        line = _document({**event, "at": round(time.time(), 2)})
         if self._told + len(line) <= _LONGEST_LOG:
             self._told += len(line)
             files.write_all(self._events, line)
@@ -289,7 +289,7 @@ class OpenRecord:
         if event.get("ended") or not event.get("done"):
             self._counted_at.pop(key, None)
             return False
-        if now - self._counted_at.get(key, 0.0) < (now - self._opened_at) / _COUNTS_KEPT:
+        if now - self._counted_at.get(key, -math.inf) < (now - self._opened_at) / _COUNTS_KEPT:
             return True
         self._counted_at[key] = now
         return False

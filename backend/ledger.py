@@ -7,9 +7,10 @@ copy says nothing of another file with damaged bytes. A size holds for one file 
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend.errors import SnapshotError
@@ -32,6 +33,9 @@ _OF_FILE = "SELECT identity, entry, hash, level, at, fault FROM verdicts WHERE f
 _SIZES = "CREATE TABLE sizes (file TEXT PRIMARY KEY, identity TEXT, bytes INTEGER)"
 _KEEP_SIZE = "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)"
 OLD = 30 * 24 * 3600
+_LEEWAY = 24 * 3600  # a clock may have been set back; what seems to be of another year says nothing
+_LATEST = 1 << 40
+_LARGEST = 1 << 62
 
 
 class CheckState(Enum):
@@ -71,22 +75,31 @@ class Ledger:
         self._sizes = _Database(own, "sizes.sqlite", "sizes", _SIZES)
         self._learned: dict[str, _Size] = {}
 
-    def record(self, snapshots: Iterable[Snapshot], verdicts: Iterable[EntryVerdict], level: Level) -> None:
+    def record(
+        self,
+        snapshots: Iterable[Snapshot],
+        verdicts: Iterable[EntryVerdict],
+        level: Level,
+        opened: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again.
 
-        A quick look verifies nothing: of it only what is at fault is kept, until a full check of those bytes.
-        Where every archive was walked, their sizes are kept as well.
+        `opened` are the identities that the files had when they were opened, by path: what was found says
+        nothing of a file that was put in place since. A quick look verifies nothing: of it only what is at
+        fault is kept, until a full check of those bytes. Where every archive was walked, their sizes are kept
+        as well.
         """
         known = {snapshot.path: snapshot for snapshot in snapshots}
+        identities = {path: opened.get(path) or identity_at(path) for path in known}
         verdicts = list(verdicts)
-        if walked := _walked(known, verdicts):
+        if walked := _walked(known, verdicts, identities):
             self._keep_sizes(walked)
         rows = []
         for verdict in verdicts:
             snapshot = known.get(verdict.path)
             if snapshot is not None and verdict.entry and (verdict.fault or level is not Level.QUICK):
                 declared = (snapshot.sums or {}).get(verdict.entry, "")
-                name, identity = os.path.basename(snapshot.path), _identity(snapshot.path)
+                name, identity = os.path.basename(snapshot.path), identities[snapshot.path]
                 row = (name, identity, verdict.entry, declared, level.value, time.time(), verdict.fault)
                 rows.append(row)
         if not rows:
@@ -129,7 +142,7 @@ class Ledger:
         sizes = {}
         for snapshot in snapshots:
             row = known.get(os.path.basename(snapshot.path))
-            if row is not None and row.size is not None and row.identity == _identity(snapshot.path):
+            if row is not None and row.size is not None and row.identity == identity_at(snapshot.path):
                 sizes[snapshot.path] = row.size
         return sizes
 
@@ -156,7 +169,7 @@ class Ledger:
         known = {}
         with self._sizes.opened(write=False) as database:
             rows = database.execute("SELECT file, identity, bytes FROM sizes") if database else ()
-            known = {name: _Size(identity, size) for name, identity, size in rows}
+            known = {name: _Size(identity, size) for name, identity, size in rows if _is_size(size)}
         return known | self._learned
 
     def _keep_sizes(self, found: Mapping[str, _Size]) -> None:
@@ -209,22 +222,28 @@ class _Database:
         return database
 
 
-def _walked(known: Mapping[str, Snapshot], verdicts: Iterable[EntryVerdict]) -> dict[str, _Size]:
+def _walked(
+    known: Mapping[str, Snapshot], verdicts: Iterable[EntryVerdict], identities: Mapping[str, str]
+) -> dict[str, _Size]:
     """The sizes of those snapshots all of whose archives a check walked to the end."""
     found: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
         if verdict.unpacked is not None:
             found.setdefault(verdict.path, {})[verdict.entry] = verdict.unpacked
     return {
-        path: _Size(_identity(path), sum(sizes.values()))
+        path: _Size(identities[path], sum(sizes.values()))
         for path, sizes in found.items()
         if path in known and sizes.keys() == (known[path].sums or {}).keys()
     }
 
 
+def _is_size(size: object) -> bool:
+    return size is None or (isinstance(size, int) and 0 <= size < _LARGEST)
+
+
 def _is_new(path: str, known: Mapping[str, _Size]) -> bool:
     row = known.get(os.path.basename(path))
-    return row is None or row.identity != _identity(path)
+    return row is None or row.identity != identity_at(path)
 
 
 def _declared(path: str) -> _Size | None:
@@ -232,13 +251,14 @@ def _declared(path: str) -> _Size | None:
     try:
         with Reader.open(path) as reader:
             parts = [reader.declared(entry) for entry in reader.snapshot.entries]
-            identity = _spelled(os.fstat(reader.fileno()))
+            identity = identity_of(reader.fileno())
     except (OSError, SnapshotError):
         return None
     return _Size(identity, sum(part.size for part in parts) if all(part.certain for part in parts) else None)
 
 
-def _identity(path: str) -> str:
+def identity_at(path: str) -> str:
+    """What tells the content at a path from any other; empty where there is none."""
     try:
         found = os.lstat(path)
     except OSError:
@@ -246,16 +266,24 @@ def _identity(path: str) -> str:
     return _spelled(found)
 
 
+def identity_of(fd: int) -> str:
+    """The same of an open file."""
+    return _spelled(os.fstat(fd))
+
+
 def _spelled(found: os.stat_result) -> str:
-    return f"{found.st_size} {found.st_ino} {found.st_mtime_ns}"
+    # The change time cannot be set: a copy that keeps size and time may have got the inode of the old file.
+    return f"{found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Checked:
     if snapshot.broken:
         return Checked(CheckState.BROKEN, fault=snapshot.broken)
-    identity = _identity(snapshot.path)
+    identity = identity_at(snapshot.path)
     sums = snapshot.sums or {}
-    found = {row[1]: row for row in rows if row[0] == identity and sums.get(row[1]) == row[2]}
+    found = {
+        row[1]: row for row in rows if row[0] == identity and sums.get(row[1]) == row[2] and _is_sound(row)
+    }
     if fault := next((row[5] for row in found.values() if row[5]), ""):
         at = min(float(row[4]) for row in found.values() if row[5])
         return Checked(CheckState.FAILED, at, fault=fault)
@@ -264,4 +292,11 @@ def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Ch
     at = min(float(row[4]) for row in found.values())
     levels = {row[3] for row in found.values()}
     level = Level.STRUCTURE.value if levels == {Level.STRUCTURE.value} else Level.HASH.value
-    return Checked(CheckState.OLD if now - at > OLD else CheckState.OK, at, level)
+    is_new = -_LEEWAY <= now - at <= OLD
+    return Checked(CheckState.OK if is_new else CheckState.OLD, at, level)
+
+
+def _is_sound(row: Sequence[object]) -> bool:
+    """Whether a row of a file that may be damaged tells something."""
+    at, fault = row[4], row[5]
+    return isinstance(at, float) and 0 <= at < _LATEST and isinstance(fault, str)

@@ -63,6 +63,26 @@ class Restore:
 
 
 @dataclass(frozen=True)
+class Extract:
+    """Put marked files and folders of a set, or of a snapshot `file`, in place, or below the directory `to`.
+
+    `items` are written `SNAP:PATH` (`backend.marks`). What is there is replaced as the `policy` says:
+    `always`, `changed`, `newer` or `never`; it is kept for `undo_window` seconds (0: not at all). `owners`
+    are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `to` by its own name.
+    """
+
+    verb: ClassVar[str] = "extract"
+    set_id: int = 0
+    items: tuple[str, ...] = ()
+    file: str = ""
+    to: str = ""
+    policy: str = "always"
+    owners: tuple[str, ...] = ()
+    strip: bool = False
+    undo_window: int = DAY
+
+
+@dataclass(frozen=True)
 class Undo:
     """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
 
@@ -108,8 +128,8 @@ class Import:
     snaps: tuple[str, ...] = ()
 
 
-Operation: TypeAlias = Save | Check | Restore | Undo | Forget | Export | Import
-_OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Undo, Forget, Export, Import)
+Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import
+_OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo, Forget, Export, Import)
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,7 @@ class Result:
 
     `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
     `beside` is the directory that one was restored into instead, where nothing was replaced.
+    `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
     """
 
@@ -131,6 +152,8 @@ class Result:
     duplicate: bool = False
     skipped: int = 0
     beside: str = ""
+    extracted: int = 0
+    kept: int = 0
 
     @property
     def faults(self) -> list[str]:
@@ -200,6 +223,8 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
             words.append(str(operation.set_id))
         case Export():
             words += [str(operation.set_id), operation.file]
+        case Extract(file=file):
+            words.append(f"--file={file}" if file else str(operation.set_id))
         case Import():
             words.append(operation.file)
         case Undo(job) if job:
@@ -207,7 +232,7 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
         case _:
             pass
     told = asdict(operation)
-    words += told.get("snaps", ())
+    words += told.get("snaps", told.get("items", ()))
     words += _options(told)
     return shlex.join(words)
 
@@ -224,4 +249,7 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     if age := fields.get("older_than"):
         words.append(f"--older-than={age}s")
     words += [f"--{name}={fields[name]}" for name in ("to", "revision") if fields.get(name)]
+    words += [f"--owner={mapped}" for mapped in fields.get("owners", ())]
+    if fields.get("policy", "always") != "always":
+        words.append(f"--policy={fields['policy']}")
     return words

@@ -44,7 +44,7 @@ class Peek(NamedTuple):
 
     A snapshot's `path` is the name it has in the file. `faults` tell why an import would refuse the file;
     `hash_fits` is False where only the content hash of the set is wrong, which an import can be told to
-    accept.
+    accept. `places` are where each snapshot's file begins and ends in it.
     """
 
     path: str
@@ -54,6 +54,7 @@ class Peek(NamedTuple):
     declared_hash: bytes | None = None
     hash_fits: bool = True
     faults: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
 
     @property
     def set_id(self) -> int:
@@ -105,6 +106,7 @@ class _Look:
         self._job = job
         self._at = 0
         self._snapshots: list[Snapshot] = []
+        self._places: list[tuple[int, int]] = []
         self._metadata_left = _MOST_METADATA
         self._digest: bytes | None = None
         self._date = ""
@@ -127,6 +129,7 @@ class _Look:
             self._digest,
             self._hash_fits(),
             tuple(dict.fromkeys(self._faults)),
+            tuple(self._places),
         )
 
     def _first(self) -> TarMember:
@@ -203,6 +206,7 @@ class _Look:
         if reason := snapshot.broken or snapshot.warning:
             self._faults.append(f"{name}: {reason}")
         self._snapshots.append(snapshot)
+        self._places.append((self._at, min(self._at + member.size, self._size)))
 
     def _described(self, name: str, end: int) -> Snapshot:
         """The metadata of the zip that lies from the present position to `end`."""

@@ -8,7 +8,19 @@ from backend.engine import Engine
 from backend.errors import BugError, Cancelled, SnapshotError, UnrecordedError
 from backend.job import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started
 from backend.journal import JobState
-from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo, to_json
+from backend.operation import (
+    Check,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+    to_json,
+)
 
 
 def perform(operation: Operation, engine: Engine, job: Job, stream: int | None = None) -> Result:
@@ -18,16 +30,25 @@ def perform(operation: Operation, engine: Engine, job: Job, stream: int | None =
             return engine.save(operation, job)
         case Check():
             return engine.check(operation, job)
-        case Restore():
-            return engine.restore(operation, job)
-        case Undo():
-            return engine.undo(operation, job)
+        case Restore() | Extract() | Undo():
+            return _put(operation, engine, job)
         case Forget():
             return engine.forget(operation, job)
         case Export():
             return engine.export(operation, job, stream)
         case Import():
             return engine.take_in(operation, job, stream)
+
+
+def _put(operation: Restore | Extract | Undo, engine: Engine, job: Job) -> Result:
+    """Carry out what changes the data of snaps."""
+    match operation:
+        case Restore():
+            return engine.restore(operation, job)
+        case Extract():
+            return engine.extract(operation, job)
+        case Undo():
+            return engine.undo(operation, job)
 
 
 def perform_recorded(

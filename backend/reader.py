@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from backend.container import DEFLATED, STORED, UNKNOWN_METHOD, Container
 from backend.errors import IntegrityError, SnapshotError
-from backend.model import Revision, Snapshot, user_of
+from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.wire import ZERO_TIME, filename, parse_filename, parse_metadata, snapshot_id
 
 if TYPE_CHECKING:
@@ -98,6 +98,16 @@ class Reader:
     def stream(self, entry: str) -> "Read":
         """A reader of the compressed bytes of an archive, from its beginning."""
         return self._container.stream(self._container.find(entry))
+
+    def held(self) -> list[str]:
+        """The archives that are in the file, whatever its metadata tell of them."""
+        names = (member.name for member in self._container.members)
+        return list(dict.fromkeys(name for name in names if name == ARCHIVE or user_of(name) is not None))
+
+    def place(self, entry: str) -> tuple[int, int] | None:
+        """Where the bytes of an archive lie, and how many; None where the zip packs them once more."""
+        member = self._container.find(entry)
+        return (self._container.data_offset(member), member.stored) if member.method == STORED else None
 
     def stored_size(self, entry: str) -> int:
         """The compressed bytes of an archive; IntegrityError when it is missing."""

@@ -23,7 +23,8 @@ from backend.swap import RestoreState
 from backend.wire import is_snap_name
 
 _ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
-REVERSIBLE = ("restore", "undo")
+REVERSIBLE = ("restore", "extract", "undo")
+_PUTTING = ("restore", "extract")
 _KEPT_JOBS = 100
 _LATEST = 1 << 40
 
@@ -100,10 +101,11 @@ def done_by(record: JobRecord, store: Store) -> Deeds:
     state, committed = restore.recovered(record.steps)
     root = os.path.realpath(store.layout.root)
     grounds = _beside(record)
+    is_extract = record.operation.get("verb") == "extract"
 
     def is_inside(place: str) -> bool:
         if grounds:
-            return place in grounds
+            return place in grounds or (is_extract and _is_below(place, grounds[0]))
         try:
             return os.path.commonpath((root, os.path.realpath(place))) == root
         except ValueError:
@@ -116,10 +118,14 @@ def done_by(record: JobRecord, store: Store) -> Deeds:
     return Deeds(RestoreState(slots, moves, made, state.done), committed, outside)
 
 
+def _is_below(place: str, top: str) -> bool:
+    return place.startswith(f"{top.rstrip('/')}/") and os.path.normpath(place) == place
+
+
 def _beside(record: JobRecord) -> tuple[str, ...]:
     """The directories that a restore beside may have made things in; none for anything else."""
     to = record.operation.get("to")
-    if record.operation.get("verb") != "restore" or not isinstance(to, str) or not to:
+    if record.operation.get("verb") not in _PUTTING or not isinstance(to, str) or not to:
         return ()
     to = beside.directory(to)
     return (to, os.path.dirname(to))
@@ -154,7 +160,7 @@ def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     candidates = _reversible(journal, store)
     if not number:
-        restores = [record for record in candidates if record.operation.get("verb") == "restore"]
+        restores = [record for record in candidates if record.operation.get("verb") in _PUTTING]
         if not restores:
             raise NotFoundError("there is no restore to take back")
         return restores[0]
@@ -163,8 +169,9 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
         journal.record(number)
         raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
     touched = _touched(chosen, store)
+    within = touched | _above(touched)
     for later in candidates:
-        if later.id > number >= undone_by(later) and touched & _touched(later, store):
+        if later.id > number >= undone_by(later) and _meets(touched, within, _touched(later, store)):
             raise ConflictError(
                 f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
             )
@@ -174,6 +181,20 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
 def undone_by(record: JobRecord) -> int:
     """The job that an undo took back, 0 for a restore. Both together changed nothing."""
     return next((step["of"] for step in record.steps if isinstance(step.get("of"), int)), 0)
+
+
+def _meets(touched: set[tuple[str, str]], within: set[tuple[str, str]], other: set[tuple[str, str]]) -> bool:
+    """Whether two jobs changed the same, or one of them what lies inside of what the other changed."""
+    return not within.isdisjoint(other) or not touched.isdisjoint(_above(other))
+
+
+def _above(touched: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The directories above paths, below the same parent."""
+    found = set()
+    for parent, name in touched:
+        while name := name.rpartition("/")[0]:
+            found.add((parent, name))
+    return found
 
 
 def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:
@@ -239,7 +260,7 @@ def is_with_snapd(record: JobRecord) -> bool:
 def is_stuck(record: JobRecord, store: Store) -> bool:
     """Whether a restore failed and what it had replaced could not be put back either."""
     failed = record.state in (JobState.FAILED, JobState.CANCELLED)
-    if not failed or record.operation.get("verb") != "restore":
+    if not failed or record.operation.get("verb") not in _PUTTING:
         return False
     try:
         return any(os.path.lexists(slot.path) for slot in done_by(record, store).state.slots)
@@ -326,7 +347,8 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
 
 def window_end(record: JobRecord) -> float:
     """Until when what a job replaced that died when done is kept (seconds since the epoch; 0: not at all)."""
-    window = 0 if _beside(record) else record.operation.get("undo_window", DAY)
+    nothing_replaced = _beside(record) and record.operation.get("verb") == "restore"
+    window = 0 if nothing_replaced else record.operation.get("undo_window", DAY)
     return record.started + (window if isinstance(window, int) else DAY) if window else 0.0
 
 

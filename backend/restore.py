@@ -28,7 +28,7 @@ from backend.swap import HOLDER, Move, RestoreState, Slot
 from backend.vetting import Vetter
 
 MARGIN = 5 << 20
-_LANDING = "landing"
+LANDING = "landing"
 
 
 class Ground(Protocol):
@@ -72,14 +72,14 @@ class InPlace:
     def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
-            make = self._maker(plan.user, job)
+            make = self.maker(plan.user, job)
             parent = stack.enter_context(
                 parents.opened_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
             slot = swap.make_slot(plan.parent, parent, tag)
             self._state.slots.append(slot)
             _, slot_fd = stack.enter_context(slot.opened())
-            landing = stack.enter_context(_landing(slot_fd, plan.user))
+            landing = stack.enter_context(opened_landing(slot_fd, plan.user))
             yield landing
             names = {str(snapshot.revision): str(plan.revision), "common": "common"}
             self._take_over(slot, (parent, slot_fd, landing), names)
@@ -95,10 +95,10 @@ class InPlace:
             files.rename_new(name, landing, target, slot_fd)
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
-        files.remove_tree(_LANDING, slot_fd)
+        files.remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def _maker(self, user: User | None, job: Job) -> parents.Make:
+    def maker(self, user: User | None, job: Job) -> parents.Make:
         """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
 
         def make(fd: int, name: str, _path: str) -> None:
@@ -120,10 +120,10 @@ class InPlace:
 
 
 @contextmanager
-def _landing(slot: int, user: User | None) -> Iterator[int]:
+def opened_landing(slot: int, user: User | None) -> Iterator[int]:
     """A directory in the slot that belongs to the one tar runs as."""
-    os.mkdir(_LANDING, 0o700, dir_fd=slot)
-    with files.opened(_LANDING, DIRECTORY, slot) as fd:
+    os.mkdir(LANDING, 0o700, dir_fd=slot)
+    with files.opened(LANDING, DIRECTORY, slot) as fd:
         if user is not None and os.geteuid() == 0:
             os.fchown(fd, user.uid, user.gid)
         yield fd
@@ -217,7 +217,7 @@ class Restoration:
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
         vetter = Vetter(snapshot.revision, devices=self._devices and owners)
         tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
-        with _about(snapshot, plan.entry):
+        with speaking_of(snapshot, plan.entry):
             tar.unpack(landing, inflate(read), vetter, job)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
@@ -244,12 +244,12 @@ def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
 
 def _fingerprint(source: Source, plan: EntryPlan, job: Job) -> str:
     size = source.stored_size(plan.entry)
-    with job.part(_part(source.snapshot, plan), size) as part, _about(source.snapshot, plan.entry):
+    with job.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
         return source.fingerprint(plan.entry, part)
 
 
 @contextmanager
-def _about(snapshot: Snapshot, entry: str) -> Iterator[None]:
+def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
     """Say of a bad archive which one it is."""
     try:
         yield

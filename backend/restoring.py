@@ -62,7 +62,7 @@ class Restorer:
         if wanted.to:
             refusals, notes = [fault] if fault else [], []
         else:
-            refusals = list(_mismatches(snapshot, installed))
+            refusals = list(mismatches(snapshot, installed))
             notes = [*_revision_notes(current, wanted), *self._configuration_notes(snapshot)]
         if doubt := Ledger(self._folder).standing([snapshot])[snapshot.path].fault:
             notes.append(f"its last check failed: {doubt}")
@@ -126,7 +126,7 @@ def _revision_notes(current: Revision, wanted: Wanted) -> Iterator[str]:
         )
 
 
-def _mismatches(snapshot: Snapshot, installed: InstalledSnap | None) -> Iterator[str]:
+def mismatches(snapshot: Snapshot, installed: InstalledSnap | None) -> Iterator[str]:
     """Why the installed snap must not get these data (spec §4.4)."""
     if installed is None:
         return

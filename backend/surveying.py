@@ -88,13 +88,14 @@ class Sieve:
 class _Level:
     """A directory on the way down and what was added up in it."""
 
-    __slots__ = ("biggest", "closed", "folder", "hits", "kept", "path", "whole")
+    __slots__ = ("biggest", "closed", "folder", "hits", "kept", "length", "path", "whole")
 
     def __init__(self, folder: Folder, path: str, hits: frozenset[int], *, closed: bool) -> None:
         self.folder = folder
         self.path = path  # where patterns may match in it, or it may be among the largest; else empty
         self.hits = hits
         self.closed = closed
+        self.length = 0  # letters of its path
         self.kept = self.whole = self.biggest = 0
 
 
@@ -134,7 +135,7 @@ class Surveyor:
         except FileNotFoundError:
             return
         if not stat.S_ISDIR(facts.st_mode):
-            self._meet("link" if stat.S_ISLNK(facts.st_mode) else "no-directory", role)
+            self._meet("link" if stat.S_ISLNK(facts.st_mode) else "no-directory", path=role)
             return
         self._levels.clear()
         self._device = os.fstat(directory).st_dev
@@ -165,15 +166,16 @@ class Surveyor:
         if depth <= self._sieve.deepest:
             hits |= self._sieve.hits(path)
         level = _Level(folder, path, hits, closed=above is not None and above.closed)
+        level.length = len(folder.name) + (above.length + 1 if above else 0)
         self._levels.append(level)
         if hits:
             return
         self.kept[3] += _BLOCK
         if folder.facts.st_dev != (above.folder.facts.st_dev if above else self._device):
-            self._meet("mount", self._path())
+            self._meet("mount")
         if not level.closed and not self._rights.allow(folder.facts, 4 if is_empty else 5):
             level.closed = True
-            self._meet("guarded" if _has_access_list(folder.fd) else "closed", self._path())
+            self._meet("guarded" if _has_access_list(folder.fd) else "closed")
         self._note_time(folder.facts, None)
 
     def _leave(self) -> None:
@@ -202,7 +204,7 @@ class Surveyor:
         if (level and (level.hits or level.closed)) or self._sieve.hits(path):
             return
         is_ours = self._rights.uid == os.geteuid()
-        self._meet("closed" if is_ours and isinstance(error, PermissionError) else "unseen", path)
+        self._meet("closed" if is_ours and isinstance(error, PermissionError) else "unseen", path=path)
 
     # -- what is in them
 
@@ -219,7 +221,7 @@ class Surveyor:
             except OSError:
                 self.whole = False
                 if not level.closed and not level.hits:
-                    self._meet("unseen", self._path(entry.name))
+                    self._meet("unseen", entry.name)
         self._job.advance(self.kept[0] + self.out[0] - before)
 
     def _look_at_one(self, level: _Level, name: str, facts: os.stat_result) -> None:
@@ -244,7 +246,7 @@ class Surveyor:
         level.kept += size
         if not level.closed and not self._rights.allow(facts, 4):
             guarded = _has_access_list(f"/proc/self/fd/{level.folder.fd}/{name}")
-            self._meet("guarded" if guarded else "unreadable", self._path(name))
+            self._meet("guarded" if guarded else "unreadable", name)
         self._note_time(facts, name)
 
     def _look_at_special(self, name: str, facts: os.stat_result) -> None:
@@ -253,17 +255,19 @@ class Surveyor:
         if kind == "device" and stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
             return  # a whiteout of an overlay, which is data
         if kind:
-            self._meet(kind, self._path(name))
+            self._meet(kind, name)
 
     def _note_time(self, facts: os.stat_result, name: str | None) -> None:
         if facts.st_ctime_ns > self._since and len(self.recent) < _MOST_RECENT:
-            path = self._path(name)
-            if len(path) < _LONGEST:
-                self.recent.append(glimpse_of(path, facts))
+            if self._levels[-1].length + len(name or "") < _LONGEST - 1:
+                self.recent.append(glimpse_of(self._path(name), facts))
 
-    def _meet(self, kind: str, path: str) -> None:
+    def _meet(self, kind: str, name: str | None = None, *, path: str = "") -> None:
+        """Count what is at a path: that of the directory it looks at, or of a `name` in it, unless given."""
+        # To spell a path takes as long as it is deep: only where it is wanted.
         count, examples = self.met.get(kind, (0, []))
         if len(examples) < self.NAMED:
+            path = path or self._path(name)
             half = _LONGEST // 2
             examples.append(path if len(path) <= _LONGEST else f"{path[:half]}…{path[-half:]}")
         self.met[kind] = (count + 1, examples)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,9 +150,8 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
     with snapd.gate() as gate:
         snapd.start()
         command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "save"]
-        with subprocess.Popen(
-            command, cwd=HERE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as client:
+        silent: dict[str, Any] = {"cwd": HERE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, **silent) as client:
             gate()
             _await_step(snapd, "change")
             client.send_signal(signal.SIGKILL)
@@ -159,9 +159,13 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
         assert (running["kind"], running["ready"]) == ("snapshot-snap", False)
         assert snapstow(snapd.base, "jobs").out.splitlines()[-1].split()[2] == "interrupted"
         said = snapstow(snapd.base, "doctor").out
-        assert "snapd is at it: Snapshot snaps" in said
-    snapd.wait({"type": "async", "change": running["id"]})
-    snapstow(snapd.base, "check-snapshot", "1")
+        assert 'Snapshot snaps "hello": Doing; attach snapd/1 follows it' in said
+        with subprocess.Popen([*command[:-1], "attach", "1"], **silent, text=True) as next_one:
+            gate.open()
+            told = next_one.communicate(timeout=30)[0]
+    assert (next_one.returncode, told) == (0, 'Change 1 (Snapshot snaps "hello"): Done.\n')
+    again = snapstow(snapd.base, "attach", "snapd/1")
+    assert (again.code, again.out) == (0, told)
     first = engine_for(str(snapd.base)).journal.record(1)
     assert (first.state, first.result["set_id"]) == (JobState.DONE, 1)
 
@@ -189,3 +193,13 @@ def test_ctrl_c_takes_the_save_back(snapd: RealSnapd) -> None:
             said = client.communicate(timeout=30)[1]
     assert (client.returncode, said) == (130, "error: cancelled; nothing was changed\n")
     assert (snapd.api("GET", "/v2/snapshots")["result"], list(snapd.snapshots.iterdir())) == ([], [])
+
+
+def test_a_change_that_failed_or_is_unknown(busy: RealSnapd) -> None:
+    failed = busy.wait(busy.api("POST", "/v2/snaps", {"action": "snapshot", "users": ["ghost"]}))
+    told = snapstow(busy.base, "attach", f"snapd/{failed['id']}")
+    assert (told.code, "unknown user ghost" in told.err) == (1, True)
+    assert told.out.endswith(": Error.\n")
+    for kind, number in (("snapd", "99"), ("files", "1")):
+        unknown = snapstow(busy.base, f"--engine={kind}", "attach", f"snapd/{number}")
+        assert (unknown.code, "change" in unknown.err) == (1, True)

@@ -6,12 +6,13 @@ import re
 import signal
 import threading
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.events import DescendantFocus
 from textual.filter import LineFilter, NoColor
+from textual.screen import Screen
 from textual.widgets import Input
 
 from tui import themes
@@ -91,6 +92,11 @@ class SnapstowApp(App[int]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What is done to every line before it is drawn."""
         return [*super().get_line_filters(), *self._filters_of_ours]
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """No screen is seen through a dialog: Textual would paint all of it anew at its every tick."""
+        return []
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as it stands on a keyboard."""

@@ -64,6 +64,7 @@ class Arguments(NamedTuple):
 
 
 ENGINES = ("auto", "files", "snapd")
+SCREENS = "browse"  # what no verb at all means
 GLOBAL = "root= demo json engine= version help"
 
 # The module that carries a verb out, its operands (`?`: may be missing, `*`: any number), and its own flags
@@ -116,7 +117,7 @@ class _Reading:
     def __init__(self, words: list[str]) -> None:
         self.words = list(words)
         self._verb = ""
-        self._flags = set(GLOBAL.split())
+        self._flags = set(f"{GLOBAL} {VERBS[SCREENS][2]}".split())
         self._operands: list[str] = []
         self._only_operands = False
         self._values: dict[str, str | bool | tuple[str, ...]] = {}
@@ -131,10 +132,18 @@ class _Reading:
         elif self._verb:
             self._operands.append(word)
         elif word in VERBS:
-            self._verb = word
-            self._flags.update(VERBS[word][2].split())
+            self._choose(word)
         else:
             raise UsageError(f'unknown command "{word}"{_suggestion(word)}')
+
+    def _choose(self, verb: str) -> None:
+        """Take a verb; what stands before it must not be meant for the screens alone."""
+        self._verb = verb
+        self._flags = set(f"{GLOBAL} {VERBS[verb][2]}".split())
+        known = {flag.rstrip("=").replace("-", "_") for flag in self._flags}
+        for field in self._values:
+            if field not in known:
+                self._refuse(f"unknown flag `{field.replace('_', '-')}'")
 
     def _flag(self, word: str) -> None:
         if not word.startswith("--") and word != "-h":
@@ -169,7 +178,7 @@ class _Reading:
         asked = "help" in self._values or "version" in self._values
         if self._verb and not asked:
             self._name_operands(VERBS[self._verb][1].split())
-        values = {"verb": self._verb or "browse", **self._values}
+        values = {"verb": self._verb or SCREENS, **self._values}
         if self._values.get("help"):
             values |= {"verb": "help", "topic": "" if self._verb == "help" else self._verb}
         return Arguments(**values)  # type: ignore[arg-type] # the table and the fields fit, as a test sees

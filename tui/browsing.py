@@ -46,6 +46,7 @@ class Browsing(Watching):
         self._wish = Wish()
         self._parts: dict[str, Mapping[str, Part]] = {}
         self._shows_details = True
+        self._tells_row = True
 
     def compose(self) -> ComposeResult:
         """Header, table with details beside it, filter, what can be taken back, jobs, keys."""
@@ -103,8 +104,14 @@ class Browsing(Watching):
             put(self.query_one("#header", Static), self._head(self._stock))
 
     def say(self, text: str) -> None:
-        """Say something on the status line."""
+        """Say something on the status line; it stays until a key moves the cursor or says something else."""
+        self._tells_row = False
         put(self.query_one("#status", Static), Text(f" {plain(text)}"))
+
+    def _tell_row(self, text: str) -> None:
+        """The same for what holds of the rows in sight only."""
+        self.say(text)
+        self._tells_row = True
 
     def _grow_older(self) -> None:
         self.fill()
@@ -128,7 +135,7 @@ class Browsing(Watching):
         put(self.query_one("#header", Static), self._head(stock))
         self._describe(self.chosen())
         if not found:
-            self.say(self._why_empty())
+            self._tell_row(self._why_empty())
 
     def _why_empty(self) -> str:
         if self._wish.filter:
@@ -150,6 +157,8 @@ class Browsing(Watching):
     def _facts(self, stock: Stock) -> Iterator[str]:
         """What the header tells, the most important first."""
         yield "read-only" if self._refusals.get("save") else who()
+        if self._place.engine.name == "snapd":
+            yield "through snapd"
         yield f"{len(stock.sets)} sets" if stock.complete else f"{len(stock.sets)} sets, reading more…"
         yield f"{size_text(stock.stored).strip()} stored"
         yield f"{size_text(stock.free).strip()} free"
@@ -157,12 +166,12 @@ class Browsing(Watching):
 
     # -- moving about
 
-    def on_line_table_moved(self, _message: LineTable.Moved) -> None:
-        """Tell everything about the row."""
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell everything about the row; news stay when the cursor moved only because the rows did."""
         marked, chosen = len(self._table.marked), self.chosen()
-        if chosen:
+        if chosen and (message.by_key or self._tells_row):
             path = plain(chosen[0].path)
-            self.say(f"{marked} marked · {path}" if marked else path)
+            self._tell_row(f"{marked} marked · {path}" if marked else path)
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:
@@ -172,6 +181,15 @@ class Browsing(Watching):
 
     def _details_of(self, chosen: Sequence[Snapshot]) -> Text:
         return details_of(chosen, self._stock or Stock(), self._offers, time.time())
+
+    def on_line_table_entered(self, message: LineTable.Entered) -> None:
+        """Look inside a snapshot; open or close any other row."""
+        if not self.look_inside(message.key):
+            self.on_line_table_opened(LineTable.Opened(message.key, wider=not message.is_open))
+
+    def look_inside(self, key: Hashable) -> bool:
+        """Show what is in a row; False where it is none that can be looked into."""
+        return False
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
         """Open or close a row."""

@@ -8,6 +8,8 @@ from tui.follow import ENDED, JobView
 from tui.present import plain
 from tui.verdicts import faults_in
 
+_LATEST = 1 << 40
+
 
 class Endings:
     """Notices jobs that ended since it last looked; what had ended before the first look is old."""
@@ -33,6 +35,6 @@ def ending_text(view: JobView) -> str:
     if view.state is JobState.PARTIAL:
         return f"{told} · something was left out, J tells more"
     until = view.result.get("undo_until")
-    if isinstance(until, int | float) and until:
+    if isinstance(until, int | float) and 0 < until < _LATEST:
         return f"{told} · until {time.strftime('%a %H:%M', time.localtime(until))} u takes it back"
     return told

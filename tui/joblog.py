@@ -24,6 +24,10 @@ def row_of(key: Hashable, line: Line) -> Row:
 class Lines(LineTable):
     """A table in which nothing is marked: Space opens, as Enter does."""
 
+    def action_enter(self) -> None:
+        """Open the row."""
+        self.action_open()
+
     def action_mark(self) -> None:
         """Open the row."""
         self.action_open()

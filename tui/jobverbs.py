@@ -32,6 +32,7 @@ from tui.pulse import Pulse
 from tui.verdicts import faults_in
 
 POLL = 0.25
+_CHANGE = "snapd/"
 _WISHES = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -54,8 +55,34 @@ def run_job(arguments: Arguments) -> int:
 
 
 def attach(arguments: Arguments) -> int:
-    """Follow a job until it ends; leaving with Ctrl-C leaves the job running."""
+    """Follow a job, or a change of snapd, until it ends; leaving with Ctrl-C leaves it running."""
+    if arguments.job.startswith(_CHANGE):
+        return _follow_change(arguments, arguments.job.removeprefix(_CHANGE))
+    here = engine(arguments)
+    if arguments.job.isdecimal() and (change := here.change_of(int(arguments.job[:18]))):
+        code = _follow_change(arguments, change)
+        here.tidy(Job())
+        return code
     return _follow(arguments, "goes on")
+
+
+def _follow_change(arguments: Arguments, number: str) -> int:
+    with Foreground(json=arguments.json) as foreground:
+        job = Job(foreground.hear)
+        foreground.watch(job)
+        try:
+            change = engine(arguments).attach(number, job)
+        except Cancelled as left:
+            again = command(arguments, f"attach {arguments.job}")
+            say(f"change {plain(number)} goes on; attach again with: {again}")
+            return left.exit_code
+    if arguments.json:
+        ended = {"change": change.id, "status": change.status, "error": change.error}
+        show(json.dumps({"event": "result", **ended}))
+        return 0 if change.done else 1
+    show(f"Change {change.id} ({plain(change.summary)}): {plain(change.status)}.")
+    say(*(f"error: {plain(line)}" for line in change.error.splitlines()))
+    return 0 if change.done else 1
 
 
 def _follow(arguments: Arguments, standing: str) -> int:

@@ -80,7 +80,8 @@ _TEXTS = {
     "jobs": "Lists what was done in this place, what is running, and what was interrupted.",
     "attach": (
         "Shows a job's progress until it ends; Ctrl-C leaves the job running.\n"
-        "Root can follow the jobs of others as well: attach alice/3."
+        "Root can follow the jobs of others as well: attach alice/3.\n"
+        "A change of snapd is followed as well: attach snapd/7."
     ),
     "stop": "Asks a job to stop, and waits until it has undone what it did.",
     "finish": (

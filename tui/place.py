@@ -39,9 +39,15 @@ class Place:
 
     def stocks(self) -> Iterator[Stock]:
         """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
-        if len(self.engine.store.names()) > 2 * _FEW:
+        if self._are_many():
             yield self._worked_out(self.engine.store.newest_sets(_FEW), complete=False)
         yield self.stock()
+
+    def _are_many(self) -> bool:
+        try:
+            return len(self.engine.store.names()) > 2 * _FEW
+        except SnapshotError:
+            return False  # snapd may still list what cannot be read
 
     def parts(self, snapshot: Snapshot) -> dict[str, Part]:
         """The archives of a snapshot by entry; none where it cannot be read."""

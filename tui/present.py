@@ -102,16 +102,18 @@ def cut_middle(text: str, width: int) -> str:
     if cells(text) <= width:
         return text
     room = max(width - 1, 0)
-    head, tail = "", ""
-    for letter in text:
-        if cells(head + letter) > room - room // 2:
-            break
-        head += letter
-    for letter in reversed(text):
-        if cells(letter + tail) > room - cells(head):
-            break
-        tail = letter + tail
+    head = _first_in(text, room - room // 2)
+    tail = _first_in(text[::-1], room - cells(head))[::-1]
     return f"{head}…{tail}" if width > 0 else ""
+
+
+def _first_in(text: str, width: int) -> str:
+    """The first letters of a text, as many as `width` columns hold."""
+    for number, letter in enumerate(text):
+        width -= cells(letter)
+        if width < 0:
+            return text[:number]
+    return text
 
 
 def progress_line(view: ProgressView, width: int) -> str:

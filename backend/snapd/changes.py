@@ -89,9 +89,9 @@ def follow(client: Client, number: str, job: Job, observe: Observe | None = None
     raise change_failure(change)
 
 
-def watch(client: Client, number: str, job: Job) -> Change:
+def watch(client: Client, number: str, job: Job, observe: Observe | None = None) -> Change:
     """The change once it has ended, well or not; a stop of the job leaves it running and raises Cancelled."""
-    return _Following(client, number, job, None).to_its_end(abort=False)
+    return _Following(client, number, job, observe).to_its_end(abort=False)
 
 
 class _Following:
@@ -137,8 +137,9 @@ class _Following:
                 return self._client.change(self._number)
             except UnreachableError as away:
                 if time.monotonic() > deadline:
-                    goes_on = f"change {self._number} goes on when it is back (snap watch {self._number})"
-                    raise UnreachableError(f"{away}; {goes_on}") from away
+                    again = f"attach snapd/{self._number} follows it"
+                    text = f"{away}; change {self._number} goes on when it is back: {again}"
+                    raise UnreachableError(text) from away
                 time.sleep(POLL)
 
     def _tell(self, task: Task) -> None:

@@ -60,6 +60,12 @@ def _expire(site: Site, record: JobRecord, guard: int) -> str:
     return f"the undo of job {record.id} expired; its guard, snapshot set #{guard}, was removed"
 
 
+def change_behind(site: Site, record: JobRecord) -> str:
+    """The change by which snapd does, or did, what a dead job had asked for last, or nothing."""
+    change = _last_change(site, record.asked)
+    return change.id if change else ""
+
+
 def ways(site: Site, number: int) -> Endings:
     """What finishing and taking back would mean for an interrupted job; changes nothing."""
     record = site.journal.record(number)

@@ -14,11 +14,23 @@ from backend.model import SnapshotSet
 if TYPE_CHECKING:
     from backend.endings import Ended, Endings
     from backend.engine import Estimate, Finding, UndoOffer
+    from backend.extract import ExtractPlan
     from backend.foreign import ForeignJournal
     from backend.job import Job
     from backend.journal import Journal
     from backend.layout import Layout
-    from backend.operation import Check, Export, Forget, Import, Restore, Result, Save, Undo
+    from backend.operation import (
+        Check,
+        Export,
+        Extract,
+        Forget,
+        Import,
+        Operation,
+        Restore,
+        Result,
+        Save,
+        Undo,
+    )
     from backend.plan import RestorePlan
     from backend.snapd.answers import Change
     from backend.snapd.site import FilesEngine, Site
@@ -77,8 +89,23 @@ class SnapdEngine:
         return os.access(folder, os.R_OK | os.X_OK)
 
     def refusal(self, action: str) -> str | None:
-        """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own."""
-        return self._files.refusal(action) if action == "repair" else None
+        """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own; an extraction
+        in place, as snapd restores whole snapshots only.
+        """
+        return self._files.refusal(action) if action in ("repair", "extract") else None
+
+    def refusal_of(self, operation: "Operation") -> str:
+        """Why an operation with these very options cannot be had through snapd, or nothing; asks snapd."""
+        from backend.operation import Import, Save
+        from backend.snapd import saving, transfer
+
+        match operation:
+            case Save():
+                return saving.refusal(self.site, operation)
+            case Import():
+                return transfer.refusal(operation)
+            case _:
+                return self.refusal(operation.verb) or ""
 
     def about(self) -> list[str]:
         """Why this engine answers here, who reads, and how long automatic snapshots are kept."""
@@ -104,6 +131,10 @@ class SnapdEngine:
 
         return restoring.plan(self.site, restore, look=look, job=job)
 
+    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+        """What an extraction would do with every path, where the files may be read."""
+        return self._files.plan_extract(extract, job)
+
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first; for some snapd must be stopped."""
         from backend.snapd import guards
@@ -115,8 +146,7 @@ class SnapdEngine:
         """What an earlier crash left, what is hidden, what undo holds, what snapd does and remembers."""
         from backend.snapd import knowledge
 
-        found = self._files.findings() if self._may_read else []
-        return [*found, *knowledge.findings(self.site)]
+        return knowledge.findings(self.site)
 
     def changes(self) -> "list[Change]":
         """What snapd is doing with snapshots, whoever asked for it."""
@@ -138,9 +168,15 @@ class SnapdEngine:
 
     def attach(self, change: str, job: "Job") -> "Change":
         """Follow a change of snapd's to its end, well or not; a stop of the job leaves it running."""
-        from backend.snapd.changes import watch
+        from backend.snapd import attaching
 
-        return watch(self.site.client, change, job)
+        return attaching.attach(self.site, change, job)
+
+    def change_of(self, number: int) -> str:
+        """The change by which snapd goes on, or went on, with a job of ours that died, or nothing."""
+        from backend.snapd import attaching
+
+        return attaching.change_of(self.site, number)
 
     # -- doing
 
@@ -165,6 +201,10 @@ class SnapdEngine:
         from backend.snapd import restoring
 
         return restoring.restore(self.site, operation, job)
+
+    def extract(self, operation: "Extract", job: "Job") -> "Result":
+        """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
+        return self._files.extract(operation, job)
 
     def undo(self, operation: "Undo", job: "Job") -> "Result":
         """Take a restore through snapd back."""

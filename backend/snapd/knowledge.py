@@ -17,6 +17,7 @@ UNREAD = (
     "archives (try with sudo)"
 )
 _LEAST_HOURS = 24
+_AT_WORK = ("leftover", "temporary", "import")  # what lies about while snapd works is no leftover
 _SPAN = re.compile(r"([0-9]{1,9})h")
 
 
@@ -52,12 +53,16 @@ def expiry(site: Site, set_id: int) -> str:
 
 
 def findings(site: Site) -> list[Finding]:
-    """What snapd is doing, what undo through it holds, when automatic sets go."""
+    """What a crash left, what is hidden, what undo holds, what snapd is doing, when automatic sets go."""
     from backend.snapd import guards
 
-    found = [
-        Finding("change", "", f"snapd is at it: {change.summary} (change {change.id}, {change.status})")
-        for change in running(site)
+    changes = running(site)
+    found = site.files.findings() if site.reads_files else []
+    if changes:
+        found = [one for one in found if one.kind not in _AT_WORK]
+    found += [
+        Finding("change", "", f"{change.summary}: {change.status}; attach snapd/{change.id} follows it")
+        for change in changes
     ]
     for offer in guards.offers(site):
         text = f"job {offer.job} can be taken back; its guard holds {offer.held} bytes"

@@ -7,7 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backend.errors import BlockedError, IntegrityError, NotAllowedError, NotFoundError, SnapshotError
+from backend.errors import (
+    BlockedError,
+    IntegrityError,
+    NotAllowedError,
+    NotFoundError,
+    SnapshotError,
+    UnreachableError,
+)
 from backend.gzipblocks import inflate
 from backend.hashing import Read
 from backend.job import Job
@@ -134,6 +141,8 @@ def restore(site: Site, operation: Restore, job: Job) -> Result:
                 job,
                 UnpackedBytes(places) if site.reads_files else None,
             )
+    except UnreachableError:
+        raise  # snapd may go on with it: the guard stays, as a set like any other
     except BaseException:
         if guard:
             _drop(site, guard)

@@ -22,7 +22,10 @@ def save(site: Site, operation: Save, job: Job) -> Result:
 
     Snaps without data are left out, because snapd would store a broken snapshot and call it a success.
     """
-    _refuse_what_snapd_cannot(site, operation)
+    if reason := refusal(site, operation):
+        raise InvalidInputError(reason)
+    if operation.exclude:
+        validate_excludes(operation.exclude)
     if operation.users:
         site.layout.find_users(operation.users)
     snaps, left_out = _with_data(site, operation, job)
@@ -31,26 +34,25 @@ def save(site: Site, operation: Save, job: Job) -> Result:
     if operation.fast:
         job.note("snapd compresses in its own way: --fast changes nothing here")
     asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), job)
-    told = f", reading about {expected} bytes" if expected else ""
+    told = f" ({expected / 1e6:.1f} MB to read)" if expected else ""
     observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
-    with job.step(f"Saving as snapshot set #{asked.set_id}{told}; bytes written"):
+    with job.step(f"Saving snapshot set #{asked.set_id}{told}; bytes written"):
         change = follow(site.client, asked.change, job, observe)
     return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *change.notes))
 
 
-def _refuse_what_snapd_cannot(site: Site, operation: Save) -> None:
+def refusal(site: Site, operation: Save) -> str:
+    """Why snapd cannot save so, or nothing."""
     if operation.accept_changed:
-        raise InvalidInputError(
+        return (
             "cannot save: snapd gives up on files that change while it reads them; leave out --accept-changed"
         )
-    if not operation.exclude:
-        return
-    validate_excludes(operation.exclude)
-    if version_of(site.version) < EXCLUDES_SINCE:
-        raise InvalidInputError(
+    if operation.exclude and version_of(site.version) < EXCLUDES_SINCE:
+        return (
             f"cannot save: snapd {site.version} takes no patterns to exclude, 2.60 does; "
             "leave them out, or stop snapd and use --engine files"
         )
+    return ""
 
 
 def version_of(text: str) -> tuple[int, int]:

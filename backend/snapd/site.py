@@ -83,7 +83,7 @@ class Site:
         words = set(re.findall('"([^"]+)"', str(busy)))
         for change in self.client.changes():
             if change.id in words or words.intersection(change.snaps):
-                return BusyError(f"{busy}; wait for it with: snap watch {change.id}", change.id)
+                return BusyError(f"{busy}; attach snapd/{change.id} waits for it", change.id)
         return busy
 
     def carry_out(

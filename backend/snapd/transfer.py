@@ -39,14 +39,20 @@ def export(site: Site, operation: Export, job: Job, stream: int | None) -> Resul
     return Result(operation.set_id)
 
 
+def refusal(operation: Import) -> str:
+    """Why snapd cannot import so, or nothing."""
+    if not operation.snaps:
+        return ""
+    return (
+        "cannot import a part of a set: snapd takes a file as a whole; import all of it and forget the rest"
+    )
+
+
 def take_in(site: Site, operation: Import, job: Job, stream: int | None) -> Result:
     """Have snapd import a set; one that is here already is answered with the existing id."""
     job.check()
-    if operation.snaps:
-        raise InvalidInputError(
-            "cannot import a part of a set: snapd takes a file as a whole; "
-            "import all of it and forget the rest"
-        )
+    if reason := refusal(operation):
+        raise InvalidInputError(reason)
     with ExitStack() as stack:
         source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
         source = stack.enter_context(_regular(source, job))

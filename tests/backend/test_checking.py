@@ -1,5 +1,7 @@
 """Checks of many snapshots: which are due, what is remembered, what is told of the rest."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +9,8 @@ import pytest
 
 from backend.checking import check_all, due
 from backend.errors import Cancelled, InvalidInputError
-from backend.job import Event, Job, Started
-from backend.ledger import Ledger
+from backend.job import Entered, Event, Job, Noted, Started
+from backend.ledger import CheckState, Ledger
 from backend.model import Snapshot
 from backend.operation import Check, Result
 from backend.performing import perform_recorded
@@ -174,3 +176,25 @@ def test_what_was_found_before_a_stop_is_kept(tmp_path: Path) -> None:
 def test_the_result_of_a_check_without_faults() -> None:
     sound = EntryVerdict(1, "hello", "archive.tgz", 3, "")
     assert Result(1, verdicts=(sound,), skipped=4).exit_code == 0
+
+
+def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(world: World, ledger: Ledger) -> None:
+    first, *_ = listed(world)
+
+    def swap(event: Event) -> None:
+        if isinstance(event, Entered) and not os.path.exists(f"{first.path}~"):
+            shutil.copy2(first.path, f"{first.path}~")
+            damage(f"{first.path}~")
+            os.link(first.path, f"{first.path}.old")
+            os.rename(f"{first.path}~", first.path)
+            Path(f"{first.path}~").touch()
+
+    told: list[Event] = []
+
+    def tell(event: Event) -> None:
+        told.append(event)
+        swap(event)
+
+    check_all([first], (), Level.HASH, ledger, Job(tell))
+    assert ledger.standing([first])[first.path].state is CheckState.NEVER
+    assert [event.text for event in told if isinstance(event, Noted) and "changed while" in event.text]

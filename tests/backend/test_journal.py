@@ -303,7 +303,7 @@ def test_jobs_of_several_processes_have_numbers_of_their_own(journal: Journal) -
 
 def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1e9
-    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     with journal.job({"verb": "save"}, {}) as record:
         for second in range(1, 7200):
             now = 1e9 + second
@@ -314,6 +314,27 @@ def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: py
     events = journal.record(record.id).events
     assert len(events) < 8000
     assert events[-1]["ended"]
+
+
+@pytest.mark.parametrize("leap", [-10 * 365 * 86400, 50 * 365 * 86400])
+def test_a_clock_that_leaps_takes_no_count_away(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, leap: int
+) -> None:
+    now, lasted = 1e9, 0.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: lasted)
+    with journal.job({"verb": "save"}, {}) as record:
+        for done in (1, 2, 3):
+            record.tell({"event": "advanced", "done": done})
+            now, lasted = now + leap, lasted + 10
+        record.finish(JobState.DONE, {})
+    assert [event["done"] for event in journal.record(record.id).events] == [1, 2, 3]
+
+
+def test_a_folder_of_jobs_that_leads_in_a_circle_holds_none(journal: Journal) -> None:
+    os.makedirs(journal.folder)
+    os.symlink("jobs", f"{journal.folder}/jobs")
+    assert journal.records() == []
 
 
 def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(

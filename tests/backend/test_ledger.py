@@ -1,14 +1,16 @@
 """What was verified is remembered, and only for the very bytes that were verified."""
 
 import os
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from backend.errors import Cancelled
 from backend.job import Job
-from backend.ledger import OLD, CheckState, Ledger
+from backend.ledger import OLD, CheckState, Ledger, identity_of
 from backend.model import ARCHIVE, Revision, Snapshot
 from backend.operation import Check
 from backend.reader import EntryVerdict, Level
@@ -64,13 +66,17 @@ def test_a_failure_outranks_everything_and_keeps_its_reason(ledger: Ledger, snap
     assert state(ledger, snapshot) is CheckState.OK
 
 
-@pytest.mark.parametrize("change", ["rewritten", "replaced", "other sums"])
+@pytest.mark.parametrize("change", ["rewritten", "replaced", "other sums", "damaged under the same time"])
 def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapshot, change: str) -> None:
     ledger.record([snapshot], verdicts(snapshot), Level.HASH)
     if change == "other sums":
         snapshot = snapshot._replace(sums={**SUMS, ARCHIVE: "c" * 96})
     elif change == "rewritten":
         os.utime(snapshot.path, (1, 1))
+    elif change == "damaged under the same time":
+        time_before = os.stat(snapshot.path).st_mtime_ns
+        Path(snapshot.path).write_bytes(b"z1p")
+        os.utime(snapshot.path, ns=(time_before, time_before))
     else:
         Path(f"{snapshot.path}~").write_bytes(b"zip")
         os.rename(f"{snapshot.path}~", snapshot.path)
@@ -276,3 +282,44 @@ print(os.listdir(own))
         own = folder / "own"
         own.mkdir(mode=0o555)
         assert as_anybody(code, str(own), str(path)) == ["[1] 1", "[]"]
+
+
+def test_what_was_found_says_nothing_of_a_file_that_was_put_in_place_meanwhile(
+    ledger: Ledger, snapshot: Snapshot
+) -> None:
+    with open(snapshot.path, "rb") as file:
+        opened = {snapshot.path: identity_of(file.fileno())}
+        Path(f"{snapshot.path}~").write_bytes(b"zip")
+        os.rename(f"{snapshot.path}~", snapshot.path)
+        ledger.record([snapshot], verdicts(snapshot), Level.HASH, opened)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+def test_a_check_in_a_far_future_is_not_a_fresh_one(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot, time.time() - 3600) is CheckState.OK
+    assert state(ledger, snapshot, time.time() - 400 * 24 * 3600) is CheckState.OLD
+
+
+@pytest.mark.parametrize("column", ["at", "fault", "level", "hash", "entry", "identity", "file"])
+@pytest.mark.parametrize("value", [b"\xff", None, "text", 1e300, float("inf"), -5])
+def test_rows_that_make_no_sense_are_no_check_and_no_error(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, column: str, value: object
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    with closing(sqlite3.connect(str(tmp_path / "own/ledger.sqlite"))) as database, database:
+        database.execute(f"UPDATE verdicts SET {column} = ? WHERE entry = ?", (value, ARCHIVE))
+    for known in (*ledger.standing([snapshot]).values(), *ledger.standing_of_parts(snapshot).values()):
+        assert isinstance(known.at, float)
+        assert isinstance(known.fault, str)
+
+
+@pytest.mark.parametrize("size", [b"\xff", "text", 1e300, -1])
+def test_sizes_that_make_no_sense_are_not_known(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, size: object
+) -> None:
+    walked = [verdict._replace(unpacked=5) for verdict in verdicts(snapshot)]
+    ledger.record([snapshot], walked, Level.STRUCTURE)
+    with closing(sqlite3.connect(str(tmp_path / "own/sizes.sqlite"))) as database, database:
+        database.execute("UPDATE sizes SET bytes = ?", (size,))
+    assert Ledger(str(tmp_path / "own")).unpacked([snapshot]) == {}

@@ -2,11 +2,14 @@
 
 import pytest
 
+from backend import Save
+from backend.operation import to_json
 from tests.builders import World
 from tests.tui.driver import Snapstow, Terminal
 
 FIRST_SCREEN = {"truecolor": 60_000, "": 30_000}
 A_KEY = 2_000
+A_TICK = 500
 QUIET = 0.5
 IDLE = 3.0
 
@@ -53,3 +56,17 @@ def test_nothing_blinks_where_something_can_be_typed(key: bytes, snapstow: Snaps
         terminal.rest(QUIET)
         terminal.mark()
         assert terminal.rest(2 * QUIET) == 0, terminal.seen[-300:]
+
+
+def test_a_tick_of_progress(snapstow: Snapstow) -> None:
+    engine = snapstow.world.engine
+    with engine.journal.job(to_json(Save()), engine.root) as record:
+        record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
+        with snapstow.terminal(columns=120, COLORTERM="truecolor") as terminal:
+            terminal.until(lambda: any("Saving hello" in line for line in terminal.text))
+            terminal.rest(QUIET)
+            terminal.mark()
+            record.tell({"event": "advanced", "done": 2_000_000})
+            terminal.until(lambda: any("2.0 of 4.0 MB" in line for line in terminal.text))
+            taken = terminal.rest(QUIET / 5)
+            assert 0 < taken <= A_TICK, f"a tick took {taken}: {terminal.seen[-taken:]!r}"

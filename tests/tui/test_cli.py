@@ -31,6 +31,8 @@ class TestParsing:
         ("line", "expected"),
         [
             ("", Arguments("browse")),
+            ("--plain --read-only", Arguments("browse", plain=True, read_only=True)),
+            ("--ascii browse", Arguments("browse", ascii=True)),
             ("saved", Arguments()),
             ("saved a b", Arguments(snaps=("a", "b"))),
             ("saved --id 3 --abs-time", Arguments(id="3", abs_time=True)),
@@ -74,6 +76,7 @@ class TestParsing:
             ("export-snapshot 1", "the required argument `<filename>` was not provided"),
             ("export-snapshot", "the required arguments `<id>` and `<filename>` were not provided"),
             ("import-snapshot", "the required argument `<filename>` was not provided"),
+            ("--plain saved", "unknown flag `plain'"),
             ("attach 1 2", 'too many arguments for command: "2"'),
             ("jobs 1", 'too many arguments for command: "1"'),
             ("saved --id", "expected argument for flag `--id'"),

@@ -207,6 +207,10 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         self._heading = title
         self._command = ""
 
+    def on_mount(self) -> None:
+        """Fit the lines whenever anything beside them takes another height."""
+        self.screen_layout_refresh_signal.subscribe(self, lambda _screen: self._fit())
+
     def compose(self) -> ComposeResult:
         """What it comes to, the lines, what can be typed, the command, the answers."""
         with Vertical(classes="dialog") as frame:

@@ -107,7 +107,7 @@ class Help(Dialog[None]):
             self.query_one(name).display = False
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
-        signs = [Entry(SIGNS, sign, what) for sign, what in (*_SIGNS, *_places(self.app))]
+        signs = [Entry(SIGNS, sign, what) for sign, what in (*_places(self.app), *_SIGNS)]
         self._entries = [*entries_of(self.app, self._asked, nodes), *signs]
         self._fill("")
         self.query_one("#search", Input).focus()

@@ -59,7 +59,8 @@ class Proof(Input):
     ]
 
     def __init__(self) -> None:
-        super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20)
+        # The first digit brings the focus: what the focus selects, the second would replace.
+        super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20, select_on_focus=False)
 
 
 class AskRestore(Dialog[Restore | None]):

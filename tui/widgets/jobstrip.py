@@ -22,7 +22,8 @@ class JobStrip(Static):
         """Show how the jobs stand."""
         text = strip_text(jobs, self.app.size.width)
         self.display = bool(text.plain)
-        self.update(text, layout=False)
+        if self.content != text:
+            self.update(text, layout=False)
 
 
 def strip_text(jobs: Sequence[JobView], width: int) -> Text:

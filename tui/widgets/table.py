@@ -69,17 +69,18 @@ class LineTable(ScrollView, can_focus=True):
         Binding("space", "mark", "Mark", show=False),
         Binding("asterisk", "mark_all", "Mark all", show=False),
         Binding("minus", "mark_none", "Mark none", show=False),
-        Binding("enter", "turn", "Open or close", show=False),
+        Binding("enter", "enter", "Open", show=False),
         Binding("l,right", "open", "Open", show=False),
         Binding("h,left,backspace", "close", "Close", show=False),
     ]
 
     class Moved(Message):
-        """The cursor stands on another row."""
+        """The cursor stands on another row, or others are marked; `by_key` where a key or a click did it."""
 
-        def __init__(self, key: Hashable | None) -> None:
+        def __init__(self, key: Hashable | None, *, by_key: bool = True) -> None:
             super().__init__()
             self.key = key
+            self.by_key = by_key
 
     class Opened(Message):
         """A row was opened (True) or closed."""
@@ -89,10 +90,18 @@ class LineTable(ScrollView, can_focus=True):
             self.key = key
             self.wider = wider
 
+    class Entered(Message):
+        """Enter was pressed on a row, or the row of the cursor clicked."""
+
+        def __init__(self, key: Hashable, *, is_open: bool) -> None:
+            super().__init__()
+            self.key = key
+            self.is_open = is_open
+
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._columns = list(columns)
-        self._lines: list[Row] = []
+        self._lines: Sequence[Row] = []
         self._at = 0
         self._drawn: dict[int, Line] = {}
         self.marked: set[Hashable] = set()
@@ -115,7 +124,7 @@ class LineTable(ScrollView, can_focus=True):
         else:
             self._refresh_changed()
         if self.cursor_key != key:
-            self.post_message(self.Moved(self.cursor_key))
+            self.post_message(self.Moved(self.cursor_key, by_key=False))
 
     def _is_like(self, before: Sequence[Row]) -> bool:
         """Whether the rows in sight stand where they stood."""
@@ -146,7 +155,7 @@ class LineTable(ScrollView, can_focus=True):
         """Put the cursor on a row; nothing happens when it is not there."""
         for number, row in enumerate(self._lines):
             if row.key == key:
-                self._go(number)
+                self._go(number, by_key=False)
 
     # -- keys and mouse
 
@@ -190,11 +199,10 @@ class LineTable(ScrollView, can_focus=True):
         if self.cursor_key is not None:
             self.post_message(self.Opened(self.cursor_key, wider=True))
 
-    def action_turn(self) -> None:
-        """Open the row, or close it when it is open."""
+    def action_enter(self) -> None:
+        """Go into the row."""
         if self.cursor_key is not None:
-            is_open = self._lines[self._at].sign == OPEN
-            self.post_message(self.Opened(self.cursor_key, wider=not is_open))
+            self.post_message(self.Entered(self.cursor_key, is_open=self._lines[self._at].sign == OPEN))
 
     def action_close(self) -> None:
         """Close the row."""
@@ -207,7 +215,7 @@ class LineTable(ScrollView, can_focus=True):
         if event.y == 0 or not 0 <= number < len(self._lines):
             return
         if number == self._at:
-            self.action_turn()
+            self.action_enter()
         self._go(number)
 
     def on_resize(self) -> None:
@@ -215,7 +223,7 @@ class LineTable(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, len(self._lines) + 1)
         self._reveal()
 
-    def _go(self, number: int) -> None:
+    def _go(self, number: int, *, by_key: bool = True) -> None:
         if not self._lines:
             return
         before, self._at = self._at, max(0, min(number, len(self._lines) - 1))
@@ -227,7 +235,7 @@ class LineTable(ScrollView, can_focus=True):
             for line in (before, self._at):
                 self.refresh(Region(0, line + 1 - top, self.size.width, 1))
         if before != self._at:
-            self.post_message(self.Moved(self.cursor_key))
+            self.post_message(self.Moved(self.cursor_key, by_key=by_key))
 
     def _reveal(self) -> bool:
         """Scroll so that the cursor is seen; True when that moved anything."""

@@ -1,0 +1,358 @@
+"""A file of archives that is being looked into: its folders, listed page by page; for threads.
+
+What is shown is a `Spot`: the list of snapshots, the tops of one, or a folder of an archive.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from threading import Lock
+from typing import NamedTuple
+
+from backend import (
+    Advanced,
+    Archive,
+    Cancelled,
+    Content,
+    Event,
+    Flag,
+    Inside,
+    Job,
+    Node,
+    NotFoundError,
+    Order,
+    Snapshot,
+    SnapshotError,
+    Tree,
+)
+
+SYSTEM = "archive.tgz"
+_SLASH = b"/"
+_NEAR = 500
+_FARTHEST = 20_000
+
+
+class Spot(NamedTuple):
+    """A place in a file: a snapshot by its number (-1: the list of them), an archive of it, a name in that.
+
+    Without an `entry` it stands for the tops of a snapshot. `twin` tells members apart that have one name.
+    """
+
+    held: int = -1
+    entry: str = ""
+    path: bytes = b""
+    twin: int = 0
+
+
+LIST = Spot()
+
+
+class Stage(Enum):
+    """How far the reading of an archive is."""
+
+    UNREAD = "not read yet"
+    READING = "being read"
+    STOPPED = "stopped"
+    READ = "read"
+    FAILED = "cannot be read"
+
+
+class Reading(NamedTuple):
+    """How the reading of one archive stands: packed bytes done and in all, and why it failed."""
+
+    stage: Stage = Stage.UNREAD
+    done: int = 0
+    total: int = 0
+    reason: str = ""
+
+
+class Item(NamedTuple):
+    """Something in a folder: a snapshot, an archive (its root as `node`), or a member of one.
+
+    `of_all` is the size of what it is in, for comparison; `reading` stands for an archive.
+    """
+
+    spot: Spot
+    snapshot: Snapshot
+    node: Node | None
+    reading: Reading | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it can be entered."""
+        return self.node is None or self.node.is_folder
+
+
+class Folder(NamedTuple):
+    """What is known of the place that is shown: how many things are in it, and their bytes and files.
+
+    `faults` are told above it, in words.
+    """
+
+    spot: Spot
+    count: int
+    size: int
+    files: int
+    faults: tuple[str, ...] = ()
+
+
+class ClosedError(SnapshotError):
+    """Nobody looks any more."""
+
+
+class Opened:
+    """An open file of archives and their trees. All methods may be called from any thread.
+
+    `close` at any time: what is still being read stops, and the last one to use it lets go of the files.
+    """
+
+    def __init__(self, inside: Inside, own: str) -> None:
+        self.inside = inside
+        self._own = own
+        self._trees: dict[tuple[int, str], Tree] = {}
+        self._readings: dict[tuple[int, str], Reading] = {}
+        self._jobs: dict[tuple[int, str], Job] = {}
+        self._lock = Lock()
+        self._users = 0
+        self._is_closed = False
+
+    # -- life
+
+    @contextmanager
+    def using(self) -> Iterator["Opened"]:
+        """Keep it open inside; raises ClosedError when nobody looks any more."""
+        with self._lock:
+            if self._is_closed:
+                raise ClosedError("the file was closed")
+            self._users += 1
+        try:
+            yield self
+        finally:
+            with self._lock:
+                self._users -= 1
+                is_last = self._is_closed and not self._users
+            if is_last:
+                self._let_go()
+
+    def close(self) -> None:
+        """Stop reading, and let go of the files as soon as nobody uses them."""
+        with self._lock:
+            was_closed, self._is_closed = self._is_closed, True
+            is_last = not self._users and not was_closed
+        self.stop()
+        if is_last:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for tree in self._trees.values():
+            tree.close()
+        self.inside.close()
+
+    # -- what is in it
+
+    def snapshot(self, spot: Spot) -> Snapshot:
+        """The snapshot that a place is in."""
+        return self.inside.held[max(0, spot.held)].snapshot
+
+    def archive(self, spot: Spot) -> Archive:
+        """The archive that a place is in; NotFoundError."""
+        for archive in self.inside.held[spot.held].archives:
+            if archive.entry == (spot.entry or SYSTEM):
+                return archive
+        raise NotFoundError("there are no data of the system in the snapshot")
+
+    def tree(self, spot: Spot) -> Tree:
+        """The tree of the archive that a place is in; NotFoundError."""
+        archive = self.archive(spot)
+        key = (spot.held, archive.entry)
+        with self._lock:
+            if key not in self._trees:
+                self._trees[key] = Tree(archive, self._own)
+            return self._trees[key]
+
+    def content(self, item: Item) -> Content:
+        """The bytes of a file; InvalidInputError for what has none."""
+        assert item.node is not None
+        return self.tree(item.spot).open(item.node)
+
+    def top(self) -> Spot:
+        """Where looking begins: at the list, or at the only snapshot of a file that is no export."""
+        return LIST if self.inside.is_export or len(self.inside.held) != 1 else Spot(0)
+
+    def above(self, spot: Spot) -> Spot | None:
+        """What a place is in; None for the top of all."""
+        if spot == self.top():
+            return None
+        if spot.path:
+            path = spot.path.rpartition(_SLASH)[0] if spot.path.rstrip(_SLASH) else b""
+            if not path and spot.path.startswith(_SLASH) and spot.path != _SLASH:
+                path = _SLASH
+            above = Spot(spot.held, spot.entry, path)
+            return above if path or spot.entry != SYSTEM else Spot(spot.held)
+        return Spot(spot.held) if spot.entry else LIST
+
+    # -- looking
+
+    def folder(self, spot: Spot) -> Folder:
+        """What is known of a place now; nothing is in one that was not met yet."""
+        if spot.held < 0:
+            held = self.inside.held
+            return Folder(spot, len(held), sum(one.snapshot.size for one in held), 0, self.inside.faults)
+        others = 0 if spot.entry else len(self._others(spot))
+        try:
+            tree = self.tree(spot)
+            node = tree.node(spot.path)
+            size, files, count = node.size, node.files, tree.count(node) + others
+        except NotFoundError:
+            size, files, count = 0, 0, others
+        return Folder(spot, count, size, files, tuple(self._faults(spot)))
+
+    def _faults(self, spot: Spot) -> Iterator[str]:
+        snapshot = self.snapshot(spot)
+        if snapshot.broken:
+            yield f"broken: {snapshot.broken}"
+        archives = [archive for archive in self.inside.held[spot.held].archives]
+        wanted = spot.entry or SYSTEM
+        for archive in archives:
+            tree = self._trees.get((spot.held, archive.entry))
+            if tree is None or (archive.entry != wanted and spot.entry):
+                continue
+            name = "" if archive.entry == wanted and spot.entry else f"{archive.entry}: "
+            if tree.fault:
+                yield f"{name}incomplete: {tree.fault}"
+            elif tree.mismatch:
+                yield f"{name}not as it was saved: {tree.mismatch}"
+
+    def listing(self, spot: Spot, order: Order, start: int, count: int) -> list[Item]:
+        """Part of what is in a place, in order: its own things, then the archives of users."""
+        if spot.held < 0:
+            return self._snapshots(order)[start : start + count]
+        items = list(self._members(spot, order, start, count))
+        if spot.entry:
+            return items
+        own = self.folder(spot).count - len(self._others(spot))
+        left = count - len(items)
+        if left <= 0:
+            return items
+        return items + self._archives(spot, order)[max(0, start - own) :][:left]
+
+    def _members(self, spot: Spot, order: Order, start: int, count: int) -> Iterator[Item]:
+        try:
+            tree = self.tree(spot)
+            folder = tree.node(spot.path)
+        except NotFoundError:
+            return
+        snapshot, entry = self.snapshot(spot), spot.entry or SYSTEM
+        for node in tree.listing(folder, order, start, count):
+            twin = node.id if node.flags & Flag.REPLACED else 0
+            yield Item(Spot(spot.held, entry, below(spot.path, node.name), twin), snapshot, node)
+
+    def _snapshots(self, order: Order) -> list[Item]:
+        items = [Item(Spot(number), held.snapshot, None) for number, held in enumerate(self.inside.held)]
+        if order is Order.SIZE:
+            items.sort(key=lambda item: -item.snapshot.size)
+        return items
+
+    def _others(self, spot: Spot) -> Sequence[str]:
+        """The archives that are listed beside the tops of the system's."""
+        return [one.entry for one in self.inside.held[spot.held].archives if one.entry != SYSTEM]
+
+    def _archives(self, spot: Spot, order: Order) -> list[Item]:
+        snapshot = self.snapshot(spot)
+        items = []
+        for entry in self._others(spot):
+            there = Spot(spot.held, entry)
+            items.append(Item(there, snapshot, self.tree(there).root, self.reading(there)))
+        if order is Order.SIZE:
+            items.sort(key=lambda item: -(item.node.size if item.node else 0))
+        return items
+
+    def find(self, spot: Spot, order: Order, near: int, grown: int) -> int | None:
+        """At which number of its folder something stands, looked for about where it stood before.
+
+        `grown` is by how many things the folder has grown since. None when it is not near.
+        """
+        above = self.above(spot)
+        if above is None:
+            return None
+        start = max(0, near - _NEAR) if order is Order.NAME else max(0, near - max(grown, _NEAR))
+        most = min(_FARTHEST, max(grown, 0) + 2 * _NEAR)
+        for number, item in enumerate(self.listing(above, order, start, most)):
+            if item.spot == spot:
+                return start + number
+        return None
+
+    # -- reading
+
+    def reading(self, spot: Spot) -> Reading:
+        """How far the reading of the archive is that a place is in."""
+        entry = spot.entry or SYSTEM
+        known = self._readings.get((spot.held, entry))
+        if known is not None and known.stage is not Stage.READ:
+            return known
+        try:
+            tree = self.tree(spot)
+        except SnapshotError as reason:
+            return Reading(Stage.FAILED, reason=str(reason))
+        return Reading(Stage.READ if tree.is_indexed else Stage.UNREAD, total=tree.size)
+
+    def next_unread(self, spot: Spot) -> Spot | None:
+        """The archive to read next for a place: its own, then the others of its snapshot."""
+        if spot.held < 0:
+            return None
+        entries = [one.entry for one in self.inside.held[spot.held].archives]
+        wanted = spot.entry or SYSTEM
+        for entry in sorted(entries, key=lambda entry: (entry != wanted, entry != SYSTEM, entry)):
+            if self.reading(Spot(spot.held, entry)).stage is Stage.UNREAD:
+                return Spot(spot.held, entry)
+        return None
+
+    def read(self, spot: Spot) -> None:
+        """Read the archive that a place is in, unless that is being done; how it stands tells `reading`."""
+        key = (spot.held, spot.entry or SYSTEM)
+        tree = self.tree(spot)
+
+        def tell(event: Event) -> None:
+            if isinstance(event, Advanced):
+                self._readings[key] = Reading(Stage.READING, event.done, tree.size)
+
+        job = Job(tell)
+        with self._lock:
+            known = self._readings.get(key, Reading())
+            if self._is_closed or known.stage is Stage.READING or tree.is_indexed:
+                return
+            self._readings[key] = Reading(Stage.READING, 0, tree.size)
+            self._jobs[key] = job
+        try:
+            tree.index(job)
+            self._readings[key] = Reading(Stage.READ, tree.size, tree.size)
+        except Cancelled:
+            self._readings[key] = self._readings[key]._replace(stage=Stage.STOPPED)
+        except SnapshotError as reason:
+            self._readings[key] = Reading(Stage.FAILED, reason=str(reason))
+
+    def stop(self) -> bool:
+        """Stop reading; False when nothing is being read."""
+        running = [key for key, known in list(self._readings.items()) if known.stage is Stage.READING]
+        for key in running:
+            self._jobs[key].stop()
+        return bool(running)
+
+    def begin_again(self) -> None:
+        """Let what was stopped, or failed, be read again."""
+        for key, known in list(self._readings.items()):
+            if known.stage in (Stage.STOPPED, Stage.FAILED):
+                del self._readings[key]
+
+    @property
+    def running(self) -> list[tuple[Spot, Reading]]:
+        """What is being read now."""
+        found = list(self._readings.items())
+        return [(Spot(*key), known) for key, known in found if known.stage is Stage.READING]
+
+
+def below(folder: bytes, name: bytes) -> bytes:
+    """The name of something in a folder."""
+    if not folder or name == _SLASH:
+        return name
+    return folder + name if folder.endswith(_SLASH) else folder + _SLASH + name

@@ -7,7 +7,10 @@ stand in `__init__.pyi`.
 from importlib import import_module
 
 _HOMES = {
+    "compare": "Absent Change CompareOptions Difference KeyChange Tally TextDiff",
+    "comparing": "Comparison Facet",
     "contents": "Contents",
+    "daemon": "WAITING Followed Watch",
     "demo": "demo_root make_demo",
     "direct": "DirectEngine",
     "endings": "Ended Ending Endings",
@@ -17,14 +20,15 @@ _HOMES = {
         "IntegrityError InvalidInputError MultiError NoSpaceError NotAllowedError NotFoundError "
         "SnapshotError UnreachableError"
     ),
-    "estimate": "estimate_size free_space measure",
+    "estimate": "estimate_size measure",
     "excludes": "pattern_of validate_excludes",
     "export": "SnapshotExport",
     "extract": "ExtractPart ExtractPlan",
     "finding": "History Hit Missed Version content_digest histories search",
     "foreign": "ForeignJournal",
+    "guards": "Guarded",
     "imports": "IncomingSet import_set",
-    "inside": "Held Inside",
+    "inside": "Held Inside reading_recorded",
     "job": "Advanced Entered Event Job Noted PartAdvanced Started",
     "journal": "JobRecord JobState Journal",
     "layout": "Accounts InstalledSnap Layout",
@@ -34,18 +38,21 @@ _HOMES = {
     "logout": "logout_warning",
     "losses": "Losses",
     "marks": "Mark located marks_in written",
-    "model": "Epoch Revision Snapshot SnapshotSet User",
+    "model": "Epoch Number Revision Snapshot SnapshotSet User",
     "nodes": "Flag Kind Node Order",
     "operation": (
-        "Check Export Extract Forget Import Operation Restore Result Save Undo command_line operation_from_json"
+        "Check Export Extract Forget Import Operation Restore Result Save Undo "
+        "command_line operation_from_json"
     ),
     "peek": "Peek look_into",
     "performing": "event_from_json event_json perform perform_recorded",
-    "places": "PlaceEngine engine_for",
+    "places": "PlaceEngine engine_for engine_now user_state",
     "plan": "EntryPlan RestorePlan Verdict",
     "preview": "Look Preview harmless hex_lines preview_of",
+    "retention": "ACCEPTED STANDING in_words kept_text spelled",
     "runner": "Follower Runner",
     "reader": "EntryVerdict Reader",
+    "room": "SPARE_ROOM Room free_space rooms_for",
     "saving": "SaveOptions save",
     "store": "Store",
     "survey": "Aim Concern Outlook Survey aims compared concern look_again survey_of",

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable
 
+from backend.compare import Absent as Absent
+from backend.compare import Change as Change
+from backend.compare import CompareOptions as CompareOptions
+from backend.compare import Difference as Difference
+from backend.compare import KeyChange as KeyChange
+from backend.compare import Tally as Tally
+from backend.compare import TextDiff as TextDiff
+from backend.comparing import Comparison as Comparison
+from backend.comparing import Facet as Facet
 from backend.contents import Contents as Contents
+from backend.daemon import WAITING as WAITING
+from backend.daemon import Followed as Followed
+from backend.daemon import Watch as Watch
 from backend.demo import demo_root as demo_root
 from backend.demo import make_demo as make_demo
 from backend.direct import DirectEngine as DirectEngine
@@ -29,7 +41,6 @@ from backend.errors import NotFoundError as NotFoundError
 from backend.errors import SnapshotError as SnapshotError
 from backend.errors import UnreachableError as UnreachableError
 from backend.estimate import estimate_size as estimate_size
-from backend.estimate import free_space as free_space
 from backend.estimate import measure as measure
 from backend.excludes import pattern_of as pattern_of
 from backend.export import SnapshotExport as SnapshotExport
@@ -43,10 +54,12 @@ from backend.finding import content_digest as content_digest
 from backend.finding import histories as histories
 from backend.finding import search as search
 from backend.foreign import ForeignJournal as ForeignJournal
+from backend.guards import Guarded as Guarded
 from backend.imports import IncomingSet as IncomingSet
 from backend.imports import import_set as import_set
 from backend.inside import Held as Held
 from backend.inside import Inside as Inside
+from backend.inside import reading_recorded as reading_recorded
 from backend.job import Advanced as Advanced
 from backend.job import Entered as Entered
 from backend.job import Event as Event
@@ -66,14 +79,15 @@ from backend.layout import Layout as Layout
 from backend.ledger import Checked as Checked
 from backend.ledger import CheckState as CheckState
 from backend.ledger import Ledger as Ledger
-from backend.looking import Looker as Looker
 from backend.logout import logout_warning as logout_warning
+from backend.looking import Looker as Looker
 from backend.losses import Losses as Losses
 from backend.marks import Mark as Mark
 from backend.marks import located as located
 from backend.marks import marks_in as marks_in
 from backend.marks import written as written
 from backend.model import Epoch as Epoch
+from backend.model import Number as Number
 from backend.model import Revision as Revision
 from backend.model import Snapshot as Snapshot
 from backend.model import SnapshotSet as SnapshotSet
@@ -102,8 +116,8 @@ from backend.performing import perform as perform
 from backend.performing import perform_recorded as perform_recorded
 from backend.places import PlaceEngine as PlaceEngine
 from backend.places import engine_for as engine_for
-from backend.reader import EntryVerdict as EntryVerdict
-from backend.reader import Reader as Reader
+from backend.places import engine_now as engine_now
+from backend.places import user_state as user_state
 from backend.plan import EntryPlan as EntryPlan
 from backend.plan import RestorePlan as RestorePlan
 from backend.plan import Verdict as Verdict
@@ -112,6 +126,17 @@ from backend.preview import Preview as Preview
 from backend.preview import harmless as harmless
 from backend.preview import hex_lines as hex_lines
 from backend.preview import preview_of as preview_of
+from backend.reader import EntryVerdict as EntryVerdict
+from backend.reader import Reader as Reader
+from backend.retention import ACCEPTED as ACCEPTED
+from backend.retention import STANDING as STANDING
+from backend.retention import in_words as in_words
+from backend.retention import kept_text as kept_text
+from backend.retention import spelled as spelled
+from backend.room import SPARE_ROOM as SPARE_ROOM
+from backend.room import Room as Room
+from backend.room import free_space as free_space
+from backend.room import rooms_for as rooms_for
 from backend.runner import Follower as Follower
 from backend.runner import Runner as Runner
 from backend.saving import SaveOptions as SaveOptions

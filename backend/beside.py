@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from backend import files, swap
+from backend import files, slots
 from backend.errors import BlockedError, InvalidInputError, NotFoundError
 from backend.files import DIRECTORY
 from backend.gojson import quoted
@@ -17,7 +17,8 @@ from backend.job import Job
 from backend.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.plan import EntryPlan
-from backend.swap import HOLDER, Move, RestoreState, Slot
+from backend.slots import HOLDER, Slot
+from backend.swap import Move, RestoreState
 
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SYSTEM = ("/var/snap", "/var/lib/snapd", "/var/lib/snapstow", "/snap")
@@ -34,8 +35,8 @@ def directory(to: str) -> str:
 def fault(to: str, layout: Layout, *, occupied: bool = False) -> str:
     """Why nothing may be restored into the directory `to`, or nothing.
 
-    It may be missing in a directory that is there, or be empty, or, where that is `occupied`, hold anything. No symbolic link may lead to it, and it may
-    not lie where snapd, or a snap, keeps its data.
+    It may be missing in a directory that is there, or be empty, or hold anything where it may be `occupied`.
+    No symbolic link may lead to it, and it may not lie where snapd, or a snap, keeps its data.
     """
     parent, name = os.path.split(to)
     told = f"cannot restore into {to}"
@@ -53,7 +54,7 @@ def fault(to: str, layout: Layout, *, occupied: bool = False) -> str:
 
 
 def _is_there(name: str, parent: int, *, occupied: bool) -> bool:
-    """Whether the directory is there already, empty unless `occupied`. BlockedError where something else is."""
+    """Whether the directory is there, empty unless `occupied`. BlockedError where something else is."""
     try:
         found = os.lstat(name or ".", dir_fd=parent)
     except FileNotFoundError:
@@ -178,7 +179,7 @@ class Beside:
 
     def _make_slot(self, tag: str) -> Slot:
         with opened(self._top) as passed, files.opened(".", DIRECTORY, passed) as top:
-            slot = swap.make_slot(self._top, top, tag, f"{HOLDER}-{tag}")
+            slot = slots.make_slot(self._top, top, tag, f"{HOLDER}-{tag}")
         self._state.slots.append(slot)
         return slot
 

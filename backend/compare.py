@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from backend.gojson import dumps
 from backend.job import Job
 from backend.model import Json
 from backend.nodes import Kind
@@ -71,7 +72,7 @@ class Tally:
         self.removed += max(0, -delta)
 
 
-class Options(NamedTuple):
+class CompareOptions(NamedTuple):
     """What a comparison tells: with `exact`, files that could be the same are read; `same` ones are told as
     well; what is added or removed with all below it is `folded` into one.
     """
@@ -94,7 +95,7 @@ _Pair = tuple[Thing | None, Thing | None]
 class Walk:
     """Walks two sides of one owner's data."""
 
-    def __init__(self, owner: str, sides: tuple[Side, Side], roles: Roles, options: Options) -> None:
+    def __init__(self, owner: str, sides: tuple[Side, Side], roles: Roles, options: CompareOptions) -> None:
         self._owner = owner
         self._before, self._after = sides
         self._roles = roles
@@ -268,11 +269,19 @@ def text_diff(before: Iterator[bytes], after: Iterator[bytes], names: tuple[str,
             return TextDiff(why_not="it is no text in UTF-8")
         if "\0" in text:
             return TextDiff(why_not="it is no text")
-        lines = text.split("\n")
+        *lines, last = text.split("\n")
         if len(lines) > _MOST_LINES:
             return TextDiff(why_not=f"it has more than {_MOST_LINES} lines")
-        texts.append(lines)
-    return TextDiff(tuple(unified_diff(texts[0], texts[1], names[0], names[1], lineterm="")))
+        texts.append([f"{line}\n" for line in lines] + [last] * bool(last))
+    return TextDiff(tuple(_unended(unified_diff(texts[0], texts[1], names[0], names[1]))))
+
+
+def _unended(lines: Iterator[str]) -> Iterator[str]:
+    """Lines without their ends; where one has none, that is said."""
+    for line in lines:
+        yield line.removesuffix("\n")
+        if not line.endswith("\n"):
+            yield "\\ No newline at end of file"
 
 
 def _at_most(pieces: Iterator[bytes], cap: int) -> bytes | None:
@@ -294,6 +303,12 @@ class KeyChange(NamedTuple):
     change: Change
     before: "Json | Absent"
     after: "Json | Absent"
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both values as JSON; empty for one that is not there."""
+        before, after = ("" if one is ABSENT else dumps(one) for one in (self.before, self.after))
+        return before, after
 
 
 class Absent(Enum):

@@ -6,18 +6,19 @@ from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 from backend import compare
-from backend.compare import Difference, KeyChange, Options, Roles, TextDiff, Walk
+from backend.compare import CompareOptions, Difference, KeyChange, Roles, TextDiff, Walk
 from backend.errors import BlockedError, NotFoundError, SnapshotError
 from backend.inside import Held, Inside
 from backend.job import Job
 from backend.layout import Layout
 from backend.marks import written
 from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_entry, user_of
+from backend.picking import clean
 from backend.sides import Archived, Live, Nothing, Side, Thing, opened_live
 from backend.tree import Tree
 
 LIVE = "live"
-_OPTIONS = Options()
+_OPTIONS = CompareOptions()
 
 
 class Facet(NamedTuple):
@@ -106,6 +107,18 @@ class Comparison:
             return []
         return compare.configuration_diff(before.configuration, after.configuration)
 
+    def placed(self, text: str) -> tuple[str, bytes]:
+        """Whose a path is as it is written for a mark, and the path that its difference has."""
+        parts = clean(text.encode("utf-8", "surrogateescape")).split(b"/")
+        owner = ""
+        if parts[0] == b"user" and len(parts) > 1:
+            owner, parts = parts[1].decode("utf-8", "surrogateescape"), parts[2:]
+        elif (top := parts[0].decode("utf-8", "surrogateescape")) in self.owners and top:
+            owner, parts = top, parts[1:]
+        if parts and parts[0] in (str(facet.revision).encode() for facet in self.facets):
+            parts[0] = compare.REVISION
+        return owner, b"/".join(parts)
+
     @property
     def owners(self) -> list[str]:
         """Whose data there are on either side: the system's (empty) first, then users by name."""
@@ -116,14 +129,16 @@ class Comparison:
             )
         return sorted({"", *found})
 
-    def differences(self, job: Job, options: Options = _OPTIONS, below: bytes = b"") -> Iterator[Difference]:
-        """What differs, by owner and path; with `below` only that path and what is in it.
+    def differences(
+        self, job: Job, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
+    ) -> Iterator[Difference]:
+        """What differs, by owner and path; with `below` only that path of that owner and what is in it.
 
         Archives that were never looked into are read first, which is counted on the job.
         """
-        for owner in self.owners:
+        for owner in self.owners if below is None else below[:1]:
             for found in self._walk(owner, job, options).differences(job):
-                if not below or found.path == below or found.path.startswith(below + b"/"):
+                if below is None or f"{found.text}/".startswith(_folder(below[1])):
                     yield found
 
     def text_diff(self, owner: str, path: bytes, job: Job) -> TextDiff:
@@ -151,7 +166,7 @@ class Comparison:
         entry = user_entry(difference.owner) if difference.owner else ARCHIVE
         return written(self.snap, entry, difference.path)
 
-    def _walk(self, owner: str, job: Job, options: Options) -> Walk:
+    def _walk(self, owner: str, job: Job, options: CompareOptions) -> Walk:
         before, after = (str(facet.revision).encode() for facet in self.facets)
         return Walk(owner, self._sides(owner, job), Roles(before, after), options)
 
@@ -200,6 +215,10 @@ class Comparison:
 
     def _people(self) -> Sequence[User]:
         return self._layout.users_with_data()[0]
+
+
+def _folder(path: bytes) -> str:
+    return f"{path.decode('utf-8', 'surrogateescape')}/".lstrip("/")
 
 
 def _find(side: Side, path: bytes, revision: bytes) -> Thing | None:

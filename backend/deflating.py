@@ -4,6 +4,7 @@ Python's own zlib shows neither, so the system's is called. Of what it is given 
 """
 
 import ctypes
+import zlib
 from functools import cache
 from typing import Any
 
@@ -42,25 +43,63 @@ class _State(ctypes.Structure):
 
 
 @cache
-def _library() -> Any:
-    library = ctypes.CDLL(_LIBRARY)
+def _library(name: str) -> Any:
+    """The system's zlib, or None where it has none."""
+    try:
+        library = ctypes.CDLL(name)
+    except OSError:
+        return None
     library.zlibVersion.restype = ctypes.c_char_p
     return library
 
 
+def gzip_member() -> "Deflated | Plain":
+    """A gzip member to be inflated from its header on."""
+    return Deflated() if _library(_LIBRARY) else Plain()
+
+
+class Plain:
+    """A gzip member being inflated by Python's own zlib, which never stops between blocks."""
+
+    boundary: int | None = None
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(_GZIP)
+        self.ended = False
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def step(self, data: bytes, at: int) -> tuple[bytes, int]:
+        """As `Deflated` does it."""
+        rest = data[at:]
+        try:
+            content = self._inflater.decompress(rest, _ROOM)
+        except zlib.error as cause:
+            raise IntegrityError(MALFORMED) from cause
+        self.ended = self._inflater.eof
+        return content, len(data) - len(self._inflater.unconsumed_tail) - len(self._inflater.unused_data)
+
+    def window(self) -> bytes:
+        """There is never a point that would need it."""
+        return b""
+
+
 class Deflated:
-    """One deflate stream being inflated; `close` it. OSError where the system has no zlib.
+    """One deflate stream being inflated by the system's zlib; `close` it.
 
     Without `window` it begins with a gzip header, and the trailer is verified; with one it goes on in the
     middle: after the `bits` low bits that are still to come of the byte before, which is `before`.
     """
 
     def __init__(self, window: bytes | None = None, bits: int = 0, before: int = 0) -> None:
-        self._zlib = _library()
+        self._open = False
+        self._zlib = _library(_LIBRARY)
+        if self._zlib is None:
+            raise IntegrityError(f"this system has no {_LIBRARY} to go on with in the middle")
         self._state = _State()
         self._ref = ctypes.byref(self._state)
         self._out = ctypes.create_string_buffer(_ROOM)
-        self._open = False
         wanted = _GZIP if window is None else _RAW
         version, size = self._zlib.zlibVersion(), ctypes.sizeof(self._state)
         self._demand(self._zlib.inflateInit2_(self._ref, wanted, version, size))
@@ -74,6 +113,9 @@ class Deflated:
     def _demand(self, code: int) -> None:
         if code != _OK:
             raise IntegrityError(MALFORMED)
+
+    def __del__(self) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of its memory; closing again does nothing."""

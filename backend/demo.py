@@ -4,6 +4,7 @@ It is made of real files by the real library, without root and without snapd. Al
 of whoever made it.
 """
 
+import hashlib
 import json
 import os
 import random
@@ -11,11 +12,15 @@ import time
 from collections.abc import Mapping
 
 from backend import files
+from backend.container import ContainerWriter
 from backend.direct import DirectEngine
+from backend.gotime import time_text
 from backend.job import Job
+from backend.ledger import Ledger
 from backend.operation import Export, Import, Restore, Save, to_json
 from backend.places import files_engine
-from backend.wire import filename
+from backend.reader import Level, Reader
+from backend.wire import filename, metadata_json
 
 _SNAPS: Mapping[str, tuple[str, str]] = {
     "hello-world": ("x1", "6.4"),
@@ -24,6 +29,9 @@ _SNAPS: Mapping[str, tuple[str, str]] = {
     "telegram_work": ("6012", "5.2.3"),
 }
 _USERS = ("alice", "bob")
+_DAY = 24 * 3600
+_DAYS = {1: 3.0, 2: 9.0, 3: 44.0, 4: 21.0}  # how old the sets are
+_CHECKED_DAYS_AGO = 41
 _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
 
 
@@ -50,11 +58,13 @@ def make_demo(root: str) -> DirectEngine:
     for name, (revision, version) in _SNAPS.items():
         _install(root, name, revision, version)
     _fill(root, random.Random(7))
+    _settle(root)
     engine = files_engine(root)
     _make_sets(engine, root)
     expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 22 * 24 * 3600))
     _write(root, "var/lib/snapd/state.json", json.dumps(_state({"2": {"expiry-time": expiry}})))
     _break_things(engine, root)
+    _check_long_ago(engine)
     return engine
 
 
@@ -123,6 +133,14 @@ def _fill(root: str, chance: random.Random) -> None:
     os.makedirs(f"{root}/root/snap", exist_ok=True)
 
 
+def _settle(root: str) -> None:
+    """Let all data be older than every set."""
+    then = time.time() - 2 * max(_DAYS.values()) * _DAY
+    for folder, _, names in os.walk(root):
+        for name in names:
+            os.utime(os.path.join(folder, name), (then, then), follow_symlinks=False)
+
+
 def _prose(chance: random.Random, length: int) -> str:
     words = chance.choices(_WORDS, k=length // 6)
     return " ".join(words) + "\n"
@@ -130,16 +148,39 @@ def _prose(chance: random.Random, length: int) -> str:
 
 def _make_sets(engine: DirectEngine, root: str) -> None:
     """Good sets, an automatic one, one of another revision, an imported one."""
-    engine.save(Save(), Job())
-    engine.save(Save(("telegram_work",)), Job())
-    engine.save(Save(("nextcloud",), exclude=("$SNAP_COMMON/data/IMG_*",)), Job())
+    operations = (
+        Save(),
+        Save(("telegram_work",)),
+        Save(("nextcloud",), exclude=("$SNAP_COMMON/data/IMG_*",)),
+        Save(("hello-world", "postgresql")),
+    )
+    for number, operation in enumerate(operations, 1):
+        engine.save(operation, Job())
+        _grow_old(engine, number)
     exported = f"{root}/from-elsewhere.snapshot"
-    engine.save(Save(("hello-world", "postgresql")), Job())
     engine.export(Export(4, exported), Job())
     for snapshot in engine.sets(4)[0].snapshots:
         os.unlink(snapshot.path)
     engine.take_in(Import(exported), Job())
     _other_revision(root)
+
+
+def _grow_old(engine: DirectEngine, set_id: int) -> None:
+    """Let a set have been saved some days ago."""
+    ago = int(_DAYS[set_id] * _DAY * 10**9)
+    for snapshot in engine.sets(set_id)[0].snapshots:
+        older = snapshot._replace(time=time_text(time.time_ns() - ago, 0))
+        with Reader.open(snapshot.path) as reader, files.opened(f"{snapshot.path}~", files.NEW_FILE) as fd:
+            writer = ContainerWriter(fd)
+            for entry in snapshot.entries:
+                writer.begin(entry)
+                writer.write(reader.stream(entry)(reader.stored_size(entry)))
+                writer.end()
+            raw = metadata_json(older)
+            writer.add_deflated("meta.json", raw)
+            writer.add_deflated("meta.sha3_384", f"{hashlib.sha3_384(raw).hexdigest()}\n".encode())
+            writer.finish()
+        os.rename(f"{snapshot.path}~", snapshot.path)
 
 
 def _other_revision(root: str) -> None:
@@ -182,6 +223,14 @@ def _break_things(engine: DirectEngine, root: str) -> None:
     os.unlink(f"{root}/from-elsewhere.snapshot")
 
 
+def _check_long_ago(engine: DirectEngine) -> None:
+    """A check that is so old that it says little."""
+    (snapshot,) = engine.sets(3)[0].snapshots
+    ledger = Ledger(engine.journal.folder, clock=lambda: time.time() - _CHECKED_DAYS_AGO * _DAY)
+    with Reader.open(snapshot.path) as reader:
+        ledger.record([snapshot], reader.check(), Level.HASH)
+
+
 def _interrupted_restore(engine: DirectEngine) -> None:
     """The journal of a restore whose process is gone, with what it had unpacked."""
     operation = Restore(1, ("postgresql",))
@@ -189,10 +238,10 @@ def _interrupted_restore(engine: DirectEngine) -> None:
         job = Job(keep=record.keep, name=str(record.id))
         parent = engine.layout.system_parent("postgresql")
         with files.opened(parent, files.DIRECTORY) as fd:
-            from backend import swap
+            from backend import slots
 
             job.keep({"slot": "interrupted", "parents": [parent]})
-            slot = swap.make_slot(parent, fd, "interrupted")
+            slot = slots.make_slot(parent, fd, "interrupted")
         _write(slot.path, "landing/common/half", "half of what was to be restored\n")
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from backend.errors import (
     ConflictError,
@@ -21,10 +21,12 @@ from backend.snapdstate import daemon_answers
 from backend.store import Store
 
 if TYPE_CHECKING:
+    from backend.daemon import Daemon
     from backend.endings import Ended, Endings
     from backend.engine import Estimate, Finding, UndoOffer
     from backend.extract import ExtractPlan
     from backend.foreign import ForeignJournal
+    from backend.guards import Guarded
     from backend.job import Job
     from backend.journal import Journal
     from backend.layout import InstalledSnap
@@ -69,6 +71,11 @@ class DirectEngine:
         return Journal(self._own)
 
     @property
+    def own(self) -> str:
+        """Our state folder for this root."""
+        return self._own
+
+    @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
         return self.store.root
@@ -89,13 +96,28 @@ class DirectEngine:
 
     def refusal_of(self, operation: "Operation") -> str:
         """Why an operation with these very options cannot be had here, or nothing."""
-        return self.refusal(operation.verb) or ""
+        return self.refusal(RESTORE_BESIDE if getattr(operation, "to", "") else operation.verb) or ""
 
     def about(self) -> list[str]:
         """Why this engine answers here, in words."""
         if self.refusal("save"):
             return ["snapd is running, so it only reads"]
         return ["ready, as no snapd answers for this root"]
+
+    @cached_property
+    def daemon(self) -> "Daemon":
+        """Nobody: snapd is not asked here, whether it runs or not."""
+        from backend.daemon import NoDaemon
+
+        return NoDaemon(self.layout)
+
+    def guards(self) -> "dict[int, Guarded]":
+        """The sets by which restores through snapd can be taken back, by number."""
+        if not os.path.isdir(self._own):
+            return {}
+        from backend.guards import guards_here
+
+        return guards_here(self.journal, self.root)
 
     def _demand(self, action: str) -> None:
         if reason := self.refusal(action):
@@ -280,11 +302,13 @@ class DirectEngine:
     def forget(self, operation: "Forget", job: "Job") -> "Result":
         """Remove a set, or the named snaps of it; broken snapshots as well."""
         from backend.operation import Result
+        from backend.shelf import Shelf
 
         self._demand("forget")
         chosen = self._selected(operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
             freed = self.store.forget(chosen, job)
+        Shelf(self._own).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
 
     def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
@@ -362,18 +386,15 @@ class DirectEngine:
 
         return journals(self.layout) if os.geteuid() == 0 else []
 
-    def change_of(self, _number: int) -> str:
-        """Nothing: a job that died on the files is not gone on with."""
-        return ""
-
-    def attach(self, change: str, _job: "Job") -> NoReturn:
-        """NotFoundError: only snapd has changes to follow."""
-        raise NotFoundError(f"no change {change}: snapd is not asked here")
-
     def tidy(self, job: "Job") -> list[str]:
-        """End jobs of ours that died and undo data that expired; says what was done."""
-        from backend import recovery
+        """End jobs of ours that died and undo data that expired; says what was done.
 
+        What is remembered of snapshots that are gone goes as well.
+        """
+        from backend import recovery
+        from backend.shelf import Shelf
+
+        Shelf(self._own).sweep()
         if daemon_answers(self.layout.socket):
             return recovery.tidy_beside(self.journal, self.store, job)
         return recovery.tidy(self.journal, self.store, job)

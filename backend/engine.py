@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from backend.daemon import Daemon
 from backend.extract import ExtractPlan
+from backend.guards import Guarded
 from backend.job import Job
 from backend.journal import Journal
 from backend.model import SnapshotSet
-from backend.operation import Check, Export, Extract, Forget, Import, Restore, Result, Save, Undo
+from backend.operation import (
+    Check,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+)
 from backend.plan import RestorePlan
 
 
@@ -60,6 +73,16 @@ class Engine(Protocol):
 
     def refusal(self, action: str) -> str | None:
         """One sentence why `action` cannot be had here, or None."""
+
+    def refusal_of(self, operation: Operation) -> str:
+        """Why an operation with these very options cannot be had here, or nothing."""
+
+    @property
+    def daemon(self) -> Daemon:
+        """The snapd of this place, or what stands where none is asked."""
+
+    def guards(self) -> dict[int, Guarded]:
+        """The sets by which restores through snapd can be taken back, by number."""
 
     def about(self) -> list[str]:
         """Why this engine answers here, and what it knows of the place besides, in sentences."""

@@ -1,4 +1,4 @@
-"""What a save would read, and how much room there is.
+"""What a save would read.
 
 Adds up sizes only: no file is opened, no exclusion is looked at, nothing is said about compression.
 """
@@ -13,7 +13,6 @@ from backend.files import speaking
 from backend.job import Job
 from backend.layout import Layout
 
-_GONE = (FileNotFoundError, NotADirectoryError)
 _HEADER = 512
 
 
@@ -71,19 +70,6 @@ def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
     revision = layout.revision(snap)
     names = ("common",) if revision is None else (str(revision), "common")
     return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent
-
-
-def free_space(path: str) -> int:
-    """The bytes that may still be written at `path`, or where its nearest existing ancestor lies."""
-    path = os.path.abspath(path)
-    with speaking("cannot tell the free space"):
-        while True:
-            try:
-                facts = os.statvfs(path)
-            except _GONE:
-                path = os.path.dirname(path)
-            else:
-                return facts.f_bavail * facts.f_frsize
 
 
 def _files(batch: Sequence["os.DirEntry[str]"], folders: list[str]) -> Measured:

@@ -18,9 +18,8 @@ from backend.outgoing import Outgoing, header
 from backend.reader import Reader
 from backend.store import Store, is_recorded
 from backend.tarstream import BLOCK, padded
-from backend.wire import content_json, export_json, set_content_hash, time_text
+from backend.wire import CONTENT, MANIFEST, content_json, export_json, set_content_hash, time_text
 
-CONTENT, MANIFEST = "content.json", "export.json"
 _PIECE = 1 << 20
 _SUMS = ".sha256"
 _PATIENCE = 200  # milliseconds

@@ -13,10 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from backend import beside, files, hashing, parents, restore, swap
+from backend import beside, files, hashing, parents, restore, slots
 from backend.archive import Tar
-from backend.errors import BlockedError, ConflictError, IntegrityError, NoSpaceError
-from backend.estimate import free_space
+from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.files import DIRECTORY
 from backend.gzipblocks import inflate
 from backend.job import Job
@@ -25,8 +24,10 @@ from backend.layout import Layout
 from backend.model import ARCHIVE, Snapshot, User, user_of
 from backend.picking import Only
 from backend.plan import Source, Verdict
+from backend.room import demand_room
+from backend.slots import HOLDER, Slot
 from backend.snapdstate import daemon_answers
-from backend.swap import HOLDER, Move, RestoreState, Slot
+from backend.swap import Move, RestoreState
 from backend.vetting import Vetter
 
 
@@ -144,14 +145,7 @@ class Extraction:
     def _refuse(self) -> None:
         if reasons := self._plan.reasons:
             raise BlockedError("\n".join(dict.fromkeys(reasons)))
-        needed: dict[int, tuple[str, int]] = {}
-        for part in self._parts:
-            place = parents.nearest(part.parent)
-            device = os.stat(place).st_dev
-            needed[device] = (place, needed.get(device, (place, restore.MARGIN))[1] + part.size)
-        for place, amount in needed.values():
-            if (free := free_space(place)) < amount:
-                raise NoSpaceError("cannot extract", place, amount, free)
+        demand_room([(part.parent, part.size) for part in self._parts], "cannot extract")
 
     def _source(self, part: ExtractPart) -> Source:
         return self._sources[key_of(part.snapshot)]
@@ -179,7 +173,7 @@ class Extraction:
     def _stage_part(self, part: ExtractPart, parent: int, tag: str, job: Job) -> None:
         slot = self._slots.get(part.parent)
         if slot is None:
-            slot = self._slots[part.parent] = swap.make_slot(part.parent, parent, tag, self._holder)
+            slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
             self.state.slots.append(slot)
         with slot.opened() as (_, fd), restore.opened_landing(fd, part.user) as landing:
             self._unpack(part, landing, job)

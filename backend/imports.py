@@ -8,24 +8,25 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from backend import files, hashing, parents, tarstream
+from backend import files, hashing, tarstream
 from backend.errors import (
     AlreadyFinishedError,
     ConflictError,
     DuplicateSetError,
     IntegrityError,
     InvalidInputError,
-    NoSpaceError,
     NotFoundError,
     SnapshotError,
 )
-from backend.estimate import free_space
 from backend.job import Job
 from backend.model import Snapshot
 from backend.reader import Reader
+from backend.room import demand_room
 from backend.store import STAGING, Staged, Store
 from backend.tarstream import TarMember, padded
 from backend.wire import (
+    CONTENT,
+    MANIFEST,
     filename,
     parse_content_json,
     parse_export_json,
@@ -34,8 +35,6 @@ from backend.wire import (
     set_content_hashes,
 )
 
-CONTENT, MANIFEST = "content.json", "export.json"
-MARGIN = 5 << 20
 _PATIENCE = 200  # milliseconds
 _LARGEST_MEMBER = 64 << 20
 
@@ -222,9 +221,7 @@ def import_set(  # noqa: PLR0913 - the last four are named choices
     with _importing():
         source = _Stream(stream, job)
         if source.size is not None:
-            place = parents.nearest(store.folder)
-            if (free := free_space(place)) < source.size + MARGIN:
-                raise NoSpaceError("cannot import snapshot", place, source.size + MARGIN, free)
+            demand_room([(store.folder, source.size)], "cannot import snapshot")
         with IncomingSet(store, job) as incoming:
             digest, listed = _receive(incoming, source)
             snapshots = incoming.verified()

@@ -76,19 +76,13 @@ def index(source: Source, table: Table, points: Gathered, job: Job) -> Outcome:
 
     Raises Cancelled; what was read until then stays in the table.
     """
-    hashed = HashedRead(source.read, hashlib.sha3_384())
-
-    def read(count: int) -> bytes:
-        piece = hashed(count)
-        job.advance(len(piece))
-        return piece
-
+    intake = _Intake(source, job)
     filler = _Filler(table, source.revision)
     fault = ""
     is_final = True
     try:
         try:
-            for chunk in gathering(read, source.packed, points):
+            for chunk in gathering(intake.read, source.packed, points):
                 filler.feed(chunk)
             filler.close()
         finally:
@@ -97,7 +91,7 @@ def index(source: Source, table: Table, points: Gathered, job: Job) -> Outcome:
     except (IntegrityError, NoSpaceError, OSError) as cause:
         fault = _told(cause)
         is_final = isinstance(cause, IntegrityError)
-    outcome = Outcome(fault, _mismatch(source, hashed, read), is_final)
+    outcome = Outcome(fault, intake.mismatch(), is_final)
     table.finish(points, {"fault": fault, "mismatch": outcome.mismatch})
     return outcome
 
@@ -108,14 +102,39 @@ def _told(cause: SnapshotError | OSError) -> str:
     return f"it cannot be read: {cause.strerror}" if isinstance(cause, OSError) else str(cause)
 
 
-def _mismatch(source: Source, hashed: HashedRead, read: Callable[[int], bytes]) -> str:
-    try:
-        while read(PIECE):
-            pass
-        agree(f'snapshot entry "{source.entry}"', (source.declared, source.packed.size), hashed.finish())
-    except (IntegrityError, OSError) as cause:
-        return _told(cause)
-    return ""
+class _Intake:
+    """The packed bytes of an archive, hashed and counted as they pass."""
+
+    def __init__(self, source: Source, job: Job) -> None:
+        self._source = source
+        self._job = job
+        self._hashed = HashedRead(source.read, hashlib.sha3_384())
+        self._fault = ""
+
+    def read(self, count: int) -> bytes:
+        """The next bytes; what the file around them says of them is for `mismatch` to tell."""
+        if self._fault:
+            return b""
+        try:
+            piece = self._hashed(count)
+        except IntegrityError as cause:
+            self._fault = str(cause)
+            return b""
+        self._job.advance(len(piece))
+        return piece
+
+    def mismatch(self) -> str:
+        """Why the bytes are not those that were saved, or nothing; reads what is left of them."""
+        source = self._source
+        try:
+            while self.read(PIECE):
+                pass
+            if not self._fault:
+                told = (source.declared, source.packed.size)
+                agree(f'snapshot entry "{source.entry}"', told, self._hashed.finish())
+        except (IntegrityError, OSError) as cause:
+            return _told(cause)
+        return self._fault
 
 
 def _settle(table: Table) -> None:

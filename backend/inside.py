@@ -15,16 +15,19 @@ from backend import files
 from backend.container import Container
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.job import Job
+from backend.ledger import Ledger
 from backend.model import ARCHIVE, Revision, Snapshot, user_of
+from backend.nodes import joined, parts_of
 from backend.peek import look_into
 from backend.reader import EntryVerdict, Level, Reader, check, read_snapshot
 from backend.salvage import salvaged
 from backend.seeking import Packed
 from backend.shelf import Key, stamp_of
-from backend.tree import Archive
+from backend.tree import Archive, Tree
 from backend.wire import snapshot_id
 
 _ZIP = b"PK\x03\x04"
+_TOPS = ("common", "rev")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -41,6 +44,33 @@ class Held(NamedTuple):
                 return archive
         whose = f'of user "{user}"' if user else "of the system"
         raise NotFoundError(f'there are no data {whose} in the snapshot of "{self.snapshot.snap}"')
+
+    @property
+    def users(self) -> list[str]:
+        """The users of whom there is an archive."""
+        return [user for archive in self.archives if (user := user_of(archive.entry)) is not None]
+
+    def locate(self, path: str) -> tuple[Archive, bytes]:
+        """The archive that a path of the snapshot leads into, and the name in it: `common/…` and `rev/…` are
+        the system's, `NAME/common/…` (or `user/NAME/…`) a user's; `system/…` is any name at all.
+
+        NotFoundError where there is no such archive.
+        """
+        path = path.lstrip("/")
+        first, _, rest = path.partition("/")
+        if first == "user":
+            first, _, rest = rest.partition("/")
+            archive = self.archive(first)
+        elif first == "system":
+            archive = self.archive()
+        elif first in self.users and first not in _TOPS:
+            archive = self.archive(first)
+        else:
+            archive, rest = self.archive(), path
+        parts = parts_of(rest.encode("utf-8", "surrogateescape"))
+        if parts[:1] == [b"rev"]:
+            parts[0] = str(self.snapshot.revision).encode()
+        return archive, joined(parts)
 
 
 class Inside:
@@ -113,9 +143,19 @@ class Inside:
         return [reader for reader in self._readers if reader is not None]
 
     def check(
-        self, job: Job, users: Sequence[str] = (), snaps: Sequence[str] = (), level: Level = Level.HASH
+        self,
+        job: Job,
+        users: Sequence[str] = (),
+        snaps: Sequence[str] = (),
+        *,
+        quick: bool = False,
+        structure: bool = False,
     ) -> list[EntryVerdict]:
-        """Verify the archives in place, as a store's are; one verdict each, and one for what is broken."""
+        """Verify the archives in place, as a store's are (`Check`).
+
+        One verdict each, and one for what is broken.
+        """
+        level = Level.QUICK if quick else Level.STRUCTURE if structure else Level.HASH
         verdicts = []
         readers = []
         for held, reader in zip(self.held, self._readers, strict=True):
@@ -182,6 +222,20 @@ class Inside:
         declared = (snapshot.sums or {}).get(entry, "")
         key = Key(self.path, stamp, f"{at} {packed.size} {entry} {snapshot.revision} {declared}")
         return Archive(snapshot, entry, packed, stream, self.path, key)
+
+
+def reading_recorded(tree: Tree, ledger: Ledger) -> bool:
+    """Let the ledger know of a store's archive that `tree` read whole; whether it did.
+
+    Every byte of it was hashed on the way: that is a check of its hash.
+    """
+    archive = tree.archive
+    snapshot = archive.snapshot
+    if not tree.was_read or tree.verified is None or snapshot.broken:
+        return False
+    about = (snapshot.set_id, snapshot.snap, archive.entry, archive.packed.size)
+    ledger.record([snapshot], [EntryVerdict(*about, tree.mismatch, snapshot.path)], Level.HASH)
+    return True
 
 
 def _loose(path: str) -> Snapshot:

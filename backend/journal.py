@@ -21,7 +21,9 @@ from backend.errors import ConflictError, NotFoundError
 
 _CAP = 64 << 20
 _LONGEST_LOG = 4 << 20
+_RESERVE = 256 << 10
 _COUNTS = ("advanced", "part")
+_GIVEN = ("asked", "change", "waiting")
 _COUNTS_KEPT = 2000
 
 
@@ -86,8 +88,15 @@ class JobRecord(NamedTuple):
 
     @property
     def asked(self) -> list[dict[str, Any]]:
-        """The steps by which it gave its work to snapd, which alone knows how that ended; often none."""
-        return [step for step in self.steps if "asked" in step or "change" in step]
+        """The steps by which it gave its work to snapd, which alone knows how that ended; often none.
+
+        One that says `waiting` was noted before it asked, or when what it had asked for was refused.
+        """
+        return [step for step in self.steps if not step.keys().isdisjoint(_GIVEN)]
+
+    def is_ours(self, root: Mapping[str, Any]) -> bool:
+        """Written by us and for this very root: nobody else's journal may make us change data."""
+        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
 
     @property
     def is_private(self) -> bool:
@@ -166,6 +175,23 @@ class Journal:
         lock = files.FileLock(os.path.join(self.folder, "journal.lock"), "the journal is busy")
         with lock.held(shared=shared, wait=True):
             yield
+
+    def keep_reserve(self) -> None:
+        """Hold some room, as far as there is any, so that a forget can still be recorded on a full disk."""
+        path = os.path.join(self.folder, "reserve")
+        try:
+            with files.opened(path, files.NEW_FILE) as fd:
+                os.posix_fallocate(fd, 0, _RESERVE)
+        except OSError:
+            return  # it is there already, or there is no room for it
+
+    def spend_reserve(self) -> bool:
+        """Let go of that room; False when there was none."""
+        try:
+            os.unlink(os.path.join(self.folder, "reserve"))
+        except OSError:
+            return False
+        return True
 
     def sweep(self) -> None:
         """Remove documents that a crash left half-written, and jobs that died before they were recorded."""

@@ -7,9 +7,10 @@ copy says nothing of another file with damaged bytes. A size holds for one file 
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from enum import Enum
+from stat import S_ISREG
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,7 +71,8 @@ class Ledger:
     May be used from several threads; sizes are learned by one at a time.
     """
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, own: str, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._verdicts = _Database(own, "ledger.sqlite", "verdicts", _TABLE)
         self._sizes = _Database(own, "sizes.sqlite", "sizes", _SIZES)
         self._learned: dict[str, _Size] = {}
@@ -100,7 +102,7 @@ class Ledger:
             if snapshot is not None and verdict.entry and (verdict.fault or level is not Level.QUICK):
                 declared = (snapshot.sums or {}).get(verdict.entry, "")
                 name, identity = os.path.basename(snapshot.path), identities[snapshot.path]
-                row = (name, identity, verdict.entry, declared, level.value, time.time(), verdict.fault)
+                row = (name, identity, verdict.entry, declared, level.value, self._clock(), verdict.fault)
                 rows.append(row)
         if not rows:
             return
@@ -111,7 +113,7 @@ class Ledger:
 
     def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, Checked]:
         """What is known of each snapshot, by path. A file that changed since was never checked."""
-        now = time.time() if now is None else now
+        now = self._clock() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
         with self._verdicts.opened(write=False) as database:
             rows = (
@@ -125,7 +127,7 @@ class Ledger:
 
     def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, Checked]:
         """What is known of each archive of a snapshot, by entry."""
-        now = time.time() if now is None else now
+        now = self._clock() if now is None else now
         rows: list[tuple[str, ...]] = []
         with self._verdicts.opened(write=False) as database:
             if database is not None:
@@ -182,7 +184,7 @@ class Ledger:
 
 
 class _Database:
-    """A file of ours with one table."""
+    """A file of ours with one table; one that is damaged is put aside when there is something to write."""
 
     def __init__(self, own: str, name: str, table: str, create: str) -> None:
         self._own = own
@@ -200,8 +202,10 @@ class _Database:
         with closing(database):
             try:
                 yield database
-            except sqlite3.Error:
+            except sqlite3.OperationalError:
                 return
+            except sqlite3.DatabaseError:
+                self._put_aside(write=write)
 
     def _connect(self, *, write: bool) -> sqlite3.Connection | None:
         if not os.path.isdir(self._own) or not (write or os.path.exists(self._path)):
@@ -216,10 +220,27 @@ class _Database:
                     database.execute(f"DROP TABLE IF EXISTS {self._table}")
                     database.execute(self._create)
                     database.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.Error:
+        except sqlite3.OperationalError:
             database.close()
             return None
+        except sqlite3.DatabaseError:
+            database.close()
+            return self._connect(write=True) if self._put_aside(write=write) else None
         return database
+
+    def _put_aside(self, *, write: bool) -> bool:
+        """Make room for a new one where this one is damaged; True where that is done."""
+        try:
+            if not write or not S_ISREG(os.lstat(self._path).st_mode):
+                return False
+            os.replace(self._path, f"{self._path}.damaged")
+        except OSError:
+            return False
+        try:
+            os.unlink(f"{self._path}-journal")  # it would be played back into the new one
+        except OSError:
+            pass
+        return True
 
 
 def _walked(

@@ -14,6 +14,7 @@ from backend.picking import clean
 
 CONFIGURATION = "conf"
 _REVISION = "rev"
+_SYSTEM = "system"
 
 
 class Mark(NamedTuple):
@@ -69,6 +70,8 @@ def located(path: str, snapshot: Snapshot) -> tuple[str, bytes]:
         entry, parts = user_entry(top), parts[1:]
     elif top == "user" and len(parts) > 1:
         entry, parts = user_entry(parts[1].decode("utf-8", "surrogateescape")), parts[2:]
+    elif top == _SYSTEM and len(parts) > 1:
+        parts = parts[1:]
     elif top == CONFIGURATION:
         return "", b""
     if entry not in (snapshot.sums or {}):

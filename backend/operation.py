@@ -16,7 +16,10 @@ DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Save:
-    """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax."""
+    """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
+
+    With `wait`, here and elsewhere, a change of snapd's that is in the way is waited for.
+    """
 
     verb: ClassVar[str] = "save"
     snaps: tuple[str, ...] = ()
@@ -25,6 +28,7 @@ class Save:
     fast: bool = False
     accept_changed: bool = False
     ignore_space: bool = False
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Restore:
     undo_window: int = DAY
     to: str = ""
     revision: str = ""
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Undo:
 
     verb: ClassVar[str] = "undo"
     job: int = 0
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ class Forget:
     verb: ClassVar[str] = "forget"
     set_id: int
     snaps: tuple[str, ...] = ()
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,8 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     if age := fields.get("older_than"):
         words.append(f"--older-than={age}s")
     words += [f"--{name}={fields[name]}" for name in ("to", "revision") if fields.get(name)]
-    words += [f"--owner={mapped}" for mapped in fields.get("owners", ())]
+    if fields.get("owners"):
+        words.append(f"--owner={','.join(fields['owners'])}")
     if fields.get("policy", "always") != "always":
         words.append(f"--policy={fields['policy']}")
     return words

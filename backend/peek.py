@@ -17,6 +17,8 @@ from backend.model import Snapshot, SnapshotSet
 from backend.reader import METADATA, METADATA_HASH, unreadable
 from backend.tarstream import TarMember, padded
 from backend.wire import (
+    CONTENT,
+    MANIFEST,
     filename,
     parse_content_json,
     parse_export_json,
@@ -26,7 +28,6 @@ from backend.wire import (
     set_content_hashes,
 )
 
-CONTENT, MANIFEST = "content.json", "export.json"
 _MOST_MEMBERS = 4096
 _LARGEST_JSON = 1 << 20
 _MOST_METADATA = 32 << 20

@@ -1,13 +1,14 @@
 """Carrying an operation out: on an engine, and with a journal of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from backend import files
 from backend.engine import Engine
-from backend.errors import BugError, Cancelled, SnapshotError, UnrecordedError
+from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
 from backend.job import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started
-from backend.journal import JobState
+from backend.journal import JobState, OpenRecord
 from backend.operation import (
     Check,
     Export,
@@ -61,34 +62,35 @@ def perform_recorded(
     """Carry out an operation as a job with a journal, after ending what died before it.
 
     `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
+    On a full disk a forget is recorded in the room that the journal kept for that.
     """
     engine.tidy(Job())
+    try:
+        result = _recorded(operation, engine, watch, stream, token)
+    except NoSpaceError:
+        if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
+            raise
+        result = _recorded(operation, engine, watch, stream, token)
+    engine.journal.keep_reserve()
+    return result
+
+
+def _recorded(
+    operation: Operation,
+    engine: Engine,
+    watch: Callable[[Job], Callable[[Event], None]],
+    stream: int | None,
+    token: str,
+) -> Result:
     with (
         files.speaking(f"cannot keep the journal of {operation.verb}"),
         engine.journal.job(to_json(operation), engine.root, token) as record,
     ):
-        listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
-
-        def tell(event: Event) -> None:
-            for listen in listeners:
-                listen(event)
-
-        job = Job(tell, keep=record.keep, name=str(record.id))
-        listeners.append(watch(job))
+        job = _job_of(record, watch)
         if engine.warning:
             job.note(engine.warning)
-        try:
-            with files.speaking(f"cannot {operation.verb}"):
-                result = perform(operation, engine, job, stream)
-        except Cancelled:
-            record.finish(JobState.CANCELLED, {})
-            raise
-        except SnapshotError as failure:
-            record.finish(JobState.FAILED, {"error": str(failure), "exit": failure.exit_code})
-            raise
-        except Exception as bug:
-            record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
-            raise BugError(f"cannot {operation.verb}: a bug in snapstow: {bug!r}") from bug
+        with _failures_recorded(record, operation.verb):
+            result = perform(operation, engine, job, stream)
         try:
             with files.speaking("cannot record the end of the job"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
@@ -96,6 +98,36 @@ def perform_recorded(
         except SnapshotError as failure:
             raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
         return result
+
+
+def _job_of(record: OpenRecord, watch: Callable[[Job], Callable[[Event], None]]) -> Job:
+    """A job whose events go to its record first, then to whoever watches it."""
+    listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
+
+    def tell(event: Event) -> None:
+        for listen in listeners:
+            listen(event)
+
+    job = Job(tell, keep=record.keep, name=str(record.id))
+    listeners.append(watch(job))
+    return job
+
+
+@contextmanager
+def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
+    """However what is done inside fails, the record says so; a bug becomes a BugError."""
+    try:
+        with files.speaking(f"cannot {verb}"):
+            yield
+    except Cancelled:
+        record.finish(JobState.CANCELLED, {})
+        raise
+    except SnapshotError as failure:
+        record.finish(JobState.FAILED, {"error": str(failure), "exit": failure.exit_code})
+        raise
+    except Exception as bug:
+        record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
+        raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
 
 
 def event_json(event: Event) -> dict[str, Any]:

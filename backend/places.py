@@ -21,8 +21,16 @@ def own_state(layout: Layout) -> str:
     """
     if os.access(_existing(layout.own_state), os.W_OK):
         return layout.own_state
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(base, layout.own_name)
+    return os.path.join(_users_state(), layout.own_name)
+
+
+def user_state() -> str:
+    """The user's own folder for what belongs to no root."""
+    return os.path.join(_users_state(), "snapstow")
+
+
+def _users_state() -> str:
+    return os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
 
 
 def _existing(path: str) -> str:
@@ -49,6 +57,20 @@ def engine_for(root: str, kind: str = "auto") -> PlaceEngine:
             f"cannot use the snapd engine: no snapd answers at {layout.socket}; use --engine files"
         )
     return files
+
+
+def engine_now(engine: PlaceEngine) -> PlaceEngine:
+    """The engine that `auto` means now for the place of one: that very engine where nothing has changed."""
+    layout = engine.layout
+    answers = os.path.exists(layout.socket) and daemon_answers(layout.socket)
+    if answers == (engine.name == "snapd"):
+        return engine
+    files = DirectEngine(Layout(layout.root), engine.own)
+    if not answers:
+        return files
+    from backend.snapd.engine import SnapdEngine
+
+    return SnapdEngine(files)
 
 
 def files_engine(root: str) -> DirectEngine:

@@ -147,8 +147,10 @@ def harmless(line: str) -> str:
 
 
 def _spelled(letter: str) -> str:
-    if letter.isprintable() or unicodedata.category(letter) == "Zs":
+    if letter.isprintable():
         return letter
+    if unicodedata.category(letter) == "Zs":
+        return " "
     code = ord(letter)
     if code < 0x100:
         return f"\\x{code:02x}"

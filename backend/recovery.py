@@ -79,8 +79,7 @@ def about(document: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
 
 def is_ours(record: JobRecord, store: Store) -> bool:
     """Written by us and for this very root: nobody else's journal may make us change data."""
-    root, here = record.root, store.root
-    return record.is_private and all(root.get(key) == here[key] for key in ("path", "inode"))
+    return record.is_ours(store.root)
 
 
 class Deeds(NamedTuple):

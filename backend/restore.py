@@ -12,22 +12,22 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from backend import files, hashing, parents, swap
+from backend import files, hashing, parents
 from backend.archive import Tar
 from backend.beside import Beside
-from backend.errors import BlockedError, ConflictError, IntegrityError, NoSpaceError
-from backend.estimate import free_space
+from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.files import DIRECTORY
 from backend.gzipblocks import inflate
 from backend.job import Job
 from backend.layout import Layout
 from backend.model import Snapshot, User
 from backend.plan import EntryPlan, RestorePlan, Source
+from backend.room import demand_room
+from backend.slots import HOLDER, Slot, find_slot, make_slot
 from backend.snapdstate import daemon_answers
-from backend.swap import HOLDER, Move, RestoreState, Slot
+from backend.swap import Move, RestoreState
 from backend.vetting import Vetter
 
-MARGIN = 5 << 20
 LANDING = "landing"
 
 
@@ -76,7 +76,7 @@ class InPlace:
             parent = stack.enter_context(
                 parents.opened_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
-            slot = swap.make_slot(plan.parent, parent, tag)
+            slot = make_slot(plan.parent, parent, tag)
             self._state.slots.append(slot)
             _, slot_fd = stack.enter_context(slot.opened())
             landing = stack.enter_context(opened_landing(slot_fd, plan.user))
@@ -184,15 +184,8 @@ class Restoration:
         reasons = [reason for _, plan in self._parts for reason in plan.reasons]
         if reasons:
             raise BlockedError("\n".join(dict.fromkeys(reasons)))
-        needed: dict[int, tuple[str, int]] = {}
-        for _, plan in self._parts:
-            for entry in plan.active:
-                place = parents.nearest(entry.parent)
-                device = os.stat(place).st_dev
-                needed[device] = (place, needed.get(device, (place, MARGIN))[1] + entry.needed)
-        for place, amount in needed.values():
-            if (free := free_space(place)) < amount:
-                raise NoSpaceError("cannot restore", place, amount, free)
+        entries = [entry for _, plan in self._parts for entry in plan.active]
+        demand_room([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
     def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Job) -> None:
         total = sum(source.stored_size(entry.entry) for source, _, entry in work)
@@ -278,7 +271,7 @@ def recovered(steps: Sequence[Mapping[str, Any]]) -> tuple[RestoreState, bool]:
             if "moves" in step:
                 state = RestoreState.from_json(step["moves"])
         if not state.slots:
-            found = (swap.find_slot(parent, name, holder) for parent, name in slots.items())
+            found = (find_slot(parent, name, holder) for parent, name in slots.items())
             state.slots = [slot for slot in found if slot]
     except (KeyError, TypeError, ValueError) as damage:
         raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage

@@ -24,18 +24,18 @@ _SYSTEMD = "/run/systemd/system"
 
 
 class Runner:
-    """Starts jobs of one place with `command`, which is given a token and the operation as JSON."""
+    """Starts jobs of one place with the present `command`, which gets a token and the operation as JSON."""
 
     def __init__(self, journal: Journal, command: Sequence[str]) -> None:
         self._journal = journal
-        self._command = list(command)
+        self.command = list(command)
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, operation: Operation) -> JobRecord:
         """Start an operation; returns its job once it lives. SnapshotError when it does not come to life."""
         self._children = [child for child in self._children if child.poll() is None]
         token = files.random_name(16)
-        command = [*_shell_of_its_own(token), *self._command, token, json.dumps(to_json(operation))]
+        command = [*_shell_of_its_own(token), *self.command, token, json.dumps(to_json(operation))]
         with files.speaking(f"cannot start {operation.verb}"):
             files.make_directories(self._journal.folder, 0o700)
             # Without a name: whoever is killed while it starts a job leaves no file behind.

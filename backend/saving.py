@@ -15,20 +15,19 @@ from backend.container import ContainerWriter
 from backend.errors import (
     BlockedError,
     ChangedError,
-    NoSpaceError,
     NotFoundError,
     SnapshotError,
 )
-from backend.estimate import Measured, free_space, measure
+from backend.estimate import Measured, measure
 from backend.gzipblocks import Level, compress
 from backend.job import Job
 from backend.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.reader import METADATA, METADATA_HASH
+from backend.room import demand_room
 from backend.store import Staged, Store
 from backend.wire import filename, metadata_json, time_text
 
-MARGIN = 5 << 20
 ATTEMPTS = 3
 _TAR_END = 1024
 
@@ -86,13 +85,6 @@ def expected(layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Jo
 def tar_size(found: Measured) -> int:
     """The bytes that tar makes of what was measured, about: it always writes whole records."""
     return -(-(found.packed + _TAR_END) // RECORD) * RECORD if found.packed else 0
-
-
-def check_space(store: Store, amount: int) -> None:
-    """NoSpaceError unless `amount` bytes and a margin of 5 MiB fit beside the snapshots."""
-    place = parents.nearest(store.folder)
-    if (free := free_space(place)) < amount + MARGIN:
-        raise NoSpaceError("cannot save", place, amount + MARGIN, free)
 
 
 class Saver:
@@ -288,7 +280,7 @@ def save_set(
             found = [expected(store.layout, snap, users, job.quiet()) for snap in snaps]
             needed = sum(one.allocated for entries in found for one in entries.values())
         if not options.ignore_space:
-            check_space(store, needed)
+            demand_room([(store.folder, needed)], "cannot save")
         sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
         with store.lock():
             set_id = store.allocate_id()

@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
-from backend.deflating import Deflated
-from backend.errors import IntegrityError
+from backend.deflating import WINDOW, Deflated, Plain, gzip_member
+from backend.errors import IntegrityError, SnapshotError
 from backend.gzipblocks import CUT_SHORT, GARBAGE, NOT_GZIP, OWN_HEADER, inflate, own_length
 
 PRead = Callable[[int, int], bytes]
@@ -120,7 +120,7 @@ class _Input:
         """Pass bytes that were peeked at."""
         self._used += count
 
-    def step(self, stream: Deflated) -> bytes:
+    def step(self, stream: Deflated | Plain) -> bytes:
         """Let a stream take what it can use."""
         content, used = stream.step(self._data, self._used)
         is_stuck = used == self._used and not content and not stream.ended
@@ -152,7 +152,7 @@ class Inflating:
         self._into = into
         self._raw = point.window is not None
         window = None if point.window is None else _unpacked_window(point.window)
-        self._stream: Deflated | None = Deflated(window, point.bits, before) if self._raw else None
+        self._stream: Deflated | Plain | None = Deflated(window, point.bits, before) if self._raw else None
         self._first = point.packed == 0
         self.position = point.unpacked
 
@@ -186,7 +186,7 @@ class Inflating:
             return False
         if self._into and self._into.wanted(self.position):
             self._into.add(Point(self.position, self._input.at))
-        self._stream = Deflated()
+        self._stream = gzip_member()
         self._first = self._raw = False
         return True
 
@@ -208,7 +208,7 @@ class Inflating:
 
 def _unpacked_window(window: bytes) -> bytes:
     try:
-        return zlib.decompress(window)
+        return zlib.decompressobj().decompress(window, WINDOW)
     except zlib.error as cause:
         raise IntegrityError("the point to start from is damaged") from cause
 
@@ -265,14 +265,18 @@ class Unpacked:
     def close(self) -> None:
         """Let go of what is held."""
         with self._lock:
-            if self._stream is not None:
-                self._stream.close()
-            self._stream = None
-            self._held = b""
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self._stream = None
+        self._held = b""
 
     def read(self, offset: int, size: int) -> bytes:
-        """So many bytes from an unpacked offset, fewer only at the end; IntegrityError where it is damaged.
+        """So many bytes from an unpacked offset, fewer only at the end.
 
+        IntegrityError where the archive is damaged, SnapshotError where the disk cannot be read.
         Reading on where the last reading ended inflates nothing twice.
         """
         with self._lock:
@@ -280,17 +284,21 @@ class Unpacked:
                 self._go_to(offset)
                 return self._take(offset, size)
             except IntegrityError:
-                self._stream = None
+                self._drop()
                 raise
+            except OSError as cause:
+                self._drop()
+                raise SnapshotError(f"cannot read the archive: {cause.strerror}") from cause
 
     def _go_to(self, offset: int) -> None:
         point = self._points.before(offset)
         if self._stream is not None and self._held_at <= offset and point.unpacked <= self._stream.position:
             return
-        if self._stream is not None:
-            self._stream.close()
-        before = self._packed.pread(point.packed - 1, 1)[0] if point.bits else 0
-        self._stream = Inflating(self._reader(point.packed), point, before)
+        self._drop()
+        before = self._packed.pread(point.packed - 1, 1) if point.bits else b"\0"
+        if not before:
+            raise IntegrityError(CUT_SHORT)
+        self._stream = Inflating(self._reader(point.packed), point, before[0])
         self._pieces = iter(self._stream)
         self._held, self._held_at = b"", point.unpacked
 

@@ -175,4 +175,4 @@ def _remove(path: str) -> None:
 
 
 def _short(text: str) -> str:
-    return hashlib.sha256(os.fsencode(text)).hexdigest()[:_LETTERS]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_LETTERS]

@@ -79,7 +79,7 @@ class Store:
         with files.speaking("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 return []
 
     def iter_snapshots(self, set_id: int | None = None, job: "Job | None" = None) -> Iterator[Snapshot]:
@@ -176,17 +176,26 @@ class Store:
 
     def allocate_id(self) -> int:
         """A set id that was never used, by snapd or by us. Call it holding `lock`."""
-        mark = f"{self._own}/last-set-id"
-        try:
-            used = int(files.read_whole(mark, 64).strip() or b"0")
-        except (FileNotFoundError, ValueError):
-            used = 0
-        known = (used, self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
+        known = (self._noted(), self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
         number = max(value for value in known if value < LARGEST_SANE_ID) + 1
         with files.speaking("cannot note the new set id"):
-            files.make_directories(self._own, 0o700)
-            files.write_whole(mark, b"%d\n" % number)
+            self._note(number)
         return number
+
+    @property
+    def _mark(self) -> str:
+        """The file of the largest set id that was noted as used."""
+        return f"{self._own}/last-set-id"
+
+    def _noted(self) -> int:
+        try:
+            return int(files.read_whole(self._mark, 64).strip() or b"0")
+        except (FileNotFoundError, ValueError):
+            return 0
+
+    def _note(self, number: int) -> None:
+        files.make_directories(self._own, 0o700)
+        files.write_whole(self._mark, b"%d\n" % number)
 
     def _largest_marker(self) -> int:
         return max(
@@ -209,7 +218,7 @@ class Store:
             with job.shielded(), files.speaking(f"cannot publish snapshot set #{set_id}"):
                 self.demand_no_daemon("publish the set")
                 job.keep({"publish": publication})
-                self._mark(set_id)
+                self._hide(set_id)
                 marked = True
                 for file in staged:
                     files.rename_new(file.path, None, f"{self.folder}/{file.name}", None)
@@ -226,7 +235,7 @@ class Store:
         if daemon_answers(self.layout.socket):
             raise ConflictError(f"cannot {action}: snapd was started meanwhile; nothing was changed")
 
-    def _mark(self, set_id: int) -> None:
+    def _hide(self, set_id: int) -> None:
         try:
             os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
         except FileExistsError:
@@ -265,8 +274,12 @@ class Store:
     # -- removing
 
     def forget(self, snapshots: Sequence[Snapshot], job: "Job") -> int:
-        """Remove snapshot files; returns the bytes freed. One that is gone already is fine."""
+        """Remove snapshot files; returns the bytes freed. One that is gone already is fine.
+
+        Their set ids are noted as used. Call it holding `lock`.
+        """
         freed = 0
+        self._note_last(snapshots)
         doomed = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         with job.shielded(), files.speaking("cannot forget"):
             job.keep({"forget": [[os.path.basename(path), *found] for path, found in doomed if found]})
@@ -280,6 +293,15 @@ class Store:
                         continue
             files.sync_directory(self.folder)
         return freed
+
+    def _note_last(self, snapshots: Sequence[Snapshot]) -> None:
+        """Note their largest set id: nothing else may tell of it once they are gone."""
+        last = max((one.set_id for one in snapshots if one.set_id < LARGEST_SANE_ID), default=0)
+        try:
+            if last > self._noted():
+                self._note(last)
+        except OSError:
+            pass  # where there is no room, to make some comes first
 
     def end_forgetting(self, doomed: Sequence[Sequence[Any]]) -> None:
         """Remove what is left of the files that a `forget` noted before it died."""

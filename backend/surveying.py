@@ -258,9 +258,9 @@ class Surveyor:
             self._meet(kind, name)
 
     def _note_time(self, facts: os.stat_result, name: str | None) -> None:
-        if facts.st_ctime_ns > self._since and len(self.recent) < _MOST_RECENT:
-            if self._levels[-1].length + len(name or "") < _LONGEST - 1:
-                self.recent.append(glimpse_of(self._path(name), facts))
+        is_told = self._levels[-1].length + len(name or "") < _LONGEST - 1 and len(self.recent) < _MOST_RECENT
+        if facts.st_ctime_ns > self._since and is_told:
+            self.recent.append(glimpse_of(self._path(name), facts))
 
     def _meet(self, kind: str, name: str | None = None, *, path: str = "") -> None:
         """Count what is at a path: that of the directory it looks at, or of a `name` in it, unless given."""

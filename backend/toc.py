@@ -16,9 +16,11 @@ from backend.seeking import START, Point
 
 Row: TypeAlias = tuple[Any, ...]
 
-VERSION = 1
+VERSION = 2
 _PAGE = 4096
 _FETCH = 2000
+_MOST_BITS = 7
+_ODD = "cannot read the table of contents: it does not fit together"
 _NO_LIMIT = 0x3FFFFFFF
 _SCHEMA = """
 CREATE TABLE facts (key TEXT PRIMARY KEY, value);
@@ -35,7 +37,10 @@ _COUNT = "UPDATE nodes SET size = size + ?, files = files + ? WHERE id = ?"
 _COLUMNS = """n.id, parent, name, kind, size, files, mtime, mode, link, data, stored, head, flags,
     uid, gid, user, grp"""
 _NODES = f"SELECT {_COLUMNS} FROM nodes n LEFT JOIN owners o ON o.id = n.owner"
-_BY_NAME = f"{_NODES} WHERE parent = ? ORDER BY rank, name, n.id LIMIT ? OFFSET ?"
+_BY_NAME = f"""{_NODES} WHERE n.id IN (SELECT id FROM nodes WHERE parent = ?
+    ORDER BY rank, name, id LIMIT ? OFFSET ?) ORDER BY rank, name, n.id"""
+_BEFORE = """SELECT count(*) FROM nodes n, nodes other WHERE other.id = ? AND n.parent = other.parent
+    AND (n.rank, n.name, n.id) < (other.rank, other.name, other.id)"""
 _SORTED = {
     Order.SIZE: "SELECT id FROM nodes WHERE parent = ? ORDER BY size DESC, name, id",
     Order.TIME: "SELECT id FROM nodes WHERE parent = ? ORDER BY mtime DESC, name, id",
@@ -114,13 +119,14 @@ class Table:
         with self._changing() as database:
             database.execute("INSERT INTO owners VALUES (?, ?, ?, ?, ?)", (number, *owner))
 
-    def finish(self, points: Iterable[Point], facts: dict[str, object]) -> None:
+    def finish(self, points: Iterable[Point], facts: dict[str, str]) -> None:
         """Keep the points to start from, and what is known of the whole."""
+        told = [(key, text.encode("utf-8", "surrogatepass")) for key, text in facts.items()]
         with self._using() as database:
             database.execute(f"PRAGMA max_page_count = {_NO_LIMIT}")
         with self._changing() as database:
             database.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", points)
-            database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
+            database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", told)
 
     def settle_replaced(self) -> None:
         """Flag every member that another of the same name comes after, and take it out of the totals."""
@@ -160,25 +166,33 @@ class Table:
 
     # -- looking
 
-    def fact(self, key: str, default: object = None) -> Any:
-        """What is known of the whole under a name."""
+    def fact(self, key: str) -> str:
+        """What is known of the whole under a name, or nothing."""
         with self._using() as database:
             found = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-        return found[0] if found else default
+        if found is None:
+            return ""
+        if not isinstance(found[0], bytes):
+            raise SnapshotError(_ODD)
+        return found[0].decode("utf-8", "surrogatepass")
 
     def before(self, offset: int) -> Point:
         """The last point to start from at or before an unpacked offset."""
         query = "SELECT * FROM points WHERE unpacked <= ? ORDER BY unpacked DESC LIMIT 1"
         with self._using() as database:
             found = database.execute(query, (offset,)).fetchone()
-        return Point(*found) if found else START
+        if found is None:
+            return START
+        if not all(isinstance(number, int) and number >= 0 for number in found[:3]) or found[2] > _MOST_BITS:
+            raise SnapshotError(_ODD)
+        return Point(*found)
 
     def node(self, number: int) -> Node:
         """The node of that number."""
         with self._using() as database:
             found = database.execute(f"{_NODES} WHERE n.id = ?", (number,)).fetchone()
         if found is None:
-            raise SnapshotError("cannot read the table of contents: it does not fit together")
+            raise SnapshotError(_ODD)
         return _node(found)
 
     def child(self, parent: int, name: bytes, *, before: int | None = None) -> Node | None:
@@ -204,6 +218,12 @@ class Table:
             query = "SELECT count(*) FROM nodes WHERE parent = ?"
             number: int = database.execute(query, (folder,)).fetchone()[0]
         return number
+
+    def position(self, number: int) -> int:
+        """How many nodes come before one in its folder, by name."""
+        with self._using() as database:
+            before: int = database.execute(_BEFORE, (number,)).fetchone()[0]
+        return before
 
     def listing(self, folder: int, order: Order, start: int, count: int) -> list[Node]:
         """Part of what is in a folder, in order."""
@@ -245,7 +265,7 @@ class Table:
         parts: list[bytes] = []
         while node.id != ROOT:
             if parts and node.parent >= node.id:
-                raise SnapshotError("cannot read the table of contents: it does not fit together")
+                raise SnapshotError(_ODD)
             parts.insert(0, node.name)
             node = self.node(node.parent)
         return joined(parts)
@@ -265,7 +285,7 @@ def _node(row: Row) -> Node:
     try:
         return _parsed(row)
     except (IndexError, TypeError, ValueError) as cause:
-        raise SnapshotError("cannot read the table of contents: it does not fit together") from cause
+        raise SnapshotError(_ODD) from cause
 
 
 def _parsed(row: Row) -> Node:

@@ -13,7 +13,7 @@ from backend import tarstream
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.indexing import Source, index
 from backend.job import Job
-from backend.model import Snapshot
+from backend.model import Snapshot, user_of
 from backend.nodes import ROOT, Flag, Kind, Node, Order, parts_of
 from backend.seeking import Gathered, Packed, Point, Unpacked
 from backend.shelf import Draft, Key, Shelf
@@ -39,6 +39,11 @@ class Archive(NamedTuple):
     key: Key
 
     @property
+    def user(self) -> str:
+        """Whose data it holds, empty for the system's."""
+        return user_of(self.entry) or ""
+
+    @property
     def declared(self) -> str:
         """The hash that the metadata tell of it."""
         return (self.snapshot.sums or {}).get(self.entry, "")
@@ -57,6 +62,7 @@ class Tree:
     Until `index` was called there is nothing in it, unless the table of contents was kept from before
     (`is_indexed`). While `index` runs, in a thread of its own, the rest may be used by others: it shows what
     was met so far. A reading that was stopped starts again from the beginning; what it met stays until then.
+    `was_read` tells that it was read by this very tree.
     """
 
     def __init__(self, archive: Archive, own: str = "") -> None:
@@ -68,6 +74,7 @@ class Tree:
         self.is_indexed = kept is not None
         self._table = kept or self._new()
         self._former: list[Table] = []
+        self.was_read = False
         self._unpacked = Unpacked(archive.packed, self)
 
     def _kept(self) -> Table | None:
@@ -121,7 +128,7 @@ class Tree:
         revision = archive.snapshot.revision
         source = Source(archive.packed, archive.stream(), archive.entry, archive.declared, revision)
         outcome = index(source, self._table, self._gathered, job)
-        self.is_indexed = True
+        self.is_indexed = self.was_read = True
         self._gathered = None
         if self._draft is not None and outcome.is_final:
             self._draft.keep()
@@ -149,12 +156,12 @@ class Tree:
     @property
     def fault(self) -> str:
         """Why not everything that was saved is here, or nothing."""
-        return str(self._table.fact("fault", ""))
+        return self._table.fact("fault")
 
     @property
     def mismatch(self) -> str:
         """Why the archive is not what was saved, by its hash, or nothing."""
-        return str(self._table.fact("mismatch", ""))
+        return self._table.fact("mismatch")
 
     @property
     def verified(self) -> bool | None:
@@ -182,6 +189,10 @@ class Tree:
     ) -> list[Node]:
         """At most `count` nodes of a folder, from the one at `start` in that order."""
         return self._table.listing(folder.id, order, start, count)
+
+    def position(self, node: Node) -> int:
+        """At which number of its folder, listed by name, a node stands."""
+        return self._table.position(node.id)
 
     def node(self, path: bytes) -> Node:
         """The node of that name: of several the last. NotFoundError."""

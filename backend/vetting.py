@@ -65,7 +65,6 @@ class Vetter:
         self._allow_devices = devices
         self._links = _Links()
         self._parent = b""
-        self.members = 0
         self.unpacked = 0
         self.devices: list[str] = []
         self.devices_met = 0
@@ -88,7 +87,6 @@ class Vetter:
             member
         ):
             return False
-        self.members += 1
         self.unpacked += member.size
         return True
 

@@ -28,7 +28,9 @@ from backend.names import (
 )
 
 __all__ = [
+    "CONTENT",
     "LARGEST_ID",
+    "MANIFEST",
     "ZERO_TIME",
     "ExportManifest",
     "FileName",
@@ -58,6 +60,7 @@ __all__ = [
     "unix_time",
 ]
 
+CONTENT, MANIFEST = "content.json", "export.json"
 INVALID = "invalid snapshot"
 
 _KEYS = frozenset(

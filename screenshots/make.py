@@ -21,19 +21,24 @@ prepare()
 
 from backend import Check, Job, demo_root, engine_for  # noqa: E402
 from tests.tui.user import User  # noqa: E402
-from tui.app import SnapstowApp  # noqa: E402
+from tui import themes  # noqa: E402
+from tui.app import Looks, SnapstowApp  # noqa: E402
 from tui.place import Place  # noqa: E402
 
 SIZES = {"120x40": (120, 40), "80x24": (80, 24)}
-THEMES = {"dark": "textual-dark", "light": "textual-light"}
+THEMES = (themes.DARK, themes.LIGHT)
 STORIES = {
     "inventory": ((), "#1"),
     "opened": (("end", "enter"), "▸ #1 "),
     "restore": (("end", "r"), "READY"),
     "save": (("s",), "last time"),
+    "check": (("end", "c"), "same as"),
     "forget": (("end", "f"), "type 1"),
     "export": (("end", "e"), "same as"),
+    "import": (("i",), "Import"),
     "jobs": (("J",), "restore"),
+    "palette": (("colon",), "go to"),
+    "help": (("question_mark",), "Restore"),
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -41,9 +46,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str, tuple[int, int]]) -> str:
     """The SVG of a screen after some keys."""
     theme, size = look
-    app = SnapstowApp(Place(engine_for(root), ("--demo",)))
+    app = SnapstowApp(Place(engine_for(root), ("--demo",)), Looks(theme))
     async with app.run_test(size=size) as pilot:
-        app.theme = theme
         user = User(app, pilot)
         await user.sees("#1")
         await user.presses(*keys)
@@ -78,9 +82,9 @@ def main() -> int:
     engine_for(root).check(Check(7), Job())
     for name, (keys, ready) in STORIES.items():
         for size, cells in SIZES.items():
-            for theme, textual_name in THEMES.items():
+            for theme in THEMES:
                 svg = HERE / f"{name}-{size}-{theme}.svg"
-                svg.write_text(asyncio.run(picture(root, keys, ready, (textual_name, cells))))
+                svg.write_text(asyncio.run(picture(root, keys, ready, (theme, cells))))
                 if browser:
                     to_png(svg, browser)
                 print(svg.name)

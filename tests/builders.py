@@ -21,7 +21,7 @@ from backend.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
 from backend.operation import Operation, Result
 from backend.performing import perform_recorded
-from backend.swap import HOLDER
+from backend.slots import HOLDER
 from backend.wire import filename, metadata_json, revision_from_text
 
 AS_ROOT = os.geteuid() == 0

@@ -1,6 +1,8 @@
 """What all tests share: a real snapd where there can be one, and how hard hypothesis tries."""
 
 import os
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -18,6 +20,15 @@ settings.register_profile("ci", settings.get_profile("here"), max_examples=300, 
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 why_no_snapd = cache(missing)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Commands that tests start find modules compiled, even where nothing is written beside the sources."""
+    if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
+        compiled = tempfile.TemporaryDirectory(prefix="snapstow-compiled-")
+        config.add_cleanup(compiled.cleanup)
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -33,7 +33,7 @@ from backend.journal import JobState
 from backend.model import Snapshot
 from backend.operation import Check, Export, Forget, Restore, Save, Undo
 from backend.reader import Reader
-from backend.swap import HOLDER
+from backend.slots import HOLDER
 from tests import golden
 from tests.builders import AS_ROOT, Link, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 

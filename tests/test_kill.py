@@ -22,7 +22,7 @@ from backend.export import SnapshotExport, export_to_file
 from backend.job import Job
 from backend.journal import JobState
 from backend.operation import Export, Forget, Import, Operation, Restore, Save, Undo
-from backend.swap import HOLDER
+from backend.slots import HOLDER
 from tests import golden
 from tests.builders import World
 from tests.killing import TIDY, TOP, Ending, Killer

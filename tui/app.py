@@ -4,20 +4,24 @@ import asyncio
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
+from backend import BugError
 from tui import themes
 from tui.ascii import Ascii
 from tui.inventory import Inventory
+from tui.keyorder import KeyOrder
 from tui.place import Place
 from tui.thrift import Thrift
 
@@ -62,10 +66,13 @@ class SnapstowApp(App[int]):
         Binding("colon", "command_palette", "Palette", key_display=":", show=False),
     ]
 
-    def __init__(self, place: Place, looks: Looks = Looks()) -> None:  # noqa: B008 - it is frozen
+    def __init__(self, place: Place, looks: Looks = Looks(), file: str = "") -> None:  # noqa: B008 - it is frozen
         super().__init__()
+        self._file = file
         self.place = place
         self.looks = looks
+        self.bug: BaseException | None = None
+        self._order_of_keys = KeyOrder(self, super().on_event)
         self._filters_of_ours: list[LineFilter] = []
         if themes.is_colourless(os.environ):
             self._filters_of_ours.append(NoColor())
@@ -80,7 +87,17 @@ class SnapstowApp(App[int]):
         """Hook the signals, show what there is."""
         self._hook_signals()
         self.app_resume_signal.subscribe(self, lambda _resumed: self.refresh(layout=True))
-        self.push_screen(Inventory(self.place, self.looks.tick))
+        inventory = Inventory(self.place, self.looks.tick)
+        self.push_screen(inventory)
+        if self._file:
+            inventory.call_after_refresh(inventory.open_file, self._file)
+
+    async def on_event(self, event: Event) -> None:
+        """Let every key wait for the one before."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            await self._order_of_keys.take(event)
+        else:
+            await super().on_event(event)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """No cursor blinks: what is idle sends nothing."""
@@ -127,6 +144,18 @@ class SnapstowApp(App[int]):
         else:
             self.push_screen(Palette(self.screen))
 
+    def action_help_quit(self) -> None:
+        """Say how to leave (ctrl+c)."""
+        self.notify("Ctrl+Q leaves, jobs go on", markup=False)
+
+    # -- bugs
+
+    def _fatal_error(self) -> None:
+        """Leave; Textual would print a traceback with the values of all variables."""
+        error = sys.exc_info()[1]
+        self.bug = error.error if isinstance(error, WorkerFailed) else error
+        self._close_messages_no_wait()
+
     # -- the terminal
 
     def action_suspend_process(self) -> None:
@@ -156,8 +185,13 @@ class SnapstowApp(App[int]):
             signal.signal(number, leave)
 
 
-def run(place: Place, looks: Looks, *, mouse: bool = True) -> int:
-    """Show the screens until the user leaves; returns the exit code."""
-    app = SnapstowApp(place, looks)
+def run(place: Place, looks: Looks, *, mouse: bool = True, file: str = "") -> int:
+    """Show the screens, with a `file` of snapshots on top, until the user leaves; returns the exit code.
+
+    Raises BugError.
+    """
+    app = SnapstowApp(place, looks, file)
     app.run(mouse=mouse)
+    if app.bug is not None:
+        raise BugError(f"cannot go on: a bug in snapstow: {app.bug!r}") from app.bug
     return app.return_code or 0

@@ -32,6 +32,10 @@ class Arguments(NamedTuple):
     file: str = ""
     job: str = ""
     topic: str = ""
+    paths: tuple[str, ...] = ()
+    one: str = ""
+    other: str = ""
+    what: str = ""
     id: str = ""
     users: str = ""
     exclude: tuple[str, ...] = ()
@@ -60,36 +64,62 @@ class Arguments(NamedTuple):
     read_only: bool = False
     low_bandwidth: bool = False
     no_mouse: bool = False
+    no_preview: bool = False
     no_wait: bool = False
+    wait: bool = False
+    yes: bool = False
+    time: str = ""
+    policy: str = ""
+    owner: str = ""
+    strip: bool = False
+    exact: bool = False
+    same: bool = False
+    exit_code: bool = False
+    target: str = ""
+    pattern: str = ""
+    sort: str = ""
 
 
 ENGINES = ("auto", "files", "snapd")
 SCREENS = "browse"  # what no verb at all means
+_NEVER_EMPTY = ("to", "revision", "file")
+_MISSING = {"file": "`<filename>`", "job": "`<job>`", "what": "`<snap>`", "pattern": "`<pattern>`"}
 GLOBAL = "root= demo json engine= version help"
 
 # The module that carries a verb out, its operands (`?`: may be missing, `*`: any number), and its own flags
 # (`=`: takes a value). Plain text: it is read at every start.
 VERBS = {
     "saved": ("tui.listing", "snaps*", "id= abs-time"),
-    "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time no-wait"),
-    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all quick structure older-than= users= no-wait"),
+    "save": ("tui.verbs", "snaps*", "users= exclude= fast accept-changed ignore-space abs-time wait no-wait"),
+    "check-snapshot": ("tui.verbs", "set_id? snaps*", "all quick structure older-than= users= file= no-wait"),
     "restore": (
         "tui.verbs",
         "set_id snaps*",
-        "plan users= undo-window= no-undo devices to= revision= no-wait",
+        "plan users= undo-window= no-undo devices to= revision= wait no-wait",
     ),
-    "undo": ("tui.verbs", "job?", "list abs-time no-wait"),
-    "forget": ("tui.verbs", "set_id snaps*", "no-wait"),
+    "extract": (
+        "tui.takeverbs",
+        "set_id? paths*",
+        "to= plan policy= owner= strip file= undo-window= no-undo no-wait",
+    ),
+    "ls": ("tui.lookverbs", "set_id? target?", "file= sort= abs-time"),
+    "cat": ("tui.lookverbs", "set_id? target?", "file="),
+    "find": ("tui.lookverbs", "pattern snaps*", "id= file= abs-time"),
+    "open": ("tui.lookverbs", "file", "read-only low-bandwidth no-mouse no-preview plain ascii theme="),
+    "diff": ("tui.takeverbs", "one other what", "exact same exit-code"),
+    "undo": ("tui.verbs", "job?", "list abs-time wait no-wait"),
+    "forget": ("tui.verbs", "set_id snaps*", "wait no-wait"),
     "export-snapshot": ("tui.verbs", "set_id file snaps*", "skip-broken checksum no-wait"),
     "import-snapshot": ("tui.verbs", "file snaps*", "accept-hash abs-time no-wait"),
     "estimate": ("tui.queries", "snaps*", "users="),
     "jobs": ("tui.queries", "", "abs-time"),
     "doctor": ("tui.queries", "", "repair"),
+    "retention": ("tui.retention", "time?", "yes"),
     "attach": ("tui.jobverbs", "job", ""),
     "stop": ("tui.jobverbs", "job", ""),
     "finish": ("tui.jobverbs", "job", "no-wait"),
     "takeback": ("tui.jobverbs", "job", "no-wait"),
-    "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse plain ascii theme="),
+    "browse": ("tui.screens", "", "read-only low-bandwidth no-mouse no-preview plain ascii theme="),
     "run-job": ("tui.jobverbs", "snaps*", ""),
     "reset": ("tui.verbs", "", ""),
     "help": ("tui.manual", "topic?", ""),
@@ -162,7 +192,7 @@ class _Reading:
             if not self.words or self.words[0].startswith("--"):
                 self._refuse(f"expected argument for flag `--{name}'")
             value = self.words.pop(0)
-        if not value and name in ("to", "revision"):  # or a variable without a value would mean: in place
+        if not value and name in _NEVER_EMPTY:  # or a variable without a value would mean: in place
             self._refuse(f"expected argument for flag `--{name}'")
         self._values[field] = (*self._several(field), value) if name == "exclude" else value
 
@@ -192,7 +222,7 @@ class _Reading:
             elif self._operands:
                 self._values[name.rstrip("?")] = self._operands.pop(0)
             elif not name.endswith("?"):
-                missing.append({"file": "`<filename>`", "job": "`<job>`"}.get(name, "`<id>`"))
+                missing.append(_MISSING.get(name, "`<id>`"))
         if missing:
             several = "s" if missing[1:] else ""
             were = "were" if several else "was"

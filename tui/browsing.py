@@ -16,10 +16,10 @@ from backend import CheckState, Snapshot, UndoOffer
 from tui.follow import JobView
 from tui.place import Place
 from tui.present import cut_middle, plain, size_text
-from tui.rows import SetKey, SnapKey, Sort, View, Wish, columns, covered, rows
+from tui.rows import Choosing, SetKey, SnapKey, Sort, View, Wish, columns, rows
 from tui.stock import Part, Pivot, Stock
 from tui.watching import Watching
-from tui.widgets.details import Details, details_of
+from tui.widgets.details import Details, Fact, details_of
 from tui.widgets.jobstrip import JobStrip
 from tui.widgets.keybar import KeyBar
 from tui.widgets.table import LineTable
@@ -44,6 +44,7 @@ class Browsing(Watching):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._wish = Wish()
+        self._choosing = Choosing()
         self._parts: dict[str, Mapping[str, Part]] = {}
         self._shows_details = True
         self._tells_row = True
@@ -157,8 +158,8 @@ class Browsing(Watching):
     def _facts(self, stock: Stock) -> Iterator[str]:
         """What the header tells, the most important first."""
         yield "read-only" if self._refusals.get("save") else who()
-        if self._place.engine.name == "snapd":
-            yield "through snapd"
+        if self._way.words:
+            yield plain(self._way.words)
         yield f"{len(stock.sets)} sets" if stock.complete else f"{len(stock.sets)} sets, reading more…"
         yield f"{size_text(stock.stored).strip()} stored"
         yield f"{size_text(stock.free).strip()} free"
@@ -170,8 +171,8 @@ class Browsing(Watching):
         """Tell everything about the row; news stay when the cursor moved only because the rows did."""
         marked, chosen = len(self._table.marked), self.chosen()
         if chosen and (message.by_key or self._tells_row):
-            path = plain(chosen[0].path)
-            self._tell_row(f"{marked} marked · {path}" if marked else path)
+            head = f"{marked} marked · " if marked else ""
+            self._tell_row(head + cut_middle(plain(chosen[0].path), self.size.width - 2 - len(head)))
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:
@@ -179,7 +180,7 @@ class Browsing(Watching):
         if pane.display:
             pane.show(self._details_of(chosen))
 
-    def _details_of(self, chosen: Sequence[Snapshot]) -> Text:
+    def _details_of(self, chosen: Sequence[Snapshot]) -> list[Fact]:
         return details_of(chosen, self._stock or Stock(), self._offers, time.time())
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
@@ -187,7 +188,7 @@ class Browsing(Watching):
         if not self.look_inside(message.key):
             self.on_line_table_opened(LineTable.Opened(message.key, wider=not message.is_open))
 
-    def look_inside(self, key: Hashable) -> bool:
+    def look_inside(self, key: Hashable) -> bool:  # noqa: ARG002 - the inventory looks at it
         """Show what is in a row; False where it is none that can be looked into."""
         return False
 
@@ -213,8 +214,10 @@ class Browsing(Watching):
 
     def chosen(self) -> list[Snapshot]:
         """The snapshots that a verb would act on: the marked rows', or else the row's under the cursor."""
-        keys: set[Hashable] = self._table.marked or {self._table.cursor_key}
-        return covered(self._stock, keys) if self._stock is not None else []
+        if self._stock is None:
+            return []
+        keys = frozenset(self._table.marked or {self._table.cursor_key})
+        return self._choosing.chosen(self._stock, keys)
 
     # -- finding and ordering
 

@@ -1,11 +1,10 @@
 """How a job ended, in one line: what every screen says when one does."""
 
-import time
 from collections.abc import Iterable
 
 from backend import JobState
 from tui.follow import ENDED, JobView
-from tui.present import plain
+from tui.present import moment_text, plain
 from tui.verdicts import faults_in
 
 _LATEST = 1 << 40
@@ -27,14 +26,14 @@ class Endings:
 
 def ending_text(view: JobView) -> str:
     """What became of a job: its command, its result, and what can be done next."""
-    told = f"job {view.id} {view.state.value}: {plain(view.short)}"
+    told = f"{view.called} {view.state.value}: {plain(view.short)}"
     if view.error:
-        return f"job {view.id} {view.state.value}: {plain(view.error)}"
+        return f"{view.called} {view.state.value}: {plain(view.error)}"
     if faults := faults_in(view.result):
         return f"{told} · {len(faults)} bad, J tells more"
     if view.state is JobState.PARTIAL:
         return f"{told} · something was left out, J tells more"
     until = view.result.get("undo_until")
     if isinstance(until, int | float) and 0 < until < _LATEST:
-        return f"{told} · until {time.strftime('%a %H:%M', time.localtime(until))} u takes it back"
+        return f"{told} · until {moment_text(until)} u takes it back"
     return told

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from backend import Survey
-from tui.outlook import Met, met_in, name_of
 from tui.present import plain, size_text
+from tui.surveytext import Met, met_in, name_of
 
 _FEW = 3
 

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 
-from backend import BugError, Cancelled, SnapshotError
+from backend import BugError, Cancelled, SnapshotError, user_state
 from tui.arguments import Arguments, UsageError
 from tui.listing import engine, say
 from tui.present import plain
@@ -73,8 +73,7 @@ def _keep(text: str, arguments: Arguments) -> str:
 
 def _state_folders(arguments: Arguments) -> list[str]:
     """The state folder of the place, where it can be had, and the user's own."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    own = os.path.join(base, "snapstow")
+    own = user_state()
     try:
         return [engine(arguments).journal.folder, own]
     except Exception:  # noqa: BLE001 - the bug may be right there

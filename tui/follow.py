@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from backend import (
+    WAITING,
     Advanced,
     Entered,
     Event,
@@ -51,6 +52,7 @@ class JobView(NamedTuple):
     under way at this moment, `warnings` counts all notes, `moved` is what it worked on most, `standing` says
     why it makes no progress. Of an ended job, what its log tells is known only once it was asked for.
     `owner` is empty for a job of this journal; `seen` is true when somebody has looked at how it ended.
+    What snapd does, and no job of ours, has the id of its `change`; its own `id` is that of no job.
     """
 
     id: int
@@ -70,11 +72,19 @@ class JobView(NamedTuple):
     moved: Moved = Moved(0, 0.0)
     standing: str = ""
     seen: bool = False
+    change: str = ""
 
     @property
     def name(self) -> str:
         """What it is called: its number, after its owner's name where that is somebody else."""
+        if self.change:
+            return f"snapd/{self.change}"
         return f"{self.owner}/{self.id}" if self.owner else str(self.id)
+
+    @property
+    def called(self) -> str:
+        """What it is called in a sentence."""
+        return f"change {self.change} of snapd" if self.change else f"job {self.name}"
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +114,19 @@ class _Watched:
 
     def __init__(self, record: JobRecord) -> None:
         self._follower = Follower(record)
+        self._hearing = Hearing()
+
+    def told(self, view: JobView) -> JobView:
+        """The view with what the log tells so far."""
+        for document in self._follower.news():
+            self._hearing.hear(event_from_json(document), time_of(document))
+        return self._hearing.told(view)
+
+
+class Hearing:
+    """What the events of one piece of work come to."""
+
+    def __init__(self) -> None:
         self._meter = Meter(time.time)
         self._notes: list[str] = []
         self._warnings = 0
@@ -111,13 +134,11 @@ class _Watched:
         self._parts_ended = 0
 
     def told(self, view: JobView) -> JobView:
-        """The view with what the log tells so far."""
-        for document in self._follower.news():
-            self._hear(event_from_json(document), time_of(document))
+        """The view with what was heard so far."""
         running = tuple(self._parts.values()) if view.is_running else ()
         return view._replace(
             progress=self._meter.view(),
-            part=self._meter.part[:_LONGEST],
+            part=self._meter.part,
             notes=tuple(self._notes),
             parts=running,
             parts_ended=self._parts_ended,
@@ -125,7 +146,8 @@ class _Watched:
             moved=self._meter.moved,
         )
 
-    def _hear(self, event: Event, at: float | None) -> None:
+    def hear(self, event: Event, at: float | None) -> None:
+        """Take in an event; `at` is when it happened, now without it."""
         self._meter.hear(event, at)
         match event:
             case Started():
@@ -188,6 +210,8 @@ class Board:
             view = self._watched.setdefault(record.id, _Watched(record)).told(view)
         if view.is_running:
             sign = (view.progress.title, view.progress.done, view.part, view.warnings)
+            if view.progress.title.startswith(WAITING):
+                return view
             return view._replace(standing=self._pulse.words(record, sign, lambda: records))
         self._ended[record.id] = view
         return view

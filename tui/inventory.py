@@ -1,21 +1,33 @@
 """The first screen: every set, its state, nothing hidden; every verb starts here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar
 
 from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 
-from backend import JobRecord, Operation, Restore, SnapshotError, SnapshotSet, Undo, command_line
+from backend import (
+    JobRecord,
+    Operation,
+    Restore,
+    Snapshot,
+    SnapshotError,
+    SnapshotSet,
+    Undo,
+    command_line,
+    kept_text,
+)
 from tui import verbkeys
 from tui.browsing import Browsing
 from tui.dialogs.base import Line, said
 from tui.follow import JobView
 from tui.palette import Choice
 from tui.place import Place
+from tui.rows import EntryKey, SnapKey, owners_of
 from tui.setchoices import choices
 from tui.stock import Stock
+from tui.waiting import agreed
 from tui.widgets.table import LineTable
 
 
@@ -49,6 +61,11 @@ class Inventory(Browsing):
     def _snaps_of(self, part: SnapshotSet) -> tuple[str, ...]:
         return verbkeys.snaps_of(part, self._stock)
 
+    def _restore_of(self, part: SnapshotSet) -> Restore:
+        """The restore of what is chosen of a set: only of those users whose rows were chosen."""
+        users = owners_of(self._table.marked or {self._table.cursor_key})
+        return Restore(part.set_id, self._snaps_of(part), users)
+
     def _is_refused(self, action: str) -> bool:
         """Whether an action cannot be had here; says why."""
         if reason := self.refusal_of(action):
@@ -68,7 +85,22 @@ class Inventory(Browsing):
 
     def choices(self, words: Sequence[str]) -> Iterable[Choice]:
         """Sets, orders and gatherings that match every word."""
-        return choices(self._stock, words, self, self.refusal_of)
+        yield from choices(self._stock, words, self, self.refusal_of)
+        kept = kept_text(self.way.retention) if self.way.retention else "Automatic snapshots"
+        about = Choice(kept, self.ask_retention, effect="how long snapd keeps them; change it")
+        if about.matches(words):
+            yield about
+
+    def ask_retention(self) -> None:
+        """Show how long automatic snapshots are kept, and change it."""
+        from tui.dialogs.retention import AskRetention
+
+        self.app.push_screen(AskRetention(self._place), self._tell_retention)
+
+    def _tell_retention(self, told: str | None) -> None:
+        if told:
+            self.say(told)
+            self.action_look()
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
@@ -98,7 +130,17 @@ class Inventory(Browsing):
             ):
                 return
             self._is_warned = True
-        self.start(*operations)
+        if free := await agreed(self, self._place, operations):
+            self.start(*free)
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at what is under way."""
+        return self._tick
+
+    async def launch(self, *operations: Operation) -> None:
+        """Start operations for a screen above this one."""
+        await self._launch(*operations)
 
     @work(thread=True, group="start")
     def start(self, *operations: Operation) -> None:
@@ -141,6 +183,48 @@ class Inventory(Browsing):
 
         self.app.push_screen(Jobs(self._place, self._board, self._tick))
 
+    # -- looking inside
+
+    def look_inside(self, key: Hashable) -> bool:
+        """Show what is in a snapshot, or in one of its archives."""
+        from tui.contents import Contents
+
+        if self._stock is None or not isinstance(key, SnapKey | EntryKey):
+            return False
+        if snapshot := self._stock.by_path.get(key.path):
+            entry = key.entry if isinstance(key, EntryKey) else ""
+            self.app.push_screen(Contents(self._place, snapshot, self, entry))
+        return True
+
+    def open_file(self, path: str) -> None:
+        """Show what is in a file of snapshots."""
+        from tui.contents import Contents
+
+        self.app.push_screen(Contents(self._place, path, self))
+
+    def action_find(self) -> None:
+        """Find a file by its name in what is marked, or in all snapshots."""
+        from tui.finding import Finding
+
+        if where := self.chosen() if self._table.marked else self.everything():
+            self.app.push_screen(Finding(self._place, where, self))
+        else:
+            self.say("there is nothing to search")
+
+    def everything(self) -> list[Snapshot]:
+        """All snapshots of the place, as they are known now; the newest first."""
+        return list(reversed(self._stock.by_path.values())) if self._stock is not None else []
+
+    def action_compare(self) -> None:
+        """Compare two snapshots of a snap, or one with the data in place."""
+        from tui.comparing import Comparing, pair_of
+
+        pair = pair_of(self.chosen())
+        if isinstance(pair, str):
+            self.say(pair)
+        else:
+            self.app.push_screen(Comparing(self._place, pair, self))
+
     # -- verbs
 
     @work
@@ -152,7 +236,8 @@ class Inventory(Browsing):
             self.say("there is nothing to check")
             return
         chosen = [(part, self._snaps_of(part)) for part in self._chosen_sets()]
-        if answer := await self.app.push_screen_wait(AskCheck(chosen, self._stock, self._place.words)):
+        dialog = AskCheck(chosen, self._stock, self._place.words, self._place)
+        if answer := await self.app.push_screen_wait(dialog):
             await self._launch(*answer)
 
     @work
@@ -161,7 +246,7 @@ class Inventory(Browsing):
         from tui.dialogs.restore import AskRestore
 
         if not self._is_refused("restore") and (part := self._one_set("restore")):
-            wanted = Restore(part.set_id, self._snaps_of(part))
+            wanted = self._restore_of(part)
             if answer := await self.app.push_screen_wait(AskRestore(self._place, wanted)):
                 await self._launch(answer)
 
@@ -218,11 +303,9 @@ class Inventory(Browsing):
 
     def action_copy(self) -> None:
         """Copy the command that restores what is chosen."""
-        sets: Sequence[SnapshotSet] = self._chosen_sets()
-        if not sets:
-            self.say("there is nothing to copy")
+        if (part := self._one_set("copy the command for")) is None:
             return
-        text = command_line(Restore(sets[0].set_id, self._snaps_of(sets[0])), self._place.words)
+        text = command_line(self._restore_of(part), self._place.words)
         try:
             text.encode()
         except UnicodeEncodeError:

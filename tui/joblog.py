@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.changes import ChangeLog
 from tui.lookout import Log
 from tui.present import plain
 from tui.widgets.keybar import KeyBar
@@ -55,7 +56,7 @@ class JobLog(Screen[None]):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, log: Log, tick: float) -> None:
+    def __init__(self, log: Log | ChangeLog, tick: float) -> None:
         super().__init__()
         self._log = log
         self._tick = tick
@@ -64,7 +65,7 @@ class JobLog(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The lines; the one under the cursor in full below."""
-        yield Lines([Column(f"LOG OF JOB {plain(self._log.record.name)}", 0)], id="log-table")
+        yield Lines([Column(f"LOG OF {plain(self._log.name)}", 0)], id="log-table")
         yield Static("", id="log-status", markup=False)
         yield KeyBar()
 

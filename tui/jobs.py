@@ -14,21 +14,25 @@ from textual.widgets import Static
 from backend import (
     InvalidInputError,
     JobState,
+    Operation,
+    PlaceEngine,
     SnapshotError,
     Undo,
     command_line,
     operation_from_json,
 )
 from tui import jobtext
+from tui.changes import ChangeLog
 from tui.dialogs.base import Line as Told
-from tui.dialogs.base import counted, said
+from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.interrupted import FINISH, AskEnding
 from tui.follow import Board, JobView
 from tui.joblog import JobLog, Lines, row_of
 from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
-from tui.present import cut_middle, plain
+from tui.present import counted, cut_middle, plain
+from tui.waiting import agreed
 from tui.widgets.jobpanel import JobPanel
 from tui.widgets.keybar import KeyBar
 from tui.widgets.table import Line, LineTable
@@ -74,7 +78,7 @@ class Jobs(Screen[None]):
         self._lookout = Lookout(place, board)
         self._views: list[JobView] = []
         self._rows: list[tuple[str, Line]] = []
-        self._log: Log | None = None
+        self._log: Log | ChangeLog | None = None
         self._lines: tuple[str, ...] = ()
         self._is_looking = False
         self._looked_at = 0.0
@@ -111,6 +115,8 @@ class Jobs(Screen[None]):
     @work(thread=True, group="look")
     def _look_in_thread(self, chosen: str) -> None:
         try:
+            if (engine := self._place.engine_now()) is not self._place.engine:
+                self.app.call_later(self._adopt, engine)
             if sight := self._lookout.look(chosen):
                 self._board.saw(sight.views)
                 self.post_message(Seen(sight))
@@ -119,10 +125,16 @@ class Jobs(Screen[None]):
         finally:
             self._is_looking = False
 
+    def _adopt(self, engine: PlaceEngine) -> None:
+        """Work through another engine from now on, unless a question stands above."""
+        if self.is_current:
+            self._say(self._place.adopt(engine))
+
     def on_seen(self, message: Seen) -> None:
         """Show what was seen; only what changed is drawn."""
         views, log, lines = message.sight
         self._views = views
+        self.query_one(KeyBar).renew()
         rows = [(view.name, jobtext.job_line(view)) for view in views]
         if rows != self._rows:
             self._rows = rows
@@ -130,7 +142,7 @@ class Jobs(Screen[None]):
         view = self._chosen()
         if view is None:
             self.query_one(JobPanel).show_nothing(NOTHING)
-        elif log is None or log.record.name != view.name:
+        elif log is None or log.name != view.name:
             self._look()
         else:
             self._log, self._lines = log, lines
@@ -148,10 +160,12 @@ class Jobs(Screen[None]):
         self._fill()
 
     def _head(self) -> None:
-        own = [view for view in self._views if not view.owner]
+        own = [view for view in self._views if not view.owner and not view.change]
         counts = {state: sum(1 for view in own if view.state is state) for state in JobState}
         words = [counted(len(own), "job"), f"{counts[JobState.RUNNING]} running"]
-        if others := len(self._views) - len(own):
+        if changes := sum(1 for view in self._views if view.change and view.is_running):
+            words.append(f"snapd does {changes}")
+        if others := sum(1 for view in self._views if view.owner):
             words.append(f"{others} of other users")
         bad = [
             Text(f"  {counts[state]} {state.value}", style="bold red")
@@ -174,6 +188,13 @@ class Jobs(Screen[None]):
         name = self._chosen_name()
         return next((view for view in self._views if view.name == name), None)
 
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had for the job under the cursor, as it was last seen; or nothing."""
+        view = self._chosen()
+        if action in jobtext.ACTS and self._place.read_only:
+            return f"cannot {jobtext.ACTS[action]} a job: this session is read-only"
+        return jobtext.refusal(action, view, time.time()) if view is not None else ""
+
     def _chosen_own(self, action: str) -> JobView | None:
         """The job under the cursor where it is one of this place's own; else says why nothing can be done."""
         view = self._chosen()
@@ -183,9 +204,10 @@ class Jobs(Screen[None]):
         return None
 
     def on_line_table_moved(self) -> None:
-        """Show the other job."""
+        """Show the other job, and the keys that are of use for it."""
+        self.query_one(KeyBar).renew()
         name = self._chosen_name()
-        if name and (self._log is None or self._log.record.name != name):
+        if name and (self._log is None or self._log.name != name):
             self._look()
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
@@ -203,43 +225,66 @@ class Jobs(Screen[None]):
 
     def action_log(self) -> None:
         """Show the whole log."""
-        if self._log is None or self._log.record.name != self._chosen_name():
+        if self._log is None or self._log.name != self._chosen_name():
             return
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"job {self._log.record.name} has said nothing")
+            self._say(f"{self._log.name} has said nothing")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
-        if self._log is None:
+        view = self._chosen()
+        if self._log is None or view is None:
             return
         try:
-            operation = operation_from_json(self._log.record.operation)
+            text = plain(view.command if view.change else self._command_of(self._log))
         except InvalidInputError as trouble:
             self._say(str(trouble))
             return
-        text = plain(command_line(operation, self._place.words))
         self.app.copy_to_clipboard(text)
         self._say(f"copied: {text}")
 
-    def action_stop(self) -> None:
+    def _command_of(self, log: Log | ChangeLog) -> str:
+        record = log.record if isinstance(log, Log) else None
+        operation = operation_from_json(record.operation if record else {})
+        return command_line(operation, self._place.words)
+
+    @work
+    async def action_stop(self) -> None:
         """Ask the job to stop; it undoes what it did and says so in its journal."""
         view = self._chosen_own("stop")
         if view is None:
             return
-        if self._place.read_only:
-            self._say("cannot stop a job: this session is read-only")
-        elif not view.is_running:
-            self._say(f"job {view.id} is not running: it is {view.state.value}")
-        else:
+        if reason := self.refusal_of("stop"):
+            self._say(reason)
+        elif not view.change:
             self._stop(view.id)
+        elif await self.app.push_screen_wait(self._ask_abort(view)):
+            self._abort(view)
+
+    def _ask_abort(self, view: JobView) -> Confirm:
+        lines = [
+            Told("what", said(f"{view.called}: {view.short}")),
+            Told("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
+        ]
+        command = " ".join(("snapstow", *self._place.words, "stop", view.name))
+        return Confirm(f"Abort change {view.change}", "Abort", lines, command)
+
+    @work(thread=True, group="act")
+    def _abort(self, view: JobView) -> None:
+        try:
+            self._place.changes.abort(self._place.engine, view.change)
+            told = f"asked snapd to stop change {view.change}, and to undo what it did"
+        except SnapshotError as trouble:
+            told = f"cannot stop change {view.change}: {trouble}"
+        self.app.call_later(self._say, told)
 
     @work(thread=True, group="act")
     def _stop(self, number: int) -> None:
         try:
             self._place.runner.stop(self._place.engine.journal.record(number))
-            told = f"asked job {number} to stop: it undoes what it did, unless it is all but done"
+            told = f"asked job {number} to stop: unless all but done, it undoes all"
         except (SnapshotError, OSError) as trouble:
             told = f"cannot stop job {number}: {trouble}"
         self.app.call_later(self._say, told)
@@ -250,12 +295,11 @@ class Jobs(Screen[None]):
         view = self._chosen_own("take back")
         if view is None:
             return
-        if reason := self._place.refusal("undo"):
+        if reason := self._place.refusal("undo") or self.refusal_of("undo"):
             self._say(reason)
-        elif not jobtext.can_be_undone(view, time.time()):
-            self._say(f"job {view.id} cannot be taken back: it replaced nothing that is still kept")
         elif await self.app.push_screen_wait(self._ask_undo(view)):
-            self._begin(Undo(view.id))
+            for operation in await agreed(self, self._place, (Undo(view.id),)):
+                self._begin(operation)
 
     def _ask_undo(self, view: JobView) -> Confirm:
         command = command_line(Undo(view.id), self._place.words)
@@ -269,10 +313,10 @@ class Jobs(Screen[None]):
         return Confirm(f"Take back job {view.id}", "Take back", lines, command)
 
     @work(thread=True, group="act")
-    def _begin(self, operation: Undo) -> None:
+    def _begin(self, operation: Operation) -> None:
         try:
             record = self._place.runner.start(operation)
-            told = f"started job {record.id}: undo of job {operation.job}"
+            told = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
         except SnapshotError as trouble:
             told = str(trouble)
         self.app.call_later(self._say, told)

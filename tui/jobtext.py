@@ -8,7 +8,7 @@ from rich.text import Text
 
 from backend import JobState
 from tui.follow import JobView
-from tui.present import ProgressView, cells, cut_middle, plain, progress_line, size_text
+from tui.present import ProgressView, cells, counted, cut_middle, plain, progress_line, size_text
 from tui.verdicts import faults_in, verdicts_in
 from tui.widgets.table import Column, Line
 
@@ -25,7 +25,8 @@ _WORDS = {
     JobState.TAKEN_BACK: ("< taken back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
-_REVERSIBLE = ("restore", "undo")
+ACTS = {"stop": "stop", "undo": "take back", "end": "end"}
+_REVERSIBLE = ("restore", "extract", "undo")
 _MOST_LINES = 200
 _LONGEST = 4000
 
@@ -91,9 +92,22 @@ def can_be_undone(view: JobView, now: float) -> bool:
     return kept and not result.get("expired") and verb_of(view) in _REVERSIBLE
 
 
-def counted(count: int, thing: str) -> str:
-    """A number of things: `1 warning`, `2 warnings`."""
-    return f"{count} {thing}{'' if count == 1 else 's'}"
+def refusal(action: str, view: JobView, now: float) -> str:
+    """Why one of the acts cannot be had for a job, or nothing."""
+    if action not in ACTS:
+        return ""
+    if view.change:
+        is_possible = action == "stop" and view.is_running
+        return "" if is_possible else f"{view.called} can only be stopped, by x, while it runs"
+    if view.owner:
+        return f"cannot {ACTS[action]} job {plain(view.name)}: it is {plain(view.owner)}'s, who alone can"
+    if action == "stop" and not view.is_running:
+        return f"job {view.id} is not running: it is {view.state.value}"
+    if action == "undo" and not can_be_undone(view, now):
+        return f"job {view.id} cannot be taken back: it replaced nothing that is still kept"
+    if action == "end" and view.state is not JobState.INTERRUPTED:
+        return f"job {view.id} was not interrupted: it is {view.state.value}"
+    return ""
 
 
 def verb_of(view: JobView) -> str:
@@ -104,7 +118,7 @@ def verb_of(view: JobView) -> str:
 def facts(view: JobView, now: float) -> Text:
     """What a job is and how it ended; what can be done about it."""
     word, style = state_text(view)
-    text = Text.assemble((f"job {plain(view.name)}  ", "bold"), (word, _RICH[style]))
+    text = Text.assemble((f"{plain(view.called)}  ", "bold"), (word, _RICH[style]))
     text.append(f"  started {moment(view.started)}\n")
     text.append(f"{plain(view.command)}\n", style="dim")
     for line in _error_lines(view.error):
@@ -159,6 +173,8 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
     """Whose it is, and what can be done about one that did not come to its end."""
     if view.owner:
         yield f"It is {view.owner}'s: to look at only.", "dim"
+    elif view.change:
+        yield "snapd does it, and nobody here asked for it. It goes on whoever looks; x aborts it.", "dim"
     elif view.state is JobState.INTERRUPTED:
         yield "Its process is gone. t tells what it left, to finish it or to take it back;", "yellow"
         yield "else the next operation here ends it in the safe way.", "yellow"

@@ -59,7 +59,7 @@ def attach(arguments: Arguments) -> int:
     if arguments.job.startswith(_CHANGE):
         return _follow_change(arguments, arguments.job.removeprefix(_CHANGE))
     here = engine(arguments)
-    if arguments.job.isdecimal() and (change := here.change_of(int(arguments.job[:18]))):
+    if arguments.job.isdecimal() and (change := here.daemon.change_of(int(arguments.job[:18]))):
         code = _follow_change(arguments, change)
         here.tidy(Job())
         return code
@@ -71,7 +71,7 @@ def _follow_change(arguments: Arguments, number: str) -> int:
         job = Job(foreground.hear)
         foreground.watch(job)
         try:
-            change = engine(arguments).attach(number, job)
+            change = engine(arguments).daemon.attach(number, job)
         except Cancelled as left:
             again = command(arguments, f"attach {arguments.job}")
             say(f"change {plain(number)} goes on; attach again with: {again}")
@@ -187,6 +187,10 @@ def _exit_code(record: JobRecord) -> int:
 
 def stop(arguments: Arguments) -> int:
     """Ask a job to stop, and wait until it has undone what it did; Ctrl-C ends the waiting only."""
+    if arguments.job.startswith(_CHANGE):
+        number = arguments.job.removeprefix(_CHANGE)
+        engine(arguments).daemon.abort(number)
+        return _follow_change(arguments, number)
     record, _ = _found(arguments)
     Runner(engine(arguments).journal, []).stop(record)
     return _follow(arguments, "was asked to stop")

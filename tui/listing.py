@@ -5,23 +5,39 @@ import time
 from typing import TYPE_CHECKING
 
 from backend import PlaceEngine, engine_for, snapshot_json
-from tui.present import plain, saved_table
+from tui.present import guard_text, plain, saved_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend import Operation, SnapshotSet
+    from backend import Guarded, Operation, SnapshotSet
     from tui.arguments import Arguments
 
 
 def saved(arguments: "Arguments") -> int:
     """Print the table of `snap saved`, or the JSON of snapd's `GET /v2/snapshots`."""
-    sets = engine(arguments).sets(number(arguments.id or "0") or None, arguments.snaps)
+    here = engine(arguments)
+    sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
     if arguments.json:
         show(sets_json(sets))
     else:
-        show_table(sets, abs_time=arguments.abs_time)
+        show_table(_marked(sets, here), abs_time=arguments.abs_time)
     return 0
+
+
+def _marked(sets: "list[SnapshotSet]", here: PlaceEngine) -> "list[SnapshotSet]":
+    """The same with a word on those by which a restore through snapd can be taken back."""
+    guards = here.guards()
+    return [one if one.set_id not in guards else _guarding(one, guards[one.set_id]) for one in sets]
+
+
+def _guarding(one: "SnapshotSet", guarded: "Guarded") -> "SnapshotSet":
+    note = guard_text(guarded)
+    marked = (
+        snapshot._replace(warning=", ".join(filter(None, (snapshot.warning, note))))
+        for snapshot in one.snapshots
+    )
+    return one._replace(snapshots=tuple(marked))
 
 
 def engine(arguments: "Arguments") -> PlaceEngine:
@@ -80,6 +96,12 @@ def sets_json(sets: "Sequence[SnapshotSet]") -> str:
     """The sets as snapd lists them over its API."""
     texts = (f'{{"id":{s.set_id},"snapshots":[{",".join(map(snapshot_json, s.snapshots))}]}}' for s in sets)
     return f"[{','.join(texts)}]"
+
+
+def place_words(arguments: "Arguments") -> tuple[str, ...]:
+    """The options that name the place, and the engine where one was asked for."""
+    where = ("--demo",) if arguments.demo else ("--root", arguments.root) if arguments.root != "/" else ()
+    return (*where, *(("--engine", arguments.engine) if arguments.engine != "auto" else ()))
 
 
 def command(arguments: "Arguments", what: "Operation | str") -> str:

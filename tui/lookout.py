@@ -3,11 +3,12 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from typing import NamedTuple
 
 from backend import Follower, ForeignJournal, JobRecord, NotFoundError
+from tui.changes import ChangeLog
 from tui.follow import Board, JobView
 from tui.jobtext import log_line
 from tui.place import Place
@@ -25,6 +26,11 @@ class Log:
         self._lock = Lock()
         self._lines: deque[str] = deque(maxlen=_LONGEST_LOG)
 
+    @property
+    def name(self) -> str:
+        """What the job is called."""
+        return self.record.name
+
     def look(self) -> tuple[str, ...]:
         """All lines so far."""
         with self._lock:
@@ -33,10 +39,10 @@ class Log:
 
 
 class Sight(NamedTuple):
-    """What was seen: all jobs, the newest first, then other users'; the log of the chosen one."""
+    """What was seen: what snapd does, all jobs, the newest first, other users'; the log of the chosen one."""
 
     views: list[JobView]
-    log: Log | None
+    log: Log | ChangeLog | None
     lines: tuple[str, ...]
 
 
@@ -80,11 +86,12 @@ class Lookout:
     """Looks again and again, from one thread at a time."""
 
     def __init__(self, place: Place, board: Board) -> None:
+        self._place = place
         self._journal = place.engine.journal
         self._board = board
         self._others = Others(place)
-        self._stamp: tuple[float, ...] = ()
-        self._log: Log | None = None
+        self._stamp: tuple[object, ...] = ()
+        self._log: Log | ChangeLog | None = None
         self._runs = False
 
     def look(self, chosen: Hashable) -> Sight | None:
@@ -92,16 +99,22 @@ class Lookout:
 
         Raises SnapshotError, OSError.
         """
-        stamp = self._stamp_now()
+        changes = self._place.changes.views(self._place.engine)
+        stamp = (*((view.name, view.state) for view in changes), *self._stamp_now())
         name = chosen if isinstance(chosen, str) else ""
-        if self._log is None or self._log.record.name != name:
-            self._log = Log(self._record(name)) if name else None
+        if self._log is None or self._log.name != name:
+            self._log = self._log_of(name, changes) if name else None
         elif stamp == self._stamp and not self._runs:
             return None
         own = self._board.views(int(name) if name.isdigit() else None)
-        views = [*own, *self._others.views(name)]
+        views = [*changes, *own, *self._others.views(name)]
         self._stamp, self._runs = stamp, any(view.is_running for view in views)
         return Sight(views, self._log, self._log.look() if self._log else ())
+
+    def _log_of(self, name: str, changes: Sequence[JobView]) -> Log | ChangeLog:
+        if any(view.name == name for view in changes):
+            return ChangeLog(name, self._place.changes)
+        return Log(self._record(name))
 
     def _record(self, name: str) -> JobRecord:
         owner, _, number = name.rpartition("/")

@@ -18,18 +18,19 @@ from backend import (
     Flag,
     Inside,
     Job,
+    Ledger,
     Node,
     NotFoundError,
     Order,
     Snapshot,
     SnapshotError,
     Tree,
+    reading_recorded,
 )
 
 SYSTEM = "archive.tgz"
 _SLASH = b"/"
 _NEAR = 500
-_FARTHEST = 20_000
 
 
 class Spot(NamedTuple):
@@ -90,7 +91,7 @@ class Folder(NamedTuple):
     """
 
     spot: Spot
-    count: int
+    entries: int
     size: int
     files: int
     faults: tuple[str, ...] = ()
@@ -103,12 +104,14 @@ class ClosedError(SnapshotError):
 class Opened:
     """An open file of archives and their trees. All methods may be called from any thread.
 
+    With a `ledger` it lies in a store: that an archive was read whole is noted there as a check of it.
     `close` at any time: what is still being read stops, and the last one to use it lets go of the files.
     """
 
-    def __init__(self, inside: Inside, own: str) -> None:
+    def __init__(self, inside: Inside, own: str, ledger: Ledger | None = None) -> None:
         self.inside = inside
         self._own = own
+        self._ledger = ledger
         self._trees: dict[tuple[int, str], Tree] = {}
         self._readings: dict[tuple[int, str], Reading] = {}
         self._jobs: dict[tuple[int, str], Job] = {}
@@ -198,13 +201,15 @@ class Opened:
         if spot.held < 0:
             held = self.inside.held
             return Folder(spot, len(held), sum(one.snapshot.size for one in held), 0, self.inside.faults)
-        others = 0 if spot.entry else len(self._others(spot))
+        others = [] if spot.entry else self._others(spot)
+        roots = [self.tree(Spot(spot.held, entry)).root for entry in others]
+        size, files, count = sum(one.size for one in roots), sum(one.files for one in roots), len(roots)
         try:
             tree = self.tree(spot)
             node = tree.node(spot.path)
-            size, files, count = node.size, node.files, tree.count(node) + others
+            size, files, count = size + node.size, files + node.files, count + tree.count(node)
         except NotFoundError:
-            size, files, count = 0, 0, others
+            pass  # it was not met yet
         return Folder(spot, count, size, files, tuple(self._faults(spot)))
 
     def _faults(self, spot: Spot) -> Iterator[str]:
@@ -230,7 +235,7 @@ class Opened:
         items = list(self._members(spot, order, start, count))
         if spot.entry:
             return items
-        own = self.folder(spot).count - len(self._others(spot))
+        own = self.folder(spot).entries - len(self._others(spot))
         left = count - len(items)
         if left <= 0:
             return items
@@ -267,17 +272,22 @@ class Opened:
             items.sort(key=lambda item: -(item.node.size if item.node else 0))
         return items
 
-    def find(self, spot: Spot, order: Order, near: int, grown: int) -> int | None:
-        """At which number of its folder something stands, looked for about where it stood before.
+    def find(self, spot: Spot, order: Order, near: int) -> int | None:
+        """At which number of its folder something stands; None where that is not known.
 
-        `grown` is by how many things the folder has grown since. None when it is not near.
+        By size and time it is looked for about where it stood before.
         """
         above = self.above(spot)
         if above is None:
             return None
-        start = max(0, near - _NEAR) if order is Order.NAME else max(0, near - max(grown, _NEAR))
-        most = min(_FARTHEST, max(grown, 0) + 2 * _NEAR)
-        for number, item in enumerate(self.listing(above, order, start, most)):
+        if order is Order.NAME and spot.path and not spot.twin:
+            try:
+                tree = self.tree(spot)
+                return tree.position(tree.node(spot.path))
+            except NotFoundError:
+                return None
+        start = max(0, near - _NEAR)
+        for number, item in enumerate(self.listing(above, order, start, 2 * _NEAR)):
             if item.spot == spot:
                 return start + number
         return None
@@ -325,6 +335,8 @@ class Opened:
             self._jobs[key] = job
         try:
             tree.index(job)
+            if self._ledger is not None:
+                reading_recorded(tree, self._ledger)
             self._readings[key] = Reading(Stage.READ, tree.size, tree.size)
         except Cancelled:
             self._readings[key] = self._readings[key]._replace(stage=Stage.STOPPED)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from backend import EntryPlan, Job, Losses, Restore, RestorePlan, Verdict
 from tui.arguments import Arguments
 from tui.listing import command, engine, show
-from tui.present import plain, size_text
+from tui.present import counted, plain, size_text
 from tui.progress import Foreground
 
 
@@ -79,7 +79,7 @@ def _entry_lines(entry: EntryPlan, *, with_devices: bool) -> Iterator[str]:
         yield f"  make       {_below(entry.parent, entry.made)}"
     yield from _loss_lines(entry.parent, entry.lost)
     if entry.contents and entry.devices_met:
-        yield f"  {'make ' if with_devices else 'lose '}      {things(entry.devices_met, 'device node')}"
+        yield f"  {'make ' if with_devices else 'lose '}      {counted(entry.devices_met, 'device node')}"
         yield from _named(entry.parent, entry.contents.devices, entry.devices_met)
 
 
@@ -88,12 +88,7 @@ def held_text(entry: EntryPlan) -> str:
     held = entry.contents
     if held is None:
         return f"at most {size_text(entry.needed).strip()}"
-    return f"{things(held.files, 'file')}, {size_text(held.bytes).strip()}"
-
-
-def things(count: int, thing: str) -> str:
-    """A number of things: `1 file`, `2 files`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return f"{counted(held.files, 'file')}, {size_text(held.bytes).strip()}"
 
 
 def _below(parent: str, paths: tuple[str, ...]) -> str:
@@ -107,7 +102,7 @@ def _loss_lines(parent: str, lost: Losses) -> Iterator[str]:
         (lost.excluded_files, lost.excluded_bytes, "left out of the snapshot"),
     ):
         if count:
-            yield f"  lose       {things(count, 'file')} {what}, {size_text(size).strip()}"
+            yield f"  lose       {counted(count, 'file')} {what}, {size_text(size).strip()}"
     yield from _named(parent, lost.examples, lost.files)
 
 

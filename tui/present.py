@@ -3,13 +3,14 @@
 Sizes, ages and the table are those of `snap saved` (spec §6.2 to §6.4). Imports next to nothing.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend import SnapshotError, unix_time
 
 if TYPE_CHECKING:
-    from backend import Snapshot, SnapshotSet
+    from backend import Guarded, Snapshot, SnapshotSet
 
 HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
 NOTHING_SAVED = "No snapshots found."
@@ -63,6 +64,19 @@ def notes_text(snapshot: "Snapshot") -> str:
     return ", ".join(filter(None, notes)) or "-"
 
 
+def guard_text(one: "Guarded") -> str:
+    """What a set is that was made before a restore: `guard of job 12, until Tue 14:32`."""
+    return f"guard of job {one.record.id}, until {moment_text(one.until)}"
+
+
+def moment_text(seconds: float) -> str:
+    """A moment of this week, in seconds since the epoch, as a clock here tells it: `Tue 14:32`."""
+    try:
+        return time.strftime("%a %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "a time that cannot be told"
+
+
 def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool) -> list[str]:
     """The lines that `snap saved` prints (§6.2) at `now` in seconds since 1970; hidden rows come last."""
     snapshots = [snapshot for one in sets for snapshot in one.snapshots]
@@ -75,6 +89,11 @@ def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool) -> li
 def quoted(names: Iterable[str]) -> str:
     """Names as a list in a sentence: `"a", "b"`."""
     return ", ".join(f'"{plain(name)}"' for name in names)
+
+
+def counted(count: int, thing: str) -> str:
+    """A number of things: `1 file`, `2 files`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def plain(text: str) -> str:

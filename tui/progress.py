@@ -18,6 +18,7 @@ WINDOW = 10.0
 SETTLED = 3.0
 GAP = 30.0
 SWING = 2.0
+LONGEST = 4000  # letters of what somebody else's journal says
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ERASE = "\r\x1b[K"
@@ -59,14 +60,14 @@ class Meter:
         now = self._moment(at)
         match event:
             case Started(title, total):
-                self.title, self.total, self.done, self.part = title, sound(total), 0, ""
+                self.title, self.total, self.done, self.part = title[:LONGEST], sound(total), 0, ""
                 self._since = self._began = now
                 self._slept = 0.0
                 self._marks = deque([(now, 0)])
             case Advanced(done):
                 self._advance(sound(done) or 0, now)
             case Entered(part):
-                self.part = part
+                self.part = part[:LONGEST]
             case Noted() | PartAdvanced():
                 pass
 
@@ -201,7 +202,7 @@ class Foreground:
             if event.text not in self.noted:
                 self.noted.add(event.text)
                 self._clear()
-                say(plain(event.text))
+                say(plain(event.text[:LONGEST]))
         elif self._terminal:
             self._draw()
 

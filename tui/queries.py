@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from backend import (
     Finding,
+    Followed,
     InvalidInputError,
     Job,
     JobRecord,
@@ -19,11 +20,12 @@ from backend import (
 from tui.arguments import Arguments
 from tui.estimates import estimate_notes, estimate_rows, estimates_json
 from tui.listing import command, engine, names, say, show, show_rows
-from tui.present import age_text, plain, size_text
+from tui.present import age_text, cut_middle, plain, size_text
 from tui.progress import Foreground
 from tui.verdicts import faults_in
 
 _LONGEST = 4000
+_WIDEST = 100
 
 
 def estimate(arguments: Arguments) -> int:
@@ -45,18 +47,22 @@ def estimate(arguments: Arguments) -> int:
 
 
 def jobs(arguments: Arguments) -> int:
-    """List the jobs of this place, the newest last; for root, those that other users keep after them."""
+    """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
     here = engine(arguments)
     records = here.journal.records()
     records += [record for journal in here.others() for record in journal.records()]
+    changes = here.daemon.watch().look()
     if arguments.json:
-        show(json.dumps([_job_json(record) for record in records]))
+        show(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
         return 0
     now = time.time()
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
         age = _date(record.started) if arguments.abs_time else age_text(max(0.0, now - record.started))
         rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
+    for change, _ in changes:
+        age = _date(change.started) if arguments.abs_time else age_text(max(0.0, now - change.started))
+        rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "snapd does it"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
@@ -87,6 +93,17 @@ def _job_json(record: JobRecord) -> dict[str, object]:
     }
 
 
+def _change_json(one: Followed) -> dict[str, object]:
+    change = one.change
+    return {
+        "change": change.id,
+        "kind": change.kind,
+        "summary": change.summary,
+        "state": "running",
+        "started": change.started,
+    }
+
+
 def _state(record: JobRecord) -> str:
     return "undone" if record.result.get("undone") else record.state.value
 
@@ -96,7 +113,7 @@ def _operation(record: JobRecord) -> str:
         words = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
     except InvalidInputError:
         words = str(record.operation.get("verb"))
-    return plain(words[:_LONGEST])
+    return cut_middle(plain(words[:_LONGEST]), _WIDEST)
 
 
 def _notes(record: JobRecord) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from backend import Checked, CheckState, Snapshot, SnapshotSet
 from tui.present import plain, size_text
-from tui.stock import NAMELESS, WORST_FIRST, Group, Part, Pivot, Stock, Total
+from tui.stock import NAMELESS, NOBODY, WORST_FIRST, Group, Part, Pivot, Stock, Total
 from tui.widgets.table import CLOSED, OPEN, Column, Line, Row
 
 DAY = 24 * 3600
@@ -39,10 +40,11 @@ class SetKey(NamedTuple):
 
 
 class SnapKey(NamedTuple):
-    """A row of one snapshot of a set."""
+    """A row of one snapshot of a set; of a user's, where it stands below that `owner`."""
 
     set_id: int
     path: str
+    owner: str = ""
 
 
 class EntryKey(NamedTuple):
@@ -51,6 +53,7 @@ class EntryKey(NamedTuple):
     set_id: int
     path: str
     entry: str
+    owner: str = ""
 
 
 class GroupKey(NamedTuple):
@@ -127,20 +130,14 @@ def rows(view: View, wish: Wish) -> list[Row]:
 
 def _ordered(stock: Stock, wish: Wish) -> list[SnapshotSet]:
     words, totals = wish.filter.lower().split(), stock.totals
-    wanted = [one for one in reversed(stock.sets) if _matches(one.snapshots, stock, words)]
+    texts = stock.texts if words else {}
+    wanted = [one for one in reversed(stock.sets) if all(word in texts[one.set_id] for word in words)]
     keys: dict[Sort, Callable[[SnapshotSet], float]] = {
         Sort.AGE: lambda one: -totals[one.set_id].when,
         Sort.SIZE: lambda one: -totals[one.set_id].size,
         Sort.CARE: lambda one: WORST_FIRST[totals[one.set_id].standing.state],
     }
     return sorted(wanted, key=keys[wish.sort]) if wish.sort in keys else wanted
-
-
-def _matches(snapshots: Iterable[Snapshot], stock: Stock, words: Sequence[str]) -> bool:
-    if not words:
-        return True
-    text = " ".join(stock.haystacks[one.path] for one in snapshots)
-    return all(word in text for word in words)
 
 
 def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
@@ -152,13 +149,13 @@ def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
             yield from _snapshot_rows(snapshot, view, wish)
 
 
-def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish) -> Iterable[Row]:
-    key = SnapKey(snapshot.set_id, snapshot.path)
+def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish, owner: str = "") -> Iterable[Row]:
+    key = SnapKey(snapshot.set_id, snapshot.path, owner)
     is_open = key in wish.opened
     yield Row(key, partial(_snapshot_line, snapshot, view), 1, OPEN if is_open else CLOSED)
     if is_open:
         for entry in snapshot.entries:
-            key_of_entry = EntryKey(snapshot.set_id, snapshot.path, entry)
+            key_of_entry = EntryKey(snapshot.set_id, snapshot.path, entry, owner)
             yield Row(key_of_entry, partial(_entry_line, snapshot, entry, view), 2)
 
 
@@ -182,7 +179,8 @@ def _narrowed(group: Group, stock: Stock, words: Sequence[str]) -> Group:
     """What of a group a filter leaves."""
     if not words:
         return group
-    members = tuple(one for one in group.members if _matches((one,), stock, words))
+    texts = stock.haystacks
+    members = tuple([one for one in group.members if all(word in texts[one.path] for word in words)])
     return Group(members, stock.total_of(members)) if len(members) < len(group.members) else group
 
 
@@ -190,8 +188,9 @@ def _group_rows(key: GroupKey, group: Group, view: View, wish: Wish) -> Iterable
     is_open = key in wish.opened
     yield Row(key, partial(_group_line, key, group, view), 0, OPEN if is_open else CLOSED)
     if is_open:
+        owner = key.name if key.pivot is Pivot.USER else ""
         for snapshot in group.members:
-            yield from _snapshot_rows(snapshot, view, wish)
+            yield from _snapshot_rows(snapshot, view, wish, owner)
 
 
 # -- drawing
@@ -270,19 +269,50 @@ def short_age(seconds: float) -> str:
 # -- what keys stand for
 
 
+class Choosing:
+    """What is chosen by keys, found once for as long as neither they nor the stock change."""
+
+    def __init__(self) -> None:
+        self._stock: Stock | None = None
+        self._keys: frozenset[Hashable] = frozenset()
+        self._found: list[Snapshot] = []
+
+    def chosen(self, stock: Stock, keys: frozenset[Hashable]) -> list[Snapshot]:
+        """The snapshots that rows with these keys stand for, as `covered` has them."""
+        if stock is not self._stock or keys != self._keys:
+            self._stock, self._keys, self._found = stock, keys, covered(stock, keys)
+        return [*self._found]
+
+
 def covered(stock: Stock, keys: Iterable[Hashable]) -> list[Snapshot]:
     """The snapshots that rows with these keys stand for, in the order of the stock, each once."""
     found = {snapshot.path: snapshot for key in keys for snapshot in _covered(stock, key)}
-    return sorted(found.values(), key=lambda one: (one.set_id, one.snap, one.path))
+    return sorted(found.values(), key=attrgetter("set_id", "snap", "path"))
 
 
 def _covered(stock: Stock, key: Hashable) -> Sequence[Snapshot]:
     match key:
         case SetKey(set_id) if set_id in stock.by_id:
             return stock.by_id[set_id].snapshots
-        case SnapKey(_, path) | EntryKey(_, path, _) if path in stock.by_path:
+        case SnapKey(_, path) | EntryKey(_, path) if path in stock.by_path:
             return (stock.by_path[path],)
         case GroupKey(pivot, name) if name in stock.groups[pivot]:
             return stock.groups[pivot][name].members
         case _:
             return ()
+
+
+def owners_of(keys: Iterable[Hashable]) -> tuple[str, ...]:
+    """The users whose rows these keys name; none where any of them stands for more than a user's data."""
+    owners = {_owner_of(key) for key in keys}
+    return () if owners & {"", NOBODY} else tuple(sorted(owners))
+
+
+def _owner_of(key: Hashable) -> str:
+    match key:
+        case GroupKey(Pivot.USER, name):
+            return name
+        case SnapKey(owner=owner) | EntryKey(owner=owner):
+            return owner
+        case _:
+            return ""

@@ -3,18 +3,23 @@
 import os
 
 from tui.arguments import Arguments, UsageError
-from tui.listing import engine, saved
+from tui.listing import engine, place_words, saved
 from tui.terminal import can_draw, charset, prepare
 
 
 def browse(arguments: Arguments) -> int:
     """Open the screens; without a terminal, and with --json, print the listing."""
     if arguments.plain and not arguments.json:
-        from tui.linear import converse
+        from tui.linear.session import converse
 
         return converse(arguments)
     if arguments.json or not can_draw():
         return saved(arguments)
+    return draw(arguments)
+
+
+def draw(arguments: Arguments, file: str = "") -> int:
+    """Open the screens, with a file of snapshots on top if there is one."""
     prepare(low_bandwidth=arguments.low_bandwidth)
     from tui import ascii, themes
     from tui.app import Looks, run
@@ -23,8 +28,13 @@ def browse(arguments: Arguments) -> int:
     try:
         theme = themes.chosen(arguments.theme, os.environ)
     except ValueError as cause:
-        raise UsageError(str(cause), "browse") from cause
-    words = ("--demo",) if arguments.demo else ("--root", arguments.root) if arguments.root != "/" else ()
-    place = Place(engine(arguments), words, read_only=arguments.read_only)
+        raise UsageError(str(cause), arguments.verb) from cause
+    place = Place(
+        engine(arguments),
+        place_words(arguments),
+        read_only=arguments.read_only,
+        previews=not arguments.no_preview,
+        follows=arguments.engine == "auto",
+    )
     looks = Looks(theme, arguments.ascii or ascii.is_needed(charset()), arguments.low_bandwidth)
-    return run(place, looks, mouse=not arguments.no_mouse)
+    return run(place, looks, mouse=not arguments.no_mouse, file=file)

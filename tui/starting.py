@@ -6,6 +6,7 @@ import sys
 
 from backend import ConflictError, InvalidInputError, Operation, PlaceEngine, Runner, logout_warning
 from tui.arguments import Arguments
+from tui.asking import willing
 from tui.listing import command, engine, say, show
 
 # Starts this very program again, wherever it lies and whatever directory the new process starts in.
@@ -15,10 +16,14 @@ _STREAM = "-"
 
 def runner_of(engine: PlaceEngine) -> Runner:
     """What starts jobs at the place of an engine."""
+    return Runner(engine.journal, program_of(engine))
+
+
+def program_of(engine: PlaceEngine) -> list[str]:
+    """What runs a job, through that very engine: where it may not be used any more, the job is refused."""
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     place = ["--root", engine.layout.root, "--engine", engine.name]
-    program = [sys.executable, "-c", _BECOME, here, *place, "run-job"]
-    return Runner(engine.journal, program)
+    return [sys.executable, "-c", _BECOME, here, *place, "run-job"]
 
 
 def begin(arguments: Arguments, operation: Operation) -> int:
@@ -28,9 +33,9 @@ def begin(arguments: Arguments, operation: Operation) -> int:
             f"cannot {operation.verb} {_STREAM} with --no-wait: the job has no such stream"
         )
     here = engine(arguments)
-    if reason := here.refusal(operation.verb):
-        raise ConflictError(reason)
-    record = runner_of(here).start(operation)
+    if reason := here.refusal_of(operation):
+        raise (ConflictError if here.refusal(operation.verb) else InvalidInputError)(reason)
+    record = runner_of(here).start(willing(arguments, here, operation))
     warning = logout_warning()
     if arguments.json:
         show(json.dumps({"job": record.id} | ({"warning": warning} if warning else {})))

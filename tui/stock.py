@@ -1,6 +1,6 @@
 """What a place holds at a moment, with everything worked out that rows and verbs ask for again and again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -61,7 +61,8 @@ class Stock:
     """The sets of a place, the standing and the unpacked bytes of each snapshot by path, and free bytes.
 
     `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
-    Not `complete` while older sets are still being read.
+    Not `complete` while older sets are still being read. `guards` are sets by which a restore can be taken
+    back, with a word on each. Where `knows_expiry` is False, nobody may read when automatic sets go.
     """
 
     sets: tuple[SnapshotSet, ...] = ()
@@ -71,10 +72,12 @@ class Stock:
     imported: frozenset[int] = frozenset()
     expiry: Mapping[int, str] = field(default_factory=dict)
     complete: bool = True
+    guards: Mapping[int, str] = field(default_factory=dict)
+    knows_expiry: bool = True
 
     def worked_out(self) -> "Stock":
         """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
-        for of_all in ("haystacks", "totals", "groups", "counts"):
+        for of_all in ("haystacks", "texts", "totals", "groups", "counts"):
             getattr(self, of_all)
         return self
 
@@ -112,6 +115,12 @@ class Stock:
         return {path: self._haystack(snapshot) for path, snapshot in self.by_path.items()}
 
     @cached_property
+    def texts(self) -> dict[int, str]:
+        """What a filter looks at for a whole set, by its number."""
+        known = self.haystacks
+        return {one.set_id: " ".join([known[each.path] for each in one.snapshots]) for one in self.sets}
+
+    @cached_property
     def totals(self) -> dict[int, Total]:
         """The sum of each set."""
         return {one.set_id: self.total_of(one.snapshots) for one in self.sets}
@@ -134,19 +143,20 @@ class Stock:
 
     def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
         """Some snapshots of this stock in sum."""
-        parts = [self._singles[snapshot.path] for snapshot in snapshots]
+        singles = self._singles
+        parts = [singles[snapshot.path] for snapshot in snapshots]
         if len(parts) == 1:
             return parts[0]
         known = [part for part in parts if part.is_known]
-        standings = {part.standing for part in parts} or {_NEVER}
+        standings = {id(part.standing): part.standing for part in parts}.values() or (_NEVER,)
         return Total(
-            tuple(dict.fromkeys(part.names[0] for part in parts)),
-            tuple(sorted({name for part in parts for name in part.users})),
-            min((part.when for part in known), default=0.0),
-            sum(part.size for part in parts),
-            _sum(part.unpacked for part in parts),
+            tuple(dict.fromkeys([part.names[0] for part in parts])),
+            tuple(sorted({name for users in {part.users for part in parts} for name in users})),
+            min([part.when for part in known], default=0.0),
+            sum([part.size for part in parts]),
+            _sum([part.unpacked for part in parts]),
             min(standings, key=lambda one: (WORST_FIRST[one.state], one.at)),
-            tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            tuple(dict.fromkeys([note for part in parts for note in part.notes])),
             bool(known),
         )
 
@@ -156,6 +166,8 @@ class Stock:
         notes = [told] if told != "-" else []
         if when := self.expiry.get(snapshot.set_id):
             notes.append(f"expires {when[5:10]}")
+        if guard := self.guards.get(snapshot.set_id):
+            notes.append(guard)
         if snapshot.set_id in self.imported:
             notes.append("imported")
         return notes
@@ -181,10 +193,6 @@ def group_names(snapshot: Snapshot, pivot: Pivot) -> list[str]:
     return [snapshot.snap or NAMELESS]
 
 
-def _sum(amounts: Iterable[int | None]) -> int | None:
-    total = 0
-    for amount in amounts:
-        if amount is None:
-            return None
-        total += amount
-    return total
+def _sum(amounts: Sequence[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None

@@ -114,10 +114,32 @@ def _terminal() -> Theme:
 
 
 def _own(name: str) -> Theme:
+    background, surface, text, _quiet, line, heading, *_, good, warning, bad = _tones(name)
+    return Theme(
+        name,
+        primary=line,
+        secondary=line,
+        warning=warning,
+        error=bad,
+        success=good,
+        accent=line,
+        foreground=text,
+        background=background,
+        surface=surface,
+        panel=surface,
+        boost=heading,
+        dark=name != LIGHT,
+        variables=_variables(name),
+    )
+
+
+def _variables(name: str) -> dict[str, str]:
+    """The colours of parts that Textual would otherwise mix out of those of the theme."""
     tones = _tones(name)
     background, surface, text, quiet, line, heading, cursor, on_cursor, elsewhere, *states = tones
     good, warning, bad = states
-    variables = {
+    bars = {f"scrollbar-{part}": surface for part in ("background", "background-hover", "background-active")}
+    return bars | {
         "text": text,
         "text-muted": quiet,
         "text-disabled": quiet,
@@ -150,21 +172,3 @@ def _own(name: str) -> Theme:
         "scrollbar-active": text,
         "scrollbar-corner-color": surface,
     }
-    for part in ("background", "background-hover", "background-active"):
-        variables[f"scrollbar-{part}"] = surface
-    return Theme(
-        name,
-        primary=line,
-        secondary=line,
-        warning=warning,
-        error=bad,
-        success=good,
-        accent=line,
-        foreground=text,
-        background=background,
-        surface=surface,
-        panel=surface,
-        boost=heading,
-        dark=name != LIGHT,
-        variables=variables,
-    )

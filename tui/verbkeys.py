@@ -15,6 +15,8 @@ KEYS = (
     Binding("i", "import", "Import"),
     Binding("f", "forget", "Forget"),
     Binding("u", "undo", "Undo"),
+    Binding("d", "compare", "Compare"),
+    Binding("F,ctrl+f", "find", "Find", key_display="F"),
     Binding("J", "jobs", "Jobs"),
     Binding("slash", "filter", "Filter", key_display="/", show=False),
     Binding("v", "pivot", "Pivot", show=False),

@@ -14,6 +14,7 @@ from backend import (
     CommandError,
     EntryVerdict,
     Export,
+    Extract,
     Forget,
     Import,
     IntegrityError,
@@ -29,6 +30,7 @@ from backend import (
     perform_recorded,
 )
 from tui.arguments import Arguments, UsageError
+from tui.asking import willing
 from tui.listing import command, engine, names, number, say, show, show_table
 from tui.present import plain, quoted
 from tui.progress import Foreground
@@ -49,17 +51,26 @@ def save(arguments: Arguments) -> int:
         arguments.fast,
         arguments.accept_changed,
         arguments.ignore_space,
+        arguments.wait,
     )
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation)
+    result = carry_out(arguments, operation)
     if not arguments.json:
         show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
     return result.exit_code
 
 
 def check_snapshot(arguments: Arguments) -> int:
-    """Verify a set or every set; every bad part is told."""
+    """Verify a set or every set, or a file where it lies; every bad part is told."""
+    if arguments.file:
+        from tui.lookverbs import check_file
+
+        return check_file(arguments)
+    return _check_sets(arguments)
+
+
+def _check_sets(arguments: Arguments) -> int:
     if arguments.all and arguments.set_id.isdigit():
         raise UsageError("a set and --all exclude each other", "check-snapshot")
     if arguments.all and arguments.set_id:
@@ -77,7 +88,7 @@ def check_snapshot(arguments: Arguments) -> int:
         raise NotFoundError(f"cannot check: no set holds {quoted(arguments.snaps)}")
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation)
+    result = carry_out(arguments, operation)
     if not arguments.json:
         _tell_verdicts(arguments, result)
     return result.exit_code
@@ -136,7 +147,14 @@ def restore(arguments: Arguments) -> int:
     window = 0 if arguments.no_undo else seconds(arguments.undo_window or "24h", kept)
     users, to = names(arguments.users), os.path.abspath(arguments.to) if arguments.to else ""
     operation = Restore(
-        _set_id(arguments), arguments.snaps, users, arguments.devices, window, to, arguments.revision
+        _set_id(arguments),
+        arguments.snaps,
+        users,
+        arguments.devices,
+        window,
+        to,
+        arguments.revision,
+        arguments.wait,
     )
     if arguments.plan:
         from tui.plan import show_plan
@@ -144,12 +162,12 @@ def restore(arguments: Arguments) -> int:
         return show_plan(arguments, operation)
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation)
+    result = carry_out(arguments, operation)
     if not arguments.json:
         told = f"Restored snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
         beside = f" beside, into {plain(result.beside)}; nothing was replaced"
         show(f"{told}{beside if result.beside else ''}.")
-        _tell_undo(arguments, result)
+        tell_undo(arguments, result)
     return result.exit_code
 
 
@@ -164,19 +182,20 @@ def undo(arguments: Arguments) -> int:
             f"cannot undo \"{arguments.job}\": a job has a number (see '{command(arguments, 'undo --list')}')"
         )
         raise UsageError(text, "undo")
-    operation = Undo(int(arguments.job[:18] or "0"))
+    operation = Undo(int(arguments.job[:18] or "0"), arguments.wait)
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation)
+    result = carry_out(arguments, operation)
     if not arguments.json:
         which = f"job {int(arguments.job[:18])}" if arguments.job else "the last restore"
         show(f"Took back {which}, of snapshot #{result.set_id}.")
-        _tell_undo(arguments, result)
+        tell_undo(arguments, result)
     return result.exit_code
 
 
-def _tell_undo(arguments: Arguments, result: Result) -> None:
-    if result.beside:
+def tell_undo(arguments: Arguments, result: Result) -> None:
+    """Say how it can be had back."""
+    if result.beside and not result.undo_job:
         say(f"To take it back, remove {plain(result.beside)}.")
     if result.undo_job:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
@@ -186,10 +205,10 @@ def _tell_undo(arguments: Arguments, result: Result) -> None:
 
 def forget(arguments: Arguments) -> int:
     """Remove a set, or snaps of it."""
-    operation = Forget(_set_id(arguments), arguments.snaps)
+    operation = Forget(_set_id(arguments), arguments.snaps, arguments.wait)
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation)
+    result = carry_out(arguments, operation)
     if not arguments.json:
         several = "s" if len(arguments.snaps) > 1 else ""
         of_snaps = f" of snap{several} {plain(quoted(arguments.snaps))}" if arguments.snaps else ""
@@ -213,7 +232,7 @@ def export_snapshot(arguments: Arguments) -> int:
     )
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
+    result = carry_out(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
     if not arguments.json and not to_stdout:
         which = f"#{plain(arguments.set_id)}{_of_snaps(arguments)}"
         show(f'Exported snapshot {which} into "{plain(arguments.file)}"')
@@ -232,7 +251,7 @@ def import_snapshot(arguments: Arguments) -> int:
     operation = Import(_absolute(arguments.file), arguments.accept_hash, arguments.snaps)
     if arguments.no_wait:
         return begin(arguments, operation)
-    result = _perform(arguments, operation, stream=0 if from_stdin else None)
+    result = carry_out(arguments, operation, stream=0 if from_stdin else None)
     if not arguments.json:
         if result.duplicate:
             say("The same content is here already; nothing was added.")
@@ -263,11 +282,14 @@ def seconds(text: str, to_do: str) -> int:
     return span
 
 
-def _perform(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
+def carry_out(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
+    """Do it in the foreground, telling its progress, and what was left out."""
     data_out = isinstance(operation, Export) and operation.file == "-"
+    here = engine(arguments)
+    operation = willing(arguments, here, operation)
     with Foreground(json=arguments.json, data_out=data_out) as foreground:
         try:
-            result = perform_recorded(operation, engine(arguments), foreground.watch, stream)
+            result = perform_recorded(operation, here, foreground.watch, stream)
         except Cancelled as cancelled:
             if arguments.json:
                 foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
@@ -292,6 +314,8 @@ def _what_remains(operation: Operation) -> str:
             return f"The restore of snapshot #{set_id} was stopped; nothing of it is left in {plain(to)}."
         case Restore(set_id):
             return f"The restore of snapshot #{set_id} was stopped; the data are as before."
+        case Extract():
+            return "The extraction was stopped; everything is as before."
         case Export(set_id, file):
             return "What was written is not whole." if file == "-" else f"{file} was not written."
         case Save():

@@ -11,10 +11,10 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, Job, SnapshotError, UndoOffer, logout_warning
+from backend import Cancelled, Job, PlaceEngine, SnapshotError, UndoOffer, logout_warning
 from tui.endings import Endings
 from tui.follow import Board, JobView
-from tui.place import Place
+from tui.place import Place, Way
 from tui.stock import Stock
 
 _LOOK_AGAIN = 1.0
@@ -30,15 +30,27 @@ class Looked(Message):
     def __init__(self, stock: Stock | None, now: "Now") -> None:
         super().__init__()
         self.stock = stock
-        self.jobs, self.stamp, self.refusals = now
+        self.jobs, self.stamp, self.refusals, self.way = now
 
 
 class Now(NamedTuple):
-    """What may change at any time: the jobs, the stamp of the stock, why verbs cannot be had."""
+    """What may change at any time: the jobs, the stamp of the stock, why verbs cannot be had.
+
+    `way` is by what changes are made, None where that is the same.
+    """
 
     jobs: list[JobView]
     stamp: tuple[int, ...]
     refusals: dict[str, str]
+    way: Way | None = None
+
+
+class Switched(Message):
+    """Another engine is the right one now."""
+
+    def __init__(self, engine: PlaceEngine) -> None:
+        super().__init__()
+        self.engine = engine
 
 
 class Missed(Message):
@@ -81,6 +93,7 @@ class Watching(Screen[None]):
         self._stock: Stock | None = None
         self._offers: list[UndoOffer] = []
         self._refusals: dict[str, str] = {}
+        self._way = Way()
         self._mortal = ""
         self._stamp: tuple[int, ...] = ()
         self._reversible: tuple[object, ...] = ()
@@ -132,9 +145,14 @@ class Watching(Screen[None]):
     @work(thread=True, group="look")
     def _look_from(self, known: tuple[int, ...]) -> None:
         worker = get_current_worker()
+        if (engine := self._place.engine_now()) is not self._place.engine:
+            self.post_message(Switched(engine))
+            return
         try:
             refusals = {verb: reason for verb in _VERBS if (reason := self._place.refusal(verb))}
-            now = Now(self._board.views(), self._place.stamp(), refusals)
+            way = self._place.way() if not known else None
+            views = [*self._place.changes.views(self._place.engine), *self._board.views()]
+            now = Now(views, self._place.stamp(), refusals, way)
             stocks = self._place.stocks() if now.stamp != known else iter([None])
             with _uncollected():
                 for stock in stocks:
@@ -147,21 +165,35 @@ class Watching(Screen[None]):
     def on_looked(self, message: Looked) -> None:
         """Show what was seen."""
         self.show_jobs(message.jobs)
-        if message.refusals != self._refusals:
-            self._refusals = message.refusals
+        way = message.way or self._way
+        if (message.refusals, way) != (self._refusals, self._way):
+            self._refusals, self._way = message.refusals, way
             self.show_refusals()
         if message.stock is not None:
             self._stock = message.stock
             self.show_stock(message.stock)
             if message.stock.complete and not self._is_learning:
                 self._is_learning = True
-                self._learn(message.stock)
+                self._learn()
         for line in self._endings.news(message.jobs):
             self.say(line)
         if message.stock is None or message.stock.complete:
             self._stamp = message.stamp
             self._weigh_if_changed(message.jobs)
             self._end_look()
+
+    def on_switched(self, message: Switched) -> None:
+        """Work through the other engine from now on; while a question about this one is open, later."""
+        self._is_looking = False
+        if not self.is_current:
+            return
+        self.say(self._place.adopt(message.engine))
+        self.action_look()
+
+    @property
+    def way(self) -> Way:
+        """By what changes are made, as of the last look."""
+        return self._way
 
     def on_missed(self, message: Missed) -> None:
         """Say why nothing was seen; what is shown stays."""
@@ -180,7 +212,9 @@ class Watching(Screen[None]):
     # -- what archives unpack to
 
     @work(thread=True, group="learn")
-    def _learn(self, stock: Stock) -> None:
+    def _learn(self) -> None:
+        # Not an argument: Textual keeps those, and their text, for as long as the collector lets it.
+        stock = self._stock or Stock()
         try:
             with _uncollected():
                 if learned := self._place.learned(stock, self._learning):

@@ -6,6 +6,7 @@ Nothing in an answer is trusted: what is not as it should be raises IntegrityErr
 import re
 from typing import NamedTuple
 
+from backend.change import Change, Task
 from backend.errors import (
     ConflictError,
     IntegrityError,
@@ -18,13 +19,10 @@ from backend.errors import (
 from backend.gojson import dumps
 from backend.model import Json, Number, Revision, Snapshot, SnapshotSet
 from backend.names import LARGEST_ID, filename
-from backend.wire import ZERO_TIME, parse_metadata
+from backend.wire import ZERO_TIME, parse_metadata, unix_time
 
-DONE = "Done"
 SNAPSHOT_KINDS = ("snapshot-snap", "restore-snapshot", "check-snapshot", "forget-snapshot")
 
-_SNAP = re.compile(r'(?:data of snap) "([^"]+)"')
-_SET = re.compile(r"snapshot set #([0-9]{1,19})\b")
 _BUSY = re.compile(r"change in progress|^cannot operate on snapshot set #[0-9]+ while ")
 _ABSENT = re.compile(r"no snapshot data found|is not installed|unknown user|^no snapshot ")
 _DAMAGED = re.compile(
@@ -55,50 +53,6 @@ class BusyError(ConflictError):
     def __init__(self, message: str, change: str) -> None:
         super().__init__(message)
         self.change = change
-
-
-class Task(NamedTuple):
-    """A step of a change. `log` are its lines without their times, `errors` those that made it fail."""
-
-    summary: str
-    status: str
-    log: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-
-    @property
-    def snap(self) -> str:
-        """The snap whose data it is about, or nothing."""
-        found = _SNAP.search(self.summary)
-        return found[1] if found else ""
-
-
-class Change(NamedTuple):
-    """Something that snapd does, or did once it is `ready`; `error` is why it failed, or nothing."""
-
-    id: str
-    kind: str
-    summary: str
-    status: str
-    ready: bool
-    error: str = ""
-    tasks: tuple[Task, ...] = ()
-    snaps: tuple[str, ...] = ()
-
-    @property
-    def done(self) -> bool:
-        """Whether it ended well."""
-        return self.ready and self.status == DONE
-
-    @property
-    def set_id(self) -> int:
-        """The snapshot set it is about, 0 where it says none."""
-        texts = (self.summary, *(task.summary for task in self.tasks))
-        return next((int(found[1]) for text in texts if (found := _SET.search(text))), 0)
-
-    @property
-    def notes(self) -> list[str]:
-        """What its tasks logged that is no failure."""
-        return [line for task in self.tasks for line in task.log if line not in task.errors]
 
 
 class Asked(NamedTuple):
@@ -174,7 +128,15 @@ def change_from(document: Json) -> Change:
         text(facts, "err"),
         tuple(_task(mapping(task)) for task in listed(facts.get("tasks"))),
         texts(mapping(facts.get("data")).get("snap-names")),
+        _moment(text(facts, "spawn-time")),
     )
+
+
+def _moment(rfc3339: str) -> float:
+    try:
+        return unix_time(rfc3339)
+    except SnapshotError:
+        return 0.0
 
 
 def _task(facts: dict[str, Json]) -> Task:

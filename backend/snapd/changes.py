@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from backend.change import Change, Task
 from backend.errors import Cancelled, InvalidInputError, NotFoundError, SnapshotError, UnreachableError
 from backend.estimate import measure
 from backend.job import Job, PartAdvanced
-from backend.snapd.answers import Change, Task, change_failure
+from backend.snapd.answers import change_failure
 from backend.snapd.client import Client
 
 POLL = 0.1
@@ -80,7 +81,7 @@ def follow(client: Client, number: str, job: Job, observe: Observe | None = None
     Raises Cancelled then, and the error that fits where it failed. UnreachableError when snapd was away for a
     minute: the change goes on when it is back.
     """
-    following = _Following(client, number, job, observe)
+    following = Following(client, number, job, observe)
     change = following.to_its_end(abort=True)
     if change.done:
         return change
@@ -91,10 +92,10 @@ def follow(client: Client, number: str, job: Job, observe: Observe | None = None
 
 def watch(client: Client, number: str, job: Job, observe: Observe | None = None) -> Change:
     """The change once it has ended, well or not; a stop of the job leaves it running and raises Cancelled."""
-    return _Following(client, number, job, observe).to_its_end(abort=False)
+    return Following(client, number, job, observe).to_its_end(abort=False)
 
 
-class _Following:
+class Following:
     """One change being followed, and what was told of it."""
 
     def __init__(self, client: Client, number: str, job: Job, observe: Observe | None) -> None:
@@ -109,17 +110,22 @@ class _Following:
         self.aborted = False
 
     def to_its_end(self, *, abort: bool) -> Change:
+        """The change once it has ended; a stop of the job aborts it, or leaves it and raises Cancelled."""
         while True:
             if abort and self._job.stopping and not self.aborted:
                 self._abort()
             elif not abort:
                 self._job.check()
             change = self._look()
-            for task in change.tasks:
-                self._tell(task)
+            self.hear(change)
             if change.ready:
                 return change
             time.sleep(POLL)
+
+    def hear(self, change: Change) -> None:
+        """Tell the job what has happened since."""
+        for task in change.tasks:
+            self._tell(task)
 
     def _abort(self) -> None:
         try:

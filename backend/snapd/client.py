@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from backend import files
+from backend.change import Change
 from backend.errors import (
     Cancelled,
     IntegrityError,
@@ -27,7 +28,6 @@ from backend.job import Job
 from backend.model import SnapshotSet
 from backend.snapd.answers import (
     Asked,
-    Change,
     RefusalError,
     Told,
     change_from,

@@ -5,21 +5,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from backend.change import Change
 from backend.endings import Ended, Ending, Endings, endings
 from backend.endings import end_as_chosen as end_files_as_chosen
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError, SnapshotError
 from backend.export import end_part
+from backend.guards import guard_of, guarded
 from backend.job import Job
 from backend.journal import JobRecord, JobState
 from backend.operation import DAY
 from backend.recovery import is_ours
-from backend.snapd.answers import Change
-from backend.snapd.guards import guard_of, guarded
 from backend.snapd.site import Site
 
 _KEPT_JOBS = 100
 _READING = ("check-snapshot", "export-snapshot")
-_REVERSIBLE = ("restore", "undo")
+_REVERSIBLE = ("restore", "extract", "undo")
 
 
 def tidy(site: Site, job: Job) -> list[str]:
@@ -32,7 +32,7 @@ def tidy(site: Site, job: Job) -> list[str]:
     for record in site.journal.records():
         if record.state is JobState.INTERRUPTED and is_ours(record, site.store):
             said.append(_safely(record, partial(end, site, record)))
-    for one in guarded(site):
+    for one in guarded(site.journal, site.store.root):
         if one.until <= time.time():
             said.append(_safely(one.record, partial(_expire, site, one.record, one.guard.set_id)))
     site.journal.drop_oldest(_KEPT_JOBS, {one.id for one in site.journal.records() if _is_needed(one)})
@@ -78,7 +78,7 @@ def ways(site: Site, number: int) -> Endings:
             Ending(refusal=f"{reason}: wait for it"),
             Ending(refusal=f"{reason}: snap abort {change.id} takes it back"),
         )
-    over = "snapd has ended it"
+    over = "snapd had not begun it" if _waited(record) else "snapd has ended it"
     return Endings(Ending(f"{over}: how it ended is written down."), Ending(refusal=f"{over} already"))
 
 
@@ -114,6 +114,11 @@ def end(site: Site, record: JobRecord) -> str:
     return f"job {record.id} ({verb}) had been interrupted; {told.get(state, result.get('error', ''))}"
 
 
+def _waited(record: JobRecord) -> bool:
+    """Whether it was waiting for another change when it died: what it had asked for before was refused."""
+    return bool(record.asked) and "waiting" in record.asked[-1]
+
+
 def _last_change(site: Site, steps: Sequence[dict[str, Any]]) -> Change | None:
     """The change asked for last, where snapd still knows it; None also when the last step has none."""
     number = str(steps[-1].get("change", "")) if steps else ""
@@ -127,6 +132,8 @@ def _outcome(
     site: Site, record: JobRecord, change: Change | None, last: dict[str, Any]
 ) -> tuple[JobState, dict[str, Any]]:
     action = str(last.get("action", ""))
+    if _waited(record):
+        return JobState.TAKEN_BACK, {}
     if change is None:
         text = "whether snapd did it is not known any more: look at the list"
         return JobState.FAILED, {"error": text, "exit": 1}

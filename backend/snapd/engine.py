@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from backend.model import SnapshotSet
 
 if TYPE_CHECKING:
+    from backend.daemon import Daemon
     from backend.endings import Ended, Endings
     from backend.engine import Estimate, Finding, UndoOffer
     from backend.extract import ExtractPlan
     from backend.foreign import ForeignJournal
+    from backend.guards import Guarded
     from backend.job import Job
     from backend.journal import Journal
     from backend.layout import Layout
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
         Undo,
     )
     from backend.plan import RestorePlan
-    from backend.snapd.answers import Change
     from backend.snapd.site import FilesEngine, Site
     from backend.store import Store
 
@@ -66,6 +67,11 @@ class SnapdEngine:
         return self._files.journal
 
     @property
+    def own(self) -> str:
+        """Our state folder for this root."""
+        return self._files.own
+
+    @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
         return self._files.root
@@ -96,16 +102,9 @@ class SnapdEngine:
 
     def refusal_of(self, operation: "Operation") -> str:
         """Why an operation with these very options cannot be had through snapd, or nothing; asks snapd."""
-        from backend.operation import Import, Save
-        from backend.snapd import saving, transfer
+        from backend.snapd.refusals import refusal_of
 
-        match operation:
-            case Save():
-                return saving.refusal(self.site, operation)
-            case Import():
-                return transfer.refusal(operation)
-            case _:
-                return self.refusal(operation.verb) or ""
+        return refusal_of(self.site, operation)
 
     def about(self) -> list[str]:
         """Why this engine answers here, who reads, and how long automatic snapshots are kept."""
@@ -148,43 +147,25 @@ class SnapdEngine:
 
         return knowledge.findings(self.site)
 
-    def changes(self) -> "list[Change]":
-        """What snapd is doing with snapshots, whoever asked for it."""
-        from backend.snapd import knowledge
+    @cached_property
+    def daemon(self) -> "Daemon":
+        """The snapd that answers here."""
+        from backend.snapd.daemon import RunningDaemon
 
-        return knowledge.running(self.site)
+        return RunningDaemon(self.site)
 
-    def retention(self) -> str:
-        """How long automatic snapshots are kept, as snapd spells it; NotAllowedError without the right."""
-        from backend.snapd import knowledge
-
-        return knowledge.retention(self.site)
-
-    def set_retention(self, text: str, job: "Job") -> None:
-        """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
-        from backend.snapd import knowledge
-
-        knowledge.set_retention(self.site, text, job)
-
-    def attach(self, change: str, job: "Job") -> "Change":
-        """Follow a change of snapd's to its end, well or not; a stop of the job leaves it running."""
-        from backend.snapd import attaching
-
-        return attaching.attach(self.site, change, job)
-
-    def change_of(self, number: int) -> str:
-        """The change by which snapd goes on, or went on, with a job of ours that died, or nothing."""
-        from backend.snapd import attaching
-
-        return attaching.change_of(self.site, number)
+    def guards(self) -> "dict[int, Guarded]":
+        """The sets by which restores through snapd can be taken back, by number."""
+        return self._files.guards()
 
     # -- doing
 
     def save(self, operation: "Save", job: "Job") -> "Result":
         """Save snaps as a set: all of them, or, after any failure or a stop, none."""
         from backend.snapd import saving
+        from backend.snapd.conflicts import when_free
 
-        return saving.save(self.site, operation, job)
+        return when_free(self.site, operation, job, lambda: saving.save(self.site, operation, job))
 
     def check(self, operation: "Check", job: "Job") -> "Result":
         """Verify a set, or every set; without the right to read the files only as far as snapd does."""
@@ -199,8 +180,9 @@ class SnapdEngine:
         if operation.to:
             return self._files.restore(operation, job)
         from backend.snapd import restoring
+        from backend.snapd.conflicts import when_free
 
-        return restoring.restore(self.site, operation, job)
+        return when_free(self.site, operation, job, lambda: restoring.restore(self.site, operation, job))
 
     def extract(self, operation: "Extract", job: "Job") -> "Result":
         """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
@@ -209,14 +191,16 @@ class SnapdEngine:
     def undo(self, operation: "Undo", job: "Job") -> "Result":
         """Take a restore through snapd back."""
         from backend.snapd import guards
+        from backend.snapd.conflicts import when_free
 
-        return guards.undo(self.site, operation, job)
+        return when_free(self.site, operation, job, lambda: guards.undo(self.site, operation, job))
 
     def forget(self, operation: "Forget", job: "Job") -> "Result":
         """Remove a set, or the named snaps of it."""
         from backend.snapd import removing
+        from backend.snapd.conflicts import when_free
 
-        return removing.forget(self.site, operation, job)
+        return when_free(self.site, operation, job, lambda: removing.forget(self.site, operation, job))
 
     def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""

@@ -4,42 +4,18 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 """
 
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from backend.engine import UndoOffer
 from backend.errors import ConflictError, NotFoundError
+from backend.guards import Guard, Guarded, guarded
 from backend.job import Job
-from backend.journal import JobRecord, JobState
+from backend.journal import JobRecord
 from backend.operation import Result, Undo
-from backend.recovery import is_ours
 from backend.snapd.changes import UnpackedBytes
 from backend.snapd.site import Site
 
-_ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 # Names nobody: a restore for it touches the system's archive only (spec §5.2).
 _NOBODY = "-"
-_LATEST = 1 << 40
-
-
-class Guard(NamedTuple):
-    """The set that holds what a restore replaced; `users` are those whose data it replaced.
-
-    `made` are the paths that were not there before the restore: taking it back leaves them.
-    """
-
-    set_id: int
-    snaps: tuple[str, ...]
-    users: tuple[str, ...]
-    made: tuple[str, ...]
-
-
-class Guarded(NamedTuple):
-    """A restore of ours with its guard."""
-
-    record: JobRecord
-    guard: Guard
-    until: float
 
 
 def note_guard(guard: Guard, job: Job) -> Guard:
@@ -48,44 +24,12 @@ def note_guard(guard: Guard, job: Job) -> Guard:
     return guard
 
 
-def guard_of(record: JobRecord) -> Guard | None:
-    """The guard that a restore noted, or None."""
-    for step in record.steps:
-        match step.get("guard"):
-            case {"set_id": int(number), "snaps": list(snaps), "users": list(users), "made": list(made)}:
-                return Guard(number, _texts(snaps), _texts(users), _texts(made))
-    return None
-
-
-def _texts(items: list[Any]) -> tuple[str, ...]:
-    return tuple(item for item in items if isinstance(item, str))
-
-
-def until_of(result: Mapping[str, Any]) -> float:
-    """Until when a restore can be taken back, 0 where it cannot be."""
-    until = result.get("undo_until")
-    return float(until) if isinstance(until, int | float) and 0 < until < _LATEST else 0.0
-
-
-def guarded(site: Site) -> list[Guarded]:
-    """All restores of ours whose guards wait, the newest first; expired ones too."""
-    found = []
-    for record in reversed(site.journal.records()):
-        over = record.result.get("undone") or record.result.get("expired")
-        if record.state not in _ENDED_WELL or over or not until_of(record.result):
-            continue
-        restored = record.operation.get("verb") == "restore" and is_ours(record, site.store)
-        if restored and (guard := guard_of(record)):
-            found.append(Guarded(record, guard, until_of(record.result)))
-    return found
-
-
 def offers(site: Site) -> list[UndoOffer]:
     """The restores through snapd that can be taken back, the newest first."""
     sizes = {one.set_id: one.size for one in site.sets()}
     return [
         UndoOffer(one.record.id, _set_id(one.record), one.guard.snaps, one.until, sizes[one.guard.set_id])
-        for one in guarded(site)
+        for one in guarded(site.journal, site.store.root)
         if one.until > time.time() and one.guard.set_id in sizes
     ]
 
@@ -117,7 +61,11 @@ def undo(site: Site, operation: Undo, job: Job) -> Result:
 
 def _chosen(site: Site, number: int) -> Guarded:
     here = {one.set_id for one in site.sets()}
-    candidates = [one for one in guarded(site) if one.until > time.time() and one.guard.set_id in here]
+    candidates = [
+        one
+        for one in guarded(site.journal, site.store.root)
+        if one.until > time.time() and one.guard.set_id in here
+    ]
     files = [offer.job for offer in site.files.undo_offers()]
     if not number:
         number = max((one.record.id for one in candidates), default=0)

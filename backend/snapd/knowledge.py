@@ -1,24 +1,20 @@
 """What snapd knows and its command line does not show: running changes, expiry, retention."""
 
-import re
-
+from backend.change import Change
 from backend.engine import Finding
-from backend.errors import InvalidInputError, SnapshotError
+from backend.errors import SnapshotError
 from backend.job import Job
-from backend.snapd.answers import SNAPSHOT_KINDS, Change
+from backend.retention import DEFAULT, SETTING, kept_text, spelled
+from backend.snapd.answers import SNAPSHOT_KINDS
 from backend.snapd.changes import follow
 from backend.snapd.site import Site
 
-RETENTION = "snapshots.automatic.retention"
-DEFAULT = "744h"
 UNKNOWN = "unknown without root"
 UNREAD = (
     "the snapshot files may not be read, so snapd lists them: it hides damaged files, and tells no sizes of "
     "archives (try with sudo)"
 )
-_LEAST_HOURS = 24
 _AT_WORK = ("leftover", "temporary", "import")  # what lies about while snapd works is no leftover
-_SPAN = re.compile(r"([0-9]{1,9})h")
 
 
 def running(site: Site) -> list[Change]:
@@ -28,18 +24,14 @@ def running(site: Site) -> list[Change]:
 
 def retention(site: Site) -> str:
     """How long automatic snapshots are kept, such as `744h`, or `no`; NotAllowedError without the right."""
-    return site.client.setting(RETENTION) or DEFAULT
+    return site.client.setting(SETTING) or DEFAULT
 
 
 def set_retention(site: Site, text: str, job: Job) -> None:
     """Change it; empty for snapd's own default. InvalidInputError for what it would not take."""
-    found = _SPAN.fullmatch(text)
-    if text not in ("", "no") and (not found or int(found[1]) < _LEAST_HOURS):
-        raise InvalidInputError(
-            f'cannot keep automatic snapshots for "{text}": write whole hours, 24h at least, or "no" for none'
-        )
+    wanted = spelled(text)
     job.check()
-    asked = site.client.configure({RETENTION: text or None})
+    asked = site.client.configure({SETTING: wanted or None})
     with job.step("Changing how long automatic snapshots are kept"):
         follow(site.client, asked.change, job)
 
@@ -79,8 +71,7 @@ def about(site: Site) -> list[str]:
     """Why snapd is asked here, who reads, and how long automatic snapshots are kept."""
     reads = "snapshots are read from their files" if site.reads_files else UNREAD
     try:
-        kept = f"Automatic snapshots are kept for {retention(site)}"
-        kept = "No automatic snapshots are made" if kept.endswith(" no") else kept
+        kept = kept_text(retention(site))
     except SnapshotError:
         kept = f"How long automatic snapshots are kept is {UNKNOWN}"
     answers = f"snapd {site.version} answers at {site.client.path}, so it is asked for every change"

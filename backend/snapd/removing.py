@@ -36,14 +36,20 @@ def _size(snapshot: Snapshot) -> int:
         return snapshot.size
 
 
+def check_refusal(operation: Check) -> str:
+    """Why snapd cannot check so, or nothing."""
+    if not (operation.structure or operation.quick or operation.older_than):
+        return ""
+    return (
+        "cannot check so: snapd verifies hashes only, and the snapshot files may not be read (try with sudo)"
+    )
+
+
 def check(site: Site, operation: Check, job: Job) -> Result:
     """Have snapd verify archives by their hashes; it counts no bytes and gives up at the first bad one."""
     job.check()
-    if operation.structure or operation.quick or operation.older_than:
-        raise NotAllowedError(
-            "cannot check so: snapd verifies hashes only, "
-            "and the snapshot files may not be read (try with sudo)"
-        )
+    if reason := check_refusal(operation):
+        raise NotAllowedError(reason)
     if operation.set_id:
         chosen = site.selected(operation.set_id, operation.snaps)
     else:

@@ -15,6 +15,7 @@ from backend.errors import (
     SnapshotError,
     UnreachableError,
 )
+from backend.guards import Guard
 from backend.gzipblocks import inflate
 from backend.hashing import Read
 from backend.job import Job
@@ -24,7 +25,7 @@ from backend.operation import Check, Restore, Result
 from backend.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.reader import Reader
 from backend.snapd.changes import SavedBytes, UnpackedBytes, follow
-from backend.snapd.guards import Guard, note_guard
+from backend.snapd.guards import note_guard
 from backend.snapd.saving import demand_space
 from backend.snapd.site import Site
 from backend.tarstream import BLOCK

@@ -4,17 +4,16 @@ import os
 import re
 from collections.abc import Sequence
 
-from backend.errors import InvalidInputError, NoSpaceError, NotFoundError, SnapshotError
-from backend.estimate import free_space
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.excludes import validate_excludes
 from backend.job import Job
 from backend.model import User
 from backend.operation import Result, Save
+from backend.room import demand_room
 from backend.snapd.changes import SavedBytes, follow
 from backend.snapd.site import Site, quoted_names
 
 EXCLUDES_SINCE = (2, 60)
-MARGIN = 5 << 20
 
 
 def save(site: Site, operation: Save, job: Job) -> Result:
@@ -114,6 +113,5 @@ def _expected(site: Site, snaps: list[str], operation: Save, job: Job) -> int:
 
 def demand_space(site: Site, needed: int) -> None:
     """NoSpaceError unless so many bytes, and some to spare, fit beside the snapshots."""
-    free = free_space(site.layout.snapshots)
-    if needed and free < needed + MARGIN:
-        raise NoSpaceError("cannot save", site.layout.snapshots, needed + MARGIN, free)
+    if needed:
+        demand_room([(site.layout.snapshots, needed)], "cannot save")

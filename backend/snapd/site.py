@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
 
+from backend.change import Change
 from backend.engine import Engine
 from backend.errors import ConflictError, NotFoundError
 from backend.foreign import ForeignJournal
 from backend.job import Job
 from backend.layout import Layout
 from backend.model import Snapshot, SnapshotSet
-from backend.snapd.answers import Asked, BusyError, Change
+from backend.snapd.answers import Asked, BusyError
 from backend.snapd.changes import Observe, follow
 from backend.snapd.client import Client
 from backend.store import Store
@@ -27,6 +28,10 @@ class FilesEngine(Engine, Protocol):
     @property
     def store(self) -> Store:
         """The snapshot files."""
+
+    @property
+    def own(self) -> str:
+        """Our state folder for this root."""
 
     def others(self) -> list[ForeignJournal]:
         """The journals that other users keep for this root."""
@@ -83,7 +88,7 @@ class Site:
         words = set(re.findall('"([^"]+)"', str(busy)))
         for change in self.client.changes():
             if change.id in words or words.intersection(change.snaps):
-                return BusyError(f"{busy}; attach snapd/{change.id} waits for it", change.id)
+                return BusyError(f"{busy}; attach snapd/{change.id} waits for it, as --wait does", change.id)
         return busy
 
     def carry_out(

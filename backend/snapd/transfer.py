@@ -23,11 +23,8 @@ _PIECE = 1 << 20
 def export(site: Site, operation: Export, job: Job, stream: int | None) -> Result:
     """Have snapd write a set to a file, whole or not at all, or to an open stream."""
     job.check()
-    if operation.snaps or operation.skip_broken:
-        raise NotAllowedError(
-            f"cannot export a part of snapshot set #{operation.set_id}: snapd exports whole sets only, "
-            "and the snapshot files may not be read (try with sudo)"
-        )
+    if reason := export_refusal(operation):
+        raise NotAllowedError(reason)
     with (
         site.client.export(operation.set_id, job) as download,
         job.step(f"Exporting snapshot set #{operation.set_id} through snapd", download.size),
@@ -37,6 +34,16 @@ def export(site: Site, operation: Export, job: Job, stream: int | None) -> Resul
         else:
             export_to_file(download, operation.file, job, checksum=operation.checksum)
     return Result(operation.set_id)
+
+
+def export_refusal(operation: Export) -> str:
+    """Why snapd cannot export so, or nothing."""
+    if not (operation.snaps or operation.skip_broken):
+        return ""
+    return (
+        f"cannot export a part of snapshot set #{operation.set_id}: snapd exports whole sets only, "
+        "and the snapshot files may not be read (try with sudo)"
+    )
 
 
 def refusal(operation: Import) -> str:

@@ -22,7 +22,8 @@ from backend.errors import (
 from backend.job import Job
 from backend.operation import Restore, to_json
 from backend.plan import RestorePlan, Verdict
-from backend.swap import HOLDER, Move, RestoreState, find_slot, make_slot
+from backend.slots import HOLDER, find_slot, make_slot
+from backend.swap import Move, RestoreState
 from tests.builders import AS_ROOT, Tree, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 from tests.fakes import stops
 
@@ -310,7 +311,7 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
 
 def test_space_is_looked_for_there(world: World, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("backend.restore.free_space", lambda place: asked.append(place) or 0)
+    monkeypatch.setattr("backend.room.free_space", lambda place: asked.append(place) or 0)
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
         world.do(Restore(1, to=str(to)))
     assert set(asked) <= {str(to), str(to.parent)}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from backend.compare import (
     ABSENT,
     Change,
-    Options,
+    CompareOptions,
     Roles,
     Tally,
     Walk,
@@ -29,6 +29,7 @@ from backend.operation import Extract
 from backend.sides import Thing
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tgz, tree_of, uid_of
 
+PLAIN = CompareOptions()
 ONE: Tree = {"x1": {"a": "1", "same": "s"}, "common": {"gone": {"f": "12", "g": "345"}, "t": "text\nold\n"}}
 TWO: Tree = {"x2": {"a": "1+", "same": "s"}, "common": {"new": {"n": "1234"}, "t": "text\nnew\n"}}
 
@@ -56,7 +57,9 @@ def opened(world: World, one: int | str, other: int | str) -> Comparison:
     return comparison
 
 
-def told(comparison: Comparison, options: Options = Options(), below: bytes = b"") -> dict[str, str]:  # noqa: B008
+def told(
+    comparison: Comparison, options: CompareOptions = PLAIN, below: tuple[str, bytes] | None = None
+) -> dict[str, str]:
     """The change of each path, users' paths after their name."""
     with comparison:
         return {
@@ -79,11 +82,11 @@ def test_two_revisions_meet(world: World) -> None:
 def test_contents_are_read_where_asked_for(world: World) -> None:
     """Of the same size and time, but with another content."""
     assert "common/t" not in told(opened(world, 1, 2))
-    assert told(opened(world, 1, 2), Options(exact=True))["common/t"] == "changed"
+    assert told(opened(world, 1, 2), CompareOptions(exact=True))["common/t"] == "changed"
 
 
 def test_the_same_is_told_where_asked_for(world: World) -> None:
-    found = told(opened(world, 1, 2), Options(same=True))
+    found = told(opened(world, 1, 2), CompareOptions(same=True))
     assert (found["rev"], found["rev/same"], found["common/t"]) == ("same", "same", "same")
 
 
@@ -101,7 +104,7 @@ def test_folded_ones_stand_for_all_below(world: World) -> None:
     assert found["common/gone"].folded
     assert tally.files[Change.REMOVED] == 2
     assert (tally.added, tally.removed) == (5, 5)
-    unfolded = told(opened(world, 1, 2), Options(folded=False))
+    unfolded = told(opened(world, 1, 2), CompareOptions(folded=False))
     assert unfolded["common/gone/g"] == "removed"
     assert unfolded["common/gone"] == "removed"
 
@@ -110,7 +113,7 @@ def test_with_what_is_in_place(world: World) -> None:
     """Times decide where the sizes are equal; the content does where asked for."""
     os.chmod(world.data("hello") / "x2/same", 0o600)
     plant(world.data("hello", "bob"), {"common": {"b": "his"}}, uid_of("bob"))
-    found = told(opened(world, 2, "live"), Options(exact=True))
+    found = told(opened(world, 2, "live"), CompareOptions(exact=True))
     assert found["rev/same"] == "metadata changed"
     assert found["bob/common"] == "added"
     assert "changed" not in found.values()
@@ -120,7 +123,7 @@ def test_with_what_is_in_place(world: World) -> None:
 def test_what_metadata_differ(world: World) -> None:
     os.chmod(world.data("hello") / "x2/same", 0o600)
     with opened(world, 2, "live") as comparison:
-        found = {one.text: one for one in comparison.differences(Job(), Options(exact=True))}
+        found = {one.text: one for one in comparison.differences(Job(), CompareOptions(exact=True))}
     assert found["rev/same"].metadata == ("mode", "time")
     assert found["rev/a"].metadata == ("time",) or set(found["rev/a"].metadata) == {"mode", "time"}
 
@@ -140,7 +143,7 @@ def test_kinds_that_differ(world: World) -> None:
 
 
 def test_below_a_path(world: World) -> None:
-    assert told(opened(world, 1, 2), below=b"common/gone") == {"common/gone": "removed"}
+    assert told(opened(world, 1, 2), below=("", b"common/gone")) == {"common/gone": "removed"}
 
 
 def test_a_file_is_a_side_too(world: World, tmp_path: Path) -> None:
@@ -153,9 +156,10 @@ def test_a_file_is_a_side_too(world: World, tmp_path: Path) -> None:
 def test_hard_links_are_the_files_that_they_are(world: World) -> None:
     link = tarfile.TarInfo("common/two")
     link.type, link.linkname = tarfile.LNKTYPE, "common/one"
+    link.uid = link.gid = os.geteuid()
     world.add(3, "hello", tgz({"common": {"one": "same"}}, extra=[link]))
     world.add(4, "hello", {"common": {"one": "same", "two": "same"}})
-    assert told(opened(world, 3, 4), Options(exact=True)) == {}
+    assert told(opened(world, 3, 4), CompareOptions(exact=True)) == {}
 
 
 def test_names_that_are_not_utf8(world: World) -> None:
@@ -217,12 +221,12 @@ def test_a_marked_side_can_be_put_back(world: World) -> None:
     with opened(world, 1, "live") as comparison:
         marks = tuple(
             comparison.mark_of(one)
-            for one in comparison.differences(Job(), Options(exact=True))
+            for one in comparison.differences(Job(), CompareOptions(exact=True))
             if one.change is not Change.ADDED
         )
     world.do(Extract(1, marks))
     with opened(world, 1, "live") as comparison:
-        left = {one.text for one in comparison.differences(Job(), Options(exact=True))}
+        left = {one.text for one in comparison.differences(Job(), CompareOptions(exact=True))}
     assert left == {"common/new"}
     assert tree_of(world.data("hello", "alice")) == {"common": {"i": "1"}}
 
@@ -236,12 +240,16 @@ def test_the_diff_of_a_text(world: World) -> None:
     assert found.lines == (
         "--- 1/common/t",
         "+++ 2/common/t",
-        "@@ -1,3 +1,3 @@",
+        "@@ -1,2 +1,2 @@",
         " text",
         "-old",
         "+new",
-        " ",
     )
+
+
+def test_a_text_without_a_last_newline() -> None:
+    found = text_diff(iter([b"one\ntw", b"o"]), iter([b"one\ntwo\n"]), ("a", "b"))
+    assert found.lines[2:] == ("@@ -1,2 +1,2 @@", " one", "-two", "\\ No newline at end of file", "+two")
 
 
 def test_the_diff_of_revision_data_and_of_what_is_on_one_side(world: World) -> None:
@@ -348,7 +356,8 @@ def flat(tree: Any, path: str = "") -> dict[str, bytes | None]:
 @given(TOPS, TOPS)
 def test_every_difference_is_told_once(one: Tree, other: Tree) -> None:
     """Against a comparison of both as flat mappings."""
-    walk = Walk("", (Planted(one), Planted(other)), Roles(b"x1", b"x2"), Options(exact=True, folded=False))
+    options = CompareOptions(exact=True, folded=False)
+    walk = Walk("", (Planted(one), Planted(other)), Roles(b"x1", b"x2"), options)
     found = [(difference.text, difference.change) for difference in walk.differences(Job())]
     before, after = flat(one), flat(other)
     wanted = []
@@ -369,7 +378,7 @@ def test_folding_loses_no_file_and_no_byte(one: Tree, other: Tree) -> None:
     tallies = []
     for folded in (False, True):
         tally = Tally()
-        options = Options(exact=True, folded=folded)
+        options = CompareOptions(exact=True, folded=folded)
         for difference in Walk("", (Planted(one), Planted(other)), Roles(b"1", b"2"), options).differences(
             Job()
         ):

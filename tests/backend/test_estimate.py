@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, InvalidInputError, NotAllowedError, NotFoundError
-from backend.estimate import Measured, estimate_size, free_space, measure
+from backend.estimate import Measured, estimate_size, measure
 from backend.files import remove_tree
 from backend.job import Job
 from backend.layout import Layout
@@ -214,9 +214,3 @@ def test_an_estimate_refuses_what_is_no_user_and_no_snap(root: Path) -> None:
         estimate_size(layout, "hello", ["ada", "eve"])
     with pytest.raises(InvalidInputError, match="invalid snap name"):
         estimate_size(layout, "../../etc")
-
-
-def test_free_space_is_that_of_the_nearest_ancestor(tmp_path: Path) -> None:
-    facts = os.statvfs(tmp_path)
-    deep = str(write(tmp_path / "file", 1) / "below" / "nothing")
-    assert abs(free_space(deep) - facts.f_bavail * facts.f_frsize) < 1 << 30

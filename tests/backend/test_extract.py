@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tarfile
 from collections.abc import Mapping
@@ -296,8 +297,6 @@ def test_only_data_is_said(world: World) -> None:
 def test_clashes_are_refused(world: World, path: str, planted: Any, item: str, words: str) -> None:
     place = world.data("hello") / path
     if place.is_dir():
-        import shutil
-
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
@@ -359,6 +358,25 @@ def test_stopped_on_the_way(world: World) -> None:
     for _ in stops(lambda job: world.engine.extract(operation, job)):
         assert everything(world) == before
     assert live(world, "alice") == {"common": ALICE["common"]}
+
+
+def test_an_undo_goes_through_no_link(world: World, tmp_path: Path) -> None:
+    world.do(Extract(1, ("hello:common/e/f",)))
+    outside = plant(tmp_path / "outside", {"f": "precious"})
+    folder = world.data("hello") / "common/e"
+    folder.rename(tmp_path / "away")
+    folder.symlink_to(outside)
+    with pytest.raises(ConflictError, match="its directory was replaced meanwhile"):
+        world.do(Undo())
+    assert tree_of(outside) == {"f": "precious"}
+
+
+def test_an_undo_of_what_was_made_and_is_gone(world: World) -> None:
+    """Nobody misses it: the rest is taken back."""
+    world.do(Extract(1, ("hello:rev/etc", "hello:common/d")))
+    shutil.rmtree(world.data("hello") / "x1/etc")
+    world.do(Undo())
+    assert live(world) == NEW
 
 
 # -- archives that mean no good

@@ -26,9 +26,10 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.export import SnapshotExport
-from backend.imports import MARGIN, Imported, import_set
+from backend.imports import Imported, import_set
 from backend.job import Advanced, Event, Job, PartAdvanced, Started
 from backend.operation import Import
+from backend.room import SPARE_ROOM
 from backend.wire import set_content_hashes
 from tests import golden
 from tests.builders import World, plant, snapshot_of, tgz, write_snapshot
@@ -553,7 +554,7 @@ def test_too_little_space_is_known_beforehand(world: World, tmp_path: Path) -> N
         file.truncate(about.f_bavail * about.f_frsize)
         with pytest.raises(NoSpaceError, match="cannot import snapshot") as lack:
             import_set(world.engine.store, file.fileno(), Job())
-    assert lack.value.needed >= MARGIN
+    assert lack.value.needed >= SPARE_ROOM
     assert world.names() == ["1_resident_1.0_x1.zip"]
 
 

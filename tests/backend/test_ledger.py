@@ -323,3 +323,19 @@ def test_sizes_that_make_no_sense_are_not_known(
     with closing(sqlite3.connect(str(tmp_path / "own/sizes.sqlite"))) as database, database:
         database.execute("UPDATE sizes SET bytes = ?", (size,))
     assert Ledger(str(tmp_path / "own")).unpacked([snapshot]) == {}
+
+
+@pytest.mark.parametrize("at", [0, 4096])
+def test_a_damaged_ledger_gives_way_to_a_new_one(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, at: int
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    path = tmp_path / "own/ledger.sqlite"
+    raw = bytearray(path.read_bytes())
+    raw[at : at + 2000] = b"\xff" * len(raw[at : at + 2000])
+    path.write_bytes(raw)
+    assert state(ledger, snapshot) is CheckState.NEVER
+    for _ in range(2):  # the first write may be what finds the damage
+        ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+    assert Path(f"{path}.damaged").read_bytes() == raw

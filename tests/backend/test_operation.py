@@ -99,7 +99,7 @@ def test_operations_are_frozen_and_small() -> None:
     with pytest.raises(FrozenInstanceError):
         operation.set_id = 2  # type: ignore[misc]
     assert operation.undo_window == DAY
-    assert {field.name for field in fields(Undo)} == {"job"}
+    assert {field.name for field in fields(Undo)} == {"job", "wait"}
 
 
 def verdict(fault: str) -> EntryVerdict:

@@ -1,14 +1,16 @@
 """What was asked for is carried out and recorded; and nothing is changed where a snapd runs."""
 
+import contextlib
 import os
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from backend.direct import DirectEngine
-from backend.errors import Cancelled, ConflictError, NotFoundError, SnapshotError
+from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
 from backend.job import Advanced, Event, Job, Noted, Started
 from backend.journal import JobState
 from backend.layout import Layout
@@ -186,3 +188,26 @@ def test_a_socket_that_nobody_serves_refuses_nothing(world: World, snapd: socket
     snapd.close()
     assert (world.root / "run/snapd.socket").exists()
     assert world.do(Save()).set_id == 2
+
+
+@pytest.mark.root
+def test_a_full_disk_can_still_be_freed(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        world = World(place / "root")
+        world.add(1, "hello", {"x1": {"f": os.urandom(10 << 20)}})
+        world.install("hello", data={"f": "1"})
+        world.do(Save(("hello",)))
+        with (place / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+            while True:
+                rest.write(bytes(4096))
+        with pytest.raises(NoSpaceError):
+            world.do(Save(("hello",)))
+        assert world.do(Forget(1)).freed > 10 << 20
+        assert world.do(Save(("hello",))).exit_code == 0
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

@@ -32,9 +32,13 @@ def snaps(store: Store) -> list[tuple[int, str]]:
 def test_without_a_directory_there_is_nothing(world: World) -> None:
     store = world.engine.store
     assert (store.names(), store.markers(), store.temporaries(), store.last_set_id()) == ([], [], [], 0)
+
+
+def test_what_stands_in_the_place_of_the_directory_is_not_an_empty_one(world: World) -> None:
     world.snapshots.parent.mkdir(parents=True)
     world.snapshots.write_text("a file")
-    assert store.list_sets() == []
+    with pytest.raises(SnapshotError, match=r"^cannot open snapshots directory: .*: Not a directory"):
+        world.engine.store.list_sets()
 
 
 def test_order_is_by_id_and_name_whatever_the_directory_says(world: World) -> None:
@@ -304,3 +308,18 @@ def test_two_users_share_a_store_and_see_the_same(world: World, tmp_path: Path) 
         world.add(ids[-1], "hello")
     assert ids == [1, 2, 3, 4]
     assert snaps(stores[0]) == snaps(stores[1])
+
+
+def test_the_id_of_a_set_that_was_forgotten_is_not_used_again(world: World) -> None:
+    world.add(7, "hello")
+    world.add(3, "hello")
+    world.do(Forget(7))
+    world.do(Forget(3))
+    assert world.engine.store.allocate_id() == 8
+
+
+def test_forgetting_goes_on_where_the_id_cannot_be_noted(world: World) -> None:
+    world.add(7, "hello")
+    os.makedirs(world.root / "var/lib/snapstow/last-set-id")
+    assert world.do(Forget(7)).snaps == ("hello",)
+    assert world.names() == []

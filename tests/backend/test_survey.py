@@ -2,6 +2,7 @@ import os
 import socket
 import stat
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from backend import excludes, files, parents
 from backend.archive import RECORD, Tar
+from backend.descent import Descent
 from backend.errors import Cancelled, CommandError, InvalidInputError, NotFoundError
 from backend.estimate import measure
 from backend.job import Job
@@ -463,3 +465,25 @@ def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> Non
     job.stop()
     with pytest.raises(Cancelled):
         looked(world, job=job)
+
+
+def test_a_deep_tree_is_not_spelled_out_at_every_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    spelled = []
+    place = Descent.place
+
+    def counted(self: Descent, name: object = None) -> str:
+        spelled.append(name)
+        return place(self, name)
+
+    monkeypatch.setattr(Descent, "place", counted)
+    depth = 300
+    fill(world, {"f": "1"})
+    with ExitStack() as stack:
+        fd = stack.enter_context(files.opened(str(world.data("cloud") / "common"), files.DIRECTORY))
+        for _ in range(depth):
+            os.mkdir("d" * 100, dir_fd=fd)
+            fd = stack.enter_context(files.opened("d" * 100, files.DIRECTORY, fd))
+            os.mkfifo("fifo", dir_fd=fd)
+    found = looked(world, now=0.0)
+    assert met(found)["fifo"][0] == depth
+    assert len(spelled) < depth / 2

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from backend import files, swap
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.files import Identity
-from backend.swap import HOLDER, Move, RestoreState, Slot, find_slot, make_slot
+from backend.slots import HOLDER, Slot, find_slot, make_slot
+from backend.swap import Move, RestoreState
 
 
 class Crash(BaseException):
@@ -506,6 +507,13 @@ def test_the_state_survives_being_written(moves: list[tuple[str, object, object]
         {"slots": [["/var/snap/a", 1, 2]]},
         {"moves": [[0, "../../etc", [], []]]},
         {"moves": [[0, "current", [], []]]},
+        {"moves": [[0, "common/a", [], []]]},
+        {"moves": [[0, "common/a", [], [], "../1"]]},
+        {"moves": [[0, "common/../a", [], [], "1"]]},
+        {"moves": [[0, "common//a", [], [], "1"]]},
+        {"moves": [[0, "../common/a", [], [], "1"]]},
+        {"moves": [[0, ".snapstow/a", [], [], "1"]]},
+        {"moves": [[0, "common/a\0", [], [], "1"]]},
         {"moves": [[5, "common", [], []]]},
         {"moves": [[0, "common", [1], []]]},
         {"made": 7},

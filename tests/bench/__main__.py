@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import memory, report
+from tests.bench import memory, report, screens
 from tests.bench.cases import Case, Pair, alone, estimating, listing, starting
 from tests.bench.corpus import MB, Corpus, make_snapshots, make_tiny_files
 from tests.bench.report import Outcome
@@ -118,6 +118,7 @@ def parse() -> argparse.Namespace:
         "--disk", default="/var/tmp", metavar="DIR", help="where to measure memory (/var/tmp)"
     )
     parser.add_argument("--only", action="append", metavar="TEXT", help="only cases with this in their name")
+    parser.add_argument("--screens", action="store_true", help="the screens only, at 2 x --snapshots")
     parser.add_argument("--no-speed", action="store_true", help="memory only")
     parser.add_argument("--no-memory", action="store_true", help="speed only")
     return parser.parse_args()
@@ -126,6 +127,9 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     """Measure and print; 1 where a target was missed."""
     arguments = parse()
+    if arguments.screens:
+        with folder_for(arguments.at) as folder:
+            return 0 if screens.measure(folder, 2 * arguments.snapshots, arguments.rounds) else 1
     corpus = Corpus()
     reached = True
     if not arguments.no_speed:

@@ -40,7 +40,7 @@ def test_enter_checks_what_is_chosen_fully(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(asked(stock_of(world), (1, 3)))
         await user.sees("2 snapshots")
-        await user.sees("snapstow --demo check-snapshot 1 (and 1 more)")
+        await user.sees("snapstow --demo check-snapshot 1; snapstow --demo check-snapshot 3")
         await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [[Check(1), Check(3)]]

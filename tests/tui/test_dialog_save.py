@@ -13,10 +13,10 @@ from textual.widgets import Input
 from backend import Cancelled, Check, Job, Save
 from tests.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
 from tests.tui.patient import Patient, patiently
-from tui.dialogs import survey
-from tui.dialogs.draft import Draft, Look, lines_of
+from tui.dialogs import savesurvey
 from tui.dialogs.save import AskSave, Found
-from tui.dialogs.survey import SYSTEM, Surveys, look_around
+from tui.dialogs.savedraft import Draft, Look, lines_of
+from tui.dialogs.savesurvey import SYSTEM, Surveys, look_around
 from tui.place import Place
 
 LATER = "2999-01-01T00:00:00Z"
@@ -139,7 +139,7 @@ def test_options(world: World) -> None:
 
 
 def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "free_space", lambda _path: 1000)
+    monkeypatch.setattr(savesurvey, "free_space", lambda _path: 1000)
 
     async def tell(user: Patient) -> None:
         await user.sees("✗ will fail     there may not be room")

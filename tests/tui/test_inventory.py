@@ -30,8 +30,9 @@ from tui.follow import Board
 from tui.inventory import Inventory
 from tui.place import Place
 from tui.present import size_text
-from tui.rows import SetKey, Sort, View, Wish, covered, rows
+from tui.rows import GroupKey, SetKey, SnapKey, Sort, View, Wish, covered, owners_of, rows
 from tui.stock import Pivot, Stock
+from tui.widgets.details import folded
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_a_set_opens_to_its_snaps_and_their_archives(root: str) -> None:
         await user.sees("#1")
         await user.presses("end", "enter")
         await user.sees("telegram_work 5.2.3")
-        await user.presses("end", "enter")
+        await user.presses("end", "l")
         await user.sees("user/alice.tgz")
         await user.presses("h")
         assert "user/alice.tgz" not in user.screen()
@@ -317,7 +318,7 @@ def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: P
         await user.sees("#9")
         await user.presses("slash", *"postgres", "enter")
         inventory_of(user).start(Import(file))
-        await user.sees("imported", 2000)
+        await user.sees("imported")
         table = inventory_of(user)._table
         assert table.cursor_key == SetKey(max(one.set_id for one in engine.sets()))
         assert engine.sets(table.cursor_key.set_id)[0].snapshots[0].snap == "hello-world"
@@ -334,7 +335,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
 
     async def tell(user: User) -> None:
         await user.sees("#1")
-        await user.presses("end", "enter", "down", "down", "enter")
+        await user.presses("end", "enter", "down", "down", "l")
         await user.sees(stored)
         line = next(line for line in user.screen().splitlines() if "archive.tgz" in line)
         assert stored in line
@@ -372,7 +373,7 @@ def test_c_asks_how_and_enter_checks(root: str) -> None:
         await user.presses("end", "c")
         await user.sees("Check 4 snapshots")
         await user.presses("enter")
-        await user.sees("✓ OK", 2000)
+        await user.sees("✓ OK")
 
     story(root, tell)
 
@@ -407,3 +408,42 @@ def test_the_palette_and_an_import_go_to_a_set_whatever_hides_it(root: str) -> N
         await user.sees("sorted by size")
 
     story(root, tell)
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "lines"),
+    [
+        ("one two three", 7, ["one two", "three"]),
+        ("", 5, [""]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("a 漢字漢字 b", 5, ["a", "漢字", "漢字", "b"]),
+    ],
+)
+def test_details_are_folded_to_the_pane(text: str, room: int, lines: list[str]) -> None:
+    assert folded(text, room) == lines
+
+
+def test_below_a_user_only_that_users_data_are_meant(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("v", "v")
+        await user.sees("▸ bob")
+        screen = inventory_of(user)
+        screen._table.select(GroupKey(Pivot.USER, "alice"))
+        await user.presses("l")
+        screen._table.select(GroupKey(Pivot.USER, "bob"))
+        await user.presses("l", "down")
+        await user.sees("▾ bob")
+        (snapshot,) = screen.chosen()
+        assert screen._table.cursor_key == SnapKey(snapshot.set_id, snapshot.path, "bob")
+        await user.presses("y")
+        await user.sees("--users=bob")
+
+    story(root, tell)
+
+
+def test_whose_rows_were_chosen() -> None:
+    alice, bob = GroupKey(Pivot.USER, "alice"), SnapKey(1, "/p", "bob")
+    assert owners_of({alice, bob}) == ("alice", "bob")
+    assert owners_of({alice, SnapKey(1, "/p")}) == ()
+    assert owners_of({GroupKey(Pivot.USER, "(system)")}) == ()

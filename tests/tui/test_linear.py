@@ -19,11 +19,11 @@ from backend.operation import Save, to_json
 from tests.builders import World, tree_of
 from tests.tui.driver import Snapstow
 from tui.follow import NOTHING_YET, Board, JobView
-from tui.linear import VERBS, Session
-from tui.linear_asks import number_in, span_of
-from tui.linear_console import Console, Dropped, EndOfInput
-from tui.linear_follow import Desk, Teller
-from tui.linear_words import age_words, and_words, percent, size_words, span_words
+from tui.linear.asks import number_in, span_of
+from tui.linear.console import Console, Dropped, EndOfInput
+from tui.linear.follow import Desk, Teller
+from tui.linear.session import VERBS, Session
+from tui.linear.words import age_words, and_words, percent, size_words, span_words
 from tui.place import Place
 from tui.present import ProgressView
 
@@ -181,11 +181,11 @@ class TestOtherVerbs:
         assert "Beware: this is the last usable copy of foo, of system and alice." in told
         assert told.count("Nothing was done.") == 2
         assert world.names() == []
-        told = talk(world, "import", "cancel", f"import {path}", "yes", "check 1", f"import {path}", "yes")
+        told = talk(world, "import", "cancel", f"import {path}", "yes", "check 2", f"import {path}", "yes")
         assert "foo, version 1.0, revision x1, users alice." in told
-        assert "It is set 1." in told
+        assert "It is set 2." in told
         assert "4 of 4 archives are sound." in told
-        assert "The same is here already, as set 1" in told
+        assert "The same is here already, as set 2" in told
 
     def test_a_check_tells_what_it_found(self, world: World) -> None:
         add_set(world)

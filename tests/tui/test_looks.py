@@ -14,8 +14,9 @@ from backend import Check, engine_for
 from tests.builders import World
 from tests.tui.looks import contrast, pieces
 from tests.tui.patient import Patient
+from tests.tui.user import at
 from tui import themes
-from tui.app import Looks, SnapstowApp
+from tui.app import Looks
 from tui.ascii import in_ascii, is_needed
 from tui.place import Place
 from tui.widgets.table import LineTable
@@ -45,10 +46,8 @@ def drawn(
     """Play a story with other looks."""
 
     async def play() -> None:
-        app = SnapstowApp(Place(engine_for(str(world.root)), ("--demo",)), looks)
-        async with app.run_test(size=size, notifications=True) as pilot:
-            user = Patient(app, pilot)
-            await user.waits()
+        place = Place(engine_for(str(world.root)), ("--demo",))
+        async with at(place, Patient, size, looks) as user:
             await tell(user)
 
     asyncio.run(play())

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import AS_ROOT
-from tui.landing import Landing, Offer, landing
+from tui.destination import Destination, Offer, destination_of
 from tui.mounts import Mount, media, mount_of, mounts, parse_mounts
 from tui.paths import EXPORT, MOST_COUNTED, MOST_SHOWN, absolute, file_at, listing
 from tui.present import plain
@@ -31,9 +31,9 @@ nonsense
 """
 
 
-def land(folder: Path, typed: str, **options: str) -> Landing:
+def land(folder: Path, typed: str, **options: str) -> Destination:
     table = options.pop("table", os.devnull)
-    return landing(typed, Offer(str(folder), "1.snapshot", **options), table)
+    return destination_of(typed, Offer(str(folder), "1.snapshot", **options), table)
 
 
 # -- what is typed

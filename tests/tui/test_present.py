@@ -1,5 +1,7 @@
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tui.present import (
     cells,
     cut_middle,
     local_time_text,
+    moment_text,
     notes_text,
     plain,
     progress_line,
@@ -299,3 +302,27 @@ def test_nothing_slow_is_imported_to_print_a_list() -> None:
     )
     slow = {"humanize", "datetime", "dataclasses", "textual", "rich", "yaml", "sqlite3", "pathlib"}
     assert slow.isdisjoint(run.stdout.split())
+
+
+def test_marks_that_take_no_room_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def combining(letter: str) -> int:
+        nonlocal looked
+        looked += 1
+        return int(letter == "\u0301")
+
+    monkeypatch.setattr(unicodedata, "combining", combining)
+    text = "é" * 100 + "\u0301" * 10_000
+    assert cells(cut_middle(text, 60)) <= 60
+    assert looked < 10 * len(text)
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan"), -1e20])
+def test_a_moment_that_no_clock_can_tell(seconds: float) -> None:
+    assert moment_text(seconds) == "a time that cannot be told"
+
+
+@given(st.integers(0, 2**33))
+def test_a_moment_is_a_day_and_a_time(seconds: int) -> None:
+    assert re.fullmatch(r"\w{3} [0-2]\d:[0-5]\d", moment_text(seconds))

@@ -13,7 +13,7 @@ from backend import Advanced, Cancelled, Entered, Noted, Started
 from backend.job import Job
 from tests.builders import World
 from tests.tui.driver import Snapstow
-from tui.progress import Foreground, Meter
+from tui.progress import LONGEST, Foreground, Meter
 
 
 class Clock:
@@ -307,3 +307,10 @@ class TestInterrupted:
         if json_flag:
             assert done.lines[-1] == {"event": "cancelled", "exit": 130}
         assert snapstow("--json", "jobs").document[-1]["state"] == "cancelled"
+
+
+def test_words_of_any_length_from_a_journal_are_cut() -> None:
+    meter = Meter()
+    meter.hear(Started("t" * 1_000_000, 5))
+    meter.hear(Entered("p" * 1_000_000))
+    assert (len(meter.view().title), len(meter.part)) == (LONGEST, LONGEST)

@@ -45,7 +45,9 @@ def leftovers(snapstow: Snapstow) -> list[str]:
 @pytest.mark.parametrize("columns", [80, 40])
 def test_progress_stays_on_one_line_and_control_c_undoes_everything(columns: int, large: Snapstow) -> None:
     with large.terminal("save", columns=columns) as terminal:
-        terminal.until(lambda: bool(re.match(r"Sav.*  [1-9][\d.]+ of 16\d\.\d MB", terminal.screen.display[0])))
+        terminal.until(
+            lambda: bool(re.match(r"Sav.*  [1-9][\d.]+ of 16\d\.\d MB", terminal.screen.display[0]))
+        )
         assert len(terminal.text) == 1
         assert len(terminal.text[0]) < columns - 2
         terminal.press(b"\x03")

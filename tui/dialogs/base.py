@@ -51,11 +51,6 @@ def said(text: str, style: str = "") -> Content:
     return Content.styled(plain(text), style) if style else Content(plain(text))
 
 
-def counted(count: int, thing: str) -> str:
-    """A number of things: `1 file`, `2 files`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def same_as(command: str) -> Content:
     """The command that does what a dialog does."""
     return Content.assemble(("same as: ", DIM), plain(command))
@@ -199,6 +194,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         Binding("space", "lines('mark')", "Choose", show=False),
         Binding("l", "lines('select')", "Open", show=False),
         Binding("y", "copy", "Copy the command", show=False),
+        Binding("question_mark,f1", "help", "Help", show=False),
     ]
     KEYS = "↑↓ move · Esc leave"
 
@@ -219,7 +215,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
             yield Static("", id="summary", markup=False)
             yield LineList(id="lines")
             yield from self.fields()
-            for name in ("said", "command"):
+            for name in ("said", "refused", "command"):
                 place = Static("", id=name, markup=False)
                 place.display = False
                 yield place
@@ -299,6 +295,13 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         if self._command:
             self.app.copy_to_clipboard(self._command)
             self.say(f"copied: {self._command}", DIM)
+
+    def action_help(self) -> None:
+        """Explain the keys of this dialog."""
+        from tui.dialogs.help import Help
+
+        if not isinstance(self, Help):
+            self.app.push_screen(Help(self._heading, [*self.BINDINGS, *Dialog.BINDINGS]))
 
     def action_leave(self) -> None:
         """Leave without an answer."""

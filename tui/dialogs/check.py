@@ -11,8 +11,9 @@ from textual.content import Content
 from textual.widgets import Button
 
 from backend import Check, CheckState, Snapshot, SnapshotSet, command_line
-from tui.dialogs.base import DIM, Dialog, Line, LineList, counted, said
-from tui.present import size_text
+from tui.dialogs.base import DIM, Line, LineList, said
+from tui.dialogs.proposing import Proposing, Refuser
+from tui.present import counted, size_text
 from tui.stock import Stock
 
 DAY = 24 * 3600
@@ -60,16 +61,21 @@ def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, 
     return [replace(everything, older_than=wanted.days * DAY if wanted.scope == OLD else 0)]
 
 
-class AskCheck(Dialog[list[Check] | None]):
+class AskCheck(Proposing[list[Check] | None]):
     """Lets scope and level be chosen; answers with the checks, or None. Enter checks what was chosen."""
 
     KEYS = "Space choose · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
-        self, chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]], stock: Stock, words: Sequence[str]
+        self,
+        chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]],
+        stock: Stock,
+        words: Sequence[str],
+        place: Refuser | None = None,
     ) -> None:
         super().__init__("Check")
+        self._place = place
         self._parts = tuple(chosen)
         self._stock = stock
         self._words = words
@@ -99,12 +105,17 @@ class AskCheck(Dialog[list[Check] | None]):
         self.sum_up(f"{counted(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
         self.show_lines(list(self._lines()))
         commands = [command_line(one, self._words) for one in operations_of(self._wanted, self._parts)]
-        more = f" (and {len(commands) - 1} more)" if commands[1:] else ""
-        self.show_command(commands[0] + more if commands else "")
+        self.show_command("; ".join(commands))
         button = self.query_one("#yes", Button)
         button.label = Content(f"Check {counted(len(taken), 'snapshot')}")
         button.refresh(layout=True)
-        button.disabled = not taken
+        button.disabled = not taken or bool(self.refusal)
+        if self._place is not None:
+            self.propose(self._place, *operations_of(self._wanted, self._parts))
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._show()
 
     def _lines(self) -> Iterator[Line]:
         yield Line("of what", said("What", "bold"))

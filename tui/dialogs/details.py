@@ -1,22 +1,22 @@
 """The details of what is chosen, where there is no room for them beside the table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from rich.text import Text
 from textual.content import Content
 from textual.widgets import Button
 
-from tui.dialogs.base import Dialog, Line
+from tui.dialogs.base import DIM, Dialog, Line
+from tui.widgets.details import LABEL, Fact
 
 
 class ShowDetails(Dialog[None]):
-    """Shows a text line by line; nothing is asked."""
+    """Shows facts line by line; nothing is asked."""
 
     KEYS = "↑↓ move · Esc leave"
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, facts: Sequence[Fact]) -> None:
         super().__init__("Details")
-        self._told = text.plain.splitlines()
+        self._facts = tuple(facts)
 
     def answers(self) -> Iterable[Button]:
         """To leave."""
@@ -26,10 +26,11 @@ class ShowDetails(Dialog[None]):
         """Show the lines; what they are about hangs out on their left."""
         self.query_one("#summary").display = False
         self.lines.focus()
-        lines = enumerate(self._told)
-        self.show_lines(
-            [Line(n, Content(told[9:]), head=Content.styled(told[:9], "$text-muted")) for n, told in lines]
+        lines = (
+            Line(number, Content(value), head=Content.styled(f"{label:<{LABEL}}", DIM))
+            for number, (label, value) in enumerate(self._facts)
         )
+        self.show_lines(list(lines))
 
     def on_button_pressed(self) -> None:
         """Leave."""

@@ -12,9 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Export, SnapshotSet, command_line
+from tui.destination import Destination, Offer, destination_of
 from tui.dialogs.base import Line, LineList
-from tui.dialogs.browse import PathDialog
-from tui.dialogs.cargo import (
+from tui.dialogs.exportcargo import (
     Cargo,
     Draft,
     Weight,
@@ -27,7 +27,8 @@ from tui.dialogs.cargo import (
     summary,
     weight_of,
 )
-from tui.landing import Landing, Offer, landing
+from tui.dialogs.pathdialog import PathDialog
+from tui.dialogs.proposing import Proposing
 from tui.paths import absolute, in_folder
 from tui.place import Place
 
@@ -49,16 +50,16 @@ class Weighed(Message):
         self.weight = weight
 
 
-class Landed(Message):
+class Placed(Message):
     """Where a typed path leads is known."""
 
-    def __init__(self, typed: str, where: Landing) -> None:
+    def __init__(self, typed: str, where: Destination) -> None:
         super().__init__()
         self.typed = typed
         self.where = where
 
 
-class AskExport(PathDialog[Export | None]):
+class AskExport(Proposing[Export | None], PathDialog[Export | None]):
     """Asks what of a set to export, and where; answers with the export, its path absolute, or None.
 
     What `part` holds is chosen at first.
@@ -79,7 +80,7 @@ class AskExport(PathDialog[Export | None]):
         self._draft = Draft(frozenset(one.path for one in part.snapshots))
         self._cargo: Cargo | None = None
         self._weight: Weight | None = None
-        self._where: Landing | None = None
+        self._where: Destination | None = None
         self._walks = False
 
     def fields(self) -> Iterable[Widget]:
@@ -128,7 +129,7 @@ class AskExport(PathDialog[Export | None]):
 
     @work(thread=True, exclusive=True, group="land")
     def _land_in_thread(self, typed: str, offer: Offer) -> None:
-        self.post_message(Landed(typed, landing(typed, offer)))
+        self.post_message(Placed(typed, destination_of(typed, offer)))
 
     def on_loaded(self, message: Loaded) -> None:
         """Show what is in the set, and weigh what is chosen of it."""
@@ -142,7 +143,7 @@ class AskExport(PathDialog[Export | None]):
             self._weight = message.weight
             self.redraw()
 
-    def on_landed(self, message: Landed) -> None:
+    def on_placed(self, message: Placed) -> None:
         """Show what is there."""
         if self.is_open and message.typed == self.path_input.typed:
             self._where = message.where
@@ -201,7 +202,10 @@ class AskExport(PathDialog[Export | None]):
         browsing = self.is_browsing
         self.sum_up(self._summary(browsing=browsing))
         self.show_lines(list(self.folder_lines() if browsing else self._lines()))
-        self.query_one("#yes").display = self._cargo is None or not self._cargo.trouble
+        button = self.query_one("#yes", Button)
+        button.display = self._cargo is None or not self._cargo.trouble
+        button.disabled = bool(self.refusal)
+        self.propose(self._place, self._operation(""))
         self._sure.display = bool(replaced(self._where, self._draft))
         if self._where is not None:
             self.show_command(command_line(self._operation(self._where.path), self._place.words))
@@ -257,7 +261,8 @@ class AskExport(PathDialog[Export | None]):
     def confirm(self) -> None:
         """Answer with what was shown, or say what is missing."""
         where = self._where
-        if reason := refusal(self._cargo, self._draft) or obstacle(self._weight, where, self._draft):
+        missing = refusal(self._cargo, self._draft) or obstacle(self._weight, where, self._draft)
+        if reason := missing or self.refusal:
             self.say(reason)
         elif replaced(where, self._draft) and self._sure.value.lower() != "yes":
             names = " and ".join(one.name for one in replaced(where, self._draft))

@@ -10,8 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Checked, CheckState, Forget, Snapshot, SnapshotSet, command_line
-from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, counted, said
-from tui.present import plain, size_text
+from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
+from tui.present import counted, plain, size_text
 from tui.rows import check_text
 from tui.stock import Stock
 

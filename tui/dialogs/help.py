@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from tui.dialogs.base import DIM, Dialog, Line
 from tui.present import plain
+from tui.watching import Watching
 
 VERBS = "What can be done here"
 MOVES = "Moving, choosing, looking"
@@ -77,9 +78,14 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
 
 
 def _places(app: App[object]) -> Iterable[tuple[str, str]]:
-    """Where the journal is that the jobs write."""
+    """By what changes are made and why; where the journal is that the jobs write."""
     place = getattr(app, "place", None)
     if place is not None:
+        for screen in app.screen_stack:
+            if isinstance(screen, Watching):
+                yield from (
+                    ("engine" if not n else "", plain(text)) for n, text in enumerate(screen.way.about)
+                )
         yield "log", f"J shows it for each job; it lies in {plain(place.engine.journal.folder)}"
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from backend import EntryPlan, Restore, RestorePlan, Verdict
-from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, counted, said
+from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
 from tui.dialogs.planned import WORST, Target, View
 from tui.paths import PathListing
-from tui.present import age_text, plain, size_text
+from tui.present import age_text, counted, moment_text, plain, size_text
 
 DAY = 24 * 3600
 WINDOWS = (DAY, 7 * DAY, 0)
@@ -200,7 +200,7 @@ def _device_lines(plan: RestorePlan, entry: EntryPlan, opened: frozenset[Hashabl
 
 def _room_lines(view: View) -> Iterator[Line]:
     for room in view.rooms:
-        short = room.needed > room.free
+        short = room.missing > 0
         where = f" at {plain(room.place)}" if len(view.rooms) > 1 or short else ""
         text = f"needs at most {size_text(room.needed).strip()}, {size_text(room.free).strip()} free{where}"
         style = BAD if short else ""
@@ -262,7 +262,7 @@ def _undo_text(view: View, wanted: Restore) -> Content:
     options = [(window_text(one), one == wanted.undo_window) for one in windows(wanted.undo_window)]
     kept = ""
     if view.complete and wanted.undo_window:
-        until = time.strftime("%a %H:%M", time.localtime(time.time() + wanted.undo_window))
+        until = moment_text(time.time() + wanted.undo_window)
         kept = f"  holds {size_text(view.held).strip()} until {until}"
     return Content.assemble(*_options(options, kept))
 

@@ -11,24 +11,16 @@ from backend import (
     NotFoundError,
     Restore,
     RestorePlan,
+    Room,
     Snapshot,
     SnapshotError,
     Verdict,
-    free_space,
+    rooms_for,
 )
 from tui.place import Place
 
-MARGIN = 5 << 20  # the engine wants as much to be left over
 WORST = (Verdict.BLOCKED, Verdict.WITH_LOSS, Verdict.READY)
 _MOST_REVISIONS = 20
-
-
-class Room(NamedTuple):
-    """The bytes that a restore needs at a place, at most, and those that are free there."""
-
-    place: str
-    needed: int
-    free: int
 
 
 class Target(NamedTuple):
@@ -67,7 +59,7 @@ class View(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """The worst of all parts; blocked as well where there is no room, or no right."""
-        if self.refused or any(room.needed > room.free for room in self.rooms):
+        if self.refused or any(room.missing for room in self.rooms):
             return Verdict.BLOCKED
         verdicts = {plan.verdict for plan in self.plans} or {Verdict.BLOCKED}
         return next(verdict for verdict in WORST if verdict in verdicts)
@@ -123,7 +115,7 @@ class Plans:
         snapshots = tuple(snapshot for one in engine.sets(wanted.set_id) for snapshot in one.snapshots)
         if not snapshots:
             raise NotFoundError(f"there is no set #{wanted.set_id}")
-        refused = self._place.refusal("restore beside" if wanted.to else "restore")
+        refused = self._place.refusal_of(wanted)
         view = View(snapshots, refused=refused)
         away = frozenset(s for s in view.snaps if _is_away(self._place, s))
         return view._replace(away=away, targets=targets(self._place, snapshots, wanted))
@@ -175,12 +167,5 @@ def _revisions_in(parent: str) -> list[str]:
 
 def _rooms(plans: Iterable[RestorePlan]) -> tuple[Room, ...]:
     """What is needed and free on each file system that the plans write to."""
-    needed: dict[int, Room] = {}
-    for entry in (entry for plan in plans for entry in plan.active if entry.parent):
-        path = entry.parent
-        while not os.path.exists(path):
-            path = os.path.dirname(path)
-        device = os.stat(path).st_dev
-        room = needed.get(device) or Room(path, MARGIN, free_space(path))
-        needed[device] = room._replace(needed=room.needed + entry.needed)
-    return tuple(needed.values())
+    entries = (entry for plan in plans for entry in plan.active if entry.parent)
+    return rooms_for((entry.parent, entry.needed) for entry in entries)

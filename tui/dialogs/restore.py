@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Restore, SnapshotError, Verdict, command_line
-from tui.dialogs.base import Dialog, LineList, counted
+from tui.dialogs.base import Dialog, LineList
 from tui.dialogs.planlines import (
     DEVICES,
     PLACE,
@@ -31,7 +31,7 @@ from tui.dialogs.planlines import (
 from tui.dialogs.planned import Plans, View
 from tui.paths import PathListing, absolute, in_folder, working_directory
 from tui.place import Place
-from tui.present import local_time_text, plain
+from tui.present import counted, local_time_text, plain
 from tui.widgets.pathinput import PathInput
 
 DIGITS = tuple("0123456789")

@@ -13,9 +13,10 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Save, SnapshotError, command_line
-from tui.dialogs.base import BAD, WARN, Dialog, LineList, said
-from tui.dialogs.concerns import ConcernKey, PathKey, pattern_for
-from tui.dialogs.draft import (
+from tui.dialogs.base import BAD, WARN, LineList, said
+from tui.dialogs.proposing import Proposing
+from tui.dialogs.saveconcerns import ConcernKey, PathKey, pattern_for
+from tui.dialogs.savedraft import (
     Draft,
     Look,
     OptionKey,
@@ -28,7 +29,7 @@ from tui.dialogs.draft import (
     lines_of,
     summary_of,
 )
-from tui.dialogs.survey import Surveys, World, look_around
+from tui.dialogs.savesurvey import Surveys, World, look_around
 from tui.place import Place
 
 PERIOD = 0.5
@@ -53,7 +54,7 @@ class Surveyed(Message):
         self.job = job
 
 
-class AskSave(Dialog[Save | None]):
+class AskSave(Proposing[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
     KEYS = "Space choose · l unfold · * all · - none · Esc leave"
@@ -172,7 +173,12 @@ class AskSave(Dialog[Save | None]):
         button = self.query_one("#yes", Button)
         button.label = Content(answer_of(look))
         button.refresh(layout=True)
-        button.disabled = not look.draft.snaps
+        button.disabled = not look.draft.snaps or bool(self.refusal)
+        self.propose(self._place, self._operation(look))
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._show()
 
     def _operation(self, look: Look) -> Save:
         typed = self.query_one("#pattern", Input).value
@@ -264,7 +270,9 @@ class AskSave(Dialog[Save | None]):
         fault = fault_of(event.value) if event.value else ""
         self.say(fault, BAD)
         if self._look is not None:
-            self.show_command(command_line(self._operation(self._look), self._place.words))
+            operation = self._operation(self._look)
+            self.show_command(command_line(operation, self._place.words))
+            self.propose(self._place, operation)
 
     @on(Input.Submitted)
     def add_pattern(self, event: Input.Submitted) -> None:
@@ -286,7 +294,7 @@ class AskSave(Dialog[Save | None]):
         if box.value and fault_of(box.value):
             self.say(fault_of(box.value), BAD)
             box.focus()
-        elif self._look is not None and self._look.draft.snaps:
+        elif self._look is not None and self._look.draft.snaps and not self.refusal:
             self.dismiss(self._operation(self._look))
 
     @on(Button.Pressed, "#no")

@@ -13,8 +13,7 @@ from textual.widgets import Button, Input
 
 from backend import Advanced, Cancelled, Event, Import, Job, command_line
 from tui.dialogs.base import LineList
-from tui.dialogs.browse import PathDialog
-from tui.dialogs.inside import (
+from tui.dialogs.importlook import (
     Choice,
     Inside,
     duplicate_of,
@@ -24,6 +23,8 @@ from tui.dialogs.inside import (
     operation_of,
     summary,
 )
+from tui.dialogs.pathdialog import PathDialog
+from tui.dialogs.proposing import Proposing
 from tui.paths import absolute, file_at, in_folder
 from tui.place import Place
 from tui.present import plain, size_text
@@ -58,7 +59,7 @@ class Judged(Message):
         self.duplicate = duplicate
 
 
-class AskImport(PathDialog[Import | None]):
+class AskImport(Proposing[Import | None], PathDialog[Import | None]):
     """Asks for a file and shows what is in it; answers with the import, its path absolute, or None.
 
     What is shown is what the file says of itself when it is looked into: the import proves it.
@@ -70,9 +71,10 @@ class AskImport(PathDialog[Import | None]):
         Binding("minus", "choose(False)", "None", show=False),
     ]
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, path: str = "") -> None:
         super().__init__("Import a set")
         self._place = place
+        self._path = path
         self._length = self._passed = 0
         self._inside: Inside | None = None
         self._choice = Choice()
@@ -81,7 +83,7 @@ class AskImport(PathDialog[Import | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The path."""
-        yield self.new_path(in_folder(self._base, ""))
+        yield self.new_path(self._path or in_folder(self._base, ""))
 
     def answers(self) -> Iterable[Button]:
         """To import, or not."""
@@ -203,6 +205,9 @@ class AskImport(PathDialog[Import | None]):
         self.show_lines(list(shown))
         self.show_command(command_line(self._operation(inside), self._place.words) if inside else "")
         button = self.query_one("#yes", Button)
+        button.disabled = bool(self.refusal)
+        if inside is not None:
+            self.propose(self._place, self._operation(inside))
         button.display = inside is not None and not obstacle(inside, self._choice._replace(accept_hash=True))
 
     def _summary(self) -> Content:
@@ -257,7 +262,7 @@ class AskImport(PathDialog[Import | None]):
         inside = self._inside
         if inside is None:
             self.say("still looking into it" if self._length else "choose a file first")
-        elif reason := obstacle(inside, self._choice):
+        elif reason := obstacle(inside, self._choice) or self.refusal:
             self.say(reason)
         else:
             self.dismiss(self._operation(inside))

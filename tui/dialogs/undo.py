@@ -12,7 +12,7 @@ from textual.widgets import Button
 from backend import SnapshotError, Undo, UndoOffer, command_line
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
 from tui.place import Place
-from tui.present import age_text, plain, size_text
+from tui.present import age_text, moment_text, plain, size_text
 
 NOTHING = "Nothing can be taken back. What a restore replaces is kept for a day, and is found here."
 
@@ -48,9 +48,8 @@ def offers_of(place: Place) -> tuple[Offer, ...]:
 def line_of(one: Offer, now: float) -> Line:
     """An offer in words, at a time in seconds since the epoch."""
     offer = one.offer
-    until = time.strftime("%a %H:%M", time.localtime(offer.until))
     left = age_text(max(0.0, offer.until - now))
-    holds = f"until {until} (in {left}) · holds {size_text(offer.held).strip()}"
+    holds = f"until {moment_text(offer.until)} (in {left}) · holds {size_text(offer.held).strip()}"
     newer = f"\njob {one.newer} changed the same snaps later: take that back first" if one.newer else ""
     what = f"{one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))

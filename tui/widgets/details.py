@@ -1,19 +1,26 @@
 """Everything known of what is chosen, as text beside the table."""
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from backend import Snapshot, UndoOffer
-from tui.present import local_time_text, plain, size_text
+from backend import Number, Snapshot, UndoOffer
+from tui.present import cells, local_time_text, plain, size_text
 from tui.rows import check_text, short_age
 from tui.stock import NAMELESS, Stock
 from tui.widgets.still import Still
 
+Fact: TypeAlias = tuple[str, str]  # a label, or nothing where the one before goes on, and a text
+LABEL = 9
 _SHOWN = 50
+_HASH = 24
+UNKNOWN = "unknown without root"
+_SETTINGS = 30
 
 
 class Details(VerticalScroll, can_focus=False):
@@ -23,25 +30,46 @@ class Details(VerticalScroll, can_focus=False):
         """One text."""
         yield Still()
 
-    def show(self, text: Text) -> None:
+    def show(self, facts: Sequence[Fact]) -> None:
         """Show other details from their beginning; only lines that differ are drawn."""
+        text, room = Text(), max(8, self.size.width - 2 - LABEL)
+        for label, value in facts:
+            shown = f"{value[:_HASH]}…" if label == "hash" else value
+            for number, line in enumerate(folded(shown, room)):
+                text.append(f"{'' if number else label:<{LABEL}}", style="dim")
+                text.append(f"{line}\n")
         if self.query_one(Still).show(text):
             self.scroll_home(animate=False)
 
 
-def details_of(snapshots: Sequence[Snapshot], stock: Stock, offers: Sequence[UndoOffer], now: float) -> Text:
+def folded(text: str, room: int) -> list[str]:
+    """A `plain` text in lines of at most `room` columns, broken at blanks where that can be."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if cells(longer) <= room:
+            lines[-1] = longer
+            continue
+        if lines[-1]:
+            lines.append("")
+        for letter in word:
+            if cells(lines[-1] + letter) > room:
+                lines.append("")
+            lines[-1] += letter
+    return lines
+
+
+def details_of(
+    snapshots: Sequence[Snapshot], stock: Stock, offers: Sequence[UndoOffer], now: float
+) -> list[Fact]:
     """One snapshot in full, or several in sum; what can be taken back of their sets."""
     if not snapshots:
-        return Text("")
-    lines = _one(snapshots[0], stock, now) if len(snapshots) == 1 else _several(snapshots, stock, now)
-    text = Text()
-    for label, value in [*lines, *_undo(snapshots, offers)]:
-        text.append(f"{label:<9}" if label else " " * 9, style="dim")
-        text.append(f"{value}\n")
-    return text
+        return []
+    facts = _one(snapshots[0], stock, now) if len(snapshots) == 1 else _several(snapshots, stock, now)
+    return [*facts, *_undo(snapshots, offers)]
 
 
-def _one(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[tuple[str, str]]:
+def _one(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[Fact]:
     standing = stock.standing_of(snapshot)
     yield "set", f"#{snapshot.set_id}"
     yield "snap", plain(snapshot.snap) or NAMELESS
@@ -56,15 +84,38 @@ def _one(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[tuple[str, st
         yield "", f"{_level(standing.level)}, {short_age(now - standing.at)} ago"
     if snapshot.broken or standing.fault:
         yield "reason", plain(snapshot.broken or standing.fault)
-    yield from (("note" if not n else "", note) for n, note in enumerate(stock.notes_of(snapshot)))
+    reason = plain(snapshot.broken)
+    notes = [note for note in stock.notes_of(snapshot) if not reason or reason not in note]
+    yield from (("note" if not n else "", note) for n, note in enumerate(notes))
+    if when := expiry_text(snapshot, stock):
+        yield "expires", when
     yield "snap-id", plain(snapshot.snap_id) or "-"
     yield "epoch", str(snapshot.epoch)
-    yield "config", f"{len(snapshot.conf)} keys" if snapshot.conf else "none"
+    settings = list(_settings(snapshot.conf or {}))
+    yield "config", f"{len(settings)} settings" if settings else "none"
+    yield from (("", f"{name} = {value}") for name, value in settings[:_SETTINGS])
     yield from (("exclude" if not n else "", plain(p)) for n, p in enumerate(snapshot.exclude or ()))
     for entry in snapshot.entries:
         yield "archive", plain(entry)
-        yield "", f"{(snapshot.sums or {})[entry][:24]}…"
-    yield "file", plain(snapshot.path.rpartition("/")[2])
+        yield "hash", (snapshot.sums or {})[entry]
+    yield "file", plain(snapshot.path)
+
+
+def expiry_text(snapshot: Snapshot, stock: Stock) -> str:
+    """When an automatic snapshot goes by itself; nothing for one that stays."""
+    if when := stock.expiry.get(snapshot.set_id):
+        return local_time_text(when)
+    return UNKNOWN if snapshot.auto and not stock.knows_expiry else ""
+
+
+def _settings(conf: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """The configuration, each value with its dotted name."""
+    for name, value in conf.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{above}{name}.")
+        else:
+            shown = value.literal if isinstance(value, Number) else json.dumps(value, default=str)
+            yield plain(f"{above}{name}"), plain(shown)
 
 
 def _bytes(amount: int) -> str:
@@ -77,7 +128,7 @@ def _level(level: str) -> str:
     )
 
 
-def _several(snapshots: Sequence[Snapshot], stock: Stock, now: float) -> Iterator[tuple[str, str]]:
+def _several(snapshots: Sequence[Snapshot], stock: Stock, now: float) -> Iterator[Fact]:
     total = stock.total_of(snapshots)
     numbers = list(dict.fromkeys(one.set_id for one in snapshots))
     yield "chosen", f"{len(snapshots)} snapshots"
@@ -96,7 +147,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def _undo(snapshots: Sequence[Snapshot], offers: Sequence[UndoOffer]) -> Iterator[tuple[str, str]]:
+def _undo(snapshots: Sequence[Snapshot], offers: Sequence[UndoOffer]) -> Iterator[Fact]:
     numbers = {snapshot.set_id for snapshot in snapshots}
     for offer in offers:
         if offer.set_id in numbers:

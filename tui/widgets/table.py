@@ -178,9 +178,11 @@ class LineTable(ScrollView, can_focus=True):
     def action_mark(self) -> None:
         """Mark the row, or take its mark away, and go on to the next."""
         if self.cursor_key is not None:
-            self.marked ^= {self.cursor_key}
+            key = self.cursor_key
+            self.marked ^= {key}
             self._go(self._at + 1)
-            self.post_message(self.Moved(self.cursor_key))
+            if self.cursor_key == key:  # the last row: nothing has moved, but other things are chosen
+                self.post_message(self.Moved(key))
 
     def action_mark_all(self) -> None:
         """Mark every row."""

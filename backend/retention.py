@@ -1,0 +1,55 @@
+"""How long automatic snapshots are kept: as snapd spells it, and as people do (spec §4.5)."""
+
+import re
+
+from backend.errors import InvalidInputError
+from backend.model import Json
+
+SETTING = "snapshots.automatic.retention"
+DEFAULT = "744h"
+NEVER = "no"
+ACCEPTED = 'days or hours, such as 14d or 36h, 24h at least, or "no" for none'
+STANDING = (
+    "Automatic snapshots that are here already keep the date they were given when they were made; "
+    "those made from now on are kept for the new time."
+)
+
+_LEAST, _MOST = 24, 100 * 365 * 24
+_SPAN = re.compile(r"([0-9]{1,6})([hd])")
+_SNAPDS = re.compile(r"(?:([0-9]{1,9})h)?(?:0m)?(?:0s)?")
+_DAY = 24
+
+
+def spelled(text: str) -> str:
+    """A time as people write it in snapd's spelling: `14d` is `336h`; InvalidInputError for what is none."""
+    found = _SPAN.fullmatch(text)
+    hours = int(found[1]) * (_DAY if found[2] == "d" else 1) if found else 0
+    if text in ("", NEVER):
+        return text
+    if not _LEAST <= hours <= _MOST:
+        raise InvalidInputError(f'cannot keep automatic snapshots for "{text}": write {ACCEPTED}')
+    return f"{hours}h"
+
+
+def in_words(text: str) -> str:
+    """A time as snapd spells it, in days where it comes to whole ones: `744h` is `31d`."""
+    found = _SNAPDS.fullmatch(text)
+    hours = int(found[1] or 0) if found else 0
+    if not hours:
+        return text
+    return f"{hours // _DAY}d" if hours % _DAY == 0 else f"{hours}h"
+
+
+def kept_text(text: str) -> str:
+    """A sentence on how long they are kept."""
+    if text == NEVER:
+        return "No automatic snapshots are made"
+    return f"Automatic snapshots are kept for {in_words(text)}"
+
+
+def configured(config: dict[str, Json] | None) -> str:
+    """What the configuration of the system says, in snapd's spelling; its default where that is nothing."""
+    found: Json = config
+    for key in SETTING.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, str) and found else DEFAULT

@@ -1,0 +1,450 @@
+"""What is in a snapshot, or in a file of snapshots: looked at, compared, taken out."""
+
+from typing import ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from backend import (
+    Advanced,
+    Cancelled,
+    Check,
+    Event,
+    Extract,
+    Job,
+    Order,
+    Snapshot,
+    SnapshotError,
+    command_line,
+    written,
+)
+from tui import preview, treerows
+from tui.launching import Launcher
+from tui.opened import SYSTEM, ClosedError, Item, Spot
+from tui.place import Place
+from tui.present import counted, cut_middle, plain, size_text
+from tui.sheet import Reader, Sheet
+from tui.walking import ROOM_FOR_PREVIEW, Walking
+from tui.widgets.pagedtable import PagedTable
+from tui.widgets.pane import Pane
+from tui.widgets.table import LineTable
+
+_MOST_AT_ONCE = 5000
+_PREVIEW_AFTER = 0.15
+_LEAST_PATH = 20
+
+
+class Previewed(Message):
+    """How something looks."""
+
+    def __init__(self, item: Item, seen: preview.Seen | None) -> None:
+        super().__init__()
+        self.item = item
+        self.seen = seen
+
+
+class Gathered(Message):
+    """All that can be marked in a place."""
+
+    def __init__(self, spots: list[Spot]) -> None:
+        super().__init__()
+        self.spots = spots
+
+
+class Checked(Message):
+    """How a check went, or how far it is."""
+
+    def __init__(self, told: str, lines: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.told = told
+        self.lines = lines
+
+
+class Contents(Walking):
+    """Browse what was saved; mark it, look at it, put it back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "restore", "Restore"),
+        Binding("c", "check", "Check"),
+        Binding("d", "compare", "Compare"),
+        Binding("i", "import", "Import"),
+        Binding("F,ctrl+f", "find", "Find", key_display="F"),
+        Binding("o", "sort", "Sort"),
+        Binding("vertical_line", "pager", "Pager", key_display="|"),
+        Binding("x", "stop", "Stop reading", show=False),
+        Binding("y", "copy", "Copy command", show=False),
+        Binding("D", "details", "Preview", show=False),
+        Binding("J", "jobs", "Jobs", show=False),
+        Binding("f5,R", "look", "Look again", show=False),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", show=False),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
+
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
+        super().__init__(place, source, launcher, entry)
+        self._shows_preview = True
+        self._job = Job()
+        self._previewing: Item | None = None
+
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had here, or nothing."""
+        if action == "import" and not self.file:
+            return "cannot import: this snapshot is in the store already"
+        if action == "import" or action == "restore":
+            return self._place.refusal("import-snapshot" if action == "import" else "") or ""
+        return ""
+
+    # -- moving about
+
+    def on_line_table_entered(self) -> None:
+        """Go in, or read it."""
+        self._go_in()
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Go in, or back."""
+        if message.wider:
+            self._go_in()
+        else:
+            self.action_back()
+
+    def _go_in(self) -> None:
+        item = self.item
+        if item is None:
+            return
+        if item.is_folder:
+            self.enter(item)
+        elif not self._place.previews:
+            self.say(preview.OFF)
+        else:
+            self.app.push_screen(Reader(self._title_of(item), lambda _job: self._sheet_of(item), None))
+
+    def action_back(self) -> None:
+        """Go up; from the top back to where it was opened, once no marks are lost by it."""
+        if self.go_up():
+            return
+        if self.table.marked:
+            self.say(f"{counted(len(self.table.marked), 'mark')} taken away; once more leaves")
+            self.table.marked.clear()
+            self.table.refresh()
+        else:
+            self.dismiss()
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell about the row, and look at it a moment later."""
+        if message.by_key or self._tells_row:
+            self._tell_row()
+        self._show_preview()
+
+    def _tell_row(self) -> None:
+        item = self.item
+        marked = len(self.table.marked)
+        words = [f"{marked} marked"] if marked else []
+        if item is not None:
+            others = [*words, *self._about(item)]
+            room = self.size.width - 1 - sum(len(word) + 3 for word in others)
+            words += [cut_middle(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+        elif not len(self._shown):
+            words.append(self._why_empty())
+        self.say(" · ".join(words))
+        self._tells_row = True
+
+    def _about(self, item: Item) -> list[str]:
+        node = item.node
+        if node is None or item.reading is not None:
+            return []
+        return [treerows.mode_text(node), treerows.owner_text(node), f"{node.size:,} bytes"]
+
+    def _where(self, item: Item) -> str:
+        """The real path of something; for snapshots what they are."""
+        if item.node is None:
+            return f"{item.snapshot.snap} saved {item.snapshot.time[:16].replace('T', ' ')}"
+        parent = self._places.get(item.spot.entry, item.spot.entry)
+        path = item.spot.path.decode("utf-8", "surrogateescape")
+        return f"{parent}/{path}" if path else parent
+
+    def _why_empty(self) -> str:
+        opened = self._opened
+        if opened is None:
+            return "Opening…"
+        if opened.running:
+            return "nothing was met here yet; the archive is being read"
+        if self._folder.faults:
+            return "nothing of it can be shown"
+        return "there is nothing in it · h goes back"
+
+    def _title_of(self, item: Item) -> str:
+        return self._where(item)
+
+    # -- looking at things
+
+    def fill(self) -> None:
+        """Show the preview where there is room for it."""
+        self.query_one("#preview", Pane).display = self._has_pane
+        super().fill()
+
+    @property
+    def _has_pane(self) -> bool:
+        return self._shows_preview and self.size.width >= ROOM_FOR_PREVIEW
+
+    def _show_preview(self) -> None:
+        item = self.item
+        pane = self.query_one("#preview", Pane)
+        if not pane.display or item is None or item == self._previewing:
+            return
+        self._previewing = item
+        pane.show(preview.about(item, None, pane.content_size))
+        if preview.is_readable(item) and self._place.previews:
+            self.set_timer(_PREVIEW_AFTER, lambda: self._look_at(item) if self.item == item else None)
+
+    @work(thread=True, exclusive=True, group="preview")
+    def _look_at(self, item: Item) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        try:
+            with opened.using():
+                self.post_message(Previewed(item, preview.seen(item, opened.content)))
+        except ClosedError:
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Previewed(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
+
+    def on_previewed(self, message: Previewed) -> None:
+        """Show it, if the cursor is still there."""
+        if self.item == message.item:
+            pane = self.query_one("#preview", Pane)
+            pane.show(preview.about(message.item, message.seen, pane.content_size))
+
+    def _sheet_of(self, item: Item) -> Sheet:
+        assert self._opened is not None
+        with self._opened.using() as opened:
+            seen = preview.seen(item, opened.content)
+        return Sheet(seen.what, [(line, "") for line in seen.lines])
+
+    def action_pager(self) -> None:
+        """Read the file in the pager, $PAGER."""
+        from tui.pager import show_lines
+
+        item, opened = self.item, self._opened
+        if not self._place.previews:
+            self.say(preview.OFF)
+        elif item is None or opened is None or not preview.is_readable(item):
+            self.say("cannot open the pager: the cursor is on no file")
+        else:
+            try:
+                seen = preview.seen(item, opened.content)
+                assert seen.preview is not None
+                lines = preview.all_lines(opened.content(item), seen.preview)
+                self.say(show_lines(self.app, lines) or seen.what)
+            except (SnapshotError, OSError) as trouble:
+                self.say(str(trouble))
+
+    def action_details(self) -> None:
+        """Show or hide the preview beside the table; where there is no room, show it alone."""
+        if self.size.width < ROOM_FOR_PREVIEW:
+            self._go_in_alone()
+            return
+        self._shows_preview = not self._shows_preview
+        self._previewing = None
+        self.fill()
+        self._show_preview()
+
+    def _go_in_alone(self) -> None:
+        from tui.dialogs.details import ShowDetails
+
+        if self.item is not None:
+            self.app.push_screen(ShowDetails(list(preview.facts(self.item))))
+
+    # -- marking
+
+    def on_paged_table_refused(self, message: PagedTable.Refused) -> None:
+        """Say why it was not marked."""
+        self.say(message.reason)
+
+    def on_paged_table_all_wanted(self) -> None:
+        """Mark everything in this place, unless that is too much."""
+        if self._folder.entries > _MOST_AT_ONCE:
+            self.say(
+                f"more than {_MOST_AT_ONCE:,} are too many to mark one by one: mark the folder (h goes up)"
+            )
+        else:
+            self._gather(self._wish.spot, self._wish.order)
+
+    @work(thread=True, group="gather")
+    def _gather(self, spot: Spot, order: Order) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        try:
+            with opened.using():
+                items = opened.listing(spot, order, 0, _MOST_AT_ONCE)
+        except SnapshotError:
+            return
+        self.post_message(Gathered([item.spot for item in items if not treerows.refusal_to_take(item)]))
+
+    def on_gathered(self, message: Gathered) -> None:
+        """Mark them."""
+        self.table.mark(message.spots)
+
+    def _chosen(self) -> list[Spot]:
+        """What a verb acts on: the marks, without what lies in others of them, or else the row."""
+        marked = [key for key in self.table.marked if isinstance(key, Spot)]
+        item = self.item
+        if not marked and item is not None:
+            if reason := treerows.refusal_to_take(item):
+                self.say(reason.replace("marked", "restored"))
+                return []
+            return [item.spot]
+        return without_inner(marked)
+
+    # -- verbs
+
+    def extraction(self) -> Extract | None:
+        """What would take out what is chosen; None after saying why there is nothing."""
+        opened, chosen = self._opened, self._chosen()
+        if opened is None or not chosen:
+            return None
+        items = tuple(item_text(spot, opened.snapshot(spot)) for spot in chosen)
+        if self.file:
+            return Extract(0, items, self.file)
+        return Extract(opened.snapshot(chosen[0]).set_id, items)
+
+    @work
+    async def action_restore(self) -> None:
+        """Show where everything marked would land, then put it there."""
+        from tui.dialogs.extract import AskExtract
+
+        if self._place.read_only:
+            self.say(self._place.refusal("restore"))
+            return
+        if wanted := self.extraction():
+            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
+            if answer is not None:
+                await self._launcher.launch(answer)
+                self.say("started: J shows how it goes")
+
+    def action_check(self) -> None:
+        """Verify the snapshot, or all of the file, where it lies."""
+        if isinstance(self._source, Snapshot):
+            self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
+        elif self._opened is not None:
+            self._job.stop()
+            self._job = Job(self._tell_check)
+            self._check_file(self._job)
+
+    @work
+    async def _check_in_store(self, operation: Check) -> None:
+        await self._launcher.launch(operation)
+        self.say("checking, as a job: J shows how it goes")
+
+    def _tell_check(self, event: Event) -> None:
+        if isinstance(event, Advanced):
+            self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
+
+    @work(thread=True, exclusive=True, group="check")
+    def _check_file(self, job: Job) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        try:
+            with opened.using():
+                verdicts = opened.inside.check(job)
+        except (Cancelled, ClosedError):
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Checked(str(trouble)))
+            return
+        bad = [f"{one.snap or '(unreadable)'} {one.entry}: {one.fault}" for one in verdicts if one.fault]
+        good = f"✓ OK: {counted(len(verdicts), 'archive')} verified, and all as they were saved"
+        told = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
+        self.post_message(Checked(told if bad else good, tuple(bad)))
+
+    def on_checked(self, message: Checked) -> None:
+        """Tell it; every fault on a screen of its own."""
+        self.say(message.told)
+        if message.lines:
+            sheet = Sheet(message.told, [(plain(line), "bad") for line in message.lines])
+            self.app.push_screen(Reader(f"Check of {self.file}", lambda _job: sheet))
+
+    @work
+    async def action_import(self) -> None:
+        """Import the file, or some of its snapshots."""
+        from tui.dialogs.take_in import AskImport
+
+        if reason := self.refusal_of("import"):
+            self.say(reason)
+        elif answer := await self.app.push_screen_wait(AskImport(self._place, self.file)):
+            await self._launcher.launch(answer)
+            self.say("started: J shows how it goes")
+
+    def action_compare(self) -> None:
+        """Compare the snapshot with the data in place."""
+        from tui.comparing import Comparing
+        from tui.differing import Pair
+
+        opened = self._opened
+        spot = self._wish.spot if self._wish.spot.held >= 0 else self.item.spot if self.item else None
+        if opened is None or spot is None:
+            return
+        snapshot = opened.snapshot(spot)
+        pair = Pair(snapshot.snap, self.file or snapshot, None)
+        self.app.push_screen(Comparing(self._place, pair, self._launcher))
+
+    def action_find(self) -> None:
+        """Find a file by its name in all snapshots, and in the file that is open."""
+        from tui.finding import Finding
+
+        where: list[Snapshot | str] = [self._source]
+        where += [one for one in self._launcher.everything() if one != self._source]
+        self.app.push_screen(Finding(self._place, where, self._launcher))
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        self._launcher.action_jobs()
+
+    def action_copy(self) -> None:
+        """Copy the command that puts back what is chosen."""
+        if wanted := self.extraction():
+            text = command_line(wanted, self._place.words)
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                self.say("the command cannot be copied: it names bytes that are no text")
+                return
+            self.app.copy_to_clipboard(text)
+            self.say(f"copied: {text}")
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        self.app.push_screen(Help("Contents", self.BINDINGS + PagedTable.BINDINGS))
+
+    def on_unmount(self) -> None:
+        """Check no more."""
+        self._job.stop()
+
+
+def item_text(spot: Spot, snapshot: Snapshot) -> str:
+    """How a place is written for an extraction."""
+    return written(snapshot.snap, spot.entry or SYSTEM, spot.path) if spot.entry else snapshot.snap
+
+
+def without_inner(spots: list[Spot]) -> list[Spot]:
+    """The places that lie in none of the others, in order."""
+    known = set(spots)
+    return sorted(spot for spot in known if not any(above in known for above in _above(spot)))
+
+
+def _above(spot: Spot) -> list[Spot]:
+    if not spot.entry:
+        return []
+    found = [Spot(spot.held)]
+    if spot.path:
+        found.append(Spot(spot.held, spot.entry))
+    path = spot.path
+    while path := path.rpartition(b"/")[0]:
+        found.append(Spot(spot.held, spot.entry, path))
+    return found

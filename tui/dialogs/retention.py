@@ -1,0 +1,173 @@
+"""The dialog about automatic snapshots: how long snapd keeps them, and the change of that."""
+
+from collections.abc import Iterable, Iterator
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from backend import ACCEPTED, STANDING, InvalidInputError, Job, SnapshotError, in_words, kept_text, spelled
+from tui.dialogs.base import BAD, WARN, Dialog, Line, said
+from tui.place import Place
+
+
+class Known(Message):
+    """How long they are kept, in snapd's spelling; why that is not known; why it cannot be changed."""
+
+    def __init__(self, present: str, trouble: str = "", refusal: str = "") -> None:
+        super().__init__()
+        self.present = present
+        self.trouble = trouble
+        self.refusal = refusal
+
+
+class Changed(Message):
+    """It was changed, or why not."""
+
+    def __init__(self, trouble: str = "") -> None:
+        super().__init__()
+        self.trouble = trouble
+
+
+class AskRetention(Dialog[str | None]):
+    """Shows how long automatic snapshots are kept, and changes it; answers with what was done, or None.
+
+    Enter in the box only leads to the button: nothing is changed until that is pressed.
+    """
+
+    KEYS = "type a time · Tab next · Esc leave"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__("Automatic snapshots")
+        self._place = place
+        self._present = ""
+        self._is_busy = False
+
+    def fields(self) -> Iterable[Widget]:
+        """The new time."""
+        box = Input(id="time", compact=True, max_length=10, placeholder="another time, such as 14d; or no")
+        box.display = False
+        yield box
+
+    def answers(self) -> Iterable[Button]:
+        """To change it, or to leave it."""
+        yield Button("Change", id="yes", compact=True, variant="primary", disabled=True)
+        yield Button("Leave it", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Ask how long they are kept."""
+        self.say("")
+        self.sum_up("Asking how long they are kept… Esc leaves")
+        self.show_lines(list(_lines()))
+        self.query_one("#no", Button).focus()
+        self._look()
+
+    @work(thread=True, group="look")
+    def _look(self) -> None:
+        daemon = self._place.engine.daemon
+        refusal = daemon.retention_refusal()
+        if self._place.read_only:
+            refusal = "cannot change how long automatic snapshots are kept: this session is read-only"
+        try:
+            self.post_message(Known(daemon.retention(), refusal=refusal))
+        except SnapshotError as trouble:
+            self.post_message(Known("", str(trouble), refusal))
+
+    def on_known(self, message: Known) -> None:
+        """Show it; let another time be typed, where it can be changed."""
+        if not self.is_open:
+            return
+        self._present = message.present
+        if message.trouble:
+            self.sum_up(said(message.trouble, BAD))
+        else:
+            self.sum_up(f"{kept_text(message.present)}.")
+        is_open = not (message.trouble or message.refusal)
+        self.say("" if message.trouble else message.refusal, WARN)
+        self.query_one("#yes", Button).display = is_open
+        box = self.query_one("#time", Input)
+        box.display = is_open
+        box.cursor_blink = False
+        if is_open:
+            box.focus()
+        self.fit()
+
+    # -- typing
+
+    def _typed(self) -> str:
+        """What was typed, as snapd spells it; empty where nothing is to be changed, or nothing was typed."""
+        wanted = spelled(self.query_one("#time", Input).value.strip())
+        return "" if wanted == self._present else wanted
+
+    @on(Input.Changed, "#time")
+    def weigh(self) -> None:
+        """Say at once whether it can be taken, and what it means."""
+        button = self.query_one("#yes", Button)
+        try:
+            wanted, fault = self._typed(), ""
+        except InvalidInputError as reason:
+            wanted, fault = "", str(reason)
+        button.disabled = not wanted or self._is_busy
+        button.label = Content(_answer(wanted))
+        button.refresh(layout=True)
+        self.say(fault)
+        words = " ".join(("snapstow", *self._place.words, "retention", in_words(wanted)))
+        self.show_command(words if wanted else "")
+
+    @on(Input.Submitted, "#time")
+    def go_on(self) -> None:
+        """What was typed stands; the button answers."""
+        button = self.query_one("#yes", Button)
+        if button.disabled:
+            self.say(f"write {ACCEPTED}; Esc leaves it as it is")
+        else:
+            button.focus()
+
+    # -- answering
+
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Have it changed."""
+        if not self._is_busy and (wanted := self._typed()):
+            self._is_busy = True
+            self.query_one("#yes", Button).disabled = True
+            self.say("snapd changes it…")
+            self._change(wanted)
+
+    @work(thread=True, group="change")
+    def _change(self, wanted: str) -> None:
+        try:
+            self._place.engine.daemon.set_retention(wanted, Job())
+            self._present = wanted
+            self.post_message(Changed())
+        except SnapshotError as trouble:
+            self.post_message(Changed(str(trouble)))
+
+    def on_changed(self, message: Changed) -> None:
+        """Leave, or say why it was not changed."""
+        self._is_busy = False
+        if not self.is_open:
+            return
+        if message.trouble:
+            self.say(message.trouble, BAD)
+        else:
+            self.dismiss(f"{kept_text(self._present)} from now on")
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        """Leave it as it is."""
+        self.dismiss(None)
+
+
+def _answer(wanted: str) -> str:
+    if not wanted:
+        return "Change"
+    return "Make none any more" if wanted == "no" else f"Keep for {in_words(wanted)}"
+
+
+def _lines() -> Iterator[Line]:
+    yield Line("what", said("snapd makes one by itself when the last revision of a snap is removed."))
+    yield Line("accepted", said(f"It takes {ACCEPTED}."))
+    yield Line("standing", said(STANDING))

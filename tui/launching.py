@@ -1,0 +1,22 @@
+"""What the screens above the inventory leave to it: starting jobs, and showing them."""
+
+from typing import Protocol
+
+from backend import Operation, Snapshot
+
+
+class Launcher(Protocol):
+    """A screen that starts jobs, and looks every `tick` seconds at what is under way."""
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks."""
+
+    async def launch(self, *operations: Operation) -> None:
+        """Start operations, each as a job of its own."""
+
+    def everything(self) -> list[Snapshot]:
+        """All snapshots of the place, as they are known now."""
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""

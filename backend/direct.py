@@ -44,7 +44,6 @@ if TYPE_CHECKING:
         Undo,
     )
     from backend.plan import RestorePlan
-    from backend.reader import Level
 
 RESTORE_BESIDE = "restore beside"
 READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
@@ -113,7 +112,7 @@ class DirectEngine:
 
     def guards(self) -> "dict[int, Guarded]":
         """The sets by which restores through snapd can be taken back, by number."""
-        if not os.path.isdir(self._own):
+        if not self.store.has_guards():
             return {}
         from backend.guards import guards_here
 
@@ -237,7 +236,7 @@ class DirectEngine:
         from backend.ledger import Ledger
         from backend.operation import Result
 
-        level = _level(operation)
+        level = operation.level
         if operation.set_id:
             chosen = self._selected(operation.set_id, operation.snaps)
         else:
@@ -398,13 +397,3 @@ class DirectEngine:
         if daemon_answers(self.layout.socket):
             return recovery.tidy_beside(self.journal, self.store, job)
         return recovery.tidy(self.journal, self.store, job)
-
-
-def _level(operation: "Check") -> "Level":
-    from backend.reader import Level
-
-    if operation.quick and operation.structure:
-        raise InvalidInputError("cannot check: a quick check does not walk the archives")
-    if operation.quick:
-        return Level.QUICK
-    return Level.STRUCTURE if operation.structure else Level.HASH

@@ -104,8 +104,7 @@ def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
             for held in inside.held:
                 if not held.archives and held.snapshot.broken:
                     yield Missed(held.snapshot, file, "", held.snapshot.broken)
-                for archive in held.archives:
-                    yield archive
+                yield from held.archives
     except SnapshotError as fault:
         yield Missed(snapshot, file, "", str(fault))
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
 from backend.errors import InvalidInputError
-from backend.reader import EntryVerdict
+from backend.reader import EntryVerdict, Level
 
 DAY = 24 * 3600
 
@@ -46,6 +46,15 @@ class Check:
     structure: bool = False
     quick: bool = False
     older_than: int = 0
+
+    @property
+    def level(self) -> Level:
+        """How thorough it is; InvalidInputError where it asks for both."""
+        if self.quick and self.structure:
+            raise InvalidInputError("cannot check: a quick check does not walk the archives")
+        if self.quick:
+            return Level.QUICK
+        return Level.STRUCTURE if self.structure else Level.HASH
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What a real snapd does already, and is in the way: told before, waited for where that is wanted."""
 
 import io
+import json
+import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -15,10 +15,14 @@ from backend.journal import JobState
 from backend.operation import Check, Forget, Operation, Restore, Save, Undo, command_line
 from backend.snapd.answers import BusyError
 from tests.builders import tree_of
-from tests.realsnapd import Gate, RealSnapd
+from tests.realsnapd import HERE, Gate, RealSnapd
 from tests.snapdworld import NEW, OLD, change, dead_job, do, engine, install, sets
 from tests.test_golden import snapstow
 from tui.cli import main
+from tui.follow import Board
+from tui.linear.console import Console, Dropped
+from tui.linear.follow import Desk, start
+from tui.place import Place
 
 pytestmark = pytest.mark.snapd
 
@@ -123,10 +127,8 @@ def test_who_waits_can_be_stopped(snapd: RealSnapd) -> None:
     with restoring(snapd), pytest.raises(Cancelled):
         do(snapd, Save(wait=True), when_waiting(Job.stop))
     assert sets(snapd) == [1]
-    assert [one["kind"] for one in snapd.api("GET", "/v2/changes?select=all")["result"]] == [
-        "snapshot-snap",
-        "restore-snapshot",
-    ]
+    kinds = {one["kind"] for one in snapd.api("GET", "/v2/changes?select=all")["result"]}
+    assert kinds == {"snapshot-snap", "restore-snapshot"}
     assert engine(snapd).journal.records()[-1].state is JobState.CANCELLED
 
 
@@ -161,17 +163,22 @@ def test_nobody_to_ask_is_told_of_wait(snapd: RealSnapd) -> None:
     with restoring(snapd) as await_tar:
         refused = snapstow(snapd.base, "save", "hello")
         assert (refused.code, "--wait" in refused.err) == (11, True)
-        waited: list[Any] = []
-        worker = threading.Thread(
-            target=lambda: waited.append(snapstow(snapd.base, "save", "--wait", "hello"))
-        )
-        worker.start()
-        journal = engine(snapd).journal
-        while not any("waiting" in step for record in journal.records() for step in record.asked):
-            pass
-        await_tar.open()
-        worker.join(60)
-    assert (waited[0].code, sets(snapd)) == (0, [1, 2])
+        command = [
+            sys.executable,
+            "-m",
+            "tui.cli",
+            f"--root={snapd.base}",
+            "save",
+            "--wait",
+            "--json",
+            "hello",
+        ]
+        with subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True) as waiting:
+            assert waiting.stdout is not None
+            assert any("Waiting for change 2" in line for line in waiting.stdout)
+            await_tar.open()
+            last = waiting.stdout.readlines()[-1]
+    assert (waiting.returncode, json.loads(last)["set_id"]) == (0, 2)
     assert tree_of(snapd.data("hello")) == OLD
 
 
@@ -199,3 +206,14 @@ def test_somebody_is_asked(
         assert (code, sets(snapd)) == (ConflictError.exit_code, [1])
         assert "--wait waits for it" in asked
         assert engine(snapd).journal.records() == []
+
+
+def test_somebody_who_listens_is_asked_as_well(snapd: RealSnapd) -> None:
+    with restoring(snapd):
+        heard = io.StringIO()
+        place = Place(engine(snapd), ())
+        desk = Desk(place, Console(io.StringIO("no\n"), heard), Board(place.engine.journal))
+        with pytest.raises(Dropped):
+            start(desk, Save())
+    assert "snapd is busy with change 2 (Restore of snapshot set #1). Wait for it?" in heard.getvalue()
+    assert engine(snapd).journal.records() == []

@@ -1,5 +1,6 @@
 """Our verbs beside those of `snap`, on one real snapd: the same words on standard output, the same ends."""
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from backend.places import engine_for
 from tests.builders import plant
 from tests.realsnapd import HERE, RealSnapd
 from tests.test_golden import snapstow
+from tui.cli import main
 
 pytestmark = pytest.mark.snapd
 
@@ -157,7 +159,8 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
             client.send_signal(signal.SIGKILL)
         (running,) = snapd.api("GET", "/v2/changes")["result"]
         assert (running["kind"], running["ready"]) == ("snapshot-snap", False)
-        assert snapstow(snapd.base, "jobs").out.splitlines()[-1].split()[2] == "interrupted"
+        rows = [line.split() for line in snapstow(snapd.base, "jobs").out.splitlines()[1:]]
+        assert [(row[0], row[2]) for row in rows] == [("1", "interrupted"), ("snapd/1", "running")]
         said = snapstow(snapd.base, "doctor").out
         assert 'Snapshot snaps "hello": Doing; attach snapd/1 follows it' in said
         with subprocess.Popen([*command[:-1], "attach", "1"], **silent, text=True) as next_one:
@@ -203,3 +206,76 @@ def test_a_change_that_failed_or_is_unknown(busy: RealSnapd) -> None:
     for kind, number in (("snapd", "99"), ("files", "1")):
         unknown = snapstow(busy.base, f"--engine={kind}", "attach", f"snapd/{number}")
         assert (unknown.code, "change" in unknown.err) == (1, True)
+
+
+def test_guards_are_marked_where_our_own_notes_stand(busy: RealSnapd) -> None:
+    assert ours(busy, "save", "hello")[0] == 0
+    assert ours(busy, "restore", "1")[0] == 0
+    mine = snapstow(busy.base, "saved", "--abs-time").out.splitlines()
+    shown = busy.cli("saved", "--abs-time").stdout.splitlines()
+    assert mine[1].split() == shown[1].split()
+    assert mine[2].split()[:6] == shown[2].split()[:6]
+    assert re.search(r"B +guard of job 2, until \w{3} \d\d:\d\d$", mine[2])
+    assert snapstow(busy.base, "saved", "--json").out.count("guard") == 0
+    busy.stop()
+    assert "guard of job 2" in snapstow(busy.base, "saved").out
+    busy.start()
+    assert ours(busy, "undo")[0] == 0
+    assert "guard" not in snapstow(busy.base, "saved").out
+
+
+def test_retention_is_told_and_changed(busy: RealSnapd) -> None:
+    assert snapstow(busy.base, "retention").out == "Automatic snapshots are kept for 31d.\n"
+    refused = snapstow(busy.base, "retention", "14d")
+    assert (refused.code, "add --yes" in refused.err) == (5, True)
+    odd = snapstow(busy.base, "retention", "4h", "--yes")
+    assert (odd.code, "24h at least" in odd.err) == (5, True)
+    changed = snapstow(busy.base, "retention", "14d", "--yes")
+    assert (changed.code, changed.out) == (0, "Automatic snapshots are kept for 14d.\n")
+    assert busy.cli("get", "system", "snapshots.automatic.retention").stdout == "336h\n"
+    assert json.loads(snapstow(busy.base, "retention", "no", "--yes", "--json").out) == {"retention": "no"}
+    busy.stop()
+    assert snapstow(busy.base, "retention").out == "No automatic snapshots are made.\n"
+    refused = snapstow(busy.base, "retention", "14d", "--yes")
+    assert (refused.code, "only snapd can; start snapd first" in refused.err) == (11, True)
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("n", "31d"), ("", "31d"), ("y", "14d")])
+def test_retention_is_changed_after_a_question(
+    busy: RealSnapd,
+    answer: str,
+    kept: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tui.retention.can_ask", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
+    assert main(["--root", str(busy.base), "retention", "14d"]) == 0
+    told = capsys.readouterr()
+    assert "Keep automatic snapshots for 14d instead of 31d? [y/N]" in told.err
+    assert told.out == f"Automatic snapshots are kept for {kept}.\n"
+
+
+def test_changes_of_others_are_listed_and_stopped(snapd: RealSnapd) -> None:
+    (snapd.install("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
+    with snapd.gate() as gate:
+        snapd.start()
+        snapd.api("POST", "/v2/snaps", {"action": "snapshot"})
+        gate()
+        row = snapstow(snapd.base, "jobs").out.splitlines()[-1].split()
+        assert row[0] == "snapd/1"
+        assert " ".join(row[2:]) == "running Snapshot all snaps snapd does it"
+        (told,) = json.loads(snapstow(snapd.base, "jobs", "--json").out)
+        assert (told["change"], told["kind"], told["state"]) == ("1", "snapshot-snap", "running")
+        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "stop", "snapd/1"]
+        silent: dict[str, Any] = {"cwd": HERE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, **silent, text=True) as stopping:
+            while snapd.api("GET", "/v2/changes/1")["result"]["status"] == "Doing":
+                os.sched_yield()
+            gate.open()
+            said = stopping.communicate(timeout=30)[0]
+    assert (stopping.returncode, said) == (130, "Change 1 (Snapshot all snaps): Error.\n")
+    assert snapd.api("GET", "/v2/snapshots")["result"] == []
+    assert snapstow(snapd.base, "jobs").out == "No jobs yet.\n"
+    again = snapstow(snapd.base, "stop", "snapd/1")
+    assert again.code == 5

@@ -135,7 +135,7 @@ class Browsing(Watching):
         self._table.show(found)
         put(self.query_one("#header", Static), self._head(stock))
         self._describe(self.chosen())
-        if not found:
+        if not found and self._tells_row:
             self._tell_row(self._why_empty())
 
     def _why_empty(self) -> str:
@@ -249,6 +249,7 @@ class Browsing(Watching):
     def wish(self, wish: Wish, told: str = "") -> None:
         """Show something else, and say what."""
         self._wish = wish
+        self._tells_row = True
         self.fill()
         if told:
             self.say(told)

@@ -19,29 +19,16 @@ from backend import (
     command_line,
     written,
 )
-from tui import preview, treerows
+from tui import treerows
 from tui.launching import Launcher
-from tui.opened import SYSTEM, ClosedError, Item, Spot
+from tui.looking import Looking
+from tui.opened import SYSTEM, ClosedError, Spot
 from tui.place import Place
-from tui.present import counted, cut_middle, plain, size_text
+from tui.present import counted, plain, size_text
 from tui.sheet import Reader, Sheet
-from tui.walking import ROOM_FOR_PREVIEW, Walking
 from tui.widgets.pagedtable import PagedTable
-from tui.widgets.pane import Pane
-from tui.widgets.table import LineTable
 
 _MOST_AT_ONCE = 5000
-_PREVIEW_AFTER = 0.15
-_LEAST_PATH = 20
-
-
-class Previewed(Message):
-    """How something looks."""
-
-    def __init__(self, item: Item, seen: preview.Seen | None) -> None:
-        super().__init__()
-        self.item = item
-        self.seen = seen
 
 
 class Gathered(Message):
@@ -61,7 +48,7 @@ class Checked(Message):
         self.lines = lines
 
 
-class Contents(Walking):
+class Contents(Looking):
     """Browse what was saved; mark it, look at it, put it back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,178 +71,16 @@ class Contents(Walking):
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
         super().__init__(place, source, launcher, entry)
-        self._shows_preview = True
         self._job = Job()
-        self._previewing: Item | None = None
 
     def refusal_of(self, action: str) -> str:
         """Why an action cannot be had here, or nothing."""
         if action == "import" and not self.file:
             return "cannot import: this snapshot is in the store already"
-        if action == "import" or action == "restore":
-            return self._place.refusal("import-snapshot" if action == "import" else "") or ""
-        return ""
-
-    # -- moving about
-
-    def on_line_table_entered(self) -> None:
-        """Go in, or read it."""
-        self._go_in()
-
-    def on_line_table_opened(self, message: LineTable.Opened) -> None:
-        """Go in, or back."""
-        if message.wider:
-            self._go_in()
-        else:
-            self.action_back()
-
-    def _go_in(self) -> None:
-        item = self.item
-        if item is None:
-            return
-        if item.is_folder:
-            self.enter(item)
-        elif not self._place.previews:
-            self.say(preview.OFF)
-        else:
-            self.app.push_screen(Reader(self._title_of(item), lambda _job: self._sheet_of(item), None))
-
-    def action_back(self) -> None:
-        """Go up; from the top back to where it was opened, once no marks are lost by it."""
-        if self.go_up():
-            return
-        if self.table.marked:
-            self.say(f"{counted(len(self.table.marked), 'mark')} taken away; once more leaves")
-            self.table.marked.clear()
-            self.table.refresh()
-        else:
-            self.dismiss()
-
-    def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell about the row, and look at it a moment later."""
-        if message.by_key or self._tells_row:
-            self._tell_row()
-        self._show_preview()
-
-    def _tell_row(self) -> None:
-        item = self.item
-        marked = len(self.table.marked)
-        words = [f"{marked} marked"] if marked else []
-        if item is not None:
-            others = [*words, *self._about(item)]
-            room = self.size.width - 1 - sum(len(word) + 3 for word in others)
-            words += [cut_middle(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
-        elif not len(self._shown):
-            words.append(self._why_empty())
-        self.say(" · ".join(words))
-        self._tells_row = True
-
-    def _about(self, item: Item) -> list[str]:
-        node = item.node
-        if node is None or item.reading is not None:
-            return []
-        return [treerows.mode_text(node), treerows.owner_text(node), f"{node.size:,} bytes"]
-
-    def _where(self, item: Item) -> str:
-        """The real path of something; for snapshots what they are."""
-        if item.node is None:
-            return f"{item.snapshot.snap} saved {item.snapshot.time[:16].replace('T', ' ')}"
-        parent = self._places.get(item.spot.entry, item.spot.entry)
-        path = item.spot.path.decode("utf-8", "surrogateescape")
-        return f"{parent}/{path}" if path else parent
-
-    def _why_empty(self) -> str:
-        opened = self._opened
-        if opened is None:
-            return "Opening…"
-        if opened.running:
-            return "nothing was met here yet; the archive is being read"
-        if self._folder.faults:
-            return "nothing of it can be shown"
-        return "there is nothing in it · h goes back"
-
-    def _title_of(self, item: Item) -> str:
-        return self._where(item)
-
-    # -- looking at things
-
-    def fill(self) -> None:
-        """Show the preview where there is room for it."""
-        self.query_one("#preview", Pane).display = self._has_pane
-        super().fill()
-
-    @property
-    def _has_pane(self) -> bool:
-        return self._shows_preview and self.size.width >= ROOM_FOR_PREVIEW
-
-    def _show_preview(self) -> None:
-        item = self.item
-        pane = self.query_one("#preview", Pane)
-        if not pane.display or item is None or item == self._previewing:
-            return
-        self._previewing = item
-        pane.show(preview.about(item, None, pane.content_size))
-        if preview.is_readable(item) and self._place.previews:
-            self.set_timer(_PREVIEW_AFTER, lambda: self._look_at(item) if self.item == item else None)
-
-    @work(thread=True, exclusive=True, group="preview")
-    def _look_at(self, item: Item) -> None:
-        opened = self._opened
-        if opened is None:
-            return
-        try:
-            with opened.using():
-                self.post_message(Previewed(item, preview.seen(item, opened.content)))
-        except ClosedError:
-            return
-        except (SnapshotError, OSError) as trouble:
-            self.post_message(Previewed(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
-
-    def on_previewed(self, message: Previewed) -> None:
-        """Show it, if the cursor is still there."""
-        if self.item == message.item:
-            pane = self.query_one("#preview", Pane)
-            pane.show(preview.about(message.item, message.seen, pane.content_size))
-
-    def _sheet_of(self, item: Item) -> Sheet:
-        assert self._opened is not None
-        with self._opened.using() as opened:
-            seen = preview.seen(item, opened.content)
-        return Sheet(seen.what, [(line, "") for line in seen.lines])
-
-    def action_pager(self) -> None:
-        """Read the file in the pager, $PAGER."""
-        from tui.pager import show_lines
-
-        item, opened = self.item, self._opened
-        if not self._place.previews:
-            self.say(preview.OFF)
-        elif item is None or opened is None or not preview.is_readable(item):
-            self.say("cannot open the pager: the cursor is on no file")
-        else:
-            try:
-                seen = preview.seen(item, opened.content)
-                assert seen.preview is not None
-                lines = preview.all_lines(opened.content(item), seen.preview)
-                self.say(show_lines(self.app, lines) or seen.what)
-            except (SnapshotError, OSError) as trouble:
-                self.say(str(trouble))
-
-    def action_details(self) -> None:
-        """Show or hide the preview beside the table; where there is no room, show it alone."""
-        if self.size.width < ROOM_FOR_PREVIEW:
-            self._go_in_alone()
-            return
-        self._shows_preview = not self._shows_preview
-        self._previewing = None
-        self.fill()
-        self._show_preview()
-
-    def _go_in_alone(self) -> None:
-        from tui.dialogs.details import ShowDetails
-
-        if self.item is not None:
-            self.app.push_screen(ShowDetails(list(preview.facts(self.item))))
+        if action == "import" and self._opened is not None and not self._opened.inside.is_export:
+            return "cannot import: it is a single snapshot, and only an export of a set can be imported"
+        is_change = action in ("import", "restore") and self._place.read_only
+        return f"cannot {action}: this session is read-only" if is_change else ""
 
     # -- marking
 
@@ -316,10 +141,9 @@ class Contents(Walking):
         """Show where everything marked would land, then put it there."""
         from tui.dialogs.extract import AskExtract
 
-        if self._place.read_only:
-            self.say(self._place.refusal("restore"))
-            return
-        if wanted := self.extraction():
+        if reason := self.refusal_of("restore"):
+            self.say(reason)
+        elif wanted := self.extraction():
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
@@ -343,7 +167,7 @@ class Contents(Walking):
         if isinstance(event, Advanced):
             self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
 
-    @work(thread=True, exclusive=True, group="check")
+    @work(thread=True, group="check")
     def _check_file(self, job: Job) -> None:
         opened = self._opened
         if opened is None:

@@ -51,6 +51,7 @@ class Inventory(Browsing):
         self._imports: set[int] = set()
         self._arrived = 0
         self._is_warned = False
+        self._trouble = ""
 
     # -- what is chosen
 
@@ -157,9 +158,15 @@ class Inventory(Browsing):
         """Say what could not be started, and look at what was."""
         imports = (job.id for job in message.jobs if job.operation.get("verb") == "import-snapshot")
         self._imports.update(imports)
-        if message.troubles:
-            self.say("; ".join(message.troubles))
+        self._trouble = "; ".join(message.troubles)
+        if self._trouble:
+            self.say(self._trouble)
         self._look()
+
+    def trouble(self) -> str:
+        """Why the last operations were not started."""
+        trouble, self._trouble = self._trouble, ""
+        return trouble
 
     def show_jobs(self, jobs: list[JobView]) -> None:
         """Show them; note which set an import that was started here has made."""

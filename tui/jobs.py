@@ -25,7 +25,7 @@ from tui import jobtext
 from tui.changes import ChangeLog
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
-from tui.dialogs.confirm import Confirm
+from tui.dialogs.confirm import Confirm, ConfirmFinal
 from tui.dialogs.interrupted import FINISH, AskEnding
 from tui.follow import Board, JobView
 from tui.joblog import JobLog, Lines, row_of
@@ -33,6 +33,7 @@ from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
 from tui.present import counted, cut_middle, plain
 from tui.waiting import agreed
+from tui.watching import is_acting
 from tui.widgets.jobpanel import JobPanel
 from tui.widgets.keybar import KeyBar
 from tui.widgets.table import Line, LineTable
@@ -127,7 +128,7 @@ class Jobs(Screen[None]):
 
     def _adopt(self, engine: PlaceEngine) -> None:
         """Work through another engine from now on, unless a question stands above."""
-        if self.is_current:
+        if self.is_current and not is_acting(self):
             self._say(self._place.adopt(engine))
 
     def on_seen(self, message: Seen) -> None:
@@ -263,13 +264,13 @@ class Jobs(Screen[None]):
         elif await self.app.push_screen_wait(self._ask_abort(view)):
             self._abort(view)
 
-    def _ask_abort(self, view: JobView) -> Confirm:
+    def _ask_abort(self, view: JobView) -> ConfirmFinal:
         lines = [
             Told("what", said(f"{view.called}: {view.short}")),
             Told("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
         ]
         command = " ".join(("snapstow", *self._place.words, "stop", view.name))
-        return Confirm(f"Abort change {view.change}", "Abort", lines, command)
+        return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
 
     @work(thread=True, group="act")
     def _abort(self, view: JobView) -> None:

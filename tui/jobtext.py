@@ -174,7 +174,7 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
     if view.owner:
         yield f"It is {view.owner}'s: to look at only.", "dim"
     elif view.change:
-        yield "snapd does it, and nobody here asked for it. It goes on whoever looks; x aborts it.", "dim"
+        yield "snapd does it, for somebody else or for a job that died; x aborts it.", "dim"
     elif view.state is JobState.INTERRUPTED:
         yield "Its process is gone. t tells what it left, to finish it or to take it back;", "yellow"
         yield "else the next operation here ends it in the safe way.", "yellow"

@@ -190,7 +190,7 @@ def stop(arguments: Arguments) -> int:
     if arguments.job.startswith(_CHANGE):
         number = arguments.job.removeprefix(_CHANGE)
         engine(arguments).daemon.abort(number)
-        return _follow_change(arguments, number)
+        return Cancelled.exit_code if _follow_change(arguments, number) else 0
     record, _ = _found(arguments)
     Runner(engine(arguments).journal, []).stop(record)
     return _follow(arguments, "was asked to stop")

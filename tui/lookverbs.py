@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from backend import (
+    Engine,
     Hit,
     Inside,
     InvalidInputError,
@@ -101,10 +102,9 @@ def find(arguments: Arguments) -> int:
     if arguments.file:
         if arguments.id:
             raise UsageError("--id and --file exclude each other", "find")
-        where: list[Snapshot | str] = [os.path.abspath(arguments.file)]
+        where: Sequence[Snapshot | str] = [os.path.abspath(arguments.file)]
     else:
-        sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
-        where = [snapshot for one in sets for snapshot in one.snapshots]
+        where = _of_store(here, arguments)
     hits: list[Hit] = []
     missed = 0
     with Foreground() as foreground:
@@ -122,6 +122,16 @@ def find(arguments: Arguments) -> int:
     if not arguments.json:
         _show_histories(arguments, hits)
     return 3 if missed else 0
+
+
+def _of_store(here: Engine, arguments: Arguments) -> list[Snapshot]:
+    """What to search; what is named and not there is no empty answer."""
+    sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
+    if not sets and (arguments.id or arguments.snaps):
+        of_snaps = f" of {quoted(arguments.snaps)}" if arguments.snaps else ""
+        in_set = f" in set #{arguments.id}" if arguments.id else ""
+        raise NotFoundError(f"cannot search: there is no snapshot{of_snaps}{in_set}")
+    return [snapshot for one in sets for snapshot in one.snapshots]
 
 
 def open(arguments: Arguments) -> int:

@@ -24,10 +24,10 @@ _MORE_GROUPS = {
         "ls": "list a folder",
         "cat": "write out a file",
         "find": "find files by name",
+        "diff": "compare two snapshots",
         "open": "tell what a file holds",
     },
     "Looking after them": {
-        "diff": "compare two of a snap",
         "estimate": "tell what a save would read",
         "jobs": "list jobs and their ends",
         "doctor": "tell what a crash left",
@@ -160,17 +160,27 @@ _TEXTS = {
         "Takes an interrupted job back: the data become what they were, and what it had\n"
         "not finished is removed. A restore that was complete is undone."
     ),
-    "browse": "Opens the screens; where there is no terminal, lists as `saved` does.",
+    "browse": (
+        "Opens the screens, as snapstow does without a verb; there ? explains the keys.\n"
+        "Where there is no terminal, lists as `saved` does."
+    ),
     "run-job": "Is what a job's own process runs; not for typing.",
-    "doctor": "Looks for what a crash left and for what snapd hides; looking changes nothing.",
+    "doctor": (
+        "Tells by what changes are made here, and why; looks for what a crash left and\n"
+        "for what snapd hides. Looking changes nothing."
+    ),
     "reset": "Throws the demo's world away and makes a new one.",
     "help": "Tells about all verbs, or about one.",
 }
 _EXAMPLES = {
     "saved": ("saved --id 3", "saved nextcloud --abs-time"),
     "save": ("save nextcloud --exclude '$SNAP_DATA/cache/*'", "save --users alice,bob"),
-    "check-snapshot": ("check-snapshot 3", "check-snapshot --all --structure"),
-    "restore": ("restore 3 nextcloud --plan", "restore 3 --users alice --undo-window 7d"),
+    "check-snapshot": ("check-snapshot 3", "check-snapshot --all --older-than 30d"),
+    "restore": (
+        "restore 3 nextcloud --plan",
+        "restore 3 --users alice --undo-window 7d",
+        "restore 3 --to ~/three",
+    ),
     "extract": (
         "extract 3 nextcloud:common/config.php --plan",
         "extract 3 nextcloud:alice/common/notes --to ~/rescued --strip",
@@ -222,7 +232,7 @@ def _overview() -> Iterator[str]:
         pairs = zip_longest(cells[::2], cells[1::2], fillvalue="")
         yield from (f"{left}{right}".rstrip() for left, right in pairs)
     yield f"Everywhere: --root DIR, --demo, --json, --engine {'|'.join(ENGINES)}"
-    yield "More: 'snapstow help VERB'; 'snapstow --demo' is safe to play with."
+    yield "More: 'snapstow help VERB', 'help browse' for the screens. Safe to try: --demo."
 
 
 def _page(name: str) -> Iterator[str]:

@@ -308,7 +308,7 @@ class Opened:
 
     def next_unread(self, spot: Spot) -> Spot | None:
         """The archive to read next for a place: its own, then the others of its snapshot."""
-        if spot.held < 0:
+        if spot.held < 0 or self._is_closed:
             return None
         entries = [one.entry for one in self.inside.held[spot.held].archives]
         wanted = spot.entry or SYSTEM

@@ -90,7 +90,7 @@ class Place:
             about = tuple(self.engine.about())
         except SnapshotError as trouble:
             return Way("through snapd", (str(trouble),))
-        words = f"through snapd {version}" if version else "files"
+        words = f"through snapd {_short(version)}" if version else "files"
         try:
             return Way(words, about, self.engine.daemon.retention())
         except SnapshotError:
@@ -198,6 +198,11 @@ class Place:
         if self.read_only:
             return f"cannot {verb.removesuffix('-snapshot')}: this session is read-only"
         return self.engine.refusal(verb) or ""
+
+
+def _short(version: str) -> str:
+    """A version without what a distribution adds to it."""
+    return version.partition("-")[0].partition("+")[0].partition("~")[0]
 
 
 def can_wait(operation: Operation) -> bool:

@@ -9,7 +9,7 @@ from textual.geometry import Size
 
 from backend import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
 from tui.opened import Item
-from tui.present import cells, plain, size_text
+from tui.present import cells, counted, plain, size_text
 from tui.treerows import mode_text, name_of, note_of, owner_text, time_text
 
 CAP = 256 << 10
@@ -79,7 +79,7 @@ def facts(item: Item) -> Iterator[tuple[str, str]]:
         return
     yield "kind", node.kind.value
     if node.is_folder:
-        yield "holds", f"{node.files:,} files"
+        yield "holds", counted(node.files, "file")
     yield "size", f"{node.size:,} bytes"
     if item.reading is None:
         yield "changed", time_text(node.mtime_ns)

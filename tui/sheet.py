@@ -15,7 +15,7 @@ from backend import Cancelled, Job, SnapshotError
 from tui.browsing import put
 from tui.joblog import Lines
 from tui.pager import show_lines
-from tui.present import cells, plain
+from tui.present import cells, cut_middle, plain
 from tui.widgets.keybar import KeyBar
 from tui.widgets.table import Column, Line, LineTable, Row
 
@@ -66,7 +66,7 @@ class Reader(Screen[None]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        put(self.query_one("#header", Static), Text(f" {self._titled}", no_wrap=True, overflow="ellipsis"))
+        self._head()
         self.query_one(LineTable).focus()
         self.say(self._sheet.what)
         self._read_sheet()
@@ -92,7 +92,11 @@ class Reader(Screen[None]):
 
     def on_resize(self) -> None:
         """Break long lines anew."""
+        self._head()
         self._fill()
+
+    def _head(self) -> None:
+        put(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
 
     def _fill(self) -> None:
         room = max(1, self.size.width - _BESIDE)

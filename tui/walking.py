@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Hashable, Mapping
-from typing import NamedTuple
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -19,79 +17,14 @@ from tui.launching import Launcher
 from tui.opened import SYSTEM, ClosedError, Folder, Item, Opened, Spot, Stage
 from tui.place import Place
 from tui.present import cut_middle, plain
+from tui.sights import Loaded, PageCame, ReadOn, Ready, Sight, Trouble, Wish, looked, places_of
 from tui.widgets.keybar import KeyBar
 from tui.widgets.pagedtable import PAGE, PagedTable, Pages
 from tui.widgets.pane import Pane
 from tui.widgets.table import Row
 
 ROOM_FOR_PREVIEW = 110
-_MARGIN = 60
-_PATIENCE = 4.0  # times as long as a look took, until the next
-
-
-class Wish(NamedTuple):
-    """What is to be shown: a place, in an order, the cursor at a number or, where it is found, on `anchor`.
-
-    `was` is the number that the cursor was at when that was wished for; -1 where it was elsewhere.
-    """
-
-    spot: Spot
-    order: Order
-    at: int = 0
-    anchor: Spot | None = None
-    was: int = -1
-
-
-class Ready(Message):
-    """The file is open."""
-
-    def __init__(self, opened: Opened) -> None:
-        super().__init__()
-        self.opened = opened
-
-
-class Sight(NamedTuple):
-    """What is in a place, where the cursor belongs, and the pages about that.
-
-    `places` tell where the data of each archive belong on this machine. The look took so many seconds.
-    """
-
-    folder: Folder
-    at: int
-    pages: Mapping[int, list[Item]]
-    places: Mapping[str, str]
-    took: float
-
-
-class Loaded(Message):
-    """A place was looked at."""
-
-    def __init__(self, wish: Wish, sight: Sight) -> None:
-        super().__init__()
-        self.wish = wish
-        self.sight = sight
-
-
-class PageCame(Message):
-    """A page that was asked for; None where it cannot be had."""
-
-    def __init__(self, pages: Pages[Item], page: int, items: list[Item] | None) -> None:
-        super().__init__()
-        self.pages = pages
-        self.page = page
-        self.items = items
-
-
-class ReadOn(Message):
-    """An archive was read to its end, or as far as that goes."""
-
-
-class Trouble(Message):
-    """Something could not be read."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
+_PATIENCE = 10.0  # times as long as a look took, until the next
 
 
 class Walking(Screen[None]):
@@ -119,6 +52,7 @@ class Walking(Screen[None]):
         self._was_reading = False
         self._look_due = 0.0
         self._tells_row = True
+        self._has_moved = False
 
     def compose(self) -> ComposeResult:
         """Where it is, the table with the preview beside it, what is known of the row, keys."""
@@ -196,6 +130,7 @@ class Walking(Screen[None]):
     def go(self, spot: Spot, at: int = 0, anchor: Spot | None = None) -> None:
         """Show a place, with the cursor at a number or near it on `anchor`; read it if that is due."""
         self._wish = Wish(spot, self._wish.order, at, anchor)
+        self._has_moved = anchor is not None
         self._load(self._wish)
         self._read()
 
@@ -215,7 +150,7 @@ class Walking(Screen[None]):
     def look_again(self, order: Order | None = None) -> None:
         """Look at the same place again; in another order if there is one."""
         here, item = self._wish, self.item
-        anchor = item.spot if item is not None else None
+        anchor = item.spot if item is not None and self._has_moved else None
         at = self.table.at if order is None else 0
         self._wish = Wish(here.spot, order or here.order, at, anchor, self.table.at)
         self._load(self._wish)
@@ -230,17 +165,17 @@ class Walking(Screen[None]):
             self._was_reading = is_reading
             self.look_again()
 
-    @work(thread=True, exclusive=True, group="load")
+    @work(thread=True, group="load")
     def _load(self, wish: Wish) -> None:
         opened = self._opened
-        if opened is None:
+        if opened is None or wish != self._wish:
             return
         self._is_loading = True
         began = time.monotonic()
         try:
             with opened.using():
-                folder, at, pages = _looked(opened, wish)
-                places = _places(self._place, opened, wish.spot)
+                folder, at, pages = looked(opened, wish)
+                places = places_of(self._place, opened, wish.spot)
             took = time.monotonic() - began
             self.post_message(Loaded(wish, Sight(folder, at, pages, places, took)))
         except ClosedError:
@@ -256,10 +191,10 @@ class Walking(Screen[None]):
             return
         sight = message.sight
         self._look_due = time.monotonic() + _PATIENCE * sight.took
-        same = self._folder.spot == sight.folder.spot and message.wish.anchor is not None
+        same = self._folder.spot == sight.folder.spot and message.wish.was >= 0
         self._folder, self._places = sight.folder, sight.places
         at = sight.at
-        if same and message.wish.was >= 0:
+        if same:
             at = max(0, at + self.table.at - message.wish.was)  # the cursor moved while it was looked
         self._shown = Pages(sight.folder.entries, self._row_of, self._ask)
         for page, items in sight.pages.items():
@@ -395,34 +330,3 @@ class Walking(Screen[None]):
         """Say something on the status line; it stays until a key moves the cursor."""
         self._tells_row = False
         put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
-
-
-def _looked(opened: Opened, wish: Wish) -> tuple[Folder, int, dict[int, list[Item]]]:
-    folder = opened.folder(wish.spot)
-    at = wish.at
-    if wish.anchor is not None:
-        found = opened.find(wish.anchor, wish.order, wish.at)
-        at = wish.at if found is None else found
-    at = max(0, min(at, folder.entries - 1))
-    pages = {}
-    for page in {max(0, at - _MARGIN) // PAGE, at // PAGE, (at + _MARGIN) // PAGE}:
-        pages[page] = opened.listing(wish.spot, wish.order, page * PAGE, PAGE)
-    return folder, at, pages
-
-
-def _places(place: Place, opened: Opened, spot: Spot) -> dict[str, str]:
-    """Where the data of each archive of a snapshot belong on this machine, as far as that is known."""
-    if spot.held < 0:
-        return {}
-    snapshot, layout = opened.snapshot(spot), place.engine.layout
-    found = {}
-    for archive in opened.inside.held[spot.held].archives:
-        user = archive.entry.removeprefix("user/").removesuffix(".tgz")
-        try:
-            if archive.entry == SYSTEM:
-                found[SYSTEM] = layout.system_parent(snapshot.snap)
-            else:
-                found[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
-        except (SnapshotError, OSError, IndexError):
-            found[archive.entry] = f"{archive.entry}:"
-    return found

@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual import work
 from textual.message import Message
@@ -151,7 +151,7 @@ class Watching(Screen[None]):
         try:
             refusals = {verb: reason for verb in _VERBS if (reason := self._place.refusal(verb))}
             way = self._place.way() if not known else None
-            views = [*self._place.changes.views(self._place.engine), *self._board.views()]
+            views = [*self._board.views(), *self._place.changes.views(self._place.engine)]
             now = Now(views, self._place.stamp(), refusals, way)
             stocks = self._place.stocks() if now.stamp != known else iter([None])
             with _uncollected():
@@ -185,10 +185,13 @@ class Watching(Screen[None]):
     def on_switched(self, message: Switched) -> None:
         """Work through the other engine from now on; while a question about this one is open, later."""
         self._is_looking = False
-        if not self.is_current:
-            return
-        self.say(self._place.adopt(message.engine))
-        self.action_look()
+        if self.is_current and not is_acting(self):
+            self.say(" · ".join(filter(None, (self.trouble(), self._place.adopt(message.engine)))))
+            self.action_look()
+
+    def trouble(self) -> str:
+        """What went wrong just before, and is to stay on the screen."""
+        return ""
 
     @property
     def way(self) -> Way:
@@ -259,6 +262,12 @@ class Watching(Screen[None]):
         now = time.time()
         self._offers = [offer for offer in message.offers if offer.until > now]
         self.show_offers(self._offers)
+
+
+def is_acting(screen: Screen[Any]) -> bool:
+    """Whether an action of a screen is under way, be it only a question: it is about the present engine."""
+    acting = ("default", "start", "act")
+    return any(one.node is screen and one.group in acting and not one.is_finished for one in screen.workers)
 
 
 @contextmanager

@@ -87,12 +87,7 @@ class SnapdEngine:
 
     @cached_property
     def _may_read(self) -> bool:
-        if self._reads_files is not None:
-            return self._reads_files
-        folder = self.layout.snapshots
-        while not os.path.lexists(folder) and folder != "/":
-            folder = os.path.dirname(folder)
-        return os.access(folder, os.R_OK | os.X_OK)
+        return _is_readable(self.layout.snapshots) if self._reads_files is None else self._reads_files
 
     def refusal(self, action: str) -> str | None:
         """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own; an extraction
@@ -116,9 +111,7 @@ class SnapdEngine:
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id, holding the named snaps only."""
-        if self._may_read:
-            return self._files.sets(set_id, snaps)
-        return self.site.sets(set_id, snaps)
+        return (self._files if self._may_read else self.site).sets(set_id, snaps)
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
@@ -243,3 +236,10 @@ class SnapdEngine:
         from backend.snapd import endings
 
         return endings.tidy(self.site, job)
+
+
+def _is_readable(folder: str) -> bool:
+    """Whether a folder may be read; where there is none, whether that can be seen."""
+    while not os.path.lexists(folder) and folder != "/":
+        folder = os.path.dirname(folder)
+    return os.access(folder, os.R_OK | os.X_OK)

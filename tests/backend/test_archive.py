@@ -210,9 +210,8 @@ def test_everything_comes_back_as_it_was(data: Path, tmp_path: Path) -> None:
     rich_tree(data)
     before = portrait(data)
     stream = packed(data)
-    vetter = unpack(stream, tmp_path / "new")
+    unpack(stream, tmp_path / "new")
     assert portrait(tmp_path / "new") == before
-    assert vetter.members == len(before)
     assert len(stream) < BIG
     assert (tmp_path / "new/common/sparse").stat().st_blocks * 512 < BIG
 

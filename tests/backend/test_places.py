@@ -41,7 +41,7 @@ def test_what_is_no_root(root: str) -> None:
 
 
 def test_an_engine_for_a_snapd_that_does_not_run(world: World) -> None:
-    with pytest.raises(UnreachableError, match="no snapd answers at .*; use --engine files"):
+    with pytest.raises(UnreachableError, match=r"no snapd answers at .*; use --engine files"):
         engine_for(str(world.root), "snapd")
     assert engine_for(str(world.root), "auto").name == "files"
 

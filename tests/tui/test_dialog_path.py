@@ -30,6 +30,7 @@ def test_directories_are_walked_with_enter_and_h(world: World, exported: Path) -
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(place_of(user)))
         await reads(user, "e.snapshot")
+        await reads(user, "F2 places · Enter open · h up")
         await reads(await user.presses("down", "h"), "here/")
         assert dialog(user).lines.cursor_key.name == "here"
         await reads(await user.presses("l"), "e.snapshot")
@@ -45,6 +46,7 @@ def test_from_a_file_back_to_its_directory(world: World, exported: Path) -> None
         await user.is_asked(AskImport(place_of(user)))
         await user.types("e.snapshot", "#path")
         await reads(user, "exported")
+        await reads(user, "Space choose · * all")
         await reads(await user.presses("f2"), "1 name")
         await user.presses("end", "enter")
         await reads(user, "exported")
@@ -143,3 +145,13 @@ def test_on_the_smallest_screen_nothing_breaks(world: World, exported: Path, siz
         await user.presses("down", "f2", "f2", "end", "enter", "down", "space", "h", "escape")
 
     assert patiently(str(world.root), tell, size) == [None]
+
+
+def test_help_tells_the_keys_of_walking_as_well(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.is_asked(AskImport(place_of(user)))
+        await user.presses("down", "question_mark")
+        await reads(user, "F2 Browse")
+        await reads(user, "* All")
+
+    patiently(str(world.root), tell, (120, 40))

@@ -154,6 +154,45 @@ class TestRestore:
 
         ask_restore(world, tell, Restore(2), (120, 40))
 
+    def test_l_lists_wherever_the_cursor_is_and_chooses_nothing(self, world: World) -> None:
+        (world.data("chat") / "common" / "later").write_text("new")
+        world.add(2, "chat", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("(l lists)")
+            await goes_to(user, "in place")
+            await user.presses("l")
+            await user.sees("common/later")
+            assert "(in place)" in user.screen()
+            await user.presses("2", "l")
+            await user.sees("(l lists)")
+            assert "common/later" not in user.screen()
+            await goes_to(user, "in place")
+            await user.presses("space")
+            await user.types("/restored", "#to")
+            await user.presses("l")
+            await user.sees("/restoredl")
+
+        assert ask_restore(world, tell, Restore(2), (120, 40)) == []
+
+    def test_l_says_that_nothing_would_be_lost(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await user.presses("l")
+            await user.sees("no file would be lost")
+
+        assert ask_restore(world, tell) == []
+
+    def test_help_tells_what_each_key_does(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await user.presses("question_mark")
+            await user.sees("List what the line stands for")
+            assert "Go into the line" not in user.screen()
+            await user.sees("Take the line, or take it out")
+
+        assert ask_restore(world, tell, size=(120, 40)) == []
+
     def test_snaps_and_users_are_chosen_by_space(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")

@@ -437,7 +437,8 @@ def test_below_a_user_only_that_users_data_are_meant(root: str) -> None:
         (snapshot,) = screen.chosen()
         assert screen._table.cursor_key == SnapKey(snapshot.set_id, snapshot.path, "bob")
         await user.presses("y")
-        await user.sees("--users=bob")
+        await user.sees("copied: snapstow")
+        assert screen._restore_of(screen._chosen_sets()[0]).users == ("bob",)
 
     story(root, tell)
 

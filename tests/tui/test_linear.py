@@ -217,7 +217,7 @@ class TestOtherVerbs:
         add_set(world)
         told = talk(world, "save", "restore 1", "forget 1", "undo", "import /x", "stop 1", read_only=True)
         assert "Only looking is possible: cannot save: this session is read-only." in told
-        for verb in ("save", "restore", "forget", "undo", "import-snapshot", "stop a job"):
+        for verb in ("save", "restore", "forget", "undo", "import", "stop a job"):
             assert f"Error: cannot {verb}: this session is read-only\n" in told
         assert world.engine.journal.records() == []
 

@@ -157,6 +157,12 @@ class TestFind:
         assert "#3" not in snapstow("find", "f", "--id", "4").out
         assert snapstow("find", "nothing*").out == "Nothing found.\n"
 
+    def test_searching_what_is_not_there_is_no_empty_answer(self, snapstow: Snapstow) -> None:
+        for words, missing in ((["--id", "99"], "in set #99"), (["nosuch"], 'of "nosuch"')):
+            done = snapstow("find", "f", *words)
+            assert (done.code, done.out) == (1, "")
+            assert f"cannot search: there is no snapshot {missing}" in done.err
+
     def test_for_programs(self, snapstow: Snapstow) -> None:
         found = snapstow("--json", "find", "mine").lines
         assert [(one["set"], one["snap"], one["entry"], one["path"]) for one in found] == [

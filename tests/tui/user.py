@@ -16,7 +16,7 @@ from tests.tui.settling import press, settled
 from tui.app import Looks, SnapstowApp
 from tui.place import Place
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 _GLANCE = 0.005
 
 

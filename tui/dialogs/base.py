@@ -121,6 +121,11 @@ class LineList(OptionList):
         self.call_after_refresh(self.scroll_to_highlight)
 
     @property
+    def keys(self) -> list[Hashable]:
+        """What identifies each line."""
+        return [line.key for line in self._shown]
+
+    @property
     def cursor_key(self) -> Hashable | None:
         """What identifies the line under the cursor; None in an empty list."""
         at = self.highlighted
@@ -187,13 +192,13 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (30, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", show=False),
-        Binding("down,j", "lines('cursor_down')", "Down", show=False),
-        Binding("up,k", "lines('cursor_up')", "Up", show=False),
-        Binding("pagedown", "lines('page_down')", "Page down", show=False),
-        Binding("pageup", "lines('page_up')", "Page up", show=False),
-        Binding("space", "lines('mark')", "Choose", show=False),
-        Binding("l", "lines('select')", "Open", show=False),
-        Binding("y", "copy", "Copy the command", show=False),
+        Binding("down,j", "lines('cursor_down')", "Down", show=False, tooltip="Go down in the list"),
+        Binding("up,k", "lines('cursor_up')", "Up", show=False, tooltip="Go up in the list"),
+        Binding("pagedown", "lines('page_down')", "Page down", show=False, tooltip="Go down by a page"),
+        Binding("pageup", "lines('page_up')", "Page up", show=False, tooltip="Go up by a page"),
+        Binding("space", "lines('mark')", "Choose", show=False, tooltip="Take the line, or take it out"),
+        Binding("l", "lines('select')", "Open", show=False, tooltip="Go into the line, as Enter does"),
+        Binding("y", "copy", "Copy command", show=False),
         Binding("question_mark,f1", "help", "Help", show=False),
     ]
     KEYS = "↑↓ move · Esc leave"
@@ -301,7 +306,16 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         from tui.dialogs.help import Help
 
         if not isinstance(self, Help):
-            self.app.push_screen(Help(self._heading, [*self.BINDINGS, *Dialog.BINDINGS]))
+            self.app.push_screen(Help(self._heading, self._own_bindings()))
+
+    def _own_bindings(self) -> list[BindingType]:
+        """The keys of the dialog and of what it is derived from; the nearest has its say."""
+        found: dict[str, BindingType] = {}
+        for one in type(self).__mro__:
+            if issubclass(one, Dialog):
+                for binding in Binding.make_bindings(one.__dict__.get("BINDINGS", ())):
+                    found.setdefault(binding.key, binding)
+        return list(found.values())
 
     def action_leave(self) -> None:
         """Leave without an answer."""

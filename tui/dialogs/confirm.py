@@ -13,6 +13,7 @@ class Confirm(Dialog[bool]):
     """Tells what would be done; answers True when the button that says so was pressed."""
 
     KEYS = "y copy · Tab next · Esc leave"
+    FIRST = "#yes"  # what Enter presses at first
 
     def __init__(self, title: str, does: str, lines: Sequence[Line], command: str) -> None:
         super().__init__(title)
@@ -31,7 +32,7 @@ class Confirm(Dialog[bool]):
         self.show_command(self._same)
         self.say("")
         self.query_one("#summary").display = False
-        self.query_one("#yes", Button).focus()
+        self.query_one(self.FIRST, Button).focus()
 
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
@@ -42,3 +43,9 @@ class Confirm(Dialog[bool]):
     def action_leave(self) -> None:
         """No."""
         self.dismiss(False)
+
+
+class ConfirmFinal(Confirm):
+    """The same before something that cannot be undone: Enter alone does nothing."""
+
+    FIRST = "#no"

@@ -59,7 +59,7 @@ class Placed(Message):
         self.where = where
 
 
-class AskExport(Proposing[Export | None], PathDialog[Export | None]):
+class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     """Asks what of a set to export, and where; answers with the export, its path absolute, or None.
 
     What `part` holds is chosen at first.

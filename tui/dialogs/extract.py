@@ -14,10 +14,11 @@ from textual.widgets import Button, Input
 
 from backend import Advanced, Cancelled, Event, Extract, Job, SnapshotError, Started, Verdict, command_line
 from tui.dialogs import extractlines
-from tui.dialogs.base import Dialog, LineList
+from tui.dialogs.base import LineList
 from tui.dialogs.extractlines import NAMES, PLACE, POLICY, UNDO, PartKey, View
 from tui.dialogs.planlines import verdict_text, windows
 from tui.dialogs.restore import DIGITS, Proof
+from tui.dialogs.unfolding import Unfolding
 from tui.paths import PathListing, absolute, in_folder, working_directory
 from tui.place import Place
 from tui.present import counted, plain, size_text
@@ -36,7 +37,7 @@ class Looked(Message):
         self.trouble = trouble
 
 
-class AskExtract(Dialog[Extract | None]):
+class AskExtract(Unfolding[Extract | None]):
     """Shows the plan of an extraction; answers with what was confirmed, or None."""
 
     KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
@@ -52,7 +53,6 @@ class AskExtract(Dialog[Extract | None]):
         self._job = Job()
         self._view = View()
         self._told = ""
-        self._opened: frozenset[Hashable] = frozenset()
         self._base = working_directory()
         self._fitting: PathListing | None = None
 
@@ -101,7 +101,7 @@ class AskExtract(Dialog[Extract | None]):
             case Advanced(done):
                 self.post_message(Looked(wanted, View(done=done, total=self._view.total)))
 
-    @work(thread=True, exclusive=True, group="plan")
+    @work(thread=True, group="plan")
     def _look(self, wanted: Extract, job: Job) -> None:
         try:
             refused = self._place.refusal("restore beside" if wanted.to else "extract")
@@ -136,7 +136,7 @@ class AskExtract(Dialog[Extract | None]):
     def _show(self) -> None:
         view, wanted, plan = self._view, self._wanted, self._view.plan
         self.sum_up(self._summary())
-        self.show_lines(extractlines.lines_of(view, wanted, self._opened, self._fitting))
+        self.show_lines(extractlines.lines_of(view, wanted, self.unfolded, self._fitting))
         self.show_command(command_line(wanted, self._place.words))
         self.query_one("#to", PathInput).display = bool(wanted.to)
         self.query_one("#owner").display = any(":user/" in item for item in wanted.items)
@@ -175,8 +175,7 @@ class AskExtract(Dialog[Extract | None]):
         wanted = self._wanted
         match message.key:
             case PartKey():
-                self._opened ^= {message.key}
-                self._show()
+                self.unfold({message.key})
             case key if key == PLACE:
                 self._want(replace(wanted, to="" if wanted.to else self._typed(), strip=False))
             case key if key == NAMES:
@@ -191,10 +190,16 @@ class AskExtract(Dialog[Extract | None]):
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
         """The same as choosing; any line of an archive lists it."""
-        key = message.key
-        if isinstance(key, tuple) and key and isinstance(key[0], PartKey):
-            key = key[0]
-        self.on_line_list_marked(LineList.Marked(key))
+        self.on_line_list_marked(LineList.Marked(self.fold_of(message.key) or message.key))
+
+    def fold_of(self, key: Hashable) -> Hashable | None:
+        """The archive that a line tells of."""
+        own = key[0] if isinstance(key, tuple) and key else key
+        return own if isinstance(own, PartKey) else None
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        self._show()
 
     def _want(self, wanted: Extract) -> None:
         if wanted != self._wanted:

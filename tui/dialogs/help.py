@@ -19,6 +19,7 @@ MOVES = "Moving, choosing, looking"
 SIGNS = "What the signs mean"
 
 _WIDE = 60
+_NAME = 13
 _SIGNS = (
     ("✓ OK", "verified, and not long ago"),
     ("~ OLD", "verified, but long ago"),
@@ -82,10 +83,8 @@ def _places(app: App[object]) -> Iterable[tuple[str, str]]:
     place = getattr(app, "place", None)
     if place is not None:
         for screen in app.screen_stack:
-            if isinstance(screen, Watching):
-                yield from (
-                    ("engine" if not n else "", plain(text)) for n, text in enumerate(screen.way.about)
-                )
+            if isinstance(screen, Watching) and screen.way.about:
+                yield "engine", plain(". ".join(screen.way.about))
         yield "log", f"J shows it for each job; it lies in {plain(place.engine.journal.folder)}"
 
 
@@ -145,6 +144,6 @@ def _told(entry: Entry, *, wide: bool) -> tuple[Content, Content]:
     keys, effect = f"{entry.keys:<10} ", plain(entry.effect)
     if not effect:
         return Content.styled(keys, "bold"), Content(entry.name)
-    if wide:
-        return Content.assemble((keys, "bold"), f"{entry.name:<13} "), Content.styled(effect, DIM)
+    if wide and len(entry.name) <= _NAME:
+        return Content.assemble((keys, "bold"), f"{entry.name:<{_NAME}} "), Content.styled(effect, DIM)
     return Content.styled(keys, "bold"), Content.assemble(entry.name, (f": {effect}", DIM))

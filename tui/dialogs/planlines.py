@@ -167,7 +167,7 @@ def _loss_lines(snap: str, entry: EntryPlan, opened: frozenset[Hashable]) -> Ite
         f"{counted(count, 'file')} {what}, {size_text(size).strip()}"
         for count, size, what in (
             (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
-            (lost.excluded_files, lost.excluded_bytes, "never in it"),
+            (lost.excluded_files, lost.excluded_bytes, "left out of it"),
         )
         if count
     ]

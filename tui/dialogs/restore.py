@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Restore, SnapshotError, Verdict, command_line
-from tui.dialogs.base import Dialog, LineList
+from tui.dialogs.base import LineList
 from tui.dialogs.planlines import (
     DEVICES,
     PLACE,
@@ -29,6 +29,7 @@ from tui.dialogs.planlines import (
     windows,
 )
 from tui.dialogs.planned import Plans, View
+from tui.dialogs.unfolding import Unfolding
 from tui.paths import PathListing, absolute, in_folder, working_directory
 from tui.place import Place
 from tui.present import counted, local_time_text, plain
@@ -54,8 +55,8 @@ class Proof(Input):
         Binding("j", "screen.lines('cursor_down')", "Down", show=False, priority=True),
         Binding("k", "screen.lines('cursor_up')", "Up", show=False, priority=True),
         Binding("space", "screen.lines('mark')", "Choose", show=False, priority=True),
-        Binding("l", "screen.lines('select')", "Open", show=False, priority=True),
-        Binding("y", "screen.copy", "Copy the command", show=False, priority=True),
+        Binding("l", "screen.unfold", "List", show=False, priority=True),
+        Binding("y", "screen.copy", "Copy command", show=False, priority=True),
     ]
 
     def __init__(self) -> None:
@@ -63,9 +64,10 @@ class Proof(Input):
         super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20, select_on_focus=False)
 
 
-class AskRestore(Dialog[Restore | None]):
+class AskRestore(Unfolding[Restore | None]):
     """Shows the plan of a restore; answers with what was confirmed, or None."""
 
+    NOTHING_FOLDED = "there is nothing to list: no file would be lost"
     KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,R", "look", "Look again", show=False),
@@ -79,7 +81,6 @@ class AskRestore(Dialog[Restore | None]):
         self._job = Job()
         self._view = View()
         self._is_planned = False
-        self._opened: frozenset[Hashable] = frozenset()
         self._base = working_directory()
         self._fitting: PathListing | None = None
 
@@ -156,7 +157,7 @@ class AskRestore(Dialog[Restore | None]):
     def _show(self) -> None:
         view, wanted = self._view, self._wanted
         self.sum_up(self._summary())
-        self.show_lines(lines_of(view, wanted, self._opened, self._fitting) if view.snapshots else [])
+        self.show_lines(lines_of(view, wanted, self.unfolded, self._fitting) if view.snapshots else [])
         self.show_command(command_line(wanted, self._place.words))
         blocked = view.complete and view.verdict is Verdict.BLOCKED
         final = view.complete and not blocked and is_final(view, wanted)
@@ -210,14 +211,19 @@ class AskRestore(Dialog[Restore | None]):
             case key if key == REVISION:
                 self._next_revision()
             case LossKey():
-                self._open(message.key)
+                self.unfold({message.key})
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
         """List what would be lost; elsewhere the same as choosing."""
         self.on_line_list_marked(LineList.Marked(message.key))
 
-    def _open(self, key: Hashable) -> None:
-        self._opened ^= {key}
+    def fold_of(self, key: Hashable) -> Hashable | None:
+        """What would be lost, on its own line and on those of its names."""
+        own = key[0] if isinstance(key, tuple) and key else key
+        return own if isinstance(own, LossKey) else None
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
         self._show()
 
     def _toggled(

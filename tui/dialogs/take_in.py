@@ -59,7 +59,7 @@ class Judged(Message):
         self.duplicate = duplicate
 
 
-class AskImport(Proposing[Import | None], PathDialog[Import | None]):
+class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     """Asks for a file and shows what is in it; answers with the import, its path absolute, or None.
 
     What is shown is what the file says of itself when it is looked into: the import proves it.

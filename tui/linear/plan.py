@@ -46,7 +46,7 @@ def _entry_lines(name: str, entry: EntryPlan) -> Iterator[str]:
     lost = entry.lost
     if lost.files:
         parts = [f"{counted(lost.newer_files, 'file')} newer than the set"] if lost.newer_files else []
-        parts += [f"{counted(lost.excluded_files, 'file')} never in it"] if lost.excluded_files else []
+        parts += [f"{counted(lost.excluded_files, 'file')} left out of it"] if lost.excluded_files else []
         yield f"  Lost by it: {' and '.join(parts)}, {size_words(lost.newer_bytes + lost.excluded_bytes)}."
         yield from (f"    {_paths(entry, (path,))}" for path in lost.examples[:_NAMED])
         if more := lost.files - len(lost.examples[:_NAMED]):

@@ -44,7 +44,7 @@ def strip_text(jobs: Sequence[JobView], width: int) -> Text:
 def _running_text(running: Sequence[JobView], width: int) -> str:
     job = running[0]
     more = f" (+{len(running) - 1})" if len(running) > 1 else ""
-    head = f" job {job.name}{more}: "
+    head = f" {job.name if job.change else f'job {job.name}'}{more}: "
     room = max(_LEAST, width - cell_len(head))
     if job.standing:
         return head + cut_middle(plain(f"{job.short}: {job.standing}"), room)

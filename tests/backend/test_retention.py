@@ -1,0 +1,80 @@
+"""How long automatic snapshots are kept, in snapd's spelling and in people's."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.direct import DirectEngine
+from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+from backend.job import Job
+from backend.layout import Layout
+from backend.operation import Save
+from backend.retention import DEFAULT, configured, in_words, kept_text, spelled
+
+
+@pytest.mark.parametrize(
+    ("typed", "snapds"),
+    [("14d", "336h"), ("1d", "24h"), ("24h", "24h"), ("36h", "36h"), ("no", "no"), ("", "")],
+)
+def test_what_people_write(typed: str, snapds: str) -> None:
+    assert spelled(typed) == snapds
+
+
+@given(st.text() | st.from_regex(r"[0-9]{1,12}[smhdw]", fullmatch=True))
+def test_anything_is_a_time_that_snapd_takes_or_refused(typed: str) -> None:
+    try:
+        snapds = spelled(typed)
+    except InvalidInputError:
+        pass
+    else:
+        assert snapds in ("", "no") or (snapds[-1] == "h" and int(snapds[:-1]) >= 24)
+
+
+@given(st.integers(1, 36500))
+def test_days_come_back_as_days(days: int) -> None:
+    assert in_words(spelled(f"{days}d")) == f"{days}d"
+
+
+@pytest.mark.parametrize(
+    ("snapds", "words"),
+    [("744h", "31d"), ("744h0m0s", "31d"), ("36h", "36h"), ("25h30m", "25h30m"), ("no", "no"), ("", "")],
+)
+def test_what_snapd_writes(snapds: str, words: str) -> None:
+    assert in_words(snapds) == words
+
+
+def test_in_a_sentence() -> None:
+    assert kept_text("744h") == "Automatic snapshots are kept for 31d"
+    assert kept_text("no") == "No automatic snapshots are made"
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"snapshots": 3}, {"snapshots": {"automatic": {"retention": []}}}])
+def test_an_odd_configuration_is_none(odd: object) -> None:
+    assert configured(odd) == DEFAULT  # type: ignore[arg-type] # whatever a file holds
+
+
+def test_without_snapd_it_is_read_from_its_state(tmp_path: Path) -> None:
+    layout = Layout(str(tmp_path))
+    daemon = DirectEngine(layout, str(tmp_path / "own")).daemon
+    with pytest.raises(NotAllowedError, match=r"cannot tell how long .*: there is no "):
+        daemon.retention()
+    state = tmp_path / "var/lib/snapd/state.json"
+    state.parent.mkdir(parents=True)
+    config = {"core": {"snapshots": {"automatic": {"retention": "48h"}}}}
+    state.write_text(json.dumps({"data": {"config": config}}))
+    assert daemon.retention() == "48h"
+    with pytest.raises(ConflictError, match="only snapd can; start snapd first"):
+        daemon.set_retention("24h", Job())
+
+
+def test_without_snapd_there_are_no_changes(tmp_path: Path) -> None:
+    daemon = DirectEngine(Layout(str(tmp_path)), str(tmp_path / "own")).daemon
+    assert (daemon.version, daemon.changes(), daemon.watch().look()) == ("", [], [])
+    assert (daemon.in_the_way(Save()), daemon.change_of(1)) == (None, "")
+    with pytest.raises(NotFoundError):
+        daemon.attach("1", Job())
+    with pytest.raises(NotFoundError):
+        daemon.abort("1")

@@ -176,11 +176,16 @@ class Inventory(Browsing):
                 self._imports.discard(job.id)
                 found = job.result.get("set_id")
                 self._arrived = found if isinstance(found, int) else 0
+        self._go_to_arrived()
 
     def show_stock(self, stock: Stock) -> None:
         """Show it, the cursor on the set that was imported just now."""
         super().show_stock(stock)
-        if self._arrived in stock.by_id:
+        self._go_to_arrived()
+
+    def _go_to_arrived(self) -> None:
+        """Put the cursor on a set that was imported just now, once it is both told of and seen."""
+        if self._stock is not None and self._arrived in self._stock.by_id:
             self.show_set(self._arrived)
             self._arrived = 0
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from backend.places import files_engine
 from tests.builders import tree_of
 from tests.tui.driver import Terminal
 from tests.tui.patient import Patient, patiently
+from tests.tui.user import PATIENCE
 from tui.dialogs.base import Dialog
 
 PATTERN = "$SNAP_COMMON/data/IMG_*"
@@ -265,15 +267,16 @@ class Critic(Patient):
 
     async def reads(self, *words: str, gone: str = "\0", command: bool = True) -> "Critic":
         """Until every word is there and `gone` is not; fails where anything is wrong with the screen."""
-        for _ in range(400):
+        end = time.monotonic() + 3 * PATIENCE
+        while True:
             shown = self.screen()
             faults = [f"not there: {word}" for word in words if word not in shown]
             faults += [f"still there: {gone}"] * (gone in shown)
             faults += faults_of(shown.split("\n"), command=command) + cut_off(self)
             if not faults:
                 return self
-            await self.waits()
-        raise AssertionError(f"{faults}:\n{shown}")
+            assert time.monotonic() < end, f"{faults}:\n{shown}"
+            await self.pilot.pause(0.01)
 
 
 async def tells_the_demo(critic: Critic, demo: Demo) -> None:

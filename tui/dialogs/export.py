@@ -15,6 +15,7 @@ from backend import Export, SnapshotSet, command_line
 from tui.destination import Destination, Offer, destination_of
 from tui.dialogs.base import Line, LineList
 from tui.dialogs.exportcargo import (
+    LOOKING,
     Cargo,
     Draft,
     Weight,
@@ -81,6 +82,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self._cargo: Cargo | None = None
         self._weight: Weight | None = None
         self._where: Destination | None = None
+        self._is_eager = False
         self._walks = False
 
     def fields(self) -> Iterable[Widget]:
@@ -141,20 +143,30 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         """Show what it takes."""
         if self.is_open and message.draft == self._draft:
             self._weight = message.weight
-            self.redraw()
+            self._looked()
 
     def on_placed(self, message: Placed) -> None:
         """Show what is there."""
         if self.is_open and message.typed == self.path_input.typed:
             self._where = message.where
-            self.redraw()
+            self._looked()
+
+    def _looked(self) -> None:
+        """Show what is known; go on where Enter came before it was."""
+        self.redraw()
+        if self._is_eager:
+            self._is_eager = False
+            self.say("")
+            self.confirm()
 
     @on(Input.Changed, "#path")
     def look_there(self) -> None:
         """Look where the path leads now."""
         self._where = None
+        self._is_eager = False
         self._sure.value = ""
         self.say("")
+        self.redraw()
         self._land()
 
     # -- walking
@@ -263,6 +275,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         where = self._where
         missing = refusal(self._cargo, self._draft) or obstacle(self._weight, where, self._draft)
         if reason := missing or self.refusal:
+            self._is_eager = missing == LOOKING
             self.say(reason)
         elif replaced(where, self._draft) and self._sure.value.lower() != "yes":
             names = " and ".join(one.name for one in replaced(where, self._draft))

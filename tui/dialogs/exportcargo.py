@@ -14,6 +14,8 @@ from tui.place import Place
 from tui.present import plain, size_text
 from tui.rows import short_age
 
+LOOKING = "still looking"
+
 
 class Cargo(NamedTuple):
     """A set as it is on the disk; `trouble` says why nothing of it can be exported."""
@@ -77,7 +79,7 @@ def operation_of(cargo: Cargo, draft: Draft, set_id: int, path: str) -> Export:
 def refusal(cargo: Cargo | None, draft: Draft) -> str:
     """Why what is chosen cannot be exported wherever it goes, or nothing."""
     if cargo is None:
-        return "still looking"
+        return LOOKING
     if cargo.trouble:
         return cargo.trouble
     taken = [one for one in cargo.snapshots if one.path in draft.chosen]
@@ -89,7 +91,7 @@ def refusal(cargo: Cargo | None, draft: Draft) -> str:
 def obstacle(weight: Weight | None, where: Destination | None, draft: Draft) -> str:
     """Why what is chosen cannot go where it should, or nothing."""
     if weight is None or where is None:
-        return "still looking"
+        return LOOKING
     if trouble := weight.trouble or where.trouble or (where.sums_trouble if draft.checksum else ""):
         return trouble
     if where.largest and weight.size > where.largest:

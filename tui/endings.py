@@ -33,6 +33,10 @@ def ending_text(view: JobView) -> str:
         return f"{told} · {len(faults)} bad, J tells more"
     if view.state is JobState.PARTIAL:
         return f"{told} · something was left out, J tells more"
+    if view.result.get("duplicate"):
+        return f"{told} · nothing was added: the same is here already as set #{view.result.get('set_id')}"
+    if view.result.get("beside"):
+        return f"{told} · nothing was replaced"
     until = view.result.get("undo_until")
     if isinstance(until, int | float) and 0 < until < _LATEST:
         return f"{told} · until {moment_text(until)} u takes it back"

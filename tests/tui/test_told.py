@@ -1,10 +1,11 @@
 """What the lines below the table tell: which key is of use, what a key did, what became of a job."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backend import Forget, Save
+from backend import Export, Forget, Import, Operation, Restore, Save
 from backend.job import Job
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
@@ -109,3 +110,30 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
         assert "job 1 is not running: it is interrupted" in last_lines(user)
 
     patiently(str(world.root), tell)
+
+
+@pytest.mark.parametrize(
+    ("operation", "told"),
+    [
+        (Import("{file}"), "nothing was added: the same is here already as set #1"),
+        (Restore(1, to="{beside}"), "nothing was replaced"),
+    ],
+)
+def test_an_end_that_changed_nothing_here_says_so(
+    world: World, tmp_path: Path, operation: Operation, told: str
+) -> None:
+    names = {"file": str(tmp_path / "one.snapshot"), "beside": str(tmp_path / "beside")}
+    world.do(Export(1, names["file"]))
+    fields = {
+        name: str(getattr(operation, name)).format(**names)
+        for name in ("file", "to")
+        if hasattr(operation, name)
+    }
+
+    async def tell(user: Patient) -> None:
+        await user.sees("1_hello")
+        world.do(replace(operation, **fields))
+        await user.presses("R")
+        await user.sees(told)
+
+    patiently(str(world.root), tell, (160, 30))

@@ -131,7 +131,7 @@ def test_an_end_that_changed_nothing_here_says_so(
     }
 
     async def tell(user: Patient) -> None:
-        await user.sees("1_hello")
+        await user.sees("3 sets")
         world.do(replace(operation, **fields))
         await user.presses("R")
         await user.sees(told)

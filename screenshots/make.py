@@ -37,6 +37,9 @@ STORIES = {
     "export": (("end", "e"), "same as"),
     "import": (("i",), "Import"),
     "jobs": (("J",), "restore"),
+    "contents": (("end", "enter", "down", "down", "enter"), "common data"),
+    "compare": (("end", "enter", "down", "down", "d"), "same as"),
+    "find": (("F", *"notes-0*", "enter"), "notes-00"),
     "palette": (("colon",), "go to"),
     "help": (("question_mark",), "Restore"),
 }

@@ -34,9 +34,10 @@ def ending_text(view: JobView) -> str:
     if view.state is JobState.PARTIAL:
         return f"{told} · something was left out, J tells more"
     if view.result.get("duplicate"):
-        return f"{told} · nothing was added: the same is here already as set #{view.result.get('set_id')}"
+        known = f"the same is here already as set #{view.result.get('set_id')}"
+        return f"{view.called} {view.state.value}: nothing was added, {known} · {plain(view.short)}"
     if view.result.get("beside"):
-        return f"{told} · nothing was replaced"
+        return f"{view.called} {view.state.value}: nothing was replaced · {plain(view.short)}"
     until = view.result.get("undo_until")
     if isinstance(until, int | float) and 0 < until < _LATEST:
         return f"{told} · until {moment_text(until)} u takes it back"

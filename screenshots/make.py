@@ -1,6 +1,8 @@
-"""Takes the pictures of this folder from the demo: `python screenshots/make.py`, with Chromium for the PNGs.
+"""Takes the pictures of this folder from the demo: `python screenshots/make.py [NAME...]`.
 
-Each picture is a story on a fresh demo: the keys pressed, and a text that tells when the screen is ready.
+Chromium draws the PNGs.
+Each picture is a story on a fresh demo: the keys pressed, texts waited for on the way (`@`), and one that
+tells when the screen is ready.
 """
 
 import asyncio
@@ -37,10 +39,13 @@ STORIES = {
     "export": (("end", "e"), "same as"),
     "import": (("i",), "Import"),
     "jobs": (("J",), "restore"),
-    "contents": (("end", "enter", "down", "down", "enter"), "common data"),
-    "compare": (("end", "enter", "down", "down", "d"), "same as"),
+    "contents": (
+        ("end", "enter", "down", "down", "enter", "@common data", "down", "enter", "@data", "enter"),
+        "IMG_0000",
+    ),
+    "compare": (("end", "enter", "down", "down", "d"), "newer-than"),
     "find": (("F", *"notes-0*", "enter"), "notes-00"),
-    "palette": (("colon",), "go to"),
+    "palette": (("colon",), "Find"),
     "help": (("question_mark",), "Restore"),
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -53,7 +58,8 @@ async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str,
     async with app.run_test(size=size) as pilot:
         user = User(app, pilot)
         await user.sees("#1")
-        await user.presses(*keys)
+        for key in keys:
+            await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
         await user.sees(ready)
         await user.waits()
         return app.export_screenshot(title="snapstow --demo")
@@ -83,7 +89,8 @@ def main() -> int:
     os.chdir(root)
     engine_for(root).check(Check(1), Job())
     engine_for(root).check(Check(7), Job())
-    for name, (keys, ready) in STORIES.items():
+    for name in sys.argv[1:] or STORIES:
+        keys, ready = STORIES[name]
         for size, cells in SIZES.items():
             for theme in THEMES:
                 svg = HERE / f"{name}-{size}-{theme}.svg"

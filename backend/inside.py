@@ -15,7 +15,7 @@ from backend import files
 from backend.container import Container
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.job import Job
-from backend.ledger import Ledger
+from backend.ledger import Ledger, identity_at
 from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.nodes import joined, parts_of
 from backend.peek import look_into
@@ -233,9 +233,21 @@ def reading_recorded(tree: Tree, ledger: Ledger) -> bool:
     snapshot = archive.snapshot
     if not tree.was_read or tree.verified is None or snapshot.broken:
         return False
+    identity = identity_at(snapshot.path)
+    if not _is_still(archive):
+        return False
     about = (snapshot.set_id, snapshot.snap, archive.entry, archive.packed.size)
-    ledger.record([snapshot], [EntryVerdict(*about, tree.mismatch, snapshot.path)], Level.HASH)
+    verdict = EntryVerdict(*about, tree.mismatch, snapshot.path)
+    ledger.record([snapshot], [verdict], Level.HASH, {snapshot.path: identity})
     return True
+
+
+def _is_still(archive: Archive) -> bool:
+    """Whether the file in place is the one that was opened: what was read says nothing of another."""
+    try:
+        return stamp_of(os.lstat(archive.snapshot.path)) == archive.key.stamp
+    except OSError:
+        return False
 
 
 def _loose(path: str) -> Snapshot:

@@ -3,7 +3,7 @@
 Nothing is unpacked and no hash is looked at. An archive that a restore would refuse is refused here too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from backend.errors import IntegrityError, InvalidInputError
@@ -62,8 +62,9 @@ class Picking(NamedTuple):
     """What was found of the marks in one archive.
 
     `members` are the marked ones with all below them, by path, and the directories above; of several of one
-    name the last. `links` leads from a hard link to the member whose content it shares, marked or not.
-    `missing` are the marks that the archive does not hold.
+    name the last. A directory that the archive does not tell of is there too. `links` leads from a hard link
+    to the member whose content it shares, marked or not. `missing` are the marks that the archive does not
+    hold.
     """
 
     members: dict[bytes, Picked]
@@ -130,10 +131,7 @@ class _Search:
             marked=marked,
             is_left_out=not is_taken,
         )
-        if len(self._met) > MOST:
-            raise InvalidInputError(
-                f"cannot take more than {MOST} files and folders at once: mark less, or restore all of it"
-            )
+        _demand_few(self._met)
 
     def seek_more(self) -> bool:
         """Whether another pass is needed, for what hard links lead to."""
@@ -147,9 +145,19 @@ class _Search:
         for path, met in self._met.items():
             if met.marked or (path in self._above and met.kind == DIRECTORY):
                 members[path] = self._resolved(met)
-        known = [*members, *(above for path in members for above in _above(path))]
-        missing = self._marks.difference(known, [b""] if members else [])
+        for path in [*members]:
+            self._add_above(path, members)
+        missing = self._marks.difference(members, [b""] if members else [])
         return Picking(members, self._links, tuple(sorted(missing)))
+
+    def _add_above(self, path: bytes, members: dict[bytes, Picked]) -> None:
+        """Take in the directories that unpacking makes although the archive does not tell of them."""
+        for above in _above(path):
+            if above in members:
+                return
+            marked = not self._marks.isdisjoint((b"", above, *_above(above)))
+            members[above] = Picked(above, DIRECTORY, marked=marked)
+            _demand_few(members)
 
     def _resolved(self, met: Picked) -> Picked:
         path = met.path
@@ -165,6 +173,13 @@ class _Search:
             path = self._links[path]
         shown = met.path.decode("utf-8", "surrogateescape")
         raise IntegrityError(f'cannot unpack archive: member "{shown}" is a hard link to what is not there')
+
+
+def _demand_few(members: Mapping[bytes, Picked]) -> None:
+    if len(members) > MOST:
+        raise InvalidInputError(
+            f"cannot take more than {MOST} files and folders at once: mark less, or restore all of it"
+        )
 
 
 def _above(path: bytes) -> Iterator[bytes]:

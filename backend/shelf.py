@@ -6,6 +6,8 @@ What lies there can be made anew at any time. Every file of archives has a folde
 
 import hashlib
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -19,6 +21,8 @@ _TABLE = ".toc"
 _DRAFT = ".part"
 _LONGEST = 8192
 _LETTERS = 24
+_FOLDER = re.compile("[0-9a-f]{24}")
+_OURS = re.compile(r"[A-Za-z0-9-]+\.(toc|part)(-journal|-wal|-shm)?|source\.[A-Za-z0-9]{12}~")
 
 
 class Key(NamedTuple):
@@ -66,6 +70,8 @@ class Shelf:
     def find(self, key: Key) -> str | None:
         """Where the table is kept, if it is; it counts as used now."""
         path = self._path(key)
+        if not (_is_own(self._folder) and _is_own(os.path.dirname(path))):
+            return None
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             with opened(path, flags) as fd:
@@ -89,7 +95,12 @@ class Shelf:
         path = f"{above}/{random_name()}{_DRAFT}"
         with ExitStack() as stack:
             try:
+                make_directories(self._folder, 0o700)
+                if not _is_own(self._folder):
+                    return None
                 make_directories(above, 0o700)
+                if not _is_own(above):
+                    return None
                 if not os.path.exists(f"{above}/{_SOURCE}"):
                     write_whole(f"{above}/{_SOURCE}", os.fsencode(key.path))
                 stack.enter_context(locked(stack.enter_context(opened(path, files.NEW_FILE))))
@@ -114,11 +125,19 @@ class Shelf:
                 _remove(path)
 
     def _folders(self) -> list[str]:
-        try:
-            with os.scandir(self._folder) as entries:
-                return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except OSError:
+        if not _is_own(self._folder):
             return []
+        paths = (f"{self._folder}/{name}" for name in _names(self._folder) if _FOLDER.fullmatch(name))
+        return [path for path in paths if _is_own(path)]
+
+
+def _is_own(path: str) -> bool:
+    """Whether it is a directory of ours, and no link: in a root of somebody else's there may be one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
@@ -136,7 +155,7 @@ def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
             except OSError:
                 continue
             yield found.st_mtime, found.st_size, path
-        elif name != _SOURCE:
+        elif _OURS.fullmatch(name):
             _remove(path)
     if not left:
         _remove(f"{folder}/{_SOURCE}")

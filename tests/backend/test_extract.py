@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend import files
 from backend.errors import (
     BlockedError,
     ConflictError,
@@ -111,6 +112,23 @@ def test_folders_above_are_made_as_the_snapshot_has_them(world: World) -> None:
     world.do(Extract(2, ("hello:x1/etc/deep/c",)))
     assert live(world) == merged(NEW, ("x1/etc/deep/c", "old"))
     assert stat.S_IMODE((world.data("hello") / "x1/etc").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize("item", ["hello", "hello:rev/p", "hello:rev/p/q/f"])
+@pytest.mark.parametrize("depth", [1, 600])
+def test_folders_that_the_archive_does_not_tell_of(world: World, item: str, depth: int) -> None:
+    deep = "/".join("a" * depth)
+    holding = io.BytesIO()
+    with tarfile.open(fileobj=holding, mode="w:gz") as archive:
+        member = tarfile.TarInfo(f"x1/p/q/f/{deep}")
+        member.size = 3
+        archive.addfile(member, io.BytesIO(b"old"))
+    world.add(2, "hello", holding.getvalue())
+    world.do(Extract(2, (item,)))
+    above = f"x1/p/q/f/{deep[:-2]}"
+    with files.opened(str(world.data("hello"))) as top, files.opened_below(top, above) as fd:
+        assert files.read_whole("a", 9, fd) == b"old"
+    assert (world.data("hello") / "x1/a").read_text() == "new"
 
 
 def test_the_revision_is_the_installed_one(world: World) -> None:

@@ -271,6 +271,21 @@ class TestLedger:
             assert tree.is_indexed
             assert not reading_recorded(tree, ledger)
 
+    def test_nothing_is_recorded_of_a_file_put_in_place_meanwhile(self, world: World, tmp_path: Path) -> None:
+        path = world.add(4, "one", DATA)
+        content = bytearray(path.read_bytes())
+        content[60] ^= 1
+        own = str(tmp_path / "own")
+        os.mkdir(own)
+        ledger = Ledger(own)
+        snapshot = read_snapshot(str(path))
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            tree.index(Job())
+            path.with_suffix(".new").write_bytes(content)
+            path.with_suffix(".new").rename(path)
+            assert not reading_recorded(tree, ledger)
+        assert ledger.standing([snapshot])[str(path)].state is CheckState.NEVER
+
     def test_damage_is_recorded_as_well(self, world: World, tmp_path: Path) -> None:
         path = world.add(4, "one", DATA)
         content = bytearray(path.read_bytes())

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LARGEST_SANE_ID = 1 << 62
 TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
+_LOOKS = 20
 STAGING = ".snapstow-import-"
 _MARKER = r"([0-9]+)_importing"
 _GLANCE = 16 << 10
@@ -90,18 +91,27 @@ class Store:
         """
         check = job.check if job is not None else _never_stopped
         check()
-        names = [(number, name) for number, name in self.names() if set_id in (None, number)]
+        names = [(number, name) for number, name in self._whole() if set_id in (None, number)]
         yield from self._read(names, check)
 
+    def _whole(self) -> list[tuple[int, str]]:
+        """The names that belong to whole sets: none of a set that is being imported (spec §3.6).
+
+        A set published between two looks could be seen in part; so it is looked until nothing changes.
+        """
+        names = self.names()
+        importing: set[int] = set()
+        for _ in range(_LOOKS):
+            importing = {number for number in dict(names) if os.path.lexists(self.marker(number))}
+            before, names = names, self.names()
+            if names == before:
+                break
+        return [(number, name) for number, name in names if number not in importing]
+
     def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
-        importing: dict[int, bool] = {}
         with Index.opened(self._own, self.folder) as index:
-            for number, name in names:
+            for _, name in names:
                 check()
-                if number not in importing:
-                    importing[number] = os.path.lexists(self.marker(number))
-                if importing[number]:
-                    continue
                 try:
                     yield index.snapshot(name) or index.remember(name, read_snapshot(f"{self.folder}/{name}"))
                 except FileNotFoundError:
@@ -116,8 +126,9 @@ class Store:
 
     def newest_sets(self, count: int) -> list[SnapshotSet]:
         """The sets, by id, that the last `count` files belong to."""
-        ids = {number for number, _ in self.names()[-count:]}
-        return self._gathered(self._read([one for one in self.names() if one[0] in ids], _never_stopped))
+        names = self._whole()
+        ids = {number for number, _ in names[-count:]}
+        return self._gathered(self._read([one for one in names if one[0] in ids], _never_stopped))
 
     def _gathered(self, snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
         sets: dict[int, list[Snapshot]] = {}

@@ -1,5 +1,6 @@
 """What differs between two snapshots of a snap, or between one and the data in place."""
 
+import shlex
 import threading
 from collections.abc import Hashable
 from typing import ClassVar
@@ -27,6 +28,7 @@ from backend import (
 )
 from tui import differing, preview
 from tui.browsing import put
+from tui.copying import copied
 from tui.differing import Comparer, ConfigKey, Found, KeyOf, Pair
 from tui.differing import pair_of as pair_of
 from tui.launching import Launcher
@@ -306,9 +308,7 @@ class Comparing(Screen[None]):
     def action_copy(self) -> None:
         """Copy the command that compares the same."""
         words = ["snapstow", *self._place.words, "diff", _word(self._pair.before), _word(self._pair.after)]
-        text = plain(" ".join([*words, self._pair.snap]))
-        self.app.copy_to_clipboard(text)
-        self.say(f"copied: {text}")
+        self.say(copied(self.app, shlex.join([*words, self._pair.snap])))
 
     def action_jobs(self) -> None:
         """Show all jobs."""

@@ -20,6 +20,7 @@ from backend import (
     written,
 )
 from tui import treerows
+from tui.copying import copied
 from tui.launching import Launcher
 from tui.looking import Looking
 from tui.opened import SYSTEM, ClosedError, Spot
@@ -232,13 +233,7 @@ class Contents(Looking):
         """Copy the command that puts back what is chosen."""
         if wanted := self.extraction():
             text = command_line(wanted, self._place.words)
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                self.say("the command cannot be copied: it names bytes that are no text")
-                return
-            self.app.copy_to_clipboard(text)
-            self.say(f"copied: {text}")
+            self.say(copied(self.app, text))
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""

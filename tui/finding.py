@@ -30,6 +30,7 @@ from backend import (
 from tui import hits, preview
 from tui.browsing import put
 from tui.comparing import diff_sheet
+from tui.copying import copied
 from tui.differing import Comparer, KeyOf, Pair
 from tui.hits import FileKey, Progress, Search, VersionKey
 from tui.launching import Launcher
@@ -293,9 +294,7 @@ class Finding(Screen[None]):
     def action_copy(self) -> None:
         """Copy the command that puts the version back."""
         if wanted := self.extraction():
-            text = plain(command_line(wanted, self._place.words))
-            self.app.copy_to_clipboard(text)
-            self.say(f"copied: {text}")
+            self.say(copied(self.app, command_line(wanted, self._place.words)))
 
     def action_jobs(self) -> None:
         """Show all jobs."""

@@ -20,6 +20,7 @@ from backend import (
 )
 from tui import verbkeys
 from tui.browsing import Browsing
+from tui.copying import copied
 from tui.dialogs.base import Line, said
 from tui.follow import JobView
 from tui.palette import Choice
@@ -318,13 +319,7 @@ class Inventory(Browsing):
         if (part := self._one_set("copy the command for")) is None:
             return
         text = command_line(self._restore_of(part), self._place.words)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            self.say("the command cannot be copied: it names bytes that are no text")
-            return
-        self.app.copy_to_clipboard(text)
-        self.say(f"copied: {text}")
+        self.say(copied(self.app, text))
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""

@@ -23,6 +23,7 @@ from backend import (
 )
 from tui import jobtext
 from tui.changes import ChangeLog
+from tui.copying import copied
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal
@@ -239,12 +240,11 @@ class Jobs(Screen[None]):
         if self._log is None or view is None:
             return
         try:
-            text = plain(view.command if view.change else self._command_of(self._log))
+            text = view.command if view.change else self._command_of(self._log)
         except InvalidInputError as trouble:
             self._say(str(trouble))
             return
-        self.app.copy_to_clipboard(text)
-        self._say(f"copied: {text}")
+        self._say(copied(self.app, text))
 
     def _command_of(self, log: Log | ChangeLog) -> str:
         record = log.record if isinstance(log, Log) else None

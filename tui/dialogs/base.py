@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.copying import copied
 from tui.present import plain
 
 GOOD = "$text-success"
@@ -292,14 +293,8 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
-        try:
-            self._command.encode()
-        except UnicodeEncodeError:
-            self.say("the command cannot be copied: it names bytes that are no text")
-            return
         if self._command:
-            self.app.copy_to_clipboard(self._command)
-            self.say(f"copied: {self._command}", DIM)
+            self.say(copied(self.app, self._command), DIM)
 
     def action_help(self) -> None:
         """Explain the keys of this dialog."""

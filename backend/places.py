@@ -17,9 +17,12 @@ PlaceEngine: TypeAlias = "DirectEngine | SnapdEngine"
 def own_state(layout: Layout) -> str:
     """The folder of our journal for a root: below the root itself where it can be written (decision 6).
 
-    Otherwise a folder of the user's own, one for each root, told apart by device and inode.
+    Otherwise, and where that folder is somebody else's, one of the user's own for each root, told apart by
+    device and inode.
     """
-    if os.access(_existing(layout.own_state), os.W_OK):
+    existing = _existing(layout.own_state)
+    is_foreign = existing == layout.own_state and os.lstat(existing).st_uid != os.geteuid()
+    if os.access(existing, os.W_OK) and not is_foreign:
         return layout.own_state
     return os.path.join(_users_state(), layout.own_name)
 

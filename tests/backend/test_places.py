@@ -9,7 +9,7 @@ from backend.errors import InvalidInputError, UnreachableError
 from backend.layout import Layout
 from backend.places import engine_for, own_state
 from tests.builders import World
-from tests.fakes import as_anybody, open_folder
+from tests.fakes import NOBODY, as_anybody, open_folder
 
 
 @pytest.fixture
@@ -65,3 +65,16 @@ def test_otherwise_in_the_users_own_folder_and_said() -> None:
         about = os.stat(world.root)
         assert place == f"{folder}/state/snapstow/roots/{about.st_dev}-{about.st_ino}"
         assert place in warning
+
+
+@pytest.mark.root
+def test_state_folder_of_another_user_is_not_used(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    folder = world.root / "var/lib/snapstow"
+    folder.mkdir(0o700, parents=True)
+    os.chown(folder, NOBODY, NOBODY)
+    about = os.stat(world.root)
+    name = f"{about.st_dev}-{about.st_ino}"
+    assert own_state(Layout(str(world.root))) == f"{tmp_path}/state/snapstow/roots/{name}"

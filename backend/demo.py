@@ -11,16 +11,16 @@ import random
 import time
 from collections.abc import Mapping
 
-from backend import files
-from backend.container import ContainerWriter
-from backend.direct import DirectEngine
-from backend.gotime import time_text
+from backend.archive.container import ContainerWriter
+from backend.archive.reader import Level, Reader
+from backend.engine.files import DirectEngine
+from backend.engine.select import files_engine
+from backend.format.metadata import filename, metadata_json
+from backend.format.timestamps import time_text
+from backend.fs import files
 from backend.job import Job
-from backend.ledger import Ledger
-from backend.operation import Export, Import, Restore, Save, to_json
-from backend.places import files_engine
-from backend.reader import Level, Reader
-from backend.wire import filename, metadata_json
+from backend.operations import Export, Import, Restore, Save, to_json
+from backend.store.verifications import Ledger
 
 _SNAPS: Mapping[str, tuple[str, str]] = {
     "hello-world": ("x1", "6.4"),
@@ -238,7 +238,7 @@ def _interrupted_restore(engine: DirectEngine) -> None:
         job = Job(keep=record.keep, name=str(record.id))
         parent = engine.layout.system_parent("postgresql")
         with files.opened(parent, files.DIRECTORY) as fd:
-            from backend import slots
+            from backend.restore import slots
 
             job.keep({"slot": "interrupted", "parents": [parent]})
             slot = slots.make_slot(parent, fd, "interrupted")

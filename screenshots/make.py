@@ -17,15 +17,15 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from tui.terminal import prepare  # noqa: E402 - before Textual is imported
+from tui.terminal.setup import prepare  # noqa: E402 - before Textual is imported
 
 prepare()
 
 from backend import Check, Job, demo_root, engine_for  # noqa: E402
 from tests.tui.user import User  # noqa: E402
-from tui import themes  # noqa: E402
 from tui.app import Looks, SnapstowApp  # noqa: E402
-from tui.place import Place  # noqa: E402
+from tui.session.place import Place  # noqa: E402
+from tui.terminal import themes  # noqa: E402
 
 SIZES = {"120x40": (120, 40), "80x24": (80, 24)}
 THEMES = (themes.DARK, themes.LIGHT)

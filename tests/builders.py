@@ -14,15 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, Union
 
-from backend.container import ContainerWriter
-from backend.direct import DirectEngine
+from backend.archive.container import ContainerWriter
+from backend.engine.files import DirectEngine
+from backend.engine.perform import perform_recorded
+from backend.format.metadata import filename, metadata_json, revision_from_text
+from backend.host.layout import Layout
 from backend.job import Event, Job
-from backend.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
-from backend.operation import Operation, Result
-from backend.performing import perform_recorded
-from backend.slots import HOLDER
-from backend.wire import filename, metadata_json, revision_from_text
+from backend.operations import Operation, Result
+from backend.restore.slots import HOLDER
 
 AS_ROOT = os.geteuid() == 0
 IDS = {"alice": 12001, "bob": 12002}

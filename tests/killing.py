@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from backend import files
-from backend.direct import DirectEngine
+from backend.engine.files import DirectEngine
+from backend.engine.perform import perform_recorded
+from backend.fs import files
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
-from backend.operation import Operation, operation_from_json, to_json
-from backend.performing import perform_recorded
+from backend.operations import Operation, operation_from_json, to_json
 
 TIDY = "tidy"
 TOP = Path(__file__).resolve().parent.parent
@@ -166,7 +166,7 @@ def _answer(what: Any, engine: DirectEngine) -> Any:
 
 
 def _exit_code(words: list[str]) -> int:
-    from tui.cli import main as run
+    from tui.cli.main import main as run
 
     sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, how) for how in ("r", "w", "w"))  # noqa: SIM115
     return run(words)
@@ -214,13 +214,6 @@ def main() -> None:
     """Serve orders from standard input, one JSON object a line, until it ends."""
     import ctypes
     import subprocess  # noqa: F401 - loaded once instead of in each child
-
-    import backend.archive
-    import backend.export
-    import backend.gzipblocks
-    import backend.imports
-    import backend.recovery
-    import backend.saving  # noqa: F401
 
     ctypes.CDLL(None)
     for order in _orders():

@@ -25,15 +25,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backend.archive.reader import Reader
 from backend.errors import NotFoundError, SnapshotError
-from backend.export import SnapshotExport, export_to_file
-from backend.imports import import_set
 from backend.job import Job
-from backend.journal import JobState
+from backend.jobs.journal import JobState
 from backend.model import Snapshot
-from backend.operation import Check, Export, Forget, Restore, Save, Undo
-from backend.reader import Reader
-from backend.slots import HOLDER
+from backend.operations import Check, Export, Forget, Restore, Save, Undo
+from backend.restore.slots import HOLDER
+from backend.transfer.exporter import SnapshotExport, export_to_file
+from backend.transfer.importer import import_set
 from tests import golden
 from tests.builders import AS_ROOT, Link, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from backend import Reader, set_content_hash
-from backend.wire import metadata_json, parse_metadata
+from backend.format.metadata import metadata_json, parse_metadata
 from tests import golden
-from tui.cli import main
+from tui.cli.main import main
 
 AS_ROOT = os.geteuid() == 0
 INDEX = golden.index()

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from backend import ForeignJournal, JobState
-from backend.files import FileLock
+from backend.fs.files import FileLock
 from backend.model import User
 from tests.builders import World
 from tests.tui.driver import Snapstow
-from tui.endings import ending_text
-from tui.follow import NOTHING_YET, Board, JobView
-from tui.progress import LONGEST
+from tui.cli.progress import LONGEST
+from tui.session.job_views import NOTHING_YET, Board, JobView
+from tui.views.job_rows_endings import ending_text
 
 SAVE = {"verb": "save", "snaps": ["[red]\x1b[31m"]}
 ABSURD_TIMES = [float("nan"), float("inf"), -float("inf"), 1e300, -1e300, 10**30, -1, 1 << 52]

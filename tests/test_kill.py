@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from backend.export import SnapshotExport, export_to_file
 from backend.job import Job
-from backend.journal import JobState
-from backend.operation import Export, Forget, Import, Operation, Restore, Save, Undo
-from backend.slots import HOLDER
+from backend.jobs.journal import JobState
+from backend.operations import Export, Forget, Import, Operation, Restore, Save, Undo
+from backend.restore.slots import HOLDER
+from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.builders import World
 from tests.killing import TIDY, TOP, Ending, Killer
@@ -601,7 +601,7 @@ def test_a_stop_while_the_other_end_of_a_pipe_waits(template: World, words: list
 
     hear, tell = os.pipe()
     fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, 4096)
-    command = [sys.executable, "-m", "tui.cli", f"--root={template.root}", "--json", *words]
+    command = [sys.executable, "-m", "tui.cli.main", f"--root={template.root}", "--json", *words]
     incoming = words[0].startswith("import")
     process = subprocess.Popen(
         command, stdin=hear, stdout=tell if not incoming else subprocess.PIPE, stderr=subprocess.PIPE, cwd=TOP

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from backend.journal import JobState
-from backend.operation import Extract, Undo
+from backend.jobs.journal import JobState
+from backend.operations import Extract, Undo
 from tests import golden
 from tests.builders import Link, World
 from tests.killing import TIDY, Ending, Killer

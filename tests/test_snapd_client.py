@@ -15,6 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.engine.snapd.client import STREAM, Client
+from backend.engine.snapd.follow import follow
+from backend.engine.snapd.responses import RefusalError, Told, change_failure, change_from, failure, sets_from
 from backend.errors import (
     Cancelled,
     ConflictError,
@@ -27,9 +30,6 @@ from backend.errors import (
     UnreachableError,
 )
 from backend.job import Job
-from backend.snapd.answers import RefusalError, Told, change_failure, change_from, failure, sets_from
-from backend.snapd.changes import follow
-from backend.snapd.client import STREAM, Client
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 Serve = Callable[[socket.socket], None]

@@ -9,20 +9,20 @@ from contextlib import contextmanager
 
 import pytest
 
+from backend.engine.snapd.responses import BusyError
 from backend.errors import Cancelled, ConflictError
 from backend.job import Event, Job, Started
-from backend.journal import JobState
-from backend.operation import Check, Forget, Operation, Restore, Save, Undo, command_line
-from backend.snapd.answers import BusyError
+from backend.jobs.journal import JobState
+from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
 from tests.builders import tree_of
 from tests.realsnapd import HERE, Gate, RealSnapd
 from tests.snapdworld import NEW, OLD, change, dead_job, do, engine, install, sets
 from tests.test_golden import snapstow
-from tui.cli import main
-from tui.follow import Board
-from tui.linear.console import Console, Dropped
-from tui.linear.follow import Desk, start
-from tui.place import Place
+from tui.cli.main import main
+from tui.plain.console import Console, Dropped
+from tui.plain.follow import Desk, start
+from tui.session.job_views import Board
+from tui.session.place import Place
 
 pytestmark = pytest.mark.snapd
 
@@ -166,7 +166,7 @@ def test_nobody_to_ask_is_told_of_wait(snapd: RealSnapd) -> None:
         command = [
             sys.executable,
             "-m",
-            "tui.cli",
+            "tui.cli.main",
             f"--root={snapd.base}",
             "save",
             "--wait",
@@ -186,7 +186,7 @@ def test_nobody_to_ask_is_told_of_wait(snapd: RealSnapd) -> None:
 def test_somebody_is_asked(
     snapd: RealSnapd, answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tui.asking.can_ask", lambda: True)
+    monkeypatch.setattr("tui.cli.run_operation.can_ask", lambda: True)
     with restoring(snapd) as await_tar:
 
         class Answer(io.StringIO):

@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from backend.errors import (
-    BlockedError,
-)
+from backend.engine.select import files_engine
+from backend.errors import BlockedError
 from backend.job import Job
-from backend.journal import JobState
-from backend.operation import Export, Forget, Restore, Save, Undo
-from backend.places import files_engine
+from backend.jobs.journal import JobState
+from backend.operations import Export, Forget, Restore, Save, Undo
 from tests.builders import tree_of
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, change, dead_job, do, engine, hello_there, saving, sets

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import (
-    Cancelled,
-    IntegrityError,
-)
+from backend.errors import Cancelled, IntegrityError
 from backend.job import Advanced, Event, Job, Noted
-from backend.operation import Export, Forget, Import, Save
+from backend.operations import Export, Forget, Import, Save
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import do, engine, hello_there, sets
 

@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
-from backend.errors import (
-    BlockedError,
-    ConflictError,
-    InvalidInputError,
-    NotAllowedError,
-    SnapshotError,
-)
+from backend.engine.select import engine_for
+from backend.errors import BlockedError, ConflictError, InvalidInputError, NotAllowedError, SnapshotError
 from backend.job import Job
-from backend.operation import Forget, Restore, Save
-from backend.places import engine_for
+from backend.operations import Forget, Restore, Save
 from tests.realsnapd import HERE, RealSnapd
 from tests.snapdworld import do, engine, hello_there, sets
 
@@ -67,18 +61,18 @@ def test_retention(hello: RealSnapd) -> None:
 # All is loaded first: whose tests these are may keep the interpreter to themselves.
 AS_ALICE = """
 import os, pkgutil, sys
-import backend, backend.snapd, tui
+import backend, backend.engine.snapd, tui
 from importlib import import_module
-for package in (backend, backend.snapd):
+for package in (backend, backend.engine.snapd):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         import_module(module.name)
-import tui.failure, tui.listing, tui.place, tui.present, tui.progress, tui.queries, tui.verbs
-from tui.cli import main
+import tui.cli.errors, tui.cli.output, tui.session.place, tui.text, tui.cli.progress, tui.cli.commands.query, tui.cli.commands.change
+from tui.cli.main import main
 os.setgroups([])
 os.setgid(1000)
 os.setuid(1000)
 if sys.argv[2] == "browse":
-    place = tui.place.Place(backend.engine_for(sys.argv[1].removeprefix("--root=")), ())
+    place = tui.session.place.Place(backend.engine_for(sys.argv[1].removeprefix("--root=")), ())
     (stock,) = place.stocks()
     (one,) = stock.by_path.values()
     print(one.snap, place.parts(one), place.engine.undo_offers(), place.engine.warning)

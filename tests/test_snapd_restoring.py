@@ -4,13 +4,10 @@ import json
 
 import pytest
 
-from backend.errors import (
-    BlockedError,
-    IntegrityError,
-)
+from backend.errors import BlockedError, IntegrityError
 from backend.model import ARCHIVE
-from backend.operation import Restore, Save
-from backend.restoring import RestorePlan
+from backend.operations import Restore, Save
+from backend.restore.restorer import RestorePlan
 from tests.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, OLD, change, do, engine, hello_there, install

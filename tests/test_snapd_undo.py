@@ -2,16 +2,12 @@
 
 import pytest
 
-from backend.errors import (
-    ConflictError,
-    NoSpaceError,
-    NotFoundError,
-)
+from backend.engine.perform import perform_recorded
+from backend.engine.select import files_engine
+from backend.errors import ConflictError, NoSpaceError, NotFoundError
 from backend.job import Job
 from backend.model import ARCHIVE
-from backend.operation import Restore, Save, Undo
-from backend.performing import perform_recorded
-from backend.places import files_engine
+from backend.operations import Restore, Save, Undo
 from tests.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
@@ -126,7 +122,7 @@ def test_a_snap_that_is_not_installed_has_no_undo(snapd: RealSnapd) -> None:
 def test_no_room_for_a_guard(hello: RealSnapd, monkeypatch: pytest.MonkeyPatch) -> None:
     do(hello, Save())
     change(hello.data("hello"), NEW)
-    monkeypatch.setattr("backend.room.free_space", lambda _path: 1000)
+    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
     with pytest.raises(NoSpaceError) as refused:
         do(hello, Restore(1))
     assert (refused.value.free, sets(hello), tree_of(hello.data("hello"))) == (1000, [1], NEW)

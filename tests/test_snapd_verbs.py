@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from backend.journal import JobState
-from backend.places import engine_for
+from backend.engine.select import engine_for
+from backend.jobs.journal import JobState
 from tests.builders import plant
 from tests.realsnapd import HERE, RealSnapd
 from tests.test_golden import snapstow
-from tui.cli import main
+from tui.cli.main import main
 
 pytestmark = pytest.mark.snapd
 
@@ -151,7 +151,7 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
     (snapd.install("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
     with snapd.gate() as gate:
         snapd.start()
-        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "save"]
+        command = [sys.executable, "-m", "tui.cli.main", f"--root={snapd.base}", "save"]
         silent: dict[str, Any] = {"cwd": HERE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, **silent) as client:
             gate()
@@ -185,7 +185,7 @@ def test_ctrl_c_takes_the_save_back(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
     with snapd.gate() as gate:
         snapd.start()
-        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "save"]
+        command = [sys.executable, "-m", "tui.cli.main", f"--root={snapd.base}", "save"]
         with subprocess.Popen(command, cwd=HERE, stderr=subprocess.PIPE, text=True) as client:
             gate()
             _await_step(snapd, "change")
@@ -248,7 +248,7 @@ def test_retention_is_changed_after_a_question(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("tui.retention.can_ask", lambda: True)
+    monkeypatch.setattr("tui.cli.commands.retention.can_ask", lambda: True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     assert main(["--root", str(busy.base), "retention", "14d"]) == 0
     told = capsys.readouterr()
@@ -267,7 +267,7 @@ def test_changes_of_others_are_listed_and_stopped(snapd: RealSnapd) -> None:
         assert " ".join(row[2:]) == "running Snapshot all snaps snapd does it"
         (told,) = json.loads(snapstow(snapd.base, "jobs", "--json").out)
         assert (told["change"], told["kind"], told["state"]) == ("1", "snapshot-snap", "running")
-        command = [sys.executable, "-m", "tui.cli", f"--root={snapd.base}", "stop", "snapd/1"]
+        command = [sys.executable, "-m", "tui.cli.main", f"--root={snapd.base}", "stop", "snapd/1"]
         silent: dict[str, Any] = {"cwd": HERE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, **silent, text=True) as stopping:
             while snapd.api("GET", "/v2/changes/1")["result"]["status"] == "Doing":

@@ -18,12 +18,12 @@ from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from backend import BugError
-from tui import themes
-from tui.ascii import Ascii
-from tui.inventory import Inventory
-from tui.keyorder import KeyOrder
-from tui.place import Place
-from tui.thrift import Thrift
+from tui.screens.inventory.screen import Inventory
+from tui.session.place import Place
+from tui.terminal import themes
+from tui.terminal.key_order import KeyOrder
+from tui.terminal.line_filters import Ascii
+from tui.terminal.line_filters_thrift import Thrift
 
 GRACE = 2.0
 _FUNCTION = re.compile(r"f\d+").fullmatch
@@ -137,7 +137,7 @@ class SnapstowApp(App[int]):
 
     def action_command_palette(self) -> None:
         """Find a verb, a set, an order, a theme by typing."""
-        from tui.palette import Palette
+        from tui.dialogs.palette import Palette
 
         if isinstance(self.screen, Palette):
             self.screen.action_leave()

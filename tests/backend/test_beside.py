@@ -20,10 +20,10 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.job import Job
-from backend.operation import Restore, to_json
-from backend.plan import RestorePlan, Verdict
-from backend.slots import HOLDER, find_slot, make_slot
-from backend.swap import Move, RestoreState
+from backend.operations import Restore, to_json
+from backend.restore.plan import RestorePlan, Verdict
+from backend.restore.slots import HOLDER, find_slot, make_slot
+from backend.restore.swap import Move, RestoreState
 from tests.builders import AS_ROOT, Tree, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 from tests.fakes import stops
 
@@ -311,7 +311,7 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
 
 def test_space_is_looked_for_there(world: World, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("backend.room.free_space", lambda place: asked.append(place) or 0)
+    monkeypatch.setattr("backend.fs.space.free_space", lambda place: asked.append(place) or 0)
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
         world.do(Restore(1, to=str(to)))
     assert set(asked) <= {str(to), str(to.parent)}

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from backend import excludes, vetting
-from backend.archive import Tar
+from backend.archive.reader import Reader
+from backend.archive.tar import vetting
+from backend.archive.tar.program import Tar
 from backend.errors import (
     Cancelled,
     ConflictError,
@@ -24,16 +25,16 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.estimate import estimate_size
-from backend.export import SnapshotExport
-from backend.imports import import_set
+from backend.format import excludes
+from backend.format.metadata import content_hash, filename, parse_metadata, set_content_hash, snapshot_id
+from backend.fs.space_estimate import estimate_size
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
 from backend.model import Epoch, Revision, Snapshot, SnapshotSet, User
-from backend.operation import Export, Import, Restore, Save
-from backend.reader import Reader
-from backend.store import Store
-from backend.wire import content_hash, filename, parse_metadata, set_content_hash, snapshot_id
+from backend.operations import Export, Import, Restore, Save
+from backend.store.store import Store
+from backend.transfer.exporter import SnapshotExport
+from backend.transfer.importer import import_set
 from tests.builders import WHEN, Tree, World, plant, snapshot_of, tgz, tree_of, write_snapshot
 
 DATA: Tree = {"x1": {"canary.txt": "system"}, "common": {"canary.txt": "common"}}

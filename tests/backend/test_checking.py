@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from backend.checking import check_all, due
+from backend.archive.reader import EntryVerdict, Level
+from backend.engine.perform import perform_recorded
 from backend.errors import Cancelled, InvalidInputError
 from backend.job import Entered, Event, Job, Noted, Started
-from backend.ledger import CheckState, Ledger
 from backend.model import Snapshot
-from backend.operation import Check, Result
-from backend.performing import perform_recorded
-from backend.reader import EntryVerdict, Level
+from backend.operations import Check, Result
+from backend.store.check import check_all, due
+from backend.store.verifications import CheckState, Ledger
 from tests.builders import World
 
 DAY = 24 * 3600

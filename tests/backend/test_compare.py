@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.compare import (
+from backend.browse.nodes import Kind
+from backend.compare.comparison import Comparison
+from backend.compare.differences import (
     ABSENT,
     Change,
     CompareOptions,
@@ -20,13 +22,11 @@ from backend.compare import (
     configuration_diff,
     text_diff,
 )
-from backend.comparing import Comparison
+from backend.compare.trees import Thing
 from backend.errors import BlockedError, NotFoundError
 from backend.job import Job
 from backend.model import Number
-from backend.nodes import Kind
-from backend.operation import Extract
-from backend.sides import Thing
+from backend.operations import Extract
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tgz, tree_of, uid_of
 
 PLAIN = CompareOptions()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.container import Container, ContainerWriter, Member
+from backend.archive.container import Container, ContainerWriter, Member
 from backend.errors import IntegrityError
 
 QUICK = settings(max_examples=150, deadline=None)

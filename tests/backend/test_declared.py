@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.declared import Declared, declared
-from backend.gzipblocks import BLOCK, OWN_HEADER, compress
+from backend.archive.gzip.blocks import BLOCK, OWN_HEADER, compress
+from backend.archive.gzip.sizes import Declared, declared
 
 OWN = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x08\0SZ\x04\0"
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from backend.demo import demo_root, make_demo
-from backend.direct import DirectEngine
+from backend.engine.files import DirectEngine
+from backend.engine.perform import perform_recorded
+from backend.engine.select import engine_for
 from backend.errors import SnapshotError
 from backend.job import Event, Job
-from backend.journal import JobState
-from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.performing import perform_recorded
-from backend.places import engine_for
-from backend.plan import Verdict
+from backend.jobs.journal import JobState
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.restore.plan import Verdict
 from tests.builders import tree_of
 from tests.fakes import as_anybody, open_folder, ordinary_uid
 
@@ -124,9 +124,9 @@ def test_it_is_kept_and_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 EVERYTHING = """
 import os
 from backend.demo import demo_root
-from backend.operation import Check, Restore, Undo
-from backend.performing import perform_recorded
-from backend.places import engine_for
+from backend.operations import Check, Restore, Undo
+from backend.engine.perform import perform_recorded
+from backend.engine.select import engine_for
 
 engine = engine_for(demo_root())
 for operation in (Check(1), Restore(1), Undo()):

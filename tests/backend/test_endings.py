@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from backend import files
-from backend.endings import Ending, Endings
+from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
+from backend.fs import files
 from backend.job import Job
-from backend.journal import JobRecord, JobState
-from backend.operation import Check, Export, Forget, Import, Operation, Restore, Save, Undo, to_json
-from backend.reader import Reader
-from backend.restore import Restoration
-from backend.store import Staged
-from backend.swap import RestoreState
+from backend.jobs.journal import JobRecord, JobState
+from backend.jobs.resolution import Ending, Endings
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo, to_json
+from backend.restore.restoration import Restoration
+from backend.restore.swap import RestoreState
+from backend.store.store import Staged
 from tests.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, InvalidInputError, NotAllowedError, NotFoundError
-from backend.estimate import Measured, estimate_size, measure
-from backend.files import remove_tree
+from backend.fs.files import remove_tree
+from backend.fs.space_estimate import Measured, estimate_size, measure
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
 
 DEPTH = 1500
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError
-from backend.excludes import MANIFEST_LIMIT, VARIABLES, expand, read_manifest, validate_excludes
+from backend.format.excludes import MANIFEST_LIMIT, VARIABLES, expand, read_manifest, validate_excludes
 from backend.model import Revision
 
 X1 = Revision(-1)

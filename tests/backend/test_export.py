@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from backend import files
 from backend.errors import (
     BlockedError,
     ConflictError,
@@ -22,9 +21,10 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.export import SnapshotExport, export_to_file
+from backend.fs import files
 from backend.job import Advanced, Event, Job, PartAdvanced, Started
-from backend.operation import Export, Forget
+from backend.operations import Export, Forget
+from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.builders import World, plant
 from tests.fakes import StopAt, stops

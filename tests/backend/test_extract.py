@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import files
 from backend.errors import (
     BlockedError,
     ConflictError,
@@ -23,13 +22,14 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.export import SnapshotExport, export_to_file
-from backend.extract import ExtractPlan
+from backend.fs import files
 from backend.job import Event, Job, Started
-from backend.landings import Action
 from backend.model import ARCHIVE
-from backend.operation import Extract, Restore, Undo, command_line, operation_from_json, to_json
-from backend.plan import Verdict
+from backend.operations import Extract, Restore, Undo, command_line, operation_from_json, to_json
+from backend.restore.extract_targets import Action
+from backend.restore.extraction import ExtractPlan
+from backend.restore.plan import Verdict
+from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tgz, tree_of, uid_of
 from tests.fakes import stops
 

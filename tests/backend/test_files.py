@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import files
 from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
-from backend.files import FileLock, copy_range, is_locked, remove_tree, rename_new, write_whole
+from backend.fs import files
+from backend.fs.files import FileLock, copy_range, is_locked, remove_tree, rename_new, write_whole
 
 FORK = multiprocessing.get_context("fork")
 

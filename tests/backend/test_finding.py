@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
+from backend.browse.search import Hit, Missed, content_digest, histories, search
+from backend.browse.snapshot_file import Inside
+from backend.browse.tree import Content, Tree
 from backend.errors import Cancelled
-from backend.finding import Hit, Missed, content_digest, histories, search
-from backend.inside import Inside
 from backend.job import Job, PartAdvanced
 from backend.model import Snapshot
-from backend.tree import Content, Tree
 from tests.builders import World, tgz
 
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
 
 
 def test_files_of_exports_are_searched_as_well(world: World, tmp_path: Path) -> None:
-    from backend.operation import Export
+    from backend.operations import Export
 
     world.do(Export(3, str(tmp_path / "e")))
     hits = list(search([str(tmp_path / "e")], "app.conf", "", Job()))

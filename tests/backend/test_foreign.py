@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import NotAllowedError, NotFoundError
-from backend.foreign import ForeignJournal, _remote, journals
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.journal import JobState, Journal
-from backend.layout import Layout
+from backend.jobs.journal import JobState, Journal
+from backend.jobs.other_users import ForeignJournal, _remote, journals
+from backend.jobs.runner import Follower, Runner
 from backend.model import User
-from backend.operation import Check, Save, to_json
-from backend.runner import Follower, Runner
+from backend.operations import Check, Save, to_json
 from tests.builders import World, plant
 
 ME = os.geteuid()
@@ -267,7 +267,7 @@ def test_places_that_may_keep_one_waiting() -> None:
 def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs.job(1)
     assert len(theirs.found()) == 1
-    monkeypatch.setattr("backend.foreign._slow_mounts", lambda: [str(theirs.home)])
+    monkeypatch.setattr("backend.jobs.other_users._slow_mounts", lambda: [str(theirs.home)])
     assert theirs.found() == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import IntegrityError, InvalidInputError
-from backend.gojson import DEEPEST, Struct, dumps, loads, members, quoted
+from backend.format.gojson import DEEPEST, Struct, dumps, loads, members, quoted
 from backend.model import Number
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import IntegrityError, InvalidInputError
-from backend.gotime import ZERO_TIME, canonical_time, is_zero_time, time_text, unix_time
+from backend.format.timestamps import ZERO_TIME, canonical_time, is_zero_time, time_text, unix_time
 
 YEAR_1 = datetime(1, 1, 2, tzinfo=UTC)
 YEAR_9999 = datetime(9999, 12, 30, tzinfo=UTC)

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.archive.gzip.blocks import BLOCK, CHUNK, Level, compress, inflate
 from backend.errors import IntegrityError
-from backend.gzipblocks import BLOCK, CHUNK, Level, compress, inflate
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PREFIX = bytes.fromhex("1f8b0804000000000003") + b"\x08\0SZ\x04\0"
@@ -323,7 +323,7 @@ def test_an_error_of_a_worker_ends_it(monkeypatch) -> None:
     def broken(_block: memoryview, _level: int) -> bytes:
         raise OopsError
 
-    monkeypatch.setattr("backend.gzipblocks.deflate_compress", broken)
+    monkeypatch.setattr("backend.archive.gzip.blocks.deflate_compress", broken)
     written: list[bytes] = []
     with pytest.raises(OopsError):
         compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)
@@ -379,7 +379,7 @@ def test_reading_stays_in_the_iterating_thread_and_sees_the_end() -> None:
 BOMB = """
 import resource, sys
 from backend.errors import IntegrityError
-from backend.gzipblocks import inflate
+from backend.archive.gzip.blocks import inflate
 source = open(sys.argv[1], "rb")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 total = biggest = 0

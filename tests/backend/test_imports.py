@@ -25,12 +25,12 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.export import SnapshotExport
-from backend.imports import Imported, import_set
+from backend.format.metadata import set_content_hashes
+from backend.fs.space import SPARE_ROOM
 from backend.job import Advanced, Event, Job, PartAdvanced, Started
-from backend.operation import Import
-from backend.room import SPARE_ROOM
-from backend.wire import set_content_hashes
+from backend.operations import Import
+from backend.transfer.exporter import SnapshotExport
+from backend.transfer.importer import Imported, import_set
 from tests import golden
 from tests.builders import World, plant, snapshot_of, tgz, write_snapshot
 from tests.fakes import stops

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.gojson import loads
-from backend.index import Index
+from backend.format.gojson import loads
 from backend.model import Epoch, Json, Number, Revision, Snapshot
+from backend.store.metadata_cache import Index
 
 MANY = 64
 SNAPSHOT = Snapshot(

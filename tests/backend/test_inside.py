@@ -6,15 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backend.archive.reader import read_snapshot
+from backend.browse.snapshot_file import Inside, reading_recorded
+from backend.browse.toc_cache import Shelf
+from backend.browse.tree import Tree
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
-from backend.inside import Inside, reading_recorded
 from backend.job import Job
-from backend.ledger import CheckState, Ledger
 from backend.model import ARCHIVE
-from backend.operation import Export, Forget
-from backend.reader import read_snapshot
-from backend.shelf import Shelf
-from backend.tree import Tree
+from backend.operations import Export, Forget
+from backend.store.verifications import CheckState, Ledger
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 
 DATA = {"x1": {"f": "one", "g": "two" * 1000}, "common": {"c": "three"}}
@@ -233,7 +233,7 @@ class TestCheck:
         content[content.index(b"user/alice.tgz") + 40] ^= 1
         path.write_bytes(content)
         world.snapshots.joinpath("3_bar_1.0_x1.zip").unlink()
-        from backend.operation import Check
+        from backend.operations import Check
 
         expected = [(one.entry, one.fault) for one in world.do(Check(3)).verdicts]
         with Inside.of_file(str(path)) as inside:

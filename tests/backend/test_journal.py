@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import files
 from backend.errors import ConflictError, NotFoundError
-from backend.journal import JobRecord, JobState, Journal
+from backend.fs import files
+from backend.jobs.journal import JobRecord, JobState, Journal
 
 FORK = multiprocessing.get_context("fork")
 JSON = st.recursive(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from backend.archive.reader import EntryVerdict, Level
 from backend.errors import Cancelled
 from backend.job import Job
-from backend.ledger import OLD, CheckState, Ledger, identity_of
 from backend.model import ARCHIVE, Revision, Snapshot
-from backend.operation import Check
-from backend.reader import EntryVerdict, Level
+from backend.operations import Check
+from backend.store.verifications import OLD, CheckState, Ledger, identity_of
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 from tests.fakes import as_anybody, open_folder
 
@@ -267,8 +267,8 @@ def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> 
     code = """
 import os, sys
 from backend.job import Job
-from backend.ledger import Ledger
-from backend.reader import read_snapshot
+from backend.store.verifications import Ledger
+from backend.archive.reader import read_snapshot
 own, path = sys.argv[1:]
 ledger = Ledger(own)
 snapshots = [read_snapshot(path)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.logout import logout_warning
+from backend.host.logind import logout_warning
 from tests.builders import plant
 
 SESSION = "0::/user.slice/user-1000.slice/session-2.scope\n"
@@ -17,8 +17,8 @@ YES = "[Login]\nKillUserProcesses=yes\n"
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with systemd, on which alice logged in over SSH."""
-    monkeypatch.setattr("backend.logout.os.geteuid", lambda: 1000)
-    monkeypatch.setattr("backend.logout._login_name", lambda: "alice")
+    monkeypatch.setattr("backend.host.logind.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("backend.host.logind._login_name", lambda: "alice")
     plant(tmp_path, {"run": {"systemd": {"system": {}}}, "proc": {"self": {"cgroup": SESSION}}})
     return tmp_path
 
@@ -96,5 +96,5 @@ def test_where_nobody_ends_anything(system: Path, monkeypatch: pytest.MonkeyPatc
     assert not warned(system)
     (system / "run/systemd/system").mkdir()
     assert warned(system)
-    monkeypatch.setattr("backend.logout.os.geteuid", lambda: 0)
+    monkeypatch.setattr("backend.host.logind.os.geteuid", lambda: 0)
     assert not warned(system)

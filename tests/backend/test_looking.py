@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.contents import Contents, contents
+from backend.archive.gzip.blocks import Level, compress
+from backend.archive.tar.vetting_contents import Contents, contents
 from backend.errors import Cancelled, IntegrityError, SnapshotError
-from backend.gzipblocks import Level, compress
 from backend.job import Advanced, Event, Job, Started
-from backend.looking import Looker
 from backend.model import Revision
-from backend.operation import Restore, Save
-from backend.plan import RestorePlan, Verdict
+from backend.operations import Restore, Save
+from backend.restore.impact_looking import Looker
+from backend.restore.plan import RestorePlan, Verdict
 from tests import rawtar
 from tests.builders import FIFO, Link, World, plant, tgz
 from tests.fakes import stops

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backend import excludes, files
-from backend.archive import Tar
+from backend.archive.tar.program import Tar
+from backend.archive.tar.stream import TarFilter, TarMember
 from backend.errors import InvalidInputError
+from backend.format import excludes
+from backend.fs import files
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
-from backend.losses import Losses, losses
 from backend.model import ARCHIVE, Revision, Snapshot
-from backend.tarstream import TarFilter, TarMember
+from backend.restore.impact import Losses, losses
 from tests.fakes import stops
 
 PAST, FUTURE = "1970-01-02T00:00:00Z", "2100-01-01T00:00:00Z"

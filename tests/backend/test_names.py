@@ -3,9 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError
-from backend.gotime import ZERO_TIME
-from backend.model import Revision, Snapshot
-from backend.names import (
+from backend.format.names import (
     FileName,
     filename,
     is_snap_name,
@@ -15,6 +13,8 @@ from backend.names import (
     revision_from_text,
     snapshot_id,
 )
+from backend.format.timestamps import ZERO_TIME
+from backend.model import Revision, Snapshot
 
 LARGEST = 2**63 - 1
 

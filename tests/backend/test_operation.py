@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.archive.reader import EntryVerdict
 from backend.errors import InvalidInputError
-from backend.operation import (
+from backend.operations import (
     DAY,
     Check,
     Export,
@@ -25,7 +26,6 @@ from backend.operation import (
     operation_from_json,
     to_json,
 )
-from backend.reader import EntryVerdict
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
 NAMES = st.lists(WORDS, max_size=3).map(tuple)

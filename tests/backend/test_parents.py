@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BlockedError
+from backend.fs.safe_open import nearest, opened_parent
 from backend.model import User
-from backend.parents import nearest, opened_parent
 
 ME = os.geteuid()
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.direct import DirectEngine
+from backend.archive.export_file import look_into
+from backend.engine.files import DirectEngine
 from backend.errors import Cancelled, InvalidInputError, SnapshotError
-from backend.imports import import_set
+from backend.format.metadata import content_json
 from backend.job import Job
-from backend.operation import Export
-from backend.peek import look_into
-from backend.wire import content_json
+from backend.operations import Export
+from backend.transfer.importer import import_set
 from tests.builders import World
 
 Change = Callable[[str, bytes], tuple[str, bytes] | None]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from backend.direct import DirectEngine
+from backend.engine.files import DirectEngine
+from backend.engine.perform import event_json, perform, perform_recorded
 from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
+from backend.host.layout import Layout
 from backend.job import Advanced, Event, Job, Noted, Started
-from backend.journal import JobState
-from backend.layout import Layout
-from backend.operation import (
+from backend.jobs.journal import JobState
+from backend.operations import (
     Check,
     Export,
     Forget,
@@ -26,7 +27,6 @@ from backend.operation import (
     Undo,
     operation_from_json,
 )
-from backend.performing import event_json, perform, perform_recorded
 from tests.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {}}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.engine.select import engine_for, own_state
 from backend.errors import InvalidInputError, UnreachableError
-from backend.layout import Layout
-from backend.places import engine_for, own_state
+from backend.host.layout import Layout
 from tests.builders import World
 from tests.fakes import NOBODY, as_anybody, open_folder
 
@@ -48,7 +48,7 @@ def test_an_engine_for_a_snapd_that_does_not_run(world: World) -> None:
 
 WHERE = """
 import sys
-from backend.places import engine_for
+from backend.engine.select import engine_for
 
 engine = engine_for(sys.argv[1])
 print(engine.journal.folder)

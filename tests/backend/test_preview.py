@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.preview import CAP, Look, harmless, hex_lines, preview_of
+from backend.browse.preview import CAP, Look, harmless, hex_lines, preview_of
 
 
 def seen(data: bytes, size: int | None = None) -> tuple[Look, tuple[str, ...]]:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.archive.reader import Level, Reader, check, read_snapshot, unreadable
 from backend.errors import Cancelled, IntegrityError, SnapshotError
+from backend.host.layout import Layout
 from backend.job import Entered, Event, Job, PartAdvanced
-from backend.layout import Layout
 from backend.model import Revision
-from backend.reader import Level, Reader, check, read_snapshot, unreadable
 from tests import golden
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from backend import files
-from backend.engine import Finding
+from backend.archive.reader import Reader
+from backend.engine.protocol import Finding
 from backend.errors import NotFoundError
+from backend.fs import files
 from backend.job import Job
-from backend.journal import JobRecord, JobState, OpenRecord
-from backend.operation import Export, Import, Operation, Restore, Save, Undo, to_json
-from backend.reader import Reader
-from backend.restore import Restoration
-from backend.store import Staged
-from backend.swap import RestoreState
+from backend.jobs.journal import JobRecord, JobState, OpenRecord
+from backend.operations import Export, Import, Operation, Restore, Save, Undo, to_json
+from backend.restore.restoration import Restoration
+from backend.restore.swap import RestoreState
+from backend.store.store import Staged
 from tests.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}

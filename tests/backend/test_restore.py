@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.archive.reader import Reader
 from backend.errors import (
     BlockedError,
     ConflictError,
@@ -22,13 +23,12 @@ from backend.errors import (
     NoSpaceError,
     SnapshotError,
 )
+from backend.host.layout import Layout
 from backend.job import Event, Job, Noted
-from backend.layout import Layout
 from backend.model import Epoch, Revision
-from backend.operation import Restore, Save
-from backend.plan import EntryPlan, RestorePlan, Verdict, plan_restore
-from backend.reader import Reader
-from backend.restore import Restoration
+from backend.operations import Restore, Save
+from backend.restore.plan import EntryPlan, RestorePlan, Verdict, plan_restore
+from backend.restore.restoration import Restoration
 from tests.builders import FIFO, Link, Tree, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
 from tests.fakes import stops
 
@@ -223,8 +223,8 @@ def test_a_mount_is_not_replaced(world: World) -> None:
     world.add(1, "hello", OLD)
     target = world.data("hello") / "common"
     script = (
-        "import sys; from tests.contracts.test_direct import *; from backend.operation import Restore\n"
-        "from backend.layout import Layout\n"
+        "import sys; from tests.contracts.test_direct import *; from backend.operations import Restore\n"
+        "from backend.host.layout import Layout\n"
         "engine = DirectEngine(Layout(sys.argv[1]), sys.argv[1] + '/var/lib/snapstow')\n"
         "(plan,) = engine.plan(Restore(1)); print(plan.verdict.value, *plan.reasons)"
     )

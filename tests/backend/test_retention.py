@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.direct import DirectEngine
+from backend.engine.files import DirectEngine
 from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
+from backend.format.retention import DEFAULT, configured, in_words, kept_text, spelled
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
-from backend.operation import Save
-from backend.retention import DEFAULT, configured, in_words, kept_text, spelled
+from backend.operations import Save
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 
 from backend.errors import ConflictError, SnapshotError
 from backend.job import Job
-from backend.journal import JobRecord, JobState
-from backend.operation import Check, Operation, Save, operation_from_json, to_json
-from backend.runner import LONGEST_LOG, Follower, Runner
+from backend.jobs.journal import JobRecord, JobState
+from backend.jobs.runner import LONGEST_LOG, Follower, Runner
+from backend.operations import Check, Operation, Save, operation_from_json, to_json
 from tests.builders import World
 
 PROGRAM = """
 import json, os, signal, sys
-from backend.direct import DirectEngine
+from backend.engine.files import DirectEngine
 from backend.errors import Cancelled, SnapshotError
 from backend.job import Started
-from backend.layout import Layout
-from backend.operation import operation_from_json
-from backend.performing import perform_recorded
+from backend.host.layout import Layout
+from backend.operations import operation_from_json
+from backend.engine.perform import perform_recorded
 
 # The job can be stopped as soon as it is in the journal, so nothing may come before there is an answer.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
@@ -59,9 +59,9 @@ except SnapshotError as failure:
 """
 STARTER = """
 import json, sys
-from backend.journal import Journal
-from backend.operation import operation_from_json
-from backend.runner import Runner
+from backend.jobs.journal import Journal
+from backend.operations import operation_from_json
+from backend.jobs.runner import Runner
 
 folder, document, *command = sys.argv[1:]
 record = Runner(Journal(folder), command).start(operation_from_json(json.loads(document)))
@@ -109,7 +109,7 @@ class Jobs:
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    monkeypatch.setattr("backend.runner._SYSTEMD", "/nonexistent")
+    monkeypatch.setattr("backend.jobs.runner._SYSTEMD", "/nonexistent")
     jobs = Jobs(tmp_path)
     yield jobs
     jobs.close()

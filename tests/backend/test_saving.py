@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.archive.gzip.blocks import Level
+from backend.archive.reader import Reader
 from backend.errors import (
     ChangedError,
     ConflictError,
@@ -20,14 +22,12 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.gzipblocks import Level
+from backend.fs.space import SPARE_ROOM
+from backend.host.layout import InstalledSnap
 from backend.job import Advanced, Event, Job, Noted, PartAdvanced, Started
-from backend.layout import InstalledSnap
 from backend.model import Number, Snapshot
-from backend.operation import Check, Forget, Restore, Save
-from backend.reader import Reader
-from backend.room import SPARE_ROOM
-from backend.saving import SaveOptions, Saver, save
+from backend.operations import Check, Forget, Restore, Save
+from backend.save.saver import SaveOptions, Saver, save
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
 from tests.fakes import stops
 
@@ -332,7 +332,7 @@ def test_when_none_can_be_saved_the_reason_is_the_first_ones(world: World) -> No
 
 def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install("hello", data={"a": "1" * 5000})
-    monkeypatch.setattr("backend.room.free_space", lambda _path: SPARE_ROOM + 4000)
+    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: SPARE_ROOM + 4000)
     with pytest.raises(NoSpaceError, match=r"cannot save: insufficient space in .* more is required"):
         world.do(Save())
     assert world.names() == []

@@ -28,7 +28,7 @@ from backend import (
     import_set,
     save,
 )
-from backend.imports import IncomingSet
+from backend.transfer.importer import IncomingSet
 from tests.builders import World, plant, tree_of
 
 DATA = {"x1": {"settings": "1"}, "common": {"db": "22"}}

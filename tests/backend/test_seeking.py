@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend import deflating
-from backend.deflating import Deflated
+from backend.archive.gzip import inflate as deflating
+from backend.archive.gzip.blocks import BLOCK, compress, inflate
+from backend.archive.gzip.inflate import Deflated
+from backend.archive.gzip.seek import START, Gathered, Packed, Point, Unpacked, gathering
 from backend.errors import IntegrityError, SnapshotError
-from backend.gzipblocks import BLOCK, compress, inflate
-from backend.seeking import START, Gathered, Packed, Point, Unpacked, gathering
 
 
 def packed_of(data: bytes) -> Packed:

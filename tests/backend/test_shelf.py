@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.shelf import Key, Shelf
+from backend.browse.toc_cache import Key, Shelf
 from tests.builders import AS_ROOT
 
 KEY = Key("/gone", "stamp", "archive")

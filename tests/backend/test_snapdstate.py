@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError, NotAllowedError, SnapshotError
+from backend.format.metadata import is_version
+from backend.host.state import SnapdState, daemon_answers, read_description
 from backend.model import Epoch, Number, Revision
-from backend.snapdstate import SnapdState, daemon_answers, read_description
-from backend.wire import is_version
 
 EXPIRY = "2026-12-23T09:16:29.832205504Z"
 DATA: dict[str, Any] = {

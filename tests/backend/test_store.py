@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, MultiError, SnapshotError
+from backend.host.layout import Layout
 from backend.job import Job
-from backend.layout import Layout
-from backend.operation import Check, Export, Forget, Restore, Save
-from backend.store import Staged, Store
+from backend.operations import Check, Export, Forget, Restore, Save
+from backend.store.store import Staged, Store
 from tests.builders import Tree, World, plant
 
 

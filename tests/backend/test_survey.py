@@ -10,15 +10,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backend import excludes, files, parents
-from backend.archive import RECORD, Tar
-from backend.descent import Descent
+from backend.archive.tar.program import RECORD, Tar
+from backend.archive.tar.stream import FILE, TarFilter, TarMember
 from backend.errors import Cancelled, CommandError, InvalidInputError, NotFoundError
-from backend.estimate import measure
+from backend.format import excludes
+from backend.fs import files
+from backend.fs import safe_open as parents
+from backend.fs.space_estimate import measure
+from backend.fs.walk import Descent
 from backend.job import Job
 from backend.model import Revision, User
-from backend.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
-from backend.tarstream import FILE, TarFilter, TarMember
+from backend.save.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant
 from tests.fakes import stops
 

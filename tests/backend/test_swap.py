@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import files, swap
 from backend.errors import BlockedError, ConflictError, IntegrityError
-from backend.files import Identity
-from backend.slots import HOLDER, Slot, find_slot, make_slot
-from backend.swap import Move, RestoreState
+from backend.fs import files
+from backend.fs.files import Identity
+from backend.restore import swap
+from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
+from backend.restore.swap import Move, RestoreState
 
 
 class Crash(BaseException):

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.archive.tar.stream import (
+    BLOCK,
+    DIRECTORY,
+    FILE,
+    TarFilter,
+    TarMember,
+    next_member,
+    number,
+    padded,
+)
 from backend.errors import IntegrityError
-from backend.tarstream import BLOCK, DIRECTORY, FILE, TarFilter, TarMember, next_member, number, padded
 from tests import rawtar
 from tests.rawtar import END, GNU, V7, header, long_name, member, more_pieces, pax, piece, record, sparse
 

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend import indexing
+from backend.archive.gzip.blocks import compress
+from backend.archive.gzip.seek import Packed
+from backend.browse import toc_builder as indexing
+from backend.browse.nodes import Flag, Kind, Node, Order
+from backend.browse.toc_cache import Key, Shelf
+from backend.browse.tree import Archive, Tree
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, NotFoundError, SnapshotError
-from backend.gzipblocks import compress
 from backend.job import Event, Job
 from backend.model import ARCHIVE, Revision
-from backend.nodes import Flag, Kind, Node, Order
-from backend.seeking import Packed
-from backend.shelf import Key, Shelf
-from backend.tree import Archive, Tree
 from tests import rawtar
 from tests.builders import snapshot_of, tgz
 
@@ -504,7 +504,7 @@ class TestManyFiles:
 
 class TestKept:
     def place(self, tmp_path: Path, packed: bytes) -> Archive:
-        from backend.shelf import stamp_of
+        from backend.browse.toc_cache import stamp_of
 
         path = tmp_path / "file"
         path.write_bytes(packed)
@@ -583,7 +583,7 @@ class TestKept:
         for number in range(4):
             source = tmp_path / f"s{number}"
             source.write_bytes(b"")
-            from backend.shelf import stamp_of
+            from backend.browse.toc_cache import stamp_of
 
             key = Key(str(source), stamp_of(os.stat(source)), "a")
             draft = shelf.begin(key)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import vetting
+from backend.archive.tar import vetting
+from backend.archive.tar.stream import FILE, TarMember
+from backend.archive.tar.vetting import Vetter, vet
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.job import Job
-from backend.tarstream import FILE, TarMember
-from backend.vetting import Vetter, vet
 from tests import rawtar
 from tests.backend.test_archive import X1, portrait, unpack
 from tests.rawtar import END, directory, hard_link, header, link, long_name, member, pax, record

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import IntegrityError, InvalidInputError
-from backend.gojson import loads
-from backend.model import Epoch, Json, Number, Revision, Snapshot
-from backend.wire import (
+from backend.format.gojson import loads
+from backend.format.metadata import (
     ZERO_TIME,
     ExportManifest,
     content_hash,
@@ -25,6 +24,7 @@ from backend.wire import (
     set_time,
     snapshot_json,
 )
+from backend.model import Epoch, Json, Number, Revision, Snapshot
 
 SUM = "e21035a6" * 12
 GOOD = {"time": "2026-11-22T09:09:36Z", "snap": "hello", "revision": "x1", "sha3-384": {"archive.tgz": SUM}}

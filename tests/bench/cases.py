@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backend import Check, DirectEngine, Export, Import, Job, Operation, Restore, Save, perform_recorded
-from backend.export import SnapshotExport
+from backend.transfer.exporter import SnapshotExport
 from tests.bench.rounds import Side, nothing
 from tests.bench.worlds import FOUR, Daemon, Ours, environment, run_command
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
 
-from backend.container import ContainerWriter
-from backend.gzipblocks import compress
+from backend.archive.container import ContainerWriter
+from backend.archive.gzip.blocks import compress
+from backend.format.metadata import filename, metadata_json
 from backend.model import ARCHIVE, Epoch, Revision, Snapshot
-from backend.wire import filename, metadata_json
 
 MB = 1_000_000
 _POOL = 6 * MB

@@ -16,7 +16,7 @@ from tests.realsnapd import RealSnapd
 LIMIT = 64 << 20
 _TOLD = """
 import sys
-from tui.cli import main
+from tui.cli.main import main
 try:
     code = main()
 finally:

@@ -20,7 +20,7 @@ from tests.builders import World, plant
 from tests.tui.settling import press, settled
 from tests.tui.user import User, at
 from tui.app import SnapstowApp
-from tui.place import Place
+from tui.session.place import Place
 from tui.widgets.table import LineTable
 
 IN_EACH = 4

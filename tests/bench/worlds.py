@@ -19,7 +19,7 @@ from tests.realsnapd import RealSnapd, UnixConnection
 
 HERE = Path(__file__).resolve().parent.parent.parent
 POLL = 0.005
-COMMAND = "import sys; from tui.cli import main; sys.exit(main())"
+COMMAND = "import sys; from tui.cli.main import main; sys.exit(main())"
 FOUR = ("one", "two", "three", "four")
 
 

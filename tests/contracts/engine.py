@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import pytest
 
-from backend.engine import Engine
+from backend.engine.perform import perform_recorded
+from backend.engine.protocol import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.job import Event, Job
-from backend.operation import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.performing import perform_recorded
-from backend.plan import Verdict
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.restore.plan import Verdict
 from tests.builders import Tree
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old", "deep": {"er": "1"}}}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backend.direct import DirectEngine
+from backend.archive.reader import Reader
+from backend.engine.files import DirectEngine
 from backend.model import ARCHIVE
-from backend.reader import Reader
 from tests.builders import Tree, World, plant, tree_of
 from tests.contracts.engine import OLD, EngineContract
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from backend.direct import DirectEngine
-from backend.layout import Layout
-from backend.snapd.engine import SnapdEngine
+from backend.engine.files import DirectEngine
+from backend.engine.snapd.engine import SnapdEngine
+from backend.host.layout import Layout
 from tests.builders import Tree, plant, tree_of
 from tests.contracts.engine import OLD, EngineContract
 from tests.contracts.test_direct import damage_file

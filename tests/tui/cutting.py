@@ -15,11 +15,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from backend.journal import JobRecord, Journal, OpenRecord
-from backend.runner import Runner
+from backend.jobs.journal import JobRecord, Journal, OpenRecord
+from backend.jobs.runner import Runner
 from tests.tui.driver import PATIENCE, Terminal
 
-_START = "from tui.cli import main"
+_START = "from tui.cli.main import main"
 
 
 class Moment(Enum):
@@ -131,7 +131,9 @@ class Login(Terminal):
         self, root: Path, words: Sequence[str] = (), held: tuple[Moment, Gate] | None = None
     ) -> None:
         command = (
-            ["-m", "tui.cli"] if held is None else ["-m", "tests.tui.cutting", held[0].name, held[1].path]
+            ["-m", "tui.cli.main"]
+            if held is None
+            else ["-m", "tests.tui.cutting", held[0].name, held[1].path]
         )
         super().__init__([sys.executable, *command, "--root", str(root), *words], columns=200)
 
@@ -178,7 +180,7 @@ def ended(journal: Journal, number: int) -> JobRecord:
 
 def main() -> None:
     """Be the command `snapstow`, whose jobs wait at a moment: `MOMENT GATE WORD...`."""
-    from tui.cli import main as run
+    from tui.cli.main import main as run
 
     moment, gate, *words = sys.argv[1:]
     holding = f"from tests.tui.cutting import hold; hold({moment!r}, {gate!r}); {_START}"

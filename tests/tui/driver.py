@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 import pyte
 
 from tests.builders import World
-from tui.cli import main
+from tui.cli.main import main
 
 HERE = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 60.0
@@ -62,7 +62,7 @@ class Snapstow:
 
     def terminal(self, *words: str, columns: int = 80, wrap: str = "", **changes: str) -> "Terminal":
         """Start it on a terminal, by itself or as `$@` of a shell script `wrap`, in a changed environment."""
-        command = [sys.executable, "-m", "tui.cli", "--root", str(self.world.root), *words]
+        command = [sys.executable, "-m", "tui.cli.main", "--root", str(self.world.root), *words]
         return Terminal(["sh", "-c", wrap, "sh", *command] if wrap else command, columns, changes=changes)
 
 
@@ -83,7 +83,7 @@ def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[byt
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
     if "input" in options:
         del options["stdin"]
-    command = [sys.executable, "-m", "tui.cli", *words]
+    command = [sys.executable, "-m", "tui.cli.main", *words]
     options["env"] = environment(options.pop("env", {}))
     return subprocess.run(command, check=False, cwd=HERE, timeout=PATIENCE, **options)
 

@@ -9,7 +9,7 @@ from textual.widgets import Button, Input
 
 from backend import engine_for
 from tests.tui.user import User, at
-from tui.place import Place
+from tui.session.place import Place
 
 
 class Patient(User):

@@ -9,8 +9,8 @@ import pytest
 from backend import Export, Job
 from tests.builders import World
 from tests.tui.patient import Patient
-from tui.dialogs.pathdialog import PathDialog
-from tui.place import Place
+from tui.dialogs.path import PathDialog
+from tui.session.place import Place
 
 HOSTILE = ["[red]x", "a\x1b]0;T\x07", "n\u202egpj", "caf\udce9"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backend import Save
-from backend.operation import to_json
+from backend.operations import to_json
 from tests.builders import World
 from tests.tui.driver import Snapstow, Terminal
 

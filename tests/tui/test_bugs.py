@@ -8,12 +8,12 @@ from tests.tui.driver import Terminal
 
 _BROKEN = """
 import sys
-from tui.place import Place
+from tui.session.place import Place
 def stock(place):
     secret = "a secret value"
     raise ValueError("nobody foresaw this")
 Place.stock = stock
-from tui.cli import main
+from tui.cli.main import main
 sys.exit(main())
 """
 

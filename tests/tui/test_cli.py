@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.builders import World
 from tests.tui.driver import HERE, Snapstow, environment, run_here, run_process
-from tui import arguments, manual
-from tui.arguments import GLOBAL, VERBS, Arguments, UsageError, parse
+from tui.cli import arguments
+from tui.cli import help as manual
+from tui.cli.arguments import GLOBAL, VERBS, Arguments, UsageError, parse
 
 HIDDEN = {"run-job"}  # what programs of ours start, and nobody types
 
@@ -172,7 +173,7 @@ class TestErrors:
 
         for name in ("findings", "plan", "sets", "estimate"):
             monkeypatch.setattr(DirectEngine, name, fail)
-        monkeypatch.setattr("backend.journal.Journal.records", fail)
+        monkeypatch.setattr("backend.jobs.journal.Journal.records", fail)
         done = snapstow("--json", *verb.split())
         assert done.code != 0
         assert done.out == ""
@@ -217,8 +218,8 @@ class TestErrors:
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr("tui.listing.engine", stumble)
-        monkeypatch.setattr("tui.failure.engine", stumble)
+        monkeypatch.setattr("tui.cli.output.engine", stumble)
+        monkeypatch.setattr("tui.cli.errors.engine", stumble)
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
         done = snapstow("saved")
         assert done.code == 1
@@ -246,8 +247,10 @@ class TestErrors:
         def interrupt(*_arguments: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("tui.verbs.engine", interrupt)  # loads what takes its engine from the listing
-        monkeypatch.setattr("tui.listing.engine", interrupt)
+        monkeypatch.setattr(
+            "tui.cli.commands.change.engine", interrupt
+        )  # loads what takes its engine from the listing
+        monkeypatch.setattr("tui.cli.output.engine", interrupt)
         assert snapstow(*words.split()) == (130, "", text)
 
 
@@ -262,7 +265,7 @@ class TestStreams:
         assert (done.returncode, done.stderr) == (1, b"")
 
     def test_one_line_is_enough(self, snapstow: Snapstow) -> None:
-        command = [sys.executable, "-m", "tui.cli", "--root", str(snapstow.world.root), "saved"]
+        command = [sys.executable, "-m", "tui.cli.main", "--root", str(snapstow.world.root), "saved"]
         done = subprocess.run(
             ["sh", "-c", '"$@" | head -1', "sh", *command],
             capture_output=True,
@@ -281,7 +284,7 @@ class TestStreams:
 
     @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
     def test_closed_streams_are_not_taken_for_files(self, closed: str, snapstow: Snapstow) -> None:
-        words = [sys.executable, "-m", "tui.cli", "--root", str(snapstow.world.root), "--json", "save"]
+        words = [sys.executable, "-m", "tui.cli.main", "--root", str(snapstow.world.root), "--json", "save"]
         script = f'exec "$@" {closed}'
         done = subprocess.run(
             ["sh", "-c", script, "sh", *words], check=False, capture_output=True, cwd=HERE, env=environment()

@@ -9,8 +9,8 @@ import pytest
 from backend import Change, Difference
 from tests.builders import World, snapshot_of
 from tests.tui.patient import Patient, patiently
-from tui.comparing import Comparing
-from tui.differing import Pair, delta_text, pair_of, value_text
+from tui.screens.compare import Comparing
+from tui.views.difference_rows import Pair, delta_text, pair_of, value_text
 
 Tell = Callable[[Patient], Awaitable[object]]
 

@@ -12,9 +12,9 @@ from backend import Job, Tree
 from tests.builders import Link, World, tgz, uid_of
 from tests.tui.patient import Patient, patiently
 from tests.tui.user import User
-from tui.contents import Contents, item_text, without_inner
-from tui.inventory import Inventory
-from tui.opened import Spot
+from tui.screens.contents.screen import Contents, item_text, without_inner
+from tui.screens.inventory.screen import Inventory
+from tui.session.open_file import Spot
 
 Tell = Callable[[Patient], Awaitable[object]]
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -513,7 +513,7 @@ class TestReading:
             await user.sees("alice's data")
             await user.sees("common data")
             await user.presses("h")
-            monkeypatch.setattr("backend.tree.index", lambda *_what: pytest.fail("it was read again"))
+            monkeypatch.setattr("backend.browse.tree.index", lambda *_what: pytest.fail("it was read again"))
             await user.presses("enter")
             await user.sees("data of this revision")
 

@@ -18,8 +18,8 @@ from textual.widgets import Button, OptionList, Static
 
 from backend import CheckState, Ledger
 from backend.demo import demo_root
-from backend.direct import DirectEngine
-from backend.places import files_engine
+from backend.engine.files import DirectEngine
+from backend.engine.select import files_engine
 from tests.builders import tree_of
 from tests.tui.driver import Terminal
 from tests.tui.patient import Patient, patiently
@@ -189,7 +189,7 @@ class Guest:
 
 
 def test_the_demo_on_a_terminal(demo: Demo, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tui.cli", "--demo"]
+    command = [sys.executable, "-m", "tui.cli.main", "--demo"]
     with Terminal(command, changes={"XDG_DATA_HOME": str(tmp_path / "data")}) as terminal:
         guest = Guest(terminal)
         guest.sees("#9 ", "#1 ", "? Help")

@@ -9,7 +9,7 @@ from backend import Check, Checked, CheckState
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
 from tui.dialogs.check import ALL, CHOSEN, DAY, OLD, STRUCTURE, AskCheck, Wanted, operations_of, scope_of
-from tui.stock import Stock
+from tui.session.inventory import Stock
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from tests.tui.places import (
     working_directory,
     world_of_two,
 )
-from tui.destination import Destination
 from tui.dialogs.export import AskExport
-from tui.dialogs.exportcargo import Cargo, Draft, Weight, obstacle, operation_of
+from tui.dialogs.export_preview import Cargo, Draft, Weight, obstacle, operation_of
+from tui.session.destination import Destination
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 

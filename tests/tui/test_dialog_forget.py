@@ -10,8 +10,8 @@ from backend import Checked, CheckState, Forget
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
 from tui.dialogs.forget import AskForget, Loss, forgets, losses
-from tui.place import Place
-from tui.stock import Stock
+from tui.session.inventory import Stock
+from tui.session.place import Place
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend import Epoch, Export, Import, Job, SnapshotError, look_into
-from backend.wire import content_json
+from backend.format.metadata import content_json
 from tests.backend.test_peek import rewritten
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
@@ -25,9 +25,9 @@ from tests.tui.places import (
     working_directory,
     world_of_two,
 )
-from tui.dialogs.importlook import Choice, Inside, added, inside_of, obstacle
-from tui.dialogs.take_in import AskImport, Looking
-from tui.place import Place
+from tui.dialogs.import_preview import Choice, Inside, added, inside_of, obstacle
+from tui.dialogs.import_set import AskImport, Looking
+from tui.session.place import Place
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 
@@ -106,7 +106,7 @@ def test_what_a_restore_would_meet_is_told(tmp_path: Path, here: Path) -> None:
 
 
 def lines_about(world: World, path: Path) -> list[str]:
-    from tui.dialogs.importlook import inside_lines
+    from tui.dialogs.import_preview import inside_lines
 
     inside = inside_of(Place(world.engine, ()), str(path), Job())
     assert not inside.trouble

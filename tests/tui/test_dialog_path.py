@@ -19,9 +19,9 @@ from tests.tui.places import (
     working_directory,
     world_of_two,
 )
-from tui.dialogs.take_in import AskImport
-from tui.mounts import media, mounts
-from tui.paths import MOST_COUNTED
+from tui.dialogs.import_set import AskImport
+from tui.session.mounts import media, mounts
+from tui.session.paths import MOST_COUNTED
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 

@@ -11,9 +11,9 @@ from textual.widgets import Input
 from backend import Cancelled, Job, Restore
 from tests.builders import World, plant, tgz
 from tests.tui.patient import Patient, patiently
-from tui.dialogs.planned import Plans, View
 from tui.dialogs.restore import AskRestore, Looked
-from tui.place import Place
+from tui.session.place import Place
+from tui.session.restore_preview import Plans, View
 
 LATER = "2999-01-01T00:00:00Z"
 DAY = 24 * 3600
@@ -265,7 +265,7 @@ class TestRestore:
         assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, ("cloud",))]
 
     def test_no_room_blocks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("backend.room.free_space", lambda _path: 1000)
+        monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")

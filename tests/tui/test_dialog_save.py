@@ -13,11 +13,11 @@ from textual.widgets import Input
 from backend import Cancelled, Check, Job, Save
 from tests.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
 from tests.tui.patient import Patient, patiently
-from tui.dialogs import savesurvey
 from tui.dialogs.save import AskSave, Found
-from tui.dialogs.savedraft import Draft, Look, lines_of
-from tui.dialogs.savesurvey import SYSTEM, Surveys, look_around
-from tui.place import Place
+from tui.dialogs.save_lines import Draft, Look, lines_of
+from tui.session import save_survey as savesurvey
+from tui.session.place import Place
+from tui.session.save_survey import SYSTEM, Surveys, look_around
 
 LATER = "2999-01-01T00:00:00Z"
 Tell = Callable[[Patient], Awaitable[object]]

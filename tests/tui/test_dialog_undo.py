@@ -14,7 +14,7 @@ from tests.builders import World
 from tests.tui.user import User, at
 from tui.dialogs.help import Help
 from tui.dialogs.undo import AskUndo
-from tui.place import Place
+from tui.session.place import Place
 
 LATER = "2999-01-01T00:00:00Z"
 Tell = Callable[["Asked"], Awaitable[object]]
@@ -114,7 +114,7 @@ class TestHelp:
             await user.sees("no key matches")
             await user.presses("escape")
 
-        from tui.inventory import Inventory
+        from tui.screens.inventory.screen import Inventory
 
         assert ask(Help("Inventory", list(Inventory.BINDINGS)), place, tell) == [None]
 
@@ -126,6 +126,6 @@ class TestHelp:
             await user.presses(*["pagedown"] * 15)
             await user.sees("more")
 
-        from tui.inventory import Inventory
+        from tui.screens.inventory.screen import Inventory
 
         assert ask(Help("Inventory", list(Inventory.BINDINGS)), place, tell, size) == []

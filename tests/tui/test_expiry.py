@@ -3,7 +3,7 @@
 import pytest
 
 from backend import Revision, Snapshot, SnapshotSet
-from tui.stock import Stock
+from tui.session.inventory import Stock
 from tui.widgets.details import UNKNOWN, details_of
 
 WHEN = "2126-11-22T09:09:36.185921212Z"

@@ -10,9 +10,9 @@ import pytest
 from backend import Job, Missed
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
-from tui import hits
-from tui.finding import Finding
-from tui.hits import Progress, pattern_of, progress_text
+from tui.screens.search import Finding
+from tui.views import search_rows as hits
+from tui.views.search_rows import Progress, pattern_of, progress_text
 
 Tell = Callable[[Patient], Awaitable[object]]
 

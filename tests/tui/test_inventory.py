@@ -21,17 +21,17 @@ from backend import (
     demo_root,
     engine_for,
 )
+from backend.engine.perform import perform_recorded
 from backend.job import Job
-from backend.operation import Check, Export, Forget, Import, Restore
-from backend.performing import perform_recorded
+from backend.operations import Check, Export, Forget, Import, Restore
 from tests.tui.user import User, story
-from tui import verbkeys
-from tui.follow import Board
-from tui.inventory import Inventory
-from tui.place import Place
-from tui.present import size_text
-from tui.rows import GroupKey, SetKey, SnapKey, Sort, View, Wish, covered, owners_of, rows
-from tui.stock import Pivot, Stock
+from tui.screens.inventory import keys as verbkeys
+from tui.screens.inventory.screen import Inventory
+from tui.session.inventory import Pivot, Stock
+from tui.session.job_views import Board
+from tui.session.place import Place
+from tui.text import size_text
+from tui.views.set_rows import GroupKey, SetKey, SnapKey, Sort, View, Wish, covered, owners_of, rows
 from tui.widgets.details import folded
 
 
@@ -359,7 +359,7 @@ def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) 
 
 
 def test_the_newest_sets_are_shown_before_all_are_read(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.place._FEW", 2)
+    monkeypatch.setattr("tui.session.place._FEW", 2)
     first, last = Place(engine_for(root), ()).stocks()
     assert not first.complete
     assert last.complete

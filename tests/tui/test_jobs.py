@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from backend import JobState
-from backend.foreign import ForeignJournal
-from backend.journal import OpenRecord
+from backend.jobs.journal import OpenRecord
+from backend.jobs.other_users import ForeignJournal
 from backend.model import User
-from backend.operation import Check, Forget, Operation, Restore, Save, to_json
+from backend.operations import Check, Forget, Operation, Restore, Save, to_json
 from tests.builders import World, plant
 from tests.tui.patient import Patient, patiently
-from tui.cli import main
-from tui.follow import Board, JobView
-from tui.jobs import Jobs
-from tui.present import ProgressView
-from tui.pulse import Pulse, blocker, standstill
-from tui.widgets.jobstrip import strip_text
+from tui.cli.main import main
+from tui.screens.jobs.screen import Jobs
+from tui.session.job_views import Board, JobView
+from tui.session.stalls import Pulse, blocker, standstill
+from tui.text import ProgressView
+from tui.widgets.job_strip import strip_text
 
 LOCKS = """1: FLOCK  ADVISORY  WRITE 6866 fe:00:2146360 0 EOF
 1: -> FLOCK  ADVISORY  WRITE 7040 fe:00:2146360 0 EOF
@@ -143,7 +143,7 @@ def test_each_part_under_way_has_a_bar(world: World, size: tuple[int, int]) -> N
 def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.follow.Pulse.words", lambda *_all: "waiting for job 7 (save) to end")
+    monkeypatch.setattr("tui.session.job_views.Pulse.words", lambda *_all: "waiting for job 7 (save) to end")
 
     async def tell(user: Patient) -> None:
         with running(world, Save(), {"event": "started", "title": "Saving", "total": None}):
@@ -232,7 +232,7 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
     hostile(tmp_path / "alice")
     me = os.geteuid()
     journal = ForeignJournal(User("alice", me, me, str(tmp_path / "alice")), "state")
-    monkeypatch.setattr("backend.direct.DirectEngine.others", lambda _engine: [journal])
+    monkeypatch.setattr("backend.engine.files.DirectEngine.others", lambda _engine: [journal])
     ended(world, Save(), JobState.DONE)
 
     async def tell(user: Patient) -> None:
@@ -467,7 +467,7 @@ def test_a_process_that_is_at_work_does_not_stand_still() -> None:
 def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     pulse = Pulse(lambda: now)
-    monkeypatch.setattr("tui.pulse.standstill", lambda _pid: ("", 0))
+    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
     with running(world, Save()):
         (record,) = world.engine.journal.records()
 
@@ -481,9 +481,9 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
     assert words(1) == "stalled? no news for 40 s"
     assert words(2) == ""
     now = 60.0
-    monkeypatch.setattr("tui.pulse.standstill", lambda _pid: ("waiting for another job", 0))
+    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
     assert words(2) == "waiting for another job"
-    monkeypatch.setattr("tui.pulse.standstill", lambda _pid: ("waiting for another job", record.pid))
+    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", record.pid))
     assert pulse.words(record, 2, lambda: [record]) == "waiting for job 1 (save) to end"
 
 
@@ -491,7 +491,7 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("tui.pulse.standstill", lambda _pid: ("", 0))
+    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
     with running(world, Save()):
         (record,) = world.engine.journal.records()
     old = record._replace(started=record.started - 100_000)
@@ -525,8 +525,8 @@ def test_ctrl_c_leaves_the_job_and_says_so(
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tui.jobverbs.time.sleep", interrupted)
-    monkeypatch.setattr("tui.jobverbs.Runner.stop", lambda _runner, _record: None)
+    monkeypatch.setattr("tui.cli.commands.jobs.time.sleep", interrupted)
+    monkeypatch.setattr("tui.cli.commands.jobs.Runner.stop", lambda _runner, _record: None)
     with running(world, Save()):
         code = main(["--root", str(world.root), verb, "1"])
     again = f"snapstow --root {world.root} attach 1"

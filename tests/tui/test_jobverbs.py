@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from backend import JobState
-from backend.foreign import ForeignJournal
+from backend.jobs.other_users import ForeignJournal
 from backend.model import User
-from backend.operation import Check, Export, Operation, Restore, Save, to_json
+from backend.operations import Check, Export, Operation, Restore, Save, to_json
 from tests.builders import World, plant
 from tests.tui.driver import Snapstow
-from tui.progress import time_of
+from tui.cli.progress import time_of
 
 ME = os.geteuid()
 
@@ -167,8 +167,8 @@ def test_the_end_of_the_login_is_warned_of(
         def start(self, _operation: Operation) -> Started:
             return Started()
 
-    monkeypatch.setattr("tui.starting.runner_of", lambda _engine: Starter())
-    monkeypatch.setattr("tui.starting.logout_warning", lambda: "logging out ends the job")
+    monkeypatch.setattr("tui.cli.run_operation_starting.runner_of", lambda _engine: Starter())
+    monkeypatch.setattr("tui.cli.run_operation_starting.logout_warning", lambda: "logging out ends the job")
     done = snapstow("save", "--no-wait")
     assert (done.out, done.err.splitlines()[-1]) == ("4\n", "Beware: logging out ends the job")
     assert snapstow("--json", "save", "--no-wait").document["warning"] == "logging out ends the job"
@@ -185,7 +185,7 @@ def test_attach_says_to_what_and_tells_each_note_once(
         for _ in range(2):
             record.tell({"event": "noted", "text": "so far"})
         monkeypatch.setattr(
-            "tui.jobverbs.time.sleep", lambda _seconds: record.finish(JobState.DONE, {"exit": 0})
+            "tui.cli.commands.jobs.time.sleep", lambda _seconds: record.finish(JobState.DONE, {"exit": 0})
         )
         done = snapstow("attach", "1")
     assert done.code == 0
@@ -199,7 +199,8 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
     world = snapstow.world
     polls: Iterator[int] = iter(range(100))
     monkeypatch.setattr(
-        "tui.jobverbs.Pulse.words", lambda *_all: "waiting for job 7 (save) to end" if next(polls) > 2 else ""
+        "tui.cli.commands.jobs.Pulse.words",
+        lambda *_all: "waiting for job 7 (save) to end" if next(polls) > 2 else "",
     )
     for flags in ([], ["--json"]):
         with world.engine.journal.job(to_json(Save()), world.engine.root) as record:
@@ -208,7 +209,7 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
                 if next(polls) > 10:
                     record.finish(JobState.DONE, {})
 
-            monkeypatch.setattr("tui.jobverbs.time.sleep", wait)
+            monkeypatch.setattr("tui.cli.commands.jobs.time.sleep", wait)
             done = snapstow(*flags, "attach", str(record.id))
         told = done.out if flags else done.err
         assert told.count("waiting for job 7 (save) to end") == 1
@@ -240,7 +241,7 @@ def theirs(snapstow: Snapstow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         },
     )
     journal = ForeignJournal(User("alice", ME, ME, str(home)), "state")
-    monkeypatch.setattr("backend.direct.DirectEngine.others", lambda _engine: [journal])
+    monkeypatch.setattr("backend.engine.files.DirectEngine.others", lambda _engine: [journal])
     return folder
 
 

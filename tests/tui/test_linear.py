@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend import JobState, engine_for
-from backend.operation import Save, to_json
+from backend.operations import Save, to_json
 from tests.builders import World, tree_of
 from tests.tui.driver import Snapstow
-from tui.follow import NOTHING_YET, Board, JobView
-from tui.linear.asks import number_in, span_of
-from tui.linear.console import Console, Dropped, EndOfInput
-from tui.linear.follow import Desk, Teller
-from tui.linear.session import VERBS, Session
-from tui.linear.words import age_words, and_words, percent, size_words, span_words
-from tui.place import Place
-from tui.present import ProgressView
+from tui.plain.console import Console, Dropped, EndOfInput
+from tui.plain.follow import Desk, Teller
+from tui.plain.questions import number_in, span_of
+from tui.plain.session import VERBS, Session
+from tui.plain.words import age_words, and_words, percent, size_words, span_words
+from tui.session.job_views import NOTHING_YET, Board, JobView
+from tui.session.place import Place
+from tui.text import ProgressView
 
 LONG_AGO = "2001-01-01T00:00:00Z"
 EVIL = "\x1b]0;title\x07\x1b[2J\u202e\r"

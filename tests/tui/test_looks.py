@@ -15,10 +15,10 @@ from tests.builders import World
 from tests.tui.looks import contrast, pieces
 from tests.tui.patient import Patient
 from tests.tui.user import at
-from tui import themes
 from tui.app import Looks
-from tui.ascii import in_ascii, is_needed
-from tui.place import Place
+from tui.session.place import Place
+from tui.terminal import themes
+from tui.terminal.line_filters import in_ascii, is_needed
 from tui.widgets.table import LineTable
 
 EVERYWHERE = ("", "J", "r", "s", "e", "i", "f", "u", "question_mark", "colon")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.ledger import Ledger
-from backend.operation import Export
+from backend.operations import Export
+from backend.store.verifications import Ledger
 from tests import rawtar
 from tests.builders import Link, World
 from tests.tui.driver import Snapstow

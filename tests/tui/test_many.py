@@ -6,8 +6,8 @@ from pathlib import Path
 from backend import Revision, Snapshot, SnapshotSet
 from tests.builders import World
 from tests.tui.user import User, story
-from tui.rows import Choosing, SetKey
-from tui.stock import Stock
+from tui.session.inventory import Stock
+from tui.views.set_rows import Choosing, SetKey
 from tui.widgets.table import Line, LineTable, Row
 
 MANY = 2500

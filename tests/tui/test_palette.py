@@ -8,12 +8,12 @@ from backend import Snapshot, SnapshotSet
 from backend.model import Revision
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
-from tui import themes
-from tui.palette import Choice, Palette
-from tui.rows import SetKey
-from tui.setchoices import choices
-from tui.stock import Pivot, Stock
-from tui.widgets.keybar import MOST, Key, fitted
+from tui.dialogs.palette import Choice, Palette
+from tui.screens.inventory.palette_items import choices
+from tui.session.inventory import Pivot, Stock
+from tui.terminal import themes
+from tui.views.set_rows import SetKey
+from tui.widgets.key_bar import MOST, Key, fitted
 from tui.widgets.table import LineTable
 
 VERBS = [Key(name[0], name[0], name.title(), name) for name in ("restore", "check", "save", "export")]

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import AS_ROOT
-from tui.destination import Destination, Offer, destination_of
-from tui.mounts import Mount, media, mount_of, mounts, parse_mounts
-from tui.paths import EXPORT, MOST_COUNTED, MOST_SHOWN, absolute, file_at, listing
-from tui.present import plain
-from tui.widgets.pathinput import as_meant
+from tui.session.destination import Destination, Offer, destination_of
+from tui.session.mounts import Mount, media, mount_of, mounts, parse_mounts
+from tui.session.paths import EXPORT, MOST_COUNTED, MOST_SHOWN, absolute, file_at, listing
+from tui.text import plain
+from tui.widgets.path_input import as_meant
 
 TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 40 27 8:1 / /media/ada/USB\040STICK rw,nosuid - vfat /dev/sdb1 rw,fmask=0022

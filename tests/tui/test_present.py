@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.format.metadata import parse_metadata, unix_time
 from backend.model import Revision, Snapshot, SnapshotSet
-from backend.wire import parse_metadata, unix_time
 from tests import golden
-from tui.present import (
+from tui.text import (
     ProgressView,
     age_text,
     cells,
@@ -292,7 +292,7 @@ def test_progress_always_fits(view: ProgressView, width: int) -> None:
 
 
 def test_nothing_slow_is_imported_to_print_a_list() -> None:
-    code = "import sys, tui.present; print(*sys.modules)"
+    code = "import sys, tui.text; print(*sys.modules)"
     root = Path(__file__).parents[2]
     run = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(root)!r}); {code}"],

@@ -7,10 +7,10 @@ from textual.geometry import Size
 
 from backend import Content, Flag, Kind, Look, Node, preview_of
 from tests.builders import snapshot_of
-from tui.opened import Item, Spot
-from tui.pager import command
-from tui.preview import about, all_lines, is_readable, seen, seen_of
-from tui.sheet import broken
+from tui.screens.text_viewer import broken
+from tui.session.open_file import Item, Spot
+from tui.terminal.pager import command
+from tui.views.preview import about, all_lines, is_readable, seen, seen_of
 
 ROOM = Size(40, 20)
 

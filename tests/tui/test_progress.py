@@ -13,7 +13,7 @@ from backend import Advanced, Cancelled, Entered, Noted, Started
 from backend.job import Job
 from tests.builders import World
 from tests.tui.driver import Snapstow
-from tui.progress import LONGEST, Foreground, Meter
+from tui.cli.progress import LONGEST, Foreground, Meter
 
 
 class Clock:

@@ -6,19 +6,19 @@ import pytest
 from textual.widgets import Input
 
 from backend import Import, Job, JobState, Restore, Save, engine_for
-from backend.operation import Export
-from backend.snapd.engine import SnapdEngine
+from backend.engine.snapd.engine import SnapdEngine
+from backend.operations import Export
 from tests.builders import Tree, plant
 from tests.realsnapd import RealSnapd
 from tests.tui.patient import Patient, patiently
 from tests.tui.places import reads, wording
 from tui.dialogs.check import AskCheck
+from tui.dialogs.import_set import AskImport
 from tui.dialogs.retention import AskRetention
 from tui.dialogs.save import AskSave
-from tui.dialogs.take_in import AskImport
-from tui.jobs import Jobs
-from tui.place import Place
-from tui.stock import Stock
+from tui.screens.jobs.screen import Jobs
+from tui.session.inventory import Stock
+from tui.session.place import Place
 
 pytestmark = pytest.mark.snapd
 

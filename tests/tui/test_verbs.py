@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from backend import JobState, Restore
-from backend.files import speaking
-from backend.journal import Journal
+from backend.fs.files import speaking
+from backend.jobs.journal import Journal
 from tests.builders import World, plant, tree_of
 from tests.tui.driver import Snapstow, run_here
 
@@ -537,7 +537,7 @@ class TestHints:
 
     def test_snapd_is_running(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         snapstow.world.add(1, "hello")
-        monkeypatch.setattr("backend.direct.daemon_answers", lambda _socket: True)
+        monkeypatch.setattr("backend.engine.files.daemon_answers", lambda _socket: True)
         plan = snapstow("restore", "1", "--plan")
         assert "cannot restore: snapd is running for" in plan.out.splitlines()[-1]
         assert snapstow("restore", "1").code == 11
@@ -597,7 +597,7 @@ class TestHostileNames:
 
 
 def test_rights_are_told(snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.store import Store
+    from backend.store.store import Store
 
     def refuse(_store: Store) -> list[str]:
         with speaking("cannot open snapshots directory"):

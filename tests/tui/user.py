@@ -14,7 +14,7 @@ from textual.strip import Strip
 from backend import engine_for
 from tests.tui.settling import press, settled
 from tui.app import Looks, SnapstowApp
-from tui.place import Place
+from tui.session.place import Place
 
 PATIENCE = 20.0
 _GLANCE = 0.005

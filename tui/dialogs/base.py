@@ -19,7 +19,7 @@ from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.copying import copied
-from tui.present import plain
+from tui.text import plain
 
 GOOD = "$text-success"
 WARN = "$text-warning"

@@ -12,9 +12,9 @@ from textual.widgets import Button
 
 from backend import Check, CheckState, Snapshot, SnapshotSet, command_line
 from tui.dialogs.base import DIM, Line, LineList, said
-from tui.dialogs.proposing import Proposing, Refuser
-from tui.present import counted, size_text
-from tui.stock import Stock
+from tui.dialogs.operation import Proposing, Refuser
+from tui.session.inventory import Stock
+from tui.text import counted, size_text
 
 DAY = 24 * 3600
 AGES = (1, 7, 30, 90)

@@ -12,9 +12,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Export, SnapshotSet, command_line
-from tui.destination import Destination, Offer, destination_of
 from tui.dialogs.base import Line, LineList
-from tui.dialogs.exportcargo import (
+from tui.dialogs.export_preview import (
     LOOKING,
     Cargo,
     Draft,
@@ -28,10 +27,11 @@ from tui.dialogs.exportcargo import (
     summary,
     weight_of,
 )
-from tui.dialogs.pathdialog import PathDialog
-from tui.dialogs.proposing import Proposing
-from tui.paths import absolute, in_folder
-from tui.place import Place
+from tui.dialogs.operation import Proposing
+from tui.dialogs.path import PathDialog
+from tui.session.destination import Destination, Offer, destination_of
+from tui.session.paths import absolute, in_folder
+from tui.session.place import Place
 
 
 class Loaded(Message):

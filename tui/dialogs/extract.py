@@ -13,16 +13,16 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Advanced, Cancelled, Event, Extract, Job, SnapshotError, Started, Verdict, command_line
-from tui.dialogs import extractlines
+from tui.dialogs import extract_lines as extractlines
 from tui.dialogs.base import LineList
-from tui.dialogs.extractlines import NAMES, PLACE, POLICY, UNDO, PartKey, View
-from tui.dialogs.planlines import verdict_text, windows
+from tui.dialogs.extract_lines import NAMES, PLACE, POLICY, UNDO, PartKey, View
+from tui.dialogs.folding import Unfolding
 from tui.dialogs.restore import DIGITS, Proof
-from tui.dialogs.unfolding import Unfolding
-from tui.paths import PathListing, absolute, in_folder, working_directory
-from tui.place import Place
-from tui.present import counted, plain, size_text
-from tui.widgets.pathinput import PathInput
+from tui.dialogs.restore_lines import verdict_text, windows
+from tui.session.paths import PathListing, absolute, in_folder, working_directory
+from tui.session.place import Place
+from tui.text import counted, plain, size_text
+from tui.widgets.path_input import PathInput
 
 _FOLDER = "extracted"
 

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input
 
 from backend import Checked, CheckState, Forget, Snapshot, SnapshotSet, command_line
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
-from tui.present import counted, plain, size_text
-from tui.rows import check_text
-from tui.stock import Stock
+from tui.session.inventory import Stock
+from tui.text import counted, plain, size_text
+from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
 _VERIFIED = (CheckState.OK, CheckState.OLD)

@@ -11,8 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.dialogs.base import DIM, Dialog, Line
-from tui.present import plain
-from tui.watching import Watching
+from tui.screens.inventory.poller import Watching
+from tui.text import plain
 
 VERBS = "What can be done here"
 MOVES = "Moving, choosing, looking"

@@ -14,7 +14,8 @@ from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Restore, SnapshotError, Verdict, command_line
 from tui.dialogs.base import LineList
-from tui.dialogs.planlines import (
+from tui.dialogs.folding import Unfolding
+from tui.dialogs.restore_lines import (
     DEVICES,
     PLACE,
     REVISION,
@@ -28,12 +29,11 @@ from tui.dialogs.planlines import (
     verdict_text,
     windows,
 )
-from tui.dialogs.planned import Plans, View
-from tui.dialogs.unfolding import Unfolding
-from tui.paths import PathListing, absolute, in_folder, working_directory
-from tui.place import Place
-from tui.present import counted, local_time_text, plain
-from tui.widgets.pathinput import PathInput
+from tui.session.paths import PathListing, absolute, in_folder, working_directory
+from tui.session.place import Place
+from tui.session.restore_preview import Plans, View
+from tui.text import counted, local_time_text, plain
+from tui.widgets.path_input import PathInput
 
 DIGITS = tuple("0123456789")
 

@@ -10,7 +10,7 @@ from textual.widgets import Button, Input
 
 from backend import ACCEPTED, STANDING, InvalidInputError, Job, SnapshotError, in_words, kept_text, spelled
 from tui.dialogs.base import BAD, WARN, Dialog, Line, said
-from tui.place import Place
+from tui.session.place import Place
 
 
 class Known(Message):

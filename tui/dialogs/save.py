@@ -14,9 +14,9 @@ from textual.widgets import Button, Input
 
 from backend import Cancelled, Job, Save, SnapshotError, command_line
 from tui.dialogs.base import BAD, WARN, LineList, said
-from tui.dialogs.proposing import Proposing
-from tui.dialogs.saveconcerns import ConcernKey, PathKey, pattern_for
-from tui.dialogs.savedraft import (
+from tui.dialogs.operation import Proposing
+from tui.dialogs.save_concerns import ConcernKey, PathKey, pattern_for
+from tui.dialogs.save_lines import (
     Draft,
     Look,
     OptionKey,
@@ -29,8 +29,8 @@ from tui.dialogs.savedraft import (
     lines_of,
     summary_of,
 )
-from tui.dialogs.savesurvey import Surveys, World, look_around
-from tui.place import Place
+from tui.session.place import Place
+from tui.session.save_survey import Surveys, World, look_around
 
 PERIOD = 0.5
 SECOND_LOOK = 1.0

@@ -11,8 +11,8 @@ from textual.widgets import Button
 
 from backend import SnapshotError, Undo, UndoOffer, command_line
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
-from tui.place import Place
-from tui.present import age_text, moment_text, plain, size_text
+from tui.session.place import Place
+from tui.text import age_text, moment_text, plain, size_text
 
 NOTHING = "Nothing can be taken back. What a restore replaces is kept for a day, and is found here."
 

@@ -1,0 +1,352 @@
+"""One snapshot file, opened: its metadata, its archives, whether they are what was written.
+
+Nothing in the file is trusted: what cannot be decoded raises, what is decoded but not valid makes a broken
+snapshot, with which nothing can be done.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from backend.archive.container import DEFLATED, STORED, UNKNOWN_METHOD, Container
+from backend.errors import IntegrityError, SnapshotError
+from backend.format.metadata import ZERO_TIME, filename, parse_filename, parse_metadata, snapshot_id
+from backend.model import ARCHIVE, Revision, Snapshot, user_of
+
+if TYPE_CHECKING:
+    from backend.archive.gzip.sizes import Declared
+    from backend.archive.hashing import Read
+    from backend.host.layout import Layout
+    from backend.job import Job
+    from backend.restore.swap import RestoreState
+
+METADATA = "meta.json"
+METADATA_HASH = "meta.sha3_384"
+_LARGEST_METADATA = 32 << 20
+_LARGEST_HASH = 4096
+_SHOWN = 7
+
+
+class Level(Enum):
+    """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
+
+    QUICK = "quick"
+    HASH = "full"
+    STRUCTURE = "structure"
+
+
+class EntryVerdict(NamedTuple):
+    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound.
+
+    `unpacked` are the bytes it unpacks to where the check walked it to its end, otherwise None.
+    """
+
+    set_id: int
+    snap: str
+    entry: str
+    size: int
+    fault: str
+    path: str = ""
+    unpacked: int | None = None
+
+
+class Reader:
+    """An open snapshot file. Use as a context manager, or `close` it.
+
+    `snapshot.broken` tells why it is broken; then only the metadata may be used.
+    """
+
+    def __init__(self, fd: int, container: Container, snapshot: Snapshot, layout: "Layout | None") -> None:
+        self._fd = fd
+        self._container = container
+        self._layout = layout
+        self.snapshot = snapshot
+
+    @classmethod
+    def open(cls, path: str, set_id: int | None = None, layout: "Layout | None" = None) -> Self:
+        """Open a snapshot file (spec §3.7); without `set_id` the file's name gives it.
+
+        Raises OSError, IntegrityError where the metadata cannot be decoded, and SnapshotError where the name
+        is not a snapshot's. A broken snapshot is returned, not raised. `layout` is needed only to restore.
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            container, snapshot = _open(fd, path, set_id)
+            return cls(fd, container, snapshot, layout)
+        except BaseException:
+            os.close(fd)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; closing again does nothing."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def fileno(self) -> int:
+        """The descriptor of the file."""
+        return self._fd
+
+    def stream(self, entry: str) -> "Read":
+        """A reader of the compressed bytes of an archive, from its beginning."""
+        return self._container.stream(self._container.find(entry))
+
+    def held(self) -> list[str]:
+        """The archives that are in the file, whatever its metadata tell of them."""
+        names = (member.name for member in self._container.members)
+        return list(dict.fromkeys(name for name in names if name == ARCHIVE or user_of(name) is not None))
+
+    def place(self, entry: str) -> tuple[int, int] | None:
+        """Where the bytes of an archive lie, and how many; None where the zip packs them once more."""
+        member = self._container.find(entry)
+        return (self._container.data_offset(member), member.stored) if member.method == STORED else None
+
+    def stored_size(self, entry: str) -> int:
+        """The compressed bytes of an archive; IntegrityError when it is missing."""
+        return self._container.find(entry).size
+
+    def unpacked_size(self, entry: str) -> int:
+        """About how many bytes an archive takes when unpacked, as it declares; not verified."""
+        return self.declared(entry).size
+
+    def declared(self, entry: str) -> "Declared":
+        """How many bytes an archive declares to unpack to, and whether it could be another number."""
+        from backend.archive.gzip.sizes import Declared, declared
+
+        member = self._container.find(entry)
+        if member.method != STORED:
+            return Declared(member.size, certain=False)
+        start = self._container.data_offset(member)
+        return declared(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
+
+    def locate(self, entry: str) -> None:
+        """IntegrityError unless an archive is in its place and as long as told; none of it is read."""
+        member = self._container.find(entry)
+        if member.method not in (STORED, DEFLATED):
+            raise IntegrityError(UNKNOWN_METHOD)
+        self._container.data_offset(member)
+        if member.method == STORED and member.stored != member.size:
+            told = f"size ({member.size}) different from actual ({member.stored})"
+            raise IntegrityError(f'snapshot entry "{entry}" {told}')
+
+    def verify(self, entry: str, job: "Job") -> None:
+        """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
+        self._verify(entry, self.stream(entry), job)
+
+    def fingerprint(self, entry: str, job: "Job") -> str:
+        """Verify an archive; returns what tells the same bytes again (SHA-256 in hex)."""
+        from backend.archive.hashing import Fingerprint
+
+        read = Fingerprint(self.stream(entry))
+        try:
+            self._verify(entry, read, job)
+        finally:
+            taken = read.finish()
+        return taken
+
+    def _verify(self, entry: str, read: "Read", job: "Job") -> None:
+        from backend.archive import hashing
+
+        declared = (self.snapshot.sums or {}).get(entry, "")
+        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, job)
+
+    def selected(self, users: Sequence[str] = ()) -> list[str]:
+        """The entries that belong to `users` or to no user; all of them without `users`."""
+        return [
+            entry
+            for entry in self.snapshot.entries
+            if not users or user_of(entry) is None or user_of(entry) in users
+        ]
+
+    def check(
+        self, users: Sequence[str] = (), job: "Job | None" = None, *, structure: bool = False
+    ) -> list[EntryVerdict]:
+        """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
+        from backend.job import Job
+
+        return check([self], users, job or Job(), Level.STRUCTURE if structure else Level.HASH)
+
+    def restore(
+        self, current: Revision, users: Sequence[str] = (), job: "Job | None" = None
+    ) -> "RestoreState":
+        """Put the data in place (spec §3.9) as the revision `current`, 0 where the snap is not installed.
+
+        Skipped parts are noted to the job. The state returned can be reverted or cleaned up.
+        """
+        from backend.job import Job
+        from backend.restore.plan import Wanted, plan_restore
+        from backend.restore.restoration import Restoration
+
+        if self._layout is None:
+            raise ValueError("a reader needs a layout in order to restore")
+        job = job or Job()
+        plan = plan_restore(self, self._layout, current, Wanted(tuple(users)))
+        for entry in plan.entries:
+            if entry.skipped:
+                job.note(entry.skipped)
+        return Restoration([(self, plan)], self._layout).run(job)
+
+    def vet(self, entry: str, job: "Job") -> int:
+        """Walk an archive without writing anything; returns the bytes it unpacks to.
+
+        IntegrityError when it could not be unpacked.
+        """
+        from backend.archive.gzip.blocks import inflate
+        from backend.archive.tar import vetting
+
+        vetter = vetting.Vetter(self.snapshot.revision, devices=True)
+        unpacked = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal unpacked
+            for chunk in inflate(self.stream(entry)):
+                unpacked += len(chunk)
+                yield chunk
+
+        try:
+            vetting.vet(counted(), vetter, job)
+        except IntegrityError as fault:
+            raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
+        return unpacked
+
+
+def _open(fd: int, path: str, set_id: int | None) -> tuple[Container, Snapshot]:
+    container = Container(fd, os.fstat(fd).st_size)
+    member = container.find(METADATA)
+    raw = container.read(member, _LARGEST_METADATA)
+    if set_id is None:
+        set_id = snapshot_id(os.path.basename(path))
+        if set_id is None:
+            raise SnapshotError(f'not a snapshot filename: "{path}"')
+    snapshot = parse_metadata(raw, set_id)
+    broken = snapshot.broken or _metadata_fault(container, raw)
+    warning = "" if broken else _oddity(snapshot, path)
+    return container, snapshot._replace(broken=broken, path=path, warning=warning)
+
+
+def _metadata_fault(container: Container, raw: bytes) -> str:
+    """Why the metadata are not what was written, or nothing."""
+    try:
+        from _sha3 import sha3_384  # type: ignore[import-not-found] # hashlib loads OpenSSL, for milliseconds
+    except ImportError:
+        from hashlib import sha3_384
+
+    try:
+        declared = (
+            container.read(container.find(METADATA_HASH), _LARGEST_HASH).decode("ascii", "replace").strip()
+        )
+    except IntegrityError as fault:
+        return str(fault)
+    actual = sha3_384(raw).hexdigest()
+    if declared == actual:
+        return ""
+    return f"declared hash ({declared[:_SHOWN]}…) does not match actual ({actual[:_SHOWN]}…)"
+
+
+def _oddity(snapshot: Snapshot, path: str) -> str:
+    name = os.path.basename(path)
+    if name == f"{snapshot.set_id}_{snapshot.snap}_{snapshot.version}_{snapshot.revision}.zip":
+        return ""  # by far the most, and reading a name takes longer than spelling one
+    named = parse_filename(name)
+    told = (snapshot.snap, snapshot.version, snapshot.revision)
+    if named is None or (named.snap, named.version, named.revision) != told:
+        return f"file name does not fit {filename(snapshot)}"
+    return ""
+
+
+def read_snapshot(path: str) -> Snapshot:
+    """The metadata of a snapshot file, whatever its state: what cannot be read is broken, with the reason.
+
+    What snapd's own listing would leave out is `hidden`. FileNotFoundError when the file is gone.
+    """
+    try:
+        with Reader.open(path) as reader:
+            return reader.snapshot
+    except FileNotFoundError:
+        raise
+    except (SnapshotError, OSError) as fault:
+        if os.path.islink(path):
+            return unreadable(path, "it is a symbolic link, which is not followed")._replace(hidden=False)
+        reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+        return unreadable(path, f"cannot be read: {reason}")
+
+
+def unreadable(path: str, reason: str) -> Snapshot:
+    """A broken snapshot of which only the file's name is known."""
+    name = os.path.basename(path)
+    named = parse_filename(name)
+    set_id = snapshot_id(name) or 0
+    blank = Snapshot(set_id, ZERO_TIME, "", Revision(), broken=reason, path=path, hidden=True)
+    if named is None:
+        return blank
+    return blank._replace(snap=named.snap, version=named.version, revision=named.revision)
+
+
+def check(
+    readers: Iterable[Reader], users: Sequence[str], job: "Job", level: Level = Level.HASH
+) -> list[EntryVerdict]:
+    """Verify the archives of several snapshots side by side; every bad one is in the verdicts.
+
+    At the level of structure, every archive whose hash holds is also walked. A broken snapshot gets one
+    verdict.
+    """
+    from backend.archive import hashing
+
+    verdicts = []
+    work = []
+    for reader in readers:
+        snapshot = reader.snapshot
+        if snapshot.broken:
+            fault = f"cannot open snapshot: {snapshot.broken}"
+            verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, fault))
+            continue
+        work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
+    work.sort(key=lambda item: -item[2])
+    calls = [partial(_verdict, reader, entry, job, level) for reader, entry, _ in work]
+    verdicts += [call() for call in calls] if level is Level.QUICK else hashing.in_parallel(calls)
+    return sorted(
+        verdicts,
+        key=lambda verdict: (verdict.set_id, verdict.snap, verdict.entry.startswith("user/"), verdict.entry),
+    )
+
+
+def _size(reader: Reader, entry: str) -> int:
+    try:
+        return reader.stored_size(entry)
+    except IntegrityError:
+        return 0
+
+
+def _verdict(reader: Reader, entry: str, job: "Job", level: Level) -> EntryVerdict:
+    fault = ""
+    unpacked = None
+    size = _size(reader, entry)
+    try:
+        unpacked = _verify(reader, (entry, size), job, level)
+    except OSError as error:
+        fault = f'snapshot entry "{entry}" cannot be read: {error.strerror}'
+    except SnapshotError as error:
+        fault = str(error)
+    snapshot = reader.snapshot
+    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
+
+
+def _verify(reader: Reader, archive: tuple[str, int], job: "Job", level: Level) -> int | None:
+    """Verify an archive at some level; returns the bytes it unpacks to where it was walked."""
+    entry, size = archive
+    if level is Level.QUICK:
+        job.check()
+        reader.locate(entry)
+        return None
+    name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
+    with job.part(name, size) as part:
+        reader.verify(entry, part)
+        return reader.vet(entry, part.quiet()) if level is Level.STRUCTURE else None

@@ -1,0 +1,227 @@
+"""What of an archive was marked: found by its headers, with what has to come along for it to be whole.
+
+Nothing is unpacked and no hash is looked at. An archive that a restore would refuse is refused here too.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
+
+from backend.archive.tar.stream import (
+    BLOCK_DEVICE,
+    CHARACTER,
+    DIRECTORY,
+    FIFO,
+    HARD_LINK,
+    SYMBOLIC_LINK,
+    TarFilter,
+    TarMember,
+)
+from backend.archive.tar.vetting import Vetter
+from backend.errors import IntegrityError, InvalidInputError
+from backend.job import Job
+from backend.model import Revision
+
+MOST = 100_000
+_LONGEST_CHAIN = 8
+_WORDS = {
+    DIRECTORY: "directory",
+    SYMBOLIC_LINK: "link",
+    FIFO: "pipe",
+    CHARACTER: "device",
+    BLOCK_DEVICE: "device",
+}
+
+Chunks = Callable[[], Iterable[bytes]]
+
+
+class Picked(NamedTuple):
+    """A member of an archive: its path there, and what it is when unpacked.
+
+    `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
+    `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `target` that of a symbolic link. Without
+    `marked`, it is a directory above what was marked. What `is_left_out` is a device node.
+    """
+
+    path: bytes
+    kind: int
+    size: int = 0
+    mode: int = 0
+    mtime_ns: int = 0
+    target: bytes = b""
+    same_as: bytes = b""
+    marked: bool = True
+    is_left_out: bool = False
+
+    @property
+    def word(self) -> str:
+        """What it is, in a word: `file`, `directory`, `link`, `pipe` or `device`."""
+        return _WORDS.get(self.kind, "file")
+
+
+class Picking(NamedTuple):
+    """What was found of the marks in one archive.
+
+    `members` are the marked ones with all below them, by path, and the directories above; of several of one
+    name the last. A directory that the archive does not tell of is there too. `links` leads from a hard link
+    to the member whose content it shares, marked or not. `missing` are the marks that the archive does not
+    hold.
+    """
+
+    members: dict[bytes, Picked]
+    links: dict[bytes, bytes]
+    missing: tuple[bytes, ...] = ()
+
+    def needed(self, wanted: Iterable[bytes]) -> frozenset[bytes]:
+        """The members to unpack in order to have the `wanted` ones: those they are hard links to as well."""
+        found = set()
+        for path in wanted:
+            while path not in found:
+                found.add(path)
+                path = self.links.get(path, path)
+        return frozenset(found)
+
+
+def clean(path: bytes) -> bytes:
+    """A path without empty and `.` components; InvalidInputError for one that leads out."""
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+    if path.startswith(b"/") or b".." in parts or b"\0" in path:
+        shown = path.decode("utf-8", "surrogateescape")
+        raise InvalidInputError(f'cannot take "{shown}" out of an archive: it leads out of it')
+    return b"/".join(parts)
+
+
+def pick(chunks: Chunks, marks: Sequence[bytes], revision: Revision, job: Job) -> Picking:
+    """Find what was marked in the archive that `chunks` begins to read anew at each call.
+
+    A mark of b"" is everything. InvalidInputError for more than MOST members, IntegrityError for an archive
+    that a restore would refuse. Reads it once, and again where a hard link leads to what was not marked.
+    """
+    search = _Search(marks)
+    for _ in range(_LONGEST_CHAIN):
+        for path, member, taken in _members(chunks(), revision, job):
+            search.meet(path, member, is_taken=taken)
+        if not search.seek_more():
+            return search.found()
+    raise IntegrityError("cannot unpack archive: its hard links lead from one to the next without an end")
+
+
+class _Search:
+    def __init__(self, marks: Sequence[bytes]) -> None:
+        self._marks = frozenset(marks)
+        self._above = {above for mark in marks for above in _above(mark)}
+        self._extra: set[bytes] = set()
+        self._met: dict[bytes, Picked] = {}
+        self._links: dict[bytes, bytes] = {}
+
+    def meet(self, path: bytes, member: TarMember, *, is_taken: bool) -> None:
+        """Look at one member; the last of a name counts."""
+        marked = path in self._marks or b"" in self._marks or not self._marks.isdisjoint(_above(path))
+        if not marked and path not in self._extra and path not in self._above:
+            return
+        self._links.pop(path, None)
+        if member.kind == HARD_LINK:
+            self._links[path] = clean(member.link)
+        self._met[path] = Picked(
+            path,
+            member.kind,
+            member.real_size,
+            member.mode,
+            member.mtime_ns,
+            member.link if member.kind == SYMBOLIC_LINK else b"",
+            marked=marked,
+            is_left_out=not is_taken,
+        )
+        _demand_few(self._met)
+
+    def seek_more(self) -> bool:
+        """Whether another pass is needed, for what hard links lead to."""
+        unknown = set(self._links.values()) - set(self._met) - self._extra
+        self._extra |= unknown
+        return bool(unknown)
+
+    def found(self) -> Picking:
+        """All that was found. IntegrityError for a hard link to what is not there."""
+        members = {}
+        for path, met in self._met.items():
+            if met.marked or (path in self._above and met.kind == DIRECTORY):
+                members[path] = self._resolved(met)
+        for path in [*members]:
+            self._add_above(path, members)
+        missing = self._marks.difference(members, [b""] if members else [])
+        return Picking(members, self._links, tuple(sorted(missing)))
+
+    def _add_above(self, path: bytes, members: dict[bytes, Picked]) -> None:
+        """Take in the directories that unpacking makes although the archive does not tell of them."""
+        for above in _above(path):
+            if above in members:
+                return
+            marked = not self._marks.isdisjoint((b"", above, *_above(above)))
+            members[above] = Picked(above, DIRECTORY, marked=marked)
+            _demand_few(members)
+
+    def _resolved(self, met: Picked) -> Picked:
+        path = met.path
+        for _ in range(_LONGEST_CHAIN):
+            if path not in self._links:
+                same = b"" if path == met.path else path
+                real = self._met.get(path)
+                if real is None:
+                    break
+                return real._replace(
+                    path=met.path, same_as=same, marked=met.marked, is_left_out=met.is_left_out
+                )
+            path = self._links[path]
+        shown = met.path.decode("utf-8", "surrogateescape")
+        raise IntegrityError(f'cannot unpack archive: member "{shown}" is a hard link to what is not there')
+
+
+def _demand_few(members: Mapping[bytes, Picked]) -> None:
+    if len(members) > MOST:
+        raise InvalidInputError(
+            f"cannot take more than {MOST} files and folders at once: mark less, or restore all of it"
+        )
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The directories above a path, the nearest first; not the root of the archive."""
+    while path := path.rpartition(b"/")[0]:
+        yield path
+
+
+def _members(
+    chunks: Iterable[bytes], revision: Revision, job: Job
+) -> Iterator[tuple[bytes, TarMember, bool]]:
+    """Every member that is sound, in order, and whether it would be unpacked."""
+    met: list[tuple[bytes, TarMember, bool]] = []
+    vetter = Vetter(revision)
+
+    def judge(member: TarMember) -> bool:
+        taken = vetter(member)
+        met.append((_path(member), member, taken))
+        return False
+
+    stream = TarFilter(judge, lambda _passed: None)
+    for chunk in chunks:
+        stream.feed(chunk)
+        job.advance(len(chunk))
+        yield from met
+        met.clear()
+    stream.close()
+
+
+def _path(member: TarMember) -> bytes:
+    name = member.name
+    parts = [part for part in name.split(b"/") if part not in (b"", b".")]
+    return b"/".join(parts)
+
+
+class Only:
+    """Judges as `vetter` does, and takes of what it accepts nothing but the members at the `wanted` paths."""
+
+    def __init__(self, vetter: Vetter, wanted: Set[bytes]) -> None:
+        self._vetter = vetter
+        self._wanted = wanted
+
+    def __call__(self, member: TarMember) -> bool:
+        """Whether to unpack this member; raises when the archive must be refused."""
+        return self._vetter(member) and _path(member) in self._wanted

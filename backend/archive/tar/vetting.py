@@ -1,0 +1,147 @@
+"""What may be in an archive: judged member by member, before anything is unpacked."""
+
+from collections.abc import Callable, Iterable
+
+from backend.archive.tar import stream as tarstream
+from backend.archive.tar.stream import TarFilter, TarMember
+from backend.errors import IntegrityError
+from backend.job import Job
+from backend.model import Revision
+
+_LINKS_IN_MEMORY = 50_000
+_DEVICES_NAMED = 20
+_LONGEST_PATH = 4095  # the kernel takes no more
+
+
+class _Links:
+    """The paths of symbolic links met so far: in memory up to a cap, then in a private file on disk."""
+
+    def __init__(self, cap: int = _LINKS_IN_MEMORY) -> None:
+        self._cap = cap
+        self._known: set[bytes] = set()
+        self._lookup: Callable[[bytes], bool] = self._known.__contains__
+        self._more: Callable[[bytes], object] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def __contains__(self, path: bytes) -> bool:
+        return self._lookup(path)
+
+    def add(self, path: bytes) -> None:
+        if len(self._known) < self._cap:
+            self._known.add(path)
+            return
+        if self._more is None:
+            self._spill()
+        assert self._more is not None
+        self._more(path)
+
+    def _spill(self) -> None:
+        import sqlite3
+
+        database = sqlite3.connect("")
+        database.execute("CREATE TABLE links (path BLOB PRIMARY KEY) WITHOUT ROWID")
+
+        def lookup(path: bytes) -> bool:
+            if path in self._known:
+                return True
+            return database.execute("SELECT 1 FROM links WHERE path = ?", (path,)).fetchone() is not None
+
+        self._lookup = lookup
+        self._more = lambda path: database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
+
+
+class Vetter:
+    """Judges the members of one archive: only what belongs below the revision and common directories.
+
+    Refuses (IntegrityError naming the member) absolute names, `..`, anything elsewhere, a member that would
+    be written through a symbolic link, and a hard link to anything outside. Symbolic links, FIFOs and overlay
+    whiteouts are data. Other device nodes are left out and counted unless `devices`.
+    """
+
+    def __init__(self, revision: Revision, *, devices: bool = False) -> None:
+        self._tops = {b"common", str(revision).encode()}
+        self._allow_devices = devices
+        self._links = _Links()
+        self._parent = b""
+        self.unpacked = 0
+        self.devices: list[str] = []
+        self.devices_met = 0
+
+    def __call__(self, member: TarMember) -> bool:
+        """Whether to unpack this member; raises when the archive must be refused."""
+        path = self._path(member.name, member)
+        if not path:
+            return False
+        if b"/" not in path and member.kind != tarstream.DIRECTORY:
+            raise _refusal(member, "is not a directory")
+        self._check_parents(path, member)
+        if member.kind == tarstream.HARD_LINK:
+            self._vet_hard_link(path, member)
+        elif member.kind == tarstream.SYMBOLIC_LINK:
+            self._links.add(path)
+        elif path in self._links:
+            raise _refusal(member, "would be written through a symbolic link")
+        elif member.kind in (tarstream.CHARACTER, tarstream.BLOCK_DEVICE) and not self._device_allowed(
+            member
+        ):
+            return False
+        self.unpacked += member.size
+        return True
+
+    def _path(self, name: bytes, member: TarMember) -> bytes:
+        """The path it lands at, without empty and `.` components; empty for the directory itself."""
+        if name.startswith(b"/"):
+            raise _refusal(member, "has an absolute name")
+        if len(name) > _LONGEST_PATH:
+            raise _refusal(member, "has a name too long to unpack")
+        parts = name.split(b"/")
+        if b"" in parts or b"." in parts:
+            parts = [part for part in parts if part not in (b"", b".")]
+        if b".." in parts:
+            raise _refusal(member, 'has ".." in its name')
+        if parts and parts[0] not in self._tops:
+            raise _refusal(member, "is outside of the revision and common directories")
+        if not parts and member.kind != tarstream.DIRECTORY:
+            raise _refusal(member, "has no name")
+        return b"/".join(parts)
+
+    def _check_parents(self, path: bytes, member: TarMember) -> None:
+        if not self._links:
+            return
+        parts = path.split(b"/")
+        for depth in range(1, len(parts)):
+            if b"/".join(parts[:depth]) in self._links:
+                raise _refusal(member, "would be written through a symbolic link")
+
+    def _vet_hard_link(self, path: bytes, member: TarMember) -> None:
+        target = self._path(member.link, member)
+        if not target or b"/" not in target:
+            raise _refusal(member, "is a hard link to a directory")
+        self._check_parents(target, member)
+        if target in self._links:
+            self._links.add(path)
+        elif path in self._links:
+            raise _refusal(member, "would be written through a symbolic link")
+
+    def _device_allowed(self, member: TarMember) -> bool:
+        if self._allow_devices or (member.kind == tarstream.CHARACTER and member.device == (0, 0)):
+            return True
+        self.devices_met += 1
+        if len(self.devices) < _DEVICES_NAMED:
+            self.devices.append(member.text)
+        return False
+
+
+def _refusal(member: TarMember, why: str) -> IntegrityError:
+    return IntegrityError(f'cannot unpack archive: member "{member.text}" {why}')
+
+
+def vet(chunks: Iterable[bytes], vetter: Vetter, job: Job) -> None:
+    """Walk an archive without writing anything; raises as `Tar.unpack` would for its content."""
+    stream = TarFilter(vetter, lambda _passed: None)
+    for chunk in chunks:
+        stream.feed(chunk)
+        job.advance(len(chunk))
+    stream.close()

@@ -1,0 +1,178 @@
+"""Finds files by name in many snapshots, and tells which of them are the same file over time."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from backend.browse.nodes import Node, joined, parts_of
+from backend.browse.snapshot_file import Inside
+from backend.browse.toc_cache import Shelf
+from backend.browse.tree import Archive, Content, Tree
+from backend.errors import SnapshotError
+from backend.format.metadata import unix_time
+from backend.job import Job
+from backend.model import Snapshot, user_of
+
+_PIECE = 1 << 20
+
+
+class Hit(NamedTuple):
+    """A node that was looked for: in which archive of which file, and its whole name there."""
+
+    snapshot: Snapshot
+    file: str
+    entry: str
+    path: bytes
+    node: Node
+
+    @property
+    def user(self) -> str:
+        """Whose data it is in, empty for the system's."""
+        return user_of(self.entry) or ""
+
+    @property
+    def role_path(self) -> bytes:
+        """The name with `rev` for the directory of the revision, so that revisions can be compared."""
+        return role_path(self.path, self.snapshot)
+
+
+class Missed(NamedTuple):
+    """What could not be searched, or not to its end, and why."""
+
+    snapshot: Snapshot | None
+    file: str
+    entry: str
+    reason: str
+
+
+Found: TypeAlias = Hit | Missed
+
+
+class Version(NamedTuple):
+    """The hits that show one state of a file, oldest first; `digest` only where it was asked for."""
+
+    hits: tuple[Hit, ...]
+    digest: str = ""
+
+
+class History(NamedTuple):
+    """One file of a snap, and a user or the system, over time: its versions, the first seen first."""
+
+    snap: str
+    user: str
+    path: bytes
+    versions: tuple[Version, ...]
+
+
+def role_path(path: bytes, snapshot: Snapshot) -> bytes:
+    """A name in an archive with `rev` for the directory of the revision."""
+    parts = parts_of(path)
+    if parts[:1] == [str(snapshot.revision).encode()]:
+        parts[0] = b"rev"
+    return joined(parts)
+
+
+def search(
+    where: Sequence[Snapshot | str], pattern: str, own: str, job: Job, *, read_others: bool = True
+) -> Iterator[Found]:
+    """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
+
+    What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
+    read, each a part of the job's step. Raises Cancelled; leaving the loop is stopping.
+    """
+    shelf = Shelf(own)
+    unread: list[tuple[Snapshot | str, str]] = []
+    for place in where:
+        for archive in _archives(place):
+            if isinstance(archive, Missed):
+                yield archive
+            elif shelf.find(archive.key):
+                yield from _search(archive, pattern, own, job)
+            else:
+                unread.append((place, archive.key.archive))
+        job.check()
+    if read_others:
+        for place, wanted in unread:
+            yield from _read_and_search(place, wanted, (pattern, own), job)
+
+
+def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
+    snapshot = place if isinstance(place, Snapshot) else None
+    file = place.path if isinstance(place, Snapshot) else place
+    try:
+        with _opened(place) as inside:
+            for held in inside.held:
+                if not held.archives and held.snapshot.broken:
+                    yield Missed(held.snapshot, file, "", held.snapshot.broken)
+                yield from held.archives
+    except SnapshotError as fault:
+        yield Missed(snapshot, file, "", str(fault))
+
+
+def _opened(place: Snapshot | str) -> Inside:
+    return Inside.of_store(place) if isinstance(place, Snapshot) else Inside.of_file(place)
+
+
+def _read_and_search(place: Snapshot | str, wanted: str, what: tuple[str, str], job: Job) -> Iterator[Found]:
+    for archive in _archives(place):
+        if isinstance(archive, Missed):
+            yield archive
+        elif archive.key.archive == wanted:
+            yield from _search(archive, *what, job)
+
+
+def _search(archive: Archive, pattern: str, own: str, job: Job) -> Iterator[Found]:
+    snapshot = archive.snapshot
+    with Tree(archive, own) as tree:
+        if not tree.is_indexed:
+            name = f"#{snapshot.set_id} {snapshot.snap}, {user_of(archive.entry) or 'system'}"
+            with job.part(name, tree.size) as part:
+                tree.index(part)
+        for node in tree.find(pattern.encode("utf-8", "surrogateescape"), job):
+            yield Hit(snapshot, archive.path, archive.entry, tree.path(node), node)
+        if tree.fault:
+            yield Missed(snapshot, archive.path, archive.entry, f"not all of it could be read: {tree.fault}")
+
+
+def histories(hits: Iterable[Hit], digest: Callable[[Hit], str] | None = None) -> list[History]:
+    """The hits as files over time: what has the same size and time is one version of a file.
+
+    With `digest` content decides instead. Files are in the order of snap, user and name.
+    """
+    files: dict[tuple[str, str, bytes], list[Hit]] = {}
+    for hit in hits:
+        files.setdefault((hit.snapshot.snap, hit.user, hit.role_path), []).append(hit)
+    return [History(*key, _versions(files[key], digest)) for key in sorted(files)]
+
+
+def _versions(hits: list[Hit], digest: Callable[[Hit], str] | None) -> tuple[Version, ...]:
+    versions: dict[object, list[Hit]] = {}
+    told: dict[object, str] = {}
+    for hit in sorted(hits, key=_age):
+        node = hit.node
+        key: object = (node.kind, node.size, node.mtime_ns, node.link)
+        if digest is not None and not node.is_folder:
+            key = told[key] = digest(hit) if key not in told else told[key]
+        versions.setdefault(key, []).append(hit)
+    return tuple(Version(tuple(same), key if isinstance(key, str) else "") for key, same in versions.items())
+
+
+def _age(hit: Hit) -> tuple[float, int]:
+    return unix_time(hit.snapshot.time), hit.snapshot.set_id
+
+
+def content_digest(content: Content, job: Job) -> str:
+    """The SHA-256 in hex of a file's content; its bytes are counted on the job."""
+    hasher = hashlib.sha256()
+    for piece in pieces(content):
+        hasher.update(piece)
+        job.advance(len(piece))
+    return hasher.hexdigest()
+
+
+def pieces(content: Content) -> Iterator[bytes]:
+    """The content of a file in pieces of at most 1 MiB."""
+    at = 0
+    while at < content.size and (piece := content.read(at, _PIECE)):
+        yield piece
+        at += len(piece)

@@ -1,0 +1,235 @@
+"""Comparisons as they are asked for: two snapshots of a snap, or one with the data that are in place."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple, Self
+
+from backend.archive.tar.selection import clean
+from backend.browse.selectors import written
+from backend.browse.snapshot_file import Held, Inside
+from backend.browse.tree import Tree
+from backend.compare import differences as compare
+from backend.compare.differences import CompareOptions, Difference, KeyChange, Roles, TextDiff, Walk
+from backend.compare.trees import Archived, Live, Nothing, Side, Thing, opened_live
+from backend.errors import BlockedError, NotFoundError, SnapshotError
+from backend.host.layout import Layout
+from backend.job import Job
+from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_entry, user_of
+
+LIVE = "live"
+_OPTIONS = CompareOptions()
+
+
+class Facet(NamedTuple):
+    """One side of a comparison: `snapshot` is None for the data in place.
+
+    The `label` is a set's number, a file's path, or `live`.
+    """
+
+    label: str
+    snapshot: Snapshot | None
+    revision: Revision
+    version: str = ""
+    epoch: Epoch = Epoch()
+    configuration: dict[str, Json] | None = None
+
+
+class Comparison:
+    """Two sides of one snap, opened. Use as a context manager; what it tells ends with it.
+
+    `notes` tell what could not be compared, and why; they grow while differences are read.
+    """
+
+    def __init__(self, snap: str, layout: Layout, own: str) -> None:
+        self.snap = snap
+        self.facets: list[Facet] = []
+        self.notes: list[str] = []
+        self._layout = layout
+        self._own = own
+        self._stack = ExitStack()
+        self._held: list[Held | None] = []
+        self._walked: dict[str, tuple[Side, Side]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._stack.close()
+
+    # -- opening
+
+    def add_snapshot(self, label: str, snapshot: Snapshot) -> None:
+        """Take a snapshot of a store as the next side; BlockedError for a broken one."""
+        self._add(label, Inside.of_store(snapshot))
+
+    def add_file(self, path: str, job: Job) -> None:
+        """Take the snapshot of the snap in a file as the next side."""
+        self._add(path, Inside.of_file(path, job))
+
+    def _add(self, label: str, inside: Inside) -> None:
+        self._stack.enter_context(inside)
+        held = inside.of_snap(self.snap)
+        snapshot = held.snapshot
+        if snapshot.broken:
+            raise BlockedError(f'cannot compare "{self.snap}" of {label}: {snapshot.broken}')
+        self._held.append(held)
+        about = (snapshot.revision, snapshot.version, snapshot.epoch, snapshot.conf)
+        self.facets.append(Facet(label, snapshot, *about))
+
+    def add_live(self) -> None:
+        """Take the data in place as the next side; NotFoundError where there are none at all."""
+        installed = self._layout.installed(self.snap)
+        conf = self._layout.state.config(self.snap)
+        if not self._layout.state.readable:
+            self.notes.append(f"the configuration in place is not known: {self._layout.state.why_not}")
+        if installed is None and not os.path.isdir(self._layout.system_parent(self.snap)):
+            raise NotFoundError(f'cannot compare "{self.snap}" with what is in place: nothing is')
+        self._held.append(None)
+        if installed is None:
+            other = next((facet.revision for facet in self.facets), Revision())
+            self.facets.append(Facet(LIVE, None, other, configuration=conf))
+        else:
+            about = (installed.revision, installed.version, installed.epoch, conf)
+            self.facets.append(Facet(LIVE, None, *about))
+
+    # -- comparing
+
+    @property
+    def configuration(self) -> list[KeyChange]:
+        """What differs in the configuration; nothing where that in place is not known."""
+        before, after = self.facets
+        if None in (before.snapshot, after.snapshot) and not self._layout.state.readable:
+            return []
+        return compare.configuration_diff(before.configuration, after.configuration)
+
+    def placed(self, text: str) -> tuple[str, bytes]:
+        """Whose a path is as it is written for a mark, and the path that its difference has."""
+        parts = clean(text.encode("utf-8", "surrogateescape")).split(b"/")
+        owner = ""
+        if parts[0] == b"user" and len(parts) > 1:
+            owner, parts = parts[1].decode("utf-8", "surrogateescape"), parts[2:]
+        elif (top := parts[0].decode("utf-8", "surrogateescape")) in self.owners and top:
+            owner, parts = top, parts[1:]
+        if parts and parts[0] in (str(facet.revision).encode() for facet in self.facets):
+            parts[0] = compare.REVISION
+        return owner, b"/".join(parts)
+
+    @property
+    def owners(self) -> list[str]:
+        """Whose data there are on either side: the system's (empty) first, then users by name."""
+        found = {user_of(archive.entry) or "" for held in self._held if held for archive in held.archives}
+        if None in self._held:
+            found.update(
+                user.name for user in self._people() if os.path.lexists(self._live_parent(user.name))
+            )
+        return sorted({"", *found})
+
+    def differences(
+        self, job: Job, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
+    ) -> Iterator[Difference]:
+        """What differs, by owner and path; with `below` only that path of that owner and what is in it.
+
+        Archives that were never looked into are read first, which is counted on the job.
+        """
+        for owner in self.owners if below is None else below[:1]:
+            for found in self._walk(owner, job, options).differences(job):
+                if below is None or f"{found.text}/".startswith(_folder(below[1])):
+                    yield found
+
+    def text_diff(self, owner: str, path: bytes, job: Job) -> TextDiff:
+        """The unified diff of one file; NotFoundError where neither side has it."""
+        sides = self._sides(owner, job)
+        pieces = []
+        found = False
+        for side, facet in zip(sides, self.facets, strict=True):
+            thing = _find(side, path, str(facet.revision).encode())
+            found = found or thing is not None
+            if thing is not None and thing.kind.value != "file":
+                return TextDiff(why_not=f"it is a {thing.kind.value}")
+            pieces.append(side.pieces(thing) if thing else iter(()))
+        shown = path.decode("utf-8", "surrogateescape")
+        if not found:
+            raise NotFoundError(f'cannot compare "{shown}": neither side has it')
+        names = [f"{facet.label}/{shown}" for facet in self.facets]
+        try:
+            return compare.text_diff(pieces[0], pieces[1], (names[0], names[1]))
+        except OSError as cause:
+            raise SnapshotError(f'cannot read "{shown}": {cause.strerror}') from cause
+
+    def mark_of(self, difference: Difference) -> str:
+        """How to mark what differs for an extraction that puts either side's, a snapshot's, back."""
+        entry = user_entry(difference.owner) if difference.owner else ARCHIVE
+        return written(self.snap, entry, difference.path)
+
+    def _walk(self, owner: str, job: Job, options: CompareOptions) -> Walk:
+        before, after = (str(facet.revision).encode() for facet in self.facets)
+        return Walk(owner, self._sides(owner, job), Roles(before, after), options)
+
+    def _sides(self, owner: str, job: Job) -> tuple[Side, Side]:
+        if owner not in self._walked:
+            first, second = (self._side(number, owner, job) for number in (0, 1))
+            self._walked[owner] = (first, second)
+        return self._walked[owner]
+
+    def _side(self, number: int, owner: str, job: Job) -> Side:
+        held = self._held[number]
+        if held is None:
+            return self._live(owner, self.facets[number])
+        archive = next((one for one in held.archives if (user_of(one.entry) or "") == owner), None)
+        if archive is None:
+            return Nothing()
+        tree = self._stack.enter_context(Tree(archive, self._own))
+        with job.part(f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size) as part:
+            tree.index(part)
+        if reason := tree.fault or tree.mismatch:
+            self.notes.append(f"{self.facets[number].label}, {archive.entry} is not whole: {reason}")
+        return Archived(tree)
+
+    def _live(self, owner: str, facet: Facet) -> Side:
+        parent = self._live_parent(owner)
+
+        def unseen(path: str, cause: OSError) -> None:
+            self.notes.append(f"{parent}/{path} cannot be looked at: {cause.strerror}")
+
+        try:
+            fd = opened_live(parent) if parent else None
+        except OSError as cause:
+            unseen("", cause)
+            fd = None
+        if fd is None:
+            return Nothing()
+        self._stack.callback(os.close, fd)
+        return Live(fd, (str(facet.revision), "common"), unseen)
+
+    def _live_parent(self, owner: str) -> str:
+        """The directory of an owner's data in place, or nothing."""
+        if not owner:
+            return self._layout.system_parent(self.snap)
+        user = next((user for user in self._people() if user.name == owner), None)
+        return self._layout.user_place(user, self.snap) if user else ""
+
+    def _people(self) -> Sequence[User]:
+        return self._layout.users_with_data()[0]
+
+
+def _folder(path: bytes) -> str:
+    return f"{path.decode('utf-8', 'surrogateescape')}/".lstrip("/")
+
+
+def _find(side: Side, path: bytes, revision: bytes) -> Thing | None:
+    """What is at a path, whose top is a role."""
+    thing: Thing | None = None
+    for number, part in enumerate(path.split(b"/")):
+        if number == 0 and part == compare.REVISION:
+            part = revision
+        if thing is not None and not thing.is_folder:
+            return None
+        thing = next((one for one in side.things(thing) if one.name == part), None)
+        if thing is None:
+            return None
+    return thing

@@ -1,0 +1,394 @@
+"""The engine that works on the files below a root directory.
+
+Where a snapd answers for that root it only reads: two owners of the same data would corrupt them.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError
+from backend.host.layout import Layout
+from backend.host.state import daemon_answers
+from backend.model import Snapshot, SnapshotSet
+from backend.store.store import Store
+
+if TYPE_CHECKING:
+    from backend.engine.daemon import Daemon
+    from backend.engine.protocol import Estimate, Finding, UndoOffer
+    from backend.host.layout import InstalledSnap
+    from backend.job import Job
+    from backend.jobs.journal import Journal
+    from backend.jobs.other_users import ForeignJournal
+    from backend.jobs.resolution import Ended, Endings
+    from backend.jobs.safety_snapshots import Guarded
+    from backend.model import User
+    from backend.operations import (
+        Check,
+        Export,
+        Extract,
+        Forget,
+        Import,
+        Operation,
+        Restore,
+        Result,
+        Save,
+        Undo,
+    )
+    from backend.restore.extraction import ExtractPlan
+    from backend.restore.plan import RestorePlan
+
+RESTORE_BESIDE = "restore beside"
+READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
+SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
+
+
+class DirectEngine:
+    """Snapshots of the root that `layout` describes; `own` is our state folder for it."""
+
+    name = "files"
+
+    def __init__(self, layout: Layout, own: str) -> None:
+        self.layout = layout
+        self.store = Store(layout, own)
+        self._own = own
+        away = f"the state folder of this root cannot be written; its journal is kept in {own}"
+        self.warning = "" if own == layout.own_state else away
+
+    @cached_property
+    def journal(self) -> "Journal":
+        """The jobs of this place."""
+        from backend.jobs.journal import Journal
+
+        return Journal(self._own)
+
+    @property
+    def own(self) -> str:
+        """Our state folder for this root."""
+        return self._own
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """How a journal names the root it is about."""
+        return self.store.root
+
+    # -- what can be had
+
+    def refusal(self, action: str) -> str | None:
+        """Why `action` cannot be had here: anything that changes data, while snapd runs for this root."""
+        if action in READING or action == RESTORE_BESIDE or not daemon_answers(self.layout.socket):
+            return None
+        way_out = "use --engine snapd, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
+        if action == "extract":
+            way_out += ", or extract beside (--to)"
+        return (
+            f"cannot {action}: snapd is running for {self.layout.root}, and two programs must not change its "
+            f"snapshots at once; {way_out}"
+        )
+
+    def refusal_of(self, operation: "Operation") -> str:
+        """Why an operation with these very options cannot be had here, or nothing."""
+        return self.refusal(RESTORE_BESIDE if getattr(operation, "to", "") else operation.verb) or ""
+
+    def about(self) -> list[str]:
+        """Why this engine answers here, in words."""
+        if self.refusal("save"):
+            return ["snapd is running, so it only reads"]
+        return ["ready, as no snapd answers for this root"]
+
+    @cached_property
+    def daemon(self) -> "Daemon":
+        """Nobody: snapd is not asked here, whether it runs or not."""
+        from backend.engine.daemon import NoDaemon
+
+        return NoDaemon(self.layout)
+
+    def guards(self) -> "dict[int, Guarded]":
+        """The sets by which restores through snapd can be taken back, by number."""
+        if not self.store.has_guards():
+            return {}
+        from backend.jobs.safety_snapshots import guards_here
+
+        return guards_here(self.journal, self.root)
+
+    def _demand(self, action: str) -> None:
+        if reason := self.refusal(action):
+            raise ConflictError(reason)
+
+    # -- looking
+
+    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
+        """All sets, or one, by id, holding the named snaps only."""
+        return self.store.list_sets(set_id, snaps)
+
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
+        """What a save of the snaps (all installed ones without any) would read, by owner."""
+        from backend.engine.protocol import Estimate
+        from backend.fs.space_estimate import measure
+
+        estimates = []
+        people = self._users(users)[0]
+        for snap in self._installed(snaps):
+            sizes = {}
+            files = 0
+            for owner in (None, *people):
+                layout = self.layout
+                parent = layout.user_place(owner, snap.name) if owner else layout.system_parent(snap.name)
+                if not parent:
+                    continue
+                found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], job)
+                files += found.files
+                if found.files or owner is None:
+                    sizes[owner.name if owner else "system"] = found.apparent
+            estimates.append(Estimate(snap.name, sum(sizes.values()), sizes, files))
+        return estimates
+
+    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+        """What a restore would do, a plan for each snapshot.
+
+        With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
+        when the job is stopped.
+        """
+        from backend.job import Job
+        from backend.restore.restorer import Restorer
+
+        job = job or Job()
+        restorer = Restorer(self.store, self.journal.folder)
+        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, job)
+        return restorer.look(plans, job) if look else plans
+
+    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+        """What an extraction would do with every path; archives are read for it, counted on the job."""
+        from backend.restore.extractor import Extractor
+
+        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, job)
+
+    def _marked(self, extract: "Extract") -> list[Snapshot]:
+        """The snapshots that hold what is to be extracted."""
+        if extract.file:
+            return []
+        return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
+
+    def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
+        """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
+        found = [snapshot for group in self.store.list_sets(set_id) for snapshot in group.snapshots]
+        if not found:
+            raise NotFoundError("no snapshot set with the given ID")
+        chosen = [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
+        if not chosen:
+            raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
+        return chosen
+
+    def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
+        """The named snaps, each once; without any, all that are installed and active (spec §4.3)."""
+        named = list(dict.fromkeys(snaps))
+        installed = []
+        for name in named or self.layout.installed_names():
+            snap = self.layout.installed(name)
+            if snap is None:
+                raise NotFoundError(f'snap "{name}" is not installed')
+            if named or snap.active:
+                installed.append(snap)
+        return installed
+
+    def _users(self, names: Sequence[str]) -> "tuple[list[User], list[str]]":
+        if names:
+            return self.layout.find_users(names), []
+        return self.layout.users_with_data()
+
+    # -- doing
+
+    def save(self, operation: "Save", job: "Job") -> "Result":
+        """Save each snap; those that succeed are published together, the others are told in `left_out`.
+
+        When none succeeds, the error of the first is raised. A stop leaves nothing behind.
+        """
+        from backend.archive.gzip.blocks import Level
+        from backend.operations import Result
+        from backend.save.saver import SaveOptions, save_set
+
+        self._demand("save")
+        level = Level.FAST if operation.fast else Level.AUTO
+        options = SaveOptions(
+            operation.exclude or None, level, operation.accept_changed, operation.ignore_space
+        )
+        options.validate()
+        snaps = self._installed(operation.snaps)
+        users, strays = self._users(operation.users)
+        if not snaps:
+            raise NotFoundError("cannot save: no snaps are installed")
+        if not self.layout.state.readable:
+            job.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
+        made = save_set(self.store, snaps, users, options, job)
+        stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
+        return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
+
+    def check(self, operation: "Check", job: "Job") -> "Result":
+        """Verify a set, or every set, or what is due of it; every bad part is in the result."""
+        from backend.operations import Result
+        from backend.store.check import check_all, due
+        from backend.store.verifications import Ledger
+
+        level = operation.level
+        if operation.set_id:
+            chosen = self._selected(operation.set_id, operation.snaps)
+        else:
+            chosen = [s for group in self.store.list_sets(snaps=operation.snaps) for s in group.snapshots]
+        ledger = Ledger(self.journal.folder)
+        with ExitStack() as locks:
+            if operation.set_id:
+                locks.enter_context(self._reading(operation.set_id))
+            some = due(chosen, level, operation.older_than, ledger)
+            total = None if operation.quick else sum(snapshot.size for snapshot in some)
+            with job.step("Checking", total):
+                verdicts = check_all(some, operation.users, level, ledger, job)
+        snaps = tuple(snapshot.snap for snapshot in some)
+        return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
+
+    @contextmanager
+    def _reading(self, set_id: int) -> Iterator[None]:
+        """Keep a set from being forgotten while it is read, where we may keep locks at all."""
+        if os.access(self.journal.folder, os.W_OK):
+            with self.store.set_lock(set_id, shared=True):
+                yield
+        else:
+            yield
+
+    def restore(self, operation: "Restore", job: "Job") -> "Result":
+        """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
+
+        Beside may be restored while snapd runs: nothing of what it looks after is touched.
+        """
+        from backend.restore.restorer import Restorer
+
+        self._demand(RESTORE_BESIDE if operation.to else "restore")
+        chosen = self._selected(operation.set_id, operation.snaps)
+        with self._reading(operation.set_id):
+            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, job)
+
+    def extract(self, operation: "Extract", job: "Job") -> "Result":
+        """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
+        from backend.restore.extractor import Extractor
+
+        self._demand(RESTORE_BESIDE if operation.to else "extract")
+        chosen = self._marked(operation)
+        extractor = Extractor(self.store, self.journal.folder)
+        with ExitStack() as locks:
+            if not operation.file:
+                locks.enter_context(self._reading(operation.set_id))
+            return extractor.carry_out(chosen, operation, job)
+
+    def undo_offers(self) -> "list[UndoOffer]":
+        """The restores that can be taken back, the newest first."""
+        from backend.jobs import cleanup as recovery
+
+        return recovery.undo_offers(self.journal, self.store)
+
+    def undo(self, operation: "Undo", job: "Job") -> "Result":
+        """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
+        from backend.jobs import cleanup as recovery
+
+        self._demand("undo")
+        return recovery.undo(self.journal, self.store, operation, job)
+
+    def forget(self, operation: "Forget", job: "Job") -> "Result":
+        """Remove a set, or the named snaps of it; broken snapshots as well."""
+        from backend.browse.toc_cache import Shelf
+        from backend.operations import Result
+
+        self._demand("forget")
+        chosen = self._selected(operation.set_id, operation.snaps)
+        with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
+            freed = self.store.forget(chosen, job)
+        Shelf(self._own).sweep()
+        return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
+
+    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
+        """Write a set to a file, whole or not at all, or to an open stream."""
+        from backend.operations import Result
+        from backend.transfer.exporter import SnapshotExport, export_to_file
+
+        if stream is not None and operation.checksum:
+            raise InvalidInputError("cannot write a checksum beside a stream: name a file")
+        with (
+            self._reading(operation.set_id),
+            SnapshotExport(
+                self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
+            ) as export,
+            job.step(f"Exporting snapshot set #{operation.set_id}", export.size),
+        ):
+            if stream is not None:
+                export.stream_to(stream, job)
+            else:
+                export_to_file(export, operation.file, job, checksum=operation.checksum)
+            return Result(operation.set_id, operation.snaps, tuple(export.left_out))
+
+    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
+        """Import a set; one that is here already is answered with the existing id."""
+        from backend.operations import Result
+        from backend.transfer.importer import import_set, opened_import
+
+        self._demand("import-snapshot")
+        with ExitStack() as stack:
+            source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
+            stack.enter_context(job.step("Importing", os.fstat(source).st_size or None))
+            try:
+                imported = import_set(
+                    self.store, source, job, accept_hash=operation.accept_hash, snaps=operation.snaps
+                )
+            except DuplicateSetError as known:
+                if known.expires:
+                    job.note(
+                        f"set #{known.set_id} is an automatic one: snapd will remove it on {known.expires}"
+                    )
+                return Result(known.set_id, known.snaps, duplicate=True)
+        return Result(imported.set_id, tuple(snapshot.snap for snapshot in imported.snapshots))
+
+    # -- what a crash left
+
+    def findings(self) -> "list[Finding]":
+        """What an earlier crash left, what is hidden, what undo holds."""
+        from backend.jobs import doctor as findings
+
+        return findings.findings(self.journal, self.store)
+
+    def repair(self, job: "Job") -> "list[Finding]":
+        """Clean up what `findings` offers to repair; refuses while snapd runs."""
+        from backend.jobs import doctor as findings
+
+        self._demand("repair")
+        return findings.repair(self.journal, self.store, job)
+
+    def endings(self, number: int) -> "Endings":
+        """What can be made of an interrupted job, and what each way would mean; changes nothing."""
+        from backend.jobs import resolution as endings
+
+        return endings.endings(self.journal.record(number), self.store)
+
+    def end(self, number: int, *, finish: bool) -> "Ended":
+        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+        from backend.jobs import resolution as endings
+
+        self._demand("finish" if finish else "take back")
+        return endings.end_as_chosen(self.journal, self.store, number, finish=finish)
+
+    def others(self) -> "list[ForeignJournal]":
+        """The journals that other users keep for this root: for root, and to look at only."""
+        from backend.jobs.other_users import journals
+
+        return journals(self.layout) if os.geteuid() == 0 else []
+
+    def tidy(self, job: "Job") -> list[str]:
+        """End jobs of ours that died and undo data that expired; says what was done.
+
+        What is remembered of snapshots that are gone goes as well.
+        """
+        from backend.browse.toc_cache import Shelf
+        from backend.jobs import cleanup as recovery
+
+        Shelf(self._own).sweep()
+        if daemon_answers(self.layout.socket):
+            return recovery.tidy_beside(self.journal, self.store, job)
+        return recovery.tidy(self.journal, self.store, job)

@@ -1,0 +1,160 @@
+"""Carrying an operation out: on an engine, and with a journal of it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from backend.engine.protocol import Engine
+from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
+from backend.fs import files
+from backend.job import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started
+from backend.jobs.journal import JobState, OpenRecord
+from backend.operations import (
+    Check,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+    to_json,
+)
+
+
+def perform(operation: Operation, engine: Engine, job: Job, stream: int | None = None) -> Result:
+    """Carry out an operation; `stream` is the open file that `-` stands for."""
+    match operation:
+        case Save():
+            return engine.save(operation, job)
+        case Check():
+            return engine.check(operation, job)
+        case Restore() | Extract() | Undo():
+            return _put(operation, engine, job)
+        case Forget():
+            return engine.forget(operation, job)
+        case Export():
+            return engine.export(operation, job, stream)
+        case Import():
+            return engine.take_in(operation, job, stream)
+
+
+def _put(operation: Restore | Extract | Undo, engine: Engine, job: Job) -> Result:
+    """Carry out what changes the data of snaps."""
+    match operation:
+        case Restore():
+            return engine.restore(operation, job)
+        case Extract():
+            return engine.extract(operation, job)
+        case Undo():
+            return engine.undo(operation, job)
+
+
+def perform_recorded(
+    operation: Operation,
+    engine: Engine,
+    watch: Callable[[Job], Callable[[Event], None]],
+    stream: int | None = None,
+    token: str = "",
+) -> Result:
+    """Carry out an operation as a job with a journal, after ending what died before it.
+
+    `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
+    On a full disk a forget is recorded in the room that the journal kept for that.
+    """
+    engine.tidy(Job())
+    try:
+        result = _recorded(operation, engine, watch, stream, token)
+    except NoSpaceError:
+        if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
+            raise
+        result = _recorded(operation, engine, watch, stream, token)
+    engine.journal.keep_reserve()
+    return result
+
+
+def _recorded(
+    operation: Operation,
+    engine: Engine,
+    watch: Callable[[Job], Callable[[Event], None]],
+    stream: int | None,
+    token: str,
+) -> Result:
+    with (
+        files.speaking(f"cannot keep the journal of {operation.verb}"),
+        engine.journal.job(to_json(operation), engine.root, token) as record,
+    ):
+        job = _job_of(record, watch)
+        if engine.warning:
+            job.note(engine.warning)
+        with _failures_recorded(record, operation.verb):
+            result = perform(operation, engine, job, stream)
+        try:
+            with files.speaking("cannot record the end of the job"):
+                state = JobState.PARTIAL if result.left_out else JobState.DONE
+                record.finish(state, {**result.to_json(), "exit": result.exit_code})
+        except SnapshotError as failure:
+            raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
+        return result
+
+
+def _job_of(record: OpenRecord, watch: Callable[[Job], Callable[[Event], None]]) -> Job:
+    """A job whose events go to its record first, then to whoever watches it."""
+    listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
+
+    def tell(event: Event) -> None:
+        for listen in listeners:
+            listen(event)
+
+    job = Job(tell, keep=record.keep, name=str(record.id))
+    listeners.append(watch(job))
+    return job
+
+
+@contextmanager
+def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
+    """However what is done inside fails, the record says so; a bug becomes a BugError."""
+    try:
+        with files.speaking(f"cannot {verb}"):
+            yield
+    except Cancelled:
+        record.finish(JobState.CANCELLED, {})
+        raise
+    except SnapshotError as failure:
+        record.finish(JobState.FAILED, {"error": str(failure), "exit": failure.exit_code})
+        raise
+    except Exception as bug:
+        record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
+        raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a plain mapping."""
+    match event:
+        case Started(title, total):
+            return {"event": "started", "title": title, "total": total}
+        case Advanced(done):
+            return {"event": "advanced", "done": done}
+        case Noted(text):
+            return {"event": "noted", "text": text}
+        case Entered(part):
+            return {"event": "entered", "part": part}
+        case PartAdvanced(part, done, total, ended):
+            return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
+
+
+def event_from_json(document: Mapping[str, Any]) -> Event:
+    """The event that a mapping made by `event_json` describes; what is none is a note of it."""
+    match document:
+        case {"event": "started", "title": str(title), "total": (int() | None) as total}:
+            return Started(title, total)
+        case {"event": "advanced", "done": int(done)}:
+            return Advanced(done)
+        case {"event": "entered", "part": str(part)}:
+            return Entered(part)
+        case {"event": "part", "part": str(part), "done": int(done), "total": (int() | None) as total}:
+            return PartAdvanced(part, done, total, document.get("ended") is True)
+        case _:
+            return Noted(str(document.get("text", document)))

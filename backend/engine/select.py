@@ -1,0 +1,84 @@
+"""Which engine answers for a root, and where our own state about it lies."""
+
+import os
+from typing import TYPE_CHECKING, TypeAlias
+
+from backend.engine.files import DirectEngine
+from backend.errors import InvalidInputError, UnreachableError
+from backend.host.layout import Layout
+from backend.host.state import daemon_answers
+
+if TYPE_CHECKING:
+    from backend.engine.snapd.engine import SnapdEngine
+
+PlaceEngine: TypeAlias = "DirectEngine | SnapdEngine"
+
+
+def own_state(layout: Layout) -> str:
+    """The folder of our journal for a root: below the root itself where it can be written (decision 6).
+
+    Otherwise, and where that folder is somebody else's, one of the user's own for each root, told apart by
+    device and inode.
+    """
+    existing = _existing(layout.own_state)
+    is_foreign = existing == layout.own_state and os.lstat(existing).st_uid != os.geteuid()
+    if os.access(existing, os.W_OK) and not is_foreign:
+        return layout.own_state
+    return os.path.join(_users_state(), layout.own_name)
+
+
+def user_state() -> str:
+    """The user's own folder for what belongs to no root."""
+    return os.path.join(_users_state(), "snapstow")
+
+
+def _users_state() -> str:
+    return os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+
+
+def _existing(path: str) -> str:
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def engine_for(root: str, kind: str = "auto") -> PlaceEngine:
+    """The engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
+
+    InvalidInputError when the root is no directory, UnreachableError when snapd is asked for in vain.
+    """
+    files = files_engine(root)
+    layout = files.layout
+    if kind == "files":
+        return files
+    if os.path.exists(layout.socket) and daemon_answers(layout.socket):
+        from backend.engine.snapd.engine import SnapdEngine
+
+        return SnapdEngine(files)
+    if kind == "snapd":
+        raise UnreachableError(
+            f"cannot use the snapd engine: no snapd answers at {layout.socket}; use --engine files"
+        )
+    return files
+
+
+def engine_now(engine: PlaceEngine) -> PlaceEngine:
+    """The engine that `auto` means now for the place of one: that very engine where nothing has changed."""
+    layout = engine.layout
+    answers = os.path.exists(layout.socket) and daemon_answers(layout.socket)
+    if answers == (engine.name == "snapd"):
+        return engine
+    files = DirectEngine(Layout(layout.root), engine.own)
+    if not answers:
+        return files
+    from backend.engine.snapd.engine import SnapdEngine
+
+    return SnapdEngine(files)
+
+
+def files_engine(root: str) -> DirectEngine:
+    """The engine that works on the files below a root; InvalidInputError when that is no directory."""
+    if not os.path.isdir(root):
+        raise InvalidInputError(f"cannot work below {root}: it is not a directory")
+    layout = Layout(root)
+    return DirectEngine(layout, own_state(layout))

@@ -1,0 +1,77 @@
+"""Forgetting through snapd, and checking with it where the files may not be read."""
+
+import os
+
+from backend.archive.reader import EntryVerdict
+from backend.engine.snapd.context import Site
+from backend.engine.snapd.responses import Asked
+from backend.errors import BlockedError, IntegrityError, NotAllowedError
+from backend.job import Job
+from backend.model import Snapshot
+from backend.operations import Check, Forget, Result
+
+
+def forget(site: Site, operation: Forget, job: Job) -> Result:
+    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
+    job.check()
+    chosen = site.selected(operation.set_id, operation.snaps)
+    left_out = [f"{one.path} was not removed: snapd does not see it" for one in chosen if one.hidden]
+    seen = [one for one in chosen if not one.hidden]
+    if not seen:
+        raise BlockedError(
+            f"cannot forget: snapd does not see the damaged files of snapshot set #{operation.set_id}; stop "
+            "snapd and use --engine files"
+        )
+    freed = sum(_size(one) for one in seen)
+    snaps = [one.snap for one in seen] if operation.snaps else []
+    with job.step(f"Forgetting snapshot set #{operation.set_id}"):
+        site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), job)
+    return Result(operation.set_id, tuple(one.snap for one in seen), tuple(left_out), freed=freed)
+
+
+def _size(snapshot: Snapshot) -> int:
+    try:
+        return os.lstat(snapshot.path).st_size
+    except OSError:
+        return snapshot.size
+
+
+def check_refusal(operation: Check) -> str:
+    """Why snapd cannot check so, or nothing."""
+    if not (operation.structure or operation.quick or operation.older_than):
+        return ""
+    return (
+        "cannot check so: snapd verifies hashes only, and the snapshot files may not be read (try with sudo)"
+    )
+
+
+def check(site: Site, operation: Check, job: Job) -> Result:
+    """Have snapd verify archives by their hashes; it counts no bytes and gives up at the first bad one."""
+    job.check()
+    if reason := check_refusal(operation):
+        raise NotAllowedError(reason)
+    if operation.set_id:
+        chosen = site.selected(operation.set_id, operation.snaps)
+    else:
+        chosen = [one for group in site.sets(snaps=operation.snaps) for one in group.snapshots]
+    verdicts: list[EntryVerdict] = []
+    with job.step("Checking through snapd"):
+        for snapshot in chosen:
+            verdicts += _verdicts(site, snapshot, operation, job)
+    return Result(operation.set_id, tuple(one.snap for one in chosen), verdicts=tuple(verdicts))
+
+
+def _verdicts(site: Site, snapshot: Snapshot, operation: Check, job: Job) -> list[EntryVerdict]:
+    """One for each archive that holds, or one for all of the snapshot."""
+    about = (snapshot.set_id, snapshot.snap)
+    if snapshot.broken:
+        return [EntryVerdict(*about, "", 0, f"cannot open snapshot: {snapshot.broken}")]
+
+    def asking() -> Asked:
+        return site.client.act("check", snapshot.set_id, [snapshot.snap], operation.users)
+
+    try:
+        site.carry_out("check", asking, job)
+    except IntegrityError as fault:
+        return [EntryVerdict(*about, "", 0, str(fault))]
+    return [EntryVerdict(*about, entry, 0, "", snapshot.path) for entry in snapshot.entries]

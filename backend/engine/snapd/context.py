@@ -1,0 +1,110 @@
+"""A place with its snapd, and what every verb there needs: who reads, what is chosen, how snapd is asked."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+from backend.engine.daemon_change import Change
+from backend.engine.protocol import Engine
+from backend.engine.snapd.client import Client
+from backend.engine.snapd.follow import Observe, follow
+from backend.engine.snapd.responses import Asked, BusyError
+from backend.errors import ConflictError, NotFoundError
+from backend.host.layout import Layout
+from backend.job import Job
+from backend.jobs.other_users import ForeignJournal
+from backend.model import Snapshot, SnapshotSet
+from backend.store.store import Store
+
+
+class FilesEngine(Engine, Protocol):
+    """An engine that works on the files themselves: it does all that only reads."""
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything lies."""
+
+    @property
+    def store(self) -> Store:
+        """The snapshot files."""
+
+    @property
+    def own(self) -> str:
+        """Our state folder for this root."""
+
+    def others(self) -> list[ForeignJournal]:
+        """The journals that other users keep for this root."""
+
+
+class Site:
+    """One root, its snapd and its files.
+
+    `reads_files` tells whether the snapshot files may be read; else snapd is asked for what it knows.
+    """
+
+    def __init__(self, files: FilesEngine, client: Client, *, reads_files: bool) -> None:
+        self.files = files
+        self.client = client
+        self.layout = files.layout
+        self.store = files.store
+        self.journal = files.journal
+        self.reads_files = reads_files
+
+    @cached_property
+    def version(self) -> str:
+        """The version of snapd."""
+        return self.client.version()
+
+    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
+        """All sets, or one: from the files with what snapd hides, else as snapd lists them."""
+        if self.reads_files:
+            return self.files.sets(set_id, snaps)
+        return self.client.sets(set_id, snaps)
+
+    def selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
+        """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
+        found = [snapshot for one in self.sets(set_id) for snapshot in one.snapshots]
+        if not found:
+            raise NotFoundError("no snapshot set with the given ID")
+        chosen = [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
+        if not chosen:
+            raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
+        return chosen
+
+    def ask(self, action: str, asking: Callable[[], Asked], job: Job) -> Asked:
+        """Ask snapd to begin something, and note the change, so that its end can be known after a crash."""
+        job.check()
+        job.keep({"asked": action})
+        try:
+            asked = asking()
+        except ConflictError as busy:
+            raise self._named(busy) from busy
+        job.keep({"change": asked.change, "action": action, "set_id": asked.set_id})
+        return asked
+
+    def _named(self, busy: ConflictError) -> ConflictError:
+        """The conflict with the change that is in the way, where that can be told."""
+        words = set(re.findall('"([^"]+)"', str(busy)))
+        for change in self.client.changes():
+            if change.id in words or words.intersection(change.snaps):
+                return BusyError(f"{busy}; attach snapd/{change.id} waits for it, as --wait does", change.id)
+        return busy
+
+    def carry_out(
+        self, action: str, asking: Callable[[], Asked], job: Job, observe: Observe | None = None
+    ) -> Change:
+        """Ask snapd and follow the change until it has ended well; raises as `follow` does."""
+        return follow(self.client, self.ask(action, asking, job).change, job, observe)
+
+    def forget(self, set_id: int, job: Job) -> None:
+        """Have a whole set removed; one that is gone already is fine."""
+        try:
+            self.carry_out("forget", lambda: self.client.act("forget", set_id), job)
+        except NotFoundError:
+            return
+
+
+def quoted_names(snaps: Sequence[str]) -> str:
+    """Names as snapd writes them in a sentence."""
+    return ", ".join(f'"{snap}"' for snap in snaps)

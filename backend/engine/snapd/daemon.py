@@ -1,0 +1,99 @@
+"""Following what snapd does already: a change that somebody else asked for, or that outlived our job."""
+
+from backend.engine.daemon import Followed
+from backend.engine.daemon_change import Change
+from backend.engine.snapd.context import Site
+from backend.engine.snapd.follow import Following, Observe, SavedBytes, UnpackedBytes, watch
+from backend.engine.snapd.info import running
+from backend.engine.snapd.recovery import change_behind
+from backend.errors import NotFoundError
+from backend.job import Event, Job, Started
+from backend.jobs.journal import JobRecord, JobState
+
+
+def attach(site: Site, number: str, job: Job) -> Change:
+    """Follow a change to its end, well or not, with the bytes that can be seen; a stop leaves it running."""
+    change = site.client.change(number)
+    with job.step(change.summary):
+        return watch(site.client, number, job, _observer(site, change))
+
+
+def change_of(site: Site, number: int) -> str:
+    """The change by which snapd goes on, or went on, with a job of ours that died, or nothing."""
+    try:
+        record = site.journal.record(number)
+    except NotFoundError:
+        return ""
+    return change_behind(site, record) if record.state is JobState.INTERRUPTED else ""
+
+
+class ChangeWatch:
+    """Every change about snapshots that no running job of ours asked for, followed look by look."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._known: dict[str, _Seen] = {}
+
+    def look(self) -> list[Followed]:
+        """Those that run, and once those that have ended since the last look. Raises SnapshotError."""
+        steps = [_asked(record) for record in self._site.journal.records() if _runs(record)]
+        present = {change.id: change for change in running(self._site)}
+        ours = {str(step.get("change", "")) for asked in steps for step in asked}
+        # Between the question and its note nobody can tell whose a new change is.
+        is_certain = not any("asked" in asked[-1] for asked in steps if asked)
+        for number, change in present.items():
+            if is_certain and number not in ours and number not in self._known:
+                self._known[number] = _Seen(self._site, change)
+        followed = [seen.look(present.get(number)) for number, seen in list(self._known.items())]
+        for one in filter(None, followed):
+            if one.change.ready:
+                del self._known[one.change.id]
+        return [one for one in followed if one is not None]
+
+
+class _Seen:
+    """A change that is being followed, and what there is to be told of it."""
+
+    def __init__(self, site: Site, change: Change) -> None:
+        self._site = site
+        self._number = change.id
+        self._events: list[Event] = [Started(change.summary, None)]
+        job = Job(self._events.append)
+        self._following = Following(site.client, change.id, job, _observer(site, change))
+
+    def look(self, change: Change | None) -> Followed | None:
+        """How it stands: as given, or as snapd says once it runs no more; None where snapd forgot it."""
+        try:
+            change = change or self._site.client.change(self._number)
+        except NotFoundError:
+            return None
+        self._following.hear(change)
+        events = tuple(self._events)
+        self._events.clear()
+        return Followed(change, events)
+
+
+def _runs(record: JobRecord) -> bool:
+    return record.state is JobState.RUNNING
+
+
+def _asked(record: JobRecord) -> list[dict[str, object]]:
+    try:
+        return record.asked
+    except OSError:
+        return []
+
+
+def _observer(site: Site, change: Change) -> Observe | None:
+    if not site.reads_files:
+        return None
+    if change.kind == "snapshot-snap":
+        return SavedBytes(site.layout.snapshots, change.set_id)
+    if change.kind != "restore-snapshot":
+        return None
+    users = site.layout.users_with_data()[0]
+    places = {}
+    for snap in filter(None, (task.snap for task in change.tasks)):
+        parents = [site.layout.user_place(user, snap) for user in users]
+        places[snap] = [site.layout.system_parent(snap), *filter(None, parents)]
+    return UnpackedBytes(places)

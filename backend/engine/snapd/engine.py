@@ -1,0 +1,245 @@
+"""The engine for a root for which snapd runs: what changes data is asked of snapd, the rest is read.
+
+Snapshots that may be read are read from their files, with all that snapd hides; without that right snapd is
+asked for what it knows.
+"""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from backend.model import SnapshotSet
+
+if TYPE_CHECKING:
+    from backend.engine.daemon import Daemon
+    from backend.engine.protocol import Estimate, Finding, UndoOffer
+    from backend.engine.snapd.context import FilesEngine, Site
+    from backend.host.layout import Layout
+    from backend.job import Job
+    from backend.jobs.journal import Journal
+    from backend.jobs.other_users import ForeignJournal
+    from backend.jobs.resolution import Ended, Endings
+    from backend.jobs.safety_snapshots import Guarded
+    from backend.operations import (
+        Check,
+        Export,
+        Extract,
+        Forget,
+        Import,
+        Operation,
+        Restore,
+        Result,
+        Save,
+        Undo,
+    )
+    from backend.restore.extraction import ExtractPlan
+    from backend.restore.plan import RestorePlan
+    from backend.store.store import Store
+
+
+class SnapdEngine:
+    """Snapshots of the root of `files`, whose snapd changes them.
+
+    `reads_files` False asks snapd for everything, as for somebody without the right to read the files.
+    """
+
+    name = "snapd"
+
+    def __init__(self, files: "FilesEngine", *, reads_files: bool | None = None) -> None:
+        self.layout: Layout = files.layout
+        self.store: Store = files.store
+        self._files = files
+        self._reads_files = reads_files
+
+    @cached_property
+    def site(self) -> "Site":
+        """Snapd and the files, as the verbs here use them."""
+        from backend.engine.snapd.client import Client
+        from backend.engine.snapd.context import Site
+
+        client = Client(self.layout.socket, self.layout.snapshots)
+        return Site(self._files, client, reads_files=self._may_read)
+
+    @property
+    def journal(self) -> "Journal":
+        """The jobs of this place."""
+        return self._files.journal
+
+    @property
+    def own(self) -> str:
+        """Our state folder for this root."""
+        return self._files.own
+
+    @property
+    def root(self) -> dict[str, Any]:
+        """How a journal names the root it is about."""
+        return self._files.root
+
+    @property
+    def warning(self) -> str:
+        """What is missing, and how to get it, or nothing."""
+        if self._may_read:
+            return self._files.warning
+        from backend.engine.snapd.info import UNREAD
+
+        return "; ".join(filter(None, (self._files.warning, UNREAD)))
+
+    @cached_property
+    def _may_read(self) -> bool:
+        return _is_readable(self.layout.snapshots) if self._reads_files is None else self._reads_files
+
+    def refusal(self, action: str) -> str | None:
+        """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own; an extraction
+        in place, as snapd restores whole snapshots only.
+        """
+        return self._files.refusal(action) if action in ("repair", "extract") else None
+
+    def refusal_of(self, operation: "Operation") -> str:
+        """Why an operation with these very options cannot be had through snapd, or nothing; asks snapd."""
+        from backend.engine.snapd.engine_refusals import refusal_of
+
+        return refusal_of(self.site, operation)
+
+    def about(self) -> list[str]:
+        """Why this engine answers here, who reads, and how long automatic snapshots are kept."""
+        from backend.engine.snapd import info as knowledge
+
+        return knowledge.about(self.site)
+
+    # -- looking
+
+    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
+        """All sets, or one, by id, holding the named snaps only."""
+        return (self._files if self._may_read else self.site).sets(set_id, snaps)
+
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
+        """What a save of the snaps (all installed ones without any) would read, by owner."""
+        return self._files.estimate(snaps, users, job)
+
+    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+        """What a restore would do, a plan for each snapshot."""
+        from backend.engine.snapd import restore as restoring
+
+        return restoring.plan(self.site, restore, look=look, job=job)
+
+    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+        """What an extraction would do with every path, where the files may be read."""
+        return self._files.plan_extract(extract, job)
+
+    def undo_offers(self) -> "list[UndoOffer]":
+        """The restores that can be taken back, the newest first; for some snapd must be stopped."""
+        from backend.engine.snapd import undo as guards
+
+        found = [*guards.offers(self.site), *self._files.undo_offers()]
+        return sorted(found, key=lambda offer: -offer.job)
+
+    def findings(self) -> "list[Finding]":
+        """What an earlier crash left, what is hidden, what undo holds, what snapd does and remembers."""
+        from backend.engine.snapd import info as knowledge
+
+        return knowledge.findings(self.site)
+
+    @cached_property
+    def daemon(self) -> "Daemon":
+        """The snapd that answers here."""
+        from backend.engine.snapd.daemon_daemon import RunningDaemon
+
+        return RunningDaemon(self.site)
+
+    def guards(self) -> "dict[int, Guarded]":
+        """The sets by which restores through snapd can be taken back, by number."""
+        return self._files.guards()
+
+    # -- doing
+
+    def save(self, operation: "Save", job: "Job") -> "Result":
+        """Save snaps as a set: all of them, or, after any failure or a stop, none."""
+        from backend.engine.snapd import save as saving
+        from backend.engine.snapd.conflicts import when_free
+
+        return when_free(self.site, operation, job, lambda: saving.save(self.site, operation, job))
+
+    def check(self, operation: "Check", job: "Job") -> "Result":
+        """Verify a set, or every set; without the right to read the files only as far as snapd does."""
+        if self._may_read:
+            return self._files.check(operation, job)
+        from backend.engine.snapd import check_forget as removing
+
+        return removing.check(self.site, operation, job)
+
+    def restore(self, operation: "Restore", job: "Job") -> "Result":
+        """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
+        if operation.to:
+            return self._files.restore(operation, job)
+        from backend.engine.snapd import restore as restoring
+        from backend.engine.snapd.conflicts import when_free
+
+        return when_free(self.site, operation, job, lambda: restoring.restore(self.site, operation, job))
+
+    def extract(self, operation: "Extract", job: "Job") -> "Result":
+        """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
+        return self._files.extract(operation, job)
+
+    def undo(self, operation: "Undo", job: "Job") -> "Result":
+        """Take a restore through snapd back."""
+        from backend.engine.snapd import undo as guards
+        from backend.engine.snapd.conflicts import when_free
+
+        return when_free(self.site, operation, job, lambda: guards.undo(self.site, operation, job))
+
+    def forget(self, operation: "Forget", job: "Job") -> "Result":
+        """Remove a set, or the named snaps of it."""
+        from backend.engine.snapd import check_forget as removing
+        from backend.engine.snapd.conflicts import when_free
+
+        return when_free(self.site, operation, job, lambda: removing.forget(self.site, operation, job))
+
+    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
+        """Write a set to a file, whole or not at all, or to an open stream."""
+        if self._may_read:
+            return self._files.export(operation, job, stream)
+        from backend.engine.snapd import transfer
+
+        return transfer.export(self.site, operation, job, stream)
+
+    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
+        """Import a set; one that is here already is answered with the existing id."""
+        from backend.engine.snapd import transfer
+
+        return transfer.take_in(self.site, operation, job, stream)
+
+    # -- what a crash left
+
+    def repair(self, job: "Job") -> "list[Finding]":
+        """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
+        return self._files.repair(job)
+
+    def endings(self, number: int) -> "Endings":
+        """What finishing and taking back would mean for an interrupted job."""
+        from backend.engine.snapd import recovery as endings
+
+        return endings.ways(self.site, number)
+
+    def end(self, number: int, *, finish: bool) -> "Ended":
+        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+        from backend.engine.snapd import recovery as endings
+
+        return endings.end_as_chosen(self.site, number, finish=finish)
+
+    def others(self) -> "list[ForeignJournal]":
+        """The journals that other users keep for this root: for root, and to look at only."""
+        return self._files.others()
+
+    def tidy(self, job: "Job") -> list[str]:
+        """End jobs of ours that died, as snapd ended them, and guards that expired; says what was done."""
+        from backend.engine.snapd import recovery as endings
+
+        return endings.tidy(self.site, job)
+
+
+def _is_readable(folder: str) -> bool:
+    """Whether a folder may be read; where there is none, whether that can be seen."""
+    while not os.path.lexists(folder) and folder != "/":
+        folder = os.path.dirname(folder)
+    return os.access(folder, os.R_OK | os.X_OK)

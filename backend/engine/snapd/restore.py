@@ -1,0 +1,197 @@
+"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be taken back.
+
+Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from backend.archive.gzip.blocks import inflate
+from backend.archive.hashing import Read
+from backend.archive.reader import Reader
+from backend.archive.tar.stream import BLOCK
+from backend.engine.snapd.context import Site
+from backend.engine.snapd.follow import SavedBytes, UnpackedBytes, follow
+from backend.engine.snapd.save import demand_space
+from backend.engine.snapd.undo import note_guard
+from backend.errors import (
+    BlockedError,
+    IntegrityError,
+    NotAllowedError,
+    NotFoundError,
+    SnapshotError,
+    UnreachableError,
+)
+from backend.host.layout import Layout
+from backend.job import Job
+from backend.jobs.safety_snapshots import Guard
+from backend.model import ARCHIVE, Revision, Snapshot, user_of
+from backend.operations import Check, Restore, Result
+from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
+
+_BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
+_NO_UNDO = "no undo: "
+
+
+def plan(site: Site, restore: Restore, *, look: bool, job: Job | None = None) -> list[RestorePlan]:
+    """What a restore would do; without the right to read the files, as far as the listing tells."""
+    if not site.reads_files:
+        chosen = site.selected(restore.set_id, restore.snaps)
+        plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
+    else:
+        plans = site.files.plan(restore, look=look, job=job)
+    return plans if restore.to else [_through_snapd(site, one, restore) for one in plans]
+
+
+def _plan_unread(layout: Layout, snapshot: Snapshot, restore: Restore) -> RestorePlan:
+    installed = layout.revision(snapshot.snap) or Revision()
+    found = plan_restore(_Unread(snapshot), layout, installed, Wanted(restore.users, restore.to))
+    note = "its archives may not be read: sizes and losses are not known (try with sudo)"
+    return replace(found, notes=(*found.notes, note))
+
+
+class _Unread:
+    """A snapshot of which only the metadata may be had."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def unpacked_size(self, _entry: str) -> int:
+        """Not known."""
+        return 0
+
+    stored_size = unpacked_size
+
+    def stream(self, entry: str) -> Read:
+        """Refuses."""
+        raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
+
+    def fingerprint(self, entry: str, _job: Job) -> str:
+        """Refuses."""
+        raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
+
+
+def _through_snapd(site: Site, found: RestorePlan, restore: Restore) -> RestorePlan:
+    """The plan of the files engine, as it is when snapd carries it out."""
+    snapshot = found.snapshot
+    installed = site.layout.revision(snapshot.snap)
+    blocked = list(found.blocked)
+    if restore.revision and restore.revision != str(installed or snapshot.revision):
+        blocked.append(f'snapd restores snap "{snapshot.snap}" onto the installed revision only: {_BESIDE}')
+    if not snapshot.broken and installed and installed != snapshot.revision and site.reads_files:
+        blocked += _without_revision(snapshot, installed, found.active)
+    notes = [note for note in found.notes if "configuration" not in note]
+    if not snapshot.conf and site.layout.state.config(snapshot.snap):
+        notes.append("the snapshot holds no configuration: snapd deletes the present one")
+    if restore.undo_window and (why := _why_no_guard(site, snapshot)):
+        notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
+    if not restore.devices and any(entry.devices_met for entry in found.active):
+        notes.append("snapd brings device nodes back as well")
+    return replace(found, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+
+
+def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:
+    """The archives that hold common/ only, which snapd cannot restore onto another revision (spec §9)."""
+    refusals = []
+    with Reader.open(snapshot.path) as reader:
+        for plan in entries:
+            if not _begins_with(reader, plan.entry, f"{snapshot.revision}/"):
+                refusals.append(
+                    f"{plan.entry} holds common/ only, which snapd cannot restore onto another revision "
+                    f"({installed} is installed, {snapshot.revision} was saved): {_BESIDE}"
+                )
+    return refusals
+
+
+def _begins_with(reader: Reader, entry: str, folder: str) -> bool:
+    """Whether an archive begins with a folder; snapd writes the revision's first."""
+    first = next(inflate(reader.stream(entry), 1), b"")
+    return first[:BLOCK].startswith(folder.encode())
+
+
+def _why_no_guard(site: Site, snapshot: Snapshot) -> str:
+    """Why what a restore replaces cannot be saved before it, or nothing."""
+    if site.layout.revision(snapshot.snap) is None:
+        return "is not installed, so that its present data cannot be saved before"
+    if ARCHIVE not in snapshot.entries:
+        return (
+            "has data of users only in the set, while a snapshot of the present would hold the system's too"
+        )
+    return ""
+
+
+def restore(site: Site, operation: Restore, job: Job) -> Result:
+    """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
+    plans = plan(site, operation, look=False)
+    if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
+        raise BlockedError("\n".join(reasons))
+    skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]
+    for text in [*skipped, *(note for one in plans for note in one.notes)]:
+        job.note(text)
+    _verify(site, operation, job)
+    guard = _guarded(site, operation, plans, job)
+    snaps = tuple(one.snapshot.snap for one in plans)
+    places = {one.snapshot.snap: [entry.parent for entry in one.active] for one in plans}
+    needed = sum(entry.needed for one in plans for entry in one.active)
+    try:
+        with job.step(f"Restoring snapshot set #{operation.set_id}; bytes unpacked", needed or None):
+            change = site.carry_out(
+                "restore",
+                lambda: site.client.act("restore", operation.set_id, operation.snaps, operation.users),
+                job,
+                UnpackedBytes(places) if site.reads_files else None,
+            )
+    except UnreachableError:
+        raise  # snapd may go on with it: the guard stays, as a set like any other
+    except BaseException:
+        if guard:
+            _drop(site, guard)
+        raise
+    left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
+    until = time.time() + operation.undo_window if guard else 0.0
+    undo_job = int(job.name) if guard and job.name.isdigit() else 0
+    return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
+
+
+def _verify(site: Site, operation: Restore, job: Job) -> None:
+    if site.reads_files:
+        found = site.files.check(Check(operation.set_id, operation.snaps, operation.users), job)
+        if found.faults:
+            raise IntegrityError("\n".join(found.faults))
+
+
+def _guarded(site: Site, operation: Restore, plans: Sequence[RestorePlan], job: Job) -> Guard | None:
+    """Save what will be replaced; None where there is to be no undo, or nothing that could be saved."""
+    guarded = [one for one in plans if not _why_no_guard(site, one.snapshot)]
+    if not operation.undo_window or not guarded:
+        return None
+    users = sorted({name for one in guarded for entry in one.active if (name := user_of(entry.entry))})
+    snaps = [one.snapshot.snap for one in guarded if any(entry.replaced for entry in one.active)]
+    made = [path for one in plans for entry in one.active for path in entry.made]
+    if not snaps:
+        job.note(f"{_NO_UNDO}there is nothing that the restore replaces")
+        return None
+    _demand_room(site, snaps, users)
+    # Without users snapd would save everybody's: root's is the least that it can be asked for.
+    wanted = users or ["root"]
+    with job.step("Saving what will be replaced, for an undo"):
+        asked = site.ask("guard", lambda: site.client.save(snaps, wanted), job)
+        follow(site.client, asked.change, job, SavedBytes(site.layout.snapshots, asked.set_id))
+    return note_guard(Guard(asked.set_id, tuple(snaps), tuple(users), tuple(made)), job)
+
+
+def _demand_room(site: Site, snaps: Sequence[str], users: Sequence[str]) -> None:
+    try:
+        estimates = site.files.estimate(snaps, users or ["root"], Job())
+    except (NotAllowedError, NotFoundError, SnapshotError):
+        return
+    demand_space(site, sum(one.size for one in estimates))
+
+
+def _drop(site: Site, guard: Guard) -> None:
+    """Forget a guard that nobody needs; one that cannot be forgotten now stays an ordinary set."""
+    try:
+        site.forget(guard.set_id, Job())
+    except SnapshotError:
+        return

@@ -1,0 +1,107 @@
+"""Exporting and importing through snapd, where the files themselves may not be read or changed.
+
+An import is looked into first: what our own importer would refuse never reaches snapd (spec §9).
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from backend.archive.export_file import look_into
+from backend.engine.snapd.context import Site
+from backend.errors import IntegrityError, InvalidInputError, NotAllowedError
+from backend.fs import files
+from backend.job import Job
+from backend.operations import Export, Import, Result
+from backend.transfer.exporter import export_to_file
+from backend.transfer.importer import opened_import
+
+_PIECE = 1 << 20
+
+
+def export(site: Site, operation: Export, job: Job, stream: int | None) -> Result:
+    """Have snapd write a set to a file, whole or not at all, or to an open stream."""
+    job.check()
+    if reason := export_refusal(operation):
+        raise NotAllowedError(reason)
+    with (
+        site.client.export(operation.set_id, job) as download,
+        job.step(f"Exporting snapshot set #{operation.set_id} through snapd", download.size),
+    ):
+        if stream is not None:
+            download.stream_to(stream, job)
+        else:
+            export_to_file(download, operation.file, job, checksum=operation.checksum)
+    return Result(operation.set_id)
+
+
+def export_refusal(operation: Export) -> str:
+    """Why snapd cannot export so, or nothing."""
+    if not (operation.snaps or operation.skip_broken):
+        return ""
+    return (
+        f"cannot export a part of snapshot set #{operation.set_id}: snapd exports whole sets only, "
+        "and the snapshot files may not be read (try with sudo)"
+    )
+
+
+def refusal(operation: Import) -> str:
+    """Why snapd cannot import so, or nothing."""
+    if not operation.snaps:
+        return ""
+    return (
+        "cannot import a part of a set: snapd takes a file as a whole; import all of it and forget the rest"
+    )
+
+
+def take_in(site: Site, operation: Import, job: Job, stream: int | None) -> Result:
+    """Have snapd import a set; one that is here already is answered with the existing id."""
+    job.check()
+    if reason := refusal(operation):
+        raise InvalidInputError(reason)
+    with ExitStack() as stack:
+        source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
+        source = stack.enter_context(_regular(source, job))
+        _refuse_unsound(source, operation, job)
+        before = {one.set_id for one in site.sets()}
+        expiring = site.layout.state.auto_sets()
+        size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
+        job.keep({"asked": "import"})
+        with job.step("Importing through snapd; bytes sent", size):
+            set_id, snaps = site.client.take_in(source, size, job)
+    duplicate = set_id in before
+    if duplicate and set_id in expiring:
+        job.note(f"set #{set_id} was an automatic one that would have expired; snapd keeps it from now on")
+    return Result(set_id, tuple(sorted(snaps)), duplicate=duplicate)
+
+
+@contextmanager
+def _regular(source: int, job: Job) -> Iterator[int]:
+    """The same as a file of known size: snapd must be told it beforehand. A stream is put aside first."""
+    if stat.S_ISREG(os.fstat(source).st_mode):
+        yield source
+        return
+    import tempfile
+
+    with files.speaking("cannot put the import aside"), tempfile.TemporaryFile(buffering=0) as aside:
+        with job.step("Reading the stream"):
+            while piece := os.read(source, _PIECE):
+                files.write_all(aside.fileno(), piece)
+                job.advance(len(piece))
+        os.lseek(aside.fileno(), 0, os.SEEK_SET)
+        yield aside.fileno()
+
+
+def _refuse_unsound(source: int, operation: Import, job: Job) -> None:
+    """IntegrityError for a file that our own importer would refuse."""
+    if os.lseek(source, 0, os.SEEK_CUR):
+        raise InvalidInputError("cannot import snapshot: the file must be read from its beginning")
+    found = look_into(f"/proc/self/fd/{source}", job)
+    if found.faults:
+        raise IntegrityError("cannot import snapshot: " + "\n".join(found.faults))
+    if not found.hash_fits and not operation.accept_hash:
+        raise IntegrityError(
+            "cannot import snapshot: the content hash of the set does not match its files; "
+            "--accept-hash takes it"
+        )

@@ -1,0 +1,94 @@
+"""Guards: the snapshots by which restores through snapd can be taken back, until they expire.
+
+A restore's own journal names its guard. A guard that somebody forgot is no offer any more.
+"""
+
+import time
+
+from backend.engine.protocol import UndoOffer
+from backend.engine.snapd.context import Site
+from backend.engine.snapd.follow import UnpackedBytes
+from backend.errors import ConflictError, NotFoundError
+from backend.job import Job
+from backend.jobs.journal import JobRecord
+from backend.jobs.safety_snapshots import Guard, Guarded, guarded
+from backend.operations import Result, Undo
+
+# Names nobody: a restore for it touches the system's archive only (spec §5.2).
+_NOBODY = "-"
+
+
+def note_guard(guard: Guard, job: Job) -> Guard:
+    """Make a guard last in the journal of its restore."""
+    job.keep({"guard": guard._asdict()})
+    return guard
+
+
+def offers(site: Site) -> list[UndoOffer]:
+    """The restores through snapd that can be taken back, the newest first."""
+    sizes = {one.set_id: one.size for one in site.sets()}
+    return [
+        UndoOffer(one.record.id, _set_id(one.record), one.guard.snaps, one.until, sizes[one.guard.set_id])
+        for one in guarded(site.journal, site.store.root)
+        if one.until > time.time() and one.guard.set_id in sizes
+    ]
+
+
+def _set_id(record: JobRecord) -> int:
+    number = record.operation.get("set_id")
+    return number if isinstance(number, int) else 0
+
+
+def undo(site: Site, operation: Undo, job: Job) -> Result:
+    """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
+    chosen = _chosen(site, operation.job)
+    record, guard = chosen.record, chosen.guard
+    job.keep({"of": record.id, "guard": guard._asdict()})
+    places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
+    with job.step(f"Taking back job {record.id}; bytes unpacked"):
+        site.carry_out(
+            "undo",
+            lambda: site.client.act("restore", guard.set_id, guard.snaps, guard.users or (_NOBODY,)),
+            job,
+            UnpackedBytes(places) if site.reads_files else None,
+        )
+        with job.shielded():
+            site.journal.amend(record, {"undone": int(job.name) if job.name.isdigit() else 0})
+            site.forget(guard.set_id, Job())
+    left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
+    return Result(_set_id(record), guard.snaps, left)
+
+
+def _chosen(site: Site, number: int) -> Guarded:
+    here = {one.set_id for one in site.sets()}
+    candidates = [
+        one
+        for one in guarded(site.journal, site.store.root)
+        if one.until > time.time() and one.guard.set_id in here
+    ]
+    files = [offer.job for offer in site.files.undo_offers()]
+    if not number:
+        number = max((one.record.id for one in candidates), default=0)
+        number = max([number, *files])
+        if not number:
+            raise NotFoundError("there is no restore to take back")
+    chosen = next((one for one in candidates if one.record.id == number), None)
+    if chosen is None:
+        raise _refusal(site, number, number in files)
+    later = [one for one in candidates if one.record.id > number]
+    for one in later:
+        if set(one.guard.snaps) & set(chosen.guard.snaps):
+            raise ConflictError(
+                f"cannot undo job {number}: job {one.record.id} changed the same data later; undo that first"
+            )
+    return chosen
+
+
+def _refusal(site: Site, number: int, by_files: bool) -> ConflictError | NotFoundError:
+    site.journal.record(number)
+    if by_files:
+        return ConflictError(
+            f"cannot undo job {number}: it was done while snapd was not running; "
+            "stop snapd and use --engine files"
+        )
+    return NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")

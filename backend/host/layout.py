@@ -1,0 +1,398 @@
+"""Where everything lies below a root: snapshots, data of a snap and a user, installed snaps, accounts.
+
+Only looks; makes and changes nothing. Below another root than the machine's own, symbolic links on the way
+lead where they would for a process rooted there, and never out of it.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from stat import S_ISDIR
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError
+from backend.format.gojson import quoted
+from backend.format.metadata import is_snap_name, is_user_name, revision_from_text
+from backend.fs.files import read_whole, speaking, stamp
+from backend.host.state import SnapdState, read_description
+from backend.model import Epoch, Revision, User
+
+if TYPE_CHECKING:
+    import pwd
+
+LARGEST_PASSWD = 16 << 20
+_MOST_LINKS = 40
+_MOUNTS = ("/snap", "/var/lib/snapd/snap")
+_USER_DATA = ("snap", ".snap/data")
+
+
+class Accounts(Protocol):
+    """Who has an account; replaceable (spec §3.16). Homes are absolute paths on this machine."""
+
+    def by_name(self, name: str) -> User | None:
+        """The account of that name, or None."""
+
+    def by_uid(self, uid: int) -> User | None:
+        """The account with that numeric id, or None."""
+
+    def everyone(self) -> Iterable[User]:
+        """All accounts that can be listed."""
+
+
+class MachineAccounts:
+    """The accounts of the running machine, from wherever it takes them (NSS)."""
+
+    def by_name(self, name: str) -> User | None:
+        """The account of that name, or None."""
+        import pwd
+
+        try:
+            return _account(pwd.getpwnam(name))
+        except (KeyError, ValueError):
+            return None
+
+    def by_uid(self, uid: int) -> User | None:
+        """The account with that numeric id, or None."""
+        import pwd
+
+        try:
+            return _account(pwd.getpwuid(uid))
+        except (KeyError, OverflowError):
+            return None
+
+    def everyone(self) -> Iterable[User]:
+        """All accounts that the machine lists; a directory service may keep some to itself."""
+        import pwd
+
+        return list(filter(None, map(_account, pwd.getpwall())))
+
+
+class PasswdFile:
+    """The accounts in etc/passwd below another root; none where there is no such file.
+
+    What is no account there is passed over. Of two with one name or one id the first counts. Raises
+    NotAllowedError or SnapshotError when the file cannot be read.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._known: tuple[tuple[int, ...], tuple[User, ...]] | None = None
+
+    def by_name(self, name: str) -> User | None:
+        """The account of that name, or None."""
+        return next((user for user in self._users if user.name == name), None)
+
+    def by_uid(self, uid: int) -> User | None:
+        """The account with that numeric id, or None."""
+        return next((user for user in self._users if user.uid == uid), None)
+
+    def everyone(self) -> Iterable[User]:
+        """All accounts, in the order of the file."""
+        return self._users
+
+    @property
+    def _users(self) -> tuple[User, ...]:
+        """The accounts, read again when the file is another one."""
+        path = reach(self._root, "/etc/passwd")
+        now = stamp(path)
+        known = self._known
+        if known is None or known[0] != now:
+            self._known = known = (now, self._read(path))
+        return known[1]
+
+    def _read(self, path: str) -> tuple[User, ...]:
+        with speaking("cannot look up users"):
+            try:
+                raw = read_whole(path, LARGEST_PASSWD)
+            except (FileNotFoundError, NotADirectoryError):
+                return ()
+        lines = raw.decode("utf-8", "surrogateescape").split("\n")
+        users = filter(None, (self._user(line) for line in lines))
+        first: dict[str, User] = {}
+        for user in users:
+            first.setdefault(user.name, user)
+        return tuple(first.values())
+
+    def _user(self, line: str) -> User | None:
+        fields = line.split(":")
+        if len(fields) != 7 or fields[0][:1] in ("", "#", "+") or not is_user_name(fields[0]):
+            return None
+        uid, gid = _account_id(fields[2]), _account_id(fields[3])
+        if uid is None or gid is None or "\0" in fields[5]:
+            return None
+        try:
+            return User(fields[0], uid, gid, reach(self._root, fields[5]))
+        except InvalidInputError:
+            return None
+
+
+class InstalledSnap(NamedTuple):
+    """A snap installed below the root; `exclude_manifest` is the path of its meta/snapshots.yaml.
+
+    Where `described` is False its files cannot be seen (not mounted): the version is empty and the epoch
+    says nothing.
+    """
+
+    name: str
+    revision: Revision
+    version: str
+    epoch: Epoch
+    snap_id: str
+    exclude_manifest: str
+    active: bool = True
+    described: bool = True
+
+
+class Layout:
+    """The places below `root`, as absolute paths on this machine (spec §2.1, §2.9; decisions 6, 10).
+
+    `users` replaces the account look-up, `hidden` tells which snaps keep their users' data below
+    ~/.snap/data (else snapd's state does). InvalidInputError when `root` cannot be one.
+    """
+
+    def __init__(
+        self,
+        root: str = "/",
+        users: Accounts | None = None,
+        hidden: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.root = _root(root)
+        self.is_machine = self.root == "/"
+        self.accounts = users or (MachineAccounts() if self.is_machine else PasswdFile(self.root))
+        self._hidden = hidden
+        self._state: tuple[tuple[int, ...], SnapdState] | None = None
+        self.snapshots = self.below("/var/lib/snapd/snapshots")
+        self.state_file = self.below("/var/lib/snapd/state.json")
+        self.socket = self.below("/run/snapd.socket")
+        self.own_state = self.below("/var/lib/snapstow")
+        self._system = self.below("/var/snap")
+
+    @property
+    def own_name(self) -> str:
+        """Where a user keeps a journal for this root, below the user's state folder (decision 6)."""
+        if self.is_machine:
+            return "snapstow"
+        found = os.stat(self.root)
+        return f"snapstow/roots/{found.st_dev}-{found.st_ino}"
+
+    def below(self, path: str) -> str:
+        """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
+        return _joined("/", path) if self.is_machine else reach(self.root, path)
+
+    @property
+    def state(self) -> SnapdState:
+        """What snapd remembers, read again when it has written another file."""
+        now = stamp(self.state_file)
+        known = self._state
+        if known is None or known[0] != now:
+            self._state = known = (now, SnapdState.read(self.state_file))
+        return known[1]
+
+    def system_parent(self, snap: str) -> str:
+        """The directory that holds the system data of a snap; InvalidInputError for what is no name."""
+        return f"{self._system}/{_checked(snap)}"
+
+    def user_parent(self, user: User, snap: str) -> str:
+        """The directory that holds a user's data of a snap, always below the user's home.
+
+        InvalidInputError for what is no snap's name, and for a home in which the system's own snaps lie.
+        """
+        hidden = self._hidden or self.state.hidden
+        place = _joined(user.home, _USER_DATA[hidden(_checked(snap))])
+        if place in self._reserved:
+            raise InvalidInputError(
+                f'cannot use the data of user "{user.name}": {place} is the system\'s own'
+            )
+        return f"{place}/{snap}"
+
+    def user_place(self, user: User, snap: str) -> str:
+        """As `user_parent`, but empty for a home in which there can be no data of snaps."""
+        try:
+            return self.user_parent(user, snap)
+        except InvalidInputError:
+            return ""
+
+    def find_users(self, names: Sequence[str]) -> list[User]:
+        """The users named, by name or else by numeric id, in that order and each once (spec §2.10).
+
+        NotFoundError for the first unknown one.
+        """
+        users = (self._find_user(name) for name in names)
+        return list({user.name: user for user in users}.values())
+
+    def users_with_data(self) -> tuple[list[User], list[str]]:
+        """Root and everybody with data of snaps; then the data directories that belong to none of them.
+
+        On the machine a directory is its owner's, elsewhere that of the account whose home it is in
+        (spec §2.10, decision 10). What may not be looked into is passed over.
+        """
+        found = {user.name: user for user in self._superuser()}
+        by_home = {user.home: user for user in reversed(list(self.accounts.everyone()))}
+        places: list[tuple[str, os.stat_result]] = []
+        for home in self._homes(by_home):
+            for place, facts in self._data_directories(home):
+                user = self.accounts.by_uid(facts.st_uid) if self.is_machine else by_home.get(home)
+                if user is not None:
+                    found.setdefault(user.name, user)
+                places.append((place, facts))
+        reached = [facts for user in found.values() for _, facts in self._data_directories(user.home)]
+        known = {(facts.st_dev, facts.st_ino) for facts in reached}
+        orphans = [place for place, facts in places if (facts.st_dev, facts.st_ino) not in known]
+        return list(found.values()), orphans
+
+    def installed_names(self) -> list[str]:
+        """The names of all installed snaps that can be seen, sorted; inactive ones too."""
+        names = {name for mount in _MOUNTS for name in _listed(self.below(mount)) if self._linked(name)}
+        return sorted(names.union(self.state.snaps()))
+
+    def revision(self, name: str) -> Revision | None:
+        """The installed revision of a snap: what snapd's state says, else its `current` link; or None."""
+        return self.state.current(name) or self._linked(name)
+
+    def installed(self, name: str) -> InstalledSnap | None:
+        """An installed snap, or None. InvalidInputError when its snap.yaml is damaged."""
+        revision = self.revision(name)
+        if revision is None:
+            return None
+        folders = [self.below(f"{mount}/{name}/{revision}/meta") for mount in _MOUNTS]
+        folder = next(filter(os.path.isdir, folders), folders[0])
+        described = read_description(f"{folder}/snap.yaml")
+        version, epoch = described or ("", Epoch())
+        return InstalledSnap(
+            name,
+            revision,
+            version,
+            epoch,
+            self.state.snap_id(name),
+            f"{folder}/snapshots.yaml",
+            active=self.state.active(name) or self.state.current(name) is None,
+            described=described is not None,
+        )
+
+    @cached_property
+    def _reserved(self) -> frozenset[str]:
+        """Directories called `snap` that hold the system's snaps and not a user's data."""
+        mounts = (path for mount in _MOUNTS for path in (_joined(self.root, mount), self.below(mount)))
+        return frozenset((*mounts, self._system))
+
+    def _linked(self, name: str) -> Revision | None:
+        for mount in _MOUNTS if is_snap_name(name) else ():
+            try:
+                target = os.readlink(f"{self.below(mount)}/{name}/current")
+                return revision_from_text(os.path.basename(target.rstrip("/")))
+            except (OSError, SnapshotError):
+                continue
+        return None
+
+    def _find_user(self, name: str) -> User:
+        user = self.accounts.by_name(name)
+        if user is None and (uid := _account_id(name)) is not None:
+            user = self.accounts.by_uid(uid)
+        if user is None:
+            raise NotFoundError(f"user: unknown user {name}")
+        return user
+
+    def _superuser(self) -> list[User]:
+        user = self.accounts.by_uid(0) or (None if self.is_machine else self.accounts.by_name("root"))
+        if user is None and self.is_machine:
+            raise NotFoundError("user: unknown userid 0")
+        return [user] if user else []
+
+    def _homes(self, known: Iterable[str]) -> Iterable[str]:
+        """Every place that may be a home, each once: below the directories of homes, then the accounts'."""
+        homes: list[str] = []
+        for folder in self._reachable(dict.fromkeys((*self.state.homedirs(), "/home"))):
+            inside = folder.removeprefix(self.root.rstrip("/"))
+            homes += self._reachable(f"{inside}/{name}" for name in _listed(folder))
+        return dict.fromkeys((*homes, *sorted(known), *self._reachable(["/root"])))
+
+    def _reachable(self, paths: Iterable[str]) -> Iterator[str]:
+        for path in paths:
+            try:
+                yield self.below(path)
+            except InvalidInputError:
+                continue
+
+    def _data_directories(self, home: str) -> Iterator[tuple[str, os.stat_result]]:
+        for place in (_joined(home, name) for name in _USER_DATA):
+            try:
+                facts = os.stat(self._on_this_machine(place))
+            except (OSError, InvalidInputError):
+                continue
+            if S_ISDIR(facts.st_mode) and place not in self._reserved:
+                yield place, facts
+
+    def _on_this_machine(self, place: str) -> str:
+        """A place below the root, with the links on its way followed within the root."""
+        if self.is_machine or not place.startswith(f"{self.root}/"):
+            return place
+        return reach(self.root, place.removeprefix(self.root))
+
+
+def reach(root: str, path: str) -> str:
+    """Where `path` leads for a process rooted at `root`, links followed, as a path on this machine.
+
+    Never outside of `root`. What does not exist is taken as written. InvalidInputError for a loop of links.
+    """
+    pending = path.split("/")[::-1]
+    done: list[str] = []
+    links = 0
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            del done[-1:]
+            continue
+        done += [part] if part not in ("", ".") else []
+        try:
+            target = os.readlink("/".join((root.rstrip("/"), *done))) if part not in ("", ".") else None
+        except OSError:
+            continue
+        if target is not None:
+            links += 1
+            done = done[:-1] if target[:1] != "/" else []
+            pending += target.split("/")[::-1]
+        if links > _MOST_LINKS:
+            raise InvalidInputError(f"cannot use {path} below {root}: too many symbolic links")
+    return "/".join((root.rstrip("/"), *done)) or "/"
+
+
+def _root(path: str) -> str:
+    """A root as an absolute path; the machine's own is "/" however it is spelled."""
+    if not path or "\0" in path:
+        raise InvalidInputError(f"cannot use {quoted(path)} as a root: not a path")
+    path = _joined("/", os.path.abspath(path))
+    try:
+        return "/" if os.path.samefile(path, "/") else path
+    except OSError:
+        return path
+
+
+def _joined(folder: str, path: str) -> str:
+    """`path` below `folder`, without dots: it cannot climb out."""
+    return f"{folder.rstrip('/')}{os.path.normpath('/' + path.lstrip('/'))}".rstrip("/") or "/"
+
+
+def _checked(snap: str) -> str:
+    if not is_snap_name(snap):
+        raise InvalidInputError(f"invalid snap name: {quoted(snap)}")
+    return snap
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _account(entry: "pwd.struct_passwd") -> User | None:
+    if not is_user_name(entry.pw_name):
+        return None
+    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, _joined("/", entry.pw_dir))
+
+
+def _account_id(text: str) -> int | None:
+    """A numeric user or group id from its digits; the highest one means nobody at all."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        return None
+    return number if (number := int(text)) < 2**32 - 1 else None

@@ -1,0 +1,272 @@
+"""What snapd knows, read only: its state.json, the description of an installed snap, whether it is running.
+
+Nothing in the files is trusted: what is damaged in the state counts as absent.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backend.errors import IntegrityError, InvalidInputError, SnapshotError
+from backend.format.gojson import loads
+from backend.format.metadata import (
+    LARGEST_ID,
+    canonical_time,
+    is_snap_name,
+    is_version,
+    is_zero_time,
+    parse_epoch,
+    parse_revision,
+)
+from backend.fs.files import opened, read_whole, speaking
+from backend.model import Epoch, Json, Number, Revision
+
+if TYPE_CHECKING:
+    import socket
+
+    from yaml.events import Event
+
+LARGEST = 32 << 20
+LARGEST_YAML = 1 << 20
+_DEEPEST_YAML = 50
+_SECTIONS = ("snaps", "config", "snapshots")
+_NOT_HOMES = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/proc/", "/root/", "/sbin/", "/sys/", "/tmp/")
+_LONGEST_SOCKET = 107
+
+
+class SnapdState:
+    """The part of snapd's state that concerns snapshots (spec §4.1).
+
+    `readable` is False where something could not be read, and `why_not` then says what and why; whatever
+    could be read is still answered. No question raises an error.
+    """
+
+    def __init__(self, data: dict[str, Json], why_not: str = "") -> None:
+        faults = [why_not, *(_fault(data, section) for section in _SECTIONS)]
+        self.why_not = "; ".join(filter(None, faults))
+        self.readable = not self.why_not
+        self._data = data
+
+    @classmethod
+    def read(cls, path: str) -> "SnapdState":
+        """The state kept in the file at `path`; one that is not `readable` where that cannot be had."""
+        try:
+            return cls(_data(path))
+        except FileNotFoundError:
+            return cls({}, f"there is no {path}")
+        except OSError as error:
+            return cls({}, f"cannot read {path}: {error.strerror}")
+        except (SnapshotError, ValueError, RecursionError) as error:
+            return cls({}, f"cannot read {path}: {error}")
+
+    def snaps(self) -> list[str]:
+        """The names of the installed snaps, sorted; inactive ones too."""
+        return sorted(name for name in _mapping(self._data, "snaps") if self.current(name))
+
+    def current(self, name: str) -> Revision | None:
+        """The revision installed, or None where the snap is not installed."""
+        return _revision(self._snap(name).get("current")) if is_snap_name(name) else None
+
+    def active(self, name: str) -> bool:
+        """Whether the snap is installed and not disabled."""
+        return self.current(name) is not None and self._snap(name).get("active") is True
+
+    def hidden(self, name: str) -> bool:
+        """Whether the users' data of the snap lie below ~/.snap/data (spec §2.9)."""
+        return self._snap(name).get("migrated-hidden") is True
+
+    def snap_id(self, name: str) -> str:
+        """The store's id of the installed revision; empty for a local one."""
+        current = self.current(name)
+        sequence = self._snap(name).get("sequence")
+        for side in sequence if current and isinstance(sequence, list) else ():
+            if isinstance(side, dict) and _revision(side.get("revision")) == current:
+                return _text(side, "snap-id")
+        return ""
+
+    def config(self, name: str) -> dict[str, Json] | None:
+        """The configuration of a snap, its numbers as they are spelled; None where there is none."""
+        config = _mapping(self._data, "config").get(name)
+        return config if isinstance(config, dict) else None
+
+    def homedirs(self) -> list[str]:
+        """The directories of homes set up besides /home: absolute, without repetition (spec §2.10)."""
+        listed = _text(_mapping(_mapping(self._data, "config"), "core"), "homedirs").split(",")
+        homes = (
+            os.path.normpath("/" + home.strip().lstrip("/")) for home in listed if home.strip()[:1] == "/"
+        )
+        return [home for home in dict.fromkeys(homes) if not f"{home}/".startswith(_NOT_HOMES)]
+
+    def auto_sets(self) -> dict[int, str]:
+        """The automatic sets: when each expires, as RFC 3339 text (spec §4.5)."""
+        sets = _mapping(self._data, "snapshots")
+        expiries = {_set_id(key): _text(_mapping(sets, key), "expiry-time") for key in sets}
+        return {set_id: when for set_id, when in expiries.items() if set_id and _is_time(when)}
+
+    def expiry(self, set_id: int) -> str | None:
+        """When an automatic set expires, as RFC 3339 text; None for a set that stays."""
+        return self.auto_sets().get(set_id)
+
+    def last_set_id(self) -> int:
+        """The highest set id that snapd gave out, 0 when none; absurd ones are passed over."""
+        last = self._data.get("last-snapshot-set-id")
+        digits = last.literal if isinstance(last, Number) else ""
+        return max(map(_set_id, (digits, *_mapping(self._data, "snapshots"))))
+
+    def _snap(self, name: str) -> dict[str, Json]:
+        return _mapping(_mapping(self._data, "snaps"), name)
+
+
+def daemon_answers(socket_path: str, timeout: float = 2.0) -> bool:
+    """Whether something listens on the UNIX socket at `socket_path`, however long; waits `timeout` seconds.
+
+    A socket that is too busy to answer, or that may not be asked, counts as answering.
+    """
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        try:
+            connect(connection, socket_path)
+        except (PermissionError, BlockingIOError, TimeoutError):
+            return True
+        except (OSError, ValueError):
+            return False
+    return True
+
+
+def connect(connection: "socket.socket", socket_path: str) -> None:
+    """Connect a UNIX socket to a path of any length."""
+    if len(os.fsencode(socket_path)) <= _LONGEST_SOCKET:
+        connection.connect(socket_path)
+        return
+    folder, name = os.path.split(socket_path)
+    with opened(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
+        connection.connect(f"/proc/self/fd/{fd}/{name}")
+
+
+def read_description(path: str) -> tuple[str, Epoch] | None:
+    """Version and epoch in the snap.yaml at `path`, or None where there is no such file.
+
+    InvalidInputError when it is damaged, NotAllowedError or SnapshotError when it cannot be read.
+    """
+    with speaking("cannot read the description of a snap"):
+        try:
+            raw = read_whole(path, LARGEST_YAML)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    try:
+        facts = _facts(raw)
+        version, epoch = _as_text(facts.get("version")) or "", parse_epoch(_as_text(facts.get("epoch")))
+    except (SnapshotError, ValueError) as error:
+        raise InvalidInputError(f"cannot read {path}: {error}") from error
+    if not (isinstance(version, str) and is_version(version)):
+        raise InvalidInputError(f"cannot read {path}: the version is not valid")
+    return version, epoch
+
+
+def _data(path: str) -> dict[str, Json]:
+    document = loads(read_whole(path, LARGEST), limit=LARGEST)
+    data = document.get("data", False) if isinstance(document, dict) else False
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise IntegrityError('there is no "data" object in it')
+    return data
+
+
+def _fault(data: dict[str, Json], section: str) -> str:
+    """What is wrong with a section that has to be an object of objects; empty when nothing is."""
+    found = data.get(section)
+    if found is None:
+        return ""
+    if not isinstance(found, dict):
+        return f'"{section}" in snapd\'s state is not an object'
+    odd = [key for key, value in found.items() if not isinstance(value, dict | None)]
+    return f'"{section}.{odd[0]}" in snapd\'s state is not an object' if odd else ""
+
+
+def _mapping(parent: dict[str, Json], key: str) -> dict[str, Json]:
+    found = parent.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(parent: dict[str, Json], key: str) -> str:
+    found = parent.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _revision(value: Json) -> Revision | None:
+    """A revision in any spelling; None for none."""
+    try:
+        revision = parse_revision(value)
+    except SnapshotError:
+        return None
+    return revision if revision.number else None
+
+
+def _set_id(text: str) -> int:
+    """A set id from its digits; 0 for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        return 0
+    return number if (number := int(text)) <= LARGEST_ID else 0
+
+
+def _is_time(text: str) -> bool:
+    """Whether a text is an RFC 3339 time other than snapd's zero time."""
+    try:
+        return not is_zero_time(canonical_time(text))
+    except SnapshotError:
+        return False
+
+
+def _as_text(value: Json) -> Json:
+    """A lone number as it is spelled: in YAML a version may look like one."""
+    return value.literal if isinstance(value, Number) else value
+
+
+def _facts(raw: bytes) -> dict[str, Json]:
+    """The mapping in a YAML text, read without loading a YAML parser where it is JSON."""
+    if raw.startswith(b"{"):
+        try:
+            facts = loads(raw, limit=LARGEST_YAML)
+            return facts if isinstance(facts, dict) else {}
+        except SnapshotError:
+            pass
+    import yaml
+
+    try:
+        events = yaml.parse(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        start = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
+        facts = _value(start, events, 0) if start else None
+    except yaml.YAMLError as error:
+        raise InvalidInputError(getattr(error, "problem", None) or "not a YAML text") from None
+    if not isinstance(facts, dict):
+        raise InvalidInputError("not a mapping")
+    return facts
+
+
+def _value(start: "Event", events: Iterator["Event"], depth: int) -> Json:
+    """The value that begins with an event; scalars keep their spelling, aliases count as null."""
+    import yaml
+
+    if depth > _DEEPEST_YAML:
+        raise InvalidInputError("nested too deeply")
+    if isinstance(start, yaml.ScalarEvent):
+        return _scalar(start.value, plain=start.implicit[0])
+    items: list[Json] = []
+    if isinstance(start, yaml.CollectionStartEvent):
+        while not isinstance(event := next(events), yaml.CollectionEndEvent):
+            items.append(_value(event, events, depth + 1))
+    if isinstance(start, yaml.MappingStartEvent):
+        pairs = zip(items[::2], items[1::2], strict=True)
+        return {key: value for key, value in pairs if isinstance(key, str)}
+    return items if isinstance(start, yaml.SequenceStartEvent) else None
+
+
+def _scalar(text: str, *, plain: bool) -> Json:
+    if not plain:
+        return text
+    if text in ("", "~", "null"):
+        return None
+    return Number(text) if text.isascii() and text.isdigit() else text

@@ -1,0 +1,114 @@
+"""What an earlier crash left and what snapd hides: told, and cleaned up where a repair is asked for."""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+
+from backend.engine.protocol import Finding
+from backend.errors import SnapshotError
+from backend.fs import files
+from backend.job import Job
+from backend.jobs.cleanup import tidy, undo_offers
+from backend.jobs.journal import JobState, Journal
+from backend.store.store import STAGING, Store
+
+FRESH = 3600
+_SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
+
+
+def findings(journal: Journal, store: Store) -> list[Finding]:
+    """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
+    found = []
+    for record in journal.records():
+        if record.state is JobState.INTERRUPTED:
+            verb = record.operation.get("verb")
+            text = f"job {record.id} ({verb}) was interrupted"
+            found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
+    found += _marker_findings(store)
+    found += _temporary_findings(journal, store)
+    for snapshot in store.iter_snapshots():
+        if snapshot.broken:
+            kind = "hidden" if snapshot.hidden else "broken"
+            found.append(Finding(kind, snapshot.path, snapshot.broken))
+        elif snapshot.warning:
+            found.append(Finding("renamed", snapshot.path, snapshot.warning))
+    for path in _snapd_leftovers(store):
+        found.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
+    for offer in undo_offers(journal, store):
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
+        text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
+        found.append(Finding("undo", "", text))
+    return found
+
+
+def _marker_findings(store: Store) -> Iterator[Finding]:
+    for name in store.markers():
+        path = f"{store.folder}/{name}"
+        if not re.fullmatch("[0-9]+_importing", name):
+            yield Finding("marker", path, "not a marker of any set; it is ignored")
+            continue
+        fresh = time.time() - _age_mark(path) < FRESH
+        text = "an import is under way, or was interrupted; its set is hidden"
+        yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
+
+
+def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
+    temporaries = store.temporaries()  # before the living are asked: what they make later is not in it
+    living = {
+        step[key]
+        for record in journal.records()
+        if record.state is JobState.RUNNING
+        for step in record.steps
+        for key in ("temporary", "staging")
+        if key in step
+    }
+    for path in temporaries:
+        if path in living:
+            continue
+        ours = os.path.basename(path).startswith(STAGING)
+        fresh = not ours and time.time() - _age_mark(path) < FRESH
+        text = (
+            "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
+        )
+        yield Finding("temporary", path, text, "" if fresh else "remove it")
+
+
+def _age_mark(path: str) -> float:
+    try:
+        return os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _snapd_leftovers(store: Store) -> Iterator[str]:
+    layout = store.layout
+    for snap in layout.installed_names():
+        parents = [layout.system_parent(snap)]
+        parents += [layout.user_place(user, snap) for user in layout.users_with_data()[0]]
+        for parent in filter(None, parents):
+            try:
+                names = os.listdir(parent)
+            except OSError:
+                continue
+            yield from (f"{parent}/{name}" for name in sorted(names) if _SNAPD_LEFTOVER.fullmatch(name))
+
+
+def repair(journal: Journal, store: Store, job: Job) -> list[Finding]:
+    """Do what the findings offer; returns them, each with what became of it."""
+    tidied = tidy(journal, store, job)
+    done = [Finding("tidied", "", text) for text in tidied]
+    with store.lock():
+        for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:
+            if not finding.repair:
+                continue
+            try:
+                with files.speaking(f"cannot remove {finding.path}"):
+                    if finding.kind == "import":
+                        store.abandon_import(os.path.basename(finding.path))
+                    else:
+                        files.remove_tree(finding.path)
+                done.append(finding._replace(text="removed"))
+            except SnapshotError as failure:
+                done.append(finding._replace(text=str(failure)))
+    return done

@@ -1,0 +1,160 @@
+"""The jobs that other users keep for a root, for its administrator to look at.
+
+A user may put anything into a journal: who owns the folder counts, never what it says; no link is followed,
+nothing large is read, nothing is waited for, and nothing here makes anybody change, stop or end something.
+"""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from backend.errors import NotFoundError, SnapshotError
+from backend.fs import files
+from backend.fs.files import DIRECTORY
+from backend.host.layout import Accounts, Layout, PasswdFile
+from backend.jobs.journal import JobRecord, number_in, state_of
+from backend.model import User
+
+STATE = ".local/state"
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_CAP = 1 << 20
+_MOST_ACCOUNTS = 5000
+_MOST_JOURNALS = 100
+_MOST_JOBS = 50
+_MOST_NAMES = 10_000
+_JOB = re.compile("[1-9][0-9]{0,11}")
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_REMOTE = re.compile(r"fuse.*|nfs.*|cifs|smb.*|autofs|9p|afs|ceph|lustre|gpfs")
+
+
+class ForeignJournal:
+    """The jobs of one other user for one root; `folder` is below `user.home`."""
+
+    def __init__(self, user: User, folder: str) -> None:
+        self.owner = user.name
+        self._user = user
+        self._jobs = f"{folder}/jobs"
+
+    def stamp(self) -> float:
+        """Changes when a job comes or goes; 0.0 where there are none."""
+        try:
+            with files.opened_beneath(self._user.home, self._jobs, DIRECTORY) as jobs:
+                return os.fstat(jobs).st_mtime if self._is_theirs(jobs) else 0.0
+        except OSError:
+            return 0.0
+
+    def records(self) -> list[JobRecord]:
+        """The newest of them that can be read, oldest first; none where there is no such folder."""
+        try:
+            with files.opened_beneath(self._user.home, self._jobs, DIRECTORY) as jobs:
+                if not self._is_theirs(jobs):
+                    return []
+                return list(filter(None, (self._read(jobs, number) for number in _ids(jobs))))
+        except OSError:
+            return []
+
+    def record(self, number: int) -> JobRecord:
+        """One job; NotFoundError when there is none of that number."""
+        found = next((record for record in self.records() if record.id == number), None)
+        if found is None:
+            raise NotFoundError(f"no job {self.owner}/{number}")
+        return found
+
+    def _is_theirs(self, fd: int) -> bool:
+        return os.fstat(fd).st_uid == self._user.uid
+
+    def _read(self, jobs: int, number: int) -> JobRecord | None:
+        try:
+            with files.opened(str(number), DIRECTORY, jobs) as folder:
+                if not self._is_theirs(folder):
+                    return None
+                header = self._document(folder, "operation.json")
+                alive = files.is_locked("alive", folder)
+                result = self._document(folder, "result.json")
+        except OSError:
+            return None
+        operation = header.get("operation")
+        if not isinstance(operation, dict):
+            return None
+        return JobRecord(
+            number,
+            f"{self._user.home}/{self._jobs}/{number}",
+            operation,
+            {},
+            number_in(header.get("started"), 0),
+            0,
+            self._user.uid,
+            state_of(result, alive=alive),
+            result,
+            owner=self.owner,
+            home=self._user.home,
+        )
+
+    def _document(self, folder: int, name: str) -> dict[str, Any]:
+        try:
+            with files.opened(name, _READ, folder) as fd:
+                if not stat.S_ISREG(os.fstat(fd).st_mode) or not self._is_theirs(fd):
+                    return {}
+                raw = os.pread(fd, _CAP + 1, 0)
+            document = json.loads(raw) if len(raw) <= _CAP else {}
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return document if isinstance(document, dict) else {}
+
+
+def _ids(jobs: int) -> list[int]:
+    """The numbers of the newest jobs, ascending."""
+    numbers = []
+    with os.scandir(jobs) as found:
+        for _, entry in zip(range(_MOST_NAMES), found, strict=False):
+            if _JOB.fullmatch(entry.name):
+                numbers.append(int(entry.name))
+    return sorted(numbers)[-_MOST_JOBS:]
+
+
+def journals(layout: Layout, accounts: Accounts | None = None) -> list[ForeignJournal]:
+    """The journals of the machine's other users for a root; what only waiting could tell is passed over."""
+    try:
+        everyone = list((accounts or PasswdFile("/")).everyone())[:_MOST_ACCOUNTS]
+        folder = f"{STATE}/{layout.own_name}"
+    except (OSError, SnapshotError):
+        return []
+    slow = list(_slow_mounts())
+    found: dict[str, ForeignJournal] = {}
+    for user in everyone:
+        place = f"{user.home}/{folder}/"
+        if user.uid in (0, os.geteuid()) or user.home in found or len(found) == _MOST_JOURNALS:
+            continue
+        if not any(place.startswith(f"{mount}/") for mount in slow) and _is_there(user, f"{folder}/jobs"):
+            found[user.home] = ForeignJournal(user, folder)
+    return list(found.values())
+
+
+def _is_there(user: User, path: str) -> bool:
+    try:
+        with files.opened_beneath(user.home, path, DIRECTORY):
+            return True
+    except OSError:
+        return False
+
+
+def _slow_mounts() -> Iterable[str]:
+    """Where file systems are mounted that may keep one waiting: another machine's, or a user's."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            return list(_remote(file.read(16 << 20).decode("utf-8", "surrogateescape")))
+    except OSError:
+        return []
+
+
+def _remote(mountinfo: str) -> Iterator[str]:
+    for line in mountinfo.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 7 or "-" not in fields[6:-1]:
+            continue
+        kind = fields[fields.index("-", 6) + 1]
+        if _REMOTE.fullmatch(kind) and fields[4] != "/":
+            yield _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4])

@@ -1,0 +1,216 @@
+"""The two ways out of a job that was interrupted: to finish it, or to take it back.
+
+`endings` tells what each would mean for a job, before anything is done; `end_as_chosen` does it.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
+from backend.fs import files
+from backend.jobs.cleanup import (
+    done_by,
+    end,
+    is_ours,
+    is_published,
+    is_stuck,
+    is_with_snapd,
+    undone_by,
+    window_end,
+)
+from backend.jobs.journal import JobRecord, JobState, Journal
+from backend.operations import (
+    Check,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Save,
+    Undo,
+    operation_from_json,
+)
+from backend.store.store import Store, is_recorded
+
+STREAM = "-"
+_AS_NEW = "then the same {} starts from its beginning, as a new job"
+
+
+class Ending(NamedTuple):
+    """A way out: what it would do, in a sentence; `refusal` is why it cannot be had, or nothing.
+
+    `again` is what is then to be started, as a new job, to come to that end.
+    """
+
+    text: str = ""
+    refusal: str = ""
+    again: Operation | None = None
+
+
+class Endings(NamedTuple):
+    """Both ways out of an interrupted job."""
+
+    finish: Ending
+    take_back: Ending
+
+
+class Ended(NamedTuple):
+    """What became of a job, in a sentence, and what is to be started now, if anything."""
+
+    text: str
+    again: Operation | None
+
+
+def endings(record: JobRecord, store: Store) -> Endings:
+    """What finishing and taking back would mean for a job; changes nothing, refuses in words."""
+    try:
+        if reason := _refusal(record, store):
+            raise BlockedError(reason)
+        return _ways(record, store)
+    except SnapshotError as reason:
+        return Endings(Ending(refusal=str(reason)), Ending(refusal=str(reason)))
+
+
+def end_as_chosen(journal: Journal, store: Store, number: int, *, finish: bool) -> Ended:
+    """End an interrupted job of ours in one of the two ways.
+
+    BlockedError where that way cannot be had, ConflictError where somebody is ending it already.
+    """
+    record = journal.record(number)
+    ways = endings(record, store)
+    chosen = ways.finish if finish else ways.take_back
+    if chosen.refusal:
+        raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {chosen.refusal}")
+    with files.speaking(f"cannot end job {number}"):
+        journal.sweep()
+        store.sweep()
+        keeps = not finish and record.operation.get("verb") == Forget.verb
+        text = end(journal, store, record, forgetting=not keeps)
+    return Ended(text, chosen.again)
+
+
+def _refusal(record: JobRecord, store: Store) -> str:
+    """Why nothing can be made of a job, or nothing."""
+    if record.owner:
+        return f"it is {record.owner}'s, who alone can end it"
+    if not is_ours(record, store):
+        return "it is another user's, or about another root"
+    if record.state is not JobState.INTERRUPTED and not is_stuck(record, store):
+        return f"it was not interrupted: it is {record.state.value}"
+    if is_with_snapd(record):
+        return "snapd was asked to do it, and goes on with it: only while it runs can this be ended"
+    return ""
+
+
+def _ways(record: JobRecord, store: Store) -> Endings:
+    operation = operation_from_json(record.operation)
+    try:
+        match operation:
+            case Restore() | Extract() | Undo():
+                return _of_data(record, operation, store)
+            case Forget():
+                return _of_forget(record, operation, store)
+            case Save() | Import() | Export():
+                return _of_files(record, operation, store)
+            case Check():
+                return _from_scratch(operation, "It had changed nothing")
+    except (KeyError, TypeError, ValueError, AttributeError) as damage:
+        raise IntegrityError("its journal is damaged") from damage
+
+
+def _from_scratch(operation: Operation, done: str) -> Endings:
+    """The ways out of what left nothing: to leave it at that, or to do it again."""
+    verb = operation.verb
+    if isinstance(operation, Import | Export) and operation.file == STREAM:
+        stream = "standard input" if isinstance(operation, Import) else "standard output"
+        finish = Ending(refusal=f"the {stream} it had is gone: start it anew")
+    else:
+        finish = Ending(f"{done}; {_AS_NEW.format(verb)}.", again=operation)
+    return Endings(finish, Ending(f"{done}; that is all."))
+
+
+def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Endings:
+    done = done_by(record, store)
+    done.refuse_outside()
+    if isinstance(operation, Restore) and operation.to:
+        return _of_beside(operation, committed=done.committed)
+    if not done.committed:
+        if isinstance(operation, Undo):
+            # Without a number it meant the last restore of its time.
+            operation = Undo(undone_by(record) or operation.job)
+        began = bool(done.state.moves)
+        text = "The data are put back as they were before it" if began else "It had replaced nothing yet"
+        if not began and done.state.slots:
+            text += ": what it had unpacked is removed"
+        return _from_scratch(operation, text)
+    until = window_end(record)
+    kept = f"what it replaced is kept for an undo until {_moment(until)}" if until else "no undo is kept"
+    finish = Ending(f"All its data are in place: it is complete, and {kept}.")
+    if until <= time.time():
+        why = f"what it replaced was kept until {_moment(until)}" if until else "it was to keep no undo"
+        return Endings(finish, Ending(refusal=f"all its data are in place, and {why}"))
+    text = "All its data are in place: they are taken out again by an undo, as a new job, and kept for a day."
+    return Endings(finish, Ending(text, again=Undo(record.id)))
+
+
+def _of_beside(operation: Restore, *, committed: bool) -> Endings:
+    if not committed:
+        return _from_scratch(operation, "It had replaced nothing: what it had unpacked beside is removed")
+    there = f"all its data are in {operation.to}"
+    finish = Ending(f"{there[0].upper()}{there[1:]}: it is complete; nothing was replaced.")
+    return Endings(finish, Ending(refusal=f"{there}: remove that to take it back"))
+
+
+def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Endings:
+    doomed = [one for step in record.steps if "forget" in step for one in step["forget"]]
+    if not doomed:
+        return _from_scratch(operation, "It had removed nothing")
+    if any("/" in name for name, *_ in doomed):
+        raise IntegrityError("its journal names files of other places")
+    left = sum(is_recorded(f"{store.folder}/{name}", found) for name, *found in doomed)
+    gone = len(doomed) - left
+    finish = Ending(f"{_files(left)} left of set #{operation.set_id}: they are removed as well.")
+    if not left:
+        finish = Ending(f"It had removed all that it was to ({_files(gone)}): it is complete.")
+        return Endings(finish, Ending(refusal=f"what it was to remove is gone for good ({_files(gone)})"))
+    kept = f"{_files(left)} left of set #{operation.set_id}: kept."
+    lost = f" {_files(gone)} gone for good." if gone else " Nothing is lost."
+    return Endings(finish, Ending(kept + lost))
+
+
+def _of_files(record: JobRecord, operation: Save | Import | Export, store: Store) -> Endings:
+    if whole := next(_whole(record.steps, store), ""):
+        remedy = f"forget {whole} removes it" if whole.isdigit() else "remove it yourself"
+        there = f"set #{whole} is there, whole" if whole.isdigit() else f"{whole} is there, whole"
+        return Endings(
+            Ending(f"{there[0].upper()}{there[1:]}: it is complete."), Ending(refusal=f"{there}: {remedy}")
+        )
+    return _from_scratch(operation, "What it had written so far is removed")
+
+
+def _whole(steps: list[dict[str, Any]], store: Store) -> Iterator[str]:
+    """The number of the set, or the file, that was complete when the job died."""
+    published = any("published" in step for step in steps)
+    for step in steps:
+        if "publish" in step:
+            store.check_publication(step["publish"])
+            if published or is_published(store, step["publish"]):
+                yield str(step["publish"]["set"])
+        if "part" in step:
+            file, found = str(step.get("file", "")), step.get("identity")
+            if found and file and is_recorded(file, found):
+                yield os.path.abspath(file)
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError) as damage:
+        raise InvalidInputError("its journal tells an impossible time") from damage

@@ -1,0 +1,272 @@
+"""What can be asked for, as plain values: carried out, shown, recorded and repeated as they are.
+
+An operation holds absolute paths. `-` as a file stands for a standard stream, in the foreground only.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, TypeAlias
+
+from backend.archive.reader import EntryVerdict, Level
+from backend.errors import InvalidInputError
+
+DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Save:
+    """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
+
+    With `wait`, here and elsewhere, a change of snapd's that is in the way is waited for.
+    """
+
+    verb: ClassVar[str] = "save"
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    fast: bool = False
+    accept_changed: bool = False
+    ignore_space: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """Verify a set (every set with `set_id` 0): its archives by their hashes.
+
+    `quick` looks at the metadata and at whether every archive is there, and reads none; `structure` walks
+    each archive as well. With `older_than` (seconds), what was verified since is left out.
+    """
+
+    verb: ClassVar[str] = "check-snapshot"
+    set_id: int = 0
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    structure: bool = False
+    quick: bool = False
+    older_than: int = 0
+
+    @property
+    def level(self) -> Level:
+        """How thorough it is; InvalidInputError where it asks for both."""
+        if self.quick and self.structure:
+            raise InvalidInputError("cannot check: a quick check does not walk the archives")
+        if self.quick:
+            return Level.QUICK
+        return Level.STRUCTURE if self.structure else Level.HASH
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
+
+    `to` is a directory to restore beside into, where nothing is replaced. `revision` names another revision
+    to restore onto than the installed one; empty: that one.
+    """
+
+    verb: ClassVar[str] = "restore"
+    set_id: int
+    snaps: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    devices: bool = False
+    undo_window: int = DAY
+    to: str = ""
+    revision: str = ""
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Put marked files and folders of a set, or of a snapshot `file`, in place, or below the directory `to`.
+
+    `items` are written `SNAP:PATH` (`backend.browse.selectors`). What is there is replaced as the `policy` says:
+    `always`, `changed`, `newer` or `never`; it is kept for `undo_window` seconds (0: not at all). `owners`
+    are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `to` by its own name.
+    """
+
+    verb: ClassVar[str] = "extract"
+    set_id: int = 0
+    items: tuple[str, ...] = ()
+    file: str = ""
+    to: str = ""
+    policy: str = "always"
+    owners: tuple[str, ...] = ()
+    strip: bool = False
+    undo_window: int = DAY
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
+
+    verb: ClassVar[str] = "undo"
+    job: int = 0
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove a set, or some snaps of it."""
+
+    verb: ClassVar[str] = "forget"
+    set_id: int
+    snaps: tuple[str, ...] = ()
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a set, or some snaps of it, to a file.
+
+    `skip_broken` leaves broken snapshots out instead of refusing; `checksum` writes the file's SHA-256 beside
+    it, for `sha256sum --check`.
+    """
+
+    verb: ClassVar[str] = "export-snapshot"
+    set_id: int
+    file: str
+    skip_broken: bool = False
+    snaps: tuple[str, ...] = ()
+    checksum: bool = False
+
+
+@dataclass(frozen=True)
+class Import:
+    """Read a set, or some snaps of it, from a file.
+
+    `accept_hash` takes one whose content hash does not match its sound files.
+    """
+
+    verb: ClassVar[str] = "import-snapshot"
+    file: str
+    accept_hash: bool = False
+    snaps: tuple[str, ...] = ()
+
+
+Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import
+_OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo, Forget, Export, Import)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an operation ended: `left_out` tells what was not done and why, `freed` is in bytes.
+
+    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
+    `beside` is the directory that one was restored into instead, where nothing was replaced.
+    `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
+    `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
+    """
+
+    set_id: int = 0
+    snaps: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    verdicts: tuple[EntryVerdict, ...] = ()
+    freed: int = 0
+    undo_job: int = 0
+    undo_until: float = 0.0
+    duplicate: bool = False
+    skipped: int = 0
+    beside: str = ""
+    extracted: int = 0
+    kept: int = 0
+
+    @property
+    def faults(self) -> list[str]:
+        """Every bad part that a check found."""
+        return [verdict.fault for verdict in self.verdicts if verdict.fault]
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 3 partial, 4 verification failed."""
+        if self.faults:
+            return 4
+        return 3 if self.left_out else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping without what is empty."""
+        document = {key: value for key, value in asdict(self).items() if value}
+        if self.verdicts:
+            document["verdicts"] = [_told(verdict) for verdict in self.verdicts]
+        return document
+
+
+def _told(verdict: EntryVerdict) -> dict[str, Any]:
+    return {key: value for key, value in verdict._asdict().items() if value is not None}
+
+
+def to_json(operation: Operation) -> dict[str, Any]:
+    """A plain mapping that `operation_from_json` takes."""
+    return {"verb": operation.verb, **asdict(operation)}
+
+
+def operation_from_json(document: Mapping[str, Any]) -> Operation:
+    """The operation that a mapping describes; InvalidInputError when it describes none."""
+    for kind in _OPERATIONS:
+        if document.get("verb") == kind.verb:
+            told = {key: _frozen(value) for key, value in document.items() if key != "verb"}
+            try:
+                operation = kind(**told)
+            except TypeError as cause:
+                raise InvalidInputError(f"cannot understand the operation: {cause}") from cause
+            _demand_types(operation)
+            return operation
+    raise InvalidInputError(f"there is no operation {document.get('verb')!r}")
+
+
+def _demand_types(operation: Operation) -> None:
+    for field in fields(operation):
+        value = getattr(operation, field.name)
+        if field.type in (bool, int, str):
+            sound = type(value) is field.type
+        else:
+            sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+        if not sound:
+            raise InvalidInputError(f"cannot understand the operation: {field.name} cannot be {value!r:.60}")
+
+
+def _frozen(value: object) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
+    """The command that does the same, for a shell; `place` are the options that say where."""
+    words = ["snapstow", *place, operation.verb]
+    match operation:
+        case Check(set_id=0):
+            words.append("--all")
+        case Check() | Restore() | Forget():
+            words.append(str(operation.set_id))
+        case Export():
+            words += [str(operation.set_id), operation.file]
+        case Extract(file=file):
+            words.append(f"--file={file}" if file else str(operation.set_id))
+        case Import():
+            words.append(operation.file)
+        case Undo(job) if job:
+            words.append(str(job))
+        case _:
+            pass
+    told = asdict(operation)
+    words += told.get("snaps", told.get("items", ()))
+    words += _options(told)
+    return shlex.join(words)
+
+
+def _options(fields: Mapping[str, Any]) -> list[str]:
+    words = []
+    if fields.get("users"):
+        words.append(f"--users={','.join(fields['users'])}")
+    words += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
+    words += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
+    window = fields.get("undo_window", DAY)
+    if window != DAY:
+        words.append(f"--undo-window={window}s" if window else "--no-undo")
+    if age := fields.get("older_than"):
+        words.append(f"--older-than={age}s")
+    words += [f"--{name}={fields[name]}" for name in ("to", "revision") if fields.get(name)]
+    if fields.get("owners"):
+        words.append(f"--owner={','.join(fields['owners'])}")
+    if fields.get("policy", "always") != "always":
+        words.append(f"--policy={fields['policy']}")
+    return words

@@ -1,0 +1,326 @@
+"""Taking marked files and folders out of archives, and putting them in place as one unit.
+
+Every hash is verified, what is wanted is unpacked out of the way, and only then each path is put where it
+belongs, one rename each. What that replaces waits in the same slot for its undo. Every step is noted first.
+"""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from backend.archive import hashing
+from backend.archive.gzip.blocks import inflate
+from backend.archive.tar.program import Tar
+from backend.archive.tar.selection import Only
+from backend.archive.tar.vetting import Vetter
+from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.fs import files
+from backend.fs import safe_open as parents
+from backend.fs.files import DIRECTORY
+from backend.fs.space import demand_room
+from backend.host.layout import Layout
+from backend.host.state import daemon_answers
+from backend.job import Job
+from backend.model import ARCHIVE, Snapshot, User, user_of
+from backend.restore import into_directory as beside
+from backend.restore import restoration as restore
+from backend.restore import slots
+from backend.restore.extract_targets import Action, Landing
+from backend.restore.plan import Source, Verdict
+from backend.restore.slots import HOLDER, Slot
+from backend.restore.swap import Move, RestoreState
+
+
+@dataclass(frozen=True)
+class ExtractPart:
+    """What becomes of what was marked in one archive; `parent` is the directory that its landings are below.
+
+    `owner` is the user (empty: the system) whose data they become, `user` that account where it is known.
+    `stored` are the bytes to read and verify first, `needed` the members that are unpacked. One that is
+    `blocked` stops the whole.
+    """
+
+    snapshot: Snapshot
+    entry: str
+    parent: str = ""
+    owner: str = ""
+    user: User | None = None
+    landings: tuple[Landing, ...] = ()
+    needed: frozenset[bytes] = frozenset()
+    stored: int = 0
+    blocked: str = ""
+
+    @property
+    def size(self) -> int:
+        """The bytes that are put in place."""
+        return sum(landing.size for landing in self.landings if landing.is_taken)
+
+
+@dataclass(frozen=True)
+class ExtractPlan:
+    """What an extraction would do; `notes` are things to know that stop nothing.
+
+    Where `to` is a directory, all lands below it and no snap's data are touched.
+    """
+
+    parts: tuple[ExtractPart, ...]
+    to: str = ""
+    notes: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is blocked; conflicts one by one."""
+        reasons = [*self.blocked, *(part.blocked for part in self.parts if part.blocked)]
+        for part in self.parts:
+            reasons += [
+                f"{part.parent}/{landing.name}: {landing.reason}"
+                for landing in part.landings
+                if landing.action is Action.REFUSE
+            ]
+        return reasons
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it can be done, and whether something newer is replaced, or a device left out, by it."""
+        if self.reasons:
+            return Verdict.BLOCKED
+        found = [landing for part in self.parts for landing in part.landings]
+        newer = any(one.is_older and one.action is Action.REPLACE for one in found)
+        return Verdict.WITH_LOSS if newer or any(map(is_left_out, found)) else Verdict.READY
+
+    def count(self, action: Action) -> int:
+        """How many paths share a fate."""
+        return sum(landing.action is action for part in self.parts for landing in part.landings)
+
+    @property
+    def stored(self) -> int:
+        """The bytes that are read and verified before anything is unpacked."""
+        return sum(part.stored for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """The bytes that are put in place."""
+        return sum(part.size for part in self.parts)
+
+
+def is_left_out(landing: Landing) -> bool:
+    """Whether it does not come back because it is a device node."""
+    return landing.kind == "device" and landing.action is Action.SKIP
+
+
+class Extraction:
+    """Carries a plan out as one unit: everything is put in place, or nothing."""
+
+    def __init__(self, sources: Mapping[str, Source], plan: ExtractPlan, layout: Layout) -> None:
+        self._sources = sources
+        self._plan = plan
+        self._parts = [part for part in plan.parts if any(landing.moves for landing in part.landings)]
+        self._layout = layout
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._slots: dict[str, Slot] = {}
+        self.state = RestoreState()
+
+    def run(self, job: Job) -> RestoreState:
+        """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
+        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        """
+        self._refuse()
+        self._verify(job)
+        tag = f"{job.name}-{files.random_name()}"
+        self._holder = f"{HOLDER}-{tag}" if self._plan.to else HOLDER
+        snapshots = [part.snapshot for part in self._plan.parts]
+        set_id = max((snapshot.set_id for snapshot in snapshots), default=0)
+        job.keep({"set_id": set_id, "snaps": sorted({snapshot.snap for snapshot in snapshots})})
+        places = sorted({part.parent for part in self._parts})
+        job.keep({"slot": tag, "parents": places, "holder": self._holder})
+        try:
+            self._stage(tag, job)
+            self._commit(job)
+        except BaseException:
+            self.state.revert()
+            raise
+        return self.state
+
+    def _refuse(self) -> None:
+        if reasons := self._plan.reasons:
+            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        demand_room([(part.parent, part.size) for part in self._parts], "cannot extract")
+
+    def _source(self, part: ExtractPart) -> Source:
+        return self._sources[key_of(part.snapshot)]
+
+    def _verify(self, job: Job) -> None:
+        with job.step("Checking before anything is unpacked", sum(part.stored for part in self._parts)):
+            calls = [partial(self._fingerprint, part, job) for part in self._parts]
+            for part, taken in zip(self._parts, hashing.in_parallel(calls), strict=True):
+                self._fingerprints[key_of(part.snapshot), part.entry] = taken
+
+    def _fingerprint(self, part: ExtractPart, job: Job) -> str:
+        with job.part(_name(part), part.stored) as counted, restore.speaking_of(part.snapshot, part.entry):
+            return self._source(part).fingerprint(part.entry, counted)
+
+    def _stage(self, tag: str, job: Job) -> None:
+        with job.step("Unpacking", sum(part.stored for part in self._parts)):
+            for part in self._parts:
+                with (
+                    job.part(_name(part), part.stored or None) as counted,
+                    files.speaking(f"cannot extract from {part.snapshot.snap} into {part.parent}"),
+                    self._opened(part, job) as parent,
+                ):
+                    self._stage_part(part, parent, tag, counted)
+
+    def _stage_part(self, part: ExtractPart, parent: int, tag: str, job: Job) -> None:
+        slot = self._slots.get(part.parent)
+        if slot is None:
+            slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
+            self.state.slots.append(slot)
+        with slot.opened() as (_, fd), restore.opened_landing(fd, part.user) as landing:
+            self._unpack(part, landing, job)
+            _drop_helpers(part, landing)
+            for wanted in part.landings:
+                if wanted.moves:
+                    self._take_over(wanted, slot, (parent, fd, landing))
+            files.remove_tree(restore.LANDING, fd)
+            os.fsync(fd)
+
+    @contextmanager
+    def _opened(self, part: ExtractPart, job: Job) -> Iterator[int]:
+        """The directory that a part lands in, made where it is missing."""
+        make = restore.InPlace(self._layout, self.state).maker(None if self._plan.to else part.user, job)
+        if self._plan.to:
+            with _made_beside(self._plan.to, part, make) as fd:
+                yield fd
+        else:
+            links = self._layout.is_machine
+            with parents.opened_parent(part.parent, part.user, make, links=links) as fd:
+                yield fd
+
+    def _unpack(self, part: ExtractPart, landing: int, job: Job) -> None:
+        snapshot, owns = part.snapshot, self._keeps_owners(part)
+        source = self._source(part)
+        read = hashing.HashedRead(_counted(source.stream(part.entry), job), hashlib.sha256())
+        only = Only(Vetter(snapshot.revision), part.needed)
+        tar = Tar(part.user, machine=self._layout.is_machine, owners=owns)
+        with restore.speaking_of(snapshot, part.entry):
+            tar.unpack(landing, inflate(read), only, job.quiet())
+        if read.finish()[0] != self._fingerprints[key_of(snapshot), part.entry]:
+            raise IntegrityError(f'snapshot "{snapshot.path}" entry "{part.entry}" changed while it was read')
+
+    def _keeps_owners(self, part: ExtractPart) -> bool:
+        is_known = part.entry == ARCHIVE or part.user is not None
+        return not self._plan.to or (os.geteuid() == 0 and is_known)
+
+    def _take_over(self, wanted: Landing, slot: Slot, fds: tuple[int, int, int]) -> None:
+        """Move one thing out of the reach of its owner, and note what it will replace."""
+        parent, slot_fd, landing = fds
+        kept = str(len(self.state.moves) + 1)
+        folder, _, name = wanted.source.rpartition("/")
+        with files.opened_below(landing, folder) as fd:
+            files.rename_new(name, fd, kept, slot_fd)
+        before = _before(wanted, slot, parent)
+        self.state.moves.append(Move(slot, wanted.name, before, files.identity(kept, slot_fd), kept))
+
+    def _commit(self, job: Job) -> None:
+        for slot in self.state.slots:
+            with slot.opened() as (_, fd):
+                files.sync_filesystem(fd)
+        if not self._plan.to and daemon_answers(self._layout.socket):
+            raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
+        with job.shielded():
+            job.keep({"moves": self.state.to_json()})
+            self.state.commit()
+            job.keep({"committed": True})
+
+
+def key_of(snapshot: Snapshot) -> str:
+    """What tells a snapshot from the others of an operation: an export holds several in one file."""
+    return f"{snapshot.path}\0{snapshot.snap}"
+
+
+def _name(part: ExtractPart) -> str:
+    return f"{part.snapshot.snap}, {user_of(part.entry) or 'system'}"
+
+
+def _counted(read: hashing.Read, job: Job) -> hashing.Read:
+    def counted(size: int) -> bytes:
+        piece = read(size)
+        job.advance(len(piece))
+        return piece
+
+    return counted
+
+
+def _drop_helpers(part: ExtractPart, landing: int) -> None:
+    """Remove what was unpacked only because something that is wanted is a hard link to it."""
+    wanted = {os.fsencode(one.source) for one in part.landings if one.is_taken}
+    for path in part.needed - wanted:
+        folder, _, name = path.rpartition(b"/")
+        with files.opened_below(landing, os.fsdecode(folder)) as fd:
+            os.unlink(name, dir_fd=fd)
+
+
+def _before(wanted: Landing, slot: Slot, parent: int) -> files.Identity | None:
+    """What will be replaced; ConflictError unless it is as the plan has it."""
+    folder, _, name = wanted.name.rpartition("/")
+    changed = f"cannot extract to {slot.parent}/{wanted.name}: it changed since it was looked at"
+    try:
+        with files.opened_below(parent, folder) as fd:
+            there = os.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        there = None
+    except OSError as cause:
+        if cause.errno not in (errno.ELOOP, errno.ENOTDIR):
+            raise
+        raise ConflictError(changed) from cause
+    if (there is None) != (wanted.action is Action.MAKE):
+        raise ConflictError(changed)
+    if there is None:
+        return None
+    if stat.S_ISDIR(there.st_mode) or (stat.S_ISLNK(there.st_mode) and wanted.kind != "link"):
+        raise ConflictError(changed)
+    return files.Identity(there.st_dev, there.st_ino)
+
+
+@contextmanager
+def _made_beside(to: str, part: ExtractPart, make: parents.Make) -> Iterator[int]:
+    """The directory below `to` that a part lands in, reached through no link, made where it is missing."""
+    top, name = os.path.split(to)
+    below = os.path.relpath(part.parent, to)
+    with ExitStack() as stack:
+        fd = stack.enter_context(beside.opened(top))
+        fd = stack.enter_context(files.opened(".", DIRECTORY, fd))
+        path = top.rstrip("/")
+        for step in filter(None, (name, *(below.split("/") if below != "." else ()))):
+            path = f"{path}/{step}"
+            is_missing = files.identity(step, fd) is None
+            if is_missing:
+                make(fd, step, path)
+            fd = stack.enter_context(files.opened(step, DIRECTORY, fd))
+            if is_missing and path == part.parent and path != to:
+                _give(fd, part)
+        yield fd
+
+
+def _give(fd: int, part: ExtractPart) -> None:
+    """Keep a user's data from others, and let them be the user's where that can be."""
+    if part.entry == ARCHIVE:
+        return
+    os.fchmod(fd, 0o700)
+    if part.user is not None and os.geteuid() == 0:
+        os.fchown(fd, part.user.uid, part.user.gid)
+
+
+def skipped_texts(parts: Sequence[ExtractPart]) -> list[str]:
+    """What does not come back although it was marked, in words."""
+    return [
+        f"{part.parent}/{landing.name} was not extracted: it is a device node"
+        for part in parts
+        for landing in part.landings
+        if is_left_out(landing)
+    ]

@@ -1,0 +1,263 @@
+"""Extractions as operations: what one would take out of which archives to where, and the doing of it."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+from backend.archive.gzip.blocks import inflate
+from backend.archive.reader import Reader
+from backend.archive.tar.selection import pick
+from backend.browse.selectors import Mark, marks_in
+from backend.browse.snapshot_file import Inside
+from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
+from backend.format.metadata import is_user_name
+from backend.fs import files
+from backend.job import Job
+from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
+from backend.operations import Extract, Result
+from backend.restore import into_directory as beside
+from backend.restore import restorer as restoring
+from backend.restore.extract_targets import Action, Policy, Way, landings
+from backend.restore.extraction import Extraction, ExtractPart, ExtractPlan, key_of, skipped_texts
+from backend.store.store import Store
+from backend.store.verifications import Ledger
+
+_NO_CONFIGURATION = (
+    "cannot extract configuration: this engine does not write it; `diff` shows it key by key, "
+    "`snap set` puts a key back, and a restore through snapd all of it"
+)
+
+
+class _Where(NamedTuple):
+    """Where a part lands, or why it cannot."""
+
+    parent: str = ""
+    owner: str = ""
+    user: User | None = None
+    onto: Revision = Revision()
+    blocked: str = ""
+
+
+class Extractor:
+    """Plans extractions from a store's snapshots or from a file, and does them.
+
+    `folder` is where checks are recorded.
+    """
+
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store = store
+        self._layout = store.layout
+        self._folder = folder
+
+    def plan(self, chosen: Sequence[Snapshot], operation: Extract, job: Job) -> ExtractPlan:
+        """What an extraction would do with every path; the archives are read for it.
+
+        InvalidInputError for an operation that makes no sense, NotFoundError for a mark that nothing has.
+        """
+        with _opened(chosen, operation, job) as sources:
+            return self._plan(sources, operation, job)
+
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, job: Job) -> Result:
+        """Extract as one unit: all of it, or, after any failure or a stop, nothing."""
+        with ExitStack() as stack:
+            sources = stack.enter_context(_opened(chosen, operation, job))
+            snaps = {reader.snapshot.snap for reader in sources.values()}
+            for name in sorted(snaps) if not operation.to else ():
+                stack.enter_context(self._store.snap_lock(name, "extract"))
+            plan = self._plan(sources, operation, job)
+            for note in plan.notes:
+                job.note(note)
+            extraction = Extraction(sources, plan, self._layout)
+            state = extraction.run(job)
+        replaced = any(move.before for move in state.moves)
+        until = time.time() + operation.undo_window if operation.undo_window else 0.0
+        if not state.moves or (plan.to and not replaced):
+            until = 0.0
+        if not until:
+            state.clean_up()
+        return Result(
+            operation.set_id,
+            tuple(sorted({part.snapshot.snap for part in plan.parts})),
+            tuple(skipped_texts(plan.parts)),
+            undo_job=int(job.name) if until and job.name.isdigit() else 0,
+            undo_until=until,
+            beside=plan.to,
+            extracted=plan.count(Action.MAKE) + plan.count(Action.REPLACE),
+            kept=plan.count(Action.SKIP),
+        )
+
+    def _plan(self, sources: Mapping[str, Reader], operation: Extract, job: Job) -> ExtractPlan:
+        wanted = _Wanted(operation)
+        marks = marks_in(operation.items, [reader.snapshot for reader in sources.values()])
+        if any(mark.is_configuration for mark in marks):
+            raise BlockedError(_NO_CONFIGURATION)
+        by_archive: dict[tuple[str, str], list[Mark]] = {}
+        for mark in marks:
+            by_archive.setdefault((key_of(mark.snapshot), mark.entry), []).append(mark)
+        total = sum(sources[key].stored_size(entry) for key, entry in by_archive)
+        with job.step("Looking for what is marked", total):
+            parts = [self._part(sources[key], some, wanted, job) for (key, _), some in by_archive.items()]
+        _demand_found(parts)
+        plan = ExtractPlan(tuple(_without_doubles(part for part, _ in parts)), wanted.to)
+        return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
+
+    def _part(
+        self, reader: Reader, marks: Sequence[Mark], wanted: "_Wanted", job: Job
+    ) -> tuple[ExtractPart, list[str]]:
+        """The plan of one archive, and the marks that it does not hold."""
+        snapshot, entry = reader.snapshot, marks[0].entry
+        where = self._where(snapshot, entry, wanted)
+        part = ExtractPart(snapshot, entry, where.parent, where.owner, where.user, blocked=where.blocked)
+        if where.blocked:
+            return part, []
+        stored = reader.stored_size(entry)
+        inside = tuple(dict.fromkeys(mark.inside for mark in marks))
+        read = partial(_inflated, reader, entry, job)
+        try:
+            found = pick(read, inside, snapshot.revision, job.quiet())
+        except IntegrityError as fault:
+            return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
+        way = Way(
+            where.parent, str(snapshot.revision).encode(), str(where.onto).encode(), inside, wanted.strip
+        )
+        made = landings(found, way, wanted.policy)
+        needed = found.needed(os.fsencode(one.source) for one in made if one.is_taken)
+        missing = [mark.text for mark in marks if mark.inside in found.missing]
+        return replace(part, landings=made, needed=needed, stored=stored), missing
+
+    def _where(self, snapshot: Snapshot, entry: str, wanted: "_Wanted") -> _Where:
+        name = user_of(entry)
+        owner = wanted.owners.get(name, name) if name is not None else ""
+        if name is None and entry != ARCHIVE:
+            return _Where(blocked=f'cannot extract from unknown entry "{entry}"')
+        if wanted.to:
+            return self._beside(snapshot, owner, wanted)
+        installed = self._layout.installed(snapshot.snap)
+        onto = installed.revision if installed else snapshot.revision
+        if not owner:
+            return _Where(self._layout.system_parent(snapshot.snap), onto=onto)
+        try:
+            user = self._user(owner)
+            parent = self._layout.user_parent(user, snapshot.snap)
+        except (NotFoundError, InvalidInputError) as reason:
+            return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": {reason}')
+        if not os.path.isdir(user.home):
+            return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": no home {user.home}')
+        return _Where(parent, owner, user, onto)
+
+    def _user(self, name: str) -> User:
+        user = self._layout.find_users([name])[0]
+        if user.name != name:
+            raise NotFoundError(f"user: unknown user {name}")
+        return user
+
+    def _beside(self, snapshot: Snapshot, owner: str, wanted: "_Wanted") -> _Where:
+        """Below a directory of its own; a user need not be known here, but one that is named must be."""
+        parent, user = f"{wanted.to.rstrip('/')}/{snapshot.snap}", None
+        if owner:
+            if not is_user_name(owner):
+                return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": no user\'s name')
+            parent = f"{parent}/users/{owner}"
+            try:
+                user = self._user(owner)
+            except NotFoundError as unknown:
+                if owner in wanted.owners.values():
+                    return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": {unknown}')
+        return _Where(wanted.to if wanted.strip else parent, owner, user, snapshot.revision)
+
+    def _refusals(self, plan: ExtractPlan) -> tuple[str, ...]:
+        if plan.to:
+            fault = beside.fault(plan.to, self._layout, occupied=True)
+            return (fault.replace("cannot restore", "cannot extract", 1),) if fault else ()
+        reasons: list[str] = []
+        for snapshot in {key_of(part.snapshot): part.snapshot for part in plan.parts}.values():
+            reasons += restoring.mismatches(snapshot, self._layout.installed(snapshot.snap))
+        return tuple(reasons)
+
+    def _notes(self, plan: ExtractPlan) -> Iterator[str]:
+        snapshots = {key_of(part.snapshot): part.snapshot for part in plan.parts}
+        if any(snapshot.conf for snapshot in snapshots.values()) and not plan.to:
+            yield "only data are extracted: the configuration stays as it is"
+        standing = Ledger(self._folder).standing(list(snapshots.values()))
+        for snapshot in snapshots.values():
+            if snapshot.path in standing and (doubt := standing[snapshot.path].fault):
+                yield f"#{snapshot.set_id} {snapshot.snap}: its last check failed: {doubt}"
+
+
+class _Wanted:
+    """What was asked for, understood; InvalidInputError for what cannot be."""
+
+    def __init__(self, operation: Extract) -> None:
+        try:
+            self.policy = Policy(operation.policy)
+        except ValueError:
+            known = ", ".join(policy.value for policy in Policy)
+            raise InvalidInputError(
+                f"cannot extract: no policy {operation.policy!r:.40}; choose {known}"
+            ) from None
+        self.to = beside.directory(operation.to) if operation.to else ""
+        self.strip = operation.strip
+        if self.strip and not self.to:
+            raise InvalidInputError("cannot extract by name alone in place: name a directory to extract to")
+        self.owners = dict(_mapped(text) for text in operation.owners)
+        if not operation.items:
+            raise InvalidInputError("cannot extract: nothing is marked")
+
+
+def _mapped(text: str) -> tuple[str, str]:
+    whose, equals, other = text.partition("=")
+    if not (equals and is_user_name(whose) and is_user_name(other)):
+        raise InvalidInputError(f"cannot give data to another owner by {text!r:.60}: write alice=bob")
+    return whose, other
+
+
+def _inflated(reader: Reader, entry: str, job: Job) -> Iterator[bytes]:
+    read = reader.stream(entry)
+
+    def counted(size: int) -> bytes:
+        piece = read(size)
+        job.advance(len(piece))
+        return piece
+
+    return inflate(counted)
+
+
+def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:
+    missing = [text for _, texts in parts for text in texts]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise NotFoundError(f"cannot extract {missing[0]}{more}: the snapshot holds no such thing")
+
+
+def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
+    """The parts; where two of them land on the same path the later one is refused."""
+    taken: set[str] = set()
+    for part in parts:
+        paths = {f"{part.parent}/{landing.name}" for landing in part.landings}
+        if twice := paths & taken:
+            reason = f"cannot extract to {min(twice)}: more than one of what is marked lands there"
+            yield replace(part, blocked=part.blocked or reason)
+        else:
+            yield part
+        taken |= paths
+
+
+@contextmanager
+def _opened(chosen: Sequence[Snapshot], operation: Extract, job: Job) -> Iterator[dict[str, Reader]]:
+    """Open the snapshots of a set, or of a file, that are named; BlockedError for a broken one."""
+    with ExitStack() as stack:
+        if operation.file:
+            named = {item.partition(":")[0] for item in operation.items}
+            inside = stack.enter_context(Inside.of_file(operation.file, job))
+            readers = [reader for reader in inside.readers() if reader.snapshot.snap in named]
+        else:
+            with files.speaking("cannot open the snapshot"):
+                readers = [stack.enter_context(Reader.open(one.path, one.set_id)) for one in chosen]
+        for snapshot in (*chosen, *(reader.snapshot for reader in readers)):
+            if snapshot.broken:
+                raise BlockedError(f'snap "{snapshot.snap}": cannot open snapshot: {snapshot.broken}')
+        yield {key_of(reader.snapshot): reader for reader in readers}

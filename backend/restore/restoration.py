@@ -1,0 +1,280 @@
+"""Restoring: put in place, as one unit, what a plan says.
+
+Carrying plans out verifies every hash, unpacks out of the way, and only then puts everything where it
+belongs. What it does on the way is noted before it is done.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+from backend.archive import hashing
+from backend.archive.gzip.blocks import inflate
+from backend.archive.tar.program import Tar
+from backend.archive.tar.vetting import Vetter
+from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.fs import files
+from backend.fs import safe_open as parents
+from backend.fs.files import DIRECTORY
+from backend.fs.space import demand_room
+from backend.host.layout import Layout
+from backend.host.state import daemon_answers
+from backend.job import Job
+from backend.model import Snapshot, User
+from backend.restore.into_directory import Beside
+from backend.restore.plan import EntryPlan, RestorePlan, Source
+from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
+from backend.restore.swap import Move, RestoreState
+
+LANDING = "landing"
+
+
+class Ground(Protocol):
+    """Where archives are unpacked, and how what was unpacked gets to its place."""
+
+    @property
+    def needs_snapd_stopped(self) -> bool:
+        """Whether snapd must not run while things are put in place."""
+
+    def step(self, tag: str, entries: Sequence[EntryPlan]) -> Mapping[str, Any]:
+        """What has to be noted before anything is made."""
+
+    def keeps_owners(self, plan: EntryPlan) -> bool:
+        """Whether what is unpacked belongs to whom the archive says, or to its user."""
+
+    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> AbstractContextManager[int]:
+        """An open directory to unpack an archive into; what was unpacked is taken over when it is left."""
+
+    def settle(self) -> None:
+        """All archives are unpacked: note what is left to be noted before things are put in place."""
+
+
+class InPlace:
+    """The ground of a restore that replaces live data; what it does on the way is kept in `state`."""
+
+    needs_snapd_stopped = True
+
+    def __init__(self, layout: Layout, state: RestoreState) -> None:
+        self._layout = layout
+        self._state = state
+
+    def step(self, tag: str, entries: Sequence[EntryPlan]) -> Mapping[str, Any]:
+        """What has to be noted before anything is made."""
+        return {"slot": tag, "parents": sorted({entry.parent for entry in entries})}
+
+    def keeps_owners(self, plan: EntryPlan) -> bool:  # noqa: ARG002 - the other ground looks at it
+        """Always."""
+        return True
+
+    @contextmanager
+    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> Iterator[int]:
+        """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
+        with ExitStack() as stack:
+            make = self.maker(plan.user, job)
+            parent = stack.enter_context(
+                parents.opened_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
+            )
+            slot = make_slot(plan.parent, parent, tag)
+            self._state.slots.append(slot)
+            _, slot_fd = stack.enter_context(slot.opened())
+            landing = stack.enter_context(opened_landing(slot_fd, plan.user))
+            yield landing
+            names = {str(snapshot.revision): str(plan.revision), "common": "common"}
+            self._take_over(slot, (parent, slot_fd, landing), names)
+
+    def _take_over(self, slot: Slot, fds: tuple[int, int, int], names: Mapping[str, str]) -> None:
+        """Move what was unpacked out of its owner's reach and note what it will replace."""
+        parent, slot_fd, landing = fds
+        for name, target in names.items():
+            if files.identity(name, landing) is None:
+                continue
+            if not stat.S_ISDIR(os.lstat(name, dir_fd=landing).st_mode):
+                raise IntegrityError(f'cannot unpack archive: "{name}" is not a directory')
+            files.rename_new(name, landing, target, slot_fd)
+            before, after = files.identity(target, parent), files.identity(target, slot_fd)
+            self._state.moves.append(Move(slot, target, before, after))
+        files.remove_tree(LANDING, slot_fd)
+        os.fsync(slot_fd)
+
+    def maker(self, user: User | None, job: Job) -> parents.Make:
+        """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
+
+        def make(fd: int, name: str, _path: str) -> None:
+            # without links, so that it can be removed again without following any
+            path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
+            job.keep({"made": path})
+            os.mkdir(name, 0o755, dir_fd=fd)
+            self._state.made.append(path)
+            if user is not None and os.geteuid() == 0:
+                owner = os.stat(user.home)
+                with files.opened(name, DIRECTORY, fd) as made:
+                    os.fchown(made, owner.st_uid, owner.st_gid)
+            os.fsync(fd)
+
+        return make
+
+    def settle(self) -> None:
+        """Everything was noted when it was taken over."""
+
+
+@contextmanager
+def opened_landing(slot: int, user: User | None) -> Iterator[int]:
+    """A directory in the slot that belongs to the one tar runs as."""
+    os.mkdir(LANDING, 0o700, dir_fd=slot)
+    with files.opened(LANDING, DIRECTORY, slot) as fd:
+        if user is not None and os.geteuid() == 0:
+            os.fchown(fd, user.uid, user.gid)
+        yield fd
+
+
+class Restoration:
+    """Carries plans out as one unit: everything is put in place, or nothing.
+
+    Where a directory `to` is given, into that, and nothing is replaced. With `devices`, device nodes are
+    restored as well; otherwise they are left out and listed in `left_out`.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[Source, RestorePlan]],
+        layout: Layout,
+        *,
+        devices: bool = False,
+        to: str = "",
+    ) -> None:
+        self._parts = parts
+        self._layout = layout
+        self._devices = devices
+        self._to = to
+        self.state = RestoreState()
+        self.left_out: list[str] = []
+        self._fingerprints: dict[tuple[str, str], str] = {}
+
+    def run(self, job: Job) -> RestoreState:
+        """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
+        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        """
+        self._refuse()
+        self._ground = self._prepared()
+        work = [(source, plan, entry) for source, plan in self._parts for entry in plan.active]
+        tag = f"{job.name}-{files.random_name()}"
+        step = self._ground.step(tag, [entry for _, _, entry in work])
+        self._verify(work, job)
+        snapshots = [plan.snapshot for _, plan in self._parts]
+        about = {
+            "set_id": max((s.set_id for s in snapshots), default=0),
+            "snaps": [s.snap for s in snapshots],
+        }
+        job.keep(about)
+        job.keep(step)
+        try:
+            self._stage(work, tag, job)
+            self._commit(job)
+        except BaseException:
+            self.state.revert()
+            raise
+        return self.state
+
+    def _prepared(self) -> Ground:
+        return Beside(self._to, self.state) if self._to else InPlace(self._layout, self.state)
+
+    def _refuse(self) -> None:
+        reasons = [reason for _, plan in self._parts for reason in plan.reasons]
+        if reasons:
+            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        entries = [entry for _, plan in self._parts for entry in plan.active]
+        demand_room([(entry.parent, entry.needed) for entry in entries], "cannot restore")
+
+    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Job) -> None:
+        total = sum(source.stored_size(entry.entry) for source, _, entry in work)
+        with job.step("Checking before anything is unpacked", total):
+            calls = [partial(_fingerprint, source, entry, job) for source, _, entry in work]
+            for (source, _, entry), taken in zip(work, hashing.in_parallel(calls), strict=True):
+                self._fingerprints[source.snapshot.path, entry.entry] = taken
+
+    def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Job) -> None:
+        with job.step("Unpacking", sum(entry.needed for _, _, entry in work)):
+            for source, plan, entry in work:
+                name = _part(plan.snapshot, entry)
+                with (
+                    job.part(name, entry.needed or None) as part,
+                    files.speaking(f"cannot restore {plan.snapshot.snap} into {entry.parent}"),
+                    self._ground.landing(plan.snapshot, entry, tag, part) as landing,
+                ):
+                    self._unpack(source, entry, landing, part)
+
+    def _unpack(self, source: Source, plan: EntryPlan, landing: int, job: Job) -> None:
+        snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
+        read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
+        vetter = Vetter(snapshot.revision, devices=self._devices and owners)
+        tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
+        with speaking_of(snapshot, plan.entry):
+            tar.unpack(landing, inflate(read), vetter, job)
+        if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
+            raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
+        self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
+        if more := vetter.devices_met - len(vetter.devices):
+            self.left_out.append(f"{plan.parent}: {more} more")
+
+    def _commit(self, job: Job) -> None:
+        for slot in self.state.slots:
+            with slot.opened() as (_, fd):
+                files.sync_filesystem(fd)
+        if self._ground.needs_snapd_stopped and daemon_answers(self._layout.socket):
+            raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
+        with job.shielded():
+            self._ground.settle()
+            job.keep({"moves": self.state.to_json()})
+            self.state.commit()
+            job.keep({"committed": True})
+
+
+def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
+    return f"{snapshot.snap}, {plan.owner}"
+
+
+def _fingerprint(source: Source, plan: EntryPlan, job: Job) -> str:
+    size = source.stored_size(plan.entry)
+    with job.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
+        return source.fingerprint(plan.entry, part)
+
+
+@contextmanager
+def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
+    """Say of a bad archive which one it is."""
+    try:
+        yield
+    except IntegrityError as fault:
+        told = f'snapshot "{snapshot.path}"'
+        raise IntegrityError(
+            f'{told} entry "{entry}": {fault}' if told not in str(fault) else str(fault)
+        ) from fault
+
+
+def recovered(steps: Sequence[Mapping[str, Any]]) -> tuple[RestoreState, bool]:
+    """What a restore that died had done, from the steps it noted, and whether it was complete.
+
+    IntegrityError when the steps cannot be understood.
+    """
+    state = RestoreState()
+    slots: dict[str, str] = {}
+    holder = HOLDER
+    try:
+        for step in steps:
+            if "slot" in step:
+                slots = dict.fromkeys(map(str, step["parents"]), str(step["slot"]))
+                holder = str(step.get("holder", HOLDER))
+            if "made" in step:
+                state.made.append(str(step["made"]))
+            if "moves" in step:
+                state = RestoreState.from_json(step["moves"])
+        if not state.slots:
+            found = (find_slot(parent, name, holder) for parent, name in slots.items())
+            state.slots = [slot for slot in found if slot]
+    except (KeyError, TypeError, ValueError) as damage:
+        raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
+    return state, any("committed" in step for step in steps)

@@ -1,0 +1,142 @@
+"""Restores as operations: what one would do to the snapshots of a set, and the doing of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from backend.archive.reader import Reader
+from backend.errors import BlockedError, InvalidInputError
+from backend.format.metadata import revision_from_text
+from backend.host.layout import InstalledSnap
+from backend.job import Job
+from backend.model import Revision, Snapshot
+from backend.operations import Restore, Result
+from backend.restore import into_directory as beside
+from backend.restore.impact_looking import Looker
+from backend.restore.plan import RestorePlan, Wanted, plan_restore
+from backend.restore.restoration import Restoration
+from backend.store.store import Store
+from backend.store.verifications import Ledger
+
+
+class Restorer:
+    """Plans restores of a store's snapshots, and does them; `folder` is where checks are recorded."""
+
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store = store
+        self._layout = store.layout
+        self._folder = folder
+
+    def plans(self, chosen: Sequence[Snapshot], operation: Restore, job: Job) -> list[RestorePlan]:
+        """What a restore would do, a plan for each snapshot, without a look at what would be lost.
+
+        InvalidInputError for an operation that makes no sense.
+        """
+        wanted = _wanted(operation, chosen)
+        fault = beside.fault(wanted.to, self._layout) if wanted.to else ""
+        plans = []
+        for snapshot in chosen:
+            job.check()
+            if snapshot.broken:
+                plans.append(RestorePlan(snapshot, (), blocked=(f"cannot open snapshot: {snapshot.broken}",)))
+                continue
+            with Reader.open(snapshot.path, layout=self._layout) as reader:
+                plans.append(self._plan(reader, wanted, fault))
+        return plans
+
+    def look(self, plans: Sequence[RestorePlan], job: Job) -> list[RestorePlan]:
+        """The same with what would be lost and what the archives hold; Cancelled when the job is stopped."""
+        looker = Looker(self._layout)
+        with job.step("Looking for what would be lost"):
+            plans = [looker.with_losses(plan, job) for plan in plans]
+        total = sum(entry.needed for plan in plans for entry in plan.active)
+        with job.step("Counting what it holds", total):
+            return [looker.with_contents(plan, job) for plan in plans]
+
+    def _plan(self, reader: Reader, wanted: Wanted, fault: str) -> RestorePlan:
+        snapshot = reader.snapshot
+        installed = self._layout.installed(snapshot.snap)
+        current = installed.revision if installed else Revision()
+        plan = plan_restore(reader, self._layout, current, wanted)
+        if wanted.to:
+            refusals, notes = [fault] if fault else [], []
+        else:
+            refusals = list(mismatches(snapshot, installed))
+            notes = [*_revision_notes(current, wanted), *self._configuration_notes(snapshot)]
+        if doubt := Ledger(self._folder).standing([snapshot])[snapshot.path].fault:
+            notes.append(f"its last check failed: {doubt}")
+        return replace(plan, blocked=(*plan.blocked, *refusals), notes=(*plan.notes, *notes))
+
+    def _configuration_notes(self, snapshot: Snapshot) -> Iterator[str]:
+        if snapshot.conf:
+            yield "configuration is not restored by this engine"
+        elif self._layout.state.config(snapshot.snap):
+            yield "the snapshot holds no configuration: snapd would delete the present one, we keep it"
+
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, job: Job) -> Result:
+        """Restore snapshots as one unit: all of it, or, after any failure or a stop, nothing."""
+        wanted = _wanted(operation, chosen)
+        if broken := [s for s in chosen if s.broken]:
+            raise BlockedError(
+                "\n".join(f'snap "{s.snap}": cannot open snapshot: {s.broken}' for s in broken)
+            )
+        fault = beside.fault(wanted.to, self._layout) if wanted.to else ""
+        with ExitStack() as stack:
+            for name in sorted({snapshot.snap for snapshot in chosen}) if not wanted.to else ():
+                stack.enter_context(self._store.snap_lock(name, "restore"))
+            readers = [stack.enter_context(Reader.open(s.path, layout=self._layout)) for s in chosen]
+            parts = [(reader, self._plan(reader, wanted, fault)) for reader in readers]
+            left_out = [entry.skipped for _, plan in parts for entry in plan.entries if entry.skipped]
+            for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
+                job.note(text)
+            restoration = Restoration(parts, self._layout, devices=operation.devices, to=wanted.to)
+            state = restoration.run(job)
+        left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
+        until = time.time() + operation.undo_window if operation.undo_window and not wanted.to else 0.0
+        if not until:
+            state.clean_up()
+        snaps = tuple(snapshot.snap for snapshot in chosen)
+        undo_job = int(job.name) if until and job.name.isdigit() else 0
+        return Result(
+            operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
+        )
+
+
+def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
+    """What was asked for, understood; InvalidInputError for what cannot be."""
+    revision = revision_from_text(operation.revision) if operation.revision else Revision()
+    if operation.revision and not revision.number:
+        raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
+    snaps = {snapshot.snap for snapshot in chosen}
+    if operation.revision and len(snaps) > 1:
+        raise InvalidInputError(
+            f"cannot restore {len(snaps)} snaps onto revision {revision}: name the one whose it is"
+        )
+    to = beside.directory(operation.to) if operation.to else ""
+    return Wanted(operation.users, to, revision, operation.devices)
+
+
+def _revision_notes(current: Revision, wanted: Wanted) -> Iterator[str]:
+    """What is to be known where another revision gets the data than the one that runs."""
+    if current.number and wanted.revision.number and wanted.revision != current:
+        yield (
+            f"revision {current} is installed: the snap will not see the data of revision {wanted.revision} "
+            "until that revision runs; common is replaced either way"
+        )
+
+
+def mismatches(snapshot: Snapshot, installed: InstalledSnap | None) -> Iterator[str]:
+    """Why the installed snap must not get these data (spec §4.4)."""
+    if installed is None:
+        return
+    if installed.described and not installed.epoch.can_read(snapshot.epoch):
+        yield (
+            f'cannot restore snapshot for "{snapshot.snap}": current snap (epoch {installed.epoch}) '
+            f"cannot read snapshot data (epoch {snapshot.epoch})"
+        )
+    if installed.snap_id and snapshot.snap_id and installed.snap_id != snapshot.snap_id:
+        yield (
+            f'cannot restore snapshot for "{snapshot.snap}": current snap (ID {installed.snap_id[:7]}…) '
+            f"does not match snapshot (ID {snapshot.snap_id[:7]}…)"
+        )

@@ -1,0 +1,150 @@
+"""Private directories beside the data of snaps, one for each job, in which things wait.
+
+They are told by device and inode, and touched only where they are ours alone.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from backend.errors import BlockedError
+from backend.fs import files
+from backend.fs.files import DIRECTORY, Identity
+
+HOLDER = ".snapstow"
+_NOWHERE = Identity(0, 0)
+_SLOT = re.compile("[A-Za-z0-9-]{1,200}")
+_HOLDER = re.compile(r"\.snapstow(-[A-Za-z0-9-]{1,200})?")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A job's private directory below `<parent>/.snapstow`, and which directories they were.
+
+    Where the parent is not a snap's, `holder` is a name that no other job uses.
+    """
+
+    parent: str
+    parent_id: Identity
+    name: str
+    slot_id: Identity
+    holder: str = HOLDER
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[int, int]]:
+        """Descriptors of the parent and the slot; BlockedError when they are not the ones recorded."""
+        with (
+            _same(self.parent, self.parent_id) as parent,
+            _private(self.parent, parent, self.holder) as holder,
+            files.opened(self.name, DIRECTORY, holder) as slot,
+        ):
+            if _identity_of(slot) != self.slot_id:
+                raise BlockedError(f"{self.path} is not the directory that was recorded")
+            yield parent, slot
+
+    @property
+    def path(self) -> str:
+        """Where the slot lies."""
+        return f"{self.parent}/{self.holder}/{self.name}"
+
+    def remove(self) -> None:
+        """Remove the slot with all it holds, and `.snapstow` when it was the last one.
+
+        Where nothing of ours is there any more, nothing is done.
+        """
+        try:
+            with files.opened(self.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent:
+                with _private(self.parent, parent, self.holder) as holder:
+                    if files.identity(self.name, holder) == self.slot_id:
+                        files.remove_tree(self.name, holder)
+                remove_if_empty(self.holder, parent)
+        except (FileNotFoundError, NotADirectoryError, BlockedError):
+            pass  # the snap was removed with all its directories, or somebody put others there
+
+
+def holder_name(name: str) -> str:
+    """A name that a private directory can have; ValueError for any other."""
+    if not _HOLDER.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def slot_name(name: str) -> str:
+    """A name that a slot can have; ValueError for any other."""
+    if not _SLOT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def remove_if_empty(name: str, directory: int) -> None:
+    """Remove a directory from an open one if that can be; a failure is forgiven."""
+    try:
+        os.rmdir(name, dir_fd=directory)
+    except OSError:
+        pass  # somebody put something there, or took it away
+
+
+def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
+    """Make a private slot below an open parent directory; BlockedError where `.snapstow` is not ours."""
+    try:
+        os.mkdir(holder, 0o700, dir_fd=fd)
+    except FileExistsError:
+        pass
+    with _private(parent, fd, holder) as holding:
+        os.mkdir(name, 0o700, dir_fd=holding)
+        os.fsync(holding)
+        with files.opened(name, DIRECTORY, holding) as slot:
+            found = _identity_of(slot)
+    os.fsync(fd)
+    if found.device != _identity_of(fd).device:
+        raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
+    return Slot(parent, _identity_of(fd), name, found, holder)
+
+
+def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
+    """The slot of that name below `parent`, or None where there is no `.snapstow` of ours.
+
+    One that was not made yet, or is removed already, has an identity that no directory has.
+    """
+    try:
+        with (
+            files.opened(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd,
+            _private(parent, fd, holder_name(holder)) as holding,
+        ):
+            found = files.identity(slot_name(name), holding)
+            return Slot(parent, _identity_of(fd), name, found or _NOWHERE, holder)
+    except (FileNotFoundError, NotADirectoryError, BlockedError):
+        return None
+
+
+@contextmanager
+def _private(parent: str, fd: int, name: str) -> Iterator[int]:
+    """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
+    found = os.lstat(name, dir_fd=fd)
+    ours = stat.S_ISDIR(found.st_mode) and _is_private(found)
+    if ours:
+        with files.opened(name, DIRECTORY, fd) as holder:
+            if _is_private(os.fstat(holder)):
+                yield holder
+                return
+    raise BlockedError(f"{parent}/{name} is not a private directory of ours: it will not be touched")
+
+
+def _is_private(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+
+
+@contextmanager
+def _same(path: str, wanted: Identity) -> Iterator[int]:
+    with files.opened(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
+        if _identity_of(fd) != wanted:
+            raise BlockedError(f"{path} is not the directory that was recorded")
+        yield fd
+
+
+def _identity_of(fd: int) -> Identity:
+    found = os.fstat(fd)
+    return Identity(found.st_dev, found.st_ino)

@@ -1,0 +1,312 @@
+"""Directories put in place and taken back by renames alone, recoverable after a crash at any instant.
+
+Beside the data lies a private directory `.snapstow`, with a slot for each job. New data wait in the slot
+until they are whole, then change places with the live data, which wait there for their undo. Which
+directory is which is told by device and inode, never by its name, so the state of a half-done swap can be
+read from the disk alone.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.fs import files
+from backend.fs.files import DIRECTORY, Identity
+from backend.restore.slots import HOLDER, Slot, holder_name, remove_if_empty, slot_name
+
+_ASIDE = ".aside"
+_NO_WAY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_TARGET = re.compile("common|x?[1-9][0-9]{0,18}")
+_KEPT = re.compile("[0-9]{1,9}")
+
+Exchange = Callable[[str, int, str, int], bool]
+
+
+@dataclass(frozen=True)
+class Move:
+    """`name` in the slot's parent is to become `after`; it was `before`. None is: nothing there.
+
+    Where `kept` is given, that is the name in the slot, and `name` may be a path: it is walked down from the
+    parent without following a link, and only the whole state's commit makes it last.
+    """
+
+    slot: Slot
+    name: str
+    before: Identity | None
+    after: Identity | None
+    kept: str = ""
+
+    @property
+    def live(self) -> Identity | None:
+        """What is in place now."""
+        folder, _, name = self.name.rpartition("/")
+        if not folder:
+            return files.identity(f"{self.slot.parent}/{name}")
+        try:
+            with (
+                files.opened(self.slot.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent,
+                files.opened_below(parent, folder) as fd,
+            ):
+                return files.identity(name, fd)
+        except OSError as cause:
+            if cause.errno not in _NO_WAY:
+                raise
+            return None
+
+    def carry_out(self, exchange: Exchange = files.exchange) -> None:
+        """Put `after` in place; done already is fine. ConflictError when something else is there."""
+        self._settle(self.after, self.before, exchange)
+
+    def take_back(self, exchange: Exchange = files.exchange) -> None:
+        """Put `before` back; never done is fine, and so is a slot that is gone once `before` is back.
+
+        ConflictError when something else is there, unless nothing was: then it is nobody's of ours.
+        """
+        live = self.live
+        if self.before is None and live != self.after:
+            return
+        if live != self.before or os.path.lexists(self.slot.path):
+            self._settle(self.before, self.after, exchange)
+
+    def _settle(self, wanted: Identity | None, other: Identity | None, exchange: Exchange) -> None:
+        with self.slot.opened() as (parent, slot), self._folder(parent) as folder:
+            live = files.identity(self._name, folder)
+            if live == wanted:
+                pass
+            elif live is None:
+                self._bring(wanted, folder, slot)
+            elif live != other:
+                raise ConflictError(
+                    f"cannot change {self.slot.parent}/{self.name}: it was replaced by someone else meanwhile"
+                )
+            elif wanted is None:
+                files.rename_new(self._name, folder, self._waiting, slot)
+            else:
+                self._trade(wanted, folder, slot, exchange)
+            self._put_aside_away(slot)
+            if not self.kept:
+                os.fsync(slot)
+                os.fsync(folder)
+
+    @contextmanager
+    def _folder(self, parent: int) -> Iterator[int]:
+        """The directory that `name` is in; ConflictError where it is gone or a link."""
+        path = self.name.rpartition("/")[0]
+        with ExitStack() as stack:
+            try:
+                folder = stack.enter_context(files.opened_below(parent, path)) if path else parent
+            except OSError as cause:
+                if cause.errno not in _NO_WAY:
+                    raise
+                where = f"{self.slot.parent}/{self.name}"
+                raise ConflictError(f"cannot change {where}: its directory was replaced meanwhile") from cause
+            yield folder
+
+    @property
+    def _name(self) -> str:
+        return self.name.rpartition("/")[2]
+
+    @property
+    def _waiting(self) -> str:
+        """What it is called in the slot."""
+        return self.kept or self.name
+
+    @property
+    def _aside(self) -> str:
+        """What the one is called for a moment while it gives way to the other."""
+        return f"{self.kept}{_ASIDE}"
+
+    def _put_aside_away(self, slot: int) -> None:
+        """Give what a trade left aside its name; what another move of this slot left there is not ours."""
+        aside = files.identity(self._aside, slot)
+        if aside and aside in (self.before, self.after) and not files.identity(self._waiting, slot):
+            files.rename_new(self._aside, slot, self._waiting, slot)
+
+    def _bring(self, wanted: Identity | None, folder: int, slot: int) -> None:
+        for kept in (self._waiting, self._aside):
+            if files.identity(kept, slot) == wanted:
+                files.rename_new(kept, slot, self._name, folder)
+                return
+        raise ConflictError(
+            f"cannot restore {self.slot.parent}/{self.name}: what was kept is not in {self.slot.path}"
+        )
+
+    def _trade(self, wanted: Identity | None, folder: int, slot: int, exchange: Exchange) -> None:
+        if files.identity(self._aside, slot) == wanted:
+            files.rename_new(self._name, folder, self._waiting, slot)
+            self._bring(wanted, folder, slot)
+        elif files.identity(self._waiting, slot) != wanted:
+            self._bring(wanted, folder, slot)
+        elif not exchange(self._waiting, slot, self._name, folder):
+            files.rename_new(self._name, folder, self._aside, slot)
+            files.rename_new(self._waiting, slot, self._name, folder)
+
+
+@dataclass
+class RestoreState:
+    """What a restore did, so that it can be taken back or cleaned up; serialisable (spec §3.10).
+
+    `made` are the parent directories it had to make, topmost first. One of `revert` and `clean_up` ends it.
+    """
+
+    slots: list[Slot] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    done: bool = False
+
+    def commit(self, exchange: Exchange = files.exchange) -> None:
+        """Put everything in place; when one cannot be, all are taken back before the error leaves."""
+        try:
+            for move in self.moves:
+                move.carry_out(exchange)
+            self._sync()
+        except BaseException:
+            self.take_back(exchange)
+            raise
+
+    def take_back(self, exchange: Exchange = files.exchange) -> None:
+        """Put everything back as it was before; the slots keep the other data.
+
+        What cannot be put back (ConflictError) does not keep the others from it.
+        """
+        failure: Exception | None = None
+        for move in reversed(self.moves):
+            try:
+                move.take_back(exchange)
+            except (OSError, BlockedError, ConflictError) as cause:
+                failure = failure or cause
+        self._sync()
+        if failure is not None:
+            raise failure
+
+    def _sync(self) -> None:
+        """Make what was put in place deep inside last: all at once, as there may be many."""
+        for slot in {move.slot for move in self.moves if move.kept}:
+            try:
+                with slot.opened() as (_, fd):
+                    files.sync_filesystem(fd)
+            except (OSError, BlockedError):
+                continue  # it is gone: there is nothing to make last
+
+    def revert(self) -> None:
+        """Take everything back and remove what is left of the attempt, made directories included."""
+        if self.done:
+            return
+        self.take_back()
+        self.clean_up()
+        for folder in reversed(self.made):
+            _remove_made(folder)
+
+    def clean_up(self) -> None:
+        """Remove what was replaced; afterwards nothing can be taken back."""
+        if self.done:
+            return
+        for slot in self.slots:
+            slot.remove()
+        self.done = True
+
+    def turned(self) -> "RestoreState":
+        """The state that undoes this one; what is live now is what it will keep."""
+        moves = [replace(move, before=move.live, after=move.before) for move in self.moves]
+        return RestoreState(list(self.slots), moves, list(self.made))
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain mapping that `from_json` takes."""
+        return {
+            "slots": [_recorded(slot) for slot in self.slots],
+            "moves": [
+                [self.slots.index(m.slot), m.name, list(m.before or ()), list(m.after or ())]
+                + ([m.kept] if m.kept else [])
+                for m in self.moves
+            ],
+            "made": self.made,
+            "done": self.done,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "RestoreState":
+        """The state that a mapping made by `to_json` describes; IntegrityError for what is none."""
+        try:
+            devices = [_device_of(str(slot[0])) for slot in document["slots"]]
+            slots = [_slot(slot, now) for slot, now in zip(document["slots"], devices, strict=True)]
+            moves = [
+                Move(
+                    slots[at],
+                    _target_name(name, slots[at], *kept),
+                    _identity(before, devices[at]),
+                    _identity(after, devices[at]),
+                    *map(_kept_name, kept),
+                )
+                for at, name, before, after, *kept in document["moves"]
+            ]
+            return cls(slots, moves, [str(path) for path in document["made"]], bool(document["done"]))
+        except (KeyError, IndexError, TypeError, ValueError) as damage:
+            raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
+
+
+def _device_of(parent: str) -> int | None:
+    """The number that the device of a directory has now: another one, perhaps, than before a restart."""
+    try:
+        return os.stat(parent).st_dev
+    except OSError:
+        return None
+
+
+def _known(pair: Sequence[int], device: int | None) -> Identity:
+    """A recorded directory; all of a slot and its parent are on one device, which is `device` where known."""
+    return Identity(pair[0] if device is None else device, pair[1])
+
+
+def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None:
+    return _known(pair, device) if pair else None
+
+
+def _recorded(slot: Slot) -> list[Any]:
+    own = [] if slot.holder == HOLDER else [slot.holder]
+    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *own]
+
+
+def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
+    parent, dev, ino, name, slot_dev, slot_ino, *own = recorded
+    holder = holder_name(*own) if own else HOLDER
+    parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
+    return Slot(str(parent), parent_id, slot_name(name), slot_id, holder)
+
+
+def _kept_name(name: str) -> str:
+    if not _KEPT.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _target_name(name: str, slot: Slot, kept: str = "") -> str:
+    """What a snap's directory has to hold is known; anywhere else it may be any name, or path if `kept`."""
+    first, *below = name.split("/") if kept else [name]
+    if slot.holder == HOLDER and not _TARGET.fullmatch(first):
+        raise ValueError(name)
+    if first == slot.holder or any(part in ("", ".", "..") for part in (first, *below)):
+        raise ValueError(name)
+    if "/" in first or "\0" in name:
+        raise ValueError(name)
+    return name
+
+
+def _remove_made(folder: str) -> None:
+    """Remove a directory that was made, if it is empty; never one that a link on the way leads to."""
+    *above, name = folder.strip("/").split("/")
+    fd = os.open("/", DIRECTORY)
+    try:
+        for part in above:
+            below = os.open(part, DIRECTORY, dir_fd=fd)
+            os.close(fd)
+            fd = below
+        remove_if_empty(name, fd)
+    except OSError:
+        pass  # somebody took it away, or put a link there
+    finally:
+        os.close(fd)

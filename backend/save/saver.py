@@ -1,0 +1,339 @@
+"""Saving: one new snapshot file, whole or not at all, waiting to be published."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from backend.archive.container import ContainerWriter
+from backend.archive.gzip.blocks import Level, compress
+from backend.archive.reader import METADATA, METADATA_HASH
+from backend.archive.tar.program import RECORD, Tar, empty_archive
+from backend.errors import BlockedError, ChangedError, NotFoundError, SnapshotError
+from backend.format import excludes
+from backend.format.metadata import filename, metadata_json, time_text
+from backend.fs import files
+from backend.fs import safe_open as parents
+from backend.fs.space import demand_room
+from backend.fs.space_estimate import Measured, measure
+from backend.host.layout import InstalledSnap, Layout
+from backend.job import Job
+from backend.model import ARCHIVE, Snapshot, User, user_entry
+from backend.store.store import Staged, Store
+
+ATTEMPTS = 3
+_TAR_END = 1024
+
+
+# A tar, the open directory it works in, the names there, what is excluded.
+_Source: TypeAlias = tuple[Tar, int, Sequence[str], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """How to save. `exclude` are patterns in snapd's syntax besides those that the snap ships.
+
+    With `accept_changed`, a file that keeps changing while it is read does not fail the save; with
+    `ignore_space`, it starts even where the space may not suffice.
+    """
+
+    exclude: tuple[str, ...] | None = None
+    level: Level = Level.AUTO
+    accept_changed: bool = False
+    ignore_space: bool = False
+
+    def validate(self) -> None:
+        """InvalidInputError when a pattern cannot be accepted."""
+        excludes.validate_excludes(self.exclude or ())
+
+
+class SavedSet(NamedTuple):
+    """A published set; `left_out` says what is not in it and why."""
+
+    set_id: int
+    snapshots: tuple[Snapshot, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass
+class Saved:
+    """A finished, unpublished snapshot; `left_out` says what is not in it and why."""
+
+    snapshot: Snapshot
+    staged: Staged
+    left_out: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+
+def expected(layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Job) -> dict[str, Measured]:
+    """What a save of a snap reads, by entry; nothing is known of what is excluded."""
+    places = {ARCHIVE: layout.system_parent(snap.name)}
+    for user in users:
+        if place := layout.user_place(user, snap.name):
+            places[user_entry(user.name)] = place
+    names = (str(snap.revision), "common")
+    return {entry: measure([f"{top}/{name}" for name in names], job) for entry, top in places.items()}
+
+
+def tar_size(found: Measured) -> int:
+    """The bytes that tar makes of what was measured, about: it always writes whole records."""
+    return -(-(found.packed + _TAR_END) // RECORD) * RECORD if found.packed else 0
+
+
+class Saver:
+    """Writes one snapshot of one snap into the temporary file of spec §2.8.
+
+    The data are those of the installed revision, the system's and those of `users`. `sizes` are the bytes
+    that tar makes of each entry, about, as far as known. Raises SnapshotError for what cannot be saved, and
+    leaves nothing behind then.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        snap: InstalledSnap,
+        users: Sequence[User],
+        options: SaveOptions,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        self._store = store
+        self._layout: Layout = store.layout
+        self.snap = snap
+        self._users = users
+        self._options = options
+        self._sizes = sizes or {}
+        self._left_out: list[str] = []
+        self._changed: list[str] = []
+        self._sums: dict[str, str] = {}
+        self._size = 0
+        self._read = 0
+
+    def run(self, set_id: int, job: Job) -> Saved:
+        """Save; the file returned is synced and waits for `Store.publish`."""
+        snap = self.snap
+        patterns = [*excludes.read_manifest(snap.exclude_manifest), *(self._options.exclude or ())]
+        excludes.validate_excludes(patterns)
+        now = time.time_ns()
+        state = self._layout.state
+        snapshot = Snapshot(
+            set_id,
+            time_text(now, time.localtime(now // 10**9).tm_gmtoff),
+            snap.name,
+            snap.revision,
+            snap.snap_id,
+            snap.epoch,
+            version=snap.version,
+            conf=state.config(snap.name) or None,
+            exclude=self._options.exclude,
+        )
+        name = filename(snapshot)
+        path = f"{self._store.folder}/{name}.{files.random_name()}~"
+        job.keep({"temporary": path})
+        with files.speaking(f'cannot save snap "{snap.name}"'):
+            fd = os.open(path, files.NEW_FILE, 0o600)
+            try:
+                snapshot = self._write(fd, snapshot, patterns, job)
+                os.fsync(fd)
+            except BaseException:
+                os.unlink(path)
+                raise
+            finally:
+                os.close(fd)
+        return Saved(snapshot._replace(path=path), Staged(path, name), self._left_out, self._changed)
+
+    def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Job) -> Snapshot:
+        writer = ContainerWriter(fd)
+        self._add(writer, ARCHIVE, None, patterns, job)
+        for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
+            self._add(writer, user_entry(user.name), user, patterns, job)
+        if not self._sums:
+            self._store_empty(writer)
+        snapshot = snapshot._replace(sums=self._sums, size=self._size)
+        raw = metadata_json(snapshot)
+        writer.add_deflated(METADATA, raw)
+        writer.add_deflated(METADATA_HASH, f"{hashlib.sha3_384(raw).hexdigest()}\n".encode())
+        writer.finish()
+        job.check()
+        return snapshot
+
+    def _add(
+        self, writer: ContainerWriter, entry: str, user: User | None, patterns: Sequence[str], job: Job
+    ) -> None:
+        """Add the archive of the system's data, or of a user's, where there are any."""
+        layout, snap = self._layout, self.snap
+        parent = layout.user_parent(user, snap.name) if user else layout.system_parent(snap.name)
+        with ExitStack() as stack:
+            try:
+                directory = stack.enter_context(parents.opened_parent(parent, user, links=layout.is_machine))
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            except BlockedError as reason:
+                self._left_out.append(f"{parent} was not saved: {reason}")
+                return
+            names = [
+                name for name in (str(snap.revision), "common") if self._is_data(directory, parent, name)
+            ]
+            if not names:
+                return
+            expanded = excludes.expand(patterns, snap.revision, user is None)
+            tar = Tar(user, machine=layout.is_machine)
+            name = f"{snap.name}, {user.name if user else 'system'}"
+            with job.part(name, self._sizes.get(entry)) as part:
+                self._archive(writer, entry, (tar, directory, names, expanded), part)
+
+    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+        """Add an archive, made again where files changed meanwhile."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._attempt(writer, entry, source, job)
+                return
+            except ChangedError as change:
+                if self._settled(change, entry, attempt, job):
+                    self._keep(writer, entry)
+                    return
+                job.advance(-self._read)
+                writer.discard()
+
+    def _settled(self, change: ChangedError, entry: str, attempt: int, job: Job) -> bool:
+        """Whether to keep an archive although files changed; raises when they keep changing."""
+        if attempt < ATTEMPTS:
+            job.note(f"{self.snap.name}: {change.fatal[0]}; reading {entry} again")
+            return False
+        if not self._options.accept_changed:
+            raise change
+        self._changed += change.fatal
+        return True
+
+    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+        self._read = 0
+        tar, directory, names, expanded = source
+        with tar.pack(directory, names, expanded, job) as fill:
+
+            def counted(view: memoryview) -> int:
+                count = fill(view)
+                self._read += count
+                return count
+
+            self._compress(writer, entry, counted)
+        self._keep(writer, entry)
+
+    def _compress(self, writer: ContainerWriter, entry: str, fill: Callable[[memoryview], int]) -> None:
+        self._hasher = hashlib.sha3_384()
+
+        def sink(chunk: bytes | bytearray) -> None:
+            self._hasher.update(chunk)
+            writer.write(chunk)
+
+        writer.begin(entry)
+        compress(fill, sink, self._options.level)
+
+    def _keep(self, writer: ContainerWriter, entry: str) -> None:
+        self._size += writer.end()
+        self._sums[entry] = self._hasher.hexdigest()
+
+    def _store_empty(self, writer: ContainerWriter) -> None:
+        """A snap without data gets one archive of an empty directory, so that its set stays usable."""
+        content = [empty_archive(self.snap.revision)]
+
+        def fill(view: memoryview) -> int:
+            if not content:
+                return 0
+            data = content.pop()
+            view[: len(data)] = data
+            return len(data)
+
+        self._compress(writer, ARCHIVE, fill)
+        self._keep(writer, ARCHIVE)
+
+    def _is_data(self, directory: int, parent: str, name: str) -> bool:
+        try:
+            found = os.lstat(name, dir_fd=directory)
+        except FileNotFoundError:
+            return False
+        if stat.S_ISDIR(found.st_mode):
+            return True
+        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
+        self._left_out.append(f"{parent}/{name} was not saved: it is {kind}")
+        return False
+
+
+def save_set(
+    store: Store, snaps: Sequence[InstalledSnap], users: Sequence[User], options: SaveOptions, job: Job
+) -> SavedSet:
+    """Save snaps as one new set: those that succeed are published together, the others are told.
+
+    When none succeeds, the error of the first is raised. A stop leaves nothing behind. ConflictError when
+    a snap is being changed, NoSpaceError beforehand.
+    """
+    with ExitStack() as locks:
+        store.prepare()
+        for snap in snaps:
+            locks.enter_context(store.snap_lock(snap.name, "save"))
+        with job.step("Measuring"):
+            found = [expected(store.layout, snap, users, job.quiet()) for snap in snaps]
+            needed = sum(one.allocated for entries in found for one in entries.values())
+        if not options.ignore_space:
+            demand_room([(store.folder, needed)], "cannot save")
+        sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
+        with store.lock():
+            set_id = store.allocate_id()
+        savers = [Saver(store, snap, users, options, known) for snap, known in zip(snaps, sizes, strict=True)]
+        with job.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
+            saved, failures = _save_each(savers, set_id, job)
+        try:
+            with store.lock():
+                store.publish(set_id, [one.staged for one in saved], job)
+        except BaseException:
+            for one in saved:
+                files.remove_tree(one.staged.path)
+            raise
+    left_out = [line for one in saved for line in one.left_out]
+    left_out += [f"changed while being read: {line}" for one in saved for line in one.changed]
+    left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
+    published = tuple(one.snapshot._replace(path=store.path_of(one.snapshot)) for one in saved)
+    return SavedSet(set_id, published, tuple(left_out))
+
+
+def _save_each(
+    savers: "Sequence[Saver]", set_id: int, job: Job
+) -> tuple[list[Saved], dict[str, SnapshotError]]:
+    saved: list[Saved] = []
+    failures: dict[str, SnapshotError] = {}
+    try:
+        for saver in savers:
+            try:
+                saved.append(saver.run(set_id, job))
+            except SnapshotError as failure:
+                failures[saver.snap.name] = failure
+                job.note(f'snap "{saver.snap.name}": {failure}')
+        job.check()
+    except BaseException:
+        for one in saved:
+            os.unlink(one.staged.path)
+        raise
+    if not saved:
+        raise next(iter(failures.values()))
+    return saved, failures
+
+
+def save(
+    store: Store,
+    snap: str,
+    users: Sequence[str] = (),
+    options: SaveOptions | None = None,
+    job: Job | None = None,
+) -> Snapshot:
+    """Save one installed snap as a set of its own and publish it (spec §3.13); returns the snapshot.
+
+    Without `users`, everybody's data are saved. NotFoundError where the snap or a user is unknown.
+    """
+    layout = store.layout
+    installed = layout.installed(snap)
+    if installed is None:
+        raise NotFoundError(f'snap "{snap}" is not installed')
+    owners = layout.find_users(users) if users else layout.users_with_data()[0]
+    return save_set(store, [installed], owners, options or SaveOptions(), job or Job()).snapshots[0]

@@ -1,0 +1,284 @@
+"""The walk of a survey: adds up what it meets, in memory that does not grow with the tree."""
+
+import heapq
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+from backend.format import excludes
+from backend.fs.walk import Descent, Folder
+from backend.job import Job
+from backend.model import Revision
+
+_LARGEST = 10
+_DEEPEST = 5  # below a data directory, of the folders that may be among the largest
+_MOSTLY = 0.9
+_MOST_RECENT = 1000
+_LONGEST = 4096  # letters of a path
+_BLOCK = 512
+_ACCESS_LIST = "system.posix_acl_access"
+_KINDS = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "fifo", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+_NONE: frozenset[int] = frozenset()
+
+
+class Glimpse(NamedTuple):
+    """How a file or directory looked: its path in the archive, bytes, and times in nanoseconds."""
+
+    path: str
+    size: int
+    modified: int
+    changed: int
+
+
+class LargeFolder(NamedTuple):
+    """A directory with much in it: its path in the archive, and the apparent bytes that a save would read.
+
+    `left_out_by` are the patterns that keep all of it out, the empty text for one that the snap ships; then
+    the bytes are those kept out.
+    """
+
+    path: str
+    size: int
+    left_out_by: tuple[str, ...] = ()
+
+
+class Rights(NamedTuple):
+    """Whose rights count when files are read; nobody is refused with `everything`."""
+
+    uid: int = 0
+    gids: frozenset[int] = frozenset()
+    everything: bool = True
+
+    def allow(self, facts: os.stat_result, wanted: int) -> bool:
+        """Whether the mode lets them do what the bits `wanted` say: 4 read, 1 enter."""
+        if self.everything:
+            return True
+        shift = 6 if facts.st_uid == self.uid else 3 if facts.st_gid in self.gids else 0
+        return facts.st_mode >> shift & wanted == wanted
+
+
+def glimpse_of(path: str, facts: os.stat_result) -> Glimpse:
+    """How something looks."""
+    return Glimpse(path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+class Sieve:
+    """Which patterns keep a path out: 0 stands for those that the snap ships, then each of `patterns`."""
+
+    def __init__(
+        self, shipped: Sequence[str], patterns: Sequence[str], revision: Revision, *, system: bool
+    ) -> None:
+        groups = [excludes.expand(group, revision, system) for group in (shipped, *([p] for p in patterns))]
+        expanded = [pattern for group in groups for pattern in group]
+        self._all = excludes.compiled(expanded)
+        compiled = ((number, excludes.compiled(group)) for number, group in enumerate(groups))
+        self._each = [(number, matcher) for number, matcher in compiled if matcher is not None]
+        self.count = len(groups)
+        self.deepest = max((pattern.count("/") for pattern in expanded), default=-1)
+
+    def hits(self, path: str) -> frozenset[int]:
+        """The patterns that match a path, or something that it lies in."""
+        if self._all is None or not self._all.match(path):
+            return _NONE
+        return frozenset(number for number, matcher in self._each if matcher.match(path))
+
+
+class _Level:
+    """A directory on the way down and what was added up in it."""
+
+    __slots__ = ("biggest", "closed", "folder", "hits", "kept", "length", "path", "whole")
+
+    def __init__(self, folder: Folder, path: str, hits: frozenset[int], *, closed: bool) -> None:
+        self.folder = folder
+        self.path = path  # where patterns may match in it, or it may be among the largest; else empty
+        self.hits = hits
+        self.closed = closed
+        self.length = 0  # letters of its path
+        self.kept = self.whole = self.biggest = 0
+
+
+class Surveyor:
+    """Looks into the data directories of one archive; the sums are of all of them.
+
+    `kept` and `out` hold what `Measured` does; `matched` the apparent bytes that each
+    pattern of the sieve matches; `met` maps a kind to a count and examples. What changed after `since`
+    (nanoseconds since the epoch) is `recent`.
+    """
+
+    NAMED = 20
+
+    def __init__(self, rights: Rights, sieve: Sieve, job: Job, since: int) -> None:
+        self._rights = rights
+        self._sieve = sieve
+        self._job = job
+        self._since = since
+        self._levels: list[_Level] = []
+        self._descent = Descent("")
+        self._device = 0
+        self._heap: list[tuple[int, str, frozenset[int]]] = []
+        self.kept = [0, 0, 0, 0]
+        self.out = [0, 0, 0, 0]
+        self.matched = [0] * sieve.count
+        self.met: dict[str, tuple[int, list[str]]] = {}
+        self.recent: list[Glimpse] = []
+        self.whole = True
+
+    def look_into(self, role: str, directory: int) -> None:
+        """Look into a data directory by its name in an open directory, where there is one.
+
+        OSError, or ConflictError when directories are moved about meanwhile; what was met until then counts.
+        """
+        try:
+            facts = os.lstat(role, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(facts.st_mode):
+            self._meet("link" if stat.S_ISLNK(facts.st_mode) else "no-directory", path=role)
+            return
+        self._levels.clear()
+        self._device = os.fstat(directory).st_dev
+        self._descent = Descent(role, directory, self._refused)
+        with closing(self._descent.steps()) as steps:
+            for folder, entries in steps:
+                if entries is None:
+                    self._leave()
+                    continue
+                if not self._levels or self._levels[-1].folder is not folder:
+                    self._enter(folder, is_empty=not entries)
+                self._look_at(self._levels[-1], entries)
+
+    def largest(self, names: Sequence[str]) -> tuple[LargeFolder, ...]:
+        """The largest folders, the largest first; `names` are those of the sieve's patterns."""
+        ordered = sorted(self._heap, key=lambda one: (-one[0], one[1]))
+        return tuple(
+            LargeFolder(path, size, tuple(names[hit] for hit in sorted(hits))) for size, path, hits in ordered
+        )
+
+    # -- directories
+
+    def _enter(self, folder: Folder, *, is_empty: bool) -> None:
+        above = self._levels[-1] if self._levels else None
+        depth = len(self._levels)
+        path = self._descent.place() if depth <= max(self._sieve.deepest, _DEEPEST) else ""
+        hits = above.hits if above else _NONE
+        if depth <= self._sieve.deepest:
+            hits |= self._sieve.hits(path)
+        level = _Level(folder, path, hits, closed=above is not None and above.closed)
+        level.length = len(folder.name) + (above.length + 1 if above else 0)
+        self._levels.append(level)
+        if hits:
+            return
+        self.kept[3] += _BLOCK
+        if folder.facts.st_dev != (above.folder.facts.st_dev if above else self._device):
+            self._meet("mount")
+        if not level.closed and not self._rights.allow(folder.facts, 4 if is_empty else 5):
+            level.closed = True
+            self._meet("guarded" if _has_access_list(folder.fd) else "closed")
+        self._note_time(folder.facts, None)
+
+    def _leave(self) -> None:
+        level = self._levels.pop()
+        above = self._levels[-1] if self._levels else None
+        size = level.whole if level.hits else level.kept
+        if above is None:
+            return
+        above.kept += level.kept
+        above.whole += level.whole
+        if above.hits:
+            return
+        above.biggest = max(above.biggest, size)
+        depth = len(self._levels)
+        if depth > _DEEPEST or not size or (depth < _DEEPEST and level.biggest >= size * _MOSTLY):
+            return
+        item = (size, level.path, level.hits)
+        if len(self._heap) < _LARGEST:
+            heapq.heappush(self._heap, item)
+        elif size > self._heap[0][0]:
+            heapq.heapreplace(self._heap, item)
+
+    def _refused(self, path: str, error: OSError) -> None:
+        level = self._levels[-1] if self._levels else None
+        self.whole = False
+        if (level and (level.hits or level.closed)) or self._sieve.hits(path):
+            return
+        is_ours = self._rights.uid == os.geteuid()
+        self._meet("closed" if is_ours and isinstance(error, PermissionError) else "unseen", path=path)
+
+    # -- what is in them
+
+    def _look_at(self, level: _Level, entries: "Sequence[os.DirEntry[str]]") -> None:
+        before = self.kept[0] + self.out[0]
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    level.folder.pending.append(entry.name)
+                else:
+                    self._look_at_one(level, entry.name, entry.stat(follow_symlinks=False))
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self.whole = False
+                if not level.closed and not level.hits:
+                    self._meet("unseen", entry.name)
+        self._job.advance(self.kept[0] + self.out[0] - before)
+
+    def _look_at_one(self, level: _Level, name: str, facts: os.stat_result) -> None:
+        hits = level.hits
+        if len(self._levels) <= self._sieve.deepest:
+            hits |= self._sieve.hits(f"{level.path}/{name}")
+        if not stat.S_ISREG(facts.st_mode):
+            if not hits:
+                self._look_at_special(name, facts)
+            return
+        size, on_disk = facts.st_size, min(facts.st_size, facts.st_blocks * _BLOCK)
+        level.whole += size
+        for hit in hits:
+            self.matched[hit] += size
+        total = self.out if hits else self.kept
+        total[0] += size
+        total[1] += on_disk
+        total[2] += 1
+        total[3] += _BLOCK + on_disk + -on_disk % _BLOCK
+        if hits:
+            return
+        level.kept += size
+        if not level.closed and not self._rights.allow(facts, 4):
+            guarded = _has_access_list(f"/proc/self/fd/{level.folder.fd}/{name}")
+            self._meet("guarded" if guarded else "unreadable", name)
+        self._note_time(facts, name)
+
+    def _look_at_special(self, name: str, facts: os.stat_result) -> None:
+        kind = _KINDS.get(stat.S_IFMT(facts.st_mode))
+        self.kept[3] += _BLOCK * (kind != "socket")
+        if kind == "device" and stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
+            return  # a whiteout of an overlay, which is data
+        if kind:
+            self._meet(kind, name)
+
+    def _note_time(self, facts: os.stat_result, name: str | None) -> None:
+        is_told = self._levels[-1].length + len(name or "") < _LONGEST - 1 and len(self.recent) < _MOST_RECENT
+        if facts.st_ctime_ns > self._since and is_told:
+            self.recent.append(glimpse_of(self._path(name), facts))
+
+    def _meet(self, kind: str, name: str | None = None, *, path: str = "") -> None:
+        """Count what is at a path: that of the directory it looks at, or of a `name` in it, unless given."""
+        # To spell a path takes as long as it is deep: only where it is wanted.
+        count, examples = self.met.get(kind, (0, []))
+        if len(examples) < self.NAMED:
+            path = path or self._path(name)
+            half = _LONGEST // 2
+            examples.append(path if len(path) <= _LONGEST else f"{path[:half]}…{path[-half:]}")
+        self.met[kind] = (count + 1, examples)
+
+    def _path(self, name: str | None = None) -> str:
+        return self._descent.place(name)
+
+
+def _has_access_list(file: str | int) -> bool:
+    """Whether more than the mode decides who may read it."""
+    try:
+        return bool(os.getxattr(file, _ACCESS_LIST))
+    except OSError:
+        return False

@@ -1,0 +1,73 @@
+"""Checking many snapshots: those that are due, a few at a time, what is found remembered on the way."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from backend.archive.reader import EntryVerdict, Level, Reader, check
+from backend.errors import SnapshotError
+from backend.job import Job
+from backend.model import Snapshot
+from backend.store.verifications import Checked, CheckState, Ledger, identity_at, identity_of
+
+_BATCH = 64
+_SOUND = (CheckState.OK, CheckState.OLD)
+
+
+def due(
+    snapshots: Sequence[Snapshot], level: Level, age: int, ledger: Ledger, now: float | None = None
+) -> list[Snapshot]:
+    """Those that no check at `level`, or at a stronger one, found sound in the last `age` seconds.
+
+    All of them where `age` is 0. What is at fault, or was never verified, is always due.
+    """
+    if not age:
+        return list(snapshots)
+    now = time.time() if now is None else now
+    standing = ledger.standing(snapshots, now)
+    return [one for one in snapshots if not _is_covered(standing[one.path], level, (now - age, now))]
+
+
+def _is_covered(known: Checked, level: Level, span: tuple[float, float]) -> bool:
+    levels = [*Level]
+    if known.state not in _SOUND or not span[0] <= known.at <= span[1]:
+        return False
+    return levels.index(Level(known.level)) >= levels.index(level)
+
+
+def check_all(
+    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, ledger: Ledger, job: Job
+) -> list[EntryVerdict]:
+    """Check the archives of snapshots, those of `users` and the system's; every one has its verdict.
+
+    A snapshot that cannot be opened gets one without an entry. What is found is kept in the ledger, also
+    when the job is stopped later.
+    """
+    verdicts = []
+    for start in range(0, len(snapshots), _BATCH):
+        some = snapshots[start : start + _BATCH]
+        opened: dict[str, str] = {}
+        found = _check_some(some, users, level, opened, job)
+        ledger.record(some, found, level, opened)
+        for path in (path for path, identity in opened.items() if identity_at(path) != identity):
+            job.note(f"{path} changed while it was checked: what was found says nothing of what is there now")
+        verdicts += found
+    return verdicts
+
+
+def _check_some(
+    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, opened: dict[str, str], job: Job
+) -> list[EntryVerdict]:
+    """The verdicts on some; which file was `opened` for each path is put there."""
+    verdicts = []
+    with ExitStack() as stack:
+        readers = []
+        for snapshot in snapshots:
+            try:
+                readers.append(stack.enter_context(Reader.open(snapshot.path)))
+                opened[snapshot.path] = identity_of(readers[-1].fileno())
+            except (OSError, SnapshotError) as fault:
+                reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
+                text = f"cannot open snapshot: {reason}"
+                verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, text))
+        return verdicts + check(readers, users, job, level)

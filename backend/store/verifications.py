@@ -1,0 +1,323 @@
+"""What was verified, when and how, and how much snapshots unpack to (SQLite).
+
+A verdict holds for one archive of one file, while that is the same and declares the same hash: a good
+copy says nothing of another file with damaged bytes. A size holds for one file while that is the same.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from enum import Enum
+from stat import S_ISREG
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from backend.archive.reader import EntryVerdict, Level, Reader
+from backend.errors import SnapshotError
+from backend.model import Snapshot
+
+if TYPE_CHECKING:
+    from backend.job import Job
+
+_VERSION = 1
+_TABLE = """CREATE TABLE verdicts (
+    file TEXT, identity TEXT, entry TEXT, hash TEXT, level TEXT, at REAL, fault TEXT,
+    PRIMARY KEY (file, entry))"""
+_KEEP = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (file, entry) DO UPDATE SET identity = excluded.identity, hash = excluded.hash,
+        level = excluded.level, at = excluded.at, fault = excluded.fault
+    WHERE NOT (level = 'structure' AND fault != '' AND identity = excluded.identity AND hash = excluded.hash
+        AND (excluded.level = 'quick' OR excluded.level = 'full' AND excluded.fault = ''))"""
+_OF_FILE = "SELECT identity, entry, hash, level, at, fault FROM verdicts WHERE file = ?"
+_SIZES = "CREATE TABLE sizes (file TEXT PRIMARY KEY, identity TEXT, bytes INTEGER)"
+_KEEP_SIZE = "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)"
+OLD = 30 * 24 * 3600
+_LEEWAY = 24 * 3600  # a clock may have been set back; what seems to be of another year says nothing
+_LATEST = 1 << 40
+_LARGEST = 1 << 62
+
+
+class CheckState(Enum):
+    """What is known of a snapshot's soundness, worst first."""
+
+    BROKEN = "BROKEN"
+    FAILED = "FAILED"
+    NEVER = "NEVER"
+    OLD = "OLD"
+    OK = "OK"
+
+
+class Checked(NamedTuple):
+    """The standing of one snapshot: `at` is the oldest verdict in seconds since the epoch, 0 for never."""
+
+    state: CheckState
+    at: float = 0.0
+    level: str = ""
+    fault: str = ""
+
+
+class _Size(NamedTuple):
+    """What the archives of one file declare; `size` is None where that may not be all."""
+
+    identity: str
+    size: int | None
+
+
+class Ledger:
+    """The verdicts kept in our state folder for a root; where it cannot be kept, nothing is remembered.
+
+    May be used from several threads; sizes are learned by one at a time.
+    """
+
+    def __init__(self, own: str, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._verdicts = _Database(own, "ledger.sqlite", "verdicts", _TABLE)
+        self._sizes = _Database(own, "sizes.sqlite", "sizes", _SIZES)
+        self._learned: dict[str, _Size] = {}
+
+    def record(
+        self,
+        snapshots: Iterable[Snapshot],
+        verdicts: Iterable[EntryVerdict],
+        level: Level,
+        opened: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again.
+
+        `opened` are the identities that the files had when they were opened, by path: what was found says
+        nothing of a file that was put in place since. A quick look verifies nothing: of it only what is at
+        fault is kept, until a full check of those bytes. Where every archive was walked, their sizes are kept
+        as well.
+        """
+        known = {snapshot.path: snapshot for snapshot in snapshots}
+        identities = {path: opened.get(path) or identity_at(path) for path in known}
+        verdicts = list(verdicts)
+        if walked := _walked(known, verdicts, identities):
+            self._keep_sizes(walked)
+        rows = []
+        for verdict in verdicts:
+            snapshot = known.get(verdict.path)
+            if snapshot is not None and verdict.entry and (verdict.fault or level is not Level.QUICK):
+                declared = (snapshot.sums or {}).get(verdict.entry, "")
+                name, identity = os.path.basename(snapshot.path), identities[snapshot.path]
+                row = (name, identity, verdict.entry, declared, level.value, self._clock(), verdict.fault)
+                rows.append(row)
+        if not rows:
+            return
+        with self._verdicts.opened(write=True) as database:
+            if database is not None:
+                with database:
+                    database.executemany(_KEEP, rows)
+
+    def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, Checked]:
+        """What is known of each snapshot, by path. A file that changed since was never checked."""
+        now = self._clock() if now is None else now
+        known: dict[str, list[tuple[str, ...]]] = {}
+        with self._verdicts.opened(write=False) as database:
+            rows = (
+                database.execute("SELECT file, identity, entry, hash, level, at, fault FROM verdicts")
+                if database
+                else ()
+            )
+            for name, *rest in rows:
+                known.setdefault(name, []).append(tuple(rest))
+        return {one.path: _standing(one, known.get(os.path.basename(one.path), []), now) for one in snapshots}
+
+    def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, Checked]:
+        """What is known of each archive of a snapshot, by entry."""
+        now = self._clock() if now is None else now
+        rows: list[tuple[str, ...]] = []
+        with self._verdicts.opened(write=False) as database:
+            if database is not None:
+                rows = list(database.execute(_OF_FILE, (os.path.basename(snapshot.path),)))
+        alone = (snapshot._replace(sums={entry: digest}) for entry, digest in (snapshot.sums or {}).items())
+        return {
+            one.entries[0]: _standing(one, [row for row in rows if row[1] in one.entries], now)
+            for one in alone
+        }
+
+    def unpacked(self, snapshots: Iterable[Snapshot]) -> dict[str, int]:
+        """The bytes that snapshots unpack to, as their archives declare, by path: of those that are known."""
+        known = self._known_sizes()
+        sizes = {}
+        for snapshot in snapshots:
+            row = known.get(os.path.basename(snapshot.path))
+            if row is not None and row.size is not None and row.identity == identity_at(snapshot.path):
+                sizes[snapshot.path] = row.size
+        return sizes
+
+    def learn_unpacked(
+        self, snapshots: Iterable[Snapshot], job: "Job", batch: int = 64
+    ) -> Iterator[dict[str, int]]:
+        """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
+
+        Only the ends of the archives are read. Yields what was found, so many snapshots at a time; where an
+        archive may unpack to more than it declares, nothing is known of its snapshot. Raises Cancelled.
+        """
+        known = self._known_sizes()
+        new = [snapshot for snapshot in snapshots if not snapshot.broken and _is_new(snapshot.path, known)]
+        for start in range(0, len(new), batch):
+            found = {}
+            for snapshot in new[start : start + batch]:
+                job.check()
+                if row := _declared(snapshot.path):
+                    found[snapshot.path] = row
+            self._keep_sizes(found)
+            yield {path: row.size for path, row in found.items() if row.size is not None}
+
+    def _known_sizes(self) -> dict[str, _Size]:
+        known = {}
+        with self._sizes.opened(write=False) as database:
+            rows = database.execute("SELECT file, identity, bytes FROM sizes") if database else ()
+            known = {name: _Size(identity, size) for name, identity, size in rows if _is_size(size)}
+        return known | self._learned
+
+    def _keep_sizes(self, found: Mapping[str, _Size]) -> None:
+        rows = {os.path.basename(path): row for path, row in found.items()}
+        self._learned = self._learned | rows
+        with self._sizes.opened(write=True) as database:
+            if database is not None:
+                with database:
+                    database.executemany(_KEEP_SIZE, [(name, *row) for name, row in rows.items()])
+
+
+class _Database:
+    """A file of ours with one table; one that is damaged is put aside when there is something to write."""
+
+    def __init__(self, own: str, name: str, table: str, create: str) -> None:
+        self._own = own
+        self._path = f"{own}/{name}"
+        self._table = table
+        self._create = create
+
+    @contextmanager
+    def opened(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
+        """The database, or None where it cannot be had; what fails inside is forgotten."""
+        database = self._connect(write=write)
+        if database is None:
+            yield None
+            return
+        with closing(database):
+            try:
+                yield database
+            except sqlite3.OperationalError:
+                return
+            except sqlite3.DatabaseError:
+                self._put_aside(write=write)
+
+    def _connect(self, *, write: bool) -> sqlite3.Connection | None:
+        if not os.path.isdir(self._own) or not (write or os.path.exists(self._path)):
+            return None
+        try:
+            database = sqlite3.connect(self._path, timeout=2)
+        except sqlite3.Error:
+            return None
+        try:
+            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                with database:
+                    database.execute(f"DROP TABLE IF EXISTS {self._table}")
+                    database.execute(self._create)
+                    database.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.OperationalError:
+            database.close()
+            return None
+        except sqlite3.DatabaseError:
+            database.close()
+            return self._connect(write=True) if self._put_aside(write=write) else None
+        return database
+
+    def _put_aside(self, *, write: bool) -> bool:
+        """Make room for a new one where this one is damaged; True where that is done."""
+        try:
+            if not write or not S_ISREG(os.lstat(self._path).st_mode):
+                return False
+            os.replace(self._path, f"{self._path}.damaged")
+        except OSError:
+            return False
+        try:
+            os.unlink(f"{self._path}-journal")  # it would be played back into the new one
+        except OSError:
+            pass
+        return True
+
+
+def _walked(
+    known: Mapping[str, Snapshot], verdicts: Iterable[EntryVerdict], identities: Mapping[str, str]
+) -> dict[str, _Size]:
+    """The sizes of those snapshots all of whose archives a check walked to the end."""
+    found: dict[str, dict[str, int]] = {}
+    for verdict in verdicts:
+        if verdict.unpacked is not None:
+            found.setdefault(verdict.path, {})[verdict.entry] = verdict.unpacked
+    return {
+        path: _Size(identities[path], sum(sizes.values()))
+        for path, sizes in found.items()
+        if path in known and sizes.keys() == (known[path].sums or {}).keys()
+    }
+
+
+def _is_size(size: object) -> bool:
+    return size is None or (isinstance(size, int) and 0 <= size < _LARGEST)
+
+
+def _is_new(path: str, known: Mapping[str, _Size]) -> bool:
+    row = known.get(os.path.basename(path))
+    return row is None or row.identity != identity_at(path)
+
+
+def _declared(path: str) -> _Size | None:
+    """What the archives of a file declare in sum; None where it cannot be read."""
+    try:
+        with Reader.open(path) as reader:
+            parts = [reader.declared(entry) for entry in reader.snapshot.entries]
+            identity = identity_of(reader.fileno())
+    except (OSError, SnapshotError):
+        return None
+    return _Size(identity, sum(part.size for part in parts) if all(part.certain for part in parts) else None)
+
+
+def identity_at(path: str) -> str:
+    """What tells the content at a path from any other; empty where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return ""
+    return _spelled(found)
+
+
+def identity_of(fd: int) -> str:
+    """The same of an open file."""
+    return _spelled(os.fstat(fd))
+
+
+def _spelled(found: os.stat_result) -> str:
+    # The change time cannot be set: a copy that keeps size and time may have got the inode of the old file.
+    return f"{found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Checked:
+    if snapshot.broken:
+        return Checked(CheckState.BROKEN, fault=snapshot.broken)
+    identity = identity_at(snapshot.path)
+    sums = snapshot.sums or {}
+    found = {
+        row[1]: row for row in rows if row[0] == identity and sums.get(row[1]) == row[2] and _is_sound(row)
+    }
+    if fault := next((row[5] for row in found.values() if row[5]), ""):
+        at = min(float(row[4]) for row in found.values() if row[5])
+        return Checked(CheckState.FAILED, at, fault=fault)
+    if not sums or found.keys() != sums.keys():
+        return Checked(CheckState.NEVER)
+    at = min(float(row[4]) for row in found.values())
+    levels = {row[3] for row in found.values()}
+    level = Level.STRUCTURE.value if levels == {Level.STRUCTURE.value} else Level.HASH.value
+    is_new = -_LEEWAY <= now - at <= OLD
+    return Checked(CheckState.OK if is_new else CheckState.OLD, at, level)
+
+
+def _is_sound(row: Sequence[object]) -> bool:
+    """Whether a row of a file that may be damaged tells something."""
+    at, fault = row[4], row[5]
+    return isinstance(at, float) and 0 <= at < _LATEST and isinstance(fault, str)

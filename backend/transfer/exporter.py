@@ -1,0 +1,341 @@
+"""A set as one stream, going out: byte for byte what snapd writes, its size known beforehand (spec §3.17)."""
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple, Protocol, Self
+
+from backend.archive.hashing import Hasher
+from backend.archive.reader import Reader
+from backend.archive.tar.stream import BLOCK, padded
+from backend.archive.tar.writer import Outgoing, header
+from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
+from backend.format.metadata import CONTENT, MANIFEST, content_json, export_json, set_content_hash, time_text
+from backend.fs import files
+from backend.fs.files import Identity
+from backend.job import Job
+from backend.model import Snapshot
+from backend.store.store import Store, is_recorded
+
+_PIECE = 1 << 20
+_SUMS = ".sha256"
+_PATIENCE = 200  # milliseconds
+
+
+class _Target:
+    """A file or pipe that the stream goes to, and a hash of what passes; every byte is counted."""
+
+    def __init__(self, fd: int, hasher: Hasher | None) -> None:
+        self._fd = fd
+        self._hasher = hasher
+        self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+
+    def put(self, data: bytes, job: Job) -> None:
+        """Write all of `data`; notices a stop while nobody reads at the other end of a pipe."""
+        if self._is_file:
+            files.write_all(self._fd, data)
+        else:
+            self._push(data, job)
+        if self._hasher is not None:
+            self._hasher.update(data)
+        job.advance(len(data))
+
+    def _push(self, data: bytes, job: Job) -> None:
+        from select import PIPE_BUF, POLLOUT, poll
+
+        room = poll()
+        room.register(self._fd, POLLOUT)
+        for at in range(0, len(data), PIPE_BUF):
+            while not room.poll(_PATIENCE):
+                job.check()
+            files.write_all(self._fd, data[at : at + PIPE_BUF])
+
+    def copy(self, source: int, size: int, job: Job) -> int:
+        """Copy a file of `size` bytes; returns the bytes copied."""
+        if self._is_file and self._hasher is None:
+            return files.copy_range(source, 0, self._fd, size, job.advance)
+        copied = 0
+        while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
+            self.put(piece, job)
+            copied += len(piece)
+        return copied
+
+
+class SnapshotExport:
+    """A set, or the snaps of it that are named, opened for export.
+
+    What is removed or renamed meanwhile is exported all the same. `size` is the exact length of the stream in
+    bytes. NotFoundError when there is no such set, or no such snap in it; BlockedError when a snapshot to be
+    exported is broken, unless `skip_broken`, which then lists it in `left_out`.
+    """
+
+    def __init__(
+        self, store: Store, set_id: int, *, skip_broken: bool = False, snaps: Sequence[str] = ()
+    ) -> None:
+        self._stack = ExitStack()
+        self.left_out: list[str] = []
+        self.set_id = set_id
+        chosen = self._chosen(store, snaps)
+        with self._stack:
+            self._members = self._open(chosen, skip_broken)
+            self._stack = self._stack.pop_all()
+        self.size = sum(len(header(m)) + padded(m.size) for m in self._members) + 2 * BLOCK
+
+    def _chosen(self, store: Store, snaps: Sequence[str]) -> list[Snapshot]:
+        found = list(store.iter_snapshots(self.set_id))
+        if not found:
+            raise NotFoundError(f"no snapshot data found for {self.set_id}")
+        held = [snapshot.snap for snapshot in found if snapshot.snap]
+        if missing := [name for name in dict.fromkeys(snaps) if name not in held]:
+            raise NotFoundError(
+                f"cannot export snapshot {self.set_id}: there is no {_listed(missing)} in it, "
+                f"only {_listed(held) or 'what cannot be read'}"
+            )
+        return [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
+
+    def _open(self, chosen: Sequence[Snapshot], skip_broken: bool) -> list[Outgoing]:
+        readers = []
+        for snapshot in chosen:
+            if snapshot.broken:
+                name = os.path.basename(snapshot.path)
+                fault = f"cannot export snapshot {self.set_id}: {name} is broken: {snapshot.broken}"
+                if not skip_broken:
+                    raise BlockedError(fault)
+                self.left_out.append(fault)
+                continue
+            with files.speaking(f"cannot export snapshot {self.set_id}"):
+                readers.append(self._stack.enter_context(Reader.open(snapshot.path)))
+        if not readers:
+            raise NotFoundError(f"no snapshot data found for {self.set_id}")
+        now = time.time_ns()
+        seconds = now // 10**9
+        digest = set_content_hash(reader.snapshot for reader in readers)
+        zips = [_zip_member(reader) for reader in readers]
+        manifest = export_json(time_text(now, time.localtime(seconds).tm_gmtoff), [m.name for m in zips])
+        return [
+            _json_member(CONTENT, content_json(digest), seconds),
+            *zips,
+            _json_member(MANIFEST, manifest, seconds),
+        ]
+
+    @property
+    def snaps(self) -> int:
+        """How many snapshots are exported."""
+        return len(self._members) - 2
+
+    def stream_to(self, target: int, job: Job, hasher: Hasher | None = None) -> None:
+        """Write the stream to an open file, and all of it to a hash if one is given.
+
+        IntegrityError when a snapshot file became shorter meanwhile.
+        """
+        out = _Target(target, hasher)
+        with files.speaking(f"cannot export snapshot {self.set_id}"):
+            for member in self._members:
+                if member.fd is None:
+                    self._write(member, out, job)
+                    continue
+                with job.part(member.name, len(header(member)) + padded(member.size)) as part:
+                    self._write(member, out, part)
+            out.put(bytes(2 * BLOCK), job)
+
+    def _write(self, member: Outgoing, out: _Target, job: Job) -> None:
+        out.put(header(member) + member.data, job)
+        if member.fd is not None and out.copy(member.fd, member.size, job) != member.size:
+            raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
+        out.put(bytes(padded(member.size) - member.size), job)
+
+    def close(self) -> None:
+        """Let go of the files; closing again does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _json_member(name: str, data: bytes, mtime: int) -> Outgoing:
+    return Outgoing(name, len(data), 0o640, mtime, 0, 0, None, data)
+
+
+def _zip_member(reader: Reader) -> Outgoing:
+    found = os.fstat(reader.fileno())
+    mtime = (found.st_mtime_ns + 500_000_000) // 10**9
+    name = os.path.basename(reader.snapshot.path)
+    mode = stat.S_IMODE(found.st_mode)
+    return Outgoing(name, found.st_size, mode, mtime, found.st_uid, found.st_gid, reader.fileno(), b"")
+
+
+class _Part(NamedTuple):
+    """A file on its way to the name `file`: ours alone until it has that."""
+
+    fd: int
+    path: str
+    file: str
+    identity: Identity
+
+    def put_in_place(self) -> None:
+        """Give it its name, for good."""
+        if files.identity(self.path) != self.identity:
+            raise SnapshotError(f"{self.path} was replaced by someone else meanwhile")
+        os.rename(self.path, self.file)
+        files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
+
+
+class Streamed(Protocol):
+    """A set as one stream of `size` bytes."""
+
+    set_id: int
+    size: int
+
+    def stream_to(self, target: int, job: Job, hasher: Hasher | None = None) -> None:
+        """Write all of it to an open file, through the hasher."""
+
+
+def export_to_file(export: Streamed, path: str, job: Job, *, checksum: bool = False) -> None:
+    """Write an export beside its final name, and give it that name once it is whole and synced.
+
+    The file is private (mode 0600). On any failure, and on a stop, nothing of it is left; what stood at the
+    final name stays until it is replaced. With `checksum` there is `PATH.sha256` as well, which never tells
+    of another file: an older one goes just before the file is replaced.
+    """
+    targets = (path, f"{path}{_SUMS}") if checksum else (path,)
+    about: dict[str, Any] = {"part": f"{path}.part", "file": path, **({"checksum": []} if checksum else {})}
+    with files.speaking(f"cannot export snapshot {export.set_id}"):
+        for target in targets:
+            _clear_the_way(target)
+        job.keep(about)
+        with ExitStack() as stack:
+            parts = [stack.enter_context(_new_part(target)) for target in targets]
+            about["identity"] = parts[0].identity
+            if checksum:
+                about["checksum"] = parts[1].identity
+            job.keep(about)
+            _fill(parts, export, job)
+            _put_in_place(*parts)
+
+
+@contextmanager
+def _new_part(target: str) -> Iterator[_Part]:
+    """A new file beside `target`; it is removed when this fails, unless it is in place by then."""
+    path = f"{target}.part"
+    fd = os.open(path, files.NEW_FILE, 0o600)
+    found = os.fstat(fd)
+    identity = Identity(found.st_dev, found.st_ino)
+    try:
+        with files.locked(fd):
+            yield _Part(fd, path, target, identity)
+    except BaseException:
+        if files.identity(path) == identity:
+            os.unlink(path)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _fill(parts: Sequence[_Part], export: Streamed, job: Job) -> None:
+    """Write the stream to the first part, its checksum to the other if there is one, and sync both."""
+    body, *others = parts
+    hasher = hashlib.sha256() if others else None
+    _reserve(body.fd, export.size)
+    export.stream_to(body.fd, job, hasher)
+    length = os.lseek(body.fd, 0, os.SEEK_CUR)
+    if length != export.size:
+        raise IntegrityError(f"unexpected size, got: {length} but wanted {export.size}")
+    os.fsync(body.fd)
+    if hasher is not None:
+        files.write_all(others[0].fd, checksum_line(hasher.hexdigest(), body.file))
+        os.fsync(others[0].fd)
+
+
+def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
+    if sums is not None and files.identity(sums.file) is not None:
+        os.unlink(sums.file)
+        files.sync_directory(os.path.dirname(os.path.abspath(sums.file)))
+    body.put_in_place()
+    if sums is not None:
+        with files.speaking(f"{body.file} is written, but not its checksum"):
+            sums.put_in_place()
+
+
+def checksum_line(digest: str, path: str) -> bytes:
+    """What `sha256sum` prints of a file in its own directory; a name that does not fit a line is escaped."""
+    name = os.fsencode(os.path.basename(path))
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    mark = b"\\" if escaped != name else b""
+    return mark + digest.encode() + b"  " + escaped + b"\n"
+
+
+def _clear_the_way(target: str) -> None:
+    """Remove the left-over of an export that died; refuse where one is being written, or what is no file."""
+    found = _kind(target)
+    if found and stat.S_ISDIR(found):
+        raise SnapshotError(f"cannot write {target}: it is a directory")
+    part = f"{target}.part"
+    if found := _kind(part):
+        if not stat.S_ISREG(found):
+            raise SnapshotError(f"{part} is in the way: it is not a regular file")
+        if files.is_locked(part):
+            raise SnapshotError(f"{part} is being written by another export")
+        os.unlink(part)
+
+
+def _kind(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def end_part(step: Mapping[str, Any]) -> bool:
+    """Remove what an export left that died, from a step it noted; True where the file was complete.
+
+    Then its checksum is put in place, if that was all that was missing.
+    """
+    part, file, found = str(step["part"]), str(step.get("file", "")), step.get("identity")
+    if not part.endswith(".part"):
+        raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
+    complete = bool(found and file and is_recorded(file, found))
+    if not complete and (is_recorded(part, found) if found else _is_blank(part)):
+        os.unlink(part)
+    if "checksum" in step and file:
+        _end_checksum(f"{file}{_SUMS}", step["checksum"], complete=complete)
+    return complete
+
+
+def _end_checksum(target: str, found: Sequence[int], *, complete: bool) -> None:
+    part = f"{target}.part"
+    if not (is_recorded(part, found) if found else _is_blank(part)):
+        return
+    if complete and found:
+        os.rename(part, target)
+        files.sync_directory(os.path.dirname(target))
+    else:
+        os.unlink(part)
+
+
+def _is_blank(path: str) -> bool:
+    """Whether it is an empty file of ours, as it is before its identity can be noted."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_uid == os.geteuid()
+
+
+def _reserve(fd: int, size: int) -> None:
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as cause:
+        import errno
+
+        if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise

@@ -1,0 +1,334 @@
+"""A set as one stream, coming in: staged unseen, verified whole, then published (spec §3.11)."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from backend.archive import hashing
+from backend.archive.reader import Reader
+from backend.archive.tar import stream as tarstream
+from backend.archive.tar.stream import TarMember, padded
+from backend.errors import (
+    AlreadyFinishedError,
+    ConflictError,
+    DuplicateSetError,
+    IntegrityError,
+    InvalidInputError,
+    NotFoundError,
+    SnapshotError,
+)
+from backend.format.metadata import (
+    CONTENT,
+    MANIFEST,
+    filename,
+    parse_content_json,
+    parse_export_json,
+    parse_filename,
+    set_content_hash,
+    set_content_hashes,
+)
+from backend.fs import files
+from backend.fs.space import demand_room
+from backend.job import Job
+from backend.model import Snapshot
+from backend.store.store import STAGING, Staged, Store
+
+_PATIENCE = 200  # milliseconds
+_LARGEST_MEMBER = 64 << 20
+
+
+class _Stream:
+    """A file or pipe read once from its beginning; answers exactly what is asked, or ends."""
+
+    def __init__(self, fd: int, job: Job) -> None:
+        self._fd = fd
+        self._job = job
+        self._at = 0
+        found = os.fstat(fd)
+        self.size = found.st_size if stat.S_ISREG(found.st_mode) else None
+        if self.size is not None:
+            self._at = os.lseek(fd, 0, os.SEEK_CUR)
+
+    def read(self, count: int) -> bytes:
+        """`count` bytes, or none at the end; IntegrityError when the end comes in between."""
+        parts = []
+        left = count
+        while left and (part := self._next(left)):
+            parts.append(part)
+            left -= len(part)
+        if left and parts:
+            raise IntegrityError("unexpected end of file")
+        self._job.advance(count - left)
+        self._at += count - left
+        return b"".join(parts)
+
+    def _next(self, count: int) -> bytes:
+        """Up to so many of the next bytes; notices a stop while a pipe has none."""
+        if self.size is None:
+            from select import POLLIN, poll
+
+            ready = poll()
+            ready.register(self._fd, POLLIN)
+            while not ready.poll(_PATIENCE):
+                self._job.check()
+        return os.read(self._fd, count)
+
+    def copy(self, count: int, target: int, job: Job) -> None:
+        """Copy `count` bytes to another file, counting them in `job`."""
+        if self.size is not None:
+            copied = files.copy_range(self._fd, self._at, target, count, job.advance)
+            self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
+        else:
+            copied = 0
+            while copied < count and (part := self._next(min(1 << 20, count - copied))):
+                files.write_all(target, part)
+                copied += len(part)
+                job.advance(len(part))
+        if copied != count:
+            raise IntegrityError("unexpected end of file")
+
+    def finish(self) -> None:
+        """Count what follows in a file; nobody reads it."""
+        if self.size is not None:
+            self._job.advance(max(0, self.size - self._at))
+
+
+class IncomingSet:
+    """A set on its way in: files staged beside the store under a name that nobody lists.
+
+    `add` what arrives, then `commit` or `cancel`, once. Leaving the block without committing removes it all.
+    """
+
+    def __init__(self, store: Store, job: Job) -> None:
+        self._store = store
+        self._job = job
+        self._finished = False
+        self._pool = ThreadPoolExecutor(hashing.cores())
+        self._checks: list[Future[Snapshot]] = []
+        self._names: list[str] = []
+        self._snaps: set[str] = set()
+        self.folder = f"{store.folder}/{STAGING}{job.name}-{files.random_name()}"
+
+    def __enter__(self) -> Self:
+        self._store.prepare()
+        self._job.keep({"staging": self.folder})
+        os.mkdir(self.folder, 0o700)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if not self._finished:
+            self.cancel()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names as they came, in order."""
+        return tuple(self._names)
+
+    def add(self, member: TarMember, stream: _Stream) -> None:
+        """Stage a snapshot file and start verifying it; InvalidInputError for a name that cannot be."""
+        name = member.text
+        named = parse_filename(name)
+        if named is None or member.kind not in (tarstream.FILE, tarstream.CONTIGUOUS):
+            raise InvalidInputError(f"unexpected filename in import stream: {name}")
+        if named.snap in self._snaps:
+            raise InvalidInputError(f'snap "{named.snap}" is twice in the import stream')
+        self._snaps.add(named.snap)
+        self._names.append(name)
+        path = f"{self.folder}/{name}"
+        with files.opened(path, files.NEW_FILE) as fd:
+            with self._job.part(name, member.size) as part:
+                stream.copy(member.size, fd, part)
+            stream.read(padded(member.size) - member.size)
+        self._checks.append(self._pool.submit(_verified, path, self._job))
+
+    def verified(self) -> list[Snapshot]:
+        """The snapshots, once all are verified; IntegrityError for the first that is not what was written."""
+        return [check.result() for check in self._checks]
+
+    def commit(self, set_id: int, snaps: Sequence[str] = ()) -> list[Snapshot]:
+        """Publish all, or these snaps, as set `set_id`, holding the store's lock; what is left is removed.
+
+        AlreadyFinishedError the second time.
+        """
+        if self._finished:
+            raise AlreadyFinishedError
+        taken = [snapshot for snapshot in self.verified() if not snaps or snapshot.snap in snaps]
+        snapshots = [snapshot._replace(set_id=set_id) for snapshot in taken]
+        with files.opened(self.folder, files.DIRECTORY) as fd:
+            files.sync_filesystem(fd)
+        staged = [Staged(snapshot.path, filename(snapshot)) for snapshot in snapshots]
+        self._store.publish(set_id, staged, self._job)
+        self._finished = True
+        try:
+            files.remove_tree(self.folder)
+        except OSError:
+            pass  # the set is there; the folder is a finding of the doctor
+        return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
+
+    def cancel(self) -> None:
+        """Remove all that was staged. AlreadyFinishedError once committed or cancelled."""
+        if self._finished:
+            raise AlreadyFinishedError
+        self._finished = True
+        files.remove_tree(self.folder)
+
+
+def _verified(path: str, job: Job) -> Snapshot:
+    name = os.path.basename(path)
+    with Reader.open(path) as reader:
+        snapshot = reader.snapshot
+        if snapshot.broken:
+            raise IntegrityError(f"cannot open snapshot: {snapshot.broken}")
+        if snapshot.warning:
+            raise InvalidInputError(f'"{name}" holds {filename(snapshot)}: name and content do not agree')
+        for entry in snapshot.entries:
+            try:
+                reader.verify(entry, job.quiet())
+            except IntegrityError as fault:
+                raise IntegrityError(f'validation failed for "{name}": {fault}') from fault
+        return snapshot
+
+
+class Imported(NamedTuple):
+    """What an import made."""
+
+    set_id: int
+    snapshots: tuple[Snapshot, ...]
+
+
+def import_set(  # noqa: PLR0913 - the last four are named choices
+    store: Store,
+    stream: int,
+    job: Job,
+    *,
+    set_id: int | None = None,
+    allow_duplicate: bool = False,
+    accept_hash: bool = False,
+    snaps: Sequence[str] = (),
+) -> Imported:
+    """Import an export stream from an open file as a new set (spec §3.11); nothing is visible before the end.
+
+    Without `set_id` the next free one is taken. With `snaps` only these are taken, though everything in the
+    stream is verified; NotFoundError when one is not in it. ConflictError when that set is here or being
+    imported, DuplicateSetError when what is taken is here already, IntegrityError or InvalidInputError when
+    anything in the stream is not as it should be, NoSpaceError beforehand where its size is known.
+    """
+    with _importing():
+        source = _Stream(stream, job)
+        if source.size is not None:
+            demand_room([(store.folder, source.size)], "cannot import snapshot")
+        with IncomingSet(store, job) as incoming:
+            digest, listed = _receive(incoming, source)
+            snapshots = incoming.verified()
+            _check_complete(incoming.names, listed)
+            if digest is not None and digest not in set_content_hashes(snapshots) and not accept_hash:
+                raise IntegrityError("every file is sound, but the content hash of the set does not match")
+            taken = _taken(snapshots, snaps)
+            job.check()
+            with store.lock():
+                if not allow_duplicate:
+                    _refuse_duplicate(store, taken)
+                set_id = _free_id(store, set_id)
+                return Imported(set_id, tuple(incoming.commit(set_id, snaps)))
+
+
+def _taken(snapshots: Sequence[Snapshot], snaps: Sequence[str]) -> list[Snapshot]:
+    """Those of the named snaps, all without any; NotFoundError where one is missing."""
+    held = [snapshot.snap for snapshot in snapshots]
+    if missing := [name for name in dict.fromkeys(snaps) if name not in held]:
+        absent, present = (", ".join(f'"{name}"' for name in names) for names in (missing, held))
+        raise NotFoundError(f"cannot import snapshot: there is no {absent} in the file, only {present}")
+    return [snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps]
+
+
+def _free_id(store: Store, wanted: int | None) -> int:
+    if wanted is None:
+        return store.allocate_id()
+    if any(number == wanted for number, _ in store.names()):
+        raise ConflictError(f"cannot import snapshot {wanted}: there is a set of that id")
+    return wanted
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Say of what fails that it was an import."""
+    try:
+        with files.speaking("cannot import snapshot"):
+            yield
+    except (IntegrityError, InvalidInputError) as fault:
+        if str(fault).startswith("cannot import"):
+            raise
+        raise type(fault)(f"cannot import snapshot: {fault}") from fault
+
+
+def _receive(incoming: IncomingSet, source: _Stream) -> tuple[bytes | None, tuple[str, ...] | None]:
+    """Stage all members; returns the declared content hash and list of files, where there are any."""
+    digest: bytes | None = None
+    listed: tuple[str, ...] | None = None
+    manifest_seen = False
+    while (member := tarstream.next_member(source.read)) is not None:
+        if member.kind == tarstream.DIRECTORY:
+            raise InvalidInputError("unexpected directory in import file")
+        if "/" in member.text:
+            raise InvalidInputError("invalid filename in import file")
+        if member.text == CONTENT:
+            digest = parse_content_json(_small(member, source))
+        elif member.text == MANIFEST:
+            manifest_seen = True
+            listed = parse_export_json(_small(member, source)).files
+        else:
+            incoming.add(member, source)
+    source.finish()
+    if not manifest_seen:
+        raise InvalidInputError("no export.json file in uploaded data")
+    return digest, listed
+
+
+def _small(member: TarMember, source: _Stream) -> bytes:
+    if member.size > _LARGEST_MEMBER or member.kind not in (tarstream.FILE, tarstream.CONTIGUOUS):
+        raise InvalidInputError(f"{member.text} is not a small file")
+    return source.read(padded(member.size))[: member.size]
+
+
+def _check_complete(names: Sequence[str], listed: tuple[str, ...] | None) -> None:
+    if listed is not None and sorted(listed) != sorted(names):
+        missing = sorted(set(listed) - set(names))
+        extra = sorted(set(names) - set(listed))
+        told = [f"missing: {', '.join(missing)}"] * bool(missing) + [
+            f"not listed: {', '.join(extra)}"
+        ] * bool(extra)
+        raise InvalidInputError(
+            f"the files are not those that export.json lists ({'; '.join(told) or 'repeated'})"
+        )
+    if not names:
+        raise InvalidInputError("there is no snapshot in it")
+
+
+def _refuse_duplicate(store: Store, snapshots: Sequence[Snapshot]) -> None:
+    digests = set(set_content_hashes(snapshots))
+    expiring = store.layout.state.auto_sets()
+    for known in store.list_sets():
+        if set_content_hash(known.snapshots) in digests and not any(s.broken for s in known.snapshots):
+            snaps = [snapshot.snap for snapshot in known.snapshots]
+            raise DuplicateSetError(known.set_id, snaps, expiring.get(known.set_id, ""))
+
+
+@contextmanager
+def opened_import(path: str) -> Iterator[int]:
+    """A file to import from, with snapd's words for one that cannot be opened (spec §6.6)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as cause:
+        reason = (cause.strerror or "").lower()
+        raise SnapshotError(f"error accessing file: open {path}: {reason}") from cause
+    try:
+        yield fd
+    finally:
+        os.close(fd)

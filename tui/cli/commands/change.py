@@ -1,0 +1,341 @@
+"""The verbs that do something: each prints what `snap` prints, and no more.
+
+Messages about what was left out go to standard error; standard output carries results only.
+"""
+
+import os
+import re
+import sys
+import time
+
+from backend import (
+    Cancelled,
+    Check,
+    CommandError,
+    EntryVerdict,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    IntegrityError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    SnapshotError,
+    Undo,
+    perform_recorded,
+)
+from tui.cli.arguments import Arguments, UsageError
+from tui.cli.output import command, engine, names, number, say, show, show_table
+from tui.cli.progress import Foreground
+from tui.cli.run_operation import willing
+from tui.cli.run_operation_starting import begin
+from tui.text import plain, quoted
+
+_DAY = 24 * 3600
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
+_LONGEST = 100 * 365 * _DAY
+_BROKEN_OFF = (IntegrityError, CommandError, NoSpaceError)
+
+
+def save(arguments: Arguments) -> int:
+    """Save snaps as a new set, then print its table."""
+    operation = Save(
+        arguments.snaps,
+        names(arguments.users),
+        arguments.exclude,
+        arguments.fast,
+        arguments.accept_changed,
+        arguments.ignore_space,
+        arguments.wait,
+    )
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation)
+    if not arguments.json:
+        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+    return result.exit_code
+
+
+def check_snapshot(arguments: Arguments) -> int:
+    """Verify a set or every set, or a file where it lies; every bad part is told."""
+    if arguments.file:
+        from tui.cli.commands.inspect import check_file
+
+        return check_file(arguments)
+    return _check_sets(arguments)
+
+
+def _check_sets(arguments: Arguments) -> int:
+    if arguments.all and arguments.set_id.isdigit():
+        raise UsageError("a set and --all exclude each other", "check-snapshot")
+    if arguments.all and arguments.set_id:
+        arguments = arguments._replace(set_id="", snaps=(arguments.set_id, *arguments.snaps))
+    if not arguments.all and not arguments.set_id:
+        raise UsageError("the required argument `<id>` was not provided", "check-snapshot")
+    set_id = 0 if arguments.all else _set_id(arguments)
+    if arguments.quick and arguments.structure:
+        raise UsageError("--quick and --structure exclude each other", "check-snapshot")
+    age = seconds(arguments.older_than, "verify what is older than") if arguments.older_than else 0
+    operation = Check(
+        set_id, arguments.snaps, names(arguments.users), arguments.structure, arguments.quick, age
+    )
+    if arguments.all and arguments.snaps and not engine(arguments).sets(None, arguments.snaps):
+        raise NotFoundError(f"cannot check: no set holds {quoted(arguments.snaps)}")
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation)
+    if not arguments.json:
+        _tell_verdicts(arguments, result)
+    return result.exit_code
+
+
+def _tell_verdicts(arguments: Arguments, result: Result) -> None:
+    bad = [verdict for verdict in result.verdicts if verdict.fault]
+    say(*(f"error: {_fault(verdict)}" for verdict in sorted(bad)))
+    tell = say if bad else show
+    if result.skipped:
+        tell(_skipped(result))
+    archives = sum(1 for verdict in result.verdicts if verdict.entry)
+    unreadable = sum(1 for verdict in bad if not verdict.entry)
+    outcome = "are there; none was read" if arguments.quick else "verified successfully"
+    if bad:
+        good = archives - (len(bad) - unreadable)
+        said = [f"{good} of {archives} archives {outcome}"] * bool(archives)
+        said += [_counted(unreadable, "snapshot is", "snapshots are") + " unreadable"] * bool(unreadable)
+        tell(f"{'; '.join(said)}.")
+    elif not result.skipped or result.verdicts:
+        tell(_all_well(arguments, archives, outcome))
+
+
+def _all_well(arguments: Arguments, archives: int, outcome: str) -> str:
+    if arguments.all:
+        return f"All {archives} archives {outcome}." if archives else "No snapshots found."
+    which = f"Snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
+    return f"{which}: all archives {outcome}." if arguments.quick else f"{which} {outcome}."
+
+
+def _skipped(result: Result) -> str:
+    """How many snapshots a check left out because they were verified lately."""
+    checked = len(result.snaps)
+    if not checked:
+        was = "1 snapshot was" if result.skipped == 1 else f"All {result.skipped} snapshots were"
+        return f"{was} verified since; nothing is left to check."
+    were = "was" if result.skipped == 1 else "were"
+    of_all = f"{result.skipped} of {result.skipped + checked} snapshots"
+    return f"{of_all} {were} verified since; {checked} checked."
+
+
+def _counted(amount: int, one: str, several: str) -> str:
+    return f"{amount} {one if amount == 1 else several}"
+
+
+def _fault(verdict: EntryVerdict) -> str:
+    archive = f" {verdict.entry}:" if verdict.entry and verdict.entry not in verdict.fault else ""
+    return plain(f"snapshot #{verdict.set_id} {verdict.snap or '(unknown snap)'}:{archive} {verdict.fault}")
+
+
+def restore(arguments: Arguments) -> int:
+    """Put a set in place, or only tell what that would do."""
+    if arguments.no_undo and arguments.undo_window:
+        raise UsageError("--undo-window and --no-undo exclude each other", "restore")
+    kept = "keep what is replaced for"
+    window = 0 if arguments.no_undo else seconds(arguments.undo_window or "24h", kept)
+    users, to = names(arguments.users), os.path.abspath(arguments.to) if arguments.to else ""
+    operation = Restore(
+        _set_id(arguments),
+        arguments.snaps,
+        users,
+        arguments.devices,
+        window,
+        to,
+        arguments.revision,
+        arguments.wait,
+    )
+    if arguments.plan:
+        from tui.cli.commands.restore_plan import show_plan
+
+        return show_plan(arguments, operation)
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation)
+    if not arguments.json:
+        told = f"Restored snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
+        beside = f" beside, into {plain(result.beside)}; nothing was replaced"
+        show(f"{told}{beside if result.beside else ''}.")
+        tell_undo(arguments, result)
+    return result.exit_code
+
+
+def undo(arguments: Arguments) -> int:
+    """Take a restore back, or only tell which can be."""
+    if arguments.list:
+        from tui.cli.commands.query import show_offers
+
+        return show_offers(arguments)
+    if arguments.job and not (arguments.job.isascii() and arguments.job.isdigit()):
+        text = (
+            f"cannot undo \"{arguments.job}\": a job has a number (see '{command(arguments, 'undo --list')}')"
+        )
+        raise UsageError(text, "undo")
+    operation = Undo(int(arguments.job[:18] or "0"), arguments.wait)
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation)
+    if not arguments.json:
+        which = f"job {int(arguments.job[:18])}" if arguments.job else "the last restore"
+        show(f"Took back {which}, of snapshot #{result.set_id}.")
+        tell_undo(arguments, result)
+    return result.exit_code
+
+
+def tell_undo(arguments: Arguments, result: Result) -> None:
+    """Say how it can be had back."""
+    if result.beside and not result.undo_job:
+        say(f"To take it back, remove {plain(result.beside)}.")
+    if result.undo_job:
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
+        again = command(arguments, Undo(result.undo_job))
+        say(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
+
+
+def forget(arguments: Arguments) -> int:
+    """Remove a set, or snaps of it."""
+    operation = Forget(_set_id(arguments), arguments.snaps, arguments.wait)
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation)
+    if not arguments.json:
+        several = "s" if len(arguments.snaps) > 1 else ""
+        of_snaps = f" of snap{several} {plain(quoted(arguments.snaps))}" if arguments.snaps else ""
+        show(f"Snapshot #{plain(arguments.set_id)}{of_snaps} forgotten.")
+    return result.exit_code
+
+
+def export_snapshot(arguments: Arguments) -> int:
+    """Write a set to a file or to standard output."""
+    to_stdout = arguments.file == "-"
+    if to_stdout and sys.stdout.isatty():
+        raise InvalidInputError(
+            "cannot export a snapshot to a terminal: name a file, or redirect standard output"
+        )
+    operation = Export(
+        _set_id(arguments),
+        _absolute(arguments.file),
+        arguments.skip_broken,
+        arguments.snaps,
+        arguments.checksum and not to_stdout,
+    )
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
+    if not arguments.json and not to_stdout:
+        which = f"#{plain(arguments.set_id)}{_of_snaps(arguments)}"
+        show(f'Exported snapshot {which} into "{plain(arguments.file)}"')
+        if operation.checksum:
+            show(f'Its checksum is in "{plain(arguments.file)}.sha256"')
+    return result.exit_code
+
+
+def import_snapshot(arguments: Arguments) -> int:
+    """Read a set from a file or from standard input, then print its table."""
+    from_stdin = arguments.file == "-"
+    if from_stdin and os.isatty(0):
+        raise InvalidInputError(
+            "cannot import a snapshot from a terminal: name a file, or redirect standard input"
+        )
+    operation = Import(_absolute(arguments.file), arguments.accept_hash, arguments.snaps)
+    if arguments.no_wait:
+        return begin(arguments, operation)
+    result = carry_out(arguments, operation, stream=0 if from_stdin else None)
+    if not arguments.json:
+        if result.duplicate:
+            say("The same content is here already; nothing was added.")
+        show(f"Imported snapshot as #{result.set_id}")
+        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+    return result.exit_code
+
+
+def reset(arguments: Arguments) -> int:
+    """Make the demo anew."""
+    from backend import demo_root
+
+    if not arguments.demo:
+        raise UsageError("reset goes with --demo only", "reset")
+    show(f"The demo was made anew below {plain(demo_root(anew=True))}")
+    return 0
+
+
+# -- what they share
+
+
+def seconds(text: str, to_do: str) -> int:
+    """A span of time as typed, such as `90m`, `24h` or `7d`; UsageError for anything else."""
+    found = re.fullmatch(r"([0-9]{1,12})([smhd])", text)
+    span = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not 0 < span <= _LONGEST:
+        raise UsageError(f'cannot {to_do} "{text}": write e.g. 90m, 24h or 7d, at most 100 years')
+    return span
+
+
+def carry_out(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
+    """Do it in the foreground, telling its progress, and what was left out."""
+    data_out = isinstance(operation, Export) and operation.file == "-"
+    here = engine(arguments)
+    operation = willing(arguments, here, operation)
+    with Foreground(json=arguments.json, data_out=data_out) as foreground:
+        try:
+            result = perform_recorded(operation, here, foreground.watch, stream)
+        except Cancelled as cancelled:
+            if arguments.json:
+                foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
+            raise
+        except SnapshotError as failure:
+            if arguments.json:
+                foreground.line({"event": "failed", "error": str(failure), "exit": failure.exit_code})
+            if isinstance(failure, _BROKEN_OFF) and not isinstance(operation, Check):
+                failure.add_note(_what_remains(operation))
+            raise
+        if arguments.json:
+            foreground.line({"event": "result", "exit": result.exit_code, **result.to_json()})
+    if not arguments.json:
+        say(*(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted))
+    return result
+
+
+def _what_remains(operation: Operation) -> str:
+    """What a reader must know of the place after an operation broke off."""
+    match operation:
+        case Restore(set_id, to=to) if to:
+            return f"The restore of snapshot #{set_id} was stopped; nothing of it is left in {plain(to)}."
+        case Restore(set_id):
+            return f"The restore of snapshot #{set_id} was stopped; the data are as before."
+        case Extract():
+            return "The extraction was stopped; everything is as before."
+        case Export(set_id, file):
+            return "What was written is not whole." if file == "-" else f"{file} was not written."
+        case Save():
+            return "Nothing was saved."
+        case Import():
+            return "Nothing was imported."
+        case _:
+            return f"See '{operation.verb}' in the list of jobs."
+
+
+def _of_snaps(arguments: Arguments) -> str:
+    return f" of snaps {plain(quoted(arguments.snaps))}" if arguments.snaps else ""
+
+
+def _set_id(arguments: Arguments) -> int:
+    set_id = number(arguments.set_id)
+    if not set_id:
+        raise InvalidInputError("snapshot operation requires snapshot set ID")
+    return set_id
+
+
+def _absolute(file: str) -> str:
+    return file if file == "-" else os.path.abspath(file)

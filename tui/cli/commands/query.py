@@ -1,0 +1,201 @@
+"""The verbs that ask for more than the list: estimate, jobs, doctor, and what can be undone."""
+
+import json
+import time
+from collections.abc import Iterator
+
+from backend import (
+    Finding,
+    Followed,
+    InvalidInputError,
+    Job,
+    JobRecord,
+    JobState,
+    PlaceEngine,
+    aims,
+    command_line,
+    operation_from_json,
+    survey_of,
+)
+from tui.cli.arguments import Arguments
+from tui.cli.output import command, engine, names, say, show, show_rows
+from tui.cli.progress import Foreground
+from tui.session.job_views_verdicts import faults_in
+from tui.text import age_text, cut_middle, plain, size_text
+from tui.views.survey_estimates import estimate_notes, estimate_rows, estimates_json
+
+_LONGEST = 4000
+_WIDEST = 100
+
+
+def estimate(arguments: Arguments) -> int:
+    """Tell what a save would read and meet; 3 where not everything could be looked at."""
+    layout = engine(arguments).layout
+    with Foreground() as foreground:
+        job = Job(foreground.hear)
+        foreground.watch(job)
+        with job.step("Measuring"):
+            found = [
+                survey_of(layout, aim, job) for aim in aims(layout, arguments.snaps, names(arguments.users))
+            ]
+    if arguments.json:
+        show(json.dumps(estimates_json(found)))
+    else:
+        show_rows(estimate_rows(found), empty="No snaps are installed.")
+        show(*estimate_notes(found))
+    return 0 if all(one.whole for one in found) else 3
+
+
+def jobs(arguments: Arguments) -> int:
+    """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
+    here = engine(arguments)
+    records = here.journal.records()
+    records += [record for journal in here.others() for record in journal.records()]
+    changes = here.daemon.watch().look()
+    if arguments.json:
+        show(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
+        return 0
+    now = time.time()
+    rows = [("Job", "Age", "State", "Operation", "Notes")]
+    for record in records:
+        age = _date(record.started) if arguments.abs_time else age_text(max(0.0, now - record.started))
+        rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
+    for change, _ in changes:
+        age = _date(change.started) if arguments.abs_time else age_text(max(0.0, now - change.started))
+        rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "snapd does it"))
+    show_rows(rows, empty="No jobs yet.")
+    for record in records:
+        if record.state is JobState.INTERRUPTED and not record.owner:
+            say(*_ways_out(here, arguments, record))
+    return 0
+
+
+def _ways_out(here: PlaceEngine, arguments: Arguments, record: JobRecord) -> Iterator[str]:
+    """What can be made of an interrupted job, and how."""
+    ways = here.endings(record.id)
+    yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
+    for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
+        told = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
+        yield f"  {command(arguments, f'{verb} {record.id}')}"
+        yield f"      {told}"
+
+
+def _job_json(record: JobRecord) -> dict[str, object]:
+    return {
+        "job": record.id,
+        **({"owner": record.owner} if record.owner else {}),
+        "operation": record.operation,
+        "state": record.state.value,
+        "started": record.started,
+        "pid": record.pid,
+        "uid": record.uid,
+        "result": record.result,
+    }
+
+
+def _change_json(one: Followed) -> dict[str, object]:
+    change = one.change
+    return {
+        "change": change.id,
+        "kind": change.kind,
+        "summary": change.summary,
+        "state": "running",
+        "started": change.started,
+    }
+
+
+def _state(record: JobRecord) -> str:
+    return "undone" if record.result.get("undone") else record.state.value
+
+
+def _operation(record: JobRecord) -> str:
+    try:
+        words = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
+    except InvalidInputError:
+        words = str(record.operation.get("verb"))
+    return cut_middle(plain(words[:_LONGEST]), _WIDEST)
+
+
+def _notes(record: JobRecord) -> str:
+    """Whose it is, why it ended so, and what became of it since."""
+    result = record.result
+    made = result.get("set_id") if record.operation.get("verb") in ("save", "import-snapshot") else 0
+    left_out, bad = result.get("left_out"), len(faults_in(result))
+    notes = (
+        f"by {record.owner}" if record.owner else "",
+        str(result.get("error", "")).split("\n")[0][:_LONGEST],
+        f"set #{made}" if isinstance(made, int) and made else "",
+        "its process is gone" if record.state is JobState.INTERRUPTED else "",
+        f"{len(left_out)} left out" if isinstance(left_out, list) else "",
+        f"{bad} bad" if bad else "",
+        _reversal(record),
+    )
+    return plain(", ".join(filter(None, notes))) or "-"
+
+
+def _reversal(record: JobRecord) -> str:
+    """Whether what a job replaced can be had back."""
+    if isinstance(by := record.result.get("undone"), int):
+        return f"by job {by}"
+    if record.result.get("expired"):
+        return "undo expired"
+    return "can be undone" if record.result.get("undo_until") and not record.owner else ""
+
+
+def show_offers(arguments: Arguments) -> int:
+    """Print the restores that can be taken back, the newest first."""
+    offers = engine(arguments).undo_offers()
+    if arguments.json:
+        show(json.dumps([offer._asdict() for offer in offers]))
+        return 0
+    now = time.time()
+    rows = [("Job", "Set", "Until" if arguments.abs_time else "Left", "Holds", "Snaps")]
+    for offer in offers:
+        left = _date(offer.until) if arguments.abs_time else age_text((offer.until - now) // 60 * 60)
+        snaps = ", ".join(map(plain, offer.snaps))
+        rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
+    show_rows(rows, empty="There is nothing to undo.")
+    if offers:
+        say(f"To take one back: {command(arguments, 'undo JOB')}")
+    return 0
+
+
+def doctor(arguments: Arguments) -> int:
+    """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
+    here = engine(arguments)
+    with Foreground() as foreground:
+        job = Job(foreground.hear)
+        foreground.watch(job)
+        found = here.repair(job.quiet()) if arguments.repair else here.findings()
+    if arguments.json:
+        show(json.dumps([finding._asdict() for finding in found]))
+        return 0
+    why, *more = here.about()
+    show(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
+    show(*(f"{plain(sentence)}." for sentence in more))
+    for finding in found:
+        show(*_finding_lines(finding, done=arguments.repair))
+    if not found:
+        show("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
+    elif not arguments.repair and any(finding.repair for finding in found):
+        refused = here.refusal("repair")
+        show("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
+    return 0
+
+
+def _finding_lines(finding: Finding, *, done: bool) -> list[str]:
+    lines = ["", f"{finding.kind}: {plain(finding.text)}"]
+    if finding.path:
+        lines.append(f"  {plain(finding.path)}")
+    if finding.repair and not done:
+        lines.append(f"  --repair would {finding.repair}")
+    return lines
+
+
+def _date(seconds: float) -> str:
+    """A time as `--abs-time` tells it, in the local zone."""
+    try:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "-"  # whatever a journal says
+    return f"{text[:-5]}Z" if text.endswith("+0000") else f"{text[:-2]}:{text[-2:]}"

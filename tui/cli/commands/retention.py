@@ -1,0 +1,52 @@
+"""The verb `retention`: how long snapd keeps automatic snapshots, and the change of that."""
+
+import json
+
+from backend import STANDING, ConflictError, InvalidInputError, Job, PlaceEngine, in_words, kept_text, spelled
+from tui.cli.arguments import Arguments
+from tui.cli.output import engine, say, show
+from tui.cli.progress import Foreground
+from tui.cli.run_operation import agrees, can_ask
+
+
+def retention(arguments: Arguments) -> int:
+    """Tell how long automatic snapshots are kept, or change it after a question."""
+    here = engine(arguments)
+    if arguments.time:
+        wanted = spelled(arguments.time)
+        if wanted != here.daemon.retention() and not _change(arguments, here, wanted):
+            say("Nothing was changed.")
+    present = here.daemon.retention()
+    if arguments.json:
+        show(json.dumps({"retention": present}))
+    else:
+        show(f"{kept_text(present)}.")
+    return 0
+
+
+def _change(arguments: Arguments, here: PlaceEngine, wanted: str) -> bool:
+    """Have it changed, unless somebody says no."""
+    if reason := here.daemon.retention_refusal():
+        raise ConflictError(reason)
+    if not arguments.yes and (arguments.json or not can_ask()):
+        raise InvalidInputError(
+            "cannot change how long automatic snapshots are kept without a terminal to ask at: add --yes"
+        )
+    if not arguments.yes:
+        say(STANDING)
+        if not agrees(_question(here.daemon.retention(), wanted)):
+            return False
+    with Foreground(json=arguments.json, data_out=True) as foreground:
+        job = Job(foreground.hear)
+        foreground.watch(job)
+        here.daemon.set_retention(wanted, job)
+    return True
+
+
+def _question(before: str, wanted: str) -> str:
+    now = in_words(before)
+    if wanted == "no":
+        return f"Make no automatic snapshots any more (now they are kept for {now})?"
+    if before == "no":
+        return f"Make automatic snapshots again, and keep them for {in_words(wanted)}?"
+    return f"Keep automatic snapshots for {in_words(wanted)} instead of {now}?"

@@ -1,0 +1,91 @@
+"""What went wrong, in words: one sentence on standard error, and the exit code that goes with it.
+
+A bug is called a bug. Its traceback is kept in a file and never shown.
+"""
+
+import os
+import sys
+import time
+import traceback
+
+from backend import BugError, Cancelled, SnapshotError, user_state
+from tui.cli.arguments import Arguments, UsageError
+from tui.cli.output import engine, say
+from tui.text import plain
+
+_QUERIES = ("saved", "estimate", "jobs", "help")
+_BUG = "a bug in snapstow"
+
+
+def report(failure: BaseException, arguments: Arguments) -> int:
+    """Say on standard error why a command failed; returns its exit code."""
+    if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
+        _close_output()
+        return 1
+    if isinstance(failure, (Cancelled, KeyboardInterrupt)):
+        changed = "" if arguments.verb in _QUERIES else "; nothing was changed"
+        return _tell(f"cancelled{changed}", (), Cancelled.exit_code)
+    if isinstance(failure, UsageError):
+        topic = f" {failure.verb}" if failure.verb else ""
+        return _tell(str(failure), (f"(see 'snapstow help{topic}')",), failure.exit_code)
+    if isinstance(failure, SnapshotError) and not isinstance(failure, BugError):
+        return _tell(str(failure), getattr(failure, "__notes__", ()), failure.exit_code)
+    if isinstance(failure, OSError):
+        where = f" {os.fsdecode(failure.filename)}:" if isinstance(failure.filename, (str, bytes)) else ""
+        return _tell(f"cannot {_deed(arguments)}:{where} {failure.strerror or failure}", (), 1)
+    return _report_bug(failure, arguments)
+
+
+def _deed(arguments: Arguments) -> str:
+    return "list the snapshots" if arguments.verb == "saved" else f"carry out {arguments.verb}"
+
+
+def _tell(text: str, more: tuple[str, ...] | list[str], code: int) -> int:
+    first, *rest = text.split("\n")
+    say(f"error: {plain(first)}", *(f"       {plain(line)}" for line in (*rest, *more)))
+    return code
+
+
+def _report_bug(failure: BaseException, arguments: Arguments) -> int:
+    bug = failure.__cause__ if isinstance(failure, SnapshotError) and failure.__cause__ else failure
+    summary = f"{_BUG}: {type(bug).__name__}: {bug}".strip().rstrip(":")
+    text = "".join(traceback.format_exception(failure))
+    kept = _keep(text, arguments)
+    more = f"Details to report: {kept}" if kept else "Its details could not be written to a file."
+    return _tell(summary.replace("\n", " "), (more,), 1)
+
+
+def _keep(text: str, arguments: Arguments) -> str:
+    """The file in which a traceback was put, for its owner's eyes only; empty where there is no place."""
+    name = f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    for folder in _state_folders(arguments):
+        path = os.path.join(folder, name)
+        try:
+            os.makedirs(folder, 0o700, exist_ok=True)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            continue
+        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"snapstow {' '.join(map(plain, sys.argv[1:]))}\n{text}")
+        return path
+    return ""
+
+
+def _state_folders(arguments: Arguments) -> list[str]:
+    """The state folder of the place, where it can be had, and the user's own."""
+    own = user_state()
+    try:
+        return [engine(arguments).journal.folder, own]
+    except Exception:  # noqa: BLE001 - the bug may be right there
+        return [own]
+
+
+def _close_output() -> None:
+    """Nobody reads any more: let what is still buffered go nowhere, without a word."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

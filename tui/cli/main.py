@@ -1,0 +1,69 @@
+"""The command `snapstow`: reads the command line, calls the verb, turns what went wrong into an exit code.
+
+Only what the chosen verb needs is loaded: a listing must start at once.
+"""
+
+import gc
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from tui.cli.arguments import VERBS, Arguments, parse
+
+VERSION = "0.1.0"
+
+
+def run(arguments: Arguments) -> int:
+    """Carry out a command line; returns the exit code."""
+    if arguments.version:
+        sys.stdout.write(f"snapstow {VERSION}\n")
+        return 0
+    module = VERBS[arguments.verb][0]
+    __import__(module)
+    if arguments.verb != "saved":
+        gc.enable()
+    act: Callable[[Arguments], int] = getattr(sys.modules[module], arguments.verb.replace("-", "_"))
+    return act(arguments)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console command. Never raises: whatever goes wrong is one sentence and an exit code.
+
+    Without `argv` it is the command itself, and the process ends after it.
+    """
+    arguments = Arguments()
+    try:
+        if argv is None:
+            gc.disable()  # looking for garbage while modules load takes a tenth of a listing
+        _prepare_streams()
+        arguments = parse(sys.argv[1:] if argv is None else list(argv))
+        if arguments.json and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        code = run(arguments)
+        sys.stdout.flush()
+        if argv is None:
+            gc.freeze()  # nor need the end of the process look for any
+    except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - the one place where nothing may pass
+        from tui.cli.errors import report
+
+        return report(failure, arguments)
+    return code
+
+
+def _prepare_streams() -> None:
+    """Let no name break the output, and nothing that is opened later become one of the standard streams."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
+    sys.stderr = sys.stderr or io.TextIOWrapper(io.FileIO(2, "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,273 @@
+"""The dialog before an import: choose a file, look into it, see what it would add."""
+
+import os
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on, work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from backend import Advanced, Cancelled, Event, Import, Job, command_line
+from tui.dialogs.base import LineList
+from tui.dialogs.import_preview import (
+    Choice,
+    Inside,
+    duplicate_of,
+    inside_lines,
+    inside_of,
+    obstacle,
+    operation_of,
+    summary,
+)
+from tui.dialogs.operation import Proposing
+from tui.dialogs.path import PathDialog
+from tui.session.paths import absolute, file_at, in_folder
+from tui.session.place import Place
+from tui.text import plain, size_text
+
+
+class Looking(Message):
+    """A file of `size` bytes is being looked into, `done` of them are passed; 0 is what is not told."""
+
+    def __init__(self, typed: str, done: int = 0, size: int = 0) -> None:
+        super().__init__()
+        self.typed = typed
+        self.done = done
+        self.size = size
+
+
+class LookedInto(Message):
+    """What is inside a file is known, or `inside` is None where the path is no file."""
+
+    def __init__(self, typed: str, inside: Inside | None) -> None:
+        super().__init__()
+        self.typed = typed
+        self.inside = inside
+
+
+class Judged(Message):
+    """Which set holds the same as what is chosen of a file; 0 for none."""
+
+    def __init__(self, inside: Inside, choice: Choice, duplicate: int) -> None:
+        super().__init__()
+        self.inside = inside
+        self.choice = choice
+        self.duplicate = duplicate
+
+
+class AskImport(PathDialog[Import | None], Proposing[Import | None]):
+    """Asks for a file and shows what is in it; answers with the import, its path absolute, or None.
+
+    What is shown is what the file says of itself when it is looked into: the import proves it.
+    """
+
+    KEYS = "Space choose · * all · h back · y copy · Esc leave"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("asterisk", "choose(True)", "All", show=False),
+        Binding("minus", "choose(False)", "None", show=False),
+    ]
+
+    def __init__(self, place: Place, path: str = "") -> None:
+        super().__init__("Import a set")
+        self._place = place
+        self._path = path
+        self._length = self._passed = 0
+        self._inside: Inside | None = None
+        self._choice = Choice()
+        self._duplicate: int | None = None
+        self._job = Job()
+
+    def fields(self) -> Iterable[Widget]:
+        """The path."""
+        yield self.new_path(self._path or in_folder(self._base, ""))
+
+    def answers(self) -> Iterable[Button]:
+        """To import, or not."""
+        yield Button("Import", id="yes", compact=True, variant="primary")
+        yield Button("Cancel", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Show what is in the working directory."""
+        self.query_one("#yes", Button).display = False
+        self.set_focus(self.path_input)
+        self.say("")
+        self.redraw()
+        self._look_at(self.path_input.typed)
+
+    def on_unmount(self) -> None:
+        """Let go of a file that is being looked into."""
+        self._job.stop()
+
+    def action_look(self) -> None:
+        """Look at everything anew."""
+        self._inside = None
+        super().action_look()
+        self._look_at(self.path_input.typed)
+
+    # -- looking
+
+    def _look_at(self, typed: str) -> None:
+        def tell(event: Event) -> None:
+            if isinstance(event, Advanced):
+                self.post_message(Looking(typed, done=event.done))
+
+        self._job.stop()
+        self._length = self._passed = 0
+        self._job = Job(tell)
+        self._look_in_thread(typed, self._job)
+
+    @work(thread=True, exclusive=True, group="look")
+    def _look_in_thread(self, typed: str, job: Job) -> None:
+        path = absolute(typed, self._base)
+        found = None if path.endswith("/") else file_at(path)
+        inside = None
+        if found is not None and found.special:
+            inside = Inside(path, trouble=f"cannot look into {path}: it is {found.special}")
+        elif found is not None:
+            self.post_message(Looking(typed, size=found.size))
+            try:
+                inside = inside_of(self._place, path, job)
+            except Cancelled:
+                return
+        self.post_message(LookedInto(typed, inside))
+
+    @work(thread=True, exclusive=True, group="judge")
+    def _judge(self, inside: Inside, choice: Choice) -> None:
+        self.post_message(Judged(inside, choice, duplicate_of(inside, choice)))
+
+    @on(Input.Changed, "#path")
+    def look_there(self) -> None:
+        """Look at what the path is now."""
+        self._inside = None
+        self._choice = Choice()
+        self.say("")
+        self._look_at(self.path_input.typed)
+
+    def on_looking(self, message: Looking) -> None:
+        """Show how far the look is."""
+        if self.is_open and message.typed == self.path_input.typed and self._inside is None:
+            self._length = message.size or self._length
+            self._passed = message.done or self._passed
+            self.sum_up(self._summary())
+
+    def on_looked_into(self, message: LookedInto) -> None:
+        """Show what is inside; all of it is chosen at first."""
+        if not self.is_open or message.typed != self.path_input.typed:
+            return
+        self._inside = message.inside
+        self._length = 0
+        if message.inside is not None:
+            self.leave_jumps()
+            self._draw_up(Choice(message.inside.names, self._choice.accept_hash))
+        else:
+            self.redraw()
+
+    def on_judged(self, message: Judged) -> None:
+        """Show whether anything would be added."""
+        if self.is_open and message.inside is self._inside and message.choice == self._choice:
+            self._duplicate = message.duplicate
+            self.redraw()
+
+    # -- walking
+
+    @property
+    def is_browsing(self) -> bool:
+        """Whether the list shows the directory: as long as nothing was looked into."""
+        return self._inside is None
+
+    def begin(self) -> None:
+        """Show the directory, whatever was looked into."""
+        self._inside = None
+
+    def picked(self, path: str) -> None:
+        """Look into a file."""
+        self.path_input.put(path)
+
+    def action_above(self) -> None:
+        """Go to the directory above, or from a file back to its directory."""
+        if self._inside is not None:
+            self.action_browse()
+        else:
+            super().action_above()
+
+    # -- showing
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        super().redraw()
+        inside = self._inside
+        self.sum_up(self._summary())
+        shown = self.folder_lines() if inside is None else inside_lines(inside, self._choice, self._duplicate)
+        self.show_lines(list(shown))
+        self.show_command(command_line(self._operation(inside), self._place.words) if inside else "")
+        button = self.query_one("#yes", Button)
+        button.disabled = bool(self.refusal)
+        if inside is not None:
+            self.propose(self._place, self._operation(inside))
+        button.display = inside is not None and not obstacle(inside, self._choice._replace(accept_hash=True))
+
+    def _summary(self) -> Content:
+        if self._inside is not None:
+            return summary(self._inside, self._choice, self._duplicate)
+        if not self._length:
+            return self.folder_text()
+        name = plain(os.path.basename(self.path_input.typed))
+        passed, size = (size_text(count).strip() for count in (self._passed, self._length))
+        return Content(f"Looking into {name}: {passed} of {size} passed over… Esc leaves")
+
+    # -- choosing
+
+    def _draw_up(self, choice: Choice) -> None:
+        """Go on with another choice."""
+        self._choice = choice
+        self._duplicate = None
+        self.say("")
+        self.redraw()
+        if self._inside is not None and choice.snaps:
+            self._judge(self._inside, choice)
+
+    def on_line_list_marked(self, message: LineList.Marked) -> None:
+        """Choose a snap, or take the choice back; accept a content hash, or not."""
+        inside = self._inside
+        match message.key:
+            case "hash":
+                self._draw_up(self._choice._replace(accept_hash=not self._choice.accept_hash))
+            case ("take", str(snap)) if inside is not None and len(inside.names) > 1:
+                self._draw_up(self._choice.toggled(snap))
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """The same as choosing."""
+        self.on_line_list_marked(LineList.Marked(message.key))
+
+    def action_choose(self, everything: bool) -> None:
+        """Choose all snaps of the file, or none."""
+        if self._inside is None:
+            self.say("that is for the snaps in a file: choose one first")
+        else:
+            self._draw_up(self._choice._replace(snaps=self._inside.names if everything else frozenset()))
+
+    # -- answering
+
+    def _operation(self, inside: Inside) -> Import:
+        return operation_of(inside, self._choice)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def confirm(self) -> None:
+        """Answer with what was shown, or say what is missing."""
+        inside = self._inside
+        if inside is None:
+            self.say("still looking into it" if self._length else "choose a file first")
+        elif reason := obstacle(inside, self._choice) or self.refusal:
+            self.say(reason)
+        else:
+            self.dismiss(self._operation(inside))
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)

@@ -1,0 +1,160 @@
+"""The palette: every verb that works here and now, and whatever the screen adds, found by typing."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.dialogs.base import DIM, Dialog, Line, LineList
+from tui.dialogs.help import effect_of
+from tui.terminal import themes
+from tui.text import cells, cut_middle, plain
+from tui.widgets.key_bar import refused
+
+MOST = 60
+_LEAST_EFFECT = 12
+_NAME = 22
+_KEYS = 8
+_EFFECTS = {
+    "app.quit": "Leave; jobs go on",
+    "mark_all": "Mark every row",
+    "mark_none": "Take all marks away",
+}
+
+
+class Choice(NamedTuple):
+    """Something that can be done: its name, its key if it has one, its effect in one line, and the doing."""
+
+    name: str
+    act: Callable[[], Awaitable[object] | object]
+    keys: str = ""
+    effect: str = ""
+
+    def matches(self, words: Sequence[str]) -> bool:
+        """Whether every word, in lower case, is in it."""
+        text = f"{self.name} {self.keys}".lower()
+        return all(word in text for word in words)
+
+    def is_about(self, words: Sequence[str]) -> bool:
+        """Whether every word is in it or in its effect."""
+        text = f"{self.name} {self.effect}".lower()
+        return all(word in text for word in words)
+
+
+@runtime_checkable
+class Offering(Protocol):
+    """A screen that has more to choose than its keys."""
+
+    def choices(self, words: Sequence[str]) -> Iterable[Choice]:
+        """What matches every word, in lower case; at best lazily: only the first ones are taken."""
+
+
+def keyed(screen: Screen[Any]) -> list[Choice]:
+    """The verbs of a screen that can be had now, what its key bar shows first; moving about is left out."""
+    nodes = [screen, *screen.walk_children(), screen.app]
+    found: dict[str, Choice] = {}
+    ordered = sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show)
+    for node, binding, enabled, _tooltip in ordered:
+        effect = _EFFECTS.get(binding.action) or binding.tooltip or effect_of(binding, nodes)
+        is_verb = (node is screen and effect) or binding.action in _EFFECTS
+        if is_verb and enabled and binding.description and not refused(screen, binding.action):
+            keys = plain(screen.app.get_key_display(binding))
+            act = partial(screen.app.run_action, binding.action, node)
+            known = found.setdefault(binding.action, Choice(binding.description, act, keys, effect))
+            if keys not in known.keys.split():
+                found[binding.action] = known._replace(keys=f"{known.keys} {keys}")
+    return list(found.values())
+
+
+class Palette(Dialog[None]):
+    """What can be done on the screen below. Enter does it; Esc leaves."""
+
+    KEYS = "type to search · ↑↓ choose · Enter do it · Esc leave"
+
+    def __init__(self, below: Screen[Any]) -> None:
+        super().__init__("Palette")
+        self._below = below
+        self._keyed = keyed(below)
+        self._choices: list[Choice] = []
+
+    def fields(self) -> Iterable[Widget]:
+        """Where to type."""
+        yield Input(id="search", compact=True, placeholder="a verb, a set, an order, a theme")
+
+    def on_mount(self) -> None:
+        """Show what there is."""
+        for name in ("#summary", ".answers"):
+            self.query_one(name).display = False
+        self._fill("")
+        search = self.query_one("#search", Input)
+        search.cursor_blink = False
+        search.focus()
+
+    def _matching(self, words: Sequence[str]) -> Iterator[Choice]:
+        named = [choice for choice in self._keyed if choice.matches(words)]
+        yield from named
+        if isinstance(self._below, Offering):
+            yield from self._below.choices(words)
+        yield from (choice for choice in self._themes() if choice.matches(words))
+        yield from (choice for choice in self._keyed if choice.is_about(words) and choice not in named)
+
+    def _themes(self) -> Iterator[Choice]:
+        from tui.app import SnapstowApp
+
+        app = self.app
+        assert isinstance(app, SnapstowApp)
+        for name in themes.NAMES:
+            effect = "the one in use" if name == app.theme else "change the colours"
+            yield Choice(f"theme {name}", partial(app.wear, name), effect=effect)
+
+    def _fill(self, wanted: str) -> None:
+        found = list(islice(self._matching(wanted.lower().split()), MOST + 1))
+        self._choices = found[:MOST]
+        width = min(self.size.width, 100) - 6
+        self.show_lines([_line(number, choice, width) for number, choice in enumerate(self._choices)])
+        self.lines.highlighted = 0 if found else None
+        if len(found) > MOST:
+            self.say("more match: type further")
+        else:
+            self.say("" if found else f'nothing matches "{plain(wanted)}"')
+
+    def action_lines(self, action: str) -> None:
+        """Move in the list, while what is typed still searches."""
+        getattr(self.lines, f"action_{action}")()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Search while typing."""
+        self._fill(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Do what the cursor is on."""
+        number = self.lines.cursor_key
+        if isinstance(number, int):
+            self._do(number)
+
+    def on_line_list_opened(self, message: LineList.Opened) -> None:
+        """Do what was entered."""
+        if isinstance(message.key, int):
+            self._do(message.key)
+
+    def _do(self, number: int) -> None:
+        act = self._choices[number].act
+        self.dismiss(None)
+        self.app.call_later(act)
+
+
+def _line(number: int, choice: Choice, width: int) -> Line:
+    """The key, the name, and as much of the effect as there is room for."""
+    head = Content.styled(f"{choice.keys:<{_KEYS}} ", "bold")
+    name = plain(choice.name)
+    blanks = " " * max(2, _NAME - cells(name))
+    room = width - _KEYS - 1 - cells(name) - len(blanks)
+    if room < _LEAST_EFFECT or not choice.effect:
+        return Line(number, Content(cut_middle(name, width - _KEYS - 1)), head=head)
+    effect = cut_middle(plain(choice.effect), room)
+    return Line(number, Content.assemble(name, (f"{blanks}{effect}", DIM)), head=head)

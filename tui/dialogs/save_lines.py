@@ -1,0 +1,284 @@
+"""A save as it is being chosen, in lines: pure functions of what is there and what was chosen."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from textual.content import Content
+
+from backend import (
+    SPARE_ROOM,
+    Aim,
+    InstalledSnap,
+    InvalidInputError,
+    LargeFolder,
+    Outlook,
+    Save,
+    validate_excludes,
+)
+from tui.dialogs import save_concerns as saveconcerns
+from tui.dialogs.base import BAD, DIM, Line, said
+from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
+from tui.session.save_survey import SYSTEM, Size, Surveys, World
+from tui.text import cells, counted, plain, size_text
+from tui.views.survey import Met, met_in, worst_of
+
+_LARGEST = 10
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class SnapKey:
+    """The line of a snap."""
+
+    snap: str
+
+
+@dataclass(frozen=True)
+class UserKey:
+    """The line of a user."""
+
+    user: str
+
+
+@dataclass(frozen=True)
+class PatternKey:
+    """The line of a pattern that keeps data out."""
+
+    pattern: str
+
+
+@dataclass(frozen=True)
+class OptionKey:
+    """The line of an option, by its name in the operation."""
+
+    name: str
+
+
+_OPTIONS = {
+    "fast": "fast: finish sooner, compress less",
+    "accept_changed": "keep files that change while they are read",
+    "ignore_space": "start although there may not be room for all of it",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What was chosen so far."""
+
+    snaps: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    patterns: tuple[str, ...] = ()
+    fast: bool = False
+    accept_changed: bool = False
+    ignore_space: bool = False
+
+    def with_option(self, name: str) -> "Draft":
+        """The same with an option on instead of off, or off instead of on."""
+        match name:
+            case "fast":
+                return replace(self, fast=not self.fast)
+            case "accept_changed":
+                return replace(self, accept_changed=not self.accept_changed)
+            case _:
+                return replace(self, ignore_space=not self.ignore_space)
+
+    def owners(self, world: World) -> tuple[str, ...]:
+        """The system, and the users that were chosen."""
+        return (SYSTEM, *(user.name for user in world.users if user.name in self.users))
+
+    def operation(self, world: World, typed: str = "") -> Save:
+        """The save that was chosen, with one more pattern as `typed`; all is said by naming none."""
+        all_snaps = self.snaps == world.active and world.whole
+        all_users = len(self.users) == len(world.users)
+        patterns = self.patterns if typed in ("", *self.patterns) else (*self.patterns, typed)
+        return Save(
+            () if all_snaps else tuple(snap.name for snap in world.snaps if snap.name in self.snaps),
+            () if all_users else self.owners(world)[1:],
+            patterns,
+            self.fast,
+            self.accept_changed,
+            self.ignore_space,
+        )
+
+
+class Look(NamedTuple):
+    """Everything that the lines are told from; `opened` are the lines that are unfolded."""
+
+    world: World
+    surveys: Surveys
+    draft: Draft
+    opened: frozenset[Hashable] = frozenset()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The system, and the users that were chosen."""
+        return self.draft.owners(self.world)
+
+    @property
+    def chosen(self) -> Size:
+        """What the chosen snaps and users come to, as far as it is known."""
+        return self.surveys.sum_of(self.draft.snaps, self.owners)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there may not be room."""
+        return self.chosen.needed + SPARE_ROOM > self.world.free
+
+    def forecast(self) -> int | None:
+        """The bytes that will probably be stored; None where some snap says nothing of it."""
+        parts = [self.surveys.forecast(snap, self.owners) for snap in self.draft.snaps]
+        known = [part for part in parts if part is not None]
+        return sum(known) if len(known) == len(parts) else None
+
+    def outlook(self, snap: str) -> Outlook:
+        """How a snap will fare."""
+        surveys = self.surveys.all_of([snap], self.owners)
+        return worst_of(surveys, accept_changed=self.draft.accept_changed)
+
+
+# -- in words
+
+
+def lines_of(look: Look) -> list[Line]:
+    """Snaps, users, what stays out, options; first what is to be known."""
+    lines = [*_concern_lines(look), Line("snaps", said("Snaps", "bold"))]
+    width = max((cells(plain(snap.name)) for snap in look.world.snaps), default=0)
+    for snap in look.world.snaps:
+        lines.append(Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps))
+        if SnapKey(snap.name) in look.opened:
+            lines += _parts_of(look, snap.name)
+    lines.append(Line("users", said("Data of", "bold")))
+    several = len(look.world.users) > 1
+    for user in look.world.users:
+        size = look.surveys.sum_of(look.draft.snaps, [user.name])
+        text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
+        lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
+    lines.append(Line("patterns", said("Left out", "bold")))
+    lines += _pattern_lines(look)
+    lines.append(Line("options", said("Options", "bold")))
+    for name, label in _OPTIONS.items():
+        if name != "ignore_space" or look.is_short or look.draft.ignore_space:
+            lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name)))
+    return lines
+
+
+def _concern_lines(look: Look) -> Iterator[Line]:
+    if look.is_short and not look.draft.ignore_space:
+        needed, free = size_text(look.chosen.needed + SPARE_ROOM), size_text(look.world.free)
+        text = f"there may not be room: up to {needed.strip()} needed, {free.strip()} free; see Options"
+        yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
+    surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
+    met = met_in(surveys, accept_changed=look.draft.accept_changed)
+    met += [Met(one.kind, one.outlook, plain(one.text)) for one in look.world.concerns]
+    met.sort(key=lambda one: list(Outlook).index(one.outlook))
+    yield from saveconcerns.lines_of(met, look.opened, look.draft.patterns)
+
+
+def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
+    size = look.surveys.sum_of([snap.name], look.owners)
+    words = _size_words(size) if look.surveys.is_known(snap.name) else "…"
+    past = look.world.past_of(snap.name, look.draft.patterns)
+    before = f"last time {size_text(past.stored).strip()}" if past else "never saved"
+    fold = "▾ " if SnapKey(snap.name) in look.opened else "▸ "
+    name = plain(snap.name) + " " * (width - cells(plain(snap.name)))
+    more = "" if snap.active else "  (disabled)"
+    outlook = look.outlook(snap.name)
+    is_bad = outlook in (Outlook.FAILS, Outlook.UNSURE)
+    sign = Content.assemble(sign_of(outlook), "  ") if is_bad else ""
+    return Content.assemble((fold, DIM), name, f"  {words:<18}  ", sign, (f"{before}{more}", DIM))
+
+
+def _parts_of(look: Look, snap: str) -> Iterator[Line]:
+    """The owners of a snap's data, and among them its largest folders."""
+    surveys = list(look.surveys.all_of([snap], look.owners))
+    folders = [(folder, found) for found in surveys for folder in found.largest]
+    largest = sorted(folders, key=lambda one: -one[0].size)[:_LARGEST]
+    for found in surveys:
+        if not (found.read.files or found.left_out.files):
+            continue
+        user = found.aim.user.name if found.aim.user else SYSTEM
+        size = look.surveys.sum_of([snap], [user])
+        text = Content.assemble(f"{plain(found.owner):<8}  ", (_size_words(size), DIM))
+        yield Line(("owner", snap, user), text, depth=2)
+        for folder, source in largest:
+            if source is found:
+                yield _folder_line(look, found.aim, folder)
+    if not any(found.read.files or found.left_out.files for found in surveys):
+        text = said("nothing to save" if look.surveys.is_known(snap) else "…", DIM)
+        yield Line(("owner", snap, None), text, depth=2)
+
+
+def _folder_line(look: Look, aim: Aim, folder: LargeFolder) -> Line:
+    pattern, _ = pattern_for(aim, folder.path)
+    others = keepers(folder, look.draft)
+    taken = not others and pattern not in look.draft.patterns
+    why = "" if taken else "  left out by the snap" if "" in others else "  left out"
+    user = aim.user.name if aim.user else SYSTEM
+    text = Content.assemble(f"{size_text(folder.size)}  ", plain(folder.path), (why, DIM))
+    return Line(PathKey("folder", aim.snap.name, user, folder.path), text, taken, depth=3)
+
+
+def keepers(folder: LargeFolder, draft: Draft) -> list[str]:
+    """The patterns that keep a folder out still; the empty text is one that its snap ships."""
+    return [one for one in folder.left_out_by if not one or one in draft.patterns]
+
+
+def _size_words(size: Size) -> str:
+    words = f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
+    return f"{words}, {size_text(size.left_out).strip()} left out" if size.left_out else words
+
+
+def _pattern_lines(look: Look) -> Iterator[Line]:
+    for pattern in look.draft.patterns:
+        taken = look.surveys.taken_out(pattern, look.draft.snaps, look.owners)
+        words = "…"
+        if taken is not None:
+            names = sorted(plain(snap) for snap, size in taken.items() if size)
+            what = ", ".join(names) if len(names) <= _FEW else counted(len(names), "snap")
+            words = f"keeps {size_text(sum(taken.values())).strip()} out{f' of {what}' if names else ''}"
+        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {words}", DIM)), True)
+    shipped = sum(found.shipped for found in look.surveys.all_of(look.draft.snaps, look.owners))
+    if shipped:
+        text = f"the snaps themselves leave out {size_text(shipped).strip()}"
+        yield Line("shipped", said(text, DIM), depth=1)
+    elif not look.draft.patterns:
+        yield Line("shipped", said("nothing but what the snaps themselves leave out", DIM), depth=1)
+
+
+def summary_of(look: Look) -> Content:
+    """What the save comes to."""
+    size = look.chosen
+    users = counted(len(look.draft.users), "user")
+    head = f"{counted(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
+    if look.surveys.reading:
+        head += f" · measuring {plain(look.surveys.reading)}…"
+    forecast, most = look.forecast(), size_text(size.allocated).strip()
+    free = look.world.free
+    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.allocated))
+    if forecast is None or forecast >= size.allocated:
+        amount, room = f"at most {most}", f"at least {least} after"
+    else:
+        amount = f"about {size_text(forecast).strip()}, at most {most}"
+        room = f"{after} after, at least {least}" if after != least else f"{after} after"
+    text = f"{amount} to store · {size_text(free).strip()} free, {room}"
+    return Content.assemble(head, "\n", (text, BAD if look.is_short else DIM))
+
+
+def answer_of(look: Look) -> str:
+    """What the button says: how many snaps, and how many of them will or may fail."""
+    outlooks = [look.outlook(snap) for snap in look.draft.snaps]
+    words = [f"Save {counted(len(outlooks), 'snap')}"]
+    for outlook in (Outlook.FAILS, Outlook.UNSURE):
+        if number := outlooks.count(outlook):
+            words.append(f"{number} {outlook.value}")
+    return ", ".join(words)
+
+
+def fault_of(pattern: str) -> str:
+    """Why a pattern cannot be taken, or nothing."""
+    try:
+        validate_excludes([pattern])
+    except InvalidInputError as fault:
+        return str(fault)
+    return ""

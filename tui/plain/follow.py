@@ -1,0 +1,105 @@
+"""Following a job in lines: few of them, each whole, and how it ended."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from backend import NotFoundError, Operation, command_line, logout_warning
+from tui.plain.console import Console, Dropped
+from tui.plain.words import ending_lines, percent, progress_words
+from tui.session.job_views import Board, JobView
+from tui.session.place import Place, waiting
+from tui.text import plain
+
+POLL = 0.25
+OFTEN, SELDOM, STEP = 2.0, 10.0, 10
+_MOST_NOTES = 20
+
+
+class Telling(NamedTuple):
+    """What was told last of a job: when, of which step, and at how many percent."""
+
+    at: float
+    title: str
+    percent: int
+
+
+class Teller:
+    """Tells of a job's progress: at ten percent more or after ten seconds, and never twice in two seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: Telling | None = None
+        self._notes = 0
+
+    def lines(self, view: JobView) -> Iterator[str]:
+        """What is to be told now."""
+        fresh = view.warnings - self._notes
+        if fresh > 0:
+            yield from (f"Note: {plain(note)}" for note in view.notes[-fresh:][:_MOST_NOTES])
+            if fresh > _MOST_NOTES:
+                yield f"And {fresh - _MOST_NOTES} more notes."
+            self._notes = view.warnings
+        if view.is_running and view.progress.title and self._is_due(view):
+            self._told = Telling(self._clock(), view.progress.title, percent(view.progress))
+            yield f"{progress_words(view.progress)}{f', {plain(view.standing)}' if view.standing else ''}."
+
+    def _is_due(self, view: JobView) -> bool:
+        told = self._told
+        if told is None:
+            return True
+        quiet = self._clock() - told.at
+        is_further = view.progress.title != told.title or percent(view.progress) >= told.percent + STEP
+        return quiet >= SELDOM or (quiet >= OFTEN and is_further)
+
+
+class Desk(NamedTuple):
+    """Where somebody works by questions and answers."""
+
+    place: Place
+    console: Console
+    board: Board
+    clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+
+    def view(self, number: int) -> JobView:
+        """How a job stands; NotFoundError where there is none."""
+        for view in self.board.views(number):
+            if view.id == number:
+                return view
+        raise NotFoundError(f"there is no job {number}")
+
+
+def same_as(desk: Desk, operation: Operation) -> str:
+    """The command that does the same."""
+    return f"The same as: {plain(command_line(operation, desk.place.words))}"
+
+
+def start(desk: Desk, operation: Operation) -> None:
+    """Start an operation as a job and follow it. Raises SnapshotError."""
+    if busy := desk.place.in_the_way((operation,)):
+        if not desk.console.agrees(f"snapd is busy with {busy}. Wait for it?"):
+            raise Dropped
+        operation = waiting(operation)
+    if warning := logout_warning():
+        desk.console.say(f"Beware: {warning}")
+    try:
+        record = desk.place.runner.start(operation)
+    except KeyboardInterrupt:
+        desk.console.say("", "The job was just being started. To hear whether it runs, type: jobs")
+        return
+    follow(desk, record.id, f"Started job {record.id}. {same_as(desk, operation)}")
+
+
+def follow(desk: Desk, number: int, *before: str) -> None:
+    """Follow a job to its end; Ctrl-C leaves it running. Raises SnapshotError."""
+    teller = Teller(desk.clock)
+    try:
+        desk.console.say(*before)
+        while (view := desk.view(number)).is_running:
+            desk.console.say(*teller.lines(view))
+            desk.pause(POLL)
+        desk.console.say(*teller.lines(view), *ending_lines(view))
+    except KeyboardInterrupt:
+        desk.console.say("", f"Job {number} goes on. To follow it again, type: attach {number}")
+        desk.console.say(f"To stop and undo it, type: stop {number}")

@@ -1,0 +1,277 @@
+"""The questions before what changes something, one at a time; `cancel` and Ctrl-C drop everything asked.
+
+Each answers with the operation that was agreed to. All raise SnapshotError, Dropped, EndOfInput.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from backend import (
+    Cancelled,
+    Export,
+    Forget,
+    Import,
+    InvalidInputError,
+    Job,
+    NotFoundError,
+    Restore,
+    Save,
+    Snapshot,
+    SnapshotSet,
+    Undo,
+    Verdict,
+    free_space,
+    look_into,
+    validate_excludes,
+)
+from tui.plain.console import CANCEL, Dropped
+from tui.plain.follow import Desk, same_as
+from tui.plain.words import DAY, and_words, moment_words, size_words
+from tui.text import counted, plain
+
+_ALL, _EVERYONE, _NOTHING = "all", "everyone", "nothing"
+_UNITS = {"minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY}
+_LONGEST = 100 * 365 * DAY
+
+
+def some_of(desk: Desk, question: str, known: Sequence[str], everything: str) -> tuple[str, ...]:
+    """Names chosen out of those known; none where everything is meant. A single one is not asked about."""
+    if len(known) < 2:
+        return ()
+    while True:
+        answer = desk.console.ask(f"{question} Names with blanks between them, or {everything}", everything)
+        names = tuple(dict.fromkeys(answer.replace(",", " ").split()))
+        strange = [name for name in names if name not in known]
+        if answer.lower() == everything or set(names) == set(known):
+            return ()
+        if not strange:
+            return names
+        desk.console.say(f"There is no {and_words(strange)}. There are {and_words(known, 50)}.")
+
+
+def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
+    """What to save, whose, and without what."""
+    layout = desk.place.engine.layout
+    installed = layout.installed_names()
+    if not installed:
+        raise NotFoundError("cannot save: no snaps are installed")
+    users = [user.name for user in layout.users_with_data()[0]]
+    desk.console.say(f"Installed are {and_words(installed, 50)}.")
+    if not layout.state.readable:
+        desk.console.say(f"Configuration is not recorded: {layout.state.why_not}.")
+    snaps = snaps or some_of(desk, "Save which snaps?", installed, _ALL)
+    chosen = some_of(desk, f"Data of which users? There are {and_words(users, 50)}.", users, _EVERYONE)
+    save = Save(snaps, chosen, _patterns(desk))
+    _tell_sizes(desk, save)
+    desk.console.say(same_as(desk, save))
+    if not desk.console.agrees("Save now?"):
+        raise Dropped
+    return save
+
+
+def _patterns(desk: Desk) -> tuple[str, ...]:
+    question = "Leave anything out? Patterns such as $SNAP_COMMON/cache, with blanks between them"
+    while True:
+        answer = desk.console.ask(question, _NOTHING)
+        patterns = () if answer.lower() == _NOTHING else tuple(answer.split())
+        try:
+            validate_excludes(patterns)
+        except InvalidInputError as fault:
+            desk.console.say(f"This cannot be taken: {fault}.")
+        else:
+            return patterns
+
+
+def _tell_sizes(desk: Desk, save: Save) -> None:
+    """Tell what would be read; Ctrl-C ends the measuring only."""
+    desk.console.say("Measuring. Control C goes on without.")
+    try:
+        found = desk.place.engine.estimate(save.snaps, save.users, Job())
+    except (KeyboardInterrupt, Cancelled):
+        desk.console.say("", "Not measured.")
+        return
+    for one in found:
+        desk.console.say(f"{plain(one.snap)}: {size_words(one.size)} in {counted(one.files, 'file')}.")
+    free = size_words(free_space(desk.place.engine.layout.snapshots))
+    total = size_words(sum(one.size for one in found))
+    desk.console.say(f"At most {total} to store, before anything is left out; {free} free.")
+
+
+# -- restore
+
+
+def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restore:
+    """What to put back, whose data, and for how long it can be undone; then the plan, then the last word."""
+    snaps = tuple(dict.fromkeys(one.snap for one in part.snapshots if one.snap))
+    if not named:
+        named = some_of(desk, f"Restore which snaps? It holds {and_words(snaps, 50)}.", snaps, _ALL)
+    taken = [one for one in part.snapshots if not named or one.snap in named]
+    users = tuple(dict.fromkeys(name for one in taken for name in one.users))
+    question = f"Besides the system, data of which users? It holds {and_words(users, 50)}."
+    chosen = some_of(desk, question, users, _EVERYONE)
+    wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
+    _agree_to_plan(desk, wanted)
+    return wanted
+
+
+def _window(desk: Desk) -> int:
+    question = "Keep what is replaced for how long, so that it can be undone? Such as 7 days, or none"
+    while True:
+        span = span_of(desk.console.ask(question, "24 hours"))
+        if span is not None:
+            return span
+        desk.console.say("Type a number of minutes, hours, days or weeks, or none.")
+
+
+def span_of(text: str) -> int | None:
+    """Seconds of a span as typed: `24 hours`, `24h`, `7 days`, `none`; None where it is no span."""
+    text = text.lower().replace(" ", "")
+    if text in ("none", "0"):
+        return 0
+    digits = text.rstrip("abcdefghijklmnopqrstuvwxyz")
+    word = text[len(digits) :].removesuffix("s")
+    unit = next((size for name, size in _UNITS.items() if word in (name, name[0])), None)
+    if unit is None or not (digits.isascii() and digits.isdigit() and len(digits) < 10):
+        return None
+    span = int(digits) * unit
+    return span if 0 < span <= _LONGEST else None
+
+
+def _agree_to_plan(desk: Desk, wanted: Restore) -> None:
+    from tui.plain.restore_plan import plan_lines
+    from tui.session.restore_preview import Plans, View
+
+    desk.console.say("Looking at what would be replaced.")
+    view = View()
+    for view in Plans(desk.place).views(wanted):  # noqa: B007 - the last one is whole
+        pass
+    desk.console.say(*plan_lines(view, wanted), same_as(desk, wanted))
+    if view.verdict is Verdict.BLOCKED:
+        raise Dropped
+    if view.lost or not wanted.undo_window:
+        loss = f"{counted(view.lost, 'file')} would be lost." if view.lost else "It cannot be undone."
+        desk.console.demands(f"Restore set {wanted.set_id}? {loss}", str(wanted.set_id))
+    elif not desk.console.agrees(f"Restore set {wanted.set_id}?"):
+        raise Dropped
+
+
+def ask_undo(desk: Desk, job: int) -> Undo:
+    """Which restore to take back."""
+    offers = desk.place.engine.undo_offers()
+    if not offers:
+        raise NotFoundError("nothing can be taken back: what a restore replaces is kept for a day as a rule")
+    for offer in offers:
+        snaps, until = and_words(offer.snaps), moment_words(offer.until)
+        held = size_words(offer.held)
+        desk.console.say(f"Job {offer.job}: set {offer.set_id}, {snaps}, until {until}, holds {held}.")
+    known = {offer.job for offer in offers}
+    while job not in known:
+        if job:
+            desk.console.say(f"Job {job} cannot be taken back.")
+        job = number_in(desk.console.ask("Take back which job?", CANCEL))
+    desk.console.say(same_as(desk, Undo(job)))
+    if not desk.console.agrees(f"Take back job {job}? The data before it come back"):
+        raise Dropped
+    return Undo(job)
+
+
+def number_in(text: str) -> int:
+    """The number that was typed, or 0 where it is none: `12`, `#12`."""
+    digits = text.removeprefix("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else 0
+
+
+# -- forget
+
+
+def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
+    """Tell what would go for good, and have the number typed."""
+    from tui.dialogs.forget import losses
+
+    stock = desk.place.stock()
+    going = [one for one in part.snapshots if not named or one.snap in named]
+    for loss in losses([SnapshotSet(part.set_id, tuple(going))], stock):
+        what = f"the last usable copy of {plain(loss.snap)}, of {and_words(loss.owners)}"
+        if loss.left:
+            left = and_words(str(number) for number in loss.left)
+            what = f"the last verified copy of {plain(loss.snap)}; not verified: set {left}"
+        desk.console.say(f"Beware: this is {what}.")
+    whole = not named or len(going) == len(part.snapshots)
+    what = f"set {part.set_id}" if whole else f"{and_words(named)} of set {part.set_id}"
+    freed = size_words(sum(one.size for one in going))
+    forget = Forget(part.set_id, () if whole else named)
+    desk.console.say(same_as(desk, forget), f"This frees {freed}. It cannot be undone.")
+    desk.console.demands(f"Forget {what} for good?", str(part.set_id))
+    return forget
+
+
+# -- export and import
+
+
+def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
+    """Where to, and what to do with what is broken or in the way."""
+    taken = [one for one in part.snapshots if not named or one.snap in named]
+    broken = [one.snap or "an unreadable file" for one in taken if one.broken]
+    if len(broken) == len(taken):
+        raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
+    if broken and not desk.console.agrees(f"Broken: {and_words(broken)}. Leave that out?"):
+        raise Dropped
+    path = _target(desk, f"{part.set_id}.snapshot")
+    export = Export(part.set_id, path, bool(broken), named)
+    size = size_words(sum(one.size for one in taken if not one.broken))
+    desk.console.say(same_as(desk, export))
+    if not desk.console.agrees(f"Write about {size} to {path}?"):
+        raise Dropped
+    return export
+
+
+def _target(desk: Desk, name: str) -> str:
+    from tui.session.destination import Offer, destination_of
+    from tui.session.paths import working_directory
+
+    offer = Offer(working_directory(), name)
+    while True:
+        where = destination_of(
+            desk.console.ask("Write to which file?", f"{offer.base.rstrip('/')}/{name}"), offer
+        )
+        if where.trouble:
+            desk.console.say(f"This cannot be: {where.trouble}.")
+            continue
+        if where.stands is not None:
+            desk.console.say(f"{where.path} is there already, {size_words(where.stands.size)}.")
+            if not desk.console.agrees("Replace it?"):
+                continue
+        return where.path
+
+
+def ask_import(desk: Desk, path: str) -> Import:
+    """Which file, after a look into it."""
+    from tui.session.paths import absolute, working_directory
+
+    path = absolute(path or desk.console.ask("Import which file?", CANCEL), working_directory())
+    desk.console.say("Looking into the file.")
+    peek = look_into(path, Job())
+    desk.console.say(*_inside(peek.snapshots))
+    if peek.faults:
+        raise InvalidInputError(f"it would be refused: {peek.faults[0]}")
+    if number := peek.duplicate_of(desk.place.engine.sets()):
+        desk.console.say(f"The same is here already, as set {number}: nothing would be added.")
+    if not peek.hash_fits:
+        desk.console.say("The content hash of the set does not fit, though every file in it is sound.")
+        if not desk.console.agrees("Take it all the same?"):
+            raise Dropped
+    operation = Import(path, accept_hash=not peek.hash_fits)
+    free = size_words(free_space(desk.place.engine.layout.snapshots))
+    desk.console.say(same_as(desk, operation))
+    if not desk.console.agrees(f"Import {size_words(peek.size)}, with {free} free?"):
+        raise Dropped
+    return operation
+
+
+def _inside(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    for one in snapshots:
+        name = plain(one.snap) or "Unreadable"
+        if one.broken:
+            yield f"{name}: broken, {plain(one.broken)}."
+        else:
+            whose = f", users {and_words(one.users)}" if one.users else ""
+            yield f"{name}, version {plain(one.version) or 'unknown'}, revision {one.revision}{whose}."

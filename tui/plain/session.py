@@ -1,0 +1,217 @@
+"""A session in lines: what can be typed, and what it does."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from backend import Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
+from tui.cli.arguments import Arguments
+from tui.cli.output import engine, place_words
+from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
+from tui.plain.follow import Desk, follow, start
+from tui.plain.lists import PAGE, Lists
+from tui.plain.questions import ask_export, ask_forget, ask_import, ask_restore, ask_save, ask_undo, number_in
+from tui.plain.words import and_words
+from tui.session.job_views import Board
+from tui.session.place import Place
+from tui.text import plain
+
+
+class Verb(NamedTuple):
+    """A word that can be typed: what it does, what may follow it, and how it is explained."""
+
+    act: Callable[["Session", Sequence[str]], None]
+    operands: str
+    text: str
+
+
+def converse(arguments: Arguments, console: Console | None = None) -> int:
+    """Answer lines with lines until the user leaves or nobody answers any more; returns the exit code."""
+    words = place_words(arguments)
+    place = Place(engine(arguments), words, read_only=arguments.read_only)
+    if console is None:
+        for stream in (sys.stdin, sys.stdout):
+            stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
+        console = Console(sys.stdin, sys.stdout)
+    Session(Desk(place, console, Board(place.engine.journal, words))).run()
+    return 0
+
+
+class Session:
+    """Somebody at a desk."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._console = desk.console
+        self.lists = Lists(desk)
+
+    def run(self) -> None:
+        """Tell where we are and what there is, then do what is typed."""
+        try:
+            self._attempt(self.lists.greet)
+            while True:
+                self._attempt(self._next)
+        except EndOfInput:
+            with suppress(EndOfInput):  # nobody hears it
+                self._take_leave()
+
+    def _take_leave(self) -> None:
+        if running := [view.name for view in self._desk.board.views() if view.is_running]:
+            self._console.say(f"Still running, and going on: job {and_words(running, PAGE)}.")
+        self._console.say("Leaving.")
+
+    def _attempt(self, act: Callable[[], None]) -> None:
+        """Do something; what went wrong is told, and the session goes on."""
+        try:
+            act()
+        except Dropped:
+            self._console.say("Nothing was done.")
+        except KeyboardInterrupt:
+            self._console.say("", "Nothing was done. To leave, type: quit")
+        except (SnapshotError, OSError) as failure:
+            lines = str(failure).split("\n")
+            self._console.say(f"Error: {lines[0]}", *lines[1:])
+
+    def _next(self) -> None:
+        words = self._console.ask("Command").split()
+        if not words:
+            self._console.say("To hear what can be typed, type: help")
+            return
+        name = _OTHER_NAMES.get(words[0].lower(), words[0].lower())
+        if name not in VERBS:
+            self._console.say(f"There is no command {words[0]}. To hear what can be typed, type: help")
+            return
+        VERBS[name].act(self, words[1:])
+
+    def help(self, _words: Sequence[str]) -> None:
+        """Tell what can be typed."""
+        for name, verb in VERBS.items():
+            self._console.say(f"{name}{verb.operands and ' '}{verb.operands}: {verb.text}.")
+        self._console.say("N stands for the number of a set. A question that ends in brackets tells there")
+        self._console.say("what Enter alone answers. To drop what is being asked, type cancel or Control C.")
+
+    def show(self, words: Sequence[str]) -> None:
+        """Tell everything about a set."""
+        self.lists.show(self._set("show", words)[0])
+
+    # -- which set, which job
+
+    def _set(self, verb: str, words: Sequence[str]) -> tuple[SnapshotSet, tuple[str, ...]]:
+        """The set that is named, or asked for, and the snaps named after it."""
+        typed = words[0] if words else self._console.ask(f"Which set to {verb}?", CANCEL)
+        number = number_in(typed)
+        found = self._desk.place.engine.sets(number) if number else []
+        if not found:
+            raise NotFoundError(f"there is no set {plain(typed)}")
+        names, known = tuple(words[1:]), {one.snap for one in found[0].snapshots}
+        if strange := [name for name in names if name not in known]:
+            raise NotFoundError(f"there is no {and_words(strange)} in set {number}")
+        return found[0], names
+
+    def _job(self, verb: str, words: Sequence[str]) -> int:
+        """The job that is named, or else the newest that runs."""
+        if words:
+            number = number_in(words[0])
+            self._desk.view(number)
+            return number
+        running = [view.id for view in self._desk.board.views() if view.is_running]
+        if not running:
+            raise NotFoundError(f"there is no job to {verb}: none is running")
+        return running[0]
+
+    def _demand(self, verb: str) -> None:
+        if reason := self._desk.place.refusal(verb):
+            raise NotAllowedError(reason)
+
+    # -- doing
+
+    def save(self, words: Sequence[str]) -> None:
+        """Ask what to save, and save it."""
+        self._demand("save")
+        start(self._desk, ask_save(self._desk, tuple(words)))
+
+    def check(self, words: Sequence[str]) -> None:
+        """Verify a set, or all: reading changes nothing, so nothing is asked."""
+        kinds = [word.lstrip("-") for word in words if word.lstrip("-") in ("structure", "quick")]
+        rest = [word for word in words if word.lstrip("-") not in ("structure", "quick")]
+        structure, quick = "structure" in kinds, "quick" in kinds
+        if rest and rest[0].lstrip("-") == "all":
+            operation = Check(0, tuple(rest[1:]), structure=structure, quick=quick)
+        else:
+            part, names = self._set("check", rest)
+            operation = Check(part.set_id, names, structure=structure, quick=quick)
+        start(self._desk, operation)
+
+    def restore(self, words: Sequence[str]) -> None:
+        """Ask what to restore, tell the plan, and restore."""
+        self._demand("restore")
+        start(self._desk, ask_restore(self._desk, *self._set("restore", words)))
+
+    def undo(self, words: Sequence[str]) -> None:
+        """Ask which restore to take back, and take it back."""
+        self._demand("undo")
+        start(self._desk, ask_undo(self._desk, number_in(words[0]) if words else 0))
+
+    def export(self, words: Sequence[str]) -> None:
+        """Ask where to, and export."""
+        start(self._desk, ask_export(self._desk, *self._set("export", words)))
+
+    def take_in(self, words: Sequence[str]) -> None:
+        """Ask for a file, tell what is in it, and import it."""
+        self._demand("import-snapshot")
+        start(self._desk, ask_import(self._desk, " ".join(words)))
+
+    def forget(self, words: Sequence[str]) -> None:
+        """Tell what would go, have the number typed, and forget it."""
+        self._demand("forget")
+        start(self._desk, ask_forget(self._desk, *self._set("forget", words)))
+
+    def attach(self, words: Sequence[str]) -> None:
+        """Follow a job."""
+        follow(self._desk, self._job("attach", words))
+
+    def stop(self, words: Sequence[str]) -> None:
+        """Ask a job to stop, and follow it until it has."""
+        if self._desk.place.read_only:
+            raise NotAllowedError("cannot stop a job: this session is read-only")
+        number = self._job("stop", words)
+        if not self._console.agrees(f"Stop job {number}? It undoes what it did."):
+            raise Dropped
+        self._desk.place.runner.stop(self._desk.place.engine.journal.record(number))
+        follow(self._desk, number)
+
+    def quit(self, _words: Sequence[str]) -> None:
+        """Leave; jobs go on."""
+        raise EndOfInput
+
+
+VERBS = {
+    "list": Verb(
+        lambda session, words: session.lists.list(words),
+        "",
+        "tell the sets; after it problems: the worst first; or words: what they fit",
+    ),
+    "more": Verb(lambda session, _: session.lists.more(), "", "tell the next sets of the list"),
+    "show": Verb(Session.show, "N", "tell everything about a set"),
+    "save": Verb(Session.save, "", "save the data of snaps as a new set"),
+    "check": Verb(Session.check, "N", "verify a set; check all verifies every set"),
+    "restore": Verb(Session.restore, "N", "put the data of a set in place, after telling the plan"),
+    "undo": Verb(Session.undo, "", "take a restore back"),
+    "export": Verb(Session.export, "N", "write a set to a file"),
+    "import": Verb(Session.take_in, "", "read a set from a file"),
+    "forget": Verb(Session.forget, "N", "remove a set for good"),
+    "jobs": Verb(lambda session, _: session.lists.jobs(), "", "tell what runs, and how the others ended"),
+    "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
+    "stop": Verb(Session.stop, "", "stop a running job, and undo it"),
+    "help": Verb(Session.help, "", "tell what can be typed"),
+    "quit": Verb(Session.quit, "", "leave; jobs go on"),
+}
+_OTHER_NAMES = {
+    "saved": "list",
+    "check-snapshot": "check",
+    "export-snapshot": "export",
+    "import-snapshot": "import",
+    "exit": "quit",
+    "?": "help",
+}

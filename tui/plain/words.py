@@ -1,0 +1,230 @@
+"""The model in whole sentences, to be heard or felt: no glyphs, no columns, nothing that has to be spelled.
+
+Pure functions; whatever comes from outside is made harmless.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from backend import Checked, CheckState, JobState, Snapshot, SnapshotError, SnapshotSet, unix_time
+from tui.session.inventory import NAMELESS, Stock
+from tui.session.job_views import JobView
+from tui.session.job_views_verdicts import faults_in, verdicts_in
+from tui.text import ProgressView, counted, plain
+
+DAY = 24 * 3600
+
+_SPANS = (("year", 365 * DAY), ("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
+_UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte", "exabyte")
+_FEW = 4
+
+
+def size_words(size: int) -> str:
+    """An amount of bytes: `416 bytes`, `6.2 gigabytes`."""
+    if size < 1000:
+        return counted(size, "byte")
+    amount, unit = float(size), ""
+    for unit in _UNITS:  # noqa: B007 - the one at which it stops is used below
+        amount /= 1000
+        if amount < 999.5:
+            break
+    text = f"{amount:.1f}".removesuffix(".0") if amount < 9.95 else f"{amount:.0f}"
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
+
+
+def span_words(seconds: float) -> str:
+    """A span of time in its largest unit, rounded down: `2 hours`."""
+    for unit, size in _SPANS:
+        if seconds >= size:
+            return counted(int(seconds // size), unit)
+    return "less than a second"
+
+
+def age_words(seconds: float) -> str:
+    """How long ago something was: `2 hours ago`; a time that is still to come is said to be."""
+    if seconds < 0:
+        return f"{span_words(-seconds)} in the future"
+    return f"{span_words(seconds)} ago" if seconds >= 1 else "just now"
+
+
+def moment_words(seconds: float) -> str:
+    """A moment on the calendar: `Monday 23 November, 14:32`."""
+    try:
+        return time.strftime("%A %d %B, %H:%M", time.localtime(seconds)).replace(" 0", " ")
+    except (OverflowError, ValueError, OSError):
+        return "a time that cannot be told"
+
+
+def and_words(names: Iterable[str], most: int = _FEW) -> str:
+    """Names in a sentence: `alice, bob and carol`; `nextcloud and 7 more` where there are many."""
+    known = [plain(name) for name in names]
+    if len(known) > most:
+        return f"{', '.join(known[: most - 1])} and {len(known) - most + 1} more"
+    *first, last = known or ["nobody"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def standing_words(standing: Checked, now: float) -> str:
+    """What is known of the soundness of something: `verified 3 days ago`."""
+    ago = age_words(max(0.0, now - standing.at)) if standing.at else "at an unknown time"
+    match standing.state:
+        case CheckState.BROKEN:
+            return "broken"
+        case CheckState.FAILED:
+            return f"failed its check {ago}"
+        case CheckState.NEVER:
+            return "never verified"
+        case CheckState.OLD:
+            return f"last verified {ago}, too long ago"
+        case CheckState.OK:
+            return f"verified {ago}"
+
+
+def set_words(one: SnapshotSet, stock: Stock, now: float) -> str:
+    """A set on one line."""
+    total = stock.totals[one.set_id]
+    bad = total.standing.state in (CheckState.BROKEN, CheckState.FAILED)
+    parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
+    parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
+    parts += [f"saved {age_words(now - total.when)}"] if total.when else []
+    parts += [f"{size_words(total.size)} stored"] if total.size else []
+    broken = [note for note in total.notes if note.startswith("broken")]
+    parts += [] if broken else [standing_words(total.standing, now)]
+    parts += _notes(total.notes, stock.expiry.get(one.set_id, ""))
+    return f"Set {one.set_id}: {'problem, ' * bad}{', '.join(parts)}."
+
+
+def _notes(notes: Iterable[str], expires: str) -> list[str]:
+    """What is to be known, in words; `expires` is when a set goes by itself, or empty."""
+    words = {"auto": "saved automatically", "not shown by snap": "not shown by the snap command"}
+    told = [words.get(note, plain(note)) for note in notes if not note.startswith("expires ")]
+    try:
+        return [*told, f"goes by itself on {_date(unix_time(expires))}"] if expires else told
+    except SnapshotError:
+        return told
+
+
+def _date(seconds: float) -> str:
+    return moment_words(seconds).partition(",")[0]
+
+
+def snapshot_lines(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[str]:
+    """Everything about the snapshot of one snap."""
+    name = plain(snapshot.snap) or "An unreadable file"
+    if not snapshot.broken:
+        yield f"{name}, version {plain(snapshot.version) or 'unknown'}, revision {snapshot.revision}."
+        yield f"  {size_words(snapshot.size)} stored; data of {and_words(_owners(snapshot), 20)}."
+    else:
+        yield f"{name}: it is broken, {plain(snapshot.broken)}."
+    standing = stock.standing_of(snapshot)
+    if standing.state is not CheckState.BROKEN:
+        yield f"  It was {standing_words(standing, now)}."
+    if standing.fault:
+        yield f"  What the check found: {plain(standing.fault)}."
+    if snapshot.exclude:
+        yield f"  Left out of it: {', '.join(map(plain, snapshot.exclude))}."
+    notes = [note for note in stock.notes_of(snapshot) if not note.startswith("broken")]
+    if told := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
+        yield f"  To be known: {', '.join(told)}."
+    yield f"  File: {plain(snapshot.path)}"
+
+
+def _owners(snapshot: Snapshot) -> list[str]:
+    system = ["the system"] if "archive.tgz" in (snapshot.sums or {}) else []
+    return [*system, *snapshot.users]
+
+
+def progress_words(view: ProgressView) -> str:
+    """How far a step is: `Restoring, 40 percent, 2 minutes left`."""
+    words = [plain(view.title) or "Starting"]
+    if view.total:
+        words.append(f"{percent(view)} percent")
+    elif view.done:
+        words.append(f"{size_words(view.done)} so far")
+    if view.left is not None and view.left >= 1:
+        words.append(f"{span_words(view.left)} left")
+    return ", ".join(words)
+
+
+def percent(view: ProgressView) -> int:
+    """How much of a step is done; 0 where that is not known."""
+    return min(100, int(100 * view.done / view.total)) if view.total else 0
+
+
+def job_words(view: JobView, now: float) -> str:
+    """A job on one line."""
+    state = "taken back" if view.result.get("undone") else view.state.value
+    what = plain(view.short)
+    if view.is_running:
+        return f"Job {plain(view.name)}: running since {age_words(now - view.started)}, {what}, {_far(view)}."
+    told = f": {plain(view.error)}" if view.error else ""
+    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{told}."
+
+
+def _far(view: JobView) -> str:
+    standing = f", {plain(view.standing)}" if view.standing else ""
+    return f"{progress_words(view.progress)}{standing}"
+
+
+def ending_lines(view: JobView) -> Iterator[str]:
+    """How a job ended, and what can be done next."""
+    faults = faults_in(view.result)
+    found = " It found damage." if faults else ""
+    yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{found}"
+    if view.error:
+        yield from (f"The reason: {plain(line)}" for line in view.error.split("\n") if line)
+    if verdicts := [verdict for verdict in verdicts_in(view.result) if verdict.get("entry")]:
+        bad = sum(1 for verdict in verdicts if verdict.get("fault"))
+        yield f"{len(verdicts) - bad} of {counted(len(verdicts), 'archive')} are sound."
+    for fault in faults[:20]:
+        yield f"  {plain(str(fault.get('snap')))}: {plain(str(fault.get('fault')))}"
+    yield from _result_lines(view)
+
+
+_ENDINGS = {
+    JobState.RUNNING: "is running.",
+    JobState.INTERRUPTED: "was interrupted: its process is gone. The next change puts things right.",
+    JobState.DONE: "is done.",
+    JobState.PARTIAL: "is done, but something was left out.",
+    JobState.FAILED: "failed.",
+    JobState.CANCELLED: "was stopped. What it had done was undone.",
+    JobState.TAKEN_BACK: "was interrupted, and what it had done was undone.",
+}
+
+
+def _result_lines(view: JobView) -> Iterator[str]:
+    left_out = view.result.get("left_out")
+    yield from (f"Left out: {plain(str(text))}." for text in (left_out if isinstance(left_out, list) else []))
+    number, verb = view.result.get("set_id"), view.short.partition(" ")[0]
+    if isinstance(number, int) and number and verb in ("save", "import-snapshot"):
+        there = "was here already, as" if view.result.get("duplicate") else "is"
+        yield f"It {there} set {number}."
+    until = view.result.get("undo_until")
+    if isinstance(until, int | float) and until:
+        yield f"What was replaced is kept until {moment_words(until)}. To take it back, type: undo {view.id}"
+
+
+def counts_words(stock: Stock) -> str:
+    """What of a place needs care: `2 failed, 3 verified too long ago, 1 never verified`."""
+    words = {
+        CheckState.BROKEN: "broken",
+        CheckState.FAILED: "failed",
+        CheckState.OLD: "verified too long ago",
+        CheckState.NEVER: "never verified",
+    }
+    found = [f"{stock.counts[state]} {text}" for state, text in words.items() if stock.counts[state]]
+    return ", ".join(found) or "all verified"
+
+
+def ordered(stock: Stock, words: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
+    """The sets that all the words fit, the newest first, or the ones that need most care."""
+    wanted = [word.lower() for word in words]
+    found = [
+        one
+        for one in reversed(stock.sets)
+        if any(all(word in stock.haystacks[member.path] for word in wanted) for member in one.snapshots)
+    ]
+    order = {state: number for number, state in enumerate(CheckState)}
+    if problems:
+        found.sort(key=lambda one: order[stock.totals[one.set_id].standing.state])
+    return found

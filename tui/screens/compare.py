@@ -1,0 +1,339 @@
+"""What differs between two snapshots of a snap, or between one and the data in place."""
+
+import shlex
+import threading
+from collections.abc import Hashable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from backend import (
+    Advanced,
+    Cancelled,
+    CompareOptions,
+    Difference,
+    Entered,
+    Event,
+    Extract,
+    Job,
+    Kind,
+    Snapshot,
+    SnapshotError,
+)
+from tui.copying import copied
+from tui.screens.inventory.browser import put
+from tui.screens.launcher import Launcher
+from tui.screens.text_viewer import Reader, Sheet
+from tui.session.place import Place
+from tui.text import cut_middle, plain, size_text
+from tui.views import difference_rows as differing
+from tui.views import preview
+from tui.views.difference_rows import Comparer, ConfigKey, Found, KeyOf, Pair
+from tui.views.difference_rows import pair_of as pair_of
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.table import LineTable
+
+_STYLES = {"+": "good", "-": "bad", "@": "dim"}
+
+
+class Compared(Message):
+    """More is known of a comparison, or why nothing is."""
+
+    def __init__(self, job: Job, found: Found | None, trouble: str = "") -> None:
+        super().__init__()
+        self.job = job
+        self.found = found
+        self.trouble = trouble
+
+
+class Told(Message):
+    """How far the reading is."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class Comparing(Screen[None]):
+    """The differences of a pair, only what differs at first; what is marked can be put back from there."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "restore", "Put back"),
+        Binding("v", "pivot", "Swap sides"),
+        Binding("equals_sign", "same", "Same as well", key_display="="),
+        Binding("c", "check", "By content"),
+        Binding("x", "stop", "Stop", show=False),
+        Binding("y", "copy", "Copy command", show=False),
+        Binding("J", "jobs", "Jobs", show=False),
+        Binding("f5,R", "look", "Look again", show=False),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
+
+    def __init__(self, place: Place, pair: Pair, launcher: Launcher) -> None:
+        super().__init__()
+        self._place = place
+        self._pair = pair
+        self._launcher = launcher
+        self._options = CompareOptions()
+        self._comparer = Comparer(place, pair)
+        self._job = Job()
+        self._found = Found()
+        self._by_key: dict[Hashable, Difference] = {}
+        self._part = ""
+
+    def compose(self) -> ComposeResult:
+        """The sides, the sums, the differences, what is known of the row, keys."""
+        yield Static("", id="header", markup=False)
+        yield Static("", id="sums", markup=False)
+        yield Static("", id="faults", markup=False)
+        yield LineTable(differing.columns(80), id="table")
+        yield Static(" Comparing…", id="status", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin to compare."""
+        self.query_one("#faults").display = False
+        self.query_one(LineTable).focus()
+        self._begin()
+
+    def on_unmount(self) -> None:
+        """Compare no more; the files are let go of as soon as nobody reads them."""
+        self._job.stop()
+        threading.Thread(target=self._comparer.close).start()
+
+    # -- comparing
+
+    def _begin(self) -> None:
+        self._job.stop()
+        self._found = Found()
+        self._job = Job(self._hear)
+        self._fill()
+        self._compare(self._comparer, self._options, self._job)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Entered(part):
+                self._part = part
+            case Advanced(done):
+                self.post_message(Told(f"reading {self._part}: {size_text(done).strip()}"))
+
+    @work(thread=True, group="compare")
+    def _compare(self, comparer: Comparer, options: CompareOptions, job: Job) -> None:
+        try:
+            comparer.run(options, job, lambda found: self._tell(job, found))
+        except Cancelled:
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Compared(job, None, str(trouble)))
+
+    def _tell(self, job: Job, found: Found) -> None:
+        job.check()
+        self.post_message(Compared(job, found))
+
+    def on_told(self, message: Told) -> None:
+        """Say how far it is."""
+        if not self._found.complete:
+            self.say(message.text)
+
+    def on_compared(self, message: Compared) -> None:
+        """Show what differs so far."""
+        if message.job is not self._job:
+            return
+        if message.found is None:
+            self._found = self._found._replace(complete=True)
+            self.say(message.trouble)
+            return
+        self._found = message.found
+        self._by_key = {differing.key_of(one): one for one in message.found.differences}
+        self._fill()
+
+    def _fill(self) -> None:
+        found, table = self._found, self.query_one(LineTable)
+        width = self.size.width
+        table.show_columns(differing.columns(width))
+        table.show(differing.rows(found, width))
+        sides = " → ".join(found.labels) if found.labels[0] else "Opening…"
+        title = f"{plain(self._pair.snap)}: {sides}"
+        put(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
+        sums = f" {differing.sums(found)}{'' if found.complete else ' so far'}"
+        put(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
+        faults = self.query_one("#faults", Static)
+        faults.display = bool(found.notes)
+        put(faults, Text(f" {plain('; '.join(found.notes))}", no_wrap=True, overflow="ellipsis"))
+        if found.complete and table.cursor_key is None:
+            self.say("nothing differs" if not self._options.exact else "nothing differs, by content either")
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self._fill()
+
+    def say(self, text: str) -> None:
+        """Say something on the status line."""
+        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
+
+    # -- keys
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell everything about the row."""
+        one = self._by_key.get(message.key)
+        marked = len(self.query_one(LineTable).marked)
+        words = [f"{marked} marked"] if marked else []
+        if one is not None:
+            words += [one.text, one.kind, one.change.value, *one.metadata]
+        elif isinstance(message.key, ConfigKey):
+            words += [f"configuration key {message.key.key}", "snap set puts one back"]
+        self.say(" · ".join(words))
+
+    def on_line_table_entered(self, message: LineTable.Entered) -> None:
+        """Show how a text differs."""
+        self._show_diff(message.key)
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Show how a text differs, or go back."""
+        if message.wider:
+            self._show_diff(message.key)
+        else:
+            self.action_back()
+
+    def _show_diff(self, key: Hashable) -> None:
+        one = self._by_key.get(key)
+        if isinstance(key, ConfigKey):
+            self._show_values(key)
+        elif not isinstance(key, KeyOf) or one is None or one.kind != Kind.FILE.value:
+            self.say(f"only files have contents to compare; this is a {one.kind if one else 'line'}")
+        elif not self._place.previews:
+            self.say(preview.OFF)
+        elif not self._found.complete:
+            self.say("it is still being compared: x stops that")
+        else:
+            comparer = self._comparer
+            title = f"{one.text}: {' → '.join(self._found.labels)}"
+            self.app.push_screen(Reader(title, lambda job: diff_sheet(comparer, key, job)))
+
+    def _show_values(self, key: ConfigKey) -> None:
+        change = next(one for one in self._found.configuration if one.key == key.key)
+        lines = []
+        for label, value in zip(self._found.labels, (change.before, change.after), strict=True):
+            lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
+        sheet = Sheet("a key of the configuration", lines)
+        if self._place.previews:
+            self.app.push_screen(Reader(f"configuration: {key.key}", lambda _job: sheet))
+        else:
+            self.say(preview.OFF)
+
+    def action_back(self) -> None:
+        """Back to where it was opened from."""
+        self.dismiss()
+
+    def action_stop(self) -> None:
+        """Stop comparing; what was found stays."""
+        if self._found.complete:
+            self.say("nothing is being compared: there is nothing to stop")
+        else:
+            self._job.stop()
+            self._found = self._found._replace(complete=True)
+            self.say("stopped: what was found so far is shown · F5 compares again")
+
+    def action_look(self) -> None:
+        """Compare anew."""
+        self._begin()
+
+    def action_same(self) -> None:
+        """Show what is the same as well, or only what differs."""
+        shows = not self._options.same
+        self._options = self._options._replace(same=shows)
+        self._begin()
+        self.say("what is the same is shown as well" if shows else "only what differs is shown")
+
+    def action_check(self) -> None:
+        """Compare by content, not by size and time; or the other way about."""
+        exact = not self._options.exact
+        self._options = self._options._replace(exact=exact)
+        self._begin()
+        self.say("comparing contents: that reads all of both" if exact else "comparing sizes and times")
+
+    def action_pivot(self) -> None:
+        """Swap the sides: the first one is what can be put back."""
+        pair = self._pair
+        if pair.after is None or pair.before is None:
+            self.say("the snapshot stays first: it is what can be put back")
+            return
+        self._pair = pair._replace(before=pair.after, after=pair.before)
+        self._job.stop()
+        threading.Thread(target=self._comparer.close).start()
+        self._comparer = Comparer(self._place, self._pair)
+        self.query_one(LineTable).action_mark_none()
+        self._begin()
+
+    # -- putting back
+
+    def extraction(self) -> Extract | None:
+        """What would put back what is chosen, from the first side; None after saying why not."""
+        table = self.query_one(LineTable)
+        keys = table.marked or {table.cursor_key}
+        chosen = [one for key, one in self._by_key.items() if key in keys]
+        there = [one for one in chosen if one.before is not None]
+        if not chosen:
+            self.say("there is nothing to put back here; of the configuration, snap set puts a key back")
+        elif not there:
+            self.say(f"it is not in {self._found.labels[0]}: there is nothing to put back")
+        elif not self._found.complete:
+            self.say("it is still being compared: x stops that")
+        else:
+            items = self._comparer.marks_of(there)
+            source = self._pair.before
+            return Extract(0, items, source) if isinstance(source, str) else Extract(source.set_id, items)
+        return None
+
+    @work
+    async def action_restore(self) -> None:
+        """Put back what is marked, as it is on the first side."""
+        from tui.dialogs.extract import AskExtract
+
+        if self._place.read_only:
+            self.say(self._place.refusal("restore"))
+        elif wanted := self.extraction():
+            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
+            if answer is not None:
+                await self._launcher.launch(answer)
+                self.say("started: J shows how it goes · F5 compares again")
+
+    def action_copy(self) -> None:
+        """Copy the command that compares the same."""
+        words = ["snapstow", *self._place.words, "diff", _word(self._pair.before), _word(self._pair.after)]
+        self.say(copied(self.app, shlex.join([*words, self._pair.snap])))
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        self._launcher.action_jobs()
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        self.app.push_screen(Help("Comparison", self.BINDINGS + LineTable.BINDINGS))
+
+
+def diff_sheet(comparer: Comparer, key: KeyOf, job: Job) -> Sheet:
+    """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
+    from backend import harmless
+
+    found = comparer.diff_of(key, job)
+    if found.why_not:
+        return Sheet(f"it cannot be compared line by line: {found.why_not}")
+    lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in found.lines]
+    return Sheet("a unified diff" if lines else "the contents are the same", lines)
+
+
+def _word(side: Snapshot | str | None) -> str:
+    if side is None:
+        return "live"
+    return side if isinstance(side, str) else str(side.set_id)

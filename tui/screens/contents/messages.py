@@ -1,0 +1,110 @@
+"""What walking in a file of archives asks for and is told: plain values, messages, and the looking itself."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from textual.message import Message
+
+from backend import Order, SnapshotError
+from tui.session.open_file import SYSTEM, Folder, Item, Opened, Spot
+from tui.session.place import Place
+from tui.widgets.paged_table import PAGE, Pages
+
+_MARGIN = 60
+
+
+class Wish(NamedTuple):
+    """What is to be shown: a place, in an order, the cursor at a number or, where it is found, on `anchor`.
+
+    `was` is the number that the cursor was at when that was wished for; -1 where it was elsewhere.
+    """
+
+    spot: Spot
+    order: Order
+    at: int = 0
+    anchor: Spot | None = None
+    was: int = -1
+
+
+class Ready(Message):
+    """The file is open."""
+
+    def __init__(self, opened: Opened) -> None:
+        super().__init__()
+        self.opened = opened
+
+
+class Sight(NamedTuple):
+    """What is in a place, where the cursor belongs, and the pages about that.
+
+    `places` tell where the data of each archive belong on this machine. The look took so many seconds.
+    """
+
+    folder: Folder
+    at: int
+    pages: Mapping[int, list[Item]]
+    places: Mapping[str, str]
+    took: float
+
+
+class Loaded(Message):
+    """A place was looked at."""
+
+    def __init__(self, wish: Wish, sight: Sight) -> None:
+        super().__init__()
+        self.wish = wish
+        self.sight = sight
+
+
+class PageCame(Message):
+    """A page that was asked for; None where it cannot be had."""
+
+    def __init__(self, pages: Pages[Item], page: int, items: list[Item] | None) -> None:
+        super().__init__()
+        self.pages = pages
+        self.page = page
+        self.items = items
+
+
+class ReadOn(Message):
+    """An archive was read to its end, or as far as that goes."""
+
+
+class Trouble(Message):
+    """Something could not be read."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+def looked(opened: Opened, wish: Wish) -> tuple[Folder, int, dict[int, list[Item]]]:
+    """What is in a place, where the cursor belongs, and the pages about that. Raises SnapshotError."""
+    folder = opened.folder(wish.spot)
+    at = wish.at
+    if wish.anchor is not None:
+        found = opened.find(wish.anchor, wish.order, wish.at)
+        at = wish.at if found is None else found
+    at = max(0, min(at, folder.entries - 1))
+    pages = {}
+    for page in {max(0, at - _MARGIN) // PAGE, at // PAGE, (at + _MARGIN) // PAGE}:
+        pages[page] = opened.listing(wish.spot, wish.order, page * PAGE, PAGE)
+    return folder, at, pages
+
+
+def places_of(place: Place, opened: Opened, spot: Spot) -> dict[str, str]:
+    """Where the data of each archive of a snapshot belong on this machine, as far as that is known."""
+    if spot.held < 0:
+        return {}
+    snapshot, layout = opened.snapshot(spot), place.engine.layout
+    found = {}
+    for archive in opened.inside.held[spot.held].archives:
+        user = archive.entry.removeprefix("user/").removesuffix(".tgz")
+        try:
+            if archive.entry == SYSTEM:
+                found[SYSTEM] = layout.system_parent(snapshot.snap)
+            else:
+                found[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
+        except (SnapshotError, OSError, IndexError):
+            found[archive.entry] = f"{archive.entry}:"
+    return found

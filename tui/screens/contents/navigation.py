@@ -1,0 +1,342 @@
+"""Walking about in a file of archives: its folders as a table that grows while they are being read."""
+
+import time
+from collections.abc import Hashable, Mapping
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Static
+
+from backend import Inside, Job, Ledger, Order, Snapshot, SnapshotError
+from tui.screens.contents.messages import (
+    Loaded,
+    PageCame,
+    ReadOn,
+    Ready,
+    Sight,
+    Trouble,
+    Wish,
+    looked,
+    places_of,
+)
+from tui.screens.inventory.browser import put
+from tui.screens.launcher import Launcher
+from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Opened, Spot, Stage
+from tui.session.place import Place
+from tui.text import cut_middle, plain
+from tui.views import file_rows as treerows
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.paged_table import PAGE, PagedTable, Pages
+from tui.widgets.table import Row
+from tui.widgets.text import Pane
+
+ROOM_FOR_PREVIEW = 110
+_PATIENCE = 10.0  # times as long as a look took, until the next
+
+
+class Walking(Screen[None]):
+    """Shows the folders of a snapshot, or of a file; `entry` names the archive to begin in.
+
+    Looking and reading are done by threads, and end when the screen is left.
+    """
+
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
+        super().__init__()
+        self._place = place
+        self._launcher = launcher
+        self._source = source
+        self._begin_in = entry
+        self._opening = Job()
+        self._opened: Opened | None = None
+        self._wish = Wish(Spot(), Order.NAME)
+        self._folder = Folder(Spot(), 0, 0, 0)
+        self._shown: Pages[Item] = Pages(0, self._row_of, self._ask)
+        self._places: Mapping[str, str] = {}
+        self._left: dict[Spot, int] = {}
+        self._is_loading = False
+        self._is_chaining = False
+        self._is_stopped = False
+        self._was_reading = False
+        self._look_due = 0.0
+        self._tells_row = True
+        self._has_moved = False
+
+    def compose(self) -> ComposeResult:
+        """Where it is, the table with the preview beside it, what is known of the row, keys."""
+        yield Static("", id="header", markup=False)
+        yield Static("", id="faults", markup=False)
+        with Horizontal(id="middle"):
+            yield PagedTable(treerows.columns(80), id="table")
+            yield Pane(id="preview")
+        yield Static(" Opening…", id="status", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Open the file; look again while it is being read."""
+        self.query_one("#faults").display = False
+        self.query_one(Pane).display = False
+        self.table.focus()
+        self.table.refuses = self._refusal_of_mark
+        self._open()
+        self.set_interval(self._launcher.tick, self._look_again)
+
+    def on_unmount(self) -> None:
+        """Read no more, and let go of the file."""
+        self._opening.stop()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def table(self) -> PagedTable:
+        """The table."""
+        return self.query_one(PagedTable)
+
+    @property
+    def item(self) -> Item | None:
+        """What the cursor is on; None where nothing is, or it did not come yet."""
+        return self._shown.thing(self.table.at) if len(self._shown) else None
+
+    @property
+    def file(self) -> str:
+        """The file that was opened by its name, or nothing."""
+        return self._source if isinstance(self._source, str) else ""
+
+    # -- opening
+
+    @work(thread=True, group="open")
+    def _open(self) -> None:
+        try:
+            source = self._source
+            if isinstance(source, str):
+                inside = Inside.of_file(source, self._opening)
+            else:
+                inside = Inside.of_store(source)
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Trouble(str(trouble)))
+            return
+        own = self._place.engine.own
+        opened = Opened(inside, own, None if isinstance(source, str) else Ledger(own))
+        if self._opening.stopping:
+            opened.close()
+        else:
+            self.post_message(Ready(opened))
+
+    def on_ready(self, message: Ready) -> None:
+        """Show the top, or the archive that was asked for."""
+        if not self.is_attached:
+            message.opened.close()
+            return
+        self._opened = message.opened
+        top = self._opened.top()
+        users = {archive.entry for held in self._opened.inside.held for archive in held.archives}
+        inner = self._begin_in if self._begin_in in users and self._begin_in != SYSTEM else ""
+        self.go(Spot(0, inner) if inner else top)
+
+    # -- going about
+
+    def go(self, spot: Spot, at: int = 0, anchor: Spot | None = None) -> None:
+        """Show a place, with the cursor at a number or near it on `anchor`; read it if that is due."""
+        self._wish = Wish(spot, self._wish.order, at, anchor)
+        self._has_moved = anchor is not None
+        self._load(self._wish)
+        self._read()
+
+    def enter(self, item: Item) -> None:
+        """Go into a folder."""
+        self._left[self._wish.spot] = self.table.at
+        self.go(item.spot)
+
+    def go_up(self) -> bool:
+        """Go to what this is in; False at the top of all."""
+        above = self._opened.above(self._wish.spot) if self._opened else None
+        if above is None:
+            return False
+        self.go(above, self._left.pop(above, 0), self._wish.spot)
+        return True
+
+    def look_again(self, order: Order | None = None) -> None:
+        """Look at the same place again; in another order if there is one."""
+        here, item = self._wish, self.item
+        anchor = item.spot if item is not None and self._has_moved else None
+        at = self.table.at if order is None else 0
+        self._wish = Wish(here.spot, order or here.order, at, anchor, self.table.at)
+        self._load(self._wish)
+
+    def _look_again(self) -> None:
+        """Follow what is being read, as often as that costs little."""
+        opened = self._opened
+        if opened is None or self._is_loading or not self.is_current:
+            return
+        is_reading = bool(opened.running)
+        if (is_reading or self._was_reading) and time.monotonic() >= self._look_due:
+            self._was_reading = is_reading
+            self.look_again()
+
+    @work(thread=True, group="load")
+    def _load(self, wish: Wish) -> None:
+        opened = self._opened
+        if opened is None or wish != self._wish:
+            return
+        self._is_loading = True
+        began = time.monotonic()
+        try:
+            with opened.using():
+                folder, at, pages = looked(opened, wish)
+                places = places_of(self._place, opened, wish.spot)
+            took = time.monotonic() - began
+            self.post_message(Loaded(wish, Sight(folder, at, pages, places, took)))
+        except ClosedError:
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Trouble(str(trouble)))
+        finally:
+            self._is_loading = False
+
+    def on_loaded(self, message: Loaded) -> None:
+        """Show it, unless something else was wished for meanwhile."""
+        if message.wish != self._wish or not self.is_attached:
+            return
+        sight = message.sight
+        self._look_due = time.monotonic() + _PATIENCE * sight.took
+        same = self._folder.spot == sight.folder.spot and message.wish.was >= 0
+        self._folder, self._places = sight.folder, sight.places
+        at = sight.at
+        if same:
+            at = max(0, at + self.table.at - message.wish.was)  # the cursor moved while it was looked
+        self._shown = Pages(sight.folder.entries, self._row_of, self._ask)
+        for page, items in sight.pages.items():
+            self._shown.put(page, items)
+        self.fill()
+        self.table.show_pages(self._shown, at, same=same)
+
+    def on_trouble(self, message: Trouble) -> None:
+        """Say what could not be read."""
+        self.say(message.text)
+
+    def _ask(self, pages: Pages[Item], page: int) -> None:
+        if pages is self._shown:
+            self._fetch(pages, page, self._wish)
+
+    @work(thread=True, group="page")
+    def _fetch(self, pages: Pages[Item], page: int, wish: Wish) -> None:
+        opened = self._opened
+        if opened is None or pages is not self._shown:
+            return
+        items = None
+        try:
+            with opened.using():
+                items = opened.listing(wish.spot, wish.order, page * PAGE, PAGE)
+        except ClosedError:
+            return
+        except SnapshotError as trouble:
+            self.post_message(Trouble(str(trouble)))
+        self.post_message(PageCame(pages, page, items))
+
+    def on_page_came(self, message: PageCame) -> None:
+        """Show the page, if it is still wanted."""
+        if message.pages is not self._shown:
+            return
+        if message.items is None:
+            message.pages.missed(message.page)
+        else:
+            message.pages.put(message.page, message.items)
+            self.table.page_came()
+
+    # -- reading archives
+
+    def _read(self) -> None:
+        if not self._is_stopped and self._opened is not None:
+            self._was_reading = True
+            self._read_archives(self._opened, self._wish.spot)
+
+    @work(thread=True, group="read")
+    def _read_archives(self, opened: Opened, here: Spot) -> None:
+        """Read the archive of a place, then the others of its snapshot, one after the other."""
+        try:
+            with opened.using():
+                if here.held >= 0 and opened.reading(here).stage is Stage.UNREAD:
+                    opened.read(here)
+                    self.post_message(ReadOn())
+                if self._is_chaining:
+                    return
+                self._is_chaining = True
+                try:
+                    while not self._is_stopped and (target := opened.next_unread(self._wish.spot)):
+                        opened.read(target)
+                        self.post_message(ReadOn())
+                finally:
+                    self._is_chaining = False
+        except ClosedError:
+            return
+        except SnapshotError as trouble:
+            self.post_message(Trouble(str(trouble)))
+
+    def on_read_on(self) -> None:
+        """One archive is read: show it at once."""
+        self._look_due = 0.0
+        self._was_reading = True
+        self._look_again()
+
+    def action_stop(self) -> None:
+        """Stop reading; what was met so far stays."""
+        self._is_stopped = self._opened is not None and self._opened.stop()
+        if self._is_stopped:
+            self.say("stopped reading: what was met so far is shown · F5 reads it all")
+        else:
+            self.say("nothing is being read: there is nothing to stop")
+
+    def action_look(self) -> None:
+        """Look again; what was stopped is read from its beginning."""
+        if self._opened is None:
+            self._open()
+            return
+        self._is_stopped = False
+        self._opened.begin_again()
+        self._read()
+        self.look_again()
+
+    def action_sort(self) -> None:
+        """Order by name, size, time: the next of them."""
+        around = list(Order)
+        order = around[(around.index(self._wish.order) + 1) % len(around)]
+        self.look_again(order)
+        self.say(f"sorted by {order.value}")
+
+    # -- what is seen
+
+    def _refusal_of_mark(self, _key: Hashable) -> str:
+        return treerows.refusal_to_take(self.item) if self.item is not None else ""
+
+    def _row_of(self, item: Item) -> Row:
+        return treerows.row_of(item, self._folder.size, self._width())
+
+    def _width(self) -> int:
+        return self.table.size.width or self.size.width
+
+    def fill(self) -> None:
+        """Show where this is, what is wrong with it, and the columns that fit."""
+        if self._opened is None:
+            return
+        spot = self._wish.spot
+        snapshot = self._opened.snapshot(spot) if self._opened.inside.held else None
+        head = Text(f" {cut_middle(treerows.trail(spot, snapshot, plain(self.file)), self.size.width - 2)}")
+        for word in treerows.facts(self._folder, self._wish.order, self._opened.running):
+            if head.cell_len + len(word) + 3 < self.size.width:
+                head.append(f" · {word}")
+        put(self.query_one("#header", Static), head)
+        faults = self.query_one("#faults", Static)
+        faults.display = bool(self._folder.faults)
+        put(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
+        self.table.show_columns(treerows.columns(self._width()))
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self.call_after_refresh(self.fill)
+
+    def say(self, text: str) -> None:
+        """Say something on the status line; it stays until a key moves the cursor."""
+        self._tells_row = False
+        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))

@@ -1,0 +1,200 @@
+"""Looking at what the cursor is on in a file of archives: in words, beside the table, or all of it."""
+
+from textual import work
+from textual.message import Message
+
+from backend import Snapshot, SnapshotError
+from tui.screens.contents.navigation import ROOM_FOR_PREVIEW, Walking
+from tui.screens.launcher import Launcher
+from tui.screens.text_viewer import Reader, Sheet
+from tui.session.open_file import ClosedError, Item
+from tui.session.place import Place
+from tui.text import counted, cut_middle, plain
+from tui.views import file_rows as treerows
+from tui.views import preview
+from tui.widgets.table import LineTable
+from tui.widgets.text import Pane
+
+_PREVIEW_AFTER = 0.15
+_LEAST_PATH = 20
+
+
+class Previewed(Message):
+    """How something looks."""
+
+    def __init__(self, item: Item, seen: preview.Seen | None) -> None:
+        super().__init__()
+        self.item = item
+        self.seen = seen
+
+
+class Looking(Walking):
+    """A walk that shows what it comes by."""
+
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
+        super().__init__(place, source, launcher, entry)
+        self._shows_preview = True
+        self._previewing: Item | None = None
+
+    # -- moving about
+
+    def on_line_table_entered(self) -> None:
+        """Go in, or read it."""
+        self._go_in()
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Go in, or back."""
+        if message.wider:
+            self._go_in()
+        else:
+            self.action_back()
+
+    def _go_in(self) -> None:
+        item = self.item
+        if item is None:
+            return
+        if item.is_folder:
+            self.enter(item)
+        elif not self._place.previews:
+            self.say(preview.OFF)
+        else:
+            self.app.push_screen(Reader(self._title_of(item), lambda _job: self._sheet_of(item), None))
+
+    def action_back(self) -> None:
+        """Go up; from the top back to where it was opened, once no marks are lost by it."""
+        if self.go_up():
+            return
+        if self.table.marked:
+            self.say(f"{counted(len(self.table.marked), 'mark')} taken away; once more leaves")
+            self.table.marked.clear()
+            self.table.refresh()
+        else:
+            self.dismiss()
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell about the row, and look at it a moment later."""
+        self._has_moved = self._has_moved or message.by_key
+        if message.by_key or self._tells_row:
+            self._tell_row()
+        self._show_preview()
+
+    def _tell_row(self) -> None:
+        item = self.item
+        marked = len(self.table.marked)
+        words = [f"{marked} marked"] if marked else []
+        if item is not None:
+            others = [*words, *self._about(item)]
+            room = self.size.width - 1 - sum(len(word) + 3 for word in others)
+            words += [cut_middle(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+        elif not len(self._shown):
+            words.append(self._why_empty())
+        self.say(" · ".join(words))
+        self._tells_row = True
+
+    def _about(self, item: Item) -> list[str]:
+        node = item.node
+        if node is None or item.reading is not None:
+            return []
+        return [treerows.mode_text(node), treerows.owner_text(node), f"{node.size:,} bytes"]
+
+    def _where(self, item: Item) -> str:
+        """The real path of something; for snapshots what they are."""
+        if item.node is None:
+            return f"{item.snapshot.snap} saved {item.snapshot.time[:16].replace('T', ' ')}"
+        parent = self._places.get(item.spot.entry, item.spot.entry)
+        path = item.spot.path.decode("utf-8", "surrogateescape")
+        return f"{parent}/{path}" if path else parent
+
+    def _why_empty(self) -> str:
+        opened = self._opened
+        if opened is None:
+            return "Opening…"
+        if opened.running:
+            return "nothing was met here yet; the archive is being read"
+        if self._folder.faults:
+            return "nothing of it can be shown"
+        return "there is nothing in it · h goes back"
+
+    def _title_of(self, item: Item) -> str:
+        """The way to something in the snapshot: what is in place there may be another."""
+        return treerows.trail(item.spot, item.snapshot, plain(self.file))
+
+    # -- looking at things
+
+    def fill(self) -> None:
+        """Show the preview where there is room for it."""
+        self.query_one("#preview", Pane).display = self._has_pane
+        super().fill()
+
+    @property
+    def _has_pane(self) -> bool:
+        return self._shows_preview and self.size.width >= ROOM_FOR_PREVIEW
+
+    def _show_preview(self) -> None:
+        item = self.item
+        pane = self.query_one("#preview", Pane)
+        if not pane.display or item is None or item == self._previewing:
+            return
+        self._previewing = item
+        pane.show(preview.about(item, None, pane.content_size))
+        if preview.is_readable(item) and self._place.previews:
+            self.set_timer(_PREVIEW_AFTER, lambda: self._look_at(item) if self.item == item else None)
+
+    @work(thread=True, group="preview")
+    def _look_at(self, item: Item) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        try:
+            with opened.using():
+                self.post_message(Previewed(item, preview.seen(item, opened.content)))
+        except ClosedError:
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.post_message(Previewed(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
+
+    def on_previewed(self, message: Previewed) -> None:
+        """Show it, if the cursor is still there."""
+        if self.item == message.item:
+            pane = self.query_one("#preview", Pane)
+            pane.show(preview.about(message.item, message.seen, pane.content_size))
+
+    def _sheet_of(self, item: Item) -> Sheet:
+        assert self._opened is not None
+        with self._opened.using() as opened:
+            seen = preview.seen(item, opened.content)
+        return Sheet(seen.what, [(line, "") for line in seen.lines])
+
+    def action_pager(self) -> None:
+        """Read the file in the pager, $PAGER."""
+        from tui.terminal.pager import show_lines
+
+        item, opened = self.item, self._opened
+        if not self._place.previews:
+            self.say(preview.OFF)
+        elif item is None or opened is None or not preview.is_readable(item):
+            self.say("cannot open the pager: the cursor is on no file")
+        else:
+            try:
+                seen = preview.seen(item, opened.content)
+                assert seen.preview is not None
+                lines = preview.all_lines(opened.content(item), seen.preview)
+                self.say(show_lines(self.app, lines) or seen.what)
+            except (SnapshotError, OSError) as trouble:
+                self.say(str(trouble))
+
+    def action_details(self) -> None:
+        """Show or hide the preview beside the table; where there is no room, show it alone."""
+        if self.size.width < ROOM_FOR_PREVIEW:
+            self._go_in_alone()
+            return
+        self._shows_preview = not self._shows_preview
+        self._previewing = None
+        self.fill()
+        self._show_preview()
+
+    def _go_in_alone(self) -> None:
+        from tui.dialogs.details import ShowDetails
+
+        if self.item is not None:
+            self.app.push_screen(ShowDetails(list(preview.facts(self.item))))

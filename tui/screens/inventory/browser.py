@@ -1,0 +1,318 @@
+"""Browsing a stock: a table with a filter, orders and pivots, and everything known of what is chosen."""
+
+import os
+import pwd
+import time
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from backend import CheckState, Snapshot, UndoOffer
+from tui.screens.inventory.poller import Watching
+from tui.session.inventory import Part, Pivot, Stock
+from tui.session.job_views import JobView
+from tui.session.place import Place
+from tui.text import cut_middle, plain, size_text
+from tui.views.set_rows import Choosing, SetKey, SnapKey, Sort, View, Wish, columns, rows
+from tui.widgets.details import Details, Fact, details_of
+from tui.widgets.job_strip import JobStrip
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.table import LineTable
+
+ROOM_FOR_DETAILS = 110
+_DETAILS = 40
+_AGING = 60.0
+
+
+class Dissected(Message):
+    """The archives of an opened snapshot are known."""
+
+    def __init__(self, path: str, parts: Mapping[str, Part]) -> None:
+        super().__init__()
+        self.path = path
+        self.parts = parts
+
+
+class Browsing(Watching):
+    """The sets of a place as a table, which follows the place while the cursor stays."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._wish = Wish()
+        self._choosing = Choosing()
+        self._parts: dict[str, Mapping[str, Part]] = {}
+        self._shows_details = True
+        self._tells_row = True
+
+    def compose(self) -> ComposeResult:
+        """Header, table with details beside it, filter, what can be taken back, jobs, keys."""
+        yield Static("", id="header", markup=False)
+        with Horizontal(id="middle"):
+            yield LineTable(columns(80, Pivot.SET), id="table")
+            yield Details(id="details")
+        box = Input(placeholder="filter: words, names, #numbers, notes, states", id="filter")
+        box.cursor_blink = False
+        box.display = False
+        yield box
+        yield Static("Looking…", id="status", markup=False)
+        offers = Static("", id="offers", markup=False)
+        offers.display = False
+        yield offers
+        yield JobStrip(id="jobs")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Begin at the table; ages grow while the screen is open."""
+        self._table.focus()
+        self.set_interval(_AGING, self._grow_older)
+        if warning := self._place.engine.warning:
+            self.say(warning)
+
+    @property
+    def _table(self) -> LineTable:
+        return self.query_one(LineTable)
+
+    # -- what is seen
+
+    def show_stock(self, stock: Stock) -> None:
+        """Show it; what was opened is looked into again."""
+        opened = {key.path for key in self._wish.opened if isinstance(key, SnapKey)}
+        self._parts = {path: parts for path, parts in self._parts.items() if path in opened}
+        for path in opened & stock.by_path.keys():
+            self._dissect(stock.by_path[path])
+        self.fill()
+
+    def show_jobs(self, jobs: list[JobView]) -> None:
+        """Show them on one line."""
+        self.query_one(JobStrip).show(jobs)
+
+    def show_offers(self, offers: list[UndoOffer]) -> None:
+        """Show on one line what u would take back, as long as it can."""
+        line = self.query_one("#offers", Static)
+        line.display = bool(offers)
+        if offers:
+            put(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
+
+    def show_refusals(self) -> None:
+        """Let the keys below the table tell what can be had."""
+        self.query_one(KeyBar).renew()
+        if self._stock is not None:
+            put(self.query_one("#header", Static), self._head(self._stock))
+
+    def say(self, text: str) -> None:
+        """Say something on the status line; it stays until a key moves the cursor or says something else."""
+        self._tells_row = False
+        put(self.query_one("#status", Static), Text(f" {plain(text)}"))
+
+    def _tell_row(self, text: str) -> None:
+        """The same for what holds of the rows in sight only."""
+        self.say(text)
+        self._tells_row = True
+
+    def _grow_older(self) -> None:
+        self.fill()
+        self.show_offers([offer for offer in self._offers if offer.until > time.time()])
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self.fill()
+
+    def fill(self) -> None:
+        """Show the stock as it is wished for."""
+        stock = self._stock
+        if stock is None:
+            return
+        wide = self.size.width >= ROOM_FOR_DETAILS and self._shows_details
+        self.query_one(Details).display = wide
+        width = self.size.width - (_DETAILS if wide else 0)
+        self._table.show_columns(columns(width, self._wish.pivot))
+        found = rows(View(stock, time.time(), width, self._parts), self._wish)
+        self._table.show(found)
+        put(self.query_one("#header", Static), self._head(stock))
+        self._describe(self.chosen())
+        if not found and self._tells_row:
+            self._tell_row(self._why_empty())
+
+    def _why_empty(self) -> str:
+        if self._wish.filter:
+            return f'nothing matches "{self._wish.filter}" · Esc shows everything'
+        return "No snapshots here yet. s saves one, i imports a file."
+
+    def _head(self, stock: Stock) -> Text:
+        care = [
+            Text(f" {stock.counts[state]} {state.value}", style="bold red" if bad else "yellow")
+            for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
+            if stock.counts[state]
+        ]
+        head = Text.assemble(*care, f" {cut_middle(plain(self._place.engine.layout.root), 30)}")
+        for word in self._facts(stock):
+            if head.cell_len + len(word) + 3 < self.size.width:
+                head.append(f" · {word}")
+        return head
+
+    def _facts(self, stock: Stock) -> Iterator[str]:
+        """What the header tells, the most important first."""
+        yield "read-only" if self._refusals.get("save") else who()
+        if self._way.words:
+            yield plain(self._way.words)
+        yield f"{len(stock.sets)} sets" if stock.complete else f"{len(stock.sets)} sets, reading more…"
+        yield f"{size_text(stock.stored).strip()} stored"
+        yield f"{size_text(stock.free).strip()} free"
+        yield f"{stock.counts[CheckState.NEVER]} never checked"
+
+    # -- moving about
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell everything about the row; news stay when the cursor moved only because the rows did."""
+        marked, chosen = len(self._table.marked), self.chosen()
+        if chosen and (message.by_key or self._tells_row):
+            head = f"{marked} marked · " if marked else ""
+            self._tell_row(head + cut_middle(plain(chosen[0].path), self.size.width - 2 - len(head)))
+        self._describe(chosen)
+
+    def _describe(self, chosen: Sequence[Snapshot]) -> None:
+        pane = self.query_one(Details)
+        if pane.display:
+            pane.show(self._details_of(chosen))
+
+    def _details_of(self, chosen: Sequence[Snapshot]) -> list[Fact]:
+        return details_of(chosen, self._stock or Stock(), self._offers, time.time())
+
+    def on_line_table_entered(self, message: LineTable.Entered) -> None:
+        """Look inside a snapshot; open or close any other row."""
+        if not self.look_inside(message.key):
+            self.on_line_table_opened(LineTable.Opened(message.key, wider=not message.is_open))
+
+    def look_inside(self, key: Hashable) -> bool:  # noqa: ARG002 - the inventory looks at it
+        """Show what is in a row; False where it is none that can be looked into."""
+        return False
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Open or close a row."""
+        opened = self._wish.opened
+        self._wish = self._wish._replace(
+            opened=opened | {message.key} if message.wider else opened - {message.key}
+        )
+        stock, key = self._stock or Stock(), message.key
+        if message.wider and isinstance(key, SnapKey) and key.path in stock.by_path:
+            self._dissect(stock.by_path[key.path])
+        self.fill()
+
+    @work(thread=True, group="dissect")
+    def _dissect(self, snapshot: Snapshot) -> None:
+        self.post_message(Dissected(snapshot.path, self._place.parts(snapshot)))
+
+    def on_dissected(self, message: Dissected) -> None:
+        """Show the archives with what is known of them."""
+        self._parts[message.path] = message.parts
+        self.fill()
+
+    def chosen(self) -> list[Snapshot]:
+        """The snapshots that a verb would act on: the marked rows', or else the row's under the cursor."""
+        if self._stock is None:
+            return []
+        keys = frozenset(self._table.marked or {self._table.cursor_key})
+        return self._choosing.chosen(self._stock, keys)
+
+    # -- finding and ordering
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self.wish(self._wish._replace(filter=event.value))
+
+    def on_input_submitted(self) -> None:
+        """Back to the table, the filter stays."""
+        self._table.focus()
+
+    def action_back(self) -> None:
+        """Take the filter away, or else all marks."""
+        box = self.query_one("#filter", Input)
+        self._table.focus()
+        if not box.display:
+            self._table.action_mark_none()
+            return
+        box.value = ""
+        box.display = False
+        self.wish(self._wish._replace(filter=""))
+
+    def wish(self, wish: Wish, told: str = "") -> None:
+        """Show something else, and say what."""
+        self._wish = wish
+        self._tells_row = True
+        self.fill()
+        if told:
+            self.say(told)
+
+    def action_pivot(self) -> None:
+        """Gather by set, by snap, by user: the next of them."""
+        around = list(Pivot)
+        self.gather(around[(around.index(self._wish.pivot) + 1) % len(around)])
+
+    def gather(self, pivot: Pivot) -> None:
+        """Show the rows gathered by something."""
+        self.wish(self._wish._replace(pivot=pivot, opened=frozenset()), f"gathered by {pivot.value}")
+
+    def action_sort(self) -> None:
+        """Order by number, age, size, care: the next of them."""
+        around = list(Sort)
+        self.order(around[(around.index(self._wish.sort) + 1) % len(around)])
+
+    def order(self, sort: Sort) -> None:
+        """Show the rows in an order."""
+        self.wish(self._wish._replace(sort=sort), f"sorted by {sort.value}")
+
+    def show_set(self, set_id: int) -> None:
+        """Put the cursor on a set, and take away what hides it."""
+        key = SetKey(set_id)
+        self._table.select(key)
+        if self._table.cursor_key != key:
+            if self._wish.filter:
+                self.action_back()
+            if self._wish.pivot is not Pivot.SET:
+                self.gather(Pivot.SET)
+            self._table.select(key)
+
+    def action_details(self) -> None:
+        """Show or hide the details beside the table; where there is no room, show them alone."""
+        if self.size.width >= ROOM_FOR_DETAILS:
+            self._shows_details = not self._shows_details
+            self.fill()
+        else:
+            from tui.dialogs.details import ShowDetails
+
+            self.app.push_screen(ShowDetails(self._details_of(self.chosen())))
+
+
+def put(widget: Static, text: Text) -> None:
+    """Change a line of text where it differs; nothing is sent otherwise."""
+    if widget.content != text:
+        widget.update(text, layout=False)
+
+
+def who() -> str:
+    """Who works here."""
+    try:
+        return plain(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _offer_text(offers: list[UndoOffer], width: int) -> str:
+    """What can be taken back until when, and what that holds; shorter where there is less room."""
+    newest = offers[0]
+    until = time.strftime("%a %H:%M", time.localtime(newest.until))
+    holds = f"holds {size_text(sum(offer.held for offer in offers)).strip()}"
+    more = f" (and {len(offers) - 1} more)" if offers[1:] else ""
+    long = f"u takes back #{newest.set_id} (job {newest.job}){more} until {until} · {holds}"
+    return long if len(long) <= width else f"u: #{newest.set_id} until {until} · {holds}"

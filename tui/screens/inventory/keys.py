@@ -1,0 +1,45 @@
+"""The keys of the inventory, and how what is chosen is named in an operation."""
+
+from collections.abc import Iterable
+
+from textual.binding import Binding
+
+from backend import Snapshot, SnapshotSet
+from tui.session.inventory import Stock
+
+KEYS = (
+    Binding("r", "restore", "Restore"),
+    Binding("c", "check", "Check"),
+    Binding("s", "save", "Save"),
+    Binding("e", "export", "Export"),
+    Binding("i", "import", "Import"),
+    Binding("f", "forget", "Forget"),
+    Binding("u", "undo", "Undo"),
+    Binding("d", "compare", "Compare"),
+    Binding("F,ctrl+f", "find", "Find", key_display="F"),
+    Binding("J", "jobs", "Jobs"),
+    Binding("slash", "filter", "Filter", key_display="/", show=False),
+    Binding("v", "pivot", "Pivot", show=False),
+    Binding("o", "sort", "Sort", show=False),
+    Binding("y", "copy", "Copy command", show=False),
+    Binding("D", "details", "Details", show=False),
+    Binding("f5,R", "look", "Look again", show=False),
+    Binding("question_mark,f1", "help", "Help", key_display="?"),
+    Binding("escape", "back", "Back", show=False),
+    Binding("q", "app.quit", "Quit", show=False),
+)
+
+
+def gathered(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
+    """The sets of snapshots by number, each with those snapshots only."""
+    by_set: dict[int, list[Snapshot]] = {}
+    for snapshot in snapshots:
+        by_set.setdefault(snapshot.set_id, []).append(snapshot)
+    return [SnapshotSet(number, tuple(by_set[number])) for number in sorted(by_set)]
+
+
+def snaps_of(part: SnapshotSet, stock: Stock | None) -> tuple[str, ...]:
+    """The snaps to name for a part of a set: none when it is all of it, its own when the set is gone."""
+    whole = stock.by_id.get(part.set_id) if stock else None
+    is_whole = whole is not None and len(whole.snapshots) == len(part.snapshots)
+    return () if is_whole else tuple(one.snap for one in part.snapshots)

@@ -1,0 +1,80 @@
+"""What the palette offers over the inventory: sets to go to and to act on, orders, gatherings."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Protocol
+
+from backend import SnapshotSet
+from tui.dialogs.palette import Choice
+from tui.session.inventory import Pivot, Stock
+from tui.text import plain
+from tui.views.set_rows import Sort
+
+SHOWN_UNASKED = 5
+_NAMES = 3
+_ACTS = (
+    ("go to", "", "put the cursor on it"),
+    ("restore", "restore", "show what a restore of it would do"),
+    ("check", "check", "verify its archives"),
+    ("export", "export", "write it to a file"),
+    ("forget", "forget", "remove it, after a question"),
+)
+
+
+class Shelf(Protocol):
+    """A screen that shows sets."""
+
+    def go_to(self, set_id: int, action: str = "") -> None:
+        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+
+    def gather(self, pivot: Pivot) -> None:
+        """Show the rows gathered by something."""
+
+    def order(self, sort: Sort) -> None:
+        """Show the rows in an order."""
+
+
+def choices(
+    stock: Stock | None, words: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
+) -> Iterator[Choice]:
+    """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
+    for sort in Sort:
+        choice = Choice(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
+        if choice.matches(words):
+            yield choice
+    for pivot in Pivot:
+        choice = Choice(f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each")
+        if choice.matches(words):
+            yield choice
+    if stock is not None:
+        allowed = [act for act in _ACTS if not (act[1] and refusal_of(act[1]))]
+        newest = reversed(stock.sets if words else stock.sets[-SHOWN_UNASKED:])
+        for one in newest:
+            yield from _of_set(one, words, shelf, allowed if words else allowed[:1])
+
+
+def _of_set(
+    one: SnapshotSet, words: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
+) -> Iterator[Choice]:
+    text = f"#{one.set_id} {' '.join((*(snap.snap for snap in one.snapshots), *_users(one)))}".lower()
+    for verb, action, effect in acts:
+        if all(word in text or word in verb for word in words):
+            yield Choice(
+                f"{verb} #{one.set_id} {_told(one)}", partial(shelf.go_to, one.set_id, action), effect=effect
+            )
+
+
+def _users(one: SnapshotSet) -> list[str]:
+    return list(dict.fromkeys(user for snapshot in one.snapshots for user in snapshot.users))
+
+
+def _told(one: SnapshotSet) -> str:
+    """The snaps of a set and whose data it holds, the first of each by name."""
+    groups = ([snapshot.snap or "(unreadable)" for snapshot in one.snapshots], _users(one))
+    return "; ".join(_some(names) for names in groups if names)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(plain, names[:_NAMES])) + (
+        f" and {len(names) - _NAMES} more" if names[_NAMES:] else ""
+    )

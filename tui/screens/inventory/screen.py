@@ -1,0 +1,328 @@
+"""The first screen: every set, its state, nothing hidden; every verb starts here."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.binding import BindingType
+from textual.message import Message
+
+from backend import (
+    JobRecord,
+    Operation,
+    Restore,
+    Snapshot,
+    SnapshotError,
+    SnapshotSet,
+    Undo,
+    command_line,
+    kept_text,
+)
+from tui.copying import copied
+from tui.dialogs.base import Line, said
+from tui.dialogs.confirm_waiting import agreed
+from tui.dialogs.palette import Choice
+from tui.screens.inventory import keys as verbkeys
+from tui.screens.inventory.browser import Browsing
+from tui.screens.inventory.palette_items import choices
+from tui.session.inventory import Stock
+from tui.session.job_views import JobView
+from tui.session.place import Place
+from tui.views.set_rows import EntryKey, SnapKey, owners_of
+from tui.widgets.table import LineTable
+
+
+class Launched(Message):
+    """Jobs were started; `troubles` are those that could not be."""
+
+    def __init__(self, jobs: list[JobRecord], troubles: list[str]) -> None:
+        super().__init__()
+        self.jobs = jobs
+        self.troubles = troubles
+
+
+class Inventory(Browsing):
+    """Browse the sets of a place and start what is to be done with them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
+
+    def __init__(self, place: Place, tick: float) -> None:
+        super().__init__(place)
+        self._tick = tick
+        self._imports: set[int] = set()
+        self._arrived = 0
+        self._is_warned = False
+        self._trouble = ""
+
+    # -- what is chosen
+
+    def _chosen_sets(self) -> list[SnapshotSet]:
+        """The sets that are chosen, each with the chosen snapshots only."""
+        return verbkeys.gathered(self.chosen())
+
+    def _snaps_of(self, part: SnapshotSet) -> tuple[str, ...]:
+        return verbkeys.snaps_of(part, self._stock)
+
+    def _restore_of(self, part: SnapshotSet) -> Restore:
+        """The restore of what is chosen of a set: only of those users whose rows were chosen."""
+        users = owners_of(self._table.marked or {self._table.cursor_key})
+        return Restore(part.set_id, self._snaps_of(part), users)
+
+    def _is_refused(self, action: str) -> bool:
+        """Whether an action cannot be had here; says why."""
+        if reason := self.refusal_of(action):
+            self.say(reason)
+        return bool(reason)
+
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had here and now, as it was when last looked; or nothing.
+
+        A restore can be had even where its place cannot be the live data: its dialog tells of both.
+        """
+        if action == "restore" and not self._place.read_only:
+            return ""
+        return self._refusals.get("import-snapshot" if action == "import" else action, "")
+
+    # -- what the palette offers
+
+    def choices(self, words: Sequence[str]) -> Iterable[Choice]:
+        """Sets, orders and gatherings that match every word."""
+        yield from choices(self._stock, words, self, self.refusal_of)
+        kept = kept_text(self.way.retention) if self.way.retention else "Automatic snapshots"
+        about = Choice(kept, self.ask_retention, effect="how long snapd keeps them; change it")
+        if about.matches(words):
+            yield about
+
+    def ask_retention(self) -> None:
+        """Show how long automatic snapshots are kept, and change it."""
+        from tui.dialogs.retention import AskRetention
+
+        self.app.push_screen(AskRetention(self._place), self._tell_retention)
+
+    def _tell_retention(self, told: str | None) -> None:
+        if told:
+            self.say(told)
+            self.action_look()
+
+    def go_to(self, set_id: int, action: str = "") -> None:
+        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+        self._table.action_mark_none()
+        self.show_set(set_id)
+        if action:
+            self.call_later(self.run_action, action)
+
+    def _one_set(self, verb: str) -> SnapshotSet | None:
+        """The one set that is chosen, or None after saying why there is none."""
+        sets = self._chosen_sets()
+        if len(sets) != 1:
+            self.say(f"choose one set to {verb}" if sets else f"there is nothing to {verb}")
+        return sets[0] if len(sets) == 1 else None
+
+    # -- jobs
+
+    async def _launch(self, *operations: Operation) -> None:
+        """Start operations; where a job would end with the login, only after that was told once."""
+        if self._mortal and not self._is_warned:
+            from tui.dialogs.confirm import Confirm
+
+            lines = [Line("why", said(self._mortal))]
+            commands = "; ".join(command_line(one, self._place.words) for one in operations)
+            if not await self.app.push_screen_wait(
+                Confirm("A job ends with the login", "Start", lines, commands)
+            ):
+                return
+            self._is_warned = True
+        if free := await agreed(self, self._place, operations):
+            self.start(*free)
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at what is under way."""
+        return self._tick
+
+    async def launch(self, *operations: Operation) -> None:
+        """Start operations for a screen above this one."""
+        await self._launch(*operations)
+
+    @work(thread=True, group="start")
+    def start(self, *operations: Operation) -> None:
+        """Start operations one after the other, each as a job of its own."""
+        jobs, troubles = [], []
+        for operation in operations:
+            try:
+                jobs.append(self._place.runner.start(operation))
+            except SnapshotError as trouble:
+                troubles.append(str(trouble))
+        self.post_message(Launched(jobs, troubles))
+
+    def on_launched(self, message: Launched) -> None:
+        """Say what could not be started, and look at what was."""
+        imports = (job.id for job in message.jobs if job.operation.get("verb") == "import-snapshot")
+        self._imports.update(imports)
+        self._trouble = "; ".join(message.troubles)
+        if self._trouble:
+            self.say(self._trouble)
+        self._look()
+
+    def trouble(self) -> str:
+        """Why the last operations were not started."""
+        trouble, self._trouble = self._trouble, ""
+        return trouble
+
+    def show_jobs(self, jobs: list[JobView]) -> None:
+        """Show them; note which set an import that was started here has made."""
+        super().show_jobs(jobs)
+        for job in jobs:
+            if job.id in self._imports and not job.is_running:
+                self._imports.discard(job.id)
+                found = job.result.get("set_id")
+                self._arrived = found if isinstance(found, int) else 0
+        self._go_to_arrived()
+
+    def show_stock(self, stock: Stock) -> None:
+        """Show it, the cursor on the set that was imported just now."""
+        super().show_stock(stock)
+        self._go_to_arrived()
+
+    def _go_to_arrived(self) -> None:
+        """Put the cursor on a set that was imported just now, once it is both told of and seen."""
+        if self._stock is not None and self._arrived in self._stock.by_id:
+            self.show_set(self._arrived)
+            self._arrived = 0
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        from tui.screens.jobs.screen import Jobs
+
+        self.app.push_screen(Jobs(self._place, self._board, self._tick))
+
+    # -- looking inside
+
+    def look_inside(self, key: Hashable) -> bool:
+        """Show what is in a snapshot, or in one of its archives."""
+        from tui.screens.contents.screen import Contents
+
+        if self._stock is None or not isinstance(key, SnapKey | EntryKey):
+            return False
+        if snapshot := self._stock.by_path.get(key.path):
+            entry = key.entry if isinstance(key, EntryKey) else ""
+            self.app.push_screen(Contents(self._place, snapshot, self, entry))
+        return True
+
+    def open_file(self, path: str) -> None:
+        """Show what is in a file of snapshots."""
+        from tui.screens.contents.screen import Contents
+
+        self.app.push_screen(Contents(self._place, path, self))
+
+    def action_find(self) -> None:
+        """Find a file by its name in what is marked, or in all snapshots."""
+        from tui.screens.search import Finding
+
+        if where := self.chosen() if self._table.marked else self.everything():
+            self.app.push_screen(Finding(self._place, where, self))
+        else:
+            self.say("there is nothing to search")
+
+    def everything(self) -> list[Snapshot]:
+        """All snapshots of the place, as they are known now; the newest first."""
+        return list(reversed(self._stock.by_path.values())) if self._stock is not None else []
+
+    def action_compare(self) -> None:
+        """Compare two snapshots of a snap, or one with the data in place."""
+        from tui.screens.compare import Comparing, pair_of
+
+        pair = pair_of(self.chosen())
+        if isinstance(pair, str):
+            self.say(pair)
+        else:
+            self.app.push_screen(Comparing(self._place, pair, self))
+
+    # -- verbs
+
+    @work
+    async def action_check(self) -> None:
+        """Choose how much and how thoroughly, then verify."""
+        from tui.dialogs.check import AskCheck
+
+        if self._stock is None or not self._stock.sets:
+            self.say("there is nothing to check")
+            return
+        chosen = [(part, self._snaps_of(part)) for part in self._chosen_sets()]
+        dialog = AskCheck(chosen, self._stock, self._place.words, self._place)
+        if answer := await self.app.push_screen_wait(dialog):
+            await self._launch(*answer)
+
+    @work
+    async def action_restore(self) -> None:
+        """Show the plan, then restore by it."""
+        from tui.dialogs.restore import AskRestore
+
+        if not self._is_refused("restore") and (part := self._one_set("restore")):
+            wanted = self._restore_of(part)
+            if answer := await self.app.push_screen_wait(AskRestore(self._place, wanted)):
+                await self._launch(answer)
+
+    @work
+    async def action_save(self) -> None:
+        """Choose snaps and users, then save."""
+        from tui.dialogs.save import AskSave
+
+        if not self._is_refused("save") and (answer := await self.app.push_screen_wait(AskSave(self._place))):
+            await self._launch(answer)
+
+    @work
+    async def action_export(self) -> None:
+        """Choose where to, then export."""
+        from tui.dialogs.export import AskExport
+
+        if (part := self._one_set("export")) and (
+            answer := await self.app.push_screen_wait(AskExport(self._place, part))
+        ):
+            await self._launch(answer)
+
+    @work
+    async def action_import(self) -> None:
+        """Choose a file, look into it, then import."""
+        from tui.dialogs.import_set import AskImport
+
+        if not self._is_refused("import") and (
+            answer := await self.app.push_screen_wait(AskImport(self._place))
+        ):
+            await self._launch(answer)
+
+    @work
+    async def action_forget(self) -> None:
+        """Ask for the number, then forget what is chosen."""
+        from tui.dialogs.forget import AskForget, forgets
+
+        sets = self._chosen_sets()
+        if self._is_refused("forget") or self._stock is None:
+            return
+        if not sets:
+            self.say("there is nothing to forget")
+            return
+        operations = forgets(sets, self._stock)
+        if await self.app.push_screen_wait(AskForget(sets, self._stock, self._place.words)):
+            await self._launch(*operations)
+
+    @work
+    async def action_undo(self) -> None:
+        """Choose a restore to take back."""
+        from tui.dialogs.undo import AskUndo
+
+        if not self._is_refused("undo") and (answer := await self.app.push_screen_wait(AskUndo(self._place))):
+            await self._launch(Undo(answer))
+
+    def action_copy(self) -> None:
+        """Copy the command that restores what is chosen."""
+        if (part := self._one_set("copy the command for")) is None:
+            return
+        text = command_line(self._restore_of(part), self._place.words)
+        self.say(copied(self.app, text))
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        self.app.push_screen(Help("Inventory", self.BINDINGS + LineTable.BINDINGS))

@@ -1,0 +1,113 @@
+"""The whole log of a job."""
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from tui.session.job_poller import Log
+from tui.session.snapd_changes import ChangeLog
+from tui.text import plain
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.table import Column, Line, LineTable, Row
+
+
+def row_of(key: Hashable, line: Line) -> Row:
+    """A row that is always drawn the same."""
+    return Row(key, lambda: line)
+
+
+class Lines(LineTable):
+    """A table in which nothing is marked: Space opens, as Enter does."""
+
+    def action_enter(self) -> None:
+        """Open the row."""
+        self.action_open()
+
+    def action_mark(self) -> None:
+        """Open the row."""
+        self.action_open()
+
+    def action_mark_all(self) -> None:
+        """There is nothing to mark."""
+
+    def action_mark_none(self) -> None:
+        """There is nothing to mark."""
+
+
+class LogSeen(Message):
+    """The lines of a log so far."""
+
+    def __init__(self, lines: tuple[str, ...]) -> None:
+        super().__init__()
+        self.lines = lines
+
+
+class JobLog(Screen[None]):
+    """All that a job said, the newest last; follows while more comes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,h", "back", "Back", key_display="Esc"),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
+
+    def __init__(self, log: Log | ChangeLog, tick: float) -> None:
+        super().__init__()
+        self._log = log
+        self._tick = tick
+        self._lines: tuple[str, ...] = ()
+        self._is_looking = False
+
+    def compose(self) -> ComposeResult:
+        """The lines; the one under the cursor in full below."""
+        yield Lines([Column(f"LOG OF {plain(self._log.name)}", 0)], id="log-table")
+        yield Static("", id="log-status", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show the end of it, then what comes."""
+        self.query_one(LineTable).focus()
+        self._look()
+        self.set_interval(max(self._tick, 0.5), self._look)
+
+    def _look(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self._look_in_thread()
+
+    @work(thread=True, group="look")
+    def _look_in_thread(self) -> None:
+        try:
+            lines = self._log.look()
+            if lines != self._lines:
+                self.post_message(LogSeen(lines))
+        finally:
+            self._is_looking = False
+
+    def on_log_seen(self, message: LogSeen) -> None:
+        """Show the lines; the cursor stays at the end if it was there."""
+        table = self.query_one(LineTable)
+        at_end = table.cursor_key in (None, len(self._lines) - 1)
+        self._lines = message.lines
+        table.show([row_of(number, Line((line,))) for number, line in enumerate(message.lines)])
+        if at_end:
+            table.action_last()
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell the whole line."""
+        if isinstance(message.key, int) and message.key < len(self._lines):
+            self.query_one("#log-status", Static).update(f" {self._lines[message.key].strip()}")
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """h goes back."""
+        if not message.wider:
+            self.action_back()
+
+    def action_back(self) -> None:
+        """Back to the jobs."""
+        self.dismiss()

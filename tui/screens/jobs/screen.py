@@ -1,0 +1,357 @@
+"""Every job of the place: what runs, how far it is, how the others ended, and what can be done about it."""
+
+import time
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from backend import (
+    InvalidInputError,
+    JobState,
+    Operation,
+    PlaceEngine,
+    SnapshotError,
+    Undo,
+    command_line,
+    operation_from_json,
+)
+from tui.copying import copied
+from tui.dialogs.base import Line as Told
+from tui.dialogs.base import said
+from tui.dialogs.confirm import Confirm, ConfirmFinal
+from tui.dialogs.confirm_waiting import agreed
+from tui.dialogs.interrupted_job import FINISH, AskEnding
+from tui.screens.inventory.poller import is_acting
+from tui.screens.jobs.log import JobLog, Lines, row_of
+from tui.session.job_poller import Log, Lookout, Sight
+from tui.session.job_views import Board, JobView
+from tui.session.place import Place
+from tui.session.snapd_changes import ChangeLog
+from tui.text import counted, cut_middle, plain
+from tui.views import job_rows as jobtext
+from tui.widgets.job_panel import JobPanel
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.table import Line, LineTable
+
+IDLE = 1.0
+NARROW = 60
+_FEWEST = 3
+NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
+
+
+class Seen(Message):
+    """Somebody looked."""
+
+    def __init__(self, sight: Sight) -> None:
+        super().__init__()
+        self.sight = sight
+
+
+class JobTable(Lines):
+    """The jobs; Enter shows the whole log of one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Log")]
+
+
+class Jobs(Screen[None]):
+    """All jobs, the newest first; the one under the cursor in full below."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "stop", "Stop"),
+        Binding("u", "undo", "Undo"),
+        Binding("t", "end", "Finish or take back"),
+        Binding("y", "copy", "Copy command"),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape,h", "back", "Back", key_display="Esc"),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
+
+    def __init__(self, place: Place, board: Board, tick: float) -> None:
+        super().__init__()
+        self._place = place
+        self._tick = tick
+        self._board = board
+        self._lookout = Lookout(place, board)
+        self._views: list[JobView] = []
+        self._rows: list[tuple[str, Line]] = []
+        self._log: Log | ChangeLog | None = None
+        self._lines: tuple[str, ...] = ()
+        self._is_looking = False
+        self._looked_at = 0.0
+
+    def compose(self) -> ComposeResult:
+        """The table of jobs, the one under the cursor, what happened last, keys."""
+        yield Static("", id="jobs-header", markup=False)
+        yield JobTable(jobtext.columns(narrow=False), id="jobs-table")
+        yield JobPanel(id="job")
+        yield Static("", id="jobs-status", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Look now; again at every tick while something runs, else once a second for what changed."""
+        self.query_one(LineTable).focus()
+        self._look()
+        self.set_interval(self._tick, self._look_again)
+
+    # -- looking
+
+    def _look_again(self) -> None:
+        due = time.monotonic() - self._looked_at >= IDLE
+        if self.is_current and (due or any(view.is_running for view in self._views)):
+            self._look()
+
+    def _look(self) -> None:
+        if self._is_looking:
+            self._looked_at = 0.0  # at the next tick, then
+            return
+        self._is_looking = True
+        self._looked_at = time.monotonic()
+        self._look_in_thread(self._chosen_name())
+
+    @work(thread=True, group="look")
+    def _look_in_thread(self, chosen: str) -> None:
+        try:
+            if (engine := self._place.engine_now()) is not self._place.engine:
+                self.app.call_later(self._adopt, engine)
+            if sight := self._lookout.look(chosen):
+                self._board.saw(sight.views)
+                self.post_message(Seen(sight))
+        except (SnapshotError, OSError) as trouble:
+            self.app.call_later(self._say, str(trouble))
+        finally:
+            self._is_looking = False
+
+    def _adopt(self, engine: PlaceEngine) -> None:
+        """Work through another engine from now on, unless a question stands above."""
+        if self.is_current and not is_acting(self):
+            self._say(self._place.adopt(engine))
+
+    def on_seen(self, message: Seen) -> None:
+        """Show what was seen; only what changed is drawn."""
+        views, log, lines = message.sight
+        self._views = views
+        self.query_one(KeyBar).renew()
+        rows = [(view.name, jobtext.job_line(view)) for view in views]
+        if rows != self._rows:
+            self._rows = rows
+            self._fill()
+        view = self._chosen()
+        if view is None:
+            self.query_one(JobPanel).show_nothing(NOTHING)
+        elif log is None or log.name != view.name:
+            self._look()
+        else:
+            self._log, self._lines = log, lines
+            self.query_one(JobPanel).show(view, lines)
+
+    def _fill(self) -> None:
+        table, narrow = self.query_one(LineTable), self.size.width < NARROW
+        table.show_columns(jobtext.columns(self._views, narrow=narrow))
+        table.styles.max_height = max(_FEWEST, len(self._rows)) + 1
+        table.show([row_of(name, jobtext.fitted(line, narrow=narrow)) for name, line in self._rows])
+        self._head()
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self._fill()
+
+    def _head(self) -> None:
+        own = [view for view in self._views if not view.owner and not view.change]
+        counts = {state: sum(1 for view in own if view.state is state) for state in JobState}
+        words = [counted(len(own), "job"), f"{counts[JobState.RUNNING]} running"]
+        if changes := sum(1 for view in self._views if view.change and view.is_running):
+            words.append(f"snapd does {changes}")
+        if others := sum(1 for view in self._views if view.owner):
+            words.append(f"{others} of other users")
+        bad = [
+            Text(f"  {counts[state]} {state.value}", style="bold red")
+            for state in (JobState.FAILED, JobState.INTERRUPTED)
+            if counts[state]
+        ]
+        where = cut_middle(plain(self._place.engine.layout.root), 30)
+        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
+
+    def _say(self, text: str) -> None:
+        self.query_one("#jobs-status", Static).update(f" {plain(text)}")
+
+    # -- which job
+
+    def _chosen_name(self) -> str:
+        key = self.query_one(LineTable).cursor_key
+        return key if isinstance(key, str) else ""
+
+    def _chosen(self) -> JobView | None:
+        name = self._chosen_name()
+        return next((view for view in self._views if view.name == name), None)
+
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had for the job under the cursor, as it was last seen; or nothing."""
+        view = self._chosen()
+        if action in jobtext.ACTS and self._place.read_only:
+            return f"cannot {jobtext.ACTS[action]} a job: this session is read-only"
+        return jobtext.refusal(action, view, time.time()) if view is not None else ""
+
+    def _chosen_own(self, action: str) -> JobView | None:
+        """The job under the cursor where it is one of this place's own; else says why nothing can be done."""
+        view = self._chosen()
+        if view is None or not view.owner:
+            return view
+        self._say(f"cannot {action} job {view.name}: it is {view.owner}'s, who alone can")
+        return None
+
+    def on_line_table_moved(self) -> None:
+        """Show the other job, and the keys that are of use for it."""
+        self.query_one(KeyBar).renew()
+        name = self._chosen_name()
+        if name and (self._log is None or self._log.name != name):
+            self._look()
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Enter shows the whole log, h goes back."""
+        if message.wider:
+            self.action_log()
+        else:
+            self.action_back()
+
+    # -- keys
+
+    def action_back(self) -> None:
+        """Back to where it was opened from."""
+        self.dismiss()
+
+    def action_log(self) -> None:
+        """Show the whole log."""
+        if self._log is None or self._log.name != self._chosen_name():
+            return
+        if self._lines:
+            self.app.push_screen(JobLog(self._log, self._tick))
+        else:
+            self._say(f"{self._log.name} has said nothing")
+
+    def action_copy(self) -> None:
+        """Copy the command that does the same."""
+        view = self._chosen()
+        if self._log is None or view is None:
+            return
+        try:
+            text = view.command if view.change else self._command_of(self._log)
+        except InvalidInputError as trouble:
+            self._say(str(trouble))
+            return
+        self._say(copied(self.app, text))
+
+    def _command_of(self, log: Log | ChangeLog) -> str:
+        record = log.record if isinstance(log, Log) else None
+        operation = operation_from_json(record.operation if record else {})
+        return command_line(operation, self._place.words)
+
+    @work
+    async def action_stop(self) -> None:
+        """Ask the job to stop; it undoes what it did and says so in its journal."""
+        view = self._chosen_own("stop")
+        if view is None:
+            return
+        if reason := self.refusal_of("stop"):
+            self._say(reason)
+        elif not view.change:
+            self._stop(view.id)
+        elif await self.app.push_screen_wait(self._ask_abort(view)):
+            self._abort(view)
+
+    def _ask_abort(self, view: JobView) -> ConfirmFinal:
+        lines = [
+            Told("what", said(f"{view.called}: {view.short}")),
+            Told("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
+        ]
+        command = " ".join(("snapstow", *self._place.words, "stop", view.name))
+        return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
+
+    @work(thread=True, group="act")
+    def _abort(self, view: JobView) -> None:
+        try:
+            self._place.changes.abort(self._place.engine, view.change)
+            told = f"asked snapd to stop change {view.change}, and to undo what it did"
+        except SnapshotError as trouble:
+            told = f"cannot stop change {view.change}: {trouble}"
+        self.app.call_later(self._say, told)
+
+    @work(thread=True, group="act")
+    def _stop(self, number: int) -> None:
+        try:
+            self._place.runner.stop(self._place.engine.journal.record(number))
+            told = f"asked job {number} to stop: unless all but done, it undoes all"
+        except (SnapshotError, OSError) as trouble:
+            told = f"cannot stop job {number}: {trouble}"
+        self.app.call_later(self._say, told)
+
+    @work
+    async def action_undo(self) -> None:
+        """Take the restore back that the cursor is on."""
+        view = self._chosen_own("take back")
+        if view is None:
+            return
+        if reason := self._place.refusal("undo") or self.refusal_of("undo"):
+            self._say(reason)
+        elif await self.app.push_screen_wait(self._ask_undo(view)):
+            for operation in await agreed(self, self._place, (Undo(view.id),)):
+                self._begin(operation)
+
+    def _ask_undo(self, view: JobView) -> Confirm:
+        command = command_line(Undo(view.id), self._place.words)
+        lines = [
+            Told("what", said(f"job {view.id}: {view.command}")),
+            Told("how", said("The data become again what they were before it.")),
+            Told(
+                "again", said("What is taken away is kept as long again, and can be had by an undo of this.")
+            ),
+        ]
+        return Confirm(f"Take back job {view.id}", "Take back", lines, command)
+
+    @work(thread=True, group="act")
+    def _begin(self, operation: Operation) -> None:
+        try:
+            record = self._place.runner.start(operation)
+            told = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
+        except SnapshotError as trouble:
+            told = str(trouble)
+        self.app.call_later(self._say, told)
+
+    @work
+    async def action_end(self) -> None:
+        """Choose how the interrupted job is to end: finished, or taken back."""
+        view = self._chosen_own("end")
+        if view is None:
+            return
+        if reason := self._place.refusal("finish"):
+            self._say(reason)
+        elif view.state is not JobState.INTERRUPTED:
+            interrupted = [one.name for one in self._views if one.state is JobState.INTERRUPTED]
+            others = f"; job {interrupted[0]} was" if interrupted else ""
+            self._say(f"job {view.id} was not interrupted: it is {view.state.value}{others}")
+        elif answer := await self.app.push_screen_wait(AskEnding(self._place, view)):
+            self._end(view.id, finish=answer == FINISH)
+
+    @work(thread=True, group="act")
+    def _end(self, number: int, *, finish: bool) -> None:
+        told = []
+        try:
+            ended = self._place.engine.end(number, finish=finish)
+            told.append(ended.text)
+            if ended.again:
+                job = self._place.runner.start(ended.again)
+                told.append(f"started job {job.id}: {job.operation['verb']}")
+        except SnapshotError as trouble:
+            told.append(str(trouble))
+        self.app.call_later(self._say, "; ".join(told))
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        self.app.push_screen(Help("Jobs", self.BINDINGS + LineTable.BINDINGS))

@@ -1,0 +1,330 @@
+"""Finding files by name in many snapshots, each with its versions over time."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from backend import (
+    Cancelled,
+    Content,
+    Event,
+    Extract,
+    History,
+    Hit,
+    Inside,
+    Job,
+    PartAdvanced,
+    Snapshot,
+    SnapshotError,
+    Tree,
+    command_line,
+    written,
+)
+from tui.copying import copied
+from tui.screens.compare import diff_sheet
+from tui.screens.inventory.browser import put
+from tui.screens.launcher import Launcher
+from tui.screens.text_viewer import Reader, Sheet
+from tui.session.open_file import Item, Spot
+from tui.session.place import Place
+from tui.text import counted, plain
+from tui.views import preview
+from tui.views import search_rows as hits
+from tui.views.difference_rows import Comparer, KeyOf, Pair
+from tui.views.search_rows import FileKey, Progress, Search, VersionKey
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.table import LineTable
+
+
+class Told(Message):
+    """What was found so far, and how far the search is."""
+
+    def __init__(self, job: Job, found: list[History], progress: Progress) -> None:
+        super().__init__()
+        self.job = job
+        self.found = found
+        self.progress = progress
+
+
+class Finding(Screen[None]):
+    """Type a name, see every version of every file that fits; look at them, compare, put one back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "restore", "Restore"),
+        Binding("d", "compare", "Compare"),
+        Binding("slash,F", "filter", "Search again", key_display="/"),
+        Binding("x", "stop", "Stop"),
+        Binding("y", "copy", "Copy command", show=False),
+        Binding("J", "jobs", "Jobs", show=False),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", key_display="Esc"),
+        Binding("q", "app.quit", "Quit", show=False),
+    ]
+
+    def __init__(self, place: Place, where: Sequence[Snapshot | str], launcher: Launcher) -> None:
+        super().__init__()
+        self._place = place
+        self._where = list(where)
+        self._launcher = launcher
+        self._job = Job()
+        self._histories: list[History] = []
+        self._progress = Progress(complete=True)
+        self._reading = ""
+
+    def compose(self) -> ComposeResult:
+        """What to look for, what was found, how far it is, keys."""
+        yield Static("", id="header", markup=False)
+        box = Input(placeholder="a name, or a pattern: config.php, *.conf, common/etc/*", id="filter")
+        box.cursor_blink = False
+        yield box
+        yield LineTable(hits.columns(80), id="table")
+        yield Static("", id="status", markup=False)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Wait for a name."""
+        where = counted(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
+        put(self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis"))
+        self.query_one(Input).focus()
+        self.say("Enter searches · Esc leaves")
+
+    def on_unmount(self) -> None:
+        """Search no more."""
+        self._job.stop()
+
+    def _only(self) -> str:
+        one = self._where[0]
+        return plain(one if isinstance(one, str) else f"#{one.set_id} {one.snap}")
+
+    # -- searching
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Search."""
+        pattern = hits.pattern_of(event.value.strip())
+        if not pattern:
+            self.say("type a name, or a part of one")
+            return
+        self._job.stop()
+        self._histories, self._reading = [], ""
+        self._progress = Progress(0, len(self._where))
+        self._job = Job(self._hear)
+        self.query_one(LineTable).focus()
+        self._fill()
+        self._search(Search(self._where, pattern, self._place.engine.own), self._job)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, PartAdvanced):
+            share = f" {100 * event.done // event.total} %" if event.total else ""
+            self._reading = "" if event.ended else f"reading {event.part}{share}"
+            self.app.call_later(self._tell_progress)
+
+    @work(thread=True, group="search")
+    def _search(self, search: Search, job: Job) -> None:
+        try:
+            search.run(job, lambda found, progress: self._tell(Told(job, found, progress)))
+        except Cancelled:
+            return
+        except (SnapshotError, OSError) as trouble:
+            self.app.call_later(self.say, str(trouble))
+
+    def _tell(self, message: Told) -> None:
+        self.post_message(message)
+
+    def on_told(self, message: Told) -> None:
+        """Show what was found so far; the cursor stays."""
+        if message.job is not self._job:
+            return
+        is_first = not self._histories
+        self._histories, self._progress = message.found, message.progress
+        self._fill()
+        if is_first and self._histories:
+            self.query_one(LineTable).action_first()
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        if self.is_attached:
+            told = hits.progress_text(self._progress, len(self._histories), self._reading)
+            missed = self._progress.missed
+            why = f" ({missed[0].reason})" if missed and self._progress.complete else ""
+            self.say(told + why)
+
+    def _fill(self) -> None:
+        table, width = self.query_one(LineTable), self.size.width
+        table.show_columns(hits.columns(width))
+        table.show([*hits.rows(self._histories, width)])
+
+    def on_resize(self) -> None:
+        """Choose the columns that fit."""
+        self._fill()
+
+    def say(self, text: str) -> None:
+        """Say something on the status line."""
+        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
+
+    # -- what the cursor is on
+
+    def _chosen(self) -> tuple[History, int] | None:
+        """The file under the cursor and the number of a version: of a file's own row the newest."""
+        key = self.query_one(LineTable).cursor_key
+        file = key.file if isinstance(key, VersionKey) else key
+        for history in self._histories:
+            if file == FileKey(history.snap, history.user, history.path):
+                last = len(history.versions) - 1
+                return history, min(key.number, last) if isinstance(key, VersionKey) else last
+        return None
+
+    def _hit(self) -> Hit | None:
+        chosen = self._chosen()
+        if chosen is None:
+            self.say("nothing is chosen: type a name and press Enter")
+            return None
+        return chosen[0].versions[chosen[1]].hits[-1]
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Tell where the version is."""
+        chosen = self._chosen()
+        if message.by_key and chosen is not None:
+            version = chosen[0].versions[chosen[1]]
+            path = version.hits[-1].path.decode("utf-8", "surrogateescape")
+            self.say(f"{path} · in {hits.sets_text(version)}")
+
+    def on_line_table_entered(self) -> None:
+        """Look at the version."""
+        self._show()
+
+    def on_line_table_opened(self, message: LineTable.Opened) -> None:
+        """Look at the version, or go back."""
+        if message.wider:
+            self._show()
+        else:
+            self.action_back()
+
+    def _show(self) -> None:
+        hit = self._hit()
+        if hit is None:
+            return
+        if not self._place.previews:
+            self.say(preview.OFF)
+            return
+        own = self._place.engine.own
+        title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
+        self.app.push_screen(Reader(title, lambda job: hit_sheet(hit, own, job)))
+
+    def _name_of(self, hit: Hit) -> str:
+        return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
+
+    # -- keys
+
+    def action_filter(self) -> None:
+        """Type another name."""
+        self.query_one(Input).focus()
+
+    def action_back(self) -> None:
+        """Back to where it was opened from."""
+        self.dismiss()
+
+    def action_stop(self) -> None:
+        """Stop searching; what was found stays."""
+        if self._progress.complete:
+            self.say("nothing is being searched: there is nothing to stop")
+            return
+        self._job.stop()
+        self._progress = self._progress._replace(complete=True)
+        self.say(f"stopped after {self._progress.done} of {counted(self._progress.total, 'snapshot')}")
+
+    def action_compare(self) -> None:
+        """Compare the version with the one before it, the oldest with what is in place."""
+        chosen = self._chosen()
+        if chosen is None:
+            self.say("nothing is chosen: type a name and press Enter")
+            return
+        if not self._place.previews:
+            self.say(preview.OFF)
+            return
+        history, number = chosen
+        after = self._side(history.versions[number].hits[0])
+        pair = Pair(history.snap, after, None)
+        if number:
+            pair = Pair(history.snap, self._side(history.versions[number - 1].hits[0]), after)
+        comparer = Comparer(self._place, pair)
+        key = KeyOf(history.user, history.path, "file")
+
+        def load(job: Job) -> Sheet:
+            try:
+                return diff_sheet(comparer, key, job)
+            finally:
+                comparer.close()
+
+        with_what = "the version before it" if number else "what is in place"
+        shown = plain(history.path.decode("utf-8", "surrogateescape"))
+        self.app.push_screen(Reader(f"{shown}: compared with {with_what}", load))
+
+    def extraction(self) -> Extract | None:
+        """What would put the version back; None after saying why there is nothing."""
+        hit = self._hit()
+        if hit is None:
+            return None
+        items = (written(hit.snapshot.snap, hit.entry, hit.path),)
+        in_store = isinstance(self._side(hit), Snapshot)
+        return Extract(hit.snapshot.set_id, items) if in_store else Extract(0, items, hit.file)
+
+    def _side(self, hit: Hit) -> Snapshot | str:
+        """The snapshot of the store that a hit is in, or the file."""
+        return hit.snapshot if hit.snapshot in self._where else hit.file
+
+    @work
+    async def action_restore(self) -> None:
+        """Show where the version would land, then put it there."""
+        from tui.dialogs.extract import AskExtract
+
+        if self._place.read_only:
+            self.say(self._place.refusal("restore"))
+        elif wanted := self.extraction():
+            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
+            if answer is not None:
+                await self._launcher.launch(answer)
+                self.say("started: J shows how it goes")
+
+    def action_copy(self) -> None:
+        """Copy the command that puts the version back."""
+        if wanted := self.extraction():
+            self.say(copied(self.app, command_line(wanted, self._place.words)))
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        self._launcher.action_jobs()
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.help import Help
+
+        self.app.push_screen(Help("Find", self.BINDINGS + LineTable.BINDINGS))
+
+
+def hit_sheet(hit: Hit, own: str, job: Job) -> Sheet:
+    """The beginning of what was found. Raises SnapshotError, Cancelled."""
+    item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
+    seen = _with_content(hit, own, job, lambda content: preview.seen(item, lambda _item: content))
+    return Sheet(seen.what, [(line, "") for line in seen.lines])
+
+
+def _with_content(hit: Hit, own: str, job: Job, use: Callable[[Content], preview.Seen]) -> preview.Seen:
+    if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
+        return preview.seen(
+            Item(Spot(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
+        )
+    in_store = hit.snapshot.path == hit.file
+    with Inside.of_store(hit.snapshot) if in_store else Inside.of_file(hit.file, job) as inside:
+        for archive in inside.of_snap(hit.snapshot.snap).archives:
+            if archive.entry == hit.entry:
+                with Tree(archive, own) as tree:
+                    tree.index(job)
+                    return use(tree.open(tree.node(hit.path)))
+    raise SnapshotError(f"there is no {hit.entry} in {hit.file} any more")

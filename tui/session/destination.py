@@ -1,0 +1,134 @@
+"""Where a file would be written, and why it could not be.
+
+Reads directories, so never call it from the event loop. Raises nothing: trouble is part of the answer.
+"""
+
+import os
+import stat
+from typing import NamedTuple
+
+from backend import SnapshotError, free_space
+from tui.session.mounts import TABLE, Mount, mount_of, mounts
+from tui.session.paths import PathEntry, absolute, kind_of, reason_of
+
+CHECKSUM = ".sha256"
+_LONGEST_ENDING = len(CHECKSUM)
+
+
+class Destination(NamedTuple):
+    """Where a file would be written: `path` is absolute, `trouble` says why it cannot be.
+
+    `stands` is the regular file that would be replaced, `sums` the one in the place of its checksum, and
+    `sums_trouble` why no checksum can be written. `free` are the bytes there, `largest` those that one file
+    may have (0: no limit), `limit` says who limits them. `note` is worth knowing.
+    """
+
+    path: str
+    free: int = 0
+    stands: PathEntry | None = None
+    sums: PathEntry | None = None
+    sums_trouble: str = ""
+    largest: int = 0
+    limit: str = ""
+    note: str = ""
+    trouble: str = ""
+
+
+class Offer(NamedTuple):
+    """The directory that a typed path is relative to, the name for the file, where nothing may be put."""
+
+    base: str
+    name: str
+    avoid: str = ""
+
+
+def destination_of(typed: str, offer: Offer, table: str = TABLE) -> Destination:
+    """Where a file called `typed` would be written; in a directory it gets the name that is offered."""
+    path = absolute(typed, offer.base)
+    try:
+        if path.endswith("/") or os.path.isdir(path):
+            path = os.path.join(path, offer.name)
+        folder = os.path.dirname(path)
+        if reason := _folder_trouble(folder, offer.avoid):
+            return Destination(path, trouble=reason)
+        mount = mount_of(os.path.realpath(folder), mounts(table))
+        if reason := _name_trouble(path, folder, mount):
+            return Destination(path, trouble=reason)
+        return _destination(path, folder, mount)
+    except (OSError, ValueError, SnapshotError) as trouble:
+        return Destination(path, trouble=reason_of(trouble))
+
+
+def _destination(path: str, folder: str, mount: Mount | None) -> Destination:
+    stands, trouble = _standing(path, folder)
+    sums, sums_trouble = _standing(f"{path}{CHECKSUM}", folder)
+    largest, limit = _limit(mount)
+    return Destination(
+        path,
+        free_space(folder),
+        stands,
+        sums,
+        f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
+        largest,
+        limit,
+        mount.note if mount else "",
+        trouble,
+    )
+
+
+def _folder_trouble(folder: str, avoid: str) -> str:
+    """Why nothing can be put into a directory, or nothing."""
+    if not os.path.lexists(folder):
+        return f"there is no directory {folder}"
+    if not os.path.isdir(folder):
+        return f"{folder} is not a directory that can be opened"
+    if avoid and _is_within(os.path.realpath(folder), os.path.realpath(avoid)):
+        return f"{avoid} is kept for snapshots: an export has to lie elsewhere"
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"{folder} is on a file system that can only be read"
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        return f"you may not write to {folder}"
+    return ""
+
+
+def _is_within(folder: str, above: str) -> bool:
+    return os.path.commonpath((folder, above)) == above
+
+
+def _name_trouble(path: str, folder: str, mount: Mount | None) -> str:
+    """Why a file of that name cannot be there, or nothing."""
+    name = os.path.basename(path)
+    longest = os.statvfs(folder).f_namemax - _LONGEST_ENDING
+    if len(os.fsencode(name)) > longest:
+        return f"the name is too long: {longest} bytes at most, for there is a longer one while it is written"
+    if "\0" in name:
+        return "a name cannot hold a null byte"
+    if mount and (odd := sorted(set(name) & set(mount.forbidden))):
+        return f"on that file system ({mount.kind}) no name can hold {' '.join(odd)}"
+    return ""
+
+
+def _standing(path: str, folder: str) -> tuple[PathEntry | None, str]:
+    """What stands at a path, and why it cannot be replaced."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None, ""
+    name = os.path.basename(path)
+    if not stat.S_ISREG(found.st_mode):
+        return None, f"{name} is {kind_of(found.st_mode)} there, which is not replaced"
+    above = os.stat(folder)
+    if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, above.st_uid):
+        return None, f"{name} is somebody else's there, and only its owner may replace it"
+    return PathEntry(name, False, found.st_size, found.st_mtime), ""
+
+
+def _limit(mount: Mount | None) -> tuple[int, str]:
+    """The most bytes that a file may have, and who says so; 0 where nobody does."""
+    import resource
+
+    limits = [(mount.largest, f"on that file system ({mount.kind})")] if mount and mount.largest else []
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if allowed != resource.RLIM_INFINITY:
+        limits.append((allowed, "in this session (ulimit -f)"))
+    return min(limits, default=(0, ""))

@@ -1,0 +1,198 @@
+"""What a place holds at a moment, with everything worked out that rows and verbs ask for again and again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+from backend import Checked, CheckState, Snapshot, SnapshotSet, unix_time
+from tui.text import notes_text
+
+NOBODY = "(system)"
+NAMELESS = "(unreadable)"
+WORST_FIRST = {state: number for number, state in enumerate(CheckState)}
+_NEVER = Checked(CheckState.NEVER)
+
+
+class Pivot(Enum):
+    """By what the rows are gathered."""
+
+    SET = "set"
+    SNAP = "snap"
+    USER = "user"
+
+
+class Total(NamedTuple):
+    """Several snapshots in sum.
+
+    `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
+    bytes, `unpacked` what they take unpacked, None where that is not known of all; `standing` is that of the
+    one that needs most care.
+    """
+
+    names: tuple[str, ...]
+    users: tuple[str, ...]
+    when: float
+    size: int
+    unpacked: int | None
+    standing: Checked
+    notes: tuple[str, ...]
+    is_known: bool
+
+
+class Part(NamedTuple):
+    """One archive of a snapshot: stored bytes, unpacked ones where known, its own standing."""
+
+    stored: int
+    unpacked: int | None
+    standing: Checked
+
+
+class Group(NamedTuple):
+    """Everything of one snap or user, the newest first, and its sum."""
+
+    members: tuple[Snapshot, ...]
+    total: Total
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The sets of a place, the standing and the unpacked bytes of each snapshot by path, and free bytes.
+
+    `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
+    Not `complete` while older sets are still being read. `guards` are sets by which a restore can be taken
+    back, with a word on each. Where `knows_expiry` is False, nobody may read when automatic sets go.
+    """
+
+    sets: tuple[SnapshotSet, ...] = ()
+    standing: Mapping[str, Checked] = field(default_factory=dict)
+    free: int = 0
+    unpacked: Mapping[str, int] = field(default_factory=dict)
+    imported: frozenset[int] = frozenset()
+    expiry: Mapping[int, str] = field(default_factory=dict)
+    complete: bool = True
+    guards: Mapping[int, str] = field(default_factory=dict)
+    knows_expiry: bool = True
+
+    def worked_out(self) -> "Stock":
+        """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
+        for of_all in ("haystacks", "texts", "totals", "groups", "counts"):
+            getattr(self, of_all)
+        return self
+
+    def standing_of(self, snapshot: Snapshot) -> Checked:
+        """What is known of the soundness of a snapshot."""
+        return self.standing.get(snapshot.path, _NEVER)
+
+    @cached_property
+    def stored(self) -> int:
+        """The bytes of all archives."""
+        return sum(one.size for one in self.sets)
+
+    @cached_property
+    def counts(self) -> dict[CheckState, int]:
+        """How many snapshots are in which state."""
+        counts = dict.fromkeys(CheckState, 0)
+        for one in self.sets:
+            for snapshot in one.snapshots:
+                counts[self.standing_of(snapshot).state] += 1
+        return counts
+
+    @cached_property
+    def by_id(self) -> dict[int, SnapshotSet]:
+        """The sets by number."""
+        return {one.set_id: one for one in self.sets}
+
+    @cached_property
+    def by_path(self) -> dict[str, Snapshot]:
+        """The snapshots by the path of their file."""
+        return {snapshot.path: snapshot for one in self.sets for snapshot in one.snapshots}
+
+    @cached_property
+    def haystacks(self) -> dict[str, str]:
+        """What a filter looks at: one text for each snapshot by path, in lower case."""
+        return {path: self._haystack(snapshot) for path, snapshot in self.by_path.items()}
+
+    @cached_property
+    def texts(self) -> dict[int, str]:
+        """What a filter looks at for a whole set, by its number."""
+        known = self.haystacks
+        return {one.set_id: " ".join([known[each.path] for each in one.snapshots]) for one in self.sets}
+
+    @cached_property
+    def totals(self) -> dict[int, Total]:
+        """The sum of each set."""
+        return {one.set_id: self.total_of(one.snapshots) for one in self.sets}
+
+    @cached_property
+    def groups(self) -> dict[Pivot, dict[str, Group]]:
+        """Everything by snap and by user."""
+        return {pivot: self._grouped(pivot) for pivot in (Pivot.SNAP, Pivot.USER)}
+
+    @cached_property
+    def _singles(self) -> dict[str, Total]:
+        """Each snapshot as a sum of one, by path."""
+        return {path: self._single(snapshot) for path, snapshot in self.by_path.items()}
+
+    def _single(self, one: Snapshot) -> Total:
+        when = 0.0 if one.hidden else unix_time(one.time)
+        names, users, notes = (one.snap or NAMELESS,), tuple(one.users), tuple(self.notes_of(one))
+        unpacked = self.unpacked.get(one.path)
+        return Total(names, users, when, one.size, unpacked, self.standing_of(one), notes, not one.hidden)
+
+    def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
+        """Some snapshots of this stock in sum."""
+        singles = self._singles
+        parts = [singles[snapshot.path] for snapshot in snapshots]
+        if len(parts) == 1:
+            return parts[0]
+        known = [part for part in parts if part.is_known]
+        standings = {id(part.standing): part.standing for part in parts}.values() or (_NEVER,)
+        return Total(
+            tuple(dict.fromkeys([part.names[0] for part in parts])),
+            tuple(sorted({name for users in {part.users for part in parts} for name in users})),
+            min([part.when for part in known], default=0.0),
+            sum([part.size for part in parts]),
+            _sum([part.unpacked for part in parts]),
+            min(standings, key=lambda one: (WORST_FIRST[one.state], one.at)),
+            tuple(dict.fromkeys([note for part in parts for note in part.notes])),
+            bool(known),
+        )
+
+    def notes_of(self, snapshot: Snapshot) -> list[str]:
+        """What is to be known about a snapshot, in words."""
+        told = notes_text(snapshot)
+        notes = [told] if told != "-" else []
+        if when := self.expiry.get(snapshot.set_id):
+            notes.append(f"expires {when[5:10]}")
+        if guard := self.guards.get(snapshot.set_id):
+            notes.append(guard)
+        if snapshot.set_id in self.imported:
+            notes.append("imported")
+        return notes
+
+    def _haystack(self, one: Snapshot) -> str:
+        notes, state = self.notes_of(one), self.standing_of(one).state.value
+        words = (f"#{one.set_id}", one.snap, one.version, str(one.revision), *one.users, *notes, state)
+        return " ".join(words).lower()
+
+    def _grouped(self, pivot: Pivot) -> dict[str, Group]:
+        members: dict[str, list[Snapshot]] = {}
+        for one in reversed(self.sets):
+            for snapshot in one.snapshots:
+                for name in group_names(snapshot, pivot):
+                    members.setdefault(name, []).append(snapshot)
+        return {name: Group(tuple(found), self.total_of(found)) for name, found in sorted(members.items())}
+
+
+def group_names(snapshot: Snapshot, pivot: Pivot) -> list[str]:
+    """The groups that a snapshot belongs to."""
+    if pivot is Pivot.USER:
+        return snapshot.users or [NOBODY]
+    return [snapshot.snap or NAMELESS]
+
+
+def _sum(amounts: Sequence[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None

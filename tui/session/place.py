@@ -1,0 +1,223 @@
+"""The place a session works at: its engine, what starts jobs there, and how a command names it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from backend import (
+    Check,
+    Checked,
+    CheckState,
+    Export,
+    Forget,
+    Job,
+    JobState,
+    Ledger,
+    Operation,
+    PlaceEngine,
+    Reader,
+    Restore,
+    Save,
+    Snapshot,
+    SnapshotError,
+    SnapshotSet,
+    Undo,
+    engine_now,
+    free_space,
+)
+from tui.cli.run_operation_starting import program_of, runner_of
+from tui.session.inventory import Part, Stock
+from tui.session.snapd_changes import Changes
+from tui.text import guard_text
+
+_FEW = 400
+
+
+class Way(NamedTuple):
+    """By what changes are made, in a few words, and in sentences; how long automatic snapshots are kept.
+
+    `retention` is in snapd's spelling, empty where it may not be read.
+    """
+
+    words: str = ""
+    about: tuple[str, ...] = ()
+    retention: str = ""
+
+
+class Place:
+    """One root and everything a screen needs of it. `words` are the options that name it in a command.
+
+    Without `previews` no content of files is shown. Where it `follows`, the engine may become another one.
+    """
+
+    def __init__(
+        self,
+        engine: PlaceEngine,
+        words: tuple[str, ...],
+        *,
+        read_only: bool = False,
+        previews: bool = True,
+        follows: bool = True,
+    ) -> None:
+        self.engine = engine
+        self.follows = follows
+        self.words = words
+        self.read_only = read_only
+        self.previews = previews
+        self.runner = runner_of(engine)
+        self.changes = Changes(words)
+        self._ledger = Ledger(engine.journal.folder)
+
+    # -- by what changes are made
+
+    def engine_now(self) -> PlaceEngine:
+        """The engine that is right at this moment; asks at the socket, so never from the event loop."""
+        return engine_now(self.engine) if self.follows else self.engine
+
+    def adopt(self, engine: PlaceEngine) -> str:
+        """Work through another engine of the same place from now on; says so."""
+        self.engine = engine
+        self.runner.command = program_of(engine)
+        if engine.name == "snapd":
+            return "snapd answers now: it is asked for every change"
+        return "snapd does not answer any more: changes are made to the files themselves"
+
+    def way(self) -> Way:
+        """By what changes are made here, and why; asks snapd, so never from the event loop."""
+        try:
+            version = self.engine.daemon.version
+            about = tuple(self.engine.about())
+        except SnapshotError as trouble:
+            return Way("through snapd", (str(trouble),))
+        words = f"through snapd {_short(version)}" if version else "files"
+        try:
+            return Way(words, about, self.engine.daemon.retention())
+        except SnapshotError:
+            return Way(words, about)
+
+    def in_the_way(self, operations: Sequence[Operation]) -> str:
+        """What snapd is doing that operations would have to wait for, or nothing; for threads."""
+        try:
+            found = (self.engine.daemon.in_the_way(one) for one in operations if can_wait(one))
+            change = next(filter(None, found), None)
+        except SnapshotError:
+            return ""  # which the operation itself will tell of
+        return change.title if change else ""
+
+    def refusal_of(self, operation: Operation) -> str:
+        """Why an operation with these very options cannot be had here, or nothing; for threads."""
+        if self.read_only and not isinstance(operation, Check | Export):
+            verb = "restore beside" if getattr(operation, "to", "") else operation.verb
+            return f"cannot {verb.removesuffix('-snapshot')}: this session is read-only"
+        try:
+            return self.engine.refusal_of(operation)
+        except SnapshotError as trouble:
+            return str(trouble)
+
+    # -- what there is
+
+    def stock(self) -> Stock:
+        """Look at everything; reads the disk, so never from the event loop. Raises SnapshotError."""
+        return self._worked_out(self.engine.sets())
+
+    def stocks(self) -> Iterator[Stock]:
+        """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
+        if self._are_many():
+            yield self._worked_out(self.engine.store.newest_sets(_FEW), complete=False)
+        yield self.stock()
+
+    def _are_many(self) -> bool:
+        try:
+            return len(self.engine.store.names()) > 2 * _FEW
+        except SnapshotError:
+            return False  # snapd may still list what cannot be read
+
+    def parts(self, snapshot: Snapshot) -> dict[str, Part]:
+        """The archives of a snapshot by entry; none where it cannot be read."""
+        standings = self._ledger.standing_of_parts(snapshot)
+        try:
+            with Reader.open(snapshot.path) as reader:
+                return {
+                    entry: Part(
+                        reader.stored_size(entry),
+                        _unpacked(reader, entry),
+                        standings.get(entry, Checked(CheckState.NEVER)),
+                    )
+                    for entry in snapshot.entries
+                }
+        except (SnapshotError, OSError):
+            return {}
+
+    def learned(self, stock: Stock, job: Job) -> Stock | None:
+        """The stock with the unpacked bytes of what was not looked at before; None where nothing is new.
+
+        Reads the end of every archive, so never from the event loop. Raises Cancelled.
+        """
+        if not any([*self._ledger.learn_unpacked(stock.by_path.values(), job)]):
+            return None
+        unpacked = self._ledger.unpacked(stock.by_path.values())
+        return replace(stock, unpacked=unpacked).worked_out()
+
+    def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> Stock:
+        snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+        layout = self.engine.layout
+        return Stock(
+            tuple(sets),
+            self._ledger.standing(snapshots),
+            free_space(layout.snapshots),
+            self._ledger.unpacked(snapshots),
+            self._imported() if complete else frozenset(),
+            layout.state.auto_sets(),
+            complete,
+            {number: guard_text(one) for number, one in self.engine.guards().items()},
+            knows_expiry=layout.state.readable,
+        ).worked_out()
+
+    def _imported(self) -> frozenset[int]:
+        """The sets that jobs of this place read from a file."""
+        return frozenset(
+            number
+            for record in self.engine.journal.records()
+            if record.operation.get("verb") == "import-snapshot" and record.state is JobState.DONE
+            if isinstance(number := record.result.get("set_id"), int) and not record.result.get("duplicate")
+        )
+
+    def stamp(self) -> tuple[int, ...]:
+        """Changes whenever the stock may have changed."""
+        stamps = []
+        for path in (self.engine.layout.snapshots, f"{self.engine.journal.folder}/ledger.sqlite"):
+            try:
+                stamps.append(os.stat(path).st_mtime_ns)
+            except OSError:
+                stamps.append(0)
+        return tuple(stamps)
+
+    def refusal(self, verb: str) -> str:
+        """Why a verb cannot be had here, or nothing."""
+        if self.read_only:
+            return f"cannot {verb.removesuffix('-snapshot')}: this session is read-only"
+        return self.engine.refusal(verb) or ""
+
+
+def _short(version: str) -> str:
+    """A version without what a distribution adds to it."""
+    return version.partition("-")[0].partition("+")[0].partition("~")[0]
+
+
+def can_wait(operation: Operation) -> bool:
+    """Whether an operation may wait for snapd, and is not told to do so already."""
+    return isinstance(operation, Save | Restore | Undo | Forget) and not operation.wait
+
+
+def waiting(operation: Operation) -> Operation:
+    """The same operation, told to wait where it can."""
+    if isinstance(operation, Save | Restore | Undo | Forget):
+        return replace(operation, wait=True)
+    return operation
+
+
+def _unpacked(reader: Reader, entry: str) -> int | None:
+    """The bytes that an archive unpacks to, where it is certain of them."""
+    size, is_certain = reader.declared(entry)
+    return size if is_certain else None

@@ -1,0 +1,252 @@
+"""What could be saved: snaps, users, sizes, concerns. Looked up outside the event loop, read inside it."""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from backend import (
+    Aim,
+    Concern,
+    InstalledSnap,
+    Job,
+    Ledger,
+    Outlook,
+    Reader,
+    Snapshot,
+    SnapshotError,
+    Survey,
+    User,
+    compared,
+    free_space,
+    look_again,
+    survey_of,
+    unix_time,
+)
+from tui.session.place import Place
+
+SYSTEM = ""
+_RECORDS = (256 << 10, 10 << 10)  # what our tar and snapd's fill archives up to
+_TAR_END = 1024
+
+
+class Past(NamedTuple):
+    """A sound snapshot of a snap: bytes stored, and unpacked (0 where not known); what it left out."""
+
+    stored: int
+    unpacked: int = 0
+    patterns: frozenset[str] = frozenset()
+
+    @property
+    def record(self) -> int:
+        """What its archives are filled up to."""
+        return next((record for record in _RECORDS if self.unpacked % record == 0), _RECORDS[-1])
+
+
+class World(NamedTuple):
+    """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
+
+    `concerns` are of the place; `whole` is False where saving everything at once would fail.
+    """
+
+    snaps: tuple[InstalledSnap, ...] = ()
+    users: tuple[User, ...] = ()
+    past: dict[str, list[Past]] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
+    concerns: tuple[Concern, ...] = ()
+    free: int = 0
+    whole: bool = True
+
+    def past_of(self, snap: str, patterns: Iterable[str]) -> Past | None:
+        """Of its snapshots the one that says most of a save that leaves out the same, or else nothing."""
+        known, wanted = self.past.get(snap, []), frozenset(patterns)
+        for left_out in (wanted, frozenset[str]()):
+            for past in known:
+                if past.patterns == left_out:
+                    return past
+        return known[0] if known else None
+
+    @property
+    def active(self) -> frozenset[str]:
+        """The snaps that a save takes when none are named."""
+        return frozenset(snap.name for snap in self.snaps if snap.active)
+
+
+class Size(NamedTuple):
+    """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
+
+    `needed` is what the engine wants free: all that is on disk, whatever stays out.
+    """
+
+    read: int = 0
+    allocated: int = 0
+    files: int = 0
+    left_out: int = 0
+    needed: int = 0
+
+
+def look_around(place: Place) -> World:
+    """What there is to save at a place. Raises SnapshotError."""
+    layout = place.engine.layout
+    texts = []
+    if not layout.state.readable:
+        texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
+    snaps = []
+    damaged = []
+    for name in layout.installed_names():
+        try:
+            snap = layout.installed(name)
+        except SnapshotError as fault:
+            damaged.append(f"{name} cannot be saved: {fault}")
+            continue
+        if snap is not None:
+            snaps.append(snap)
+    users, strays = layout.users_with_data()
+    texts += damaged
+    texts += [f"{path} belongs to no known user and will not be saved" for path in strays]
+    texts += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
+    concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
+    free = free_space(layout.snapshots)
+    return World(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
+
+
+def _past(place: Place) -> dict[str, list[Past]]:
+    snapshots = [snapshot for one in place.engine.sets() for snapshot in one.snapshots]
+    standing = Ledger(place.engine.journal.folder).standing(snapshots)
+    snapshots.sort(key=lambda one: -unix_time(one.time))
+    past: dict[str, list[Past]] = {}
+    for one in snapshots:
+        if one.broken or one.hidden or standing[one.path].fault:
+            continue
+        known, patterns = past.setdefault(one.snap, []), frozenset(one.exclude or ())
+        if all(patterns != before.patterns for before in known):
+            known.append(Past(one.size, _unpacked(one), patterns))
+    return past
+
+
+def _unpacked(snapshot: Snapshot) -> int:
+    try:
+        with Reader.open(snapshot.path) as reader:
+            return sum(reader.unpacked_size(entry) for entry in snapshot.entries)
+    except (OSError, SnapshotError):
+        return 0
+
+
+class Surveys:
+    """What a save of everything would meet, snap by snap and owner by owner, as it becomes known.
+
+    Made anew for other patterns by `renew` and then `survey_all` in a thread; meanwhile the old ones stand.
+    Any thread may read. `version` changes with each one, `reading` says where it is.
+    """
+
+    def __init__(self, place: Place, world: World) -> None:
+        self._layout = place.engine.layout
+        self._world = world
+        self._known: dict[tuple[str, str], Survey] = {}
+        self._lock = threading.Lock()
+        self._job = Job()
+        self._patterns: tuple[str, ...] = ()
+        self.version = 0
+        self.reading = ""
+        self.done = False
+
+    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Job:
+        """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
+        with self._lock:
+            self._job.stop()
+            self._job = Job()
+            self._patterns = patterns
+            self.done = False
+            if anew:
+                self._known.clear()
+                self.version += 1
+            return self._job
+
+    def stop(self) -> None:
+        """Look no further."""
+        self._job.stop()
+
+    def survey_all(self, job: Job) -> None:
+        """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
+        for snap in sorted(self._world.snaps, key=lambda snap: not snap.active):
+            for user in (None, *self._world.users):
+                aim = self._aim(snap, user)
+                known = self.of(snap.name, user.name if user else SYSTEM)
+                if known is not None and known.aim == aim:
+                    continue
+                with self._lock:
+                    job.check()
+                    self.reading = f"{snap.name}, {user.name if user else 'system'}"
+                self._keep(survey_of(self._layout, aim, job), job)
+        with self._lock:
+            job.check()
+            self.reading, self.done = "", True
+
+    def look_again(self, job: Job) -> None:
+        """Look once more at what changed lately; Cancelled when the job is stopped."""
+        for found in list(self._known.values()):
+            job.check()
+            if found.recent:
+                self._keep(compared(found, look_again(self._layout, found.aim, found.recent)), job)
+
+    def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
+        patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))
+        return Aim(snap, user, tuple(patterns))
+
+    def _keep(self, found: Survey, job: Job) -> None:
+        with self._lock:
+            job.check()
+            self._known[found.aim.snap.name, found.aim.user.name if found.aim.user else SYSTEM] = found
+            self.version += 1
+
+    def of(self, snap: str, owner: str) -> Survey | None:
+        """What is known of an owner's data (SYSTEM, or a user's) of a snap."""
+        return self._known.get((snap, owner))
+
+    def all_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Iterator[Survey]:
+        """Everything that is known of some snaps and owners."""
+        for snap in snaps:
+            for owner in owners:
+                if found := self._known.get((snap, owner)):
+                    yield found
+
+    def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Size:
+        """What some snaps and owners come to, as far as it is known."""
+        total = [0] * len(Size._fields)
+        for found in self.all_of(snaps, owners):
+            one, out = found.read, found.left_out
+            parts = (one.apparent, one.allocated, one.files, out.apparent, one.allocated + out.allocated)
+            total = [before + more for before, more in zip(total, parts, strict=True)]
+        return Size(*total)
+
+    def is_known(self, snap: str) -> bool:
+        """Whether every owner's data of a snap were looked at."""
+        return all((snap, owner) in self._known for owner in (SYSTEM, *(u.name for u in self._world.users)))
+
+    def taken_out(self, pattern: str, snaps: Iterable[str], owners: Sequence[str]) -> dict[str, int] | None:
+        """The bytes that a pattern keeps out, by snap; None while that is not known of all."""
+        taken: dict[str, int] = {}
+        for snap in snaps:
+            for owner in owners:
+                if is_for_users(pattern) == (owner == SYSTEM):
+                    continue
+                found = self._known.get((snap, owner))
+                if found is None or pattern not in found.aim.patterns:
+                    return None
+                size = found.by_pattern[found.aim.patterns.index(pattern)]
+                taken[snap] = taken.get(snap, 0) + size
+        return taken
+
+    def forecast(self, snap: str, owners: Sequence[str]) -> int | None:
+        """The bytes that a snap will probably take, compressed as before; None where that is not known."""
+        past = self._world.past_of(snap, self._patterns)
+        if past is None or not past.unpacked:
+            return None
+        packed = (found.read.packed for found in self.all_of([snap], owners))
+        record = past.record
+        archived = sum(-(-(one + _TAR_END) // record) * record for one in packed if one)
+        return archived * past.stored // past.unpacked
+
+
+def is_for_users(pattern: str) -> bool:
+    """Whether a valid pattern is about users' data and not the system's."""
+    return pattern.startswith("$SNAP_USER_")

@@ -1,0 +1,115 @@
+"""What snapd does with snapshots besides our jobs, as views like theirs: `snap save` typed by somebody."""
+
+from threading import Lock
+
+from backend import Followed, JobState, PlaceEngine, SnapshotError, Watch, event_json
+from tui.session.job_views import NOTHING_YET, Hearing, JobView
+from tui.views.job_rows import log_line
+
+_KEPT = 50
+_LONGEST = 4000
+_LONGEST_LOG = 2000
+
+
+class ChangeLog:
+    """The log of one change as lines."""
+
+    def __init__(self, name: str, board: "Changes") -> None:
+        self.name = name
+        self._board = board
+
+    def look(self) -> tuple[str, ...]:
+        """All lines so far."""
+        return self._board.lines(self.name)
+
+
+class Changes:
+    """The changes that nobody here asked for, the newest first: those that run, and how others ended.
+
+    Asked as often as you like, from any thread; the event loop must not, as snapd is asked.
+    """
+
+    def __init__(self, words: tuple[str, ...] = ()) -> None:
+        self._words = words
+        self._engine: PlaceEngine | None = None
+        self._watch: Watch | None = None
+        self._heard: dict[str, _Heard] = {}
+        self._aborted: set[str] = set()
+        self._lock = Lock()
+
+    def views(self, engine: PlaceEngine) -> list[JobView]:
+        """How they stand at the place of an engine; as they were, where snapd does not answer."""
+        with self._lock:
+            if engine is not self._engine or self._watch is None:
+                self._engine, self._watch = engine, engine.daemon.watch()
+                self._heard.clear()
+            try:
+                for one in self._watch.look():
+                    self._hear(one)
+            except SnapshotError:
+                pass  # whoever asks snapd for more will tell of it
+            while len(self._heard) > _KEPT:
+                del self._heard[next(iter(self._heard))]
+            found = [heard.view() for heard in reversed(self._heard.values())]
+        return sorted(found, key=lambda view: not view.is_running)
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """All that a change said."""
+        with self._lock:
+            heard = self._heard.get(name.removeprefix("snapd/"))
+            return tuple(heard.lines) if heard else ()
+
+    def abort(self, engine: PlaceEngine, change: str) -> None:
+        """Ask snapd to stop a change and to undo what it did. Raises SnapshotError."""
+        engine.daemon.abort(change)
+        with self._lock:
+            self._aborted.add(change)
+
+    def _hear(self, one: Followed) -> None:
+        heard = self._heard.setdefault(one.change.id, _Heard(one, self._words))
+        heard.hear(one, aborted=one.change.id in self._aborted)
+
+
+class _Heard:
+    """A change, and what was heard of it."""
+
+    def __init__(self, one: Followed, words: tuple[str, ...]) -> None:
+        self.lines: list[str] = []
+        self._words = words
+        self._hearing = Hearing()
+        self._view = self._seen(one, aborted=False)
+
+    def hear(self, one: Followed, *, aborted: bool) -> None:
+        for event in one.events:
+            self._hearing.hear(event, None)
+            if line := log_line(event_json(event)):
+                self.lines = [*self.lines[1 - _LONGEST_LOG :], line]
+        self._view = self._seen(one, aborted=aborted)
+
+    def view(self) -> JobView:
+        return self._hearing.told(self._view)
+
+    def _seen(self, one: Followed, *, aborted: bool) -> JobView:
+        change = one.change
+        return JobView(
+            -int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
+            " ".join(("snapstow", *self._words, "attach", f"snapd/{change.id}")),
+            change.summary[:_LONGEST],
+            _state(one, aborted=aborted),
+            change.started,
+            NOTHING_YET,
+            "",
+            (),
+            "" if aborted else change.error[:_LONGEST],
+            {},
+            change=change.id,
+            seen=True,
+        )
+
+
+def _state(one: Followed, *, aborted: bool) -> JobState:
+    if not one.change.ready:
+        return JobState.RUNNING
+    if one.change.done:
+        return JobState.DONE
+    return JobState.CANCELLED if aborted or one.change.was_stopped else JobState.FAILED

@@ -1,0 +1,276 @@
+"""A comparison as rows of a table, and the reading of it on a thread."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from threading import Lock
+from typing import NamedTuple
+
+from backend import (
+    Absent,
+    Change,
+    CompareOptions,
+    Comparison,
+    Difference,
+    Facet,
+    Job,
+    KeyChange,
+    Kind,
+    Snapshot,
+    Tally,
+    TextDiff,
+)
+from tui.session.place import Place
+from tui.text import counted, plain, size_text
+from tui.widgets.table import Column, Line, Row
+
+MOST = 20_000
+_SHOWS_SIZES = 64
+_SIGNS = {
+    Change.ADDED: ("+", "good"),
+    Change.REMOVED: ("-", "bad"),
+    Change.CHANGED: ("~", "warn"),
+    Change.METADATA: ("≈", "dim"),
+    Change.SAME: ("=", "dim"),
+}
+_INTERVAL = 0.5
+_LONGEST_VALUE = 40
+
+
+class Pair(NamedTuple):
+    """What is compared of a snap: a snapshot, or a file that holds one, with another, or the data in place.
+
+    The older side comes first; None stands for the data in place.
+    """
+
+    snap: str
+    before: Snapshot | str
+    after: Snapshot | str | None
+
+
+class KeyOf(NamedTuple):
+    """A row of a path: whose it is, and where."""
+
+    owner: str
+    path: bytes
+    kind: str
+
+
+class ConfigKey(NamedTuple):
+    """A row of a key of the configuration."""
+
+    key: str
+
+
+class Found(NamedTuple):
+    """What is known of a comparison so far: the first `MOST` differences (`cut` are those beyond).
+
+    `files` counts the files of each kind, `added` and `removed` are bytes, of all differences.
+    """
+
+    labels: tuple[str, str] = ("", "")
+    configuration: tuple[KeyChange, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    files: Mapping[Change, int] = {}
+    added: int = 0
+    removed: int = 0
+    notes: tuple[str, ...] = ()
+    cut: int = 0
+    complete: bool = False
+
+
+def pair_of(chosen: Sequence[Snapshot]) -> Pair | str:
+    """What one snapshot (with the data in place), or two of a snap, mean; or why they mean nothing."""
+    if broken := [one for one in chosen if one.broken]:
+        return f"cannot compare: #{broken[0].set_id} is broken"
+    if len(chosen) == 1:
+        return Pair(chosen[0].snap, chosen[0], None)
+    if len(chosen) != 2:
+        return "mark two snapshots of one snap, or choose one to compare it with what is in place"
+    if chosen[0].snap != chosen[1].snap:
+        return f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are two snaps"
+    before, after = sorted(chosen, key=lambda one: one.set_id)
+    return Pair(before.snap, before, after)
+
+
+class Comparer:
+    """Compares a pair; its methods are for threads, one at a time."""
+
+    def __init__(self, place: Place, pair: Pair) -> None:
+        self._place = place
+        self._pair = pair
+        self._lock = Lock()
+        self._comparison: Comparison | None = None
+
+    @contextmanager
+    def opened(self, job: Job) -> Iterator[Comparison]:
+        """The comparison, opened at the first use."""
+        with self._lock:
+            if self._comparison is None:
+                self._comparison = self._open(job)
+            yield self._comparison
+
+    def _open(self, job: Job) -> Comparison:
+        engine = self._place.engine
+        comparison = Comparison(self._pair.snap, engine.layout, engine.own)
+        try:
+            for side in (self._pair.before, self._pair.after):
+                match side:
+                    case None:
+                        comparison.add_live()
+                    case str():
+                        comparison.add_file(side, job)
+                    case _:
+                        comparison.add_snapshot(f"#{side.set_id}", side)
+        except BaseException:
+            comparison.close()
+            raise
+        return comparison
+
+    def close(self) -> None:
+        """Let go of the files, once nobody uses them."""
+        with self._lock:
+            if self._comparison is not None:
+                self._comparison.close()
+                self._comparison = None
+
+    def run(self, options: CompareOptions, job: Job, tell: Callable[[Found], None]) -> None:
+        """Tell what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
+        with self.opened(job) as comparison:
+            before, after = comparison.facets
+            labels = (_label(before), _label(after))
+            collected = _Collected(Found(labels, tuple(comparison.configuration)), comparison.notes)
+            due = job.clock() + _INTERVAL
+            for difference in comparison.differences(job, options):
+                collected.add(difference)
+                if job.clock() >= due:
+                    tell(collected.found())
+                    due = job.clock() + _INTERVAL
+            tell(collected.found()._replace(complete=True))
+
+    def diff_of(self, key: "KeyOf", job: Job) -> TextDiff:
+        """The unified diff of one file. Raises SnapshotError, Cancelled."""
+        with self.opened(job) as comparison:
+            return comparison.text_diff(key.owner, key.path, job)
+
+    def marks_of(self, differences: Sequence[Difference]) -> tuple[str, ...]:
+        """How the paths are written for an extraction; needs a comparison that was opened."""
+        assert self._comparison is not None
+        return tuple(map(self._comparison.mark_of, differences))
+
+
+class _Collected:
+    """Differences as they come: the first ones, and the sums."""
+
+    def __init__(self, found: Found, notes: Sequence[str]) -> None:
+        self._found = found
+        self._notes = notes
+        self._kept: list[Difference] = []
+        self._tally = Tally()
+        self._passed = 0
+
+    def add(self, difference: Difference) -> None:
+        """Take in one."""
+        self._tally.add(difference)
+        self._passed += 1
+        if len(self._kept) < MOST:
+            self._kept.append(difference)
+
+    def found(self) -> Found:
+        """All so far."""
+        tally = self._tally
+        return self._found._replace(
+            differences=tuple(self._kept),
+            files=dict(tally.files),
+            added=tally.added,
+            removed=tally.removed,
+            notes=tuple(dict.fromkeys(self._notes)),
+            cut=self._passed - len(self._kept),
+        )
+
+
+def _label(facet: Facet) -> str:
+    name = "what is in place" if facet.snapshot is None else plain(facet.label)
+    return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
+
+
+# -- rows
+
+
+def columns(width: int) -> list[Column]:
+    """The columns that fit."""
+    sizes = [Column("BEFORE", 7, right=True), Column("AFTER", 7, right=True)] if width >= _SHOWS_SIZES else []
+    return [Column("WHAT DIFFERS", 0), *sizes, Column("BYTES", 9, right=True), Column("NOTE", 18)]
+
+
+def rows(found: Found, width: int) -> list[Row]:
+    """The configuration first, then the paths by owner."""
+    some = [Row(ConfigKey(one.key), partial(_key_line, one, width)) for one in found.configuration]
+    return some + [Row(key_of(one), partial(_line, one, width)) for one in found.differences]
+
+
+def key_of(difference: Difference) -> KeyOf:
+    """What identifies the row of a difference."""
+    return KeyOf(difference.owner, difference.path, difference.kind)
+
+
+def _key_line(one: KeyChange, width: int) -> Line:
+    sign, style = _SIGNS[one.change]
+    text = f"{sign} configuration {plain(one.key)}: {value_text(one.before)} → {value_text(one.after)}"
+    blanks = ("", "") if width >= _SHOWS_SIZES else ()
+    return Line((text, *blanks, "", "configuration"), (style, *("dim" for _ in blanks), "dim", "dim"))
+
+
+def value_text(value: object) -> str:
+    """A value of the configuration on one line, short."""
+    if value is Absent.ABSENT:
+        return "(not set)"
+    text = plain(json_text(value))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def json_text(value: object) -> str:
+    """A value as JSON, a number as it is written."""
+    import json
+
+    literal = getattr(value, "literal", None)
+    if isinstance(literal, str):
+        return literal
+    return json.dumps(value, default=lambda one: getattr(one, "literal", str(one)), ensure_ascii=False)
+
+
+def _line(one: Difference, width: int) -> Line:
+    sign, style = _SIGNS[one.change]
+    whose = f"{plain(one.owner)}: " if one.owner else ""
+    slash = "/" if one.kind == Kind.FOLDER.value else ""
+    sizes = [_size(one.before), _size(one.after)] if width >= _SHOWS_SIZES else []
+    note = counted(one.files, "file") if one.folded else ", ".join(one.metadata) or one.change.value
+    cells = (f"{sign} {whose}{plain(one.text)}{slash}", *sizes, delta_text(one), note)
+    return Line(cells, (style, *("dim" for _ in sizes), "", "dim"))
+
+
+def _size(size: int | None) -> str:
+    return "-" if size is None else size_text(size).strip()
+
+
+def delta_text(one: Difference) -> str:
+    """By how many bytes it grew or shrank; nothing where it did not."""
+    delta = (one.after or 0) - (one.before or 0)
+    if not delta or (one.kind == Kind.FOLDER.value and not one.folded):
+        return ""
+    return f"{'+' if delta > 0 else '-'}{size_text(abs(delta)).strip()}"
+
+
+def sums(found: Found) -> str:
+    """What it comes to in one line."""
+    words = [
+        f"{_SIGNS[change][0]} {found.files.get(change, 0):,} {change.value}"
+        for change in Change
+        if found.files.get(change, 0)
+    ]
+    if found.configuration:
+        words.append(counted(len(found.configuration), "key"))
+    words.append(f"+{size_text(found.added).strip()} -{size_text(found.removed).strip()}")
+    if found.cut:
+        words.append(f"only the first {MOST:,} are shown")
+    return " · ".join(words)

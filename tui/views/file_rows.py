@@ -1,0 +1,249 @@
+"""What is in archives as rows of a table: pure functions of what was met there."""
+
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from backend import Flag, Kind, Node, Order, Snapshot
+from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
+from tui.text import counted, plain, size_text
+from tui.widgets.table import Column, Line, Row
+
+_SHOWS_NOTES, _SHOWS_TIMES, _SHOWS_BARS, _SHOWS_FILES, _SHOWS_OWNERS = 44, 60, 72, 90, 104
+_BAR = 6
+_NOTE = 12
+_LATEST = 1 << 40
+_HIDDEN = {1: _SHOWS_FILES, 2: _SHOWS_BARS, 3: _SHOWS_TIMES, 4: _SHOWS_OWNERS, 5: _SHOWS_OWNERS}
+_SIGNS = {
+    Kind.FOLDER: "▸",
+    Kind.LINK: "→",
+    Kind.HARD_LINK: "=",
+    Kind.FIFO: "|",
+    Kind.CHARACTER: "#",
+    Kind.BLOCK: "#",
+}
+_FORMATS = {
+    Kind.FOLDER: stat.S_IFDIR,
+    Kind.LINK: stat.S_IFLNK,
+    Kind.FIFO: stat.S_IFIFO,
+    Kind.CHARACTER: stat.S_IFCHR,
+    Kind.BLOCK: stat.S_IFBLK,
+}
+_ODD = (
+    (Flag.ABSOLUTE, "ABSOLUTE name", "bad"),
+    (Flag.CLIMBING, "LEADS OUT by ..", "bad"),
+    (Flag.TOO_LONG, "name TOO LONG", "bad"),
+    (Flag.OUTSIDE, "OUTSIDE of the data", "bad"),
+    (Flag.DANGLING, "link to NOTHING", "bad"),
+    (Flag.REPLACED, "REPLACED later in the archive", "warn"),
+    (Flag.SPARSE, "with holes", "dim"),
+)
+_UNUSABLE = Flag.ABSOLUTE | Flag.CLIMBING | Flag.TOO_LONG | Flag.OUTSIDE
+
+
+def columns(width: int) -> list[Column]:
+    """The columns that fit."""
+    every = (
+        Column("NAME", 0),
+        Column("FILES", 8, right=True),
+        Column("", _BAR),
+        Column("CHANGED", 16),
+        Column("MODE", 10),
+        Column("OWNER", 14),
+        Column("SIZE", 7, right=True),
+        Column("NOTE", 0 if width >= _SHOWS_OWNERS else max(_NOTE, width // 5)),
+    )
+    return [every[number] for number in _shown(width)]
+
+
+def _shown(width: int) -> list[int]:
+    missing = {number for number, least in _HIDDEN.items() if width < least}
+    missing |= {7} if width < _SHOWS_NOTES else set()
+    return [number for number in (0, 6, 2, 1, 3, 4, 5, 7) if number not in missing]
+
+
+def row_of(item: Item, of_all: int, width: int) -> Row:
+    """A row; its bar is a share of `of_all` bytes."""
+    sign = _SIGNS.get(item.node.kind, " ") if item.node is not None else "▸"
+    return Row(item.spot, partial(line_of, item, of_all, width), sign=sign)
+
+
+def line_of(item: Item, of_all: int, width: int) -> Line:
+    """What is drawn of something in the columns that fit."""
+    note, style = note_of(item)
+    node = item.node
+    if node is None:
+        one = item.snapshot
+        size = size_text(one.size).strip()
+        cells = (name_of(item), "", _bar(one.size, of_all), one.time[:16].replace("T", " "), "", "", size)
+    else:
+        is_known = item.reading is None or item.reading.stage is not Stage.UNREAD
+        cells = (
+            name_of(item),
+            f"{node.files:,}" if node.is_folder and is_known else "",
+            _bar(node.size, of_all) if is_known else "",
+            time_text(node.mtime_ns),
+            mode_text(node) if item.reading is None else "",
+            owner_text(node) if item.reading is None else "",
+            size_text(node.size).strip() if is_known else "-",
+        )
+    styles = ("", "dim", "dim", "dim", "dim", "dim", "", style)
+    shown = _shown(width)
+    every = (*cells, note)
+    return Line(tuple(every[number] for number in shown), tuple(styles[number] for number in shown))
+
+
+def name_of(item: Item) -> str:
+    """The name to show: the tops in words."""
+    if item.node is None:
+        one = item.snapshot
+        return f"{plain(one.snap) or '(unreadable)'} {plain(one.version)} rev {one.revision}"
+    if item.reading is not None:
+        return f"{owner_of(item.spot)}'s data"
+    return top_name(item.spot, item.snapshot) or plain(item.node.text)
+
+
+def top_name(spot: Spot, snapshot: Snapshot) -> str:
+    """What a top of an archive is, in words; nothing for anything else."""
+    if spot.path == b"common":
+        return "common data"
+    return "data of this revision" if spot.path == str(snapshot.revision).encode() else ""
+
+
+def owner_of(spot: Spot) -> str:
+    """Whose archive it is."""
+    if spot.entry in ("", SYSTEM):
+        return "system"
+    return plain(spot.entry.removeprefix("user/").removesuffix(".tgz"))
+
+
+def note_of(item: Item) -> tuple[str, str]:
+    """What is to be known of something, and how it looks."""
+    node, one = item.node, item.snapshot
+    if node is None:
+        return (f"BROKEN: {plain(one.broken)}", "bad") if one.broken else (plain(one.summary), "dim")
+    if item.reading is not None:
+        return _reading_note(item.reading)
+    for flag, text, style in _ODD:
+        if node.flags & flag:
+            return f"{text}{_target(node)}", style
+    if top_name(item.spot, one):
+        return plain(node.text), "dim"
+    return _target(node).strip(), "dim"
+
+
+def _reading_note(reading: Reading) -> tuple[str, str]:
+    match reading.stage:
+        case Stage.READING:
+            return f"being read, {percent(reading)}", "dim"
+        case Stage.UNREAD:
+            return f"not read yet, {size_text(reading.total).strip()} stored", "dim"
+        case Stage.STOPPED:
+            return "INCOMPLETE: its reading was stopped", "warn"
+        case Stage.FAILED:
+            return f"cannot be read: {plain(reading.reason)}", "bad"
+        case Stage.READ:
+            return "", ""
+
+
+def percent(reading: Reading) -> str:
+    """How much of an archive was read."""
+    return f"{100 * reading.done // reading.total if reading.total else 0} %"
+
+
+def _target(node: Node) -> str:
+    if node.kind is Kind.LINK:
+        return f" → {plain(_text(node.link))}"
+    if node.kind is Kind.HARD_LINK:
+        return f" the same as {plain(_text(node.link))}"
+    if node.kind in (Kind.CHARACTER, Kind.BLOCK):
+        return f" {node.kind.value} {plain(_text(node.link))}"
+    return " fifo" if node.kind is Kind.FIFO else ""
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _bar(size: int, of_all: int) -> str:
+    """A share as a bar; at least a sliver of what is there at all."""
+    if not of_all or not size:
+        return ""
+    eighths = max(1, min(8 * _BAR, round(8 * _BAR * size / of_all)))
+    return "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+
+
+def time_text(nanoseconds: int) -> str:
+    """A local time to the minute; nothing for what the archive tells no time of."""
+    seconds = nanoseconds // 10**9
+    if not 0 < seconds < _LATEST:
+        return "-"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, OSError, ValueError):
+        return "-"
+
+
+def mode_text(node: Node) -> str:
+    """The mode as ls shows it."""
+    return stat.filemode(_FORMATS.get(node.kind, stat.S_IFREG) | node.mode & 0o7777)
+
+
+def owner_text(node: Node) -> str:
+    """User and group: names where the archive has them, else numbers."""
+    user = plain(_text(node.user)) or str(node.uid)
+    group = plain(_text(node.group)) or str(node.gid)
+    return user if user == group else f"{user}:{group}"
+
+
+def refusal_to_take(item: Item) -> str:
+    """Why something cannot be taken out of its archive, or nothing."""
+    if item.snapshot.broken:
+        return "it cannot be marked: the snapshot is broken"
+    if item.node is None or item.reading is not None:
+        return ""
+    if item.node.flags & _UNUSABLE:
+        return "it cannot be marked: its name leads out of the data, and it is never unpacked"
+    if item.node.flags & Flag.REPLACED:
+        return "it cannot be marked: a later member of the same name wins"
+    return ""
+
+
+# -- above and below the table
+
+
+def trail(spot: Spot, snapshot: Snapshot | None, file: str) -> str:
+    """The way to a place, in words."""
+    if snapshot is None or spot.held < 0:
+        return file
+    words = [f"#{snapshot.set_id} {plain(snapshot.snap)} rev {snapshot.revision}" if snapshot.set_id else ""]
+    words[0] = words[0] or f"{plain(snapshot.snap)} rev {snapshot.revision}"
+    if spot.entry not in ("", SYSTEM):
+        words.append(f"{owner_of(spot)}'s data")
+    if spot.path:
+        top, slash, rest = spot.path.partition(b"/")
+        words.append(top_name(Spot(spot.held, spot.entry, top), snapshot) or plain(_text(top) or "/"))
+        if slash and rest:
+            words.append(plain(_text(rest)))
+    return " › ".join(words)
+
+
+def facts(folder: Folder, order: Order, running: Sequence[tuple[Spot, Reading]]) -> Iterator[str]:
+    """What is told of a folder, the most important first."""
+    yield f"{folder.entries:,} {'entry' if folder.entries == 1 else 'entries'}"
+    if folder.size:
+        yield size_text(folder.size).strip()
+    if order is not Order.NAME:
+        yield f"by {order.value}"
+    if folder.files:
+        yield counted(folder.files, "file")
+    if running:
+        yield running_text(running)
+
+
+def running_text(running: Sequence[tuple[Spot, Reading]]) -> str:
+    """What is being read, and how far."""
+    spot, reading = running[0]
+    more = f" and {len(running) - 1} more" if running[1:] else ""
+    return f"reading {owner_of(spot)}'s data: {percent(reading)}{more}"

@@ -1,0 +1,263 @@
+"""A job in words and rows: pure functions of what the board and the log tell."""
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from backend import JobState
+from tui.session.job_views import JobView
+from tui.session.job_views_verdicts import faults_in, verdicts_in
+from tui.text import ProgressView, cells, counted, cut_middle, plain, progress_line, size_text
+from tui.widgets.table import Column, Line
+
+_COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
+_NARROWEST, _WIDEST = 8, 18
+
+_WORDS = {
+    JobState.RUNNING: ("▶ running", ""),
+    JobState.INTERRUPTED: ("! interrupted", "bad"),
+    JobState.DONE: ("✓ done", "good"),
+    JobState.PARTIAL: ("~ partial", "warn"),
+    JobState.FAILED: ("✗ failed", "bad"),
+    JobState.CANCELLED: ("- cancelled", "dim"),
+    JobState.TAKEN_BACK: ("< taken back", "dim"),
+}
+_RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
+ACTS = {"stop": "stop", "undo": "take back", "end": "end"}
+_REVERSIBLE = ("restore", "extract", "undo")
+_MOST_LINES = 200
+_LONGEST = 4000
+
+
+def state_text(view: JobView) -> tuple[str, str]:
+    """The state in a glyph and a word, and the name of its style."""
+    if view.result.get("undone"):
+        return "< undone", "dim"
+    if bad := len(faults_in(view.result)):
+        return f"✗ {bad} bad", "bad"
+    if view.is_bad and view.state is JobState.DONE:
+        return _WORDS[JobState.FAILED]
+    return _WORDS[view.state]
+
+
+def job_line(view: JobView) -> Line:
+    """A job as a row of the table."""
+    word, style = state_text(view)
+    shown = (_name_text(view), word, plain(view.short), moment(view.started))
+    return Line(shown, ("", style, "", "dim"))
+
+
+def _name_text(view: JobView) -> str:
+    return cut_middle(plain(view.name), _WIDEST - 2)
+
+
+def columns(views: Iterable[JobView] = (), *, narrow: bool) -> tuple[Column, ...]:
+    """The columns of a table of jobs: the time goes where there is little room."""
+    widest = max((cells(_name_text(view)) for view in views), default=0)
+    name = Column("JOB", max(_NARROWEST, widest + 2))
+    return (name, *(_COLUMNS[:-1] if narrow else _COLUMNS))
+
+
+def fitted(line: Line, *, narrow: bool) -> Line:
+    """The cells of a line for those columns."""
+    return Line(line.cells[:-1], line.styles[:-1]) if narrow else line
+
+
+def moment(seconds: float) -> str:
+    """A time of the last day as the clock showed it, an older one with its date."""
+    today = 0 <= time.time() - seconds < 12 * 3600
+    return _time_text("%H:%M:%S" if today else "%m-%d %H:%M", seconds)
+
+
+def _time_text(form: str, seconds: float) -> str:
+    try:
+        return time.strftime(form, time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "at no time"
+
+
+def clock_text(seconds: float) -> str:
+    """A span of time in whole seconds: `0:08`, `3:20`, `1:02:03`."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def can_be_undone(view: JobView, now: float) -> bool:
+    """Whether what a job replaced can still be put back."""
+    result = view.result
+    kept = bool(_number(result.get("undo_until")) > now and not result.get("undone") and not view.owner)
+    return kept and not result.get("expired") and verb_of(view) in _REVERSIBLE
+
+
+def refusal(action: str, view: JobView, now: float) -> str:
+    """Why one of the acts cannot be had for a job, or nothing."""
+    if action not in ACTS:
+        return ""
+    if view.change:
+        is_possible = action == "stop" and view.is_running
+        return "" if is_possible else f"{view.called} can only be stopped, by x, while it runs"
+    if view.owner:
+        return f"cannot {ACTS[action]} job {plain(view.name)}: it is {plain(view.owner)}'s, who alone can"
+    if action == "stop" and not view.is_running:
+        return f"job {view.id} is not running: it is {view.state.value}"
+    if action == "undo" and not can_be_undone(view, now):
+        return f"job {view.id} cannot be taken back: it replaced nothing that is still kept"
+    if action == "end" and view.state is not JobState.INTERRUPTED:
+        return f"job {view.id} was not interrupted: it is {view.state.value}"
+    return ""
+
+
+def verb_of(view: JobView) -> str:
+    """The verb of a job's command."""
+    return view.short.partition(" ")[0]
+
+
+def facts(view: JobView, now: float) -> Text:
+    """What a job is and how it ended; what can be done about it."""
+    word, style = state_text(view)
+    text = Text.assemble((f"{plain(view.called)}  ", "bold"), (word, _RICH[style]))
+    text.append(f"  started {moment(view.started)}\n")
+    text.append(f"{plain(view.command)}\n", style="dim")
+    for line in _error_lines(view.error):
+        text.append(f"✗ {line}\n", style="bold red")
+    for line, look in (*_summary(view, now), *_outcome(view, now)):
+        text.append(f"{plain(line)}\n", style=look)
+    text.rstrip()
+    return text
+
+
+def _summary(view: JobView, now: float) -> Iterable[tuple[str, str]]:
+    """How long an ended job took, what it worked on and how fast, what it warned of."""
+    if not _number(view.result.get("ended")):
+        return
+    words = [f"took {clock_text(view.elapsed(now))}"]
+    done, seconds = view.moved
+    if done:
+        rate = f" at {size_text(int(done / seconds)).strip()}/s" if seconds >= 1 else ""
+        words.append(f"{size_text(done).strip()}{rate}")
+    if view.warnings:
+        words.append(counted(view.warnings, "warning"))
+    yield " · ".join(words), ""
+
+
+def _error_lines(error: str) -> list[str]:
+    return [plain(line) for line in error.splitlines()]
+
+
+def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
+    """How it ended, as lines with their styles."""
+    result = view.result
+    yield from _standing_of(view)
+    if result.get("set_id") and verb_of(view) in ("save", "import-snapshot"):
+        yield (
+            f"{'the same is here already as' if result.get('duplicate') else 'made'} set #{result['set_id']}",
+            "",
+        )
+    if result.get("freed"):
+        yield f"freed {size_text(int(_number(result['freed']))).strip()}", ""
+    yield from ((f"~ left out: {line}", "yellow") for line in _texts(result.get("left_out")))
+    yield from _verdicts(view)
+    if result.get("undone"):
+        yield f"taken back by job {result['undone']}", ""
+    elif can_be_undone(view, now):
+        until = _time_text("%Y-%m-%d %H:%M", _number(result["undo_until"]))
+        yield f"What it replaced is kept until {until}: u takes it back.", ""
+    if result.get("recovered"):
+        yield "It had been interrupted, and was ended later.", ""
+
+
+def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
+    """Whose it is, and what can be done about one that did not come to its end."""
+    if view.owner:
+        yield f"It is {view.owner}'s: to look at only.", "dim"
+    elif view.change:
+        yield "snapd does it, for somebody else or for a job that died; x aborts it.", "dim"
+    elif view.state is JobState.INTERRUPTED:
+        yield "Its process is gone. t tells what it left, to finish it or to take it back;", "yellow"
+        yield "else the next operation here ends it in the safe way.", "yellow"
+    elif view.state is JobState.FAILED:
+        yield "Enter shows its log; y copies the command, to try again.", "dim"
+
+
+def _verdicts(view: JobView) -> Iterable[tuple[str, str]]:
+    verdicts, bad = verdicts_in(view.result), faults_in(view.result)
+    if verdicts:
+        yield f"{len(verdicts) - len(bad)} of {len(verdicts)} archives are sound", "" if bad else "green"
+    for one in bad[:_MOST_LINES]:
+        where = " ".join(filter(None, (f"#{one.get('set_id')}", str(one.get("snap")), str(one.get("entry")))))
+        yield f"✗ {where}: {one.get('fault')}", "bold red"
+
+
+def _texts(found: object) -> list[str]:
+    lines = [str(line) for line in found[:_MOST_LINES]] if isinstance(found, list) else []
+    more = len(found) - len(lines) if isinstance(found, list) else 0
+    return [*lines, f"and {more} more"] if more else lines
+
+
+def _number(found: object) -> float:
+    return float(found) if isinstance(found, int | float) and abs(found) < 1 << 53 else 0.0
+
+
+def progress_text(view: JobView, width: int, rows: int, now: float) -> Text:
+    """How far a running job is, in at most `rows` lines: a bar for all of it, one for each part under way.
+
+    Then for how long it has run and what it warned of. Nothing for one that ended.
+    """
+    if not view.is_running:
+        return Text()
+    since = [f"running for {clock_text(view.elapsed(now))}"]
+    if view.warnings:
+        since.append(counted(view.warnings, "warning"))
+    if view.parts_ended:
+        since.append(f"{counted(view.parts_ended, 'part')} done")
+    lines = ["starting…"]
+    if view.progress.title:
+        lines = [_barred(view.progress, width), *_part_lines(view, width, rows - 2)]
+    return Text("\n".join([*lines, " · ".join(since)]))
+
+
+def _part_lines(view: JobView, width: int, rows: int) -> Iterable[str]:
+    """The parts under way, or as many of them as there is room for."""
+    shown = len(view.parts) if len(view.parts) <= rows else max(0, rows - 1)
+    for part in view.parts[:shown]:
+        yield _barred(ProgressView(part.name, part.done, part.total, 0.0, None), width)
+    if more := len(view.parts) - shown:
+        yield f"{'and ' if shown else ''}{counted(more, 'part')}{' more' if shown else ''} under way"
+
+
+def _barred(progress: ProgressView, width: int) -> str:
+    share = max(10, width // 4)
+    return f"{bar(progress, share)} {progress_line(progress, max(20, width - share - 1))}"
+
+
+def now_text(view: JobView, width: int) -> Text:
+    """The part that a running job is at, and why it stands still."""
+    if not view.is_running:
+        return Text()
+    text = Text(f"now: {cut_middle(plain(view.part), max(10, width - 6))}" if view.part else "", style="dim")
+    if view.standing:
+        text.append(f"{' · ' if view.part else ''}{plain(view.standing)}", style="yellow")
+    return text
+
+
+def bar(progress: ProgressView, width: int) -> str:
+    """A bar of that many cells, empty where the total is not known."""
+    share = min(1.0, progress.done / progress.total) if progress.total else 0.0
+    return "█" * int(share * width) + "░" * (width - int(share * width))
+
+
+def log_line(event: Mapping[str, Any]) -> str:
+    """A line of the log for an event, empty for one that only counts."""
+    match event:
+        case {"event": "started", "title": str(title), "total": total}:
+            amount = f" ({size_text(total).strip()})" if isinstance(total, int) and total >= 0 else ""
+            return plain(f"= {title[:_LONGEST]}{amount}")
+        case {"event": "entered", "part": str(part)}:
+            return plain(f"  {part[:_LONGEST]}")
+        case {"event": "noted", "text": str(text)}:
+            return plain(f"! {text[:_LONGEST]}")
+        case _:
+            return ""

@@ -12,14 +12,16 @@ import time
 from collections.abc import Mapping
 
 from backend.archive.container import ContainerWriter
-from backend.archive.reader import Level, Reader
+from backend.archive.reader import Reader
 from backend.engine.files import DirectEngine
 from backend.engine.select import files_engine
-from backend.format.metadata import filename, metadata_json
+from backend.format.metadata import metadata_json
+from backend.format.names import filename
 from backend.format.timestamps import time_text
 from backend.fs import files
-from backend.job import Job
+from backend.model import Level
 from backend.operations import Export, Import, Restore, Save, to_json
+from backend.progress import Job
 from backend.store.verifications import Ledger
 
 _SNAPS: Mapping[str, tuple[str, str]] = {

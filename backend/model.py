@@ -3,6 +3,7 @@
 The values on the path of a listing are named tuples: they cost a third of a dataclass at start-up.
 """
 
+from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 ARCHIVE = "archive.tgz"
@@ -135,3 +136,26 @@ def user_of(entry: str) -> str | None:
 def user_entry(name: str) -> str:
     """The entry that holds the data of a user."""
     return f"user/{name}.tgz"
+
+
+class Level(Enum):
+    """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
+
+    QUICK = "quick"
+    HASH = "full"
+    STRUCTURE = "structure"
+
+
+class EntryVerdict(NamedTuple):
+    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound.
+
+    `unpacked` are the bytes it unpacks to where the check walked it to its end, otherwise None.
+    """
+
+    set_id: int
+    snap: str
+    entry: str
+    size: int
+    fault: str
+    path: str = ""
+    unpacked: int | None = None

@@ -6,10 +6,10 @@ An operation holds absolute paths. `-` as a file stands for a standard stream, i
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
-from backend.archive.reader import EntryVerdict, Level
 from backend.errors import InvalidInputError
+from backend.model import EntryVerdict, Level
 
 DAY = 24 * 3600
 
@@ -270,3 +270,31 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     if fields.get("policy", "always") != "always":
         words.append(f"--policy={fields['policy']}")
     return words
+
+
+class Estimate(NamedTuple):
+    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name)."""
+
+    snap: str
+    size: int
+    owners: dict[str, int]
+    files: int
+
+
+class Finding(NamedTuple):
+    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing."""
+
+    kind: str
+    path: str
+    text: str
+    repair: str = ""
+
+
+class UndoOffer(NamedTuple):
+    """A restore that can be taken back: until when (seconds since the epoch), and the bytes it holds."""
+
+    job: int
+    set_id: int
+    snaps: tuple[str, ...]
+    until: float
+    held: int

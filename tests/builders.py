@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, TypeAlias, Union
 from backend.archive.container import ContainerWriter
 from backend.engine.files import DirectEngine
 from backend.engine.perform import perform_recorded
-from backend.format.metadata import filename, metadata_json, revision_from_text
+from backend.format.metadata import metadata_json
+from backend.format.names import filename, revision_from_text
 from backend.host.layout import Layout
-from backend.job import Event, Job
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
 from backend.operations import Operation, Result
+from backend.progress import Event, Job
 from backend.restore.slots import HOLDER
 
 AS_ROOT = os.geteuid() == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled
-from backend.job import Event, Job
+from backend.progress import Event, Job
 
 NOBODY = 65534
 TOP = Path(__file__).resolve().parent.parent

@@ -20,8 +20,8 @@ from backend.engine.files import DirectEngine
 from backend.engine.perform import perform_recorded
 from backend.fs import files
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.operations import Operation, operation_from_json, to_json
+from backend.progress import Job
 
 TIDY = "tidy"
 TOP = Path(__file__).resolve().parent.parent

@@ -11,8 +11,8 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.select import engine_for
 from backend.engine.snapd.engine import SnapdEngine
-from backend.job import Event, Job
 from backend.operations import Operation, Result, to_json
+from backend.progress import Event, Job
 from tests.builders import Tree, plant
 from tests.realsnapd import Gate, RealSnapd
 

@@ -27,10 +27,10 @@ from hypothesis import strategies as st
 
 from backend.archive.reader import Reader
 from backend.errors import NotFoundError, SnapshotError
-from backend.job import Job
 from backend.jobs.journal import JobState
 from backend.model import Snapshot
 from backend.operations import Check, Export, Forget, Restore, Save, Undo
+from backend.progress import Job
 from backend.restore.slots import HOLDER
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from backend.transfer.importer import import_set

@@ -13,9 +13,9 @@ from backend.fs.files import FileLock
 from backend.model import User
 from tests.builders import World
 from tests.tui.driver import Snapstow
-from tui.cli.progress import LONGEST
 from tui.session.job_views import NOTHING_YET, Board, JobView
-from tui.views.job_rows_endings import ending_text
+from tui.session.meter import LONGEST
+from tui.views.job_rows import ending_text
 
 SAVE = {"verb": "save", "snaps": ["[red]\x1b[31m"]}
 ABSURD_TIMES = [float("nan"), float("inf"), -float("inf"), 1e300, -1e300, 10**30, -1, 1 << 52]

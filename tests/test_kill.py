@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from backend.job import Job
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Import, Operation, Restore, Save, Undo
+from backend.progress import Job
 from backend.restore.slots import HOLDER
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden

@@ -29,7 +29,7 @@ from backend.errors import (
     SnapshotError,
     UnreachableError,
 )
-from backend.job import Job
+from backend.progress import Job
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 Serve = Callable[[socket.socket], None]

@@ -11,9 +11,9 @@ import pytest
 
 from backend.engine.snapd.responses import BusyError
 from backend.errors import Cancelled, ConflictError
-from backend.job import Event, Job, Started
 from backend.jobs.journal import JobState
 from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
+from backend.progress import Event, Job, Started
 from tests.builders import tree_of
 from tests.realsnapd import HERE, Gate, RealSnapd
 from tests.snapdworld import NEW, OLD, change, dead_job, do, engine, install, sets

@@ -7,9 +7,9 @@ import pytest
 
 from backend.engine.select import files_engine
 from backend.errors import BlockedError
-from backend.job import Job
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Restore, Save, Undo
+from backend.progress import Job
 from tests.builders import tree_of
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, change, dead_job, do, engine, hello_there, saving, sets

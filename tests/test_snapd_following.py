@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.daemon_change import Task
+from backend.engine.daemon import Task
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import Cancelled, ConflictError
-from backend.job import Advanced, Entered, Event, Job, PartAdvanced, Started
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Import, Restore, Result, Save
+from backend.progress import Advanced, Entered, Event, Job, PartAdvanced, Started
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import do, engine, hello_there, install, saving, sets
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled, IntegrityError
-from backend.job import Advanced, Event, Job, Noted
 from backend.operations import Export, Forget, Import, Save
+from backend.progress import Advanced, Event, Job, Noted
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import do, engine, hello_there, sets
 

@@ -9,8 +9,8 @@ import pytest
 
 from backend.engine.select import engine_for
 from backend.errors import BlockedError, ConflictError, InvalidInputError, NotAllowedError, SnapshotError
-from backend.job import Job
 from backend.operations import Forget, Restore, Save
+from backend.progress import Job
 from tests.realsnapd import HERE, RealSnapd
 from tests.snapdworld import do, engine, hello_there, sets
 

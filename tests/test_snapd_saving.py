@@ -10,8 +10,8 @@ from backend.engine.select import engine_for
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import Asked
 from backend.errors import ConflictError, InvalidInputError, NotFoundError
-from backend.job import Job, Noted
 from backend.operations import Import, Operation, Restore, Save
+from backend.progress import Job, Noted
 from tests.builders import tree_of
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets

@@ -5,9 +5,9 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.select import files_engine
 from backend.errors import ConflictError, NoSpaceError, NotFoundError
-from backend.job import Job
 from backend.model import ARCHIVE
 from backend.operations import Restore, Save, Undo
+from backend.progress import Job
 from tests.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.realsnapd import RealSnapd
 from tests.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App
@@ -18,12 +18,13 @@ from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from backend import BugError
+from tui.dialogs.base import HelpWanted
 from tui.screens.inventory.screen import Inventory
 from tui.session.place import Place
 from tui.terminal import themes
 from tui.terminal.key_order import KeyOrder
-from tui.terminal.line_filters import Ascii
-from tui.terminal.line_filters_thrift import Thrift
+from tui.terminal.line_filters import Ascii, Thrift
+from tui.text import plain
 
 GRACE = 2.0
 _FUNCTION = re.compile(r"f\d+").fullmatch
@@ -81,7 +82,7 @@ class SnapstowApp(App[int]):
         self._filters_of_ours.append(Thrift())
         for theme in themes.themes():
             self.register_theme(theme)
-        self._wear(looks.theme)
+        self._set_theme(looks.theme)
 
     def on_mount(self) -> None:
         """Hook the signals, show what there is."""
@@ -120,20 +121,33 @@ class SnapstowApp(App[int]):
         name = _KEY_NAMES.get(binding.key) or (binding.key.upper() if _FUNCTION(binding.key) else "")
         return binding.key_display or name or super().get_key_display(binding)
 
-    def wear(self, theme: str) -> None:
+    def apply_theme(self, theme: str) -> None:
         """Change the theme, except where no colour is wanted."""
         if themes.is_colourless(os.environ):
             self.notify("NO_COLOR is set: no colours", markup=False)
         else:
-            self._wear(theme)
+            self._set_theme(theme)
 
-    def _wear(self, theme: str) -> None:
+    def _set_theme(self, theme: str) -> None:
         colours = themes.palette(theme)
         if theme == themes.LIGHT:
             self.ansi_theme_light = colours
         else:
             self.ansi_theme_dark = colours
         self.theme = theme
+
+    def on_help_wanted(self, message: HelpWanted) -> None:
+        """Explain keys, and what is known of the place."""
+        from tui.dialogs.help import Help
+
+        self.push_screen(Help(message.title, message.bindings, self._facts()))
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        """How changes are made and why; where the journal is that the jobs write."""
+        for screen in self.screen_stack:
+            if isinstance(screen, Inventory) and screen.way.about:
+                yield "engine", plain(". ".join(screen.way.about))
+        yield "log", f"J shows it for each job; it lies in {plain(self.place.engine.journal.folder)}"
 
     def action_command_palette(self) -> None:
         """Find a verb, a set, an order, a theme by typing."""

@@ -10,24 +10,16 @@ from hashlib import sha3_384
 from typing import NamedTuple
 
 from backend.archive.container import Container
-from backend.archive.reader import METADATA, METADATA_HASH, unreadable
+from backend.archive.reader import unreadable
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import TarMember, padded
 from backend.errors import IntegrityError, InvalidInputError, SnapshotError
-from backend.format.metadata import (
-    CONTENT,
-    MANIFEST,
-    filename,
-    parse_content_json,
-    parse_export_json,
-    parse_filename,
-    parse_metadata,
-    set_content_hash,
-    set_content_hashes,
-)
+from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json, parse_export_json
+from backend.format.metadata import parse_metadata, set_content_hash, set_content_hashes
+from backend.format.names import METADATA, METADATA_HASH, filename, parse_filename
 from backend.fs import files
-from backend.job import Job
 from backend.model import Snapshot, SnapshotSet
+from backend.progress import Job
 
 _MOST_MEMBERS = 4096
 _LARGEST_JSON = 1 << 20

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from backend.errors import IntegrityError
-from backend.job import Job
+from backend.progress import Job
 
 PIECE = 1 << 20
 SHOWN = 7

@@ -6,50 +6,24 @@ snapshot, with which nothing can be done.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from backend.archive.container import DEFLATED, STORED, UNKNOWN_METHOD, Container
 from backend.errors import IntegrityError, SnapshotError
-from backend.format.metadata import ZERO_TIME, filename, parse_filename, parse_metadata, snapshot_id
-from backend.model import ARCHIVE, Revision, Snapshot, user_of
+from backend.format.metadata import parse_metadata
+from backend.format.names import METADATA, METADATA_HASH, filename, parse_filename, snapshot_id
+from backend.format.timestamps import ZERO_TIME
+from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot, user_of
 
 if TYPE_CHECKING:
     from backend.archive.gzip.sizes import Declared
     from backend.archive.hashing import Read
-    from backend.host.layout import Layout
-    from backend.job import Job
-    from backend.restore.swap import RestoreState
+    from backend.progress import Job
 
-METADATA = "meta.json"
-METADATA_HASH = "meta.sha3_384"
 _LARGEST_METADATA = 32 << 20
 _LARGEST_HASH = 4096
 _SHOWN = 7
-
-
-class Level(Enum):
-    """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
-
-    QUICK = "quick"
-    HASH = "full"
-    STRUCTURE = "structure"
-
-
-class EntryVerdict(NamedTuple):
-    """What a check found of one archive of the file at `path`; `fault` is empty where it is sound.
-
-    `unpacked` are the bytes it unpacks to where the check walked it to its end, otherwise None.
-    """
-
-    set_id: int
-    snap: str
-    entry: str
-    size: int
-    fault: str
-    path: str = ""
-    unpacked: int | None = None
 
 
 class Reader:
@@ -58,23 +32,22 @@ class Reader:
     `snapshot.broken` tells why it is broken; then only the metadata may be used.
     """
 
-    def __init__(self, fd: int, container: Container, snapshot: Snapshot, layout: "Layout | None") -> None:
+    def __init__(self, fd: int, container: Container, snapshot: Snapshot) -> None:
         self._fd = fd
         self._container = container
-        self._layout = layout
         self.snapshot = snapshot
 
     @classmethod
-    def open(cls, path: str, set_id: int | None = None, layout: "Layout | None" = None) -> Self:
+    def open(cls, path: str, set_id: int | None = None) -> Self:
         """Open a snapshot file (spec §3.7); without `set_id` the file's name gives it.
 
         Raises OSError, IntegrityError where the metadata cannot be decoded, and SnapshotError where the name
-        is not a snapshot's. A broken snapshot is returned, not raised. `layout` is needed only to restore.
+        is not a snapshot's. A broken snapshot is returned, not raised.
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             container, snapshot = _open(fd, path, set_id)
-            return cls(fd, container, snapshot, layout)
+            return cls(fd, container, snapshot)
         except BaseException:
             os.close(fd)
             raise
@@ -170,29 +143,9 @@ class Reader:
         self, users: Sequence[str] = (), job: "Job | None" = None, *, structure: bool = False
     ) -> list[EntryVerdict]:
         """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
-        from backend.job import Job
+        from backend.progress import Job
 
         return check([self], users, job or Job(), Level.STRUCTURE if structure else Level.HASH)
-
-    def restore(
-        self, current: Revision, users: Sequence[str] = (), job: "Job | None" = None
-    ) -> "RestoreState":
-        """Put the data in place (spec §3.9) as the revision `current`, 0 where the snap is not installed.
-
-        Skipped parts are noted to the job. The state returned can be reverted or cleaned up.
-        """
-        from backend.job import Job
-        from backend.restore.plan import Wanted, plan_restore
-        from backend.restore.restoration import Restoration
-
-        if self._layout is None:
-            raise ValueError("a reader needs a layout in order to restore")
-        job = job or Job()
-        plan = plan_restore(self, self._layout, current, Wanted(tuple(users)))
-        for entry in plan.entries:
-            if entry.skipped:
-                job.note(entry.skipped)
-        return Restoration([(self, plan)], self._layout).run(job)
 
     def vet(self, entry: str, job: "Job") -> int:
         """Walk an archive without writing anything; returns the bytes it unpacks to.

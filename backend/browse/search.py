@@ -9,9 +9,9 @@ from backend.browse.snapshot_file import Inside
 from backend.browse.toc_cache import Shelf
 from backend.browse.tree import Archive, Content, Tree
 from backend.errors import SnapshotError
-from backend.format.metadata import unix_time
-from backend.job import Job
+from backend.format.timestamps import unix_time
 from backend.model import Snapshot, user_of
+from backend.progress import Job
 
 _PIECE = 1 << 20
 

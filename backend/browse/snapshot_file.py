@@ -15,15 +15,15 @@ from backend.archive.carving import salvaged
 from backend.archive.container import Container
 from backend.archive.export_file import look_into
 from backend.archive.gzip.seek import Packed
-from backend.archive.reader import EntryVerdict, Level, Reader, check, read_snapshot
+from backend.archive.reader import Reader, check, read_snapshot
 from backend.browse.nodes import joined, parts_of
 from backend.browse.toc_cache import Key, stamp_of
 from backend.browse.tree import Archive, Tree
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
-from backend.format.metadata import snapshot_id
+from backend.format.names import snapshot_id
 from backend.fs import files
-from backend.job import Job
-from backend.model import ARCHIVE, Revision, Snapshot, user_of
+from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot, user_of
+from backend.progress import Job
 from backend.store.verifications import Ledger, identity_at
 
 _ZIP = b"PK\x03\x04"
@@ -185,7 +185,7 @@ class Inside:
         reader = None
         try:
             container = Container(fd, place[1])
-            reader = Reader(os.dup(fd), container, snapshot, None)
+            reader = Reader(os.dup(fd), container, snapshot)
             self._stack.callback(reader.close)
             archives = [self._archive(reader, place[0], entry) for entry in _in_order(reader.held())]
         except IntegrityError:

@@ -16,8 +16,8 @@ from backend.archive.tar.stream import TarFilter, TarMember, padded
 from backend.browse.nodes import KINDS, LONGEST_PATH, ROOT, Flag, Kind, Node, joined, parts_of
 from backend.browse.toc import Row, Table
 from backend.errors import IntegrityError, NoSpaceError, SnapshotError
-from backend.job import Job
 from backend.model import Revision
+from backend.progress import Job
 
 _KIND = {
     tarstream.DIRECTORY: KINDS.index(Kind.FOLDER),

@@ -17,8 +17,8 @@ from backend.browse.toc import Table
 from backend.browse.toc_builder import Source, index
 from backend.browse.toc_cache import Draft, Key, Shelf
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
-from backend.job import Job
 from backend.model import Snapshot, user_of
+from backend.progress import Job
 
 _MAP = 24
 _LONGEST_MAP = 16 << 20

@@ -14,8 +14,8 @@ from backend.compare.differences import CompareOptions, Difference, KeyChange, R
 from backend.compare.trees import Archived, Live, Nothing, Side, Thing, opened_live
 from backend.errors import BlockedError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_entry, user_of
+from backend.progress import Job
 
 LIVE = "live"
 _OPTIONS = CompareOptions()

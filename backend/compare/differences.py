@@ -12,8 +12,8 @@ from typing import NamedTuple
 from backend.browse.nodes import Kind
 from backend.compare.trees import Side, Thing
 from backend.format.gojson import dumps
-from backend.job import Job
 from backend.model import Json
+from backend.progress import Job
 
 REVISION = b"rev"
 _SECOND = 10**9

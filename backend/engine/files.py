@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError
 from backend.host.layout import Layout
-from backend.host.state import daemon_answers
+from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
-    from backend.engine.protocol import Estimate, Finding, UndoOffer
     from backend.host.layout import InstalledSnap
-    from backend.job import Job
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Ended, Endings
@@ -27,8 +25,10 @@ if TYPE_CHECKING:
     from backend.model import User
     from backend.operations import (
         Check,
+        Estimate,
         Export,
         Extract,
+        Finding,
         Forget,
         Import,
         Operation,
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
         Result,
         Save,
         Undo,
+        UndoOffer,
     )
+    from backend.progress import Job
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
 
@@ -125,8 +127,8 @@ class DirectEngine:
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
-        from backend.engine.protocol import Estimate
-        from backend.fs.space_estimate import measure
+        from backend.fs.space import measure
+        from backend.operations import Estimate
 
         estimates = []
         people = self._users(users)[0]
@@ -151,7 +153,7 @@ class DirectEngine:
         With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
         when the job is stopped.
         """
-        from backend.job import Job
+        from backend.progress import Job
         from backend.restore.restorer import Restorer
 
         job = job or Job()
@@ -282,16 +284,18 @@ class DirectEngine:
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
-        from backend.jobs import cleanup as recovery
 
-        return recovery.undo_offers(self.journal, self.store)
+        from backend.jobs import undo
+
+        return undo.undo_offers(self.journal, self.store)
 
     def undo(self, operation: "Undo", job: "Job") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
-        from backend.jobs import cleanup as recovery
+
+        from backend.jobs import undo
 
         self._demand("undo")
-        return recovery.undo(self.journal, self.store, operation, job)
+        return undo.undo(self.journal, self.store, operation, job)
 
     def forget(self, operation: "Forget", job: "Job") -> "Result":
         """Remove a set, or the named snaps of it; broken snapshots as well."""

@@ -1,13 +1,11 @@
 """Carrying an operation out: on an engine, and with a journal of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from backend.engine.protocol import Engine
 from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
 from backend.fs import files
-from backend.job import Advanced, Entered, Event, Job, Noted, PartAdvanced, Started
 from backend.jobs.journal import JobState, OpenRecord
 from backend.operations import (
     Check,
@@ -22,6 +20,7 @@ from backend.operations import (
     Undo,
     to_json,
 )
+from backend.progress import Event, Job, event_json
 
 
 def perform(operation: Operation, engine: Engine, job: Job, stream: int | None = None) -> Result:
@@ -128,33 +127,3 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
     except Exception as bug:
         record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
         raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """An event as a plain mapping."""
-    match event:
-        case Started(title, total):
-            return {"event": "started", "title": title, "total": total}
-        case Advanced(done):
-            return {"event": "advanced", "done": done}
-        case Noted(text):
-            return {"event": "noted", "text": text}
-        case Entered(part):
-            return {"event": "entered", "part": part}
-        case PartAdvanced(part, done, total, ended):
-            return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
-
-
-def event_from_json(document: Mapping[str, Any]) -> Event:
-    """The event that a mapping made by `event_json` describes; what is none is a note of it."""
-    match document:
-        case {"event": "started", "title": str(title), "total": (int() | None) as total}:
-            return Started(title, total)
-        case {"event": "advanced", "done": int(done)}:
-            return Advanced(done)
-        case {"event": "entered", "part": str(part)}:
-            return Entered(part)
-        case {"event": "part", "part": str(part), "done": int(done), "total": (int() | None) as total}:
-            return PartAdvanced(part, done, total, document.get("ended") is True)
-        case _:
-            return Noted(str(document.get("text", document)))

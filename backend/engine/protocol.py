@@ -1,44 +1,30 @@
 """What any engine can be asked. An engine answers for one place; nobody asks which one it is."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from backend.engine.daemon import Daemon
-from backend.job import Job
 from backend.jobs.journal import Journal
 from backend.jobs.safety_snapshots import Guarded
 from backend.model import SnapshotSet
-from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.operations import (
+    Check,
+    Estimate,
+    Export,
+    Extract,
+    Finding,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+    UndoOffer,
+)
+from backend.progress import Job
 from backend.restore.extraction import ExtractPlan
 from backend.restore.plan import RestorePlan
-
-
-class Estimate(NamedTuple):
-    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name)."""
-
-    snap: str
-    size: int
-    owners: dict[str, int]
-    files: int
-
-
-class Finding(NamedTuple):
-    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing."""
-
-    kind: str
-    path: str
-    text: str
-    repair: str = ""
-
-
-class UndoOffer(NamedTuple):
-    """A restore that can be taken back: until when (seconds since the epoch), and the bytes it holds."""
-
-    job: int
-    set_id: int
-    snaps: tuple[str, ...]
-    until: float
-    held: int
 
 
 class Engine(Protocol):

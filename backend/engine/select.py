@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from backend.engine.files import DirectEngine
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
-from backend.host.state import daemon_answers
+from backend.host.socket import daemon_answers
 
 if TYPE_CHECKING:
     from backend.engine.snapd.engine import SnapdEngine

@@ -5,62 +5,25 @@ names, times and epochs have modules of their own; their names can be had here t
 """
 
 import re
-from binascii import Error as Base64Error
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from backend.errors import IntegrityError, InvalidInputError
 from backend.format.gojson import Struct, Writable, dumps, loads, members, quoted, raw_utf8
-from backend.format.metadata_epochs import parse_epoch
 from backend.format.names import (
     LARGEST_ID,
-    FileName,
-    filename,
     is_snap_name,
     is_user_name,
     is_version,
-    parse_filename,
     revision_from_text,
-    snapshot_id,
 )
-from backend.format.timestamps import ZERO_TIME, canonical_time, is_zero_time, time_text, unix_time
-from backend.model import Json, Number, Revision, Snapshot
+from backend.format.timestamps import ZERO_TIME, canonical_time, is_zero_time, unix_time
+from backend.model import Epoch, Json, Number, Revision, Snapshot
 
-__all__ = [
-    "CONTENT",
-    "LARGEST_ID",
-    "MANIFEST",
-    "ZERO_TIME",
-    "ExportManifest",
-    "FileName",
-    "canonical_time",
-    "content_hash",
-    "content_json",
-    "export_json",
-    "filename",
-    "is_snap_name",
-    "is_user_name",
-    "is_version",
-    "is_zero_time",
-    "metadata_json",
-    "parse_content_json",
-    "parse_epoch",
-    "parse_export_json",
-    "parse_filename",
-    "parse_metadata",
-    "parse_revision",
-    "revision_from_text",
-    "set_content_hash",
-    "set_content_hashes",
-    "set_time",
-    "snapshot_id",
-    "snapshot_json",
-    "time_text",
-    "unix_time",
-]
+_MOST_EPOCHS = 10
+_DEFAULT_EPOCH: Json = {"read": [Number("0")], "write": [Number("0")]}  # nearly every snapshot's
+_EPOCH_KEYS = frozenset(("read", "write"))
 
-CONTENT, MANIFEST = "content.json", "export.json"
+
 INVALID = "invalid snapshot"
 
 _KEYS = frozenset(
@@ -71,14 +34,6 @@ _KEYS = frozenset(
 )
 _SUM = re.compile("[0-9a-f]{96}")
 _INTEGER = re.compile("-?[0-9]{1,20}")
-
-
-class ExportManifest(NamedTuple):
-    """What `export.json` says: `format` and `files` are None where it does not say."""
-
-    format: int | None
-    date: str
-    files: tuple[str, ...] | None
 
 
 def parse_metadata(raw: bytes, set_id: int) -> Snapshot:
@@ -161,61 +116,6 @@ def set_content_hashes(snapshots: Iterable[Snapshot]) -> tuple[bytes, bytes]:
 def set_time(snapshots: Iterable[Snapshot]) -> str:
     """The earliest time among snapshots, or the zero time without any."""
     return min((snapshot.time for snapshot in snapshots), key=unix_time, default=ZERO_TIME)
-
-
-def content_json(digest: bytes) -> bytes:
-    """The member `content.json` of an export (spec §3.17)."""
-    text = b2a_base64(digest, newline=False).decode()
-    return dumps(Struct([("content-hash", text)])).encode()
-
-
-def parse_content_json(raw: bytes) -> bytes | None:
-    """The hash in a `content.json`, or None where it holds none; IntegrityError when it is damaged."""
-    value = loads(raw)
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise IntegrityError("cannot parse content.json: not an object")
-    text = members(value, ("content-hash",)).get("content-hash")
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise IntegrityError("cannot parse content.json: the hash is not a text")
-    try:
-        return a2b_base64(text, strict_mode=True) or None
-    except (Base64Error, ValueError):
-        raise IntegrityError("cannot parse content.json: illegal base64 data") from None
-
-
-def export_json(date: str, files: Sequence[str]) -> bytes:
-    """The member `export.json`: `date` as of `time_text`, the names of the zips in stream order."""
-    listed: Writable = list(files) or None
-    return dumps(Struct([("format", 1), ("date", date), ("files", listed)])).encode()
-
-
-def parse_export_json(raw: bytes) -> ExportManifest:
-    """What an `export.json` says; unknown keys are ignored.
-
-    IntegrityError when it is no JSON, InvalidInputError when it is of another format or shape.
-    """
-    value = loads(raw)
-    if not isinstance(value, dict):
-        raise InvalidInputError("cannot read export.json: not an object")
-    fields = members(value, ("format", "date", "files"))
-    form, date, files = fields.get("format"), fields.get("date"), fields.get("files")
-    if form is not None and form != Number("1"):
-        raise InvalidInputError(f"cannot read export.json: unknown format {quoted(dumps(form))}")
-    if not isinstance(date, str | None):
-        raise InvalidInputError("cannot read export.json: the date is not a text")
-    return ExportManifest(None if form is None else 1, date or "", _files(files))
-
-
-def _files(value: Json) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise InvalidInputError("cannot read export.json: the files are not a list of names")
-    return tuple(map(str, value))
 
 
 def _struct(snapshot: Snapshot) -> Struct:
@@ -335,3 +235,61 @@ def _invalid_entry(sums: dict[str, str]) -> str:
         if _SUM.fullmatch(declared_hash) is None:
             return f"invalid hash of snapshot entry {quoted(entry)}"
     return ""
+
+
+def parse_epoch(value: Json) -> Epoch:
+    """The epoch a JSON value stands for; IntegrityError with snapd's own words where it is none."""
+    if value is None or value == _DEFAULT_EPOCH:
+        return Epoch()
+    if isinstance(value, str):
+        return _epoch_from_text(value)
+    if isinstance(value, dict):
+        return _epoch_from_object(members(value, _EPOCH_KEYS))
+    raise IntegrityError(f"cannot parse epoch: {quoted(dumps(value))} is neither a text nor an object")
+
+
+def _epoch_from_text(text: str) -> Epoch:
+    if text in ("", "0"):
+        return Epoch()
+    if text == "0*":
+        raise IntegrityError("0* is an invalid epoch")
+    number = _number_of_epoch(text.removesuffix("*"), text)
+    return Epoch((number - 1, number) if text.endswith("*") else (number,), (number,))
+
+
+def _epoch_from_object(lists: dict[str, Json]) -> Epoch:
+    if not lists:
+        return Epoch()
+    given = {name: _epoch_numbers(item) for name, item in lists.items()}
+    write = given["write"] if "write" in given else given["read"][-1:]
+    read = given.get("read", write)
+    if set(read).isdisjoint(write):
+        raise IntegrityError("epoch read and write lists must have a non-empty intersection")
+    return Epoch(read, write)
+
+
+def _epoch_numbers(value: Json) -> tuple[int, ...]:
+    if value is None or value == []:
+        raise IntegrityError("epoch list cannot be explicitly empty")
+    if not isinstance(value, list):
+        raise IntegrityError("epoch read/write attributes must be lists of epoch numbers")
+    if len(value) > _MOST_EPOCHS:
+        raise IntegrityError(f"epoch list must not have more than {_MOST_EPOCHS} entries")
+    numbers = tuple(_epoch_number(item) for item in value)
+    if list(numbers) != sorted(set(numbers)):
+        raise IntegrityError("epoch list must be a strictly increasing sequence")
+    return numbers
+
+
+def _epoch_number(value: Json) -> int:
+    if isinstance(value, Number):
+        return _number_of_epoch(value.literal, value.literal)
+    return _number_of_epoch("", dumps(value))
+
+
+def _number_of_epoch(text: str, shown: str) -> int:
+    if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0"):
+        raise IntegrityError(f"epoch numbers must be base 10 with no zero padding, but got {quoted(shown)}")
+    if len(text) > 10 or (number := int(text)) >= 2**32:
+        raise IntegrityError(f"epoch numbers must be less than 2³², but got {quoted(shown)}")
+    return number

@@ -10,6 +10,10 @@ from backend.errors import InvalidInputError
 from backend.format.gojson import quoted
 from backend.model import Revision, Snapshot
 
+METADATA = "meta.json"
+METADATA_HASH = "meta.sha3_384"
+
+
 LARGEST_ID = 2**63 - 1
 
 _SNAP = re.compile(r"(?=[a-z0-9-]{2,40}(?:_|\Z))(?=[0-9-]*[a-z])[a-z0-9]+(?:-[a-z0-9]+)*(?:_[a-z0-9]{1,10})?")

@@ -8,122 +8,22 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from stat import S_ISDIR
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.format.gojson import quoted
-from backend.format.metadata import is_snap_name, is_user_name, revision_from_text
-from backend.fs.files import read_whole, speaking, stamp
-from backend.host.state import SnapdState, read_description
+from backend.format.names import is_snap_name, revision_from_text
+from backend.fs.files import stamp
+from backend.host.accounts import Accounts, MachineAccounts, PasswdFile, account_id, joined, reach
+from backend.host.snap_yaml import read_description
+from backend.host.state import SnapdState
 from backend.model import Epoch, Revision, User
 
 if TYPE_CHECKING:
-    import pwd
+    pass
 
-LARGEST_PASSWD = 16 << 20
-_MOST_LINKS = 40
 _MOUNTS = ("/snap", "/var/lib/snapd/snap")
 _USER_DATA = ("snap", ".snap/data")
-
-
-class Accounts(Protocol):
-    """Who has an account; replaceable (spec §3.16). Homes are absolute paths on this machine."""
-
-    def by_name(self, name: str) -> User | None:
-        """The account of that name, or None."""
-
-    def by_uid(self, uid: int) -> User | None:
-        """The account with that numeric id, or None."""
-
-    def everyone(self) -> Iterable[User]:
-        """All accounts that can be listed."""
-
-
-class MachineAccounts:
-    """The accounts of the running machine, from wherever it takes them (NSS)."""
-
-    def by_name(self, name: str) -> User | None:
-        """The account of that name, or None."""
-        import pwd
-
-        try:
-            return _account(pwd.getpwnam(name))
-        except (KeyError, ValueError):
-            return None
-
-    def by_uid(self, uid: int) -> User | None:
-        """The account with that numeric id, or None."""
-        import pwd
-
-        try:
-            return _account(pwd.getpwuid(uid))
-        except (KeyError, OverflowError):
-            return None
-
-    def everyone(self) -> Iterable[User]:
-        """All accounts that the machine lists; a directory service may keep some to itself."""
-        import pwd
-
-        return list(filter(None, map(_account, pwd.getpwall())))
-
-
-class PasswdFile:
-    """The accounts in etc/passwd below another root; none where there is no such file.
-
-    What is no account there is passed over. Of two with one name or one id the first counts. Raises
-    NotAllowedError or SnapshotError when the file cannot be read.
-    """
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-        self._known: tuple[tuple[int, ...], tuple[User, ...]] | None = None
-
-    def by_name(self, name: str) -> User | None:
-        """The account of that name, or None."""
-        return next((user for user in self._users if user.name == name), None)
-
-    def by_uid(self, uid: int) -> User | None:
-        """The account with that numeric id, or None."""
-        return next((user for user in self._users if user.uid == uid), None)
-
-    def everyone(self) -> Iterable[User]:
-        """All accounts, in the order of the file."""
-        return self._users
-
-    @property
-    def _users(self) -> tuple[User, ...]:
-        """The accounts, read again when the file is another one."""
-        path = reach(self._root, "/etc/passwd")
-        now = stamp(path)
-        known = self._known
-        if known is None or known[0] != now:
-            self._known = known = (now, self._read(path))
-        return known[1]
-
-    def _read(self, path: str) -> tuple[User, ...]:
-        with speaking("cannot look up users"):
-            try:
-                raw = read_whole(path, LARGEST_PASSWD)
-            except (FileNotFoundError, NotADirectoryError):
-                return ()
-        lines = raw.decode("utf-8", "surrogateescape").split("\n")
-        users = filter(None, (self._user(line) for line in lines))
-        first: dict[str, User] = {}
-        for user in users:
-            first.setdefault(user.name, user)
-        return tuple(first.values())
-
-    def _user(self, line: str) -> User | None:
-        fields = line.split(":")
-        if len(fields) != 7 or fields[0][:1] in ("", "#", "+") or not is_user_name(fields[0]):
-            return None
-        uid, gid = _account_id(fields[2]), _account_id(fields[3])
-        if uid is None or gid is None or "\0" in fields[5]:
-            return None
-        try:
-            return User(fields[0], uid, gid, reach(self._root, fields[5]))
-        except InvalidInputError:
-            return None
 
 
 class InstalledSnap(NamedTuple):
@@ -177,7 +77,7 @@ class Layout:
 
     def below(self, path: str) -> str:
         """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
-        return _joined("/", path) if self.is_machine else reach(self.root, path)
+        return joined("/", path) if self.is_machine else reach(self.root, path)
 
     @property
     def state(self) -> SnapdState:
@@ -198,7 +98,7 @@ class Layout:
         InvalidInputError for what is no snap's name, and for a home in which the system's own snaps lie.
         """
         hidden = self._hidden or self.state.hidden
-        place = _joined(user.home, _USER_DATA[hidden(_checked(snap))])
+        place = joined(user.home, _USER_DATA[hidden(_checked(snap))])
         if place in self._reserved:
             raise InvalidInputError(
                 f'cannot use the data of user "{user.name}": {place} is the system\'s own'
@@ -272,7 +172,7 @@ class Layout:
     @cached_property
     def _reserved(self) -> frozenset[str]:
         """Directories called `snap` that hold the system's snaps and not a user's data."""
-        mounts = (path for mount in _MOUNTS for path in (_joined(self.root, mount), self.below(mount)))
+        mounts = (path for mount in _MOUNTS for path in (joined(self.root, mount), self.below(mount)))
         return frozenset((*mounts, self._system))
 
     def _linked(self, name: str) -> Revision | None:
@@ -286,7 +186,7 @@ class Layout:
 
     def _find_user(self, name: str) -> User:
         user = self.accounts.by_name(name)
-        if user is None and (uid := _account_id(name)) is not None:
+        if user is None and (uid := account_id(name)) is not None:
             user = self.accounts.by_uid(uid)
         if user is None:
             raise NotFoundError(f"user: unknown user {name}")
@@ -314,7 +214,7 @@ class Layout:
                 continue
 
     def _data_directories(self, home: str) -> Iterator[tuple[str, os.stat_result]]:
-        for place in (_joined(home, name) for name in _USER_DATA):
+        for place in (joined(home, name) for name in _USER_DATA):
             try:
                 facts = os.stat(self._on_this_machine(place))
             except (OSError, InvalidInputError):
@@ -329,47 +229,15 @@ class Layout:
         return reach(self.root, place.removeprefix(self.root))
 
 
-def reach(root: str, path: str) -> str:
-    """Where `path` leads for a process rooted at `root`, links followed, as a path on this machine.
-
-    Never outside of `root`. What does not exist is taken as written. InvalidInputError for a loop of links.
-    """
-    pending = path.split("/")[::-1]
-    done: list[str] = []
-    links = 0
-    while pending:
-        part = pending.pop()
-        if part == "..":
-            del done[-1:]
-            continue
-        done += [part] if part not in ("", ".") else []
-        try:
-            target = os.readlink("/".join((root.rstrip("/"), *done))) if part not in ("", ".") else None
-        except OSError:
-            continue
-        if target is not None:
-            links += 1
-            done = done[:-1] if target[:1] != "/" else []
-            pending += target.split("/")[::-1]
-        if links > _MOST_LINKS:
-            raise InvalidInputError(f"cannot use {path} below {root}: too many symbolic links")
-    return "/".join((root.rstrip("/"), *done)) or "/"
-
-
 def _root(path: str) -> str:
     """A root as an absolute path; the machine's own is "/" however it is spelled."""
     if not path or "\0" in path:
         raise InvalidInputError(f"cannot use {quoted(path)} as a root: not a path")
-    path = _joined("/", os.path.abspath(path))
+    path = joined("/", os.path.abspath(path))
     try:
         return "/" if os.path.samefile(path, "/") else path
     except OSError:
         return path
-
-
-def _joined(folder: str, path: str) -> str:
-    """`path` below `folder`, without dots: it cannot climb out."""
-    return f"{folder.rstrip('/')}{os.path.normpath('/' + path.lstrip('/'))}".rstrip("/") or "/"
 
 
 def _checked(snap: str) -> str:
@@ -383,16 +251,3 @@ def _listed(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except OSError:
         return []
-
-
-def _account(entry: "pwd.struct_passwd") -> User | None:
-    if not is_user_name(entry.pw_name):
-        return None
-    return User(entry.pw_name, entry.pw_uid, entry.pw_gid, _joined("/", entry.pw_dir))
-
-
-def _account_id(text: str) -> int | None:
-    """A numeric user or group id from its digits; the highest one means nobody at all."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        return None
-    return number if (number := int(text)) < 2**32 - 1 else None

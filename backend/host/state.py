@@ -4,34 +4,22 @@ Nothing in the files is trusted: what is damaged in the state counts as absent.
 """
 
 import os
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backend.errors import IntegrityError, InvalidInputError, SnapshotError
+from backend.errors import IntegrityError, SnapshotError
 from backend.format.gojson import loads
-from backend.format.metadata import (
-    LARGEST_ID,
-    canonical_time,
-    is_snap_name,
-    is_version,
-    is_zero_time,
-    parse_epoch,
-    parse_revision,
-)
-from backend.fs.files import opened, read_whole, speaking
-from backend.model import Epoch, Json, Number, Revision
+from backend.format.metadata import parse_revision
+from backend.format.names import LARGEST_ID, is_snap_name
+from backend.format.timestamps import canonical_time, is_zero_time
+from backend.fs.files import read_whole
+from backend.model import Json, Number, Revision
 
 if TYPE_CHECKING:
-    import socket
-
-    from yaml.events import Event
+    pass
 
 LARGEST = 32 << 20
-LARGEST_YAML = 1 << 20
-_DEEPEST_YAML = 50
 _SECTIONS = ("snaps", "config", "snapshots")
 _NOT_HOMES = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/proc/", "/root/", "/sbin/", "/sys/", "/tmp/")
-_LONGEST_SOCKET = 107
 
 
 class SnapdState:
@@ -117,54 +105,6 @@ class SnapdState:
         return _mapping(_mapping(self._data, "snaps"), name)
 
 
-def daemon_answers(socket_path: str, timeout: float = 2.0) -> bool:
-    """Whether something listens on the UNIX socket at `socket_path`, however long; waits `timeout` seconds.
-
-    A socket that is too busy to answer, or that may not be asked, counts as answering.
-    """
-    import socket
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout)
-        try:
-            connect(connection, socket_path)
-        except (PermissionError, BlockingIOError, TimeoutError):
-            return True
-        except (OSError, ValueError):
-            return False
-    return True
-
-
-def connect(connection: "socket.socket", socket_path: str) -> None:
-    """Connect a UNIX socket to a path of any length."""
-    if len(os.fsencode(socket_path)) <= _LONGEST_SOCKET:
-        connection.connect(socket_path)
-        return
-    folder, name = os.path.split(socket_path)
-    with opened(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
-        connection.connect(f"/proc/self/fd/{fd}/{name}")
-
-
-def read_description(path: str) -> tuple[str, Epoch] | None:
-    """Version and epoch in the snap.yaml at `path`, or None where there is no such file.
-
-    InvalidInputError when it is damaged, NotAllowedError or SnapshotError when it cannot be read.
-    """
-    with speaking("cannot read the description of a snap"):
-        try:
-            raw = read_whole(path, LARGEST_YAML)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-    try:
-        facts = _facts(raw)
-        version, epoch = _as_text(facts.get("version")) or "", parse_epoch(_as_text(facts.get("epoch")))
-    except (SnapshotError, ValueError) as error:
-        raise InvalidInputError(f"cannot read {path}: {error}") from error
-    if not (isinstance(version, str) and is_version(version)):
-        raise InvalidInputError(f"cannot read {path}: the version is not valid")
-    return version, epoch
-
-
 def _data(path: str) -> dict[str, Json]:
     document = loads(read_whole(path, LARGEST), limit=LARGEST)
     data = document.get("data", False) if isinstance(document, dict) else False
@@ -218,55 +158,3 @@ def _is_time(text: str) -> bool:
         return not is_zero_time(canonical_time(text))
     except SnapshotError:
         return False
-
-
-def _as_text(value: Json) -> Json:
-    """A lone number as it is spelled: in YAML a version may look like one."""
-    return value.literal if isinstance(value, Number) else value
-
-
-def _facts(raw: bytes) -> dict[str, Json]:
-    """The mapping in a YAML text, read without loading a YAML parser where it is JSON."""
-    if raw.startswith(b"{"):
-        try:
-            facts = loads(raw, limit=LARGEST_YAML)
-            return facts if isinstance(facts, dict) else {}
-        except SnapshotError:
-            pass
-    import yaml
-
-    try:
-        events = yaml.parse(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        start = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
-        facts = _value(start, events, 0) if start else None
-    except yaml.YAMLError as error:
-        raise InvalidInputError(getattr(error, "problem", None) or "not a YAML text") from None
-    if not isinstance(facts, dict):
-        raise InvalidInputError("not a mapping")
-    return facts
-
-
-def _value(start: "Event", events: Iterator["Event"], depth: int) -> Json:
-    """The value that begins with an event; scalars keep their spelling, aliases count as null."""
-    import yaml
-
-    if depth > _DEEPEST_YAML:
-        raise InvalidInputError("nested too deeply")
-    if isinstance(start, yaml.ScalarEvent):
-        return _scalar(start.value, plain=start.implicit[0])
-    items: list[Json] = []
-    if isinstance(start, yaml.CollectionStartEvent):
-        while not isinstance(event := next(events), yaml.CollectionEndEvent):
-            items.append(_value(event, events, depth + 1))
-    if isinstance(start, yaml.MappingStartEvent):
-        pairs = zip(items[::2], items[1::2], strict=True)
-        return {key: value for key, value in pairs if isinstance(key, str)}
-    return items if isinstance(start, yaml.SequenceStartEvent) else None
-
-
-def _scalar(text: str, *, plain: bool) -> Json:
-    if not plain:
-        return text
-    if text in ("", "~", "null"):
-        return None
-    return Number(text) if text.isascii() and text.isdigit() else text

@@ -5,12 +5,13 @@ import re
 import time
 from collections.abc import Iterator
 
-from backend.engine.protocol import Finding
 from backend.errors import SnapshotError
 from backend.fs import files
-from backend.job import Job
-from backend.jobs.cleanup import tidy, undo_offers
+from backend.jobs.cleanup import tidy
 from backend.jobs.journal import JobState, Journal
+from backend.jobs.undo import undo_offers
+from backend.operations import Finding
+from backend.progress import Job
 from backend.store.store import STAGING, Store
 
 FRESH = 3600

@@ -14,7 +14,8 @@ from typing import Any
 from backend.errors import NotFoundError, SnapshotError
 from backend.fs import files
 from backend.fs.files import DIRECTORY
-from backend.host.layout import Accounts, Layout, PasswdFile
+from backend.host.accounts import Accounts, PasswdFile
+from backend.host.layout import Layout
 from backend.jobs.journal import JobRecord, number_in, state_of
 from backend.model import User
 

@@ -10,16 +10,8 @@ from typing import Any, NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
 from backend.fs import files
-from backend.jobs.cleanup import (
-    done_by,
-    end,
-    is_ours,
-    is_published,
-    is_stuck,
-    is_with_snapd,
-    undone_by,
-    window_end,
-)
+from backend.jobs.cleanup import end, is_published
+from backend.jobs.effects import done_by, is_ours, is_stuck, is_with_snapd, undone_by, window_end
 from backend.jobs.journal import JobRecord, JobState, Journal
 from backend.operations import (
     Check,

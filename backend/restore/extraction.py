@@ -24,9 +24,9 @@ from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
 from backend.fs.space import demand_room
 from backend.host.layout import Layout
-from backend.host.state import daemon_answers
-from backend.job import Job
+from backend.host.socket import daemon_answers
 from backend.model import ARCHIVE, Snapshot, User, user_of
+from backend.progress import Job
 from backend.restore import into_directory as beside
 from backend.restore import restoration as restore
 from backend.restore import slots

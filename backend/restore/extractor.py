@@ -14,11 +14,11 @@ from backend.archive.tar.selection import pick
 from backend.browse.selectors import Mark, marks_in
 from backend.browse.snapshot_file import Inside
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
-from backend.format.metadata import is_user_name
+from backend.format.names import is_user_name
 from backend.fs import files
-from backend.job import Job
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
+from backend.progress import Job
 from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
 from backend.restore.extract_targets import Action, Policy, Way, landings

@@ -14,8 +14,8 @@ from backend.format.gojson import quoted
 from backend.fs import files
 from backend.fs.files import DIRECTORY
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.model import ARCHIVE, Snapshot
+from backend.progress import Job
 from backend.restore import slots
 from backend.restore.plan import EntryPlan
 from backend.restore.slots import HOLDER, Slot

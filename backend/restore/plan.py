@@ -7,13 +7,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from backend.archive.hashing import Read
-from backend.archive.tar.vetting_contents import Contents
+from backend.archive.tar.vetting import Contents
 from backend.errors import InvalidInputError, NotFoundError
-from backend.format.metadata import is_user_name
+from backend.format.names import is_user_name
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
-from backend.restore.impact import Losses
+from backend.progress import Job
 
 
 class Source(Protocol):
@@ -55,6 +54,36 @@ class Verdict(Enum):
     READY = "READY"
     WITH_LOSS = "READY WITH LOSS"
     BLOCKED = "BLOCKED"
+
+
+class Losses(NamedTuple):
+    """Live files newer than the snapshot, and files that were excluded from it; sizes in bytes.
+
+    `examples` are paths, at most twenty. `live_files` and `live_bytes` (on disk, holes left out) are all that
+    would be replaced, and so what an undo would hold.
+    """
+
+    newer_files: int = 0
+    newer_bytes: int = 0
+    excluded_files: int = 0
+    excluded_bytes: int = 0
+    examples: tuple[str, ...] = ()
+    live_files: int = 0
+    live_bytes: int = 0
+
+    @property
+    def files(self) -> int:
+        """How many files would be lost in all."""
+        return self.newer_files + self.excluded_files
+
+    def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
+        """The same with one more file."""
+        examples = self.examples + named
+        if excluded:
+            files, total = self.excluded_files + 1, self.excluded_bytes + size
+            return self._replace(excluded_files=files, excluded_bytes=total, examples=examples)
+        files, total = self.newer_files + 1, self.newer_bytes + size
+        return self._replace(newer_files=files, newer_bytes=total, examples=examples)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
 from backend.fs.space import demand_room
 from backend.host.layout import Layout
-from backend.host.state import daemon_answers
-from backend.job import Job
+from backend.host.socket import daemon_answers
 from backend.model import Snapshot, User
+from backend.progress import Job
 from backend.restore.into_directory import Beside
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import HOLDER, Slot, find_slot, make_slot

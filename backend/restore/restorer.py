@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, InvalidInputError
-from backend.format.metadata import revision_from_text
-from backend.host.layout import InstalledSnap
-from backend.job import Job
+from backend.format.names import revision_from_text
+from backend.host.layout import InstalledSnap, Layout
 from backend.model import Revision, Snapshot
 from backend.operations import Restore, Result
+from backend.progress import Job
 from backend.restore import into_directory as beside
-from backend.restore.impact_looking import Looker
+from backend.restore.impact import Looker
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
+from backend.restore.swap import RestoreState
 from backend.store.store import Store
 from backend.store.verifications import Ledger
 
@@ -41,7 +42,7 @@ class Restorer:
             if snapshot.broken:
                 plans.append(RestorePlan(snapshot, (), blocked=(f"cannot open snapshot: {snapshot.broken}",)))
                 continue
-            with Reader.open(snapshot.path, layout=self._layout) as reader:
+            with Reader.open(snapshot.path) as reader:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
 
@@ -85,7 +86,7 @@ class Restorer:
         with ExitStack() as stack:
             for name in sorted({snapshot.snap for snapshot in chosen}) if not wanted.to else ():
                 stack.enter_context(self._store.snap_lock(name, "restore"))
-            readers = [stack.enter_context(Reader.open(s.path, layout=self._layout)) for s in chosen]
+            readers = [stack.enter_context(Reader.open(s.path)) for s in chosen]
             parts = [(reader, self._plan(reader, wanted, fault)) for reader in readers]
             left_out = [entry.skipped for _, plan in parts for entry in plan.entries if entry.skipped]
             for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
@@ -101,6 +102,25 @@ class Restorer:
         return Result(
             operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
         )
+
+
+def restore_snapshot(
+    reader: Reader,
+    layout: Layout,
+    current: Revision,
+    users: Sequence[str] = (),
+    progress: Job | None = None,
+) -> RestoreState:
+    """Put the data of one open snapshot in place as the revision `current`, 0 where the snap is not installed.
+
+    Skipped parts are noted to the progress. The state returned can be reverted or cleaned up.
+    """
+    progress = progress or Job()
+    plan = plan_restore(reader, layout, current, Wanted(tuple(users)))
+    for entry in plan.entries:
+        if entry.skipped:
+            progress.note(entry.skipped)
+    return Restoration([(reader, plan)], layout).run(progress)
 
 
 def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:

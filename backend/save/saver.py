@@ -11,18 +11,18 @@ from typing import NamedTuple, TypeAlias
 
 from backend.archive.container import ContainerWriter
 from backend.archive.gzip.blocks import Level, compress
-from backend.archive.reader import METADATA, METADATA_HASH
 from backend.archive.tar.program import RECORD, Tar, empty_archive
 from backend.errors import BlockedError, ChangedError, NotFoundError, SnapshotError
 from backend.format import excludes
-from backend.format.metadata import filename, metadata_json, time_text
+from backend.format.metadata import metadata_json
+from backend.format.names import METADATA, METADATA_HASH, filename
+from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs import safe_open as parents
-from backend.fs.space import demand_room
-from backend.fs.space_estimate import Measured, measure
+from backend.fs.space import Measured, demand_room, measure
 from backend.host.layout import InstalledSnap, Layout
-from backend.job import Job
 from backend.model import ARCHIVE, Snapshot, User, user_entry
+from backend.progress import Job
 from backend.store.store import Staged, Store
 
 ATTEMPTS = 3
@@ -320,7 +320,7 @@ def _save_each(
     return saved, failures
 
 
-def save(
+def save_snap(
     store: Store,
     snap: str,
     users: Sequence[str] = (),
@@ -337,3 +337,16 @@ def save(
         raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     return save_set(store, [installed], owners, options or SaveOptions(), job or Job()).snapshots[0]
+
+
+def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
+    """The apparent bytes that a save of `snap` would read, of everybody's data without `users` (spec §3.15).
+
+    Of a snap that is not installed the common data only. Raises like `measure` and `Layout.find_users`.
+    """
+    owners = layout.find_users(users) if users else layout.users_with_data()[0]
+    parents = [layout.system_parent(snap)]
+    parents += [place for user in owners if (place := layout.user_place(user, snap))]
+    revision = layout.revision(snap)
+    names = ("common",) if revision is None else (str(revision), "common")
+    return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent

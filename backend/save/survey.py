@@ -15,10 +15,10 @@ from backend.errors import BlockedError, InvalidInputError, NotAllowedError, Not
 from backend.format import excludes
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY, opened
-from backend.fs.space_estimate import Measured
+from backend.fs.space import Measured
 from backend.host.layout import InstalledSnap, Layout
-from backend.job import Job
 from backend.model import User
+from backend.progress import Job
 from backend.save.survey_walk import Glimpse, LargeFolder, Rights, Sieve, Surveyor, glimpse_of
 
 _RECENT = 60  # seconds

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from backend.format import excludes
 from backend.fs.walk import Descent, Folder
-from backend.job import Job
 from backend.model import Revision
+from backend.progress import Job
 
 _LARGEST = 10
 _DEEPEST = 5  # below a data directory, of the folders that may be among the largest

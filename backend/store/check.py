@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from backend.archive.reader import EntryVerdict, Level, Reader, check
+from backend.archive.reader import Reader, check
 from backend.errors import SnapshotError
-from backend.job import Job
-from backend.model import Snapshot
+from backend.model import EntryVerdict, Level, Snapshot
+from backend.progress import Job
 from backend.store.verifications import Checked, CheckState, Ledger, identity_at, identity_of
 
 _BATCH = 64

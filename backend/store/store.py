@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
 from backend.errors import ConflictError, IntegrityError, MultiError, SnapshotError
-from backend.format.metadata import filename, snapshot_id
+from backend.format.names import filename, snapshot_id
 from backend.fs import files
 from backend.fs.files import FileLock
 from backend.host.layout import Layout
-from backend.host.state import daemon_answers
+from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.metadata_cache import Index
 
 if TYPE_CHECKING:
-    from backend.job import Job
+    from backend.progress import Job
 
 LARGEST_SANE_ID = 1 << 62
 TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"

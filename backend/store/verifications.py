@@ -14,12 +14,12 @@ from stat import S_ISREG
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from backend.archive.reader import EntryVerdict, Level, Reader
+from backend.archive.reader import Reader
 from backend.errors import SnapshotError
-from backend.model import Snapshot
+from backend.model import EntryVerdict, Level, Snapshot
 
 if TYPE_CHECKING:
-    from backend.job import Job
+    from backend.progress import Job
 
 _VERSION = 1
 _TABLE = """CREATE TABLE verdicts (

@@ -13,11 +13,13 @@ from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK, padded
 from backend.archive.tar.writer import Outgoing, header
 from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
-from backend.format.metadata import CONTENT, MANIFEST, content_json, export_json, set_content_hash, time_text
+from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
+from backend.format.metadata import set_content_hash
+from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs.files import Identity
-from backend.job import Job
 from backend.model import Snapshot
+from backend.progress import Job
 from backend.store.store import Store, is_recorded
 
 _PIECE = 1 << 20

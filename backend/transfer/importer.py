@@ -21,20 +21,13 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.format.metadata import (
-    CONTENT,
-    MANIFEST,
-    filename,
-    parse_content_json,
-    parse_export_json,
-    parse_filename,
-    set_content_hash,
-    set_content_hashes,
-)
+from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json, parse_export_json
+from backend.format.metadata import set_content_hash, set_content_hashes
+from backend.format.names import filename, parse_filename
 from backend.fs import files
 from backend.fs.space import demand_room
-from backend.job import Job
 from backend.model import Snapshot
+from backend.progress import Job
 from backend.store.store import STAGING, Staged, Store
 
 _PATIENCE = 200  # milliseconds

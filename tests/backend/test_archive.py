@@ -14,8 +14,8 @@ from backend.archive.tar.program import Noise, Tar, empty_archive, noise_of
 from backend.archive.tar.vetting import Vetter
 from backend.errors import Cancelled, ChangedError, CommandError, IntegrityError, NotAllowedError
 from backend.fs import files
-from backend.job import Event, Job, Noted
 from backend.model import Revision, User
+from backend.progress import Event, Job, Noted
 from tests import rawtar
 from tests.rawtar import END, directory, header, member
 

@@ -19,8 +19,8 @@ from backend.errors import (
     NoSpaceError,
     SnapshotError,
 )
-from backend.job import Job
 from backend.operations import Restore, to_json
+from backend.progress import Job
 from backend.restore.plan import RestorePlan, Verdict
 from backend.restore.slots import HOLDER, find_slot, make_slot
 from backend.restore.swap import Move, RestoreState

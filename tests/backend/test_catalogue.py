@@ -26,12 +26,14 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.format import excludes
-from backend.format.metadata import content_hash, filename, parse_metadata, set_content_hash, snapshot_id
-from backend.fs.space_estimate import estimate_size
+from backend.format.metadata import content_hash, parse_metadata, set_content_hash
+from backend.format.names import filename, snapshot_id
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.model import Epoch, Revision, Snapshot, SnapshotSet, User
 from backend.operations import Export, Import, Restore, Save
+from backend.progress import Job
+from backend.restore.restorer import restore_snapshot
+from backend.save.saver import estimate_size
 from backend.store.store import Store
 from backend.transfer.exporter import SnapshotExport
 from backend.transfer.importer import import_set
@@ -269,11 +271,11 @@ def roundtrip(world: World, data: Tree | None, common: Tree | None) -> None:
         if tree is not None
     }
     fresh = World(world.root.parent / "fresh")
-    with Reader.open(found.path, layout=Layout(str(fresh.root))) as reader:
+    with Reader.open(found.path) as reader:
         assert reader.snapshot == found
         assert [verdict.fault for verdict in reader.check()] == [""]
         for _ in range(3):
-            reader.restore(Revision()).clean_up()
+            restore_snapshot(reader, Layout(str(fresh.root)), Revision()).clean_up()
             assert tree_of(fresh.data("hello")) == kept
 
 
@@ -299,8 +301,8 @@ def test_open_set_id_override(world: World) -> None:
 
 def test_restore_roundtrip_different_revision(world: World) -> None:
     path = world.add(1, "hello", {"42": {"a": "1"}, "common": {"b": "2"}}, rev="42")
-    with Reader.open(str(path), layout=Layout(str(world.root))) as reader:
-        reader.restore(Revision(17)).clean_up()
+    with Reader.open(str(path)) as reader:
+        restore_snapshot(reader, Layout(str(world.root)), Revision(17)).clean_up()
     assert tree_of(world.data("hello")) == {"17": {"a": "1"}, "common": {"b": "2"}}
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.archive.reader import EntryVerdict, Level
 from backend.engine.perform import perform_recorded
 from backend.errors import Cancelled, InvalidInputError
-from backend.job import Entered, Event, Job, Noted, Started
-from backend.model import Snapshot
+from backend.model import EntryVerdict, Level, Snapshot
 from backend.operations import Check, Result
+from backend.progress import Entered, Event, Job, Noted, Started
 from backend.store.check import check_all, due
 from backend.store.verifications import CheckState, Ledger
 from tests.builders import World

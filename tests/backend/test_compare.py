@@ -24,9 +24,9 @@ from backend.compare.differences import (
 )
 from backend.compare.trees import Thing
 from backend.errors import BlockedError, NotFoundError
-from backend.job import Job
 from backend.model import Number
 from backend.operations import Extract
+from backend.progress import Job
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tgz, tree_of, uid_of
 
 PLAIN = CompareOptions()

@@ -12,9 +12,9 @@ from backend.engine.files import DirectEngine
 from backend.engine.perform import perform_recorded
 from backend.engine.select import engine_for
 from backend.errors import SnapshotError
-from backend.job import Event, Job
 from backend.jobs.journal import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.progress import Event, Job
 from backend.restore.plan import Verdict
 from tests.builders import tree_of
 from tests.fakes import as_anybody, open_folder, ordinary_uid

@@ -12,10 +12,10 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.fs import files
-from backend.job import Job
 from backend.jobs.journal import JobRecord, JobState
 from backend.jobs.resolution import Ending, Endings
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo, to_json
+from backend.progress import Job
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.store.store import Staged
@@ -68,7 +68,7 @@ def died_restoring(world: World, operation: Restore, *, committed: bool) -> None
     path = world.snapshots / "1_hello_1.0_x1.zip"
     with (
         engine.journal.job(to_json(operation), engine.root) as record,
-        Reader.open(str(path), layout=engine.layout) as reader,
+        Reader.open(str(path)) as reader,
     ):
 
         def keep(step: Any) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backend.errors import IntegrityError
 from backend.format.gojson import Struct, dumps, loads
-from backend.format.metadata_epochs import parse_epoch
+from backend.format.metadata import parse_epoch
 from backend.model import Epoch
 
 lists = st.sets(st.integers(0, 2**32 - 1), min_size=1, max_size=9).map(sorted).map(tuple)

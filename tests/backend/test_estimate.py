@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, InvalidInputError, NotAllowedError, NotFoundError
 from backend.fs.files import remove_tree
-from backend.fs.space_estimate import Measured, estimate_size, measure
+from backend.fs.space import Measured, measure
 from backend.host.layout import Layout
-from backend.job import Job
+from backend.progress import Job
+from backend.save.saver import estimate_size
 
 DEPTH = 1500
 

@@ -22,8 +22,8 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.fs import files
-from backend.job import Advanced, Event, Job, PartAdvanced, Started
 from backend.operations import Export, Forget
+from backend.progress import Advanced, Event, Job, PartAdvanced, Started
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.builders import World, plant

@@ -23,9 +23,9 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.fs import files
-from backend.job import Event, Job, Started
 from backend.model import ARCHIVE
 from backend.operations import Extract, Restore, Undo, command_line, operation_from_json, to_json
+from backend.progress import Event, Job, Started
 from backend.restore.extract_targets import Action
 from backend.restore.extraction import ExtractPlan
 from backend.restore.plan import Verdict

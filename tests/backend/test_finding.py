@@ -7,8 +7,8 @@ from backend.browse.search import Hit, Missed, content_digest, histories, search
 from backend.browse.snapshot_file import Inside
 from backend.browse.tree import Content, Tree
 from backend.errors import Cancelled
-from backend.job import Job, PartAdvanced
 from backend.model import Snapshot
+from backend.progress import Job, PartAdvanced
 from tests.builders import World, tgz
 
 

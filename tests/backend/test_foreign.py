@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from backend.errors import NotAllowedError, NotFoundError
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.jobs.journal import JobState, Journal
 from backend.jobs.other_users import ForeignJournal, _remote, journals
 from backend.jobs.runner import Follower, Runner
 from backend.model import User
 from backend.operations import Check, Save, to_json
+from backend.progress import Job
 from tests.builders import World, plant
 
 ME = os.geteuid()

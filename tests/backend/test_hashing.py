@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backend.archive import hashing
 from backend.archive.hashing import HashedRead, agree, digest, in_parallel, verify
 from backend.errors import Cancelled, IntegrityError
-from backend.job import Job
+from backend.progress import Job
 
 EMPTY = "0c63a75b845e4f7d01107d852e4c2485c51a50aaaa94fc61995e71bbee983a2ac3713831264adb47fb6bd1e058d5f004"
 

@@ -27,8 +27,8 @@ from backend.errors import (
 )
 from backend.format.metadata import set_content_hashes
 from backend.fs.space import SPARE_ROOM
-from backend.job import Advanced, Event, Job, PartAdvanced, Started
 from backend.operations import Import
+from backend.progress import Advanced, Event, Job, PartAdvanced, Started
 from backend.transfer.exporter import SnapshotExport
 from backend.transfer.importer import Imported, import_set
 from tests import golden

@@ -11,9 +11,9 @@ from backend.browse.snapshot_file import Inside, reading_recorded
 from backend.browse.toc_cache import Shelf
 from backend.browse.tree import Tree
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
-from backend.job import Job
 from backend.model import ARCHIVE
 from backend.operations import Export, Forget
+from backend.progress import Job
 from backend.store.verifications import CheckState, Ledger
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 

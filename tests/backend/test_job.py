@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled
-from backend.job import INTERVAL, Advanced, Event, Job, Noted, PartAdvanced, Started
+from backend.progress import INTERVAL, Advanced, Event, Job, Noted, PartAdvanced, Started
 
 
 class Clock:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError, NotFoundError
-from backend.host.layout import Layout, MachineAccounts, PasswdFile, reach
+from backend.host.accounts import MachineAccounts, PasswdFile, reach
+from backend.host.layout import Layout
 from backend.model import Epoch, Revision, User
 
 PASSWD = """\

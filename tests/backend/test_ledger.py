@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.archive.reader import EntryVerdict, Level
 from backend.errors import Cancelled
-from backend.job import Job
-from backend.model import ARCHIVE, Revision, Snapshot
+from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot
 from backend.operations import Check
+from backend.progress import Job
 from backend.store.verifications import OLD, CheckState, Ledger, identity_of
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 from tests.fakes import as_anybody, open_folder
@@ -266,7 +265,7 @@ def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
 def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> None:
     code = """
 import os, sys
-from backend.job import Job
+from backend.progress import Job
 from backend.store.verifications import Ledger
 from backend.archive.reader import read_snapshot
 own, path = sys.argv[1:]

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.gzip.blocks import Level, compress
-from backend.archive.tar.vetting_contents import Contents, contents
+from backend.archive.tar.vetting import Contents, contents
 from backend.errors import Cancelled, IntegrityError, SnapshotError
-from backend.job import Advanced, Event, Job, Started
 from backend.model import Revision
 from backend.operations import Restore, Save
-from backend.restore.impact_looking import Looker
+from backend.progress import Advanced, Event, Job, Started
+from backend.restore.impact import Looker
 from backend.restore.plan import RestorePlan, Verdict
 from tests import rawtar
 from tests.builders import FIFO, Link, World, plant, tgz

@@ -13,9 +13,10 @@ from backend.errors import InvalidInputError
 from backend.format import excludes
 from backend.fs import files
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.model import ARCHIVE, Revision, Snapshot
-from backend.restore.impact import Losses, losses
+from backend.progress import Job
+from backend.restore.impact import losses
+from backend.restore.plan import Losses
 from tests.fakes import stops
 
 PAST, FUTURE = "1970-01-02T00:00:00Z", "2100-01-01T00:00:00Z"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.archive.reader import EntryVerdict
 from backend.errors import InvalidInputError
+from backend.model import EntryVerdict
 from backend.operations import (
     DAY,
     Check,

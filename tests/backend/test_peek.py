@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from backend.archive.export_file import look_into
 from backend.engine.files import DirectEngine
 from backend.errors import Cancelled, InvalidInputError, SnapshotError
-from backend.format.metadata import content_json
-from backend.job import Job
+from backend.format.export_manifest import content_json
 from backend.operations import Export
+from backend.progress import Job
 from backend.transfer.importer import import_set
 from tests.builders import World
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from backend.engine.files import DirectEngine
-from backend.engine.perform import event_json, perform, perform_recorded
+from backend.engine.perform import perform, perform_recorded
 from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
-from backend.job import Advanced, Event, Job, Noted, Started
 from backend.jobs.journal import JobState
 from backend.operations import (
     Check,
@@ -27,6 +26,7 @@ from backend.operations import (
     Undo,
     operation_from_json,
 )
+from backend.progress import Advanced, Event, Job, Noted, Started, event_json
 from tests.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {}}

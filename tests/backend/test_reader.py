@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.archive.reader import Level, Reader, check, read_snapshot, unreadable
+from backend.archive.reader import Reader, check, read_snapshot, unreadable
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.host.layout import Layout
-from backend.job import Entered, Event, Job, PartAdvanced
-from backend.model import Revision
+from backend.model import Level, Revision
+from backend.progress import Entered, Event, Job, PartAdvanced
+from backend.restore.restorer import restore_snapshot
 from tests import golden
 from tests.builders import World, snapshot_of, tgz, write_snapshot
 
@@ -417,12 +418,10 @@ def test_what_an_archive_declares_is_the_truth_where_it_is_certain(path: Path) -
         assert not reader.declared("archive.tgz").certain
 
 
-def test_a_layout_is_needed_to_restore(path: Path, tmp_path: Path) -> None:
-    with Reader.open(str(path)) as reader, pytest.raises(ValueError, match="needs a layout"):
-        reader.restore(Revision())
+def test_restore_snapshot_puts_an_open_file_in_place(path: Path, tmp_path: Path) -> None:
     world = World(tmp_path / "root")
-    with Reader.open(str(path), layout=Layout(str(world.root))) as reader:
-        state = reader.restore(Revision())
+    with Reader.open(str(path)) as reader:
+        state = restore_snapshot(reader, Layout(str(world.root)), Revision())
     assert len(state.moves) == 4
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from backend.archive.reader import Reader
-from backend.engine.protocol import Finding
 from backend.errors import NotFoundError
 from backend.fs import files
-from backend.job import Job
 from backend.jobs.journal import JobRecord, JobState, OpenRecord
-from backend.operations import Export, Import, Operation, Restore, Save, Undo, to_json
+from backend.operations import Export, Finding, Import, Operation, Restore, Save, Undo, to_json
+from backend.progress import Job
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.store.store import Staged
@@ -169,7 +168,7 @@ def test_a_restore_that_died_unpacking_is_taken_back(world: World) -> None:
 def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, committed: bool) -> None:
     path = world.add(1, "hello", OLD)
     engine = world.engine
-    with dying(world, Restore(1)) as record, Reader.open(str(path), layout=engine.layout) as reader:
+    with dying(world, Restore(1)) as record, Reader.open(str(path)) as reader:
 
         def keep(step: Any) -> None:
             record.keep(step)

@@ -24,9 +24,9 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.host.layout import Layout
-from backend.job import Event, Job, Noted
 from backend.model import Epoch, Revision
 from backend.operations import Restore, Save
+from backend.progress import Event, Job, Noted
 from backend.restore.plan import EntryPlan, RestorePlan, Verdict, plan_restore
 from backend.restore.restoration import Restoration
 from tests.builders import FIFO, Link, Tree, World, plant, snapshot_of, tgz, tree_of, uid_of, write_snapshot
@@ -241,7 +241,7 @@ def test_a_mount_is_not_replaced(world: World) -> None:
 def test_too_little_space_is_known_beforehand(world: World) -> None:
     path = world.add(1, "hello", OLD)
     layout = Layout(str(world.root))
-    with Reader.open(str(path), layout=layout) as reader:
+    with Reader.open(str(path)) as reader:
         looked = plan_restore(reader, layout, Revision(-1))
         huge = EntryPlan("archive.tgz", looked.entries[0].parent, needed=1 << 60)
         with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):

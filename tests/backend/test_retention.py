@@ -11,8 +11,8 @@ from backend.engine.files import DirectEngine
 from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
 from backend.format.retention import DEFAULT, configured, in_words, kept_text, spelled
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.operations import Save
+from backend.progress import Job
 
 
 @pytest.mark.parametrize(

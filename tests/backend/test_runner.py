@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConflictError, SnapshotError
-from backend.job import Job
 from backend.jobs.journal import JobRecord, JobState
 from backend.jobs.runner import LONGEST_LOG, Follower, Runner
 from backend.operations import Check, Operation, Save, operation_from_json, to_json
+from backend.progress import Job
 from tests.builders import World
 
 PROGRAM = """
 import json, os, signal, sys
 from backend.engine.files import DirectEngine
 from backend.errors import Cancelled, SnapshotError
-from backend.job import Started
+from backend.progress import Started
 from backend.host.layout import Layout
 from backend.operations import operation_from_json
 from backend.engine.perform import perform_recorded

@@ -24,10 +24,10 @@ from backend.errors import (
 )
 from backend.fs.space import SPARE_ROOM
 from backend.host.layout import InstalledSnap
-from backend.job import Advanced, Event, Job, Noted, PartAdvanced, Started
 from backend.model import Number, Snapshot
 from backend.operations import Check, Forget, Restore, Save
-from backend.save.saver import SaveOptions, Saver, save
+from backend.progress import Advanced, Event, Job, Noted, PartAdvanced, Started
+from backend.save.saver import SaveOptions, Saver, save_snap
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
 from tests.fakes import stops
 
@@ -116,7 +116,7 @@ def test_excludes_shipped_and_asked_for_are_left_out(world: World) -> None:
 @pytest.mark.parametrize("level", list(Level))
 def test_any_gzip_reads_every_level(world: World, level: Level) -> None:
     plant(world.data("hello") / "x1", {"much": "text " * 300_000})
-    made = save(world.engine.store, "hello", options=SaveOptions(level=level))
+    made = save_snap(world.engine.store, "hello", options=SaveOptions(level=level))
     with zipfile.ZipFile(made.path) as file:
         raw = gzip.decompress(file.read("archive.tgz"))
     with tarfile.open(fileobj=io.BytesIO(raw)) as found:
@@ -341,7 +341,7 @@ def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.
 
 
 def test_what_is_not_installed_is_refused(world: World) -> None:
-    for call in (lambda: world.do(Save(("ghost",))), lambda: save(world.engine.store, "ghost")):
+    for call in (lambda: world.do(Save(("ghost",))), lambda: save_snap(world.engine.store, "ghost")):
         with pytest.raises(SnapshotError, match='snap "ghost" is not installed'):
             call()
     assert not world.snapshots.exists()
@@ -441,7 +441,7 @@ def test_parallel_saves_get_ids_of_their_own(world: World) -> None:
 
 
 def test_what_is_saved_is_what_is_read(world: World) -> None:
-    made = save(world.engine.store, "hello")
+    made = save_snap(world.engine.store, "hello")
     with Reader.open(made.path) as reader:
         assert reader.snapshot == made
         assert reader.snapshot.size == sum(map(reader.stored_size, reader.snapshot.entries))

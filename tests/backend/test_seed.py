@@ -26,7 +26,8 @@ from backend import (
     estimate_size,
     filename,
     import_set,
-    save,
+    restore_snapshot,
+    save_snap,
 )
 from backend.transfer.importer import IncomingSet
 from tests.builders import World, plant, tree_of
@@ -54,7 +55,7 @@ def test_no_public_name_is_a_module() -> None:
 
 
 def test_save(world: World) -> None:
-    made = save(world.engine.store, "hello", options=SaveOptions(exclude=("$SNAP_DATA/x",)))
+    made = save_snap(world.engine.store, "hello", options=SaveOptions(exclude=("$SNAP_DATA/x",)))
     assert (made.set_id, made.snap, made.exclude) == (1, "hello", ("$SNAP_DATA/x",))
     assert made.path == str(world.snapshots / "1_hello_1.0_x1.zip")
 
@@ -79,8 +80,9 @@ def test_reader_check(world: World) -> None:
 def test_reader_restore_and_logf(world: World) -> None:
     said: list[object] = []
     path = str(world.add(1, "hello", DATA, users={"ghost": {"common": {}}}))
-    with Reader.open(path, layout=Layout(str(world.root))) as reader:
-        reader.restore(Revision(42), job=Job(said.append)).clean_up()
+    with Reader.open(path) as reader:
+        layout = Layout(str(world.root))
+        restore_snapshot(reader, layout, Revision(42), progress=Job(said.append)).clean_up()
     assert tree_of(world.data("hello")) == DATA | {"42": DATA["x1"]}
     assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in said
 
@@ -89,12 +91,12 @@ def test_restore_state_revert_and_clean_up(world: World) -> None:
     layout = Layout(str(world.root))
     plant(world.data("hello") / "x1", {"newer": "3"})
     before = tree_of(world.data("hello"), holder=True)
-    with Reader.open(str(world.add(1, "hello", DATA)), layout=layout) as reader:
-        state = reader.restore(Revision(-1))
+    with Reader.open(str(world.add(1, "hello", DATA))) as reader:
+        state = restore_snapshot(reader, layout, Revision(-1))
         assert tree_of(world.data("hello")) == DATA
         RestoreState.from_json(state.to_json()).revert()
         assert tree_of(world.data("hello"), holder=True) == before
-        state = reader.restore(Revision(-1))
+        state = restore_snapshot(reader, layout, Revision(-1))
         state.clean_up()
         state.revert()
     assert tree_of(world.data("hello"), holder=True) == DATA

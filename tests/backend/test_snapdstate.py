@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError, NotAllowedError, SnapshotError
-from backend.format.metadata import is_version
-from backend.host.state import SnapdState, daemon_answers, read_description
+from backend.format.names import is_version
+from backend.host.snap_yaml import read_description
+from backend.host.socket import daemon_answers
+from backend.host.state import SnapdState
 from backend.model import Epoch, Number, Revision
 
 EXPIRY = "2026-12-23T09:16:29.832205504Z"

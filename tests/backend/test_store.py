@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, MultiError, SnapshotError
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.operations import Check, Export, Forget, Restore, Save
+from backend.progress import Job
 from backend.store.store import Staged, Store
 from tests.builders import Tree, World, plant
 

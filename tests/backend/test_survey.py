@@ -16,10 +16,10 @@ from backend.errors import Cancelled, CommandError, InvalidInputError, NotFoundE
 from backend.format import excludes
 from backend.fs import files
 from backend.fs import safe_open as parents
-from backend.fs.space_estimate import measure
+from backend.fs.space import measure
 from backend.fs.walk import Descent
-from backend.job import Job
 from backend.model import Revision, User
+from backend.progress import Job
 from backend.save.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
 from tests.builders import AS_ROOT, FIFO, Link, Tree, World, plant
 from tests.fakes import stops

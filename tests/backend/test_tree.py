@@ -21,8 +21,8 @@ from backend.browse.nodes import Flag, Kind, Node, Order
 from backend.browse.toc_cache import Key, Shelf
 from backend.browse.tree import Archive, Tree
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, NotFoundError, SnapshotError
-from backend.job import Event, Job
 from backend.model import ARCHIVE, Revision
+from backend.progress import Event, Job
 from tests import rawtar
 from tests.builders import snapshot_of, tgz
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError
-from backend.job import Job
 from backend.jobs.journal import JobRecord, JobState
 from backend.operations import DAY, Restore, Save, Undo
+from backend.progress import Job
 from tests.builders import Tree, World, plant, tree_of, uid_of
 
 ONE: Tree = {"x1": {"a": "one"}, "common": {"b": "one"}}

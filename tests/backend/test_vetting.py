@@ -10,7 +10,7 @@ from backend.archive.tar import vetting
 from backend.archive.tar.stream import FILE, TarMember
 from backend.archive.tar.vetting import Vetter, vet
 from backend.errors import Cancelled, IntegrityError, SnapshotError
-from backend.job import Job
+from backend.progress import Job
 from tests import rawtar
 from tests.backend.test_archive import X1, portrait, unpack
 from tests.rawtar import END, directory, hard_link, header, link, long_name, member, pax, record

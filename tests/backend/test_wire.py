@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import IntegrityError, InvalidInputError
-from backend.format.gojson import loads
-from backend.format.metadata import (
-    ZERO_TIME,
+from backend.format.export_manifest import (
     ExportManifest,
-    content_hash,
     content_json,
     export_json,
-    metadata_json,
     parse_content_json,
     parse_export_json,
+)
+from backend.format.gojson import loads
+from backend.format.metadata import (
+    content_hash,
+    metadata_json,
     parse_metadata,
     parse_revision,
     set_content_hash,
@@ -24,6 +25,7 @@ from backend.format.metadata import (
     set_time,
     snapshot_json,
 )
+from backend.format.timestamps import ZERO_TIME
 from backend.model import Epoch, Json, Number, Revision, Snapshot
 
 SUM = "e21035a6" * 12

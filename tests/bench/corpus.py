@@ -13,7 +13,8 @@ from pathlib import Path
 
 from backend.archive.container import ContainerWriter
 from backend.archive.gzip.blocks import compress
-from backend.format.metadata import filename, metadata_json
+from backend.format.metadata import metadata_json
+from backend.format.names import filename
 from backend.model import ARCHIVE, Epoch, Revision, Snapshot
 
 MB = 1_000_000

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from backend import DirectEngine, engine_for
-from backend.job import Job
 from backend.model import Snapshot
+from backend.progress import Job
 from tests.bench.corpus import Corpus
 from tests.realsnapd import RealSnapd, UnixConnection
 

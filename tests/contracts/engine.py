@@ -11,8 +11,8 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.protocol import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
-from backend.job import Event, Job
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.progress import Event, Job
 from backend.restore.plan import Verdict
 from tests.builders import Tree
 

@@ -218,7 +218,7 @@ class TestErrors:
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr("tui.cli.output.engine", stumble)
+        monkeypatch.setattr("tui.cli.context.engine", stumble)
         monkeypatch.setattr("tui.cli.errors.engine", stumble)
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
         done = snapstow("saved")
@@ -247,10 +247,8 @@ class TestErrors:
         def interrupt(*_arguments: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(
-            "tui.cli.commands.change.engine", interrupt
-        )  # loads what takes its engine from the listing
-        monkeypatch.setattr("tui.cli.output.engine", interrupt)
+        for module in ("cli.commands.saved", "cli.run_operation"):
+            monkeypatch.setattr(f"tui.{module}.engine", interrupt)
         assert snapstow(*words.split()) == (130, "", text)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend import Epoch, Export, Import, Job, SnapshotError, look_into
-from backend.format.metadata import content_json
+from backend.format.export_manifest import content_json
 from tests.backend.test_peek import rewritten
 from tests.builders import World
 from tests.tui.patient import Patient, patiently

@@ -22,8 +22,8 @@ from backend import (
     engine_for,
 )
 from backend.engine.perform import perform_recorded
-from backend.job import Job
 from backend.operations import Check, Export, Forget, Import, Restore
+from backend.progress import Job
 from tests.tui.user import User, story
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.screen import Inventory

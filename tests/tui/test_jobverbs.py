@@ -15,7 +15,7 @@ from backend.model import User
 from backend.operations import Check, Export, Operation, Restore, Save, to_json
 from tests.builders import World, plant
 from tests.tui.driver import Snapstow
-from tui.cli.progress import time_of
+from tui.session.meter import time_of
 
 ME = os.geteuid()
 
@@ -167,8 +167,8 @@ def test_the_end_of_the_login_is_warned_of(
         def start(self, _operation: Operation) -> Started:
             return Started()
 
-    monkeypatch.setattr("tui.cli.run_operation_starting.runner_of", lambda _engine: Starter())
-    monkeypatch.setattr("tui.cli.run_operation_starting.logout_warning", lambda: "logging out ends the job")
+    monkeypatch.setattr("tui.cli.run_operation.runner_of", lambda _engine: Starter())
+    monkeypatch.setattr("tui.cli.run_operation.logout_warning", lambda: "logging out ends the job")
     done = snapstow("save", "--no-wait")
     assert (done.out, done.err.splitlines()[-1]) == ("4\n", "Beware: logging out ends the job")
     assert snapstow("--json", "save", "--no-wait").document["warning"] == "logging out ends the job"

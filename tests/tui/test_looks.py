@@ -68,7 +68,7 @@ def test_every_text_stands_out_from_what_is_behind_it(world: World) -> None:
     async def tell(user: Patient) -> None:
         async def look(where: str) -> None:
             for theme, least in LEAST.items():
-                user.app.wear(theme)
+                user.app.apply_theme(theme)
                 await user.waits()
                 found = list(pieces(user.app))
                 assert found
@@ -124,7 +124,7 @@ def test_the_cursor_can_be_told_without_any_colour(world: World, monkeypatch: py
             assert any(piece.line >= header for piece in turned), where
 
         await everywhere(user, look)
-        user.app.wear(themes.CONTRAST)
+        user.app.apply_theme(themes.CONTRAST)
         await user.waits()
         assert user.app.theme == themes.TERMINAL
 

@@ -8,7 +8,8 @@ from tests.builders import World
 from tests.tui.user import User, story
 from tui.session.inventory import Stock
 from tui.views.set_rows import Choosing, SetKey
-from tui.widgets.table import Line, LineTable, Row
+from tui.views.table import Line, Row
+from tui.widgets.table import LineTable
 
 MANY = 2500
 

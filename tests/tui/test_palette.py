@@ -8,10 +8,11 @@ from backend import Snapshot, SnapshotSet
 from backend.model import Revision
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
-from tui.dialogs.palette import Choice, Palette
+from tui.dialogs.palette import Palette
 from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import Pivot, Stock
 from tui.terminal import themes
+from tui.views.palette_item import Choice
 from tui.views.set_rows import SetKey
 from tui.widgets.key_bar import MOST, Key, fitted
 from tui.widgets.table import LineTable

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.format.metadata import parse_metadata, unix_time
+from backend.format.metadata import parse_metadata
+from backend.format.timestamps import unix_time
 from backend.model import Revision, Snapshot, SnapshotSet
 from tests import golden
 from tui.text import (

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from backend import Advanced, Cancelled, Entered, Noted, Started
-from backend.job import Job
+from backend.progress import Job
 from tests.builders import World
 from tests.tui.driver import Snapstow
-from tui.cli.progress import LONGEST, Foreground, Meter
+from tui.cli.progress import Foreground
+from tui.session.meter import LONGEST, Meter
 
 
 class Clock:

@@ -17,7 +17,7 @@ SLOW = frozenset(
         *("sqlite3", "zipfile", "tarfile", "gzip", "random", "uuid", "pwd", "ctypes", "shlex", "difflib"),
         *("textual", "rich", "humanize", "yaml", "isal", "deflate", "pkg_resources", "importlib.metadata"),
         *(
-            "backend.job",
+            "backend.progress",
             "backend.jobs.journal",
             "backend.operations",
             "backend.restore.restoration",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend import Export, Forget, Import, Operation, Restore, Save
-from backend.job import Job
+from backend.progress import Job
 from tests.builders import World
 from tests.tui.patient import Patient, patiently
 

@@ -89,7 +89,7 @@ GLOBAL = "root= demo json engine= version help"
 # The module that carries a verb out, its operands (`?`: may be missing, `*`: any number), and its own flags
 # (`=`: takes a value). Plain text: it is read at every start.
 VERBS = {
-    "saved": ("tui.cli.output", "snaps*", "id= abs-time"),
+    "saved": ("tui.cli.commands.saved", "snaps*", "id= abs-time"),
     "save": (
         "tui.cli.commands.change",
         "snaps*",
@@ -118,7 +118,7 @@ VERBS = {
         "file",
         "read-only low-bandwidth no-mouse no-preview plain ascii theme=",
     ),
-    "diff": ("tui.cli.commands.extract", "one other what", "exact same exit-code"),
+    "diff": ("tui.cli.commands.diff", "one other what", "exact same exit-code"),
     "undo": ("tui.cli.commands.change", "job?", "list abs-time wait no-wait"),
     "forget": ("tui.cli.commands.change", "set_id snaps*", "wait no-wait"),
     "export-snapshot": ("tui.cli.commands.change", "set_id file snaps*", "skip-broken checksum no-wait"),

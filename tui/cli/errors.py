@@ -10,7 +10,8 @@ import traceback
 
 from backend import BugError, Cancelled, SnapshotError, user_state
 from tui.cli.arguments import Arguments, UsageError
-from tui.cli.output import engine, say
+from tui.cli.context import engine
+from tui.cli.output import say
 from tui.text import plain
 
 _QUERIES = ("saved", "estimate", "jobs", "help")

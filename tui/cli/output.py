@@ -1,63 +1,17 @@
 """The verb `saved`: what everyone asks most, so it loads almost nothing. And what all verbs share."""
 
+import base64
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend import PlaceEngine, engine_for, snapshot_json
-from tui.text import guard_text, plain, saved_table
+from backend import snapshot_json
+from tui.text import saved_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend import Guarded, Operation, SnapshotSet
-    from tui.cli.arguments import Arguments
-
-
-def saved(arguments: "Arguments") -> int:
-    """Print the table of `snap saved`, or the JSON of snapd's `GET /v2/snapshots`."""
-    here = engine(arguments)
-    sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
-    if arguments.json:
-        show(sets_json(sets))
-    else:
-        show_table(_marked(sets, here), abs_time=arguments.abs_time)
-    return 0
-
-
-def _marked(sets: "list[SnapshotSet]", here: PlaceEngine) -> "list[SnapshotSet]":
-    """The same with a word on those by which a restore through snapd can be taken back."""
-    guards = here.guards()
-    return [one if one.set_id not in guards else _guarding(one, guards[one.set_id]) for one in sets]
-
-
-def _guarding(one: "SnapshotSet", guarded: "Guarded") -> "SnapshotSet":
-    note = guard_text(guarded)
-    marked = (
-        snapshot._replace(warning=", ".join(filter(None, (snapshot.warning, note))))
-        for snapshot in one.snapshots
-    )
-    return one._replace(snapshots=tuple(marked))
-
-
-def engine(arguments: "Arguments") -> PlaceEngine:
-    """The engine that the global options ask for."""
-    if arguments.demo:
-        from backend import demo_root
-
-        return engine_for(demo_root(), arguments.engine)
-    return engine_for(arguments.root, arguments.engine)
-
-
-def number(text: str) -> int:
-    """A set id as typed; UsageError for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        from tui.cli.arguments import UsageError
-
-        raise UsageError(
-            "invalid argument for snapshot set id: expected a non-negative integer argument", "saved"
-        )
-    return int(text)
+    from backend import SnapshotSet
 
 
 def show(*lines: str) -> None:
@@ -98,30 +52,11 @@ def sets_json(sets: "Sequence[SnapshotSet]") -> str:
     return f"[{','.join(texts)}]"
 
 
-def place_words(arguments: "Arguments") -> tuple[str, ...]:
-    """The options that name the place, and the engine where one was asked for."""
-    where = ("--demo",) if arguments.demo else ("--root", arguments.root) if arguments.root != "/" else ()
-    return (*where, *(("--engine", arguments.engine) if arguments.engine != "auto" else ()))
-
-
-def command(arguments: "Arguments", what: "Operation | str") -> str:
-    """A command for a shell, with the options that name the place; `what` is an operation, or words."""
-    import os
-    from shlex import quote
-
-    from backend import command_line
-
-    words = ["snapstow"]
-    if arguments.demo:
-        words.append("--demo")
-    elif arguments.root != "/":
-        words += ["--root", quote(os.path.abspath(arguments.root))]
-    if arguments.engine != "auto":
-        words += ["--engine", arguments.engine]
-    words.append(what if isinstance(what, str) else command_line(what).removeprefix("snapstow "))
-    return plain(" ".join(words))
-
-
-def names(text: str) -> tuple[str, ...]:
-    """The names in a list with commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def exact(key: str, name: bytes) -> dict[str, object]:
+    """A name for a program: as text, and its bytes in base64 as well where they are no UTF-8."""
+    found: dict[str, object] = {key: name.decode("utf-8", "replace")}
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        found[f"{key}_bytes"] = base64.b64encode(name).decode("ascii")
+    return found

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.copying import copied
+from tui.terminal.clipboard import copied
 from tui.text import plain
 
 GOOD = "$text-success"
@@ -182,6 +182,15 @@ def _drawn(line: Line) -> Padding:
     return _Hanging(Content.assemble(sign, line.head), line.text, 2 * line.depth)
 
 
+class HelpWanted(Message):
+    """Somebody asks what the keys of a screen do; the application answers."""
+
+    def __init__(self, title: str, bindings: Sequence[BindingType]) -> None:
+        super().__init__()
+        self.title = title
+        self.bindings = tuple(bindings)
+
+
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """A question with lines to look at and to choose from. Esc leaves it without an answer.
 
@@ -298,10 +307,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def action_help(self) -> None:
         """Explain the keys of this dialog."""
-        from tui.dialogs.help import Help
-
-        if not isinstance(self, Help):
-            self.app.push_screen(Help(self._heading, self._own_bindings()))
+        self.post_message(HelpWanted(self._heading, self._own_bindings()))
 
     def _own_bindings(self) -> list[BindingType]:
         """The keys of the dialog and of what it is derived from; the nearest has its say."""

@@ -11,7 +11,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.dialogs.base import DIM, Dialog, Line
-from tui.screens.inventory.poller import Watching
 from tui.text import plain
 
 VERBS = "What can be done here"
@@ -78,16 +77,6 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
     return ""
 
 
-def _places(app: App[object]) -> Iterable[tuple[str, str]]:
-    """By what changes are made and why; where the journal is that the jobs write."""
-    place = getattr(app, "place", None)
-    if place is not None:
-        for screen in app.screen_stack:
-            if isinstance(screen, Watching) and screen.way.about:
-                yield "engine", plain(". ".join(screen.way.about))
-        yield "log", f"J shows it for each job; it lies in {plain(place.engine.journal.folder)}"
-
-
 class Help(Dialog[None]):
     """Explains keys; Esc, or Enter, leaves it."""
 
@@ -96,9 +85,13 @@ class Help(Dialog[None]):
         Binding("f1", "leave", "Leave", show=False),
     ]
 
-    def __init__(self, title: str, bindings: list[BindingType]) -> None:
+    def __init__(
+        self, title: str, bindings: Iterable[BindingType], facts: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """`facts` are pairs of a word and what it stands for here, shown above the signs."""
         super().__init__(f"Help: {title}")
         self._asked = list(bindings)
+        self._facts = tuple(facts)
         self._entries: list[Entry] = []
 
     def fields(self) -> Iterable[Widget]:
@@ -112,7 +105,7 @@ class Help(Dialog[None]):
             self.query_one(name).display = False
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
-        signs = [Entry(SIGNS, sign, what) for sign, what in (*_places(self.app), *_SIGNS)]
+        signs = [Entry(SIGNS, sign, what) for sign, what in (*self._facts, *_SIGNS)]
         self._entries = [*entries_of(self.app, self._asked, nodes), *signs]
         self._fill("")
         self.query_one("#search", Input).focus()
@@ -137,6 +130,9 @@ class Help(Dialog[None]):
     def on_input_submitted(self) -> None:
         """Leave."""
         self.dismiss(None)
+
+    def action_help(self) -> None:
+        """Nothing: this is the help."""
 
 
 def _told(entry: Entry, *, wide: bool) -> tuple[Content, Content]:

@@ -1,9 +1,9 @@
 """The palette: every verb that works here and now, and whatever the screen adds, found by typing."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from textual.content import Content
 from textual.screen import Screen
@@ -14,6 +14,7 @@ from tui.dialogs.base import DIM, Dialog, Line, LineList
 from tui.dialogs.help import effect_of
 from tui.terminal import themes
 from tui.text import cells, cut_middle, plain
+from tui.views.palette_item import Choice
 from tui.widgets.key_bar import refused
 
 MOST = 60
@@ -27,31 +28,20 @@ _EFFECTS = {
 }
 
 
-class Choice(NamedTuple):
-    """Something that can be done: its name, its key if it has one, its effect in one line, and the doing."""
-
-    name: str
-    act: Callable[[], Awaitable[object] | object]
-    keys: str = ""
-    effect: str = ""
-
-    def matches(self, words: Sequence[str]) -> bool:
-        """Whether every word, in lower case, is in it."""
-        text = f"{self.name} {self.keys}".lower()
-        return all(word in text for word in words)
-
-    def is_about(self, words: Sequence[str]) -> bool:
-        """Whether every word is in it or in its effect."""
-        text = f"{self.name} {self.effect}".lower()
-        return all(word in text for word in words)
-
-
 @runtime_checkable
 class Offering(Protocol):
     """A screen that has more to choose than its keys."""
 
     def choices(self, words: Sequence[str]) -> Iterable[Choice]:
         """What matches every word, in lower case; at best lazily: only the first ones are taken."""
+
+
+@runtime_checkable
+class Themed(Protocol):
+    """An application whose colours can be changed."""
+
+    def apply_theme(self, theme: str) -> None:
+        """Change the theme to the one of that name."""
 
 
 def keyed(screen: Screen[Any]) -> list[Choice]:
@@ -104,13 +94,11 @@ class Palette(Dialog[None]):
         yield from (choice for choice in self._keyed if choice.is_about(words) and choice not in named)
 
     def _themes(self) -> Iterator[Choice]:
-        from tui.app import SnapstowApp
-
-        app = self.app
-        assert isinstance(app, SnapstowApp)
+        if not isinstance(self.app, Themed):
+            return
         for name in themes.NAMES:
-            effect = "the one in use" if name == app.theme else "change the colours"
-            yield Choice(f"theme {name}", partial(app.wear, name), effect=effect)
+            effect = "the one in use" if name == self.app.theme else "change the colours"
+            yield Choice(f"theme {name}", partial(self.app.apply_theme, name), effect=effect)
 
     def _fill(self, wanted: str) -> None:
         found = list(islice(self._matching(wanted.lower().split()), MOST + 1))

@@ -6,8 +6,6 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from backend import Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
-from tui.cli.arguments import Arguments
-from tui.cli.output import engine, place_words
 from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
 from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
@@ -26,15 +24,13 @@ class Verb(NamedTuple):
     text: str
 
 
-def converse(arguments: Arguments, console: Console | None = None) -> int:
+def converse(place: Place, console: Console | None = None) -> int:
     """Answer lines with lines until the user leaves or nobody answers any more; returns the exit code."""
-    words = place_words(arguments)
-    place = Place(engine(arguments), words, read_only=arguments.read_only)
     if console is None:
         for stream in (sys.stdin, sys.stdout):
             stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
         console = Console(sys.stdin, sys.stdout)
-    Session(Desk(place, console, Board(place.engine.journal, words))).run()
+    Session(Desk(place, console, Board(place.engine.journal, place.words))).run()
     return 0
 
 

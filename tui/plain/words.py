@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from backend import Checked, CheckState, JobState, Snapshot, SnapshotError, SnapshotSet, unix_time
 from tui.session.inventory import NAMELESS, Stock
-from tui.session.job_views import JobView
-from tui.session.job_views_verdicts import faults_in, verdicts_in
+from tui.session.job_views import JobView, faults_in, verdicts_in
 from tui.text import ProgressView, counted, plain
 
 DAY = 24 * 3600

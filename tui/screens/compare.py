@@ -26,11 +26,10 @@ from backend import (
     Snapshot,
     SnapshotError,
 )
-from tui.copying import copied
-from tui.screens.inventory.browser import put
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Reader, Sheet
 from tui.session.place import Place
+from tui.terminal.clipboard import copied
 from tui.text import cut_middle, plain, size_text
 from tui.views import difference_rows as differing
 from tui.views import preview
@@ -38,6 +37,7 @@ from tui.views.difference_rows import Comparer, ConfigKey, Found, KeyOf, Pair
 from tui.views.difference_rows import pair_of as pair_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
+from tui.widgets.text import put
 
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
@@ -317,9 +317,9 @@ class Comparing(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Comparison", self.BINDINGS + LineTable.BINDINGS))
+        self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
 def diff_sheet(comparer: Comparer, key: KeyOf, job: Job) -> Sheet:

@@ -1,6 +1,8 @@
 """What the screens above the inventory leave to it: starting jobs, and showing them."""
 
-from typing import Protocol
+from typing import Any, Protocol
+
+from textual.screen import Screen
 
 from backend import Operation, Snapshot
 
@@ -20,3 +22,9 @@ class Launcher(Protocol):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
+
+
+def is_acting(screen: Screen[Any]) -> bool:
+    """Whether an action of a screen is under way, be it only a question: it is about the present engine."""
+    acting = ("default", "start", "act")
+    return any(one.node is screen and one.group in acting and not one.is_finished for one in screen.workers)

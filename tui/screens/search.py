@@ -27,13 +27,12 @@ from backend import (
     command_line,
     written,
 )
-from tui.copying import copied
 from tui.screens.compare import diff_sheet
-from tui.screens.inventory.browser import put
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Reader, Sheet
 from tui.session.open_file import Item, Spot
 from tui.session.place import Place
+from tui.terminal.clipboard import copied
 from tui.text import counted, plain
 from tui.views import preview
 from tui.views import search_rows as hits
@@ -41,6 +40,7 @@ from tui.views.difference_rows import Comparer, KeyOf, Pair
 from tui.views.search_rows import FileKey, Progress, Search, VersionKey
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
+from tui.widgets.text import put
 
 
 class Told(Message):
@@ -303,9 +303,9 @@ class Finding(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Find", self.BINDINGS + LineTable.BINDINGS))
+        self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
 def hit_sheet(hit: Hit, own: str, job: Job) -> Sheet:

@@ -12,12 +12,12 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Cancelled, Job, SnapshotError
-from tui.screens.inventory.browser import put
-from tui.screens.jobs.log import Lines
 from tui.terminal.pager import show_lines
 from tui.text import cells, cut_middle, plain
+from tui.views.table import Column, Line, Row
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.table import Column, Line, LineTable, Row
+from tui.widgets.table import Lines, LineTable
+from tui.widgets.text import put
 
 _BESIDE = 6
 
@@ -133,9 +133,9 @@ class Reader(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Reading", self.BINDINGS + LineTable.BINDINGS))
+        self.post_message(HelpWanted("Reading", self.BINDINGS + LineTable.BINDINGS))
 
 
 def _row(key: tuple[int, int], text: str, style: str) -> Row:

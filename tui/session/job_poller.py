@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from backend import Follower, ForeignJournal, JobRecord, NotFoundError
 from tui.session.job_views import Board, JobView
+from tui.session.log_line import log_line
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
-from tui.views.job_rows import log_line
 
 REVIEW = 5.0
 _LONGEST_LOG = 20_000

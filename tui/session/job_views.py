@@ -1,7 +1,7 @@
 """Jobs as the screens see them: the journal folded into one plain value each."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -23,8 +23,7 @@ from backend import (
     event_from_json,
     operation_from_json,
 )
-from tui.cli.progress import Meter, Moved, sound, time_of
-from tui.session.job_views_verdicts import faults_in
+from tui.session.meter import Meter, Moved, sound, time_of
 from tui.session.stalls import Pulse
 from tui.text import ProgressView
 
@@ -240,3 +239,14 @@ def command_of(record: JobRecord, words: Sequence[str] = ()) -> str:
         return command_line(operation_from_json(record.operation), words)[:_LONGEST]
     except InvalidInputError:
         return str(record.operation.get("verb"))[:_LONGEST]
+
+
+def verdicts_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The verdicts of a check in its job's result."""
+    found = result.get("verdicts")
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def faults_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Those of them that found a fault."""
+    return [one for one in verdicts_in(result) if one.get("fault")]

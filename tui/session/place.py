@@ -26,8 +26,8 @@ from backend import (
     engine_now,
     free_space,
 )
-from tui.cli.run_operation_starting import program_of, runner_of
 from tui.session.inventory import Part, Stock
+from tui.session.launch import program_of, runner_of
 from tui.session.snapd_changes import Changes
 from tui.text import guard_text
 

@@ -4,7 +4,7 @@ from threading import Lock
 
 from backend import Followed, JobState, PlaceEngine, SnapshotError, Watch, event_json
 from tui.session.job_views import NOTHING_YET, Hearing, JobView
-from tui.views.job_rows import log_line
+from tui.session.log_line import log_line
 
 _KEPT = 50
 _LONGEST = 4000

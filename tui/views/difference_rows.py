@@ -22,7 +22,7 @@ from backend import (
 )
 from tui.session.place import Place
 from tui.text import counted, plain, size_text
-from tui.widgets.table import Column, Line, Row
+from tui.views.table import Column, Line, Row
 
 MOST = 20_000
 _SHOWS_SIZES = 64

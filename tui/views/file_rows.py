@@ -8,7 +8,7 @@ from functools import partial
 from backend import Flag, Kind, Node, Order, Snapshot
 from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
 from tui.text import counted, plain, size_text
-from tui.widgets.table import Column, Line, Row
+from tui.views.table import Column, Line, Row
 
 _SHOWS_NOTES, _SHOWS_TIMES, _SHOWS_BARS, _SHOWS_FILES, _SHOWS_OWNERS = 44, 60, 72, 90, 104
 _BAR = 6

@@ -1,16 +1,17 @@
 """A job in words and rows: pure functions of what the board and the log tell."""
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from rich.text import Text
 
 from backend import JobState
-from tui.session.job_views import JobView
-from tui.session.job_views_verdicts import faults_in, verdicts_in
-from tui.text import ProgressView, cells, counted, cut_middle, plain, progress_line, size_text
-from tui.widgets.table import Column, Line
+from tui.session.job_views import ENDED, JobView, faults_in, verdicts_in
+from tui.text import ProgressView, cells, counted, cut_middle, moment_text, plain, progress_line, size_text
+from tui.views.table import Column, Line
+
+_LATEST = 1 << 40
+
 
 _COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
 _NARROWEST, _WIDEST = 8, 18
@@ -28,7 +29,6 @@ _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "":
 ACTS = {"stop": "stop", "undo": "take back", "end": "end"}
 _REVERSIBLE = ("restore", "extract", "undo")
 _MOST_LINES = 200
-_LONGEST = 4000
 
 
 def state_text(view: JobView) -> tuple[str, str]:
@@ -249,15 +249,35 @@ def bar(progress: ProgressView, width: int) -> str:
     return "█" * int(share * width) + "░" * (width - int(share * width))
 
 
-def log_line(event: Mapping[str, Any]) -> str:
-    """A line of the log for an event, empty for one that only counts."""
-    match event:
-        case {"event": "started", "title": str(title), "total": total}:
-            amount = f" ({size_text(total).strip()})" if isinstance(total, int) and total >= 0 else ""
-            return plain(f"= {title[:_LONGEST]}{amount}")
-        case {"event": "entered", "part": str(part)}:
-            return plain(f"  {part[:_LONGEST]}")
-        case {"event": "noted", "text": str(text)}:
-            return plain(f"! {text[:_LONGEST]}")
-        case _:
-            return ""
+class Endings:
+    """Notices jobs that ended since it last looked; what had ended before the first look is old."""
+
+    def __init__(self) -> None:
+        self._known: set[int] | None = None
+
+    def news(self, views: Iterable[JobView]) -> list[str]:
+        """A line for each job that ended meanwhile, the oldest first."""
+        ended = {view.id: view for view in views if view.state in ENDED}
+        fresh = sorted(ended.keys() - self._known) if self._known is not None else []
+        self._known = ended.keys() | (self._known or set())
+        return [ending_text(ended[number]) for number in fresh]
+
+
+def ending_text(view: JobView) -> str:
+    """What became of a job: its command, its result, and what can be done next."""
+    told = f"{view.called} {view.state.value}: {plain(view.short)}"
+    if view.error:
+        return f"{view.called} {view.state.value}: {plain(view.error)}"
+    if faults := faults_in(view.result):
+        return f"{told} · {len(faults)} bad, J tells more"
+    if view.state is JobState.PARTIAL:
+        return f"{told} · something was left out, J tells more"
+    if view.result.get("duplicate"):
+        known = f"the same is here already as set #{view.result.get('set_id')}"
+        return f"{view.called} {view.state.value}: nothing was added, {known} · {plain(view.short)}"
+    if view.result.get("beside"):
+        return f"{view.called} {view.state.value}: nothing was replaced · {plain(view.short)}"
+    until = view.result.get("undo_until")
+    if isinstance(until, int | float) and 0 < until < _LATEST:
+        return f"{told} · until {moment_text(until)} u takes it back"
+    return told

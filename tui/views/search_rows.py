@@ -8,7 +8,7 @@ from backend import History, Hit, Job, Missed, Snapshot, Version, histories
 from backend import search as searched
 from tui.text import counted, plain, size_text
 from tui.views.file_rows import time_text
-from tui.widgets.table import Column, Line, Row
+from tui.views.table import Column, Line, Row
 
 MOST = 20_000
 _INTERVAL = 0.5

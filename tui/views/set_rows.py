@@ -9,7 +9,7 @@ from typing import NamedTuple
 from backend import Checked, CheckState, Snapshot, SnapshotSet
 from tui.session.inventory import NAMELESS, NOBODY, WORST_FIRST, Group, Part, Pivot, Stock, Total
 from tui.text import plain, size_text
-from tui.widgets.table import CLOSED, OPEN, Column, Line, Row
+from tui.views.table import CLOSED, OPEN, Column, Line, Row
 
 DAY = 24 * 3600
 _SHOWS_NOTES, _SHOWS_USERS, _WIDE, _SHOWS_UNPACKED = 60, 72, 100, 110

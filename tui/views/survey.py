@@ -1,10 +1,13 @@
 """What surveys found, in sentences: what will fail, may fail, is not included, is harmless."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backend import Aim, Concern, Outlook, Survey, concern
-from tui.text import plain
+from tui.text import plain, size_text
+
+_FEW = 3
+
 
 _KEPT = ", kept as they are read"
 
@@ -46,3 +49,82 @@ def met_in(surveys: Iterable[Survey], *, accept_changed: bool = False) -> list[M
 def worst_of(surveys: Iterable[Survey], *, accept_changed: bool = False) -> Outlook:
     """How a save of all of them will fare."""
     return next((met.outlook for met in met_in(surveys, accept_changed=accept_changed)), Outlook.HARMLESS)
+
+
+def estimate_rows(found: Sequence[Survey]) -> list[tuple[str, ...]]:
+    """A row for each snap, below a header."""
+    snaps = _by_snap(found)
+    rows: list[tuple[str, ...]] = [("Snap", "Size", "Files", "Owners")]
+    for name, surveys in snaps.items():
+        sizes = _owners(surveys)
+        owners = ", ".join(f"{plain(owner)} {size_text(size).strip()}" for owner, size in sizes.items())
+        rows.append((plain(name), size_text(sum(sizes.values())), str(_files(surveys)), owners))
+    if len(snaps) > 1:
+        total = sum(sum(_owners(surveys).values()) for surveys in snaps.values())
+        rows.append(("(all)", size_text(total), str(sum(map(_files, snaps.values()))), "-"))
+    return rows
+
+
+def _owners(surveys: list[Survey]) -> dict[str, int]:
+    """The bytes of each owner, whatever patterns leave out (spec §3.15); of those without files not."""
+    return {
+        one.owner: one.read.apparent + one.left_out.apparent
+        for one in surveys
+        if one.aim.user is None or one.read.files + one.left_out.files
+    }
+
+
+def _files(surveys: list[Survey]) -> int:
+    return sum(one.read.files + one.left_out.files for one in surveys)
+
+
+def estimate_notes(found: Sequence[Survey]) -> Iterator[str]:
+    """What will fail, may fail, is not included, is harmless; a line each and a few examples."""
+    for met in met_in(found):
+        yield f"{met.outlook.value}: {met.text}"
+        yield from (f"  {plain(path)}" for path in _first_paths(met))
+
+
+def estimates_json(found: Sequence[Survey]) -> list[dict[str, object]]:
+    """Plain mappings, one for each snap."""
+    return [_estimate_json(name, surveys) for name, surveys in _by_snap(found).items()]
+
+
+def _by_snap(found: Sequence[Survey]) -> dict[str, list[Survey]]:
+    snaps: dict[str, list[Survey]] = {}
+    for one in found:
+        snaps.setdefault(one.aim.snap.name, []).append(one)
+    return snaps
+
+
+def _first_paths(met: Met) -> list[str]:
+    paths = [f"{name_of(found.aim)}: {path}" for found, one in met.found for path in one.examples]
+    return paths if len(paths) <= _FEW else [*paths[:_FEW], "…"]
+
+
+def _estimate_json(name: str, surveys: list[Survey]) -> dict[str, object]:
+    sizes = _owners(surveys)
+    return {
+        "snap": name,
+        "size": sum(sizes.values()),
+        "owners": sizes,
+        "files": _files(surveys),
+        "left_out": sum(one.left_out.apparent for one in surveys),
+        "findings": [
+            {
+                "owner": one.owner,
+                "kind": met.kind,
+                "outlook": met.outlook.value,
+                "text": met.text,
+                "count": met.number,
+                "examples": met.examples,
+            }
+            for one in surveys
+            for met in one.concerns
+        ],
+        "largest": [
+            {"owner": one.owner, "path": folder.path, "size": folder.size}
+            for one in surveys
+            for folder in one.largest
+        ],
+    }

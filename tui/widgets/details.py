@@ -13,7 +13,7 @@ from backend import Number, Snapshot, UndoOffer
 from tui.session.inventory import NAMELESS, Stock
 from tui.text import cells, local_time_text, plain, size_text
 from tui.views.set_rows import check_text, short_age
-from tui.widgets.text_still import Still
+from tui.widgets.text import Still
 
 Fact: TypeAlias = tuple[str, str]  # a label, or nothing where the one before goes on, and a text
 LABEL = 9

@@ -7,7 +7,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 from textual.geometry import Size
 from textual.message import Message
 
-from tui.widgets.table import Line, LineTable, Row
+from tui.views.table import Line, Row
+from tui.widgets.table import LineTable
 
 PAGE = 200
 _KEPT = 50

@@ -1,7 +1,7 @@
 """A table drawn line by line: ten thousand rows cost no more than the ones that are seen."""
 
-from collections.abc import Callable, Hashable, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,35 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.text import cells
-
-OPEN, CLOSED = "▾", "▸"
-
-
-class Column(NamedTuple):
-    """A column: its heading, its width in cells (0: takes what is left), and its side."""
-
-    heading: str
-    width: int
-    right: bool = False
-
-
-class Line(NamedTuple):
-    """What is drawn of a row: its cells as harmless text, and for each the name of a style or nothing."""
-
-    cells: tuple[str, ...]
-    styles: tuple[str, ...] = ()
-
-
-class Row(NamedTuple):
-    """A row: what identifies it, and what draws it when it comes into sight.
-
-    `depth` indents the first column; `sign` stands before it (an arrow for what can be opened).
-    """
-
-    key: Hashable
-    draw: Callable[[], Line]
-    depth: int = 0
-    sign: str = " "
+from tui.views.table import OPEN, Column, Line, Row
 
 
 class LineTable(ScrollView, can_focus=True):
@@ -305,3 +277,21 @@ def _fitted(text: str, room: int, *, right: bool) -> str:
     text = _cut(text, max(0, room - 1))
     blanks = " " * max(0, room - 1 - cells(text))
     return f"{blanks}{text} " if right else f"{text}{blanks} "
+
+
+class Lines(LineTable):
+    """A table in which nothing is marked: Space opens, as Enter does."""
+
+    def action_enter(self) -> None:
+        """Open the row."""
+        self.action_open()
+
+    def action_mark(self) -> None:
+        """Open the row."""
+        self.action_open()
+
+    def action_mark_all(self) -> None:
+        """There is nothing to mark."""
+
+    def action_mark_none(self) -> None:
+        """There is nothing to mark."""

@@ -3,8 +3,9 @@
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-
-from tui.widgets.text_still import Still
+from textual.geometry import Region, Size
+from textual.widget import Widget
+from textual.widgets import Static
 
 
 class Pane(VerticalScroll, can_focus=False):
@@ -18,3 +19,52 @@ class Pane(VerticalScroll, can_focus=False):
         """Show another text from its beginning."""
         if self.query_one(Still).show(text):
             self.scroll_home(animate=False)
+
+
+class Still(Widget):
+    """Wrapped text, as high as its lines."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._text = Text("")
+        self._lines: list[Text] = []
+
+    def show(self, text: Text) -> bool:
+        """Show another text; False when it is the same."""
+        if text == self._text and text.spans == self._text.spans:
+            return False
+        self._text = text
+        before, self._lines = self._lines, self._wrapped(self.content_size.width)
+        lines = max(len(before), len(self._lines))
+        for number in range(lines):
+            if _differ(before[number : number + 1], self._lines[number : number + 1]):
+                self.refresh(Region(0, number, self.content_size.width, 1))
+        if len(before) != len(self._lines) and lines > self.content_size.height:
+            self.refresh(layout=True)
+        return True
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        self._lines = self._wrapped(self.content_size.width)
+        self.refresh()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
+        """The lines that it takes."""
+        return len(self._wrapped(width))
+
+    def render(self) -> Text:
+        """The lines."""
+        return Text("\n").join(self._lines)
+
+    def _wrapped(self, width: int) -> list[Text]:
+        return list(self._text.wrap(self.app.console, width)) if width > 0 else []
+
+
+def _differ(some: list[Text], others: list[Text]) -> bool:
+    return some != others or [one.spans for one in some] != [one.spans for one in others]
+
+
+def put(widget: Static, text: Text) -> None:
+    """Change a line of text where it differs; nothing is sent otherwise."""
+    if widget.content != text:
+        widget.update(text, layout=False)

@@ -19,8 +19,8 @@ from typing import IO
 
 from backend.archive.tar.stream import TarFilter, TarMember
 from backend.errors import ChangedError, CommandError, NotAllowedError
-from backend.job import Job
 from backend.model import Revision, User
+from backend.progress import Job
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 RECORD = 256 << 10  # an archive is a multiple of it

@@ -18,8 +18,8 @@ from backend.archive.tar.stream import (
 )
 from backend.archive.tar.vetting import Vetter
 from backend.errors import IntegrityError, InvalidInputError
-from backend.job import Job
 from backend.model import Revision
+from backend.progress import Job
 
 MOST = 100_000
 _LONGEST_CHAIN = 8

@@ -1,12 +1,13 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from backend.archive.tar import stream as tarstream
-from backend.archive.tar.stream import TarFilter, TarMember
+from backend.archive.tar.stream import DIRECTORY, TarFilter, TarMember
 from backend.errors import IntegrityError
-from backend.job import Job
 from backend.model import Revision
+from backend.progress import Job
 
 _LINKS_IN_MEMORY = 50_000
 _DEVICES_NAMED = 20
@@ -145,3 +146,41 @@ def vet(chunks: Iterable[bytes], vetter: Vetter, job: Job) -> None:
         stream.feed(chunk)
         job.advance(len(chunk))
     stream.close()
+
+
+class Contents(NamedTuple):
+    """The files of an archive (everything but directories) and their bytes, device nodes left out.
+
+    `devices` are the names of the first twenty device nodes, `devices_met` is how many there are.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    devices: tuple[str, ...] = ()
+    devices_met: int = 0
+
+
+def contents(chunks: Iterable[bytes], revision: Revision, job: Job) -> Contents:
+    """Walk the tar stream of a snapshot of `revision`, counting its bytes on the job.
+
+    IntegrityError for a stream that a restore would refuse.
+    """
+    vetter = Vetter(revision)
+    files = 0
+
+    def judge(member: TarMember) -> bool:
+        nonlocal files
+        is_taken = vetter(member)
+        files += is_taken and member.kind != DIRECTORY
+        return is_taken
+
+    stream = TarFilter(judge, _drop)
+    for chunk in chunks:
+        stream.feed(chunk)
+        job.advance(len(chunk))
+    stream.close()
+    return Contents(files, vetter.unpacked, tuple(vetter.devices), vetter.devices_met)
+
+
+def _drop(_passed: memoryview) -> None:
+    """Nothing is written."""

@@ -2,13 +2,12 @@
 
 import os
 
-from backend.archive.reader import EntryVerdict
 from backend.engine.snapd.context import Site
 from backend.engine.snapd.responses import Asked
 from backend.errors import BlockedError, IntegrityError, NotAllowedError
-from backend.job import Job
-from backend.model import Snapshot
+from backend.model import EntryVerdict, Snapshot
 from backend.operations import Check, Forget, Result
+from backend.progress import Job
 
 
 def forget(site: Site, operation: Forget, job: Job) -> Result:

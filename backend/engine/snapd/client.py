@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from backend.archive.hashing import Hasher
-from backend.engine.daemon_change import Change
+from backend.engine.daemon import Change
 from backend.engine.snapd.responses import (
     Asked,
     RefusalError,
@@ -32,9 +32,9 @@ from backend.engine.snapd.responses import (
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, SnapshotError, UnreachableError
 from backend.format.gojson import loads
 from backend.fs import files
-from backend.host.state import connect
-from backend.job import Job
+from backend.host.socket import connect
 from backend.model import SnapshotSet
+from backend.progress import Job
 
 CONNECTING = 5.0
 SILENCE = 60.0

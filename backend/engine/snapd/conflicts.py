@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from backend.engine.daemon import WAITING
-from backend.engine.daemon_change import Change
+from backend.engine.daemon import WAITING, Change
 from backend.engine.snapd import undo as guards
 from backend.engine.snapd.context import Site
 from backend.engine.snapd.follow import watch
 from backend.engine.snapd.responses import BusyError
-from backend.job import Job
 from backend.operations import Forget, Operation, Restore, Save, Undo
+from backend.progress import Job
 
 _READING = ("check-snapshot", "forget-snapshot")
 _HARMLESS = ("pre-download", "become-operational", *_READING)

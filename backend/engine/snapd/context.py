@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
 
-from backend.engine.daemon_change import Change
+from backend.engine.daemon import Change
 from backend.engine.protocol import Engine
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.follow import Observe, follow
 from backend.engine.snapd.responses import Asked, BusyError
 from backend.errors import ConflictError, NotFoundError
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.jobs.other_users import ForeignJournal
 from backend.model import Snapshot, SnapshotSet
+from backend.progress import Job
 from backend.store.store import Store
 
 

@@ -1,14 +1,17 @@
 """Following what snapd does already: a change that somebody else asked for, or that outlived our job."""
 
-from backend.engine.daemon import Followed
-from backend.engine.daemon_change import Change
+from backend.engine.daemon import Change, Followed, Watch
+from backend.engine.snapd import conflicts
+from backend.engine.snapd import daemon as attaching
+from backend.engine.snapd import info as knowledge
 from backend.engine.snapd.context import Site
 from backend.engine.snapd.follow import Following, Observe, SavedBytes, UnpackedBytes, watch
 from backend.engine.snapd.info import running
 from backend.engine.snapd.recovery import change_behind
 from backend.errors import NotFoundError
-from backend.job import Event, Job, Started
 from backend.jobs.journal import JobRecord, JobState
+from backend.operations import Operation
+from backend.progress import Event, Job, Started
 
 
 def attach(site: Site, number: str, job: Job) -> Change:
@@ -97,3 +100,51 @@ def _observer(site: Site, change: Change) -> Observe | None:
         parents = [site.layout.user_place(user, snap) for user in users]
         places[snap] = [site.layout.system_parent(snap), *filter(None, parents)]
     return UnpackedBytes(places)
+
+
+class RunningDaemon:
+    """Answers for the snapd of a site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self._site.version
+
+    def changes(self) -> list[Change]:
+        """What it is doing with snapshots, whoever asked for it."""
+        return knowledge.running(self._site)
+
+    def in_the_way(self, operation: Operation) -> Change | None:
+        """What it is doing that an operation would have to wait for, as far as that can be told before."""
+        return conflicts.in_the_way(self._site, operation)
+
+    def watch(self) -> Watch:
+        """Follows what it does, look by look."""
+        return attaching.ChangeWatch(self._site)
+
+    def attach(self, change: str, job: Job) -> Change:
+        """Follow a change to its end, well or not; a stop of the job leaves it running."""
+        return attaching.attach(self._site, change, job)
+
+    def abort(self, change: str) -> None:
+        """Ask a change to stop, and to undo what it did; InvalidInputError when nothing is left to stop."""
+        self._site.client.abort(change)
+
+    def change_of(self, number: int) -> str:
+        """The change by which it goes on, or went on, with a job of ours that died, or nothing."""
+        return attaching.change_of(self._site, number)
+
+    def retention(self) -> str:
+        """How long automatic snapshots are kept, as snapd spells it; NotAllowedError without the right."""
+        return knowledge.retention(self._site)
+
+    def retention_refusal(self) -> str:
+        """Nothing: whether one may is snapd's to say."""
+        return ""
+
+    def set_retention(self, text: str, job: Job) -> None:
+        """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
+        knowledge.set_retention(self._site, text, job)

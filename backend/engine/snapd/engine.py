@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from backend.engine.snapd import check_forget as removing
+from backend.engine.snapd import save as saving
+from backend.engine.snapd import transfer
 from backend.model import SnapshotSet
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
-    from backend.engine.protocol import Estimate, Finding, UndoOffer
     from backend.engine.snapd.context import FilesEngine, Site
     from backend.host.layout import Layout
-    from backend.job import Job
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Ended, Endings
     from backend.jobs.safety_snapshots import Guarded
     from backend.operations import (
         Check,
+        Estimate,
         Export,
         Extract,
+        Finding,
         Forget,
         Import,
         Operation,
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
         Result,
         Save,
         Undo,
+        UndoOffer,
     )
+    from backend.progress import Job
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
     from backend.store.store import Store
@@ -97,7 +102,8 @@ class SnapdEngine:
 
     def refusal_of(self, operation: "Operation") -> str:
         """Why an operation with these very options cannot be had through snapd, or nothing; asks snapd."""
-        from backend.engine.snapd.engine_refusals import refusal_of
+
+        from backend.engine.snapd.refusals import refusal_of
 
         return refusal_of(self.site, operation)
 
@@ -143,7 +149,7 @@ class SnapdEngine:
     @cached_property
     def daemon(self) -> "Daemon":
         """The snapd that answers here."""
-        from backend.engine.snapd.daemon_daemon import RunningDaemon
+        from backend.engine.snapd.daemon import RunningDaemon
 
         return RunningDaemon(self.site)
 
@@ -155,7 +161,6 @@ class SnapdEngine:
 
     def save(self, operation: "Save", job: "Job") -> "Result":
         """Save snaps as a set: all of them, or, after any failure or a stop, none."""
-        from backend.engine.snapd import save as saving
         from backend.engine.snapd.conflicts import when_free
 
         return when_free(self.site, operation, job, lambda: saving.save(self.site, operation, job))
@@ -164,7 +169,6 @@ class SnapdEngine:
         """Verify a set, or every set; without the right to read the files only as far as snapd does."""
         if self._may_read:
             return self._files.check(operation, job)
-        from backend.engine.snapd import check_forget as removing
 
         return removing.check(self.site, operation, job)
 
@@ -190,7 +194,6 @@ class SnapdEngine:
 
     def forget(self, operation: "Forget", job: "Job") -> "Result":
         """Remove a set, or the named snaps of it."""
-        from backend.engine.snapd import check_forget as removing
         from backend.engine.snapd.conflicts import when_free
 
         return when_free(self.site, operation, job, lambda: removing.forget(self.site, operation, job))
@@ -199,13 +202,11 @@ class SnapdEngine:
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
             return self._files.export(operation, job, stream)
-        from backend.engine.snapd import transfer
 
         return transfer.export(self.site, operation, job, stream)
 
     def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
-        from backend.engine.snapd import transfer
 
         return transfer.take_in(self.site, operation, job, stream)
 

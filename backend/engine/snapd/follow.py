@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from backend.engine.daemon_change import Change, Task
+from backend.engine.daemon import Change, Task
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import change_failure
 from backend.errors import Cancelled, InvalidInputError, NotFoundError, SnapshotError, UnreachableError
-from backend.fs.space_estimate import measure
-from backend.job import Job, PartAdvanced
+from backend.fs.space import measure
+from backend.progress import Job, PartAdvanced
 
 POLL = 0.1
 PATIENCE = 60.0

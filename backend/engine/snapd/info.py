@@ -1,13 +1,13 @@
 """What snapd knows and its command line does not show: running changes, expiry, retention."""
 
-from backend.engine.daemon_change import Change
-from backend.engine.protocol import Finding
+from backend.engine.daemon import Change
 from backend.engine.snapd.context import Site
 from backend.engine.snapd.follow import follow
 from backend.engine.snapd.responses import SNAPSHOT_KINDS
 from backend.errors import SnapshotError
 from backend.format.retention import DEFAULT, SETTING, kept_text, spelled
-from backend.job import Job
+from backend.operations import Finding
+from backend.progress import Job
 
 UNKNOWN = "unknown without root"
 UNREAD = (

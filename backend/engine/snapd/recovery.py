@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from backend.engine.daemon_change import Change
+from backend.engine.daemon import Change
 from backend.engine.snapd.context import Site
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError, SnapshotError
-from backend.job import Job
-from backend.jobs.cleanup import is_ours
+from backend.jobs.effects import is_ours
 from backend.jobs.journal import JobRecord, JobState
 from backend.jobs.resolution import Ended, Ending, Endings, endings
 from backend.jobs.resolution import end_as_chosen as end_files_as_chosen
 from backend.jobs.safety_snapshots import guard_of, guarded
 from backend.operations import DAY
+from backend.progress import Job
 from backend.transfer.exporter import end_part
 
 _KEPT_JOBS = 100

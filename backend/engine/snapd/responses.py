@@ -6,7 +6,7 @@ Nothing in an answer is trusted: what is not as it should be raises IntegrityErr
 import re
 from typing import NamedTuple
 
-from backend.engine.daemon_change import Change, Task
+from backend.engine.daemon import Change, Task
 from backend.errors import (
     ConflictError,
     IntegrityError,
@@ -17,8 +17,9 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.format.gojson import dumps
-from backend.format.metadata import ZERO_TIME, parse_metadata, unix_time
+from backend.format.metadata import parse_metadata
 from backend.format.names import LARGEST_ID, filename
+from backend.format.timestamps import ZERO_TIME, unix_time
 from backend.model import Json, Number, Revision, Snapshot, SnapshotSet
 
 SNAPSHOT_KINDS = ("snapshot-snap", "restore-snapshot", "check-snapshot", "forget-snapshot")

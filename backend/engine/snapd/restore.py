@@ -24,10 +24,10 @@ from backend.errors import (
     UnreachableError,
 )
 from backend.host.layout import Layout
-from backend.job import Job
 from backend.jobs.safety_snapshots import Guard
 from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.operations import Check, Restore, Result
+from backend.progress import Job
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 
 _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"

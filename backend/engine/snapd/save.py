@@ -9,9 +9,9 @@ from backend.engine.snapd.follow import SavedBytes, follow
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.format.excludes import validate_excludes
 from backend.fs.space import demand_room
-from backend.job import Job
 from backend.model import User
 from backend.operations import Result, Save
+from backend.progress import Job
 
 EXCLUDES_SINCE = (2, 60)
 

@@ -12,8 +12,8 @@ from backend.archive.export_file import look_into
 from backend.engine.snapd.context import Site
 from backend.errors import IntegrityError, InvalidInputError, NotAllowedError
 from backend.fs import files
-from backend.job import Job
 from backend.operations import Export, Import, Result
+from backend.progress import Job
 from backend.transfer.exporter import export_to_file
 from backend.transfer.importer import opened_import
 

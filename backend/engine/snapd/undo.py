@@ -5,14 +5,13 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 
 import time
 
-from backend.engine.protocol import UndoOffer
 from backend.engine.snapd.context import Site
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import ConflictError, NotFoundError
-from backend.job import Job
 from backend.jobs.journal import JobRecord
 from backend.jobs.safety_snapshots import Guard, Guarded, guarded
-from backend.operations import Result, Undo
+from backend.operations import Result, Undo, UndoOffer
+from backend.progress import Job
 
 # Names nobody: a restore for it touches the system's archive only (spec §5.2).
 _NOBODY = "-"

@@ -3,7 +3,8 @@
 import os
 
 from tui.cli.arguments import Arguments, UsageError
-from tui.cli.output import engine, place_words, saved
+from tui.cli.commands.saved import saved
+from tui.cli.context import engine, place_words
 from tui.terminal.setup import can_draw, charset, prepare
 
 
@@ -11,8 +12,9 @@ def browse(arguments: Arguments) -> int:
     """Open the screens; without a terminal, and with --json, print the listing."""
     if arguments.plain and not arguments.json:
         from tui.plain.session import converse
+        from tui.session.place import Place
 
-        return converse(arguments)
+        return converse(Place(engine(arguments), place_words(arguments), read_only=arguments.read_only))
     if arguments.json or not can_draw():
         return saved(arguments)
     return draw(arguments)

@@ -4,42 +4,26 @@ Messages about what was left out go to standard error; standard output carries r
 """
 
 import os
-import re
 import sys
-import time
 
 from backend import (
-    Cancelled,
     Check,
-    CommandError,
     EntryVerdict,
     Export,
-    Extract,
     Forget,
     Import,
-    IntegrityError,
     InvalidInputError,
-    NoSpaceError,
     NotFoundError,
-    Operation,
     Restore,
     Result,
     Save,
-    SnapshotError,
     Undo,
-    perform_recorded,
 )
 from tui.cli.arguments import Arguments, UsageError
-from tui.cli.output import command, engine, names, number, say, show, show_table
-from tui.cli.progress import Foreground
-from tui.cli.run_operation import willing
-from tui.cli.run_operation_starting import begin
+from tui.cli.context import command, engine, names, number
+from tui.cli.output import say, show, show_table
+from tui.cli.run_operation import begin, carry_out, seconds, tell_undo
 from tui.text import plain, quoted
-
-_DAY = 24 * 3600
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
-_LONGEST = 100 * 365 * _DAY
-_BROKEN_OFF = (IntegrityError, CommandError, NoSpaceError)
 
 
 def save(arguments: Arguments) -> int:
@@ -193,16 +177,6 @@ def undo(arguments: Arguments) -> int:
     return result.exit_code
 
 
-def tell_undo(arguments: Arguments, result: Result) -> None:
-    """Say how it can be had back."""
-    if result.beside and not result.undo_job:
-        say(f"To take it back, remove {plain(result.beside)}.")
-    if result.undo_job:
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
-        again = command(arguments, Undo(result.undo_job))
-        say(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
-
-
 def forget(arguments: Arguments) -> int:
     """Remove a set, or snaps of it."""
     operation = Forget(_set_id(arguments), arguments.snaps, arguments.wait)
@@ -271,59 +245,6 @@ def reset(arguments: Arguments) -> int:
 
 
 # -- what they share
-
-
-def seconds(text: str, to_do: str) -> int:
-    """A span of time as typed, such as `90m`, `24h` or `7d`; UsageError for anything else."""
-    found = re.fullmatch(r"([0-9]{1,12})([smhd])", text)
-    span = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 0 < span <= _LONGEST:
-        raise UsageError(f'cannot {to_do} "{text}": write e.g. 90m, 24h or 7d, at most 100 years')
-    return span
-
-
-def carry_out(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
-    """Do it in the foreground, telling its progress, and what was left out."""
-    data_out = isinstance(operation, Export) and operation.file == "-"
-    here = engine(arguments)
-    operation = willing(arguments, here, operation)
-    with Foreground(json=arguments.json, data_out=data_out) as foreground:
-        try:
-            result = perform_recorded(operation, here, foreground.watch, stream)
-        except Cancelled as cancelled:
-            if arguments.json:
-                foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
-            raise
-        except SnapshotError as failure:
-            if arguments.json:
-                foreground.line({"event": "failed", "error": str(failure), "exit": failure.exit_code})
-            if isinstance(failure, _BROKEN_OFF) and not isinstance(operation, Check):
-                failure.add_note(_what_remains(operation))
-            raise
-        if arguments.json:
-            foreground.line({"event": "result", "exit": result.exit_code, **result.to_json()})
-    if not arguments.json:
-        say(*(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted))
-    return result
-
-
-def _what_remains(operation: Operation) -> str:
-    """What a reader must know of the place after an operation broke off."""
-    match operation:
-        case Restore(set_id, to=to) if to:
-            return f"The restore of snapshot #{set_id} was stopped; nothing of it is left in {plain(to)}."
-        case Restore(set_id):
-            return f"The restore of snapshot #{set_id} was stopped; the data are as before."
-        case Extract():
-            return "The extraction was stopped; everything is as before."
-        case Export(set_id, file):
-            return "What was written is not whole." if file == "-" else f"{file} was not written."
-        case Save():
-            return "Nothing was saved."
-        case Import():
-            return "Nothing was imported."
-        case _:
-            return f"See '{operation.verb}' in the list of jobs."
 
 
 def _of_snaps(arguments: Arguments) -> str:

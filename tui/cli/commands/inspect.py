@@ -42,7 +42,8 @@ from tui.cli.commands.inspect_lines import (
     node_document,
     node_line,
 )
-from tui.cli.output import engine, number, say, show, show_rows
+from tui.cli.context import engine, number
+from tui.cli.output import say, show, show_rows
 from tui.cli.progress import Foreground
 from tui.terminal.setup import can_draw
 from tui.text import plain, quoted, size_text

@@ -7,7 +7,7 @@ import stat
 import time
 
 from backend import Archive, Flag, Hit, Kind, Node
-from tui.cli.commands.extract import exact
+from tui.cli.output import exact
 from tui.text import cells, plain, size_text
 
 _LETTERS = {

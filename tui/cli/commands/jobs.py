@@ -25,9 +25,11 @@ from backend import (
     perform_recorded,
 )
 from tui.cli.arguments import Arguments, UsageError, parse
-from tui.cli.output import command, engine, say, show
-from tui.cli.progress import Foreground, time_of
-from tui.session.job_views_verdicts import faults_in
+from tui.cli.context import command, engine
+from tui.cli.output import say, show
+from tui.cli.progress import Foreground
+from tui.session.job_views import faults_in
+from tui.session.meter import time_of
 from tui.session.stalls import Pulse
 from tui.text import plain
 

@@ -18,11 +18,12 @@ from backend import (
     survey_of,
 )
 from tui.cli.arguments import Arguments
-from tui.cli.output import command, engine, names, say, show, show_rows
+from tui.cli.context import command, engine, names
+from tui.cli.output import say, show, show_rows
 from tui.cli.progress import Foreground
-from tui.session.job_views_verdicts import faults_in
+from tui.session.job_views import faults_in
 from tui.text import age_text, cut_middle, plain, size_text
-from tui.views.survey_estimates import estimate_notes, estimate_rows, estimates_json
+from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
 _LONGEST = 4000
 _WIDEST = 100

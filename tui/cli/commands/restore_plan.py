@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from backend import EntryPlan, Job, Losses, Restore, RestorePlan, Verdict
 from tui.cli.arguments import Arguments
-from tui.cli.output import command, engine, show
+from tui.cli.context import command, engine
+from tui.cli.output import show
 from tui.cli.progress import Foreground
 from tui.text import counted, plain, size_text
 

@@ -4,7 +4,8 @@ import json
 
 from backend import STANDING, ConflictError, InvalidInputError, Job, PlaceEngine, in_words, kept_text, spelled
 from tui.cli.arguments import Arguments
-from tui.cli.output import engine, say, show
+from tui.cli.context import engine
+from tui.cli.output import say, show
 from tui.cli.progress import Foreground
 from tui.cli.run_operation import agrees, can_ask
 

@@ -22,16 +22,15 @@ from tui.screens.contents.messages import (
     looked,
     places_of,
 )
-from tui.screens.inventory.browser import put
 from tui.screens.launcher import Launcher
 from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Opened, Spot, Stage
 from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views import file_rows as treerows
+from tui.views.table import Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
-from tui.widgets.table import Row
-from tui.widgets.text import Pane
+from tui.widgets.text import Pane, put
 
 ROOM_FOR_PREVIEW = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next

@@ -19,12 +19,12 @@ from backend import (
     command_line,
     written,
 )
-from tui.copying import copied
 from tui.screens.contents.preview_pane import Looking
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Reader, Sheet
 from tui.session.open_file import SYSTEM, ClosedError, Spot
 from tui.session.place import Place
+from tui.terminal.clipboard import copied
 from tui.text import counted, plain, size_text
 from tui.views import file_rows as treerows
 from tui.widgets.paged_table import PagedTable
@@ -237,9 +237,9 @@ class Contents(Looking):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Contents", self.BINDINGS + PagedTable.BINDINGS))
+        self.post_message(HelpWanted("Contents", self.BINDINGS + PagedTable.BINDINGS))
 
     def on_unmount(self) -> None:
         """Check no more."""

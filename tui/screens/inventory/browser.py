@@ -23,6 +23,7 @@ from tui.widgets.details import Details, Fact, details_of
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
+from tui.widgets.text import put
 
 ROOM_FOR_DETAILS = 110
 _DETAILS = 40
@@ -292,12 +293,6 @@ class Browsing(Watching):
             from tui.dialogs.details import ShowDetails
 
             self.app.push_screen(ShowDetails(self._details_of(self.chosen())))
-
-
-def put(widget: Static, text: Text) -> None:
-    """Change a line of text where it differs; nothing is sent otherwise."""
-    if widget.content != text:
-        widget.update(text, layout=False)
 
 
 def who() -> str:

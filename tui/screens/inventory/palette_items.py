@@ -5,9 +5,9 @@ from functools import partial
 from typing import Protocol
 
 from backend import SnapshotSet
-from tui.dialogs.palette import Choice
 from tui.session.inventory import Pivot, Stock
 from tui.text import plain
+from tui.views.palette_item import Choice
 from tui.views.set_rows import Sort
 
 SHOWN_UNASKED = 5

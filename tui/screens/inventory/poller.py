@@ -4,7 +4,7 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from textual import work
 from textual.message import Message
@@ -12,10 +12,11 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from backend import Cancelled, Job, PlaceEngine, SnapshotError, UndoOffer, logout_warning
+from tui.screens.launcher import is_acting
 from tui.session.inventory import Stock
 from tui.session.job_views import Board, JobView
 from tui.session.place import Place, Way
-from tui.views.job_rows_endings import Endings
+from tui.views.job_rows import Endings
 
 _LOOK_AGAIN = 1.0
 _VERBS = ("save", "restore", "undo", "forget", "import-snapshot")
@@ -262,12 +263,6 @@ class Watching(Screen[None]):
         now = time.time()
         self._offers = [offer for offer in message.offers if offer.until > now]
         self.show_offers(self._offers)
-
-
-def is_acting(screen: Screen[Any]) -> bool:
-    """Whether an action of a screen is under way, be it only a question: it is about the present engine."""
-    acting = ("default", "start", "act")
-    return any(one.node is screen and one.group in acting and not one.is_finished for one in screen.workers)
 
 
 @contextmanager

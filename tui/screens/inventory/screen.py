@@ -18,16 +18,16 @@ from backend import (
     command_line,
     kept_text,
 )
-from tui.copying import copied
 from tui.dialogs.base import Line, said
-from tui.dialogs.confirm_waiting import agreed
-from tui.dialogs.palette import Choice
+from tui.dialogs.confirm import agreed
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.browser import Browsing
 from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import Stock
 from tui.session.job_views import JobView
 from tui.session.place import Place
+from tui.terminal.clipboard import copied
+from tui.views.palette_item import Choice
 from tui.views.set_rows import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
@@ -323,6 +323,6 @@ class Inventory(Browsing):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Inventory", self.BINDINGS + LineTable.BINDINGS))
+        self.post_message(HelpWanted("Inventory", self.BINDINGS + LineTable.BINDINGS))

@@ -1,6 +1,5 @@
 """The whole log of a job."""
 
-from collections.abc import Hashable
 from typing import ClassVar
 
 from textual import work
@@ -13,31 +12,9 @@ from textual.widgets import Static
 from tui.session.job_poller import Log
 from tui.session.snapd_changes import ChangeLog
 from tui.text import plain
+from tui.views.table import Column, Line, row_of
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.table import Column, Line, LineTable, Row
-
-
-def row_of(key: Hashable, line: Line) -> Row:
-    """A row that is always drawn the same."""
-    return Row(key, lambda: line)
-
-
-class Lines(LineTable):
-    """A table in which nothing is marked: Space opens, as Enter does."""
-
-    def action_enter(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark_all(self) -> None:
-        """There is nothing to mark."""
-
-    def action_mark_none(self) -> None:
-        """There is nothing to mark."""
+from tui.widgets.table import Lines, LineTable
 
 
 class LogSeen(Message):

@@ -21,23 +21,23 @@ from backend import (
     command_line,
     operation_from_json,
 )
-from tui.copying import copied
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
-from tui.dialogs.confirm import Confirm, ConfirmFinal
-from tui.dialogs.confirm_waiting import agreed
+from tui.dialogs.confirm import Confirm, ConfirmFinal, agreed
 from tui.dialogs.interrupted_job import FINISH, AskEnding
-from tui.screens.inventory.poller import is_acting
-from tui.screens.jobs.log import JobLog, Lines, row_of
+from tui.screens.jobs.log import JobLog
+from tui.screens.launcher import is_acting
 from tui.session.job_poller import Log, Lookout, Sight
 from tui.session.job_views import Board, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
+from tui.terminal.clipboard import copied
 from tui.text import counted, cut_middle, plain
 from tui.views import job_rows as jobtext
+from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.table import Line, LineTable
+from tui.widgets.table import Lines, LineTable
 
 IDLE = 1.0
 NARROW = 60
@@ -352,6 +352,6 @@ class Jobs(Screen[None]):
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""
-        from tui.dialogs.help import Help
+        from tui.dialogs.base import HelpWanted
 
-        self.app.push_screen(Help("Jobs", self.BINDINGS + LineTable.BINDINGS))
+        self.post_message(HelpWanted("Jobs", self.BINDINGS + LineTable.BINDINGS))

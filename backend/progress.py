@@ -242,3 +242,33 @@ class _Part(_Within):
     def note(self, text: str) -> None:
         """Say something that the user should know."""
         self._job.note(text)
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event as a plain mapping."""
+    match event:
+        case Started(title, total):
+            return {"event": "started", "title": title, "total": total}
+        case Advanced(done):
+            return {"event": "advanced", "done": done}
+        case Noted(text):
+            return {"event": "noted", "text": text}
+        case Entered(part):
+            return {"event": "entered", "part": part}
+        case PartAdvanced(part, done, total, ended):
+            return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
+
+
+def event_from_json(document: Mapping[str, Any]) -> Event:
+    """The event that a mapping made by `event_json` describes; what is none is a note of it."""
+    match document:
+        case {"event": "started", "title": str(title), "total": (int() | None) as total}:
+            return Started(title, total)
+        case {"event": "advanced", "done": int(done)}:
+            return Advanced(done)
+        case {"event": "entered", "part": str(part)}:
+            return Entered(part)
+        case {"event": "part", "part": str(part), "done": int(done), "total": (int() | None) as total}:
+            return PartAdvanced(part, done, total, document.get("ended") is True)
+        case _:
+            return Noted(str(document.get("text", document)))

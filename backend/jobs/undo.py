@@ -1,0 +1,95 @@
+"""TODO."""
+
+import time
+from contextlib import ExitStack
+
+from backend.errors import ConflictError, NotFoundError, SnapshotError
+from backend.fs import files
+from backend.fs.space import measure
+from backend.jobs.effects import RESTORING, about, done_by, kept_records, undo_deadline, undone_by
+from backend.jobs.journal import JobRecord, Journal
+from backend.operations import DAY, Result, Undo, UndoOffer
+from backend.progress import Job
+from backend.store.store import Store
+
+
+def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
+    """The restores that can be taken back, the newest first, with the bytes they hold."""
+    offers = []
+    for record in _reversible(journal, store):
+        try:
+            held = measure([slot.path for slot in done_by(record, store).state.slots]).allocated
+        except SnapshotError:
+            continue
+        offers.append(UndoOffer(record.id, *about(record.result), undo_deadline(record), held))
+    return offers
+
+
+def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
+    now = time.time()
+    return [record for record in kept_records(journal, store) if undo_deadline(record) > now]
+
+
+def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
+    """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
+
+    NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
+    back itself, changed the same data.
+    """
+    record = _chosen(journal, store, operation.job)
+    set_id, snaps = about(record.result)
+    with ExitStack() as locks, files.speaking(f"cannot take back job {record.id}"):
+        for name in snaps:
+            locks.enter_context(store.snap_lock(name, "undo"))
+        record = _chosen(journal, store, record.id)
+        done = done_by(record, store)
+        done.refuse_outside()
+        if not done.state.moves:
+            raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
+        state = done.state.turned()
+        job.keep({"of": record.id, "set_id": set_id, "snaps": snaps})
+        with job.step(f"Taking back job {record.id}"), job.shielded():
+            job.keep({"moves": state.to_json()})
+            state.commit()
+            job.keep({"committed": True})
+        journal.amend(record, {"undone": int(job.name)})
+    return Result(set_id, snaps, undo_job=int(job.name), undo_until=time.time() + DAY)
+
+
+def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
+    candidates = _reversible(journal, store)
+    if not number:
+        restores = [record for record in candidates if record.operation.get("verb") in RESTORING]
+        if not restores:
+            raise NotFoundError("there is no restore to take back")
+        return restores[0]
+    chosen = next((record for record in candidates if record.id == number), None)
+    if chosen is None:
+        journal.record(number)
+        raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
+    touched = _touched(chosen, store)
+    within = touched | _above(touched)
+    for later in candidates:
+        if later.id > number >= undone_by(later) and _meets(touched, within, _touched(later, store)):
+            raise ConflictError(
+                f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
+            )
+    return chosen
+
+
+def _meets(touched: set[tuple[str, str]], within: set[tuple[str, str]], other: set[tuple[str, str]]) -> bool:
+    """Whether two jobs changed the same, or one of them what lies inside of what the other changed."""
+    return not within.isdisjoint(other) or not touched.isdisjoint(_above(other))
+
+
+def _above(touched: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The directories above paths, below the same parent."""
+    found = set()
+    for parent, name in touched:
+        while name := name.rpartition("/")[0]:
+            found.add((parent, name))
+    return found
+
+
+def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:
+    return {(move.slot.parent, move.name) for move in done_by(record, store).state.moves}

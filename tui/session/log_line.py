@@ -1,0 +1,22 @@
+"""TODO."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tui.text import plain, size_text
+
+LONGEST_TEXT = 4000
+
+
+def log_line(event: Mapping[str, Any]) -> str:
+    """A line of the log for an event, empty for one that only counts."""
+    match event:
+        case {"event": "started", "title": str(title), "total": total}:
+            amount = f" ({size_text(total).strip()})" if isinstance(total, int) and total >= 0 else ""
+            return plain(f"= {title[:LONGEST_TEXT]}{amount}")
+        case {"event": "entered", "part": str(part)}:
+            return plain(f"  {part[:LONGEST_TEXT]}")
+        case {"event": "noted", "text": str(text)}:
+            return plain(f"! {text[:LONGEST_TEXT]}")
+        case _:
+            return ""

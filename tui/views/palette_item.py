@@ -1,0 +1,23 @@
+"""TODO."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+
+class Choice(NamedTuple):
+    """Something that can be done: its name, its key if it has one, its effect in one line, and the doing."""
+
+    name: str
+    act: Callable[[], Awaitable[object] | object]
+    keys: str = ""
+    effect: str = ""
+
+    def matches(self, words: Sequence[str]) -> bool:
+        """Whether every word, in lower case, is in it."""
+        text = f"{self.name} {self.keys}".lower()
+        return all(word in text for word in words)
+
+    def is_about(self, words: Sequence[str]) -> bool:
+        """Whether every word is in it or in its effect."""
+        text = f"{self.name} {self.effect}".lower()
+        return all(word in text for word in words)

@@ -22,7 +22,7 @@ from tui.terminal.setup import prepare  # noqa: E402 - before Textual is importe
 prepare()
 
 from backend import Check, Job, demo_root, engine_for  # noqa: E402
-from tests.tui.user import User  # noqa: E402
+from tests.tui.support.user import User  # noqa: E402
 from tui.app import Looks, SnapstowApp  # noqa: E402
 from tui.session.place import Place  # noqa: E402
 from tui.terminal import themes  # noqa: E402

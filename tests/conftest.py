@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.realsnapd import RealSnapd, missing
+from tests.support.realsnapd import RealSnapd, missing
 
 # No deadline and no word about slowness: a busy machine is no failure of the code.
 settings.register_profile(

@@ -16,8 +16,8 @@ from backend.jobs.journal import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.progress import Event, Job
 from backend.restore.plan import Verdict
-from tests.builders import tree_of
-from tests.fakes import as_anybody, open_folder, ordinary_uid
+from tests.support.builders import tree_of
+from tests.support.fakes import as_anybody, open_folder, ordinary_uid
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.bench.corpus import MB, Corpus, make_snapshots, make_tiny_files
 from tests.bench.report import Outcome
 from tests.bench.rounds import Stopwatch, alternate
 from tests.bench.worlds import FOUR, Daemon, Ours, folder_for, furnish, twin
-from tests.realsnapd import RealSnapd, missing
+from tests.support.realsnapd import RealSnapd, missing
 
 
 class Bench:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tests.bench.corpus import MB, Corpus
 from tests.bench.worlds import HERE, Ours, environment
-from tests.realsnapd import RealSnapd
+from tests.support.realsnapd import RealSnapd
 
 LIMIT = 64 << 20
 _TOLD = """

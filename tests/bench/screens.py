@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from backend import engine_for
 from tests.bench.corpus import make_snapshots, write_snapshot
-from tests.builders import World, plant
-from tests.tui.settling import press, settled
-from tests.tui.user import User, at
+from tests.support.builders import World, plant
+from tests.tui.support.settling import press, settled
+from tests.tui.support.user import User, at
 from tui.app import SnapstowApp
 from tui.session.place import Place
 from tui.widgets.table import LineTable

@@ -15,9 +15,10 @@ from backend import DirectEngine, engine_for
 from backend.model import Snapshot
 from backend.progress import Job
 from tests.bench.corpus import Corpus
-from tests.realsnapd import RealSnapd, UnixConnection
+from tests.support import TOP
+from tests.support.realsnapd import RealSnapd, UnixConnection
 
-HERE = Path(__file__).resolve().parent.parent.parent
+HERE = TOP
 POLL = 0.005
 COMMAND = "import sys; from tui.cli.main import main; sys.exit(main())"
 FOUR = ("one", "two", "three", "four")

@@ -14,7 +14,7 @@ from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.progress import Event, Job
 from backend.restore.plan import Verdict
-from tests.builders import Tree
+from tests.support.builders import Tree
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old", "deep": {"er": "1"}}}
 NEW: Tree = {"x1": {"settings": "new", "more": "2"}, "common": {"db": "new"}}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.golden import HERE, INDEX, SNAPSHOTS, Tree, tree
-from tests.realsnapd import RealSnapd, missing
+from tests.support.realsnapd import RealSnapd, missing
 
 SECOND = 10**9
 WRITTEN = 1_700_000_000 * SECOND + SECOND // 2

@@ -1,0 +1,492 @@
+import io
+import itertools
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.archive.tar.stream import (
+    BLOCK,
+    DIRECTORY,
+    FILE,
+    TarFilter,
+    TarMember,
+    next_member,
+    number,
+    padded,
+)
+from backend.errors import IntegrityError
+from tests.support import rawtar
+from tests.support.rawtar import (
+    END,
+    GNU,
+    V7,
+    header,
+    long_name,
+    member,
+    more_pieces,
+    pax,
+    piece,
+    record,
+    sparse,
+)
+
+EVIL = rawtar.directory(b"evil")
+KINDS = (
+    tarfile.REGTYPE,
+    tarfile.DIRTYPE,
+    tarfile.SYMTYPE,
+    tarfile.LNKTYPE,
+    tarfile.FIFOTYPE,
+    tarfile.CHRTYPE,
+)
+
+
+def filtered(
+    stream: bytes, judge: Callable[[TarMember], bool] = lambda _member: True, step: int = 1 << 20
+) -> bytes:
+    """What comes out when the stream is fed in steps of so many bytes."""
+    out = bytearray()
+    filter_ = TarFilter(judge, out.extend)
+    fed(filter_, (stream[at : at + step] for at in range(0, len(stream), step)))
+    filter_.close()
+    return bytes(out)
+
+
+def fed(filter_: TarFilter, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        filter_.feed(chunk)
+
+
+def members(stream: bytes) -> list[TarMember]:
+    """The members that a filter sees."""
+    met: list[TarMember] = []
+    filtered(stream, lambda member: met.append(member) is None)
+    return met
+
+
+def unpacked_by_tar(stream: bytes, place: Path) -> set[str]:
+    """The names that GNU tar makes of a stream, whatever it says of it."""
+    place.mkdir()
+    environment = {"LC_ALL": "C", "PATH": os.environ["PATH"]}
+    subprocess.run(
+        ["tar", "-xf", "-"], cwd=place, input=stream, env=environment, capture_output=True, check=False
+    )
+    return {str(path.relative_to(place)) for path in place.rglob("*")}
+
+
+def name_texts(longest: int) -> st.SearchStrategy[str]:
+    part = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
+    return (
+        st.lists(part, min_size=1, max_size=8).map("/".join).filter(lambda name: len(name.encode()) < longest)
+    )
+
+
+@st.composite
+def infos(draw: st.DrawFn, longest: int) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(draw(name_texts(longest)))
+    info.type = draw(st.sampled_from(KINDS))
+    info.mode = draw(st.integers(0, 0o7777))
+    info.uid = info.gid = draw(st.integers(0, 0o7777777))
+    data = draw(st.binary(max_size=1200)) if info.type == tarfile.REGTYPE else b""
+    info.size = len(data)
+    if info.type in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+        info.linkname = draw(name_texts(longest))
+    if info.type == tarfile.CHRTYPE:
+        info.devmajor, info.devminor = draw(st.integers(0, 255)), draw(st.integers(0, 255))
+    return info, data
+
+
+def written(infos: Iterable[tuple[tarfile.TarInfo, bytes]], format_: int) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=format_) as archive:
+        for info, data in infos:
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+@st.composite
+def archives(draw: st.DrawFn) -> tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]]:
+    format_ = draw(st.sampled_from((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)))
+    longest = 100 if format_ == tarfile.USTAR_FORMAT else 400
+    content = draw(st.lists(infos(longest), max_size=5))
+    return written(content, format_), content
+
+
+def walked(stream: bytes) -> Iterator[tuple[TarMember, bytes]]:
+    source = io.BytesIO(stream)
+    while (found := next_member(source.read)) is not None:
+        yield found, source.read(padded(found.size))[: found.size]
+
+
+def assert_same(found: TarMember, info: tarfile.TarInfo) -> None:
+    # A directory is written with a slash behind its name, unless the name is a long one.
+    assert found.name.rstrip(b"/") == info.name.encode().rstrip(b"/")
+    assert (bytes([found.kind]), found.size, found.mode) == (info.type, info.size, info.mode)
+    assert found.link == info.linkname.encode()
+    assert found.device == (info.devmajor, info.devminor)
+
+
+@given(archives())
+def test_what_tarfile_wrote_is_read_by_both_readers(
+    archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]],
+) -> None:
+    stream, content = archive
+    for (found, data), (info, wanted) in zip(walked(stream), content, strict=True):
+        assert_same(found, info)
+        assert data == wanted
+    assert members(stream) == [found for found, _ in walked(stream)]
+
+
+@given(archives(), st.integers(1, 1500))
+def test_the_filter_changes_nothing_whatever_the_chunks(
+    archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]], step: int
+) -> None:
+    stream, _ = archive
+    assert filtered(stream, step=step) == stream
+
+
+@given(archives(), st.data())
+def test_a_member_left_out_goes_with_its_long_names_and_data(
+    archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]], data: st.DataObject
+) -> None:
+    stream, content = archive
+    keep = data.draw(st.lists(st.booleans(), min_size=len(content), max_size=len(content)))
+    verdicts = iter(keep)
+    rest = filtered(stream, lambda _member: next(verdicts))
+    kept = [info for (info, _), kept in zip(content, keep, strict=True) if kept]
+    for (found, _), info in zip(walked(rest), kept, strict=True):
+        assert_same(found, info)
+
+
+@given(archives(), st.data())
+def test_damage_is_an_integrity_error_or_nothing(
+    archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]], data: st.DataObject
+) -> None:
+    stream = bytearray(archive[0])
+    for _ in range(data.draw(st.integers(1, 3))):
+        stream[data.draw(st.integers(0, len(stream) - 1))] = data.draw(st.integers(0, 255))
+    del stream[data.draw(st.integers(0, len(stream))) :]
+    try:
+        whole = filtered(bytes(stream))
+    except IntegrityError:
+        return
+    assert whole == stream
+
+
+def test_every_cut_inside_a_member_is_noticed() -> None:
+    stream = pax(record(b"path", b"common/long")) + member(b"common/a", b"x" * 700)
+    for length in range(1, len(stream)):
+        with pytest.raises(IntegrityError, match="end of archive"):
+            filtered(stream[:length])
+    assert filtered(stream) == stream  # no blocks of zeros at the end: tar takes it so
+
+
+def test_one_byte_at_a_time() -> None:
+    stream = long_name(b"common/" + b"n" * 600) + member(b"common/n", b"data") + END
+    assert filtered(stream, step=1) == stream
+
+
+# What GNU tar reads otherwise than it seems.
+SMUGGLED = {
+    "data of a contiguous file named like a directory": header(b"common/x/", b"7", BLOCK) + EVIL,
+    "map that takes more than the size": sparse(b"common/s", 0, piece(0, 1024), real_size=1024)
+    + header(b"common/a", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "map that takes more than the size, continued": sparse(
+        b"common/s", 0, *[piece(0, 0)] * 4, real_size=1024, extended=True
+    )
+    + more_pieces(piece(0, 1024))
+    + header(b"common/a", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "map continued after its end": sparse(b"common/s", 0, extended=True) + EVIL,
+    "map continued after a piece beyond the end": sparse(
+        b"common/s", 0, piece(9, 0), *[piece(0, 0)] * 3, real_size=1, extended=True
+    )
+    + EVIL,
+    "sparse file in a USTAR header": header(b"common/s", b"S", at={386: piece(0, 0) * 4, 482: b"\1"}) + EVIL,
+    "sparse file in a header of old": header(
+        b"common/s", b"S", magic=V7, at={386: piece(0, 0) * 4, 482: b"\1"}
+    )
+    + EVIL,
+    "real size without a map": pax(record(b"GNU.sparse.realsize", b"1024"))
+    + header(b"common/f")
+    + header(b"common/g", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "map of PAX 0.1": pax(
+        record(b"GNU.sparse.numblocks", b"1"),
+        record(b"GNU.sparse.size", b"1024"),
+        record(b"GNU.sparse.map", b"0,1024"),
+    )
+    + header(b"common/f")
+    + header(b"common/g", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "map of PAX 0.0": pax(
+        record(b"GNU.sparse.size", b"1024"),
+        record(b"GNU.sparse.numblocks", b"1"),
+        record(b"GNU.sparse.offset", b"0"),
+        record(b"GNU.sparse.numbytes", b"1024"),
+    )
+    + header(b"common/f")
+    + header(b"common/g", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "map of PAX 1.0": pax(
+        record(b"GNU.sparse.major", b"1"),
+        record(b"GNU.sparse.minor", b"0"),
+        record(b"GNU.sparse.name", b"common/s"),
+        record(b"GNU.sparse.realsize", b"1024"),
+    )
+    + member(b"common/f", b"1\n0\n1024\n")
+    + header(b"common/g", size=1024)
+    + bytes(BLOCK)
+    + EVIL,
+    "blank before a key": pax(b"14  path=evil\n") + header(b"common/f"),
+    "tab before a key": pax(b"14 \tpath=evil\n") + header(b"common/f"),
+    "zero byte in a key": pax(b"7 k\0=v\n", record(b"path", b"common/f")) + header(b"evil"),
+    "same key twice": pax(record(b"path", b"common/f"), record(b"path", b"evil")) + header(b"common/f"),
+    "name in a global header": pax(record(b"path", b"evil"), kind=b"g") + header(b"common/f"),
+    "PAX of another system": pax(record(b"path", b"evil"), kind=b"X") + header(b"common/f"),
+    "long name, then another": long_name(b"common/f") + long_name(b"evil") + header(b"common/f"),
+    "long name, then PAX": long_name(b"common/f") + pax(record(b"path", b"evil")) + header(b"common/f"),
+    "PAX, then PAX": pax(record(b"path", b"common/f")) + pax(record(b"path", b"evil")) + header(b"common/f"),
+    "long name that goes on in the padding": header(b"././@LongLink", b"L", 1, magic=GNU)
+    + b"evil".ljust(BLOCK, b"\0")
+    + header(b"common/f"),
+    "size that tar cannot hold": header(b"common/f", size=b"\x80" + b"\xff" * 11) + EVIL,
+    "size of no known form": header(b"common/f", size=b"\x81" + bytes(11)) + EVIL,
+    "size below zero": header(b"common/f", size=b"\xff" * 12) + EVIL,
+    "size of a directory": header(b"common/d/", b"5", BLOCK) + EVIL,
+    "size of a directory in PAX": pax(record(b"size", b"512")) + header(b"common/d/", b"5") + EVIL,
+    "size of a FIFO": header(b"common/p", b"6", BLOCK) + EVIL,
+    "size of a link": header(b"common/l", b"2", BLOCK, b"a") + EVIL,
+    "data of a directory of old": header(b"common/d/", b"\0", BLOCK, magic=V7) + EVIL,
+}
+
+
+@pytest.mark.parametrize("stream", SMUGGLED.values(), ids=SMUGGLED.keys())
+@pytest.mark.parametrize("step", [1, 512, 1 << 20])
+def test_what_tar_would_read_otherwise_is_refused(stream: bytes, step: int) -> None:
+    out = bytearray()
+    filter_ = TarFilter(lambda member: not member.name.startswith(b"evil"), out.extend)
+    with pytest.raises(IntegrityError, match=r"^tar: "):
+        fed(filter_, (stream[at : at + step] for at in range(0, len(stream), step)))
+    assert b"evil" not in out
+
+
+def test_these_tricks_are_real(tmp_path: Path) -> None:
+    """GNU tar makes `evil` of most of them: the strictness is needed, not mere caution."""
+    working = {
+        what
+        for count, (what, stream) in enumerate(SMUGGLED.items())
+        if "evil" in unpacked_by_tar(stream + END, tmp_path / str(count))
+    }
+    assert {
+        "data of a contiguous file named like a directory",
+        "map that takes more than the size",
+        "map continued after its end",
+        "map continued after a piece beyond the end",
+        "sparse file in a USTAR header",
+        "sparse file in a header of old",
+        "blank before a key",
+        "long name that goes on in the padding",
+        "size that tar cannot hold",
+        "size of a directory",
+    } <= working
+
+
+def summed(block: bytes, more: int) -> bytes:
+    """The header with a checksum that is larger by so much."""
+    return block[:148] + b"%06o\0 " % (int(block[148:154], 8) + more) + block[156:]
+
+
+ODD = {
+    "checksum of signed bytes": summed(header(b"common/\xff"), -256),
+    "checksum off by one": summed(header(b"common/a"), 1),
+    "unknown type": header(b"common/a", b"N"),
+    "directory of an incremental archive": header(b"common/a", b"D"),
+    "volume label": header(b"common", b"V", magic=GNU),
+    "blank size": header(b"common/f", size=b" " * 12),
+    "base-64 size": header(b"common/f", size=b"+0000000000\0"),
+    "no octal digit": header(b"common/f", size=b"00000000008\0"),
+    "digits after the end": header(b"common/f", size=b"0\x0000000000\0"),
+    "blank device": header(b"common/d", b"3", at={329: b" " * 16}),
+    "PAX size with a sign": pax(record(b"size", b"+1")) + header(b"common/f"),
+    "PAX size of nothing": pax(record(b"size", b"")) + header(b"common/f"),
+    "PAX size too large": pax(record(b"size", b"9" * 19)) + header(b"common/f"),
+    "PAX path with a zero byte": pax(record(b"path", b"common/a\0b")) + header(b"common/f"),
+    "PAX record without a key": pax(b"5 a\n\n") + header(b"common/f"),
+    "PAX record without its end": pax(b"9 path=ab") + header(b"common/f"),
+    "PAX record too long": pax(b"99 path=a\n") + header(b"common/f"),
+    "PAX record too short": pax(b"2 \n") + header(b"common/f"),
+    "PAX record that is no record": pax(b"rubbish") + header(b"common/f"),
+    "PAX record of zero length": pax(b"0 path=a\n") + header(b"common/f"),
+    "PAX header of no length": header(b"x", b"x") + header(b"common/f"),
+    "name of no length": header(b"x", b"L") + header(b"common/f"),
+    "name of impossible length": header(b"x", b"L", 1 << 30),
+    "incremental archive": pax(record(b"GNU.dumpdir", b"Ya")) + header(b"common/f"),
+    "several volumes": pax(record(b"GNU.volume.offset", b"1")) + header(b"common/f"),
+    "a long name and no member": long_name(b"common/f") + END,
+    "PAX, then a long name": pax(record(b"path", b"common/f")) + long_name(b"common/f") + header(b"common/f"),
+    "a member after the end": header(b"common/f") + END + header(b"common/g"),
+    "a member after one block of zeros": header(b"common/f") + bytes(BLOCK) + header(b"common/g"),
+    "rubbish after the end": header(b"common/f") + END + b"\1",
+    "piece of a negative length": sparse(b"common/s", 0, b"0".rjust(12) + b"\xff" * 12, real_size=9),
+    "piece at a negative offset": sparse(b"common/s", 0, b"\xff" * 12 + piece(0, 0)[12:], real_size=9),
+}
+
+
+@pytest.mark.parametrize("stream", ODD.values(), ids=ODD.keys())
+def test_odd_streams_are_refused(stream: bytes) -> None:
+    with pytest.raises(IntegrityError, match=r"^tar: "):
+        filtered(stream)
+
+
+def test_names_in_every_form() -> None:
+    long = b"common/" + b"n" * 300
+    stream = (
+        header(b"common/v7/", b"\0", magic=V7)
+        + header(b"f", at={345: b"common/prefix"})
+        + header(b"f", magic=GNU, at={345: b"not a prefix"})
+        + header(b"n" * 100)
+        + long_name(long)
+        + header(b"common/n")
+        + long_name(long, b"K")
+        + long_name(b"common/l")
+        + header(b"l", b"2", link=b"short")
+        + pax(record(b"path", b"common/\xff"), record(b"linkpath", b"a"), record(b"comment", b"\0 = \n"))
+        + header(b"common/p", b"1", link=b"b")
+        + pax(record(b"comment", b"harmless"), kind=b"g")
+        + header(b"common/after")
+    )
+    assert [(found.name, found.kind, found.link) for found in members(stream + END)] == [
+        (b"common/v7/", DIRECTORY, b""),
+        (b"common/prefix/f", FILE, b""),
+        (b"f", FILE, b""),
+        (b"n" * 100, FILE, b""),
+        (long, FILE, b""),
+        (b"common/l", ord("2"), long),
+        (b"common/\xff", ord("1"), b"a"),
+        (b"common/after", FILE, b""),
+    ]
+
+
+def test_a_size_in_pax_rules() -> None:
+    stream = pax(record(b"size", b"3")) + header(b"common/a", size=1024) + rawtar.padded(b"abc") + END
+    assert [found.size for found in members(stream)] == [3]
+
+
+def test_surrogates_in_the_text_of_a_name() -> None:
+    assert members(header(b"common/\xff"))[0].text == "common/\udcff"
+
+
+# -- numbers
+
+
+@given(st.integers(0, 8**11 - 1))
+def test_octal_numbers(value: int) -> None:
+    for field in (b"%011o\0", b"%11o ", b"%012o", b"%o"):
+        assert number((field % value).ljust(12, b"\0")) == value
+
+
+@given(st.integers(-(256**11), 256**11 - 1), st.sampled_from((8, 12)))
+def test_binary_numbers_are_those_of_tarfile(value: int, width: int) -> None:
+    try:
+        field = tarfile.itn(value, width, tarfile.GNU_FORMAT)
+    except ValueError:
+        return
+    assert number(field) == value == tarfile.nti(field)
+
+
+@given(st.binary(min_size=12, max_size=12))
+def test_a_number_is_a_number_or_refused(field: bytes) -> None:
+    try:
+        assert isinstance(number(field), int)
+    except IntegrityError:
+        return
+
+
+# -- sparse files
+
+
+def sparse_file(path: Path, pieces: int) -> None:
+    with path.open("wb") as file:
+        for piece_ in range(pieces):
+            file.seek(piece_ * 65536)
+            file.write(b"data" * 1024)
+        file.truncate((pieces + 1) * 65536)
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 3, 4, 5, 25, 26, 60])
+def test_sparse_files_as_tar_writes_them(tmp_path: Path, pieces: int) -> None:
+    sparse_file(tmp_path / "holes", pieces)
+    (tmp_path / "after").write_text("after")
+    command = ["tar", "--create", "--sparse", "--format", "gnu", "holes", "after"]
+    stream = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert filtered(stream, step=700) == stream
+    holes, after = members(stream)
+    assert (holes.kind, holes.real_size) == (ord("S"), (pieces + 1) * 65536)
+    assert (after.name, after.size) == (b"after", 5)
+
+
+def test_an_endless_map_is_refused_soon() -> None:
+    filter_ = TarFilter(lambda _member: True, lambda _passed: None)
+    filter_.feed(sparse(b"common/s", 0, *[piece(0, 0)] * 4, extended=True))
+    block = more_pieces(*[piece(0, 0)] * 21, extended=True)
+    with pytest.raises(IntegrityError, match="too long"):
+        fed(filter_, itertools.repeat(block, (16 << 20) // BLOCK + 1))
+
+
+# -- reading on from a header
+
+
+def test_next_member_ends_with_the_stream_or_at_zeros() -> None:
+    assert next_member(io.BytesIO(b"").read) is None
+    assert next_member(io.BytesIO(END).read) is None
+
+
+@pytest.mark.parametrize("tail", [b"", END])
+def test_next_member_refuses_a_name_without_a_member(tail: bytes) -> None:
+    with pytest.raises(IntegrityError, match="without a member"):
+        next_member(io.BytesIO(long_name(b"common/a") + tail).read)
+
+
+def test_next_member_refuses_what_the_filter_refuses() -> None:
+    for stream in (SMUGGLED["blank before a key"], SMUGGLED["long name that goes on in the padding"]):
+        with pytest.raises(IntegrityError):
+            next_member(io.BytesIO(stream).read)
+
+
+@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT])
+@given(mode=st.integers(0, 0o7777), name=name_texts(300))
+def test_the_bits_that_lend_an_owner_are_taken_away_and_nothing_else(
+    format_: int, mode: int, name: str
+) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=format_) as archive:
+        info = tarfile.TarInfo(name.strip("/")[:90] if format_ == tarfile.USTAR_FORMAT else name)
+        info.mode, info.size = mode, 3
+        try:
+            archive.addfile(info, io.BytesIO(b"abc"))
+        except ValueError:
+            return  # too long for this format
+    out = bytearray()
+    filter_ = TarFilter(lambda _member: True, out.extend, set_ids=False)
+    filter_.feed(stream.getvalue())
+    filter_.close()
+    stream.seek(0)
+    with tarfile.open(fileobj=io.BytesIO(bytes(out))) as found, tarfile.open(fileobj=stream) as before:
+        (member,), (same,) = found.getmembers(), before.getmembers()
+        assert member.mode == mode & ~0o6000
+        assert (member.name, member.size, member.mtime) == (same.name, same.size, same.mtime)
+    if not mode & 0o6000:
+        assert bytes(out) == stream.getvalue()

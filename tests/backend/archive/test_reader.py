@@ -1,0 +1,430 @@
+"""A snapshot file that is not what it should be is told as such, and never trusted."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.archive.reader import Reader, check, read_snapshot, unreadable
+from backend.errors import Cancelled, IntegrityError, SnapshotError
+from backend.host.layout import Layout
+from backend.model import Level, Revision
+from backend.progress import Entered, Event, Job, PartAdvanced
+from backend.restore.restorer import restore_snapshot
+from tests import golden
+from tests.support.builders import World, snapshot_of, tgz, write_snapshot
+
+ENTRIES = {
+    "archive.tgz": tgz({"x1": {"a": "1" * 3000}, "common": {}}),
+    "user/alice.tgz": tgz({"common": {"b": "2"}}),
+    "user/bob.tgz": tgz({"common": {"c": "3"}}),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return written(tmp_path)
+
+
+def written(folder: Path, snap: str = "hello", **facts: object) -> Path:
+    return write_snapshot(folder / "7_hello_1.0_x1.zip", snapshot_of(7, snap, ENTRIES, **facts), ENTRIES)
+
+
+def rewritten(path: Path, **changes: bytes | None) -> Path:
+    """The same zip made by another library, with members replaced, or left out where None."""
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    for name, data in changes.items():
+        key = {"meta": "meta.json", "digest": "meta.sha3_384", "archive": "archive.tgz"}[name]
+        members.pop(key) if data is None else members.update({key: data})
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    return path
+
+
+# -- opening
+
+
+def test_what_was_written_is_read(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        told = snapshot_of(7, "hello", ENTRIES, path=str(path))
+        assert reader.snapshot == told
+        assert reader.snapshot.users == ["alice", "bob"]
+        assert [reader.stored_size(entry) for entry in told.entries] == [len(d) for d in ENTRIES.values()]
+
+
+def test_another_librarys_zip_is_as_good(path: Path) -> None:
+    with Reader.open(str(rewritten(path))) as reader:
+        assert reader.snapshot.broken == ""
+        assert [verdict.fault for verdict in reader.check()] == ["", "", ""]
+
+
+@pytest.mark.parametrize("name", [file["file"] for s in golden.index()["sets"].values() for file in s])
+def test_real_snapshots_are_sound(name: str) -> None:
+    with Reader.open(str(golden.SNAPSHOTS / name)) as reader:
+        faults = [verdict.fault for verdict in reader.check(structure=True)]
+        if reader.snapshot.entries:
+            assert faults == [""] * len(reader.snapshot.entries)
+        else:
+            assert faults == ["cannot open snapshot: invalid snapshot"]
+
+
+def test_the_name_may_say_another_set_and_a_given_id_wins(path: Path) -> None:
+    renamed = path.rename(path.with_name("33_whatever.zip"))
+    with Reader.open(str(renamed)) as reader:
+        assert (reader.snapshot.set_id, reader.snapshot.warning) == (
+            33,
+            "file name does not fit 33_hello_1.0_x1.zip",
+        )
+    with Reader.open(str(renamed), 4) as reader:
+        assert reader.snapshot.set_id == 4
+
+
+def test_a_name_that_is_no_snapshots_needs_an_id(path: Path) -> None:
+    renamed = path.rename(path.with_name("hello.zip"))
+    with pytest.raises(SnapshotError, match=f'not a snapshot filename: "{renamed}"'):
+        Reader.open(str(renamed))
+    with Reader.open(str(renamed), 4) as reader:
+        assert reader.snapshot.set_id == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"meta": None}, 'missing archive member "meta.json"'),
+        ({"meta": b"[]"}, ""),
+        ({"meta": b"no json"}, ""),
+        ({"meta": b'{"set":1'}, ""),
+    ],
+)
+def test_metadata_that_cannot_be_decoded_raise(path: Path, changes: dict[str, bytes], words: str) -> None:
+    with pytest.raises(IntegrityError, match=words or None):
+        Reader.open(str(rewritten(path, **changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"digest": None}, 'missing archive member "meta.sha3_384"'),
+        ({"digest": b"abcdefgh" * 12}, "declared hash (abcdefg…) does not match actual ("),
+        ({"digest": b""}, "declared hash (…) does not match actual ("),
+        ({"digest": b"x" * 5000}, 'archive member "meta.sha3_384" is larger than 4096 bytes'),
+        ({"meta": b"{}"}, "invalid snapshot"),
+    ],
+)
+def test_what_is_decoded_but_wrong_is_broken(path: Path, changes: dict[str, bytes], words: str) -> None:
+    with Reader.open(str(rewritten(path, **changes))) as reader:
+        assert reader.snapshot.broken.startswith(words)
+        assert [verdict.fault for verdict in reader.check()] == [
+            f"cannot open snapshot: {reader.snapshot.broken}"
+        ]
+
+
+def test_white_space_around_the_hash_is_accepted(path: Path) -> None:
+    with zipfile.ZipFile(path) as file:
+        digest = file.read("meta.sha3_384").strip()
+    with Reader.open(str(rewritten(path, digest=b"\n " + digest + b" \n\n"))) as reader:
+        assert reader.snapshot.broken == ""
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "UPPER", "x" * 200, "", "-dash"])
+def test_hostile_names_in_the_metadata_are_broken(tmp_path: Path, name: str) -> None:
+    found = read_snapshot(str(written(tmp_path, snap=name)))
+    assert found.broken
+    assert (found.hidden, found.set_id) == (False, 7)
+
+
+def test_a_file_that_is_no_file(tmp_path: Path, path: Path) -> None:
+    for number, make in enumerate((os.mkdir, os.mkfifo), 1):
+        odd = tmp_path / f"9_odd_1.0_x{number}.zip"
+        make(odd)
+        found = read_snapshot(str(odd))
+        assert (found.set_id, found.snap, found.hidden) == (9, "odd", True)
+    link = tmp_path / "8_hello_1.0_x1.zip"
+    link.symlink_to(path)
+    assert read_snapshot(str(link)).broken
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_snapshot(str(tmp_path / "1_hello_1.0_x1.zip"))
+
+
+def test_of_what_cannot_be_read_only_the_name_is_known() -> None:
+    found = unreadable("/a/12_hello_v1.33_42.zip", "why")
+    assert found[:4] == (12, "0001-01-01T00:00:00Z", "hello", Revision(42))
+    assert (found.version, found.broken, found.hidden) == ("v1.33", "why", True)
+    assert unreadable("/a/12_odd.zip", "why")[:4] == (12, "0001-01-01T00:00:00Z", "", Revision())
+
+
+def test_nothing_stays_open(path: Path) -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    reader = Reader.open(str(path))
+    reader.close()
+    reader.close()
+    path.write_bytes(b"junk")
+    with pytest.raises(IntegrityError):
+        Reader.open(str(path))
+    read_snapshot(str(path))
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+@given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
+def test_any_damaged_byte_is_noticed_or_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, at: float, mask: int
+) -> None:
+    path = written(tmp_path_factory.mktemp("zip"))
+    raw = bytearray(path.read_bytes())
+    raw[int(at * len(raw))] ^= mask
+    path.write_bytes(raw)
+    found = read_snapshot(str(path))
+    if not found.broken:
+        assert found == snapshot_of(7, "hello", ENTRIES, path=str(path))
+        with Reader.open(str(path)) as reader:
+            if not any(verdict.fault for verdict in reader.check(structure=True)):
+                for entry, data in ENTRIES.items():
+                    assert contents(reader, entry) == data
+
+
+def contents(reader: Reader, entry: str) -> bytes:
+    read = reader.stream(entry)
+    return b"".join(iter(lambda: read(1000), b""))
+
+
+@given(st.binary(max_size=3000))
+def test_arbitrary_bytes(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    path = tmp_path_factory.mktemp("zip") / "7_hello_1.0_x1.zip"
+    path.write_bytes(raw)
+    assert read_snapshot(str(path)).broken
+
+
+# -- checking
+
+
+def damaged(path: Path, entry: str) -> Path:
+    """A byte of an archive is changed and nothing else."""
+    raw = path.read_bytes()
+    at = raw.index(ENTRIES[entry]) + len(ENTRIES[entry]) // 2
+    path.write_bytes(raw[:at] + bytes([raw[at] ^ 4]) + raw[at + 1 :])
+    return path
+
+
+def test_every_bad_archive_is_told_the_systems_first(path: Path) -> None:
+    damaged(damaged(path, "user/bob.tgz"), "archive.tgz")
+    with Reader.open(str(path)) as reader:
+        assert [(verdict.entry, bool(verdict.fault)) for verdict in reader.check()] == [
+            ("archive.tgz", True),
+            ("user/alice.tgz", False),
+            ("user/bob.tgz", True),
+        ]
+
+
+def test_damage_in_other_users_archives_does_not_matter(path: Path) -> None:
+    with Reader.open(str(damaged(path, "user/bob.tgz"))) as reader:
+        assert [verdict.fault for verdict in reader.check(["alice"])] == ["", ""]
+        wanted = ["bob", "alice"]
+        assert [bool(verdict.fault) for verdict in reader.check(wanted)] == [False, False, True]
+        assert wanted == ["bob", "alice"]
+
+
+@pytest.mark.parametrize(
+    ("sums", "words"),
+    [
+        (
+            {"archive.tgz": "0" * 96},
+            'snapshot entry "archive.tgz" expected hash (0000000…) does not match actual (',
+        ),
+        ({"user/gone.tgz": "0" * 96}, 'missing archive member "user/gone.tgz"'),
+    ],
+)
+def test_the_words_are_snapds(tmp_path: Path, sums: dict[str, str], words: str) -> None:
+    with Reader.open(str(written(tmp_path, sums=sums))) as reader:
+        (verdict,) = reader.check()
+    assert verdict.fault.startswith(words)
+
+
+def test_members_that_the_metadata_do_not_name_are_ignored(tmp_path: Path) -> None:
+    sums = snapshot_of(7, "hello", ENTRIES).sums or {}
+    only = {"archive.tgz": sums["archive.tgz"]}
+    with Reader.open(str(damaged(written(tmp_path, sums=only), "user/bob.tgz"))) as reader:
+        assert [verdict.entry for verdict in reader.check()] == ["archive.tgz"]
+        assert reader.check()[0].fault == ""
+
+
+def test_structure_finds_what_a_right_hash_hides(tmp_path: Path) -> None:
+    entries = {"archive.tgz": ENTRIES["archive.tgz"][:-20], "user/alice.tgz": tgz({"elsewhere": {}})}
+    path = write_snapshot(tmp_path / "7_hello_1.0_x1.zip", snapshot_of(7, "hello", entries), entries)
+    with Reader.open(str(path)) as reader:
+        assert [verdict.fault for verdict in reader.check()] == ["", ""]
+        faults = [verdict.fault for verdict in reader.check(structure=True)]
+    assert faults[0].startswith('snapshot entry "archive.tgz": ')
+    assert "is outside of the revision and common directories" in faults[1]
+
+
+def test_several_snapshots_are_checked_side_by_side(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    paths = [world.add(set_id, snap) for set_id, snap in ((2, "aa"), (1, "bb"), (1, "aa"))]
+    paths[1].write_bytes(paths[1].read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
+    readers = [Reader.open(str(path)) for path in paths]
+    verdicts = check(readers, [], Job())
+    for reader in readers:
+        reader.close()
+    assert [(v.set_id, v.snap, v.fault.partition(":")[0]) for v in verdicts] == [
+        (1, "aa", ""),
+        (1, "bb", "cannot open snapshot"),
+        (2, "aa", ""),
+    ]
+
+
+def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
+    class Counting(Job):
+        done = 0
+
+        def advance(self, amount: int) -> None:
+            self.done += amount
+            super().advance(amount)
+
+    job = Counting()
+    with Reader.open(str(path)) as reader:
+        reader.check(job=job)
+        assert job.done == reader.snapshot.size
+        job.stop()
+        with pytest.raises(Cancelled):
+            reader.check(job=job)
+
+
+def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
+    told: list[Event] = []
+    with Reader.open(str(path)) as reader:
+        reader.check(job=Job(told.append))
+        sizes = {
+            f"#7 hello, {user}": reader.stored_size(entry)
+            for user, entry in (
+                ("system", "archive.tgz"),
+                ("alice", "user/alice.tgz"),
+                ("bob", "user/bob.tgz"),
+            )
+        }
+    ends = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert ends == {name: (size, size) for name, size in sizes.items()}
+    assert {event.part for event in told if isinstance(event, Entered)} == {*sizes}
+
+
+# -- a quick look
+
+
+def looked_at(path: Path) -> list[str]:
+    """The faults that a quick look finds; it reads nothing of the archives."""
+
+    class Unread(Job):
+        def advance(self, amount: int) -> None:
+            raise AssertionError("bytes of an archive were read")
+
+    with Reader.open(str(path)) as reader:
+        return [verdict.fault for verdict in check([reader], [], Unread(), Level.QUICK)]
+
+
+def test_a_quick_look_at_what_is_sound(path: Path) -> None:
+    assert looked_at(path) == ["", "", ""]
+    assert looked_at(rewritten(path)) == ["", "", ""]
+
+
+def test_a_quick_look_reads_no_archive(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[80] ^= 1
+    path.write_bytes(raw)
+    assert looked_at(path) == ["", "", ""]
+    with Reader.open(str(path)) as reader:
+        assert [bool(verdict.fault) for verdict in reader.check()] == [True, False, False]
+
+
+def test_a_quick_look_finds_what_is_missing(path: Path) -> None:
+    assert looked_at(rewritten(path, archive=None)) == ['missing archive member "archive.tgz"', "", ""]
+
+
+def test_a_quick_look_finds_a_place_that_holds_no_archive(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[0] ^= 1
+    path.write_bytes(raw)
+    assert looked_at(path) == ["zip: not a valid zip file", "", ""]
+
+
+def test_a_quick_look_compares_the_sizes(path: Path) -> None:
+    size = len(ENTRIES["archive.tgz"])
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"PK\x01\x02") + 24  # what it unpacks to, in the directory
+    assert int.from_bytes(raw[at : at + 4], "little") == size
+    raw[at : at + 4] = (size + 1).to_bytes(4, "little")
+    path.write_bytes(raw)
+    words = f'snapshot entry "archive.tgz" size ({size + 1}) different from actual ({size})'
+    assert looked_at(path) == [words, "", ""]
+
+
+def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        job = Job()
+        job.stop()
+        with pytest.raises(Cancelled):
+            check([reader], [], job, Level.QUICK)
+    (fault,) = looked_at(rewritten(path, digest=b"0"))
+    assert fault.startswith("cannot open snapshot: declared hash")
+
+
+@given(at=st.integers(0, 2000), bit=st.integers(0, 7))
+def test_a_quick_look_at_damage_is_a_verdict_or_one_of_our_errors(
+    at: int, bit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = written(tmp_path_factory.mktemp("damaged"))
+    raw = bytearray(path.read_bytes())
+    raw[at % len(raw)] ^= 1 << bit
+    path.write_bytes(raw)
+    try:
+        looked_at(path)
+    except SnapshotError:
+        pass
+
+
+def test_a_file_that_becomes_shorter_is_a_fault(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        os.truncate(path, 50)
+        assert all(verdict.fault for verdict in reader.check())
+
+
+# -- what is in it
+
+
+def test_sizes_before_and_after_unpacking(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        assert reader.unpacked_size("archive.tgz") >= 3000
+        with pytest.raises(IntegrityError, match='missing archive member "user/carol'):
+            reader.stored_size("user/carol.tgz")
+
+
+def test_what_an_archive_declares_is_the_truth_where_it_is_certain(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        found = reader.declared("archive.tgz")
+        assert found == (10240, True)
+        assert reader.unpacked_size("archive.tgz") == 10240
+    with zipfile.ZipFile(path) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in members.items():
+            new.writestr(name, data)
+    with Reader.open(str(path)) as reader:
+        assert not reader.declared("archive.tgz").certain
+
+
+def test_restore_snapshot_puts_an_open_file_in_place(path: Path, tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    with Reader.open(str(path)) as reader:
+        state = restore_snapshot(reader, Layout(str(world.root)), Revision())
+    assert len(state.moves) == 4
+
+
+def test_streams_can_be_read_again_and_again(path: Path) -> None:
+    with Reader.open(str(path)) as reader:
+        assert contents(reader, "archive.tgz") == contents(reader, "archive.tgz") == ENTRIES["archive.tgz"]

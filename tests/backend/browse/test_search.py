@@ -1,0 +1,146 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from backend.browse.search import Hit, Missed, content_digest, histories, search
+from backend.browse.snapshot_file import Inside
+from backend.browse.tree import Content, Tree
+from backend.errors import Cancelled
+from backend.model import Snapshot
+from backend.progress import Job, PartAdvanced
+from tests.support.builders import World, tgz
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    for number, text in ((1, "old"), (2, "old"), (3, "newer")):
+        tree = {"x1": {"etc": {"app.conf": text}}, "common": {"app.conf": "same", "log": "x"}}
+        world.add(
+            number,
+            "foo",
+            tree,
+            time=f"2026-11-{number:02}T10:00:00Z",
+            users={"alice": {"x1": {"app.conf": "hers"}}},
+        )
+    world.add(3, "bar", {"x1": {"readme": "1"}})
+    return world
+
+
+def snapshots(world: World) -> list[Snapshot]:
+    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+
+
+def found(world: World, pattern: str, own: str = "", job: Job | None = None) -> list[Hit]:
+    hits = list(search(snapshots(world), pattern, own, job or Job()))
+    assert not any(isinstance(hit, Missed) for hit in hits)
+    return [hit for hit in hits if isinstance(hit, Hit)]
+
+
+def test_every_snapshot_is_searched(world: World) -> None:
+    hits = found(world, "app.conf")
+    assert len(hits) == 9
+    assert {(hit.snapshot.set_id, hit.user, hit.path) for hit in hits} >= {
+        (1, "", b"x1/etc/app.conf"),
+        (3, "alice", b"x1/app.conf"),
+        (2, "", b"common/app.conf"),
+    }
+
+
+def test_what_was_indexed_is_answered_first_and_the_rest_only_on_demand(world: World, tmp_path: Path) -> None:
+    own = str(tmp_path / "own")
+    third = next(one for one in snapshots(world) if (one.set_id, one.snap) == (3, "foo"))
+    list(search([third], "x", own, Job()))
+    quick = list(search(snapshots(world), "app.conf", own, Job(), read_others=False))
+    assert {hit.snapshot.set_id for hit in quick if isinstance(hit, Hit)} == {3}
+    hits = found(world, "app.conf", own)
+    assert [hit.snapshot.set_id for hit in hits[:3]] == [3, 3, 3]
+    assert len(hits) == 9
+
+
+def test_progress_names_what_is_read(world: World) -> None:
+    told: list[object] = []
+    job = Job(told.append)
+    with job.step("Searching"):
+        found(world, "nothing", job=job)
+    parts = {event.part for event in told if isinstance(event, PartAdvanced)}
+    assert parts >= {"#1 foo, system", "#1 foo, alice", "#3 bar, system"}
+
+
+def test_it_can_be_stopped(world: World) -> None:
+    job = Job()
+    job.stop()
+    with pytest.raises(Cancelled):
+        list(search(snapshots(world), "*", "", job))
+
+
+def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
+    where = snapshots(world)
+    os.unlink(where[0].path)
+    path = Path(where[1].path)
+    path.write_bytes(path.read_bytes()[:90])
+    (tmp_path / "text").write_text("hello")
+    hits = list(search([*where, str(tmp_path / "text")], "app.conf", "", Job()))
+    missed = [hit for hit in hits if isinstance(hit, Missed)]
+    assert {missed[0].file, missed[-1].file} <= {where[0].path, where[1].path, str(tmp_path / "text")}
+    assert len({one.file for one in missed}) == 3
+    assert sum(isinstance(hit, Hit) for hit in hits) == 3
+
+
+def test_files_of_exports_are_searched_as_well(world: World, tmp_path: Path) -> None:
+    from backend.operations import Export
+
+    world.do(Export(3, str(tmp_path / "e")))
+    hits = list(search([str(tmp_path / "e")], "app.conf", "", Job()))
+    assert len(hits) == 3
+
+
+def test_versions_are_grouped_and_the_oldest_comes_first(world: World) -> None:
+    groups = histories(found(world, "app.conf"))
+    assert [(group.snap, group.user, group.path) for group in groups] == [
+        ("foo", "", b"common/app.conf"),
+        ("foo", "", b"rev/etc/app.conf"),
+        ("foo", "alice", b"rev/app.conf"),
+    ]
+    assert [[hit.snapshot.set_id for hit in version.hits] for version in groups[1].versions] == [[1, 2], [3]]
+    assert len(groups[0].versions) == 1
+
+
+def test_revisions_are_aligned(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    world.add(1, "foo", {"x1": {"f": "1"}}, time="2026-11-01T10:00:00Z")
+    world.add(2, "foo", {"x2": {"f": "1"}}, rev="x2", time="2026-11-02T10:00:00Z")
+    (group,) = histories(found(world, "f"))
+    assert group.path == b"rev/f"
+    assert len(group.versions) == 1
+
+
+def test_by_content_on_demand(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    for number, text in ((1, "aaa"), (2, "bbb"), (3, "aaa")):
+        world.add(number, "foo", {"x1": {"f": text}}, time=f"2026-11-{number:02}T10:00:00Z")
+    hits = found(world, "f")
+    assert len(histories(hits)[0].versions) == 1
+
+    def digest(hit: Hit) -> str:
+        with Inside.of_store(hit.snapshot) as inside, Tree(inside.held[0].archive()) as tree:
+            tree.index(Job())
+            return content_digest(tree.open(tree.node(hit.path)), Job())
+
+    versions = histories(hits, digest)[0].versions
+    assert [[hit.snapshot.set_id for hit in version.hits] for version in versions] == [[1, 3], [2]]
+    assert versions[0].digest == "9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"
+
+
+def test_a_digest_counts_what_it_reads() -> None:
+    job = Job()
+    data = b"x" * 3_000_000
+    assert content_digest(Content(len(data), lambda at, size: data[at : at + size]), job)
+    job.stop()
+    with pytest.raises(Cancelled):
+        content_digest(Content(3, lambda _at, _size: b"abc"), job)
+
+
+def test_builders_agree() -> None:
+    assert tgz({"x1": {}})

@@ -1,0 +1,341 @@
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.archive.reader import read_snapshot
+from backend.browse.snapshot_file import Inside, reading_recorded
+from backend.browse.toc_cache import Shelf
+from backend.browse.tree import Tree
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError
+from backend.model import ARCHIVE
+from backend.operations import Export, Forget
+from backend.progress import Job
+from backend.store.verifications import CheckState, Ledger
+from tests.support.builders import World, snapshot_of, tgz, write_snapshot
+
+DATA = {"x1": {"f": "one", "g": "two" * 1000}, "common": {"c": "three"}}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.add(3, "foo", DATA, users={"alice": {"x1": {"mine": "hers"}}, "bob": {"common": {"b": "his"}}})
+    world.add(3, "bar", {"x1": {"other": "4"}})
+    return world
+
+
+@pytest.fixture
+def export(world: World, tmp_path: Path) -> Path:
+    file = tmp_path / "three.snapshot"
+    world.do(Export(3, str(file)))
+    return file
+
+
+def texts(inside: Inside) -> dict[str, bytes]:
+    """Every file in it, by snap, entry and path."""
+    found = {}
+    for held in inside.held:
+        for archive in held.archives:
+            with Tree(archive) as tree:
+                tree.index(Job())
+                assert tree.verified is True
+                for node in tree.find(b"*"):
+                    if not node.is_folder:
+                        name = f"{held.snapshot.snap} {archive.entry} {tree.path(node).decode()}"
+                        found[name] = tree.open(node).read(0, node.size)
+    return found
+
+
+FOO = {
+    f"foo {ARCHIVE} x1/f": b"one",
+    f"foo {ARCHIVE} x1/g": b"two" * 1000,
+    f"foo {ARCHIVE} common/c": b"three",
+    "foo user/alice.tgz x1/mine": b"hers",
+    "foo user/bob.tgz common/b": b"his",
+}
+
+
+class TestPlaces:
+    def test_a_snapshot_of_the_store(self, world: World) -> None:
+        snapshot = next(one for one in world.engine.sets(3)[0].snapshots if one.snap == "foo")
+        with Inside.of_store(snapshot) as inside:
+            assert texts(inside) == FOO
+            assert not inside.is_export
+
+    def test_a_file_of_any_name(self, world: World, tmp_path: Path) -> None:
+        copy = tmp_path / "some file.bak"
+        copy.write_bytes((world.snapshots / "3_foo_1.0_x1.zip").read_bytes())
+        with Inside.of_file(str(copy)) as inside:
+            assert texts(inside) == FOO
+            assert inside.snapshots[0].snap == "foo"
+
+    def test_through_a_link(self, world: World, tmp_path: Path) -> None:
+        link = tmp_path / "link"
+        link.symlink_to(world.snapshots / "3_foo_1.0_x1.zip")
+        with Inside.of_file(str(link)) as inside:
+            assert texts(inside) == FOO
+
+    def test_an_export(self, export: Path) -> None:
+        with Inside.of_file(str(export)) as inside:
+            assert inside.is_export
+            assert inside.faults == ()
+            assert texts(inside) == FOO | {f"bar {ARCHIVE} x1/other": b"4"}
+
+    def test_an_archive_that_the_zip_compressed_again(self, tmp_path: Path) -> None:
+        import zipfile
+
+        packed = tgz({"x1": {"f": os.urandom(200_000)}})
+        path = write_snapshot(
+            tmp_path / "1_foo_1.0_x1.zip", snapshot_of(1, "foo", {ARCHIVE: packed}), {ARCHIVE: packed}
+        )
+        with zipfile.ZipFile(path) as old:
+            members = {name: old.read(name) for name in old.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+            for name, content in members.items():
+                new.writestr(name, content)
+        with Inside.of_file(str(path)) as inside, Tree(inside.held[0].archive()) as tree:
+            tree.index(Job())
+            assert tree.verified is True
+            content = tree.open(tree.node(b"x1/f"))
+            late = content.read(150_000, 1000)
+            assert (
+                content.read(10, 50) + late
+                == content.read(10, 50) + content.read(0, 200_000)[150_000:151_000]
+            )
+
+    @pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8b" + bytes(90), b"x" * 5000])
+    def test_what_is_neither(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "file").write_bytes(content)
+        with pytest.raises(InvalidInputError, match="cannot look into"):
+            Inside.of_file(str(tmp_path / "file"))
+
+    def test_what_is_no_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(SnapshotError):
+            Inside.of_file(str(tmp_path / "nothing"))
+        for name in ("pipe", "."):
+            with pytest.raises(InvalidInputError, match="regular file"):
+                Inside.of_file(str(tmp_path / name))
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        ("path", "entry", "name"),
+        [
+            ("common/c", ARCHIVE, b"common/c"),
+            ("rev", ARCHIVE, b"x1"),
+            ("/rev/f/", ARCHIVE, b"x1/f"),
+            ("x1/f", ARCHIVE, b"x1/f"),
+            ("alice/rev/mine", "user/alice.tgz", b"x1/mine"),
+            ("user/bob/common", "user/bob.tgz", b"common"),
+            ("alice", "user/alice.tgz", b""),
+            ("system/alice/x", ARCHIVE, b"alice/x"),
+            ("x1/\udcff", ARCHIVE, b"x1/\xff"),
+        ],
+    )
+    def test_where_they_lead(self, world: World, path: str, entry: str, name: bytes) -> None:
+        with Inside.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
+            archive, found = inside.of_snap("foo").locate(path)
+            assert (archive.entry, found) == (entry, name)
+
+    def test_what_is_not_there(self, world: World) -> None:
+        with Inside.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
+            with pytest.raises(NotFoundError, match='user "carol"'):
+                inside.of_snap("foo").locate("user/carol/x")
+            with pytest.raises(NotFoundError, match='"baz"'):
+                inside.of_snap("baz")
+
+    def test_a_user_called_common(self, tmp_path: Path) -> None:
+        world = World(tmp_path / "root")
+        path = world.add(1, "foo", DATA, users={"common": {"x1": {"u": "1"}}})
+        with Inside.of_file(str(path)) as inside:
+            assert inside.held[0].locate("common/c")[0].entry == ARCHIVE
+            assert inside.held[0].locate("user/common/rev/u")[0].entry == "user/common.tgz"
+
+
+class TestDamage:
+    def test_a_snapshot_cut_short_shows_what_is_left(self, world: World) -> None:
+        path = world.snapshots / "3_foo_1.0_x1.zip"
+        content = path.read_bytes()
+        path.write_bytes(content[: content.index(b"user/bob.tgz") + 40])
+        with Inside.of_file(str(path)) as inside:
+            (held,) = inside.held
+            assert held.snapshot.broken
+            assert [archive.entry for archive in held.archives][:2] == [ARCHIVE, "user/alice.tgz"]
+            with Tree(held.archives[0]) as tree:
+                tree.index(Job())
+                assert (tree.fault, tree.verified) == ("", None)
+                assert tree.open(tree.node(b"x1/f")).read(0, 9) == b"one"
+
+    def test_an_export_cut_short_shows_what_is_left(self, export: Path) -> None:
+        content = export.read_bytes()
+        export.write_bytes(content[: content.index(b"archive.tgz", content.index(b"3_foo")) + 200])
+        with Inside.of_file(str(export)) as inside:
+            assert inside.faults
+            by_snap = {held.snapshot.snap: held for held in inside.held}
+            assert by_snap["foo"].snapshot.broken
+            assert [archive.entry for archive in by_snap["foo"].archives] == [ARCHIVE]
+            assert not by_snap["bar"].snapshot.broken
+
+    def test_broken_metadata_do_not_hide_the_archives(self, world: World) -> None:
+        path = world.snapshots / "3_bar_1.0_x1.zip"
+        content = path.read_bytes()
+        at = content.index(b"meta.sha3_384") + 30
+        path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with Inside.of_file(str(path)) as inside:
+            assert inside.held[0].snapshot.broken
+            assert inside.held[0].archives
+            assert inside.check(Job())[0].fault.startswith("cannot open snapshot:")
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.data())
+    def test_no_damage_is_more_than_an_error(
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    ) -> None:
+        content = bytearray(SOUND)
+        for _ in range(data.draw(st.integers(0, 5))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        end = data.draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))
+        path = tmp_path_factory.getbasetemp() / "damaged"
+        path.write_bytes(content[:end])
+        try:
+            with Inside.of_file(str(path)) as inside:
+                inside.check(Job(), structure=True)
+                for held in inside.held:
+                    for archive in held.archives:
+                        with Tree(archive) as tree:
+                            tree.index(Job())
+                            tree.listing(tree.root)
+        except SnapshotError:
+            pass
+
+
+def _sound() -> bytes:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(f"{folder}/root")
+        path = world.add(1, "foo", DATA, users={"alice": {"x1": {"f": "1"}}})
+        return path.read_bytes()
+
+
+SOUND = _sound()
+
+
+class TestCheck:
+    def test_the_same_verdicts_as_of_a_store(self, world: World, tmp_path: Path) -> None:
+        path = world.snapshots / "3_foo_1.0_x1.zip"
+        content = bytearray(path.read_bytes())
+        content[content.index(b"user/alice.tgz") + 40] ^= 1
+        path.write_bytes(content)
+        world.snapshots.joinpath("3_bar_1.0_x1.zip").unlink()
+        from backend.operations import Check
+
+        expected = [(one.entry, one.fault) for one in world.do(Check(3)).verdicts]
+        with Inside.of_file(str(path)) as inside:
+            assert [(one.entry, one.fault) for one in inside.check(Job())] == expected
+        assert sum(bool(fault) for _, fault in expected) == 1
+
+    def test_an_export_in_place(self, export: Path) -> None:
+        with Inside.of_file(str(export)) as inside:
+            assert [verdict.fault for verdict in inside.check(Job())] == [""] * 4
+            assert [one.snap for one in inside.check(Job(), snaps=["bar"], structure=True)] == ["bar"]
+            assert len(inside.check(Job(), users=["bob"], snaps=["foo"], quick=True)) == 2
+
+    def test_damage_in_an_export_is_found(self, export: Path) -> None:
+        content = bytearray(export.read_bytes())
+        at = content.index(b"\x1f\x8b", content.index(b"user/bob.tgz"))
+        content[at + 20] ^= 1
+        export.write_bytes(content)
+        with Inside.of_file(str(export)) as inside:
+            assert [one.entry for one in inside.check(Job()) if one.fault] == ["user/bob.tgz"]
+
+
+class TestLedger:
+    def test_a_whole_reading_counts_as_a_check(self, world: World, tmp_path: Path) -> None:
+        path = world.add(4, "one", DATA)
+        own = str(tmp_path / "own")
+        os.mkdir(own)
+        ledger = Ledger(own)
+        snapshot = read_snapshot(str(path))
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            assert not reading_recorded(tree, ledger)
+            tree.index(Job())
+            assert reading_recorded(tree, ledger)
+        assert ledger.standing([snapshot])[str(path)].state is CheckState.OK
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            assert tree.is_indexed
+            assert not reading_recorded(tree, ledger)
+
+    def test_nothing_is_recorded_of_a_file_put_in_place_meanwhile(self, world: World, tmp_path: Path) -> None:
+        path = world.add(4, "one", DATA)
+        content = bytearray(path.read_bytes())
+        content[60] ^= 1
+        own = str(tmp_path / "own")
+        os.mkdir(own)
+        ledger = Ledger(own)
+        snapshot = read_snapshot(str(path))
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            tree.index(Job())
+            path.with_suffix(".new").write_bytes(content)
+            path.with_suffix(".new").rename(path)
+            assert not reading_recorded(tree, ledger)
+        assert ledger.standing([snapshot])[str(path)].state is CheckState.NEVER
+
+    def test_damage_is_recorded_as_well(self, world: World, tmp_path: Path) -> None:
+        path = world.add(4, "one", DATA)
+        content = bytearray(path.read_bytes())
+        content[60] ^= 1
+        path.write_bytes(content)
+        own = str(tmp_path / "own")
+        os.mkdir(own)
+        snapshot = read_snapshot(str(path))
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            tree.index(Job())
+            assert reading_recorded(tree, Ledger(own))
+        assert Ledger(own).standing([snapshot])[str(path)].state is CheckState.FAILED
+
+
+def test_a_table_goes_with_the_snapshot(world: World, tmp_path: Path) -> None:
+    own = str(tmp_path / "own")
+    for name in ("3_foo_1.0_x1.zip", "3_bar_1.0_x1.zip"):
+        with (
+            Inside.of_file(str(world.snapshots / name)) as inside,
+            Tree(inside.held[0].archive(), own) as tree,
+        ):
+            tree.index(Job())
+    (world.snapshots / "3_bar_1.0_x1.zip").unlink()
+    Shelf(own).sweep()
+    assert len(list(Path(own).rglob("*.toc"))) == 1
+
+
+def test_gzip_is_what_the_builders_make() -> None:
+    assert gzip.decompress(tgz(DATA))
+
+
+def test_forgetting_a_set_forgets_what_was_in_it(world: World) -> None:
+    own = Path(world.engine.own)
+    for snapshot in world.engine.sets(3)[0].snapshots:
+        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), str(own)) as tree:
+            tree.index(Job())
+    assert len(list(own.rglob("*.toc"))) == 2
+    world.do(Forget(3))
+    assert not list(own.rglob("*.toc"))
+
+
+def test_metadata_with_letters_that_are_none(tmp_path: Path) -> None:
+    packed = tgz(DATA)
+    entry = "user/\udcff.tgz"
+    snapshot = snapshot_of(1, "foo", {ARCHIVE: packed, entry: packed})
+    sums = {name: "\ud800" for name in snapshot.sums or {}}
+    path = write_snapshot(tmp_path / "1_foo_1.0_x1.zip", snapshot, {ARCHIVE: packed, entry: packed})
+    with Inside.of_store(read_snapshot(str(path))._replace(sums=sums)) as inside:
+        for archive in inside.held[0].archives:
+            with Tree(archive, str(tmp_path / "own")) as tree:
+                tree.index(Job())
+                assert tree.verified is False
+                assert tree.root.files == 3

@@ -1,0 +1,213 @@
+"""What was asked for is carried out and recorded; and nothing is changed where a snapd runs."""
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.engine.files import DirectEngine
+from backend.engine.perform import perform, perform_recorded
+from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
+from backend.host.layout import Layout
+from backend.jobs.journal import JobState
+from backend.operations import (
+    Check,
+    Export,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+    operation_from_json,
+)
+from backend.progress import Advanced, Event, Job, Noted, Started, event_json
+from tests.support.builders import Tree, World, plant, tree_of
+
+OLD: Tree = {"x1": {"a": "old"}, "common": {}}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.install("hello", data={"a": "new"})
+    world.add(1, "hello", OLD)
+    return world
+
+
+class Recorder(DirectEngine):
+    """Says which of its methods was called."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(Layout(str(world.root)), str(world.root / "own"))
+        self.called: list[str] = []
+
+    def save(self, operation: Save, job: Job) -> Result:
+        self.called.append("save")
+        return super().save(operation, job)
+
+    def check(self, operation: Check, job: Job) -> Result:
+        raise ZeroDivisionError("a bug")
+
+
+def deaf(_job: Job) -> Callable[[Event], None]:
+    return lambda _event: None
+
+
+def test_each_operation_reaches_the_engine(world: World, tmp_path: Path) -> None:
+    engine = world.engine
+    file = str(tmp_path / "e")
+    results = [
+        perform(operation, engine, Job(name="1"))
+        for operation in (
+            Save(),
+            Check(1),
+            Restore(1, undo_window=0),
+            Export(1, file),
+            Forget(1),
+            Import(file),
+        )
+    ]
+    assert [result.set_id for result in results] == [2, 1, 1, 1, 1, 3]
+    with pytest.raises(NotFoundError, match="no restore to take back"):
+        perform(Undo(), engine, Job())
+
+
+def test_the_record_tells_all(world: World) -> None:
+    heard: list[Event] = []
+    result = perform_recorded(Save(("hello",)), world.engine, lambda _job: heard.append)
+    (record,) = world.engine.journal.records()
+    assert operation_from_json(record.operation) == Save(("hello",))
+    assert (record.root, record.uid, record.pid) == (world.engine.root, os.geteuid(), os.getpid())
+    assert record.state is JobState.DONE
+    assert record.result["set_id"] == result.set_id
+    told = [{key: value for key, value in event.items() if key != "at"} for event in record.events]
+    assert told == [event_json(event) for event in heard]
+    assert {type(event) for event in heard} >= {Started, Advanced, Noted}
+
+
+def test_a_partial_success_is_recorded_as_such(world: World) -> None:
+    world.add(2, "hello", OLD, users={"ghost": {"common": {}}})
+    world.do(Restore(2))
+    assert world.engine.journal.records()[-1].state is JobState.PARTIAL
+
+
+def test_a_failure_is_recorded_with_its_words_and_code(world: World) -> None:
+    with pytest.raises(NotFoundError):
+        world.do(Forget(9))
+    (record,) = world.engine.journal.records()
+    assert record.state is JobState.FAILED
+    assert record.result["error"] == "no snapshot set with the given ID"
+    assert record.result["exit"] == 1
+
+
+def test_a_stop_is_recorded(world: World) -> None:
+    with pytest.raises(Cancelled):
+        world.do(Save(), Job.stop)
+    assert world.engine.journal.records()[-1].state is JobState.CANCELLED
+
+
+def test_a_bug_is_reported_as_one(world: World) -> None:
+    engine = Recorder(world)
+    with pytest.raises(SnapshotError, match=r"a bug in snapstow: ZeroDivisionError\('a bug'\)"):
+        perform_recorded(Check(1), engine, deaf)
+    assert engine.journal.records()[-1].state is JobState.FAILED
+    perform_recorded(Save(), engine, deaf)
+    assert engine.called == ["save"]
+
+
+def test_without_a_place_for_the_journal_nothing_is_begun(world: World) -> None:
+    plant(world.root / "var/lib", {"snapstow": "a file in the way"})
+    with pytest.raises(SnapshotError, match="cannot keep the journal of save"):
+        world.do(Save())
+    assert len(world.names()) == 1
+
+
+def test_events_are_plain() -> None:
+    assert event_json(Started("Saving", 5)) == {"event": "started", "title": "Saving", "total": 5}
+    assert event_json(Advanced(3)) == {"event": "advanced", "done": 3}
+    assert event_json(Noted("so")) == {"event": "noted", "text": "so"}
+
+
+# -- a snapd that answers
+
+
+@pytest.fixture
+def snapd(world: World) -> Iterator[socket.socket]:
+    """Something listens where snapd would, whatever the length of the path."""
+    plant(world.root / "run", {})
+    folder = os.open(world.root / "run", os.O_PATH | os.O_DIRECTORY)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{folder}/snapd.socket")
+        listener.listen()
+        yield listener
+    os.close(folder)
+
+
+@pytest.mark.parametrize(
+    "operation", [Save(), Restore(1), Undo(), Forget(1), Import("/e")], ids=lambda operation: operation.verb
+)
+def test_nothing_is_changed_while_snapd_runs(
+    world: World, snapd: socket.socket, operation: Operation
+) -> None:
+    before = world.names(), tree_of(world.data("hello"))
+    with pytest.raises(ConflictError, match=f"cannot {operation.verb}: snapd is running for ") as refusal:
+        world.do(operation)
+    assert refusal.value.exit_code == 11
+    assert world.engine.refusal(operation.verb) == str(refusal.value)
+    assert (world.names(), tree_of(world.data("hello"))) == before
+
+
+def test_queries_go_on_while_snapd_runs(world: World, snapd: socket.socket, tmp_path: Path) -> None:
+    engine = world.engine
+    assert [one.set_id for one in engine.sets()] == [1]
+    assert engine.plan(Restore(1))[0].entries
+    assert engine.estimate(("hello",), (), Job())[0].size == 3
+    assert (engine.undo_offers(), engine.findings()) == ([], [])
+    assert world.do(Check(1)).exit_code == 0
+    assert world.do(Export(1, str(tmp_path / "e"))).exit_code == 0
+    for action in ("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"):
+        assert engine.refusal(action) is None
+
+
+def test_nothing_is_repaired_while_snapd_runs(world: World, snapd: socket.socket) -> None:
+    marker = plant(world.snapshots, {"1_importing": ""}) / "1_importing"
+    os.utime(marker, (1, 1))
+    with pytest.raises(ConflictError, match="cannot repair: snapd is running"):
+        world.engine.repair(Job())
+    assert world.engine.tidy(Job()) == []
+    assert marker.exists()
+
+
+def test_a_socket_that_nobody_serves_refuses_nothing(world: World, snapd: socket.socket) -> None:
+    snapd.close()
+    assert (world.root / "run/snapd.socket").exists()
+    assert world.do(Save()).set_id == 2
+
+
+@pytest.mark.root
+def test_a_full_disk_can_still_be_freed(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        world = World(place / "root")
+        world.add(1, "hello", {"x1": {"f": os.urandom(10 << 20)}})
+        world.install("hello", data={"f": "1"})
+        world.do(Save(("hello",)))
+        with (place / "rest").open("wb", buffering=0) as rest, contextlib.suppress(OSError):
+            while True:
+                rest.write(bytes(4096))
+        with pytest.raises(NoSpaceError):
+            world.do(Save(("hello",)))
+        assert world.do(Forget(1)).freed > 10 << 20
+        assert world.do(Save(("hello",))).exit_code == 0
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

@@ -1,0 +1,491 @@
+import os
+import socket
+import stat
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from backend.archive.tar.program import RECORD, Tar
+from backend.archive.tar.stream import FILE, TarFilter, TarMember
+from backend.errors import Cancelled, CommandError, InvalidInputError, NotFoundError
+from backend.format import excludes
+from backend.fs import files
+from backend.fs import safe_open as parents
+from backend.fs.space import measure
+from backend.fs.walk import Descent
+from backend.model import Revision, User
+from backend.progress import Job
+from backend.save.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
+from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant
+from tests.support.fakes import stops
+
+LONG_AFTER = 32_000_000_000.0
+X1 = Revision(-1)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}})
+    return world
+
+
+def user_of(world: World, name: str) -> User:
+    (user,) = world.engine.layout.find_users([name])
+    return user
+
+
+def aim_at(world: World, user: str | None = None, *patterns: str) -> Aim:
+    snap = world.engine.layout.installed("cloud")
+    assert snap is not None
+    return Aim(snap, user_of(world, user) if user else None, patterns)
+
+
+def looked(world: World, user: str | None = None, *patterns: str, **options: Any) -> Survey:
+    options.setdefault("now", LONG_AFTER)
+    return survey_of(world.engine.layout, aim_at(world, user, *patterns), **options)
+
+
+def met(found: Survey) -> dict[str, tuple[int, tuple[str, ...]]]:
+    return {one.kind: (one.number, one.examples) for one in found.concerns}
+
+
+def fill(world: World, tree: Tree, user: str | None = None) -> Path:
+    return plant(world.data("cloud", user) / "common", tree)
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+# -- sizes
+
+
+def test_it_adds_up_what_an_estimate_adds_up(world: World) -> None:
+    fill(world, {"a": {"b": {"c": "1" * 5000}}, "link": Link("/etc"), "fifo": FIFO})
+    top = world.data("cloud")
+    assert looked(world).read == measure([f"{top}/x1", f"{top}/common"])
+    assert looked(world, "alice").read.apparent == 3
+    assert (looked(world).owner, looked(world, "alice").owner) == ("system", "alice")
+
+
+def test_without_data_there_is_nothing(world: World) -> None:
+    assert looked(world, "bob") == Survey(aim_at(world, "bob"))
+
+
+def test_the_archive_is_about_as_large_as_tar_makes_it(world: World) -> None:
+    fill(world, {"a": {"b": "1" * 1_000_000, "c": "2" * 1000}, "sparse": ""})
+    os.truncate(world.data("cloud") / "common/sparse", 50 << 20)
+    assert -(-(looked(world).read.packed + 1024) // RECORD) * RECORD == archived_by_tar(world)
+
+
+def archived_by_tar(world: World) -> int:
+    buffer, total = memoryview(bytearray(1 << 18)), 0
+    with (
+        files.opened(str(world.data("cloud")), files.DIRECTORY) as fd,
+        Tar(None).pack(fd, ["x1", "common"], [], Job()) as read,
+    ):
+        while count := read(buffer):
+            total += count
+    return total
+
+
+def test_what_a_save_is_made_of(world: World) -> None:
+    world.install("chat")
+    layout = world.engine.layout
+    told = [(aim.snap.name, aim.user.name if aim.user else "") for aim in aims(layout, (), ())]
+    assert told == [(snap, user) for snap in ("chat", "cloud") for user in ("", "root", "alice")]
+    assert [aim.user and aim.user.name for aim in aims(layout, ["chat"], ["bob"])] == [None, "bob"]
+    with pytest.raises(NotFoundError, match="not installed"):
+        aims(layout, ["none"], ())
+    with pytest.raises(NotFoundError, match="unknown user eve"):
+        aims(layout, (), ["eve"])
+
+
+# -- patterns
+
+
+def test_each_pattern_is_told_and_all_together_once(world: World) -> None:
+    fill(world, {"cache": {"a": "1" * 10, "b": "2" * 20}, "keep": "3"})
+    found = looked(world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/*/a", "$SNAP_USER_COMMON", "$SNAP_DATA/x")
+    assert found.by_pattern == (30, 10, 0, 0)
+    assert (found.left_out.apparent, found.left_out.files) == (30, 2)
+    assert found.read.apparent == 5 + 1 + 1
+
+
+def test_what_the_snap_ships_is_told_apart(world: World) -> None:
+    world.install("cloud", exclude=["$SNAP_COMMON/cache", "$SNAP_USER_COMMON/h"])
+    fill(world, {"cache": {"a": "1" * 10}})
+    found = looked(world, None, "$SNAP_COMMON/c*")
+    assert (found.shipped, found.by_pattern, found.left_out.apparent) == (10, (10,), 10)
+    assert found.largest[0].left_out_by == ("", "$SNAP_COMMON/c*")
+    assert looked(world, "alice").read.apparent == 0
+
+
+def test_patterns_are_checked_and_those_shipped_are_a_concern(world: World) -> None:
+    with pytest.raises(InvalidInputError, match="not clean"):
+        looked(world, None, "$SNAP_COMMON/../x")
+    world.install("cloud", exclude=["$HOME"])
+    (one,) = looked(world).concerns
+    assert one.outlook is Outlook.FAILS
+    assert "must start with" in one.text
+    assert looked(world, "alice").concerns == ()
+
+
+LETTERS = "ab.*\\\n-é\udcff"
+NAMES = st.text(st.sampled_from(LETTERS), min_size=1, max_size=3).filter(lambda name: name not in (".", ".."))
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+PATTERNS = st.builds(
+    "{}{}".format,
+    st.sampled_from(["$SNAP_DATA", "$SNAP_COMMON", "$SNAP_USER_DATA"]),
+    st.lists(st.text(st.sampled_from("ab.*\\-é\udcff"), min_size=1, max_size=3), max_size=3).map(
+        lambda parts: "".join(f"/{part}" for part in parts)
+    ),
+)
+
+
+@given(
+    paths=st.lists(st.builds("{}/{}".format, st.sampled_from(["x1", "common"]), PATHS), max_size=9),
+    patterns=st.lists(PATTERNS, max_size=3),
+)
+def test_tar_is_of_the_same_opinion(
+    tmp_path_factory: pytest.TempPathFactory, paths: list[str], patterns: list[str]
+) -> None:
+    try:
+        excludes.validate_excludes(patterns)
+    except InvalidInputError:
+        assume(False)
+    world = World(tmp_path_factory.mktemp("opinion") / "root", [])
+    world.install("cloud", data={}, common={})
+    for number, path in enumerate(paths):
+        try:
+            place = world.data("cloud") / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("1" * (number + 1))
+        except OSError:
+            continue  # a file is where this one wants a directory, or the other way round
+    found = looked(world, None, *patterns)
+    saved = saved_by_tar(world, patterns)
+    assert (found.read.apparent, found.read.files) == (sum(saved), len(saved))
+    alone = [looked(world, None, pattern) for pattern in patterns]
+    assert list(found.by_pattern) == [one.left_out.apparent for one in alone]
+
+
+def saved_by_tar(world: World, patterns: Sequence[str]) -> list[int]:
+    """The sizes of the files that the real tar saves."""
+    saved: list[int] = []
+
+    def judge(member: TarMember) -> bool:
+        if member.kind == FILE:
+            saved.append(member.size)
+        return True
+
+    stream = TarFilter(judge, lambda _passed: None)
+    buffer = memoryview(bytearray(1 << 18))
+    expanded = excludes.expand(patterns, X1, system=True)
+    with (
+        files.opened(str(world.data("cloud")), files.DIRECTORY) as fd,
+        Tar(None).pack(fd, ["x1", "common"], expanded, Job()) as read,
+    ):
+        while count := read(buffer):
+            stream.feed(bytes(buffer[:count]))
+    return saved
+
+
+@given(path=st.builds("{}/{}".format, st.sampled_from(["x1", "common"]), PATHS | st.text(max_size=5)))
+def test_a_pattern_for_a_path_names_just_that(path: str) -> None:
+    try:
+        pattern = excludes.pattern_of(path, X1, system=True)
+    except InvalidInputError:
+        return
+    excludes.validate_excludes([pattern])
+    matcher = excludes.compiled(excludes.expand([pattern], X1, system=True))
+    assert matcher is not None
+    assert matcher.match(path)
+    assert matcher.match(f"{path}/below")
+    assert not matcher.match(f"{path}x")
+    assert excludes.expand([pattern], X1, system=False) == []
+
+
+def test_a_quoted_star_at_the_end_is_a_star(world: World) -> None:
+    fill(world, {"st*": "1", "star": "12"})
+    assert looked(world, None, r"$SNAP_COMMON/st\*").by_pattern == (1,)
+
+
+@pytest.mark.parametrize("name", ["[x]", "a{b", "what?", "$HOME", "a//b", "..", ""])
+def test_some_names_cannot_be_written_as_a_pattern(name: str) -> None:
+    with pytest.raises(InvalidInputError):
+        excludes.pattern_of(f"common/{name}", X1, system=True)
+
+
+# -- large folders
+
+
+def test_the_largest_folders_come_first_and_not_those_around_one_of_them(world: World) -> None:
+    tree: dict[str, Any] = {f"d{number:02}": {"f": "1" * number} for number in range(1, 20)}
+    fill(world, tree | {"around": {"big": {"f": "1" * 900}, "small": "1"}})
+    found = looked(world)
+    assert [(one.path, one.size) for one in found.largest[:3]] == [
+        ("common/around/big", 900),
+        ("common/d19", 19),
+        ("common/d18", 18),
+    ]
+    assert len(found.largest) == 10
+
+
+def test_a_folder_left_out_is_told_with_what_it_holds_and_nothing_in_it_is(world: World) -> None:
+    fill(world, {"cache": {"a": {"f": "1" * 50}, "b": {"f": "1" * 40}}, "other": {"f": "1" * 10}})
+    found = looked(world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/other/*")
+    assert [tuple(one) for one in found.largest] == [("common/cache", 90, ("$SNAP_COMMON/cache",))]
+
+
+# -- concerns
+
+
+def test_links_and_files_in_place_of_data_are_not_included(world: World) -> None:
+    top = world.data("cloud")
+    (top / "common").rename(top / "away")
+    (top / "common").symlink_to("away")
+    assert [(one.kind, one.outlook, one.examples) for one in looked(world).concerns] == [
+        ("link", Outlook.LEFT_OUT, ("common",))
+    ]
+    (top / "common").unlink()
+    (top / "common").write_text("a file")
+    assert met(looked(world)) == {"no-directory": (1, ("common",))}
+    assert looked(world).read.apparent == 1
+
+
+def test_a_home_that_leads_elsewhere_is_not_included(world: World) -> None:
+    home = world.home("alice")
+    (home / "snap").rename(home / "elsewhere")
+    (home / "snap").symlink_to("/etc")
+    (one,) = looked(world, "alice").concerns
+    assert one.outlook is Outlook.LEFT_OUT
+    assert "it is a symbolic link" in one.text
+
+
+def test_special_files_are_told_for_what_becomes_of_them(world: World) -> None:
+    top = fill(world, {"fifo": FIFO, "ünd": {"fifo": FIFO}, "cache": {"fifo": FIFO}, "link": Link("/etc")})
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(f"/proc/self/fd/{os.open(top, os.O_RDONLY)}/socket")
+        found = looked(world, None, "$SNAP_COMMON/cache")
+    assert met(found).keys() == {"fifo", "socket"}
+    assert sorted(met(found)["fifo"][1]) == ["common/fifo", "common/ünd/fifo"]
+    assert {one.outlook for one in found.concerns} == {Outlook.HARMLESS}
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="makes device nodes")
+@pytest.mark.root
+def test_device_nodes_and_whiteouts(world: World) -> None:
+    top = fill(world, {})
+    os.mknod(top / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    os.mknod(top / "whiteout", stat.S_IFCHR | 0o666, os.makedev(0, 0))
+    assert met(looked(world)) == {"device": (1, ("common/null",))}
+
+
+def test_what_lies_on_another_file_system_is_said_to_be_saved(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = fill(world, {"mnt": {"below": {"f": "12"}}})
+    inodes = {os.stat(top / name).st_ino for name in ("mnt", "mnt/below")}
+    really = os.fstat
+
+    def elsewhere(fd: int) -> os.stat_result:
+        facts = really(fd)
+        if facts.st_ino not in inodes:
+            return facts
+        return os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]], {"st_ctime_ns": 0})
+
+    monkeypatch.setattr(os, "fstat", elsewhere)
+    found = looked(world)
+    assert met(found) == {"mount": (1, ("common/mnt",))}
+    assert found.read.apparent == 5 + 1 + 2
+
+
+needs_root = pytest.mark.skipif(not AS_ROOT, reason="switches users")
+
+
+@needs_root
+@pytest.mark.root
+def test_what_a_user_cannot_read_makes_tar_fail_and_is_told(world: World) -> None:
+    top = fill(world, {"mine": "1", "theirs": "2", "cache": {"theirs": "3"}, "closed": {"f": "4"}}, "alice")
+    for name in ("theirs", "cache/theirs"):
+        (top / name).chmod(0o600)
+    (top / "closed").chmod(0o700)
+    found = looked(world, "alice")
+    assert sorted(met(found)["unreadable"][1]) == ["common/cache/theirs", "common/theirs"]
+    assert met(found)["closed"] == (1, ("common/closed",))
+    assert {one.outlook for one in found.concerns} == {Outlook.FAILS}
+    assert found.whole
+    assert fails_for_tar(world, "alice", [])
+    patterns = ["$SNAP_USER_COMMON/theirs", "$SNAP_USER_COMMON/cache", "$SNAP_USER_COMMON/closed"]
+    assert not looked(world, "alice", *patterns).concerns
+    assert not fails_for_tar(world, "alice", patterns)
+
+
+@needs_root
+@pytest.mark.root
+@given(mode=st.integers(0, 0o777), owner=st.sampled_from(["root", "alice", "group"]), directory=st.booleans())
+def test_tar_and_the_survey_agree_on_every_mode(
+    tmp_path_factory: pytest.TempPathFactory, mode: int, owner: str, directory: bool
+) -> None:
+    world = World(tmp_path_factory.mktemp("mode") / "root")
+    world.install("cloud", users={"alice": {}})
+    top = fill(world, {"d": {"f": "1"}, "f": ""}, "alice")
+    path = top / ("d" if directory else "f")
+    alice = user_of(world, "alice")
+    ids = {"root": (0, 0), "alice": (alice.uid, 0), "group": (0, alice.gid)}
+    os.chown(path, *ids[owner])
+    path.chmod(mode)
+    fails = any(one.outlook is Outlook.FAILS for one in looked(world, "alice").concerns)
+    assert fails == fails_for_tar(world, "alice", [])
+
+
+def fails_for_tar(world: World, name: str, patterns: Sequence[str]) -> bool:
+    user = user_of(world, name)
+    buffer = memoryview(bytearray(1 << 18))
+    parent = world.engine.layout.user_parent(user, "cloud")
+    expanded = excludes.expand(patterns, X1, system=False)
+    try:
+        with (
+            parents.opened_parent(parent, user, links=False) as fd,
+            Tar(user, machine=False).pack(fd, ["common"], expanded, Job()) as read,
+        ):
+            while read(buffer):
+                pass
+    except CommandError:
+        return True
+    return False
+
+
+def test_what_we_cannot_enter_ourselves_fails_and_is_not_measured(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world, {"closed": {"f": "1"}, "cache": {"closed": {"f": "1"}}})
+    really_open = os.open
+
+    def refuse(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if path == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return really_open(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    found = looked(world, None, "$SNAP_COMMON/cache")
+    assert met(found) == {"closed": (1, ("common/closed",))}
+    assert not found.whole
+
+
+def test_some_are_named_all_are_counted_and_none_is_endless(world: World) -> None:
+    fill(world, {f"fifo{number}": FIFO for number in range(30)})
+    (one,) = looked(world).concerns
+    assert (one.number, len(one.examples)) == (30, 20)
+    assert one.text.startswith("30 FIFOs")
+
+
+# -- a second look
+
+
+def test_what_changes_between_two_looks_may_fail(world: World) -> None:
+    top = fill(world, {"log": "1", "same": "1", "gone": "1"})
+    found = survey_of(world.engine.layout, aim_at(world), now=0.0)
+    (top / "log").write_text("12")
+    (top / "gone").unlink()
+    later = look_again(world.engine.layout, found.aim, found.recent)
+    changed = compared(found, later)
+    assert {one.path for one in found.recent} >= {"common/log", "common/same", "common/gone", "x1/g"}
+    (one,) = changed.concerns
+    assert (one.kind, one.outlook) == ("changing", Outlook.UNSURE)
+    assert sorted(one.examples) == ["common", "common/gone", "common/log"]
+    assert compared(changed, found.recent).concerns == ()
+
+
+def test_only_what_changed_lately_is_looked_at_again(world: World) -> None:
+    assert looked(world).recent == ()
+    fill(world, {f"f{number}": "" for number in range(1100)})
+    assert len(survey_of(world.engine.layout, aim_at(world), now=0.0).recent) == 1000
+
+
+def test_a_second_look_follows_no_link_and_forgives_what_is_gone(world: World) -> None:
+    top = fill(world, {"a": {"f": "1"}})
+    found = survey_of(world.engine.layout, aim_at(world), now=0.0)
+    (top / "a").rename(top.parent / "away")
+    (top / "a").symlink_to("../away")
+    later = look_again(world.engine.layout, found.aim, found.recent)
+    assert "common/a/f" not in {one.path for one in later}
+    before = open_descriptors()
+    files.remove_tree(str(top.parent))
+    assert look_again(world.engine.layout, found.aim, found.recent) == ()
+    assert open_descriptors() == before
+
+
+# -- hostile trees
+
+
+def test_a_tree_of_any_depth(world: World) -> None:
+    top = fill(world, {})
+    fd, depth = os.open(top, os.O_RDONLY), 400
+    for _ in range(depth):
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+        os.mkfifo(f"/proc/self/fd/{fd}/fifo")
+        os.mkdir("d" * 250, dir_fd=fd)
+        below = os.open("d" * 250, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    before = open_descriptors()
+    found = survey_of(world.engine.layout, aim_at(world, None, "$SNAP_COMMON/*/*/file"), now=0.0)
+    try:
+        assert found.read.files == depth + 1
+        assert found.left_out.files == 1
+        assert all(len(example) <= 4097 for example in met(found)["fifo"][1])
+        assert all(len(one.path) <= 4096 for one in found.recent)
+        assert open_descriptors() == before
+    finally:
+        files.remove_tree(str(top))
+
+
+def test_names_are_data(world: World) -> None:
+    fill(world, {"x\x1b[31m\n[red]\udcff": FIFO})
+    (one,) = looked(world).concerns
+    assert one.examples == ("common/x\x1b[31m\n[red]\udcff",)
+
+
+def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> None:
+    fill(world, {"a": {"b": {"f": "1"}}, "c": {"f": "1"}})
+    before = open_descriptors()
+    moments = 0
+    for _ in stops(lambda job: looked(world, job=job)):
+        moments += 1
+        assert open_descriptors() == before
+    assert moments > 3
+    job = Job()
+    job.stop()
+    with pytest.raises(Cancelled):
+        looked(world, job=job)
+
+
+def test_a_deep_tree_is_not_spelled_out_at_every_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    spelled = []
+    place = Descent.place
+
+    def counted(self: Descent, name: object = None) -> str:
+        spelled.append(name)
+        return place(self, name)
+
+    monkeypatch.setattr(Descent, "place", counted)
+    depth = 300
+    fill(world, {"f": "1"})
+    with ExitStack() as stack:
+        fd = stack.enter_context(files.opened(str(world.data("cloud") / "common"), files.DIRECTORY))
+        for _ in range(depth):
+            os.mkdir("d" * 100, dir_fd=fd)
+            fd = stack.enter_context(files.opened("d" * 100, files.DIRECTORY, fd))
+            os.mkfifo("fifo", dir_fd=fd)
+    found = looked(world, now=0.0)
+    assert met(found)["fifo"][0] == depth
+    assert len(spelled) < depth / 2

@@ -1,0 +1,340 @@
+"""What was verified is remembered, and only for the very bytes that were verified."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backend.errors import Cancelled
+from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot
+from backend.operations import Check
+from backend.progress import Job
+from backend.store.verifications import OLD, CheckState, Ledger, identity_of
+from tests.support.builders import World, snapshot_of, tgz, write_snapshot
+from tests.support.fakes import as_anybody, open_folder
+
+SUMS = {ARCHIVE: "a" * 96, "user/alice.tgz": "b" * 96}
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Snapshot:
+    path = tmp_path / "1_hello_1.0_x1.zip"
+    path.write_bytes(b"zip")
+    return Snapshot(1, "2026-11-22T09:09:36Z", "hello", Revision(-1), sums=SUMS, path=str(path))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    own = tmp_path / "own"
+    own.mkdir()
+    return Ledger(str(own))
+
+
+def verdicts(snapshot: Snapshot, fault: str = "") -> list[EntryVerdict]:
+    sound = EntryVerdict(1, "hello", ARCHIVE, 3, "", snapshot.path)
+    return [sound, sound._replace(entry="user/alice.tgz", fault=fault)]
+
+
+def state(ledger: Ledger, snapshot: Snapshot, now: float | None = None) -> CheckState:
+    return ledger.standing([snapshot], now)[snapshot.path].state
+
+
+def test_what_was_never_checked_says_so(ledger: Ledger, snapshot: Snapshot) -> None:
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+def test_a_full_check_is_ok_and_grows_old(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+    assert state(ledger, snapshot, time.time() + OLD + 60) is CheckState.OLD
+
+
+def test_a_check_of_some_archives_only_is_no_check(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+def test_a_failure_outranks_everything_and_keeps_its_reason(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "hash differs"), Level.HASH)
+    standing = ledger.standing([snapshot])[snapshot.path]
+    assert (standing.state, standing.fault) == (CheckState.FAILED, "hash differs")
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+
+
+@pytest.mark.parametrize("change", ["rewritten", "replaced", "other sums", "damaged under the same time"])
+def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapshot, change: str) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    if change == "other sums":
+        snapshot = snapshot._replace(sums={**SUMS, ARCHIVE: "c" * 96})
+    elif change == "rewritten":
+        os.utime(snapshot.path, (1, 1))
+    elif change == "damaged under the same time":
+        time_before = os.stat(snapshot.path).st_mtime_ns
+        Path(snapshot.path).write_bytes(b"z1p")
+        os.utime(snapshot.path, ns=(time_before, time_before))
+    else:
+        Path(f"{snapshot.path}~").write_bytes(b"zip")
+        os.rename(f"{snapshot.path}~", snapshot.path)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+def test_a_broken_snapshot_is_broken_whatever_was_checked(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot._replace(broken="no zip")) is CheckState.BROKEN
+
+
+def test_the_level_is_structure_only_when_every_archive_was_walked(
+    ledger: Ledger, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
+    assert ledger.standing([snapshot])[snapshot.path].level == "structure"
+    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
+    assert ledger.standing([snapshot])[snapshot.path].level == "full"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
+def test_without_a_usable_ledger_nothing_is_known_and_nothing_fails(
+    tmp_path: Path, snapshot: Snapshot, content: bytes | None
+) -> None:
+    own = tmp_path / "other"
+    if content is not None:
+        own.mkdir()
+        (own / "ledger.sqlite").write_bytes(content)
+    ledger = Ledger(str(own))
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) in (CheckState.NEVER, CheckState.OK)
+
+
+def test_a_fault_of_structure_outlives_a_check_of_the_hash_alone(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.FAILED
+    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
+    assert state(ledger, snapshot) is CheckState.OK
+
+
+def test_two_files_of_one_snap_keep_their_own_verdicts(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "1_renamed.zip").write_bytes(b"other")
+    other = snapshot._replace(path=str(tmp_path / "1_renamed.zip"))
+    ledger.record([snapshot, other], [*verdicts(snapshot), *verdicts(other, "bad")], Level.HASH)
+    assert (state(ledger, snapshot), state(ledger, other)) == (CheckState.OK, CheckState.FAILED)
+
+
+# -- a quick look
+
+
+def test_a_quick_look_never_makes_anything_verified(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+@pytest.mark.parametrize("level", [Level.HASH, Level.STRUCTURE])
+def test_a_quick_look_changes_nothing_of_what_is_verified(
+    ledger: Ledger, snapshot: Snapshot, level: Level
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), level)
+    before = ledger.standing([snapshot], 10**10)
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    assert ledger.standing([snapshot], 10**10) == before
+
+
+def test_what_a_quick_look_finds_stays_until_a_full_check(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    standing = ledger.standing([snapshot])[snapshot.path]
+    assert (standing.state, standing.fault) == (CheckState.FAILED, "it is not there")
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+
+
+def test_a_fault_of_structure_outlives_a_quick_fault_as_well(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert ledger.standing([snapshot])[snapshot.path].fault == "a member is refused"
+
+
+# -- unpacked sizes
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.add(1, "hello", users={"alice": {"common": {"a": "1" * 4000}}})
+    world.add(1, "other")
+    world.add(2, "hello")
+    return world
+
+
+def listed(world: World) -> list[Snapshot]:
+    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+
+
+def learned(ledger: Ledger, snapshots: list[Snapshot], batch: int = 64) -> list[dict[str, int]]:
+    return list(ledger.learn_unpacked(snapshots, Job(), batch))
+
+
+def test_unpacked_sizes_are_learned_once(world: World, ledger: Ledger, tmp_path: Path) -> None:
+    snapshots = listed(world)
+    assert ledger.unpacked(snapshots) == {}
+    batches = learned(ledger, snapshots, 2)
+    assert [len(batch) for batch in batches] == [2, 1]
+    sizes = ledger.unpacked(snapshots)
+    assert sizes == batches[0] | batches[1]
+    assert sizes[snapshots[0].path] == 20 * 1024  # two archives, each in whole records of tar
+    again = Ledger(str(tmp_path / "own"))
+    assert learned(again, snapshots) == []
+    assert again.unpacked(snapshots) == sizes
+
+
+def test_a_file_that_changed_is_looked_at_again(world: World, ledger: Ledger) -> None:
+    snapshots = listed(world)
+    learned(ledger, snapshots)
+    world.add(1, "other", {"x1": {"much": "1" * 50_000}})
+    assert set(ledger.unpacked(snapshots)) == {snapshots[0].path, snapshots[2].path}
+    (found,) = learned(ledger, snapshots)
+    assert found[snapshots[1].path] > 50_000
+
+
+def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, ledger: Ledger) -> None:
+    long = b"\x1f\x8b\x08\0" + os.urandom(5 << 20) + (1 << 20).to_bytes(4, "little")
+    world.add(3, "hello", long)
+    snapshots = listed(world)
+    assert len(learned(ledger, snapshots)[0]) == 3
+    assert snapshots[-1].path not in ledger.unpacked(snapshots)
+    assert learned(ledger, snapshots) == []
+
+
+def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
+    """Incompressible first, so that the archive is long; then what unpacks to more than it takes."""
+    world.add(3, "hello", {"x1": {"noise": os.urandom(5 << 20), "zeros": bytes(1 << 20)}})
+    ledger = Ledger(world.engine.journal.folder)
+    world.do(Check(3))
+    assert ledger.unpacked(listed(world)) == {}
+    world.do(Check(3, structure=True, users=("alice",)))
+    (path, size) = ledger.unpacked(listed(world)).popitem()
+    assert path.endswith("/3_hello_1.0_x1.zip")
+    assert 6 << 20 < size < 7 << 20
+    world.do(Check(1, structure=True, users=("bob",)))
+    assert len(ledger.unpacked(listed(world))) == 2, "of set 1 one archive was not walked"
+
+
+def test_what_cannot_be_read_is_passed_over(world: World, ledger: Ledger) -> None:
+    (world.snapshots / "4_odd_1.0_x1.zip").write_bytes(b"none")
+    snapshots = listed(world)
+    os.unlink(snapshots[0].path)
+    (world.snapshots / "2_hello_1.0_x1.zip").write_bytes(b"none")
+    (found,) = learned(ledger, snapshots)
+    assert list(found) == [snapshots[1].path]
+
+
+def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: Ledger) -> None:
+    job = Job()
+    snapshots = listed(world)
+    learning = ledger.learn_unpacked(snapshots, job, 1)
+    first = next(learning)
+    job.stop()
+    with pytest.raises(Cancelled):
+        next(learning)
+    assert ledger.unpacked(snapshots) == first
+    assert len(learned(ledger, snapshots, 1)) == 2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
+def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
+    world: World, tmp_path: Path, content: bytes | None
+) -> None:
+    own = tmp_path / "other"
+    if content is not None:
+        own.mkdir()
+        (own / "sizes.sqlite").write_bytes(content)
+    ledger = Ledger(str(own))
+    (found,) = learned(ledger, listed(world))
+    assert ledger.unpacked(listed(world)) == found
+    assert learned(ledger, listed(world)) == []
+    assert own.exists() == (content is not None)
+
+
+def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from backend.progress import Job
+from backend.store.verifications import Ledger
+from backend.archive.reader import read_snapshot
+own, path = sys.argv[1:]
+ledger = Ledger(own)
+snapshots = [read_snapshot(path)]
+print([len(found) for found in ledger.learn_unpacked(snapshots, Job())], len(ledger.unpacked(snapshots)))
+print(os.listdir(own))
+"""
+    with open_folder() as folder:
+        entries = {ARCHIVE: tgz({"x1": {"f": "1"}})}
+        path = write_snapshot(folder / "1_hello_1.0_x1.zip", snapshot_of(1, "hello", entries), entries)
+        path.chmod(0o644)
+        own = folder / "own"
+        own.mkdir(mode=0o555)
+        assert as_anybody(code, str(own), str(path)) == ["[1] 1", "[]"]
+
+
+def test_what_was_found_says_nothing_of_a_file_that_was_put_in_place_meanwhile(
+    ledger: Ledger, snapshot: Snapshot
+) -> None:
+    with open(snapshot.path, "rb") as file:
+        opened = {snapshot.path: identity_of(file.fileno())}
+        Path(f"{snapshot.path}~").write_bytes(b"zip")
+        os.rename(f"{snapshot.path}~", snapshot.path)
+        ledger.record([snapshot], verdicts(snapshot), Level.HASH, opened)
+    assert state(ledger, snapshot) is CheckState.NEVER
+
+
+def test_a_check_in_a_far_future_is_not_a_fresh_one(ledger: Ledger, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot, time.time() - 3600) is CheckState.OK
+    assert state(ledger, snapshot, time.time() - 400 * 24 * 3600) is CheckState.OLD
+
+
+@pytest.mark.parametrize("column", ["at", "fault", "level", "hash", "entry", "identity", "file"])
+@pytest.mark.parametrize("value", [b"\xff", None, "text", 1e300, float("inf"), -5])
+def test_rows_that_make_no_sense_are_no_check_and_no_error(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, column: str, value: object
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    with closing(sqlite3.connect(str(tmp_path / "own/ledger.sqlite"))) as database, database:
+        database.execute(f"UPDATE verdicts SET {column} = ? WHERE entry = ?", (value, ARCHIVE))
+    for known in (*ledger.standing([snapshot]).values(), *ledger.standing_of_parts(snapshot).values()):
+        assert isinstance(known.at, float)
+        assert isinstance(known.fault, str)
+
+
+@pytest.mark.parametrize("size", [b"\xff", "text", 1e300, -1])
+def test_sizes_that_make_no_sense_are_not_known(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, size: object
+) -> None:
+    walked = [verdict._replace(unpacked=5) for verdict in verdicts(snapshot)]
+    ledger.record([snapshot], walked, Level.STRUCTURE)
+    with closing(sqlite3.connect(str(tmp_path / "own/sizes.sqlite"))) as database, database:
+        database.execute("UPDATE sizes SET bytes = ?", (size,))
+    assert Ledger(str(tmp_path / "own")).unpacked([snapshot]) == {}
+
+
+@pytest.mark.parametrize("at", [0, 4096])
+def test_a_damaged_ledger_gives_way_to_a_new_one(
+    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, at: int
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    path = tmp_path / "own/ledger.sqlite"
+    raw = bytearray(path.read_bytes())
+    raw[at : at + 2000] = b"\xff" * len(raw[at : at + 2000])
+    path.write_bytes(raw)
+    assert state(ledger, snapshot) is CheckState.NEVER
+    for _ in range(2):  # the first write may be what finds the damage
+        ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    assert state(ledger, snapshot) is CheckState.OK
+    assert Path(f"{path}.damaged").read_bytes() == raw

@@ -1,0 +1,513 @@
+"""An export is snapd's stream to the byte, as long as it said, and a file only once it is whole."""
+
+import io
+import json
+import os
+import stat
+import subprocess
+import tarfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.errors import (
+    BlockedError,
+    ConflictError,
+    IntegrityError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+    SnapshotError,
+)
+from backend.fs import files
+from backend.operations import Export, Forget
+from backend.progress import Advanced, Event, Job, PartAdvanced, Started
+from backend.transfer.exporter import SnapshotExport, export_to_file
+from tests import golden
+from tests.support.builders import World, plant
+from tests.support.fakes import StopAt, stops
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    for snap in ("hello", "other"):
+        world.add(3, snap, {"x1": {"a": snap * 1000}})
+    return world
+
+
+def streamed(world: World, set_id: int = 3, **options: Any) -> bytes:
+    """The stream, which is as long as was said."""
+    with SnapshotExport(world.engine.store, set_id, **options) as export:
+        return written(export)
+
+
+def written(export: SnapshotExport) -> bytes:
+    fd = os.memfd_create("stream")
+    with os.fdopen(fd, "r+b") as file:
+        export.stream_to(fd, Job())
+        file.seek(0)
+        content = file.read()
+    assert len(content) == export.size
+    return content
+
+
+def members(stream: bytes) -> list[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
+        return archive.getmembers()
+
+
+def content(stream: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
+        file = archive.extractfile(name)
+        assert file is not None
+        return file.read()
+
+
+# -- the bytes
+
+
+def test_any_tar_reads_it(world: World) -> None:
+    stream = streamed(world)
+    names = ["3_hello_1.0_x1.zip", "3_other_1.0_x1.zip"]
+    assert [member.name for member in members(stream)] == ["content.json", *names, "export.json"]
+    for name in names:
+        assert content(stream, name) == (world.snapshots / name).read_bytes()
+    manifest = json.loads(content(stream, "export.json"))
+    assert (manifest["format"], manifest["files"]) == (1, names)
+    assert list(json.loads(content(stream, "content.json"))) == ["content-hash"]
+
+
+def test_it_is_snapds_own_layout_to_the_byte(world: World) -> None:
+    """As the golden export, which the real snapd made, but for times and owners."""
+    world = World(world.root.parent / "golden")
+    world.snapshots.mkdir(parents=True)
+    for file in golden.index()["sets"]["1"]:
+        (world.snapshots / file["file"]).write_bytes((golden.SNAPSHOTS / file["file"]).read_bytes())
+        (world.snapshots / file["file"]).chmod(0o600)
+    theirs = (golden.HERE / golden.index()["files"]["export"]).read_bytes()
+    assert _timeless(streamed(world, 1)) == _timeless(theirs)
+    assert theirs[-1024:] == streamed(world, 1)[-1024:]
+
+
+def _timeless(stream: bytes) -> dict[str, bytes]:
+    """Each member, header and all, without owners, times, check sums, and what export.json lists."""
+    found = {}
+    for member in members(stream):
+        header = bytearray(stream[member.offset : member.offset + 512])
+        for start, end in ((108, 124), (136, 156), (265, 329)):
+            header[start:end] = bytes(end - start)
+        data = stream[member.offset_data : member.offset_data + (member.size + 511) // 512 * 512]
+        if member.name == "export.json":
+            header[124:136], data = bytes(12), data.rstrip(b"\0")[:18]
+        found[member.name] = bytes(header) + data
+    return found
+
+
+def test_the_header_field_by_field(world: World) -> None:
+    path = world.snapshots / "3_hello_1.0_x1.zip"
+    os.utime(path, ns=(0, 1_700_000_000 * 10**9 + 500_000_000))
+    (first, header, *_) = (streamed(world)[member.offset :][:512] for member in members(streamed(world)))
+    assert header[:100].rstrip(b"\0") == path.name.encode()
+    assert header[100:124] == b"0000600\0%07o\0%07o\0" % (os.geteuid(), os.getegid())
+    assert header[124:136] == b"%011o\0" % path.stat().st_size
+    assert header[136:148] == b"%011o\0" % 1_700_000_001  # half a second is rounded up
+    assert header[156:157] + header[257:265] == b"0ustar\x0000"
+    assert header[329:345] == b"0000000\x000000000\0"
+    assert first[100:124] == b"0000640\x000000000\x000000000\0"
+    assert first[265:329] == bytes(64)
+    assert not any(header[345:])
+
+
+def test_it_ends_with_two_blocks_and_no_more(world: World) -> None:
+    stream = streamed(world)
+    last = members(stream)[-1]
+    end = last.offset_data + (last.size + 511) // 512 * 512
+    assert stream[end:] == bytes(1024)
+
+
+def test_it_is_stable_but_for_its_date(world: World) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        assert written(export) == written(export)
+
+
+def test_what_is_renamed_or_removed_meanwhile_is_exported_all_the_same(world: World) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        before = written(export)
+        (world.snapshots / "3_hello_1.0_x1.zip").unlink()
+        (world.snapshots / "3_other_1.0_x1.zip").rename(world.snapshots / "4_other_1.0_x1.zip")
+        assert written(export) == before
+
+
+def test_what_shrinks_meanwhile_is_an_error(world: World) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        os.truncate(world.snapshots / "3_hello_1.0_x1.zip", 100)
+        with (
+            open(os.devnull, "wb") as nowhere,
+            pytest.raises(IntegrityError, match=r"3_hello.* became shorter"),
+        ):
+            export.stream_to(nowhere.fileno(), Job())
+
+
+# -- what does not fit into a plain header
+
+
+def test_a_long_name(world: World) -> None:
+    version = "1." + "0" * 29 + "1"
+    path = world.add(5, "s" * 40, version=version)
+    longer = path.with_name(f"{'0' * 60}{path.name}")
+    path.rename(longer)
+    stream = streamed(world, 5)
+    assert longer.name in [member.name for member in members(stream)]
+    assert stream[1024 : 1024 + 100] == f"PaxHeaders.0/{longer.name}".encode()[:100]
+    assert b" path=" + longer.name.encode() + b"\n" in stream
+
+
+@pytest.mark.root
+def test_an_owner_with_a_large_id(world: World) -> None:
+    os.chown(world.snapshots / "3_hello_1.0_x1.zip", 2_097_152, 3_000_000)
+    stream = streamed(world)
+    (hello,) = (member for member in members(stream) if member.name == "3_hello_1.0_x1.zip")
+    assert (hello.uid, hello.gid) == (2_097_152, 3_000_000)
+    assert hello.pax_headers.keys() == {"uid", "gid"}
+
+
+def test_a_size_of_eight_gibibytes(world: World) -> None:
+    """A hole in front of a zip makes it large; only the beginning of its export is read."""
+    path = world.snapshots / "3_hello_1.0_x1.zip"
+    zipped = path.read_bytes()
+    with open(path, "wb") as file:
+        file.seek(8 << 30)
+        file.write(zipped)
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as source, SnapshotExport(world.engine.store, 3) as export:
+        assert export.size > 8 << 30
+        failures: list[SnapshotError] = []
+
+        def write() -> None:
+            try:
+                export.stream_to(write_end, Job())
+            except SnapshotError as failure:
+                failures.append(failure)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        beginning = source.read(4096)
+        source.close()
+        writer.join()
+    os.close(write_end)
+    assert str(failures[0]) == "cannot export snapshot 3: Broken pipe"
+    with tarfile.open(fileobj=io.BytesIO(beginning)) as archive:
+        archive.next()
+        member = archive.next()
+    assert member is not None
+    assert (member.name, member.size) == (path.name, (8 << 30) + len(zipped))
+    assert member.pax_headers == {"size": str(member.size)}
+
+
+def test_a_time_from_2242_on(world: World) -> None:
+    os.utime(world.snapshots / "3_hello_1.0_x1.zip", (0, 8**11))
+    (hello,) = (member for member in members(streamed(world)) if member.name.startswith("3_hello"))
+    assert hello.mtime == 8**11
+
+
+# -- broken ones
+
+
+def test_a_broken_member_is_refused_by_name(world: World) -> None:
+    path = world.add(3, "void", sums={})
+    words = f"cannot export snapshot 3: {path.name} is broken: invalid snapshot"
+    with pytest.raises(BlockedError, match=words):
+        SnapshotExport(world.engine.store, 3)
+    result = world.do(Export(3, str(world.root / "e"), skip_broken=True))
+    assert (result.left_out, result.exit_code) == ((words,), 3)
+    names = [member.name for member in members((world.root / "e").read_bytes())]
+    assert path.name not in names
+    assert len(names) == 4
+
+
+def test_what_cannot_be_read_is_refused_too(world: World) -> None:
+    (world.snapshots / "3_third_1.0_x1.zip").write_bytes(b"")
+    with pytest.raises(BlockedError, match=r"3_third_1.0_x1.zip is broken: cannot be read: zip: not a valid"):
+        SnapshotExport(world.engine.store, 3)
+
+
+def test_nothing_but_broken_ones(world: World) -> None:
+    world.add(9, "void", sums={})
+    with pytest.raises(NotFoundError, match="no snapshot data found for 9"):
+        SnapshotExport(world.engine.store, 9, skip_broken=True)
+
+
+def test_nothing_stays_open(world: World) -> None:
+    before = sorted(os.listdir("/proc/self/fd"))
+    world.add(3, "void", sums={})
+    with pytest.raises(BlockedError):
+        SnapshotExport(world.engine.store, 3)
+    export = SnapshotExport(world.engine.store, 3, skip_broken=True)
+    export.close()
+    export.close()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+# -- some snaps of it
+
+
+def test_a_part_of_a_set_is_the_export_of_a_set_of_just_these(world: World) -> None:
+    alone = World(world.root.parent / "alone")
+    alone.add(3, "other", {"x1": {"a": "other" * 1000}})
+    name = "3_other_1.0_x1.zip"
+    os.utime(world.snapshots / name, (7, 7))
+    os.utime(alone.snapshots / name, (7, 7))
+    part, whole = streamed(world, snaps=("other",)), streamed(alone)
+    for member in ("content.json", name):
+        assert content(part, member) == content(whole, member)
+    assert json.loads(content(part, "export.json"))["files"] == [name]
+    assert len(members(part)) == 3
+
+
+def test_a_part_in_the_engine(world: World) -> None:
+    result = world.do(Export(3, str(world.root / "e"), snaps=("other", "other")))
+    assert result.exit_code == 0
+    names = [member.name for member in members((world.root / "e").read_bytes())]
+    assert names == ["content.json", "3_other_1.0_x1.zip", "export.json"]
+
+
+def test_a_snap_that_is_not_in_it(world: World) -> None:
+    words = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=words):
+        world.do(Export(3, str(world.root / "e"), snaps=("hello", "ghost")))
+    with pytest.raises(NotFoundError, match="no snapshot data found for 9"):
+        SnapshotExport(world.engine.store, 9, snaps=("ghost",))
+    assert not (world.root / "e").exists()
+
+
+def test_what_is_broken_but_not_asked_for_does_not_matter(world: World) -> None:
+    world.add(3, "void", sums={})
+    result = world.do(Export(3, str(world.root / "e"), snaps=("hello",)))
+    assert result.exit_code == 0
+    with pytest.raises(BlockedError):
+        world.do(Export(3, str(world.root / "e"), snaps=("hello", "void")))
+    result = world.do(Export(3, str(world.root / "e"), skip_broken=True, snaps=("hello", "void")))
+    assert result.exit_code == 3
+
+
+# -- progress
+
+
+@pytest.mark.parametrize("checksum", [False, True])
+def test_every_byte_counts_once_and_each_snapshot_is_a_part(world: World, checksum: bool) -> None:
+    told: list[Event] = []
+    file = world.root / "e"
+    world.engine.export(Export(3, str(file), checksum=checksum), Job(told.append))
+    (start,) = (event for event in told if isinstance(event, Started))
+    assert start.total == file.stat().st_size
+    assert [event.done for event in told if isinstance(event, Advanced)][-1] == start.total
+    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert list(parts) == ["3_hello_1.0_x1.zip", "3_other_1.0_x1.zip"]
+    for name, (done, total) in parts.items():
+        assert done == total == 512 + -(-(world.snapshots / name).stat().st_size // 512) * 512
+
+
+# -- its checksum
+
+
+ODD_NAMES = ["e", "two words", "back\\slash", "new\nline", "carriage\rreturn", "é", "-dash", "*star"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_sha256sum_agrees(world: World, folder: Path, name: str) -> None:
+    world.do(Export(3, str(folder / name), checksum=True))
+    assert sorted(os.listdir(folder)) == sorted([name, f"{name}.sha256"])
+    assert stat.S_IMODE((folder / f"{name}.sha256").stat().st_mode) == 0o600
+    for words in (["--check", "--strict", "--", f"{name}.sha256"], ["--", name]):
+        done = subprocess.run(["sha256sum", *words], cwd=folder, capture_output=True, check=True)
+    assert done.stdout == (folder / f"{name}.sha256").read_bytes()
+
+
+def test_the_bytes_are_the_same_with_a_checksum(world: World, folder: Path) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        export_to_file(export, str(folder / "plain"), Job())
+        export_to_file(export, str(folder / "summed"), Job(), checksum=True)
+    assert (folder / "plain").read_bytes() == (folder / "summed").read_bytes()
+
+
+def test_a_stream_has_no_checksum_beside_it(world: World) -> None:
+    with (
+        open(world.root / "e", "wb") as file,
+        pytest.raises(InvalidInputError, match="cannot write a checksum beside a stream: name a file"),
+    ):
+        world.engine.export(Export(3, "-", checksum=True), Job(), file.fileno())
+    assert (world.root / "e").read_bytes() == b""
+
+
+def older(folder: Path) -> dict[str, str]:
+    (folder / "e").write_text("older")
+    (folder / "e.sha256").write_text("of the older")
+    return texts(folder)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text("latin-1") for path in folder.iterdir()}
+
+
+def summed(world: World, path: Path, job: Job) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        export_to_file(export, str(path), job, checksum=True)
+
+
+def test_a_stop_at_any_time_leaves_the_older_pair(world: World, folder: Path) -> None:
+    before = older(folder)
+    states = [texts(folder) for _ in stops(lambda job: summed(world, folder / "e", job))]
+    assert states == [before] * len(states)
+    assert len(states) >= 4
+    assert texts(folder)["e.sha256"] != before["e.sha256"]
+
+
+@pytest.mark.parametrize("name", ["e", "e.sha256"])
+def test_a_directory_in_the_way_is_told_before_anything_is_written(
+    world: World, folder: Path, name: str
+) -> None:
+    (folder / name).mkdir()
+    kept = []
+    with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
+        summed(world, folder / "e", Job(keep=kept.append))
+    assert (os.listdir(folder), kept) == ([name], [])
+
+
+def test_a_checksum_that_cannot_be_put_in_place(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older(folder)
+    rename = os.rename
+
+    def refusing(path: str, target: str) -> None:
+        if target.endswith(".sha256"):
+            raise PermissionError(1, "Operation not permitted")
+        rename(path, target)
+
+    monkeypatch.setattr(os, "rename", refusing)
+    with pytest.raises(SnapshotError, match="e is written, but not its checksum"):
+        summed(world, folder / "e", Job())
+    assert os.listdir(folder) == ["e"]
+
+
+# -- the file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return plant(tmp_path / "out", {})
+
+
+def to_file(world: World, path: Path, job: Job) -> None:
+    with SnapshotExport(world.engine.store, 3) as export:
+        export_to_file(export, str(path), job)
+
+
+def test_the_file_is_private_whatever_was_there(world: World, folder: Path) -> None:
+    target = folder / "e"
+    target.write_text("older")
+    target.chmod(0o644)
+    world.do(Export(3, str(target)))
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert os.listdir(folder) == ["e"]
+
+
+def test_a_stop_at_any_time_leaves_what_was_there(world: World, folder: Path) -> None:
+    target = folder / "e"
+    target.write_text("older")
+    states = [
+        (os.listdir(folder), target.read_text()) for _ in stops(lambda job: to_file(world, target, job))
+    ]
+    assert states == [(["e"], "older")] * len(states)
+    assert len(states) >= 4
+
+
+def test_a_failure_leaves_what_was_there(world: World, folder: Path) -> None:
+    target = folder / "e"
+    target.write_text("older")
+    with SnapshotExport(world.engine.store, 3) as export:
+        os.truncate(world.snapshots / "3_other_1.0_x1.zip", 10)
+        with pytest.raises(IntegrityError):
+            export_to_file(export, str(target), Job())
+    assert (os.listdir(folder), target.read_text()) == (["e"], "older")
+
+
+def test_a_dead_part_is_replaced_a_living_one_is_not(world: World, folder: Path) -> None:
+    part = folder / "e.part"
+    part.write_text("left by somebody who died")
+    with open(part, "rb") as file, files.locked(file.fileno()):
+        with pytest.raises(SnapshotError, match=r"e\.part is being written by another export"):
+            to_file(world, folder / "e", Job())
+        assert part.read_text().startswith("left")
+    to_file(world, folder / "e", Job())
+    assert os.listdir(folder) == ["e"]
+
+
+def test_a_link_in_the_way_is_not_followed(world: World, folder: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (folder / "e.part").symlink_to(victim)
+    (folder / "e").symlink_to(victim)
+    try:
+        to_file(world, folder / "e", Job())
+    except SnapshotError:
+        assert sorted(os.listdir(folder)) == ["e", "e.part"]
+    assert victim.read_text() == "precious"
+
+
+def test_a_folder_that_is_not_there(world: World, folder: Path) -> None:
+    with pytest.raises(SnapshotError, match=r"cannot export snapshot 3: .*No such file or directory"):
+        to_file(world, folder / "missing/e", Job())
+
+
+def test_a_full_disk(world: World) -> None:
+    with (
+        SnapshotExport(world.engine.store, 3) as export,
+        open("/dev/full", "wb") as full,
+        pytest.raises(NoSpaceError, match="cannot export snapshot 3: insufficient space"),
+    ):
+        export.stream_to(full.fileno(), Job())
+
+
+# -- pipes
+
+
+def test_through_a_pipe(world: World) -> None:
+    read_end, write_end = os.pipe()
+    got: list[bytes] = []
+    with os.fdopen(read_end, "rb") as source:
+        reader = threading.Thread(target=lambda: got.append(source.read()))
+        reader.start()
+        world.engine.export(Export(3, "-"), Job(), write_end)
+        os.close(write_end)
+        reader.join()
+    assert len(got[0]) == len(streamed(world))
+    assert members(got[0])[0].name == "content.json"
+
+
+def test_into_a_pipe_that_nobody_reads(world: World) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        with pytest.raises(SnapshotError, match="cannot export snapshot 3: Broken pipe"):
+            world.engine.export(Export(3, "-"), Job(), write_end)
+    finally:
+        os.close(write_end)
+
+
+def test_a_set_that_is_read_is_not_forgotten(world: World) -> None:
+    world.do(Export(3, str(world.root / "e")))
+    refusals: list[str] = []
+
+    class Meanwhile(StopAt):
+        def advance(self, amount: int) -> None:
+            if not refusals:
+                with pytest.raises(ConflictError) as refusal:
+                    world.do(Forget(3))
+                refusals.append(str(refusal.value))
+
+    world.engine.export(Export(3, str(world.root / "e2")), Meanwhile(10**6))
+    assert refusals == ["cannot operate on snapshot set #3 while another operation on it is in progress"]

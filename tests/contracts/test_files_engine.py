@@ -1,0 +1,61 @@
+"""The files engine is an engine."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.archive.reader import Reader
+from backend.engine.files import DirectEngine
+from backend.model import ARCHIVE
+from tests.contracts.engine import OLD, EngineContract
+from tests.support.builders import Tree, World, plant, tree_of
+
+
+class FilesPlace:
+    """A world below a directory, looked at through the files alone."""
+
+    def __init__(self, base: Path) -> None:
+        self.world = World(base / "root")
+        self.scratch = base / "scratch"
+        self.scratch.mkdir()
+        for snap in ("hello", "storey"):
+            self.world.install(snap)
+            self.replace(snap, OLD)
+
+    @property
+    def engine(self) -> DirectEngine:
+        return self.world.engine
+
+    def replace(self, snap: str, tree: Tree) -> None:
+        shutil.rmtree(self.world.data(snap), ignore_errors=True)
+        plant(self.world.data(snap), tree)
+
+    def tree(self, snap: str) -> dict[str, Any]:
+        return tree_of(self.world.data(snap))
+
+    def damage(self, set_id: int, snap: str) -> None:
+        damage_file(self._file(set_id, snap))
+
+    def remove_file(self, set_id: int, snap: str) -> None:
+        self._file(set_id, snap).unlink()
+
+    def _file(self, set_id: int, snap: str) -> Path:
+        (path,) = self.world.snapshots.glob(f"{set_id}_{snap}_*")
+        return path
+
+
+def damage_file(path: Path) -> None:
+    """Change a byte in the middle of the system's archive of a snapshot."""
+    with Reader.open(str(path)) as reader:
+        content = reader.stream(ARCHIVE)(1 << 20)
+    raw = path.read_bytes()
+    at = raw.index(content) + len(content) // 2
+    path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+
+
+class TestDirectEngine(EngineContract):
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> FilesPlace:
+        return FilesPlace(tmp_path)

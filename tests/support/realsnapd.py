@@ -1,0 +1,445 @@
+"""A private, throw-away, real snapd: the judge of what this project reads and writes.
+
+Runs without systemd, in its own mount and network namespace (with root, or else in a user namespace in
+which there is only root). From outside everything lies below `base`, inside at snapd's own paths.
+"""
+
+import http.client
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support import TOP
+
+SNAPD = "/usr/lib/snapd/snapd"
+PROGRAMS = ("snap", "unshare", "nsenter", "setpriv", "runuser", "tar", "gzip", "mount")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+USERS = {"alice": 1000, "bob": 1001}
+NOBODY = 65534
+
+
+ENTER = r"""
+set -e
+base=$1; shift
+for kept in $KEEP; do
+    mkdir -p "$base$kept"; /bin/mount --rbind "$kept" "$base$kept"
+done
+for place in var/lib/snapd snap var/snap run etc/passwd etc/group; do
+    /bin/mount --bind "$base/$place" "/$place"
+done
+/bin/mount --rbind "$base/home" /home
+exec setpriv --pdeathsig KILL -- "$@"
+"""
+
+# At its start snapd mounts a tiny squashfs image. Where that is forbidden it starts, but refuses every
+# change; so this stands in for mount and umount, for just that image.
+SHIM = """#!/bin/sh
+for last; do :; done
+case ${0##*/}:$last in
+mount:*/syscheck-mountpoint-*)
+    echo "This file is used to check that snapd can read a squashfs image." >"$last/canary.txt" ;;
+umount:*/syscheck-mountpoint-*) ;;
+*) exec "/bin/${0##*/}" "$@" ;;
+esac
+"""
+
+Completed = subprocess.CompletedProcess[str]
+
+
+def missing() -> str:
+    """Why no real snapd can run here, or an empty text."""
+    if not os.path.exists(SNAPD):
+        return "snapd is not installed"
+    if absent := [program for program in PROGRAMS if shutil.which(program) is None]:
+        return f"not installed: {', '.join(absent)}"
+    tried = subprocess.run(["unshare", *_namespaces(), "true"], capture_output=True, text=True, check=False)
+    return f"cannot make namespaces: {tried.stderr.strip()}" if tried.returncode else ""
+
+
+def _as_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _namespaces() -> list[str]:
+    return ["--mount", "--net"] + ([] if _as_root() else ["--user", "--map-root-user"])
+
+
+def _kept() -> list[str]:
+    """What must stay visible although /home is covered: the checkout and the interpreter."""
+    wanted = {str(TOP), sys.prefix, sys.base_prefix}
+    return sorted(path for path in wanted if path.startswith("/home/"))
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the Unix socket at `path`."""
+
+    def __init__(self, path: Path, timeout: float = 60) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Rest:
+    """What snapd is asked over its socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = path
+
+    def api(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """One request; the whole JSON answer whatever its status, or the bytes of anything else.
+
+        A body that is not bytes is sent as JSON. An underscore in a header's name stands for a hyphen.
+        """
+        sent = {key.replace("_", "-"): value for key, value in headers.items()}
+        if body is not None and not isinstance(body, bytes):
+            body, sent["Content-Type"] = json.dumps(body).encode(), "application/json"
+        kind, content = self.raw(method, path, body, sent)
+        return json.loads(content) if kind == "application/json" else content
+
+    def raw(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[str, bytes]:
+        """One request; the type and the bytes of the answer."""
+        connection = UnixConnection(self.socket)
+        try:
+            try:
+                connection.request(method, path, body, headers or {})
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # snapd may answer before it has read the body
+            response = connection.getresponse()
+            return response.getheader("Content-Type", ""), response.read()
+        finally:
+            connection.close()
+
+    def wait(self, answer: Any, timeout: float = 60) -> Any:
+        """The change that a request started, once it is ready, whether it went well or not."""
+        if answer["type"] != "async":
+            raise RuntimeError(f"no change was started: {answer}")
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            change = self.api("GET", f"/v2/changes/{answer['change']}")["result"]
+            if change["ready"]:
+                return change
+            time.sleep(0.02)
+        raise TimeoutError(f"change {answer['change']} is not ready after {timeout} s")
+
+    def save(self, *snaps: str, **options: Any) -> int:
+        """Save some snaps, or all, and return the set's id; `options` go into the request."""
+        body = {"action": "snapshot", **({"snaps": snaps} if snaps else {}), **options}
+        answer = self.api("POST", "/v2/snaps", body)
+        _demand_done(self.wait(answer))
+        return int(answer["result"]["set-id"])
+
+    def act(self, action: str, set_id: int, **options: Any) -> Any:
+        """Check, restore or forget a set and return the change; RuntimeError unless it ended as Done."""
+        return _demand_done(
+            self.wait(self.api("POST", "/v2/snapshots", dict(options, set=set_id, action=action)))
+        )
+
+    def export(self, set_id: int) -> bytes:
+        """The stream of a set, or RuntimeError with what snapd said."""
+        stream = self.api("GET", f"/v2/snapshots/{set_id}/export")
+        if not isinstance(stream, bytes):
+            raise RuntimeError(stream["result"]["message"])
+        return stream
+
+    def take_in(self, stream: bytes) -> Any:
+        """Offer an exported stream; the answer, of an acceptance or of a refusal."""
+        return self.api("POST", "/v2/snapshots", stream, Content_Type="application/x.snapd.snapshot")
+
+
+class Gate:
+    """Where programs of a daemon wait; a call returns once one of them does."""
+
+    def __init__(self, ready: int, opened: int) -> None:
+        self._ready = ready
+        self._opened = opened
+
+    def __call__(self) -> None:
+        if not select.select([self._ready], [], [], 30)[0]:
+            raise TimeoutError("the program was not started")
+        os.read(self._ready, 1)
+
+    def open(self) -> None:
+        """Let all of them, and those that come later, go on."""
+        os.write(self._opened, b"\n" * 100)
+
+
+class RealSnapd(Rest):
+    """A snapd whose world is the directory `base`, which must be short: a socket's path ends at 107 bytes.
+
+    As root there are the users alice (1000) and bob (1001) besides root, otherwise root alone. Install
+    snaps while it is down, then `start`. It dies with the thread that started it.
+    """
+
+    def __init__(self, base: str) -> None:
+        self.base = Path(base)
+        super().__init__(self.base / "run/snapd.socket")
+        self.users = {"root": 0, **(USERS if _as_root() else {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._furnish()
+
+    @classmethod
+    @contextmanager
+    def temporary(cls) -> Iterator["RealSnapd"]:
+        """A daemon, not started yet, that is killed and whose files are removed at the end."""
+        base = tempfile.mkdtemp(prefix="rs-", dir="/tmp")
+        snapd = cls(base)
+        try:
+            yield snapd
+        finally:
+            snapd.kill()
+            shutil.rmtree(base, ignore_errors=True)
+
+    @property
+    def snapshots(self) -> Path:
+        """The directory of its snapshot files; missing until the first save or import."""
+        return self.base / "var/lib/snapd/snapshots"
+
+    @property
+    def log(self) -> Path:
+        """What it printed."""
+        return self.base / "snapd.log"
+
+    @property
+    def pid(self) -> int:
+        """Its process id; RuntimeError where it is down."""
+        return self._running().pid
+
+    def data(self, name: str, user: str | None = None) -> Path:
+        """The directory above a snap's `<rev>` and `common`: the system's or a user's."""
+        return self.base / "var/snap" / name if user is None else self.base / "home" / user / "snap" / name
+
+    def install(
+        self,
+        name: str,
+        version: str = "1.0",
+        rev: str = "x1",
+        *,
+        epoch: str | dict[str, list[int]] | None = None,
+        exclude: Sequence[str] = (),
+        conf: dict[str, Any] | None = None,
+        snap_id: str = "",
+    ) -> Path:
+        """Make snapd believe that this revision is installed and current; returns its `data`.
+
+        Only while it is down. `exclude` are the snap's static exclusions, `conf` is its configuration.
+        """
+        self._register(name, {"name": name, "snap-id": snap_id, "revision": rev}, conf)
+        meta = self.base / "snap" / name / rev / "meta"
+        meta.mkdir(parents=True)
+        about = {
+            "name": name,
+            "version": version,
+            "summary": "s",
+            "description": "d",
+            "architectures": ["all"],
+        }
+        (meta / "snap.yaml").write_text(json.dumps(about | ({"epoch": epoch} if epoch else {})))
+        if exclude:
+            (meta / "snapshots.yaml").write_text(json.dumps({"exclude": list(exclude)}))
+        (self.base / "var/lib/snapd/snaps" / f"{name}_{rev}.snap").touch()
+        return _make_data(self.data(name), rev)
+
+    def furnish_user(self, user: str, name: str, rev: str = "x1") -> Path:
+        """Make a user's data directories of a snap, owned by that user; returns the user's `data`."""
+        made = _make_data(self.data(name, user), rev)
+        self.give(made.parent, user)
+        return made
+
+    def give(self, path: Path, user: str) -> None:
+        """Make a user the owner of a file, or of a directory and all below it."""
+        uid = self.users[user] if _as_root() else os.geteuid()
+        for place in (path, *path.rglob("*")):
+            os.chown(place, uid, uid, follow_symlinks=False)
+
+    def start(self, timeout: float = 20) -> "RealSnapd":
+        """Start it and return when it answers; RuntimeError with the end of its log where it does not."""
+        if self._process is not None:
+            raise RuntimeError("snapd is running already")
+        self.socket.unlink(missing_ok=True)
+        command = ["unshare", *_namespaces(), "--", "/bin/sh", "-c", ENTER, "sh", str(self.base), SNAPD]
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                env=_environment(self.base),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        self._await_answer(time.monotonic() + timeout)
+        return self
+
+    def stop(self) -> int:
+        """End it cleanly and return its exit code; close half-read streams first, it waits for them."""
+        process = self._running()
+        process.terminate()
+        code = process.wait(90)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        """End it at once, as a power failure would; nothing happens where it is down."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @contextmanager
+    def gate(self, program: str = "gzip", word: str = "") -> Iterator["Gate"]:
+        """Every `program` that the daemon starts with `word` waits in front of its work until it is opened.
+
+        Enter it before `start`; leaving it opens it.
+        """
+        for pipe in ("ready", "gate"):
+            os.mkfifo(self.base / pipe, 0o666)
+        script = self.base / "shim" / program
+        waits = f"echo >{self.base}/ready; read -r _ <{self.base}/gate"
+        script.write_text(
+            f'#!/bin/sh\ncase " $* " in *" {word}"*) {waits} ;; esac\nexec /bin/{program} "$@"\n'
+        )
+        script.chmod(0o755)
+        ready, opened = (os.open(self.base / pipe, os.O_RDWR) for pipe in ("ready", "gate"))
+
+        gate = Gate(ready, opened)
+        try:
+            yield gate
+        finally:
+            script.unlink()
+            gate.open()
+            os.close(ready)
+            os.close(opened)
+            for pipe in ("ready", "gate"):
+                os.unlink(self.base / pipe)
+
+    def cli(self, *args: str) -> Completed:
+        """Run the real `snap` command against it, from outside; its times are in UTC."""
+        self._running()  # the command would try for two minutes to reach a daemon that is down
+        env = {"PATH": PATH, "LANG": "C.UTF-8", "TZ": "UTC", "SNAPPY_GLOBAL_ROOT": str(self.base)}
+        return _run(["snap", *args], env)
+
+    def inside(self, *command: str, user: str = "root", env: dict[str, str] | None = None) -> Completed:
+        """Run a command as a user where snapd's own paths lead into `base`."""
+        become = ["runuser", "-u", user, "--"] if user != "root" else []
+        spaces = ["-m"] if _as_root() else ["-m", "-U", "--preserve-credentials"]
+        around = {
+            "PATH": f"{sys.prefix}/bin:{PATH}",
+            "LANG": "C.UTF-8",
+            "HOME": f"/home/{user}",
+            "USER": user,
+        }
+        return _run(["nsenter", *spaces, "-t", str(self.pid), "--", *become, *command], around | (env or {}))
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("snapd is not running")
+        return self._process
+
+    def _furnish(self) -> None:
+        self.base.chmod(0o711)  # other users must get through to the socket
+        for place in ("var/lib/snapd/snaps", "snap", "var/snap", "run/snapd", "home/root", "etc", "shim"):
+            (self.base / place).mkdir(parents=True, exist_ok=True)
+        (self.base / "run/snapd/noregister").touch()
+        for program in ("mount", "umount"):
+            (self.base / "shim" / program).write_text(SHIM)
+            (self.base / "shim" / program).chmod(0o755)
+        self._write_accounts()
+        self._write_state(_first_state())
+
+    def _write_accounts(self) -> None:
+        """Only our users: snapd looks up the owners of homes by uid, and would find the machine's."""
+        accounts = [f"nobody:x:{NOBODY}:{NOBODY}::/nonexistent:/bin/false"]
+        groups = [f"nogroup:x:{NOBODY}:"]
+        for name, uid in self.users.items():
+            accounts.append(f"{name}:x:{uid}:{uid}::/home/{name}:/bin/sh")
+            groups.append(f"{name}:x:{uid}:")
+            home = self.base / "home" / name
+            home.mkdir(exist_ok=True)
+            self.give(home, name)
+        (self.base / "etc/passwd").write_text("\n".join(accounts) + "\n")
+        (self.base / "etc/group").write_text("\n".join(groups) + "\n")
+
+    @property
+    def _state_file(self) -> Path:
+        return self.base / "var/lib/snapd/state.json"
+
+    def _write_state(self, state: dict[str, Any]) -> None:
+        self._state_file.touch(0o600)
+        self._state_file.write_text(json.dumps(state))
+
+    def _register(self, name: str, side: dict[str, str], conf: dict[str, Any] | None) -> None:
+        if self._process is not None:
+            raise RuntimeError("snaps are installed while snapd is down: it holds its state in memory")
+        state = json.loads(self._state_file.read_text())
+        entry = {"type": "app", "sequence": [side], "active": True, "current": side["revision"]}
+        state["data"]["snaps"][name] = entry
+        if conf is not None:
+            state["data"]["config"][name] = conf
+        self._write_state(state)
+
+    def _await_answer(self, deadline: float) -> None:
+        while True:
+            try:
+                self.api("GET", "/v2/system-info")
+                return
+            except OSError:
+                if self._running().poll() is not None or time.monotonic() > deadline:
+                    self.kill()
+                    raise RuntimeError("snapd did not start:\n" + self.log.read_text()[-3000:]) from None
+                time.sleep(0.01)
+
+
+def _make_data(above: Path, rev: str) -> Path:
+    for part in (rev, "common"):
+        (above / part).mkdir(parents=True, exist_ok=True)
+    return above
+
+
+def _environment(base: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{base}/shim:{PATH}",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": "/home/root",
+        "KEEP": " ".join(_kept()),
+        "SNAPPY_TESTING": "1",  # else its first change can hang for half a minute
+        "SNAPD_STANDBY_WAIT": "10h",  # else it ends after 5 s without snaps
+        "SNAP_REEXEC": "0",
+        "SNAPD_DEBUG": "1",
+    }
+
+
+def _first_state() -> dict[str, Any]:
+    """The least that makes snapd 2.57 and later start without a seed; it patches lower levels upwards."""
+    snapd = {"seeded": True, "patch-level": 6, "patch-sublevel": 3}
+    config = {"core": {"refresh": {"hold": "2100-01-01T00:00:00Z"}}}
+    counters = {"last-change-id": 0, "last-task-id": 0, "last-lane-id": 0}
+    return {"data": snapd | {"snaps": {}, "config": config}, "changes": {}, "tasks": {}, **counters}
+
+
+def _demand_done(change: Any) -> Any:
+    if change["status"] != "Done":
+        raise RuntimeError(f"{change['summary']}: {change['status']}: {change.get('err')}")
+    return change
+
+
+def _run(command: list[str], env: dict[str, str]) -> Completed:
+    text: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "capture_output": True}
+    return subprocess.run(
+        command, env=env, cwd="/", stdin=subprocess.DEVNULL, timeout=120, check=False, **text
+    )

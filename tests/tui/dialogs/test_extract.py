@@ -1,0 +1,153 @@
+"""The dialog before marked things are put back, told as stories over small worlds."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from backend import Extract
+from tests.support.builders import Link, World, plant
+from tests.tui.support.patient import Patient, patiently
+from tui.dialogs.extract import AskExtract
+
+DAY = 24 * 3600
+Tell = Callable[[Patient], Awaitable[object]]
+ITEMS = ("cloud:common/f", "cloud:common/d")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"f": "live"}, data={"g": "1"}, users={"alice": {}, "bob": {}})
+    world.remember("cloud")
+    tree = {"x1": {"g": "1"}, "common": {"f": "saved", "d": {"x": "1", "y": "2"}}}
+    world.add(1, "cloud", tree, users={"alice": {"common": {"mine": "1"}}})
+    return world
+
+
+def ask(world: World, tell: Tell, items: tuple[str, ...] = ITEMS, **facts: Any) -> list[Any]:
+    async def play(user: Patient) -> None:
+        await user.is_asked(AskExtract(user.app.place, Extract(1, items, **facts)))
+        await tell(user)
+
+    return patiently(str(world.root), play, (90, 34))
+
+
+async def goes_to(user: Patient, text: str) -> None:
+    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
+    lines.focus()
+    texts = [str(line.head) + str(line.text) for line in lines._shown]
+    lines.highlighted = next(number for number, line in enumerate(texts) if text in line)
+    await user.waits()
+
+
+def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("replace  common/f")
+        await user.sees("make     common/d")
+        await user.sees("2 of them with the folder they are in")
+        assert user.app.focused is user.button()
+        assert "replacing 1, undo for 24 h" in str(user.button().label)
+        await user.presses("enter")
+
+    assert ask(world, tell) == [Extract(1, ITEMS)]
+
+
+def test_what_is_in_a_folder_is_listed_on_demand(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("make     common/d")
+        assert "common/d/x" not in user.screen()
+        await goes_to(user, "cloud, system")
+        await user.presses("l")
+        await user.sees("common/d/x")
+        await user.presses("escape")
+
+    assert ask(world, tell) == [None]
+
+
+def test_without_an_undo_the_number_has_to_be_typed(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("replace  common/f")
+        await goes_to(user, "Undo")
+        await user.presses("space", "space")
+        await user.sees("what is replaced will be gone: type 1")
+        assert user.button().disabled
+        await user.presses("1", "enter")
+
+    assert ask(world, tell) == [Extract(1, ITEMS, undo_window=0)]
+
+
+def test_a_policy_lets_be_what_is_there(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("replace  common/f")
+        await goes_to(user, "Replace")
+        await user.presses("space", "space", "space")
+        await user.sees("let be   common/f")
+        await user.sees("replacing nothing")
+        await user.presses("escape")
+
+    assert ask(world, tell) == [None]
+
+
+def test_beside_it_lands_below_the_directory_that_is_typed(world: World, tmp_path: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("replace  common/f")
+        await goes_to(user, "Place")
+        await user.presses("space")
+        await user.types(str(tmp_path / "out"), "#to")
+        await user.sees("replacing nothing")
+        await goes_to(user, "Names")
+        await user.presses("space")
+        await user.sees("make     f")
+        user.button().press()
+        await user.waits()
+
+    assert ask(world, tell) == [Extract(1, ITEMS, to=str(tmp_path / "out"), strip=True)]
+
+
+def test_data_of_a_user_can_be_given_to_another(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("cloud, alice")
+        await user.types("alice=bob", "#owner")
+        await user.sees("cloud, bob")
+        user.button().press()
+        await user.waits()
+
+    items = ("cloud:user/alice/common/mine",)
+    assert ask(world, tell, items) == [Extract(1, items, owners=("alice=bob",))]
+
+
+def test_an_owner_that_makes_no_sense_blocks_with_the_reason(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("cloud, alice")
+        await user.types("alice", "#owner")
+        await user.sees("BLOCKED")
+        await user.sees("write alice=bob")
+        assert not user.button().display
+        await user.presses("escape")
+
+    ask(world, tell, ("cloud:user/alice/common/mine",))
+
+
+def test_a_planted_link_is_a_conflict_and_nothing_can_be_confirmed(world: World) -> None:
+    plant(world.data("cloud") / "common", {"d": Link("/etc")})
+
+    async def tell(user: Patient) -> None:
+        await user.sees("conflict common/d")
+        await user.sees("a symbolic link is there")
+        assert not user.button().display
+        await user.presses("escape")
+
+    assert ask(world, tell) == [None]
+
+
+def test_what_the_snapshot_does_not_hold_is_said_so(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("BLOCKED")
+        await user.sees("the snapshot holds no such thing")
+        assert isinstance(user.app.screen.query_one("#owner"), Input)
+        await user.presses("escape")
+
+    ask(world, tell, ("cloud:common/none",))

@@ -1,0 +1,297 @@
+"""Stories of an import being asked for: a file is found, looked into, and taken or not."""
+
+import gzip
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backend import Epoch, Export, Import, Job, SnapshotError, look_into
+from backend.format.export_manifest import content_json
+from tests.backend.archive.test_export_file import rewritten
+from tests.support.builders import World
+from tests.tui.support.patient import Patient, patiently
+from tests.tui.support.places import (
+    dialog,
+    exported_set,
+    place_of,
+    reads,
+    stands_on,
+    wording,
+    working_directory,
+    world_of_two,
+)
+from tui.dialogs.import_preview import Choice, Inside, added, inside_of, obstacle
+from tui.dialogs.import_set import AskImport, Looking
+from tui.session.place import Place
+
+__all__ = ["exported_set", "working_directory", "world_of_two"]
+
+SIZES = [(80, 24), (60, 15)]
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> World:
+    """Another root, without any set."""
+    world = World(tmp_path / "other", users=["bob"])
+    world.install("hello", version="2.0", rev="x2")
+    return world
+
+
+async def looks_into(user: Patient, path: Path | str, sees: str = "exported") -> Patient:
+    await user.is_asked(AskImport(place_of(user)))
+    await user.types(str(path), "#path")
+    await reads(user, sees)
+    return user
+
+
+async def imports(user: Patient) -> None:
+    user.button().press()
+    await user.waits()
+
+
+# -- what is inside
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_is_chosen_looked_into_and_imported(
+    other: World, exported: Path, size: tuple[int, int]
+) -> None:
+    async def tell(user: Patient) -> None:
+        await user.is_asked(AskImport(place_of(user)))
+        await stands_on(user, "e.snapshot")
+        await user.presses("enter")
+        await reads(user, "set #1 of where it was")
+        assert "saved 2026-11-22 09:09" in wording(user)
+        for words in (
+            "hello  1.0 rev x1",
+            "here 2.0 rev x2, newer",
+            "not installed here",
+            "no such user here",
+        ):
+            await stands_on(user, words)
+        await stands_on(user, "It will not expire")
+        await imports(user)
+
+    assert patiently(str(other.root), tell, size) == [Import(str(exported))]
+    assert other.names() == []
+
+
+@pytest.mark.parametrize(
+    ("rev", "words"),
+    [("x2", "newer than in the file"), ("x1", "the same revision"), ("7", "another revision")],
+)
+def test_the_installed_revision_is_compared(tmp_path: Path, exported: Path, rev: str, words: str) -> None:
+    world = World(tmp_path / "third")
+    world.install("hello", version="2.0", rev=rev)
+    assert any(words in line for line in lines_about(world, exported))
+
+
+def test_what_a_restore_would_meet_is_told(tmp_path: Path, here: Path) -> None:
+    world = World(tmp_path / "from")
+    world.add(1, "hello", snap_id="a" * 32, rev="9")
+    world.add(1, "other", rev="9", epoch=Epoch((5,), (5,)))
+    world.engine.export(Export(1, str(here / "e.snapshot")), Job())
+    target = World(tmp_path / "to")
+    for snap in ("hello", "other"):
+        target.install(snap, rev="4")
+        target.remember(snap, rev="4", snap_id="b" * 32)
+    told = lines_about(target, here / "e.snapshot")
+    assert any("is another snap of that name (ID bbbbbbb…, in the file aaaaaaa…)" in line for line in told)
+    assert any("cannot read these data (epoch 0, in the file 5)" in line for line in told)
+
+
+def lines_about(world: World, path: Path) -> list[str]:
+    from tui.dialogs.import_preview import inside_lines
+
+    inside = inside_of(Place(world.engine, ()), str(path), Job())
+    assert not inside.trouble
+    return [line.text.plain for line in inside_lines(inside, Choice(inside.names), 0)]
+
+
+def test_what_is_here_already_is_told(world: World, exported: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot", "the same is here as #1")
+        assert "Nothing would be added" in wording(user)
+        assert "import-snapshot" in wording(user)
+        assert "automatic" not in wording(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_the_expiry_of_the_same_set_is_told(world: World, exported: Path) -> None:
+    world.write_state(snapshots={"1": {"expiry-time": "2099-01-02T03:04:05Z"}})
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot", "automatic set, which snapd removes after 2099-01-02")
+
+    patiently(str(world.root), tell)
+
+
+def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> None:
+    for name in world.names():
+        if "other" in name:
+            (world.snapshots / name).unlink()
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot", "will not expire")
+        await stands_on(user, "other")
+        await reads(await user.presses("space"), "the same is here as #1")
+        await user.presses("asterisk")
+        await reads(user, "will not expire")
+        await reads(await user.presses("minus"), "nothing is chosen")
+        assert not user.button().display
+        await stands_on(user, "other")
+        await reads(await user.presses("space"), "will not expire")
+        await imports(user)
+
+    assert patiently(str(world.root), tell, (80, 24)) == [Import(str(exported), snaps=("other",))]
+
+
+def test_the_room_follows_the_choice(other: World, exported: Path) -> None:
+    inside = inside_of(Place(other.engine, ()), str(exported), Job())
+    whole, none = Choice(inside.names), Choice()
+    assert added(inside, none) < added(inside, whole) == os.path.getsize(exported)
+    assert not obstacle(inside, whole)
+    assert obstacle(inside, none).startswith("nothing is chosen")
+    assert "not enough room" in obstacle(inside._replace(free=1 << 20), whole)
+
+
+def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path) -> None:
+    wrong = content_json(b"\1" * 32)
+    raw = rewritten(exported.read_bytes(), lambda n, data: (n, wrong if n == "content.json" else data))
+    exported.write_bytes(raw)
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot")
+        await reads(await user.presses("enter"), "content hash of the set does not fit; choose")
+        await stands_on(user, "take it although")
+        await reads(await user.presses("space"), "--accept-hash")
+        await imports(user)
+
+    assert patiently(str(other.root), tell) == [Import(str(exported), accept_hash=True)]
+
+
+# -- what is no export
+
+
+def bare_zip(world: World, _exported: Path, to: Path) -> None:
+    shutil.copy(world.snapshots / world.names()[0], to)
+
+
+def compressed(_world: World, exported: Path, to: Path) -> None:
+    to.write_bytes(gzip.compress(exported.read_bytes()))
+
+
+def a_snap(_world: World, _exported: Path, to: Path) -> None:
+    to.write_bytes(b"hsqs" + bytes(4096))
+
+
+def text(_world: World, _exported: Path, to: Path) -> None:
+    to.write_text("hello " * 1000)
+
+
+def empty(_world: World, _exported: Path, to: Path) -> None:
+    to.write_bytes(b"")
+
+
+ODD: dict[str, Callable[[World, Path, Path], None]] = {
+    "a single snapshot": bare_zip,
+    "is compressed": compressed,
+    "it is a snap to be installed": a_snap,
+    "not an export": text,
+    "it is empty": empty,
+}
+
+
+@pytest.mark.parametrize("words", ODD)
+def test_what_is_no_export_is_named_for_what_it_is(
+    world: World, exported: Path, here: Path, words: str
+) -> None:
+    ODD[words](world, exported, here / "odd")
+    inside = inside_of(Place(world.engine, ()), str(here / "odd"), Job())
+    assert words in inside.trouble
+    assert obstacle(inside, Choice()) == inside.trouble
+
+
+def test_what_is_no_export_is_not_offered(world: World, here: Path) -> None:
+    os.mkfifo(here / "odd")
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "odd", "it is a FIFO")
+        assert not user.button().display
+        await user.presses("enter")
+        assert user.answers == []
+        await stands_on(await user.presses("f2"), "odd")
+        await reads(await user.presses("enter"), "odd is a FIFO")
+
+    patiently(str(world.root), tell)
+
+
+def test_an_export_named_as_a_zip_is_one_all_the_same(other: World, exported: Path) -> None:
+    exported.rename(exported.with_name("e.zip"))
+    assert any(
+        "it is an export all right" in line for line in lines_about(other, exported.with_name("e.zip"))
+    )
+
+
+def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exported: Path) -> None:
+    raw = exported.read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
+        last = next(member for member in tar if "other" in member.name)
+    exported.write_bytes(raw[: last.offset_data + 10])
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot", "it would be refused")
+        assert "Readable in it: 1 snap (hello)" in wording(user)
+        assert not user.button().display
+        await reads(await user.presses("enter"), "it would be refused:")
+
+    assert patiently(str(other.root), tell, (80, 24)) == []
+
+
+# -- between the look and the import
+
+
+def test_the_import_finds_out_what_changed_since_the_look(other: World, exported: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot", "will not expire")
+        raw = bytearray(exported.read_bytes())
+        raw[raw.index(b"archive.tgz") + 40] ^= 1
+        exported.write_bytes(raw)
+        await imports(user)
+
+    (answer,) = patiently(str(other.root), tell)
+    with pytest.raises(SnapshotError):
+        other.do(answer)
+    assert other.names() == []
+
+
+def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await user.is_asked(AskImport(place_of(user)))
+        screen = dialog(user)
+        typed = screen.path_input.typed
+        screen.post_message(Looking(typed, size=80 * 10**9))
+        screen.post_message(Looking(typed, done=12 * 10**9))
+        await reads(user, "12.0GB of 80.0GB passed over")
+        await reads(await user.presses("enter"), "still looking into it")
+        job = screen._job
+        await user.presses("escape")
+        assert job.stopping
+
+    assert patiently(str(other.root), tell) == [None]
+
+
+def test_a_look_counts_what_it_passes_over(exported: Path) -> None:
+    told: list[object] = []
+    look_into(str(exported), Job(told.append))
+    assert told
+
+
+def test_nothing_inside_is_nothing_to_import() -> None:
+    assert obstacle(Inside("/f", trouble="odd"), Choice()) == "odd"

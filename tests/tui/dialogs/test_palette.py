@@ -1,0 +1,174 @@
+"""The palette and the key bar: what can be done here and now, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from backend import Snapshot, SnapshotSet
+from backend.model import Revision
+from tests.support.builders import World
+from tests.tui.support.patient import Patient, patiently
+from tui.dialogs.palette import Palette
+from tui.screens.inventory.palette_items import choices
+from tui.session.inventory import Pivot, Stock
+from tui.terminal import themes
+from tui.views.palette_item import Choice
+from tui.views.set_rows import SetKey
+from tui.widgets.key_bar import MOST, Key, fitted
+from tui.widgets.table import LineTable
+
+VERBS = [Key(name[0], name[0], name.title(), name) for name in ("restore", "check", "save", "export")]
+HELP = Key("question_mark", "?", "Help", "help")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.install("hello", data={"f": "x"})
+    for number in range(1, 6):
+        world.add(number, "hello", users={"alice": {"x1": {}}}, time=f"2024-01-0{number}T00:00:00Z")
+    world.write_state()
+    return world
+
+
+# -- the key bar
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, "rcse?"), (40, "rcs?"), (20, "r?"), (9, "?"), (0, "?")])
+def test_the_last_key_is_help_at_any_width(width: int, shown: str) -> None:
+    assert "".join(key.shown for key in fitted([*VERBS, HELP], width)) == shown
+
+
+def test_nobody_is_shown_too_many_keys() -> None:
+    keys = fitted([*VERBS * 4, HELP], 1000)
+    assert len(keys) == MOST
+    assert keys[-1] is HELP
+
+
+def test_what_is_refused_is_not_shown_and_says_why(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        bar = user.screen().splitlines()[-1]
+        assert "Restore" not in bar
+        assert "Check" in bar
+        assert bar.rstrip().endswith("? Help")
+        await user.presses("r")
+        assert "read-only" in user.screen().splitlines()[-2]
+
+    patiently(str(world.root), tell, read_only=True)
+
+
+def test_a_click_on_the_bar_is_the_key(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        at = user.screen().splitlines()[-1].index("? Help")
+        await user.pilot.click(offset=(at + 1, 39))
+        await user.sees("Help: Inventory")
+
+    patiently(str(world.root), tell)
+
+
+# -- the palette
+
+
+@pytest.mark.parametrize("key", ["colon", "ctrl+p"])
+def test_a_verb_is_found_by_its_name_and_done(key: str, world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses(key)
+        assert "Show the plan, then restore by it" in user.screen()
+        await user.presses(*"export", "enter")
+        await user.sees("Export")
+        assert not isinstance(user.app.screen, Palette)
+
+    patiently(str(world.root), tell)
+
+
+def test_a_set_is_gone_to(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("v", "colon", *"go to #2", "enter")
+        await user.waits()
+        assert user.app.screen.query_one(LineTable).cursor_key == SetKey(2)
+
+    patiently(str(world.root), tell)
+
+
+def test_a_set_is_acted_on_whatever_was_marked(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("space", "space", "colon", *"forget #2", "enter")
+        await user.sees("#2")
+        await user.sees("Forget")
+        assert "#5" not in "".join(user.screen().splitlines()[-25:-3])
+
+    patiently(str(world.root), tell)
+
+
+def test_the_cursor_moves_while_the_search_goes_on(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("colon", *"theme", "down", "down")
+        palette = user.app.screen
+        assert isinstance(palette, Palette)
+        assert palette.lines.highlighted == 2
+        await user.presses("enter")
+        assert user.app.theme == themes.LIGHT
+
+    patiently(str(world.root), tell)
+
+
+def test_what_is_refused_is_not_offered(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("colon")
+        assert isinstance(user.app.screen, Palette)
+        assert "Restore" not in {choice.name for choice in user.app.screen._choices}
+        await user.presses(*"restore #2")
+        assert 'nothing matches "restore #2"' in user.screen()
+
+    patiently(str(world.root), tell, read_only=True)
+
+
+def test_only_what_makes_sense_here(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("colon")
+        assert isinstance(user.app.screen, Palette)
+        names = {choice.name for choice in user.app.screen._choices}
+        assert {"Restore", "Quit", "sort by age", "gather by user", "theme contrast"} <= names
+        assert not {"Screenshot", "Maximize", "Keys", "Up", "Focus Next"} & names
+
+    patiently(str(world.root), tell)
+
+
+class Nowhere:
+    """A shelf that nobody looks at."""
+
+    def go_to(self, set_id: int, action: str = "") -> None:
+        raise AssertionError
+
+    def gather(self, pivot: Pivot) -> None:
+        raise AssertionError
+
+    def order(self, sort: object) -> None:
+        raise AssertionError
+
+
+def sets(count: int, snap: str = "hello") -> Stock:
+    found = [Snapshot(number, "2024-01-01T00:00:00Z", snap, Revision(1)) for number in range(1, count + 1)]
+    return Stock(tuple(SnapshotSet(one.set_id, (one,)) for one in found))
+
+
+def test_ten_thousand_sets_are_not_listed() -> None:
+    stock = sets(10_000)
+    found: list[Choice] = []
+    for choice in choices(stock, ["hello"], Nowhere(), lambda _action: ""):
+        found.append(choice)
+        if len(found) == 3:
+            break
+    assert [choice.name.split()[-2] for choice in found] == ["#10000"] * 3
+    assert [c.name for c in choices(stock, ["go", "#777 "[:-1]], Nowhere(), lambda _action: "")][-1] == (
+        "go to #777 hello"
+    )
+    assert len(list(choices(stock, [], Nowhere(), lambda _action: ""))) < 20
+
+
+@pytest.mark.parametrize("name", ["x[/]", "[red]", "a\x1b]0;T\x07", "n\u202egpj", "caf\udce9", "a\nb"])
+def test_hostile_names_are_shown_plainly(name: str, world: World) -> None:
+    found = list(choices(sets(1, name), ["go"], Nowhere(), lambda _action: ""))
+    assert len(found) == 1
+    assert found[0].name.isprintable()
+    found[0].name.encode()

@@ -1,0 +1,529 @@
+"""The dialog before a restore, told as stories over small worlds."""
+
+import tarfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from backend import Cancelled, Job, Restore
+from tests.support.builders import World, plant, tgz
+from tests.tui.support.patient import Patient, patiently
+from tui.dialogs.restore import AskRestore, Looked
+from tui.session.place import Place
+from tui.session.restore_preview import Plans, View
+
+LATER = "2999-01-01T00:00:00Z"
+DAY = 24 * 3600
+Tell = Callable[[Patient], Awaitable[object]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two installed snaps with data, and set 1 of both, saved when all that was already there."""
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}, "bob": {}})
+    world.install("chat", common={"f": "1"})
+    for snap in ("cloud", "chat"):
+        world.remember(snap)
+    tree = {"x1": {"g": "1"}, "common": {"f": "1"}}
+    world.add(1, "cloud", tree, users={"alice": {"common": {"h": "1"}}, "bob": {"common": {}}}, time=LATER)
+    world.add(1, "chat", tree, time=LATER)
+    return world
+
+
+def place_of(world: World) -> Place:
+    return Place(world.engine, ("--demo",))
+
+
+def ask_restore(
+    world: World,
+    tell: Tell,
+    wanted: Restore | None = None,
+    size: tuple[int, int] = (80, 40),
+    **options: Any,
+) -> list[Any]:
+    """Ask, let `tell` answer; returns the answers: none when the dialog is still there."""
+
+    async def play(user: Patient) -> None:
+        await user.is_asked(AskRestore(user.app.place, wanted or Restore(1)))
+        await tell(user)
+
+    return patiently(str(world.root), play, size, **options)
+
+
+async def goes_to(user: Patient, text: str, after: str = "") -> None:
+    """Put the cursor on the first line that holds a text, below the one that holds `after`."""
+    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
+    lines.focus()
+    texts = [str(line.head) + str(line.text) for line in lines._shown]
+    start = next(number for number, line in enumerate(texts) if after in line)
+    lines.highlighted = next(n for n, line in enumerate(texts) if n >= start and text in line)
+    await user.waits()
+
+
+def shown(user: Patient) -> list[str]:
+    """The lines of the dialog, those that are scrolled away as well."""
+    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
+    return [str(line.head) + str(line.text) for line in lines._shown]
+
+
+class TestRestore:
+    def test_enter_confirms_what_can_be_taken_back(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            assert user.app.focused is user.button()
+            assert str(user.button().label) == "Restore, undo for 24 h"
+            await user.presses("enter")
+
+        assert ask_restore(world, tell) == [Restore(1)]
+
+    def test_the_plan_tells_what_becomes_of_everybody(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("2 of 2 snaps")
+            await user.sees("replaces x1, common")
+            await user.sees("makes")
+            await user.sees("same as: snapstow --demo restore 1")
+
+        ask_restore(world, tell, size=(160, 40))
+
+    def test_who_is_not_here_is_skipped_with_the_reason(self, world: World) -> None:
+        world.write_accounts(["alice"])
+
+        async def tell(user: Patient) -> None:
+            await user.sees("unknown user bob")
+            await user.sees("skip")
+
+        ask_restore(world, tell, size=(160, 40))
+
+    def test_loss_wants_the_number_typed(self, world: World) -> None:
+        world.add(2, "cloud", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("READY WITH LOSS")
+            await user.sees("2 files newer than the snapshot")
+            assert user.button().disabled
+            assert user.app.focused is not user.button()
+            await user.presses("enter", "3", "enter")
+            await user.sees("type 2")
+            assert user.button().disabled
+            await user.presses("backspace", "2")
+            assert not user.button().disabled
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, Restore(2)) == [Restore(2)]
+
+    def test_the_proof_takes_digits_and_leaves_other_keys_to_the_dialog(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("type 1 to restore")
+            await user.presses("1", "j", "y")
+            assert user.app.screen.query_one("#proof", Input).value == "1"
+            assert user.app.focused is user.app.screen.lines
+            assert user.app.clipboard.endswith("restore 1 --no-undo")
+
+        assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
+
+    def test_another_choice_wants_the_number_again(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("type 1 to restore")
+            await user.presses("1")
+            await goes_to(user, "chat")
+            await user.presses("space")
+            await user.sees("1 of 2 snaps")
+            assert user.button().disabled
+            await user.presses("tab", "enter")
+
+        assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
+
+    def test_what_would_be_lost_is_listed_harmlessly(self, world: World) -> None:
+        name = "x[]\x1b]0;T\x07[red]"
+        (world.data("chat") / "common" / name).write_text("new")
+        world.add(2, "chat", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("(l lists)")
+            assert "x[]" not in user.screen()
+            await goes_to(user, "newer than")
+            await user.presses("enter")
+            await user.sees(r"x[]\x1b]0;T\x07[red]")
+            await user.presses("l")
+            await user.sees("(l lists)")
+            assert "x[]" not in user.screen()
+
+        ask_restore(world, tell, Restore(2), (120, 40))
+
+    def test_l_lists_wherever_the_cursor_is_and_chooses_nothing(self, world: World) -> None:
+        (world.data("chat") / "common" / "later").write_text("new")
+        world.add(2, "chat", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("(l lists)")
+            await goes_to(user, "in place")
+            await user.presses("l")
+            await user.sees("common/later")
+            assert "(in place)" in user.screen()
+            await user.presses("2", "l")
+            await user.sees("(l lists)")
+            assert "common/later" not in user.screen()
+            await goes_to(user, "in place")
+            await user.presses("space")
+            await user.types("/restored", "#to")
+            await user.presses("l")
+            await user.sees("/restoredl")
+
+        assert ask_restore(world, tell, Restore(2), (120, 40)) == []
+
+    def test_l_says_that_nothing_would_be_lost(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await user.presses("l")
+            await user.sees("no file would be lost")
+
+        assert ask_restore(world, tell) == []
+
+    def test_help_tells_what_each_key_does(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await user.presses("question_mark")
+            await user.sees("List what the line stands for")
+            assert "Go into the line" not in user.screen()
+            await user.sees("Take the line, or take it out")
+
+        assert ask_restore(world, tell, size=(120, 40)) == []
+
+    def test_snaps_and_users_are_chosen_by_space(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await goes_to(user, "chat")
+            await user.presses("space")
+            await user.sees("1 of 2 snaps")
+            await goes_to(user, "cloud")
+            await user.presses("space")
+            await user.sees("one snap at least")
+            await goes_to(user, "bob", after="Data of")
+            await user.presses("space")
+            await user.sees("restore 1 cloud --users=alice")
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, ("cloud",), ("alice",))]
+
+    def test_undo_window_and_devices(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await goes_to(user, "device nodes")
+            await user.presses("space")
+            await goes_to(user, "24 h")
+            await user.presses("space")
+            assert str(user.button().label) == "Restore, undo for 7 days"
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell) == [Restore(1, devices=True, undo_window=7 * DAY)]
+
+    def test_without_undo_the_button_says_so(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            await goes_to(user, "24 h")
+            await user.presses("space", "space")
+            assert "no undo" in str(user.button().label)
+            await user.presses("1", "enter")
+
+        assert ask_restore(world, tell) == [Restore(1, undo_window=0)]
+
+    def test_blocked_cannot_be_confirmed_and_tells_the_way_out(self, world: World) -> None:
+        path = world.add(3, "chat")
+        path.write_bytes(path.read_bytes()[:50])
+
+        async def tell(user: Patient) -> None:
+            await user.sees("✗ BLOCKED")
+            await user.sees("way out")
+            assert not user.button().display
+            await user.presses("enter", "3", "enter", "space")
+            assert not user.answers
+            await user.presses("escape")
+
+        assert ask_restore(world, tell, Restore(3)) == [None]
+
+    def test_what_is_blocked_can_be_left_out(self, world: World) -> None:
+        common = world.data("chat") / "common"
+        (common / "f").unlink()
+        common.rmdir()
+        common.symlink_to("/etc")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("it is a symbolic link")
+            await user.sees("leave chat out")
+            await goes_to(user, "chat ")
+            await user.presses("space")
+            await user.sees("✓ READY")
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, ("cloud",))]
+
+    def test_no_room_blocks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("✗ BLOCKED")
+            await user.sees("1000B free at")
+            assert not user.button().display
+
+        assert ask_restore(world, tell, size=(160, 40)) == []
+
+    def test_where_nothing_may_be_restored_the_plan_is_shown_all_the_same(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("this session is read-only")
+            await user.sees("replaces x1, common")
+            assert not user.button().display
+
+        assert ask_restore(world, tell, size=(160, 40), read_only=True) == []
+
+    def test_a_set_that_is_gone(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("there is no set #99")
+            await user.presses("escape")
+
+        assert ask_restore(world, tell, Restore(99)) == [None]
+
+    @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 15), (40, 10), (3, 2)])
+    def test_every_size(self, world: World, size: tuple[int, int]) -> None:
+        async def tell(user: Patient) -> None:
+            if size[0] >= 60:
+                await user.sees("READY")
+                await user.sees("Restore, undo for 24 h")
+                await user.sees("same as")
+                await goes_to(user, "device nodes")
+                await user.sees("device nodes")
+            await user.presses("escape")
+
+        assert ask_restore(world, tell, size=size) == [None]
+
+
+class TestBeside:
+    def test_space_on_the_place_asks_for_a_directory(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        to = f"{tmp_path}/restored-1"
+
+        async def tell(user: Patient) -> None:
+            await goes_to(user, "in place")
+            await user.presses("space")
+            await user.sees("Restore beside")
+            assert f"Undo     nothing is replaced; remove {to} to take it back" in shown(user)
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell) == [Restore(1, to=to)]
+
+    def test_a_path_is_typed_completed_and_planned_for(
+        self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        plant(tmp_path, {"somewhere": {}, "full": {"a": "1"}})
+
+        async def tell(user: Patient) -> None:
+            await goes_to(user, "in place")
+            await user.presses("space")
+            await user.types("full", "#to")
+            await user.sees("not empty")
+            assert not user.button().display
+            await user.sees("choose another directory")
+            await user.types("some", "#to")
+            await user.sees("Tab completes: somewhere/")
+            await user.presses("tab")
+            await user.sees(f"--to={tmp_path}/somewhere")
+            await user.presses("enter")
+            assert user.app.focused is user.button()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, to=f"{tmp_path}/somewhere")]
+
+    def test_space_again_is_in_place_again(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await goes_to(user, "in place")
+            await user.presses("space", "space")
+            assert not user.app.screen.query_one("#to").display
+            await user.sees("(in place)")
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell) == [Restore(1)]
+
+    def test_newer_files_are_not_lost_beside(self, world: World, tmp_path: Path) -> None:
+        world.add(2, "cloud", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
+        wanted = Restore(2, to=str(tmp_path / "out"))
+
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            assert not user.app.screen.query_one("#proof", Input).display
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, wanted) == [wanted]
+
+    def test_there_is_nothing_to_keep_for_an_undo(self, world: World, tmp_path: Path) -> None:
+        async def tell(user: Patient) -> None:
+            await goes_to(user, "nothing is replaced")
+            await user.presses("space")
+            await user.sees("nothing to keep for an undo")
+
+        assert ask_restore(world, tell, Restore(1, to=str(tmp_path / "out"))) == []
+
+    def test_who_is_not_here_is_served_as_well(self, world: World, tmp_path: Path) -> None:
+        world.write_accounts(["alice"])
+
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            assert any(line.startswith("bob") and "out/cloud/users/bob" in line for line in shown(user))
+
+        ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")))
+
+    def test_a_read_only_session_restores_nothing_beside(self, world: World, tmp_path: Path) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("cannot restore beside: this session is")
+            assert not user.button().display
+
+        ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size=(160, 40), read_only=True)
+
+    @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 15), (40, 10), (3, 2)])
+    def test_every_size(self, world: World, tmp_path: Path, size: tuple[int, int]) -> None:
+        async def tell(user: Patient) -> None:
+            if size[0] >= 60:
+                await user.sees("READY")
+                await user.sees("Restore beside")
+                await user.sees("out")
+                await user.sees("same as")
+            await user.presses("escape")
+
+        assert ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size) == [None]
+
+
+class TestRevision:
+    def test_those_that_are_there_can_be_chosen(self, world: World) -> None:
+        plant(world.data("chat"), {"7": {}, "x2": {}, "not one": {}, "current": {}})
+        world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("(x1 installed) 29 as saved  7  x2   Space changes")
+            await goes_to(user, "x1 installed")
+            await user.presses("space")
+            await user.sees("the snap will not see the data of revision 29")
+            await user.sees("--revision=29")
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, Restore(2), (160, 40)) == [Restore(2, revision="29")]
+
+    def test_it_goes_round_and_beside_it_is_the_saved_one_first(self, world: World, tmp_path: Path) -> None:
+        world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
+
+        async def tell(user: Patient) -> None:
+            await goes_to(user, "x1 installed")
+            await user.presses("space", "space")
+            await user.sees("(x1 installed)")
+            await goes_to(user, "in place")
+            await user.presses("space")
+            await user.sees("(29 as saved)")
+
+        ask_restore(world, tell, Restore(2), (160, 40))
+
+    def test_not_for_several_snaps(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            assert not any(line.startswith("Revision") for line in shown(user))
+
+        ask_restore(world, tell)
+
+
+class TestLooking:
+    def test_what_it_holds_and_what_an_undo_will_hold(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("✓ READY")
+            system = next(line for line in shown(user) if line.startswith("system") and "cloud" in line)
+            assert "2 files, 2B, in " in system
+            (undo,) = [line for line in shown(user) if line.startswith("Undo")]
+            assert "holds 10B until " in undo
+
+        ask_restore(world, tell, size=(160, 40))
+
+    def test_it_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
+        views = [view for view in Plans(place_of(world)).views(Restore(1))]
+
+        async def tell(user: Patient) -> None:
+            dialog = user.app.screen
+            assert isinstance(dialog, AskRestore)
+            dialog.on_looked(Looked(Restore(1), views[1]))
+            await user.sees("counting what it holds…")
+            assert not user.button().disabled
+            user.button().focus()
+            await user.presses("enter")
+
+        assert [(view.complete, view.counted) for view in views] == [
+            (False, False),
+            (True, False),
+            (True, False),
+            (True, True),
+        ]
+        assert ask_restore(world, tell) == [Restore(1)]
+
+    def test_device_nodes_turn_up_and_can_be_had(self, world: World) -> None:
+        node = tarfile.TarInfo("common/\x1b[31mnull")
+        node.type, node.devmajor, node.devminor = tarfile.CHRTYPE, 1, 3
+        world.add(2, "chat", tgz({"common": {}}, extra=[node]), time=LATER)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("READY WITH LOSS")
+            await user.sees("1 device node left out")
+            assert str(user.button().label).startswith("Restore without 1 device node")
+            await goes_to(user, "left out")
+            await user.presses("l")
+            await user.sees(r"common/\x1b[31mnull")
+            await goes_to(user, "restore device nodes")
+            await user.presses("space")
+            await user.sees("1 device node, restored as well")
+            await user.sees("✓ READY")
+            user.button().focus()
+            await user.presses("enter")
+
+        assert ask_restore(world, tell, Restore(2)) == [Restore(2, devices=True)]
+
+    def test_an_archive_that_cannot_be_unpacked_is_found(self, world: World) -> None:
+        world.add(2, "chat", b"no gzip at all", time=LATER)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("✗ BLOCKED")
+            await user.sees("restore another set of it")
+            assert not user.button().display
+
+        ask_restore(world, tell, Restore(2), (160, 40))
+
+    def test_nobody_looks_on_when_the_dialog_is_left(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        jobs: list[Job] = []
+
+        def views(_plans: Plans, _wanted: Restore, job: Job) -> Iterator[View]:
+            jobs.append(job)
+            yield from ()
+
+        monkeypatch.setattr(Plans, "views", views)
+
+        async def tell(user: Patient) -> None:
+            await user.presses("f5")
+            assert [job.stopping for job in jobs] == [True, False]
+            await user.presses("escape")
+            assert [job.stopping for job in jobs] == [True, True]
+
+        assert ask_restore(world, tell) == [None]
+
+    def test_a_stopped_look_says_nothing_more(self, world: World) -> None:
+        job = Job()
+        views = Plans(place_of(world)).views(Restore(1), job)
+        assert not next(views).complete
+        job.stop()
+        with pytest.raises(Cancelled):
+            next(views)

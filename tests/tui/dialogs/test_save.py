@@ -1,0 +1,540 @@
+"""The dialog before a save: what it takes, how big that is, what will go wrong, what stays out."""
+
+import os
+import shutil
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from backend import Cancelled, Check, Job, Save
+from tests.support.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
+from tests.tui.support.patient import Patient, patiently
+from tui.dialogs.save import AskSave, Found
+from tui.dialogs.save_lines import Draft, Look, lines_of
+from tui.session import save_survey as savesurvey
+from tui.session.place import Place
+from tui.session.save_survey import SYSTEM, Surveys, look_around
+
+LATER = "2999-01-01T00:00:00Z"
+Tell = Callable[[Patient], Awaitable[object]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two installed snaps with data, and set 1 of both."""
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}, "bob": {}})
+    world.install("chat", common={"f": "1"})
+    for snap in ("cloud", "chat"):
+        world.remember(snap)
+    tree = {"x1": {"g": "1"}, "common": {"f": "1"}}
+    world.add(1, "cloud", tree, users={"alice": {"common": {"h": "1"}}, "bob": {"common": {}}}, time=LATER)
+    world.add(1, "chat", tree, time=LATER)
+    return world
+
+
+def place_of(world: World) -> Place:
+    return Place(world.engine, ("--demo",))
+
+
+def ask(world: World, tell: Tell, size: tuple[int, int] = (120, 50)) -> list[Any]:
+    async def story(user: Patient) -> None:
+        await user.is_asked(AskSave(user.app.place))
+        await tell(user)
+
+    return patiently(str(world.root), story, size)
+
+
+async def goes_to(user: Patient, text: str, after: str = "") -> None:
+    """Put the cursor on the first line that holds a text, below the one that holds `after`."""
+    lines = user.app.screen.lines
+    lines.focus()
+    texts = [str(line.head) + str(line.text) for line in lines._shown]
+    start = next(number for number, line in enumerate(texts) if after in line)
+    lines.highlighted = next(n for n, line in enumerate(texts) if n >= start and text in line)
+    await user.waits()
+
+
+async def types(user: Patient, text: str) -> None:
+    """Put a text into the box, its last letter by the key."""
+    user.app.screen.query_one("#pattern").focus()
+    await user.waits()
+    await user.types(text[:-1], "#pattern")
+    await user.presses(text[-1])
+
+
+async def confirms(user: Patient) -> None:
+    user.button().focus()
+    await user.presses("enter")
+
+
+async def follows(user: Patient) -> None:
+    """See what was found meanwhile."""
+    await user.waits()
+    user.app.screen._follow()
+    await user.waits()
+
+
+# -- what is saved
+
+
+def test_enter_saves_everything(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("2 snaps, 3 users")
+        assert str(user.button().label) == "Save 2 snaps"
+        await user.presses("enter")
+
+    assert ask(world, tell) == [Save()]
+
+
+def test_snaps_and_users_are_chosen_by_space(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await goes_to(user, "chat")
+        await user.presses("space")
+        await goes_to(user, "root ")
+        await user.presses("space")
+        await user.sees("save cloud --users=alice,bob")
+        await confirms(user)
+
+    assert ask(world, tell, (160, 40)) == [Save(("cloud",), ("alice", "bob"))]
+
+
+def test_none_and_all(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("minus")
+        assert user.button().disabled
+        await user.presses("enter")
+        assert user.answers == []
+        await user.presses("asterisk")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save()]
+
+
+def test_one_user_stays(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        for name in ("root ", "alice", "bob"):
+            await goes_to(user, name)
+            await user.presses("space")
+        await user.sees("one user at least")
+        await user.sees("--users=bob")
+
+    ask(world, tell, (160, 40))
+
+
+def test_options(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        assert "may not be room" not in user.screen()
+        await goes_to(user, "fast")
+        await user.presses("space")
+        await goes_to(user, "keep files that change")
+        await user.presses("enter")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save(fast=True, accept_changed=True)]
+
+
+def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(savesurvey, "free_space", lambda _path: 1000)
+
+    async def tell(user: Patient) -> None:
+        await user.sees("✗ will fail     there may not be room")
+        await goes_to(user, "start although")
+        await user.presses("space")
+        assert "will fail" not in user.screen()
+        await confirms(user)
+
+    assert ask(world, tell) == [Save(ignore_space=True)]
+
+
+def test_nothing_is_installed(tmp_path: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("there is nothing to save")
+        await user.presses("space", "asterisk", "f5", "enter", "escape")
+
+    assert ask(World(tmp_path / "empty"), tell) == [None]
+
+
+# -- how big it is
+
+
+def test_sizes_by_snap_and_user_and_what_it_took_last_time(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        await user.sees("10B in 4 files")
+        lines = user.screen().splitlines()
+        assert "9B in 3 files" in next(line for line in lines if "▸ cloud" in line)
+        assert "last time" in next(line for line in lines if "▸ cloud" in line)
+        assert "3B in 1 file " in next(line for line in lines if "] alice" in line)
+
+    ask(world, tell)
+
+
+def test_a_snap_unfolds_to_its_owners_and_folders(world: World) -> None:
+    plant(world.data("cloud") / "common/cache", {"deep": {"f": "1" * 700}, "small": {"f": "2"}})
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        assert "system" not in user.screen()
+        await goes_to(user, "▸ cloud")
+        await user.presses("l")
+        await user.sees("▾ cloud")
+        lines = user.screen().splitlines()
+        assert "707B in 4 files" in next(line for line in lines if "system" in line)
+        assert "3B in 1 file " in next(line for line in lines if "alice" in line and "[" not in line)
+        assert "700B  common/cache/deep" in user.screen()
+        await user.presses("enter")
+        assert "common/cache/deep" not in user.screen()
+
+    ask(world, tell)
+
+
+def test_what_was_left_out_is_taken_off(world: World) -> None:
+    plant(world.data("cloud") / "common", {"cache": {"f": "1" * 700}})
+
+    async def tell(user: Patient) -> None:
+        await types(user, "$SNAP_COMMON/c*")
+        await user.presses("enter")
+        await types(user, "$SNAP_COMMON/cache/f")
+        await user.presses("enter")
+        await follows(user)
+        await user.sees("10B in 4 files, 700B left out")
+        lines = user.screen().splitlines()
+        for pattern in ("$SNAP_COMMON/c*", "$SNAP_COMMON/cache/f"):
+            assert "keeps 700B out of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
+        assert "at most 10B" in user.screen()
+
+    ask(world, tell)
+
+
+def surveys_of(world: World, *patterns: str) -> Look:
+    place = place_of(world)
+    there = look_around(place)
+    surveys = Surveys(place, there)
+    surveys.survey_all(surveys.renew(patterns))
+    users = frozenset(user.name for user in there.users)
+    return Look(there, surveys, Draft(there.active, users, patterns))
+
+
+def test_the_forecast_is_how_well_it_was_compressed_before(world: World) -> None:
+    shutil.rmtree(world.snapshots)
+    plant(world.data("cloud") / "common", {"big": "1" * 1_000_000})
+    world.do(Save(("cloud",)))
+    (saved,) = world.engine.sets(1)[0].snapshots
+    look = surveys_of(world)
+    assert look.surveys.forecast("cloud", look.owners) == saved.size
+    plant(world.data("cloud") / "common", {"more": "1" * 1_000_000})
+    more = surveys_of(world).surveys.forecast("cloud", look.owners)
+    assert more is not None
+    assert saved.size < more < 2 * saved.size
+
+
+def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World) -> None:
+    shutil.rmtree(world.snapshots)
+    plant(world.data("cloud") / "common", {"noise": os.urandom(600_000), "calm": "1" * 600_000})
+    world.do(Save(("cloud",)))
+    world.do(Save(("cloud",), exclude=("$SNAP_COMMON/noise",)))
+    whole, partly = (world.engine.sets(number)[0].snapshots[0].size for number in (1, 2))
+    forecasts = [
+        look.surveys.forecast("cloud", look.owners)
+        for look in (surveys_of(world), surveys_of(world, "$SNAP_COMMON/noise"))
+    ]
+    assert forecasts == [whole, partly]
+    path = world.engine.sets(1)[0].snapshots[0].path
+    raw = bytearray(Path(path).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    Path(path).write_bytes(raw)
+    world.engine.check(Check(1), Job())
+    assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
+
+
+def test_what_was_never_saved_is_at_most_its_size(world: World) -> None:
+    world.install("new", common={"f": "1" * 900})
+    look = surveys_of(world)
+    assert look.forecast() is None
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        await user.sees("at most 910B to store")
+
+    ask(world, tell)
+
+
+# -- what stays out
+
+
+def test_a_pattern_is_checked_while_it_is_typed(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await types(user, "$HOME")
+        await user.sees("must start with one of")
+        await user.presses("enter")
+        await user.sees("same as")
+        assert "--exclude" not in user.screen()
+        await confirms(user)
+        assert user.answers == []
+
+    assert ask(world, tell) == []
+
+
+def test_a_pattern_is_added_measured_and_taken_out_again(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        box = user.app.screen.query_one("#pattern", Input)
+        await types(user, "$SNAP_COMMON/*")
+        assert "must start" not in user.screen()
+        await user.presses("enter")
+        await follows(user)
+        await user.sees("keeps 6B out of chat, cloud")
+        assert box.value == ""
+        await goes_to(user, "$SNAP_COMMON")
+        await user.presses("space")
+        assert "keeps" not in user.screen()
+        await types(user, "$SNAP_DATA/cache")
+        await user.presses("enter")
+        await types(user, "$SNAP_USER_COMMON/c")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save(exclude=("$SNAP_DATA/cache", "$SNAP_USER_COMMON/c"))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "taken"),
+    [
+        ("$SNAP_COMMON/cache", 30),
+        ("$SNAP_COMMON/*/a", 10),
+        ("$SNAP_COMMON/c*", 33),
+        ("$SNAP_COMMON/away/passwd", 0),
+        ("$SNAP_COMMON", 33),
+        ("$SNAP_DATA/cache", 0),
+        ("$SNAP_USER_COMMON/.h*", 7),
+        (r"$SNAP_COMMON/c\*", 2),
+        ("$SNAP_COMMON/$x", 0),
+    ],
+)
+def test_what_a_pattern_takes_out(tmp_path: Path, pattern: str, taken: int) -> None:
+    world = World(tmp_path / "root")
+    common = {"cache": {"a": "1" * 10, "b": "2" * 20}, "c": "3", "c*": "45", "away": Link("/etc")}
+    world.install("cloud", common=common, users={"alice": {".hidden": "1234567"}})
+    look = surveys_of(world, pattern)
+    found = look.surveys.taken_out(pattern, ["cloud"], look.owners)
+    assert found is not None
+    assert sum(found.values()) == taken
+    assert look.surveys.taken_out("$SNAP_DATA/other", ["cloud"], look.owners) is None
+
+
+def test_a_folder_is_left_out_and_taken_in_again(world: World) -> None:
+    plant(world.data("cloud") / "common", {"cache": {"f": "1" * 700}, "a*[b]": {"f": "1" * 20}})
+    plant(world.data("cloud") / "common", {"s*r\\": {"f": "1" * 30}})
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        await goes_to(user, "▸ cloud")
+        await user.presses("l")
+        await goes_to(user, "common/cache")
+        await user.presses("space")
+        await follows(user)
+        await user.sees("[ ]   700B  common/cache  left out")
+        await user.sees("$SNAP_COMMON/cache  keeps 700B out")
+        await user.presses("enter")
+        await follows(user)
+        await user.sees("[x]   700B  common/cache")
+        await goes_to(user, "common/a*[b]")
+        await user.presses("space")
+        await user.sees("this name cannot be left out")
+        await goes_to(user, "common/s*r")
+        await user.presses("space")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save(exclude=(r"$SNAP_COMMON/s\*r\\",))]
+
+
+def test_what_something_else_leaves_out_says_so(world: World) -> None:
+    world.install("cloud", exclude=["$SNAP_DATA/shipped"])
+    plant(world.data("cloud"), {"common": {"cache": {"f": "1"}}, "x1": {"shipped": {"f": "12"}}})
+
+    async def tell(user: Patient) -> None:
+        await types(user, "$SNAP_COMMON/ca*")
+        await user.presses("enter")
+        await follows(user)
+        await user.sees("the snaps themselves leave out 2B")
+        await goes_to(user, "▸ cloud")
+        await user.presses("l")
+        await goes_to(user, "common/cache")
+        await user.presses("space")
+        await user.sees("$SNAP_COMMON/ca* leaves it out")
+        await goes_to(user, "x1/shipped")
+        await user.presses("space")
+        await user.sees("the snap itself leaves it out")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save(exclude=("$SNAP_COMMON/ca*",))]
+
+
+# -- what is to be known before
+
+
+def test_what_concerns_the_place_is_told(world: World) -> None:
+    world.write_state("{")
+    (world.root / "snap/chat/x1/meta/snap.yaml").write_text("{")
+    shutil.rmtree(world.home("bob"))
+    (world.root / "home/zoe/snap").mkdir(parents=True)
+
+    async def tell(user: Patient) -> None:
+        await user.sees("will not be recorded")
+        await user.sees("chat cannot be saved")
+        await user.sees("! not included")
+        await user.sees("belongs to no known user")
+        await confirms(user)
+
+    assert ask(world, tell, (160, 40)) == [Save(("cloud",))]
+
+
+def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
+    common = world.data("chat") / "common"
+    plant(common, {"fifo\x1b]0;T\x07[red]": FIFO})
+    with socket.socket(socket.AF_UNIX) as one:
+        fd = os.open(common, os.O_RDONLY)
+        one.bind(f"/proc/self/fd/{fd}/socket")
+        os.close(fd)
+    world.install("cloud", exclude=["$HOME"])
+    (world.data("cloud") / "common").rename(world.data("cloud") / "away")
+    (world.data("cloud") / "common").symlink_to("away")
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        words = ("✗ will fail", "! not included", "· harmless")
+        screen = user.screen()
+        assert sorted(screen.index(word) for word in words) == [screen.index(word) for word in words]
+        await user.sees("cloud: ")
+        assert str(user.button().label) == "Save 2 snaps, 1 will fail"
+        assert "fifo" not in screen
+        await goes_to(user, "FIFO")
+        await user.presses("space")
+        await user.sees("l lists")
+        await user.presses("l")
+        await user.sees(r"common/fifo\x1b]0;T\x07[red]")
+        await confirms(user)
+
+    assert ask(world, tell) == [Save()]
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="switches users")
+@pytest.mark.root
+def test_what_cannot_be_read_fails_until_it_is_left_out(world: World) -> None:
+    plant(world.data("cloud", "alice") / "common", {f"secret{n:02}": "1" for n in range(25)}, 0)
+    for path in (world.data("cloud", "alice") / "common").glob("secret*"):
+        path.chmod(0o600)
+    os.chown(world.data("cloud", "alice") / "common", uid_of("alice"), uid_of("alice"))
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        await user.sees("25 files cannot be read: cloud (alice)")
+        assert str(user.button().label) == "Save 2 snaps, 1 will fail"
+        await goes_to(user, "cannot be read")
+        await user.presses("l")
+        await user.sees("and 5 more")
+        await goes_to(user, "cloud (alice): common/secret")
+        await user.presses("space")
+        await follows(user)
+        await user.sees("24 files cannot be read")
+        await types(user, "$SNAP_USER_COMMON/secret*")
+        await user.presses("enter")
+        await follows(user)
+        assert "cannot be read" not in user.screen()
+        assert str(user.button().label) == "Save 2 snaps"
+
+    ask(world, tell)
+
+
+def test_what_changes_meanwhile_may_fail(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        assert "may fail" not in user.screen()
+        (world.data("chat") / "common/f").write_text("more than before")
+        user.app.screen.look_twice(Job())
+        await follows(user)
+        await user.sees("~ may fail")
+        await user.sees("changing: chat")
+        assert str(user.button().label) == "Save 2 snaps, 1 may fail"
+        await goes_to(user, "keep files that change")
+        await user.presses("space")
+        await user.sees("kept as they are read: chat")
+        assert str(user.button().label) == "Save 2 snaps"
+        await user.presses("f5")
+        await follows(user)
+        assert "changing" not in user.screen()
+
+    ask(world, tell)
+
+
+# -- going on and leaving
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 15), (40, 10), (3, 2)])
+def test_every_size(world: World, size: tuple[int, int]) -> None:
+    async def tell(user: Patient) -> None:
+        if size[0] >= 60:
+            await user.sees("2 snaps, 3 users")
+            await user.sees("Save 2 snaps")
+            await user.sees("leave out")
+        await user.presses("escape")
+
+    assert ask(world, tell, size) == [None]
+
+
+@pytest.mark.parametrize("answer", ["escape", "enter"])
+def test_it_can_be_left_at_any_moment(world: World, answer: str) -> None:
+    async def tell(user: Patient) -> None:
+        dialog = AskSave(user.app.place)
+        await user.app.push_screen(dialog)
+        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.action_leave()
+        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.fit()
+        await user.waits()
+        await user.presses(answer)
+
+    assert len(ask(world, tell)) == 1
+
+
+def test_leaving_stops_the_survey(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        surveys = user.app.screen._look.surveys
+        job = surveys.renew(())
+        await user.presses("escape")
+        assert job.stopping
+
+    assert ask(world, tell) == [None]
+
+
+def test_other_patterns_stop_the_survey_for_those_before(world: World) -> None:
+    surveys = Surveys(place_of(world), look_around(place_of(world)))
+    before = surveys.renew(())
+    job = surveys.renew(("$SNAP_COMMON/f",))
+    with pytest.raises(Cancelled):
+        surveys.survey_all(before)
+    assert (surveys.done, list(surveys.all_of(["cloud"], [SYSTEM]))) == (False, [])
+    surveys.survey_all(job)
+    assert surveys.done
+
+
+def test_only_what_a_pattern_is_about_is_surveyed_again(world: World) -> None:
+    look = surveys_of(world)
+    surveys = look.surveys
+    before = [surveys.of("cloud", owner) for owner in (SYSTEM, "alice")]
+    surveys.survey_all(surveys.renew(("$SNAP_USER_COMMON/h",)))
+    after = [surveys.of("cloud", owner) for owner in (SYSTEM, "alice")]
+    assert [a is b for a, b in zip(before, after, strict=True)] == [True, False]
+
+
+def test_lines_tell_the_same_before_anything_is_known(world: World) -> None:
+    place = place_of(world)
+    there = look_around(place)
+    look = Look(there, Surveys(place, there), Draft(there.active, frozenset({"root"}), ("$SNAP_DATA/x",)))
+    texts = [str(line.text) for line in lines_of(look)]
+    assert any("▸ cloud" in text and "…" in text for text in texts)
+    assert "$SNAP_DATA/x  …" in texts

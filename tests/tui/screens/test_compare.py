@@ -1,0 +1,180 @@
+"""Comparing snapshots with each other and with what is in place, told as stories."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import Change, Difference
+from tests.support.builders import World, snapshot_of
+from tests.tui.support.patient import Patient, patiently
+from tui.screens.compare import Comparing
+from tui.views.difference_rows import Pair, delta_text, pair_of, value_text
+
+Tell = Callable[[Patient], Awaitable[object]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Sets 1 and 2 of a snap at two revisions, and what is in place."""
+    world = World(tmp_path / "root")
+    world.install("cloud", "x2", common={"gone": "1", "text": "one\nthree\n"}, data={"g": "1"})
+    world.remember("cloud", "x2")
+    before = {"x1": {"g": "1"}, "common": {"gone": "12345", "text": "one\ntwo\n", "same": "s"}}
+    after = {"x2": {"g": "1"}, "common": {"new": "1", "text": "one\nTWO!\n", "same": "s", "a\x1b[2J": "x"}}
+    world.add(1, "cloud", before, rev="x1", conf={"port": 80, "old": True})
+    world.add(2, "cloud", after, rev="x2", conf={"port": 81})
+    return world
+
+
+async def knows(user: Patient) -> None:
+    """Until the inventory knows what there is, however little of it can be seen."""
+    while user.app.screen._stock is None:  # type: ignore[attr-defined] # it is the inventory
+        await user.waits()
+
+
+def compare(world: World, tell: Tell, size: tuple[int, int] = (90, 24), **options: Any) -> None:
+    """Mark both sets in the inventory and compare them."""
+
+    async def play(user: Patient) -> None:
+        await knows(user)
+        await user.presses("asterisk", "d")
+        await tell(user)
+
+    patiently(str(world.root), play, size, **options)
+
+
+async def goes_to(user: Patient, text: str) -> None:
+    table = user.app.screen.query_one("LineTable")
+    names = [row.draw().cells[0] for row in table._lines]  # type: ignore[attr-defined] # it is a LineTable
+    table._go(next(number for number, name in enumerate(names) if text in name))  # type: ignore[attr-defined]
+    await user.waits()
+
+
+def test_what_differs_is_told_with_its_sign_and_what_is_the_same_is_folded(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("#1 1.0 rev x1 → #2 1.0 rev x2")
+        await user.sees("- common/gone")
+        await user.sees("+ common/new")
+        await user.sees("~ common/text")
+        assert "common/same" not in user.screen()
+        assert "rev/g" not in user.screen()
+        assert "\x1b" not in user.screen()
+        await user.presses("equals_sign")
+        await user.sees("= common/same")
+        await user.sees("= rev/g")
+
+    compare(world, tell)
+
+
+def test_the_configuration_is_compared_key_by_key(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("- configuration old: true → (not set)")
+        await user.sees("~ configuration port: 80 → 81")
+        await goes_to(user, "port")
+        await user.presses("enter")
+        await user.sees("a key of the configuration")
+
+    compare(world, tell)
+
+
+def test_enter_shows_the_differences_of_a_text(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("~ common/text")
+        await goes_to(user, "common/text")
+        await user.presses("enter")
+        await user.sees("-two")
+        await user.sees("+TWO!")
+        await user.sees("a unified diff")
+        await user.presses("escape")
+        assert isinstance(user.app.screen, Comparing)
+
+    compare(world, tell)
+
+
+def test_what_is_marked_is_put_back_from_the_first_side(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("- common/gone")
+        await goes_to(user, "common/new")
+        await user.presses("r")
+        await user.sees("there is nothing to put back")
+        await goes_to(user, "common/gone")
+        await user.presses("r")
+        await user.sees("Restore 1 thing out of #1")
+        await user.sees("common/gone")
+
+    compare(world, tell)
+
+
+def test_sides_can_be_swapped(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("+ common/new")
+        await user.presses("v")
+        await user.sees("- common/new")
+        screen = user.app.screen
+        assert isinstance(screen, Comparing)
+        await goes_to(user, "common/new")
+        wanted = screen.extraction()
+        assert wanted is not None
+        assert (wanted.set_id, wanted.items) == (2, ("cloud:common/new",))
+
+    compare(world, tell)
+
+
+def test_one_snapshot_is_compared_with_what_is_in_place(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("#1")
+        await user.presses("end", "d")
+        await user.sees("what is in place")
+        await user.sees("- common/same")
+        await user.presses("v")
+        await user.sees("the snapshot stays first")
+
+    patiently(str(world.root), tell, (90, 24))
+
+
+def test_contents_are_not_shown_where_previews_are_off(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("~ common/text")
+        await goes_to(user, "common/text")
+        await user.presses("enter")
+        await user.sees("previews are off")
+
+    compare(world, tell, previews=False)
+
+
+def test_a_broken_archive_is_compared_as_far_as_it_goes(world: World) -> None:
+    world.add(1, "cloud", b"no archive at all", rev="x1")
+
+    async def tell(user: Patient) -> None:
+        await user.sees("not whole")
+        await user.sees("+ common")
+
+    compare(world, tell)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (40, 10), (20, 5), (3, 2)])
+def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("down", "enter", "escape", "equals_sign", "x")
+        assert user.screen().count("\n") == size[1] - 1
+
+    compare(world, tell, size)
+
+
+def test_what_can_be_compared_is_said_in_words() -> None:
+    one, two = snapshot_of(1, "cloud", {}), snapshot_of(3, "cloud", {})
+    assert pair_of([two, one]) == Pair("cloud", one, two)
+    assert pair_of([one]) == Pair("cloud", one, None)
+    assert "mark two" in str(pair_of([]))
+    assert "two snaps" in str(pair_of([one, snapshot_of(2, "chat", {})]))
+    assert "broken" in str(pair_of([one._replace(broken="cut")]))
+
+
+def test_values_and_deltas_are_short() -> None:
+    assert value_text({"a": "x" * 100}).endswith("…")
+    assert value_text("\x1b") == '"\\u001b"'
+    difference = Difference("", b"f", Change.CHANGED, "file", 10, 4)
+    assert delta_text(difference) == "-6B"
+    assert delta_text(difference._replace(after=10)) == ""

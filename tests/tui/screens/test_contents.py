@@ -1,0 +1,560 @@
+"""Looking inside snapshots and files, told as stories; archives of both makers, damaged and hostile ones."""
+
+import shutil
+import tarfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import Job, Tree
+from tests.support import TOP
+from tests.support.builders import Link, World, tgz, uid_of
+from tests.tui.support.patient import Patient, patiently
+from tests.tui.support.user import User
+from tui.screens.contents.screen import Contents, item_text, without_inner
+from tui.screens.inventory.screen import Inventory
+from tui.session.open_file import Spot
+
+Tell = Callable[[Patient], Awaitable[object]]
+GOLDEN = TOP / "tests/golden"
+HOSTILE = [
+    "x[]red].txt",
+    "[red]q",
+    "[@click=app.bell]w",
+    "a\x1b]0;T\x07",
+    "n\u202egpj",
+    "caf\udce9",
+    "t\tb\nc",
+]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Set 1: data of the system, of alice and of bob."""
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"notes.txt": "now"}, data={"config": "{}"})
+    world.remember("cloud")
+    system = {
+        "x1": {"config": '{"port": 80}'},
+        "common": {
+            "big.bin": bytes(range(256)) * 40,
+            "notes.txt": "first\nsecond\n",
+            "way": Link("/etc/passwd"),
+            "folder": {"inner": "1", "other": "2"},
+        },
+    }
+    world.add(1, "cloud", system, users={"alice": {"common": {"mine": "hers"}}, "bob": {"common": {}}})
+    return world
+
+
+def inventory(user: User) -> Inventory:
+    return next(screen for screen in user.app.screen_stack if isinstance(screen, Inventory))
+
+
+def contents(user: User) -> Contents:
+    return next(screen for screen in user.app.screen_stack if isinstance(screen, Contents))
+
+
+def look(world: World, tell: Tell, size: tuple[int, int] = (80, 24), file: str = "", **options: Any) -> None:
+    """Open the only snapshot, or a file, and tell."""
+
+    async def play(user: Patient) -> None:
+        while inventory(user)._stock is None:
+            await user.waits()
+        if file:
+            inventory(user).open_file(file)
+            await user.waits()
+        else:
+            await user.presses("l", "down", "enter")
+        await tell(user)
+
+    patiently(str(world.root), play, size, **options)
+
+
+def cursor_line(user: User) -> str:
+    """The line of the cursor: its place on the screen is that in the table."""
+    table = contents(user).table
+    return user.screen().splitlines()[table.region.y + 1 + table.at - int(table.scroll_offset.y)]
+
+
+async def goes_to(user: Patient, name: str) -> None:
+    """Put the cursor on the row of that name."""
+    screen = contents(user)
+    await user.presses("g")
+    for _ in range(len(screen._shown)):
+        if name in cursor_line(user):
+            return
+        await user.presses("down")
+    raise AssertionError(f"{name!r} is not there:\n{user.screen()}")
+
+
+def test_the_tops_are_told_in_words_with_their_real_paths(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        for text in ("data of this revision", "common data", "alice's data", "bob's data"):
+            await user.sees(text)
+        await goes_to(user, "alice's data")
+        await user.sees("/home/alice/snap/cloud")
+        await goes_to(user, "common data")
+        await user.sees("/var/snap/cloud/common")
+
+    look(world, tell)
+
+
+def test_enter_goes_in_and_escape_comes_back_to_where_one_was(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await user.sees("notes.txt")
+        await goes_to(user, "folder")
+        await user.presses("l")
+        await user.sees("inner")
+        await user.presses("escape")
+        await user.sees("notes.txt")
+        assert "folder" in cursor_line(user)
+        await user.presses("backspace")
+        assert "common data" in cursor_line(user)
+        await user.presses("h")
+        assert user.app.screen is inventory(user)
+
+    look(world, tell)
+
+
+def test_a_file_is_read_under_its_name_in_the_snapshot(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await user.sees("folder")
+        await goes_to(user, "folder")
+        await user.presses("enter")
+        await goes_to(user, "inner")
+        await user.presses("enter")
+        await user.sees("line 1 of 1")
+        assert user.screen().splitlines()[0].strip() == "#1 cloud rev x1 › common data › folder/inner"
+        await user.pilot.resize_terminal(30, 10)
+        await user.waits()
+        head = user.screen().splitlines()[0].strip()
+        assert "…" in head
+        assert head.endswith("inner")
+
+    look(world, tell)
+
+
+def test_the_archive_of_a_row_is_opened_itself(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("#1")
+        await user.presses("l", "down", "l", "down", "down", "enter")
+        await user.sees("alice's data")
+        await user.sees("common data")
+        await user.presses("h")
+        await user.sees("bob's data")
+
+    patiently(str(world.root), tell, (80, 24))
+
+
+def test_rows_tell_size_time_mode_owner_and_where_links_lead(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await goes_to(user, "big.bin")
+        line = cursor_line(user)
+        assert "10.2kB" in line
+        assert "-rw-r--r--" in line
+        assert "█" in line
+        await goes_to(user, "way")
+        assert "→ /etc/passwd" in cursor_line(user)
+
+    look(world, tell, (200, 40))
+
+
+def test_another_order_keeps_the_cursor_on_its_row(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await user.sees("notes.txt")
+        await goes_to(user, "notes.txt")
+        await user.presses("o")
+        await user.sees("sorted by size")
+        names = [line.split()[0] for line in user.screen().splitlines()[2:5]]
+        assert "big.bin" in names[0] + user.screen().splitlines()[2]
+        assert "notes.txt" in cursor_line(user)
+
+    look(world, tell)
+
+
+def test_marks_stay_over_folders_and_archives_and_become_one_extraction(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await goes_to(user, "notes.txt")
+        await user.presses("space", "h")
+        await goes_to(user, "alice's data")
+        await user.presses("enter")
+        await user.sees("common data")
+        await user.presses("space")
+        await user.sees("2 marked")
+        wanted = contents(user).extraction()
+        assert wanted is not None
+        assert wanted.items == ("cloud:common/notes.txt", "cloud:user/alice/common")
+        await user.presses("r")
+        await user.sees("Restore 2 things out of #1")
+        await user.sees("replace  common/notes.txt")
+
+    look(world, tell, (100, 30))
+
+
+def test_leaving_with_marks_takes_a_second_key(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await user.presses("space", "escape")
+        await user.sees("1 mark taken away")
+        await user.presses("escape")
+        assert user.app.screen is inventory(user)
+
+    look(world, tell)
+
+
+def test_all_of_a_folder_is_marked_at_once(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("common data")
+        await goes_to(user, "common data")
+        await user.presses("enter")
+        await user.sees("notes.txt")
+        await user.presses("asterisk")
+        await user.sees("4 marked")
+        await user.presses("minus")
+        assert not contents(user).table.marked
+
+    look(world, tell)
+
+
+class TestPreview:
+    def test_a_text_is_shown_with_its_encoding(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("common data")
+            await goes_to(user, "common data")
+            await user.presses("enter")
+            await goes_to(user, "notes.txt")
+            await user.presses("enter")
+            await user.sees("second")
+            await user.sees("text · ASCII · 13B")
+            await user.presses("h")
+            assert user.app.screen is contents(user)
+
+        look(world, tell)
+
+    def test_it_follows_the_cursor_where_there_is_room(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("data of this revision")
+            await goes_to(user, "data of this revision")
+            await user.presses("enter")
+            await user.sees("JSON")
+            await user.sees('"port": 80')
+            await user.presses("D")
+            assert '"port": 80' not in user.screen()
+
+        look(world, tell, (140, 30))
+
+    def test_a_link_is_told_and_not_followed(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("common data")
+            await goes_to(user, "common data")
+            await user.presses("enter")
+            await goes_to(user, "way")
+            await user.presses("enter")
+            await user.sees("→ /etc/passwd")
+            assert "root:x:0" not in user.screen()
+
+        look(world, tell)
+
+    @pytest.mark.parametrize("keys", ["enter", "vertical_line"])
+    def test_without_previews_no_content_is_ever_shown(self, world: World, keys: str) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("data of this revision")
+            await goes_to(user, "data of this revision")
+            await user.presses("enter")
+            await user.sees("config")
+            await user.presses(keys)
+            await user.sees("previews are off")
+            assert "port" not in user.screen()
+
+        look(world, tell, (140, 30), previews=False)
+
+    def test_a_pager_needs_a_terminal(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("data of this revision")
+            await goes_to(user, "data of this revision")
+            await user.presses("enter")
+            await user.sees("config")
+            await user.presses("vertical_line")
+            await user.sees("there is no terminal to give to it")
+
+        look(world, tell)
+
+
+class TestHostile:
+    def test_names_are_shown_harmless_and_kept_exact(self, world: World) -> None:
+        world.add(2, "odd", {"common": {name: "1" for name in HOSTILE}})
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#2")
+            await user.presses("g", "l", "down", "enter")
+            await user.sees("common data")
+            await goes_to(user, "common data")
+            await user.presses("enter")
+            await user.sees("caf\\xe9")
+            for text in (
+                "x[]red].txt",
+                "[red]q",
+                "[@click=app.bell]w",
+                "a\\x1b]0;T\\x07",
+                "n\\u202egpj",
+                "t\\x09b\\x0ac",
+            ):
+                assert text in user.screen()
+            assert "\x1b" not in user.screen()
+            await goes_to(user, "caf\\xe9")
+            await user.presses("space")
+            wanted = contents(user).extraction()
+            assert wanted is not None
+            assert wanted.items == ("odd:common/caf\udce9",)
+            await user.presses("y")
+            await user.sees("the command cannot be copied: a name in it does not print")
+
+        patiently(str(world.root), tell, (120, 30))
+
+    def test_what_leads_out_is_told_and_cannot_be_marked(self, world: World) -> None:
+        extra = [tarfile.TarInfo("/etc/shadow"), tarfile.TarInfo("../up"), tarfile.TarInfo("other/x")]
+        world.add(2, "odd", tgz({"common": {"f": "1"}}, uid_of("root"), extra))
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#2")
+            await user.presses("g", "l", "down", "enter")
+            await user.sees("ABSOLUTE")
+            await user.sees("LEADS OUT")
+            await user.sees("OUTSIDE")
+            await goes_to(user, "OUTSIDE")
+            await user.presses("space")
+            await user.sees("it cannot be marked")
+            assert not contents(user).table.marked
+
+        patiently(str(world.root), tell, (120, 30))
+
+    def test_the_earlier_of_two_members_of_one_name_is_told(self, world: World) -> None:
+        twice = [tarfile.TarInfo("common/f"), tarfile.TarInfo("common/f")]
+        world.add(2, "odd", tgz({"common": {}}, uid_of("root"), twice))
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#2")
+            await user.presses("g", "l", "down", "enter")
+            await user.sees("common data")
+            await user.presses("enter")
+            await user.sees("REPLACED later")
+            assert user.screen().count("REPLACED") == 1
+
+        patiently(str(world.root), tell, (100, 30))
+
+    def test_a_truncated_archive_shows_what_is_readable_and_says_so(self, world: World) -> None:
+        whole = tgz({"common": {f"f{number}": bytes([number]) * 30_000 for number in range(40)}})
+        world.add(2, "cut", whole[: len(whole) * 2 // 3])
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#2")
+            await user.presses("g", "l", "down", "enter")
+            await user.sees("incomplete")
+            await user.presses("enter")
+            await user.sees("f1")
+
+        patiently(str(world.root), tell, (120, 30))
+
+    def test_what_is_not_as_it_was_saved_is_told_above_the_table(self, world: World) -> None:
+        world.add(2, "bad", {"common": {"f": "1"}}, sums={"archive.tgz": "0" * 96})
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#2")
+            await user.presses("g", "l", "down", "enter")
+            await user.sees("not as it was saved")
+
+        patiently(str(world.root), tell, (120, 30))
+
+
+class TestFiles:
+    def test_an_export_of_the_real_snapd_lists_its_snapshots_first(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("hello")
+            await user.sees("storey")
+            await user.presses("enter")
+            await user.sees("data of this revision")
+            await user.presses("escape")
+            await user.sees("storey")
+            await user.presses("c")
+            await user.sees("✓ OK")
+
+        look(world, tell, file=str(GOLDEN / "1.snapshot"))
+
+    def test_marks_in_a_file_are_taken_out_of_that_file(self, world: World) -> None:
+        file = str(GOLDEN / "1.snapshot")
+
+        async def tell(user: Patient) -> None:
+            await user.sees("hello")
+            await goes_to(user, "hello")
+            await user.presses("space")
+            wanted = contents(user).extraction()
+            assert wanted is not None
+            assert wanted.file == file
+            assert wanted.items == ("hello",)
+
+        look(world, tell, file=file)
+
+    def test_a_loose_snapshot_is_opened_at_its_tops_and_cannot_be_imported(self, world: World) -> None:
+        loose = world.root / "anything.zip"
+        shutil.copy(next(world.snapshots.iterdir()), loose)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("data of this revision")
+            await user.presses("i")
+            await user.sees("it is a single snapshot")
+
+        look(world, tell, file=str(loose))
+
+    def test_a_damaged_file_fails_its_check_with_every_fault(self, world: World) -> None:
+        raw = bytearray(next(world.snapshots.iterdir()).read_bytes())
+        at = raw.find(b"archive.tgz") + 60
+        raw[at] ^= 0xFF
+        (world.root / "bad.zip").write_bytes(raw)
+
+        async def tell(user: Patient) -> None:
+            await user.sees("incomplete")
+            await user.presses("c")
+            await user.sees("FAILED")
+            await user.sees("archive.tgz")
+
+        look(world, tell, file=str(world.root / "bad.zip"))
+
+    def test_what_is_no_file_of_snapshots_is_said_so(self, world: World) -> None:
+        (world.root / "none").write_text("nothing of ours")
+
+        async def tell(user: Patient) -> None:
+            await user.waits()
+            assert "Opening" not in user.screen()
+            await user.presses("escape")
+            assert user.app.screen is inventory(user)
+
+        look(world, tell, file=str(world.root / "none"))
+
+    def test_a_snapshot_of_the_store_cannot_be_imported_and_says_why(self, world: World) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("common data")
+            assert "Import" not in user.screen()
+            await user.presses("i")
+            await user.sees("in the store already")
+
+        look(world, tell)
+
+
+class TestReading:
+    def test_leaving_while_it_is_read_stops_the_reading(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended: list[str] = []
+        monkeypatch.setattr(Tree, "index", endless(ended))
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#1")
+            await user.pilot.press("l", "down", "enter")
+            await user.pilot.pause(0.01)
+            while not any(isinstance(screen, Contents) for screen in user.app.screen_stack):
+                await user.pilot.pause(0.01)
+            while contents(user)._opened is None or not contents(user)._opened.running:
+                await user.pilot.pause(0.01)
+            opened = contents(user)._opened
+            contents(user).dismiss()
+            for _ in range(2000):  # its thread goes with the screen: nobody else waits for it
+                if ended:
+                    break
+                await user.pilot.pause(0.01)
+            assert ended == ["Cancelled"]
+            assert opened._is_closed
+
+        patiently(str(world.root), tell)
+
+    def test_x_stops_it_and_what_was_met_stays_until_it_is_read_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended: list[str] = []
+        real = Tree.index
+
+        async def tell(user: Patient) -> None:
+            await user.sees("#1")
+            monkeypatch.setattr(Tree, "index", endless(ended))
+            await user.pilot.press("l", "down", "enter")
+            while not (isinstance(user.app.screen, Contents) and user.app.screen._opened):
+                await user.pilot.pause(0.01)
+            screen = contents(user)
+            while not screen._opened.running:
+                await user.pilot.pause(0.01)
+            await user.pilot.press("x")
+            await user.waits()
+            assert ended == ["Cancelled"]
+            assert "stopped reading" in user.screen()
+            monkeypatch.setattr(Tree, "index", real)
+            await user.presses("f5")
+            await user.sees("common data")
+
+        patiently(str(world.root), tell)
+
+    def test_the_second_visit_reads_nothing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def tell(user: Patient) -> None:
+            await user.sees("alice's data")
+            await user.sees("common data")
+            await user.presses("h")
+            monkeypatch.setattr("backend.browse.tree.index", lambda *_what: pytest.fail("it was read again"))
+            await user.presses("enter")
+            await user.sees("data of this revision")
+
+        look(world, tell)
+
+
+def endless(ended: list[str]) -> Callable[[Tree, Job], None]:
+    """A reading that never ends by itself."""
+
+    def index(_tree: Tree, job: Job) -> None:
+        from threading import Event
+
+        stopped = Event()
+        with job.when_stopped(stopped.set):
+            stopped.wait()
+        ended.append("Cancelled")
+        job.check()
+
+    return index
+
+
+@pytest.mark.parametrize("size", [(60, 15), (40, 10), (20, 5), (3, 2)])
+def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("enter", "down", "enter", "D", "escape", "escape", "o", "F", "escape", "d")
+        assert user.screen().count("\n") == size[1] - 1
+
+    look(world, tell, size)
+
+
+def test_a_folder_is_not_taken_out_twice() -> None:
+    inner = Spot(0, "archive.tgz", b"common/a/b")
+    assert without_inner([inner, Spot(0, "archive.tgz", b"common/a")]) == [
+        Spot(0, "archive.tgz", b"common/a")
+    ]
+    assert without_inner([inner, Spot(0)]) == [Spot(0)]
+    assert without_inner([inner, Spot(0, "user/a.tgz")]) == sorted([inner, Spot(0, "user/a.tgz")])
+
+
+def test_a_whole_snapshot_is_named_by_its_snap(world: World) -> None:
+    snapshot = world.engine.sets()[0].snapshots[0]
+    assert item_text(Spot(0), snapshot) == "cloud"
+    assert item_text(Spot(0, "user/alice.tgz"), snapshot) == "cloud:user/alice"

@@ -1,0 +1,139 @@
+"""What the lines below the table tell: which key is of use, what a key did, what became of a job."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend import Export, Forget, Import, Operation, Restore, Save
+from backend.progress import Job
+from tests.support.builders import World
+from tests.tui.support.patient import Patient, patiently
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path / "root")
+    world.install("hello", data={"f": "small"})
+    for number in (1, 2, 3):
+        world.add(number, "hello", users={"alice": {"x1": {"f": "1"}}}, time=f"2024-01-0{number}T00:00:00Z")
+    world.write_state()
+    return world
+
+
+def last_lines(user: Patient, count: int = 3) -> str:
+    return "\n".join(user.screen().split("\n")[-count:])
+
+
+def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("f", "3", "enter")
+        await user.sees("job 1 done: forget 3")
+        await user.sees("2 sets")
+        for _ in range(5):
+            await user.waits()
+        assert "job 1 done: forget 3" in last_lines(user)
+        await user.presses("j")
+        assert "1_hello" in last_lines(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_a_row_that_takes_the_place_of_another_is_told(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("3_hello")
+        user.app.place.engine.forget(Forget(3), Job())  # somebody else
+        await user.presses("R")
+        await user.sees("2_hello")
+
+    patiently(str(world.root), tell)
+
+
+def test_how_the_rows_are_gathered_is_told(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("v")
+        assert "gathered by snap" in last_lines(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_a_filter_without_a_match_is_told_until_there_is_one(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("slash", *"zz")
+        assert 'nothing matches "zz"' in last_lines(user)
+        await user.presses("escape")
+        assert "nothing matches" not in user.screen()
+        assert "_hello" in last_lines(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_what_is_too_long_for_a_line_says_so(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("slash")
+        await user.types("z" * 200)
+        assert "…" in last_lines(user)
+
+    patiently(str(world.root), tell, (80, 24))
+
+
+def test_the_command_of_several_sets_is_not_that_of_one(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("asterisk", "y")
+        assert "choose one set" in last_lines(user)
+        await user.presses("minus", "y")
+        assert "copied: snapstow --demo restore 3" in last_lines(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_ctrl_c_tells_how_to_leave(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("ctrl+c")
+        await user.sees("Ctrl+Q leaves, jobs go on")
+
+    patiently(str(world.root), tell, (60, 15))
+
+
+def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
+    journal = world.engine.journal
+    with journal.job({"verb": Save.verb}, world.engine.root):
+        pass  # as if its process had died
+
+    async def tell(user: Patient) -> None:
+        await user.presses("J")
+        await user.sees("! interrupted")
+        assert "t Finish or take back" in last_lines(user, 1)
+        assert "x Stop" not in last_lines(user, 1)
+        assert "u Undo" not in last_lines(user, 1)
+        await user.presses("x")
+        assert "job 1 is not running: it is interrupted" in last_lines(user)
+
+    patiently(str(world.root), tell)
+
+
+@pytest.mark.parametrize(
+    ("operation", "told"),
+    [
+        (Import("{file}"), "nothing was added, the same is here already as set #1"),
+        (Restore(1, to="{beside}"), "nothing was replaced"),
+    ],
+)
+def test_an_end_that_changed_nothing_here_says_so(
+    world: World, tmp_path: Path, operation: Operation, told: str
+) -> None:
+    names = {"file": str(tmp_path / "one.snapshot"), "beside": str(tmp_path / "beside")}
+    world.do(Export(1, names["file"]))
+    fields = {
+        name: str(getattr(operation, name)).format(**names)
+        for name in ("file", "to")
+        if hasattr(operation, name)
+    }
+
+    async def tell(user: Patient) -> None:
+        await user.sees("3 sets")
+        world.do(replace(operation, **fields))
+        await user.presses("R")
+        await user.sees(told)
+
+    patiently(str(world.root), tell, (160, 30))

@@ -1,0 +1,53 @@
+"""A user who meets questions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from textual.screen import Screen
+from textual.widgets import Button, Input
+
+from backend import engine_for
+from tests.tui.support.user import User, at
+from tui.session.place import Place
+
+
+class Patient(User):
+    """Somebody who is asked something; `answers` are what the dialogs answered."""
+
+    answers: list[Any]
+
+    async def is_asked(self, dialog: Screen[Any]) -> "Patient":
+        """Have a dialog opened."""
+        self.app.push_screen(dialog, self.answers.append)
+        await self.waits()
+        return self
+
+    async def types(self, text: str, box: str = "") -> "Patient":
+        """Put a text into a box instead of what is there, or into the one that has the focus."""
+        field = self.app.screen.query_one(box, Input) if box else self.app.focused
+        assert isinstance(field, Input)
+        field.focus()
+        field.value = text
+        field.cursor_position = len(text)
+        await self.waits()
+        return self
+
+    def button(self, name: str = "#yes") -> Button:
+        return self.app.screen.query_one(name, Button)
+
+
+def patiently(
+    root: str, tell: Callable[[Patient], Awaitable[None]], size: tuple[int, int] = (120, 40), **options: Any
+) -> list[Any]:
+    """Play a story; returns what the dialogs answered."""
+    answers: list[Any] = []
+
+    async def play() -> None:
+        place = Place(engine_for(root), ("--demo",), **options)  # short, or commands would wrap
+        async with at(place, Patient, size) as user:
+            user.answers = answers
+            await tell(user)
+
+    asyncio.run(play())
+    return answers

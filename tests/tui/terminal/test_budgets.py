@@ -1,0 +1,72 @@
+"""What reaches the terminal, in bytes: a slow link must not be kept busy by what is not looked at."""
+
+import pytest
+
+from backend import Save
+from backend.operations import to_json
+from tests.support.builders import World
+from tests.tui.support.driver import Snapstow, Terminal
+
+FIRST_SCREEN = {"truecolor": 60_000, "": 30_000}
+A_KEY = 2_000
+A_TICK = 500
+QUIET = 0.5
+IDLE = 3.0
+
+
+@pytest.fixture(scope="module")
+def snapstow(tmp_path_factory: pytest.TempPathFactory) -> Snapstow:
+    world = World(tmp_path_factory.mktemp("budget") / "root")
+    world.install("hello", data={"f": "small"})
+    for number in range(1, 41):
+        world.add(number, "hello", users={"alice": {"x1": {"f": "1"}}}, time="2024-01-01T00:00:00Z")
+    world.write_state()
+    return Snapstow(world)
+
+
+def shown(terminal: Terminal) -> bool:
+    return any("#40" in line for line in terminal.text) and "? Help" in terminal.text[-1]
+
+
+@pytest.mark.parametrize("colours", FIRST_SCREEN)
+def test_the_inventory_with_its_details(colours: str, snapstow: Snapstow) -> None:
+    term = "xterm-256color" if colours else "xterm"
+    with snapstow.terminal(columns=120, COLORTERM=colours, TERM=term) as terminal:
+        terminal.until(lambda: shown(terminal))
+        first = terminal.rest(QUIET)
+        assert first <= FIRST_SCREEN[colours], f"the first screen took {first}"
+        terminal.mark()
+        idle = terminal.rest(IDLE)
+        assert idle == 0, f"idle sent {terminal.seen[-idle:]!r}"
+        for key in (b"j", b"k", b"j", b" "):
+            terminal.mark()
+            terminal.press(key)
+            taken = terminal.rest(QUIET)
+            assert 0 < taken <= A_KEY, f"{key!r} took {taken}: {terminal.seen[-taken:]!r}"
+        terminal.press(b"q")
+        assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("key", [b"?", b"e", b"f"])
+def test_nothing_blinks_where_something_can_be_typed(key: bytes, snapstow: Snapstow) -> None:
+    with snapstow.terminal() as terminal:
+        terminal.until(lambda: shown(terminal))
+        terminal.press(key)
+        terminal.until(lambda: "╭" in "".join(terminal.text))
+        terminal.rest(QUIET)
+        terminal.mark()
+        assert terminal.rest(2 * QUIET) == 0, terminal.seen[-300:]
+
+
+def test_a_tick_of_progress(snapstow: Snapstow) -> None:
+    engine = snapstow.world.engine
+    with engine.journal.job(to_json(Save()), engine.root) as record:
+        record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
+        with snapstow.terminal(columns=120, COLORTERM="truecolor") as terminal:
+            terminal.until(lambda: any("Saving hello" in line for line in terminal.text))
+            terminal.rest(QUIET)
+            terminal.mark()
+            record.tell({"event": "advanced", "done": 2_000_000})
+            terminal.until(lambda: any("2.0 of 4.0 MB" in line for line in terminal.text))
+            taken = terminal.rest(QUIET / 5)
+            assert 0 < taken <= A_TICK, f"a tick took {taken}: {terminal.seen[-taken:]!r}"

@@ -13,16 +13,16 @@ from collections.abc import Mapping
 
 from backend.archive.container import ContainerWriter
 from backend.archive.reader import Reader
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.select import files_engine
 from backend.format.metadata import metadata_json
 from backend.format.names import filename
 from backend.format.timestamps import time_text
 from backend.fs import files
-from backend.model import Level
+from backend.model import CheckLevel
 from backend.operations import Export, Import, Restore, Save, to_json
-from backend.progress import Job
-from backend.store.verifications import Ledger
+from backend.progress import Progress
+from backend.store.verifications import VerificationLog
 
 _SNAPS: Mapping[str, tuple[str, str]] = {
     "hello-world": ("x1", "6.4"),
@@ -52,7 +52,7 @@ def demo_root(*, anew: bool = False) -> str:
     return root
 
 
-def make_demo(root: str) -> DirectEngine:
+def make_demo(root: str) -> FilesEngine:
     """Make the demo's world in a new directory `root`; returns its engine."""
     os.makedirs(f"{root}/etc")
     _write(root, "etc/passwd", _passwd())
@@ -148,7 +148,7 @@ def _prose(chance: random.Random, length: int) -> str:
     return " ".join(words) + "\n"
 
 
-def _make_sets(engine: DirectEngine, root: str) -> None:
+def _make_sets(engine: FilesEngine, root: str) -> None:
     """Good sets, an automatic one, one of another revision, an imported one."""
     operations = (
         Save(),
@@ -157,17 +157,17 @@ def _make_sets(engine: DirectEngine, root: str) -> None:
         Save(("hello-world", "postgresql")),
     )
     for number, operation in enumerate(operations, 1):
-        engine.save(operation, Job())
+        engine.save(operation, Progress())
         _grow_old(engine, number)
     exported = f"{root}/from-elsewhere.snapshot"
-    engine.export(Export(4, exported), Job())
+    engine.export(Export(4, exported), Progress())
     for snapshot in engine.sets(4)[0].snapshots:
         os.unlink(snapshot.path)
-    engine.take_in(Import(exported), Job())
+    engine.take_in(Import(exported), Progress())
     _other_revision(root)
 
 
-def _grow_old(engine: DirectEngine, set_id: int) -> None:
+def _grow_old(engine: FilesEngine, set_id: int) -> None:
     """Let a set have been saved some days ago."""
     ago = int(_DAYS[set_id] * _DAY * 10**9)
     for snapshot in engine.sets(set_id)[0].snapshots:
@@ -195,14 +195,14 @@ def _other_revision(root: str) -> None:
     files.write_whole(state_file, state.replace(b'"current": "x1"', b'"current": "x2"'))
     os.unlink(current)
     os.symlink("x2", current)
-    files_engine(root).save(Save(("hello-world",)), Job())
+    files_engine(root).save(Save(("hello-world",)), Progress())
     files.write_whole(state_file, state)
     os.unlink(current)
     os.symlink("x1", current)
     files.remove_tree(f"{root}/var/snap/hello-world/x2")
 
 
-def _break_things(engine: DirectEngine, root: str) -> None:
+def _break_things(engine: FilesEngine, root: str) -> None:
     """A damaged archive, a file that snapd would hide, a half-finished import, an interrupted restore."""
     folder = engine.layout.snapshots
     (good,) = engine.sets(3)[0].snapshots
@@ -225,19 +225,19 @@ def _break_things(engine: DirectEngine, root: str) -> None:
     os.unlink(f"{root}/from-elsewhere.snapshot")
 
 
-def _check_long_ago(engine: DirectEngine) -> None:
+def _check_long_ago(engine: FilesEngine) -> None:
     """A check that is so old that it says little."""
     (snapshot,) = engine.sets(3)[0].snapshots
-    ledger = Ledger(engine.journal.folder, clock=lambda: time.time() - _CHECKED_DAYS_AGO * _DAY)
+    ledger = VerificationLog(engine.journal.folder, clock=lambda: time.time() - _CHECKED_DAYS_AGO * _DAY)
     with Reader.open(snapshot.path) as reader:
-        ledger.record([snapshot], reader.check(), Level.HASH)
+        ledger.record([snapshot], reader.check(), CheckLevel.HASH)
 
 
-def _interrupted_restore(engine: DirectEngine) -> None:
+def _interrupted_restore(engine: FilesEngine) -> None:
     """The journal of a restore whose process is gone, with what it had unpacked."""
     operation = Restore(1, ("postgresql",))
     with engine.journal.job(to_json(operation), engine.root) as record:
-        job = Job(keep=record.keep, name=str(record.id))
+        job = Progress(keep=record.keep, name=str(record.id))
         parent = engine.layout.system_parent("postgresql")
         with files.opened(parent, files.DIRECTORY) as fd:
             from backend.restore import slots

@@ -138,7 +138,7 @@ def user_entry(name: str) -> str:
     return f"user/{name}.tgz"
 
 
-class Level(Enum):
+class CheckLevel(Enum):
     """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
 
     QUICK = "quick"
@@ -146,7 +146,7 @@ class Level(Enum):
     STRUCTURE = "structure"
 
 
-class EntryVerdict(NamedTuple):
+class CheckResult(NamedTuple):
     """What a check found of one archive of the file at `path`; `fault` is empty where it is sound.
 
     `unpacked` are the bytes it unpacks to where the check walked it to its end, otherwise None.

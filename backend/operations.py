@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from backend.errors import InvalidInputError
-from backend.model import EntryVerdict, Level
+from backend.model import CheckLevel, CheckResult
 
 DAY = 24 * 3600
 
@@ -48,13 +48,13 @@ class Check:
     older_than: int = 0
 
     @property
-    def level(self) -> Level:
+    def level(self) -> CheckLevel:
         """How thorough it is; InvalidInputError where it asks for both."""
         if self.quick and self.structure:
             raise InvalidInputError("cannot check: a quick check does not walk the archives")
         if self.quick:
-            return Level.QUICK
-        return Level.STRUCTURE if self.structure else Level.HASH
+            return CheckLevel.QUICK
+        return CheckLevel.STRUCTURE if self.structure else CheckLevel.HASH
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Result:
     set_id: int = 0
     snaps: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    verdicts: tuple[EntryVerdict, ...] = ()
+    verdicts: tuple[CheckResult, ...] = ()
     freed: int = 0
     undo_job: int = 0
     undo_until: float = 0.0
@@ -191,7 +191,7 @@ class Result:
         return document
 
 
-def _told(verdict: EntryVerdict) -> dict[str, Any]:
+def _told(verdict: CheckResult) -> dict[str, Any]:
     return {key: value for key, value in verdict._asdict().items() if value is not None}
 
 

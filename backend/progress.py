@@ -1,6 +1,6 @@
 """A piece of work as others see it: events out, the wish to stop in.
 
-The call that counts bytes is the call that notices the stop. `Job()` alone is silent and never stops.
+The call that counts bytes is the call that notices the stop. `Progress()` alone is silent and never stops.
 """
 
 import threading
@@ -63,7 +63,7 @@ def _forget(_step: Mapping[str, Any]) -> None:
     """Nothing is kept: the work cannot be recovered after a crash."""
 
 
-class Job:
+class Progress:
     """Tells events to `tell`, at most ten counts a second and one at the end of each step.
 
     `keep` makes a step last before it is taken, so that it can be recovered after a crash; `name` is part of
@@ -91,7 +91,7 @@ class Job:
         self._done = 0
         self._told_at = 0.0
 
-    def quiet(self) -> "Job":
+    def quiet(self) -> "Progress":
         """The same work, its stop noticed and its bytes not counted."""
         return _Quiet(self)
 
@@ -136,7 +136,7 @@ class Job:
             self._tell(Noted(text))
 
     @contextmanager
-    def part(self, name: str, total: int | None = None) -> Iterator["Job"]:
+    def part(self, name: str, total: int | None = None) -> Iterator["Progress"]:
         """A part of the present step, entered and counted on its own as well: count on the job it yields."""
         self.enter(name)
         part = _Part(self, name, total)
@@ -184,10 +184,10 @@ class Job:
             self._watchers.remove(act)
 
 
-class _Within(Job):
+class _Within(Progress):
     """Stops, and is shielded, when and as the job it belongs to."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Progress) -> None:
         super().__init__(name=job.name, keep=job.keep)
         self._job = job
 
@@ -216,7 +216,7 @@ class _Quiet(_Within):
 class _Part(_Within):
     """Counts for its part and for the job; tells the part's count at most twice a second."""
 
-    def __init__(self, job: Job, name: str, total: int | None) -> None:
+    def __init__(self, job: Progress, name: str, total: int | None) -> None:
         super().__init__(job)
         self._part = name
         self._total = total

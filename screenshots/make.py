@@ -21,7 +21,7 @@ from tui.terminal.setup import prepare  # noqa: E402 - before Textual is importe
 
 prepare()
 
-from backend import Check, Job, demo_root, engine_for  # noqa: E402
+from backend import Check, Progress, demo_root, open_engine  # noqa: E402
 from tests.tui.support.user import User  # noqa: E402
 from tui.app import Looks, SnapstowApp  # noqa: E402
 from tui.session.place import Place  # noqa: E402
@@ -54,7 +54,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str, tuple[int, int]]) -> str:
     """The SVG of a screen after some keys."""
     theme, size = look
-    app = SnapstowApp(Place(engine_for(root), ("--demo",)), Looks(theme))
+    app = SnapstowApp(Place(open_engine(root), ("--demo",)), Looks(theme))
     async with app.run_test(size=size) as pilot:
         user = User(app, pilot)
         await user.sees("#1")
@@ -87,8 +87,8 @@ def main() -> int:
     os.environ["XDG_DATA_HOME"] = "/tmp/pictures"
     root = demo_root(anew=True)
     os.chdir(root)
-    engine_for(root).check(Check(1), Job())
-    engine_for(root).check(Check(7), Job())
+    open_engine(root).check(Check(1), Progress())
+    open_engine(root).check(Check(7), Progress())
     for name in sys.argv[1:] or STORIES:
         keys, ready = STORIES[name]
         for size, cells in SIZES.items():

@@ -19,11 +19,11 @@ from textual.worker import WorkerFailed
 
 from backend import BugError
 from tui.dialogs.base import HelpWanted
-from tui.screens.inventory.screen import Inventory
+from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.terminal import themes
 from tui.terminal.key_order import KeyOrder
-from tui.terminal.line_filters import Ascii, Thrift
+from tui.terminal.line_filters import AsciiOnly, CoalesceSegments
 from tui.text import plain
 
 GRACE = 2.0
@@ -78,8 +78,8 @@ class SnapstowApp(App[int]):
         if themes.is_colourless(os.environ):
             self._filters_of_ours.append(NoColor())
         if looks.ascii:
-            self._filters_of_ours.append(Ascii())
-        self._filters_of_ours.append(Thrift())
+            self._filters_of_ours.append(AsciiOnly())
+        self._filters_of_ours.append(CoalesceSegments())
         for theme in themes.themes():
             self.register_theme(theme)
         self._set_theme(looks.theme)
@@ -88,7 +88,7 @@ class SnapstowApp(App[int]):
         """Hook the signals, show what there is."""
         self._hook_signals()
         self.app_resume_signal.subscribe(self, lambda _resumed: self.refresh(layout=True))
-        inventory = Inventory(self.place, self.looks.tick)
+        inventory = InventoryScreen(self.place, self.looks.tick)
         self.push_screen(inventory)
         if self._file:
             inventory.call_after_refresh(inventory.open_file, self._file)
@@ -145,7 +145,7 @@ class SnapstowApp(App[int]):
     def _facts(self) -> Iterator[tuple[str, str]]:
         """How changes are made and why; where the journal is that the jobs write."""
         for screen in self.screen_stack:
-            if isinstance(screen, Inventory) and screen.way.about:
+            if isinstance(screen, InventoryScreen) and screen.way.about:
                 yield "engine", plain(". ".join(screen.way.about))
         yield "log", f"J shows it for each job; it lies in {plain(self.place.engine.journal.folder)}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backend import SnapshotError, unix_time
 
 if TYPE_CHECKING:
-    from backend import Guarded, Snapshot, SnapshotSet
+    from backend import SafeguardedRestore, Snapshot, SnapshotSet
 
 HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
 NOTHING_SAVED = "No snapshots found."
@@ -64,7 +64,7 @@ def notes_text(snapshot: "Snapshot") -> str:
     return ", ".join(filter(None, notes)) or "-"
 
 
-def guard_text(one: "Guarded") -> str:
+def guard_text(one: "SafeguardedRestore") -> str:
     """What a set is that was made before a restore: `guard of job 12, until Tue 14:32`."""
     return f"guard of job {one.record.id}, until {moment_text(one.until)}"
 

@@ -27,7 +27,7 @@ class Part(NamedTuple):
     size: int
 
 
-def salvaged(fd: int, place: tuple[int, int]) -> list[Part]:
+def carve_archives(fd: int, place: tuple[int, int]) -> list[Part]:
     """The archives between two offsets of a file, found by the headers before them.
 
     Reads the whole stretch. What is found is what looks like an archive; nothing vouches for it.

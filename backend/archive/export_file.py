@@ -19,7 +19,7 @@ from backend.format.metadata import parse_metadata, set_content_hash, set_conten
 from backend.format.names import METADATA, METADATA_HASH, filename, parse_filename
 from backend.fs import files
 from backend.model import Snapshot, SnapshotSet
-from backend.progress import Job
+from backend.progress import Progress
 
 _MOST_MEMBERS = 4096
 _LARGEST_JSON = 1 << 20
@@ -33,7 +33,7 @@ _KINDS = {
 }
 
 
-class Peek(NamedTuple):
+class ExportFile(NamedTuple):
     """What an export file says it holds; `size` is the file's in bytes, `date` as it is written there.
 
     A snapshot's `path` is the name it has in the file. `faults` tell why an import would refuse the file;
@@ -74,26 +74,26 @@ class Peek(NamedTuple):
         return 0
 
 
-def look_into(path: str, job: Job | None = None) -> Peek:
+def read_export_file(path: str, job: Progress | None = None) -> ExportFile:
     """Look into an export file; however large it is, only its headers and metadata are read.
 
     InvalidInputError for what is no export at all, SnapshotError (NotAllowedError) when it cannot be read.
     One that is damaged, incomplete or odd is returned, with what could be read and the `faults`. The bytes
     passed over are counted in the job's present step.
     """
-    with files.speaking("cannot look into the file"):
+    with files.os_errors_as("cannot look into the file"):
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with files.opened(path, flags) as fd:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 raise InvalidInputError(f"cannot look into {path}: it is not a regular file")
-            return _Look(path, fd, found.st_size, job or Job()).look()
+            return _Look(path, fd, found.st_size, job or Progress()).look()
 
 
 class _Look:
     """One look into an open file."""
 
-    def __init__(self, path: str, fd: int, size: int, job: Job) -> None:
+    def __init__(self, path: str, fd: int, size: int, job: Progress) -> None:
         self._path = path
         self._fd = fd
         self._size = size
@@ -108,14 +108,14 @@ class _Look:
         self._has_manifest = False
         self._faults: list[str] = []
 
-    def look(self) -> Peek:
+    def look(self) -> ExportFile:
         first = self._first()
         try:
             self._walk(first)
         except IntegrityError as fault:
             self._faults.append(str(fault))
         self._check_complete()
-        return Peek(
+        return ExportFile(
             self._path,
             self._size,
             tuple(self._snapshots),

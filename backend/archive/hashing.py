@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from backend.errors import IntegrityError
-from backend.progress import Job
+from backend.progress import Progress
 
 PIECE = 1 << 20
 SHOWN = 7
@@ -21,7 +21,7 @@ def cores() -> int:
     return min(len(os.sched_getaffinity(0)), 8)
 
 
-def digest(read: Read, job: Job) -> tuple[str, int]:
+def digest(read: Read, job: Progress) -> tuple[str, int]:
     """The SHA3-384 in hex, and the length in bytes, of all that `read` yields."""
     hashed = HashedRead(read, hashlib.sha3_384())
     while piece := hashed(PIECE):
@@ -29,7 +29,7 @@ def digest(read: Read, job: Job) -> tuple[str, int]:
     return hashed.finish()
 
 
-def verify(what: str, read: Read, size: int, declared: str, job: Job) -> None:
+def verify(what: str, read: Read, size: int, declared: str, job: Progress) -> None:
     """IntegrityError unless `read` yields `size` bytes whose hash is the declared one (spec §3.8)."""
     actual, length = digest(read, job)
     agree(what, (declared, size), (actual, length))

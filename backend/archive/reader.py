@@ -14,12 +14,12 @@ from backend.errors import IntegrityError, SnapshotError
 from backend.format.metadata import parse_metadata
 from backend.format.names import METADATA, METADATA_HASH, filename, parse_filename, snapshot_id
 from backend.format.timestamps import ZERO_TIME
-from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot, user_of
+from backend.model import ARCHIVE, CheckLevel, CheckResult, Revision, Snapshot, user_of
 
 if TYPE_CHECKING:
-    from backend.archive.gzip.sizes import Declared
+    from backend.archive.gzip.sizes import DeclaredSize
     from backend.archive.hashing import Read
-    from backend.progress import Job
+    from backend.progress import Progress
 
 _LARGEST_METADATA = 32 << 20
 _LARGEST_HASH = 4096
@@ -90,15 +90,15 @@ class Reader:
         """About how many bytes an archive takes when unpacked, as it declares; not verified."""
         return self.declared(entry).size
 
-    def declared(self, entry: str) -> "Declared":
+    def declared(self, entry: str) -> "DeclaredSize":
         """How many bytes an archive declares to unpack to, and whether it could be another number."""
-        from backend.archive.gzip.sizes import Declared, declared
+        from backend.archive.gzip.sizes import DeclaredSize, declared_size
 
         member = self._container.find(entry)
         if member.method != STORED:
-            return Declared(member.size, certain=False)
+            return DeclaredSize(member.size, certain=False)
         start = self._container.data_offset(member)
-        return declared(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
+        return declared_size(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
 
     def locate(self, entry: str) -> None:
         """IntegrityError unless an archive is in its place and as long as told; none of it is read."""
@@ -110,11 +110,11 @@ class Reader:
             told = f"size ({member.size}) different from actual ({member.stored})"
             raise IntegrityError(f'snapshot entry "{entry}" {told}')
 
-    def verify(self, entry: str, job: "Job") -> None:
+    def verify(self, entry: str, job: "Progress") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
         self._verify(entry, self.stream(entry), job)
 
-    def fingerprint(self, entry: str, job: "Job") -> str:
+    def fingerprint(self, entry: str, job: "Progress") -> str:
         """Verify an archive; returns what tells the same bytes again (SHA-256 in hex)."""
         from backend.archive.hashing import Fingerprint
 
@@ -125,7 +125,7 @@ class Reader:
             taken = read.finish()
         return taken
 
-    def _verify(self, entry: str, read: "Read", job: "Job") -> None:
+    def _verify(self, entry: str, read: "Read", job: "Progress") -> None:
         from backend.archive import hashing
 
         declared = (self.snapshot.sums or {}).get(entry, "")
@@ -140,14 +140,14 @@ class Reader:
         ]
 
     def check(
-        self, users: Sequence[str] = (), job: "Job | None" = None, *, structure: bool = False
-    ) -> list[EntryVerdict]:
+        self, users: Sequence[str] = (), job: "Progress | None" = None, *, structure: bool = False
+    ) -> list[CheckResult]:
         """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
-        from backend.progress import Job
+        from backend.progress import Progress
 
-        return check([self], users, job or Job(), Level.STRUCTURE if structure else Level.HASH)
+        return check([self], users, job or Progress(), CheckLevel.STRUCTURE if structure else CheckLevel.HASH)
 
-    def vet(self, entry: str, job: "Job") -> int:
+    def vet(self, entry: str, job: "Progress") -> int:
         """Walk an archive without writing anything; returns the bytes it unpacks to.
 
         IntegrityError when it could not be unpacked.
@@ -155,7 +155,7 @@ class Reader:
         from backend.archive.gzip.blocks import inflate
         from backend.archive.tar import vetting
 
-        vetter = vetting.Vetter(self.snapshot.revision, devices=True)
+        vetter = vetting.ExtractionFilter(self.snapshot.revision, devices=True)
         unpacked = 0
 
         def counted() -> Iterator[bytes]:
@@ -244,8 +244,8 @@ def unreadable(path: str, reason: str) -> Snapshot:
 
 
 def check(
-    readers: Iterable[Reader], users: Sequence[str], job: "Job", level: Level = Level.HASH
-) -> list[EntryVerdict]:
+    readers: Iterable[Reader], users: Sequence[str], job: "Progress", level: CheckLevel = CheckLevel.HASH
+) -> list[CheckResult]:
     """Verify the archives of several snapshots side by side; every bad one is in the verdicts.
 
     At the level of structure, every archive whose hash holds is also walked. A broken snapshot gets one
@@ -259,12 +259,12 @@ def check(
         snapshot = reader.snapshot
         if snapshot.broken:
             fault = f"cannot open snapshot: {snapshot.broken}"
-            verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, fault))
+            verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, fault))
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
     calls = [partial(_verdict, reader, entry, job, level) for reader, entry, _ in work]
-    verdicts += [call() for call in calls] if level is Level.QUICK else hashing.in_parallel(calls)
+    verdicts += [call() for call in calls] if level is CheckLevel.QUICK else hashing.in_parallel(calls)
     return sorted(
         verdicts,
         key=lambda verdict: (verdict.set_id, verdict.snap, verdict.entry.startswith("user/"), verdict.entry),
@@ -278,7 +278,7 @@ def _size(reader: Reader, entry: str) -> int:
         return 0
 
 
-def _verdict(reader: Reader, entry: str, job: "Job", level: Level) -> EntryVerdict:
+def _verdict(reader: Reader, entry: str, job: "Progress", level: CheckLevel) -> CheckResult:
     fault = ""
     unpacked = None
     size = _size(reader, entry)
@@ -289,17 +289,17 @@ def _verdict(reader: Reader, entry: str, job: "Job", level: Level) -> EntryVerdi
     except SnapshotError as error:
         fault = str(error)
     snapshot = reader.snapshot
-    return EntryVerdict(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
+    return CheckResult(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
 
 
-def _verify(reader: Reader, archive: tuple[str, int], job: "Job", level: Level) -> int | None:
+def _verify(reader: Reader, archive: tuple[str, int], job: "Progress", level: CheckLevel) -> int | None:
     """Verify an archive at some level; returns the bytes it unpacks to where it was walked."""
     entry, size = archive
-    if level is Level.QUICK:
+    if level is CheckLevel.QUICK:
         job.check()
         reader.locate(entry)
         return None
     name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
     with job.part(name, size) as part:
         reader.verify(entry, part)
-        return reader.vet(entry, part.quiet()) if level is Level.STRUCTURE else None
+        return reader.vet(entry, part.quiet()) if level is CheckLevel.STRUCTURE else None

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from backend.browse.nodes import Node, joined, parts_of
-from backend.browse.snapshot_file import Inside
-from backend.browse.toc_cache import Shelf
+from backend.browse.snapshot_file import SnapshotFile
+from backend.browse.toc_cache import TocCache
 from backend.browse.tree import Archive, Content, Tree
 from backend.errors import SnapshotError
 from backend.format.timestamps import unix_time
 from backend.model import Snapshot, user_of
-from backend.progress import Job
+from backend.progress import Progress
 
 _PIECE = 1 << 20
 
@@ -72,15 +72,15 @@ def role_path(path: bytes, snapshot: Snapshot) -> bytes:
     return joined(parts)
 
 
-def search(
-    where: Sequence[Snapshot | str], pattern: str, own: str, job: Job, *, read_others: bool = True
+def search_files(
+    where: Sequence[Snapshot | str], pattern: str, own: str, job: Progress, *, read_others: bool = True
 ) -> Iterator[Found]:
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
     read, each a part of the job's step. Raises Cancelled; leaving the loop is stopping.
     """
-    shelf = Shelf(own)
+    shelf = TocCache(own)
     unread: list[tuple[Snapshot | str, str]] = []
     for place in where:
         for archive in _archives(place):
@@ -109,11 +109,13 @@ def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
         yield Missed(snapshot, file, "", str(fault))
 
 
-def _opened(place: Snapshot | str) -> Inside:
-    return Inside.of_store(place) if isinstance(place, Snapshot) else Inside.of_file(place)
+def _opened(place: Snapshot | str) -> SnapshotFile:
+    return SnapshotFile.of_store(place) if isinstance(place, Snapshot) else SnapshotFile.of_file(place)
 
 
-def _read_and_search(place: Snapshot | str, wanted: str, what: tuple[str, str], job: Job) -> Iterator[Found]:
+def _read_and_search(
+    place: Snapshot | str, wanted: str, what: tuple[str, str], job: Progress
+) -> Iterator[Found]:
     for archive in _archives(place):
         if isinstance(archive, Missed):
             yield archive
@@ -121,7 +123,7 @@ def _read_and_search(place: Snapshot | str, wanted: str, what: tuple[str, str], 
             yield from _search(archive, *what, job)
 
 
-def _search(archive: Archive, pattern: str, own: str, job: Job) -> Iterator[Found]:
+def _search(archive: Archive, pattern: str, own: str, job: Progress) -> Iterator[Found]:
     snapshot = archive.snapshot
     with Tree(archive, own) as tree:
         if not tree.is_indexed:
@@ -161,7 +163,7 @@ def _age(hit: Hit) -> tuple[float, int]:
     return unix_time(hit.snapshot.time), hit.snapshot.set_id
 
 
-def content_digest(content: Content, job: Job) -> str:
+def content_digest(content: Content, job: Progress) -> str:
     """The SHA-256 in hex of a file's content; its bytes are counted on the job."""
     hasher = hashlib.sha256()
     for piece in pieces(content):

@@ -17,7 +17,7 @@ _REVISION = "rev"
 _SYSTEM = "system"
 
 
-class Mark(NamedTuple):
+class Selector(NamedTuple):
     """Something marked: in the archive `entry` of a snapshot, at `inside` (empty: all of it).
 
     `text` is how it was written. The configuration is in no archive.
@@ -34,7 +34,7 @@ class Mark(NamedTuple):
         return not self.entry
 
 
-def marks_in(items: Sequence[str], snapshots: Sequence[Snapshot]) -> list[Mark]:
+def parse_selectors(items: Sequence[str], snapshots: Sequence[Snapshot]) -> list[Selector]:
     """What `items` mark in snapshots; NotFoundError where one names what is not there.
 
     InvalidInputError for what is no path, or leads out, and where two snapshots are of the snap named.
@@ -42,7 +42,7 @@ def marks_in(items: Sequence[str], snapshots: Sequence[Snapshot]) -> list[Mark]:
     return [mark for item in items for mark in _marks(item, snapshots)]
 
 
-def _marks(item: str, snapshots: Sequence[Snapshot]) -> Iterator[Mark]:
+def _marks(item: str, snapshots: Sequence[Snapshot]) -> Iterator[Selector]:
     snap, _, path = item.partition(":")
     named = [snapshot for snapshot in snapshots if snapshot.snap == snap]
     if not named:
@@ -52,13 +52,13 @@ def _marks(item: str, snapshots: Sequence[Snapshot]) -> Iterator[Mark]:
     snapshot = named[0]
     if not path.rstrip("/"):
         for entry in snapshot.entries:
-            yield Mark(snapshot, entry, b"", item)
+            yield Selector(snapshot, entry, b"", item)
         return
-    entry, inside = located(path, snapshot)
-    yield Mark(snapshot, entry, inside, item)
+    entry, inside = locate_path(path, snapshot)
+    yield Selector(snapshot, entry, inside, item)
 
 
-def located(path: str, snapshot: Snapshot) -> tuple[str, bytes]:
+def locate_path(path: str, snapshot: Snapshot) -> tuple[str, bytes]:
     """The archive that a path of a snapshot leads into, and the path in it.
 
     The archive is empty for the configuration. NotFoundError for what is not in the snapshot.
@@ -86,8 +86,8 @@ def located(path: str, snapshot: Snapshot) -> tuple[str, bytes]:
     return entry, b"/".join(parts)
 
 
-def written(snap: str, entry: str, inside: bytes) -> str:
-    """How something in an archive is written, so that `marks_in` finds it again."""
+def format_selector(snap: str, entry: str, inside: bytes) -> str:
+    """How something in an archive is written, so that `parse_selectors` finds it again."""
     shown = inside.decode("utf-8", "surrogateescape")
     if entry == ARCHIVE:
         return f"{snap}:{shown}" if shown else snap

@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple, Self
 
-from backend.archive.carving import salvaged
+from backend.archive.carving import carve_archives
 from backend.archive.container import Container
-from backend.archive.export_file import look_into
-from backend.archive.gzip.seek import Packed
+from backend.archive.export_file import read_export_file
+from backend.archive.gzip.seek import CompressedSource
 from backend.archive.reader import Reader, check, read_snapshot
 from backend.browse.nodes import joined, parts_of
 from backend.browse.toc_cache import Key, stamp_of
@@ -22,16 +22,16 @@ from backend.browse.tree import Archive, Tree
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.format.names import snapshot_id
 from backend.fs import files
-from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot, user_of
-from backend.progress import Job
-from backend.store.verifications import Ledger, identity_at
+from backend.model import ARCHIVE, CheckLevel, CheckResult, Revision, Snapshot, user_of
+from backend.progress import Progress
+from backend.store.verifications import VerificationLog, identity_at
 
 _ZIP = b"PK\x03\x04"
 _TOPS = ("common", "rev")
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class Held(NamedTuple):
+class HeldSnapshot(NamedTuple):
     """A snapshot in a file, and its archives: the system's first, then the users' by name."""
 
     snapshot: Snapshot
@@ -73,7 +73,7 @@ class Held(NamedTuple):
         return archive, joined(parts)
 
 
-class Inside:
+class SnapshotFile:
     """An open file of archives. Use as a context manager, or `close` it; its archives end with it.
 
     `faults` tell what is wrong with an export as a whole.
@@ -82,7 +82,7 @@ class Inside:
     def __init__(self, path: str, stack: ExitStack, *, is_export: bool) -> None:
         self.path = path
         self.is_export = is_export
-        self.held: tuple[Held, ...] = ()
+        self.held: tuple[HeldSnapshot, ...] = ()
         self.faults: tuple[str, ...] = ()
         self._readers: list[Reader | None] = []
         self._stack = stack
@@ -90,7 +90,7 @@ class Inside:
     @classmethod
     def of_store(cls, snapshot: Snapshot) -> Self:
         """A snapshot of a store; SnapshotError when its file cannot be opened."""
-        with files.speaking("cannot look into the snapshot"), ExitStack() as stack:
+        with files.os_errors_as("cannot look into the snapshot"), ExitStack() as stack:
             flags = _FLAGS | os.O_NOFOLLOW
             fd = stack.enter_context(files.opened(snapshot.path, flags))
             inside = cls(snapshot.path, stack, is_export=False)
@@ -99,17 +99,17 @@ class Inside:
             return inside
 
     @classmethod
-    def of_file(cls, path: str, job: Job | None = None) -> Self:
+    def of_file(cls, path: str, job: Progress | None = None) -> Self:
         """A single snapshot or an export, of any name anywhere; InvalidInputError for what is neither."""
         path = os.path.realpath(path)
-        with files.speaking("cannot look into the file"), ExitStack() as stack:
+        with files.os_errors_as("cannot look into the file"), ExitStack() as stack:
             fd = stack.enter_context(files.opened(path, _FLAGS))
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise InvalidInputError(f"cannot look into {path}: it is not a regular file")
             is_export = os.pread(fd, len(_ZIP), 0) != _ZIP
             inside = cls(path, stack, is_export=is_export)
             if is_export:
-                inside._add_export(fd, job or Job())
+                inside._add_export(fd, job or Progress())
             else:
                 snapshot = read_snapshot(path) if snapshot_id(os.path.basename(path)) else _loose(path)
                 inside._add_file(fd, snapshot)
@@ -131,7 +131,7 @@ class Inside:
         """What the file holds, broken ones as well."""
         return [held.snapshot for held in self.held]
 
-    def of_snap(self, snap: str) -> Held:
+    def of_snap(self, snap: str) -> HeldSnapshot:
         """What is held of a snap; NotFoundError."""
         for held in self.held:
             if held.snapshot.snap == snap:
@@ -144,18 +144,18 @@ class Inside:
 
     def check(
         self,
-        job: Job,
+        job: Progress,
         users: Sequence[str] = (),
         snaps: Sequence[str] = (),
         *,
         quick: bool = False,
         structure: bool = False,
-    ) -> list[EntryVerdict]:
+    ) -> list[CheckResult]:
         """Verify the archives in place, as a store's are (`Check`).
 
         One verdict each, and one for what is broken.
         """
-        level = Level.QUICK if quick else Level.STRUCTURE if structure else Level.HASH
+        level = CheckLevel.QUICK if quick else CheckLevel.STRUCTURE if structure else CheckLevel.HASH
         verdicts = []
         readers = []
         for held, reader in zip(self.held, self._readers, strict=True):
@@ -164,7 +164,7 @@ class Inside:
                 continue
             if reader is None or snapshot.broken:
                 text = f"cannot open snapshot: {snapshot.broken}"
-                verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
             else:
                 readers.append(reader)
         return verdicts + check(readers, users, job, level)
@@ -174,8 +174,8 @@ class Inside:
     def _add_file(self, fd: int, snapshot: Snapshot) -> None:
         self._add(fd, (0, os.fstat(fd).st_size), snapshot)
 
-    def _add_export(self, fd: int, job: Job) -> None:
-        peek = look_into(self.path, job)
+    def _add_export(self, fd: int, job: Progress) -> None:
+        peek = read_export_file(self.path, job)
         self.faults = peek.faults
         for snapshot, place in zip(peek.snapshots, peek.places, strict=True):
             self._add(fd, place, snapshot)
@@ -189,31 +189,33 @@ class Inside:
             self._stack.callback(reader.close)
             archives = [self._archive(reader, place[0], entry) for entry in _in_order(reader.held())]
         except IntegrityError:
-            found = salvaged(fd, place)
+            found = carve_archives(fd, place)
             archives = [self._salvaged(fd, part.at, part.size, part.entry, snapshot) for part in found]
             reader = reader if not snapshot.broken else None
         self._readers.append(reader)
-        self.held = (*self.held, Held(snapshot, tuple(archives)))
+        self.held = (*self.held, HeldSnapshot(snapshot, tuple(archives)))
 
     def _archive(self, reader: Reader, start: int, entry: str) -> Archive:
         place = reader.place(entry)
         if place is None:
-            packed = Packed(_Skipping(partial(reader.stream, entry)).pread, reader.stored_size(entry))
+            packed = CompressedSource(
+                _Skipping(partial(reader.stream, entry)).pread, reader.stored_size(entry)
+            )
         elif place[0] < start:
             raise IntegrityError("it refers to what lies outside of it")
         else:
-            packed = Packed(_within(reader.fileno(), *place), place[1])
+            packed = CompressedSource(_within(reader.fileno(), *place), place[1])
         at = place[0] if place else start
         return self._made(reader, packed, partial(reader.stream, entry), (entry, at, reader.snapshot))
 
     def _salvaged(self, fd: int, at: int, size: int, entry: str, snapshot: Snapshot) -> Archive:
-        packed = Packed(_within(fd, at, size), size)
+        packed = CompressedSource(_within(fd, at, size), size)
         return self._made(fd, packed, partial(_in_sequence, packed), (entry, at, snapshot))
 
     def _made(
         self,
         file: "int | Reader",
-        packed: Packed,
+        packed: CompressedSource,
         stream: Callable[[], Callable[[int], bytes]],
         what: tuple[str, int, Snapshot],
     ) -> Archive:
@@ -224,7 +226,7 @@ class Inside:
         return Archive(snapshot, entry, packed, stream, self.path, key)
 
 
-def reading_recorded(tree: Tree, ledger: Ledger) -> bool:
+def reading_recorded(tree: Tree, ledger: VerificationLog) -> bool:
     """Let the ledger know of a store's archive that `tree` read whole; whether it did.
 
     Every byte of it was hashed on the way: that is a check of its hash.
@@ -237,8 +239,8 @@ def reading_recorded(tree: Tree, ledger: Ledger) -> bool:
     if not _is_still(archive):
         return False
     about = (snapshot.set_id, snapshot.snap, archive.entry, archive.packed.size)
-    verdict = EntryVerdict(*about, tree.mismatch, snapshot.path)
-    ledger.record([snapshot], [verdict], Level.HASH, {snapshot.path: identity})
+    verdict = CheckResult(*about, tree.mismatch, snapshot.path)
+    ledger.record([snapshot], [verdict], CheckLevel.HASH, {snapshot.path: identity})
     return True
 
 
@@ -275,7 +277,7 @@ def _within(fd: int, start: int, size: int) -> Callable[[int, int], bytes]:
     return pread
 
 
-def _in_sequence(packed: Packed) -> Callable[[int], bytes]:
+def _in_sequence(packed: CompressedSource) -> Callable[[int], bytes]:
     at = 0
 
     def read(count: int) -> bytes:

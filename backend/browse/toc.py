@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from backend.archive.gzip.seek import START, Point
+from backend.archive.gzip.seek import START, SeekPoint
 from backend.browse.nodes import KINDS, ROOT, Flag, Kind, Node, Order, joined
 from backend.errors import NoSpaceError, SnapshotError
 
@@ -50,7 +50,7 @@ _CLASHES = """SELECT d.id, f.id FROM nodes d CROSS JOIN nodes f
     WHERE d.rank = 0 AND f.parent = d.parent AND f.rank = 1 AND f.name = d.name"""
 
 
-class Table:
+class TocDatabase:
     """The table in the file at `path`, or in one without a name that vanishes when it is closed.
 
     Raises SnapshotError where it cannot be had, or is not one of ours; `fresh` makes it anew, of at most
@@ -119,7 +119,7 @@ class Table:
         with self._changing() as database:
             database.execute("INSERT INTO owners VALUES (?, ?, ?, ?, ?)", (number, *owner))
 
-    def finish(self, points: Iterable[Point], facts: dict[str, str]) -> None:
+    def finish(self, points: Iterable[SeekPoint], facts: dict[str, str]) -> None:
         """Keep the points to start from, and what is known of the whole."""
         told = [(key, text.encode("utf-8", "surrogatepass")) for key, text in facts.items()]
         with self._using() as database:
@@ -176,7 +176,7 @@ class Table:
             raise SnapshotError(_ODD)
         return found[0].decode("utf-8", "surrogatepass")
 
-    def before(self, offset: int) -> Point:
+    def before(self, offset: int) -> SeekPoint:
         """The last point to start from at or before an unpacked offset."""
         query = "SELECT * FROM points WHERE unpacked <= ? ORDER BY unpacked DESC LIMIT 1"
         with self._using() as database:
@@ -185,7 +185,7 @@ class Table:
             return START
         if not all(isinstance(number, int) and number >= 0 for number in found[:3]) or found[2] > _MOST_BITS:
             raise SnapshotError(_ODD)
-        return Point(*found)
+        return SeekPoint(*found)
 
     def node(self, number: int) -> Node:
         """The node of that number."""

@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from backend.archive.gzip.seek import Gathered, Packed, gathering
+from backend.archive.gzip.seek import CompressedSource, SeekPoints, gathering
 from backend.archive.hashing import PIECE, HashedRead, agree
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import TarFilter, TarMember, padded
 from backend.browse.nodes import KINDS, LONGEST_PATH, ROOT, Flag, Kind, Node, joined, parts_of
-from backend.browse.toc import Row, Table
+from backend.browse.toc import Row, TocDatabase
 from backend.errors import IntegrityError, NoSpaceError, SnapshotError
 from backend.model import Revision
-from backend.progress import Job
+from backend.progress import Progress
 
 _KIND = {
     tarstream.DIRECTORY: KINDS.index(Kind.FOLDER),
@@ -52,7 +52,7 @@ class Source(NamedTuple):
     `declared` is the hash it should have, empty where none is known.
     """
 
-    packed: Packed
+    packed: CompressedSource
     read: Callable[[int], bytes]
     entry: str
     declared: str
@@ -71,7 +71,7 @@ class Outcome(NamedTuple):
     is_final: bool
 
 
-def index(source: Source, table: Table, points: Gathered, job: Job) -> Outcome:
+def index(source: Source, table: TocDatabase, points: SeekPoints, job: Progress) -> Outcome:
     """Fill an empty table, and gather the points to start from; the packed bytes are counted on the job.
 
     Raises Cancelled; what was read until then stays in the table.
@@ -105,7 +105,7 @@ def _told(cause: SnapshotError | OSError) -> str:
 class _Intake:
     """The packed bytes of an archive, hashed and counted as they pass."""
 
-    def __init__(self, source: Source, job: Job) -> None:
+    def __init__(self, source: Source, job: Progress) -> None:
         self._source = source
         self._job = job
         self._hashed = HashedRead(source.read, hashlib.sha3_384())
@@ -137,14 +137,14 @@ class _Intake:
         return self._fault
 
 
-def _settle(table: Table) -> None:
+def _settle(table: TocDatabase) -> None:
     """What can be known only at the end: what hard links lead to, and what is replaced later."""
     for link in table.hard_links():
         table.resolve_link(link, _target(table, link))
     table.settle_replaced()
 
 
-def _target(table: Table, link: Node) -> Node | None:
+def _target(table: TocDatabase, link: Node) -> Node | None:
     if len(link.link) > LONGEST_PATH:
         return None
     number = ROOT
@@ -189,7 +189,7 @@ def _totals(counts: Iterable[_Count]) -> list[Row]:
 class _Filler:
     """Turns the members of a tar stream into nodes, in batches."""
 
-    def __init__(self, table: Table, revision: Revision) -> None:
+    def __init__(self, table: TocDatabase, revision: Revision) -> None:
         self._table = table
         self._tops = (b"common", str(revision).encode())
         self._stream = TarFilter(self._take, lambda _passed: None)

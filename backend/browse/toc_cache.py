@@ -38,7 +38,7 @@ def stamp_of(found: os.stat_result) -> str:
     return f"{found.st_dev} {found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-class Draft:
+class PendingToc:
     """A table under way at `path`; `keep` it or `drop` it."""
 
     def __init__(self, path: str, final: str, stack: ExitStack) -> None:
@@ -60,7 +60,7 @@ class Draft:
             _remove(self.path)
 
 
-class Shelf:
+class TocCache:
     """The tables kept in the state folder `own`, `cap` bytes at most; none where that cannot be written."""
 
     def __init__(self, own: str, cap: int = CAP) -> None:
@@ -86,7 +86,7 @@ class Shelf:
         """Remove a table."""
         _remove(self._path(key))
 
-    def begin(self, key: Key) -> Draft | None:
+    def begin(self, key: Key) -> PendingToc | None:
         """A new table; None where none can be kept."""
         if not self._folder:
             return None
@@ -106,7 +106,7 @@ class Shelf:
                 stack.enter_context(locked(stack.enter_context(opened(path, files.NEW_FILE))))
             except OSError:
                 return None
-            return Draft(path, final, stack.pop_all())
+            return PendingToc(path, final, stack.pop_all())
         raise AssertionError
 
     def _path(self, key: Key) -> str:

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 from fnmatch import translate
 from typing import NamedTuple
 
-from backend.archive.gzip.seek import Gathered, Packed, Point, Unpacked
+from backend.archive.gzip.seek import CompressedSource, SeekPoint, SeekPoints, UnpackedFile
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import BLOCK
 from backend.browse.nodes import ROOT, Flag, Kind, Node, Order, parts_of
-from backend.browse.toc import Table
+from backend.browse.toc import TocDatabase
 from backend.browse.toc_builder import Source, index
-from backend.browse.toc_cache import Draft, Key, Shelf
+from backend.browse.toc_cache import Key, PendingToc, TocCache
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.model import Snapshot, user_of
-from backend.progress import Job
+from backend.progress import Progress
 
 _MAP = 24
 _LONGEST_MAP = 16 << 20
@@ -33,7 +33,7 @@ class Archive(NamedTuple):
 
     snapshot: Snapshot
     entry: str
-    packed: Packed
+    packed: CompressedSource
     stream: Callable[[], Callable[[int], bytes]]
     path: str
     key: Key
@@ -67,22 +67,22 @@ class Tree:
 
     def __init__(self, archive: Archive, own: str = "") -> None:
         self.archive = archive
-        self._shelf = Shelf(own)
-        self._draft: Draft | None = None
-        self._gathered: Gathered | None = None
+        self._shelf = TocCache(own)
+        self._draft: PendingToc | None = None
+        self._gathered: SeekPoints | None = None
         kept = self._kept()
         self.is_indexed = kept is not None
         self._table = kept or self._new()
-        self._former: list[Table] = []
+        self._former: list[TocDatabase] = []
         self.was_read = False
-        self._unpacked = Unpacked(archive.packed, self)
+        self._unpacked = UnpackedFile(archive.packed, self)
 
-    def _kept(self) -> Table | None:
+    def _kept(self) -> TocDatabase | None:
         path = self._shelf.find(self.archive.key)
         if path is None:
             return None
         try:
-            table = Table(path, fresh=False, cap=self._shelf.cap)
+            table = TocDatabase(path, fresh=False, cap=self._shelf.cap)
         except SnapshotError:
             self._shelf.drop(self.archive.key)
             return None
@@ -94,8 +94,8 @@ class Tree:
             return None
         return table
 
-    def _new(self) -> Table:
-        return Table(self._draft.path if self._draft else "", fresh=True, cap=self._shelf.cap)
+    def _new(self) -> TocDatabase:
+        return TocDatabase(self._draft.path if self._draft else "", fresh=True, cap=self._shelf.cap)
 
     def __enter__(self) -> "Tree":
         return self
@@ -114,7 +114,7 @@ class Tree:
 
     # -- reading it
 
-    def index(self, job: Job) -> None:
+    def index(self, job: Progress) -> None:
         """Read the archive, unless that was done before; its packed bytes (`size`) are counted on the job.
 
         Raises Cancelled when the job is stopped, and SnapshotError where the table cannot be kept. What is
@@ -123,7 +123,7 @@ class Tree:
         if self.is_indexed:
             return
         self._begin()
-        self._gathered = Gathered()
+        self._gathered = SeekPoints()
         archive = self.archive
         revision = archive.snapshot.revision
         source = Source(archive.packed, archive.stream(), archive.entry, archive.declared, revision)
@@ -143,7 +143,7 @@ class Tree:
         self._former.append(self._table)
         self._table = self._new()
 
-    def before(self, offset: int) -> Point:
+    def before(self, offset: int) -> SeekPoint:
         """The last point to start unpacking from at or before an offset."""
         gathered = self._gathered
         return self._table.before(offset) if gathered is None else gathered.before(offset)
@@ -212,7 +212,7 @@ class Tree:
         """The folder a node is in; the root is in itself."""
         return node if node.id == ROOT else self._table.node(node.parent)
 
-    def find(self, pattern: bytes, job: Job | None = None) -> Iterator[Node]:
+    def find(self, pattern: bytes, job: Progress | None = None) -> Iterator[Node]:
         """The nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
 
         A pattern with slashes is compared with as many parts of the whole name, from its end. Leaving the
@@ -221,7 +221,7 @@ class Tree:
         wanted = [re.compile(translate(_text(part))) for part in parts_of(pattern)]
         if not wanted:
             return
-        check = (job or Job()).check
+        check = (job or Progress()).check
         for number, _, name in self._table.names():
             if number % 1024 == 0:
                 check()
@@ -270,7 +270,7 @@ def _why_unreadable(node: Node) -> str:
     return f"it is a {node.kind.value}"
 
 
-def _whole(unpacked: Unpacked, offset: int, size: int) -> bytes:
+def _whole(unpacked: UnpackedFile, offset: int, size: int) -> bytes:
     content = unpacked.read(offset, size)
     if len(content) != size:
         raise IntegrityError("unexpected end of archive")
@@ -280,7 +280,7 @@ def _whole(unpacked: Unpacked, offset: int, size: int) -> bytes:
 class _Sparse:
     """The bytes of a file with holes: pieces of it are stored, one behind the other."""
 
-    def __init__(self, unpacked: Unpacked, node: Node) -> None:
+    def __init__(self, unpacked: UnpackedFile, node: Node) -> None:
         self._unpacked = unpacked
         self._size = node.size
         self._starts: list[int] = []

@@ -6,22 +6,22 @@ from contextlib import ExitStack
 from typing import NamedTuple, Self
 
 from backend.archive.tar.selection import clean
-from backend.browse.selectors import written
-from backend.browse.snapshot_file import Held, Inside
+from backend.browse.selectors import format_selector
+from backend.browse.snapshot_file import HeldSnapshot, SnapshotFile
 from backend.browse.tree import Tree
 from backend.compare import differences as compare
 from backend.compare.differences import CompareOptions, Difference, KeyChange, Roles, TextDiff, Walk
-from backend.compare.trees import Archived, Live, Nothing, Side, Thing, opened_live
+from backend.compare.trees import ArchivedTree, ComparedTree, EmptyTree, LiveTree, TreeEntry, opened_live
 from backend.errors import BlockedError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_entry, user_of
-from backend.progress import Job
+from backend.progress import Progress
 
 LIVE = "live"
 _OPTIONS = CompareOptions()
 
 
-class Facet(NamedTuple):
+class ComparedSide(NamedTuple):
     """One side of a comparison: `snapshot` is None for the data in place.
 
     The `label` is a set's number, a file's path, or `live`.
@@ -43,13 +43,13 @@ class Comparison:
 
     def __init__(self, snap: str, layout: Layout, own: str) -> None:
         self.snap = snap
-        self.facets: list[Facet] = []
+        self.facets: list[ComparedSide] = []
         self.notes: list[str] = []
         self._layout = layout
         self._own = own
         self._stack = ExitStack()
-        self._held: list[Held | None] = []
-        self._walked: dict[str, tuple[Side, Side]] = {}
+        self._held: list[HeldSnapshot | None] = []
+        self._walked: dict[str, tuple[ComparedTree, ComparedTree]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -65,13 +65,13 @@ class Comparison:
 
     def add_snapshot(self, label: str, snapshot: Snapshot) -> None:
         """Take a snapshot of a store as the next side; BlockedError for a broken one."""
-        self._add(label, Inside.of_store(snapshot))
+        self._add(label, SnapshotFile.of_store(snapshot))
 
-    def add_file(self, path: str, job: Job) -> None:
+    def add_file(self, path: str, job: Progress) -> None:
         """Take the snapshot of the snap in a file as the next side."""
-        self._add(path, Inside.of_file(path, job))
+        self._add(path, SnapshotFile.of_file(path, job))
 
-    def _add(self, label: str, inside: Inside) -> None:
+    def _add(self, label: str, inside: SnapshotFile) -> None:
         self._stack.enter_context(inside)
         held = inside.of_snap(self.snap)
         snapshot = held.snapshot
@@ -79,7 +79,7 @@ class Comparison:
             raise BlockedError(f'cannot compare "{self.snap}" of {label}: {snapshot.broken}')
         self._held.append(held)
         about = (snapshot.revision, snapshot.version, snapshot.epoch, snapshot.conf)
-        self.facets.append(Facet(label, snapshot, *about))
+        self.facets.append(ComparedSide(label, snapshot, *about))
 
     def add_live(self) -> None:
         """Take the data in place as the next side; NotFoundError where there are none at all."""
@@ -92,10 +92,10 @@ class Comparison:
         self._held.append(None)
         if installed is None:
             other = next((facet.revision for facet in self.facets), Revision())
-            self.facets.append(Facet(LIVE, None, other, configuration=conf))
+            self.facets.append(ComparedSide(LIVE, None, other, configuration=conf))
         else:
             about = (installed.revision, installed.version, installed.epoch, conf)
-            self.facets.append(Facet(LIVE, None, *about))
+            self.facets.append(ComparedSide(LIVE, None, *about))
 
     # -- comparing
 
@@ -130,7 +130,7 @@ class Comparison:
         return sorted({"", *found})
 
     def differences(
-        self, job: Job, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
+        self, job: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
     ) -> Iterator[Difference]:
         """What differs, by owner and path; with `below` only that path of that owner and what is in it.
 
@@ -141,7 +141,7 @@ class Comparison:
                 if below is None or f"{found.text}/".startswith(_folder(below[1])):
                     yield found
 
-    def text_diff(self, owner: str, path: bytes, job: Job) -> TextDiff:
+    def text_diff(self, owner: str, path: bytes, job: Progress) -> TextDiff:
         """The unified diff of one file; NotFoundError where neither side has it."""
         sides = self._sides(owner, job)
         pieces = []
@@ -164,33 +164,33 @@ class Comparison:
     def mark_of(self, difference: Difference) -> str:
         """How to mark what differs for an extraction that puts either side's, a snapshot's, back."""
         entry = user_entry(difference.owner) if difference.owner else ARCHIVE
-        return written(self.snap, entry, difference.path)
+        return format_selector(self.snap, entry, difference.path)
 
-    def _walk(self, owner: str, job: Job, options: CompareOptions) -> Walk:
+    def _walk(self, owner: str, job: Progress, options: CompareOptions) -> Walk:
         before, after = (str(facet.revision).encode() for facet in self.facets)
         return Walk(owner, self._sides(owner, job), Roles(before, after), options)
 
-    def _sides(self, owner: str, job: Job) -> tuple[Side, Side]:
+    def _sides(self, owner: str, job: Progress) -> tuple[ComparedTree, ComparedTree]:
         if owner not in self._walked:
             first, second = (self._side(number, owner, job) for number in (0, 1))
             self._walked[owner] = (first, second)
         return self._walked[owner]
 
-    def _side(self, number: int, owner: str, job: Job) -> Side:
+    def _side(self, number: int, owner: str, job: Progress) -> ComparedTree:
         held = self._held[number]
         if held is None:
             return self._live(owner, self.facets[number])
         archive = next((one for one in held.archives if (user_of(one.entry) or "") == owner), None)
         if archive is None:
-            return Nothing()
+            return EmptyTree()
         tree = self._stack.enter_context(Tree(archive, self._own))
         with job.part(f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size) as part:
             tree.index(part)
         if reason := tree.fault or tree.mismatch:
             self.notes.append(f"{self.facets[number].label}, {archive.entry} is not whole: {reason}")
-        return Archived(tree)
+        return ArchivedTree(tree)
 
-    def _live(self, owner: str, facet: Facet) -> Side:
+    def _live(self, owner: str, facet: ComparedSide) -> ComparedTree:
         parent = self._live_parent(owner)
 
         def unseen(path: str, cause: OSError) -> None:
@@ -202,9 +202,9 @@ class Comparison:
             unseen("", cause)
             fd = None
         if fd is None:
-            return Nothing()
+            return EmptyTree()
         self._stack.callback(os.close, fd)
-        return Live(fd, (str(facet.revision), "common"), unseen)
+        return LiveTree(fd, (str(facet.revision), "common"), unseen)
 
     def _live_parent(self, owner: str) -> str:
         """The directory of an owner's data in place, or nothing."""
@@ -221,9 +221,9 @@ def _folder(path: bytes) -> str:
     return f"{path.decode('utf-8', 'surrogateescape')}/".lstrip("/")
 
 
-def _find(side: Side, path: bytes, revision: bytes) -> Thing | None:
+def _find(side: ComparedTree, path: bytes, revision: bytes) -> TreeEntry | None:
     """What is at a path, whose top is a role."""
-    thing: Thing | None = None
+    thing: TreeEntry | None = None
     for number, part in enumerate(path.split(b"/")):
         if number == 0 and part == compare.REVISION:
             part = revision

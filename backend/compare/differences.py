@@ -10,10 +10,10 @@ from enum import Enum
 from typing import NamedTuple
 
 from backend.browse.nodes import Kind
-from backend.compare.trees import Side, Thing
+from backend.compare.trees import ComparedTree, TreeEntry
 from backend.format.gojson import dumps
 from backend.model import Json
-from backend.progress import Job
+from backend.progress import Progress
 
 REVISION = b"rev"
 _SECOND = 10**9
@@ -89,19 +89,21 @@ class Roles(NamedTuple):
     after: bytes
 
 
-_Pair = tuple[Thing | None, Thing | None]
+_Pair = tuple[TreeEntry | None, TreeEntry | None]
 
 
 class Walk:
     """Walks two sides of one owner's data."""
 
-    def __init__(self, owner: str, sides: tuple[Side, Side], roles: Roles, options: CompareOptions) -> None:
+    def __init__(
+        self, owner: str, sides: tuple[ComparedTree, ComparedTree], roles: Roles, options: CompareOptions
+    ) -> None:
         self._owner = owner
         self._before, self._after = sides
         self._roles = roles
         self._options = options
 
-    def differences(self, job: Job) -> Iterator[Difference]:
+    def differences(self, job: Progress) -> Iterator[Difference]:
         """All differences, by path. Cancelled when the job is stopped."""
         tops = _paired(
             sorted(self._top(self._before, self._roles.before)),
@@ -121,7 +123,7 @@ class Walk:
             if self._goes_into(pair):
                 way.append((path + b"/", self._inside(pair)))
 
-    def _top(self, side: Side, revision: bytes) -> Iterator[tuple[bytes, Thing]]:
+    def _top(self, side: ComparedTree, revision: bytes) -> Iterator[tuple[bytes, TreeEntry]]:
         for thing in side.things(None):
             if thing.name == revision:
                 yield REVISION, thing
@@ -151,7 +153,7 @@ class Walk:
             if thing is not None:
                 yield self._one_sided(path, thing, side, change)
 
-    def _one_sided(self, path: bytes, thing: Thing, side: Side, change: Change) -> Difference:
+    def _one_sided(self, path: bytes, thing: TreeEntry, side: ComparedTree, change: Change) -> Difference:
         count, size = int(not thing.is_folder), thing.size
         folded = thing.is_folder and self._options.folded
         if folded:
@@ -159,7 +161,7 @@ class Walk:
         before, after = (size, None) if change is Change.REMOVED else (None, size)
         return Difference(self._owner, path, change, thing.kind.value, before, after, count, folded)
 
-    def _of_both(self, path: bytes, before: Thing, after: Thing) -> Iterator[Difference]:
+    def _of_both(self, path: bytes, before: TreeEntry, after: TreeEntry) -> Iterator[Difference]:
         metadata = _metadata(before, after)
         if before.is_folder or not self._has_changed(before, after):
             change = Change.METADATA if metadata else Change.SAME
@@ -170,7 +172,7 @@ class Walk:
             kind = before.kind.value
             yield Difference(self._owner, path, change, kind, *sizes, count, metadata=metadata)
 
-    def _has_changed(self, before: Thing, after: Thing) -> bool:
+    def _has_changed(self, before: TreeEntry, after: TreeEntry) -> bool:
         if before.kind is not Kind.FILE:
             return before.link != after.link
         if before.size != after.size:
@@ -181,8 +183,8 @@ class Walk:
 
 
 def _paired(
-    before: "Iterator[tuple[bytes, Thing]] | Sequence[tuple[bytes, Thing]]",
-    after: "Iterator[tuple[bytes, Thing]] | Sequence[tuple[bytes, Thing]]",
+    before: "Iterator[tuple[bytes, TreeEntry]] | Sequence[tuple[bytes, TreeEntry]]",
+    after: "Iterator[tuple[bytes, TreeEntry]] | Sequence[tuple[bytes, TreeEntry]]",
 ) -> Iterator[tuple[bytes, _Pair]]:
     """Two listings by name as one."""
     left, right = iter(before), iter(after)
@@ -200,7 +202,7 @@ def _paired(
             one, other = next(left, None), next(right, None)
 
 
-def _total(side: Side, folder: Thing) -> tuple[int, int]:
+def _total(side: ComparedTree, folder: TreeEntry) -> tuple[int, int]:
     """The files below a folder, and their bytes."""
     count = size = 0
     way = deque([side.things(folder)])
@@ -215,7 +217,7 @@ def _total(side: Side, folder: Thing) -> tuple[int, int]:
     return count, size
 
 
-def _metadata(before: Thing, after: Thing) -> tuple[str, ...]:
+def _metadata(before: TreeEntry, after: TreeEntry) -> tuple[str, ...]:
     """What else differs; a folder's time says nothing, nor do the mode and time of a link."""
     found = []
     if before.kind is not Kind.LINK and (before.mode ^ after.mode) & _MODES:

@@ -28,7 +28,7 @@ _LIVE = {
 }
 
 
-class Thing(NamedTuple):
+class TreeEntry(NamedTuple):
     """One file or folder of a side; a hard link is the file that it is. `link` is a symbolic link's target.
 
     `size` is in bytes (0 but for files), `mtime_ns` in nanoseconds since the epoch. `key` is the side's own.
@@ -53,35 +53,35 @@ class Thing(NamedTuple):
 Pieces = Iterator[bytes]
 
 
-class Side(Protocol):
+class ComparedTree(Protocol):
     """A tree of things."""
 
-    def things(self, folder: Thing | None) -> Iterator[Thing]:
+    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder of this side (None: the tops), by name."""
 
-    def pieces(self, thing: Thing) -> Pieces:
+    def pieces(self, thing: TreeEntry) -> Pieces:
         """The bytes of a file, piece by piece."""
 
 
-class Nothing:
+class EmptyTree:
     """The side of an owner that has no data there."""
 
-    def things(self, folder: Thing | None) -> Iterator[Thing]:  # noqa: ARG002 - as every side
+    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:  # noqa: ARG002 - as every side
         """Nothing."""
         return iter(())
 
-    def pieces(self, thing: Thing) -> Pieces:  # noqa: ARG002 - as every side
+    def pieces(self, thing: TreeEntry) -> Pieces:  # noqa: ARG002 - as every side
         """Nothing."""
         return iter(())
 
 
-class Archived:
+class ArchivedTree:
     """The side of an archive, whose tree must be indexed."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    def things(self, folder: Thing | None) -> Iterator[Thing]:
+    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder, by name; of several of a name the one that wins."""
         node = folder.key if folder is not None and isinstance(folder.key, Node) else self._tree.root
         count = self._tree.count(node)
@@ -114,13 +114,13 @@ class Archived:
             yield from page
             start += len(page)
 
-    def _thing(self, node: Node) -> Thing:
+    def _thing(self, node: Node) -> TreeEntry:
         kind = Kind.FILE if node.kind is Kind.HARD_LINK else node.kind
         size = node.size if kind is Kind.FILE else 0
         owners = (node.uid, node.gid)
-        return Thing(node.name, kind, size, node.mode, node.mtime_ns, *owners, node.link, node)
+        return TreeEntry(node.name, kind, size, node.mode, node.mtime_ns, *owners, node.link, node)
 
-    def pieces(self, thing: Thing) -> Pieces:
+    def pieces(self, thing: TreeEntry) -> Pieces:
         """The bytes of a file. IntegrityError where the archive is damaged."""
         assert isinstance(thing.key, Node)
         assert thing.key.id != ROOT
@@ -131,7 +131,7 @@ class Archived:
             at += len(piece)
 
 
-class Live:
+class LiveTree:
     """The side of the directories below an open one; `tops` are the names in it that count.
 
     What cannot be looked at is told to `unseen`, by path, and counts as not there.
@@ -142,7 +142,7 @@ class Live:
         self._tops = sorted(os.fsencode(name) for name in tops)
         self._unseen = unseen
 
-    def things(self, folder: Thing | None) -> Iterator[Thing]:
+    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder, by name. What vanishes meanwhile is passed over."""
         path = folder.key if folder is not None and isinstance(folder.key, bytes) else b""
         try:
@@ -163,7 +163,7 @@ class Live:
             return None
         return found if stat.S_IFMT(found.st_mode) in _LIVE else None
 
-    def pieces(self, thing: Thing) -> Pieces:
+    def pieces(self, thing: TreeEntry) -> Pieces:
         """The bytes of a file; OSError where it may not be read."""
         assert isinstance(thing.key, bytes)
         folder, _, name = thing.key.rpartition(b"/")
@@ -174,7 +174,7 @@ class Live:
                 yield piece
 
 
-def _thing_at(name: bytes, above: str, found: os.stat_result, fd: int) -> Thing:
+def _thing_at(name: bytes, above: str, found: os.stat_result, fd: int) -> TreeEntry:
     kind = _LIVE[stat.S_IFMT(found.st_mode)]
     link = b""
     if kind is Kind.LINK:
@@ -185,7 +185,7 @@ def _thing_at(name: bytes, above: str, found: os.stat_result, fd: int) -> Thing:
     size = found.st_size if kind is Kind.FILE else 0
     key = os.fsencode(above) + name
     mode = stat.S_IMODE(found.st_mode)
-    return Thing(name, kind, size, mode, found.st_mtime_ns, found.st_uid, found.st_gid, link, key)
+    return TreeEntry(name, kind, size, mode, found.st_mtime_ns, found.st_uid, found.st_gid, link, key)
 
 
 def opened_live(parent: str) -> int | None:

@@ -8,7 +8,7 @@ from backend.format.retention import configured
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.operations import Operation
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 
 DONE = "Done"
 _STOPPED = ("Undone", "Hold")
@@ -20,7 +20,7 @@ _QUOTED = re.compile(r'"([^"]+)"')
 WAITING = "Waiting for "  # how a step begins in which a job waits for something else
 
 
-class Task(NamedTuple):
+class SnapdTask(NamedTuple):
     """A step of a change. `log` are its lines without their times, `errors` those that made it fail."""
 
     summary: str
@@ -35,7 +35,7 @@ class Task(NamedTuple):
         return found[1] if found else ""
 
 
-class Change(NamedTuple):
+class SnapdChange(NamedTuple):
     """Something that snapd does, or did once it is `ready`; `error` is why it failed, or nothing.
 
     `started` is in seconds since the epoch, 0 where snapd does not say.
@@ -47,7 +47,7 @@ class Change(NamedTuple):
     status: str
     ready: bool
     error: str = ""
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[SnapdTask, ...] = ()
     snaps: tuple[str, ...] = ()
     started: float = 0.0
 
@@ -87,7 +87,7 @@ class Change(NamedTuple):
 class Followed(NamedTuple):
     """A change, and what was to be told of it since the last look."""
 
-    change: Change
+    change: SnapdChange
     events: tuple[Event, ...] = ()
 
 
@@ -105,16 +105,16 @@ class Daemon(Protocol):
     def version(self) -> str:
         """Its version; empty where none is asked."""
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SnapdChange]:
         """What it is doing with snapshots, whoever asked for it."""
 
-    def in_the_way(self, operation: Operation) -> Change | None:
+    def in_the_way(self, operation: Operation) -> SnapdChange | None:
         """What it is doing that an operation would have to wait for, as far as that can be told before."""
 
     def watch(self) -> Watch:
         """Follows what it does, look by look."""
 
-    def attach(self, change: str, job: Job) -> Change:
+    def attach(self, change: str, job: Progress) -> SnapdChange:
         """Follow a change to its end, well or not; a stop of the job leaves it running."""
 
     def abort(self, change: str) -> None:
@@ -129,7 +129,7 @@ class Daemon(Protocol):
     def retention_refusal(self) -> str:
         """Why that cannot be changed here, or nothing."""
 
-    def set_retention(self, text: str, job: Job) -> None:
+    def set_retention(self, text: str, job: Progress) -> None:
         """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
 
 
@@ -141,7 +141,7 @@ class NoDaemon:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SnapdChange]:
         """None."""
         return []
 
@@ -152,7 +152,7 @@ class NoDaemon:
         """Sees nothing."""
         return _Idle()
 
-    def attach(self, change: str, _job: Job) -> NoReturn:
+    def attach(self, change: str, _job: Progress) -> NoReturn:
         """NotFoundError: only snapd has changes to follow."""
         raise NotFoundError(f"no change {change}: snapd is not asked here")
 
@@ -177,7 +177,7 @@ class NoDaemon:
         way_out = "use --engine snapd" if running else "start snapd first"
         return f"cannot change how long automatic snapshots are kept: only snapd can; {way_out}"
 
-    def set_retention(self, _text: str, _job: Job) -> NoReturn:
+    def set_retention(self, _text: str, _job: Progress) -> NoReturn:
         """ConflictError."""
         raise ConflictError(self.retention_refusal())
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from backend.host.layout import InstalledSnap
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
-    from backend.jobs.resolution import Ended, Endings
-    from backend.jobs.safety_snapshots import Guarded
+    from backend.jobs.resolution import Resolutions, Resolved
+    from backend.jobs.safety_snapshots import SafeguardedRestore
     from backend.model import User
     from backend.operations import (
         Check,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Undo,
         UndoOffer,
     )
-    from backend.progress import Job
+    from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
 
@@ -47,7 +47,7 @@ READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "
 SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
 
 
-class DirectEngine:
+class FilesEngine:
     """Snapshots of the root that `layout` describes; `own` is our state folder for it."""
 
     name = "files"
@@ -107,13 +107,13 @@ class DirectEngine:
 
         return NoDaemon(self.layout)
 
-    def guards(self) -> "dict[int, Guarded]":
+    def guards(self) -> "dict[int, SafeguardedRestore]":
         """The sets by which restores through snapd can be taken back, by number."""
         if not self.store.has_guards():
             return {}
-        from backend.jobs.safety_snapshots import guards_here
+        from backend.jobs.safety_snapshots import safety_snapshots_by_set
 
-        return guards_here(self.journal, self.root)
+        return safety_snapshots_by_set(self.journal, self.root)
 
     def _demand(self, action: str) -> None:
         if reason := self.refusal(action):
@@ -125,7 +125,7 @@ class DirectEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.fs.space import measure
         from backend.operations import Estimate
@@ -147,21 +147,23 @@ class DirectEngine:
             estimates.append(Estimate(snap.name, sum(sizes.values()), sizes, files))
         return estimates
 
-    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+    def plan(
+        self, restore: "Restore", *, look: bool = True, job: "Progress | None" = None
+    ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot.
 
         With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
         when the job is stopped.
         """
-        from backend.progress import Job
+        from backend.progress import Progress
         from backend.restore.restorer import Restorer
 
-        job = job or Job()
+        job = job or Progress()
         restorer = Restorer(self.store, self.journal.folder)
         plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, job)
         return restorer.look(plans, job) if look else plans
 
-    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+    def plan_extract(self, extract: "Extract", job: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
@@ -202,7 +204,7 @@ class DirectEngine:
 
     # -- doing
 
-    def save(self, operation: "Save", job: "Job") -> "Result":
+    def save(self, operation: "Save", job: "Progress") -> "Result":
         """Save each snap; those that succeed are published together, the others are told in `left_out`.
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
@@ -227,18 +229,18 @@ class DirectEngine:
         stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
         return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
 
-    def check(self, operation: "Check", job: "Job") -> "Result":
+    def check(self, operation: "Check", job: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
         from backend.operations import Result
         from backend.store.check import check_all, due
-        from backend.store.verifications import Ledger
+        from backend.store.verifications import VerificationLog
 
         level = operation.level
         if operation.set_id:
             chosen = self._selected(operation.set_id, operation.snaps)
         else:
             chosen = [s for group in self.store.list_sets(snaps=operation.snaps) for s in group.snapshots]
-        ledger = Ledger(self.journal.folder)
+        ledger = VerificationLog(self.journal.folder)
         with ExitStack() as locks:
             if operation.set_id:
                 locks.enter_context(self._reading(operation.set_id))
@@ -258,7 +260,7 @@ class DirectEngine:
         else:
             yield
 
-    def restore(self, operation: "Restore", job: "Job") -> "Result":
+    def restore(self, operation: "Restore", job: "Progress") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
 
         Beside may be restored while snapd runs: nothing of what it looks after is touched.
@@ -270,7 +272,7 @@ class DirectEngine:
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, job)
 
-    def extract(self, operation: "Extract", job: "Job") -> "Result":
+    def extract(self, operation: "Extract", job: "Progress") -> "Result":
         """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
         from backend.restore.extractor import Extractor
 
@@ -289,7 +291,7 @@ class DirectEngine:
 
         return undo.undo_offers(self.journal, self.store)
 
-    def undo(self, operation: "Undo", job: "Job") -> "Result":
+    def undo(self, operation: "Undo", job: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
 
         from backend.jobs import undo
@@ -297,19 +299,19 @@ class DirectEngine:
         self._demand("undo")
         return undo.undo(self.journal, self.store, operation, job)
 
-    def forget(self, operation: "Forget", job: "Job") -> "Result":
+    def forget(self, operation: "Forget", job: "Progress") -> "Result":
         """Remove a set, or the named snaps of it; broken snapshots as well."""
-        from backend.browse.toc_cache import Shelf
+        from backend.browse.toc_cache import TocCache
         from backend.operations import Result
 
         self._demand("forget")
         chosen = self._selected(operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
             freed = self.store.forget(chosen, job)
-        Shelf(self._own).sweep()
+        TocCache(self._own).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
 
-    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
+    def export(self, operation: "Export", job: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         from backend.operations import Result
         from backend.transfer.exporter import SnapshotExport, export_to_file
@@ -329,7 +331,7 @@ class DirectEngine:
                 export_to_file(export, operation.file, job, checksum=operation.checksum)
             return Result(operation.set_id, operation.snaps, tuple(export.left_out))
 
-    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
+    def take_in(self, operation: "Import", job: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
         from backend.operations import Result
         from backend.transfer.importer import import_set, opened_import
@@ -358,25 +360,25 @@ class DirectEngine:
 
         return findings.findings(self.journal, self.store)
 
-    def repair(self, job: "Job") -> "list[Finding]":
+    def repair(self, job: "Progress") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
         from backend.jobs import doctor as findings
 
         self._demand("repair")
         return findings.repair(self.journal, self.store, job)
 
-    def endings(self, number: int) -> "Endings":
+    def endings(self, number: int) -> "Resolutions":
         """What can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs import resolution as endings
 
-        return endings.endings(self.journal.record(number), self.store)
+        return endings.resolutions_of(self.journal.record(number), self.store)
 
-    def end(self, number: int, *, finish: bool) -> "Ended":
+    def end(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""
         from backend.jobs import resolution as endings
 
         self._demand("finish" if finish else "take back")
-        return endings.end_as_chosen(self.journal, self.store, number, finish=finish)
+        return endings.resolve(self.journal, self.store, number, finish=finish)
 
     def others(self) -> "list[ForeignJournal]":
         """The journals that other users keep for this root: for root, and to look at only."""
@@ -384,15 +386,15 @@ class DirectEngine:
 
         return journals(self.layout) if os.geteuid() == 0 else []
 
-    def tidy(self, job: "Job") -> list[str]:
+    def tidy(self, job: "Progress") -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done.
 
         What is remembered of snapshots that are gone goes as well.
         """
-        from backend.browse.toc_cache import Shelf
+        from backend.browse.toc_cache import TocCache
         from backend.jobs import cleanup as recovery
 
-        Shelf(self._own).sweep()
+        TocCache(self._own).sweep()
         if daemon_answers(self.layout.socket):
-            return recovery.tidy_beside(self.journal, self.store, job)
-        return recovery.tidy(self.journal, self.store, job)
+            return recovery.recover_directory_restores(self.journal, self.store, job)
+        return recovery.recover_jobs(self.journal, self.store, job)

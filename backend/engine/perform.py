@@ -20,10 +20,10 @@ from backend.operations import (
     Undo,
     to_json,
 )
-from backend.progress import Event, Job, event_json
+from backend.progress import Event, Progress, event_json
 
 
-def perform(operation: Operation, engine: Engine, job: Job, stream: int | None = None) -> Result:
+def perform(operation: Operation, engine: Engine, job: Progress, stream: int | None = None) -> Result:
     """Carry out an operation; `stream` is the open file that `-` stands for."""
     match operation:
         case Save():
@@ -40,7 +40,7 @@ def perform(operation: Operation, engine: Engine, job: Job, stream: int | None =
             return engine.take_in(operation, job, stream)
 
 
-def _put(operation: Restore | Extract | Undo, engine: Engine, job: Job) -> Result:
+def _put(operation: Restore | Extract | Undo, engine: Engine, job: Progress) -> Result:
     """Carry out what changes the data of snaps."""
     match operation:
         case Restore():
@@ -54,7 +54,7 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, job: Job) -> Resul
 def perform_recorded(
     operation: Operation,
     engine: Engine,
-    watch: Callable[[Job], Callable[[Event], None]],
+    watch: Callable[[Progress], Callable[[Event], None]],
     stream: int | None = None,
     token: str = "",
 ) -> Result:
@@ -63,7 +63,7 @@ def perform_recorded(
     `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
     On a full disk a forget is recorded in the room that the journal kept for that.
     """
-    engine.tidy(Job())
+    engine.tidy(Progress())
     try:
         result = _recorded(operation, engine, watch, stream, token)
     except NoSpaceError:
@@ -77,12 +77,12 @@ def perform_recorded(
 def _recorded(
     operation: Operation,
     engine: Engine,
-    watch: Callable[[Job], Callable[[Event], None]],
+    watch: Callable[[Progress], Callable[[Event], None]],
     stream: int | None,
     token: str,
 ) -> Result:
     with (
-        files.speaking(f"cannot keep the journal of {operation.verb}"),
+        files.os_errors_as(f"cannot keep the journal of {operation.verb}"),
         engine.journal.job(to_json(operation), engine.root, token) as record,
     ):
         job = _job_of(record, watch)
@@ -91,7 +91,7 @@ def _recorded(
         with _failures_recorded(record, operation.verb):
             result = perform(operation, engine, job, stream)
         try:
-            with files.speaking("cannot record the end of the job"):
+            with files.os_errors_as("cannot record the end of the job"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
                 record.finish(state, {**result.to_json(), "exit": result.exit_code})
         except SnapshotError as failure:
@@ -99,7 +99,7 @@ def _recorded(
         return result
 
 
-def _job_of(record: OpenRecord, watch: Callable[[Job], Callable[[Event], None]]) -> Job:
+def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], None]]) -> Progress:
     """A job whose events go to its record first, then to whoever watches it."""
     listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
 
@@ -107,7 +107,7 @@ def _job_of(record: OpenRecord, watch: Callable[[Job], Callable[[Event], None]])
         for listen in listeners:
             listen(event)
 
-    job = Job(tell, keep=record.keep, name=str(record.id))
+    job = Progress(tell, keep=record.keep, name=str(record.id))
     listeners.append(watch(job))
     return job
 
@@ -116,7 +116,7 @@ def _job_of(record: OpenRecord, watch: Callable[[Job], Callable[[Event], None]])
 def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
     """However what is done inside fails, the record says so; a bug becomes a BugError."""
     try:
-        with files.speaking(f"cannot {verb}"):
+        with files.os_errors_as(f"cannot {verb}"):
             yield
     except Cancelled:
         record.finish(JobState.CANCELLED, {})

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from backend.engine.daemon import Daemon
 from backend.jobs.journal import Journal
-from backend.jobs.safety_snapshots import Guarded
+from backend.jobs.safety_snapshots import SafeguardedRestore
 from backend.model import SnapshotSet
 from backend.operations import (
     Check,
@@ -22,7 +22,7 @@ from backend.operations import (
     Undo,
     UndoOffer,
 )
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.extraction import ExtractPlan
 from backend.restore.plan import RestorePlan
 
@@ -56,7 +56,7 @@ class Engine(Protocol):
     def daemon(self) -> Daemon:
         """The snapd of this place, or what stands where none is asked."""
 
-    def guards(self) -> dict[int, Guarded]:
+    def guards(self) -> dict[int, SafeguardedRestore]:
         """The sets by which restores through snapd can be taken back, by number."""
 
     def about(self) -> list[str]:
@@ -65,13 +65,13 @@ class Engine(Protocol):
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id."""
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: Job) -> list[Estimate]:
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: Progress) -> list[Estimate]:
         """What a save would read."""
 
-    def plan(self, restore: Restore, *, look: bool = True, job: Job | None = None) -> list[RestorePlan]:
+    def plan(self, restore: Restore, *, look: bool = True, job: Progress | None = None) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot; with `look`, what is lost and held as well."""
 
-    def plan_extract(self, extract: Extract, job: Job) -> ExtractPlan:
+    def plan_extract(self, extract: Extract, job: Progress) -> ExtractPlan:
         """What an extraction would do with every path; archives are read for it, counted on the job."""
 
     def undo_offers(self) -> list[UndoOffer]:
@@ -80,32 +80,32 @@ class Engine(Protocol):
     def findings(self) -> list[Finding]:
         """What an earlier crash left, what is hidden, what undo holds."""
 
-    def repair(self, job: Job) -> list[Finding]:
+    def repair(self, job: Progress) -> list[Finding]:
         """Clean up what `findings` offers to repair; returns what was done."""
 
-    def tidy(self, job: Job) -> list[str]:
+    def tidy(self, job: Progress) -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done."""
 
-    def save(self, operation: Save, job: Job) -> Result:
+    def save(self, operation: Save, job: Progress) -> Result:
         """Carry out a save."""
 
-    def check(self, operation: Check, job: Job) -> Result:
+    def check(self, operation: Check, job: Progress) -> Result:
         """Carry out a check."""
 
-    def restore(self, operation: Restore, job: Job) -> Result:
+    def restore(self, operation: Restore, job: Progress) -> Result:
         """Carry out a restore."""
 
-    def extract(self, operation: Extract, job: Job) -> Result:
+    def extract(self, operation: Extract, job: Progress) -> Result:
         """Put marked files and folders in place, or beside."""
 
-    def undo(self, operation: Undo, job: Job) -> Result:
+    def undo(self, operation: Undo, job: Progress) -> Result:
         """Take a restore back."""
 
-    def forget(self, operation: Forget, job: Job) -> Result:
+    def forget(self, operation: Forget, job: Progress) -> Result:
         """Remove snapshots."""
 
-    def export(self, operation: Export, job: Job, stream: int | None = None) -> Result:
+    def export(self, operation: Export, job: Progress, stream: int | None = None) -> Result:
         """Export a set, to `stream` where the file is `-`."""
 
-    def take_in(self, operation: Import, job: Job, stream: int | None = None) -> Result:
+    def take_in(self, operation: Import, job: Progress, stream: int | None = None) -> Result:
         """Import a set, from `stream` where the file is `-`."""

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, TypeAlias
 
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -11,7 +11,7 @@ from backend.host.socket import daemon_answers
 if TYPE_CHECKING:
     from backend.engine.snapd.engine import SnapdEngine
 
-PlaceEngine: TypeAlias = "DirectEngine | SnapdEngine"
+PlaceEngine: TypeAlias = "FilesEngine | SnapdEngine"
 
 
 def own_state(layout: Layout) -> str:
@@ -42,7 +42,7 @@ def _existing(path: str) -> str:
     return path
 
 
-def engine_for(root: str, kind: str = "auto") -> PlaceEngine:
+def open_engine(root: str, kind: str = "auto") -> PlaceEngine:
     """The engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
 
     InvalidInputError when the root is no directory, UnreachableError when snapd is asked for in vain.
@@ -62,13 +62,13 @@ def engine_for(root: str, kind: str = "auto") -> PlaceEngine:
     return files
 
 
-def engine_now(engine: PlaceEngine) -> PlaceEngine:
+def current_engine(engine: PlaceEngine) -> PlaceEngine:
     """The engine that `auto` means now for the place of one: that very engine where nothing has changed."""
     layout = engine.layout
     answers = os.path.exists(layout.socket) and daemon_answers(layout.socket)
     if answers == (engine.name == "snapd"):
         return engine
-    files = DirectEngine(Layout(layout.root), engine.own)
+    files = FilesEngine(Layout(layout.root), engine.own)
     if not answers:
         return files
     from backend.engine.snapd.engine import SnapdEngine
@@ -76,9 +76,9 @@ def engine_now(engine: PlaceEngine) -> PlaceEngine:
     return SnapdEngine(files)
 
 
-def files_engine(root: str) -> DirectEngine:
+def files_engine(root: str) -> FilesEngine:
     """The engine that works on the files below a root; InvalidInputError when that is no directory."""
     if not os.path.isdir(root):
         raise InvalidInputError(f"cannot work below {root}: it is not a directory")
     layout = Layout(root)
-    return DirectEngine(layout, own_state(layout))
+    return FilesEngine(layout, own_state(layout))

@@ -8,8 +8,8 @@ from backend.model import Json
 SETTING = "snapshots.automatic.retention"
 DEFAULT = "744h"
 NEVER = "no"
-ACCEPTED = 'days or hours, such as 14d or 36h, 24h at least, or "no" for none'
-STANDING = (
+RETENTION_SYNTAX = 'days or hours, such as 14d or 36h, 24h at least, or "no" for none'
+RETENTION_NOTE = (
     "Automatic snapshots that are here already keep the date they were given when they were made; "
     "those made from now on are kept for the new time."
 )
@@ -27,7 +27,7 @@ def spelled(text: str) -> str:
     if text in ("", NEVER):
         return text
     if not _LEAST <= hours <= _MOST:
-        raise InvalidInputError(f'cannot keep automatic snapshots for "{text}": write {ACCEPTED}')
+        raise InvalidInputError(f'cannot keep automatic snapshots for "{text}": write {RETENTION_SYNTAX}')
     return f"{hours}h"
 
 

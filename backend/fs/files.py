@@ -42,7 +42,7 @@ def stamp(path: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def speaking(action: str) -> Iterator[None]:
+def os_errors_as(action: str) -> Iterator[None]:
     """Turn an OSError into one of our errors that begins with what could not be done."""
     try:
         yield

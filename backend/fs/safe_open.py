@@ -24,7 +24,7 @@ def nearest(path: str) -> str:
 
 
 @contextmanager
-def opened_parent(
+def open_data_parent(
     parent: str, user: User | None, make: Make | None = None, *, links: bool = True
 ) -> Iterator[int]:
     """A descriptor of `parent`, which is the system's or lies below the home of `user`.

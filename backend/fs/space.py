@@ -6,15 +6,15 @@ from contextlib import closing
 from typing import NamedTuple
 
 from backend.errors import NoSpaceError
-from backend.fs.files import speaking
+from backend.fs.files import os_errors_as
 from backend.fs.safe_open import nearest
-from backend.fs.walk import Descent
-from backend.progress import Job
+from backend.fs.walk import TreeWalk
+from backend.progress import Progress
 
 _HEADER = 512
 
 
-SPARE_ROOM = 5 << 20  # what anything that is begun leaves free at least
+RESERVED_SPACE = 5 << 20  # what anything that is begun leaves free at least
 
 _ACTION = "cannot tell the free space"
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -45,17 +45,17 @@ class Measured(NamedTuple):
 _FOLDER = Measured(packed=_HEADER)
 
 
-def measure(paths: Sequence[str], job: Job | None = None) -> Measured:
+def measure(paths: Sequence[str], job: Progress | None = None) -> Measured:
     """All regular files below the directories `paths` (spec §3.15), however deep; links are not followed.
 
     A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. Counts the
     apparent bytes in the job's present step. Raises NotAllowedError, or SnapshotError, naming what cannot
     be read, and ConflictError when directories are moved about meanwhile.
     """
-    job = job or Job()
+    job = job or Progress()
     total = Measured()
     for path in paths:
-        with speaking("cannot measure"), closing(Descent(path).steps()) as steps:
+        with os_errors_as("cannot measure"), closing(TreeWalk(path).steps()) as steps:
             for folder, entries in steps:
                 part = _FOLDER if entries is None else _files(entries, folder.pending)
                 total = total.plus(part)
@@ -63,7 +63,7 @@ def measure(paths: Sequence[str], job: Job | None = None) -> Measured:
     return total
 
 
-class Room(NamedTuple):
+class SpaceNeed(NamedTuple):
     """The bytes needed of a file system, SPARE_ROOM included, and those free on it; `place` lies there."""
 
     place: str
@@ -79,7 +79,7 @@ class Room(NamedTuple):
 def free_space(path: str) -> int:
     """The bytes that may still be written at `path`, or where its nearest existing ancestor lies."""
     path = os.path.abspath(path)
-    with speaking(_ACTION):
+    with os_errors_as(_ACTION):
         while True:
             try:
                 facts = os.statvfs(path)
@@ -89,24 +89,24 @@ def free_space(path: str) -> int:
                 return facts.f_bavail * facts.f_frsize
 
 
-def rooms_for(amounts: Iterable[tuple[str, int]]) -> tuple[Room, ...]:
+def space_needs(amounts: Iterable[tuple[str, int]]) -> tuple[SpaceNeed, ...]:
     """What it takes to write these amounts of bytes at these paths: a room for each file system.
 
     Paths need not exist. SnapshotError where the free space cannot be told.
     """
-    rooms: dict[int, Room] = {}
+    rooms: dict[int, SpaceNeed] = {}
     for path, amount in amounts:
         place = nearest(path)
-        with speaking(_ACTION):
+        with os_errors_as(_ACTION):
             device = os.stat(place).st_dev
-        room = rooms.get(device) or Room(place, SPARE_ROOM, free_space(place))
+        room = rooms.get(device) or SpaceNeed(place, RESERVED_SPACE, free_space(place))
         rooms[device] = room._replace(needed=room.needed + amount)
     return tuple(rooms.values())
 
 
-def demand_room(amounts: Iterable[tuple[str, int]], action: str) -> None:
+def require_space(amounts: Iterable[tuple[str, int]], action: str) -> None:
     """NoSpaceError, beginning with `action`, unless all of that fits and SPARE_ROOM is left over."""
-    for room in rooms_for(amounts):
+    for room in space_needs(amounts):
         if room.missing:
             raise NoSpaceError(action, *room)
 

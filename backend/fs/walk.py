@@ -39,7 +39,7 @@ class Step(NamedTuple):
     entries: "Sequence[os.DirEntry[str]] | None"
 
 
-class Descent:
+class TreeWalk:
     """One way through the tree below `top`, depth first.
 
     `top` is looked up in the open directory `above`, if there is one. Of the directories on the way down only

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backend.errors import InvalidInputError
 from backend.format.names import is_user_name
-from backend.fs.files import read_whole, speaking, stamp
+from backend.fs.files import os_errors_as, read_whole, stamp
 from backend.model import User
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class PasswdFile:
         return known[1]
 
     def _read(self, path: str) -> tuple[User, ...]:
-        with speaking("cannot look up users"):
+        with os_errors_as("cannot look up users"):
             try:
                 raw = read_whole(path, LARGEST_PASSWD)
             except (FileNotFoundError, NotADirectoryError):

@@ -7,7 +7,7 @@ from backend.errors import InvalidInputError, SnapshotError
 from backend.format.gojson import loads
 from backend.format.metadata import parse_epoch
 from backend.format.names import is_version
-from backend.fs.files import read_whole, speaking
+from backend.fs.files import os_errors_as, read_whole
 from backend.model import Epoch, Json, Number
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def read_description(path: str) -> tuple[str, Epoch] | None:
 
     InvalidInputError when it is damaged, NotAllowedError or SnapshotError when it cannot be read.
     """
-    with speaking("cannot read the description of a snap"):
+    with os_errors_as("cannot read the description of a snap"):
         try:
             raw = read_whole(path, LARGEST_YAML)
         except (FileNotFoundError, NotADirectoryError):

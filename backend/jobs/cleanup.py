@@ -15,18 +15,18 @@ from backend.fs import files
 from backend.jobs.effects import (
     REVERSIBLE,
     about,
-    done_by,
+    effects_of,
     is_ours,
-    is_stuck,
     is_with_snapd,
     kept_records,
+    needs_rollback,
     target_directories,
     undo_deadline,
     undone_by,
     window_end,
 )
 from backend.jobs.journal import JobRecord, JobState, Journal, OpenRecord
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Store, is_recorded
 from backend.transfer.exporter import end_part
 
@@ -39,16 +39,16 @@ _KEPT_JOBS = 100
 # -- ending what died
 
 
-def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
+def recover_jobs(journal: Journal, store: Store, job: Progress) -> list[str]:
     """End dead jobs of ours and undo data that expired, drop old jobs; says what was done and what failed."""
-    with files.speaking("cannot tidy up"):
+    with files.os_errors_as("cannot tidy up"):
         journal.sweep()
         store.sweep()
     said = []
     for record in journal.records():
-        dead = record.state is JobState.INTERRUPTED or is_stuck(record, store)
+        dead = record.state is JobState.INTERRUPTED or needs_rollback(record, store)
         if dead and is_ours(record, store) and not is_with_snapd(record):
-            said.append(_safely(record, partial(end, journal, store, record)))
+            said.append(_safely(record, partial(end_job, journal, store, record)))
     now = time.time()
     for record in kept_records(journal, store):
         if undo_deadline(record) <= now:
@@ -59,17 +59,17 @@ def tidy(journal: Journal, store: Store, job: Job) -> list[str]:
     return said
 
 
-def tidy_beside(journal: Journal, store: Store, job: Job) -> list[str]:
+def recover_directory_restores(journal: Journal, store: Store, job: Progress) -> list[str]:
     """End restores beside of ours that died; snapd may be running: nothing that it looks after is touched."""
-    with files.speaking("cannot tidy up"):
+    with files.os_errors_as("cannot tidy up"):
         dead = [
             record
             for record in journal.records()
             if is_ours(record, store)
             and record.operation.get("to")
-            and (record.state is JobState.INTERRUPTED or is_stuck(record, store))
+            and (record.state is JobState.INTERRUPTED or needs_rollback(record, store))
         ]
-    said = [_safely(record, partial(end, journal, store, record)) for record in dead]
+    said = [_safely(record, partial(end_job, journal, store, record)) for record in dead]
     for text in said:
         job.note(text)
     return said
@@ -81,12 +81,12 @@ def _is_needed(record: JobRecord, store: Store) -> bool:
         return False
     if record.result.get("undone") or record.result.get("expired"):
         return False
-    return bool(undo_deadline(record)) or not is_ours(record, store) or is_stuck(record, store)
+    return bool(undo_deadline(record)) or not is_ours(record, store) or needs_rollback(record, store)
 
 
 def _safely(record: JobRecord, act: Callable[[], str]) -> str:
     try:
-        with files.speaking(f"cannot tidy up after job {record.id}"):
+        with files.os_errors_as(f"cannot tidy up after job {record.id}"):
             return act()
     except SnapshotError as failure:
         return f"job {record.id} ({record.operation.get('verb')}) was left as it is: {failure}"
@@ -105,14 +105,14 @@ def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
     with _alone(store, about(record.result)[1]):
         if journal.record(record.id).result.get("undone"):
             return f"job {record.id} was taken back meanwhile"
-        done = done_by(record, store)
+        done = effects_of(record, store)
         done.state.clean_up()
         done.refuse_outside()
         journal.amend(record, {"expired": True})
     return f"the undo of job {record.id} expired; what it kept was removed"
 
 
-def end(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
+def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
     """Take back, or complete, one dead job of ours; says which.
 
     A forget is completed, or, without `forgetting`, the files that it has not removed yet are kept.
@@ -133,7 +133,7 @@ def end(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool =
 
 
 def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: OpenRecord) -> str:
-    done = done_by(record, store)
+    done = effects_of(record, store)
     state = done.state
     set_id, snaps = about(next((step for step in record.steps if "snaps" in step), {}))
     of = undone_by(record)

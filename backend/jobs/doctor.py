@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from backend.errors import SnapshotError
 from backend.fs import files
-from backend.jobs.cleanup import tidy
+from backend.jobs.cleanup import recover_jobs
 from backend.jobs.journal import JobState, Journal
 from backend.jobs.undo import undo_offers
 from backend.operations import Finding
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import STAGING, Store
 
 FRESH = 3600
@@ -95,16 +95,16 @@ def _snapd_leftovers(store: Store) -> Iterator[str]:
             yield from (f"{parent}/{name}" for name in sorted(names) if _SNAPD_LEFTOVER.fullmatch(name))
 
 
-def repair(journal: Journal, store: Store, job: Job) -> list[Finding]:
+def repair(journal: Journal, store: Store, job: Progress) -> list[Finding]:
     """Do what the findings offer; returns them, each with what became of it."""
-    tidied = tidy(journal, store, job)
+    tidied = recover_jobs(journal, store, job)
     done = [Finding("tidied", "", text) for text in tidied]
     with store.lock():
         for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:
             if not finding.repair:
                 continue
             try:
-                with files.speaking(f"cannot remove {finding.path}"):
+                with files.os_errors_as(f"cannot remove {finding.path}"):
                     if finding.kind == "import":
                         store.abandon_import(os.path.basename(finding.path))
                     else:

@@ -53,7 +53,7 @@ def is_ours(record: JobRecord, store: Store) -> bool:
     return record.is_ours(store.root)
 
 
-class Deeds(NamedTuple):
+class JobEffects(NamedTuple):
     """What a job did below the root, whether it was complete, and the places outside that it names."""
 
     state: RestoreState
@@ -66,7 +66,7 @@ class Deeds(NamedTuple):
             raise BlockedError(f"{self.outside[0]} leads out of the root: it will not be touched")
 
 
-def done_by(record: JobRecord, store: Store) -> Deeds:
+def effects_of(record: JobRecord, store: Store) -> JobEffects:
     """What a restore or an undo did, from what it noted; SnapshotError where that cannot be understood."""
     state, committed = restore.recovered(record.steps)
     root = os.path.realpath(store.layout.root)
@@ -85,7 +85,7 @@ def done_by(record: JobRecord, store: Store) -> Deeds:
     outside = [slot.parent for slot in state.slots if slot not in slots]
     moves = [move for move in state.moves if move.slot in slots]
     made = [place for place in state.made if is_inside(place)]
-    return Deeds(RestoreState(slots, moves, made, state.done), committed, outside)
+    return JobEffects(RestoreState(slots, moves, made, state.done), committed, outside)
 
 
 def _is_below(place: str, top: str) -> bool:
@@ -114,13 +114,13 @@ def is_with_snapd(record: JobRecord) -> bool:
         return False
 
 
-def is_stuck(record: JobRecord, store: Store) -> bool:
+def needs_rollback(record: JobRecord, store: Store) -> bool:
     """Whether a restore failed and what it had replaced could not be put back either."""
     failed = record.state in (JobState.FAILED, JobState.CANCELLED)
     if not failed or record.operation.get("verb") not in RESTORING:
         return False
     try:
-        return any(os.path.lexists(slot.path) for slot in done_by(record, store).state.slots)
+        return any(os.path.lexists(slot.path) for slot in effects_of(record, store).state.slots)
     except SnapshotError:
         return False
 

@@ -372,7 +372,7 @@ def _load(path: str) -> dict[str, Any]:
 
 
 def _lines(path: str) -> Iterator[dict[str, Any]]:
-    with files.speaking("cannot read the journal"):
+    with files.os_errors_as("cannot read the journal"):
         try:
             raw = files.read_whole(path, _CAP)
         except FileNotFoundError:

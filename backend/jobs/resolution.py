@@ -1,6 +1,6 @@
 """The two ways out of a job that was interrupted: to finish it, or to take it back.
 
-`endings` tells what each would mean for a job, before anything is done; `end_as_chosen` does it.
+`resolutions_of` tells what each would mean for a job, before anything is done; `resolve` does it.
 """
 
 import os
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
 from backend.fs import files
-from backend.jobs.cleanup import end, is_published
-from backend.jobs.effects import done_by, is_ours, is_stuck, is_with_snapd, undone_by, window_end
+from backend.jobs.cleanup import end_job, is_published
+from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
 from backend.jobs.journal import JobRecord, JobState, Journal
 from backend.operations import (
     Check,
@@ -31,7 +31,7 @@ STREAM = "-"
 _AS_NEW = "then the same {} starts from its beginning, as a new job"
 
 
-class Ending(NamedTuple):
+class Resolution(NamedTuple):
     """A way out: what it would do, in a sentence; `refusal` is why it cannot be had, or nothing.
 
     `again` is what is then to be started, as a new job, to come to that end.
@@ -42,46 +42,46 @@ class Ending(NamedTuple):
     again: Operation | None = None
 
 
-class Endings(NamedTuple):
+class Resolutions(NamedTuple):
     """Both ways out of an interrupted job."""
 
-    finish: Ending
-    take_back: Ending
+    finish: Resolution
+    take_back: Resolution
 
 
-class Ended(NamedTuple):
+class Resolved(NamedTuple):
     """What became of a job, in a sentence, and what is to be started now, if anything."""
 
     text: str
     again: Operation | None
 
 
-def endings(record: JobRecord, store: Store) -> Endings:
+def resolutions_of(record: JobRecord, store: Store) -> Resolutions:
     """What finishing and taking back would mean for a job; changes nothing, refuses in words."""
     try:
         if reason := _refusal(record, store):
             raise BlockedError(reason)
         return _ways(record, store)
     except SnapshotError as reason:
-        return Endings(Ending(refusal=str(reason)), Ending(refusal=str(reason)))
+        return Resolutions(Resolution(refusal=str(reason)), Resolution(refusal=str(reason)))
 
 
-def end_as_chosen(journal: Journal, store: Store, number: int, *, finish: bool) -> Ended:
+def resolve(journal: Journal, store: Store, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours in one of the two ways.
 
     BlockedError where that way cannot be had, ConflictError where somebody is ending it already.
     """
     record = journal.record(number)
-    ways = endings(record, store)
+    ways = resolutions_of(record, store)
     chosen = ways.finish if finish else ways.take_back
     if chosen.refusal:
         raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {chosen.refusal}")
-    with files.speaking(f"cannot end job {number}"):
+    with files.os_errors_as(f"cannot end job {number}"):
         journal.sweep()
         store.sweep()
         keeps = not finish and record.operation.get("verb") == Forget.verb
-        text = end(journal, store, record, forgetting=not keeps)
-    return Ended(text, chosen.again)
+        text = end_job(journal, store, record, forgetting=not keeps)
+    return Resolved(text, chosen.again)
 
 
 def _refusal(record: JobRecord, store: Store) -> str:
@@ -90,14 +90,14 @@ def _refusal(record: JobRecord, store: Store) -> str:
         return f"it is {record.owner}'s, who alone can end it"
     if not is_ours(record, store):
         return "it is another user's, or about another root"
-    if record.state is not JobState.INTERRUPTED and not is_stuck(record, store):
+    if record.state is not JobState.INTERRUPTED and not needs_rollback(record, store):
         return f"it was not interrupted: it is {record.state.value}"
     if is_with_snapd(record):
         return "snapd was asked to do it, and goes on with it: only while it runs can this be ended"
     return ""
 
 
-def _ways(record: JobRecord, store: Store) -> Endings:
+def _ways(record: JobRecord, store: Store) -> Resolutions:
     operation = operation_from_json(record.operation)
     try:
         match operation:
@@ -113,19 +113,19 @@ def _ways(record: JobRecord, store: Store) -> Endings:
         raise IntegrityError("its journal is damaged") from damage
 
 
-def _from_scratch(operation: Operation, done: str) -> Endings:
+def _from_scratch(operation: Operation, done: str) -> Resolutions:
     """The ways out of what left nothing: to leave it at that, or to do it again."""
     verb = operation.verb
     if isinstance(operation, Import | Export) and operation.file == STREAM:
         stream = "standard input" if isinstance(operation, Import) else "standard output"
-        finish = Ending(refusal=f"the {stream} it had is gone: start it anew")
+        finish = Resolution(refusal=f"the {stream} it had is gone: start it anew")
     else:
-        finish = Ending(f"{done}; {_AS_NEW.format(verb)}.", again=operation)
-    return Endings(finish, Ending(f"{done}; that is all."))
+        finish = Resolution(f"{done}; {_AS_NEW.format(verb)}.", again=operation)
+    return Resolutions(finish, Resolution(f"{done}; that is all."))
 
 
-def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Endings:
-    done = done_by(record, store)
+def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Resolutions:
+    done = effects_of(record, store)
     done.refuse_outside()
     if isinstance(operation, Restore) and operation.to:
         return _of_beside(operation, committed=done.committed)
@@ -140,23 +140,23 @@ def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Stor
         return _from_scratch(operation, text)
     until = window_end(record)
     kept = f"what it replaced is kept for an undo until {_moment(until)}" if until else "no undo is kept"
-    finish = Ending(f"All its data are in place: it is complete, and {kept}.")
+    finish = Resolution(f"All its data are in place: it is complete, and {kept}.")
     if until <= time.time():
         why = f"what it replaced was kept until {_moment(until)}" if until else "it was to keep no undo"
-        return Endings(finish, Ending(refusal=f"all its data are in place, and {why}"))
+        return Resolutions(finish, Resolution(refusal=f"all its data are in place, and {why}"))
     text = "All its data are in place: they are taken out again by an undo, as a new job, and kept for a day."
-    return Endings(finish, Ending(text, again=Undo(record.id)))
+    return Resolutions(finish, Resolution(text, again=Undo(record.id)))
 
 
-def _of_beside(operation: Restore, *, committed: bool) -> Endings:
+def _of_beside(operation: Restore, *, committed: bool) -> Resolutions:
     if not committed:
         return _from_scratch(operation, "It had replaced nothing: what it had unpacked beside is removed")
     there = f"all its data are in {operation.to}"
-    finish = Ending(f"{there[0].upper()}{there[1:]}: it is complete; nothing was replaced.")
-    return Endings(finish, Ending(refusal=f"{there}: remove that to take it back"))
+    finish = Resolution(f"{there[0].upper()}{there[1:]}: it is complete; nothing was replaced.")
+    return Resolutions(finish, Resolution(refusal=f"{there}: remove that to take it back"))
 
 
-def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Endings:
+def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolutions:
     doomed = [one for step in record.steps if "forget" in step for one in step["forget"]]
     if not doomed:
         return _from_scratch(operation, "It had removed nothing")
@@ -164,21 +164,24 @@ def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Endings:
         raise IntegrityError("its journal names files of other places")
     left = sum(is_recorded(f"{store.folder}/{name}", found) for name, *found in doomed)
     gone = len(doomed) - left
-    finish = Ending(f"{_files(left)} left of set #{operation.set_id}: they are removed as well.")
+    finish = Resolution(f"{_files(left)} left of set #{operation.set_id}: they are removed as well.")
     if not left:
-        finish = Ending(f"It had removed all that it was to ({_files(gone)}): it is complete.")
-        return Endings(finish, Ending(refusal=f"what it was to remove is gone for good ({_files(gone)})"))
+        finish = Resolution(f"It had removed all that it was to ({_files(gone)}): it is complete.")
+        return Resolutions(
+            finish, Resolution(refusal=f"what it was to remove is gone for good ({_files(gone)})")
+        )
     kept = f"{_files(left)} left of set #{operation.set_id}: kept."
     lost = f" {_files(gone)} gone for good." if gone else " Nothing is lost."
-    return Endings(finish, Ending(kept + lost))
+    return Resolutions(finish, Resolution(kept + lost))
 
 
-def _of_files(record: JobRecord, operation: Save | Import | Export, store: Store) -> Endings:
+def _of_files(record: JobRecord, operation: Save | Import | Export, store: Store) -> Resolutions:
     if whole := next(_whole(record.steps, store), ""):
         remedy = f"forget {whole} removes it" if whole.isdigit() else "remove it yourself"
         there = f"set #{whole} is there, whole" if whole.isdigit() else f"{whole} is there, whole"
-        return Endings(
-            Ending(f"{there[0].upper()}{there[1:]}: it is complete."), Ending(refusal=f"{there}: {remedy}")
+        return Resolutions(
+            Resolution(f"{there[0].upper()}{there[1:]}: it is complete."),
+            Resolution(refusal=f"{there}: {remedy}"),
         )
     return _from_scratch(operation, "What it had written so far is removed")
 

@@ -36,7 +36,7 @@ class Runner:
         self._children = [child for child in self._children if child.poll() is None]
         token = files.random_name(16)
         command = [*_shell_of_its_own(token), *self.command, token, json.dumps(to_json(operation))]
-        with files.speaking(f"cannot start {operation.verb}"):
+        with files.os_errors_as(f"cannot start {operation.verb}"):
             files.make_directories(self._journal.folder, 0o700)
             # Without a name: whoever is killed while it starts a job leaves no file behind.
             errors = os.memfd_create("errors")
@@ -84,7 +84,7 @@ class Runner:
             raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
         if not present.is_private:
             raise NotAllowedError(f"cannot stop job {record.id}: its journal is not ours alone")
-        with files.speaking(f"cannot stop job {record.id}"):
+        with files.os_errors_as(f"cannot stop job {record.id}"):
             os.kill(present.pid, signal.SIGTERM)
 
 

@@ -10,7 +10,7 @@ _ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 _LATEST = 1 << 40
 
 
-class Guard(NamedTuple):
+class SafetySnapshot(NamedTuple):
     """The set that holds what a restore replaced; `users` are those whose data it replaced.
 
     `made` are the paths that were not there before the restore: taking it back leaves them.
@@ -22,20 +22,20 @@ class Guard(NamedTuple):
     made: tuple[str, ...]
 
 
-class Guarded(NamedTuple):
+class SafeguardedRestore(NamedTuple):
     """A restore of ours with its guard."""
 
     record: JobRecord
-    guard: Guard
+    guard: SafetySnapshot
     until: float
 
 
-def guard_of(record: JobRecord) -> Guard | None:
+def safety_snapshot_of(record: JobRecord) -> SafetySnapshot | None:
     """The guard that a restore noted, or None."""
     for step in record.steps:
         match step.get("guard"):
             case {"set_id": int(number), "snaps": list(snaps), "users": list(users), "made": list(made)}:
-                return Guard(number, _texts(snaps), _texts(users), _texts(made))
+                return SafetySnapshot(number, _texts(snaps), _texts(users), _texts(made))
     return None
 
 
@@ -49,7 +49,7 @@ def until_of(result: Mapping[str, Any]) -> float:
     return float(until) if isinstance(until, int | float) and 0 < until < _LATEST else 0.0
 
 
-def guarded(journal: Journal, root: Mapping[str, Any]) -> list[Guarded]:
+def safeguarded_restores(journal: Journal, root: Mapping[str, Any]) -> list[SafeguardedRestore]:
     """All restores of ours whose guards wait, the newest first; expired ones too."""
     found = []
     for record in reversed(journal.records()):
@@ -57,14 +57,14 @@ def guarded(journal: Journal, root: Mapping[str, Any]) -> list[Guarded]:
         if record.state not in _ENDED_WELL or over or not until_of(record.result):
             continue
         restored = record.operation.get("verb") == "restore" and record.is_ours(root)
-        if restored and (guard := guard_of(record)):
-            found.append(Guarded(record, guard, until_of(record.result)))
+        if restored and (guard := safety_snapshot_of(record)):
+            found.append(SafeguardedRestore(record, guard, until_of(record.result)))
     return found
 
 
-def guards_here(journal: Journal, root: Mapping[str, Any]) -> dict[int, Guarded]:
+def safety_snapshots_by_set(journal: Journal, root: Mapping[str, Any]) -> dict[int, SafeguardedRestore]:
     """The same by the number of the guard's set; none where the journal cannot be read."""
     try:
-        return {one.guard.set_id: one for one in guarded(journal, root)}
+        return {one.guard.set_id: one for one in safeguarded_restores(journal, root)}
     except (SnapshotError, OSError):
         return {}

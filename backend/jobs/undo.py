@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from backend.errors import ConflictError, NotFoundError, SnapshotError
 from backend.fs import files
 from backend.fs.space import measure
-from backend.jobs.effects import RESTORING, about, done_by, kept_records, undo_deadline, undone_by
+from backend.jobs.effects import RESTORING, about, effects_of, kept_records, undo_deadline, undone_by
 from backend.jobs.journal import JobRecord, Journal
 from backend.operations import DAY, Result, Undo, UndoOffer
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Store
 
 
@@ -18,7 +18,7 @@ def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
     offers = []
     for record in _reversible(journal, store):
         try:
-            held = measure([slot.path for slot in done_by(record, store).state.slots]).allocated
+            held = measure([slot.path for slot in effects_of(record, store).state.slots]).allocated
         except SnapshotError:
             continue
         offers.append(UndoOffer(record.id, *about(record.result), undo_deadline(record), held))
@@ -30,7 +30,7 @@ def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
     return [record for record in kept_records(journal, store) if undo_deadline(record) > now]
 
 
-def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
+def undo(journal: Journal, store: Store, operation: Undo, job: Progress) -> Result:
     """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
     NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
@@ -38,11 +38,11 @@ def undo(journal: Journal, store: Store, operation: Undo, job: Job) -> Result:
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = about(record.result)
-    with ExitStack() as locks, files.speaking(f"cannot take back job {record.id}"):
+    with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
         for name in snaps:
             locks.enter_context(store.snap_lock(name, "undo"))
         record = _chosen(journal, store, record.id)
-        done = done_by(record, store)
+        done = effects_of(record, store)
         done.refuse_outside()
         if not done.state.moves:
             raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
@@ -92,4 +92,4 @@ def _above(touched: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:
-    return {(move.slot.parent, move.name) for move in done_by(record, store).state.moves}
+    return {(move.slot.parent, move.name) for move in effects_of(record, store).state.moves}

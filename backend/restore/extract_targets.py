@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from backend.archive.tar.selection import Picked, Picking
+from backend.archive.tar.selection import SelectedMember, Selection
 from backend.archive.tar.stream import DIRECTORY, FIFO, SYMBOLIC_LINK
 from backend.fs import safe_open as parents
 
@@ -18,7 +18,7 @@ _FORMATS = {DIRECTORY: stat.S_IFDIR, SYMBOLIC_LINK: stat.S_IFLNK, FIFO: stat.S_I
 _PLACES = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a symbolic link", stat.S_IFREG: "a file"}
 
 
-class Policy(Enum):
+class OverwritePolicy(Enum):
     """When something that is there is replaced: always, where it differs, where it is older, or never.
 
     To differ is to differ in kind, size, mode, time of change, or where a link leads: contents are not read.
@@ -30,7 +30,7 @@ class Policy(Enum):
     NEVER = "never"
 
 
-class Action(Enum):
+class ExtractAction(Enum):
     """What becomes of a path; one that is refused stops the whole."""
 
     MAKE = "make"
@@ -39,7 +39,7 @@ class Action(Enum):
     REFUSE = "refuse"
 
 
-class Landing(NamedTuple):
+class ExtractTarget(NamedTuple):
     """What one member becomes: `source` is its path in the archive, `name` that below the plan's directory.
 
     `kind` is a word; `size` is in bytes, `present` the size of what is there (None: nothing). One
@@ -48,7 +48,7 @@ class Landing(NamedTuple):
 
     source: str
     name: str
-    action: Action
+    action: ExtractAction
     kind: str
     size: int = 0
     present: int | None = None
@@ -59,15 +59,15 @@ class Landing(NamedTuple):
     @property
     def moves(self) -> bool:
         """Whether it is put in place by itself."""
-        return self.action in (Action.MAKE, Action.REPLACE) and not self.with_above
+        return self.action in (ExtractAction.MAKE, ExtractAction.REPLACE) and not self.with_above
 
     @property
     def is_taken(self) -> bool:
         """Whether it comes out of the archive."""
-        return self.action in (Action.MAKE, Action.REPLACE)
+        return self.action in (ExtractAction.MAKE, ExtractAction.REPLACE)
 
 
-class Way(NamedTuple):
+class PathMapping(NamedTuple):
     """How a path in the archive becomes one below `parent`.
 
     The directory of the `revision` (as the archive has it) gets the name `onto`; with `strip`, each of the
@@ -89,7 +89,9 @@ class Way(NamedTuple):
         return (self.onto if top == self.revision else top) + slash + rest
 
 
-def landings(picking: Picking, way: Way, policy: Policy) -> tuple[Landing, ...]:
+def extract_targets(
+    picking: Selection, way: PathMapping, policy: OverwritePolicy
+) -> tuple[ExtractTarget, ...]:
     """What becomes of every marked member; directories that are there already are not mentioned."""
     named = ((way.name(path), member) for path, member in picking.members.items())
     ordered = sorted((name.split(b"/"), member) for name, member in named if name)
@@ -99,12 +101,12 @@ def landings(picking: Picking, way: Way, policy: Policy) -> tuple[Landing, ...]:
     )
 
 
-def _with_doubles(found: Iterator[Landing]) -> Iterator[Landing]:
+def _with_doubles(found: Iterator[ExtractTarget]) -> Iterator[ExtractTarget]:
     names = set()
     for landing in found:
         if landing.name in names:
             reason = "another of what is marked has the same name"
-            landing = landing._replace(action=Action.REFUSE, reason=reason)
+            landing = landing._replace(action=ExtractAction.REFUSE, reason=reason)
         names.add(landing.name)
         yield landing
 
@@ -112,83 +114,87 @@ def _with_doubles(found: Iterator[Landing]) -> Iterator[Landing]:
 class _Looking:
     """Looks at what is there, parents first; remembers of each directory what becomes of it."""
 
-    def __init__(self, parent: str, policy: Policy) -> None:
+    def __init__(self, parent: str, policy: OverwritePolicy) -> None:
         self._parent = parent
         self._policy = policy
-        self._folders: dict[bytes, Landing | None] = {b"": None}
+        self._folders: dict[bytes, ExtractTarget | None] = {b"": None}
         self._closed: dict[bytes, str] = {}
         self._device = os.stat(parents.nearest(parent)).st_dev
 
-    def meet(self, parts: Sequence[bytes], member: Picked) -> Iterator[Landing]:
+    def meet(self, parts: Sequence[bytes], member: SelectedMember) -> Iterator[ExtractTarget]:
         """What becomes of a member; nothing where it is a directory that is there, or only on the way."""
         name = b"/".join(parts)
         landing = self._fate(name, member)
         if member.kind == DIRECTORY:
             self._folders[name] = landing
-        if landing is not None and (member.marked or landing.is_taken or landing.action is Action.REFUSE):
+        if landing is not None and (
+            member.marked or landing.is_taken or landing.action is ExtractAction.REFUSE
+        ):
             yield landing
 
-    def _fate(self, name: bytes, member: Picked) -> Landing | None:
+    def _fate(self, name: bytes, member: SelectedMember) -> ExtractTarget | None:
         folder = name.rpartition(b"/")[0]
         if above := self._folder(folder):
             return self._below(name, member, above)
         landing = self._look(name, member)
         if landing and landing.moves and (closed := self._closed_to(folder)):
-            return landing._replace(action=Action.REFUSE, reason=closed)
+            return landing._replace(action=ExtractAction.REFUSE, reason=closed)
         return landing
 
-    def _folder(self, name: bytes) -> Landing | None:
+    def _folder(self, name: bytes) -> ExtractTarget | None:
         """What becomes of a directory, None where it is there; one that the archive does not tell of, too."""
         if name not in self._folders:
-            self._folders[name] = self._fate(name, Picked(name, DIRECTORY, marked=False))
+            self._folders[name] = self._fate(name, SelectedMember(name, DIRECTORY, marked=False))
         return self._folders[name]
 
-    def _below(self, name: bytes, member: Picked, above: Landing) -> Landing:
+    def _below(self, name: bytes, member: SelectedMember, above: ExtractTarget) -> ExtractTarget:
         if member.is_left_out:
-            return _landing(name, member, Action.SKIP, "it is a device node")
+            return _landing(name, member, ExtractAction.SKIP, "it is a device node")
         if above.is_taken:
-            return _landing(name, member, Action.MAKE)._replace(with_above=True)
+            return _landing(name, member, ExtractAction.MAKE)._replace(with_above=True)
         reason = above.reason if above.reason.startswith("above it") else f"above it, {above.reason}"
         return _landing(name, member, above.action, reason)
 
-    def _look(self, name: bytes, member: Picked) -> Landing | None:
+    def _look(self, name: bytes, member: SelectedMember) -> ExtractTarget | None:
         try:
             there = os.lstat(os.fsencode(self._parent) + b"/" + name)
         except FileNotFoundError:
             there = None
         except OSError as cause:
-            return _landing(name, member, Action.REFUSE, f"it cannot be looked at: {cause.strerror}")
+            return _landing(name, member, ExtractAction.REFUSE, f"it cannot be looked at: {cause.strerror}")
         if member.is_left_out:
-            return _landing(name, member, Action.SKIP, "it is a device node")
+            return _landing(name, member, ExtractAction.SKIP, "it is a device node")
         if there is None:
-            return _landing(name, member, Action.MAKE)
+            return _landing(name, member, ExtractAction.MAKE)
         if member.kind == DIRECTORY and stat.S_ISDIR(there.st_mode):
             if there.st_dev == self._device:
                 return None
-            return _landing(name, member, Action.REFUSE, "another file system is mounted there")
+            return _landing(name, member, ExtractAction.REFUSE, "another file system is mounted there")
         action, reason = self._decide(name, member, there)
         is_older = there.st_mtime_ns // _SECOND > member.mtime_ns // _SECOND
         landing = _landing(name, member, action, reason)
         return landing._replace(present=there.st_size, is_older=is_older)
 
-    def _decide(self, name: bytes, member: Picked, there: os.stat_result) -> tuple[Action, str]:
+    def _decide(
+        self, name: bytes, member: SelectedMember, there: os.stat_result
+    ) -> tuple[ExtractAction, str]:
         found = stat.S_IFMT(there.st_mode)
         place = _PLACES.get(found, "a special file")
         if found == stat.S_IFDIR or (found == stat.S_IFLNK and member.kind != SYMBOLIC_LINK):
-            return Action.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
+            return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
         if not member.marked:
-            return Action.REFUSE, f"{place} is there instead of a directory"
+            return ExtractAction.REFUSE, f"{place} is there instead of a directory"
         match self._policy:
-            case Policy.NEVER:
-                return Action.SKIP, "it is there"
-            case Policy.NEWER if member.mtime_ns // _SECOND <= there.st_mtime_ns // _SECOND:
-                return Action.SKIP, "what is there is as new"
-            case Policy.CHANGED if self._is_same(name, member, there):
-                return Action.SKIP, "it is the same"
+            case OverwritePolicy.NEVER:
+                return ExtractAction.SKIP, "it is there"
+            case OverwritePolicy.NEWER if member.mtime_ns // _SECOND <= there.st_mtime_ns // _SECOND:
+                return ExtractAction.SKIP, "what is there is as new"
+            case OverwritePolicy.CHANGED if self._is_same(name, member, there):
+                return ExtractAction.SKIP, "it is the same"
             case _:
-                return Action.REPLACE, ""
+                return ExtractAction.REPLACE, ""
 
-    def _is_same(self, name: bytes, member: Picked, there: os.stat_result) -> bool:
+    def _is_same(self, name: bytes, member: SelectedMember, there: os.stat_result) -> bool:
         if stat.S_IFMT(there.st_mode) != _FORMATS.get(member.kind, stat.S_IFREG):
             return False
         if member.kind == SYMBOLIC_LINK:
@@ -208,7 +214,7 @@ class _Looking:
         return self._closed[folder]
 
 
-def _landing(name: bytes, member: Picked, action: Action, reason: str = "") -> Landing:
-    return Landing(
+def _landing(name: bytes, member: SelectedMember, action: ExtractAction, reason: str = "") -> ExtractTarget:
+    return ExtractTarget(
         os.fsdecode(member.path), os.fsdecode(name), action, member.word, member.size, None, reason
     )

@@ -16,21 +16,21 @@ from functools import partial
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
-from backend.archive.tar.selection import Only
-from backend.archive.tar.vetting import Vetter
+from backend.archive.tar.selection import SelectedOnly
+from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
-from backend.fs.space import demand_room
+from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import ARCHIVE, Snapshot, User, user_of
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore import restoration as restore
 from backend.restore import slots
-from backend.restore.extract_targets import Action, Landing
+from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
@@ -50,7 +50,7 @@ class ExtractPart:
     parent: str = ""
     owner: str = ""
     user: User | None = None
-    landings: tuple[Landing, ...] = ()
+    landings: tuple[ExtractTarget, ...] = ()
     needed: frozenset[bytes] = frozenset()
     stored: int = 0
     blocked: str = ""
@@ -81,7 +81,7 @@ class ExtractPlan:
             reasons += [
                 f"{part.parent}/{landing.name}: {landing.reason}"
                 for landing in part.landings
-                if landing.action is Action.REFUSE
+                if landing.action is ExtractAction.REFUSE
             ]
         return reasons
 
@@ -91,10 +91,10 @@ class ExtractPlan:
         if self.reasons:
             return Verdict.BLOCKED
         found = [landing for part in self.parts for landing in part.landings]
-        newer = any(one.is_older and one.action is Action.REPLACE for one in found)
+        newer = any(one.is_older and one.action is ExtractAction.REPLACE for one in found)
         return Verdict.WITH_LOSS if newer or any(map(is_left_out, found)) else Verdict.READY
 
-    def count(self, action: Action) -> int:
+    def count(self, action: ExtractAction) -> int:
         """How many paths share a fate."""
         return sum(landing.action is action for part in self.parts for landing in part.landings)
 
@@ -109,9 +109,9 @@ class ExtractPlan:
         return sum(part.size for part in self.parts)
 
 
-def is_left_out(landing: Landing) -> bool:
+def is_left_out(landing: ExtractTarget) -> bool:
     """Whether it does not come back because it is a device node."""
-    return landing.kind == "device" and landing.action is Action.SKIP
+    return landing.kind == "device" and landing.action is ExtractAction.SKIP
 
 
 class Extraction:
@@ -126,7 +126,7 @@ class Extraction:
         self._slots: dict[str, Slot] = {}
         self.state = RestoreState()
 
-    def run(self, job: Job) -> RestoreState:
+    def run(self, job: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
         and a stop, after everything was taken back. The state's slots hold what was replaced.
         """
@@ -150,32 +150,32 @@ class Extraction:
     def _refuse(self) -> None:
         if reasons := self._plan.reasons:
             raise BlockedError("\n".join(dict.fromkeys(reasons)))
-        demand_room([(part.parent, part.size) for part in self._parts], "cannot extract")
+        require_space([(part.parent, part.size) for part in self._parts], "cannot extract")
 
     def _source(self, part: ExtractPart) -> Source:
         return self._sources[key_of(part.snapshot)]
 
-    def _verify(self, job: Job) -> None:
+    def _verify(self, job: Progress) -> None:
         with job.step("Checking before anything is unpacked", sum(part.stored for part in self._parts)):
             calls = [partial(self._fingerprint, part, job) for part in self._parts]
             for part, taken in zip(self._parts, hashing.in_parallel(calls), strict=True):
                 self._fingerprints[key_of(part.snapshot), part.entry] = taken
 
-    def _fingerprint(self, part: ExtractPart, job: Job) -> str:
+    def _fingerprint(self, part: ExtractPart, job: Progress) -> str:
         with job.part(_name(part), part.stored) as counted, restore.speaking_of(part.snapshot, part.entry):
             return self._source(part).fingerprint(part.entry, counted)
 
-    def _stage(self, tag: str, job: Job) -> None:
+    def _stage(self, tag: str, job: Progress) -> None:
         with job.step("Unpacking", sum(part.stored for part in self._parts)):
             for part in self._parts:
                 with (
                     job.part(_name(part), part.stored or None) as counted,
-                    files.speaking(f"cannot extract from {part.snapshot.snap} into {part.parent}"),
+                    files.os_errors_as(f"cannot extract from {part.snapshot.snap} into {part.parent}"),
                     self._opened(part, job) as parent,
                 ):
                     self._stage_part(part, parent, tag, counted)
 
-    def _stage_part(self, part: ExtractPart, parent: int, tag: str, job: Job) -> None:
+    def _stage_part(self, part: ExtractPart, parent: int, tag: str, job: Progress) -> None:
         slot = self._slots.get(part.parent)
         if slot is None:
             slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
@@ -190,22 +190,24 @@ class Extraction:
             os.fsync(fd)
 
     @contextmanager
-    def _opened(self, part: ExtractPart, job: Job) -> Iterator[int]:
+    def _opened(self, part: ExtractPart, job: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
-        make = restore.InPlace(self._layout, self.state).maker(None if self._plan.to else part.user, job)
+        make = restore.InPlaceTarget(self._layout, self.state).maker(
+            None if self._plan.to else part.user, job
+        )
         if self._plan.to:
             with _made_beside(self._plan.to, part, make) as fd:
                 yield fd
         else:
             links = self._layout.is_machine
-            with parents.opened_parent(part.parent, part.user, make, links=links) as fd:
+            with parents.open_data_parent(part.parent, part.user, make, links=links) as fd:
                 yield fd
 
-    def _unpack(self, part: ExtractPart, landing: int, job: Job) -> None:
+    def _unpack(self, part: ExtractPart, landing: int, job: Progress) -> None:
         snapshot, owns = part.snapshot, self._keeps_owners(part)
         source = self._source(part)
         read = hashing.HashedRead(_counted(source.stream(part.entry), job), hashlib.sha256())
-        only = Only(Vetter(snapshot.revision), part.needed)
+        only = SelectedOnly(ExtractionFilter(snapshot.revision), part.needed)
         tar = Tar(part.user, machine=self._layout.is_machine, owners=owns)
         with restore.speaking_of(snapshot, part.entry):
             tar.unpack(landing, inflate(read), only, job.quiet())
@@ -216,7 +218,7 @@ class Extraction:
         is_known = part.entry == ARCHIVE or part.user is not None
         return not self._plan.to or (os.geteuid() == 0 and is_known)
 
-    def _take_over(self, wanted: Landing, slot: Slot, fds: tuple[int, int, int]) -> None:
+    def _take_over(self, wanted: ExtractTarget, slot: Slot, fds: tuple[int, int, int]) -> None:
         """Move one thing out of the reach of its owner, and note what it will replace."""
         parent, slot_fd, landing = fds
         kept = str(len(self.state.moves) + 1)
@@ -226,7 +228,7 @@ class Extraction:
         before = _before(wanted, slot, parent)
         self.state.moves.append(Move(slot, wanted.name, before, files.identity(kept, slot_fd), kept))
 
-    def _commit(self, job: Job) -> None:
+    def _commit(self, job: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
@@ -247,7 +249,7 @@ def _name(part: ExtractPart) -> str:
     return f"{part.snapshot.snap}, {user_of(part.entry) or 'system'}"
 
 
-def _counted(read: hashing.Read, job: Job) -> hashing.Read:
+def _counted(read: hashing.Read, job: Progress) -> hashing.Read:
     def counted(size: int) -> bytes:
         piece = read(size)
         job.advance(len(piece))
@@ -265,7 +267,7 @@ def _drop_helpers(part: ExtractPart, landing: int) -> None:
             os.unlink(name, dir_fd=fd)
 
 
-def _before(wanted: Landing, slot: Slot, parent: int) -> files.Identity | None:
+def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | None:
     """What will be replaced; ConflictError unless it is as the plan has it."""
     folder, _, name = wanted.name.rpartition("/")
     changed = f"cannot extract to {slot.parent}/{wanted.name}: it changed since it was looked at"
@@ -278,7 +280,7 @@ def _before(wanted: Landing, slot: Slot, parent: int) -> files.Identity | None:
         if cause.errno not in (errno.ELOOP, errno.ENOTDIR):
             raise
         raise ConflictError(changed) from cause
-    if (there is None) != (wanted.action is Action.MAKE):
+    if (there is None) != (wanted.action is ExtractAction.MAKE):
         raise ConflictError(changed)
     if there is None:
         return None

@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 from backend.archive.gzip.blocks import inflate
 from backend.archive.reader import Reader
-from backend.archive.tar.selection import pick
-from backend.browse.selectors import Mark, marks_in
-from backend.browse.snapshot_file import Inside
+from backend.archive.tar.selection import select_members
+from backend.browse.selectors import Selector, parse_selectors
+from backend.browse.snapshot_file import SnapshotFile
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
-from backend.restore.extract_targets import Action, Policy, Way, landings
+from backend.restore.extract_targets import ExtractAction, OverwritePolicy, PathMapping, extract_targets
 from backend.restore.extraction import Extraction, ExtractPart, ExtractPlan, key_of, skipped_texts
 from backend.store.store import Store
-from backend.store.verifications import Ledger
+from backend.store.verifications import VerificationLog
 
 _NO_CONFIGURATION = (
     "cannot extract configuration: this engine does not write it; `diff` shows it key by key, "
@@ -53,7 +53,7 @@ class Extractor:
         self._layout = store.layout
         self._folder = folder
 
-    def plan(self, chosen: Sequence[Snapshot], operation: Extract, job: Job) -> ExtractPlan:
+    def plan(self, chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> ExtractPlan:
         """What an extraction would do with every path; the archives are read for it.
 
         InvalidInputError for an operation that makes no sense, NotFoundError for a mark that nothing has.
@@ -61,7 +61,7 @@ class Extractor:
         with _opened(chosen, operation, job) as sources:
             return self._plan(sources, operation, job)
 
-    def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, job: Job) -> Result:
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> Result:
         """Extract as one unit: all of it, or, after any failure or a stop, nothing."""
         with ExitStack() as stack:
             sources = stack.enter_context(_opened(chosen, operation, job))
@@ -86,16 +86,16 @@ class Extractor:
             undo_job=int(job.name) if until and job.name.isdigit() else 0,
             undo_until=until,
             beside=plan.to,
-            extracted=plan.count(Action.MAKE) + plan.count(Action.REPLACE),
-            kept=plan.count(Action.SKIP),
+            extracted=plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE),
+            kept=plan.count(ExtractAction.SKIP),
         )
 
-    def _plan(self, sources: Mapping[str, Reader], operation: Extract, job: Job) -> ExtractPlan:
+    def _plan(self, sources: Mapping[str, Reader], operation: Extract, job: Progress) -> ExtractPlan:
         wanted = _Wanted(operation)
-        marks = marks_in(operation.items, [reader.snapshot for reader in sources.values()])
+        marks = parse_selectors(operation.items, [reader.snapshot for reader in sources.values()])
         if any(mark.is_configuration for mark in marks):
             raise BlockedError(_NO_CONFIGURATION)
-        by_archive: dict[tuple[str, str], list[Mark]] = {}
+        by_archive: dict[tuple[str, str], list[Selector]] = {}
         for mark in marks:
             by_archive.setdefault((key_of(mark.snapshot), mark.entry), []).append(mark)
         total = sum(sources[key].stored_size(entry) for key, entry in by_archive)
@@ -106,7 +106,7 @@ class Extractor:
         return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
 
     def _part(
-        self, reader: Reader, marks: Sequence[Mark], wanted: "_Wanted", job: Job
+        self, reader: Reader, marks: Sequence[Selector], wanted: "_Wanted", job: Progress
     ) -> tuple[ExtractPart, list[str]]:
         """The plan of one archive, and the marks that it does not hold."""
         snapshot, entry = reader.snapshot, marks[0].entry
@@ -118,13 +118,13 @@ class Extractor:
         inside = tuple(dict.fromkeys(mark.inside for mark in marks))
         read = partial(_inflated, reader, entry, job)
         try:
-            found = pick(read, inside, snapshot.revision, job.quiet())
+            found = select_members(read, inside, snapshot.revision, job.quiet())
         except IntegrityError as fault:
             return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
-        way = Way(
+        way = PathMapping(
             where.parent, str(snapshot.revision).encode(), str(where.onto).encode(), inside, wanted.strip
         )
-        made = landings(found, way, wanted.policy)
+        made = extract_targets(found, way, wanted.policy)
         needed = found.needed(os.fsencode(one.source) for one in made if one.is_taken)
         missing = [mark.text for mark in marks if mark.inside in found.missing]
         return replace(part, landings=made, needed=needed, stored=stored), missing
@@ -182,7 +182,7 @@ class Extractor:
         snapshots = {key_of(part.snapshot): part.snapshot for part in plan.parts}
         if any(snapshot.conf for snapshot in snapshots.values()) and not plan.to:
             yield "only data are extracted: the configuration stays as it is"
-        standing = Ledger(self._folder).standing(list(snapshots.values()))
+        standing = VerificationLog(self._folder).standing(list(snapshots.values()))
         for snapshot in snapshots.values():
             if snapshot.path in standing and (doubt := standing[snapshot.path].fault):
                 yield f"#{snapshot.set_id} {snapshot.snap}: its last check failed: {doubt}"
@@ -193,9 +193,9 @@ class _Wanted:
 
     def __init__(self, operation: Extract) -> None:
         try:
-            self.policy = Policy(operation.policy)
+            self.policy = OverwritePolicy(operation.policy)
         except ValueError:
-            known = ", ".join(policy.value for policy in Policy)
+            known = ", ".join(policy.value for policy in OverwritePolicy)
             raise InvalidInputError(
                 f"cannot extract: no policy {operation.policy!r:.40}; choose {known}"
             ) from None
@@ -215,7 +215,7 @@ def _mapped(text: str) -> tuple[str, str]:
     return whose, other
 
 
-def _inflated(reader: Reader, entry: str, job: Job) -> Iterator[bytes]:
+def _inflated(reader: Reader, entry: str, job: Progress) -> Iterator[bytes]:
     read = reader.stream(entry)
 
     def counted(size: int) -> bytes:
@@ -247,15 +247,15 @@ def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
 
 
 @contextmanager
-def _opened(chosen: Sequence[Snapshot], operation: Extract, job: Job) -> Iterator[dict[str, Reader]]:
+def _opened(chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> Iterator[dict[str, Reader]]:
     """Open the snapshots of a set, or of a file, that are named; BlockedError for a broken one."""
     with ExitStack() as stack:
         if operation.file:
             named = {item.partition(":")[0] for item in operation.items}
-            inside = stack.enter_context(Inside.of_file(operation.file, job))
+            inside = stack.enter_context(SnapshotFile.of_file(operation.file, job))
             readers = [reader for reader in inside.readers() if reader.snapshot.snap in named]
         else:
-            with files.speaking("cannot open the snapshot"):
+            with files.os_errors_as("cannot open the snapshot"):
                 readers = [stack.enter_context(Reader.open(one.path, one.set_id)) for one in chosen]
         for snapshot in (*chosen, *(reader.snapshot for reader in readers)):
             if snapshot.broken:

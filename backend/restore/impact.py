@@ -17,14 +17,14 @@ from backend.fs import files
 from backend.fs.files import DIRECTORY
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.plan import EntryPlan, Losses, RestorePlan
 
 _NAMED = 20
 
 
 def losses(
-    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], job: Job | None = None
+    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], job: Progress | None = None
 ) -> Losses:
     """What replacing the directories `replaced` by an entry of a snapshot would lose.
 
@@ -37,7 +37,7 @@ def losses(
     live_files = live_bytes = 0
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, found in _files_below(top, job or Job()):
+        for path, found in _files_below(top, job or Progress()):
             live_files += 1
             live_bytes += _on_disk(found)
             is_excluded = excluded(path)
@@ -67,7 +67,7 @@ def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Calla
     return lambda path: matcher.match(f"{role}/{path}") is not None
 
 
-def _looked(fd: int, job: Job) -> Iterator[tuple[str, os.stat_result]]:
+def _looked(fd: int, job: Progress) -> Iterator[tuple[str, os.stat_result]]:
     for name in os.listdir(fd):
         job.check()
         try:
@@ -76,7 +76,7 @@ def _looked(fd: int, job: Job) -> Iterator[tuple[str, os.stat_result]]:
             continue  # it vanished just now
 
 
-def _files_below(top: str, job: Job) -> Iterator[tuple[str, os.stat_result]]:
+def _files_below(top: str, job: Progress) -> Iterator[tuple[str, os.stat_result]]:
     """All files that are not directories below `top`, by relative path; links are not followed."""
     folders = [""]
     while folders:
@@ -95,7 +95,7 @@ def _files_below(top: str, job: Job) -> Iterator[tuple[str, os.stat_result]]:
                 yield path, found
 
 
-class Looker:
+class ImpactScanner:
     """Looks at live data and through archives, and remembers what it saw: take a new one to look again.
 
     Every method raises Cancelled when its job is stopped, and then remembers what it had seen by then.
@@ -106,30 +106,33 @@ class Looker:
         self._lost: dict[tuple[str, str, tuple[str, ...]], Losses] = {}
         self._held: dict[tuple[str, str], Contents | str] = {}
 
-    def with_losses(self, plan: RestorePlan, job: Job) -> RestorePlan:
+    def with_losses(self, plan: RestorePlan, job: Progress) -> RestorePlan:
         """The plan with what it would take away: the live data are walked."""
         return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, job)))
 
-    def _losses(self, plan: RestorePlan, entry: EntryPlan, job: Job) -> Losses:
+    def _losses(self, plan: RestorePlan, entry: EntryPlan, job: Progress) -> Losses:
         key = (plan.snapshot.path, entry.entry, entry.replaced)
         if key not in self._lost:
             self._lost[key] = losses(plan.snapshot, self._layout, entry.entry, entry.replaced, job)
         return self._lost[key]
 
-    def with_contents(self, plan: RestorePlan, job: Job) -> RestorePlan:
+    def with_contents(self, plan: RestorePlan, job: Progress) -> RestorePlan:
         """The plan with what its archives hold: they are read whole, in parallel, and counted on the job.
 
         An archive that could not be unpacked is blocked. SnapshotError when the file cannot be read any more.
         """
         if unknown := [entry for entry in plan.entries if entry.is_active and not self._knows(plan, entry)]:
-            with files.speaking("cannot look into the snapshot"), Reader.open(plan.snapshot.path) as reader:
+            with (
+                files.os_errors_as("cannot look into the snapshot"),
+                Reader.open(plan.snapshot.path) as reader,
+            ):
                 hashing.in_parallel([partial(self._walk, reader, entry, job) for entry in unknown])
         return _with(plan, partial(self._with_held, plan))
 
     def _knows(self, plan: RestorePlan, entry: EntryPlan) -> bool:
         return (plan.snapshot.path, entry.entry) in self._held
 
-    def _walk(self, reader: Reader, entry: EntryPlan, job: Job) -> None:
+    def _walk(self, reader: Reader, entry: EntryPlan, job: Progress) -> None:
         snapshot = reader.snapshot
         try:
             found: Contents | str = contents(inflate(reader.stream(entry.entry)), snapshot.revision, job)

@@ -15,7 +15,7 @@ from backend.fs import files
 from backend.fs.files import DIRECTORY
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore import slots
 from backend.restore.plan import EntryPlan
 from backend.restore.slots import HOLDER, Slot
@@ -137,7 +137,7 @@ def _kind(name: str, directory: int) -> int:
         return 0
 
 
-class Beside:
+class DirectoryTarget:
     """The ground of a restore into the directory `to`; what it does on the way is kept in `state`."""
 
     needs_snapd_stopped = False
@@ -160,7 +160,7 @@ class Beside:
         return os.geteuid() == 0 and (plan.entry == ARCHIVE or plan.user is not None)
 
     @contextmanager
-    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, _job: Job) -> Iterator[int]:
+    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, _job: Progress) -> Iterator[int]:
         """The directory to unpack an archive into; when it is left, revisions have the names they are to."""
         if self._slot is None:
             self._slot = self._make_slot(tag)

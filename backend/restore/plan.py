@@ -12,7 +12,7 @@ from backend.errors import InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
-from backend.progress import Job
+from backend.progress import Progress
 
 
 class Source(Protocol):
@@ -31,7 +31,7 @@ class Source(Protocol):
     def unpacked_size(self, entry: str) -> int:
         """About how many bytes an entry takes when unpacked, as it declares; not verified."""
 
-    def fingerprint(self, entry: str, job: Job) -> str:
+    def fingerprint(self, entry: str, job: Progress) -> str:
         """What tells the bytes of an entry again; IntegrityError unless they are what was written."""
 
 

@@ -15,17 +15,17 @@ from typing import Any, Protocol
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
-from backend.archive.tar.vetting import Vetter
+from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
-from backend.fs.space import demand_room
+from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, User
-from backend.progress import Job
-from backend.restore.into_directory import Beside
+from backend.progress import Progress
+from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
 from backend.restore.swap import Move, RestoreState
@@ -33,7 +33,7 @@ from backend.restore.swap import Move, RestoreState
 LANDING = "landing"
 
 
-class Ground(Protocol):
+class RestoreTarget(Protocol):
     """Where archives are unpacked, and how what was unpacked gets to its place."""
 
     @property
@@ -46,14 +46,16 @@ class Ground(Protocol):
     def keeps_owners(self, plan: EntryPlan) -> bool:
         """Whether what is unpacked belongs to whom the archive says, or to its user."""
 
-    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> AbstractContextManager[int]:
+    def landing(
+        self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Progress
+    ) -> AbstractContextManager[int]:
         """An open directory to unpack an archive into; what was unpacked is taken over when it is left."""
 
     def settle(self) -> None:
         """All archives are unpacked: note what is left to be noted before things are put in place."""
 
 
-class InPlace:
+class InPlaceTarget:
     """The ground of a restore that replaces live data; what it does on the way is kept in `state`."""
 
     needs_snapd_stopped = True
@@ -71,12 +73,12 @@ class InPlace:
         return True
 
     @contextmanager
-    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Job) -> Iterator[int]:
+    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Progress) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
             make = self.maker(plan.user, job)
             parent = stack.enter_context(
-                parents.opened_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
+                parents.open_data_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
             slot = make_slot(plan.parent, parent, tag)
             self._state.slots.append(slot)
@@ -100,7 +102,7 @@ class InPlace:
         files.remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def maker(self, user: User | None, job: Job) -> parents.Make:
+    def maker(self, user: User | None, job: Progress) -> parents.Make:
         """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
 
         def make(fd: int, name: str, _path: str) -> None:
@@ -154,7 +156,7 @@ class Restoration:
         self.left_out: list[str] = []
         self._fingerprints: dict[tuple[str, str], str] = {}
 
-    def run(self, job: Job) -> RestoreState:
+    def run(self, job: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
         and a stop, after everything was taken back. The state's slots hold what was replaced.
         """
@@ -179,38 +181,38 @@ class Restoration:
             raise
         return self.state
 
-    def _prepared(self) -> Ground:
-        return Beside(self._to, self.state) if self._to else InPlace(self._layout, self.state)
+    def _prepared(self) -> RestoreTarget:
+        return DirectoryTarget(self._to, self.state) if self._to else InPlaceTarget(self._layout, self.state)
 
     def _refuse(self) -> None:
         reasons = [reason for _, plan in self._parts for reason in plan.reasons]
         if reasons:
             raise BlockedError("\n".join(dict.fromkeys(reasons)))
         entries = [entry for _, plan in self._parts for entry in plan.active]
-        demand_room([(entry.parent, entry.needed) for entry in entries], "cannot restore")
+        require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
-    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Job) -> None:
+    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Progress) -> None:
         total = sum(source.stored_size(entry.entry) for source, _, entry in work)
         with job.step("Checking before anything is unpacked", total):
             calls = [partial(_fingerprint, source, entry, job) for source, _, entry in work]
             for (source, _, entry), taken in zip(work, hashing.in_parallel(calls), strict=True):
                 self._fingerprints[source.snapshot.path, entry.entry] = taken
 
-    def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Job) -> None:
+    def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Progress) -> None:
         with job.step("Unpacking", sum(entry.needed for _, _, entry in work)):
             for source, plan, entry in work:
                 name = _part(plan.snapshot, entry)
                 with (
                     job.part(name, entry.needed or None) as part,
-                    files.speaking(f"cannot restore {plan.snapshot.snap} into {entry.parent}"),
+                    files.os_errors_as(f"cannot restore {plan.snapshot.snap} into {entry.parent}"),
                     self._ground.landing(plan.snapshot, entry, tag, part) as landing,
                 ):
                     self._unpack(source, entry, landing, part)
 
-    def _unpack(self, source: Source, plan: EntryPlan, landing: int, job: Job) -> None:
+    def _unpack(self, source: Source, plan: EntryPlan, landing: int, job: Progress) -> None:
         snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
-        vetter = Vetter(snapshot.revision, devices=self._devices and owners)
+        vetter = ExtractionFilter(snapshot.revision, devices=self._devices and owners)
         tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
         with speaking_of(snapshot, plan.entry):
             tar.unpack(landing, inflate(read), vetter, job)
@@ -220,7 +222,7 @@ class Restoration:
         if more := vetter.devices_met - len(vetter.devices):
             self.left_out.append(f"{plan.parent}: {more} more")
 
-    def _commit(self, job: Job) -> None:
+    def _commit(self, job: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
@@ -237,7 +239,7 @@ def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
     return f"{snapshot.snap}, {plan.owner}"
 
 
-def _fingerprint(source: Source, plan: EntryPlan, job: Job) -> str:
+def _fingerprint(source: Source, plan: EntryPlan, job: Progress) -> str:
     size = source.stored_size(plan.entry)
     with job.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
         return source.fingerprint(plan.entry, part)

@@ -11,14 +11,14 @@ from backend.format.names import revision_from_text
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import Revision, Snapshot
 from backend.operations import Restore, Result
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore import into_directory as beside
-from backend.restore.impact import Looker
+from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.store.store import Store
-from backend.store.verifications import Ledger
+from backend.store.verifications import VerificationLog
 
 
 class Restorer:
@@ -29,7 +29,7 @@ class Restorer:
         self._layout = store.layout
         self._folder = folder
 
-    def plans(self, chosen: Sequence[Snapshot], operation: Restore, job: Job) -> list[RestorePlan]:
+    def plans(self, chosen: Sequence[Snapshot], operation: Restore, job: Progress) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot, without a look at what would be lost.
 
         InvalidInputError for an operation that makes no sense.
@@ -46,9 +46,9 @@ class Restorer:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
 
-    def look(self, plans: Sequence[RestorePlan], job: Job) -> list[RestorePlan]:
+    def look(self, plans: Sequence[RestorePlan], job: Progress) -> list[RestorePlan]:
         """The same with what would be lost and what the archives hold; Cancelled when the job is stopped."""
-        looker = Looker(self._layout)
+        looker = ImpactScanner(self._layout)
         with job.step("Looking for what would be lost"):
             plans = [looker.with_losses(plan, job) for plan in plans]
         total = sum(entry.needed for plan in plans for entry in plan.active)
@@ -65,7 +65,7 @@ class Restorer:
         else:
             refusals = list(mismatches(snapshot, installed))
             notes = [*_revision_notes(current, wanted), *self._configuration_notes(snapshot)]
-        if doubt := Ledger(self._folder).standing([snapshot])[snapshot.path].fault:
+        if doubt := VerificationLog(self._folder).standing([snapshot])[snapshot.path].fault:
             notes.append(f"its last check failed: {doubt}")
         return replace(plan, blocked=(*plan.blocked, *refusals), notes=(*plan.notes, *notes))
 
@@ -75,7 +75,7 @@ class Restorer:
         elif self._layout.state.config(snapshot.snap):
             yield "the snapshot holds no configuration: snapd would delete the present one, we keep it"
 
-    def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, job: Job) -> Result:
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, job: Progress) -> Result:
         """Restore snapshots as one unit: all of it, or, after any failure or a stop, nothing."""
         wanted = _wanted(operation, chosen)
         if broken := [s for s in chosen if s.broken]:
@@ -109,13 +109,13 @@ def restore_snapshot(
     layout: Layout,
     current: Revision,
     users: Sequence[str] = (),
-    progress: Job | None = None,
+    progress: Progress | None = None,
 ) -> RestoreState:
     """Put the data of one open snapshot in place as the revision `current`, 0 where the snap is not installed.
 
     Skipped parts are noted to the progress. The state returned can be reverted or cleaned up.
     """
-    progress = progress or Job()
+    progress = progress or Progress()
     plan = plan_restore(reader, layout, current, Wanted(tuple(users)))
     for entry in plan.entries:
         if entry.skipped:

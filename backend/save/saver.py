@@ -19,10 +19,10 @@ from backend.format.names import METADATA, METADATA_HASH, filename
 from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs import safe_open as parents
-from backend.fs.space import Measured, demand_room, measure
+from backend.fs.space import Measured, measure, require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Staged, Store
 
 ATTEMPTS = 3
@@ -69,7 +69,9 @@ class Saved:
     changed: list[str] = field(default_factory=list)
 
 
-def expected(layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Job) -> dict[str, Measured]:
+def expected(
+    layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Progress
+) -> dict[str, Measured]:
     """What a save of a snap reads, by entry; nothing is known of what is excluded."""
     places = {ARCHIVE: layout.system_parent(snap.name)}
     for user in users:
@@ -112,7 +114,7 @@ class Saver:
         self._size = 0
         self._read = 0
 
-    def run(self, set_id: int, job: Job) -> Saved:
+    def run(self, set_id: int, job: Progress) -> Saved:
         """Save; the file returned is synced and waits for `Store.publish`."""
         snap = self.snap
         patterns = [*excludes.read_manifest(snap.exclude_manifest), *(self._options.exclude or ())]
@@ -133,7 +135,7 @@ class Saver:
         name = filename(snapshot)
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
         job.keep({"temporary": path})
-        with files.speaking(f'cannot save snap "{snap.name}"'):
+        with files.os_errors_as(f'cannot save snap "{snap.name}"'):
             fd = os.open(path, files.NEW_FILE, 0o600)
             try:
                 snapshot = self._write(fd, snapshot, patterns, job)
@@ -145,7 +147,7 @@ class Saver:
                 os.close(fd)
         return Saved(snapshot._replace(path=path), Staged(path, name), self._left_out, self._changed)
 
-    def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Job) -> Snapshot:
+    def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Progress) -> Snapshot:
         writer = ContainerWriter(fd)
         self._add(writer, ARCHIVE, None, patterns, job)
         for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
@@ -161,14 +163,16 @@ class Saver:
         return snapshot
 
     def _add(
-        self, writer: ContainerWriter, entry: str, user: User | None, patterns: Sequence[str], job: Job
+        self, writer: ContainerWriter, entry: str, user: User | None, patterns: Sequence[str], job: Progress
     ) -> None:
         """Add the archive of the system's data, or of a user's, where there are any."""
         layout, snap = self._layout, self.snap
         parent = layout.user_parent(user, snap.name) if user else layout.system_parent(snap.name)
         with ExitStack() as stack:
             try:
-                directory = stack.enter_context(parents.opened_parent(parent, user, links=layout.is_machine))
+                directory = stack.enter_context(
+                    parents.open_data_parent(parent, user, links=layout.is_machine)
+                )
             except (FileNotFoundError, NotADirectoryError):
                 return
             except BlockedError as reason:
@@ -185,7 +189,7 @@ class Saver:
             with job.part(name, self._sizes.get(entry)) as part:
                 self._archive(writer, entry, (tar, directory, names, expanded), part)
 
-    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, job: Progress) -> None:
         """Add an archive, made again where files changed meanwhile."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -198,7 +202,7 @@ class Saver:
                 job.advance(-self._read)
                 writer.discard()
 
-    def _settled(self, change: ChangedError, entry: str, attempt: int, job: Job) -> bool:
+    def _settled(self, change: ChangedError, entry: str, attempt: int, job: Progress) -> bool:
         """Whether to keep an archive although files changed; raises when they keep changing."""
         if attempt < ATTEMPTS:
             job.note(f"{self.snap.name}: {change.fatal[0]}; reading {entry} again")
@@ -208,7 +212,7 @@ class Saver:
         self._changed += change.fatal
         return True
 
-    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, job: Job) -> None:
+    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, job: Progress) -> None:
         self._read = 0
         tar, directory, names, expanded = source
         with tar.pack(directory, names, expanded, job) as fill:
@@ -262,7 +266,7 @@ class Saver:
 
 
 def save_set(
-    store: Store, snaps: Sequence[InstalledSnap], users: Sequence[User], options: SaveOptions, job: Job
+    store: Store, snaps: Sequence[InstalledSnap], users: Sequence[User], options: SaveOptions, job: Progress
 ) -> SavedSet:
     """Save snaps as one new set: those that succeed are published together, the others are told.
 
@@ -277,7 +281,7 @@ def save_set(
             found = [expected(store.layout, snap, users, job.quiet()) for snap in snaps]
             needed = sum(one.allocated for entries in found for one in entries.values())
         if not options.ignore_space:
-            demand_room([(store.folder, needed)], "cannot save")
+            require_space([(store.folder, needed)], "cannot save")
         sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
         with store.lock():
             set_id = store.allocate_id()
@@ -299,7 +303,7 @@ def save_set(
 
 
 def _save_each(
-    savers: "Sequence[Saver]", set_id: int, job: Job
+    savers: "Sequence[Saver]", set_id: int, job: Progress
 ) -> tuple[list[Saved], dict[str, SnapshotError]]:
     saved: list[Saved] = []
     failures: dict[str, SnapshotError] = {}
@@ -325,7 +329,7 @@ def save_snap(
     snap: str,
     users: Sequence[str] = (),
     options: SaveOptions | None = None,
-    job: Job | None = None,
+    job: Progress | None = None,
 ) -> Snapshot:
     """Save one installed snap as a set of its own and publish it (spec §3.13); returns the snapshot.
 
@@ -336,7 +340,7 @@ def save_snap(
     if installed is None:
         raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    return save_set(store, [installed], owners, options or SaveOptions(), job or Job()).snapshots[0]
+    return save_set(store, [installed], owners, options or SaveOptions(), job or Progress()).snapshots[0]
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:

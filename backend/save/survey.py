@@ -18,7 +18,7 @@ from backend.fs.files import DIRECTORY, opened
 from backend.fs.space import Measured
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import User
-from backend.progress import Job
+from backend.progress import Progress
 from backend.save.survey_walk import Glimpse, LargeFolder, Rights, Sieve, Surveyor, glimpse_of
 
 _RECENT = 60  # seconds
@@ -133,7 +133,7 @@ def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
     return Concern(kind, outlook, f"{number} {one if number == 1 else many}", number, tuple(examples))
 
 
-def survey_of(layout: Layout, aim: Aim, job: Job | None = None, now: float | None = None) -> Survey:
+def survey_of(layout: Layout, aim: Aim, job: Progress | None = None, now: float | None = None) -> Survey:
     """Look at everything that a save would read; `now` is in seconds since the epoch.
 
     What cannot be read is a concern, not an error. Counts the apparent bytes in the job's present step;
@@ -146,10 +146,10 @@ def survey_of(layout: Layout, aim: Aim, job: Job | None = None, now: float | Non
     since = (time.time() if now is None else now) - _RECENT
     shipped, rights, faults = _circumstances(layout, aim)
     sieve = Sieve(shipped, aim.patterns, aim.snap.revision, system=aim.user is None)
-    surveyor = Surveyor(rights, sieve, job or Job(), int(since * 10**9))
+    surveyor = Surveyor(rights, sieve, job or Progress(), int(since * 10**9))
     with ExitStack() as stack:
         try:
-            place = parents.opened_parent(parent, aim.user, links=layout.is_machine)
+            place = parents.open_data_parent(parent, aim.user, links=layout.is_machine)
             directory = stack.enter_context(place)
         except (FileNotFoundError, NotADirectoryError):
             return found if aim.user else found._replace(concerns=faults)
@@ -172,7 +172,7 @@ def look_again(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Gli
     """The same files as they are now; without those that are gone or cannot be seen any more."""
     later: list[Glimpse] = []
     try:
-        with parents.opened_parent(_parent(layout, aim), aim.user, links=layout.is_machine) as directory:
+        with parents.open_data_parent(_parent(layout, aim), aim.user, links=layout.is_machine) as directory:
             for one in recent:
                 try:
                     with _holding(directory, one.path) as (fd, name):

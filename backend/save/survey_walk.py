@@ -8,9 +8,9 @@ from contextlib import closing
 from typing import NamedTuple
 
 from backend.format import excludes
-from backend.fs.walk import Descent, Folder
+from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
-from backend.progress import Job
+from backend.progress import Progress
 
 _LARGEST = 10
 _DEEPEST = 5  # below a data directory, of the folders that may be among the largest
@@ -109,13 +109,13 @@ class Surveyor:
 
     NAMED = 20
 
-    def __init__(self, rights: Rights, sieve: Sieve, job: Job, since: int) -> None:
+    def __init__(self, rights: Rights, sieve: Sieve, job: Progress, since: int) -> None:
         self._rights = rights
         self._sieve = sieve
         self._job = job
         self._since = since
         self._levels: list[_Level] = []
-        self._descent = Descent("")
+        self._descent = TreeWalk("")
         self._device = 0
         self._heap: list[tuple[int, str, frozenset[int]]] = []
         self.kept = [0, 0, 0, 0]
@@ -139,7 +139,7 @@ class Surveyor:
             return
         self._levels.clear()
         self._device = os.fstat(directory).st_dev
-        self._descent = Descent(role, directory, self._refused)
+        self._descent = TreeWalk(role, directory, self._refused)
         with closing(self._descent.steps()) as steps:
             for folder, entries in steps:
                 if entries is None:

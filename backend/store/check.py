@@ -6,16 +6,20 @@ from contextlib import ExitStack
 
 from backend.archive.reader import Reader, check
 from backend.errors import SnapshotError
-from backend.model import EntryVerdict, Level, Snapshot
-from backend.progress import Job
-from backend.store.verifications import Checked, CheckState, Ledger, identity_at, identity_of
+from backend.model import CheckLevel, CheckResult, Snapshot
+from backend.progress import Progress
+from backend.store.verifications import CheckState, CheckStatus, VerificationLog, identity_at, identity_of
 
 _BATCH = 64
 _SOUND = (CheckState.OK, CheckState.OLD)
 
 
 def due(
-    snapshots: Sequence[Snapshot], level: Level, age: int, ledger: Ledger, now: float | None = None
+    snapshots: Sequence[Snapshot],
+    level: CheckLevel,
+    age: int,
+    ledger: VerificationLog,
+    now: float | None = None,
 ) -> list[Snapshot]:
     """Those that no check at `level`, or at a stronger one, found sound in the last `age` seconds.
 
@@ -28,16 +32,20 @@ def due(
     return [one for one in snapshots if not _is_covered(standing[one.path], level, (now - age, now))]
 
 
-def _is_covered(known: Checked, level: Level, span: tuple[float, float]) -> bool:
-    levels = [*Level]
+def _is_covered(known: CheckStatus, level: CheckLevel, span: tuple[float, float]) -> bool:
+    levels = [*CheckLevel]
     if known.state not in _SOUND or not span[0] <= known.at <= span[1]:
         return False
-    return levels.index(Level(known.level)) >= levels.index(level)
+    return levels.index(CheckLevel(known.level)) >= levels.index(level)
 
 
 def check_all(
-    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, ledger: Ledger, job: Job
-) -> list[EntryVerdict]:
+    snapshots: Sequence[Snapshot],
+    users: Sequence[str],
+    level: CheckLevel,
+    ledger: VerificationLog,
+    job: Progress,
+) -> list[CheckResult]:
     """Check the archives of snapshots, those of `users` and the system's; every one has its verdict.
 
     A snapshot that cannot be opened gets one without an entry. What is found is kept in the ledger, also
@@ -56,8 +64,12 @@ def check_all(
 
 
 def _check_some(
-    snapshots: Sequence[Snapshot], users: Sequence[str], level: Level, opened: dict[str, str], job: Job
-) -> list[EntryVerdict]:
+    snapshots: Sequence[Snapshot],
+    users: Sequence[str],
+    level: CheckLevel,
+    opened: dict[str, str],
+    job: Progress,
+) -> list[CheckResult]:
     """The verdicts on some; which file was `opened` for each path is put there."""
     verdicts = []
     with ExitStack() as stack:
@@ -69,5 +81,5 @@ def _check_some(
             except (OSError, SnapshotError) as fault:
                 reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
                 text = f"cannot open snapshot: {reason}"
-                verdicts.append(EntryVerdict(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
         return verdicts + check(readers, users, job, level)

@@ -29,7 +29,7 @@ _KEY = 4
 _ORDINARY_EPOCH = Epoch()
 
 
-class Index:
+class MetadataCache:
     """The remembered snapshots of one folder; `snapshot` answers None for what must be read.
 
     `path` is where the rows lie, empty where none are kept; `present` are the names in the folder.
@@ -48,7 +48,9 @@ class Index:
 
     @classmethod
     @contextmanager
-    def opened(cls, own: str, folder: str, clock: Callable[[], int] = time.time_ns) -> Iterator["Index"]:
+    def opened(
+        cls, own: str, folder: str, clock: Callable[[], int] = time.time_ns
+    ) -> Iterator["MetadataCache"]:
         """The index kept in the state folder `own`, saved again when the block is left."""
         present = _names(folder)
         kept = len(present) >= _WORTHWHILE and os.path.isdir(own)

@@ -18,10 +18,10 @@ from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
-from backend.store.metadata_cache import Index
+from backend.store.metadata_cache import MetadataCache
 
 if TYPE_CHECKING:
-    from backend.progress import Job
+    from backend.progress import Progress
 
 LARGEST_SANE_ID = 1 << 62
 TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
@@ -78,13 +78,13 @@ class Store:
         return sorted((number, name) for number, name in found if number is not None)
 
     def _listing(self) -> list[str]:
-        with files.speaking("cannot open snapshots directory"):
+        with files.os_errors_as("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
             except FileNotFoundError:
                 return []
 
-    def iter_snapshots(self, set_id: int | None = None, job: "Job | None" = None) -> Iterator[Snapshot]:
+    def iter_snapshots(self, set_id: int | None = None, job: "Progress | None" = None) -> Iterator[Snapshot]:
         """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
 
         Sets that are being imported are passed over as wholes (spec §3.6). Leaving the loop is stopping.
@@ -109,7 +109,7 @@ class Store:
         return [(number, name) for number, name in names if number not in importing]
 
     def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
-        with Index.opened(self._own, self.folder) as index:
+        with MetadataCache.opened(self._own, self.folder) as index:
             for _, name in names:
                 check()
                 try:
@@ -118,7 +118,7 @@ class Store:
                     continue
 
     def list_sets(
-        self, set_id: int | None = None, snaps: Sequence[str] = (), job: "Job | None" = None
+        self, set_id: int | None = None, snaps: Sequence[str] = (), job: "Progress | None" = None
     ) -> list[SnapshotSet]:
         """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
         found = self.iter_snapshots(set_id, job)
@@ -172,7 +172,7 @@ class Store:
 
     def _lock(self, name: str, busy: str) -> FileLock:
         folder = f"{self._own}/locks"
-        with files.speaking("cannot lock the store"):
+        with files.os_errors_as("cannot lock the store"):
             files.make_directories(self._own, 0o700)
             files.make_directories(folder, 0o700)
         return FileLock(f"{folder}/{name}", busy)
@@ -181,7 +181,7 @@ class Store:
 
     def prepare(self) -> None:
         """Make the snapshots directory where there is none (mode 0700)."""
-        with files.speaking(f"cannot create snapshots directory {self.folder}"):
+        with files.os_errors_as(f"cannot create snapshots directory {self.folder}"):
             above = os.path.dirname(self.folder)
             files.make_directories(above)
             files.make_directories(self.folder, 0o700)
@@ -190,7 +190,7 @@ class Store:
         """A set id that was never used, by snapd or by us. Call it holding `lock`."""
         known = (self._noted(), self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
         number = max(value for value in known if value < LARGEST_SANE_ID) + 1
-        with files.speaking("cannot note the new set id"):
+        with files.os_errors_as("cannot note the new set id"):
             self._note(number)
         return number
 
@@ -226,7 +226,7 @@ class Store:
         """The file that hides a set while it is incomplete, from snapd as well (spec §3.4)."""
         return f"{self.folder}/{set_id}_importing"
 
-    def publish(self, set_id: int, staged: Sequence[Staged], job: "Job") -> None:
+    def publish(self, set_id: int, staged: Sequence[Staged], job: "Progress") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
 
         Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
@@ -235,7 +235,7 @@ class Store:
         publication = {"set": set_id, "files": mine}
         marked = False
         try:
-            with job.shielded(), files.speaking(f"cannot publish snapshot set #{set_id}"):
+            with job.shielded(), files.os_errors_as(f"cannot publish snapshot set #{set_id}"):
                 self.demand_no_daemon("publish the set")
                 job.keep({"publish": publication})
                 self._hide(set_id)
@@ -293,7 +293,7 @@ class Store:
 
     # -- removing
 
-    def forget(self, snapshots: Sequence[Snapshot], job: "Job") -> int:
+    def forget(self, snapshots: Sequence[Snapshot], job: "Progress") -> int:
         """Remove snapshot files; returns the bytes freed. One that is gone already is fine.
 
         Their set ids are noted as used. Call it holding `lock`.
@@ -301,10 +301,10 @@ class Store:
         freed = 0
         self._note_last(snapshots)
         doomed = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
-        with job.shielded(), files.speaking("cannot forget"):
+        with job.shielded(), files.os_errors_as("cannot forget"):
             job.keep({"forget": [[os.path.basename(path), *found] for path, found in doomed if found]})
             for snapshot in snapshots:
-                with files.speaking(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
+                with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:
                         size = os.lstat(snapshot.path).st_size
                         os.unlink(snapshot.path)

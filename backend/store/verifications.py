@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backend.archive.reader import Reader
 from backend.errors import SnapshotError
-from backend.model import EntryVerdict, Level, Snapshot
+from backend.model import CheckLevel, CheckResult, Snapshot
 
 if TYPE_CHECKING:
-    from backend.progress import Job
+    from backend.progress import Progress
 
 _VERSION = 1
 _TABLE = """CREATE TABLE verdicts (
@@ -49,7 +49,7 @@ class CheckState(Enum):
     OK = "OK"
 
 
-class Checked(NamedTuple):
+class CheckStatus(NamedTuple):
     """The standing of one snapshot: `at` is the oldest verdict in seconds since the epoch, 0 for never."""
 
     state: CheckState
@@ -65,7 +65,7 @@ class _Size(NamedTuple):
     size: int | None
 
 
-class Ledger:
+class VerificationLog:
     """The verdicts kept in our state folder for a root; where it cannot be kept, nothing is remembered.
 
     May be used from several threads; sizes are learned by one at a time.
@@ -80,8 +80,8 @@ class Ledger:
     def record(
         self,
         snapshots: Iterable[Snapshot],
-        verdicts: Iterable[EntryVerdict],
-        level: Level,
+        verdicts: Iterable[CheckResult],
+        level: CheckLevel,
         opened: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Keep what a check found. Bytes whose structure is at fault stay so until that is checked again.
@@ -99,7 +99,7 @@ class Ledger:
         rows = []
         for verdict in verdicts:
             snapshot = known.get(verdict.path)
-            if snapshot is not None and verdict.entry and (verdict.fault or level is not Level.QUICK):
+            if snapshot is not None and verdict.entry and (verdict.fault or level is not CheckLevel.QUICK):
                 declared = (snapshot.sums or {}).get(verdict.entry, "")
                 name, identity = os.path.basename(snapshot.path), identities[snapshot.path]
                 row = (name, identity, verdict.entry, declared, level.value, self._clock(), verdict.fault)
@@ -111,7 +111,7 @@ class Ledger:
                 with database:
                     database.executemany(_KEEP, rows)
 
-    def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, Checked]:
+    def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
         """What is known of each snapshot, by path. A file that changed since was never checked."""
         now = self._clock() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
@@ -125,7 +125,7 @@ class Ledger:
                 known.setdefault(name, []).append(tuple(rest))
         return {one.path: _standing(one, known.get(os.path.basename(one.path), []), now) for one in snapshots}
 
-    def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, Checked]:
+    def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
         """What is known of each archive of a snapshot, by entry."""
         now = self._clock() if now is None else now
         rows: list[tuple[str, ...]] = []
@@ -149,7 +149,7 @@ class Ledger:
         return sizes
 
     def learn_unpacked(
-        self, snapshots: Iterable[Snapshot], job: "Job", batch: int = 64
+        self, snapshots: Iterable[Snapshot], job: "Progress", batch: int = 64
     ) -> Iterator[dict[str, int]]:
         """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
 
@@ -244,7 +244,7 @@ class _Database:
 
 
 def _walked(
-    known: Mapping[str, Snapshot], verdicts: Iterable[EntryVerdict], identities: Mapping[str, str]
+    known: Mapping[str, Snapshot], verdicts: Iterable[CheckResult], identities: Mapping[str, str]
 ) -> dict[str, _Size]:
     """The sizes of those snapshots all of whose archives a check walked to the end."""
     found: dict[str, dict[str, int]] = {}
@@ -297,9 +297,9 @@ def _spelled(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
-def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Checked:
+def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> CheckStatus:
     if snapshot.broken:
-        return Checked(CheckState.BROKEN, fault=snapshot.broken)
+        return CheckStatus(CheckState.BROKEN, fault=snapshot.broken)
     identity = identity_at(snapshot.path)
     sums = snapshot.sums or {}
     found = {
@@ -307,14 +307,14 @@ def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Ch
     }
     if fault := next((row[5] for row in found.values() if row[5]), ""):
         at = min(float(row[4]) for row in found.values() if row[5])
-        return Checked(CheckState.FAILED, at, fault=fault)
+        return CheckStatus(CheckState.FAILED, at, fault=fault)
     if not sums or found.keys() != sums.keys():
-        return Checked(CheckState.NEVER)
+        return CheckStatus(CheckState.NEVER)
     at = min(float(row[4]) for row in found.values())
     levels = {row[3] for row in found.values()}
-    level = Level.STRUCTURE.value if levels == {Level.STRUCTURE.value} else Level.HASH.value
+    level = CheckLevel.STRUCTURE.value if levels == {CheckLevel.STRUCTURE.value} else CheckLevel.HASH.value
     is_new = -_LEEWAY <= now - at <= OLD
-    return Checked(CheckState.OK if is_new else CheckState.OLD, at, level)
+    return CheckStatus(CheckState.OK if is_new else CheckState.OLD, at, level)
 
 
 def _is_sound(row: Sequence[object]) -> bool:

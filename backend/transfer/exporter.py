@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from backend.archive.hashing import Hasher
 from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK, padded
-from backend.archive.tar.writer import Outgoing, header
+from backend.archive.tar.writer import TarHeader, header
 from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import set_content_hash
@@ -19,7 +19,7 @@ from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs.files import Identity
 from backend.model import Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Store, is_recorded
 
 _PIECE = 1 << 20
@@ -35,7 +35,7 @@ class _Target:
         self._hasher = hasher
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
 
-    def put(self, data: bytes, job: Job) -> None:
+    def put(self, data: bytes, job: Progress) -> None:
         """Write all of `data`; notices a stop while nobody reads at the other end of a pipe."""
         if self._is_file:
             files.write_all(self._fd, data)
@@ -45,7 +45,7 @@ class _Target:
             self._hasher.update(data)
         job.advance(len(data))
 
-    def _push(self, data: bytes, job: Job) -> None:
+    def _push(self, data: bytes, job: Progress) -> None:
         from select import PIPE_BUF, POLLOUT, poll
 
         room = poll()
@@ -55,7 +55,7 @@ class _Target:
                 job.check()
             files.write_all(self._fd, data[at : at + PIPE_BUF])
 
-    def copy(self, source: int, size: int, job: Job) -> int:
+    def copy(self, source: int, size: int, job: Progress) -> int:
         """Copy a file of `size` bytes; returns the bytes copied."""
         if self._is_file and self._hasher is None:
             return files.copy_range(source, 0, self._fd, size, job.advance)
@@ -98,7 +98,7 @@ class SnapshotExport:
             )
         return [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
 
-    def _open(self, chosen: Sequence[Snapshot], skip_broken: bool) -> list[Outgoing]:
+    def _open(self, chosen: Sequence[Snapshot], skip_broken: bool) -> list[TarHeader]:
         readers = []
         for snapshot in chosen:
             if snapshot.broken:
@@ -108,7 +108,7 @@ class SnapshotExport:
                     raise BlockedError(fault)
                 self.left_out.append(fault)
                 continue
-            with files.speaking(f"cannot export snapshot {self.set_id}"):
+            with files.os_errors_as(f"cannot export snapshot {self.set_id}"):
                 readers.append(self._stack.enter_context(Reader.open(snapshot.path)))
         if not readers:
             raise NotFoundError(f"no snapshot data found for {self.set_id}")
@@ -128,13 +128,13 @@ class SnapshotExport:
         """How many snapshots are exported."""
         return len(self._members) - 2
 
-    def stream_to(self, target: int, job: Job, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
         """Write the stream to an open file, and all of it to a hash if one is given.
 
         IntegrityError when a snapshot file became shorter meanwhile.
         """
         out = _Target(target, hasher)
-        with files.speaking(f"cannot export snapshot {self.set_id}"):
+        with files.os_errors_as(f"cannot export snapshot {self.set_id}"):
             for member in self._members:
                 if member.fd is None:
                     self._write(member, out, job)
@@ -143,7 +143,7 @@ class SnapshotExport:
                     self._write(member, out, part)
             out.put(bytes(2 * BLOCK), job)
 
-    def _write(self, member: Outgoing, out: _Target, job: Job) -> None:
+    def _write(self, member: TarHeader, out: _Target, job: Progress) -> None:
         out.put(header(member) + member.data, job)
         if member.fd is not None and out.copy(member.fd, member.size, job) != member.size:
             raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
@@ -164,16 +164,16 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _json_member(name: str, data: bytes, mtime: int) -> Outgoing:
-    return Outgoing(name, len(data), 0o640, mtime, 0, 0, None, data)
+def _json_member(name: str, data: bytes, mtime: int) -> TarHeader:
+    return TarHeader(name, len(data), 0o640, mtime, 0, 0, None, data)
 
 
-def _zip_member(reader: Reader) -> Outgoing:
+def _zip_member(reader: Reader) -> TarHeader:
     found = os.fstat(reader.fileno())
     mtime = (found.st_mtime_ns + 500_000_000) // 10**9
     name = os.path.basename(reader.snapshot.path)
     mode = stat.S_IMODE(found.st_mode)
-    return Outgoing(name, found.st_size, mode, mtime, found.st_uid, found.st_gid, reader.fileno(), b"")
+    return TarHeader(name, found.st_size, mode, mtime, found.st_uid, found.st_gid, reader.fileno(), b"")
 
 
 class _Part(NamedTuple):
@@ -198,11 +198,11 @@ class Streamed(Protocol):
     set_id: int
     size: int
 
-    def stream_to(self, target: int, job: Job, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
         """Write all of it to an open file, through the hasher."""
 
 
-def export_to_file(export: Streamed, path: str, job: Job, *, checksum: bool = False) -> None:
+def export_to_file(export: Streamed, path: str, job: Progress, *, checksum: bool = False) -> None:
     """Write an export beside its final name, and give it that name once it is whole and synced.
 
     The file is private (mode 0600). On any failure, and on a stop, nothing of it is left; what stood at the
@@ -211,7 +211,7 @@ def export_to_file(export: Streamed, path: str, job: Job, *, checksum: bool = Fa
     """
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
     about: dict[str, Any] = {"part": f"{path}.part", "file": path, **({"checksum": []} if checksum else {})}
-    with files.speaking(f"cannot export snapshot {export.set_id}"):
+    with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
         for target in targets:
             _clear_the_way(target)
         job.keep(about)
@@ -243,7 +243,7 @@ def _new_part(target: str) -> Iterator[_Part]:
         os.close(fd)
 
 
-def _fill(parts: Sequence[_Part], export: Streamed, job: Job) -> None:
+def _fill(parts: Sequence[_Part], export: Streamed, job: Progress) -> None:
     """Write the stream to the first part, its checksum to the other if there is one, and sync both."""
     body, *others = parts
     hasher = hashlib.sha256() if others else None
@@ -264,7 +264,7 @@ def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
         files.sync_directory(os.path.dirname(os.path.abspath(sums.file)))
     body.put_in_place()
     if sums is not None:
-        with files.speaking(f"{body.file} is written, but not its checksum"):
+        with files.os_errors_as(f"{body.file} is written, but not its checksum"):
             sums.put_in_place()
 
 

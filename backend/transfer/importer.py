@@ -25,9 +25,9 @@ from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
 from backend.fs import files
-from backend.fs.space import demand_room
+from backend.fs.space import require_space
 from backend.model import Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import STAGING, Staged, Store
 
 _PATIENCE = 200  # milliseconds
@@ -37,7 +37,7 @@ _LARGEST_MEMBER = 64 << 20
 class _Stream:
     """A file or pipe read once from its beginning; answers exactly what is asked, or ends."""
 
-    def __init__(self, fd: int, job: Job) -> None:
+    def __init__(self, fd: int, job: Progress) -> None:
         self._fd = fd
         self._job = job
         self._at = 0
@@ -70,7 +70,7 @@ class _Stream:
                 self._job.check()
         return os.read(self._fd, count)
 
-    def copy(self, count: int, target: int, job: Job) -> None:
+    def copy(self, count: int, target: int, job: Progress) -> None:
         """Copy `count` bytes to another file, counting them in `job`."""
         if self.size is not None:
             copied = files.copy_range(self._fd, self._at, target, count, job.advance)
@@ -96,7 +96,7 @@ class IncomingSet:
     `add` what arrives, then `commit` or `cancel`, once. Leaving the block without committing removes it all.
     """
 
-    def __init__(self, store: Store, job: Job) -> None:
+    def __init__(self, store: Store, job: Progress) -> None:
         self._store = store
         self._job = job
         self._finished = False
@@ -173,7 +173,7 @@ class IncomingSet:
         files.remove_tree(self.folder)
 
 
-def _verified(path: str, job: Job) -> Snapshot:
+def _verified(path: str, job: Progress) -> Snapshot:
     name = os.path.basename(path)
     with Reader.open(path) as reader:
         snapshot = reader.snapshot
@@ -199,7 +199,7 @@ class Imported(NamedTuple):
 def import_set(  # noqa: PLR0913 - the last four are named choices
     store: Store,
     stream: int,
-    job: Job,
+    job: Progress,
     *,
     set_id: int | None = None,
     allow_duplicate: bool = False,
@@ -216,7 +216,7 @@ def import_set(  # noqa: PLR0913 - the last four are named choices
     with _importing():
         source = _Stream(stream, job)
         if source.size is not None:
-            demand_room([(store.folder, source.size)], "cannot import snapshot")
+            require_space([(store.folder, source.size)], "cannot import snapshot")
         with IncomingSet(store, job) as incoming:
             digest, listed = _receive(incoming, source)
             snapshots = incoming.verified()
@@ -253,7 +253,7 @@ def _free_id(store: Store, wanted: int | None) -> int:
 def _importing() -> Iterator[None]:
     """Say of what fails that it was an import."""
     try:
-        with files.speaking("cannot import snapshot"):
+        with files.os_errors_as("cannot import snapshot"):
             yield
     except (IntegrityError, InvalidInputError) as fault:
         if str(fault).startswith("cannot import"):

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from backend.demo import demo_root, make_demo
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 from backend.errors import SnapshotError
 from backend.jobs.journal import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from backend.restore.plan import Verdict
 from tests.support.builders import tree_of
 from tests.support.fakes import as_anybody, open_folder, ordinary_uid
@@ -28,21 +28,21 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine(original: Path, tmp_path: Path) -> DirectEngine:
+def engine(original: Path, tmp_path: Path) -> FilesEngine:
     """The demo in a copy of the test's own."""
     shutil.copytree(original, tmp_path / "root", symlinks=True)
-    return engine_for(str(tmp_path / "root"))
+    return open_engine(str(tmp_path / "root"))
 
 
-def do(engine: DirectEngine, operation: Operation) -> Result:
+def do(engine: FilesEngine, operation: Operation) -> Result:
     return perform_recorded(operation, engine, _deaf)
 
 
-def _deaf(_job: Job) -> Callable[[Event], None]:
+def _deaf(_job: Progress) -> Callable[[Event], None]:
     return lambda _event: None
 
 
-def test_it_shows_good_and_bad_sets(engine: DirectEngine) -> None:
+def test_it_shows_good_and_bad_sets(engine: FilesEngine) -> None:
     sets = {one.set_id: one.snapshots for one in engine.sets()}
     assert sorted(sets) == [1, 2, 3, 5, 6, 7, 8, 9]
     assert [(one.snap, one.broken) for one in sets[1]] == [
@@ -55,7 +55,7 @@ def test_it_shows_good_and_bad_sets(engine: DirectEngine) -> None:
     assert sets[8][0].hidden
 
 
-def test_its_damage_is_found(engine: DirectEngine) -> None:
+def test_its_damage_is_found(engine: FilesEngine) -> None:
     assert do(engine, Check(1)).exit_code == 0
     assert do(engine, Check(7)).exit_code == 4
     everything = do(engine, Check())
@@ -63,7 +63,7 @@ def test_its_damage_is_found(engine: DirectEngine) -> None:
     assert {verdict.set_id for verdict in everything.verdicts if verdict.fault} == {7, 8, 9}
 
 
-def test_a_restore_would_lose_something_and_can_be_undone(engine: DirectEngine) -> None:
+def test_a_restore_would_lose_something_and_can_be_undone(engine: FilesEngine) -> None:
     (plan,) = engine.plan(Restore(1, ("nextcloud",)))
     assert plan.verdict is Verdict.WITH_LOSS
     place = engine.layout.system_parent("nextcloud")
@@ -74,7 +74,7 @@ def test_a_restore_would_lose_something_and_can_be_undone(engine: DirectEngine) 
     assert tree_of(place) == before
 
 
-def test_every_other_verb_works(engine: DirectEngine, tmp_path: Path) -> None:
+def test_every_other_verb_works(engine: FilesEngine, tmp_path: Path) -> None:
     assert do(engine, Save(("hello-world",))).exit_code == 0
     file = str(tmp_path / "e")
     assert do(engine, Export(1, file)).exit_code == 0
@@ -86,22 +86,22 @@ def test_every_other_verb_works(engine: DirectEngine, tmp_path: Path) -> None:
             do(engine, Restore(broken))
 
 
-def test_restores_of_users_work_too(engine: DirectEngine) -> None:
+def test_restores_of_users_work_too(engine: FilesEngine) -> None:
     assert do(engine, Restore(2, users=("alice",))).exit_code == 0
     assert do(engine, Restore(6)).exit_code == 0
 
 
-def test_the_interrupted_restore_is_found_and_taken_back(engine: DirectEngine, original: Path) -> None:
-    found = {one.kind for one in engine_for(str(original)).findings()}
+def test_the_interrupted_restore_is_found_and_taken_back(engine: FilesEngine, original: Path) -> None:
+    found = {one.kind for one in open_engine(str(original)).findings()}
     assert found >= {"interrupted", "import", "hidden", "broken"}
-    here = engine_for(str(original))
+    here = open_engine(str(original))
     assert here.journal.records()[-1].state is JobState.INTERRUPTED
     assert [one.state for one in engine.journal.records()] == [JobState.INTERRUPTED]
 
 
 def test_it_is_repaired(tmp_path: Path) -> None:
     engine = make_demo(str(tmp_path / "root"))
-    done = [one.kind for one in engine.repair(Job())]
+    done = [one.kind for one in engine.repair(Progress())]
     assert done == ["tidied", "import"]
     assert not any(one.repair for one in engine.findings())
     assert not os.path.exists(f"{engine.layout.system_parent('postgresql')}/.snapstow")
@@ -126,9 +126,9 @@ import os
 from backend.demo import demo_root
 from backend.operations import Check, Restore, Undo
 from backend.engine.perform import perform_recorded
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 
-engine = engine_for(demo_root())
+engine = open_engine(demo_root())
 for operation in (Check(1), Restore(1), Undo()):
     print(perform_recorded(operation, engine, lambda job: lambda event: None).exit_code)
 print(len(engine.sets()), os.geteuid())

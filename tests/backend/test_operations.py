@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError
-from backend.model import EntryVerdict
+from backend.model import CheckResult
 from backend.operations import (
     DAY,
     Check,
@@ -102,8 +102,8 @@ def test_operations_are_frozen_and_small() -> None:
     assert {field.name for field in fields(Undo)} == {"job", "wait"}
 
 
-def verdict(fault: str) -> EntryVerdict:
-    return EntryVerdict(1, "hello", "archive.tgz", 5, fault)
+def verdict(fault: str) -> CheckResult:
+    return CheckResult(1, "hello", "archive.tgz", 5, fault)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled
-from backend.progress import INTERVAL, Advanced, Event, Job, Noted, PartAdvanced, Started
+from backend.progress import INTERVAL, Advanced, Event, Noted, PartAdvanced, Progress, Started
 
 
 class Clock:
@@ -22,7 +22,7 @@ class Clock:
 
 def test_counts_are_told_ten_times_a_second_and_at_the_end() -> None:
     told: list[Event] = []
-    job = Job(told.append, clock=Clock(0.01))
+    job = Progress(told.append, clock=Clock(0.01))
     with job.step("Saving", 500):
         for _ in range(100):
             job.advance(5)
@@ -35,7 +35,7 @@ def test_counts_are_told_ten_times_a_second_and_at_the_end() -> None:
 def test_counts_only_grow_and_end_at_the_sum(ticks: float, amounts: list[int]) -> None:
     told: list[Event] = []
     clock = Clock(ticks)
-    job = Job(told.append, clock=clock)
+    job = Progress(told.append, clock=clock)
     with job.step("Saving"):
         for amount in amounts:
             job.advance(amount)
@@ -47,7 +47,7 @@ def test_counts_only_grow_and_end_at_the_sum(ticks: float, amounts: list[int]) -
 
 def test_each_step_counts_from_zero() -> None:
     told: list[Event] = []
-    job = Job(told.append, clock=Clock(1))
+    job = Progress(told.append, clock=Clock(1))
     for title in ("one", "two"):
         with job.step(title):
             job.advance(3)
@@ -59,19 +59,19 @@ def test_each_step_counts_from_zero() -> None:
 
 def test_a_step_that_fails_does_not_say_it_is_complete() -> None:
     told: list[Event] = []
-    with pytest.raises(ZeroDivisionError), Job(told.append).step("Saving"):
+    with pytest.raises(ZeroDivisionError), Progress(told.append).step("Saving"):
         raise ZeroDivisionError
     assert told == [Started("Saving", None)]
 
 
 def test_notes_are_told_at_once() -> None:
     told: list[Event] = []
-    Job(told.append, clock=Clock(0)).note("harmless")
+    Progress(told.append, clock=Clock(0)).note("harmless")
     assert told == [Noted("harmless")]
 
 
 def test_a_bare_job_is_silent_and_never_stops() -> None:
-    job = Job()
+    job = Progress()
     with job.step("Saving"):
         job.advance(1)
         job.note("heard by nobody")
@@ -80,7 +80,7 @@ def test_a_bare_job_is_silent_and_never_stops() -> None:
 
 
 def test_a_stop_is_noticed_by_who_counts() -> None:
-    job = Job()
+    job = Progress()
     job.check()
     job.stop()
     job.stop()
@@ -91,7 +91,7 @@ def test_a_stop_is_noticed_by_who_counts() -> None:
 
 
 def test_a_stop_from_another_thread() -> None:
-    job = Job()
+    job = Progress()
     advanced = threading.Event()
     ended: list[str] = []
 
@@ -113,7 +113,7 @@ def test_a_stop_from_another_thread() -> None:
 
 def test_a_stop_while_a_stop_is_under_way() -> None:
     """As when a second signal arrives in the handler of the first."""
-    job = Job()
+    job = Progress()
     acts: list[str] = []
 
     def act() -> None:
@@ -127,7 +127,7 @@ def test_a_stop_while_a_stop_is_under_way() -> None:
 
 
 def test_shielded_work_never_notices() -> None:
-    job = Job()
+    job = Progress()
     acts: list[str] = []
     with job.when_stopped(lambda: acts.append("act")), job.shielded():
         with job.shielded():
@@ -141,7 +141,7 @@ def test_shielded_work_never_notices() -> None:
 
 
 def test_a_shield_goes_down_with_a_failure() -> None:
-    job = Job()
+    job = Progress()
     with pytest.raises(ZeroDivisionError), job.shielded():
         raise ZeroDivisionError
     job.stop()
@@ -149,7 +149,7 @@ def test_a_shield_goes_down_with_a_failure() -> None:
 
 
 def test_watchers_are_called_once_a_stop_is_asked_for_inside() -> None:
-    job = Job()
+    job = Progress()
     acts: list[str] = []
     with job.when_stopped(lambda: acts.append("before")):
         pass
@@ -164,7 +164,7 @@ def test_watchers_are_called_once_a_stop_is_asked_for_inside() -> None:
 def test_a_quiet_job_stops_with_its_owner_and_counts_nothing() -> None:
     told: list[Event] = []
     acts: list[str] = []
-    job = Job(told.append, clock=Clock(1), name="7")
+    job = Progress(told.append, clock=Clock(1), name="7")
     quiet = job.quiet()
     assert quiet.name == "7"
     with job.step("Checking", 9):
@@ -180,7 +180,7 @@ def test_a_quiet_job_stops_with_its_owner_and_counts_nothing() -> None:
 
 
 def test_a_shield_of_a_quiet_job_is_one_of_its_owner() -> None:
-    job = Job()
+    job = Progress()
     with job.quiet().shielded():
         job.stop()
         job.check()
@@ -190,7 +190,7 @@ def test_a_shield_of_a_quiet_job_is_one_of_its_owner() -> None:
 
 def test_parts_are_counted_on_their_own_and_in_all() -> None:
     heard: list[Event] = []
-    job = Job(heard.append, clock=iter(range(100)).__next__)
+    job = Progress(heard.append, clock=iter(range(100)).__next__)
     with job.step("Checking", 30), job.part("a", 10) as a, job.part("b", 20) as b:
         a.advance(10)
         b.advance(5)
@@ -206,7 +206,7 @@ def test_parts_are_counted_on_their_own_and_in_all() -> None:
 
 
 def test_a_part_stops_with_its_job() -> None:
-    job = Job()
+    job = Progress()
     with job.part("a") as part:
         job.stop()
         with pytest.raises(Cancelled):
@@ -215,7 +215,7 @@ def test_a_part_stops_with_its_job() -> None:
 
 def test_a_part_that_counts_often_tells_seldom() -> None:
     heard: list[Event] = []
-    job = Job(heard.append, clock=lambda: 7.0)
+    job = Progress(heard.append, clock=lambda: 7.0)
     with job.part("a", 1000) as part:
         for _ in range(1000):
             part.advance(1)

@@ -11,10 +11,10 @@ from backend import (
     AlreadyFinishedError,
     Cancelled,
     DuplicateSetError,
-    Job,
     Layout,
     MultiError,
     Noted,
+    Progress,
     Reader,
     Restore,
     RestoreState,
@@ -74,7 +74,7 @@ def test_reader_check(world: World) -> None:
             ("archive.tgz", ""),
             ("user/alice.tgz", ""),
         ]
-        assert [verdict.entry for verdict in reader.check(["bob"], Job())] == ["archive.tgz"]
+        assert [verdict.entry for verdict in reader.check(["bob"], Progress())] == ["archive.tgz"]
 
 
 def test_reader_restore_and_logf(world: World) -> None:
@@ -82,7 +82,7 @@ def test_reader_restore_and_logf(world: World) -> None:
     path = str(world.add(1, "hello", DATA, users={"ghost": {"common": {}}}))
     with Reader.open(path) as reader:
         layout = Layout(str(world.root))
-        restore_snapshot(reader, layout, Revision(42), progress=Job(said.append)).clean_up()
+        restore_snapshot(reader, layout, Revision(42), progress=Progress(said.append)).clean_up()
     assert tree_of(world.data("hello")) == DATA | {"42": DATA["x1"]}
     assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in said
 
@@ -139,20 +139,20 @@ def test_import_flags_and_duplicates(world: World) -> None:
     world.add(1, "hello", DATA)
     store = world.engine.store
     with open(world.root / "e", "w+b") as file, SnapshotExport(store, 1) as export:
-        export.stream_to(file.fileno(), Job())
+        export.stream_to(file.fileno(), Progress())
         file.seek(0)
         with pytest.raises(DuplicateSetError) as known:
-            import_set(store, file.fileno(), Job())
+            import_set(store, file.fileno(), Progress())
         assert (known.value.set_id, known.value.snaps) == (1, ("hello",))
         file.seek(0)
-        taken = import_set(store, file.fileno(), Job(), allow_duplicate=True)
+        taken = import_set(store, file.fileno(), Progress(), allow_duplicate=True)
     assert [(snapshot.set_id, snapshot.snap) for snapshot in taken.snapshots] == [(2, "hello")]
 
 
 def test_snapshot_export(world: World) -> None:
     world.add(1, "hello", DATA)
     with SnapshotExport(world.engine.store, 1) as export, open(world.root / "e", "wb") as file:
-        export.stream_to(file.fileno(), Job())
+        export.stream_to(file.fileno(), Progress())
         assert export.size == os.fstat(file.fileno()).st_size
     export.close()
 
@@ -171,7 +171,7 @@ def test_cleanup_abandoned_imports(world: World) -> None:
 def test_err_cannot_cancel(world: World) -> None:
     store = world.engine.store
     store.prepare()
-    with IncomingSet(store, Job()) as incoming:
+    with IncomingSet(store, Progress()) as incoming:
         incoming.cancel()
         for again in (incoming.cancel, lambda: incoming.commit(1)):
             with pytest.raises(AlreadyFinishedError, match=r"^cannot cancel: import already finished$"):
@@ -204,11 +204,11 @@ def test_mock_user_lookup(world: World) -> None:
 
 
 def test_the_context_is_the_job(world: World) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled, match=r"^context canceled$"):
         list(world.engine.store.iter_snapshots(job=job))
     for operation in (Save(), Restore(1)):
         world.add(1, "hello")
         with pytest.raises(Cancelled):
-            world.do(operation, Job.stop)
+            world.do(operation, Progress.stop)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from backend import Check, DirectEngine, Export, Import, Job, Operation, Restore, Save, perform_recorded
+from backend import Check, Export, FilesEngine, Import, Operation, Progress, Restore, Save, perform_recorded
 from backend.transfer.exporter import SnapshotExport
 from tests.bench.rounds import Side, nothing
 from tests.bench.worlds import FOUR, Daemon, Ours, environment, run_command
@@ -40,7 +40,7 @@ class Case(NamedTuple):
     sizes: dict[str, int] = {}  # noqa: RUF012 - always given anew where it is written to
 
 
-def recorded(engine: DirectEngine, operation: Operation) -> int:
+def recorded(engine: FilesEngine, operation: Operation) -> int:
     """Carry out an operation as the command does, journal and all; the set's id."""
     return perform_recorded(operation, engine, lambda _job: lambda _event: None).set_id
 
@@ -214,7 +214,7 @@ def estimating(ours: Ours, snap: str) -> Case:
 
     sides = {
         BARE: Side(find),
-        ENGINE: Side(lambda: ours.engine().estimate([snap], ["root"], Job())),
+        ENGINE: Side(lambda: ours.engine().estimate([snap], ["root"], Progress())),
         COMMAND: Side(partial(ours.command, "estimate", snap)),
     }
     return Case("estimate (beside find)", lambda: sides, (Target(ENGINE, BARE, 1.0, "of find"),))

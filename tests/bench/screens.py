@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backend import engine_for
+from backend import open_engine
 from tests.bench.corpus import make_snapshots, write_snapshot
 from tests.support.builders import World, plant
 from tests.tui.support.settling import press, settled
@@ -82,7 +82,7 @@ async def figures(world: World, rounds: int) -> Figures:
 
 
 def _place(world: World) -> Place:
-    return Place(engine_for(str(world.root)), ())
+    return Place(open_engine(str(world.root)), ())
 
 
 async def _start(world: World, sets: int) -> Start:

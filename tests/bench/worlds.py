@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend import DirectEngine, engine_for
+from backend import FilesEngine, open_engine
 from backend.model import Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from tests.bench.corpus import Corpus
 from tests.support import TOP
 from tests.support.realsnapd import RealSnapd, UnixConnection
@@ -103,9 +103,9 @@ class Ours:
         self.root = root
         self.folder = root / "var/lib/snapd/snapshots"
 
-    def engine(self) -> DirectEngine:
+    def engine(self) -> FilesEngine:
         """A new engine that knows nothing yet."""
-        return engine_for(str(self.root))
+        return open_engine(str(self.root))
 
     def command(self, *words: str) -> None:
         """The whole command in a process of its own, started as an installed one is."""
@@ -118,12 +118,12 @@ class Ours:
     def forget(self, set_id: int) -> None:
         """Remove a set."""
         store = self.engine().store
-        store.forget([snapshot for one in store.list_sets(set_id) for snapshot in one.snapshots], Job())
+        store.forget([snapshot for one in store.list_sets(set_id) for snapshot in one.snapshots], Progress())
 
     def tidy(self) -> None:
         """Remove what restores keep so that they can be undone (they are asked to keep it for a second)."""
         time.sleep(1.1)
-        self.engine().tidy(Job())
+        self.engine().tidy(Progress())
 
     def read(self, set_id: int) -> tuple[Snapshot, ...]:
         """The snapshots of a set."""

@@ -12,7 +12,7 @@ from backend.engine.perform import perform_recorded
 from backend.engine.protocol import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from backend.restore.plan import Verdict
 from tests.support.builders import Tree
 
@@ -49,7 +49,7 @@ def do(place: Place, operation: Operation, stream: int | None = None) -> Result:
     return perform_recorded(operation, place.engine, _deaf, stream)
 
 
-def _deaf(_job: Job) -> Callable[[Event], None]:
+def _deaf(_job: Progress) -> Callable[[Event], None]:
     return lambda _event: None
 
 
@@ -237,7 +237,7 @@ class EngineContract:
         assert listed(place) == {}
 
     def test_an_estimate_is_the_sum_of_the_files(self, place: Place) -> None:
-        (one,) = place.engine.estimate(("hello",), (), Job())
+        (one,) = place.engine.estimate(("hello",), (), Progress())
         assert (one.snap, one.size) == ("hello", len("oldold1"))
 
     @pytest.mark.parametrize("operation", [Save(), Import("/e"), Export(1, "/e"), Restore(1), Check(1)])
@@ -256,7 +256,7 @@ class EngineContract:
                 pass
         before = listed(place), place.tree("hello"), os.listdir(place.scratch)
 
-        def stopped(job: Job) -> Callable[[Event], None]:
+        def stopped(job: Progress) -> Callable[[Event], None]:
             job.stop()
             return lambda _event: None
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.archive.reader import Reader
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.model import ARCHIVE
 from tests.contracts.engine import OLD, EngineContract
 from tests.support.builders import Tree, World, plant, tree_of
@@ -25,7 +25,7 @@ class FilesPlace:
             self.replace(snap, OLD)
 
     @property
-    def engine(self) -> DirectEngine:
+    def engine(self) -> FilesEngine:
         return self.world.engine
 
     def replace(self, snap: str, tree: Tree) -> None:

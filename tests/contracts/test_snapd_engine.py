@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.host.layout import Layout
 from tests.contracts.engine import OLD, EngineContract
@@ -29,7 +29,7 @@ class SnapdPlace:
             snapd.install(snap)
             self.replace(snap, OLD)
         snapd.start()
-        files = DirectEngine(Layout(str(snapd.base)), str(base / "own"))
+        files = FilesEngine(Layout(str(snapd.base)), str(base / "own"))
         self.engine = SnapdEngine(files, reads_files=reads_files)
 
     def replace(self, snap: str, tree: Tree) -> None:

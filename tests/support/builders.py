@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, Union
 
 from backend.archive.container import ContainerWriter
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
 from backend.format.metadata import metadata_json
 from backend.format.names import filename, revision_from_text
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
 from backend.operations import Operation, Result
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from backend.restore.slots import HOLDER
 
 AS_ROOT = os.geteuid() == 0
@@ -235,13 +235,13 @@ class World:
         return write_snapshot(self.snapshots / filename(snapshot), snapshot, entries)
 
     @property
-    def engine(self) -> DirectEngine:
-        return DirectEngine(Layout(str(self.root)), str(self.root / "var/lib/snapstow"))
+    def engine(self) -> FilesEngine:
+        return FilesEngine(Layout(str(self.root)), str(self.root / "var/lib/snapstow"))
 
-    def do(self, operation: Operation, job: Callable[[Job], None] = lambda _job: None) -> Result:
+    def do(self, operation: Operation, job: Callable[[Progress], None] = lambda _job: None) -> Result:
         """Carry out an operation with a journal; `job` is shown the job before it begins."""
 
-        def watch(started: Job) -> Callable[[Event], None]:
+        def watch(started: Progress) -> Callable[[Event], None]:
             job(started)
             return lambda _event: None
 

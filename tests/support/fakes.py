@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from tests.support import TOP
 
 NOBODY = 65534
 
 
-class StopAt(Job):
+class StopAt(Progress):
     """A job that is asked to stop when it looks for the `moment`-th time whether it should."""
 
     def __init__(self, moment: int, tell: Callable[[Event], None] = lambda _event: None) -> None:
@@ -34,7 +34,7 @@ class StopAt(Job):
         return super().stopping
 
 
-def stops(work: Callable[[Job], object]) -> Iterator[int]:
+def stops(work: Callable[[Progress], object]) -> Iterator[int]:
     """Do some work over and over, stopped at its first look, its second, … until it comes through.
 
     Yields after each stop, for the caller to look at what is left.

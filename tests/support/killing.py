@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
 from backend.fs import files
 from backend.host.layout import Layout
 from backend.operations import Operation, operation_from_json, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support import TOP
 
 TIDY = "tidy"
@@ -158,9 +158,9 @@ class _Countdown:
         files._rename = renaming
 
 
-def _answer(what: Any, engine: DirectEngine) -> Any:
+def _answer(what: Any, engine: FilesEngine) -> Any:
     if what == TIDY:
-        return engine.tidy(Job())
+        return engine.tidy(Progress())
     if isinstance(what, list):
         return _exit_code(what)
     return perform_recorded(operation_from_json(what), engine, lambda _job: lambda _event: None).set_id
@@ -176,7 +176,7 @@ def _exit_code(words: list[str]) -> int:
 def _serve(order: dict[str, Any], told: int) -> None:
     """In a process of its own: carry out, tell how it went, and end."""
     countdown = _Countdown(order["kill"], order["signal"], torn=order["torn"])
-    engine = DirectEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
+    engine = FilesEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
     error, answer = "", None
     write = os.write
     countdown.install(exchange=order["exchange"])

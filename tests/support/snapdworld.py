@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from backend.engine.perform import perform_recorded
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.operations import Operation, Result, to_json
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from tests.support.builders import Tree, plant
 from tests.support.realsnapd import Gate, RealSnapd
 
@@ -49,15 +49,17 @@ def change(data: Path, tree: Tree) -> None:
 
 
 def engine(snapd: RealSnapd) -> SnapdEngine:
-    found = engine_for(str(snapd.base))
+    found = open_engine(str(snapd.base))
     assert isinstance(found, SnapdEngine)
     return found
 
 
-def do(snapd: RealSnapd, operation: Operation, hear: Callable[[Job, Event], None] | None = None) -> Result:
+def do(
+    snapd: RealSnapd, operation: Operation, hear: Callable[[Progress, Event], None] | None = None
+) -> Result:
     """Carry an operation out as a job; `hear` gets its events."""
 
-    def watch(job: Job) -> Callable[[Event], None]:
+    def watch(job: Progress) -> Callable[[Event], None]:
         return lambda event: hear(job, event) if hear else None
 
     return perform_recorded(operation, engine(snapd), watch)

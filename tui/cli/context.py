@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from backend import PlaceEngine, engine_for
+from backend import PlaceEngine, open_engine
 from tui.text import plain
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ def engine(arguments: "Arguments") -> PlaceEngine:
     if arguments.demo:
         from backend import demo_root
 
-        return engine_for(demo_root(), arguments.engine)
-    return engine_for(arguments.root, arguments.engine)
+        return open_engine(demo_root(), arguments.engine)
+    return open_engine(arguments.root, arguments.engine)
 
 
 def number(text: str) -> int:

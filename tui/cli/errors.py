@@ -11,7 +11,7 @@ import traceback
 from backend import BugError, Cancelled, SnapshotError, user_state
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import engine
-from tui.cli.output import say
+from tui.cli.output import print_status
 from tui.text import plain
 
 _QUERIES = ("saved", "estimate", "jobs", "help")
@@ -43,7 +43,7 @@ def _deed(arguments: Arguments) -> str:
 
 def _tell(text: str, more: tuple[str, ...] | list[str], code: int) -> int:
     first, *rest = text.split("\n")
-    say(f"error: {plain(first)}", *(f"       {plain(line)}" for line in (*rest, *more)))
+    print_status(f"error: {plain(first)}", *(f"       {plain(line)}" for line in (*rest, *more)))
     return code
 
 

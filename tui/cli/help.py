@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from tui.cli.arguments import ENGINES, GLOBAL, VERBS, Arguments, UsageError
-from tui.cli.output import show
+from tui.cli.output import print_result
 
 _GROUPS = {
     "Snapshots": {
@@ -211,11 +211,11 @@ _CODES = (
 def help(arguments: Arguments) -> int:
     """Print the page of a verb, or the overview."""
     if not arguments.topic:
-        show(*_overview())
+        print_result(*_overview())
         return 0
     if arguments.topic not in _TEXTS:
         raise UsageError(f'unknown command "{arguments.topic}"')
-    show(*_page(arguments.topic))
+    print_result(*_page(arguments.topic))
     return 0
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from backend import SnapshotSet
 
 
-def show(*lines: str) -> None:
+def print_result(*lines: str) -> None:
     """Print results on standard output."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
-def say(*lines: str) -> None:
+def print_status(*lines: str) -> None:
     """Print what is not a result on standard error; where nobody can read it, the work goes on."""
     try:
         sys.stderr.write("".join(f"{line}\n" for line in lines))
@@ -30,7 +30,7 @@ def say(*lines: str) -> None:
 
 def show_table(sets: "list[SnapshotSet]", *, abs_time: bool) -> None:
     """Print sets as `snap saved` does."""
-    show(*saved_table(sets, time.time(), abs_time))
+    print_result(*saved_table(sets, time.time(), abs_time))
 
 
 def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:
@@ -38,12 +38,12 @@ def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:
     from tui.text import cells
 
     if len(rows) == 1:
-        show(empty)
+        print_result(empty)
         return
     widths = [max(map(cells, column)) + 2 for column in zip(*rows, strict=True)]
     for row in rows:
         padded = (cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True))
-        show("".join(padded).rstrip())
+        print_result("".join(padded).rstrip())
 
 
 def sets_json(sets: "Sequence[SnapshotSet]") -> str:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
-from backend import Event, Job, Noted, event_json
-from tui.cli.output import say
+from backend import Event, Noted, Progress, event_json
+from tui.cli.output import print_status
 from tui.session.meter import LONGEST, Meter
 from tui.text import plain, progress_line
 
@@ -53,7 +53,7 @@ class Foreground:
             signal.signal(number, action)  # type: ignore[arg-type] # it came from signal.signal
         self._kept.clear()
 
-    def watch(self, job: Job) -> Callable[[Event], None]:
+    def watch(self, job: Progress) -> Callable[[Event], None]:
         """Begin to follow a job; answers with the listener to its events."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -71,7 +71,7 @@ class Foreground:
         if self._json:
             self.line({"event": "attached", "job": name})
         else:
-            say(text)
+            print_status(text)
 
     def stand(self, standing: str) -> None:
         """Nothing has come for a moment; say why the job makes no progress, where that is known."""
@@ -81,7 +81,7 @@ class Foreground:
         elif changed and self._json:
             self.line({"event": "standing", "text": standing})
         elif changed and standing:
-            say(plain(standing))
+            print_status(plain(standing))
 
     def hear(self, event: Event, at: float | None = None) -> None:
         """Show an event; `at` is when it happened, now without it."""
@@ -93,7 +93,7 @@ class Foreground:
             if event.text not in self.noted:
                 self.noted.add(event.text)
                 self._clear()
-                say(plain(event.text[:LONGEST]))
+                print_status(plain(event.text[:LONGEST]))
         elif self._terminal:
             self._draw()
 

@@ -31,7 +31,7 @@ from backend import (
 )
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine
-from tui.cli.output import say, show
+from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.session.launch import runner_of
 from tui.text import plain
@@ -50,26 +50,26 @@ _YES = ("y", "yes")
 Wanted = TypeVar("Wanted", bound=Operation)
 
 
-def can_ask() -> bool:
+def is_interactive() -> bool:
     """Whether there is somebody at a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def agrees(question: str) -> bool:
+def ask_yes_no(question: str) -> bool:
     """Whether the answer is yes; anything else, and no answer at all, is no."""
     sys.stderr.write(f"{plain(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline(100).strip().lower() in _YES
 
 
-def willing(arguments: Arguments, here: PlaceEngine, operation: Wanted) -> Wanted:
+def confirm_wait(arguments: Arguments, here: PlaceEngine, operation: Wanted) -> Wanted:
     """The operation; waiting for what snapd does already, where somebody agreed to that when asked.
 
     ConflictError where that was declined.
     """
     if not isinstance(operation, Save | Restore | Undo | Forget) or operation.wait:
         return operation
-    if arguments.json or not can_ask():
+    if arguments.json or not is_interactive():
         return operation
     try:
         change = here.daemon.in_the_way(operation)
@@ -77,14 +77,14 @@ def willing(arguments: Arguments, here: PlaceEngine, operation: Wanted) -> Wante
         return operation  # which will tell of the trouble itself
     if change is None:
         return operation
-    if not agrees(f"snapd is busy with {change.title}. Wait for it?"):
+    if not ask_yes_no(f"snapd is busy with {change.title}. Wait for it?"):
         raise ConflictError(
             f"cannot {operation.verb}: snapd is busy with {change.title}; --wait waits for it"
         )
     return replace(operation, wait=True)
 
 
-def begin(arguments: Arguments, operation: Operation) -> int:
+def start_job(arguments: Arguments, operation: Operation) -> int:
     """Start an operation and print the number of its job, which goes on by itself."""
     if getattr(operation, "file", "") == _STREAM:
         raise InvalidInputError(
@@ -93,26 +93,26 @@ def begin(arguments: Arguments, operation: Operation) -> int:
     here = engine(arguments)
     if reason := here.refusal_of(operation):
         raise (ConflictError if here.refusal(operation.verb) else InvalidInputError)(reason)
-    record = runner_of(here).start(willing(arguments, here, operation))
+    record = runner_of(here).start(confirm_wait(arguments, here, operation))
     warning = logout_warning()
     if arguments.json:
-        show(json.dumps({"job": record.id} | ({"warning": warning} if warning else {})))
+        print_result(json.dumps({"job": record.id} | ({"warning": warning} if warning else {})))
         return 0
-    show(str(record.id))
-    say(f"Follow it with: {command(arguments, f'attach {record.id}')}")
+    print_result(str(record.id))
+    print_status(f"Follow it with: {command(arguments, f'attach {record.id}')}")
     if warning:
-        say(f"Beware: {warning}")
+        print_status(f"Beware: {warning}")
     return 0
 
 
 def tell_undo(arguments: Arguments, result: Result) -> None:
     """Say how it can be had back."""
     if result.beside and not result.undo_job:
-        say(f"To take it back, remove {plain(result.beside)}.")
+        print_status(f"To take it back, remove {plain(result.beside)}.")
     if result.undo_job:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
         again = command(arguments, Undo(result.undo_job))
-        say(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
+        print_status(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
 
 
 def seconds(text: str, to_do: str) -> int:
@@ -124,11 +124,11 @@ def seconds(text: str, to_do: str) -> int:
     return span
 
 
-def carry_out(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
+def run_operation(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
     """Do it in the foreground, telling its progress, and what was left out."""
     data_out = isinstance(operation, Export) and operation.file == "-"
     here = engine(arguments)
-    operation = willing(arguments, here, operation)
+    operation = confirm_wait(arguments, here, operation)
     with Foreground(json=arguments.json, data_out=data_out) as foreground:
         try:
             result = perform_recorded(operation, here, foreground.watch, stream)
@@ -145,7 +145,9 @@ def carry_out(arguments: Arguments, operation: Operation, stream: int | None = N
         if arguments.json:
             foreground.line({"event": "result", "exit": result.exit_code, **result.to_json()})
     if not arguments.json:
-        say(*(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted))
+        print_status(
+            *(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted)
+        )
     return result
 
 

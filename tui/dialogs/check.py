@@ -13,7 +13,7 @@ from textual.widgets import Button
 from backend import Check, CheckState, Snapshot, SnapshotSet, command_line
 from tui.dialogs.base import DIM, Line, LineList, said
 from tui.dialogs.operation import Proposing, Refuser
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.text import counted, size_text
 
 DAY = 24 * 3600
@@ -36,7 +36,9 @@ class Wanted(NamedTuple):
     days: int = 30
 
 
-def scope_of(wanted: Wanted, chosen: Sequence[SnapshotSet], stock: Stock, now: float) -> list[Snapshot]:
+def scope_of(
+    wanted: Wanted, chosen: Sequence[SnapshotSet], stock: InventoryData, now: float
+) -> list[Snapshot]:
     """The snapshots that a check would take; broken ones are told of, not read."""
     if wanted.scope == CHOSEN:
         return [snapshot for one in chosen for snapshot in one.snapshots]
@@ -47,7 +49,7 @@ def scope_of(wanted: Wanted, chosen: Sequence[SnapshotSet], stock: Stock, now: f
     return [one for one in everything if not _is_fresh(one, stock, since, wanted.level)]
 
 
-def _is_fresh(snapshot: Snapshot, stock: Stock, since: float, level: str) -> bool:
+def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
     standing = stock.standing_of(snapshot)
     enough = standing.level == STRUCTURE or level != STRUCTURE
     return standing.state in _SOUND and standing.at >= since and enough
@@ -70,7 +72,7 @@ class AskCheck(Proposing[list[Check] | None]):
     def __init__(
         self,
         chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]],
-        stock: Stock,
+        stock: InventoryData,
         words: Sequence[str],
         place: Refuser | None = None,
     ) -> None:

@@ -14,7 +14,9 @@ from tui.dialogs.base import Dialog, Line, said
 from tui.session.place import Place, waiting
 
 
-async def agreed(screen: Screen[Any], place: Place, operations: Sequence[Operation]) -> tuple[Operation, ...]:
+async def confirm_wait_screen(
+    screen: Screen[Any], place: Place, operations: Sequence[Operation]
+) -> tuple[Operation, ...]:
     """The operations; waiting where something is in the way, or none of them where that was declined.
 
     To be awaited in a worker: it may ask.

@@ -15,8 +15,8 @@ from backend import Export, SnapshotSet, command_line
 from tui.dialogs.base import Line, LineList
 from tui.dialogs.export_preview import (
     LOOKING,
-    Cargo,
     Draft,
+    ExportContents,
     Weight,
     cargo_lines,
     cargo_of,
@@ -37,7 +37,7 @@ from tui.session.place import Place
 class Loaded(Message):
     """What is in the set is known."""
 
-    def __init__(self, cargo: Cargo) -> None:
+    def __init__(self, cargo: ExportContents) -> None:
         super().__init__()
         self.cargo = cargo
 
@@ -79,7 +79,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self._set_id = part.set_id
         self._file_name = f"{part.set_id}.snapshot"
         self._draft = Draft(frozenset(one.path for one in part.snapshots))
-        self._cargo: Cargo | None = None
+        self._cargo: ExportContents | None = None
         self._weight: Weight | None = None
         self._where: Destination | None = None
         self._is_eager = False
@@ -229,7 +229,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         return Content.assemble(words, "\n", self.folder_text()) if browsing else words
 
     def _lines(self) -> Iterator[Line]:
-        return cargo_lines(self._cargo or Cargo(), self._where, self._draft)
+        return cargo_lines(self._cargo or ExportContents(), self._where, self._draft)
 
     # -- choosing
 
@@ -266,7 +266,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     # -- answering
 
     def _operation(self, path: str) -> Export:
-        return operation_of(self._cargo or Cargo(), self._draft, self._set_id, path)
+        return operation_of(self._cargo or ExportContents(), self._draft, self._set_id, path)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")

@@ -17,7 +17,7 @@ from tui.views.set_rows import short_age
 LOOKING = "still looking"
 
 
-class Cargo(NamedTuple):
+class ExportContents(NamedTuple):
     """A set as it is on the disk; `trouble` says why nothing of it can be exported."""
 
     snapshots: tuple[Snapshot, ...] = ()
@@ -37,24 +37,24 @@ class Draft(NamedTuple):
     chosen: frozenset[str]
     checksum: bool = True
 
-    def toggled(self, path: str, cargo: Cargo) -> "Draft":
+    def toggled(self, path: str, cargo: ExportContents) -> "Draft":
         """With a snapshot chosen, or not any more; sound ones of one snap cannot be told apart by name."""
         names = {one.snap for one in cargo.snapshots if one.path == path and not one.broken}
         alike = {one.path for one in cargo.snapshots if one.snap in names and not one.broken} | {path}
         return self._replace(chosen=self.chosen - alike if path in self.chosen else self.chosen | alike)
 
 
-def cargo_of(place: Place, set_id: int) -> Cargo:
+def cargo_of(place: Place, set_id: int) -> ExportContents:
     """Look at a set as an export would; reads the disk."""
     try:
         snapshots = tuple(snapshot for one in place.engine.sets(set_id) for snapshot in one.snapshots)
     except SnapshotError as trouble:
-        return Cargo(trouble=str(trouble))
+        return ExportContents(trouble=str(trouble))
     if not snapshots:
-        return Cargo(trouble=f"there is no set #{set_id} any more")
+        return ExportContents(trouble=f"there is no set #{set_id} any more")
     if all(snapshot.broken for snapshot in snapshots):
-        return Cargo(snapshots, "nothing of this set can be exported: all of it is broken")
-    return Cargo(snapshots)
+        return ExportContents(snapshots, "nothing of this set can be exported: all of it is broken")
+    return ExportContents(snapshots)
 
 
 def weight_of(place: Place, export: Export) -> Weight:
@@ -66,7 +66,7 @@ def weight_of(place: Place, export: Export) -> Weight:
         return Weight(trouble=str(trouble))
 
 
-def operation_of(cargo: Cargo, draft: Draft, set_id: int, path: str) -> Export:
+def operation_of(cargo: ExportContents, draft: Draft, set_id: int, path: str) -> Export:
     """The export that is asked for: the set as a whole where all sound snapshots of it are chosen."""
     taken = [one for one in cargo.snapshots if one.path in draft.chosen]
     is_whole = all(one.path in draft.chosen for one in cargo.snapshots if not one.broken)
@@ -76,7 +76,7 @@ def operation_of(cargo: Cargo, draft: Draft, set_id: int, path: str) -> Export:
     return Export(set_id, path, skips, names, draft.checksum)
 
 
-def refusal(cargo: Cargo | None, draft: Draft) -> str:
+def refusal(cargo: ExportContents | None, draft: Draft) -> str:
     """Why what is chosen cannot be exported wherever it goes, or nothing."""
     if cargo is None:
         return LOOKING
@@ -127,7 +127,7 @@ def summary(weight: Weight | None, where: Destination | None, draft: Draft) -> C
     return Content(f"{words} · {free} free there, {after} after")
 
 
-def cargo_lines(cargo: Cargo, where: Destination | None, draft: Draft) -> Iterator[Line]:
+def cargo_lines(cargo: ExportContents, where: Destination | None, draft: Draft) -> Iterator[Line]:
     """Each snap, whether it is taken; the checksum; what stands there, and what is to be known."""
     for snapshot in cargo.snapshots:
         marked = None if cargo.trouble else snapshot.path in draft.chosen

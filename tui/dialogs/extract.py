@@ -12,7 +12,17 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Advanced, Cancelled, Event, Extract, Job, SnapshotError, Started, Verdict, command_line
+from backend import (
+    Advanced,
+    Cancelled,
+    Event,
+    Extract,
+    Progress,
+    SnapshotError,
+    Started,
+    Verdict,
+    command_line,
+)
 from tui.dialogs import extract_lines as extractlines
 from tui.dialogs.base import LineList
 from tui.dialogs.extract_lines import NAMES, PLACE, POLICY, UNDO, PartKey, View
@@ -50,7 +60,7 @@ class AskExtract(Unfolding[Extract | None]):
         super().__init__(f"Restore {counted(len(wanted.items), 'thing')} out of {where}")
         self._place = place
         self._wanted = wanted
-        self._job = Job()
+        self._job = Progress()
         self._view = View()
         self._told = ""
         self._base = working_directory()
@@ -89,7 +99,7 @@ class AskExtract(Unfolding[Extract | None]):
         self._job.stop()
         self._view, self._told = View(), ""
         wanted = self._wanted
-        self._job = Job(lambda event: self._tell(wanted, event))
+        self._job = Progress(lambda event: self._tell(wanted, event))
         self.query_one("#proof", Proof).value = ""
         self._show()
         self._look(wanted, self._job)
@@ -102,7 +112,7 @@ class AskExtract(Unfolding[Extract | None]):
                 self.post_message(Looked(wanted, View(done=done, total=self._view.total)))
 
     @work(thread=True, group="plan")
-    def _look(self, wanted: Extract, job: Job) -> None:
+    def _look(self, wanted: Extract, job: Progress) -> None:
         try:
             refused = self._place.refusal("restore beside" if wanted.to else "extract")
             plan = self._place.engine.plan_extract(wanted, job)

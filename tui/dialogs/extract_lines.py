@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import Action, Extract, ExtractPart, ExtractPlan, Landing, Policy
+from backend import Extract, ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line
 from tui.dialogs.restore_lines import window_text, windows
 from tui.session.paths import PathListing
@@ -19,17 +19,17 @@ UNDO = "undo window"
 _MOST = 300
 _FITTING = 6
 _POLICIES = {
-    Policy.ALWAYS: "always",
-    Policy.CHANGED: "if changed",
-    Policy.NEWER: "if older there",
-    Policy.NEVER: "never",
+    OverwritePolicy.ALWAYS: "always",
+    OverwritePolicy.CHANGED: "if changed",
+    OverwritePolicy.NEWER: "if older there",
+    OverwritePolicy.NEVER: "never",
 }
-_ORDER = (Action.REFUSE, Action.REPLACE, Action.MAKE, Action.SKIP)
+_ORDER = (ExtractAction.REFUSE, ExtractAction.REPLACE, ExtractAction.MAKE, ExtractAction.SKIP)
 _HEADS = {
-    Action.REFUSE: ("conflict ", BAD),
-    Action.REPLACE: ("replace  ", WARN),
-    Action.MAKE: ("make     ", GOOD),
-    Action.SKIP: ("let be   ", DIM),
+    ExtractAction.REFUSE: ("conflict ", BAD),
+    ExtractAction.REPLACE: ("replace  ", WARN),
+    ExtractAction.MAKE: ("make     ", GOOD),
+    ExtractAction.SKIP: ("let be   ", DIM),
 }
 
 
@@ -106,7 +106,7 @@ def _part_lines(part: ExtractPart, opened: frozenset[Hashable]) -> Iterator[Line
         yield Line((key, "more"), Content.styled(more, DIM), depth=2)
 
 
-def _ordered(landings: Iterable[Landing]) -> list[Landing]:
+def _ordered(landings: Iterable[ExtractTarget]) -> list[ExtractTarget]:
     """Conflicts first, then what is replaced."""
     return sorted(landings, key=lambda landing: _ORDER.index(landing.action))
 
@@ -121,15 +121,17 @@ def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     return Content.styled(" · ".join(words), DIM)
 
 
-def _landing_text(landing: Landing) -> Content:
+def _landing_text(landing: ExtractTarget) -> Content:
     size = f"  {size_text(landing.size).strip()}" if landing.kind == "file" else f"  {landing.kind}"
-    if landing.action is Action.REPLACE and landing.present is not None:
+    if landing.action is ExtractAction.REPLACE and landing.present is not None:
         size += f" for {size_text(landing.present).strip()}"
     newer = (
-        ("  what is there is NEWER", WARN) if landing.is_older and landing.action is Action.REPLACE else ""
+        ("  what is there is NEWER", WARN)
+        if landing.is_older and landing.action is ExtractAction.REPLACE
+        else ""
     )
     reason = f"  {plain(landing.reason)}" if landing.reason else ""
-    style = BAD if landing.action is Action.REFUSE else DIM
+    style = BAD if landing.action is ExtractAction.REFUSE else DIM
     return Content.assemble(plain(landing.name), (size, DIM), newer, (reason, style))
 
 
@@ -155,7 +157,7 @@ def next_policy(wanted: Extract) -> str:
 
 def replaced(plan: ExtractPlan) -> int:
     """How many things that are there would be replaced."""
-    return plan.count(Action.REPLACE)
+    return plan.count(ExtractAction.REPLACE)
 
 
 def is_final(plan: ExtractPlan, wanted: Extract) -> bool:
@@ -170,7 +172,7 @@ def proof_of(plan: ExtractPlan, wanted: Extract) -> str:
 
 def answer_text(plan: ExtractPlan, wanted: Extract) -> str:
     """What the button says it does."""
-    taken = plan.count(Action.MAKE) + plan.count(Action.REPLACE)
+    taken = plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE)
     does = f"Restore {counted(taken, 'path')}"
     if gone := replaced(plan):
         undo = (

@@ -9,9 +9,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Checked, CheckState, Forget, Snapshot, SnapshotSet, command_line
+from backend import CheckState, CheckStatus, Forget, Snapshot, SnapshotSet, command_line
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.text import counted, plain, size_text
 from tui.views.set_rows import check_text
 
@@ -31,7 +31,7 @@ class Loss(NamedTuple):
     left: tuple[int, ...] = ()
 
 
-def losses(sets: Sequence[SnapshotSet], stock: Stock) -> list[Loss]:
+def losses(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Loss]:
     """Of what a forget would take the last copy, or else the last verified one."""
     going = {snapshot.path: snapshot for one in sets for snapshot in one.snapshots}
     staying = [snapshot for one in stock.sets for snapshot in one.snapshots if snapshot.path not in going]
@@ -48,7 +48,7 @@ def losses(sets: Sequence[SnapshotSet], stock: Stock) -> list[Loss]:
     return [Loss(snap, tuple(owners), left) for (snap, left), owners in found.items()]
 
 
-def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: Stock) -> list[Snapshot]:
+def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: InventoryData) -> list[Snapshot]:
     return [
         one
         for one in snapshots
@@ -56,17 +56,17 @@ def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: Stock) 
     ]
 
 
-def _state(snapshot: Snapshot, stock: Stock) -> CheckState:
+def _state(snapshot: Snapshot, stock: InventoryData) -> CheckState:
     if snapshot.broken:
         return CheckState.BROKEN
-    return stock.standing.get(snapshot.path, Checked(CheckState.NEVER)).state
+    return stock.standing.get(snapshot.path, CheckStatus(CheckState.NEVER)).state
 
 
 def _owner(entry: str) -> str:
     return "system" if entry == "archive.tgz" else entry.removeprefix("user/").removesuffix(".tgz")
 
 
-def forgets(sets: Sequence[SnapshotSet], stock: Stock) -> list[Forget]:
+def forgets(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Forget]:
     """The operations that forget these sets, or parts of sets."""
     whole = {one.set_id: len(one.snapshots) for one in stock.sets}
     return [
@@ -89,7 +89,7 @@ class AskForget(Dialog[bool]):
     KEYS = "↑↓ move · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, sets: list[SnapshotSet], stock: Stock, words: Sequence[str] = ()) -> None:
+    def __init__(self, sets: list[SnapshotSet], stock: InventoryData, words: Sequence[str] = ()) -> None:
         several = len(sets) != 1
         super().__init__(f"Forget {counted(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}")
         self._sets = sets
@@ -147,7 +147,7 @@ class AskForget(Dialog[bool]):
                 yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
 
     def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
-        standing = self._stock.standing.get(snapshot.path, Checked(CheckState.NEVER))
+        standing = self._stock.standing.get(snapshot.path, CheckStatus(CheckState.NEVER))
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
         about = f"{name} {plain(snapshot.version)}  {size_text(snapshot.size).strip()}{users}  "

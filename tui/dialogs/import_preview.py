@@ -7,16 +7,16 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import (
-    SPARE_ROOM,
+    RESERVED_SPACE,
+    ExportFile,
     Import,
     InstalledSnap,
-    Job,
-    Peek,
+    Progress,
     Snapshot,
     SnapshotError,
     SnapshotSet,
     free_space,
-    look_into,
+    read_export_file,
     set_time,
 )
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
@@ -50,7 +50,7 @@ class Inside(NamedTuple):
     """
 
     path: str
-    peek: Peek | None = None
+    peek: ExportFile | None = None
     here: dict[str, Here] = {}  # noqa: RUF012 - never changed
     strangers: frozenset[str] = frozenset()
     sets: tuple[SnapshotSet, ...] = ()
@@ -76,10 +76,10 @@ class Choice(NamedTuple):
         return self._replace(snaps=self.snaps ^ {snap})
 
 
-def inside_of(place: Place, path: str, job: Job) -> Inside:
+def inside_of(place: Place, path: str, job: Progress) -> Inside:
     """Look into a file without importing it, and at what is here; reads the disk."""
     try:
-        found = look_into(path, job)
+        found = read_export_file(path, job)
     except SnapshotError as trouble:
         return Inside(path, trouble=_with_hint(str(trouble), path))
     try:
@@ -157,7 +157,7 @@ def obstacle(inside: Inside, choice: Choice) -> str:
         return "nothing is chosen: Space chooses a snap"
     if not inside.peek.hash_fits and not choice.accept_hash:
         return "the content hash of the set does not fit; choose to take it all the same, with Space"
-    wanted = inside.peek.size + SPARE_ROOM  # all of it is verified, whatever is taken
+    wanted = inside.peek.size + RESERVED_SPACE  # all of it is verified, whatever is taken
     if inside.free < wanted:
         return f"not enough room: {size_text(wanted - inside.free).strip()} more is needed"
     return ""
@@ -181,7 +181,7 @@ def summary(inside: Inside, choice: Choice, duplicate: int | None) -> Content:
     return Content(f"{words} · leaves {after} free")
 
 
-def _times(found: Peek) -> str:
+def _times(found: ExportFile) -> str:
     """When it was saved, and when exported."""
     saved = [one for one in found.snapshots if not one.broken]
     times = [("saved", set_time(saved))] if saved else []

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Advanced, Cancelled, Event, Import, Job, command_line
+from backend import Advanced, Cancelled, Event, Import, Progress, command_line
 from tui.dialogs.base import LineList
 from tui.dialogs.import_preview import (
     Choice,
@@ -79,7 +79,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         self._inside: Inside | None = None
         self._choice = Choice()
         self._duplicate: int | None = None
-        self._job = Job()
+        self._job = Progress()
 
     def fields(self) -> Iterable[Widget]:
         """The path."""
@@ -117,11 +117,11 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
         self._job.stop()
         self._length = self._passed = 0
-        self._job = Job(tell)
+        self._job = Progress(tell)
         self._look_in_thread(typed, self._job)
 
     @work(thread=True, exclusive=True, group="look")
-    def _look_in_thread(self, typed: str, job: Job) -> None:
+    def _look_in_thread(self, typed: str, job: Progress) -> None:
         path = absolute(typed, self._base)
         found = None if path.endswith("/") else file_at(path)
         inside = None

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button
 
-from backend import Ending, Endings, SnapshotError
+from backend import Resolution, Resolutions, SnapshotError
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, said
 from tui.session.job_views import JobView
 from tui.session.place import Place
@@ -21,7 +21,7 @@ _WORDS = {FINISH: "Finish", TAKE_BACK: "Take back"}
 class Known(Message):
     """What each way out would mean."""
 
-    def __init__(self, ways: Endings) -> None:
+    def __init__(self, ways: Resolutions) -> None:
         super().__init__()
         self.ways = ways
 
@@ -60,7 +60,7 @@ class AskEnding(Dialog[str | None]):
         try:
             ways = self._place.engine.endings(self._view.id)
         except (SnapshotError, OSError) as trouble:
-            ways = Endings(Ending(refusal=str(trouble)), Ending(refusal=str(trouble)))
+            ways = Resolutions(Resolution(refusal=str(trouble)), Resolution(refusal=str(trouble)))
         self.post_message(Known(ways))
 
     def on_known(self, message: Known) -> None:
@@ -89,7 +89,7 @@ class AskEnding(Dialog[str | None]):
         self.dismiss(event.button.id if event.button.id in _WORDS else None)
 
 
-def _lines(name: str, way: Ending) -> Iterable[Line]:
+def _lines(name: str, way: Resolution) -> Iterable[Line]:
     words = Content.styled(f"{_WORDS[name]}: ", "bold")
     if way.refusal:
         yield Line(name, Content.assemble(words, said(f"cannot be had: {way.refusal}.", WARN)))

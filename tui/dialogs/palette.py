@@ -14,7 +14,7 @@ from tui.dialogs.base import DIM, Dialog, Line, LineList
 from tui.dialogs.help import effect_of
 from tui.terminal import themes
 from tui.text import cells, cut_middle, plain
-from tui.views.palette_item import Choice
+from tui.views.palette_item import PaletteItem
 from tui.widgets.key_bar import refused
 
 MOST = 60
@@ -32,7 +32,7 @@ _EFFECTS = {
 class Offering(Protocol):
     """A screen that has more to choose than its keys."""
 
-    def choices(self, words: Sequence[str]) -> Iterable[Choice]:
+    def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
         """What matches every word, in lower case; at best lazily: only the first ones are taken."""
 
 
@@ -44,10 +44,10 @@ class Themed(Protocol):
         """Change the theme to the one of that name."""
 
 
-def keyed(screen: Screen[Any]) -> list[Choice]:
+def keyed(screen: Screen[Any]) -> list[PaletteItem]:
     """The verbs of a screen that can be had now, what its key bar shows first; moving about is left out."""
     nodes = [screen, *screen.walk_children(), screen.app]
-    found: dict[str, Choice] = {}
+    found: dict[str, PaletteItem] = {}
     ordered = sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show)
     for node, binding, enabled, _tooltip in ordered:
         effect = _EFFECTS.get(binding.action) or binding.tooltip or effect_of(binding, nodes)
@@ -55,7 +55,7 @@ def keyed(screen: Screen[Any]) -> list[Choice]:
         if is_verb and enabled and binding.description and not refused(screen, binding.action):
             keys = plain(screen.app.get_key_display(binding))
             act = partial(screen.app.run_action, binding.action, node)
-            known = found.setdefault(binding.action, Choice(binding.description, act, keys, effect))
+            known = found.setdefault(binding.action, PaletteItem(binding.description, act, keys, effect))
             if keys not in known.keys.split():
                 found[binding.action] = known._replace(keys=f"{known.keys} {keys}")
     return list(found.values())
@@ -70,7 +70,7 @@ class Palette(Dialog[None]):
         super().__init__("Palette")
         self._below = below
         self._keyed = keyed(below)
-        self._choices: list[Choice] = []
+        self._choices: list[PaletteItem] = []
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
@@ -85,7 +85,7 @@ class Palette(Dialog[None]):
         search.cursor_blink = False
         search.focus()
 
-    def _matching(self, words: Sequence[str]) -> Iterator[Choice]:
+    def _matching(self, words: Sequence[str]) -> Iterator[PaletteItem]:
         named = [choice for choice in self._keyed if choice.matches(words)]
         yield from named
         if isinstance(self._below, Offering):
@@ -93,12 +93,12 @@ class Palette(Dialog[None]):
         yield from (choice for choice in self._themes() if choice.matches(words))
         yield from (choice for choice in self._keyed if choice.is_about(words) and choice not in named)
 
-    def _themes(self) -> Iterator[Choice]:
+    def _themes(self) -> Iterator[PaletteItem]:
         if not isinstance(self.app, Themed):
             return
         for name in themes.NAMES:
             effect = "the one in use" if name == self.app.theme else "change the colours"
-            yield Choice(f"theme {name}", partial(self.app.apply_theme, name), effect=effect)
+            yield PaletteItem(f"theme {name}", partial(self.app.apply_theme, name), effect=effect)
 
     def _fill(self, wanted: str) -> None:
         found = list(islice(self._matching(wanted.lower().split()), MOST + 1))
@@ -136,7 +136,7 @@ class Palette(Dialog[None]):
         self.app.call_later(act)
 
 
-def _line(number: int, choice: Choice, width: int) -> Line:
+def _line(number: int, choice: PaletteItem, width: int) -> Line:
     """The key, the name, and as much of the effect as there is room for."""
     head = Content.styled(f"{choice.keys:<{_KEYS}} ", "bold")
     name = plain(choice.name)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Cancelled, Job, Restore, SnapshotError, Verdict, command_line
+from backend import Cancelled, Progress, Restore, SnapshotError, Verdict, command_line
 from tui.dialogs.base import LineList
 from tui.dialogs.folding import Unfolding
 from tui.dialogs.restore_lines import (
@@ -78,7 +78,7 @@ class AskRestore(Unfolding[Restore | None]):
         self._place = place
         self._wanted = wanted
         self._plans = Plans(place)
-        self._job = Job()
+        self._job = Progress()
         self._view = View()
         self._is_planned = False
         self._base = working_directory()
@@ -112,14 +112,14 @@ class AskRestore(Unfolding[Restore | None]):
 
     def _plan_anew(self) -> None:
         self._job.stop()
-        self._job = Job()
+        self._job = Progress()
         self._view = self._view._replace(complete=False, counted=False)
         self.query_one("#proof", Proof).value = ""
         self._show()
         self._look(self._wanted, self._plans, self._job)
 
     @work(thread=True, exclusive=True, group="plan")
-    def _look(self, wanted: Restore, plans: Plans, job: Job) -> None:
+    def _look(self, wanted: Restore, plans: Plans, job: Progress) -> None:
         try:
             for view in plans.views(wanted, job):
                 job.check()

@@ -8,7 +8,16 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import ACCEPTED, STANDING, InvalidInputError, Job, SnapshotError, in_words, kept_text, spelled
+from backend import (
+    RETENTION_NOTE,
+    RETENTION_SYNTAX,
+    InvalidInputError,
+    Progress,
+    SnapshotError,
+    in_words,
+    kept_text,
+    spelled,
+)
 from tui.dialogs.base import BAD, WARN, Dialog, Line, said
 from tui.session.place import Place
 
@@ -121,7 +130,7 @@ class AskRetention(Dialog[str | None]):
         """What was typed stands; the button answers."""
         button = self.query_one("#yes", Button)
         if button.disabled:
-            self.say(f"write {ACCEPTED}; Esc leaves it as it is")
+            self.say(f"write {RETENTION_SYNTAX}; Esc leaves it as it is")
         else:
             button.focus()
 
@@ -139,7 +148,7 @@ class AskRetention(Dialog[str | None]):
     @work(thread=True, group="change")
     def _change(self, wanted: str) -> None:
         try:
-            self._place.engine.daemon.set_retention(wanted, Job())
+            self._place.engine.daemon.set_retention(wanted, Progress())
             self._present = wanted
             self.post_message(Changed())
         except SnapshotError as trouble:
@@ -169,5 +178,5 @@ def _answer(wanted: str) -> str:
 
 def _lines() -> Iterator[Line]:
     yield Line("what", said("snapd makes one by itself when the last revision of a snap is removed."))
-    yield Line("accepted", said(f"It takes {ACCEPTED}."))
-    yield Line("standing", said(STANDING))
+    yield Line("accepted", said(f"It takes {RETENTION_SYNTAX}."))
+    yield Line("standing", said(RETENTION_NOTE))

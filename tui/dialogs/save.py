@@ -12,7 +12,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Cancelled, Job, Save, SnapshotError, command_line
+from backend import Cancelled, Progress, Save, SnapshotError, command_line
 from tui.dialogs.base import BAD, WARN, LineList, said
 from tui.dialogs.operation import Proposing
 from tui.dialogs.save_concerns import ConcernKey, PathKey, pattern_for
@@ -49,7 +49,7 @@ class Found(Message):
 class Surveyed(Message):
     """Everything was looked at once, as a part of that job."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Progress) -> None:
         super().__init__()
         self.job = job
 
@@ -124,7 +124,7 @@ class AskSave(Proposing[Save | None]):
         self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
 
     @work(thread=True, group="survey")
-    def _survey(self, surveys: Surveys, job: Job) -> None:
+    def _survey(self, surveys: Surveys, job: Progress) -> None:
         try:
             surveys.survey_all(job)
         except Cancelled:
@@ -138,7 +138,7 @@ class AskSave(Proposing[Save | None]):
             self.set_timer(SECOND_LOOK, lambda: self.look_twice(message.job))
 
     @work(thread=True, group="second look")
-    def look_twice(self, job: Job) -> None:
+    def look_twice(self, job: Progress) -> None:
         """Look once more at what changed lately, unless that job was stopped."""
         try:
             if self._look is not None:

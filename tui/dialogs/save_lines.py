@@ -7,7 +7,7 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import (
-    SPARE_ROOM,
+    RESERVED_SPACE,
     Aim,
     InstalledSnap,
     InvalidInputError,
@@ -123,7 +123,7 @@ class Look(NamedTuple):
     @property
     def is_short(self) -> bool:
         """Whether there may not be room."""
-        return self.chosen.needed + SPARE_ROOM > self.world.free
+        return self.chosen.needed + RESERVED_SPACE > self.world.free
 
     def forecast(self) -> int | None:
         """The bytes that will probably be stored; None where some snap says nothing of it."""
@@ -165,7 +165,7 @@ def lines_of(look: Look) -> list[Line]:
 
 def _concern_lines(look: Look) -> Iterator[Line]:
     if look.is_short and not look.draft.ignore_space:
-        needed, free = size_text(look.chosen.needed + SPARE_ROOM), size_text(look.world.free)
+        needed, free = size_text(look.chosen.needed + RESERVED_SPACE), size_text(look.world.free)
         text = f"there may not be room: up to {needed.strip()} needed, {free.strip()} free; see Options"
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from backend import NotFoundError, Operation, command_line, logout_warning
 from tui.plain.console import Console, Dropped
 from tui.plain.words import ending_lines, percent, progress_words
-from tui.session.job_views import Board, JobView
+from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place, waiting
 from tui.text import plain
 
@@ -58,7 +58,7 @@ class Desk(NamedTuple):
 
     place: Place
     console: Console
-    board: Board
+    board: JobBoard
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
 

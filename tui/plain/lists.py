@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from backend import JobState, NotFoundError, SnapshotSet
 from tui.plain.follow import Desk
 from tui.plain.words import counts_words, job_words, ordered, set_words, size_words, snapshot_lines
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.text import counted, plain
 
 PAGE = 20
@@ -68,7 +68,7 @@ class Lists:
         else:
             self._console.say("That was all.")
 
-    def _tell_sets(self, stock: Stock, sets: Sequence[SnapshotSet]) -> None:
+    def _tell_sets(self, stock: InventoryData, sets: Sequence[SnapshotSet]) -> None:
         now = time.time()
         known = [stock.by_id[one.set_id] for one in sets if one.set_id in stock.by_id]
         self._console.say(*(set_words(one, stock, now) for one in known[:PAGE]))

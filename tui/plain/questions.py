@@ -11,8 +11,8 @@ from backend import (
     Forget,
     Import,
     InvalidInputError,
-    Job,
     NotFoundError,
+    Progress,
     Restore,
     Save,
     Snapshot,
@@ -20,7 +20,7 @@ from backend import (
     Undo,
     Verdict,
     free_space,
-    look_into,
+    read_export_file,
     validate_excludes,
 )
 from tui.plain.console import CANCEL, Dropped
@@ -85,7 +85,7 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
     """Tell what would be read; Ctrl-C ends the measuring only."""
     desk.console.say("Measuring. Control C goes on without.")
     try:
-        found = desk.place.engine.estimate(save.snaps, save.users, Job())
+        found = desk.place.engine.estimate(save.snaps, save.users, Progress())
     except (KeyboardInterrupt, Cancelled):
         desk.console.say("", "Not measured.")
         return
@@ -249,7 +249,7 @@ def ask_import(desk: Desk, path: str) -> Import:
 
     path = absolute(path or desk.console.ask("Import which file?", CANCEL), working_directory())
     desk.console.say("Looking into the file.")
-    peek = look_into(path, Job())
+    peek = read_export_file(path, Progress())
     desk.console.say(*_inside(peek.snapshots))
     if peek.faults:
         raise InvalidInputError(f"it would be refused: {peek.faults[0]}")

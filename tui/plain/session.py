@@ -11,7 +11,7 @@ from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
 from tui.plain.questions import ask_export, ask_forget, ask_import, ask_restore, ask_save, ask_undo, number_in
 from tui.plain.words import and_words
-from tui.session.job_views import Board
+from tui.session.job_views import JobBoard
 from tui.session.place import Place
 from tui.text import plain
 
@@ -30,7 +30,7 @@ def converse(place: Place, console: Console | None = None) -> int:
         for stream in (sys.stdin, sys.stdout):
             stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
         console = Console(sys.stdin, sys.stdout)
-    Session(Desk(place, console, Board(place.engine.journal, place.words))).run()
+    Session(Desk(place, console, JobBoard(place.engine.journal, place.words))).run()
     return 0
 
 

@@ -6,8 +6,8 @@ Pure functions; whatever comes from outside is made harmless.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from backend import Checked, CheckState, JobState, Snapshot, SnapshotError, SnapshotSet, unix_time
-from tui.session.inventory import NAMELESS, Stock
+from backend import CheckState, CheckStatus, JobState, Snapshot, SnapshotError, SnapshotSet, unix_time
+from tui.session.inventory import NAMELESS, InventoryData
 from tui.session.job_views import JobView, faults_in, verdicts_in
 from tui.text import ProgressView, counted, plain
 
@@ -63,7 +63,7 @@ def and_words(names: Iterable[str], most: int = _FEW) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def standing_words(standing: Checked, now: float) -> str:
+def standing_words(standing: CheckStatus, now: float) -> str:
     """What is known of the soundness of something: `verified 3 days ago`."""
     ago = age_words(max(0.0, now - standing.at)) if standing.at else "at an unknown time"
     match standing.state:
@@ -79,7 +79,7 @@ def standing_words(standing: Checked, now: float) -> str:
             return f"verified {ago}"
 
 
-def set_words(one: SnapshotSet, stock: Stock, now: float) -> str:
+def set_words(one: SnapshotSet, stock: InventoryData, now: float) -> str:
     """A set on one line."""
     total = stock.totals[one.set_id]
     bad = total.standing.state in (CheckState.BROKEN, CheckState.FAILED)
@@ -107,7 +107,7 @@ def _date(seconds: float) -> str:
     return moment_words(seconds).partition(",")[0]
 
 
-def snapshot_lines(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[str]:
+def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[str]:
     """Everything about the snapshot of one snap."""
     name = plain(snapshot.snap) or "An unreadable file"
     if not snapshot.broken:
@@ -203,7 +203,7 @@ def _result_lines(view: JobView) -> Iterator[str]:
         yield f"What was replaced is kept until {moment_words(until)}. To take it back, type: undo {view.id}"
 
 
-def counts_words(stock: Stock) -> str:
+def counts_words(stock: InventoryData) -> str:
     """What of a place needs care: `2 failed, 3 verified too long ago, 1 never verified`."""
     words = {
         CheckState.BROKEN: "broken",
@@ -215,7 +215,7 @@ def counts_words(stock: Stock) -> str:
     return ", ".join(found) or "all verified"
 
 
-def ordered(stock: Stock, words: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
+def ordered(stock: InventoryData, words: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
     """The sets that all the words fit, the newest first, or the ones that need most care."""
     wanted = [word.lower() for word in words]
     found = [

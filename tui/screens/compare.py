@@ -21,13 +21,13 @@ from backend import (
     Entered,
     Event,
     Extract,
-    Job,
     Kind,
+    Progress,
     Snapshot,
     SnapshotError,
 )
 from tui.screens.launcher import Launcher
-from tui.screens.text_viewer import Reader, Sheet
+from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import cut_middle, plain, size_text
@@ -45,7 +45,7 @@ _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 class Compared(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, job: Job, found: Found | None, trouble: str = "") -> None:
+    def __init__(self, job: Progress, found: Found | None, trouble: str = "") -> None:
         super().__init__()
         self.job = job
         self.found = found
@@ -60,7 +60,7 @@ class Told(Message):
         self.text = text
 
 
-class Comparing(Screen[None]):
+class CompareScreen(Screen[None]):
     """The differences of a pair, only what differs at first; what is marked can be put back from there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,7 +84,7 @@ class Comparing(Screen[None]):
         self._launcher = launcher
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
-        self._job = Job()
+        self._job = Progress()
         self._found = Found()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
@@ -114,7 +114,7 @@ class Comparing(Screen[None]):
     def _begin(self) -> None:
         self._job.stop()
         self._found = Found()
-        self._job = Job(self._hear)
+        self._job = Progress(self._hear)
         self._fill()
         self._compare(self._comparer, self._options, self._job)
 
@@ -126,7 +126,7 @@ class Comparing(Screen[None]):
                 self.post_message(Told(f"reading {self._part}: {size_text(done).strip()}"))
 
     @work(thread=True, group="compare")
-    def _compare(self, comparer: Comparer, options: CompareOptions, job: Job) -> None:
+    def _compare(self, comparer: Comparer, options: CompareOptions, job: Progress) -> None:
         try:
             comparer.run(options, job, lambda found: self._tell(job, found))
         except Cancelled:
@@ -134,7 +134,7 @@ class Comparing(Screen[None]):
         except (SnapshotError, OSError) as trouble:
             self.post_message(Compared(job, None, str(trouble)))
 
-    def _tell(self, job: Job, found: Found) -> None:
+    def _tell(self, job: Progress, found: Found) -> None:
         job.check()
         self.post_message(Compared(job, found))
 
@@ -216,16 +216,16 @@ class Comparing(Screen[None]):
         else:
             comparer = self._comparer
             title = f"{one.text}: {' → '.join(self._found.labels)}"
-            self.app.push_screen(Reader(title, lambda job: diff_sheet(comparer, key, job)))
+            self.app.push_screen(TextViewer(title, lambda job: diff_sheet(comparer, key, job)))
 
     def _show_values(self, key: ConfigKey) -> None:
         change = next(one for one in self._found.configuration if one.key == key.key)
         lines = []
         for label, value in zip(self._found.labels, (change.before, change.after), strict=True):
             lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
-        sheet = Sheet("a key of the configuration", lines)
+        sheet = Document("a key of the configuration", lines)
         if self._place.previews:
-            self.app.push_screen(Reader(f"configuration: {key.key}", lambda _job: sheet))
+            self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: sheet))
         else:
             self.say(preview.OFF)
 
@@ -322,15 +322,15 @@ class Comparing(Screen[None]):
         self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
-def diff_sheet(comparer: Comparer, key: KeyOf, job: Job) -> Sheet:
+def diff_sheet(comparer: Comparer, key: KeyOf, job: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
     from backend import harmless
 
     found = comparer.diff_of(key, job)
     if found.why_not:
-        return Sheet(f"it cannot be compared line by line: {found.why_not}")
+        return Document(f"it cannot be compared line by line: {found.why_not}")
     lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in found.lines]
-    return Sheet("a unified diff" if lines else "the contents are the same", lines)
+    return Document("a unified diff" if lines else "the contents are the same", lines)
 
 
 def _word(side: Snapshot | str | None) -> str:

@@ -18,18 +18,18 @@ from backend import (
     Extract,
     History,
     Hit,
-    Inside,
-    Job,
     PartAdvanced,
+    Progress,
     Snapshot,
     SnapshotError,
+    SnapshotFile,
     Tree,
     command_line,
-    written,
+    format_selector,
 )
 from tui.screens.compare import diff_sheet
 from tui.screens.launcher import Launcher
-from tui.screens.text_viewer import Reader, Sheet
+from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import Item, Spot
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
@@ -37,7 +37,7 @@ from tui.text import counted, plain
 from tui.views import preview
 from tui.views import search_rows as hits
 from tui.views.difference_rows import Comparer, KeyOf, Pair
-from tui.views.search_rows import FileKey, Progress, Search, VersionKey
+from tui.views.search_rows import FileKey, Search, SearchProgress, VersionKey
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 from tui.widgets.text import put
@@ -46,14 +46,14 @@ from tui.widgets.text import put
 class Told(Message):
     """What was found so far, and how far the search is."""
 
-    def __init__(self, job: Job, found: list[History], progress: Progress) -> None:
+    def __init__(self, job: Progress, found: list[History], progress: SearchProgress) -> None:
         super().__init__()
         self.job = job
         self.found = found
         self.progress = progress
 
 
-class Finding(Screen[None]):
+class SearchScreen(Screen[None]):
     """Type a name, see every version of every file that fits; look at them, compare, put one back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,9 +73,9 @@ class Finding(Screen[None]):
         self._place = place
         self._where = list(where)
         self._launcher = launcher
-        self._job = Job()
+        self._job = Progress()
         self._histories: list[History] = []
-        self._progress = Progress(complete=True)
+        self._progress = SearchProgress(complete=True)
         self._reading = ""
 
     def compose(self) -> ComposeResult:
@@ -113,8 +113,8 @@ class Finding(Screen[None]):
             return
         self._job.stop()
         self._histories, self._reading = [], ""
-        self._progress = Progress(0, len(self._where))
-        self._job = Job(self._hear)
+        self._progress = SearchProgress(0, len(self._where))
+        self._job = Progress(self._hear)
         self.query_one(LineTable).focus()
         self._fill()
         self._search(Search(self._where, pattern, self._place.engine.own), self._job)
@@ -126,7 +126,7 @@ class Finding(Screen[None]):
             self.app.call_later(self._tell_progress)
 
     @work(thread=True, group="search")
-    def _search(self, search: Search, job: Job) -> None:
+    def _search(self, search: Search, job: Progress) -> None:
         try:
             search.run(job, lambda found, progress: self._tell(Told(job, found, progress)))
         except Cancelled:
@@ -215,7 +215,7 @@ class Finding(Screen[None]):
             return
         own = self._place.engine.own
         title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
-        self.app.push_screen(Reader(title, lambda job: hit_sheet(hit, own, job)))
+        self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, own, job)))
 
     def _name_of(self, hit: Hit) -> str:
         return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
@@ -256,7 +256,7 @@ class Finding(Screen[None]):
         comparer = Comparer(self._place, pair)
         key = KeyOf(history.user, history.path, "file")
 
-        def load(job: Job) -> Sheet:
+        def load(job: Progress) -> Document:
             try:
                 return diff_sheet(comparer, key, job)
             finally:
@@ -264,14 +264,14 @@ class Finding(Screen[None]):
 
         with_what = "the version before it" if number else "what is in place"
         shown = plain(history.path.decode("utf-8", "surrogateescape"))
-        self.app.push_screen(Reader(f"{shown}: compared with {with_what}", load))
+        self.app.push_screen(TextViewer(f"{shown}: compared with {with_what}", load))
 
     def extraction(self) -> Extract | None:
         """What would put the version back; None after saying why there is nothing."""
         hit = self._hit()
         if hit is None:
             return None
-        items = (written(hit.snapshot.snap, hit.entry, hit.path),)
+        items = (format_selector(hit.snapshot.snap, hit.entry, hit.path),)
         in_store = isinstance(self._side(hit), Snapshot)
         return Extract(hit.snapshot.set_id, items) if in_store else Extract(0, items, hit.file)
 
@@ -308,20 +308,20 @@ class Finding(Screen[None]):
         self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
-def hit_sheet(hit: Hit, own: str, job: Job) -> Sheet:
+def hit_sheet(hit: Hit, own: str, job: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
     item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
     seen = _with_content(hit, own, job, lambda content: preview.seen(item, lambda _item: content))
-    return Sheet(seen.what, [(line, "") for line in seen.lines])
+    return Document(seen.what, [(line, "") for line in seen.lines])
 
 
-def _with_content(hit: Hit, own: str, job: Job, use: Callable[[Content], preview.Seen]) -> preview.Seen:
+def _with_content(hit: Hit, own: str, job: Progress, use: Callable[[Content], preview.Seen]) -> preview.Seen:
     if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
         return preview.seen(
             Item(Spot(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file
-    with Inside.of_store(hit.snapshot) if in_store else Inside.of_file(hit.file, job) as inside:
+    with SnapshotFile.of_store(hit.snapshot) if in_store else SnapshotFile.of_file(hit.file, job) as inside:
         for archive in inside.of_snap(hit.snapshot.snap).archives:
             if archive.entry == hit.entry:
                 with Tree(archive, own) as tree:

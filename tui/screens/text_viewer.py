@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import Cancelled, Job, SnapshotError
+from backend import Cancelled, Progress, SnapshotError
 from tui.terminal.pager import show_lines
 from tui.text import cells, cut_middle, plain
 from tui.views.table import Column, Line, Row
@@ -22,7 +22,7 @@ from tui.widgets.text import put
 _BESIDE = 6
 
 
-class Sheet(NamedTuple):
+class Document(NamedTuple):
     """What there is to read: lines, each with the name of a style or nothing, and what they are."""
 
     what: str
@@ -32,12 +32,12 @@ class Sheet(NamedTuple):
 class Came(Message):
     """The sheet is there."""
 
-    def __init__(self, sheet: Sheet) -> None:
+    def __init__(self, sheet: Document) -> None:
         super().__init__()
         self.sheet = sheet
 
 
-class Reader(Screen[None]):
+class TextViewer(Screen[None]):
     """Shows a sheet that `load` makes on a thread; `whole` are all its lines for a pager."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -48,14 +48,17 @@ class Reader(Screen[None]):
     ]
 
     def __init__(
-        self, title: str, load: Callable[[Job], Sheet], whole: Callable[[], Iterable[str]] | None = None
+        self,
+        title: str,
+        load: Callable[[Progress], Document],
+        whole: Callable[[], Iterable[str]] | None = None,
     ) -> None:
         super().__init__()
         self._titled = plain(title)
         self._load_sheet = load
         self._whole = whole
-        self._job = Job()
-        self._sheet = Sheet("Reading…")
+        self._job = Progress()
+        self._sheet = Document("Reading…")
 
     def compose(self) -> ComposeResult:
         """What it is, the lines, keys."""
@@ -82,7 +85,7 @@ class Reader(Screen[None]):
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Came(Sheet(str(trouble))))
+            self.post_message(Came(Document(str(trouble))))
 
     def on_came(self, message: Came) -> None:
         """Show it."""

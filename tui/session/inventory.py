@@ -6,13 +6,13 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from backend import Checked, CheckState, Snapshot, SnapshotSet, unix_time
+from backend import CheckState, CheckStatus, Snapshot, SnapshotSet, unix_time
 from tui.text import notes_text
 
 NOBODY = "(system)"
 NAMELESS = "(unreadable)"
 WORST_FIRST = {state: number for number, state in enumerate(CheckState)}
-_NEVER = Checked(CheckState.NEVER)
+_NEVER = CheckStatus(CheckState.NEVER)
 
 
 class Pivot(Enum):
@@ -36,7 +36,7 @@ class Total(NamedTuple):
     when: float
     size: int
     unpacked: int | None
-    standing: Checked
+    standing: CheckStatus
     notes: tuple[str, ...]
     is_known: bool
 
@@ -46,7 +46,7 @@ class Part(NamedTuple):
 
     stored: int
     unpacked: int | None
-    standing: Checked
+    standing: CheckStatus
 
 
 class Group(NamedTuple):
@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Stock:
+class InventoryData:
     """The sets of a place, the standing and the unpacked bytes of each snapshot by path, and free bytes.
 
     `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
@@ -66,7 +66,7 @@ class Stock:
     """
 
     sets: tuple[SnapshotSet, ...] = ()
-    standing: Mapping[str, Checked] = field(default_factory=dict)
+    standing: Mapping[str, CheckStatus] = field(default_factory=dict)
     free: int = 0
     unpacked: Mapping[str, int] = field(default_factory=dict)
     imported: frozenset[int] = frozenset()
@@ -75,13 +75,13 @@ class Stock:
     guards: Mapping[int, str] = field(default_factory=dict)
     knows_expiry: bool = True
 
-    def worked_out(self) -> "Stock":
+    def worked_out(self) -> "InventoryData":
         """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
         for of_all in ("haystacks", "texts", "totals", "groups", "counts"):
             getattr(self, of_all)
         return self
 
-    def standing_of(self, snapshot: Snapshot) -> Checked:
+    def standing_of(self, snapshot: Snapshot) -> CheckStatus:
         """What is known of the soundness of a snapshot."""
         return self.standing.get(snapshot.path, _NEVER)
 

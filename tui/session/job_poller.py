@@ -8,7 +8,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from backend import Follower, ForeignJournal, JobRecord, NotFoundError
-from tui.session.job_views import Board, JobView
+from tui.session.job_views import JobBoard, JobView
 from tui.session.log_line import log_line
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
@@ -53,7 +53,7 @@ class Others:
         self._place = place
         self._clock = clock
         self._looked_at = -REVIEW
-        self._boards: dict[str, tuple[ForeignJournal, Board]] = {}
+        self._boards: dict[str, tuple[ForeignJournal, JobBoard]] = {}
 
     def record(self, owner: str, number: int) -> JobRecord:
         """One job; NotFoundError when there is none."""
@@ -76,16 +76,16 @@ class Others:
             self._looked_at = self._clock()
             found = {journal.owner: journal for journal in self._place.engine.others()}
             self._boards = {
-                owner: self._boards.get(owner) or (journal, Board(journal, self._place.words))
+                owner: self._boards.get(owner) or (journal, JobBoard(journal, self._place.words))
                 for owner, journal in found.items()
             }
         return tuple(journal.stamp() for journal, _ in self._boards.values())
 
 
-class Lookout:
+class JobPoller:
     """Looks again and again, from one thread at a time."""
 
-    def __init__(self, place: Place, board: Board) -> None:
+    def __init__(self, place: Place, board: JobBoard) -> None:
         self._place = place
         self._journal = place.engine.journal
         self._board = board

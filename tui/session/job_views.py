@@ -24,7 +24,7 @@ from backend import (
     operation_from_json,
 )
 from tui.session.meter import Meter, Moved, sound, time_of
-from tui.session.stalls import Pulse
+from tui.session.stalls import StallDetector
 from tui.text import ProgressView
 
 ENDED = frozenset(JobState) - {JobState.RUNNING}
@@ -113,7 +113,7 @@ class _Watched:
 
     def __init__(self, record: JobRecord) -> None:
         self._follower = Follower(record)
-        self._hearing = Hearing()
+        self._hearing = JobEventFold()
 
     def told(self, view: JobView) -> JobView:
         """The view with what the log tells so far."""
@@ -122,7 +122,7 @@ class _Watched:
         return self._hearing.told(view)
 
 
-class Hearing:
+class JobEventFold:
     """What the events of one piece of work come to."""
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ class Hearing:
             self._parts[part.name] = part
 
 
-class Board:
+class JobBoard:
     """All jobs of a journal, newest first; ask it as often as you like, it reads only what is new."""
 
     def __init__(
@@ -185,7 +185,7 @@ class Board:
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
         self._seen: set[int] = set()
-        self._pulse = Pulse(clock)
+        self._pulse = StallDetector(clock)
         self._lock = Lock()
 
     def views(self, whole: int | None = None) -> list[JobView]:

@@ -11,10 +11,10 @@ _BECOME = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.cli.main im
 
 def runner_of(engine: PlaceEngine) -> Runner:
     """What starts jobs at the place of an engine."""
-    return Runner(engine.journal, program_of(engine))
+    return Runner(engine.journal, job_command(engine))
 
 
-def program_of(engine: PlaceEngine) -> list[str]:
+def job_command(engine: PlaceEngine) -> list[str]:
     """What runs a job, through that very engine: where it may not be used any more, the job is refused."""
     here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     place = ["--root", engine.layout.root, "--engine", engine.name]

@@ -16,15 +16,15 @@ from backend import (
     Content,
     Event,
     Flag,
-    Inside,
-    Job,
-    Ledger,
     Node,
     NotFoundError,
     Order,
+    Progress,
     Snapshot,
     SnapshotError,
+    SnapshotFile,
     Tree,
+    VerificationLog,
     reading_recorded,
 )
 
@@ -108,13 +108,13 @@ class Opened:
     `close` at any time: what is still being read stops, and the last one to use it lets go of the files.
     """
 
-    def __init__(self, inside: Inside, own: str, ledger: Ledger | None = None) -> None:
+    def __init__(self, inside: SnapshotFile, own: str, ledger: VerificationLog | None = None) -> None:
         self.inside = inside
         self._own = own
         self._ledger = ledger
         self._trees: dict[tuple[int, str], Tree] = {}
         self._readings: dict[tuple[int, str], Reading] = {}
-        self._jobs: dict[tuple[int, str], Job] = {}
+        self._jobs: dict[tuple[int, str], Progress] = {}
         self._lock = Lock()
         self._users = 0
         self._is_closed = False
@@ -326,7 +326,7 @@ class Opened:
             if isinstance(event, Advanced):
                 self._readings[key] = Reading(Stage.READING, event.done, tree.size)
 
-        job = Job(tell)
+        job = Progress(tell)
         with self._lock:
             known = self._readings.get(key, Reading())
             if self._is_closed or known.stage is Stage.READING or tree.is_indexed:

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 from backend import (
     Check,
-    Checked,
     CheckState,
+    CheckStatus,
     Export,
     Forget,
-    Job,
     JobState,
-    Ledger,
     Operation,
     PlaceEngine,
+    Progress,
     Reader,
     Restore,
     Save,
@@ -23,11 +22,12 @@ from backend import (
     SnapshotError,
     SnapshotSet,
     Undo,
-    engine_now,
+    VerificationLog,
+    current_engine,
     free_space,
 )
-from tui.session.inventory import Part, Stock
-from tui.session.launch import program_of, runner_of
+from tui.session.inventory import InventoryData, Part
+from tui.session.launch import job_command, runner_of
 from tui.session.snapd_changes import Changes
 from tui.text import guard_text
 
@@ -67,18 +67,18 @@ class Place:
         self.previews = previews
         self.runner = runner_of(engine)
         self.changes = Changes(words)
-        self._ledger = Ledger(engine.journal.folder)
+        self._ledger = VerificationLog(engine.journal.folder)
 
     # -- by what changes are made
 
-    def engine_now(self) -> PlaceEngine:
+    def current_engine(self) -> PlaceEngine:
         """The engine that is right at this moment; asks at the socket, so never from the event loop."""
-        return engine_now(self.engine) if self.follows else self.engine
+        return current_engine(self.engine) if self.follows else self.engine
 
     def adopt(self, engine: PlaceEngine) -> str:
         """Work through another engine of the same place from now on; says so."""
         self.engine = engine
-        self.runner.command = program_of(engine)
+        self.runner.command = job_command(engine)
         if engine.name == "snapd":
             return "snapd answers now: it is asked for every change"
         return "snapd does not answer any more: changes are made to the files themselves"
@@ -117,11 +117,11 @@ class Place:
 
     # -- what there is
 
-    def stock(self) -> Stock:
+    def stock(self) -> InventoryData:
         """Look at everything; reads the disk, so never from the event loop. Raises SnapshotError."""
         return self._worked_out(self.engine.sets())
 
-    def stocks(self) -> Iterator[Stock]:
+    def stocks(self) -> Iterator[InventoryData]:
         """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
         if self._are_many():
             yield self._worked_out(self.engine.store.newest_sets(_FEW), complete=False)
@@ -142,14 +142,14 @@ class Place:
                     entry: Part(
                         reader.stored_size(entry),
                         _unpacked(reader, entry),
-                        standings.get(entry, Checked(CheckState.NEVER)),
+                        standings.get(entry, CheckStatus(CheckState.NEVER)),
                     )
                     for entry in snapshot.entries
                 }
         except (SnapshotError, OSError):
             return {}
 
-    def learned(self, stock: Stock, job: Job) -> Stock | None:
+    def learned(self, stock: InventoryData, job: Progress) -> InventoryData | None:
         """The stock with the unpacked bytes of what was not looked at before; None where nothing is new.
 
         Reads the end of every archive, so never from the event loop. Raises Cancelled.
@@ -159,10 +159,10 @@ class Place:
         unpacked = self._ledger.unpacked(stock.by_path.values())
         return replace(stock, unpacked=unpacked).worked_out()
 
-    def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> Stock:
+    def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> InventoryData:
         snapshots = [snapshot for one in sets for snapshot in one.snapshots]
         layout = self.engine.layout
-        return Stock(
+        return InventoryData(
             tuple(sets),
             self._ledger.standing(snapshots),
             free_space(layout.snapshots),

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from backend import (
-    Job,
-    Looker,
+    ImpactScanner,
     NotFoundError,
+    Progress,
     Restore,
     RestorePlan,
-    Room,
     Snapshot,
     SnapshotError,
+    SpaceNeed,
     Verdict,
-    rooms_for,
+    space_needs,
 )
 from tui.session.place import Place
 
@@ -39,7 +39,7 @@ class View(NamedTuple):
 
     snapshots: tuple[Snapshot, ...] = ()
     plans: tuple[RestorePlan, ...] = ()
-    rooms: tuple[Room, ...] = ()
+    rooms: tuple[SpaceNeed, ...] = ()
     away: frozenset[str] = frozenset()
     refused: str = ""
     complete: bool = False
@@ -85,15 +85,15 @@ class Plans:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._looker = Looker(place.engine.layout)
+        self._looker = ImpactScanner(place.engine.layout)
         self._known: dict[Restore, tuple[RestorePlan, ...]] = {}
 
-    def views(self, wanted: Restore, job: Job | None = None) -> Iterator[View]:
+    def views(self, wanted: Restore, job: Progress | None = None) -> Iterator[View]:
         """The plan as it becomes known: the places, then the losses, then what the archives hold.
 
         Raises SnapshotError, OSError, and Cancelled once the job is stopped.
         """
-        job = job or Job()
+        job = job or Progress()
         view = self._first(wanted)
         plans = [plan for snap in wanted.snaps or view.snaps for plan in self._plan(wanted, snap, job)]
         view = view._replace(plans=tuple(plans), rooms=_rooms(plans))
@@ -120,13 +120,13 @@ class Plans:
         away = frozenset(s for s in view.snaps if _is_away(self._place, s))
         return view._replace(away=away, targets=targets(self._place, snapshots, wanted))
 
-    def _plan(self, wanted: Restore, snap: str, job: Job) -> tuple[RestorePlan, ...]:
+    def _plan(self, wanted: Restore, snap: str, job: Progress) -> tuple[RestorePlan, ...]:
         part = replace(wanted, snaps=(snap,), undo_window=0)
         if part not in self._known:
             self._known[part] = tuple(self._place.engine.plan(part, look=False, job=job))
         return self._known[part]
 
-    def _counted(self, plan: RestorePlan, job: Job) -> RestorePlan:
+    def _counted(self, plan: RestorePlan, job: Progress) -> RestorePlan:
         try:
             return self._looker.with_contents(plan, job)
         except SnapshotError as trouble:
@@ -165,7 +165,7 @@ def _revisions_in(parent: str) -> list[str]:
     return sorted(found, key=lambda name: (len(name), name))[-_MOST_REVISIONS:]
 
 
-def _rooms(plans: Iterable[RestorePlan]) -> tuple[Room, ...]:
+def _rooms(plans: Iterable[RestorePlan]) -> tuple[SpaceNeed, ...]:
     """What is needed and free on each file system that the plans write to."""
     entries = (entry for plan in plans for entry in plan.active if entry.parent)
-    return rooms_for((entry.parent, entry.needed) for entry in entries)
+    return space_needs((entry.parent, entry.needed) for entry in entries)

@@ -9,14 +9,14 @@ from backend import (
     Aim,
     Concern,
     InstalledSnap,
-    Job,
-    Ledger,
     Outlook,
+    Progress,
     Reader,
     Snapshot,
     SnapshotError,
     Survey,
     User,
+    VerificationLog,
     compared,
     free_space,
     look_again,
@@ -111,7 +111,7 @@ def look_around(place: Place) -> World:
 
 def _past(place: Place) -> dict[str, list[Past]]:
     snapshots = [snapshot for one in place.engine.sets() for snapshot in one.snapshots]
-    standing = Ledger(place.engine.journal.folder).standing(snapshots)
+    standing = VerificationLog(place.engine.journal.folder).standing(snapshots)
     snapshots.sort(key=lambda one: -unix_time(one.time))
     past: dict[str, list[Past]] = {}
     for one in snapshots:
@@ -143,17 +143,17 @@ class Surveys:
         self._world = world
         self._known: dict[tuple[str, str], Survey] = {}
         self._lock = threading.Lock()
-        self._job = Job()
+        self._job = Progress()
         self._patterns: tuple[str, ...] = ()
         self.version = 0
         self.reading = ""
         self.done = False
 
-    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Job:
+    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
         """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
         with self._lock:
             self._job.stop()
-            self._job = Job()
+            self._job = Progress()
             self._patterns = patterns
             self.done = False
             if anew:
@@ -165,7 +165,7 @@ class Surveys:
         """Look no further."""
         self._job.stop()
 
-    def survey_all(self, job: Job) -> None:
+    def survey_all(self, job: Progress) -> None:
         """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
         for snap in sorted(self._world.snaps, key=lambda snap: not snap.active):
             for user in (None, *self._world.users):
@@ -181,7 +181,7 @@ class Surveys:
             job.check()
             self.reading, self.done = "", True
 
-    def look_again(self, job: Job) -> None:
+    def look_again(self, job: Progress) -> None:
         """Look once more at what changed lately; Cancelled when the job is stopped."""
         for found in list(self._known.values()):
             job.check()
@@ -192,7 +192,7 @@ class Surveys:
         patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))
         return Aim(snap, user, tuple(patterns))
 
-    def _keep(self, found: Survey, job: Job) -> None:
+    def _keep(self, found: Survey, job: Progress) -> None:
         with self._lock:
             job.check()
             self._known[found.aim.snap.name, found.aim.user.name if found.aim.user else SYSTEM] = found

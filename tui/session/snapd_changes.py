@@ -3,7 +3,7 @@
 from threading import Lock
 
 from backend import Followed, JobState, PlaceEngine, SnapshotError, Watch, event_json
-from tui.session.job_views import NOTHING_YET, Hearing, JobView
+from tui.session.job_views import NOTHING_YET, JobEventFold, JobView
 from tui.session.log_line import log_line
 
 _KEPT = 50
@@ -76,7 +76,7 @@ class _Heard:
     def __init__(self, one: Followed, words: tuple[str, ...]) -> None:
         self.lines: list[str] = []
         self._words = words
-        self._hearing = Hearing()
+        self._hearing = JobEventFold()
         self._view = self._seen(one, aborted=False)
 
     def hear(self, one: Followed, *, aborted: bool) -> None:

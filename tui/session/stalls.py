@@ -42,7 +42,7 @@ def _text(path: str) -> str:
         return ""
 
 
-class Pulse:
+class StallDetector:
     """Notices when a job stands still, and why as far as it can be known."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

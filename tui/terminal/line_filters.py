@@ -37,7 +37,7 @@ _ALIKE = {
 _TABLE = {ord(letter): sign for sign, letters in _ALIKE.items() for letter in letters}
 
 
-class Ascii(LineFilter):
+class AsciiOnly(LineFilter):
     """Draws in ASCII."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - looks
@@ -62,7 +62,7 @@ def is_needed(charset: str) -> bool:
     return charset.lower().replace("-", "") not in ("utf8", "")
 
 
-class Thrift(LineFilter):
+class CoalesceSegments(LineFilter):
     """Joins neighbours that look alike; has to be the last filter."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - as it is

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from backend import (
     Absent,
     Change,
+    ComparedSide,
     CompareOptions,
     Comparison,
     Difference,
-    Facet,
-    Job,
     KeyChange,
     Kind,
+    Progress,
     Snapshot,
     Tally,
     TextDiff,
@@ -103,14 +103,14 @@ class Comparer:
         self._comparison: Comparison | None = None
 
     @contextmanager
-    def opened(self, job: Job) -> Iterator[Comparison]:
+    def opened(self, job: Progress) -> Iterator[Comparison]:
         """The comparison, opened at the first use."""
         with self._lock:
             if self._comparison is None:
                 self._comparison = self._open(job)
             yield self._comparison
 
-    def _open(self, job: Job) -> Comparison:
+    def _open(self, job: Progress) -> Comparison:
         engine = self._place.engine
         comparison = Comparison(self._pair.snap, engine.layout, engine.own)
         try:
@@ -134,7 +134,7 @@ class Comparer:
                 self._comparison.close()
                 self._comparison = None
 
-    def run(self, options: CompareOptions, job: Job, tell: Callable[[Found], None]) -> None:
+    def run(self, options: CompareOptions, job: Progress, tell: Callable[[Found], None]) -> None:
         """Tell what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
         with self.opened(job) as comparison:
             before, after = comparison.facets
@@ -148,7 +148,7 @@ class Comparer:
                     due = job.clock() + _INTERVAL
             tell(collected.found()._replace(complete=True))
 
-    def diff_of(self, key: "KeyOf", job: Job) -> TextDiff:
+    def diff_of(self, key: "KeyOf", job: Progress) -> TextDiff:
         """The unified diff of one file. Raises SnapshotError, Cancelled."""
         with self.opened(job) as comparison:
             return comparison.text_diff(key.owner, key.path, job)
@@ -189,7 +189,7 @@ class _Collected:
         )
 
 
-def _label(facet: Facet) -> str:
+def _label(facet: ComparedSide) -> str:
     name = "what is in place" if facet.snapshot is None else plain(facet.label)
     return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
 

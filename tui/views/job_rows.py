@@ -249,7 +249,7 @@ def bar(progress: ProgressView, width: int) -> str:
     return "█" * int(share * width) + "░" * (width - int(share * width))
 
 
-class Endings:
+class EndedJobs:
     """Notices jobs that ended since it last looked; what had ended before the first look is old."""
 
     def __init__(self) -> None:

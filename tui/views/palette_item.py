@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 
-class Choice(NamedTuple):
+class PaletteItem(NamedTuple):
     """Something that can be done: its name, its key if it has one, its effect in one line, and the doing."""
 
     name: str

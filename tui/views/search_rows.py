@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from backend import History, Hit, Job, Missed, Snapshot, Version, histories
-from backend import search as searched
+from backend import History, Hit, Missed, Progress, Snapshot, Version, histories
+from backend import search_files as searched
 from tui.text import counted, plain, size_text
 from tui.views.file_rows import time_text
 from tui.views.table import Column, Line, Row
@@ -31,7 +31,7 @@ class VersionKey(NamedTuple):
     number: int
 
 
-class Progress(NamedTuple):
+class SearchProgress(NamedTuple):
     """How far a search is: snapshots searched, and in all; what could not be searched."""
 
     done: int = 0
@@ -59,19 +59,19 @@ class Search:
         self._missed: dict[tuple[str, str], Missed] = {}
         self._hits: list[Hit] = []
 
-    def run(self, job: Job, tell: Callable[[list[History], Progress], None]) -> None:
+    def run(self, job: Progress, tell: Callable[[list[History], SearchProgress], None]) -> None:
         """Search; tells what was found, and how far it is, about twice a second. Raises Cancelled."""
         total, due = len(self._where), 0.0
         for reads in (False, True):
             for number, place in enumerate(self._where):
                 self._note(place, reads=reads, job=job)
                 if job.clock() >= due or (reads and number + 1 == total):
-                    done = Progress(number + 1 if reads else 0, total, tuple(self._missed.values()))
+                    done = SearchProgress(number + 1 if reads else 0, total, tuple(self._missed.values()))
                     tell(histories(self._hits), done)
                     due = job.clock() + _INTERVAL
-        tell(histories(self._hits), Progress(total, total, tuple(self._missed.values()), complete=True))
+        tell(histories(self._hits), SearchProgress(total, total, tuple(self._missed.values()), complete=True))
 
-    def _note(self, place: Snapshot | str, *, reads: bool, job: Job) -> None:
+    def _note(self, place: Snapshot | str, *, reads: bool, job: Progress) -> None:
         for found in searched([place], self._pattern, self._own, job, read_others=reads):
             if isinstance(found, Missed):
                 self._missed[found.file, found.entry] = found
@@ -128,7 +128,7 @@ def sets_text(version: Version) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def progress_text(progress: Progress, found: int, reading: str) -> str:
+def progress_text(progress: SearchProgress, found: int, reading: str) -> str:
     """How far it is, in words."""
     hits = counted(found, "file")
     missed = f" · {counted(len(progress.missed), 'archive')} not (all) searched" if progress.missed else ""

@@ -6,8 +6,8 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
-from backend import Checked, CheckState, Snapshot, SnapshotSet
-from tui.session.inventory import NAMELESS, NOBODY, WORST_FIRST, Group, Part, Pivot, Stock, Total
+from backend import CheckState, CheckStatus, Snapshot, SnapshotSet
+from tui.session.inventory import NAMELESS, NOBODY, WORST_FIRST, Group, InventoryData, Part, Pivot, Total
 from tui.text import plain, size_text
 from tui.views.table import CLOSED, OPEN, Column, Line, Row
 
@@ -69,7 +69,7 @@ class View(NamedTuple):
     `parts` holds the archives of the snapshots that were opened, by path and entry.
     """
 
-    stock: Stock
+    stock: InventoryData
     now: float
     width: int
     parts: Mapping[str, Mapping[str, Part]] = {}
@@ -128,7 +128,7 @@ def rows(view: View, wish: Wish) -> list[Row]:
     return _grouped(view, wish)
 
 
-def _ordered(stock: Stock, wish: Wish) -> list[SnapshotSet]:
+def _ordered(stock: InventoryData, wish: Wish) -> list[SnapshotSet]:
     words, totals = wish.filter.lower().split(), stock.totals
     texts = stock.texts if words else {}
     wanted = [one for one in reversed(stock.sets) if all(word in texts[one.set_id] for word in words)]
@@ -175,7 +175,7 @@ def _grouped(view: View, wish: Wish) -> list[Row]:
     return found
 
 
-def _narrowed(group: Group, stock: Stock, words: Sequence[str]) -> Group:
+def _narrowed(group: Group, stock: InventoryData, words: Sequence[str]) -> Group:
     """What of a group a filter leaves."""
     if not words:
         return group
@@ -251,7 +251,7 @@ def _fitting(cells: tuple[str, ...], styles: tuple[str, ...], width: int) -> Lin
 # -- words
 
 
-def check_text(standing: Checked, now: float) -> str:
+def check_text(standing: CheckStatus, now: float) -> str:
     """A standing in words with its age: `✓ OK 2h`, `✗ FAILED`."""
     age = f" {short_age(now - standing.at)}" if standing.at else ""
     return f"{_GLYPHS[standing.state]} {standing.state.value}{age}"
@@ -273,24 +273,24 @@ class Choosing:
     """What is chosen by keys, found once for as long as neither they nor the stock change."""
 
     def __init__(self) -> None:
-        self._stock: Stock | None = None
+        self._stock: InventoryData | None = None
         self._keys: frozenset[Hashable] = frozenset()
         self._found: list[Snapshot] = []
 
-    def chosen(self, stock: Stock, keys: frozenset[Hashable]) -> list[Snapshot]:
+    def chosen(self, stock: InventoryData, keys: frozenset[Hashable]) -> list[Snapshot]:
         """The snapshots that rows with these keys stand for, as `covered` has them."""
         if stock is not self._stock or keys != self._keys:
             self._stock, self._keys, self._found = stock, keys, covered(stock, keys)
         return [*self._found]
 
 
-def covered(stock: Stock, keys: Iterable[Hashable]) -> list[Snapshot]:
+def covered(stock: InventoryData, keys: Iterable[Hashable]) -> list[Snapshot]:
     """The snapshots that rows with these keys stand for, in the order of the stock, each once."""
     found = {snapshot.path: snapshot for key in keys for snapshot in _covered(stock, key)}
     return sorted(found.values(), key=attrgetter("set_id", "snap", "path"))
 
 
-def _covered(stock: Stock, key: Hashable) -> Sequence[Snapshot]:
+def _covered(stock: InventoryData, key: Hashable) -> Sequence[Snapshot]:
     match key:
         case SetKey(set_id) if set_id in stock.by_id:
             return stock.by_id[set_id].snapshots

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from backend import Number, Snapshot, UndoOffer
-from tui.session.inventory import NAMELESS, Stock
+from tui.session.inventory import NAMELESS, InventoryData
 from tui.text import cells, local_time_text, plain, size_text
 from tui.views.set_rows import check_text, short_age
-from tui.widgets.text import Still
+from tui.widgets.text import DiffStatic
 
 Fact: TypeAlias = tuple[str, str]  # a label, or nothing where the one before goes on, and a text
 LABEL = 9
@@ -28,7 +28,7 @@ class Details(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         """One text."""
-        yield Still()
+        yield DiffStatic()
 
     def show(self, facts: Sequence[Fact]) -> None:
         """Show other details from their beginning; only lines that differ are drawn."""
@@ -38,7 +38,7 @@ class Details(VerticalScroll, can_focus=False):
             for number, line in enumerate(folded(shown, room)):
                 text.append(f"{'' if number else label:<{LABEL}}", style="dim")
                 text.append(f"{line}\n")
-        if self.query_one(Still).show(text):
+        if self.query_one(DiffStatic).show(text):
             self.scroll_home(animate=False)
 
 
@@ -60,7 +60,7 @@ def folded(text: str, room: int) -> list[str]:
 
 
 def details_of(
-    snapshots: Sequence[Snapshot], stock: Stock, offers: Sequence[UndoOffer], now: float
+    snapshots: Sequence[Snapshot], stock: InventoryData, offers: Sequence[UndoOffer], now: float
 ) -> list[Fact]:
     """One snapshot in full, or several in sum; what can be taken back of their sets."""
     if not snapshots:
@@ -69,7 +69,7 @@ def details_of(
     return [*facts, *_undo(snapshots, offers)]
 
 
-def _one(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[Fact]:
+def _one(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[Fact]:
     standing = stock.standing_of(snapshot)
     yield "set", f"#{snapshot.set_id}"
     yield "snap", plain(snapshot.snap) or NAMELESS
@@ -101,7 +101,7 @@ def _one(snapshot: Snapshot, stock: Stock, now: float) -> Iterator[Fact]:
     yield "file", plain(snapshot.path)
 
 
-def expiry_text(snapshot: Snapshot, stock: Stock) -> str:
+def expiry_text(snapshot: Snapshot, stock: InventoryData) -> str:
     """When an automatic snapshot goes by itself; nothing for one that stays."""
     if when := stock.expiry.get(snapshot.set_id):
         return local_time_text(when)
@@ -128,7 +128,7 @@ def _level(level: str) -> str:
     )
 
 
-def _several(snapshots: Sequence[Snapshot], stock: Stock, now: float) -> Iterator[Fact]:
+def _several(snapshots: Sequence[Snapshot], stock: InventoryData, now: float) -> Iterator[Fact]:
     total = stock.total_of(snapshots)
     numbers = list(dict.fromkeys(one.set_id for one in snapshots))
     yield "chosen", f"{len(snapshots)} snapshots"

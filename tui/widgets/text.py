@@ -8,20 +8,20 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 
-class Pane(VerticalScroll, can_focus=False):
+class ScrollPane(VerticalScroll, can_focus=False):
     """One text; only lines that differ are drawn anew."""
 
     def compose(self) -> ComposeResult:
         """The text."""
-        yield Still()
+        yield DiffStatic()
 
     def show(self, text: Text) -> None:
         """Show another text from its beginning."""
-        if self.query_one(Still).show(text):
+        if self.query_one(DiffStatic).show(text):
             self.scroll_home(animate=False)
 
 
-class Still(Widget):
+class DiffStatic(Widget):
     """Wrapped text, as high as its lines."""
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -53,12 +53,12 @@ def _library(name: str) -> Any:
     return library
 
 
-def gzip_member() -> "Deflated | Plain":
+def gzip_member() -> "BlockInflater | ZlibInflater":
     """A gzip member to be inflated from its header on."""
-    return Deflated() if _library(_LIBRARY) else Plain()
+    return BlockInflater() if _library(_LIBRARY) else ZlibInflater()
 
 
-class Plain:
+class ZlibInflater:
     """A gzip member being inflated by Python's own zlib, which never stops between blocks."""
 
     boundary: int | None = None
@@ -71,7 +71,7 @@ class Plain:
         """Nothing is held."""
 
     def step(self, data: bytes, at: int) -> tuple[bytes, int]:
-        """As `Deflated` does it."""
+        """As `BlockInflater` does it."""
         rest = data[at:]
         try:
             content = self._inflater.decompress(rest, _ROOM)
@@ -85,7 +85,7 @@ class Plain:
         return b""
 
 
-class Deflated:
+class BlockInflater:
     """One deflate stream being inflated by the system's zlib; `close` it.
 
     Without `window` it begins with a gzip header, and the trailer is verified; with one it goes on in the

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from backend.archive.gzip.blocks import CUT_SHORT, GARBAGE, NOT_GZIP, OWN_HEADER, inflate, own_length
-from backend.archive.gzip.inflate import WINDOW, Deflated, Plain, gzip_member
+from backend.archive.gzip.inflate import WINDOW, BlockInflater, ZlibInflater, gzip_member
 from backend.errors import IntegrityError, SnapshotError
 
 PRead = Callable[[int, int], bytes]
@@ -27,14 +27,14 @@ _MOST_POINTS = 1 << 20
 _LARGEST_OWN = 4 << 20
 
 
-class Packed(NamedTuple):
+class CompressedSource(NamedTuple):
     """Where the compressed bytes are: `pread(offset, count)` answers with them, `size` is how many."""
 
     pread: PRead
     size: int
 
 
-class Point(NamedTuple):
+class SeekPoint(NamedTuple):
     """Where inflating can start: offsets in the packed and unpacked bytes, and what went before.
 
     `window` is None where a member begins; otherwise it is packed by zlib, and `bits` of the byte before are
@@ -47,28 +47,28 @@ class Point(NamedTuple):
     window: bytes | None = None
 
 
-START = Point(0, 0)
+START = SeekPoint(0, 0)
 
 
-class Points(Protocol):
+class PointList(Protocol):
     """Points of one archive, however they are kept."""
 
-    def before(self, offset: int) -> Point:
+    def before(self, offset: int) -> SeekPoint:
         """The last point at or before an unpacked offset."""
 
 
-class Gathered:
+class SeekPoints:
     """Points in memory, in order; where they become too many, every second one is dropped."""
 
     def __init__(self, most_windows: int = _MOST_WINDOWS, most_points: int = _MOST_POINTS) -> None:
         self._unpacked = array("Q", [0])
-        self._points: list[Point] = [START]
+        self._points: list[SeekPoint] = [START]
         self._limits = most_points, most_windows
         self._weight = 0
         self._lock = threading.Lock()
         self.spacing = _SPACING
 
-    def __iter__(self) -> Iterator[Point]:
+    def __iter__(self) -> Iterator[SeekPoint]:
         with self._lock:
             return iter(tuple(self._points))
 
@@ -76,7 +76,7 @@ class Gathered:
         """Whether a point at that offset would be far enough from the last one."""
         return unpacked - self._unpacked[-1] >= self.spacing
 
-    def add(self, point: Point) -> None:
+    def add(self, point: SeekPoint) -> None:
         """Take a point behind all others."""
         with self._lock:
             self._unpacked.append(point.unpacked)
@@ -88,7 +88,7 @@ class Gathered:
                 self._unpacked = array("Q", [kept.unpacked for kept in self._points])
                 self._weight = sum(len(kept.window or b"") for kept in self._points)
 
-    def before(self, offset: int) -> Point:
+    def before(self, offset: int) -> SeekPoint:
         """The last point at or before an unpacked offset."""
         with self._lock:
             return self._points[bisect_right(self._unpacked, offset) - 1]
@@ -120,7 +120,7 @@ class _Input:
         """Pass bytes that were peeked at."""
         self._used += count
 
-    def step(self, stream: Deflated | Plain) -> bytes:
+    def step(self, stream: BlockInflater | ZlibInflater) -> bytes:
         """Let a stream take what it can use."""
         content, used = stream.step(self._data, self._used)
         is_stuck = used == self._used and not content and not stream.ended
@@ -144,15 +144,17 @@ class Inflating:
     def __init__(
         self,
         read: Callable[[int], bytes],
-        point: Point = START,
+        point: SeekPoint = START,
         before: int = 0,
-        into: Gathered | None = None,
+        into: SeekPoints | None = None,
     ) -> None:
         self._input = _Input(read, point.packed)
         self._into = into
         self._raw = point.window is not None
         window = None if point.window is None else _unpacked_window(point.window)
-        self._stream: Deflated | Plain | None = Deflated(window, point.bits, before) if self._raw else None
+        self._stream: BlockInflater | ZlibInflater | None = (
+            BlockInflater(window, point.bits, before) if self._raw else None
+        )
         self._first = point.packed == 0
         self.position = point.unpacked
 
@@ -185,7 +187,7 @@ class Inflating:
                 self._input.skip(len(rest))
             return False
         if self._into and self._into.wanted(self.position):
-            self._into.add(Point(self.position, self._input.at))
+            self._into.add(SeekPoint(self.position, self._input.at))
         self._stream = gzip_member()
         self._first = self._raw = False
         return True
@@ -203,7 +205,7 @@ class Inflating:
         bits = self._stream.boundary
         if bits is not None:
             window = zlib.compress(self._stream.window(), 1)
-            self._into.add(Point(self.position, self._input.at, bits, window))
+            self._into.add(SeekPoint(self.position, self._input.at, bits, window))
 
 
 def _unpacked_window(window: bytes) -> bytes:
@@ -213,7 +215,7 @@ def _unpacked_window(window: bytes) -> bytes:
         raise IntegrityError("the point to start from is damaged") from cause
 
 
-def gathering(read: Callable[[int], bytes], packed: Packed, points: Gathered) -> Iterator[bytes]:
+def gathering(read: Callable[[int], bytes], packed: CompressedSource, points: SeekPoints) -> Iterator[bytes]:
     """The whole content of a gzip file, in order; the points where it can be entered go to `points`.
 
     `read` gives the packed bytes in order. Raises IntegrityError where gzip would.
@@ -228,7 +230,7 @@ def gathering(read: Callable[[int], bytes], packed: Packed, points: Gathered) ->
         stream.close()
 
 
-def _note_own(packed: Packed, points: Gathered) -> bool:
+def _note_own(packed: CompressedSource, points: SeekPoints) -> bool:
     """Note where blocks of our own begin; False, and nothing noted, unless there is nothing else."""
     found = []
     at = unpacked = 0
@@ -246,14 +248,14 @@ def _note_own(packed: Packed, points: Gathered) -> bool:
         unpacked += size
         at += length
     for place in found:
-        points.add(Point(*place))
+        points.add(SeekPoint(*place))
     return True
 
 
-class Unpacked:
+class UnpackedFile:
     """Random access to the unpacked bytes of an archive. May be used from several threads, in turn."""
 
-    def __init__(self, packed: Packed, points: Points) -> None:
+    def __init__(self, packed: CompressedSource, points: PointList) -> None:
         self._packed = packed
         self._points = points
         self._lock = threading.Lock()

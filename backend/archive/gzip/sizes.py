@@ -11,7 +11,7 @@ _MOST_TO_ONE = 1032  # no deflate stream grows more than that
 _SLACK = 1024
 
 
-class Declared(NamedTuple):
+class DeclaredSize(NamedTuple):
     """The bytes that an archive declares to unpack to, not verified.
 
     Not `certain` is one that may be larger: gzip keeps the length modulo 4 GiB, and of the last member only.
@@ -21,7 +21,7 @@ class Declared(NamedTuple):
     certain: bool
 
 
-def declared(pread: Callable[[int, int], bytes], stored: int) -> Declared:
+def declared_size(pread: Callable[[int, int], bytes], stored: int) -> DeclaredSize:
     """What a gzip file of `stored` bytes declares; `pread(offset, count)` answers with bytes of it.
 
     Our own blocks are added up. Of anything else the length in the last four bytes is taken, or the
@@ -39,9 +39,9 @@ def declared(pread: Callable[[int, int], bytes], stored: int) -> Declared:
         position += length
     rest = stored - position
     if not rest:
-        return Declared(total, certain and stored > 0)
+        return DeclaredSize(total, certain and stored > 0)
     told = _number(pread(stored - 4, 4)) if rest >= _TRAILER else 0
-    return Declared(total + max(told, rest), not position and _is_certain(told, rest))
+    return DeclaredSize(total + max(told, rest), not position and _is_certain(told, rest))
 
 
 def _is_certain(told: int, stored: int) -> bool:

@@ -20,7 +20,7 @@ from typing import IO
 from backend.archive.tar.stream import TarFilter, TarMember
 from backend.errors import ChangedError, CommandError, NotAllowedError
 from backend.model import Revision, User
-from backend.progress import Job
+from backend.progress import Progress
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 RECORD = 256 << 10  # an archive is a multiple of it
@@ -29,7 +29,7 @@ _SHOWN = 5
 _KEPT = 100
 
 
-class Noise(Enum):
+class TarMessage(Enum):
     """What a line that tar printed means for the archive."""
 
     HARMLESS = "harmless"
@@ -40,18 +40,21 @@ class Noise(Enum):
 _NOISE = (
     (
         re.compile(r": (socket ignored|door ignored|file is on a different filesystem; not dumped)$"),
-        Noise.HARMLESS,
+        TarMessage.HARMLESS,
     ),
-    (re.compile(r"^tar: (Removing leading|Record size = )|: time stamp .* in the future$"), Noise.HARMLESS),
-    (re.compile(r": (file changed as we read it|File removed before we read it)$"), Noise.CHANGED),
-    (re.compile(r": File shrank by \d+ bytes; padding with zeros$"), Noise.CHANGED),
-    (re.compile(r"^tar: (Exiting with failure status|Error is not recoverable)"), Noise.HARMLESS),
+    (
+        re.compile(r"^tar: (Removing leading|Record size = )|: time stamp .* in the future$"),
+        TarMessage.HARMLESS,
+    ),
+    (re.compile(r": (file changed as we read it|File removed before we read it)$"), TarMessage.CHANGED),
+    (re.compile(r": File shrank by \d+ bytes; padding with zeros$"), TarMessage.CHANGED),
+    (re.compile(r"^tar: (Exiting with failure status|Error is not recoverable)"), TarMessage.HARMLESS),
 )
 
 
-def noise_of(line: str) -> Noise:
+def noise_of(line: str) -> TarMessage:
     """What a line of tar's standard error says about the archive."""
-    return next((noise for pattern, noise in _NOISE if pattern.search(line)), Noise.FATAL)
+    return next((noise for pattern, noise in _NOISE if pattern.search(line)), TarMessage.FATAL)
 
 
 class _Messages:
@@ -61,7 +64,7 @@ class _Messages:
         self.lines: deque[str] = deque(maxlen=_SHOWN)
         self.told = 0
         self.first = ""
-        self.kept: dict[Noise, list[str]] = {noise: [] for noise in Noise}
+        self.kept: dict[TarMessage, list[str]] = {noise: [] for noise in TarMessage}
         self._stream = stream
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
@@ -113,7 +116,7 @@ class Tar:
 
     @contextmanager
     def pack(
-        self, directory: int, names: Sequence[str], excludes: Sequence[str], job: Job
+        self, directory: int, names: Sequence[str], excludes: Sequence[str], job: Progress
     ) -> Iterator[Callable[[memoryview], int]]:
         """Make an archive of `names` in an open directory: yields a call that fills a buffer with its bytes.
 
@@ -137,12 +140,12 @@ class Tar:
             _end(process, messages, job)
             if process.returncode:
                 raise _pack_failure(process.returncode, messages)
-        if harmless := messages.kept[Noise.HARMLESS]:
+        if harmless := messages.kept[TarMessage.HARMLESS]:
             more = "+" if len(harmless) == _KEPT else ""
             job.note(f"{len(harmless)}{more} harmless notices of tar, e.g. {harmless[0]}")
 
     def unpack(
-        self, directory: int, chunks: Iterable[bytes], vetter: Callable[[TarMember], bool], job: Job
+        self, directory: int, chunks: Iterable[bytes], vetter: Callable[[TarMember], bool], job: Progress
     ) -> None:
         """Unpack a tar stream into an open directory; a member reaches tar once `vetter` accepts it.
 
@@ -194,7 +197,7 @@ def _widen(pipe: int) -> None:
 def _running(
     command: list[str],
     directory: int,
-    job: Job,
+    job: Progress,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[tuple["subprocess.Popen[bytes]", _Messages]]:
@@ -233,15 +236,15 @@ def _running(
         messages.finish()
 
 
-def _end(process: "subprocess.Popen[bytes]", messages: _Messages, job: Job) -> None:
+def _end(process: "subprocess.Popen[bytes]", messages: _Messages, job: Progress) -> None:
     process.wait()
     messages.finish()
     job.check()
 
 
 def _pack_failure(status: int, messages: _Messages) -> CommandError:
-    fatal, changed = messages.kept[Noise.FATAL], messages.kept[Noise.CHANGED]
-    harmless = messages.kept[Noise.HARMLESS]
+    fatal, changed = messages.kept[TarMessage.FATAL], messages.kept[TarMessage.CHANGED]
+    harmless = messages.kept[TarMessage.HARMLESS]
     if not messages.told:
         return CommandError(f"tar failed: {_status(status)}", harmless=harmless)
     shown = "\n".join(messages.lines)
@@ -257,7 +260,7 @@ def _unpack_failure(status: int, messages: _Messages) -> CommandError:
     if not messages.told:
         return CommandError(f"tar failed: {_status(status)}")
     more = f" (and {messages.told - 1} more)" if messages.told > 1 else ""
-    return CommandError(f"cannot unpack archive: {messages.first}{more}", messages.kept[Noise.FATAL])
+    return CommandError(f"cannot unpack archive: {messages.first}{more}", messages.kept[TarMessage.FATAL])
 
 
 def _status(status: int) -> str:

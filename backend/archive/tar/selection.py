@@ -16,10 +16,10 @@ from backend.archive.tar.stream import (
     TarFilter,
     TarMember,
 )
-from backend.archive.tar.vetting import Vetter
+from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import IntegrityError, InvalidInputError
 from backend.model import Revision
-from backend.progress import Job
+from backend.progress import Progress
 
 MOST = 100_000
 _LONGEST_CHAIN = 8
@@ -34,7 +34,7 @@ _WORDS = {
 Chunks = Callable[[], Iterable[bytes]]
 
 
-class Picked(NamedTuple):
+class SelectedMember(NamedTuple):
     """A member of an archive: its path there, and what it is when unpacked.
 
     `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
@@ -58,7 +58,7 @@ class Picked(NamedTuple):
         return _WORDS.get(self.kind, "file")
 
 
-class Picking(NamedTuple):
+class Selection(NamedTuple):
     """What was found of the marks in one archive.
 
     `members` are the marked ones with all below them, by path, and the directories above; of several of one
@@ -67,7 +67,7 @@ class Picking(NamedTuple):
     hold.
     """
 
-    members: dict[bytes, Picked]
+    members: dict[bytes, SelectedMember]
     links: dict[bytes, bytes]
     missing: tuple[bytes, ...] = ()
 
@@ -90,7 +90,7 @@ def clean(path: bytes) -> bytes:
     return b"/".join(parts)
 
 
-def pick(chunks: Chunks, marks: Sequence[bytes], revision: Revision, job: Job) -> Picking:
+def select_members(chunks: Chunks, marks: Sequence[bytes], revision: Revision, job: Progress) -> Selection:
     """Find what was marked in the archive that `chunks` begins to read anew at each call.
 
     A mark of b"" is everything. InvalidInputError for more than MOST members, IntegrityError for an archive
@@ -110,7 +110,7 @@ class _Search:
         self._marks = frozenset(marks)
         self._above = {above for mark in marks for above in _above(mark)}
         self._extra: set[bytes] = set()
-        self._met: dict[bytes, Picked] = {}
+        self._met: dict[bytes, SelectedMember] = {}
         self._links: dict[bytes, bytes] = {}
 
     def meet(self, path: bytes, member: TarMember, *, is_taken: bool) -> None:
@@ -121,7 +121,7 @@ class _Search:
         self._links.pop(path, None)
         if member.kind == HARD_LINK:
             self._links[path] = clean(member.link)
-        self._met[path] = Picked(
+        self._met[path] = SelectedMember(
             path,
             member.kind,
             member.real_size,
@@ -139,7 +139,7 @@ class _Search:
         self._extra |= unknown
         return bool(unknown)
 
-    def found(self) -> Picking:
+    def found(self) -> Selection:
         """All that was found. IntegrityError for a hard link to what is not there."""
         members = {}
         for path, met in self._met.items():
@@ -148,18 +148,18 @@ class _Search:
         for path in [*members]:
             self._add_above(path, members)
         missing = self._marks.difference(members, [b""] if members else [])
-        return Picking(members, self._links, tuple(sorted(missing)))
+        return Selection(members, self._links, tuple(sorted(missing)))
 
-    def _add_above(self, path: bytes, members: dict[bytes, Picked]) -> None:
+    def _add_above(self, path: bytes, members: dict[bytes, SelectedMember]) -> None:
         """Take in the directories that unpacking makes although the archive does not tell of them."""
         for above in _above(path):
             if above in members:
                 return
             marked = not self._marks.isdisjoint((b"", above, *_above(above)))
-            members[above] = Picked(above, DIRECTORY, marked=marked)
+            members[above] = SelectedMember(above, DIRECTORY, marked=marked)
             _demand_few(members)
 
-    def _resolved(self, met: Picked) -> Picked:
+    def _resolved(self, met: SelectedMember) -> SelectedMember:
         path = met.path
         for _ in range(_LONGEST_CHAIN):
             if path not in self._links:
@@ -175,7 +175,7 @@ class _Search:
         raise IntegrityError(f'cannot unpack archive: member "{shown}" is a hard link to what is not there')
 
 
-def _demand_few(members: Mapping[bytes, Picked]) -> None:
+def _demand_few(members: Mapping[bytes, SelectedMember]) -> None:
     if len(members) > MOST:
         raise InvalidInputError(
             f"cannot take more than {MOST} files and folders at once: mark less, or restore all of it"
@@ -189,11 +189,11 @@ def _above(path: bytes) -> Iterator[bytes]:
 
 
 def _members(
-    chunks: Iterable[bytes], revision: Revision, job: Job
+    chunks: Iterable[bytes], revision: Revision, job: Progress
 ) -> Iterator[tuple[bytes, TarMember, bool]]:
     """Every member that is sound, in order, and whether it would be unpacked."""
     met: list[tuple[bytes, TarMember, bool]] = []
-    vetter = Vetter(revision)
+    vetter = ExtractionFilter(revision)
 
     def judge(member: TarMember) -> bool:
         taken = vetter(member)
@@ -215,10 +215,10 @@ def _path(member: TarMember) -> bytes:
     return b"/".join(parts)
 
 
-class Only:
+class SelectedOnly:
     """Judges as `vetter` does, and takes of what it accepts nothing but the members at the `wanted` paths."""
 
-    def __init__(self, vetter: Vetter, wanted: Set[bytes]) -> None:
+    def __init__(self, vetter: ExtractionFilter, wanted: Set[bytes]) -> None:
         self._vetter = vetter
         self._wanted = wanted
 

@@ -7,7 +7,7 @@ from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import DIRECTORY, TarFilter, TarMember
 from backend.errors import IntegrityError
 from backend.model import Revision
-from backend.progress import Job
+from backend.progress import Progress
 
 _LINKS_IN_MEMORY = 50_000
 _DEVICES_NAMED = 20
@@ -53,7 +53,7 @@ class _Links:
         self._more = lambda path: database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
 
 
-class Vetter:
+class ExtractionFilter:
     """Judges the members of one archive: only what belongs below the revision and common directories.
 
     Refuses (IntegrityError naming the member) absolute names, `..`, anything elsewhere, a member that would
@@ -139,7 +139,7 @@ def _refusal(member: TarMember, why: str) -> IntegrityError:
     return IntegrityError(f'cannot unpack archive: member "{member.text}" {why}')
 
 
-def vet(chunks: Iterable[bytes], vetter: Vetter, job: Job) -> None:
+def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, job: Progress) -> None:
     """Walk an archive without writing anything; raises as `Tar.unpack` would for its content."""
     stream = TarFilter(vetter, lambda _passed: None)
     for chunk in chunks:
@@ -160,12 +160,12 @@ class Contents(NamedTuple):
     devices_met: int = 0
 
 
-def contents(chunks: Iterable[bytes], revision: Revision, job: Job) -> Contents:
+def contents(chunks: Iterable[bytes], revision: Revision, job: Progress) -> Contents:
     """Walk the tar stream of a snapshot of `revision`, counting its bytes on the job.
 
     IntegrityError for a stream that a restore would refuse.
     """
-    vetter = Vetter(revision)
+    vetter = ExtractionFilter(revision)
     files = 0
 
     def judge(member: TarMember) -> bool:

@@ -8,7 +8,7 @@ from backend.archive.tar.stream import padded
 _NAME, _OCTAL_SIZE, _OCTAL_ID = 100, 8**11, 8**7
 
 
-class Outgoing(NamedTuple):
+class TarHeader(NamedTuple):
     """A member to be exported; `fd` is None where `data` is the content."""
 
     name: str
@@ -21,7 +21,7 @@ class Outgoing(NamedTuple):
     data: bytes
 
 
-def header(member: Outgoing) -> bytes:
+def header(member: TarHeader) -> bytes:
     """The header of a member: USTAR, and PAX before it only for what does not fit."""
     raw = os.fsencode(member.name)
     records = {}

@@ -2,15 +2,15 @@
 
 import os
 
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.responses import Asked
 from backend.errors import BlockedError, IntegrityError, NotAllowedError
-from backend.model import EntryVerdict, Snapshot
+from backend.model import CheckResult, Snapshot
 from backend.operations import Check, Forget, Result
-from backend.progress import Job
+from backend.progress import Progress
 
 
-def forget(site: Site, operation: Forget, job: Job) -> Result:
+def forget(site: SnapdContext, operation: Forget, job: Progress) -> Result:
     """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
     job.check()
     chosen = site.selected(operation.set_id, operation.snaps)
@@ -44,7 +44,7 @@ def check_refusal(operation: Check) -> str:
     )
 
 
-def check(site: Site, operation: Check, job: Job) -> Result:
+def check(site: SnapdContext, operation: Check, job: Progress) -> Result:
     """Have snapd verify archives by their hashes; it counts no bytes and gives up at the first bad one."""
     job.check()
     if reason := check_refusal(operation):
@@ -53,18 +53,18 @@ def check(site: Site, operation: Check, job: Job) -> Result:
         chosen = site.selected(operation.set_id, operation.snaps)
     else:
         chosen = [one for group in site.sets(snaps=operation.snaps) for one in group.snapshots]
-    verdicts: list[EntryVerdict] = []
+    verdicts: list[CheckResult] = []
     with job.step("Checking through snapd"):
         for snapshot in chosen:
             verdicts += _verdicts(site, snapshot, operation, job)
     return Result(operation.set_id, tuple(one.snap for one in chosen), verdicts=tuple(verdicts))
 
 
-def _verdicts(site: Site, snapshot: Snapshot, operation: Check, job: Job) -> list[EntryVerdict]:
+def _verdicts(site: SnapdContext, snapshot: Snapshot, operation: Check, job: Progress) -> list[CheckResult]:
     """One for each archive that holds, or one for all of the snapshot."""
     about = (snapshot.set_id, snapshot.snap)
     if snapshot.broken:
-        return [EntryVerdict(*about, "", 0, f"cannot open snapshot: {snapshot.broken}")]
+        return [CheckResult(*about, "", 0, f"cannot open snapshot: {snapshot.broken}")]
 
     def asking() -> Asked:
         return site.client.act("check", snapshot.set_id, [snapshot.snap], operation.users)
@@ -72,5 +72,5 @@ def _verdicts(site: Site, snapshot: Snapshot, operation: Check, job: Job) -> lis
     try:
         site.carry_out("check", asking, job)
     except IntegrityError as fault:
-        return [EntryVerdict(*about, "", 0, str(fault))]
-    return [EntryVerdict(*about, entry, 0, "", snapshot.path) for entry in snapshot.entries]
+        return [CheckResult(*about, "", 0, str(fault))]
+    return [CheckResult(*about, entry, 0, "", snapshot.path) for entry in snapshot.entries]

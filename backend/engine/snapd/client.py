@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from backend.archive.hashing import Hasher
-from backend.engine.daemon import Change
+from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.responses import (
     Asked,
     RefusalError,
@@ -34,7 +34,7 @@ from backend.format.gojson import loads
 from backend.fs import files
 from backend.host.socket import connect
 from backend.model import SnapshotSet
-from backend.progress import Job
+from backend.progress import Progress
 
 CONNECTING = 5.0
 SILENCE = 60.0
@@ -76,13 +76,13 @@ class Client:
         answer = self._ask("list the snapshots", "GET", f"/v2/snapshots?{urlencode(query)}")
         return sets_from(answer.result, self._folder)
 
-    def changes(self, select: str = "in-progress") -> list[Change]:
+    def changes(self, select: str = "in-progress") -> list[SnapdChange]:
         """The changes in progress, or all, or those that are ready; the oldest first."""
         answer = self._ask("list the changes", "GET", f"/v2/changes?select={select}")
         found = [change_from(one) for one in listed(answer.result)]
         return sorted(found, key=lambda change: (len(change.id), change.id))
 
-    def change(self, number: str) -> Change:
+    def change(self, number: str) -> SnapdChange:
         """One change; NotFoundError when snapd knows none of that id."""
         path = f"/v2/changes/{quote(number, safe='')}"
         return change_from(self._ask("look at a change", "GET", path).result)
@@ -104,7 +104,7 @@ class Client:
         answer = self._ask("change the configuration", "PUT", f"/v2/snaps/{_ALIAS}/conf", dict(values))
         return Asked(_started(answer))
 
-    def abort(self, number: str) -> Change:
+    def abort(self, number: str) -> SnapdChange:
         """Ask a change to stop and to be undone; InvalidInputError when there is nothing left to stop."""
         path = f"/v2/changes/{quote(number, safe='')}"
         return change_from(self._ask("stop a change", "POST", path, {"action": "abort"}).result)
@@ -134,7 +134,7 @@ class Client:
     # -- streams
 
     @contextmanager
-    def export(self, set_id: int, job: Job) -> Iterator["Download"]:
+    def export(self, set_id: int, job: Progress) -> Iterator["Download"]:
         """The stream of a set, to be read while the context lasts."""
         action = f"export snapshot set #{set_id}"
         with self._connected(action, LONG_SILENCE, job) as connection:
@@ -147,7 +147,7 @@ class Client:
                 raise IntegrityError(f'unexpected snapshot export content type "{kind}"')
             yield Download(set_id, size, response)
 
-    def take_in(self, source: int, size: int, job: Job) -> tuple[int, tuple[str, ...]]:
+    def take_in(self, source: int, size: int, job: Progress) -> tuple[int, tuple[str, ...]]:
         """Offer the next `size` bytes of an open file as an export; the set's id and its snaps.
 
         Counts what was sent. A stop before all was sent leaves nothing; later ones are not noticed.
@@ -192,10 +192,10 @@ class Client:
 
     @contextmanager
     def _connected(
-        self, action: str, silence: float, job: Job | None = None
+        self, action: str, silence: float, job: Progress | None = None
     ) -> Iterator[http.client.HTTPConnection]:
         """A connection whose failures are errors of ours; a stop of the job hangs up."""
-        job = job or Job()
+        job = job or Progress()
         connection = _UnixConnection(self.path, silence)
         try:
             connection.connect()
@@ -220,7 +220,7 @@ class Download:
         self.size = size
         self._response = response
 
-    def stream_to(self, target: int, job: Job, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
         """Write all of it to an open file, through the hasher; UnreachableError when it ends too early."""
         left = self.size
         while left:
@@ -233,7 +233,7 @@ class Download:
                     f"cannot export snapshot set #{self.set_id}: snapd broke off, {missing}"
                 )
             left -= len(piece)
-            with files.speaking(f"cannot export snapshot set #{self.set_id}"):
+            with files.os_errors_as(f"cannot export snapshot set #{self.set_id}"):
                 files.write_all(target, piece)
             if hasher:
                 hasher.update(piece)
@@ -262,12 +262,12 @@ class _UnixConnection(http.client.HTTPConnection):
             pass
 
 
-def _sent(connection: http.client.HTTPConnection, source: int, size: int, job: Job) -> bytes:
+def _sent(connection: http.client.HTTPConnection, source: int, size: int, job: Progress) -> bytes:
     """Send all but the last piece, which is returned; none where snapd hung up, because it has answered."""
     left = size
     last = b""
     while left:
-        with files.speaking("cannot import snapshot"):
+        with files.os_errors_as("cannot import snapshot"):
             piece = os.read(source, min(left, PIECE))
         if not piece:
             raise InvalidInputError("cannot import snapshot: the file became shorter while it was sent")

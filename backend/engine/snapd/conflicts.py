@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from backend.engine.daemon import WAITING, Change
+from backend.engine.daemon import WAITING, SnapdChange
 from backend.engine.snapd import undo as guards
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import watch
 from backend.engine.snapd.responses import BusyError
 from backend.operations import Forget, Operation, Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 
 _READING = ("check-snapshot", "forget-snapshot")
 _HARMLESS = ("pre-download", "become-operational", *_READING)
@@ -31,7 +31,7 @@ class _Touched(NamedTuple):
     set_id: int = 0
     kinds: tuple[str, ...] = ()
 
-    def meets(self, change: Change) -> bool:
+    def meets(self, change: SnapdChange) -> bool:
         if self.set_id and change.kind in self.kinds and change.set_id == self.set_id:
             return True
         if self.snaps is not None and not self.snaps:
@@ -43,7 +43,7 @@ class _Touched(NamedTuple):
         return bool(change.names if self.snaps is None else change.names & self.snaps)
 
 
-def in_the_way(site: Site, operation: Operation) -> Change | None:
+def in_the_way(site: SnapdContext, operation: Operation) -> SnapdChange | None:
     """The first unfinished change that an operation would have to wait for, as far as can be told before."""
     touched = _touched(site, operation)
     if touched is None:
@@ -51,7 +51,7 @@ def in_the_way(site: Site, operation: Operation) -> Change | None:
     return next((change for change in site.client.changes() if touched.meets(change)), None)
 
 
-def _touched(site: Site, operation: Operation) -> _Touched | None:
+def _touched(site: SnapdContext, operation: Operation) -> _Touched | None:
     match operation:
         case Save(snaps):
             return _Touched(frozenset(snaps) or None)
@@ -68,7 +68,7 @@ def _touched(site: Site, operation: Operation) -> _Touched | None:
             return None
 
 
-def when_free(site: Site, operation: Operation, job: Job, act: Callable[[], Done]) -> Done:
+def when_free(site: SnapdContext, operation: Operation, job: Progress, act: Callable[[], Done]) -> Done:
     """Carry something out; where the operation says so, after what is in its way, and again if refused.
 
     A stop while it waits raises Cancelled; nothing was begun then.
@@ -85,7 +85,7 @@ def when_free(site: Site, operation: Operation, job: Job, act: Callable[[], Done
             _wait(site, site.client.change(busy.change), job)
 
 
-def _wait(site: Site, change: Change, job: Job) -> None:
+def _wait(site: SnapdContext, change: SnapdChange, job: Progress) -> None:
     job.keep({"waiting": change.id})
     with job.step(f"{WAITING}{change.title} of snapd"):
         watch(site.client, change.id, job.quiet())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Protocol
 
-from backend.engine.daemon import Change
+from backend.engine.daemon import SnapdChange
 from backend.engine.protocol import Engine
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.follow import Observe, follow
@@ -14,11 +14,11 @@ from backend.errors import ConflictError, NotFoundError
 from backend.host.layout import Layout
 from backend.jobs.other_users import ForeignJournal
 from backend.model import Snapshot, SnapshotSet
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Store
 
 
-class FilesEngine(Engine, Protocol):
+class ReadingEngine(Engine, Protocol):
     """An engine that works on the files themselves: it does all that only reads."""
 
     @property
@@ -37,13 +37,13 @@ class FilesEngine(Engine, Protocol):
         """The journals that other users keep for this root."""
 
 
-class Site:
+class SnapdContext:
     """One root, its snapd and its files.
 
     `reads_files` tells whether the snapshot files may be read; else snapd is asked for what it knows.
     """
 
-    def __init__(self, files: FilesEngine, client: Client, *, reads_files: bool) -> None:
+    def __init__(self, files: ReadingEngine, client: Client, *, reads_files: bool) -> None:
         self.files = files
         self.client = client
         self.layout = files.layout
@@ -72,7 +72,7 @@ class Site:
             raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
         return chosen
 
-    def ask(self, action: str, asking: Callable[[], Asked], job: Job) -> Asked:
+    def ask(self, action: str, asking: Callable[[], Asked], job: Progress) -> Asked:
         """Ask snapd to begin something, and note the change, so that its end can be known after a crash."""
         job.check()
         job.keep({"asked": action})
@@ -92,12 +92,12 @@ class Site:
         return busy
 
     def carry_out(
-        self, action: str, asking: Callable[[], Asked], job: Job, observe: Observe | None = None
-    ) -> Change:
+        self, action: str, asking: Callable[[], Asked], job: Progress, observe: Observe | None = None
+    ) -> SnapdChange:
         """Ask snapd and follow the change until it has ended well; raises as `follow` does."""
         return follow(self.client, self.ask(action, asking, job).change, job, observe)
 
-    def forget(self, set_id: int, job: Job) -> None:
+    def forget(self, set_id: int, job: Progress) -> None:
         """Have a whole set removed; one that is gone already is fine."""
         try:
             self.carry_out("forget", lambda: self.client.act("forget", set_id), job)

@@ -1,27 +1,27 @@
 """Following what snapd does already: a change that somebody else asked for, or that outlived our job."""
 
-from backend.engine.daemon import Change, Followed, Watch
+from backend.engine.daemon import Followed, SnapdChange, Watch
 from backend.engine.snapd import conflicts
 from backend.engine.snapd import daemon as attaching
 from backend.engine.snapd import info as knowledge
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import Following, Observe, SavedBytes, UnpackedBytes, watch
 from backend.engine.snapd.info import running
 from backend.engine.snapd.recovery import change_behind
 from backend.errors import NotFoundError
 from backend.jobs.journal import JobRecord, JobState
 from backend.operations import Operation
-from backend.progress import Event, Job, Started
+from backend.progress import Event, Progress, Started
 
 
-def attach(site: Site, number: str, job: Job) -> Change:
+def attach(site: SnapdContext, number: str, job: Progress) -> SnapdChange:
     """Follow a change to its end, well or not, with the bytes that can be seen; a stop leaves it running."""
     change = site.client.change(number)
     with job.step(change.summary):
         return watch(site.client, number, job, _observer(site, change))
 
 
-def change_of(site: Site, number: int) -> str:
+def change_of(site: SnapdContext, number: int) -> str:
     """The change by which snapd goes on, or went on, with a job of ours that died, or nothing."""
     try:
         record = site.journal.record(number)
@@ -33,7 +33,7 @@ def change_of(site: Site, number: int) -> str:
 class ChangeWatch:
     """Every change about snapshots that no running job of ours asked for, followed look by look."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: SnapdContext) -> None:
         self._site = site
         self._known: dict[str, _Seen] = {}
 
@@ -57,14 +57,14 @@ class ChangeWatch:
 class _Seen:
     """A change that is being followed, and what there is to be told of it."""
 
-    def __init__(self, site: Site, change: Change) -> None:
+    def __init__(self, site: SnapdContext, change: SnapdChange) -> None:
         self._site = site
         self._number = change.id
         self._events: list[Event] = [Started(change.summary, None)]
-        job = Job(self._events.append)
+        job = Progress(self._events.append)
         self._following = Following(site.client, change.id, job, _observer(site, change))
 
-    def look(self, change: Change | None) -> Followed | None:
+    def look(self, change: SnapdChange | None) -> Followed | None:
         """How it stands: as given, or as snapd says once it runs no more; None where snapd forgot it."""
         try:
             change = change or self._site.client.change(self._number)
@@ -87,7 +87,7 @@ def _asked(record: JobRecord) -> list[dict[str, object]]:
         return []
 
 
-def _observer(site: Site, change: Change) -> Observe | None:
+def _observer(site: SnapdContext, change: SnapdChange) -> Observe | None:
     if not site.reads_files:
         return None
     if change.kind == "snapshot-snap":
@@ -105,7 +105,7 @@ def _observer(site: Site, change: Change) -> Observe | None:
 class RunningDaemon:
     """Answers for the snapd of a site."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: SnapdContext) -> None:
         self._site = site
 
     @property
@@ -113,11 +113,11 @@ class RunningDaemon:
         """Its version."""
         return self._site.version
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SnapdChange]:
         """What it is doing with snapshots, whoever asked for it."""
         return knowledge.running(self._site)
 
-    def in_the_way(self, operation: Operation) -> Change | None:
+    def in_the_way(self, operation: Operation) -> SnapdChange | None:
         """What it is doing that an operation would have to wait for, as far as that can be told before."""
         return conflicts.in_the_way(self._site, operation)
 
@@ -125,7 +125,7 @@ class RunningDaemon:
         """Follows what it does, look by look."""
         return attaching.ChangeWatch(self._site)
 
-    def attach(self, change: str, job: Job) -> Change:
+    def attach(self, change: str, job: Progress) -> SnapdChange:
         """Follow a change to its end, well or not; a stop of the job leaves it running."""
         return attaching.attach(self._site, change, job)
 
@@ -145,6 +145,6 @@ class RunningDaemon:
         """Nothing: whether one may is snapd's to say."""
         return ""
 
-    def set_retention(self, text: str, job: Job) -> None:
+    def set_retention(self, text: str, job: Progress) -> None:
         """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
         knowledge.set_retention(self._site, text, job)

@@ -16,12 +16,12 @@ from backend.model import SnapshotSet
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
-    from backend.engine.snapd.context import FilesEngine, Site
+    from backend.engine.snapd.context import ReadingEngine, SnapdContext
     from backend.host.layout import Layout
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
-    from backend.jobs.resolution import Ended, Endings
-    from backend.jobs.safety_snapshots import Guarded
+    from backend.jobs.resolution import Resolutions, Resolved
+    from backend.jobs.safety_snapshots import SafeguardedRestore
     from backend.operations import (
         Check,
         Estimate,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Undo,
         UndoOffer,
     )
-    from backend.progress import Job
+    from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
     from backend.store.store import Store
@@ -51,20 +51,20 @@ class SnapdEngine:
 
     name = "snapd"
 
-    def __init__(self, files: "FilesEngine", *, reads_files: bool | None = None) -> None:
+    def __init__(self, files: "ReadingEngine", *, reads_files: bool | None = None) -> None:
         self.layout: Layout = files.layout
         self.store: Store = files.store
         self._files = files
         self._reads_files = reads_files
 
     @cached_property
-    def site(self) -> "Site":
+    def site(self) -> "SnapdContext":
         """Snapd and the files, as the verbs here use them."""
         from backend.engine.snapd.client import Client
-        from backend.engine.snapd.context import Site
+        from backend.engine.snapd.context import SnapdContext
 
         client = Client(self.layout.socket, self.layout.snapshots)
-        return Site(self._files, client, reads_files=self._may_read)
+        return SnapdContext(self._files, client, reads_files=self._may_read)
 
     @property
     def journal(self) -> "Journal":
@@ -119,17 +119,19 @@ class SnapdEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return (self._files if self._may_read else self.site).sets(set_id, snaps)
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Job") -> "list[Estimate]":
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         return self._files.estimate(snaps, users, job)
 
-    def plan(self, restore: "Restore", *, look: bool = True, job: "Job | None" = None) -> "list[RestorePlan]":
+    def plan(
+        self, restore: "Restore", *, look: bool = True, job: "Progress | None" = None
+    ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot."""
         from backend.engine.snapd import restore as restoring
 
         return restoring.plan(self.site, restore, look=look, job=job)
 
-    def plan_extract(self, extract: "Extract", job: "Job") -> "ExtractPlan":
+    def plan_extract(self, extract: "Extract", job: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path, where the files may be read."""
         return self._files.plan_extract(extract, job)
 
@@ -153,26 +155,26 @@ class SnapdEngine:
 
         return RunningDaemon(self.site)
 
-    def guards(self) -> "dict[int, Guarded]":
+    def guards(self) -> "dict[int, SafeguardedRestore]":
         """The sets by which restores through snapd can be taken back, by number."""
         return self._files.guards()
 
     # -- doing
 
-    def save(self, operation: "Save", job: "Job") -> "Result":
+    def save(self, operation: "Save", job: "Progress") -> "Result":
         """Save snaps as a set: all of them, or, after any failure or a stop, none."""
         from backend.engine.snapd.conflicts import when_free
 
         return when_free(self.site, operation, job, lambda: saving.save(self.site, operation, job))
 
-    def check(self, operation: "Check", job: "Job") -> "Result":
+    def check(self, operation: "Check", job: "Progress") -> "Result":
         """Verify a set, or every set; without the right to read the files only as far as snapd does."""
         if self._may_read:
             return self._files.check(operation, job)
 
         return removing.check(self.site, operation, job)
 
-    def restore(self, operation: "Restore", job: "Job") -> "Result":
+    def restore(self, operation: "Restore", job: "Progress") -> "Result":
         """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
         if operation.to:
             return self._files.restore(operation, job)
@@ -181,48 +183,48 @@ class SnapdEngine:
 
         return when_free(self.site, operation, job, lambda: restoring.restore(self.site, operation, job))
 
-    def extract(self, operation: "Extract", job: "Job") -> "Result":
+    def extract(self, operation: "Extract", job: "Progress") -> "Result":
         """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
         return self._files.extract(operation, job)
 
-    def undo(self, operation: "Undo", job: "Job") -> "Result":
+    def undo(self, operation: "Undo", job: "Progress") -> "Result":
         """Take a restore through snapd back."""
         from backend.engine.snapd import undo as guards
         from backend.engine.snapd.conflicts import when_free
 
         return when_free(self.site, operation, job, lambda: guards.undo(self.site, operation, job))
 
-    def forget(self, operation: "Forget", job: "Job") -> "Result":
+    def forget(self, operation: "Forget", job: "Progress") -> "Result":
         """Remove a set, or the named snaps of it."""
         from backend.engine.snapd.conflicts import when_free
 
         return when_free(self.site, operation, job, lambda: removing.forget(self.site, operation, job))
 
-    def export(self, operation: "Export", job: "Job", stream: int | None = None) -> "Result":
+    def export(self, operation: "Export", job: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
             return self._files.export(operation, job, stream)
 
         return transfer.export(self.site, operation, job, stream)
 
-    def take_in(self, operation: "Import", job: "Job", stream: int | None = None) -> "Result":
+    def take_in(self, operation: "Import", job: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
 
         return transfer.take_in(self.site, operation, job, stream)
 
     # -- what a crash left
 
-    def repair(self, job: "Job") -> "list[Finding]":
+    def repair(self, job: "Progress") -> "list[Finding]":
         """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
         return self._files.repair(job)
 
-    def endings(self, number: int) -> "Endings":
+    def endings(self, number: int) -> "Resolutions":
         """What finishing and taking back would mean for an interrupted job."""
         from backend.engine.snapd import recovery as endings
 
         return endings.ways(self.site, number)
 
-    def end(self, number: int, *, finish: bool) -> "Ended":
+    def end(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""
         from backend.engine.snapd import recovery as endings
 
@@ -232,7 +234,7 @@ class SnapdEngine:
         """The journals that other users keep for this root: for root, and to look at only."""
         return self._files.others()
 
-    def tidy(self, job: "Job") -> list[str]:
+    def tidy(self, job: "Progress") -> list[str]:
         """End jobs of ours that died, as snapd ended them, and guards that expired; says what was done."""
         from backend.engine.snapd import recovery as endings
 

@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from backend.engine.daemon import Change, Task
+from backend.engine.daemon import SnapdChange, SnapdTask
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import change_failure
 from backend.errors import Cancelled, InvalidInputError, NotFoundError, SnapshotError, UnreachableError
 from backend.fs.space import measure
-from backend.progress import Job, PartAdvanced
+from backend.progress import PartAdvanced, Progress
 
 POLL = 0.1
 PATIENCE = 60.0
@@ -25,7 +25,7 @@ _RESTING = 10  # looks at a tree take at most so small a part of the time
 
 
 # How many bytes of a task can be seen to be done; never fewer than before.
-Observe: TypeAlias = Callable[[Task], int]
+Observe: TypeAlias = Callable[[SnapdTask], int]
 
 
 class SavedBytes:
@@ -36,7 +36,7 @@ class SavedBytes:
         self._set_id = set_id
         self._seen: dict[str, int] = {}
 
-    def __call__(self, task: Task) -> int:
+    def __call__(self, task: SnapdTask) -> int:
         """What is stored of the snap so far."""
         start = f"{self._set_id}_{task.snap}_"
         try:
@@ -56,7 +56,7 @@ class UnpackedBytes:
         self._peaks: dict[str, int] = {}
         self._next_look: dict[str, float] = {}
 
-    def __call__(self, task: Task) -> int:
+    def __call__(self, task: SnapdTask) -> int:
         """What was unpacked of the snap so far."""
         for place in self._places.get(task.snap, ()):
             began = time.monotonic()
@@ -75,7 +75,7 @@ def _unpacked_beside(place: str) -> int:
         return 0
 
 
-def follow(client: Client, number: str, job: Job, observe: Observe | None = None) -> Change:
+def follow(client: Client, number: str, job: Progress, observe: Observe | None = None) -> SnapdChange:
     """The change once it has ended well; a stop of the job aborts it and waits until all is undone.
 
     Raises Cancelled then, and the error that fits where it failed. UnreachableError when snapd was away for a
@@ -90,7 +90,7 @@ def follow(client: Client, number: str, job: Job, observe: Observe | None = None
     raise change_failure(change)
 
 
-def watch(client: Client, number: str, job: Job, observe: Observe | None = None) -> Change:
+def watch(client: Client, number: str, job: Progress, observe: Observe | None = None) -> SnapdChange:
     """The change once it has ended, well or not; a stop of the job leaves it running and raises Cancelled."""
     return Following(client, number, job, observe).to_its_end(abort=False)
 
@@ -98,7 +98,7 @@ def watch(client: Client, number: str, job: Job, observe: Observe | None = None)
 class Following:
     """One change being followed, and what was told of it."""
 
-    def __init__(self, client: Client, number: str, job: Job, observe: Observe | None) -> None:
+    def __init__(self, client: Client, number: str, job: Progress, observe: Observe | None) -> None:
         self._client = client
         self._number = number
         self._job = job
@@ -109,7 +109,7 @@ class Following:
         self._log: set[str] = set()
         self.aborted = False
 
-    def to_its_end(self, *, abort: bool) -> Change:
+    def to_its_end(self, *, abort: bool) -> SnapdChange:
         """The change once it has ended; a stop of the job aborts it, or leaves it and raises Cancelled."""
         while True:
             if abort and self._job.stopping and not self.aborted:
@@ -122,7 +122,7 @@ class Following:
                 return change
             time.sleep(POLL)
 
-    def hear(self, change: Change) -> None:
+    def hear(self, change: SnapdChange) -> None:
         """Tell the job what has happened since."""
         for task in change.tasks:
             self._tell(task)
@@ -136,7 +136,7 @@ class Following:
         except UnreachableError:
             pass  # asked again after the next look
 
-    def _look(self) -> Change:
+    def _look(self) -> SnapdChange:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -148,7 +148,7 @@ class Following:
                     raise UnreachableError(text) from away
                 time.sleep(POLL)
 
-    def _tell(self, task: Task) -> None:
+    def _tell(self, task: SnapdTask) -> None:
         for line in task.log:
             if line not in self._log and line not in task.errors:
                 self._log.add(line)

@@ -1,13 +1,13 @@
 """What snapd knows and its command line does not show: running changes, expiry, retention."""
 
-from backend.engine.daemon import Change
-from backend.engine.snapd.context import Site
+from backend.engine.daemon import SnapdChange
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import follow
 from backend.engine.snapd.responses import SNAPSHOT_KINDS
 from backend.errors import SnapshotError
 from backend.format.retention import DEFAULT, SETTING, kept_text, spelled
 from backend.operations import Finding
-from backend.progress import Job
+from backend.progress import Progress
 
 UNKNOWN = "unknown without root"
 UNREAD = (
@@ -17,17 +17,17 @@ UNREAD = (
 _AT_WORK = ("leftover", "temporary", "import")  # what lies about while snapd works is no leftover
 
 
-def running(site: Site) -> list[Change]:
+def running(site: SnapdContext) -> list[SnapdChange]:
     """The changes about snapshots that snapd has not ended, whoever asked for them."""
     return [change for change in site.client.changes() if change.kind in SNAPSHOT_KINDS]
 
 
-def retention(site: Site) -> str:
+def retention(site: SnapdContext) -> str:
     """How long automatic snapshots are kept, such as `744h`, or `no`; NotAllowedError without the right."""
     return site.client.setting(SETTING) or DEFAULT
 
 
-def set_retention(site: Site, text: str, job: Job) -> None:
+def set_retention(site: SnapdContext, text: str, job: Progress) -> None:
     """Change it; empty for snapd's own default. InvalidInputError for what it would not take."""
     wanted = spelled(text)
     job.check()
@@ -36,7 +36,7 @@ def set_retention(site: Site, text: str, job: Job) -> None:
         follow(site.client, asked.change, job)
 
 
-def expiry(site: Site, set_id: int) -> str:
+def expiry(site: SnapdContext, set_id: int) -> str:
     """When an automatic set will be removed, as RFC 3339 text, or in words; empty for one that stays."""
     if when := site.layout.state.expiry(set_id):
         return when
@@ -44,7 +44,7 @@ def expiry(site: Site, set_id: int) -> str:
     return UNKNOWN if automatic and not site.layout.state.readable else ""
 
 
-def findings(site: Site) -> list[Finding]:
+def findings(site: SnapdContext) -> list[Finding]:
     """What a crash left, what is hidden, what undo holds, what snapd is doing, when automatic sets go."""
     from backend.engine.snapd import undo as guards
 
@@ -67,7 +67,7 @@ def findings(site: Site) -> list[Finding]:
     return found
 
 
-def about(site: Site) -> list[str]:
+def about(site: SnapdContext) -> list[str]:
     """Why snapd is asked here, who reads, and how long automatic snapshots are kept."""
     reads = "snapshots are read from their files" if site.reads_files else UNREAD
     try:

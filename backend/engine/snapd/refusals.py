@@ -3,11 +3,11 @@
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.operations import Check, Export, Extract, Import, Operation, Save
 
 
-def refusal_of(site: Site, operation: Operation) -> str:
+def refusal_of(site: SnapdContext, operation: Operation) -> str:
     """Why an operation with these very options cannot be had through snapd, or nothing.
 
     What depends on the data themselves (the revision that a restore goes onto) is for its plan to tell.

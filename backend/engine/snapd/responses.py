@@ -6,7 +6,7 @@ Nothing in an answer is trusted: what is not as it should be raises IntegrityErr
 import re
 from typing import NamedTuple
 
-from backend.engine.daemon import Change, Task
+from backend.engine.daemon import SnapdChange, SnapdTask
 from backend.errors import (
     ConflictError,
     IntegrityError,
@@ -103,7 +103,7 @@ def _translated(action: str, refusal: RefusalError) -> SnapshotError:
     return InvalidInputError(message) if status == 400 else SnapshotError(message)
 
 
-def change_failure(change: Change) -> SnapshotError:
+def change_failure(change: SnapdChange) -> SnapshotError:
     """The error of ours for a change that failed, in snapd's words."""
     message = change.error or f'change finished in status "{change.status}" with no error message'
     reasons = "\n".join(line for task in change.tasks for line in task.errors)
@@ -114,13 +114,13 @@ def change_failure(change: Change) -> SnapshotError:
     return NotFoundError(message) if _ABSENT.search(reasons) else SnapshotError(message)
 
 
-def change_from(document: Json) -> Change:
+def change_from(document: Json) -> SnapdChange:
     """A change; IntegrityError for what is none."""
     facts = mapping(document)
     number = text(facts, "id")
     if not number:
         raise IntegrityError("snapd's answer is not a change")
-    return Change(
+    return SnapdChange(
         number,
         text(facts, "kind"),
         text(facts, "summary"),
@@ -140,11 +140,11 @@ def _moment(rfc3339: str) -> float:
         return 0.0
 
 
-def _task(facts: dict[str, Json]) -> Task:
+def _task(facts: dict[str, Json]) -> SnapdTask:
     lines = [_LOG.fullmatch(line) for line in texts(facts.get("log"))]
     log = tuple(line[2] for line in lines if line)
     errors = tuple(line[2] for line in lines if line and line[1] == _ERROR)
-    return Task(text(facts, "summary"), text(facts, "status"), log, errors)
+    return SnapdTask(text(facts, "summary"), text(facts, "status"), log, errors)
 
 
 def sets_from(document: Json, folder: str) -> list[SnapshotSet]:

@@ -11,7 +11,7 @@ from backend.archive.gzip.blocks import inflate
 from backend.archive.hashing import Read
 from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import SavedBytes, UnpackedBytes, follow
 from backend.engine.snapd.save import demand_space
 from backend.engine.snapd.undo import note_guard
@@ -24,17 +24,19 @@ from backend.errors import (
     UnreachableError,
 )
 from backend.host.layout import Layout
-from backend.jobs.safety_snapshots import Guard
+from backend.jobs.safety_snapshots import SafetySnapshot
 from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.operations import Check, Restore, Result
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 
 _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 
-def plan(site: Site, restore: Restore, *, look: bool, job: Job | None = None) -> list[RestorePlan]:
+def plan(
+    site: SnapdContext, restore: Restore, *, look: bool, job: Progress | None = None
+) -> list[RestorePlan]:
     """What a restore would do; without the right to read the files, as far as the listing tells."""
     if not site.reads_files:
         chosen = site.selected(restore.set_id, restore.snaps)
@@ -67,12 +69,12 @@ class _Unread:
         """Refuses."""
         raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
 
-    def fingerprint(self, entry: str, _job: Job) -> str:
+    def fingerprint(self, entry: str, _job: Progress) -> str:
         """Refuses."""
         raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
 
 
-def _through_snapd(site: Site, found: RestorePlan, restore: Restore) -> RestorePlan:
+def _through_snapd(site: SnapdContext, found: RestorePlan, restore: Restore) -> RestorePlan:
     """The plan of the files engine, as it is when snapd carries it out."""
     snapshot = found.snapshot
     installed = site.layout.revision(snapshot.snap)
@@ -110,7 +112,7 @@ def _begins_with(reader: Reader, entry: str, folder: str) -> bool:
     return first[:BLOCK].startswith(folder.encode())
 
 
-def _why_no_guard(site: Site, snapshot: Snapshot) -> str:
+def _why_no_guard(site: SnapdContext, snapshot: Snapshot) -> str:
     """Why what a restore replaces cannot be saved before it, or nothing."""
     if site.layout.revision(snapshot.snap) is None:
         return "is not installed, so that its present data cannot be saved before"
@@ -121,7 +123,7 @@ def _why_no_guard(site: Site, snapshot: Snapshot) -> str:
     return ""
 
 
-def restore(site: Site, operation: Restore, job: Job) -> Result:
+def restore(site: SnapdContext, operation: Restore, job: Progress) -> Result:
     """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
     plans = plan(site, operation, look=False)
     if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
@@ -154,14 +156,16 @@ def restore(site: Site, operation: Restore, job: Job) -> Result:
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
 
 
-def _verify(site: Site, operation: Restore, job: Job) -> None:
+def _verify(site: SnapdContext, operation: Restore, job: Progress) -> None:
     if site.reads_files:
         found = site.files.check(Check(operation.set_id, operation.snaps, operation.users), job)
         if found.faults:
             raise IntegrityError("\n".join(found.faults))
 
 
-def _guarded(site: Site, operation: Restore, plans: Sequence[RestorePlan], job: Job) -> Guard | None:
+def _guarded(
+    site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], job: Progress
+) -> SafetySnapshot | None:
     """Save what will be replaced; None where there is to be no undo, or nothing that could be saved."""
     guarded = [one for one in plans if not _why_no_guard(site, one.snapshot)]
     if not operation.undo_window or not guarded:
@@ -178,20 +182,20 @@ def _guarded(site: Site, operation: Restore, plans: Sequence[RestorePlan], job: 
     with job.step("Saving what will be replaced, for an undo"):
         asked = site.ask("guard", lambda: site.client.save(snaps, wanted), job)
         follow(site.client, asked.change, job, SavedBytes(site.layout.snapshots, asked.set_id))
-    return note_guard(Guard(asked.set_id, tuple(snaps), tuple(users), tuple(made)), job)
+    return note_guard(SafetySnapshot(asked.set_id, tuple(snaps), tuple(users), tuple(made)), job)
 
 
-def _demand_room(site: Site, snaps: Sequence[str], users: Sequence[str]) -> None:
+def _demand_room(site: SnapdContext, snaps: Sequence[str], users: Sequence[str]) -> None:
     try:
-        estimates = site.files.estimate(snaps, users or ["root"], Job())
+        estimates = site.files.estimate(snaps, users or ["root"], Progress())
     except (NotAllowedError, NotFoundError, SnapshotError):
         return
     demand_space(site, sum(one.size for one in estimates))
 
 
-def _drop(site: Site, guard: Guard) -> None:
+def _drop(site: SnapdContext, guard: SafetySnapshot) -> None:
     """Forget a guard that nobody needs; one that cannot be forgotten now stays an ordinary set."""
     try:
-        site.forget(guard.set_id, Job())
+        site.forget(guard.set_id, Progress())
     except SnapshotError:
         return

@@ -4,19 +4,19 @@ import os
 import re
 from collections.abc import Sequence
 
-from backend.engine.snapd.context import Site, quoted_names
+from backend.engine.snapd.context import SnapdContext, quoted_names
 from backend.engine.snapd.follow import SavedBytes, follow
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.format.excludes import validate_excludes
-from backend.fs.space import demand_room
+from backend.fs.space import require_space
 from backend.model import User
 from backend.operations import Result, Save
-from backend.progress import Job
+from backend.progress import Progress
 
 EXCLUDES_SINCE = (2, 60)
 
 
-def save(site: Site, operation: Save, job: Job) -> Result:
+def save(site: SnapdContext, operation: Save, job: Progress) -> Result:
     """Save snaps as a set of snapd's: all of them, or, after any failure or a stop, none.
 
     Snaps without data are left out, because snapd would store a broken snapshot and call it a success.
@@ -40,7 +40,7 @@ def save(site: Site, operation: Save, job: Job) -> Result:
     return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *change.notes))
 
 
-def refusal(site: Site, operation: Save) -> str:
+def refusal(site: SnapdContext, operation: Save) -> str:
     """Why snapd cannot save so, or nothing."""
     if operation.accept_changed:
         return (
@@ -60,7 +60,7 @@ def version_of(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _with_data(site: Site, operation: Save, job: Job) -> tuple[list[str], list[str]]:
+def _with_data(site: SnapdContext, operation: Save, job: Progress) -> tuple[list[str], list[str]]:
     """The snaps to save, and the data that belong to nobody."""
     wanted = _wanted(site, operation)
     if not site.reads_files:
@@ -77,7 +77,7 @@ def _with_data(site: Site, operation: Save, job: Job) -> tuple[list[str], list[s
     return [snap for snap in wanted if snap not in empty], left_out
 
 
-def _wanted(site: Site, operation: Save) -> list[str]:
+def _wanted(site: SnapdContext, operation: Save) -> list[str]:
     wanted = list(dict.fromkeys(operation.snaps)) or _active(site)
     if not wanted:
         raise NotFoundError("cannot save: no snaps are installed")
@@ -87,19 +87,19 @@ def _wanted(site: Site, operation: Save) -> list[str]:
     return wanted
 
 
-def _active(site: Site) -> list[str]:
+def _active(site: SnapdContext) -> list[str]:
     installed = (site.layout.installed(name) for name in site.layout.installed_names())
     found = [snap.name for snap in installed if snap and snap.active]
     return found if found or site.layout.state.readable else site.client.snaps()
 
 
-def _has_data(site: Site, snap: str, users: Sequence[User]) -> bool:
+def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
     parents = [site.layout.system_parent(snap), *(site.layout.user_place(user, snap) for user in users)]
     names = ("common", str(site.layout.revision(snap)))
     return any(os.path.isdir(f"{parent}/{name}") for parent in filter(None, parents) for name in names)
 
 
-def _expected(site: Site, snaps: list[str], operation: Save, job: Job) -> int:
+def _expected(site: SnapdContext, snaps: list[str], operation: Save, job: Progress) -> int:
     """The bytes that snapd will read, 0 where that cannot be told; NoSpaceError when they would not fit."""
     try:
         estimates = site.files.estimate(snaps, operation.users, job.quiet())
@@ -111,7 +111,7 @@ def _expected(site: Site, snaps: list[str], operation: Save, job: Job) -> int:
     return expected
 
 
-def demand_space(site: Site, needed: int) -> None:
+def demand_space(site: SnapdContext, needed: int) -> None:
     """NoSpaceError unless so many bytes, and some to spare, fit beside the snapshots."""
     if needed:
-        demand_room([(site.layout.snapshots, needed)], "cannot save")
+        require_space([(site.layout.snapshots, needed)], "cannot save")

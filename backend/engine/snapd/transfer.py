@@ -8,19 +8,19 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from backend.archive.export_file import look_into
-from backend.engine.snapd.context import Site
+from backend.archive.export_file import read_export_file
+from backend.engine.snapd.context import SnapdContext
 from backend.errors import IntegrityError, InvalidInputError, NotAllowedError
 from backend.fs import files
 from backend.operations import Export, Import, Result
-from backend.progress import Job
+from backend.progress import Progress
 from backend.transfer.exporter import export_to_file
 from backend.transfer.importer import opened_import
 
 _PIECE = 1 << 20
 
 
-def export(site: Site, operation: Export, job: Job, stream: int | None) -> Result:
+def export(site: SnapdContext, operation: Export, job: Progress, stream: int | None) -> Result:
     """Have snapd write a set to a file, whole or not at all, or to an open stream."""
     job.check()
     if reason := export_refusal(operation):
@@ -55,7 +55,7 @@ def refusal(operation: Import) -> str:
     )
 
 
-def take_in(site: Site, operation: Import, job: Job, stream: int | None) -> Result:
+def take_in(site: SnapdContext, operation: Import, job: Progress, stream: int | None) -> Result:
     """Have snapd import a set; one that is here already is answered with the existing id."""
     job.check()
     if reason := refusal(operation):
@@ -77,14 +77,14 @@ def take_in(site: Site, operation: Import, job: Job, stream: int | None) -> Resu
 
 
 @contextmanager
-def _regular(source: int, job: Job) -> Iterator[int]:
+def _regular(source: int, job: Progress) -> Iterator[int]:
     """The same as a file of known size: snapd must be told it beforehand. A stream is put aside first."""
     if stat.S_ISREG(os.fstat(source).st_mode):
         yield source
         return
     import tempfile
 
-    with files.speaking("cannot put the import aside"), tempfile.TemporaryFile(buffering=0) as aside:
+    with files.os_errors_as("cannot put the import aside"), tempfile.TemporaryFile(buffering=0) as aside:
         with job.step("Reading the stream"):
             while piece := os.read(source, _PIECE):
                 files.write_all(aside.fileno(), piece)
@@ -93,11 +93,11 @@ def _regular(source: int, job: Job) -> Iterator[int]:
         yield aside.fileno()
 
 
-def _refuse_unsound(source: int, operation: Import, job: Job) -> None:
+def _refuse_unsound(source: int, operation: Import, job: Progress) -> None:
     """IntegrityError for a file that our own importer would refuse."""
     if os.lseek(source, 0, os.SEEK_CUR):
         raise InvalidInputError("cannot import snapshot: the file must be read from its beginning")
-    found = look_into(f"/proc/self/fd/{source}", job)
+    found = read_export_file(f"/proc/self/fd/{source}", job)
     if found.faults:
         raise IntegrityError("cannot import snapshot: " + "\n".join(found.faults))
     if not found.hash_fits and not operation.accept_hash:

@@ -5,30 +5,30 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 
 import time
 
-from backend.engine.snapd.context import Site
+from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import ConflictError, NotFoundError
 from backend.jobs.journal import JobRecord
-from backend.jobs.safety_snapshots import Guard, Guarded, guarded
+from backend.jobs.safety_snapshots import SafeguardedRestore, SafetySnapshot, safeguarded_restores
 from backend.operations import Result, Undo, UndoOffer
-from backend.progress import Job
+from backend.progress import Progress
 
 # Names nobody: a restore for it touches the system's archive only (spec §5.2).
 _NOBODY = "-"
 
 
-def note_guard(guard: Guard, job: Job) -> Guard:
+def note_guard(guard: SafetySnapshot, job: Progress) -> SafetySnapshot:
     """Make a guard last in the journal of its restore."""
     job.keep({"guard": guard._asdict()})
     return guard
 
 
-def offers(site: Site) -> list[UndoOffer]:
+def offers(site: SnapdContext) -> list[UndoOffer]:
     """The restores through snapd that can be taken back, the newest first."""
     sizes = {one.set_id: one.size for one in site.sets()}
     return [
         UndoOffer(one.record.id, _set_id(one.record), one.guard.snaps, one.until, sizes[one.guard.set_id])
-        for one in guarded(site.journal, site.store.root)
+        for one in safeguarded_restores(site.journal, site.store.root)
         if one.until > time.time() and one.guard.set_id in sizes
     ]
 
@@ -38,7 +38,7 @@ def _set_id(record: JobRecord) -> int:
     return number if isinstance(number, int) else 0
 
 
-def undo(site: Site, operation: Undo, job: Job) -> Result:
+def undo(site: SnapdContext, operation: Undo, job: Progress) -> Result:
     """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
@@ -53,16 +53,16 @@ def undo(site: Site, operation: Undo, job: Job) -> Result:
         )
         with job.shielded():
             site.journal.amend(record, {"undone": int(job.name) if job.name.isdigit() else 0})
-            site.forget(guard.set_id, Job())
+            site.forget(guard.set_id, Progress())
     left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
     return Result(_set_id(record), guard.snaps, left)
 
 
-def _chosen(site: Site, number: int) -> Guarded:
+def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     here = {one.set_id for one in site.sets()}
     candidates = [
         one
-        for one in guarded(site.journal, site.store.root)
+        for one in safeguarded_restores(site.journal, site.store.root)
         if one.until > time.time() and one.guard.set_id in here
     ]
     files = [offer.job for offer in site.files.undo_offers()]
@@ -83,7 +83,7 @@ def _chosen(site: Site, number: int) -> Guarded:
     return chosen
 
 
-def _refusal(site: Site, number: int, by_files: bool) -> ConflictError | NotFoundError:
+def _refusal(site: SnapdContext, number: int, by_files: bool) -> ConflictError | NotFoundError:
     site.journal.record(number)
     if by_files:
         return ConflictError(

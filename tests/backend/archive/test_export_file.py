@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.archive.export_file import look_into
-from backend.engine.files import DirectEngine
+from backend.archive.export_file import read_export_file
+from backend.engine.files import FilesEngine
 from backend.errors import Cancelled, InvalidInputError, SnapshotError
 from backend.format.export_manifest import content_json
 from backend.operations import Export
-from backend.progress import Job
+from backend.progress import Progress
 from backend.transfer.importer import import_set
 from tests.support.builders import World
 
@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="module")
 def exported(world: World) -> bytes:
     path = world.root / "3.snapshot"
-    world.engine.export(Export(3, str(path)), Job())
+    world.engine.export(Export(3, str(path)), Progress())
     return path.read_bytes()
 
 
@@ -57,10 +57,10 @@ def rewritten(raw: bytes, change: Change) -> bytes:
     return stream.getvalue()
 
 
-def import_error(engine: DirectEngine, path: str) -> str:
+def import_error(engine: FilesEngine, path: str) -> str:
     fd = os.open(path, os.O_RDONLY)
     try:
-        import_set(engine.store, fd, Job(), allow_duplicate=True)
+        import_set(engine.store, fd, Progress(), allow_duplicate=True)
     except SnapshotError as failure:
         return str(failure)
     finally:
@@ -69,7 +69,7 @@ def import_error(engine: DirectEngine, path: str) -> str:
 
 
 def test_tells_what_an_export_holds(world: World, exported: bytes, tmp_path: Path) -> None:
-    found = look_into(saved(tmp_path, exported))
+    found = read_export_file(saved(tmp_path, exported))
     assert (found.set_id, found.size, found.complete, found.hash_fits) == (3, len(exported), True, True)
     assert [(one.snap, one.version, str(one.revision), one.users) for one in found.snapshots] == [
         ("hello", "6.4", "42", ["alice"]),
@@ -84,7 +84,7 @@ def test_tells_what_an_export_holds(world: World, exported: bytes, tmp_path: Pat
 def test_a_set_that_is_here_is_recognised_by_its_content(
     world: World, exported: bytes, tmp_path: Path
 ) -> None:
-    found = look_into(saved(tmp_path, exported))
+    found = read_export_file(saved(tmp_path, exported))
     assert found.duplicate_of(world.engine.sets()) == 3
     other = World(tmp_path / "other")
     other.add(1, "hello")
@@ -92,12 +92,12 @@ def test_a_set_that_is_here_is_recognised_by_its_content(
 
 
 def test_a_part_of_it_is_recognised_by_itself(world: World, exported: bytes, tmp_path: Path) -> None:
-    found = look_into(saved(tmp_path, exported))
+    found = read_export_file(saved(tmp_path, exported))
     assert found.duplicate_of(world.engine.sets(), ("hello",)) == 0
     path = str(tmp_path / "part")
-    world.engine.export(Export(3, path, snaps=("hello",)), Job())
+    world.engine.export(Export(3, path, snaps=("hello",)), Progress())
     with open(path, "rb") as file:
-        taken = import_set(world.engine.store, file.fileno(), Job())
+        taken = import_set(world.engine.store, file.fileno(), Progress())
     assert found.duplicate_of(world.engine.sets(), ("hello",)) == taken.set_id != 3
     assert found.duplicate_of(world.engine.sets(), ("other_one",)) == 0
     assert found.duplicate_of(world.engine.sets()) == 3
@@ -109,7 +109,7 @@ def test_reads_headers_and_metadata_only(
     big = World(tmp_path / "big")
     big.add(1, "hello", os.urandom(8 << 20))
     path = str(tmp_path / "big.snapshot")
-    big.engine.export(Export(1, path), Job())
+    big.engine.export(Export(1, path), Progress())
     read = 0
     real = os.pread
 
@@ -120,7 +120,7 @@ def test_reads_headers_and_metadata_only(
         return content
 
     monkeypatch.setattr(os, "pread", counting)
-    assert look_into(path).complete
+    assert read_export_file(path).complete
     assert read < 64 << 10
 
 
@@ -141,7 +141,7 @@ def test_what_an_import_refuses_is_told_beforehand(
     exported: bytes, tmp_path: Path, change: Change, reason: str
 ) -> None:
     path = saved(tmp_path, rewritten(exported, change))
-    found = look_into(path)
+    found = read_export_file(path)
     assert any(reason in fault for fault in found.faults), found.faults
     assert import_error(World(tmp_path / "w").engine, path)
 
@@ -149,7 +149,7 @@ def test_what_an_import_refuses_is_told_beforehand(
 def test_only_a_wrong_content_hash_is_told_apart(exported: bytes, tmp_path: Path) -> None:
     wrong = content_json(b"\1" * 32)
     raw = rewritten(exported, lambda name, data: (name, wrong if name == "content.json" else data))
-    found = look_into(saved(tmp_path, raw))
+    found = read_export_file(saved(tmp_path, raw))
     assert (found.complete, found.hash_fits) == (True, False)
 
 
@@ -165,21 +165,21 @@ def test_only_a_wrong_content_hash_is_told_apart(exported: bytes, tmp_path: Path
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, raw: bytes, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason):
-        look_into(saved(tmp_path, raw))
+        read_export_file(saved(tmp_path, raw))
 
 
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(InvalidInputError, match="not a regular file"):
-            look_into(str(path))
+            read_export_file(str(path))
     with pytest.raises(SnapshotError, match="No such file"):
-        look_into(str(tmp_path / "missing"))
+        read_export_file(str(tmp_path / "missing"))
 
 
 def test_a_cut_file_tells_what_is_left_of_it(exported: bytes, tmp_path: Path) -> None:
     for length in range(512, len(exported) - 1024, 512):
-        found = look_into(saved(tmp_path, exported[:length]))
+        found = read_export_file(saved(tmp_path, exported[:length]))
         assert not found.complete
     assert [one.snap for one in found.snapshots] == ["hello", "other_one"]
 
@@ -190,7 +190,7 @@ def test_a_zip_may_not_point_at_its_neighbours(exported: bytes, tmp_path: Path) 
     def change(name: str, data: bytes) -> tuple[str, bytes]:
         return (name, data[data.index(b"PK\x01\x02") :]) if "other_one" in name else (name, data)
 
-    found = look_into(saved(tmp_path, rewritten(exported, change)))
+    found = read_export_file(saved(tmp_path, rewritten(exported, change)))
     assert [("outside" in one.broken) for one in found.snapshots] == [False, True]
 
 
@@ -199,7 +199,7 @@ def test_a_flood_of_members_is_left_off(tmp_path: Path) -> None:
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for number in range(5000):
             archive.addfile(tarfile.TarInfo(f"{number}"))
-    found = look_into(saved(tmp_path, stream.getvalue()))
+    found = read_export_file(saved(tmp_path, stream.getvalue()))
     assert any("more than" in fault for fault in found.faults)
 
 
@@ -210,7 +210,7 @@ def test_a_sparse_giant_costs_nothing(exported: bytes, tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(header.tobuf(tarfile.GNU_FORMAT))
         file.truncate((1 << 40) + 4096)
-    found = look_into(str(path))
+    found = read_export_file(str(path))
     assert not found.complete
     assert found.snapshots[0].broken
 
@@ -223,7 +223,7 @@ def test_damaged_bytes_give_our_errors_only(exported: bytes, data: st.DataObject
     fd = os.memfd_create("damaged")
     try:
         os.write(fd, raw)
-        look_into(f"/proc/self/fd/{fd}")
+        read_export_file(f"/proc/self/fd/{fd}")
     except SnapshotError:
         pass
     finally:
@@ -231,7 +231,7 @@ def test_damaged_bytes_give_our_errors_only(exported: bytes, data: st.DataObject
 
 
 def test_a_stop_ends_the_look(exported: bytes, tmp_path: Path) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
-        look_into(saved(tmp_path, exported), job)
+        read_export_file(saved(tmp_path, exported), job)

@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 from backend.archive import hashing
 from backend.archive.hashing import HashedRead, agree, digest, in_parallel, verify
 from backend.errors import Cancelled, IntegrityError
-from backend.progress import Job
+from backend.progress import Progress
 
 EMPTY = "0c63a75b845e4f7d01107d852e4c2485c51a50aaaa94fc61995e71bbee983a2ac3713831264adb47fb6bd1e058d5f004"
 
 
 def test_the_hash_is_sha3_384() -> None:
-    assert digest(io.BytesIO(b"").read, Job()) == (EMPTY, 0)
+    assert digest(io.BytesIO(b"").read, Progress()) == (EMPTY, 0)
 
 
 @given(st.binary(max_size=4000), st.integers(1, 900))
 def test_however_the_pieces_come(data: bytes, size: int) -> None:
     stream = io.BytesIO(data)
     wanted = (hashlib.sha3_384(data).hexdigest(), len(data))
-    assert digest(lambda most: stream.read(min(most, size)), Job()) == wanted
+    assert digest(lambda most: stream.read(min(most, size)), Progress()) == wanted
     read = HashedRead(io.BytesIO(data).read, hashlib.sha3_384())
     assert read(size) == data[:size]
     assert read.finish() == wanted
 
 
 def test_every_byte_is_counted_and_a_stop_noticed() -> None:
-    class Counting(Job):
+    class Counting(Progress):
         counted = 0
 
         def advance(self, amount: int) -> None:
@@ -46,15 +46,15 @@ def test_every_byte_is_counted_and_a_stop_noticed() -> None:
 
 
 def test_what_was_written_is_accepted() -> None:
-    verify("it", io.BytesIO(b"abc").read, 3, hashlib.sha3_384(b"abc").hexdigest(), Job())
+    verify("it", io.BytesIO(b"abc").read, 3, hashlib.sha3_384(b"abc").hexdigest(), Progress())
 
 
 def test_texts_of_the_original() -> None:
     with pytest.raises(IntegrityError, match=r"^entry size \(4\) different from actual \(3\)$"):
-        verify("entry", io.BytesIO(b"abc").read, 4, EMPTY, Job())
+        verify("entry", io.BytesIO(b"abc").read, 4, EMPTY, Progress())
     shown = hashlib.sha3_384(b"abc").hexdigest()[:7]
     with pytest.raises(IntegrityError) as caught:
-        verify("entry", io.BytesIO(b"abc").read, 3, EMPTY, Job())
+        verify("entry", io.BytesIO(b"abc").read, 3, EMPTY, Progress())
     assert str(caught.value) == f"entry expected hash (0c63a75…) does not match actual ({shown}…)"
 
 

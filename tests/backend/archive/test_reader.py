@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from backend.archive.reader import Reader, check, read_snapshot, unreadable
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.host.layout import Layout
-from backend.model import Level, Revision
-from backend.progress import Entered, Event, Job, PartAdvanced
+from backend.model import CheckLevel, Revision
+from backend.progress import Entered, Event, PartAdvanced, Progress
 from backend.restore.restorer import restore_snapshot
 from tests import golden
 from tests.support.builders import World, snapshot_of, tgz, write_snapshot
@@ -270,7 +270,7 @@ def test_several_snapshots_are_checked_side_by_side(tmp_path: Path) -> None:
     paths = [world.add(set_id, snap) for set_id, snap in ((2, "aa"), (1, "bb"), (1, "aa"))]
     paths[1].write_bytes(paths[1].read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
     readers = [Reader.open(str(path)) for path in paths]
-    verdicts = check(readers, [], Job())
+    verdicts = check(readers, [], Progress())
     for reader in readers:
         reader.close()
     assert [(v.set_id, v.snap, v.fault.partition(":")[0]) for v in verdicts] == [
@@ -281,7 +281,7 @@ def test_several_snapshots_are_checked_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
-    class Counting(Job):
+    class Counting(Progress):
         done = 0
 
         def advance(self, amount: int) -> None:
@@ -300,7 +300,7 @@ def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
 def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
     told: list[Event] = []
     with Reader.open(str(path)) as reader:
-        reader.check(job=Job(told.append))
+        reader.check(job=Progress(told.append))
         sizes = {
             f"#7 hello, {user}": reader.stored_size(entry)
             for user, entry in (
@@ -320,12 +320,12 @@ def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
 def looked_at(path: Path) -> list[str]:
     """The faults that a quick look finds; it reads nothing of the archives."""
 
-    class Unread(Job):
+    class Unread(Progress):
         def advance(self, amount: int) -> None:
             raise AssertionError("bytes of an archive were read")
 
     with Reader.open(str(path)) as reader:
-        return [verdict.fault for verdict in check([reader], [], Unread(), Level.QUICK)]
+        return [verdict.fault for verdict in check([reader], [], Unread(), CheckLevel.QUICK)]
 
 
 def test_a_quick_look_at_what_is_sound(path: Path) -> None:
@@ -366,10 +366,10 @@ def test_a_quick_look_compares_the_sizes(path: Path) -> None:
 
 def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
     with Reader.open(str(path)) as reader:
-        job = Job()
+        job = Progress()
         job.stop()
         with pytest.raises(Cancelled):
-            check([reader], [], job, Level.QUICK)
+            check([reader], [], job, CheckLevel.QUICK)
     (fault,) = looked_at(rewritten(path, digest=b"0"))
     assert fault.startswith("cannot open snapshot: declared hash")
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.browse.search import Hit, Missed, content_digest, histories, search
-from backend.browse.snapshot_file import Inside
+from backend.browse.search import Hit, Missed, content_digest, histories, search_files
+from backend.browse.snapshot_file import SnapshotFile
 from backend.browse.tree import Content, Tree
 from backend.errors import Cancelled
 from backend.model import Snapshot
-from backend.progress import Job, PartAdvanced
+from backend.progress import PartAdvanced, Progress
 from tests.support.builders import World, tgz
 
 
@@ -32,8 +32,8 @@ def snapshots(world: World) -> list[Snapshot]:
     return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
 
 
-def found(world: World, pattern: str, own: str = "", job: Job | None = None) -> list[Hit]:
-    hits = list(search(snapshots(world), pattern, own, job or Job()))
+def found(world: World, pattern: str, own: str = "", job: Progress | None = None) -> list[Hit]:
+    hits = list(search_files(snapshots(world), pattern, own, job or Progress()))
     assert not any(isinstance(hit, Missed) for hit in hits)
     return [hit for hit in hits if isinstance(hit, Hit)]
 
@@ -51,8 +51,8 @@ def test_every_snapshot_is_searched(world: World) -> None:
 def test_what_was_indexed_is_answered_first_and_the_rest_only_on_demand(world: World, tmp_path: Path) -> None:
     own = str(tmp_path / "own")
     third = next(one for one in snapshots(world) if (one.set_id, one.snap) == (3, "foo"))
-    list(search([third], "x", own, Job()))
-    quick = list(search(snapshots(world), "app.conf", own, Job(), read_others=False))
+    list(search_files([third], "x", own, Progress()))
+    quick = list(search_files(snapshots(world), "app.conf", own, Progress(), read_others=False))
     assert {hit.snapshot.set_id for hit in quick if isinstance(hit, Hit)} == {3}
     hits = found(world, "app.conf", own)
     assert [hit.snapshot.set_id for hit in hits[:3]] == [3, 3, 3]
@@ -61,7 +61,7 @@ def test_what_was_indexed_is_answered_first_and_the_rest_only_on_demand(world: W
 
 def test_progress_names_what_is_read(world: World) -> None:
     told: list[object] = []
-    job = Job(told.append)
+    job = Progress(told.append)
     with job.step("Searching"):
         found(world, "nothing", job=job)
     parts = {event.part for event in told if isinstance(event, PartAdvanced)}
@@ -69,10 +69,10 @@ def test_progress_names_what_is_read(world: World) -> None:
 
 
 def test_it_can_be_stopped(world: World) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
-        list(search(snapshots(world), "*", "", job))
+        list(search_files(snapshots(world), "*", "", job))
 
 
 def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
     path = Path(where[1].path)
     path.write_bytes(path.read_bytes()[:90])
     (tmp_path / "text").write_text("hello")
-    hits = list(search([*where, str(tmp_path / "text")], "app.conf", "", Job()))
+    hits = list(search_files([*where, str(tmp_path / "text")], "app.conf", "", Progress()))
     missed = [hit for hit in hits if isinstance(hit, Missed)]
     assert {missed[0].file, missed[-1].file} <= {where[0].path, where[1].path, str(tmp_path / "text")}
     assert len({one.file for one in missed}) == 3
@@ -92,7 +92,7 @@ def test_files_of_exports_are_searched_as_well(world: World, tmp_path: Path) -> 
     from backend.operations import Export
 
     world.do(Export(3, str(tmp_path / "e")))
-    hits = list(search([str(tmp_path / "e")], "app.conf", "", Job()))
+    hits = list(search_files([str(tmp_path / "e")], "app.conf", "", Progress()))
     assert len(hits) == 3
 
 
@@ -124,9 +124,9 @@ def test_by_content_on_demand(tmp_path: Path) -> None:
     assert len(histories(hits)[0].versions) == 1
 
     def digest(hit: Hit) -> str:
-        with Inside.of_store(hit.snapshot) as inside, Tree(inside.held[0].archive()) as tree:
-            tree.index(Job())
-            return content_digest(tree.open(tree.node(hit.path)), Job())
+        with SnapshotFile.of_store(hit.snapshot) as inside, Tree(inside.held[0].archive()) as tree:
+            tree.index(Progress())
+            return content_digest(tree.open(tree.node(hit.path)), Progress())
 
     versions = histories(hits, digest)[0].versions
     assert [[hit.snapshot.set_id for hit in version.hits] for version in versions] == [[1, 3], [2]]
@@ -134,7 +134,7 @@ def test_by_content_on_demand(tmp_path: Path) -> None:
 
 
 def test_a_digest_counts_what_it_reads() -> None:
-    job = Job()
+    job = Progress()
     data = b"x" * 3_000_000
     assert content_digest(Content(len(data), lambda at, size: data[at : at + size]), job)
     job.stop()

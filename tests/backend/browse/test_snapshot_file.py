@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.archive.reader import read_snapshot
-from backend.browse.snapshot_file import Inside, reading_recorded
-from backend.browse.toc_cache import Shelf
+from backend.browse.snapshot_file import SnapshotFile, reading_recorded
+from backend.browse.toc_cache import TocCache
 from backend.browse.tree import Tree
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.model import ARCHIVE
 from backend.operations import Export, Forget
-from backend.progress import Job
-from backend.store.verifications import CheckState, Ledger
+from backend.progress import Progress
+from backend.store.verifications import CheckState, VerificationLog
 from tests.support.builders import World, snapshot_of, tgz, write_snapshot
 
 DATA = {"x1": {"f": "one", "g": "two" * 1000}, "common": {"c": "three"}}
@@ -35,13 +35,13 @@ def export(world: World, tmp_path: Path) -> Path:
     return file
 
 
-def texts(inside: Inside) -> dict[str, bytes]:
+def texts(inside: SnapshotFile) -> dict[str, bytes]:
     """Every file in it, by snap, entry and path."""
     found = {}
     for held in inside.held:
         for archive in held.archives:
             with Tree(archive) as tree:
-                tree.index(Job())
+                tree.index(Progress())
                 assert tree.verified is True
                 for node in tree.find(b"*"):
                     if not node.is_folder:
@@ -62,25 +62,25 @@ FOO = {
 class TestPlaces:
     def test_a_snapshot_of_the_store(self, world: World) -> None:
         snapshot = next(one for one in world.engine.sets(3)[0].snapshots if one.snap == "foo")
-        with Inside.of_store(snapshot) as inside:
+        with SnapshotFile.of_store(snapshot) as inside:
             assert texts(inside) == FOO
             assert not inside.is_export
 
     def test_a_file_of_any_name(self, world: World, tmp_path: Path) -> None:
         copy = tmp_path / "some file.bak"
         copy.write_bytes((world.snapshots / "3_foo_1.0_x1.zip").read_bytes())
-        with Inside.of_file(str(copy)) as inside:
+        with SnapshotFile.of_file(str(copy)) as inside:
             assert texts(inside) == FOO
             assert inside.snapshots[0].snap == "foo"
 
     def test_through_a_link(self, world: World, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(world.snapshots / "3_foo_1.0_x1.zip")
-        with Inside.of_file(str(link)) as inside:
+        with SnapshotFile.of_file(str(link)) as inside:
             assert texts(inside) == FOO
 
     def test_an_export(self, export: Path) -> None:
-        with Inside.of_file(str(export)) as inside:
+        with SnapshotFile.of_file(str(export)) as inside:
             assert inside.is_export
             assert inside.faults == ()
             assert texts(inside) == FOO | {f"bar {ARCHIVE} x1/other": b"4"}
@@ -97,8 +97,8 @@ class TestPlaces:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
             for name, content in members.items():
                 new.writestr(name, content)
-        with Inside.of_file(str(path)) as inside, Tree(inside.held[0].archive()) as tree:
-            tree.index(Job())
+        with SnapshotFile.of_file(str(path)) as inside, Tree(inside.held[0].archive()) as tree:
+            tree.index(Progress())
             assert tree.verified is True
             content = tree.open(tree.node(b"x1/f"))
             late = content.read(150_000, 1000)
@@ -111,15 +111,15 @@ class TestPlaces:
     def test_what_is_neither(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(InvalidInputError, match="cannot look into"):
-            Inside.of_file(str(tmp_path / "file"))
+            SnapshotFile.of_file(str(tmp_path / "file"))
 
     def test_what_is_no_file(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(SnapshotError):
-            Inside.of_file(str(tmp_path / "nothing"))
+            SnapshotFile.of_file(str(tmp_path / "nothing"))
         for name in ("pipe", "."):
             with pytest.raises(InvalidInputError, match="regular file"):
-                Inside.of_file(str(tmp_path / name))
+                SnapshotFile.of_file(str(tmp_path / name))
 
 
 class TestPaths:
@@ -138,12 +138,12 @@ class TestPaths:
         ],
     )
     def test_where_they_lead(self, world: World, path: str, entry: str, name: bytes) -> None:
-        with Inside.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
+        with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
             archive, found = inside.of_snap("foo").locate(path)
             assert (archive.entry, found) == (entry, name)
 
     def test_what_is_not_there(self, world: World) -> None:
-        with Inside.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
+        with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
             with pytest.raises(NotFoundError, match='user "carol"'):
                 inside.of_snap("foo").locate("user/carol/x")
             with pytest.raises(NotFoundError, match='"baz"'):
@@ -152,7 +152,7 @@ class TestPaths:
     def test_a_user_called_common(self, tmp_path: Path) -> None:
         world = World(tmp_path / "root")
         path = world.add(1, "foo", DATA, users={"common": {"x1": {"u": "1"}}})
-        with Inside.of_file(str(path)) as inside:
+        with SnapshotFile.of_file(str(path)) as inside:
             assert inside.held[0].locate("common/c")[0].entry == ARCHIVE
             assert inside.held[0].locate("user/common/rev/u")[0].entry == "user/common.tgz"
 
@@ -162,19 +162,19 @@ class TestDamage:
         path = world.snapshots / "3_foo_1.0_x1.zip"
         content = path.read_bytes()
         path.write_bytes(content[: content.index(b"user/bob.tgz") + 40])
-        with Inside.of_file(str(path)) as inside:
+        with SnapshotFile.of_file(str(path)) as inside:
             (held,) = inside.held
             assert held.snapshot.broken
             assert [archive.entry for archive in held.archives][:2] == [ARCHIVE, "user/alice.tgz"]
             with Tree(held.archives[0]) as tree:
-                tree.index(Job())
+                tree.index(Progress())
                 assert (tree.fault, tree.verified) == ("", None)
                 assert tree.open(tree.node(b"x1/f")).read(0, 9) == b"one"
 
     def test_an_export_cut_short_shows_what_is_left(self, export: Path) -> None:
         content = export.read_bytes()
         export.write_bytes(content[: content.index(b"archive.tgz", content.index(b"3_foo")) + 200])
-        with Inside.of_file(str(export)) as inside:
+        with SnapshotFile.of_file(str(export)) as inside:
             assert inside.faults
             by_snap = {held.snapshot.snap: held for held in inside.held}
             assert by_snap["foo"].snapshot.broken
@@ -186,10 +186,10 @@ class TestDamage:
         content = path.read_bytes()
         at = content.index(b"meta.sha3_384") + 30
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        with Inside.of_file(str(path)) as inside:
+        with SnapshotFile.of_file(str(path)) as inside:
             assert inside.held[0].snapshot.broken
             assert inside.held[0].archives
-            assert inside.check(Job())[0].fault.startswith("cannot open snapshot:")
+            assert inside.check(Progress())[0].fault.startswith("cannot open snapshot:")
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
@@ -203,12 +203,12 @@ class TestDamage:
         path = tmp_path_factory.getbasetemp() / "damaged"
         path.write_bytes(content[:end])
         try:
-            with Inside.of_file(str(path)) as inside:
-                inside.check(Job(), structure=True)
+            with SnapshotFile.of_file(str(path)) as inside:
+                inside.check(Progress(), structure=True)
                 for held in inside.held:
                     for archive in held.archives:
                         with Tree(archive) as tree:
-                            tree.index(Job())
+                            tree.index(Progress())
                             tree.listing(tree.root)
         except SnapshotError:
             pass
@@ -236,23 +236,23 @@ class TestCheck:
         from backend.operations import Check
 
         expected = [(one.entry, one.fault) for one in world.do(Check(3)).verdicts]
-        with Inside.of_file(str(path)) as inside:
-            assert [(one.entry, one.fault) for one in inside.check(Job())] == expected
+        with SnapshotFile.of_file(str(path)) as inside:
+            assert [(one.entry, one.fault) for one in inside.check(Progress())] == expected
         assert sum(bool(fault) for _, fault in expected) == 1
 
     def test_an_export_in_place(self, export: Path) -> None:
-        with Inside.of_file(str(export)) as inside:
-            assert [verdict.fault for verdict in inside.check(Job())] == [""] * 4
-            assert [one.snap for one in inside.check(Job(), snaps=["bar"], structure=True)] == ["bar"]
-            assert len(inside.check(Job(), users=["bob"], snaps=["foo"], quick=True)) == 2
+        with SnapshotFile.of_file(str(export)) as inside:
+            assert [verdict.fault for verdict in inside.check(Progress())] == [""] * 4
+            assert [one.snap for one in inside.check(Progress(), snaps=["bar"], structure=True)] == ["bar"]
+            assert len(inside.check(Progress(), users=["bob"], snaps=["foo"], quick=True)) == 2
 
     def test_damage_in_an_export_is_found(self, export: Path) -> None:
         content = bytearray(export.read_bytes())
         at = content.index(b"\x1f\x8b", content.index(b"user/bob.tgz"))
         content[at + 20] ^= 1
         export.write_bytes(content)
-        with Inside.of_file(str(export)) as inside:
-            assert [one.entry for one in inside.check(Job()) if one.fault] == ["user/bob.tgz"]
+        with SnapshotFile.of_file(str(export)) as inside:
+            assert [one.entry for one in inside.check(Progress()) if one.fault] == ["user/bob.tgz"]
 
 
 class TestLedger:
@@ -260,14 +260,14 @@ class TestLedger:
         path = world.add(4, "one", DATA)
         own = str(tmp_path / "own")
         os.mkdir(own)
-        ledger = Ledger(own)
+        ledger = VerificationLog(own)
         snapshot = read_snapshot(str(path))
-        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
             assert not reading_recorded(tree, ledger)
-            tree.index(Job())
+            tree.index(Progress())
             assert reading_recorded(tree, ledger)
         assert ledger.standing([snapshot])[str(path)].state is CheckState.OK
-        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
             assert tree.is_indexed
             assert not reading_recorded(tree, ledger)
 
@@ -277,10 +277,10 @@ class TestLedger:
         content[60] ^= 1
         own = str(tmp_path / "own")
         os.mkdir(own)
-        ledger = Ledger(own)
+        ledger = VerificationLog(own)
         snapshot = read_snapshot(str(path))
-        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
-            tree.index(Job())
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            tree.index(Progress())
             path.with_suffix(".new").write_bytes(content)
             path.with_suffix(".new").rename(path)
             assert not reading_recorded(tree, ledger)
@@ -294,22 +294,22 @@ class TestLedger:
         own = str(tmp_path / "own")
         os.mkdir(own)
         snapshot = read_snapshot(str(path))
-        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
-            tree.index(Job())
-            assert reading_recorded(tree, Ledger(own))
-        assert Ledger(own).standing([snapshot])[str(path)].state is CheckState.FAILED
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+            tree.index(Progress())
+            assert reading_recorded(tree, VerificationLog(own))
+        assert VerificationLog(own).standing([snapshot])[str(path)].state is CheckState.FAILED
 
 
 def test_a_table_goes_with_the_snapshot(world: World, tmp_path: Path) -> None:
     own = str(tmp_path / "own")
     for name in ("3_foo_1.0_x1.zip", "3_bar_1.0_x1.zip"):
         with (
-            Inside.of_file(str(world.snapshots / name)) as inside,
+            SnapshotFile.of_file(str(world.snapshots / name)) as inside,
             Tree(inside.held[0].archive(), own) as tree,
         ):
-            tree.index(Job())
+            tree.index(Progress())
     (world.snapshots / "3_bar_1.0_x1.zip").unlink()
-    Shelf(own).sweep()
+    TocCache(own).sweep()
     assert len(list(Path(own).rglob("*.toc"))) == 1
 
 
@@ -320,8 +320,8 @@ def test_gzip_is_what_the_builders_make() -> None:
 def test_forgetting_a_set_forgets_what_was_in_it(world: World) -> None:
     own = Path(world.engine.own)
     for snapshot in world.engine.sets(3)[0].snapshots:
-        with Inside.of_store(snapshot) as inside, Tree(inside.held[0].archive(), str(own)) as tree:
-            tree.index(Job())
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), str(own)) as tree:
+            tree.index(Progress())
     assert len(list(own.rglob("*.toc"))) == 2
     world.do(Forget(3))
     assert not list(own.rglob("*.toc"))
@@ -333,9 +333,9 @@ def test_metadata_with_letters_that_are_none(tmp_path: Path) -> None:
     snapshot = snapshot_of(1, "foo", {ARCHIVE: packed, entry: packed})
     sums = {name: "\ud800" for name in snapshot.sums or {}}
     path = write_snapshot(tmp_path / "1_foo_1.0_x1.zip", snapshot, {ARCHIVE: packed, entry: packed})
-    with Inside.of_store(read_snapshot(str(path))._replace(sums=sums)) as inside:
+    with SnapshotFile.of_store(read_snapshot(str(path))._replace(sums=sums)) as inside:
         for archive in inside.held[0].archives:
             with Tree(archive, str(tmp_path / "own")) as tree:
-                tree.index(Job())
+                tree.index(Progress())
                 assert tree.verified is False
                 assert tree.root.files == 3

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.browse.toc_cache import Key, Shelf
+from backend.browse.toc_cache import Key, TocCache
 from tests.support.builders import AS_ROOT
 
 KEY = Key("/gone", "stamp", "archive")
@@ -30,7 +30,7 @@ def test_a_planted_link_leads_nowhere(others: Path, tmp_path: Path) -> None:
     before = names(others)
     (tmp_path / "own").mkdir()
     (tmp_path / "own/index").symlink_to(others)
-    shelf = Shelf(str(tmp_path / "own"))
+    shelf = TocCache(str(tmp_path / "own"))
     assert shelf.begin(KEY) is None
     assert shelf.find(KEY) is None
     shelf.sweep()
@@ -43,7 +43,7 @@ def test_the_folder_of_somebody_else_is_left_alone(others: Path, tmp_path: Path)
     (tmp_path / "own").mkdir()
     others.rename(tmp_path / "own/index")
     os.chown(tmp_path / "own/index", 12001, 12001)
-    shelf = Shelf(str(tmp_path / "own"))
+    shelf = TocCache(str(tmp_path / "own"))
     assert shelf.begin(KEY) is None
     shelf.sweep()
     assert names(tmp_path / "own/index") == before
@@ -52,6 +52,6 @@ def test_the_folder_of_somebody_else_is_left_alone(others: Path, tmp_path: Path)
 def test_what_is_no_table_stays(others: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     others.rename(tmp_path / "own/index")
-    Shelf(str(tmp_path / "own")).sweep()
+    TocCache(str(tmp_path / "own")).sweep()
     left = [path for path in names(tmp_path / "own/index") if "/" in path]
     assert left == [f"{'0' * 24}/config", "ssh/" + f"{'0' * 24}-{'0' * 24}.toc", "ssh/config"]

@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.archive.gzip.blocks import compress
-from backend.archive.gzip.seek import Packed
+from backend.archive.gzip.seek import CompressedSource
 from backend.browse import toc_builder as indexing
 from backend.browse.nodes import Flag, Kind, Node, Order
-from backend.browse.toc_cache import Key, Shelf
+from backend.browse.toc_cache import Key, TocCache
 from backend.browse.tree import Archive, Tree
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.model import ARCHIVE, Revision
-from backend.progress import Event, Job
+from backend.progress import Event, Progress
 from tests.support import rawtar
 from tests.support.builders import snapshot_of, tgz
 
@@ -39,7 +39,7 @@ def archive_of(
     packed: bytes, key: str = "k", path: str = "/nowhere", declared: bytes | None = None
 ) -> Archive:
     snapshot = snapshot_of(1, "foo", {ARCHIVE: packed if declared is None else declared})
-    place = Packed(lambda at, count: packed[at : at + count], len(packed))
+    place = CompressedSource(lambda at, count: packed[at : at + count], len(packed))
     return Archive(snapshot, ARCHIVE, place, lambda: io.BytesIO(packed).read, path, Key(path, key, ARCHIVE))
 
 
@@ -50,7 +50,7 @@ def make() -> Iterator[Make]:
     def made(tar: bytes, *, packed_by: Callable[[bytes], bytes] = gzip.compress, kept: str = "") -> Tree:
         tree = Tree(archive_of(packed_by(tar)), kept)
         trees.append(tree)
-        tree.index(Job())
+        tree.index(Progress())
         return tree
 
     yield made
@@ -279,7 +279,7 @@ class TestDamage:
         members = [rawtar.member(b"x1/f%d" % n, os.urandom(40_000)) for n in range(20)]
         sound = gzip.compress(raw(rawtar.directory(b"x1"), *members))
         with Tree(archive_of(sound[: len(sound) // 2], declared=sound)) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             assert "unexpected end" in tree.fault
             assert tree.verified is False
             assert 5 < tree.root.files < 15
@@ -297,7 +297,7 @@ class TestDamage:
     def test_a_whole_archive_that_is_another(self) -> None:
         packed = gzip.compress(TAR)
         with Tree(archive_of(packed, declared=gzip.compress(TAR, 1))) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             assert tree.fault == ""
             assert tree.verified is False
             assert "hash" in tree.mismatch or "size" in tree.mismatch
@@ -307,7 +307,7 @@ class TestDamage:
         archive = archive_of(gzip.compress(raw(*members), 1))
         with Tree(archive) as tree:
             tree._shelf.cap = 256 << 10
-            tree.index(Job())
+            tree.index(Progress())
             assert "too many members" in tree.fault
             assert tree.verified is True
             assert 100 < tree.count(tree.node(b"x1")) < 6000
@@ -332,7 +332,7 @@ class TestDamage:
         if data.draw(st.booleans()):
             tar[block : block + 512] = rawtar.signed(tar[block : block + 512])
         with Tree(archive_of(gzip.compress(bytes(tar), 1))) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             for number, _, _ in tree._table.names():
                 node = tree._table.node(number)
                 tree.path(node)
@@ -366,7 +366,7 @@ class TestFind:
         assert list(tree.find(b"*a" * 40 + b"b")) == []
 
     def test_it_can_be_stopped(self, make: Make) -> None:
-        job = Job()
+        job = Progress()
         job.stop()
         tree = make(gzip.decompress(tgz({"x1": {f"f{n}": "" for n in range(1100)}})))
         with pytest.raises(Cancelled):
@@ -399,7 +399,7 @@ class TestIndexing:
         packed = gzip.compress(raw(rawtar.directory(b"x1"), *members))
         source = Halting(packed, 300_000)
         with Tree(archive_of(packed)._replace(stream=lambda: source.read)) as tree:
-            reading = threading.Thread(target=tree.index, args=(Job(),))
+            reading = threading.Thread(target=tree.index, args=(Progress(),))
             reading.start()
             assert source.reached.wait(30)
             shown = tree.listing(tree.node(b"x1"))
@@ -416,7 +416,7 @@ class TestIndexing:
     def test_a_stopped_reading_starts_again(self) -> None:
         packed = gzip.compress(raw(*(rawtar.member(b"x1/f%d" % n, os.urandom(5000)) for n in range(200))))
         told: list[Event] = []
-        job = Job(told.append)
+        job = Progress(told.append)
         source = Halting(packed, 400_000)
         archive = archive_of(packed)
         with Tree(archive._replace(stream=lambda: source.read)) as tree:
@@ -434,7 +434,7 @@ class TestIndexing:
             assert not tree.is_indexed
             assert tree.count(tree.node(b"x1")) > 10
             tree.archive = archive
-            tree.index(Job())
+            tree.index(Progress())
             assert tree.is_indexed
             assert tree.count(tree.node(b"x1")) == 200
 
@@ -442,7 +442,7 @@ class TestIndexing:
         packed = gzip.compress(TAR)
         counted = []
 
-        class Counting(Job):
+        class Counting(Progress):
             def advance(self, amount: int) -> None:
                 counted.append(amount)
 
@@ -459,9 +459,9 @@ class TestIndexing:
         key = Key(str(source), "s", ARCHIVE)
         archive = archive_of(gzip.compress(TAR))._replace(stream=lambda: read, key=key)
         with Tree(archive, str(tmp_path)) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             assert "Input/output error" in tree.fault
-        assert Shelf(str(tmp_path)).find(key) is None
+        assert TocCache(str(tmp_path)).find(key) is None
 
 
 class TestManyFiles:
@@ -484,7 +484,7 @@ class TestManyFiles:
         with Tree(archive) as tree:
             tracemalloc.start()
             try:
-                tree.index(Job())
+                tree.index(Progress())
                 assert tree.verified is True
                 assert len(tree.listing(tree.node(b"x1"), Order.SIZE, 10, 10)) == 10
                 peak = tracemalloc.get_traced_memory()[1]
@@ -496,7 +496,7 @@ class TestManyFiles:
 
     def test_each_can_be_read_by_itself(self, archive: Archive) -> None:
         with Tree(archive) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             for n in range(0, self.COUNT, max(997, self.COUNT // 100)):
                 name = hashlib.sha256(b"%d" % n).hexdigest().encode()
                 assert whole(tree, b"x1/d%03d/%s" % (n % 40, name)) == b"%d" % n
@@ -516,14 +516,14 @@ class TestKept:
         archive = self.place(tmp_path, packed)
         own_folder = str(tmp_path / "own")
         with Tree(archive, own_folder) as tree:
-            tree.index(Job())
+            tree.index(Progress())
 
         def never() -> Callable[[int], bytes]:
             raise AssertionError("it was read again")
 
         with Tree(archive._replace(stream=never), own_folder) as tree:
             assert tree.is_indexed
-            tree.index(Job())
+            tree.index(Progress())
             assert not tree.was_read
             assert names(tree, b"x1/a") == [b"one", b"two"]
             assert whole(tree, b"x1/a/two") == b"22"
@@ -531,38 +531,38 @@ class TestKept:
 
     def test_nobody_else_can_read_it(self, tmp_path: Path) -> None:
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(tmp_path / "own")) as tree:
-            tree.index(Job())
+            tree.index(Progress())
         for path in (tmp_path / "own").rglob("*"):
             assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
     def test_another_file_under_the_name_is_read_anew_and_the_old_table_goes(self, tmp_path: Path) -> None:
         own_folder = str(tmp_path / "own")
         with Tree(self.place(tmp_path, gzip.compress(TAR)), own_folder) as tree:
-            tree.index(Job())
+            tree.index(Progress())
         other = gzip.compress(gzip.decompress(tgz({"x1": {"new": "1"}})))
         with Tree(self.place(tmp_path, other), own_folder) as tree:
             assert not tree.is_indexed
-            tree.index(Job())
+            tree.index(Progress())
             assert names(tree, b"x1") == [b"new"]
         assert len(list(Path(own_folder).rglob("*.toc"))) == 1
 
     def test_it_goes_with_its_file(self, tmp_path: Path) -> None:
         own_folder = tmp_path / "own"
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(own_folder)) as tree:
-            tree.index(Job())
+            tree.index(Progress())
         (tmp_path / "file").unlink()
-        Shelf(str(own_folder)).sweep()
+        TocCache(str(own_folder)).sweep()
         assert list((own_folder / "index").iterdir()) == []
 
     def test_a_reading_that_was_given_up_leaves_nothing(self, tmp_path: Path) -> None:
         own_folder = tmp_path / "own"
-        job = Job()
+        job = Progress()
         job.stop()
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(own_folder)) as tree:
             with pytest.raises(Cancelled):
                 tree.index(job)
             assert list(own_folder.rglob("*.part"))
-            Shelf(str(own_folder)).sweep()
+            TocCache(str(own_folder)).sweep()
             assert list(own_folder.rglob("*.part"))
         assert not list(own_folder.rglob("*.part"))
 
@@ -570,15 +570,15 @@ class TestKept:
         archive = self.place(tmp_path, gzip.compress(TAR))
         folder = tmp_path / "own"
         with Tree(archive, str(folder)) as tree:
-            tree.index(Job())
+            tree.index(Progress())
         left = next(folder.rglob("*.toc")).with_name("abc.part")
         left.write_bytes(b"half")
-        Shelf(str(folder)).sweep()
+        TocCache(str(folder)).sweep()
         assert not left.exists()
-        assert Shelf(str(folder)).find(archive.key)
+        assert TocCache(str(folder)).find(archive.key)
 
     def test_the_longest_unused_go_beyond_the_cap(self, tmp_path: Path) -> None:
-        shelf = Shelf(str(tmp_path / "own"), cap=2500)
+        shelf = TocCache(str(tmp_path / "own"), cap=2500)
         found = []
         for number in range(4):
             source = tmp_path / f"s{number}"
@@ -602,17 +602,17 @@ class TestKept:
         archive = self.place(tmp_path, gzip.compress(TAR))
         folder = tmp_path / "own"
         with Tree(archive, str(folder)) as tree:
-            tree.index(Job())
+            tree.index(Progress())
         next(folder.rglob("*.toc")).write_bytes(content)
         with Tree(archive, str(folder)) as tree:
             assert not tree.is_indexed
-            tree.index(Job())
+            tree.index(Progress())
             assert names(tree) == [b"common", b"x1"]
 
     def test_where_nothing_can_be_kept_it_works_all_the_same(self, tmp_path: Path) -> None:
         (tmp_path / "own").write_bytes(b"a file")
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(tmp_path / "own")) as tree:
-            tree.index(Job())
+            tree.index(Progress())
             assert names(tree) == [b"common", b"x1"]
 
 

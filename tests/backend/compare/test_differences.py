@@ -22,11 +22,11 @@ from backend.compare.differences import (
     configuration_diff,
     text_diff,
 )
-from backend.compare.trees import Thing
+from backend.compare.trees import TreeEntry
 from backend.errors import BlockedError, NotFoundError
 from backend.model import Number
 from backend.operations import Extract
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tgz, tree_of, uid_of
 
 PLAIN = CompareOptions()
@@ -53,7 +53,7 @@ def opened(world: World, one: int | str, other: int | str) -> Comparison:
         elif side == "live":
             comparison.add_live()
         else:
-            comparison.add_file(side, Job())
+            comparison.add_file(side, Progress())
     return comparison
 
 
@@ -64,7 +64,7 @@ def told(
     with comparison:
         return {
             f"{one.owner}{'/' if one.owner else ''}{one.text}": one.change.value
-            for one in comparison.differences(Job(), options, below)
+            for one in comparison.differences(Progress(), options, below)
         }
 
 
@@ -93,7 +93,7 @@ def test_the_same_is_told_where_asked_for(world: World) -> None:
 def test_folded_ones_stand_for_all_below(world: World) -> None:
     tally = Tally()
     with opened(world, 1, 2) as comparison:
-        found = {one.text: one for one in comparison.differences(Job()) if not one.owner}
+        found = {one.text: one for one in comparison.differences(Progress()) if not one.owner}
         for one in found.values():
             tally.add(one)
     assert (found["common/gone"].files, found["common/gone"].before, found["common/gone"].after) == (
@@ -123,7 +123,7 @@ def test_with_what_is_in_place(world: World) -> None:
 def test_what_metadata_differ(world: World) -> None:
     os.chmod(world.data("hello") / "x2/same", 0o600)
     with opened(world, 2, "live") as comparison:
-        found = {one.text: one for one in comparison.differences(Job(), CompareOptions(exact=True))}
+        found = {one.text: one for one in comparison.differences(Progress(), CompareOptions(exact=True))}
     assert found["rev/same"].metadata == ("mode", "time")
     assert found["rev/a"].metadata == ("time",) or set(found["rev/a"].metadata) == {"mode", "time"}
 
@@ -132,7 +132,7 @@ def test_kinds_that_differ(world: World) -> None:
     world.add(3, "hello", {"common": {"l": Link("a"), "p": FIFO, "d": {"x": "1"}, "k": "file"}})
     world.add(4, "hello", {"common": {"l": Link("b"), "p": FIFO, "d": "file", "k": Link("x")}})
     with opened(world, 3, 4) as comparison:
-        found = [(one.text, one.change.value, one.kind) for one in comparison.differences(Job())]
+        found = [(one.text, one.change.value, one.kind) for one in comparison.differences(Progress())]
     assert found == [
         ("common/d", "removed", "directory"),
         ("common/d", "added", "file"),
@@ -167,7 +167,7 @@ def test_names_that_are_not_utf8(world: World) -> None:
     world.add(3, "hello", {"common": {name: "1"}})
     world.add(4, "hello", {"common": {}})
     with opened(world, 3, 4) as comparison:
-        (found,) = comparison.differences(Job())
+        (found,) = comparison.differences(Progress())
         assert found.path == b"common/caf\xe9\n"
         mark = comparison.mark_of(found)
     world.do(Extract(3, (mark,)))
@@ -178,7 +178,7 @@ def test_a_cut_archive_is_compared_as_far_as_it_goes(world: World) -> None:
     whole = tgz({"common": {"a": "1", "z": os.urandom(200_000)}})
     world.add(3, "hello", whole[: len(whole) // 2])
     with opened(world, 3, 2) as comparison:
-        list(comparison.differences(Job()))
+        list(comparison.differences(Progress()))
         assert "is not whole" in comparison.notes[0]
 
 
@@ -211,7 +211,7 @@ def test_what_may_not_be_looked_at_is_told(world: World) -> None:
     closed.chmod(0)
     try:
         with opened(world, 2, "live") as comparison:
-            list(comparison.differences(Job()))
+            list(comparison.differences(Progress()))
             assert "cannot be looked at: Permission denied" in comparison.notes[-1]
     finally:
         closed.chmod(0o755)
@@ -221,12 +221,12 @@ def test_a_marked_side_can_be_put_back(world: World) -> None:
     with opened(world, 1, "live") as comparison:
         marks = tuple(
             comparison.mark_of(one)
-            for one in comparison.differences(Job(), CompareOptions(exact=True))
+            for one in comparison.differences(Progress(), CompareOptions(exact=True))
             if one.change is not Change.ADDED
         )
     world.do(Extract(1, marks))
     with opened(world, 1, "live") as comparison:
-        left = {one.text for one in comparison.differences(Job(), CompareOptions(exact=True))}
+        left = {one.text for one in comparison.differences(Progress(), CompareOptions(exact=True))}
     assert left == {"common/new"}
     assert tree_of(world.data("hello", "alice")) == {"common": {"i": "1"}}
 
@@ -236,7 +236,7 @@ def test_a_marked_side_can_be_put_back(world: World) -> None:
 
 def test_the_diff_of_a_text(world: World) -> None:
     with opened(world, 1, 2) as comparison:
-        found = comparison.text_diff("", b"common/t", Job())
+        found = comparison.text_diff("", b"common/t", Progress())
     assert found.lines == (
         "--- 1/common/t",
         "+++ 2/common/t",
@@ -254,11 +254,11 @@ def test_a_text_without_a_last_newline() -> None:
 
 def test_the_diff_of_revision_data_and_of_what_is_on_one_side(world: World) -> None:
     with opened(world, 1, "live") as comparison:
-        assert "+1+" in comparison.text_diff("", b"rev/a", Job()).lines
-        assert "+1234" in comparison.text_diff("", b"common/new/n", Job()).lines
-        assert comparison.text_diff("", b"common/new", Job()).why_not == "it is a directory"
+        assert "+1+" in comparison.text_diff("", b"rev/a", Progress()).lines
+        assert "+1234" in comparison.text_diff("", b"common/new/n", Progress()).lines
+        assert comparison.text_diff("", b"common/new", Progress()).why_not == "it is a directory"
         with pytest.raises(NotFoundError, match="neither side has it"):
-            comparison.text_diff("", b"common/nothing", Job())
+            comparison.text_diff("", b"common/nothing", Progress())
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ class Planted:
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self._tree = tree
 
-    def things(self, folder: Thing | None) -> Iterator[Thing]:
+    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         path = folder.key.decode() if folder is not None and isinstance(folder.key, bytes) else ""
         here: Any = self._tree
         for part in filter(None, path.split("/")):
@@ -326,9 +326,9 @@ class Planted:
             key = f"{path}/{name}".strip("/").encode()
             is_folder = isinstance(here[name], dict)
             kind, size = (Kind.FOLDER, 0) if is_folder else (Kind.FILE, len(here[name]))
-            yield Thing(name.encode(), kind, size, 0o644, 0, 0, 0, b"", key)
+            yield TreeEntry(name.encode(), kind, size, 0o644, 0, 0, 0, b"", key)
 
-    def pieces(self, thing: Thing) -> Iterator[bytes]:
+    def pieces(self, thing: TreeEntry) -> Iterator[bytes]:
         assert isinstance(thing.key, bytes)
         here: Any = self._tree
         for part in thing.key.decode().split("/"):
@@ -358,7 +358,7 @@ def test_every_difference_is_told_once(one: Tree, other: Tree) -> None:
     """Against a comparison of both as flat mappings."""
     options = CompareOptions(exact=True, folded=False)
     walk = Walk("", (Planted(one), Planted(other)), Roles(b"x1", b"x2"), options)
-    found = [(difference.text, difference.change) for difference in walk.differences(Job())]
+    found = [(difference.text, difference.change) for difference in walk.differences(Progress())]
     before, after = flat(one), flat(other)
     wanted = []
     for path in {*before, *after}:
@@ -380,7 +380,7 @@ def test_folding_loses_no_file_and_no_byte(one: Tree, other: Tree) -> None:
         tally = Tally()
         options = CompareOptions(exact=True, folded=folded)
         for difference in Walk("", (Planted(one), Planted(other)), Roles(b"1", b"2"), options).differences(
-            Job()
+            Progress()
         ):
             tally.add(difference)
         tallies.append((tally.files, tally.added, tally.removed))

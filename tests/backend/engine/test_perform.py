@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.perform import perform, perform_recorded
 from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
@@ -26,7 +26,7 @@ from backend.operations import (
     Undo,
     operation_from_json,
 )
-from backend.progress import Advanced, Event, Job, Noted, Started, event_json
+from backend.progress import Advanced, Event, Noted, Progress, Started, event_json
 from tests.support.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {}}
@@ -40,22 +40,22 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-class Recorder(DirectEngine):
+class Recorder(FilesEngine):
     """Says which of its methods was called."""
 
     def __init__(self, world: World) -> None:
         super().__init__(Layout(str(world.root)), str(world.root / "own"))
         self.called: list[str] = []
 
-    def save(self, operation: Save, job: Job) -> Result:
+    def save(self, operation: Save, job: Progress) -> Result:
         self.called.append("save")
         return super().save(operation, job)
 
-    def check(self, operation: Check, job: Job) -> Result:
+    def check(self, operation: Check, job: Progress) -> Result:
         raise ZeroDivisionError("a bug")
 
 
-def deaf(_job: Job) -> Callable[[Event], None]:
+def deaf(_job: Progress) -> Callable[[Event], None]:
     return lambda _event: None
 
 
@@ -63,7 +63,7 @@ def test_each_operation_reaches_the_engine(world: World, tmp_path: Path) -> None
     engine = world.engine
     file = str(tmp_path / "e")
     results = [
-        perform(operation, engine, Job(name="1"))
+        perform(operation, engine, Progress(name="1"))
         for operation in (
             Save(),
             Check(1),
@@ -75,7 +75,7 @@ def test_each_operation_reaches_the_engine(world: World, tmp_path: Path) -> None
     ]
     assert [result.set_id for result in results] == [2, 1, 1, 1, 1, 3]
     with pytest.raises(NotFoundError, match="no restore to take back"):
-        perform(Undo(), engine, Job())
+        perform(Undo(), engine, Progress())
 
 
 def test_the_record_tells_all(world: World) -> None:
@@ -108,7 +108,7 @@ def test_a_failure_is_recorded_with_its_words_and_code(world: World) -> None:
 
 def test_a_stop_is_recorded(world: World) -> None:
     with pytest.raises(Cancelled):
-        world.do(Save(), Job.stop)
+        world.do(Save(), Progress.stop)
     assert world.engine.journal.records()[-1].state is JobState.CANCELLED
 
 
@@ -167,7 +167,7 @@ def test_queries_go_on_while_snapd_runs(world: World, snapd: socket.socket, tmp_
     engine = world.engine
     assert [one.set_id for one in engine.sets()] == [1]
     assert engine.plan(Restore(1))[0].entries
-    assert engine.estimate(("hello",), (), Job())[0].size == 3
+    assert engine.estimate(("hello",), (), Progress())[0].size == 3
     assert (engine.undo_offers(), engine.findings()) == ([], [])
     assert world.do(Check(1)).exit_code == 0
     assert world.do(Export(1, str(tmp_path / "e"))).exit_code == 0
@@ -179,8 +179,8 @@ def test_nothing_is_repaired_while_snapd_runs(world: World, snapd: socket.socket
     marker = plant(world.snapshots, {"1_importing": ""}) / "1_importing"
     os.utime(marker, (1, 1))
     with pytest.raises(ConflictError, match="cannot repair: snapd is running"):
-        world.engine.repair(Job())
-    assert world.engine.tidy(Job()) == []
+        world.engine.repair(Progress())
+    assert world.engine.tidy(Progress()) == []
     assert marker.exists()
 
 

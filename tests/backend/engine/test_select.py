@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.select import engine_for, own_state
+from backend.engine.select import open_engine, own_state
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from tests.support.builders import World
@@ -19,7 +19,7 @@ def world(tmp_path: Path) -> World:
 
 def test_below_the_root_where_it_can_be_written(world: World) -> None:
     assert own_state(Layout(str(world.root))) == f"{world.root}/var/lib/snapstow"
-    engine = engine_for(str(world.root))
+    engine = open_engine(str(world.root))
     assert (engine.name, engine.journal.folder) == ("files", f"{world.root}/var/lib/snapstow")
     assert engine.warning == ""
     assert not (world.root / "var/lib/snapstow").exists()
@@ -27,7 +27,7 @@ def test_below_the_root_where_it_can_be_written(world: World) -> None:
 
 def test_a_root_is_named_by_device_and_inode(world: World) -> None:
     about = os.stat(world.root)
-    assert engine_for(str(world.root)).root == {
+    assert open_engine(str(world.root)).root == {
         "path": str(world.root),
         "device": about.st_dev,
         "inode": about.st_ino,
@@ -37,20 +37,20 @@ def test_a_root_is_named_by_device_and_inode(world: World) -> None:
 @pytest.mark.parametrize("root", ["", "/no/such/place", __file__])
 def test_what_is_no_root(root: str) -> None:
     with pytest.raises(InvalidInputError):
-        engine_for(root)
+        open_engine(root)
 
 
 def test_an_engine_for_a_snapd_that_does_not_run(world: World) -> None:
     with pytest.raises(UnreachableError, match=r"no snapd answers at .*; use --engine files"):
-        engine_for(str(world.root), "snapd")
-    assert engine_for(str(world.root), "auto").name == "files"
+        open_engine(str(world.root), "snapd")
+    assert open_engine(str(world.root), "auto").name == "files"
 
 
 WHERE = """
 import sys
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 
-engine = engine_for(sys.argv[1])
+engine = open_engine(sys.argv[1])
 print(engine.journal.folder)
 print(engine.warning)
 """

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
 from backend.format.retention import DEFAULT, configured, in_words, kept_text, spelled
 from backend.host.layout import Layout
 from backend.operations import Save
-from backend.progress import Job
+from backend.progress import Progress
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_odd_configuration_is_none(odd: object) -> None:
 
 def test_without_snapd_it_is_read_from_its_state(tmp_path: Path) -> None:
     layout = Layout(str(tmp_path))
-    daemon = DirectEngine(layout, str(tmp_path / "own")).daemon
+    daemon = FilesEngine(layout, str(tmp_path / "own")).daemon
     with pytest.raises(NotAllowedError, match=r"cannot tell how long .*: there is no "):
         daemon.retention()
     state = tmp_path / "var/lib/snapd/state.json"
@@ -67,14 +67,14 @@ def test_without_snapd_it_is_read_from_its_state(tmp_path: Path) -> None:
     state.write_text(json.dumps({"data": {"config": config}}))
     assert daemon.retention() == "48h"
     with pytest.raises(ConflictError, match="only snapd can; start snapd first"):
-        daemon.set_retention("24h", Job())
+        daemon.set_retention("24h", Progress())
 
 
 def test_without_snapd_there_are_no_changes(tmp_path: Path) -> None:
-    daemon = DirectEngine(Layout(str(tmp_path)), str(tmp_path / "own")).daemon
+    daemon = FilesEngine(Layout(str(tmp_path)), str(tmp_path / "own")).daemon
     assert (daemon.version, daemon.changes(), daemon.watch().look()) == ("", [], [])
     assert (daemon.in_the_way(Save()), daemon.change_of(1)) == (None, "")
     with pytest.raises(NotFoundError):
-        daemon.attach("1", Job())
+        daemon.attach("1", Progress())
     with pytest.raises(NotFoundError):
         daemon.abort("1")

@@ -39,7 +39,7 @@ FORK = multiprocessing.get_context("fork")
 def test_what_the_system_says_begins_with_what_was_tried(
     cause: OSError, kind: type[SnapshotError], text: str
 ) -> None:
-    with pytest.raises(SnapshotError, match=r"^cannot do it") as caught, files.speaking("cannot do it"):
+    with pytest.raises(SnapshotError, match=r"^cannot do it") as caught, files.os_errors_as("cannot do it"):
         raise cause
     assert type(caught.value) is kind
     assert text in str(caught.value)

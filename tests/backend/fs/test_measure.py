@@ -10,13 +10,13 @@ from backend.errors import Cancelled, ConflictError, InvalidInputError, NotAllow
 from backend.fs.files import remove_tree
 from backend.fs.space import Measured, measure
 from backend.host.layout import Layout
-from backend.progress import Job
+from backend.progress import Progress
 from backend.save.saver import estimate_size
 
 DEPTH = 1500
 
 
-class WatchedJob(Job):
+class WatchedJob(Progress):
     """Calls `watch` whenever bytes are counted."""
 
     def __init__(self, watch: Callable[[], None]) -> None:
@@ -132,7 +132,7 @@ def test_a_deep_directory_moved_meanwhile_is_told_and_nothing_stays_open(tmp_pat
         if bottom.exists():
             (tmp_path.joinpath("top", *names[:3])).rename(tmp_path / "moved")
 
-    class AtTheBottom(Job):
+    class AtTheBottom(Progress):
         def advance(self, amount: int) -> None:
             if amount:
                 watch()
@@ -172,7 +172,7 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_measuring_can_be_stopped_and_leaves_nothing_open(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b" / "file", 1)
-    job = Job()
+    job = Progress()
     job.stop()
     before = open_descriptors()
     with pytest.raises(Cancelled) as caught:

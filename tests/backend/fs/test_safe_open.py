@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import BlockedError
-from backend.fs.safe_open import nearest, opened_parent
+from backend.fs.safe_open import nearest, open_data_parent
 from backend.model import User
 
 ME = os.geteuid()
@@ -22,7 +22,7 @@ def opened(parent: Path | str, user: User | None = None) -> os.stat_result:
     """What is opened as the parent; all other files are closed again."""
     before = os.listdir("/proc/self/fd")
     try:
-        with opened_parent(str(parent), user) as fd:
+        with open_data_parent(str(parent), user) as fd:
             return os.fstat(fd)
     finally:
         assert os.listdir("/proc/self/fd") == before
@@ -61,10 +61,10 @@ def test_missing_directories_are_made_from_the_top(tmp_path: Path, user: User, s
 
     base = tmp_path if system else Path(user.home)
     parent = base / "snap/data/hello"
-    with opened_parent(str(parent), None if system else user, make) as fd:
+    with open_data_parent(str(parent), None if system else user, make) as fd:
         assert same(os.fstat(fd), parent)
     assert made == [str(base / "snap"), str(base / "snap/data"), str(parent)]
-    with opened_parent(str(parent), None if system else user, make):
+    with open_data_parent(str(parent), None if system else user, make):
         assert len(made) == 3
 
 
@@ -109,7 +109,7 @@ def test_below_another_root_no_link_is_followed(user: User) -> None:
     before = os.listdir("/proc/self/fd")
     with (
         pytest.raises(BlockedError, match="it is a symbolic link"),
-        opened_parent(f"{user.home}/snap/hello", user, links=False),
+        open_data_parent(f"{user.home}/snap/hello", user, links=False),
     ):
         raise AssertionError("it was opened")
     assert os.listdir("/proc/self/fd") == before

@@ -15,7 +15,7 @@ from backend.errors import NotFoundError
 from backend.fs import files
 from backend.jobs.journal import JobRecord, JobState, OpenRecord
 from backend.operations import Export, Finding, Import, Operation, Restore, Save, Undo, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.store.store import Staged
@@ -44,7 +44,7 @@ def dying(world: World, operation: Operation) -> Iterator[OpenRecord]:
 
 
 def tidy(world: World) -> list[str]:
-    return world.engine.tidy(Job())
+    return world.engine.tidy(Progress())
 
 
 def last(world: World) -> JobRecord:
@@ -65,7 +65,7 @@ def age(path: Path) -> Path:
 
 def test_without_a_crash_there_is_nothing_to_do(world: World) -> None:
     world.do(Save())
-    assert (tidy(world), world.engine.findings(), world.engine.repair(Job())) == ([], [], [])
+    assert (tidy(world), world.engine.findings(), world.engine.repair(Progress())) == ([], [], [])
 
 
 def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
@@ -116,7 +116,7 @@ def test_a_published_set_stays(world: World) -> None:
     with dying(world, Save()) as record:
         noted = publication(world, "aa", "bb")
         staged = [Staged(path, name) for path, name, *_ in noted["files"]]
-        world.engine.store.publish(5, staged, Job(keep=record.keep))
+        world.engine.store.publish(5, staged, Progress(keep=record.keep))
     assert tidy(world) == ["job 1 (save) had been interrupted; it was complete"]
     assert (world.names(), last(world).state) == (["5_aa_1.0_x1.zip", "5_bb_1.0_x1.zip"], JobState.DONE)
 
@@ -175,7 +175,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
             if "committed" in step:
                 raise Died
 
-        job = Job(keep=keep, name=str(record.id))
+        job = Progress(keep=keep, name=str(record.id))
         restoration = Restoration([(reader, engine.plan(Restore(1))[0])], engine.layout)
         restoration.state = Forgotten()
         with pytest.raises(Died):
@@ -198,7 +198,7 @@ def test_a_living_job_is_left_alone(world: World) -> None:
         record.keep({"temporary": str(path)})
         path.write_text("half")
         age(path)
-        assert (tidy(world), world.engine.repair(Job()), kinds(world)) == ([], [], [])
+        assert (tidy(world), world.engine.repair(Progress()), kinds(world)) == ([], [], [])
         assert path.exists()
 
 
@@ -287,11 +287,11 @@ def test_a_fresh_marker_of_somebody_else_is_left_alone(world: World) -> None:
     world.add(4, "hello")
     marker = plant(world.snapshots, {"4_importing": ""}) / "4_importing"
     assert world.engine.findings()[0].repair == ""
-    assert world.engine.repair(Job()) == []
+    assert world.engine.repair(Progress()) == []
     assert len(world.names()) == 2
     age(marker)
     assert world.engine.findings()[0].repair
-    (done,) = world.engine.repair(Job())
+    (done,) = world.engine.repair(Progress())
     assert (done.kind, done.text) == ("import", "removed")
     assert world.names() == []
 
@@ -305,16 +305,16 @@ def test_temporary_files_go_by_a_repair_only(world: World, name: str, is_fresh_o
     assert tidy(world) == []
     assert world.names() == [name]
     if not is_fresh_ours:
-        assert world.engine.repair(Job()) == []
+        assert world.engine.repair(Progress()) == []
         age(world.snapshots / name)
-    assert [one.text for one in world.engine.repair(Job())] == ["removed"]
+    assert [one.text for one in world.engine.repair(Progress())] == ["removed"]
     assert world.names() == []
 
 
 def test_a_repair_tells_what_it_could_not_do(world: World) -> None:
     plant(world.snapshots, {"4_hello_1.0_x1.zip": {"in": "the way"}, "4_importing": ""})
     age(world.snapshots / "4_importing")
-    (done,) = world.engine.repair(Job())
+    (done,) = world.engine.repair(Progress())
     assert done.kind == "import"
     assert done.text.startswith("cannot cancel import for set id 4:")
 
@@ -322,7 +322,7 @@ def test_a_repair_tells_what_it_could_not_do(world: World) -> None:
 def test_odd_markers_can_be_repaired_when_they_are_numbers(world: World) -> None:
     world.add(7, "hello")
     age(plant(world.snapshots, {"007_importing": ""}) / "007_importing")
-    assert [one.text for one in world.engine.repair(Job())] == ["removed"]
+    assert [one.text for one in world.engine.repair(Progress())] == ["removed"]
     assert world.names() == []
 
 

@@ -19,7 +19,7 @@ from backend.jobs.other_users import ForeignJournal, _remote, journals
 from backend.jobs.runner import Follower, Runner
 from backend.model import User
 from backend.operations import Check, Save, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import World, plant
 
 ME = os.geteuid()
@@ -127,7 +127,7 @@ def test_nothing_of_theirs_makes_us_do_anything(theirs: Theirs) -> None:
     with pytest.raises(NotAllowedError, match="it is alice's; alice can, with: snapstow stop 1"):
         Runner(theirs.world.engine.journal, []).stop(record)
     engine = theirs.world.engine
-    assert engine.tidy(Job()) == []
+    assert engine.tidy(Progress()) == []
     assert theirs.journal.records() == [record]
 
 

@@ -13,9 +13,9 @@ from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.fs import files
 from backend.jobs.journal import JobRecord, JobState
-from backend.jobs.resolution import Ending, Endings
+from backend.jobs.resolution import Resolution, Resolutions
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.store.store import Staged
@@ -47,7 +47,7 @@ def last(world: World) -> JobRecord:
     return world.engine.journal.records()[-1]
 
 
-def ways(world: World) -> Endings:
+def ways(world: World) -> Resolutions:
     return world.engine.endings(last(world).id)
 
 
@@ -79,7 +79,7 @@ def died_restoring(world: World, operation: Restore, *, committed: bool) -> None
         restoration = Restoration([(reader, engine.plan(operation)[0])], engine.layout)
         restoration.state = Forgotten()
         with pytest.raises(Died):
-            restoration.run(Job(keep=keep, name=str(record.id)))
+            restoration.run(Progress(keep=keep, name=str(record.id)))
     steps = Path(last(world).folder) / "steps.jsonl"
     if not committed:
         steps.write_text("".join(f"{line}\n" for line in steps.read_text().splitlines()[:-1]))
@@ -95,7 +95,9 @@ def test_a_restore_that_had_not_replaced_anything(world: World) -> None:
     (parent / ".snapstow").chmod(0o700)
     before = tree_of(parent, holder=True)
     finish, take_back = ways(world)
-    assert take_back == Ending("It had replaced nothing yet: what it had unpacked is removed; that is all.")
+    assert take_back == Resolution(
+        "It had replaced nothing yet: what it had unpacked is removed; that is all."
+    )
     assert finish.text.endswith("then the same restore starts from its beginning, as a new job.")
     assert finish.again == Restore(1)
     assert tree_of(parent, holder=True) == before, "telling changes nothing"
@@ -192,9 +194,9 @@ def test_a_save_that_was_published(world: World) -> None:
     path.rename(aside)
     engine = world.engine
     with engine.journal.job(to_json(Save()), engine.root) as record:
-        engine.store.publish(2, [Staged(aside, path.name)], Job(keep=record.keep))
+        engine.store.publish(2, [Staged(aside, path.name)], Progress(keep=record.keep))
     told = ways(world)
-    assert told.finish == Ending("Set #2 is there, whole: it is complete.")
+    assert told.finish == Resolution("Set #2 is there, whole: it is complete.")
     assert told.take_back.refusal == "set #2 is there, whole: forget 2 removes it"
     assert engine.end(1, finish=True).text.endswith("it was complete")
     assert path.exists()
@@ -245,7 +247,7 @@ def test_a_forget_half_done(world: World) -> None:
     assert text == "job 1 (forget) had been interrupted; what it had not removed yet is kept"
     assert [path.exists() for path in paths] == [False, True, True]
     assert last(world).state is JobState.TAKEN_BACK
-    assert world.engine.tidy(Job()) == []
+    assert world.engine.tidy(Progress()) == []
 
 
 def test_a_forget_is_finished(world: World) -> None:
@@ -314,7 +316,7 @@ def test_an_operation_that_nobody_knows(world: World) -> None:
 
 def test_one_that_was_ended_meanwhile(world: World) -> None:
     record = died(world, Save())
-    world.engine.tidy(Job())
+    world.engine.tidy(Progress())
     with (
         pytest.raises(ConflictError, match="job 1 was ended meanwhile"),
         world.engine.journal.reopened(record),

@@ -18,13 +18,13 @@ from backend.errors import ConflictError, SnapshotError
 from backend.jobs.journal import JobRecord, JobState
 from backend.jobs.runner import LONGEST_LOG, Follower, Runner
 from backend.operations import Check, Operation, Save, operation_from_json, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support import TOP
 from tests.support.builders import World
 
 PROGRAM = """
 import json, os, signal, sys
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.errors import Cancelled, SnapshotError
 from backend.progress import Started
 from backend.host.layout import Layout
@@ -50,7 +50,7 @@ def watch(job):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGHUP))
     return hear
 
-engine = DirectEngine(Layout(root), root + "/var/lib/snapstow")
+engine = FilesEngine(Layout(root), root + "/var/lib/snapstow")
 try:
     perform_recorded(operation_from_json(json.loads(document)), engine, watch, token=token)
 except Cancelled:
@@ -165,7 +165,7 @@ def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:
     record = jobs.start(Save())
     os.kill(record.pid, signal.SIGKILL)
     assert jobs.ended(record).state is JobState.INTERRUPTED
-    assert jobs.world.engine.tidy(Job())
+    assert jobs.world.engine.tidy(Progress())
     assert jobs.journal.record(record.id).state is JobState.TAKEN_BACK
     assert jobs.world.names() == []
 

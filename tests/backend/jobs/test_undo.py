@@ -10,7 +10,7 @@ import pytest
 from backend.errors import ConflictError, NotFoundError, SnapshotError
 from backend.jobs.journal import JobRecord, JobState
 from backend.operations import DAY, Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import Tree, World, plant, tree_of, uid_of
 
 ONE: Tree = {"x1": {"a": "one"}, "common": {"b": "one"}}
@@ -124,11 +124,13 @@ def test_after_its_time_it_cannot_be_had_and_tidying_removes_it(world: World) ->
     expire(world, done.undo_job)
     assert offers(world) == []
     with pytest.raises(NotFoundError, match="there is no restore to take back"):
-        world.engine.undo(Undo(), Job(name="9"))
+        world.engine.undo(Undo(), Progress(name="9"))
     assert (world.data("hello") / ".snapstow").is_dir()
-    assert world.engine.tidy(Job()) == [f"the undo of job {done.undo_job} expired; what it kept was removed"]
+    assert world.engine.tidy(Progress()) == [
+        f"the undo of job {done.undo_job} expired; what it kept was removed"
+    ]
     assert tree_of(world.data("hello"), holder=True) == ONE
-    assert world.engine.tidy(Job()) == []
+    assert world.engine.tidy(Progress()) == []
 
 
 def test_queries_remove_nothing(world: World) -> None:
@@ -145,7 +147,7 @@ def test_jobs_that_replaced_nothing(world: World, number: int) -> None:
     world.do(Save())
     words = "job 1 cannot be taken back: it replaced nothing that is still kept" if number == 1 else "no job"
     with pytest.raises(NotFoundError, match=words):
-        world.engine.undo(Undo(number), Job(name="9"))
+        world.engine.undo(Undo(number), Progress(name="9"))
 
 
 def test_changed_data_are_taken_back_all_the_same(world: World) -> None:
@@ -175,7 +177,7 @@ def test_a_snap_that_was_removed_meanwhile(world: World) -> None:
         world.do(Undo())
     assert not world.data("hello").exists()
     expire(world, done.undo_job)
-    assert "was removed" in world.engine.tidy(Job())[0]
+    assert "was removed" in world.engine.tidy(Progress())[0]
 
 
 def test_a_change_in_progress(world: World) -> None:
@@ -204,12 +206,12 @@ def test_records_about_others_are_never_acted_on(world: World, header: dict[str,
     done = world.do(Restore(1))
     forge(world, done.undo_job, **header)
     expire(world, done.undo_job)
-    assert world.engine.tidy(Job()) == []
+    assert world.engine.tidy(Progress()) == []
     assert (world.data("hello") / ".snapstow").is_dir()
     forge(world, done.undo_job, **header)
     world.engine.journal.amend(record(world, done.undo_job), {"undo_until": 9e9})
     with pytest.raises(NotFoundError):
-        world.engine.undo(Undo(), Job(name="9"))
+        world.engine.undo(Undo(), Progress(name="9"))
     assert live(world) == ONE
 
 
@@ -220,7 +222,7 @@ def test_root_does_not_act_on_a_journal_that_a_user_can_write(world: World) -> N
     os.chown(folder, uid_of("alice"), uid_of("alice"))
     assert offers(world) == []
     expire(world, done.undo_job)
-    assert world.engine.tidy(Job()) == []
+    assert world.engine.tidy(Progress()) == []
     assert (world.data("hello") / ".snapstow").is_dir()
 
 
@@ -248,7 +250,7 @@ def test_a_damaged_result_harms_nothing_but_itself(world: World, result: dict[st
     world.engine.journal.amend(record(world, second.undo_job), result)
     assert first.undo_job in offers(world)
     world.engine.findings()
-    world.engine.tidy(Job())
+    world.engine.tidy(Progress())
     assert live(world) == TWO
 
 
@@ -261,9 +263,9 @@ def test_damaged_steps_harm_nothing_but_themselves(world: World, steps: str) -> 
     assert first.undo_job in offers(world)
     world.engine.findings()
     with pytest.raises(SnapshotError):
-        world.engine.undo(Undo(second.undo_job), Job(name="9"))
+        world.engine.undo(Undo(second.undo_job), Progress(name="9"))
     expire(world, second.undo_job)
-    world.engine.tidy(Job())
+    world.engine.tidy(Progress())
     assert live(world) == TWO
 
 

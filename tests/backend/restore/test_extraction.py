@@ -25,8 +25,8 @@ from backend.errors import (
 from backend.fs import files
 from backend.model import ARCHIVE
 from backend.operations import Extract, Restore, Undo, command_line, operation_from_json, to_json
-from backend.progress import Event, Job, Started
-from backend.restore.extract_targets import Action
+from backend.progress import Event, Progress, Started
+from backend.restore.extract_targets import ExtractAction
 from backend.restore.extraction import ExtractPlan
 from backend.restore.plan import Verdict
 from backend.transfer.exporter import SnapshotExport, export_to_file
@@ -61,7 +61,7 @@ def live(world: World, user: str | None = None) -> dict[str, Any]:
 
 
 def plan(world: World, *items: str, **wanted: Any) -> ExtractPlan:
-    return world.engine.plan_extract(Extract(1, items, **wanted), Job())
+    return world.engine.plan_extract(Extract(1, items, **wanted), Progress())
 
 
 def fates(found: ExtractPlan) -> dict[str, str]:
@@ -224,7 +224,7 @@ def test_the_plan_names_every_path_and_changes_nothing(world: World) -> None:
         "common/to",
         "x1/etc",
     ]
-    assert (found.count(Action.MAKE), found.count(Action.REPLACE), found.size) == (4, 2, 9)
+    assert (found.count(ExtractAction.MAKE), found.count(ExtractAction.REPLACE), found.size) == (4, 2, 9)
     assert found.stored == part.stored > 0
     assert everything(world) == before
 
@@ -256,7 +256,7 @@ def test_policies(world: World, policy: str, same: str, older: str, newer: str) 
         path.chmod(0o644)
         os.utime(path, (0, {"same": 1000, "older": 999, "newer": 1001}[name]))
     world.add(2, "hello", tgz({"common": {}}, extra=members))
-    found = world.engine.plan_extract(Extract(2, ("hello:common",), policy=policy), Job())
+    found = world.engine.plan_extract(Extract(2, ("hello:common",), policy=policy), Progress())
     assert fates(found) == {"common/same": same, "common/older": older, "common/newer": newer}
 
 
@@ -275,7 +275,7 @@ def test_what_counts_as_changed(world: World, change: str) -> None:
         os.mkfifo(there / "file", 0o640)
         (there / "file").chmod(0o640)
     os.utime(there / "file", (0, 1000))
-    found = fates(world.engine.plan_extract(Extract(2, ("hello:common",), policy="changed"), Job()))
+    found = fates(world.engine.plan_extract(Extract(2, ("hello:common",), policy="changed"), Progress()))
     assert found == {
         "common/file": "skip" if change == "target" else "replace",
         "common/link": "replace" if change == "target" else "skip",
@@ -292,7 +292,7 @@ def test_configuration_is_not_this_engines(world: World) -> None:
 
 def test_only_data_is_said(world: World) -> None:
     world.add(2, "hello", OLD, conf={"port": 80})
-    found = world.engine.plan_extract(Extract(2, ("hello:common",)), Job())
+    found = world.engine.plan_extract(Extract(2, ("hello:common",)), Progress())
     assert found.notes == ("only data are extracted: the configuration stays as it is",)
 
 
@@ -345,7 +345,7 @@ def test_a_link_planted_after_the_look(world: World, tmp_path: Path) -> None:
 
     extract = Extract(1, ("hello:common/e/f", "hello:common/d"))
     with pytest.raises(ConflictError, match="changed since it was looked at"):
-        world.engine.extract(extract, Job(tell, name="1"))
+        world.engine.extract(extract, Progress(tell, name="1"))
     assert tree_of(outside) == {"f": "precious"}
     assert (world.data("hello") / "common/d").read_text() == "new"
     assert not (world.data("hello") / ".snapstow").exists()
@@ -357,7 +357,7 @@ def test_a_file_that_appears_after_the_look(world: World) -> None:
             (world.data("hello") / "common/to").write_text("appeared")
 
     with pytest.raises(ConflictError, match="changed since"):
-        world.engine.extract(Extract(1, ("hello:common",)), Job(tell, name="1"))
+        world.engine.extract(Extract(1, ("hello:common",)), Progress(tell, name="1"))
     assert live(world) == merged(NEW, ("common/to", "appeared"))
 
 
@@ -480,7 +480,7 @@ def doubled(*contents: bytes) -> bytes:
 
 def test_of_several_of_a_name_the_last_wins(world: World) -> None:
     world.add(2, "hello", doubled(b"first", b"the second"))
-    found = world.engine.plan_extract(Extract(2, ("hello:common/twice",)), Job())
+    found = world.engine.plan_extract(Extract(2, ("hello:common/twice",)), Progress())
     assert [one.size for one in found.parts[0].landings] == [10]
     world.do(Extract(2, ("hello:common/twice",)))
     assert live(world) == merged(NEW, ("common/twice", "the second"))
@@ -526,7 +526,7 @@ def test_devices_are_left_out_and_told(world: World) -> None:
     node = member("common/n/dev", tarfile.CHRTYPE)
     node.devmajor, node.devminor = 1, 3
     world.add(2, "hello", tgz({"common": {"n": {"x": "1"}}}, extra=[node]))
-    found = world.engine.plan_extract(Extract(2, ("hello:common/n",)), Job())
+    found = world.engine.plan_extract(Extract(2, ("hello:common/n",)), Progress())
     assert (found.verdict, fates(found)["common/n/dev"]) == (Verdict.WITH_LOSS, "skip")
     result = world.do(Extract(2, ("hello:common/n",)))
     assert result.exit_code == 3
@@ -562,7 +562,9 @@ def test_by_name_alone_two_of_a_name_are_refused(world: World, tmp_path: Path) -
     to = str(tmp_path / "out")
     refused(world, BlockedError, "lands there", "hello:common", "hello:alice/common", to=to, strip=True)
     world.add(2, "hello", {"x1": {"n": "1"}, "common": {"n": "2"}})
-    found = world.engine.plan_extract(Extract(2, ("hello:rev/n", "hello:common/n"), to=to, strip=True), Job())
+    found = world.engine.plan_extract(
+        Extract(2, ("hello:rev/n", "hello:common/n"), to=to, strip=True), Progress()
+    )
     assert "has the same name" in found.reasons[0]
 
 
@@ -611,7 +613,7 @@ def test_a_loose_file(world: World, tmp_path: Path) -> None:
 def test_an_export(world: World, tmp_path: Path) -> None:
     world.add(1, "other", {"common": {"o": "other's"}})
     with SnapshotExport(world.engine.store, 1) as export:
-        export_to_file(export, str(tmp_path / "one.snapshot"), Job())
+        export_to_file(export, str(tmp_path / "one.snapshot"), Progress())
     file = str(tmp_path / "one.snapshot")
     items = ("other:common/o", "hello:alice/common/j", "hello:common/d")
     world.do(Extract(file=file, items=items, to=str(tmp_path / "out")))

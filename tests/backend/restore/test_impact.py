@@ -12,8 +12,8 @@ from backend.archive.tar.vetting import Contents, contents
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.model import Revision
 from backend.operations import Restore, Save
-from backend.progress import Advanced, Event, Job, Started
-from backend.restore.impact import Looker
+from backend.progress import Advanced, Event, Progress, Started
+from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Verdict
 from tests.support import rawtar
 from tests.support.builders import FIFO, Link, World, plant, tgz
@@ -37,7 +37,7 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def plan(world: World, *, look: bool = True, job: Job | None = None, **wanted: bool) -> RestorePlan:
+def plan(world: World, *, look: bool = True, job: Progress | None = None, **wanted: bool) -> RestorePlan:
     (only,) = world.engine.plan(Restore(1, **wanted), look=look, job=job)  # type: ignore[arg-type] # devices
     return only
 
@@ -51,7 +51,7 @@ def test_files_are_everything_but_directories() -> None:
         + rawtar.link(b"common/l", b"a")
         + rawtar.hard_link(b"common/h", b"common/a")
     )
-    assert contents([stream + rawtar.END], X1, Job()) == Contents(3, 5)
+    assert contents([stream + rawtar.END], X1, Progress()) == Contents(3, 5)
 
 
 @given(st.lists(st.integers(1, 4000), min_size=1))
@@ -60,7 +60,7 @@ def test_however_the_stream_comes_in_pieces(cuts: list[int]) -> None:
     for cut in cuts:
         pieces.append(PLAIN[at : at + cut])
         at += cut
-    assert contents([*pieces, PLAIN[at:]], X1, Job()) == Contents(1, 5)
+    assert contents([*pieces, PLAIN[at:]], X1, Progress()) == Contents(1, 5)
 
 
 @given(st.integers(0, len(PLAIN) - 1), st.integers(1, 255))
@@ -68,7 +68,7 @@ def test_any_damaged_byte_is_counted_or_refused(at: int, mask: int) -> None:
     damaged = bytearray(PLAIN)
     damaged[at] ^= mask
     try:
-        found = contents([bytes(damaged)], X1, Job())
+        found = contents([bytes(damaged)], X1, Progress())
     except IntegrityError:
         return
     assert found.files <= 2
@@ -126,7 +126,7 @@ def test_what_is_skipped_is_not_looked_at(world: World) -> None:
 def test_the_counts_are_told_as_a_step(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1" * 5000}})
     told: list[Event] = []
-    plan(world, job=Job(told.append))
+    plan(world, job=Progress(told.append))
     (step,) = [one for one in told if isinstance(one, Started) and one.title == "Counting what it holds"]
     assert told[-1] == Advanced(step.total or 0)
 
@@ -138,23 +138,23 @@ def test_it_can_be_stopped_at_any_time(world: World) -> None:
 
 def test_what_was_seen_is_remembered(world: World) -> None:
     path = world.add(1, "hello", {"common": {"f": "1"}})
-    looker, bare = Looker(world.engine.layout), plan(world, look=False)
-    looked = looker.with_contents(looker.with_losses(bare, Job()), Job())
+    looker, bare = ImpactScanner(world.engine.layout), plan(world, look=False)
+    looked = looker.with_contents(looker.with_losses(bare, Progress()), Progress())
     (world.data("hello") / "x1/a").unlink()
     path.unlink()
-    assert looker.with_contents(looker.with_losses(bare, Job()), Job()) == looked
+    assert looker.with_contents(looker.with_losses(bare, Progress()), Progress()) == looked
     with pytest.raises(SnapshotError, match="cannot look into the snapshot"):
-        Looker(world.engine.layout).with_contents(bare, Job())
+        ImpactScanner(world.engine.layout).with_contents(bare, Progress())
 
 
 def test_a_stop_leaves_nothing_half_known(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1"}})
-    looker, bare, stopped = Looker(world.engine.layout), plan(world, look=False), Job()
+    looker, bare, stopped = ImpactScanner(world.engine.layout), plan(world, look=False), Progress()
     stopped.stop()
     for look in (looker.with_losses, looker.with_contents):
         with pytest.raises(Cancelled):
             look(bare, stopped)
-    assert looker.with_contents(bare, Job()).entries[0].contents == Contents(1, 1)
+    assert looker.with_contents(bare, Progress()).entries[0].contents == Contents(1, 1)
 
 
 def test_blocks_are_inflated_in_parallel_and_counted_in_order(world: World) -> None:

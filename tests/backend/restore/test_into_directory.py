@@ -20,7 +20,7 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.operations import Restore, to_json
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.plan import RestorePlan, Verdict
 from backend.restore.slots import HOLDER, find_slot, make_slot
 from backend.restore.swap import Move, RestoreState
@@ -84,7 +84,7 @@ def refused(world: World, to: Path | str, words: str) -> None:
     assert words in plans(world, to)[0].reasons[0]
     before = tree_of(world.root.parent, holder=True)
     with pytest.raises(BlockedError) as refusal:
-        world.engine.restore(Restore(1, to=str(to)), Job())
+        world.engine.restore(Restore(1, to=str(to)), Progress())
     assert str(refusal.value).count(words) == 1
     after = tree_of(world.root.parent, holder=True)
     for tree in (before, after):
@@ -242,9 +242,9 @@ def test_what_died_beside_is_tidied_up_while_snapd_runs(
         engine.restore(operation, Meddling(die, record.keep, str(record.id)))
     monkeypatch.undo()
     assert surroundings(to) != before
-    assert engine.tidy(Job()) == ["job 1 (restore) had been interrupted; nothing of it is left"]
+    assert engine.tidy(Progress()) == ["job 1 (restore) had been interrupted; nothing of it is left"]
     assert surroundings(to) == before
-    assert engine.tidy(Job()) == []
+    assert engine.tidy(Progress()) == []
 
 
 # -- where it may not
@@ -356,7 +356,7 @@ def test_a_stop_at_any_time_leaves_nothing(world: World, to: Path) -> None:
     assert tree_of(to) == SET
 
 
-class Meddling(Job):
+class Meddling(Progress):
     """A job during which somebody else does something, as soon as the work is staged."""
 
     def __init__(self, act: Any, keep: Any = lambda _step: None, name: str = "0") -> None:
@@ -414,7 +414,7 @@ def test_a_parent_that_is_replaced_by_a_link_on_the_way_is_noticed(world: World,
 
 
 def test_a_stopped_job_plans_nothing(world: World, to: Path) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     for look in (False, True):
         with pytest.raises(Cancelled):

@@ -14,7 +14,7 @@ from backend.format import excludes
 from backend.fs import files
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.impact import losses
 from backend.restore.plan import Losses
 from tests.support.fakes import stops
@@ -177,7 +177,7 @@ def left_out_by_tar(top: Path, patterns: Sequence[str]) -> set[str]:
     expanded = excludes.expand(patterns, X1, system=True)
     with (
         files.opened(str(top), files.DIRECTORY) as fd,
-        Tar(None).pack(fd, ["x1", "common"], expanded, Job()) as fill,
+        Tar(None).pack(fd, ["x1", "common"], expanded, Progress()) as fill,
     ):
         while count := fill(buffer):
             stream.feed(bytes(buffer[:count]))

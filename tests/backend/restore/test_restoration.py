@@ -26,7 +26,7 @@ from backend.errors import (
 from backend.host.layout import Layout
 from backend.model import Epoch, Revision
 from backend.operations import Restore, Save
-from backend.progress import Event, Job, Noted
+from backend.progress import Event, Noted, Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Verdict, plan_restore
 from backend.restore.restoration import Restoration
 from tests.support.builders import (
@@ -236,7 +236,7 @@ def test_a_mount_is_not_replaced(world: World) -> None:
     script = (
         "import sys; from tests.contracts.test_files_engine import *; from backend.operations import Restore\n"
         "from backend.host.layout import Layout\n"
-        "engine = DirectEngine(Layout(sys.argv[1]), sys.argv[1] + '/var/lib/snapstow')\n"
+        "engine = FilesEngine(Layout(sys.argv[1]), sys.argv[1] + '/var/lib/snapstow')\n"
         "(plan,) = engine.plan(Restore(1)); print(plan.verdict.value, *plan.reasons)"
     )
     mounted = ["sh", "-c", 'mount -t tmpfs none "$1" && shift && exec "$@"', "sh", str(target)]
@@ -256,7 +256,7 @@ def test_too_little_space_is_known_beforehand(world: World) -> None:
         looked = plan_restore(reader, layout, Revision(-1))
         huge = EntryPlan("archive.tgz", looked.entries[0].parent, needed=1 << 60)
         with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
-            Restoration([(reader, RestorePlan(reader.snapshot, (huge,)))], layout).run(Job())
+            Restoration([(reader, RestorePlan(reader.snapshot, (huge,)))], layout).run(Progress())
 
 
 def test_two_changes_of_one_snap_do_not_meet(world: World) -> None:
@@ -521,5 +521,5 @@ def test_a_holder_that_a_user_made_is_not_touched(world: World) -> None:
 def test_the_reasons_are_told_to_the_job(world: World) -> None:
     world.add(1, "hello", OLD, users={"ghost": {"common": {}}})
     told: list[Event] = []
-    world.engine.restore(Restore(1), Job(told.append))
+    world.engine.restore(Restore(1), Progress(told.append))
     assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in told

@@ -22,11 +22,11 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
-from backend.fs.space import SPARE_ROOM
+from backend.fs.space import RESERVED_SPACE
 from backend.host.layout import InstalledSnap
 from backend.model import Number, Snapshot
 from backend.operations import Check, Forget, Restore, Save
-from backend.progress import Advanced, Event, Job, Noted, PartAdvanced, Started
+from backend.progress import Advanced, Event, Noted, PartAdvanced, Progress, Started
 from backend.save.saver import SaveOptions, Saver, save_snap
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
 from tests.support.fakes import stops
@@ -82,7 +82,7 @@ def test_without_a_readable_state_the_save_says_so(world: World, raw: str | None
     if raw is not None:
         world.write_state(raw)
     told: list[Event] = []
-    world.engine.save(Save(), Job(told.append))
+    world.engine.save(Save(), Progress(told.append))
     assert any(isinstance(event, Noted) and "not recorded" in event.text for event in told)
     assert (the_only(world).conf, the_only(world).snap_id) == (None, "")
 
@@ -215,8 +215,8 @@ class Growing:
         self.total: int | None = None
         self.done = 0
 
-    def job(self) -> Job:
-        return Job(self._hear, clock=iter(range(10**9)).__next__)
+    def job(self) -> Progress:
+        return Progress(self._hear, clock=iter(range(10**9)).__next__)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Noted):
@@ -273,7 +273,7 @@ def test_unless_that_is_accepted(world: World, big: Path) -> None:
 def progress(world: World) -> tuple[int | None, int, dict[str, tuple[int, int | None]]]:
     """What a save announces, where it ends, and the same of its parts."""
     told: list[Event] = []
-    world.engine.save(Save(), Job(told.append))
+    world.engine.save(Save(), Progress(told.append))
     parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
     at = max(index for index, event in enumerate(told) if isinstance(event, Started))
     announced, rest = told[at], told[at:]
@@ -332,7 +332,7 @@ def test_when_none_can_be_saved_the_reason_is_the_first_ones(world: World) -> No
 
 def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install("hello", data={"a": "1" * 5000})
-    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: SPARE_ROOM + 4000)
+    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: RESERVED_SPACE + 4000)
     with pytest.raises(NoSpaceError, match=r"cannot save: insufficient space in .* more is required"):
         world.do(Save())
     assert world.names() == []
@@ -378,7 +378,7 @@ def test_a_failure_inside_leaves_no_temporary_file(world: World) -> None:
     store.prepare()
     wrong = installed._replace(version="no/version")
     with pytest.raises(SnapshotError):
-        Saver(store, wrong, [], SaveOptions()).run(1, Job())
+        Saver(store, wrong, [], SaveOptions()).run(1, Progress())
     assert world.names() == []
 
 

@@ -17,9 +17,9 @@ from backend.format import excludes
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.space import measure
-from backend.fs.walk import Descent
+from backend.fs.walk import TreeWalk
 from backend.model import Revision, User
-from backend.progress import Job
+from backend.progress import Progress
 from backend.save.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant
 from tests.support.fakes import stops
@@ -88,7 +88,7 @@ def archived_by_tar(world: World) -> int:
     buffer, total = memoryview(bytearray(1 << 18)), 0
     with (
         files.opened(str(world.data("cloud")), files.DIRECTORY) as fd,
-        Tar(None).pack(fd, ["x1", "common"], [], Job()) as read,
+        Tar(None).pack(fd, ["x1", "common"], [], Progress()) as read,
     ):
         while count := read(buffer):
             total += count
@@ -190,7 +190,7 @@ def saved_by_tar(world: World, patterns: Sequence[str]) -> list[int]:
     expanded = excludes.expand(patterns, X1, system=True)
     with (
         files.opened(str(world.data("cloud")), files.DIRECTORY) as fd,
-        Tar(None).pack(fd, ["x1", "common"], expanded, Job()) as read,
+        Tar(None).pack(fd, ["x1", "common"], expanded, Progress()) as read,
     ):
         while count := read(buffer):
             stream.feed(bytes(buffer[:count]))
@@ -353,8 +353,8 @@ def fails_for_tar(world: World, name: str, patterns: Sequence[str]) -> bool:
     expanded = excludes.expand(patterns, X1, system=False)
     try:
         with (
-            parents.opened_parent(parent, user, links=False) as fd,
-            Tar(user, machine=False).pack(fd, ["common"], expanded, Job()) as read,
+            parents.open_data_parent(parent, user, links=False) as fd,
+            Tar(user, machine=False).pack(fd, ["common"], expanded, Progress()) as read,
         ):
             while read(buffer):
                 pass
@@ -463,7 +463,7 @@ def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> Non
         moments += 1
         assert open_descriptors() == before
     assert moments > 3
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
         looked(world, job=job)
@@ -471,13 +471,13 @@ def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> Non
 
 def test_a_deep_tree_is_not_spelled_out_at_every_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     spelled = []
-    place = Descent.place
+    place = TreeWalk.place
 
-    def counted(self: Descent, name: object = None) -> str:
+    def counted(self: TreeWalk, name: object = None) -> str:
         spelled.append(name)
         return place(self, name)
 
-    monkeypatch.setattr(Descent, "place", counted)
+    monkeypatch.setattr(TreeWalk, "place", counted)
     depth = 300
     fill(world, {"f": "1"})
     with ExitStack() as stack:

@@ -9,11 +9,11 @@ import pytest
 
 from backend.engine.perform import perform_recorded
 from backend.errors import Cancelled, InvalidInputError
-from backend.model import EntryVerdict, Level, Snapshot
+from backend.model import CheckLevel, CheckResult, Snapshot
 from backend.operations import Check, Result
-from backend.progress import Entered, Event, Job, Noted, Started
+from backend.progress import Entered, Event, Noted, Progress, Started
 from backend.store.check import check_all, due
-from backend.store.verifications import CheckState, Ledger
+from backend.store.verifications import CheckState, VerificationLog
 from tests.support.builders import World
 
 DAY = 24 * 3600
@@ -28,15 +28,15 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def ledger(world: World) -> Ledger:
-    return Ledger(world.engine.journal.folder)
+def ledger(world: World) -> VerificationLog:
+    return VerificationLog(world.engine.journal.folder)
 
 
 def listed(world: World) -> list[Snapshot]:
     return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
 
 
-def states(world: World, ledger: Ledger) -> list[str]:
+def states(world: World, ledger: VerificationLog) -> list[str]:
     return [one.state.value for one in ledger.standing(listed(world)).values()]
 
 
@@ -52,38 +52,40 @@ def damage(path: str) -> None:
 @pytest.mark.parametrize(
     ("verified", "asked", "age", "is_due"),
     [
-        (Level.HASH, Level.HASH, 0, True),
-        (Level.HASH, Level.HASH, 60, False),
-        (Level.HASH, Level.QUICK, 60, False),
-        (Level.HASH, Level.STRUCTURE, 60, True),
-        (Level.STRUCTURE, Level.HASH, 60, False),
-        (Level.STRUCTURE, Level.STRUCTURE, 60, False),
-        (Level.QUICK, Level.QUICK, 60, True),
-        (Level.QUICK, Level.HASH, 60, True),
+        (CheckLevel.HASH, CheckLevel.HASH, 0, True),
+        (CheckLevel.HASH, CheckLevel.HASH, 60, False),
+        (CheckLevel.HASH, CheckLevel.QUICK, 60, False),
+        (CheckLevel.HASH, CheckLevel.STRUCTURE, 60, True),
+        (CheckLevel.STRUCTURE, CheckLevel.HASH, 60, False),
+        (CheckLevel.STRUCTURE, CheckLevel.STRUCTURE, 60, False),
+        (CheckLevel.QUICK, CheckLevel.QUICK, 60, True),
+        (CheckLevel.QUICK, CheckLevel.HASH, 60, True),
     ],
 )
 def test_what_was_verified_lately_at_that_level_or_a_stronger_one_is_not_due(
-    world: World, verified: Level, asked: Level, age: int, is_due: bool
+    world: World, verified: CheckLevel, asked: CheckLevel, age: int, is_due: bool
 ) -> None:
     own = world.root / "own"
     own.mkdir()
-    ledger = Ledger(str(own))
+    ledger = VerificationLog(str(own))
     (one, *_) = listed(world)
-    check_all([one], (), verified, ledger, Job())
+    check_all([one], (), verified, ledger, Progress())
     assert due([one], asked, age, ledger) == ([one] if is_due else [])
 
 
-def test_only_so_long(world: World, ledger: Ledger) -> None:
+def test_only_so_long(world: World, ledger: VerificationLog) -> None:
     world.do(Check(1))
     snapshots = listed(world)
     at = ledger.standing(snapshots)[snapshots[0].path].at
-    assert due(snapshots, Level.HASH, 60, ledger, at + 60) == snapshots[1:]
-    assert due(snapshots, Level.HASH, 60, ledger, at + 61) == snapshots
-    assert due(snapshots, Level.HASH, 60, ledger, at - 1) == snapshots, "the clock was set back"
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, at + 60) == snapshots[1:]
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, at + 61) == snapshots
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, at - 1) == snapshots, "the clock was set back"
 
 
 @pytest.mark.parametrize("what", ["some users", "damaged", "broken", "changed"])
-def test_what_is_not_verified_as_a_whole_is_always_due(world: World, ledger: Ledger, what: str) -> None:
+def test_what_is_not_verified_as_a_whole_is_always_due(
+    world: World, ledger: VerificationLog, what: str
+) -> None:
     (path, *_) = (snapshot.path for snapshot in listed(world))
     if what == "damaged":
         damage(path)
@@ -93,7 +95,7 @@ def test_what_is_not_verified_as_a_whole_is_always_due(world: World, ledger: Led
     if what == "changed":
         Path(path).touch()
     (one, *_) = listed(world)
-    assert due([one], Level.HASH, DAY, ledger) == [one]
+    assert due([one], CheckLevel.HASH, DAY, ledger) == [one]
 
 
 # -- through the engine
@@ -121,7 +123,7 @@ def test_what_failed_is_looked_at_however_lately_that_was(world: World) -> None:
     assert (again.exit_code, again.skipped) == (4, 2)
 
 
-def test_a_quick_check_verifies_nothing(world: World, ledger: Ledger) -> None:
+def test_a_quick_check_verifies_nothing(world: World, ledger: VerificationLog) -> None:
     damage(listed(world)[0].path)
     done = world.do(Check(quick=True))
     assert (done.exit_code, len(done.verdicts)) == (0, 6)
@@ -132,7 +134,7 @@ def test_a_quick_check_verifies_nothing(world: World, ledger: Ledger) -> None:
     assert states(world, ledger) == ["FAILED", "OK", "OK"]
 
 
-def test_a_quick_check_finds_what_is_missing(world: World, ledger: Ledger) -> None:
+def test_a_quick_check_finds_what_is_missing(world: World, ledger: VerificationLog) -> None:
     path = Path(listed(world)[0].path)
     path.write_bytes(path.read_bytes().replace(b"user/alice.tgz", b"user/alicf.tgz"))
     done = world.do(Check(quick=True))
@@ -144,8 +146,8 @@ def test_a_quick_check_finds_what_is_missing(world: World, ledger: Ledger) -> No
 def test_progress_of_the_levels(world: World) -> None:
     told: list[Event] = []
     size = sum(snapshot.size for snapshot in listed(world))
-    world.engine.check(Check(), Job(told.append))
-    world.engine.check(Check(quick=True), Job(told.append))
+    world.engine.check(Check(), Progress(told.append))
+    world.engine.check(Check(quick=True), Progress(told.append))
     assert [event.total for event in started(told)] == [size, None]
 
 
@@ -159,7 +161,7 @@ def test_what_was_found_before_a_stop_is_kept(tmp_path: Path) -> None:
     for set_id in range(1, 71):
         world.add(set_id, "hello")
 
-    def stopped(job: Job) -> Callable[[Event], None]:
+    def stopped(job: Progress) -> Callable[[Event], None]:
         def hear(event: Event) -> None:
             if getattr(event, "part", "").startswith("#70 "):
                 job.stop()
@@ -168,16 +170,18 @@ def test_what_was_found_before_a_stop_is_kept(tmp_path: Path) -> None:
 
     with pytest.raises(Cancelled):
         perform_recorded(Check(), world.engine, stopped)
-    found = states(world, Ledger(world.engine.journal.folder))
+    found = states(world, VerificationLog(world.engine.journal.folder))
     assert found.count("OK") == 64
 
 
 def test_the_result_of_a_check_without_faults() -> None:
-    sound = EntryVerdict(1, "hello", "archive.tgz", 3, "")
+    sound = CheckResult(1, "hello", "archive.tgz", 3, "")
     assert Result(1, verdicts=(sound,), skipped=4).exit_code == 0
 
 
-def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(world: World, ledger: Ledger) -> None:
+def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(
+    world: World, ledger: VerificationLog
+) -> None:
     first, *_ = listed(world)
 
     def swap(event: Event) -> None:
@@ -194,6 +198,6 @@ def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(world: World
         told.append(event)
         swap(event)
 
-    check_all([first], (), Level.HASH, ledger, Job(tell))
+    check_all([first], (), CheckLevel.HASH, ledger, Progress(tell))
     assert ledger.standing([first])[first.path].state is CheckState.NEVER
     assert [event.text for event in told if isinstance(event, Noted) and "changed while" in event.text]

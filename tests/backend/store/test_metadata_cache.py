@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.format.gojson import loads
 from backend.model import Epoch, Json, Number, Revision, Snapshot
-from backend.store.metadata_cache import Index
+from backend.store.metadata_cache import MetadataCache
 
 MANY = 64
 SNAPSHOT = Snapshot(
@@ -64,7 +64,7 @@ def listed(
 ) -> list[str]:
     """List a store; answers the names of the files that had to be read."""
     read = []
-    with Index.opened(str(own), str(folder), clock) as index:
+    with MetadataCache.opened(str(own), str(folder), clock) as index:
         for name in sorted(os.listdir(folder)):
             found = index.snapshot(name)
             if found is None:
@@ -126,7 +126,7 @@ def test_what_changed_just_now_is_never_trusted(own: Path, folder: Path) -> None
 
 def test_what_changes_while_it_is_read_is_read_again(own: Path, folder: Path) -> None:
     path = folder / name_of(3)
-    with Index.opened(str(own), str(folder), later) as index:
+    with MetadataCache.opened(str(own), str(folder), later) as index:
         for name in os.listdir(folder):
             assert index.snapshot(name) is None
             if name == path.name:
@@ -154,7 +154,7 @@ def test_without_a_state_folder_none_is_made(tmp_path: Path, folder: Path) -> No
 
 
 def test_a_store_that_is_not_there(own: Path, tmp_path: Path) -> None:
-    with Index.opened(str(own), str(tmp_path / "nothing"), later):
+    with MetadataCache.opened(str(own), str(tmp_path / "nothing"), later):
         pass
     assert os.listdir(own) == []
 
@@ -169,7 +169,7 @@ def test_removed_files_are_forgotten(own: Path, folder: Path) -> None:
 
 
 def test_a_file_that_vanishes_while_the_store_is_listed(own: Path, folder: Path) -> None:
-    with Index.opened(str(own), str(folder), later) as index:
+    with MetadataCache.opened(str(own), str(folder), later) as index:
         (folder / name_of(5)).unlink()
         with pytest.raises(FileNotFoundError):
             index.snapshot(name_of(5))
@@ -178,19 +178,19 @@ def test_a_file_that_vanishes_while_the_store_is_listed(own: Path, folder: Path)
 def test_a_listing_left_early_forgets_nothing(own: Path, folder: Path) -> None:
     listed(own, folder)
     touch(folder / name_of(0))
-    with Index.opened(str(own), str(folder), later) as index:
+    with MetadataCache.opened(str(own), str(folder), later) as index:
         assert index.snapshot(name_of(0)) is None
         index.remember(name_of(0), SNAPSHOT)
     assert listed(own, folder) == []
 
 
 def test_what_was_read_before_a_failure_is_kept(own: Path, folder: Path) -> None:
-    def fail(index: Index) -> None:
+    def fail(index: MetadataCache) -> None:
         index.snapshot(name_of(0))
         index.remember(name_of(0), SNAPSHOT)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), Index.opened(str(own), str(folder), later) as index:
+    with pytest.raises(ZeroDivisionError), MetadataCache.opened(str(own), str(folder), later) as index:
         fail(index)
     assert len(listed(own, folder)) == MANY - 1
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.errors import Cancelled, ConflictError, MultiError, SnapshotError
 from backend.host.layout import Layout
 from backend.operations import Check, Export, Forget, Restore, Save
-from backend.progress import Job
+from backend.progress import Progress
 from backend.store.store import Staged, Store
 from tests.support.builders import Tree, World, plant
 
@@ -168,7 +168,7 @@ def staged(world: World, *snaps: str) -> list[Staged]:
 
 def test_a_set_appears_at_once_and_nothing_else_is_left(world: World) -> None:
     files = staged(world, "aa", "bb")
-    world.engine.store.publish(5, files, Job())
+    world.engine.store.publish(5, files, Progress())
     assert world.names() == ["5_aa_1.0_x1.zip", "5_bb_1.0_x1.zip"]
 
 
@@ -176,7 +176,7 @@ def test_nothing_is_ever_replaced(world: World) -> None:
     files = staged(world, "aa", "bb")
     plant(world.snapshots, {"5_bb_1.0_x1.zip": "somebody else's"})
     with pytest.raises(SnapshotError, match="cannot publish snapshot set #5"):
-        world.engine.store.publish(5, files, Job())
+        world.engine.store.publish(5, files, Progress())
     assert world.names() == ["5_bb_1.0_x1.zip"]
     assert (world.snapshots / "5_bb_1.0_x1.zip").read_text() == "somebody else's"
 
@@ -185,12 +185,12 @@ def test_a_marker_of_somebody_else_stays(world: World) -> None:
     files = staged(world, "aa")
     plant(world.snapshots, {"5_importing": "theirs"})
     with pytest.raises(ConflictError, match="cannot import snapshot 5: already in progress for this set id"):
-        world.engine.store.publish(5, files, Job())
+        world.engine.store.publish(5, files, Progress())
     assert world.names() == ["5_importing"]
 
 
 def test_a_stop_before_publishing_leaves_nothing(world: World) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
         world.engine.store.publish(5, staged(world, "aa"), job)
@@ -199,7 +199,7 @@ def test_a_stop_before_publishing_leaves_nothing(world: World) -> None:
 
 def test_past_the_beginning_a_stop_is_too_late(world: World) -> None:
     files = staged(world, "aa", "bb")
-    job = Job(keep=lambda step: job.stop() if "published" in step else None)
+    job = Progress(keep=lambda step: job.stop() if "published" in step else None)
     world.engine.store.publish(5, files, job)
     assert len(world.names()) == 2
 
@@ -217,7 +217,7 @@ def test_nobody_ever_sees_a_part_of_a_set(world: World) -> None:
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    world.engine.store.publish(5, files, Job())
+    world.engine.store.publish(5, files, Progress())
     done.set()
     watcher.join()
     assert set(seen) <= {0, 20}
@@ -253,8 +253,8 @@ def test_forget_removes_exactly_what_it_is_given(world: World) -> None:
     store = world.engine.store
     one = next(iter(store.iter_snapshots()))
     size = os.stat(one.path).st_size
-    assert store.forget([one], Job()) == size
-    assert store.forget([one], Job()) == 0
+    assert store.forget([one], Progress()) == size
+    assert store.forget([one], Progress()) == 0
     assert world.names() == ["1_bb_1.0_x1.zip"]
 
 

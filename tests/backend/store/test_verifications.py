@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled
-from backend.model import ARCHIVE, EntryVerdict, Level, Revision, Snapshot
+from backend.model import ARCHIVE, CheckLevel, CheckResult, Revision, Snapshot
 from backend.operations import Check
-from backend.progress import Job
-from backend.store.verifications import OLD, CheckState, Ledger, identity_of
+from backend.progress import Progress
+from backend.store.verifications import OLD, CheckState, VerificationLog, identity_of
 from tests.support.builders import World, snapshot_of, tgz, write_snapshot
 from tests.support.fakes import as_anybody, open_folder
 
@@ -27,47 +27,51 @@ def snapshot(tmp_path: Path) -> Snapshot:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def ledger(tmp_path: Path) -> VerificationLog:
     own = tmp_path / "own"
     own.mkdir()
-    return Ledger(str(own))
+    return VerificationLog(str(own))
 
 
-def verdicts(snapshot: Snapshot, fault: str = "") -> list[EntryVerdict]:
-    sound = EntryVerdict(1, "hello", ARCHIVE, 3, "", snapshot.path)
+def verdicts(snapshot: Snapshot, fault: str = "") -> list[CheckResult]:
+    sound = CheckResult(1, "hello", ARCHIVE, 3, "", snapshot.path)
     return [sound, sound._replace(entry="user/alice.tgz", fault=fault)]
 
 
-def state(ledger: Ledger, snapshot: Snapshot, now: float | None = None) -> CheckState:
+def state(ledger: VerificationLog, snapshot: Snapshot, now: float | None = None) -> CheckState:
     return ledger.standing([snapshot], now)[snapshot.path].state
 
 
-def test_what_was_never_checked_says_so(ledger: Ledger, snapshot: Snapshot) -> None:
+def test_what_was_never_checked_says_so(ledger: VerificationLog, snapshot: Snapshot) -> None:
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
-def test_a_full_check_is_ok_and_grows_old(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_full_check_is_ok_and_grows_old(ledger: VerificationLog, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
     assert state(ledger, snapshot, time.time() + OLD + 60) is CheckState.OLD
 
 
-def test_a_check_of_some_archives_only_is_no_check(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
+def test_a_check_of_some_archives_only_is_no_check(ledger: VerificationLog, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot)[:1], CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
-def test_a_failure_outranks_everything_and_keeps_its_reason(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot, "hash differs"), Level.HASH)
+def test_a_failure_outranks_everything_and_keeps_its_reason(
+    ledger: VerificationLog, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "hash differs"), CheckLevel.HASH)
     standing = ledger.standing([snapshot])[snapshot.path]
     assert (standing.state, standing.fault) == (CheckState.FAILED, "hash differs")
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
 
 
 @pytest.mark.parametrize("change", ["rewritten", "replaced", "other sums", "damaged under the same time"])
-def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapshot, change: str) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_file_that_changed_was_never_checked(
+    ledger: VerificationLog, snapshot: Snapshot, change: str
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     if change == "other sums":
         snapshot = snapshot._replace(sums={**SUMS, ARCHIVE: "c" * 96})
     elif change == "rewritten":
@@ -82,17 +86,19 @@ def test_a_file_that_changed_was_never_checked(ledger: Ledger, snapshot: Snapsho
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
-def test_a_broken_snapshot_is_broken_whatever_was_checked(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_broken_snapshot_is_broken_whatever_was_checked(
+    ledger: VerificationLog, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot._replace(broken="no zip")) is CheckState.BROKEN
 
 
 def test_the_level_is_structure_only_when_every_archive_was_walked(
-    ledger: Ledger, snapshot: Snapshot
+    ledger: VerificationLog, snapshot: Snapshot
 ) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.STRUCTURE)
     assert ledger.standing([snapshot])[snapshot.path].level == "structure"
-    ledger.record([snapshot], verdicts(snapshot)[:1], Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot)[:1], CheckLevel.HASH)
     assert ledger.standing([snapshot])[snapshot.path].level == "full"
 
 
@@ -104,60 +110,66 @@ def test_without_a_usable_ledger_nothing_is_known_and_nothing_fails(
     if content is not None:
         own.mkdir()
         (own / "ledger.sqlite").write_bytes(content)
-    ledger = Ledger(str(own))
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger = VerificationLog(str(own))
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) in (CheckState.NEVER, CheckState.OK)
 
 
-def test_a_fault_of_structure_outlives_a_check_of_the_hash_alone(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_fault_of_structure_outlives_a_check_of_the_hash_alone(
+    ledger: VerificationLog, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), CheckLevel.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.FAILED
-    ledger.record([snapshot], verdicts(snapshot), Level.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.STRUCTURE)
     assert state(ledger, snapshot) is CheckState.OK
 
 
 def test_two_files_of_one_snap_keep_their_own_verdicts(
-    ledger: Ledger, snapshot: Snapshot, tmp_path: Path
+    ledger: VerificationLog, snapshot: Snapshot, tmp_path: Path
 ) -> None:
     (tmp_path / "1_renamed.zip").write_bytes(b"other")
     other = snapshot._replace(path=str(tmp_path / "1_renamed.zip"))
-    ledger.record([snapshot, other], [*verdicts(snapshot), *verdicts(other, "bad")], Level.HASH)
+    ledger.record([snapshot, other], [*verdicts(snapshot), *verdicts(other, "bad")], CheckLevel.HASH)
     assert (state(ledger, snapshot), state(ledger, other)) == (CheckState.OK, CheckState.FAILED)
 
 
 # -- a quick look
 
 
-def test_a_quick_look_never_makes_anything_verified(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+def test_a_quick_look_never_makes_anything_verified(ledger: VerificationLog, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
-@pytest.mark.parametrize("level", [Level.HASH, Level.STRUCTURE])
+@pytest.mark.parametrize("level", [CheckLevel.HASH, CheckLevel.STRUCTURE])
 def test_a_quick_look_changes_nothing_of_what_is_verified(
-    ledger: Ledger, snapshot: Snapshot, level: Level
+    ledger: VerificationLog, snapshot: Snapshot, level: CheckLevel
 ) -> None:
     ledger.record([snapshot], verdicts(snapshot), level)
     before = ledger.standing([snapshot], 10**10)
-    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
     assert ledger.standing([snapshot], 10**10) == before
 
 
-def test_what_a_quick_look_finds_stays_until_a_full_check(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
-    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
-    ledger.record([snapshot], verdicts(snapshot), Level.QUICK)
+def test_what_a_quick_look_finds_stays_until_a_full_check(
+    ledger: VerificationLog, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), CheckLevel.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
     standing = ledger.standing([snapshot])[snapshot.path]
     assert (standing.state, standing.fault) == (CheckState.FAILED, "it is not there")
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
 
 
-def test_a_fault_of_structure_outlives_a_quick_fault_as_well(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), Level.STRUCTURE)
-    ledger.record([snapshot], verdicts(snapshot, "it is not there"), Level.QUICK)
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_fault_of_structure_outlives_a_quick_fault_as_well(
+    ledger: VerificationLog, snapshot: Snapshot
+) -> None:
+    ledger.record([snapshot], verdicts(snapshot, "a member is refused"), CheckLevel.STRUCTURE)
+    ledger.record([snapshot], verdicts(snapshot, "it is not there"), CheckLevel.QUICK)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert ledger.standing([snapshot])[snapshot.path].fault == "a member is refused"
 
 
@@ -177,11 +189,11 @@ def listed(world: World) -> list[Snapshot]:
     return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
 
 
-def learned(ledger: Ledger, snapshots: list[Snapshot], batch: int = 64) -> list[dict[str, int]]:
-    return list(ledger.learn_unpacked(snapshots, Job(), batch))
+def learned(ledger: VerificationLog, snapshots: list[Snapshot], batch: int = 64) -> list[dict[str, int]]:
+    return list(ledger.learn_unpacked(snapshots, Progress(), batch))
 
 
-def test_unpacked_sizes_are_learned_once(world: World, ledger: Ledger, tmp_path: Path) -> None:
+def test_unpacked_sizes_are_learned_once(world: World, ledger: VerificationLog, tmp_path: Path) -> None:
     snapshots = listed(world)
     assert ledger.unpacked(snapshots) == {}
     batches = learned(ledger, snapshots, 2)
@@ -189,12 +201,12 @@ def test_unpacked_sizes_are_learned_once(world: World, ledger: Ledger, tmp_path:
     sizes = ledger.unpacked(snapshots)
     assert sizes == batches[0] | batches[1]
     assert sizes[snapshots[0].path] == 20 * 1024  # two archives, each in whole records of tar
-    again = Ledger(str(tmp_path / "own"))
+    again = VerificationLog(str(tmp_path / "own"))
     assert learned(again, snapshots) == []
     assert again.unpacked(snapshots) == sizes
 
 
-def test_a_file_that_changed_is_looked_at_again(world: World, ledger: Ledger) -> None:
+def test_a_file_that_changed_is_looked_at_again(world: World, ledger: VerificationLog) -> None:
     snapshots = listed(world)
     learned(ledger, snapshots)
     world.add(1, "other", {"x1": {"much": "1" * 50_000}})
@@ -203,7 +215,7 @@ def test_a_file_that_changed_is_looked_at_again(world: World, ledger: Ledger) ->
     assert found[snapshots[1].path] > 50_000
 
 
-def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, ledger: Ledger) -> None:
+def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, ledger: VerificationLog) -> None:
     long = b"\x1f\x8b\x08\0" + os.urandom(5 << 20) + (1 << 20).to_bytes(4, "little")
     world.add(3, "hello", long)
     snapshots = listed(world)
@@ -215,7 +227,7 @@ def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, led
 def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
     """Incompressible first, so that the archive is long; then what unpacks to more than it takes."""
     world.add(3, "hello", {"x1": {"noise": os.urandom(5 << 20), "zeros": bytes(1 << 20)}})
-    ledger = Ledger(world.engine.journal.folder)
+    ledger = VerificationLog(world.engine.journal.folder)
     world.do(Check(3))
     assert ledger.unpacked(listed(world)) == {}
     world.do(Check(3, structure=True, users=("alice",)))
@@ -226,7 +238,7 @@ def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
     assert len(ledger.unpacked(listed(world))) == 2, "of set 1 one archive was not walked"
 
 
-def test_what_cannot_be_read_is_passed_over(world: World, ledger: Ledger) -> None:
+def test_what_cannot_be_read_is_passed_over(world: World, ledger: VerificationLog) -> None:
     (world.snapshots / "4_odd_1.0_x1.zip").write_bytes(b"none")
     snapshots = listed(world)
     os.unlink(snapshots[0].path)
@@ -235,8 +247,8 @@ def test_what_cannot_be_read_is_passed_over(world: World, ledger: Ledger) -> Non
     assert list(found) == [snapshots[1].path]
 
 
-def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: Ledger) -> None:
-    job = Job()
+def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: VerificationLog) -> None:
+    job = Progress()
     snapshots = listed(world)
     learning = ledger.learn_unpacked(snapshots, job, 1)
     first = next(learning)
@@ -255,7 +267,7 @@ def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
     if content is not None:
         own.mkdir()
         (own / "sizes.sqlite").write_bytes(content)
-    ledger = Ledger(str(own))
+    ledger = VerificationLog(str(own))
     (found,) = learned(ledger, listed(world))
     assert ledger.unpacked(listed(world)) == found
     assert learned(ledger, listed(world)) == []
@@ -265,13 +277,13 @@ def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
 def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> None:
     code = """
 import os, sys
-from backend.progress import Job
-from backend.store.verifications import Ledger
+from backend.progress import Progress
+from backend.store.verifications import VerificationLog
 from backend.archive.reader import read_snapshot
 own, path = sys.argv[1:]
-ledger = Ledger(own)
+log = VerificationLog(own)
 snapshots = [read_snapshot(path)]
-print([len(found) for found in ledger.learn_unpacked(snapshots, Job())], len(ledger.unpacked(snapshots)))
+print([len(found) for found in log.learn_unpacked(snapshots, Progress())], len(log.unpacked(snapshots)))
 print(os.listdir(own))
 """
     with open_folder() as folder:
@@ -284,18 +296,18 @@ print(os.listdir(own))
 
 
 def test_what_was_found_says_nothing_of_a_file_that_was_put_in_place_meanwhile(
-    ledger: Ledger, snapshot: Snapshot
+    ledger: VerificationLog, snapshot: Snapshot
 ) -> None:
     with open(snapshot.path, "rb") as file:
         opened = {snapshot.path: identity_of(file.fileno())}
         Path(f"{snapshot.path}~").write_bytes(b"zip")
         os.rename(f"{snapshot.path}~", snapshot.path)
-        ledger.record([snapshot], verdicts(snapshot), Level.HASH, opened)
+        ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH, opened)
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
-def test_a_check_in_a_far_future_is_not_a_fresh_one(ledger: Ledger, snapshot: Snapshot) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+def test_a_check_in_a_far_future_is_not_a_fresh_one(ledger: VerificationLog, snapshot: Snapshot) -> None:
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot, time.time() - 3600) is CheckState.OK
     assert state(ledger, snapshot, time.time() - 400 * 24 * 3600) is CheckState.OLD
 
@@ -303,9 +315,9 @@ def test_a_check_in_a_far_future_is_not_a_fresh_one(ledger: Ledger, snapshot: Sn
 @pytest.mark.parametrize("column", ["at", "fault", "level", "hash", "entry", "identity", "file"])
 @pytest.mark.parametrize("value", [b"\xff", None, "text", 1e300, float("inf"), -5])
 def test_rows_that_make_no_sense_are_no_check_and_no_error(
-    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, column: str, value: object
+    ledger: VerificationLog, snapshot: Snapshot, tmp_path: Path, column: str, value: object
 ) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     with closing(sqlite3.connect(str(tmp_path / "own/ledger.sqlite"))) as database, database:
         database.execute(f"UPDATE verdicts SET {column} = ? WHERE entry = ?", (value, ARCHIVE))
     for known in (*ledger.standing([snapshot]).values(), *ledger.standing_of_parts(snapshot).values()):
@@ -315,26 +327,26 @@ def test_rows_that_make_no_sense_are_no_check_and_no_error(
 
 @pytest.mark.parametrize("size", [b"\xff", "text", 1e300, -1])
 def test_sizes_that_make_no_sense_are_not_known(
-    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, size: object
+    ledger: VerificationLog, snapshot: Snapshot, tmp_path: Path, size: object
 ) -> None:
     walked = [verdict._replace(unpacked=5) for verdict in verdicts(snapshot)]
-    ledger.record([snapshot], walked, Level.STRUCTURE)
+    ledger.record([snapshot], walked, CheckLevel.STRUCTURE)
     with closing(sqlite3.connect(str(tmp_path / "own/sizes.sqlite"))) as database, database:
         database.execute("UPDATE sizes SET bytes = ?", (size,))
-    assert Ledger(str(tmp_path / "own")).unpacked([snapshot]) == {}
+    assert VerificationLog(str(tmp_path / "own")).unpacked([snapshot]) == {}
 
 
 @pytest.mark.parametrize("at", [0, 4096])
 def test_a_damaged_ledger_gives_way_to_a_new_one(
-    ledger: Ledger, snapshot: Snapshot, tmp_path: Path, at: int
+    ledger: VerificationLog, snapshot: Snapshot, tmp_path: Path, at: int
 ) -> None:
-    ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+    ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     path = tmp_path / "own/ledger.sqlite"
     raw = bytearray(path.read_bytes())
     raw[at : at + 2000] = b"\xff" * len(raw[at : at + 2000])
     path.write_bytes(raw)
     assert state(ledger, snapshot) is CheckState.NEVER
     for _ in range(2):  # the first write may be what finds the damage
-        ledger.record([snapshot], verdicts(snapshot), Level.HASH)
+        ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
     assert Path(f"{path}.damaged").read_bytes() == raw

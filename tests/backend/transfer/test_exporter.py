@@ -23,7 +23,7 @@ from backend.errors import (
 )
 from backend.fs import files
 from backend.operations import Export, Forget
-from backend.progress import Advanced, Event, Job, PartAdvanced, Started
+from backend.progress import Advanced, Event, PartAdvanced, Progress, Started
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.support.builders import World, plant
@@ -47,7 +47,7 @@ def streamed(world: World, set_id: int = 3, **options: Any) -> bytes:
 def written(export: SnapshotExport) -> bytes:
     fd = os.memfd_create("stream")
     with os.fdopen(fd, "r+b") as file:
-        export.stream_to(fd, Job())
+        export.stream_to(fd, Progress())
         file.seek(0)
         content = file.read()
     assert len(content) == export.size
@@ -148,7 +148,7 @@ def test_what_shrinks_meanwhile_is_an_error(world: World) -> None:
             open(os.devnull, "wb") as nowhere,
             pytest.raises(IntegrityError, match=r"3_hello.* became shorter"),
         ):
-            export.stream_to(nowhere.fileno(), Job())
+            export.stream_to(nowhere.fileno(), Progress())
 
 
 # -- what does not fit into a plain header
@@ -188,7 +188,7 @@ def test_a_size_of_eight_gibibytes(world: World) -> None:
 
         def write() -> None:
             try:
-                export.stream_to(write_end, Job())
+                export.stream_to(write_end, Progress())
             except SnapshotError as failure:
                 failures.append(failure)
 
@@ -300,7 +300,7 @@ def test_what_is_broken_but_not_asked_for_does_not_matter(world: World) -> None:
 def test_every_byte_counts_once_and_each_snapshot_is_a_part(world: World, checksum: bool) -> None:
     told: list[Event] = []
     file = world.root / "e"
-    world.engine.export(Export(3, str(file), checksum=checksum), Job(told.append))
+    world.engine.export(Export(3, str(file), checksum=checksum), Progress(told.append))
     (start,) = (event for event in told if isinstance(event, Started))
     assert start.total == file.stat().st_size
     assert [event.done for event in told if isinstance(event, Advanced)][-1] == start.total
@@ -328,8 +328,8 @@ def test_sha256sum_agrees(world: World, folder: Path, name: str) -> None:
 
 def test_the_bytes_are_the_same_with_a_checksum(world: World, folder: Path) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(folder / "plain"), Job())
-        export_to_file(export, str(folder / "summed"), Job(), checksum=True)
+        export_to_file(export, str(folder / "plain"), Progress())
+        export_to_file(export, str(folder / "summed"), Progress(), checksum=True)
     assert (folder / "plain").read_bytes() == (folder / "summed").read_bytes()
 
 
@@ -338,7 +338,7 @@ def test_a_stream_has_no_checksum_beside_it(world: World) -> None:
         open(world.root / "e", "wb") as file,
         pytest.raises(InvalidInputError, match="cannot write a checksum beside a stream: name a file"),
     ):
-        world.engine.export(Export(3, "-", checksum=True), Job(), file.fileno())
+        world.engine.export(Export(3, "-", checksum=True), Progress(), file.fileno())
     assert (world.root / "e").read_bytes() == b""
 
 
@@ -352,7 +352,7 @@ def texts(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text("latin-1") for path in folder.iterdir()}
 
 
-def summed(world: World, path: Path, job: Job) -> None:
+def summed(world: World, path: Path, job: Progress) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         export_to_file(export, str(path), job, checksum=True)
 
@@ -372,7 +372,7 @@ def test_a_directory_in_the_way_is_told_before_anything_is_written(
     (folder / name).mkdir()
     kept = []
     with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
-        summed(world, folder / "e", Job(keep=kept.append))
+        summed(world, folder / "e", Progress(keep=kept.append))
     assert (os.listdir(folder), kept) == ([name], [])
 
 
@@ -389,7 +389,7 @@ def test_a_checksum_that_cannot_be_put_in_place(
 
     monkeypatch.setattr(os, "rename", refusing)
     with pytest.raises(SnapshotError, match="e is written, but not its checksum"):
-        summed(world, folder / "e", Job())
+        summed(world, folder / "e", Progress())
     assert os.listdir(folder) == ["e"]
 
 
@@ -401,7 +401,7 @@ def folder(tmp_path: Path) -> Path:
     return plant(tmp_path / "out", {})
 
 
-def to_file(world: World, path: Path, job: Job) -> None:
+def to_file(world: World, path: Path, job: Progress) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         export_to_file(export, str(path), job)
 
@@ -431,7 +431,7 @@ def test_a_failure_leaves_what_was_there(world: World, folder: Path) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         os.truncate(world.snapshots / "3_other_1.0_x1.zip", 10)
         with pytest.raises(IntegrityError):
-            export_to_file(export, str(target), Job())
+            export_to_file(export, str(target), Progress())
     assert (os.listdir(folder), target.read_text()) == (["e"], "older")
 
 
@@ -440,9 +440,9 @@ def test_a_dead_part_is_replaced_a_living_one_is_not(world: World, folder: Path)
     part.write_text("left by somebody who died")
     with open(part, "rb") as file, files.locked(file.fileno()):
         with pytest.raises(SnapshotError, match=r"e\.part is being written by another export"):
-            to_file(world, folder / "e", Job())
+            to_file(world, folder / "e", Progress())
         assert part.read_text().startswith("left")
-    to_file(world, folder / "e", Job())
+    to_file(world, folder / "e", Progress())
     assert os.listdir(folder) == ["e"]
 
 
@@ -452,7 +452,7 @@ def test_a_link_in_the_way_is_not_followed(world: World, folder: Path, tmp_path:
     (folder / "e.part").symlink_to(victim)
     (folder / "e").symlink_to(victim)
     try:
-        to_file(world, folder / "e", Job())
+        to_file(world, folder / "e", Progress())
     except SnapshotError:
         assert sorted(os.listdir(folder)) == ["e", "e.part"]
     assert victim.read_text() == "precious"
@@ -460,7 +460,7 @@ def test_a_link_in_the_way_is_not_followed(world: World, folder: Path, tmp_path:
 
 def test_a_folder_that_is_not_there(world: World, folder: Path) -> None:
     with pytest.raises(SnapshotError, match=r"cannot export snapshot 3: .*No such file or directory"):
-        to_file(world, folder / "missing/e", Job())
+        to_file(world, folder / "missing/e", Progress())
 
 
 def test_a_full_disk(world: World) -> None:
@@ -469,7 +469,7 @@ def test_a_full_disk(world: World) -> None:
         open("/dev/full", "wb") as full,
         pytest.raises(NoSpaceError, match="cannot export snapshot 3: insufficient space"),
     ):
-        export.stream_to(full.fileno(), Job())
+        export.stream_to(full.fileno(), Progress())
 
 
 # -- pipes
@@ -481,7 +481,7 @@ def test_through_a_pipe(world: World) -> None:
     with os.fdopen(read_end, "rb") as source:
         reader = threading.Thread(target=lambda: got.append(source.read()))
         reader.start()
-        world.engine.export(Export(3, "-"), Job(), write_end)
+        world.engine.export(Export(3, "-"), Progress(), write_end)
         os.close(write_end)
         reader.join()
     assert len(got[0]) == len(streamed(world))
@@ -493,7 +493,7 @@ def test_into_a_pipe_that_nobody_reads(world: World) -> None:
     os.close(read_end)
     try:
         with pytest.raises(SnapshotError, match="cannot export snapshot 3: Broken pipe"):
-            world.engine.export(Export(3, "-"), Job(), write_end)
+            world.engine.export(Export(3, "-"), Progress(), write_end)
     finally:
         os.close(write_end)
 

@@ -26,9 +26,9 @@ from backend.errors import (
     SnapshotError,
 )
 from backend.format.metadata import set_content_hashes
-from backend.fs.space import SPARE_ROOM
+from backend.fs.space import RESERVED_SPACE
 from backend.operations import Import
-from backend.progress import Advanced, Event, Job, PartAdvanced, Started
+from backend.progress import Advanced, Event, PartAdvanced, Progress, Started
 from backend.transfer.exporter import SnapshotExport
 from backend.transfer.importer import Imported, import_set
 from tests import golden
@@ -79,7 +79,7 @@ def take_in(world: World, content: bytes, **options: Any) -> Imported:
     with os.fdopen(fd, "w+b") as file:
         file.write(content)
         file.seek(0)
-        return import_set(world.engine.store, fd, Job(), **options)
+        return import_set(world.engine.store, fd, Progress(), **options)
 
 
 def refused(world: World, content: bytes, words: str, kind: type[SnapshotError] = SnapshotError) -> None:
@@ -93,7 +93,7 @@ def refused(world: World, content: bytes, words: str, kind: type[SnapshotError] 
     assert world.names() == before
 
 
-def through_pipe(world: World, content: bytes, job: Job | None = None) -> Imported:
+def through_pipe(world: World, content: bytes, job: Progress | None = None) -> Imported:
     source, sink = os.pipe()
 
     def fill() -> None:
@@ -106,7 +106,7 @@ def through_pipe(world: World, content: bytes, job: Job | None = None) -> Import
     thread = threading.Thread(target=fill)
     thread.start()
     try:
-        return import_set(world.engine.store, source, job or Job())
+        return import_set(world.engine.store, source, job or Progress())
     finally:
         os.close(source)
         thread.join()
@@ -459,10 +459,10 @@ def test_each_file_is_a_part_and_every_byte_counts_once(world: World, sound: Mem
     told: list[Event] = []
     content = stream(*sound, MANIFEST)
     if piped:
-        through_pipe(world, content, Job(told.append))
+        through_pipe(world, content, Progress(told.append))
     else:
         (world.root / "e").write_bytes(content)
-        world.engine.take_in(Import(str(world.root / "e")), Job(told.append))
+        world.engine.take_in(Import(str(world.root / "e")), Progress(told.append))
         assert [event.total for event in told if isinstance(event, Started)] == [len(content)]
         assert [event.done for event in told if isinstance(event, Advanced)] == [len(content)]
     parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
@@ -506,9 +506,9 @@ def test_a_wanted_id(world: World, sound: Members) -> None:
             file.seek(0)
             if wanted == 1:
                 with pytest.raises(ConflictError, match="there is a set of that id"):
-                    import_set(store, file.fileno(), Job(), set_id=1)
+                    import_set(store, file.fileno(), Progress(), set_id=1)
             else:
-                assert import_set(store, file.fileno(), Job(), set_id=6).set_id == 6
+                assert import_set(store, file.fileno(), Progress(), set_id=6).set_id == 6
     assert take_in(world, stream(*sound, MANIFEST), allow_duplicate=True).set_id == 7
 
 
@@ -535,7 +535,7 @@ def test_a_stop_at_any_time_leaves_nothing(world: World, sound: Members) -> None
     content = stream(*sound, MANIFEST)
     before = world.names()
 
-    def attempt(job: Job) -> None:
+    def attempt(job: Progress) -> None:
         fd = os.memfd_create("incoming")
         with os.fdopen(fd, "w+b") as file:
             file.write(content)
@@ -553,8 +553,8 @@ def test_too_little_space_is_known_beforehand(world: World, tmp_path: Path) -> N
     with open(tmp_path / "huge", "w+b") as file:
         file.truncate(about.f_bavail * about.f_frsize)
         with pytest.raises(NoSpaceError, match="cannot import snapshot") as lack:
-            import_set(world.engine.store, file.fileno(), Job())
-    assert lack.value.needed >= SPARE_ROOM
+            import_set(world.engine.store, file.fileno(), Progress())
+    assert lack.value.needed >= RESERVED_SPACE
     assert world.names() == ["1_resident_1.0_x1.zip"]
 
 
@@ -569,10 +569,10 @@ def test_files_that_cannot_be_opened(world: World, tmp_path: Path, name: str) ->
 def test_an_export_of_ours_comes_in_as_it_went_out(world: World, sound: Members) -> None:
     store = world.engine.store
     with open(world.root / "e", "w+b") as file, SnapshotExport(store, 1) as export:
-        export.stream_to(file.fileno(), Job())
+        export.stream_to(file.fileno(), Progress())
         (world.snapshots / "1_resident_1.0_x1.zip").rename(world.root / "kept")
         file.seek(0)
-        import_set(store, file.fileno(), Job())
+        import_set(store, file.fileno(), Progress())
     (name,) = world.names()
     assert (world.snapshots / name).read_bytes() == (world.root / "kept").read_bytes()
 

@@ -30,7 +30,7 @@ from backend.errors import NotFoundError, SnapshotError
 from backend.jobs.journal import JobState
 from backend.model import Snapshot
 from backend.operations import Check, Export, Forget, Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.slots import HOLDER
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from backend.transfer.importer import import_set
@@ -246,7 +246,7 @@ def clean(world: World) -> dict[str, Any]:
 def restored(world: World) -> dict[str, Any]:
     """The data that a restore of set 1 puts into an empty world."""
     clean(world)
-    world.engine.restore(Restore(1, undo_window=0), Job())
+    world.engine.restore(Restore(1, undo_window=0), Progress())
     found = data(world)
     clean(world)
     return found
@@ -272,7 +272,7 @@ def streams(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     world.add(3, "other")
     path = world.root / "three.snapshot"
     with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(path), Job())
+        export_to_file(export, str(path), Progress())
     return {OURS: path.read_bytes(), "golden": (golden.HERE / golden.index()["files"]["export"]).read_bytes()}
 
 
@@ -282,13 +282,13 @@ def taken_in(world: World, raw: bytes) -> dict[str, dict[str, bytes]]:
     path.write_bytes(raw)
     with path.open("rb") as stream:
         try:
-            imported = import_set(world.engine.store, stream.fileno(), Job())
+            imported = import_set(world.engine.store, stream.fileno(), Progress())
         finally:
             (world.root / "incoming").unlink()
     listed = [one for group in world.engine.sets() for one in group.snapshots]
     assert [one.set_id for one in listed] == [imported.set_id] * len(listed)
     found = {one.snap: contents(Path(one.path))[1] for one in listed}
-    world.engine.forget(Forget(imported.set_id), Job())
+    world.engine.forget(Forget(imported.set_id), Progress())
     return found
 
 
@@ -714,7 +714,7 @@ def test_a_link_that_appears_before_the_undo(tmp_path: Path) -> None:
     assert tree_of(world.data("hello")) == {"x1": {"a": "saved"}}
     (record,) = (one for one in world.engine.journal.records() if one.operation["verb"] == "restore")
     world.engine.journal.amend(record, {"undo_until": 1.0})
-    world.engine.tidy(Job())
+    world.engine.tidy(Progress())
     assert golden.tree(target) == outside
     assert not (world.data("hello") / HOLDER).exists()
 
@@ -895,7 +895,7 @@ def test_journals_that_lie(tmp_path: Path, victim: Path, number: int, window: ob
     before = golden.tree(victim)
     with nothing_changes(world):
         world.engine.findings()
-        world.engine.tidy(Job())
+        world.engine.tidy(Progress())
         world.engine.undo_offers()
     assert golden.tree(victim) == before
 
@@ -979,6 +979,6 @@ def test_journals_that_others_can_write(tmp_path: Path, what: str) -> None:
     with pytest.raises(NotFoundError):
         world.do(Undo())
     (place / "jobs/2/result.json").unlink()
-    world.engine.tidy(Job())
+    world.engine.tidy(Progress())
     assert world.engine.journal.record(2).state is JobState.INTERRUPTED
     assert tree_of(world.data("hello")) == {"x1": {"a": "live"}}

@@ -20,7 +20,7 @@ import pytest
 
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Import, Operation, Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.slots import HOLDER
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
@@ -61,7 +61,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
         person = {"x1": {"q": "new"}, "common": {"n": "new"}}
         world.add(5, snap, system, users={"alice": person, "bob": person})
     with SnapshotExport(world.engine.store, 5) as export:
-        export_to_file(export, str(world.root / "five.snapshot"), Job())
+        export_to_file(export, str(world.root / "five.snapshot"), Progress())
     world.add(4, "foo")
     return world
 

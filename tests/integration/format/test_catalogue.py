@@ -31,7 +31,7 @@ from backend.format.names import filename, snapshot_id
 from backend.host.layout import Layout
 from backend.model import Epoch, Revision, Snapshot, SnapshotSet, User
 from backend.operations import Export, Import, Restore, Save
-from backend.progress import Job
+from backend.progress import Progress
 from backend.restore.restorer import restore_snapshot
 from backend.save.saver import estimate_size
 from backend.store.store import Store
@@ -47,8 +47,8 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path / "root")
 
 
-def stopped() -> Job:
-    job = Job()
+def stopped() -> Progress:
+    job = Progress()
     job.stop()
     return job
 
@@ -65,7 +65,7 @@ def take_in(world: World, stream: bytes) -> list[str]:
     path = world.root / "incoming"
     path.write_bytes(stream)
     with open(path, "rb") as file:
-        return [one.snap for one in import_set(world.engine.store, file.fileno(), Job()).snapshots]
+        return [one.snap for one in import_set(world.engine.store, file.fileno(), Progress()).snapshots]
 
 
 def stream_of(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
@@ -132,7 +132,7 @@ def test_iter_bails_if_context_done_midway(world: World) -> None:
     """Names are read at once and sorted, not in batches; between two snapshots a stop is seen."""
     for set_id in range(1, 5):
         world.add(set_id, "hello")
-    job, seen = Job(), []
+    job, seen = Progress(), []
 
     def look() -> None:
         for snapshot in world.engine.store.iter_snapshots(job=job):
@@ -236,7 +236,7 @@ def test_add_dir_to_zip_bails(world: World) -> None:
 def test_add_dir_to_zip_tar_fails(world: World) -> None:
     world.install("hello", data={"a": "1"})
     with pytest.raises(Cancelled, match=r"context canceled$"):
-        world.do(Save(), Job.stop)
+        world.do(Save(), Progress.stop)
     assert [name for name in world.names() if name.endswith((".zip", "~"))] == []
 
 
@@ -396,7 +396,7 @@ def test_import_in_progress(world: World) -> None:
     store = world.engine.store
     plant(world.snapshots, {"17_importing": ""})
     with pytest.raises(ConflictError, match="cannot import snapshot 17: already in progress for this set id"):
-        store.publish(17, [], Job())
+        store.publish(17, [], Progress())
 
 
 def test_import_check_error(world: World) -> None:
@@ -616,8 +616,8 @@ def test_snapshot_export_happy(world: World) -> None:
 
 def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
     """tar waits for a pipe that nobody fills; the stop ends it at once."""
-    job = Job()
-    vetter = vetting.Vetter(Revision(-1))
+    job = Progress()
+    vetter = vetting.ExtractionFilter(Revision(-1))
     content = tgz({"x1": {"a": "1"}})
 
     def endless() -> object:

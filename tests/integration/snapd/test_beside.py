@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from backend import Job, Layout, Store, import_set, snapshot_json
+from backend import Layout, Progress, Store, import_set, snapshot_json
 from tests import golden
 from tests.golden.make import SECOND
 from tests.integration.format.test_golden import EXPORT, members, snapstow
@@ -272,7 +272,7 @@ def test_snapd_never_sees_half_of_what_we_import(snapd: RealSnapd) -> None:
     layout.socket = str(snapd.base / "unseen")  # else the library would refuse to publish beside snapd
     store = Store(layout, str(snapd.base / "var/lib/snapstow"))
     with open(snapd.base / "export", "rb") as file:
-        imported = import_set(store, file.fileno(), Job(look, clock=count().__next__))
+        imported = import_set(store, file.fileno(), Progress(look, clock=count().__next__))
     assert len(looks) > 2
     assert any(staged for _, staged in looks)
     assert {tuple(seen) for seen, _ in looks} == {()}

@@ -29,7 +29,7 @@ from backend.errors import (
     SnapshotError,
     UnreachableError,
 )
-from backend.progress import Job
+from backend.progress import Progress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
 Serve = Callable[[socket.socket], None]
@@ -197,9 +197,9 @@ def stream_of(body: bytes, size: int) -> Serve:
     )
 
 
-def exported(client: Client, tmp_path: Path, job: Job | None = None) -> bytes:
-    with open(tmp_path / "e", "w+b") as file, client.export(1, job or Job()) as download:
-        download.stream_to(file.fileno(), job or Job())
+def exported(client: Client, tmp_path: Path, job: Progress | None = None) -> bytes:
+    with open(tmp_path / "e", "w+b") as file, client.export(1, job or Progress()) as download:
+        download.stream_to(file.fileno(), job or Progress())
         return (tmp_path / "e").read_bytes()
 
 
@@ -219,14 +219,14 @@ def test_a_disk_that_is_full_is_no_silence_of_snapd(tmp_path: Path) -> None:
     with (
         answering(stream_of(body, len(body))) as client,
         open("/dev/full", "wb") as full,
-        client.export(1, Job()) as download,
+        client.export(1, Progress()) as download,
         pytest.raises(NoSpaceError),
     ):
-        download.stream_to(full.fileno(), Job())
+        download.stream_to(full.fileno(), Progress())
 
 
 def test_a_stop_hangs_up_at_once() -> None:
-    job = Job()
+    job = Progress()
 
     def wait(connection: socket.socket) -> None:
         head(connection)
@@ -242,7 +242,7 @@ def sent(
 ) -> tuple[int, tuple[str, ...]]:
     (tmp_path / "i").write_bytes(b"x" * size)
     with open(tmp_path / "i", "rb") as file:
-        return client.take_in(file.fileno(), size if declared is None else declared, Job())
+        return client.take_in(file.fileno(), size if declared is None else declared, Progress())
 
 
 def test_an_answer_before_all_was_sent_is_heard(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def change(status: str, **facts: Any) -> dict[str, Any]:
 def test_a_change_that_ended_before_the_stop_came_is_done() -> None:
     nothing = result({"message": "cannot abort change 1 with nothing pending"}, 400)
     done = result(change("Done", ready=True))
-    job = Job()
+    job = Progress()
     job.stop()
     with answering(nothing, done) as client:
         assert follow(client, "1", job).done
@@ -283,7 +283,7 @@ def test_a_change_that_ended_before_the_stop_came_is_done() -> None:
 
 def test_snapd_may_be_away_for_a_moment() -> None:
     with answering(says(b""), says(b""), result(change("Done", ready=True))) as client:
-        assert follow(client, "1", Job()).done
+        assert follow(client, "1", Progress()).done
 
 
 @pytest.mark.parametrize(

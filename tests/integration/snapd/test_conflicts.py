@@ -13,7 +13,7 @@ from backend.engine.snapd.responses import BusyError
 from backend.errors import Cancelled, ConflictError
 from backend.jobs.journal import JobState
 from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
-from backend.progress import Event, Job, Started
+from backend.progress import Event, Progress, Started
 from tests.integration.format.test_golden import snapstow
 from tests.support.builders import tree_of
 from tests.support.realsnapd import TOP, Gate, RealSnapd
@@ -21,7 +21,7 @@ from tests.support.snapdworld import NEW, OLD, change, dead_job, do, engine, ins
 from tui.cli.main import main
 from tui.plain.console import Console, Dropped
 from tui.plain.follow import Desk, start
-from tui.session.job_views import Board
+from tui.session.job_views import JobBoard
 from tui.session.place import Place
 
 pytestmark = pytest.mark.snapd
@@ -40,10 +40,10 @@ def restoring(snapd: RealSnapd) -> Iterator[Gate]:
         yield await_tar
 
 
-def when_waiting(act: Callable[[Job], None]) -> Callable[[Job, Event], None]:
+def when_waiting(act: Callable[[Progress], None]) -> Callable[[Progress, Event], None]:
     """Do something as soon as a job says that it waits."""
 
-    def hear(job: Job, event: Event) -> None:
+    def hear(job: Progress, event: Event) -> None:
         if isinstance(event, Started) and event.title.startswith("Waiting for change 2 (Restore "):
             act(job)
 
@@ -105,7 +105,7 @@ def test_an_operation_that_waits_is_done_afterwards(snapd: RealSnapd, operation:
     waited: list[str] = []
     with restoring(snapd) as await_tar:
 
-        def let_it_go_on(_job: Job) -> None:
+        def let_it_go_on(_job: Progress) -> None:
             waited.append("yes")
             await_tar.open()
 
@@ -125,7 +125,7 @@ def test_without_the_wait_it_is_refused(snapd: RealSnapd) -> None:
 
 def test_who_waits_can_be_stopped(snapd: RealSnapd) -> None:
     with restoring(snapd), pytest.raises(Cancelled):
-        do(snapd, Save(wait=True), when_waiting(Job.stop))
+        do(snapd, Save(wait=True), when_waiting(Progress.stop))
     assert sets(snapd) == [1]
     kinds = {one["kind"] for one in snapd.api("GET", "/v2/changes?select=all")["result"]}
     assert kinds == {"snapshot-snap", "restore-snapshot"}
@@ -140,7 +140,7 @@ def test_who_died_while_waiting_had_done_nothing(snapd: RealSnapd) -> None:
     ways = engine(snapd).endings(number)
     assert "snapd had not begun it" in ways.finish.text
     engine(snapd).end(refused, finish=True)
-    (said,) = engine(snapd).tidy(Job())
+    (said,) = engine(snapd).tidy(Progress())
     assert said == f"job {number} (save) had been interrupted; nothing of it is left"
     assert {one.state for one in engine(snapd).journal.records()} == {JobState.TAKEN_BACK}
 
@@ -152,7 +152,7 @@ def test_a_restore_that_died_while_waiting_keeps_no_guard_that_is_gone(snapd: Re
     change(snapd.data("hello"), NEW)
     guard = {"set_id": 2, "snaps": ["hello"], "users": [], "made": []}
     dead_job(snapd, Restore(1, wait=True), {"guard": guard}, {"asked": "restore"}, {"waiting": "9"})
-    engine(snapd).tidy(Job())
+    engine(snapd).tidy(Progress())
     assert (engine(snapd).undo_offers(), tree_of(snapd.data("hello"))) == ([], NEW)
 
 
@@ -186,7 +186,7 @@ def test_nobody_to_ask_is_told_of_wait(snapd: RealSnapd) -> None:
 def test_somebody_is_asked(
     snapd: RealSnapd, answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tui.cli.run_operation.can_ask", lambda: True)
+    monkeypatch.setattr("tui.cli.run_operation.is_interactive", lambda: True)
     with restoring(snapd) as await_tar:
 
         class Answer(io.StringIO):
@@ -212,7 +212,7 @@ def test_somebody_who_listens_is_asked_as_well(snapd: RealSnapd) -> None:
     with restoring(snapd):
         heard = io.StringIO()
         place = Place(engine(snapd), ())
-        desk = Desk(place, Console(io.StringIO("no\n"), heard), Board(place.engine.journal))
+        desk = Desk(place, Console(io.StringIO("no\n"), heard), JobBoard(place.engine.journal))
         with pytest.raises(Dropped):
             start(desk, Save())
     assert "snapd is busy with change 2 (Restore of snapshot set #1). Wait for it?" in heard.getvalue()

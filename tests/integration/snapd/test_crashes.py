@@ -9,7 +9,7 @@ from backend.engine.select import files_engine
 from backend.errors import BlockedError
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import tree_of
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, change, dead_job, do, engine, hello_there, saving, sets
@@ -25,7 +25,7 @@ def test_what_goes_on_without_us_is_ended_when_snapd_has_ended_it(snapd: RealSna
         step = {"change": answer["change"], "action": "save", "set_id": 1}
         number = dead_job(snapd, Save(), {"asked": "save"}, step)
         await_gzip()
-        assert engine(snapd).tidy(Job()) == []
+        assert engine(snapd).tidy(Progress()) == []
         with pytest.raises(BlockedError, match="snapd goes on with it"):
             engine(snapd).end(number, finish=True)
         assert {one.kind for one in engine(snapd).findings()} == {"interrupted", "change"}
@@ -33,7 +33,7 @@ def test_what_goes_on_without_us_is_ended_when_snapd_has_ended_it(snapd: RealSna
         assert f"snapd goes on with it, as change {answer['change']}" in ways.finish.refusal
         assert f"snap abort {answer['change']}" in ways.take_back.refusal
     snapd.wait(answer)
-    (said,) = engine(snapd).tidy(Job())
+    (said,) = engine(snapd).tidy(Progress())
     assert said == f"job {number} (save) had been interrupted; snapd completed it"
     record = engine(snapd).journal.record(number)
     assert (record.state, record.result["set_id"], record.result["snaps"]) == (JobState.DONE, 1, ["hello"])
@@ -54,12 +54,12 @@ def test_a_dead_export_is_ended_while_snapd_runs(hello: RealSnapd, tmp_path: Pat
     part = tmp_path / "e.part"
     part.touch()
     number = dead_job(hello, Export(1, str(tmp_path / "e")), {"part": str(part), "file": str(tmp_path / "e")})
-    assert engine(hello).tidy(Job()) == [
+    assert engine(hello).tidy(Progress()) == [
         f"job {number} (export-snapshot) had been interrupted; nothing of it is left"
     ]
     assert not part.exists()
     left = dead_job(hello, Forget(1), {"forget": []})
-    assert engine(hello).tidy(Job()) == []
+    assert engine(hello).tidy(Progress()) == []
     assert engine(hello).journal.record(left).state is JobState.INTERRUPTED
 
 
@@ -67,7 +67,7 @@ def test_what_the_files_engine_finds_of_it_is_left_to_snapd(hello: RealSnapd) ->
     number = dead_job(hello, Restore(1), {"asked": "restore"}, {"change": "1", "action": "restore"})
     hello.stop()
     files = files_engine(str(hello.base))
-    assert files.tidy(Job()) == []
+    assert files.tidy(Progress()) == []
     assert files.journal.record(number).state is JobState.INTERRUPTED
     assert "snapd was asked to do it" in files.endings(number).finish.refusal
 
@@ -82,7 +82,7 @@ def test_an_interrupted_restore_keeps_its_undo(hello: RealSnapd) -> None:
     steps = ({"asked": "guard"}, {"change": "2", "action": "guard", "set_id": 2}, {"guard": guard})
     last = {"change": answer["change"], "action": "restore", "set_id": 1}
     number = dead_job(hello, Restore(1), *steps, {"asked": "restore"}, last)
-    engine(hello).tidy(Job())
+    engine(hello).tidy(Progress())
     assert [offer.job for offer in engine(hello).undo_offers()] == [number]
     do(hello, Undo())
     assert (tree_of(hello.data("hello")), sets(hello)) == (NEW, [1])
@@ -98,7 +98,7 @@ def test_an_interrupted_restore_that_did_nothing_leaves_no_guard(hello: RealSnap
     steps = [{"guard": guard}] if action == "restore" else []
     last = {"change": number, "action": action, "set_id": 2}
     job = dead_job(hello, Restore(1), *steps, {"asked": action}, last)
-    engine(hello).tidy(Job())
+    engine(hello).tidy(Progress())
     assert (sets(hello), engine(hello).journal.record(job).state) == ([1], JobState.TAKEN_BACK)
 
 
@@ -109,6 +109,6 @@ def test_what_snapd_does_not_know_is_called_unknown(
     hello: RealSnapd, steps: tuple[dict[str, Any], ...]
 ) -> None:
     number = dead_job(hello, Save(), *steps)
-    (said,) = engine(hello).tidy(Job())
+    (said,) = engine(hello).tidy(Progress())
     assert "whether snapd did it is not known any more" in said
     assert engine(hello).journal.record(number).state is JobState.FAILED

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.engine.daemon import Task
+from backend.engine.daemon import SnapdTask
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import Cancelled, ConflictError
 from backend.jobs.journal import JobState
 from backend.operations import Export, Forget, Import, Restore, Result, Save
-from backend.progress import Advanced, Entered, Event, Job, PartAdvanced, Started
+from backend.progress import Advanced, Entered, Event, PartAdvanced, Progress, Started
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, install, saving, sets
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.snapd
 def test_a_stop_aborts_the_change_and_waits_until_it_is_undone(snapd: RealSnapd) -> None:
     with saving(snapd) as await_gzip:
 
-        def stop(job: Job, event: Event) -> None:
+        def stop(job: Progress, event: Event) -> None:
             if isinstance(event, PartAdvanced) and not job.stopping:
                 await_gzip()
                 job.stop()
@@ -70,12 +70,12 @@ def test_changes_of_others_can_be_followed_and_left(snapd: RealSnapd) -> None:
         )
         (told,) = [one.text for one in engine(snapd).findings() if one.kind == "change"]
         assert told == f"Snapshot all snaps: Doing; attach snapd/{number} follows it"
-        job = Job()
+        job = Progress()
         job.stop()
         with pytest.raises(Cancelled):
             engine(snapd).daemon.attach(number, job)
     told: list[Event] = []
-    ended = engine(snapd).daemon.attach(number, Job(told.append))
+    ended = engine(snapd).daemon.attach(number, Progress(told.append))
     size = (snapd.snapshots / "1_hello_1.0_x1.zip").stat().st_size
     assert told[0] == Started("Snapshot all snaps", None)
     assert told[-1] == Advanced(size)
@@ -112,7 +112,7 @@ def test_unpacked_bytes_never_shrink(tmp_path: Path) -> None:
     (tmp_path / ".snapshot123/f").write_bytes(b"x" * 100)
     (tmp_path / "x1").mkdir()
     (tmp_path / "x1/f").write_bytes(b"x" * 5000)
-    task = Task('Restore data of snap "hello" from snapshot set #1', "Doing")
+    task = SnapdTask('Restore data of snap "hello" from snapshot set #1', "Doing")
     observe = UnpackedBytes({"hello": [str(tmp_path), str(tmp_path / "absent")]})
     assert observe(task) == 100
     (tmp_path / ".snapshot123/f").unlink()

@@ -8,7 +8,7 @@ import pytest
 
 from backend.errors import Cancelled, IntegrityError
 from backend.operations import Export, Forget, Import, Save
-from backend.progress import Advanced, Event, Job, Noted
+from backend.progress import Advanced, Event, Noted, Progress
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, sets
 
@@ -66,7 +66,7 @@ def test_a_stop_while_an_import_is_sent_leaves_nothing(hello: RealSnapd) -> None
     do(hello, Export(1, file))
     do(hello, Forget(1))
 
-    def stop(job: Job, event: Event) -> None:
+    def stop(job: Progress, event: Event) -> None:
         if isinstance(event, Advanced) and event.done:
             job.stop()
 

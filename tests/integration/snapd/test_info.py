@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 from backend.errors import BlockedError, ConflictError, InvalidInputError, NotAllowedError, SnapshotError
 from backend.operations import Forget, Restore, Save
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.realsnapd import TOP, RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, sets
 
@@ -37,25 +37,25 @@ def test_damaged_files_that_snapd_does_not_see(hello: RealSnapd) -> None:
 def test_retention(hello: RealSnapd) -> None:
     daemon = engine(hello).daemon
     assert daemon.retention() == "744h"
-    daemon.set_retention("48h", Job())
+    daemon.set_retention("48h", Progress())
     assert daemon.retention() == "48h"
-    daemon.set_retention("14d", Job())
+    daemon.set_retention("14d", Progress())
     assert hello.cli("get", "system", "snapshots.automatic.retention").stdout == "336h\n"
-    daemon.set_retention("no", Job())
+    daemon.set_retention("no", Progress())
     assert engine(hello).about()[1] == "No automatic snapshots are made"
-    daemon.set_retention("", Job())
+    daemon.set_retention("", Progress())
     assert daemon.retention() == "744h"
     for odd in ("4h", "0d", "24h; reboot", "yes", "9999999d"):
         with pytest.raises(InvalidInputError, match="cannot keep automatic snapshots"):
-            daemon.set_retention(odd, Job())
-    daemon.set_retention("48h", Job())
-    files = engine_for(str(hello.base), "files")
+            daemon.set_retention(odd, Progress())
+    daemon.set_retention("48h", Progress())
+    files = open_engine(str(hello.base), "files")
     assert files.daemon.retention() == "48h"
     with pytest.raises(ConflictError, match="only snapd can; use --engine snapd"):
-        files.daemon.set_retention("24h", Job())
+        files.daemon.set_retention("24h", Progress())
     hello.stop()
     with pytest.raises(ConflictError, match="only snapd can; start snapd first"):
-        files.daemon.set_retention("24h", Job())
+        files.daemon.set_retention("24h", Progress())
 
 
 # All is loaded first: whose tests these are may keep the interpreter to themselves.
@@ -73,7 +73,7 @@ os.setgroups([])
 os.setgid(1000)
 os.setuid(1000)
 if sys.argv[2] == "browse":
-    place = tui.session.place.Place(backend.engine_for(sys.argv[1].removeprefix("--root=")), ())
+    place = tui.session.place.Place(backend.open_engine(sys.argv[1].removeprefix("--root=")), ())
     (stock,) = place.stocks()
     (one,) = stock.by_path.values()
     print(one.snap, place.parts(one), place.engine.undo_offers(), place.engine.warning)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import Asked
 from backend.errors import ConflictError, InvalidInputError, NotFoundError
 from backend.operations import Import, Operation, Restore, Save
-from backend.progress import Job, Noted
+from backend.progress import Noted, Progress
 from tests.support.builders import tree_of
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.snapd
 
 def test_auto_is_snapd_while_it_answers(snapd: RealSnapd) -> None:
     root = str(snapd.base)
-    assert engine_for(root).name == "files"
+    assert open_engine(root).name == "files"
     snapd.start()
-    found = engine_for(root)
-    assert (found.name, found.refusal("save"), engine_for(root, "snapd").name) == ("snapd", None, "snapd")
+    found = open_engine(root)
+    assert (found.name, found.refusal("save"), open_engine(root, "snapd").name) == ("snapd", None, "snapd")
     why, kept = found.about()
     assert f"answers at {root}/run/snapd.socket" in why
     assert kept == "Automatic snapshots are kept for 31d"
-    files = engine_for(root, "files")
+    files = open_engine(root, "files")
     assert "use --engine snapd, or stop snapd first" in str(files.refusal("save"))
     with pytest.raises(ConflictError, match="cannot repair"):
-        found.repair(Job())
+        found.repair(Progress())
     snapd.stop()
-    assert engine_for(root).name == "files"
+    assert open_engine(root).name == "files"
 
 
 @pytest.mark.root

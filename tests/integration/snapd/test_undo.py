@@ -7,7 +7,7 @@ from backend.engine.select import files_engine
 from backend.errors import ConflictError, NoSpaceError, NotFoundError
 from backend.model import ARCHIVE
 from backend.operations import Restore, Save, Undo
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
@@ -83,10 +83,10 @@ def test_a_guard_expires(hello: RealSnapd) -> None:
     record = journal.record(restored.undo_job)
     journal.amend(record, {"undo_until": record.started})
     assert engine(hello).undo_offers() == []
-    (said,) = engine(hello).tidy(Job())
+    (said,) = engine(hello).tidy(Progress())
     assert f"the undo of job {record.id} expired" in said
     assert sets(hello) == [1]
-    assert engine(hello).tidy(Job()) == []
+    assert engine(hello).tidy(Progress()) == []
 
 
 def test_a_guard_that_somebody_forgot_is_no_offer(hello: RealSnapd) -> None:
@@ -149,6 +149,6 @@ def test_the_files_engine_leaves_guards_alone(hello: RealSnapd) -> None:
     engine(hello).journal.amend(record, {"undo_until": record.started})
     hello.stop()
     files = files_engine(str(hello.base))
-    assert (files.undo_offers(), files.tidy(Job())) == ([], [])
+    assert (files.undo_offers(), files.tidy(Progress())) == ([], [])
     assert [one.set_id for one in files.sets()] == [1, 2]
     assert "expired" not in files.journal.record(record.id).result

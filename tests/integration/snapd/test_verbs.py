@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from backend.engine.select import engine_for
+from backend.engine.select import open_engine
 from backend.jobs.journal import JobState
 from tests.integration.format.test_golden import snapstow
 from tests.support.builders import plant
@@ -169,13 +169,13 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
     assert (next_one.returncode, told) == (0, 'Change 1 (Snapshot snaps "hello"): Done.\n')
     again = snapstow(snapd.base, "attach", "snapd/1")
     assert (again.code, again.out) == (0, told)
-    first = engine_for(str(snapd.base)).journal.record(1)
+    first = open_engine(str(snapd.base)).journal.record(1)
     assert (first.state, first.result["set_id"]) == (JobState.DONE, 1)
 
 
 def _await_step(snapd: RealSnapd, key: str) -> None:
     """Until our job has noted a step, which is soon after snapd began."""
-    journal = engine_for(str(snapd.base)).journal
+    journal = open_engine(str(snapd.base)).journal
     steps = Path(journal.record(1).folder) / "steps.jsonl"
     while not any(key in json.loads(line) for line in steps.read_text().splitlines()):
         os.sched_yield()

@@ -166,13 +166,13 @@ class TestErrors:
     def test_a_failed_query_leaves_nothing_on_standard_output(
         self, verb: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import DirectEngine, SnapshotError
+        from backend import FilesEngine, SnapshotError
 
         def fail(*_arguments: object, **_more: object) -> None:
             raise SnapshotError("cannot look: it is dark")
 
         for name in ("findings", "plan", "sets", "estimate"):
-            monkeypatch.setattr(DirectEngine, name, fail)
+            monkeypatch.setattr(FilesEngine, name, fail)
         monkeypatch.setattr("backend.jobs.journal.Journal.records", fail)
         done = snapstow("--json", *verb.split())
         assert done.code != 0
@@ -182,12 +182,12 @@ class TestErrors:
     def test_a_bug_is_one_sentence_and_a_file(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import DirectEngine
+        from backend import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("divided\nby \x1b[31m zero")
 
-        monkeypatch.setattr(DirectEngine, "sets", stumble)
+        monkeypatch.setattr(FilesEngine, "sets", stumble)
         done = snapstow("saved")
         first, second = done.err.splitlines()
         assert done.code == 1
@@ -199,12 +199,12 @@ class TestErrors:
         assert "in stumble" in path.read_text()
 
     def test_a_bug_in_an_operation_as_well(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
-        from backend import DirectEngine
+        from backend import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr(DirectEngine, "check", stumble)
+        monkeypatch.setattr(FilesEngine, "check", stumble)
         done = snapstow("check-snapshot", "1")
         assert done.code == 1
         assert done.err.startswith("error: a bug in snapstow: ZeroDivisionError: by zero\n")
@@ -228,12 +228,12 @@ class TestErrors:
     def test_an_unforeseen_refusal_of_the_system(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import DirectEngine
+        from backend import FilesEngine
 
         def refuse(*_arguments: object) -> None:
             raise PermissionError(13, "Permission denied", "/some\x1bwhere")
 
-        monkeypatch.setattr(DirectEngine, "sets", refuse)
+        monkeypatch.setattr(FilesEngine, "sets", refuse)
         text = "error: cannot list the snapshots: /some\\x1bwhere: Permission denied\n"
         assert snapstow("saved") == (1, "", text)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend import Advanced, Cancelled, Entered, Noted, Started
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow
 from tui.cli.progress import Foreground
@@ -248,7 +248,7 @@ class TestForeground:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_signals_stop_the_job_and_mean_the_same_as_before_afterwards(self, number: int) -> None:
         before = signal.getsignal(number)
-        job = Job()
+        job = Progress()
         with Foreground() as foreground:
             foreground.watch(job)
             os.kill(os.getpid(), number)
@@ -259,7 +259,7 @@ class TestForeground:
     def test_ignored_signals_stay_ignored(self) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            job = Job()
+            job = Progress()
             with Foreground() as foreground:
                 foreground.watch(job)
                 os.kill(os.getpid(), signal.SIGHUP)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from backend import Check, Checked, CheckState
+from backend import Check, CheckState, CheckStatus
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.check import ALL, CHOSEN, DAY, OLD, STRUCTURE, AskCheck, Wanted, operations_of, scope_of
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 
 
 @pytest.fixture
@@ -20,19 +20,19 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def stock_of(world: World, **states: tuple[CheckState, float, str]) -> Stock:
+def stock_of(world: World, **states: tuple[CheckState, float, str]) -> InventoryData:
     """The sets of a world; `n3` says how set 3 stands: its state, days ago, the level."""
     sets = tuple(world.engine.sets())
     now = time.time()
     standing = {
-        one.snapshots[0].path: Checked(state, now - days * DAY, level)
+        one.snapshots[0].path: CheckStatus(state, now - days * DAY, level)
         for one in sets
         for state, days, level in [states.get(f"n{one.set_id}", (CheckState.NEVER, 0, ""))]
     }
-    return Stock(sets, standing)
+    return InventoryData(sets, standing)
 
 
-def asked(stock: Stock, ids: tuple[int, ...] = ()) -> AskCheck:
+def asked(stock: InventoryData, ids: tuple[int, ...] = ()) -> AskCheck:
     return AskCheck([(stock.by_id[number], ()) for number in ids], stock, ("--demo",))
 
 

@@ -21,7 +21,7 @@ from tests.tui.support.places import (
     world_of_two,
 )
 from tui.dialogs.export import AskExport
-from tui.dialogs.export_preview import Cargo, Draft, Weight, obstacle, operation_of
+from tui.dialogs.export_preview import Draft, ExportContents, Weight, obstacle, operation_of
 from tui.session.destination import Destination
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
@@ -174,7 +174,10 @@ def test_a_part_beside_something_broken_is_a_part(world: World) -> None:
     path = world.add(1, "third")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
     (one,) = world.engine.sets(1)
-    cargo, by_name = Cargo(one.snapshots), {snapshot.snap: snapshot.path for snapshot in one.snapshots}
+    cargo, by_name = (
+        ExportContents(one.snapshots),
+        {snapshot.snap: snapshot.path for snapshot in one.snapshots},
+    )
     part = Draft(frozenset([by_name["hello"]]), checksum=False)
     assert operation_of(cargo, part, 1, "/f") == Export(1, "/f", snaps=("hello",))
     assert part.toggled(by_name["other"], cargo).toggled(by_name["hello"], cargo).chosen == {by_name["other"]}

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button
 
-from backend import Checked, CheckState, Forget
+from backend import CheckState, CheckStatus, Forget
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.forget import AskForget, Loss, forgets, losses
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.session.place import Place
 
 
@@ -27,10 +27,10 @@ def place_of(user: Patient) -> Place:
     return user.app.place
 
 
-def stock_of(world: World, **states: CheckState) -> Stock:
+def stock_of(world: World, **states: CheckState) -> InventoryData:
     stock = Place(world.engine, ()).stock()
     standing = {
-        one.path: Checked(states.get(f"s{one.set_id}", CheckState.NEVER))
+        one.path: CheckStatus(states.get(f"s{one.set_id}", CheckState.NEVER))
         for part in stock.sets
         for one in part.snapshots
     }

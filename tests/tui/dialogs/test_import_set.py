@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import Epoch, Export, Import, Job, SnapshotError, look_into
+from backend import Epoch, Export, Import, Progress, SnapshotError, read_export_file
 from backend.format.export_manifest import content_json
 from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World
@@ -95,7 +95,7 @@ def test_what_a_restore_would_meet_is_told(tmp_path: Path, here: Path) -> None:
     world = World(tmp_path / "from")
     world.add(1, "hello", snap_id="a" * 32, rev="9")
     world.add(1, "other", rev="9", epoch=Epoch((5,), (5,)))
-    world.engine.export(Export(1, str(here / "e.snapshot")), Job())
+    world.engine.export(Export(1, str(here / "e.snapshot")), Progress())
     target = World(tmp_path / "to")
     for snap in ("hello", "other"):
         target.install(snap, rev="4")
@@ -108,7 +108,7 @@ def test_what_a_restore_would_meet_is_told(tmp_path: Path, here: Path) -> None:
 def lines_about(world: World, path: Path) -> list[str]:
     from tui.dialogs.import_preview import inside_lines
 
-    inside = inside_of(Place(world.engine, ()), str(path), Job())
+    inside = inside_of(Place(world.engine, ()), str(path), Progress())
     assert not inside.trouble
     return [line.text.plain for line in inside_lines(inside, Choice(inside.names), 0)]
 
@@ -153,7 +153,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
 
 
 def test_the_room_follows_the_choice(other: World, exported: Path) -> None:
-    inside = inside_of(Place(other.engine, ()), str(exported), Job())
+    inside = inside_of(Place(other.engine, ()), str(exported), Progress())
     whole, none = Choice(inside.names), Choice()
     assert added(inside, none) < added(inside, whole) == os.path.getsize(exported)
     assert not obstacle(inside, whole)
@@ -213,7 +213,7 @@ def test_what_is_no_export_is_named_for_what_it_is(
     world: World, exported: Path, here: Path, words: str
 ) -> None:
     ODD[words](world, exported, here / "odd")
-    inside = inside_of(Place(world.engine, ()), str(here / "odd"), Job())
+    inside = inside_of(Place(world.engine, ()), str(here / "odd"), Progress())
     assert words in inside.trouble
     assert obstacle(inside, Choice()) == inside.trouble
 
@@ -289,7 +289,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
 
 def test_a_look_counts_what_it_passes_over(exported: Path) -> None:
     told: list[object] = []
-    look_into(str(exported), Job(told.append))
+    read_export_file(str(exported), Progress(told.append))
     assert told
 
 

@@ -10,9 +10,9 @@ from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.palette import Palette
 from tui.screens.inventory.palette_items import choices
-from tui.session.inventory import Pivot, Stock
+from tui.session.inventory import InventoryData, Pivot
 from tui.terminal import themes
-from tui.views.palette_item import Choice
+from tui.views.palette_item import PaletteItem
 from tui.views.set_rows import SetKey
 from tui.widgets.key_bar import MOST, Key, fitted
 from tui.widgets.table import LineTable
@@ -147,14 +147,14 @@ class Nowhere:
         raise AssertionError
 
 
-def sets(count: int, snap: str = "hello") -> Stock:
+def sets(count: int, snap: str = "hello") -> InventoryData:
     found = [Snapshot(number, "2024-01-01T00:00:00Z", snap, Revision(1)) for number in range(1, count + 1)]
-    return Stock(tuple(SnapshotSet(one.set_id, (one,)) for one in found))
+    return InventoryData(tuple(SnapshotSet(one.set_id, (one,)) for one in found))
 
 
 def test_ten_thousand_sets_are_not_listed() -> None:
     stock = sets(10_000)
-    found: list[Choice] = []
+    found: list[PaletteItem] = []
     for choice in choices(stock, ["hello"], Nowhere(), lambda _action: ""):
         found.append(choice)
         if len(found) == 3:

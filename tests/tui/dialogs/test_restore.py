@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from backend import Cancelled, Job, Restore
+from backend import Cancelled, Progress, Restore
 from tests.support.builders import World, plant, tgz
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.restore import AskRestore, Looked
@@ -504,9 +504,9 @@ class TestLooking:
     def test_nobody_looks_on_when_the_dialog_is_left(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        jobs: list[Job] = []
+        jobs: list[Progress] = []
 
-        def views(_plans: Plans, _wanted: Restore, job: Job) -> Iterator[View]:
+        def views(_plans: Plans, _wanted: Restore, job: Progress) -> Iterator[View]:
             jobs.append(job)
             yield from ()
 
@@ -521,7 +521,7 @@ class TestLooking:
         assert ask_restore(world, tell) == [None]
 
     def test_a_stopped_look_says_nothing_more(self, world: World) -> None:
-        job = Job()
+        job = Progress()
         views = Plans(place_of(world)).views(Restore(1), job)
         assert not next(views).complete
         job.stop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from backend import Cancelled, Check, Job, Save
+from backend import Cancelled, Check, Progress, Save
 from tests.support.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.save import AskSave, Found
@@ -248,7 +248,7 @@ def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World)
     raw = bytearray(Path(path).read_bytes())
     raw[len(raw) // 2] ^= 1
     Path(path).write_bytes(raw)
-    world.engine.check(Check(1), Job())
+    world.engine.check(Check(1), Progress())
     assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
 
 
@@ -454,7 +454,7 @@ def test_what_changes_meanwhile_may_fail(world: World) -> None:
         await follows(user)
         assert "may fail" not in user.screen()
         (world.data("chat") / "common/f").write_text("more than before")
-        user.app.screen.look_twice(Job())
+        user.app.screen.look_twice(Progress())
         await follows(user)
         await user.sees("~ may fail")
         await user.sees("changing: chat")

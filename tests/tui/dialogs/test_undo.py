@@ -114,9 +114,9 @@ class TestHelp:
             await user.sees("no key matches")
             await user.presses("escape")
 
-        from tui.screens.inventory.screen import Inventory
+        from tui.screens.inventory.screen import InventoryScreen
 
-        assert ask(Help("Inventory", list(Inventory.BINDINGS)), place, tell) == [None]
+        assert ask(Help("Inventory", list(InventoryScreen.BINDINGS)), place, tell) == [None]
 
     @pytest.mark.parametrize("size", [(60, 15), (40, 10)])
     def test_long_help_scrolls_while_one_types(self, world: World, size: tuple[int, int]) -> None:
@@ -126,6 +126,6 @@ class TestHelp:
             await user.presses(*["pagedown"] * 15)
             await user.sees("more")
 
-        from tui.screens.inventory.screen import Inventory
+        from tui.screens.inventory.screen import InventoryScreen
 
-        assert ask(Help("Inventory", list(Inventory.BINDINGS)), place, tell, size) == []
+        assert ask(Help("Inventory", list(InventoryScreen.BINDINGS)), place, tell, size) == []

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import JobState, engine_for
+from backend import JobState, open_engine
 from backend.operations import Save, to_json
 from tests.support.builders import World, tree_of
 from tests.tui.support.driver import Snapstow
@@ -23,7 +23,7 @@ from tui.plain.follow import Desk, Teller
 from tui.plain.questions import number_in, span_of
 from tui.plain.session import VERBS, Session
 from tui.plain.words import age_words, and_words, percent, size_words, span_words
-from tui.session.job_views import NOTHING_YET, Board, JobView
+from tui.session.job_views import NOTHING_YET, JobBoard, JobView
 from tui.session.place import Place
 from tui.text import ProgressView
 
@@ -42,10 +42,10 @@ def world(tmp_path: Path) -> World:
 
 def talk(world: World, *answers: str, pause: Callable[[float], None] = time.sleep, **options: Any) -> str:
     """Type these answers, then end the input; what was told."""
-    place = Place(engine_for(str(world.root)), ("--demo",), **options)
+    place = Place(open_engine(str(world.root)), ("--demo",), **options)
     told = io.StringIO()
     console = Console(io.StringIO("".join(f"{answer}\n" for answer in answers)), told)
-    Session(Desk(place, console, Board(place.engine.journal, place.words), pause=pause)).run()
+    Session(Desk(place, console, JobBoard(place.engine.journal, place.words), pause=pause)).run()
     for child in place.runner._children:
         child.wait()
     return told.getvalue()

@@ -9,7 +9,7 @@ import pytest
 from backend import Change, Difference
 from tests.support.builders import World, snapshot_of
 from tests.tui.support.patient import Patient, patiently
-from tui.screens.compare import Comparing
+from tui.screens.compare import CompareScreen
 from tui.views.difference_rows import Pair, delta_text, pair_of, value_text
 
 Tell = Callable[[Patient], Awaitable[object]]
@@ -88,7 +88,7 @@ def test_enter_shows_the_differences_of_a_text(world: World) -> None:
         await user.sees("+TWO!")
         await user.sees("a unified diff")
         await user.presses("escape")
-        assert isinstance(user.app.screen, Comparing)
+        assert isinstance(user.app.screen, CompareScreen)
 
     compare(world, tell)
 
@@ -113,7 +113,7 @@ def test_sides_can_be_swapped(world: World) -> None:
         await user.presses("v")
         await user.sees("- common/new")
         screen = user.app.screen
-        assert isinstance(screen, Comparing)
+        assert isinstance(screen, CompareScreen)
         await goes_to(user, "common/new")
         wanted = screen.extraction()
         assert wanted is not None

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from backend import Job, Tree
+from backend import Progress, Tree
 from tests.support import TOP
 from tests.support.builders import Link, World, tgz, uid_of
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.user import User
-from tui.screens.contents.screen import Contents, item_text, without_inner
-from tui.screens.inventory.screen import Inventory
+from tui.screens.contents.screen import ContentsScreen, item_text, without_inner
+from tui.screens.inventory.screen import InventoryScreen
 from tui.session.open_file import Spot
 
 Tell = Callable[[Patient], Awaitable[object]]
@@ -49,12 +49,12 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def inventory(user: User) -> Inventory:
-    return next(screen for screen in user.app.screen_stack if isinstance(screen, Inventory))
+def inventory(user: User) -> InventoryScreen:
+    return next(screen for screen in user.app.screen_stack if isinstance(screen, InventoryScreen))
 
 
-def contents(user: User) -> Contents:
-    return next(screen for screen in user.app.screen_stack if isinstance(screen, Contents))
+def contents(user: User) -> ContentsScreen:
+    return next(screen for screen in user.app.screen_stack if isinstance(screen, ContentsScreen))
 
 
 def look(world: World, tell: Tell, size: tuple[int, int] = (80, 24), file: str = "", **options: Any) -> None:
@@ -469,7 +469,7 @@ class TestReading:
             await user.sees("#1")
             await user.pilot.press("l", "down", "enter")
             await user.pilot.pause(0.01)
-            while not any(isinstance(screen, Contents) for screen in user.app.screen_stack):
+            while not any(isinstance(screen, ContentsScreen) for screen in user.app.screen_stack):
                 await user.pilot.pause(0.01)
             while contents(user)._opened is None or not contents(user)._opened.running:
                 await user.pilot.pause(0.01)
@@ -494,7 +494,7 @@ class TestReading:
             await user.sees("#1")
             monkeypatch.setattr(Tree, "index", endless(ended))
             await user.pilot.press("l", "down", "enter")
-            while not (isinstance(user.app.screen, Contents) and user.app.screen._opened):
+            while not (isinstance(user.app.screen, ContentsScreen) and user.app.screen._opened):
                 await user.pilot.pause(0.01)
             screen = contents(user)
             while not screen._opened.running:
@@ -521,10 +521,10 @@ class TestReading:
         look(world, tell)
 
 
-def endless(ended: list[str]) -> Callable[[Tree, Job], None]:
+def endless(ended: list[str]) -> Callable[[Tree, Progress], None]:
     """A reading that never ends by itself."""
 
-    def index(_tree: Tree, job: Job) -> None:
+    def index(_tree: Tree, job: Progress) -> None:
         from threading import Event
 
         stopped = Event()

@@ -16,9 +16,9 @@ import pytest
 from textual.geometry import Region
 from textual.widgets import Button, OptionList, Static
 
-from backend import CheckState, Ledger
+from backend import CheckState, VerificationLog
 from backend.demo import demo_root
-from backend.engine.files import DirectEngine
+from backend.engine.files import FilesEngine
 from backend.engine.select import files_engine
 from tests.support.builders import tree_of
 from tests.tui.support.driver import Terminal
@@ -41,7 +41,7 @@ class Demo(NamedTuple):
     before: dict[str, Any]
 
     @property
-    def engine(self) -> DirectEngine:
+    def engine(self) -> FilesEngine:
         return files_engine(self.root)
 
     @property
@@ -57,7 +57,7 @@ class Demo(NamedTuple):
     def states(self, set_id: int) -> set[CheckState]:
         """How the snapshots of a set stand."""
         snapshots = [one for found in self.engine.sets(set_id) for one in found.snapshots]
-        ledger = Ledger(self.engine.journal.folder)
+        ledger = VerificationLog(self.engine.journal.folder)
         return {checked.state for checked in ledger.standing(snapshots).values()}
 
     def sums(self, set_id: int) -> dict[str, dict[str, str] | None]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend import Export, Forget, Import, Operation, Restore, Save
-from backend.progress import Job
+from backend.progress import Progress
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 
@@ -42,7 +42,7 @@ def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None
 def test_a_row_that_takes_the_place_of_another_is_told(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("3_hello")
-        user.app.place.engine.forget(Forget(3), Job())  # somebody else
+        user.app.place.engine.forget(Forget(3), Progress())  # somebody else
         await user.presses("R")
         await user.sees("2_hello")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from backend import Revision, Snapshot, SnapshotSet
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.widgets.details import UNKNOWN, details_of
 
 WHEN = "2126-11-22T09:09:36.185921212Z"
@@ -20,6 +20,6 @@ WHEN = "2126-11-22T09:09:36.185921212Z"
 )
 def test_expiry_in_the_details(auto: bool, expiry: dict[int, str], knows: bool, told: list[str]) -> None:
     one = Snapshot(1, "2024-01-01T00:00:00Z", "hello", Revision(1), auto=auto, path="/1_hello")
-    stock = Stock((SnapshotSet(1, (one,)),), expiry=expiry, knows_expiry=knows)
+    stock = InventoryData((SnapshotSet(1, (one,)),), expiry=expiry, knows_expiry=knows)
     facts = details_of([one], stock, [], 0.0)
     assert [value for label, value in facts if label == "expires"] == told

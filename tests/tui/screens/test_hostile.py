@@ -13,7 +13,7 @@ from backend.fs.files import FileLock
 from backend.model import User
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow
-from tui.session.job_views import NOTHING_YET, Board, JobView
+from tui.session.job_views import NOTHING_YET, JobBoard, JobView
 from tui.session.meter import LONGEST
 from tui.views.job_rows import ending_text
 
@@ -36,7 +36,7 @@ def tell(journal: ForeignJournal, tmp_path: Path, *events: object) -> JobView:
     """What a screen knows of the job once it told these events."""
     lines = "\n".join(json.dumps(event) for event in events)
     (tmp_path / "state/jobs/1/events.jsonl").write_text(f"{lines}\n")
-    (view,) = Board(journal).views()
+    (view,) = JobBoard(journal).views()
     return view
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend import (
-    Checked,
     CheckState,
+    CheckStatus,
     JobState,
     Reader,
     Revision,
@@ -19,16 +19,16 @@ from backend import (
     SnapshotError,
     SnapshotSet,
     demo_root,
-    engine_for,
+    open_engine,
 )
 from backend.engine.perform import perform_recorded
 from backend.operations import Check, Export, Forget, Import, Restore
-from backend.progress import Job
+from backend.progress import Progress
 from tests.tui.support.user import User, story
 from tui.screens.inventory import keys as verbkeys
-from tui.screens.inventory.screen import Inventory
-from tui.session.inventory import Pivot, Stock
-from tui.session.job_views import Board
+from tui.screens.inventory.screen import InventoryScreen
+from tui.session.inventory import InventoryData, Pivot
+from tui.session.job_views import JobBoard
 from tui.session.place import Place
 from tui.text import size_text
 from tui.views.set_rows import GroupKey, SetKey, SnapKey, Sort, View, Wish, covered, owners_of, rows
@@ -102,7 +102,7 @@ def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> No
 
 
 def test_what_needs_care_comes_first_when_asked_for(root: str) -> None:
-    engine_for(root).check(Check(7), Job())
+    open_engine(root).check(Check(7), Progress())
 
     async def tell(user: User) -> None:
         await user.sees("FAILED")
@@ -115,7 +115,7 @@ def test_what_needs_care_comes_first_when_asked_for(root: str) -> None:
 
 
 def test_a_check_is_remembered_with_its_age(root: str) -> None:
-    engine_for(root).check(Check(1, structure=True), Job())
+    open_engine(root).check(Check(1, structure=True), Progress())
 
     async def tell(user: User) -> None:
         await user.sees("✓ OK")
@@ -152,13 +152,13 @@ def test_pivot_gathers_by_snap_and_by_user(root: str) -> None:
 
 
 def test_it_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
 
     async def tell(user: User) -> None:
         await user.sees("#9")
         await user.presses("down", "down")
         here = row_of(user, "#7")
-        engine.forget(Forget(9), Job())
+        engine.forget(Forget(9), Progress())
         for _ in range(100):
             if "#9 " not in user.screen():
                 break
@@ -183,7 +183,7 @@ def test_read_only_refuses_every_change_with_a_word(root: str) -> None:
 
 
 def test_hostile_names_are_harmless(root: str) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
     (good,) = engine.sets(3)[0].snapshots
     hostile = f"{engine.layout.snapshots}/77_[red]x\x1b]0;T\x07[b].zip"
     os.link(good.path, hostile)
@@ -204,8 +204,8 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
         for n in range(1, 10_001)
     ]
     sets = tuple(SnapshotSet(one.set_id, (one,)) for one in snapshots)
-    standing = {one.path: Checked(CheckState.NEVER) for one in snapshots}
-    stock = Stock(sets, standing).worked_out()
+    standing = {one.path: CheckStatus(CheckState.NEVER) for one in snapshots}
+    stock = InventoryData(sets, standing).worked_out()
     drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
     everything = rows(View(stock, time.time(), 120), Wish())
@@ -220,7 +220,7 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
     real = Place.stock
     go_on = threading.Event()
 
-    def slow(place: Place) -> Stock:
+    def slow(place: Place) -> InventoryData:
         looks.append(1)
         assert go_on.wait(10)
         return real(place)
@@ -229,7 +229,7 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
         await user.sees("#9")
         monkeypatch.setattr(Place, "stock", slow)
         screen = user.app.screen
-        assert isinstance(screen, Inventory)
+        assert isinstance(screen, InventoryScreen)
         screen.action_look()
         for _ in range(5):
             screen._look_again()
@@ -246,16 +246,16 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
 
 
 def test_trouble_leaves_what_is_shown(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
     with engine.journal.job({"verb": "save"}, engine.root) as record:
         record.finish(JobState.FAILED, {"error": "no luck"})
 
-    def fails(_board: Board) -> None:
+    def fails(_board: JobBoard) -> None:
         raise SnapshotError("cannot read the jobs: no luck")
 
     async def tell(user: User) -> None:
         await user.sees("failed or interrupted")
-        monkeypatch.setattr(Board, "views", fails)
+        monkeypatch.setattr(JobBoard, "views", fails)
         await user.presses("f5")
         await user.sees("cannot read the jobs")
         assert "failed or interrupted" in user.screen()
@@ -265,7 +265,7 @@ def test_trouble_leaves_what_is_shown(root: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
     stock = Place(engine, ()).stock()
     (part,) = verbkeys.gathered(engine.sets(9)[0].snapshots)
     names = tuple(one.snap for one in part.snapshots)
@@ -276,7 +276,7 @@ def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
 
 
 def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
 
     async def tell(user: User) -> None:
         await user.sees("#9")
@@ -290,14 +290,14 @@ def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
     story(root, tell)
 
 
-def inventory_of(user: User) -> Inventory:
+def inventory_of(user: User) -> InventoryScreen:
     screen = user.app.screen
-    assert isinstance(screen, Inventory)
+    assert isinstance(screen, InventoryScreen)
     return screen
 
 
 def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine_for(root).check(Check(1), Job())
+    open_engine(root).check(Check(1), Progress())
     real = time.time
 
     async def tell(user: User) -> None:
@@ -310,9 +310,9 @@ def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.Monke
 
 
 def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: Path) -> None:
-    engine, file = engine_for(root), str(tmp_path / "one.snapshot")
-    engine.export(Export(1, file), Job())
-    engine.forget(Forget(1), Job())
+    engine, file = open_engine(root), str(tmp_path / "one.snapshot")
+    engine.export(Export(1, file), Progress())
+    engine.forget(Forget(1), Progress())
 
     async def tell(user: User) -> None:
         await user.sees("#9")
@@ -327,8 +327,8 @@ def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: P
 
 
 def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(root: str) -> None:
-    engine = engine_for(root)
-    engine.check(Check(1, ("nextcloud",)), Job())
+    engine = open_engine(root)
+    engine.check(Check(1, ("nextcloud",)), Progress())
     (snapshot,) = (one for one in engine.sets(1)[0].snapshots if one.snap == "nextcloud")
     with Reader.open(snapshot.path) as reader:
         stored = size_text(reader.stored_size("archive.tgz")).strip()
@@ -345,7 +345,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
 
 
 def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) -> None:
-    engine = engine_for(root)
+    engine = open_engine(root)
     perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
     (offer,) = engine.undo_offers()
 
@@ -360,7 +360,7 @@ def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) 
 
 def test_the_newest_sets_are_shown_before_all_are_read(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.session.place._FEW", 2)
-    first, last = Place(engine_for(root), ()).stocks()
+    first, last = Place(open_engine(root), ()).stocks()
     assert not first.complete
     assert last.complete
     assert max(first.by_id) == max(last.by_id)

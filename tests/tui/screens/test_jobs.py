@@ -20,9 +20,9 @@ from tests.support import TOP
 from tests.support.builders import World, plant
 from tests.tui.support.patient import Patient, patiently
 from tui.cli.main import main
-from tui.screens.jobs.screen import Jobs
-from tui.session.job_views import Board, JobView
-from tui.session.stalls import Pulse, blocker, standstill
+from tui.screens.jobs.screen import JobsScreen
+from tui.session.job_views import JobBoard, JobView
+from tui.session.stalls import StallDetector, blocker, standstill
 from tui.text import ProgressView
 from tui.widgets.job_strip import strip_text
 
@@ -59,7 +59,7 @@ def ended(world: World, operation: Operation, state: JobState, **result: Any) ->
 
 async def opens(user: Patient) -> Patient:
     await user.presses("J")
-    assert isinstance(user.app.screen, Jobs)
+    assert isinstance(user.app.screen, JobsScreen)
     return user
 
 
@@ -233,7 +233,7 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
     hostile(tmp_path / "alice")
     me = os.geteuid()
     journal = ForeignJournal(User("alice", me, me, str(tmp_path / "alice")), "state")
-    monkeypatch.setattr("backend.engine.files.DirectEngine.others", lambda _engine: [journal])
+    monkeypatch.setattr("backend.engine.files.FilesEngine.others", lambda _engine: [journal])
     ended(world, Save(), JobState.DONE)
 
     async def tell(user: Patient) -> None:
@@ -313,7 +313,7 @@ def test_t_tells_both_ways_out_of_an_interrupted_job(world: World, size: tuple[i
         await user.sees("Take back: It had replaced nothing")
         assert all(user.button(name).region.right <= size[0] for name in ("#finish", "#takeback", "#leave"))
         await user.presses("enter")
-        assert isinstance(user.app.screen, Jobs)
+        assert isinstance(user.app.screen, JobsScreen)
         assert left.exists()
 
     patiently(str(world.root), tell, size)
@@ -405,9 +405,9 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
         await (await user.presses("enter")).sees("! note [49]")
         await (await user.presses("home")).sees("! note [0]")
         await user.presses("h")
-        assert isinstance(user.app.screen, Jobs)
+        assert isinstance(user.app.screen, JobsScreen)
         await user.presses("h")
-        assert not isinstance(user.app.screen, Jobs)
+        assert not isinstance(user.app.screen, JobsScreen)
 
     patiently(str(world.root), tell, (80, 24))
 
@@ -427,20 +427,20 @@ def test_nothing_is_looked_at_again_while_nothing_happens(
 ) -> None:
     ended(world, Save(), JobState.DONE)
     looks = 0
-    real = Board.views
+    real = JobBoard.views
 
-    def counting(board: Board, whole: int | None = None) -> list[JobView]:
+    def counting(board: JobBoard, whole: int | None = None) -> list[JobView]:
         nonlocal looks
         looks += 1
         return real(board, whole)
 
-    monkeypatch.setattr(Board, "views", counting)
+    monkeypatch.setattr(JobBoard, "views", counting)
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("job 1  ✓ done")
         before = looks
         jobs = user.app.screen
-        assert isinstance(jobs, Jobs)
+        assert isinstance(jobs, JobsScreen)
         for _ in range(5):
             jobs._look()
             await user.waits()
@@ -467,7 +467,7 @@ def test_a_process_that_is_at_work_does_not_stand_still() -> None:
 
 def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    pulse = Pulse(lambda: now)
+    pulse = StallDetector(lambda: now)
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
     with running(world, Save()):
         (record,) = world.engine.journal.records()
@@ -496,7 +496,7 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
     with running(world, Save()):
         (record,) = world.engine.journal.records()
     old = record._replace(started=record.started - 100_000)
-    pulse = Pulse(lambda: now)
+    pulse = StallDetector(lambda: now)
     pulse.words(old, 1, list)
     now = 100.0
     assert pulse.words(old, 1, list) == ""

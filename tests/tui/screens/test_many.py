@@ -6,7 +6,7 @@ from pathlib import Path
 from backend import Revision, Snapshot, SnapshotSet
 from tests.support.builders import World
 from tests.tui.support.user import User, story
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.views.set_rows import Choosing, SetKey
 from tui.views.table import Line, Row
 from tui.widgets.table import LineTable
@@ -14,13 +14,13 @@ from tui.widgets.table import LineTable
 MANY = 2500
 
 
-def stock_of(sets: int) -> Stock:
+def stock_of(sets: int) -> InventoryData:
     def snapshot(number: int, snap: str) -> Snapshot:
         path = f"/s/{number}_{snap}.zip"
         return Snapshot(number, "2026-11-22T09:09:36Z", snap, Revision(1), path=path, sums={})
 
     found = [SnapshotSet(n, tuple(snapshot(n, s) for s in "abcd")) for n in range(1, sets + 1)]
-    return Stock(tuple(found)).worked_out()
+    return InventoryData(tuple(found)).worked_out()
 
 
 def test_only_what_is_in_sight_is_drawn(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_choice_is_worked_out_once() -> None:
 def test_a_stock_goes_when_there_is_another(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.add(1, "hello")
-    seen: list[weakref.ref[Stock]] = []
+    seen: list[weakref.ref[InventoryData]] = []
 
     async def tell(user: User) -> None:
         for number in range(2, 8):

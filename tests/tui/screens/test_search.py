@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from backend import Job, Missed
+from backend import Missed, Progress
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
-from tui.screens.search import Finding
+from tui.screens.search import SearchScreen
 from tui.views import search_rows as hits
-from tui.views.search_rows import Progress, pattern_of, progress_text
+from tui.views.search_rows import SearchProgress, pattern_of, progress_text
 
 Tell = Callable[[Patient], Awaitable[object]]
 
@@ -47,8 +47,8 @@ def search(world: World, tell: Tell, what: str = "config", **options: Any) -> No
     patiently(str(world.root), play, options.pop("size", (90, 24)), **options)
 
 
-def finding(user: Patient) -> Finding:
-    assert isinstance(user.app.screen, Finding)
+def finding(user: Patient) -> SearchScreen:
+    assert isinstance(user.app.screen, SearchScreen)
     return user.app.screen
 
 
@@ -139,7 +139,7 @@ def test_contents_are_not_shown_where_previews_are_off(world: World) -> None:
 
 
 def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(_where: object, _pattern: str, _own: str, job: Job, **_options: object) -> Any:
+    def endless(_where: object, _pattern: str, _own: str, job: Progress, **_options: object) -> Any:
         stopped = Event()
         with job.when_stopped(stopped.set):
             stopped.wait()
@@ -182,6 +182,6 @@ def test_words_are_looked_for_anywhere_in_a_name(typed: str, pattern: str) -> No
 
 
 def test_progress_is_told_in_words() -> None:
-    assert progress_text(Progress(2, 41), 3, "").startswith("searching 3 of 41…")
-    done = Progress(41, 41, (Missed(None, "f", "e", "why"),), complete=True)
+    assert progress_text(SearchProgress(2, 41), 3, "").startswith("searching 3 of 41…")
+    done = SearchProgress(41, 41, (Missed(None, "f", "e", "why"),), complete=True)
     assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not (all) searched"

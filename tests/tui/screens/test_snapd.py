@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from textual.widgets import Input
 
-from backend import Import, Job, JobState, Restore, Save, engine_for
+from backend import Import, JobState, Progress, Restore, Save, open_engine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.operations import Export
 from tests.support.builders import Tree, plant
@@ -16,8 +16,8 @@ from tui.dialogs.check import AskCheck
 from tui.dialogs.import_set import AskImport
 from tui.dialogs.retention import AskRetention
 from tui.dialogs.save import AskSave
-from tui.screens.jobs.screen import Jobs
-from tui.session.inventory import Stock
+from tui.screens.jobs.screen import JobsScreen
+from tui.session.inventory import InventoryData
 from tui.session.place import Place
 
 pytestmark = pytest.mark.snapd
@@ -34,7 +34,7 @@ def hello(snapd: RealSnapd, monkeypatch: pytest.MonkeyPatch) -> RealSnapd:
 
 
 def engine(snapd: RealSnapd) -> SnapdEngine:
-    found = engine_for(str(snapd.base))
+    found = open_engine(str(snapd.base))
     assert isinstance(found, SnapdEngine)
     return found
 
@@ -101,10 +101,10 @@ def test_what_was_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: 
 
 
 def test_an_engine_that_was_chosen_stays(hello: RealSnapd) -> None:
-    place = Place(engine_for(str(hello.base), "files"), (), follows=False)
+    place = Place(open_engine(str(hello.base), "files"), (), follows=False)
     hello.start()
-    assert place.engine_now() is place.engine
-    assert Place(engine_for(str(hello.base), "files"), ()).engine_now().name == "snapd"
+    assert place.current_engine() is place.engine
+    assert Place(open_engine(str(hello.base), "files"), ()).current_engine().name == "snapd"
 
 
 def test_guards_are_told_apart(hello: RealSnapd) -> None:
@@ -188,9 +188,9 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
 
     async def tell(user: Patient) -> None:
         place = user.app.place
-        place.engine = SnapdEngine(engine_for(str(hello.base), "files"), reads_files=False)
+        place.engine = SnapdEngine(open_engine(str(hello.base), "files"), reads_files=False)
         place.follows = False
-        await user.is_asked(AskCheck([], Stock(tuple(place.engine.sets())), (), place))
+        await user.is_asked(AskCheck([], InventoryData(tuple(place.engine.sets())), (), place))
         assert not user.button().disabled
         lines = user.app.screen.lines
         lines.focus()
@@ -250,7 +250,7 @@ def test_retention_is_left_as_it_is(hello: RealSnapd) -> None:
 
 def test_without_snapd_retention_is_only_shown(hello: RealSnapd) -> None:
     hello.start()
-    engine(hello).daemon.set_retention("48h", Job())
+    engine(hello).daemon.set_retention("48h", Progress())
     hello.stop()
 
     async def tell(user: Patient) -> None:
@@ -300,7 +300,7 @@ def test_changes_of_others_are_listed_followed_and_stopped(hello: RealSnapd) -> 
         async def tell(user: Patient) -> None:
             await user.sees(f" snapd/{number}: Snapshot all snaps")
             await user.presses("J")
-            assert isinstance(user.app.screen, Jobs)
+            assert isinstance(user.app.screen, JobsScreen)
             await user.sees(f"change {number} of snapd  ▶ running")
             await user.sees("snapd does 1")
             await user.presses("u")

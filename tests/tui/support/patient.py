@@ -7,7 +7,7 @@ from typing import Any
 from textual.screen import Screen
 from textual.widgets import Button, Input
 
-from backend import engine_for
+from backend import open_engine
 from tests.tui.support.user import User, at
 from tui.session.place import Place
 
@@ -44,7 +44,7 @@ def patiently(
     answers: list[Any] = []
 
     async def play() -> None:
-        place = Place(engine_for(root), ("--demo",), **options)  # short, or commands would wrap
+        place = Place(open_engine(root), ("--demo",), **options)  # short, or commands would wrap
         async with at(place, Patient, size) as user:
             user.answers = answers
             await tell(user)

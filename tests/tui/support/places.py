@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import Export, Job
+from backend import Export, Progress
 from tests.support.builders import World
 from tests.tui.support.patient import Patient
 from tui.dialogs.path import PathDialog
@@ -39,7 +39,7 @@ def world_of_two(tmp_path: Path) -> World:
 @pytest.fixture(name="exported")
 def exported_set(world: World, here: Path) -> Path:
     """An export of set #1 in the working directory."""
-    world.engine.export(Export(1, str(here / "e.snapshot")), Job())
+    world.engine.export(Export(1, str(here / "e.snapshot")), Progress())
     return here / "e.snapshot"
 
 

@@ -11,7 +11,7 @@ from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from backend import engine_for
+from backend import open_engine
 from tests.tui.support.settling import press, settled
 from tui.app import Looks, SnapstowApp
 from tui.session.place import Place
@@ -94,7 +94,7 @@ def story(
     """Play a story: `tell` is what a user does on a root."""
 
     async def play() -> None:
-        async with at(Place(engine_for(root), (f"--root={root}",), **options), User, size) as user:
+        async with at(Place(open_engine(root), (f"--root={root}",), **options), User, size) as user:
             await tell(user)
 
     asyncio.run(play())

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from backend import Check, engine_for
+from backend import Check, open_engine
 from tests.support.builders import World
 from tests.tui.support.looks import contrast, pieces
 from tests.tui.support.patient import Patient
@@ -46,7 +46,7 @@ def drawn(
     """Play a story with other looks."""
 
     async def play() -> None:
-        place = Place(engine_for(str(world.root)), ("--demo",))
+        place = Place(open_engine(str(world.root)), ("--demo",))
         async with at(place, Patient, size, looks) as user:
             await tell(user)
 

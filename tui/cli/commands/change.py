@@ -8,7 +8,7 @@ import sys
 
 from backend import (
     Check,
-    EntryVerdict,
+    CheckResult,
     Export,
     Forget,
     Import,
@@ -21,8 +21,8 @@ from backend import (
 )
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine, names, number
-from tui.cli.output import say, show, show_table
-from tui.cli.run_operation import begin, carry_out, seconds, tell_undo
+from tui.cli.output import print_result, print_status, show_table
+from tui.cli.run_operation import run_operation, seconds, start_job, tell_undo
 from tui.text import plain, quoted
 
 
@@ -38,8 +38,8 @@ def save(arguments: Arguments) -> int:
         arguments.wait,
     )
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
     return result.exit_code
@@ -71,8 +71,8 @@ def _check_sets(arguments: Arguments) -> int:
     if arguments.all and arguments.snaps and not engine(arguments).sets(None, arguments.snaps):
         raise NotFoundError(f"cannot check: no set holds {quoted(arguments.snaps)}")
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         _tell_verdicts(arguments, result)
     return result.exit_code
@@ -80,8 +80,8 @@ def _check_sets(arguments: Arguments) -> int:
 
 def _tell_verdicts(arguments: Arguments, result: Result) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
-    say(*(f"error: {_fault(verdict)}" for verdict in sorted(bad)))
-    tell = say if bad else show
+    print_status(*(f"error: {_fault(verdict)}" for verdict in sorted(bad)))
+    tell = print_status if bad else print_result
     if result.skipped:
         tell(_skipped(result))
     archives = sum(1 for verdict in result.verdicts if verdict.entry)
@@ -118,7 +118,7 @@ def _counted(amount: int, one: str, several: str) -> str:
     return f"{amount} {one if amount == 1 else several}"
 
 
-def _fault(verdict: EntryVerdict) -> str:
+def _fault(verdict: CheckResult) -> str:
     archive = f" {verdict.entry}:" if verdict.entry and verdict.entry not in verdict.fault else ""
     return plain(f"snapshot #{verdict.set_id} {verdict.snap or '(unknown snap)'}:{archive} {verdict.fault}")
 
@@ -145,12 +145,12 @@ def restore(arguments: Arguments) -> int:
 
         return show_plan(arguments, operation)
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         told = f"Restored snapshot #{plain(arguments.set_id)}{_of_snaps(arguments)}"
         beside = f" beside, into {plain(result.beside)}; nothing was replaced"
-        show(f"{told}{beside if result.beside else ''}.")
+        print_result(f"{told}{beside if result.beside else ''}.")
         tell_undo(arguments, result)
     return result.exit_code
 
@@ -168,11 +168,11 @@ def undo(arguments: Arguments) -> int:
         raise UsageError(text, "undo")
     operation = Undo(int(arguments.job[:18] or "0"), arguments.wait)
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         which = f"job {int(arguments.job[:18])}" if arguments.job else "the last restore"
-        show(f"Took back {which}, of snapshot #{result.set_id}.")
+        print_result(f"Took back {which}, of snapshot #{result.set_id}.")
         tell_undo(arguments, result)
     return result.exit_code
 
@@ -181,12 +181,12 @@ def forget(arguments: Arguments) -> int:
     """Remove a set, or snaps of it."""
     operation = Forget(_set_id(arguments), arguments.snaps, arguments.wait)
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         several = "s" if len(arguments.snaps) > 1 else ""
         of_snaps = f" of snap{several} {plain(quoted(arguments.snaps))}" if arguments.snaps else ""
-        show(f"Snapshot #{plain(arguments.set_id)}{of_snaps} forgotten.")
+        print_result(f"Snapshot #{plain(arguments.set_id)}{of_snaps} forgotten.")
     return result.exit_code
 
 
@@ -205,13 +205,13 @@ def export_snapshot(arguments: Arguments) -> int:
         arguments.checksum and not to_stdout,
     )
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation, stream=sys.stdout.fileno() if to_stdout else None)
     if not arguments.json and not to_stdout:
         which = f"#{plain(arguments.set_id)}{_of_snaps(arguments)}"
-        show(f'Exported snapshot {which} into "{plain(arguments.file)}"')
+        print_result(f'Exported snapshot {which} into "{plain(arguments.file)}"')
         if operation.checksum:
-            show(f'Its checksum is in "{plain(arguments.file)}.sha256"')
+            print_result(f'Its checksum is in "{plain(arguments.file)}.sha256"')
     return result.exit_code
 
 
@@ -224,12 +224,12 @@ def import_snapshot(arguments: Arguments) -> int:
         )
     operation = Import(_absolute(arguments.file), arguments.accept_hash, arguments.snaps)
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation, stream=0 if from_stdin else None)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation, stream=0 if from_stdin else None)
     if not arguments.json:
         if result.duplicate:
-            say("The same content is here already; nothing was added.")
-        show(f"Imported snapshot as #{result.set_id}")
+            print_status("The same content is here already; nothing was added.")
+        print_result(f"Imported snapshot as #{result.set_id}")
         show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
     return result.exit_code
 
@@ -240,7 +240,7 @@ def reset(arguments: Arguments) -> int:
 
     if not arguments.demo:
         raise UsageError("reset goes with --demo only", "reset")
-    show(f"The demo was made anew below {plain(demo_root(anew=True))}")
+    print_result(f"The demo was made anew below {plain(demo_root(anew=True))}")
     return 0
 
 

@@ -4,10 +4,10 @@ import json
 import os
 from collections.abc import Iterator
 
-from backend import Change, CompareOptions, Comparison, Difference, Job, KeyChange, NotFoundError, Tally
+from backend import Change, CompareOptions, Comparison, Difference, KeyChange, NotFoundError, Progress, Tally
 from tui.cli.arguments import Arguments
 from tui.cli.context import engine, number
-from tui.cli.output import exact, say, show
+from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import Foreground
 from tui.text import counted, plain, size_text
 
@@ -26,7 +26,7 @@ def diff(arguments: Arguments) -> int:
     snap, _, path = arguments.what.partition(":")
     here = engine(arguments)
     with Foreground() as foreground, Comparison(snap, here.layout, here.journal.folder) as comparison:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         for side in (arguments.one, arguments.other):
             _add_side(arguments, comparison, side, job)
@@ -36,17 +36,17 @@ def diff(arguments: Arguments) -> int:
         lines = _documents if arguments.json else _lines
         with job.step("Comparing"):
             for line in lines(comparison, comparison.differences(job, options, below), tally):
-                show(line)
+                print_result(line)
             if below and not arguments.json:
                 _show_text(comparison, below, tally, job)
         keys = [] if path else comparison.configuration
-        show(*(_key_document(one) if arguments.json else _key_line(one) for one in keys))
+        print_result(*(_key_document(one) if arguments.json else _key_line(one) for one in keys))
         _show_totals(arguments, comparison, tally, len(keys))
     differs = bool(keys) or any(tally.files[change] for change in Change if change is not Change.SAME)
     return 1 if arguments.exit_code and differs else 0
 
 
-def _add_side(arguments: Arguments, comparison: Comparison, side: str, job: Job) -> None:
+def _add_side(arguments: Arguments, comparison: Comparison, side: str, job: Progress) -> None:
     if side == _LIVE:
         comparison.add_live()
     elif side.isascii() and side.isdigit():
@@ -60,19 +60,19 @@ def _add_side(arguments: Arguments, comparison: Comparison, side: str, job: Job)
 
 
 def _show_totals(arguments: Arguments, comparison: Comparison, tally: Tally, keys: int) -> None:
-    say(*(f"note: {plain(note)}" for note in comparison.notes))
+    print_status(*(f"note: {plain(note)}" for note in comparison.notes))
     counts = {change: count for change, count in tally.files.items() if change is not Change.SAME}
     if arguments.json:
         told = {change.value: count for change, count in tally.files.items()}
         sums = {"bytes_added": tally.added, "bytes_removed": tally.removed, "keys": keys}
-        show(json.dumps({"totals": told | sums, "notes": comparison.notes}))
+        print_result(json.dumps({"totals": told | sums, "notes": comparison.notes}))
         return
     if not any(counts.values()) and not keys:
-        show("Nothing differs.")
+        print_result("Nothing differs.")
         return
     files = ", ".join(f"{count} {change.value}" for change, count in counts.items() if count)
     sizes = f"+{size_text(tally.added).strip()} -{size_text(tally.removed).strip()}"
-    show(f"Files: {files or 'none'}; {sizes}{f'; {keys} keys of the configuration' if keys else ''}.")
+    print_result(f"Files: {files or 'none'}; {sizes}{f'; {keys} keys of the configuration' if keys else ''}.")
 
 
 def _lines(comparison: Comparison, found: Iterator[Difference], tally: Tally) -> Iterator[str]:
@@ -117,14 +117,14 @@ def _documents(comparison: Comparison, found: Iterator[Difference], tally: Tally
         yield json.dumps(document)
 
 
-def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, job: Job) -> None:
+def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, job: Progress) -> None:
     """The lines of a text that is asked for by its path."""
     if not tally.files[Change.CHANGED]:
         return
     found = comparison.text_diff(*below, job)
-    show(*map(plain, found.lines))
+    print_result(*map(plain, found.lines))
     if found.why_not:
-        say(f"Its lines are not told: {plain(found.why_not)}")
+        print_status(f"Its lines are not told: {plain(found.why_not)}")
 
 
 def _key_line(one: KeyChange) -> str:

@@ -5,19 +5,19 @@ import os
 from collections.abc import Iterator
 
 from backend import (
-    Action,
     Extract,
+    ExtractAction,
     ExtractPart,
     ExtractPlan,
-    Job,
-    Landing,
+    ExtractTarget,
+    Progress,
     Verdict,
 )
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine, names, number
-from tui.cli.output import exact, show
+from tui.cli.output import exact, print_result
 from tui.cli.progress import Foreground
-from tui.cli.run_operation import begin, carry_out, seconds, tell_undo
+from tui.cli.run_operation import run_operation, seconds, start_job, tell_undo
 from tui.text import counted, plain, size_text
 
 # -- extract
@@ -31,12 +31,12 @@ def extract(arguments: Arguments) -> int:
     if arguments.plan:
         return _show_plan(arguments, operation)
     if arguments.no_wait:
-        return begin(arguments, operation)
-    result = carry_out(arguments, operation)
+        return start_job(arguments, operation)
+    result = run_operation(arguments, operation)
     if not arguments.json:
         kept = f"; {counted(result.kept, 'path')} left as they were" if result.kept else ""
         where = f" into {plain(result.beside)}" if result.beside else ""
-        show(f"Extracted {counted(result.extracted, 'path')}{where}{kept}.")
+        print_result(f"Extracted {counted(result.extracted, 'path')}{where}{kept}.")
         tell_undo(arguments, result)
     return result.exit_code
 
@@ -60,15 +60,15 @@ def _extract(arguments: Arguments) -> Extract:
 def _show_plan(arguments: Arguments, operation: Extract) -> int:
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         plan = here.plan_extract(operation, job)
     refusal = here.refusal("restore beside" if operation.to else "extract") or ""
     if arguments.json:
-        show(*_plan_documents(plan, refusal))
+        print_result(*_plan_documents(plan, refusal))
     else:
-        show(*_plan_lines(plan))
-        show("", *_ending(arguments, operation, plan, refusal))
+        print_result(*_plan_lines(plan))
+        print_result("", *_ending(arguments, operation, plan, refusal))
     return 5 if plan.verdict is Verdict.BLOCKED else 0
 
 
@@ -85,12 +85,12 @@ def _plan_documents(plan: ExtractPlan, refusal: str) -> Iterator[str]:
             "to": plan.to,
             "verified_first": plan.stored,
             "size": plan.size,
-            **{action.value: plan.count(action) for action in Action},
+            **{action.value: plan.count(action) for action in ExtractAction},
         }
     )
 
 
-def _landing_document(part: ExtractPart, landing: Landing) -> dict[str, object]:
+def _landing_document(part: ExtractPart, landing: ExtractTarget) -> dict[str, object]:
     return {
         "set": part.snapshot.set_id,
         "snap": part.snapshot.snap,
@@ -122,13 +122,13 @@ def _plan_lines(plan: ExtractPlan) -> Iterator[str]:
         yield f"  note     {plain(note)}"
 
 
-def _landing_line(landing: Landing) -> str:
+def _landing_line(landing: ExtractTarget) -> str:
     told = f"  {landing.action.value:8} {plain(landing.name)}"
     if landing.kind == "directory":
         told += "/"
     elif landing.kind == "file":
         told += f", {size_text(landing.size).strip()}"
-    if landing.present is not None and landing.action is Action.REPLACE:
+    if landing.present is not None and landing.action is ExtractAction.REPLACE:
         newer = ", newer" if landing.is_older else ""
         told += f" (there: {size_text(landing.present).strip()}{newer})"
     return f"{told}: {plain(landing.reason)}" if landing.reason else told
@@ -138,10 +138,10 @@ def _ending(arguments: Arguments, operation: Extract, plan: ExtractPlan, refusal
     if plan.verdict is Verdict.BLOCKED:
         yield "This extraction would be refused; nothing would be changed."
         return
-    counts = ", ".join(f"{plan.count(action)} to {action.value}" for action in list(Action)[:3])
+    counts = ", ".join(f"{plan.count(action)} to {action.value}" for action in list(ExtractAction)[:3])
     yield f"{counts}; {size_text(plan.size).strip()} in all."
     yield f"First, {size_text(plan.stored).strip()} are read and verified."
-    if plan.count(Action.REPLACE):
+    if plan.count(ExtractAction.REPLACE):
         kept = "can be had back with undo" if operation.undo_window else "is gone for good"
         yield f"What is replaced {kept}."
     yield plain(refusal) if refusal else f"To do it: {command(arguments, operation)}"

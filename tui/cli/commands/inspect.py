@@ -13,23 +13,23 @@ from typing import NamedTuple
 from backend import (
     Engine,
     Hit,
-    Inside,
     InvalidInputError,
-    Job,
-    Ledger,
     Look,
     Missed,
     Node,
     NotFoundError,
     Order,
+    Progress,
     Result,
     Snapshot,
+    SnapshotFile,
     Tree,
+    VerificationLog,
     harmless,
     histories,
     preview_of,
     reading_recorded,
-    search,
+    search_files,
     snapshot_json,
 )
 from tui.cli.arguments import Arguments, UsageError
@@ -43,7 +43,7 @@ from tui.cli.commands.inspect_lines import (
     node_line,
 )
 from tui.cli.context import engine, number
-from tui.cli.output import say, show, show_rows
+from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import Foreground
 from tui.terminal.setup import can_draw
 from tui.text import plain, quoted, size_text
@@ -109,15 +109,15 @@ def find(arguments: Arguments) -> int:
     hits: list[Hit] = []
     missed = 0
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         with job.step("Searching"):
-            for found in search(where, arguments.pattern, here.own, job):
+            for found in search_files(where, arguments.pattern, here.own, job):
                 if isinstance(found, Missed):
                     missed += 1
-                    say(f"not (all) searched: {_place_text(found)}: {plain(found.reason)}")
+                    print_status(f"not (all) searched: {_place_text(found)}: {plain(found.reason)}")
                 elif arguments.json:
-                    show(json.dumps(hit_document(found)))
+                    print_result(json.dumps(hit_document(found)))
                 elif len(hits) < _MOST_HITS:
                     hits.append(found)
     if not arguments.json:
@@ -141,9 +141,9 @@ def open(arguments: Arguments) -> int:
         from tui.cli.commands.browse import draw
 
         return draw(arguments, os.path.abspath(arguments.file))
-    with _reading() as job, Inside.of_file(os.path.abspath(arguments.file), job) as inside:
+    with _reading() as job, SnapshotFile.of_file(os.path.abspath(arguments.file), job) as inside:
         if arguments.json:
-            show(*(snapshot_json(snapshot) for snapshot in inside.snapshots))
+            print_result(*(snapshot_json(snapshot) for snapshot in inside.snapshots))
         else:
             _show_tops(arguments, inside)
         return 3 if inside.faults or _broken(inside) else 0
@@ -154,9 +154,9 @@ def check_file(arguments: Arguments) -> int:
     snaps = tuple(filter(None, (arguments.set_id, *arguments.snaps)))
     users = tuple(filter(None, arguments.users.split(",")))
     with Foreground(json=arguments.json) as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
-        with Inside.of_file(os.path.abspath(arguments.file), job.quiet()) as inside:
+        with SnapshotFile.of_file(os.path.abspath(arguments.file), job.quiet()) as inside:
             for snap in snaps:
                 inside.of_snap(snap)
             with job.step("Checking", sum(a.packed.size for held in inside.held for a in held.archives)):
@@ -184,14 +184,14 @@ def _order(arguments: Arguments) -> Order:
         ) from None
 
 
-def _wanted(arguments: Arguments, stack: ExitStack) -> tuple[list[Inside], str]:
+def _wanted(arguments: Arguments, stack: ExitStack) -> tuple[list[SnapshotFile], str]:
     """The files that are meant, open; and where in the first of them, `SNAP[:PATH]` or nothing."""
     if arguments.file:
         if arguments.target:
             raise UsageError("a set and --file exclude each other", arguments.verb)
         with _reading() as job:
             return [
-                stack.enter_context(Inside.of_file(os.path.abspath(arguments.file), job))
+                stack.enter_context(SnapshotFile.of_file(os.path.abspath(arguments.file), job))
             ], arguments.set_id
     if not arguments.set_id:
         raise UsageError("the required argument `<id>` was not provided", arguments.verb)
@@ -202,30 +202,30 @@ def _wanted(arguments: Arguments, stack: ExitStack) -> tuple[list[Inside], str]:
     if not snapshots:
         what = f"there is no snapshot of {quoted([snap])} in it" if snap else "there is no such set"
         raise NotFoundError(f"cannot look into snapshot set #{set_id}: {what}")
-    return [stack.enter_context(Inside.of_store(snapshot)) for snapshot in snapshots], arguments.target
+    return [stack.enter_context(SnapshotFile.of_store(snapshot)) for snapshot in snapshots], arguments.target
 
 
 @contextmanager
-def _spot(arguments: Arguments, inside: Inside, target: str) -> Iterator[Spot]:
+def _spot(arguments: Arguments, inside: SnapshotFile, target: str) -> Iterator[Spot]:
     """The place that `SNAP[:PATH]` names, its archive read if it was not before."""
     snap, _, path = target.partition(":")
     held = inside.of_snap(snap)
     if held.snapshot.broken:
-        say(f"warning: the snapshot is broken: {plain(held.snapshot.broken)}")
+        print_status(f"warning: the snapshot is broken: {plain(held.snapshot.broken)}")
     archive, name = held.locate(path)
     own = engine(arguments).own
     with Tree(archive, own) as tree:
         with _reading() as job, job.step(f"Reading {plain(archive.entry)}", tree.size):
             tree.index(job)
         if not arguments.file:
-            reading_recorded(tree, Ledger(own))
+            reading_recorded(tree, VerificationLog(own))
         yield Spot(tree, tree.node(name))
 
 
 @contextmanager
-def _reading() -> Iterator[Job]:
+def _reading() -> Iterator[Progress]:
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         yield job
 
@@ -236,13 +236,13 @@ def _reading() -> Iterator[Job]:
 def _list(arguments: Arguments, spot: Spot, order: Order) -> None:
     """Print a folder, or what is no folder itself, a page at a time."""
     if not arguments.json:
-        show(HEADER)
+        print_result(HEADER)
     start = 0
     while nodes := spot.tree.listing(spot.node, order, start, _PAGE) if spot.node.is_folder else [spot.node]:
         if arguments.json:
-            show(*(json.dumps(node_document(node, spot.tree.path(node))) for node in nodes))
+            print_result(*(json.dumps(node_document(node, spot.tree.path(node))) for node in nodes))
         else:
-            show(*(node_line(node) for node in nodes))
+            print_result(*(node_line(node) for node in nodes))
         start += len(nodes)
         if not spot.node.is_folder or len(nodes) < _PAGE:
             break
@@ -251,11 +251,11 @@ def _list(arguments: Arguments, spot: Spot, order: Order) -> None:
 def _ending(arguments: Arguments, tree: Tree) -> int:
     """Tell what is wrong with an archive that was looked into; the exit code."""
     if tree.fault:
-        say(f"not all of it could be read: {plain(tree.fault)}")
+        print_status(f"not all of it could be read: {plain(tree.fault)}")
     if tree.verified is False:
-        say(f"the archive is not what was saved: {plain(tree.mismatch)}")
+        print_status(f"the archive is not what was saved: {plain(tree.mismatch)}")
     if arguments.json and (tree.fault or tree.verified is False):
-        show(json.dumps({"incomplete": tree.fault, "mismatch": tree.mismatch}))
+        print_result(json.dumps({"incomplete": tree.fault, "mismatch": tree.mismatch}))
     if tree.fault:
         return 3
     return 4 if tree.verified is False else 0
@@ -269,12 +269,12 @@ def _show_text(head: bytes, size: int, spot: Spot) -> None:
         name = plain(spot.node.text)
         raise InvalidInputError(f'cannot show "{name}" on a terminal: {what}; redirect standard output')
     lines = head.decode("utf-8", "surrogateescape").splitlines() if seen.look is Look.JSON else ()
-    show(*(map(harmless, lines) if lines else seen.lines))
+    print_result(*(map(harmless, lines) if lines else seen.lines))
     if not seen.whole:
-        say("... and more: redirect standard output to have all of it")
+        print_status("... and more: redirect standard output to have all of it")
 
 
-def _show_tops(arguments: Arguments, inside: Inside) -> None:
+def _show_tops(arguments: Arguments, inside: SnapshotFile) -> None:
     """Print what a file holds: its snapshots, and how their archives are named."""
     snap = "" if arguments.verb == "open" else (arguments.target or arguments.set_id * bool(arguments.file))
     snap = snap.partition(":")[0]
@@ -283,12 +283,14 @@ def _show_tops(arguments: Arguments, inside: Inside) -> None:
         if snap and held.snapshot.snap != snap:
             continue
         if held.snapshot.broken:
-            say(f"broken: {plain(held.snapshot.snap or held.snapshot.path)}: {plain(held.snapshot.broken)}")
+            print_status(
+                f"broken: {plain(held.snapshot.snap or held.snapshot.path)}: {plain(held.snapshot.broken)}"
+            )
         for archive in held.archives:
             if arguments.json:
-                show(json.dumps(archive_document(archive)))
+                print_result(json.dumps(archive_document(archive)))
             rows.append(archive_row(archive))
-    say(*(f"warning: {plain(fault)}" for fault in inside.faults))
+    print_status(*(f"warning: {plain(fault)}" for fault in inside.faults))
     if not arguments.json:
         show_rows(rows, empty="There are no archives in it.")
 
@@ -296,16 +298,16 @@ def _show_tops(arguments: Arguments, inside: Inside) -> None:
 def _show_histories(arguments: Arguments, hits: Sequence[Hit]) -> None:
     """Print every file that was found with its versions, the oldest first."""
     if not hits:
-        show("Nothing found.")
+        print_result("Nothing found.")
     for history in histories(hits):
         owner = f"user/{history.user}/" if history.user else ""
-        show(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}"))
+        print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}"))
         for version in history.versions:
             node = version.hits[0].node
             sets = ", ".join(_set_text(arguments, hit) for hit in version.hits)
-            show(f"  {minute(node.mtime_ns)}  {size_text(node.size):>6}  in {sets}")
+            print_result(f"  {minute(node.mtime_ns)}  {size_text(node.size):>6}  in {sets}")
     if len(hits) >= _MOST_HITS:
-        say(f"Only the first {_MOST_HITS} are shown.")
+        print_status(f"Only the first {_MOST_HITS} are shown.")
 
 
 def _set_text(arguments: Arguments, hit: Hit) -> str:
@@ -320,15 +322,15 @@ def _place_text(missed: Missed) -> str:
     return plain(f"{name}, {missed.entry}" if missed.entry else name)
 
 
-def _broken(inside: Inside) -> bool:
+def _broken(inside: SnapshotFile) -> bool:
     return any(snapshot.broken for snapshot in inside.snapshots)
 
 
 def _tell_check(arguments: Arguments, result: Result, faults: Sequence[str]) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
-    say(*(f"error: {plain(fault)}" for fault in faults))
-    say(*(plain(f"error: {verdict.snap or 'snapshot'}: {verdict.fault}") for verdict in sorted(bad)))
+    print_status(*(f"error: {plain(fault)}" for fault in faults))
+    print_status(*(plain(f"error: {verdict.snap or 'snapshot'}: {verdict.fault}") for verdict in sorted(bad)))
     archives = sum(1 for verdict in result.verdicts if verdict.entry)
     good = archives - sum(1 for verdict in bad if verdict.entry)
     outcome = "are there; none was read" if arguments.quick else "verified successfully"
-    (say if bad or faults else show)(f"{good} of {archives} archives {outcome}.")
+    (print_status if bad or faults else print_result)(f"{good} of {archives} archives {outcome}.")

@@ -12,12 +12,12 @@ from backend import (
     Follower,
     ForeignJournal,
     IntegrityError,
-    Job,
     JobRecord,
     JobState,
     Journal,
     NotAllowedError,
     NotFoundError,
+    Progress,
     Runner,
     command_line,
     event_from_json,
@@ -26,11 +26,11 @@ from backend import (
 )
 from tui.cli.arguments import Arguments, UsageError, parse
 from tui.cli.context import command, engine
-from tui.cli.output import say, show
+from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.session.job_views import faults_in
 from tui.session.meter import time_of
-from tui.session.stalls import Pulse
+from tui.session.stalls import StallDetector
 from tui.text import plain
 
 POLL = 0.25
@@ -45,7 +45,7 @@ def run_job(arguments: Arguments) -> int:
     # Whoever reads the journal may ask to stop before anything is here to listen: the wish waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
 
-    def watch(job: Job) -> Callable[[Event], None]:
+    def watch(job: Progress) -> Callable[[Event], None]:
         for wish in _WISHES:
             signal.signal(wish, lambda _number, _frame: job.stop())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
@@ -63,27 +63,27 @@ def attach(arguments: Arguments) -> int:
     here = engine(arguments)
     if arguments.job.isdecimal() and (change := here.daemon.change_of(int(arguments.job[:18]))):
         code = _follow_change(arguments, change)
-        here.tidy(Job())
+        here.tidy(Progress())
         return code
     return _follow(arguments, "goes on")
 
 
 def _follow_change(arguments: Arguments, number: str) -> int:
     with Foreground(json=arguments.json) as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         try:
             change = engine(arguments).daemon.attach(number, job)
         except Cancelled as left:
             again = command(arguments, f"attach {arguments.job}")
-            say(f"change {plain(number)} goes on; attach again with: {again}")
+            print_status(f"change {plain(number)} goes on; attach again with: {again}")
             return left.exit_code
     if arguments.json:
         ended = {"change": change.id, "status": change.status, "error": change.error}
-        show(json.dumps({"event": "result", **ended}))
+        print_result(json.dumps({"event": "result", **ended}))
         return 0 if change.done else 1
-    show(f"Change {change.id} ({plain(change.summary)}): {plain(change.status)}.")
-    say(*(f"error: {plain(line)}" for line in change.error.splitlines()))
+    print_result(f"Change {change.id} ({plain(change.summary)}): {plain(change.status)}.")
+    print_status(*(f"error: {plain(line)}" for line in change.error.splitlines()))
     return 0 if change.done else 1
 
 
@@ -94,7 +94,7 @@ def _follow(arguments: Arguments, standing: str) -> int:
         return _tell_end(_ended(record, journal, arguments), arguments)
     except KeyboardInterrupt:
         again = command(arguments, f"attach {record.name}")
-        say(f"job {plain(record.name)} {standing}; attach again with: {again}")
+        print_status(f"job {plain(record.name)} {standing}; attach again with: {again}")
         return Cancelled.exit_code
 
 
@@ -114,7 +114,7 @@ def _found(arguments: Arguments) -> tuple[JobRecord, Journal | ForeignJournal]:
 
 def _ended(record: JobRecord, journal: Journal | ForeignJournal, arguments: Arguments) -> JobRecord:
     """The record of a job once it has ended, its events shown as they come."""
-    follower, pulse, heard = Follower(record), Pulse(), 0
+    follower, pulse, heard = Follower(record), StallDetector(), 0
     with Foreground(json=arguments.json, clock=time.time) as foreground:
         if record.state is JobState.RUNNING and arguments.verb == "attach":
             foreground.greet(record.name, f"re-attached to {_title(record)}")
@@ -161,9 +161,9 @@ def _user(record: JobRecord) -> str:
 
 def _tell_end(record: JobRecord, arguments: Arguments) -> int:
     if arguments.json:
-        show(json.dumps({"event": "result", "state": record.state.value, **record.result}))
+        print_result(json.dumps({"event": "result", "state": record.state.value, **record.result}))
     else:
-        show(f"Job {plain(record.name)} {_outcome(record)}")
+        print_result(f"Job {plain(record.name)} {_outcome(record)}")
     return _exit_code(record)
 
 
@@ -214,15 +214,15 @@ def _end(arguments: Arguments, *, finish: bool) -> int:
         raise NotAllowedError(f"cannot end job {record.name}: it is {record.owner}'s, who alone can")
     ended = engine(arguments).end(record.id, finish=finish)
     if arguments.json:
-        show(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
+        print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
     else:
-        say(f"{plain(ended.text)}.")
+        print_status(f"{plain(ended.text)}.")
     if ended.again is None:
         return 0
     from tui.cli.main import run
 
     line = command_line(ended.again)
     if not arguments.json:
-        say(f"Now: {command(arguments, ended.again)}")
+        print_status(f"Now: {command(arguments, ended.again)}")
     place = {key: getattr(arguments, key) for key in ("root", "demo", "engine", "json", "no_wait")}
     return run(parse(shlex.split(line)[1:])._replace(**place))

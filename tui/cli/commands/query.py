@@ -8,10 +8,10 @@ from backend import (
     Finding,
     Followed,
     InvalidInputError,
-    Job,
     JobRecord,
     JobState,
     PlaceEngine,
+    Progress,
     aims,
     command_line,
     operation_from_json,
@@ -19,7 +19,7 @@ from backend import (
 )
 from tui.cli.arguments import Arguments
 from tui.cli.context import command, engine, names
-from tui.cli.output import say, show, show_rows
+from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import Foreground
 from tui.session.job_views import faults_in
 from tui.text import age_text, cut_middle, plain, size_text
@@ -33,17 +33,17 @@ def estimate(arguments: Arguments) -> int:
     """Tell what a save would read and meet; 3 where not everything could be looked at."""
     layout = engine(arguments).layout
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         with job.step("Measuring"):
             found = [
                 survey_of(layout, aim, job) for aim in aims(layout, arguments.snaps, names(arguments.users))
             ]
     if arguments.json:
-        show(json.dumps(estimates_json(found)))
+        print_result(json.dumps(estimates_json(found)))
     else:
         show_rows(estimate_rows(found), empty="No snaps are installed.")
-        show(*estimate_notes(found))
+        print_result(*estimate_notes(found))
     return 0 if all(one.whole for one in found) else 3
 
 
@@ -54,7 +54,7 @@ def jobs(arguments: Arguments) -> int:
     records += [record for journal in here.others() for record in journal.records()]
     changes = here.daemon.watch().look()
     if arguments.json:
-        show(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
+        print_result(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
         return 0
     now = time.time()
     rows = [("Job", "Age", "State", "Operation", "Notes")]
@@ -67,7 +67,7 @@ def jobs(arguments: Arguments) -> int:
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
-            say(*_ways_out(here, arguments, record))
+            print_status(*_ways_out(here, arguments, record))
     return 0
 
 
@@ -147,7 +147,7 @@ def show_offers(arguments: Arguments) -> int:
     """Print the restores that can be taken back, the newest first."""
     offers = engine(arguments).undo_offers()
     if arguments.json:
-        show(json.dumps([offer._asdict() for offer in offers]))
+        print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
     rows = [("Job", "Set", "Until" if arguments.abs_time else "Left", "Holds", "Snaps")]
@@ -157,7 +157,7 @@ def show_offers(arguments: Arguments) -> int:
         rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
     show_rows(rows, empty="There is nothing to undo.")
     if offers:
-        say(f"To take one back: {command(arguments, 'undo JOB')}")
+        print_status(f"To take one back: {command(arguments, 'undo JOB')}")
     return 0
 
 
@@ -165,22 +165,22 @@ def doctor(arguments: Arguments) -> int:
     """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         found = here.repair(job.quiet()) if arguments.repair else here.findings()
     if arguments.json:
-        show(json.dumps([finding._asdict() for finding in found]))
+        print_result(json.dumps([finding._asdict() for finding in found]))
         return 0
     why, *more = here.about()
-    show(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
-    show(*(f"{plain(sentence)}." for sentence in more))
+    print_result(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
+    print_result(*(f"{plain(sentence)}." for sentence in more))
     for finding in found:
-        show(*_finding_lines(finding, done=arguments.repair))
+        print_result(*_finding_lines(finding, done=arguments.repair))
     if not found:
-        show("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
+        print_result("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
     elif not arguments.repair and any(finding.repair for finding in found):
         refused = here.refusal("repair")
-        show("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
+        print_result("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
     return 0
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from backend import EntryPlan, Job, Losses, Restore, RestorePlan, Verdict
+from backend import EntryPlan, Losses, Progress, Restore, RestorePlan, Verdict
 from tui.cli.arguments import Arguments
 from tui.cli.context import command, engine
-from tui.cli.output import show
+from tui.cli.output import print_result
 from tui.cli.progress import Foreground
 from tui.text import counted, plain, size_text
 
@@ -14,7 +14,7 @@ def show_plan(arguments: Arguments, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         plans = here.plan(operation, job=job)
     refusal = here.refusal("restore beside" if operation.to else "restore") or ""
@@ -22,11 +22,11 @@ def show_plan(arguments: Arguments, operation: Restore) -> int:
     if arguments.json:
         import json
 
-        show(json.dumps([{"to": operation.to, **_document(plan, refusal)} for plan in plans]))
+        print_result(json.dumps([{"to": operation.to, **_document(plan, refusal)} for plan in plans]))
         return 5 if blocked else 0
     for plan in plans:
-        show(*_lines(plan))
-    show("", *_ending(arguments, operation, plans, refusal))
+        print_result(*_lines(plan))
+    print_result("", *_ending(arguments, operation, plans, refusal))
     return 5 if blocked else 0
 
 

@@ -2,12 +2,21 @@
 
 import json
 
-from backend import STANDING, ConflictError, InvalidInputError, Job, PlaceEngine, in_words, kept_text, spelled
+from backend import (
+    RETENTION_NOTE,
+    ConflictError,
+    InvalidInputError,
+    PlaceEngine,
+    Progress,
+    in_words,
+    kept_text,
+    spelled,
+)
 from tui.cli.arguments import Arguments
 from tui.cli.context import engine
-from tui.cli.output import say, show
+from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
-from tui.cli.run_operation import agrees, can_ask
+from tui.cli.run_operation import ask_yes_no, is_interactive
 
 
 def retention(arguments: Arguments) -> int:
@@ -16,12 +25,12 @@ def retention(arguments: Arguments) -> int:
     if arguments.time:
         wanted = spelled(arguments.time)
         if wanted != here.daemon.retention() and not _change(arguments, here, wanted):
-            say("Nothing was changed.")
+            print_status("Nothing was changed.")
     present = here.daemon.retention()
     if arguments.json:
-        show(json.dumps({"retention": present}))
+        print_result(json.dumps({"retention": present}))
     else:
-        show(f"{kept_text(present)}.")
+        print_result(f"{kept_text(present)}.")
     return 0
 
 
@@ -29,16 +38,16 @@ def _change(arguments: Arguments, here: PlaceEngine, wanted: str) -> bool:
     """Have it changed, unless somebody says no."""
     if reason := here.daemon.retention_refusal():
         raise ConflictError(reason)
-    if not arguments.yes and (arguments.json or not can_ask()):
+    if not arguments.yes and (arguments.json or not is_interactive()):
         raise InvalidInputError(
             "cannot change how long automatic snapshots are kept without a terminal to ask at: add --yes"
         )
     if not arguments.yes:
-        say(STANDING)
-        if not agrees(_question(here.daemon.retention(), wanted)):
+        print_status(RETENTION_NOTE)
+        if not ask_yes_no(_question(here.daemon.retention(), wanted)):
             return False
     with Foreground(json=arguments.json, data_out=True) as foreground:
-        job = Job(foreground.hear)
+        job = Progress(foreground.hear)
         foreground.watch(job)
         here.daemon.set_retention(wanted, job)
     return True

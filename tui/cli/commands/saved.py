@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from backend import PlaceEngine
 from tui.cli.context import engine, number
-from tui.cli.output import sets_json, show, show_table
+from tui.cli.output import print_result, sets_json, show_table
 from tui.text import guard_text
 
 if TYPE_CHECKING:
-    from backend import Guarded, SnapshotSet
+    from backend import SafeguardedRestore, SnapshotSet
     from tui.cli.arguments import Arguments
 
 
@@ -17,7 +17,7 @@ def saved(arguments: "Arguments") -> int:
     here = engine(arguments)
     sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
     if arguments.json:
-        show(sets_json(sets))
+        print_result(sets_json(sets))
     else:
         show_table(_marked(sets, here), abs_time=arguments.abs_time)
     return 0
@@ -29,7 +29,7 @@ def _marked(sets: "list[SnapshotSet]", here: PlaceEngine) -> "list[SnapshotSet]"
     return [one if one.set_id not in guards else _guarding(one, guards[one.set_id]) for one in sets]
 
 
-def _guarding(one: "SnapshotSet", guarded: "Guarded") -> "SnapshotSet":
+def _guarding(one: "SnapshotSet", guarded: "SafeguardedRestore") -> "SnapshotSet":
     note = guard_text(guarded)
     marked = (
         snapshot._replace(warning=", ".join(filter(None, (snapshot.warning, note))))

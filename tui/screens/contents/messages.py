@@ -34,7 +34,7 @@ class Ready(Message):
         self.opened = opened
 
 
-class Sight(NamedTuple):
+class FolderPage(NamedTuple):
     """What is in a place, where the cursor belongs, and the pages about that.
 
     `places` tell where the data of each archive belong on this machine. The look took so many seconds.
@@ -50,7 +50,7 @@ class Sight(NamedTuple):
 class Loaded(Message):
     """A place was looked at."""
 
-    def __init__(self, wish: Wish, sight: Sight) -> None:
+    def __init__(self, wish: Wish, sight: FolderPage) -> None:
         super().__init__()
         self.wish = wish
         self.sight = sight

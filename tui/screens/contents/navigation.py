@@ -10,13 +10,13 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import Inside, Job, Ledger, Order, Snapshot, SnapshotError
+from backend import Order, Progress, Snapshot, SnapshotError, SnapshotFile, VerificationLog
 from tui.screens.contents.messages import (
+    FolderPage,
     Loaded,
     PageCame,
     ReadOn,
     Ready,
-    Sight,
     Trouble,
     Wish,
     looked,
@@ -30,13 +30,13 @@ from tui.views import file_rows as treerows
 from tui.views.table import Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
-from tui.widgets.text import Pane, put
+from tui.widgets.text import ScrollPane, put
 
 ROOM_FOR_PREVIEW = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
-class Walking(Screen[None]):
+class NavigationScreen(Screen[None]):
     """Shows the folders of a snapshot, or of a file; `entry` names the archive to begin in.
 
     Looking and reading are done by threads, and end when the screen is left.
@@ -48,7 +48,7 @@ class Walking(Screen[None]):
         self._launcher = launcher
         self._source = source
         self._begin_in = entry
-        self._opening = Job()
+        self._opening = Progress()
         self._opened: Opened | None = None
         self._wish = Wish(Spot(), Order.NAME)
         self._folder = Folder(Spot(), 0, 0, 0)
@@ -69,14 +69,14 @@ class Walking(Screen[None]):
         yield Static("", id="faults", markup=False)
         with Horizontal(id="middle"):
             yield PagedTable(treerows.columns(80), id="table")
-            yield Pane(id="preview")
+            yield ScrollPane(id="preview")
         yield Static(" Opening…", id="status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Open the file; look again while it is being read."""
         self.query_one("#faults").display = False
-        self.query_one(Pane).display = False
+        self.query_one(ScrollPane).display = False
         self.table.focus()
         self.table.refuses = self._refusal_of_mark
         self._open()
@@ -110,14 +110,14 @@ class Walking(Screen[None]):
         try:
             source = self._source
             if isinstance(source, str):
-                inside = Inside.of_file(source, self._opening)
+                inside = SnapshotFile.of_file(source, self._opening)
             else:
-                inside = Inside.of_store(source)
+                inside = SnapshotFile.of_store(source)
         except (SnapshotError, OSError) as trouble:
             self.post_message(Trouble(str(trouble)))
             return
         own = self._place.engine.own
-        opened = Opened(inside, own, None if isinstance(source, str) else Ledger(own))
+        opened = Opened(inside, own, None if isinstance(source, str) else VerificationLog(own))
         if self._opening.stopping:
             opened.close()
         else:
@@ -186,7 +186,7 @@ class Walking(Screen[None]):
                 folder, at, pages = looked(opened, wish)
                 places = places_of(self._place, opened, wish.spot)
             took = time.monotonic() - began
-            self.post_message(Loaded(wish, Sight(folder, at, pages, places, took)))
+            self.post_message(Loaded(wish, FolderPage(folder, at, pages, places, took)))
         except ClosedError:
             return
         except (SnapshotError, OSError) as trouble:

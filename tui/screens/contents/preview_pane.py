@@ -4,16 +4,16 @@ from textual import work
 from textual.message import Message
 
 from backend import Snapshot, SnapshotError
-from tui.screens.contents.navigation import ROOM_FOR_PREVIEW, Walking
+from tui.screens.contents.navigation import ROOM_FOR_PREVIEW, NavigationScreen
 from tui.screens.launcher import Launcher
-from tui.screens.text_viewer import Reader, Sheet
+from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import ClosedError, Item
 from tui.session.place import Place
 from tui.text import counted, cut_middle, plain
 from tui.views import file_rows as treerows
 from tui.views import preview
 from tui.widgets.table import LineTable
-from tui.widgets.text import Pane
+from tui.widgets.text import ScrollPane
 
 _PREVIEW_AFTER = 0.15
 _LEAST_PATH = 20
@@ -28,7 +28,7 @@ class Previewed(Message):
         self.seen = seen
 
 
-class Looking(Walking):
+class PreviewScreen(NavigationScreen):
     """A walk that shows what it comes by."""
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
@@ -58,7 +58,7 @@ class Looking(Walking):
         elif not self._place.previews:
             self.say(preview.OFF)
         else:
-            self.app.push_screen(Reader(self._title_of(item), lambda _job: self._sheet_of(item), None))
+            self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._sheet_of(item), None))
 
     def action_back(self) -> None:
         """Go up; from the top back to where it was opened, once no marks are lost by it."""
@@ -123,7 +123,7 @@ class Looking(Walking):
 
     def fill(self) -> None:
         """Show the preview where there is room for it."""
-        self.query_one("#preview", Pane).display = self._has_pane
+        self.query_one("#preview", ScrollPane).display = self._has_pane
         super().fill()
 
     @property
@@ -132,7 +132,7 @@ class Looking(Walking):
 
     def _show_preview(self) -> None:
         item = self.item
-        pane = self.query_one("#preview", Pane)
+        pane = self.query_one("#preview", ScrollPane)
         if not pane.display or item is None or item == self._previewing:
             return
         self._previewing = item
@@ -156,14 +156,14 @@ class Looking(Walking):
     def on_previewed(self, message: Previewed) -> None:
         """Show it, if the cursor is still there."""
         if self.item == message.item:
-            pane = self.query_one("#preview", Pane)
+            pane = self.query_one("#preview", ScrollPane)
             pane.show(preview.about(message.item, message.seen, pane.content_size))
 
-    def _sheet_of(self, item: Item) -> Sheet:
+    def _sheet_of(self, item: Item) -> Document:
         assert self._opened is not None
         with self._opened.using() as opened:
             seen = preview.seen(item, opened.content)
-        return Sheet(seen.what, [(line, "") for line in seen.lines])
+        return Document(seen.what, [(line, "") for line in seen.lines])
 
     def action_pager(self) -> None:
         """Read the file in the pager, $PAGER."""

@@ -12,16 +12,16 @@ from backend import (
     Check,
     Event,
     Extract,
-    Job,
     Order,
+    Progress,
     Snapshot,
     SnapshotError,
     command_line,
-    written,
+    format_selector,
 )
-from tui.screens.contents.preview_pane import Looking
+from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
-from tui.screens.text_viewer import Reader, Sheet
+from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import SYSTEM, ClosedError, Spot
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
@@ -49,7 +49,7 @@ class Checked(Message):
         self.lines = lines
 
 
-class Contents(Looking):
+class ContentsScreen(PreviewScreen):
     """Browse what was saved; mark it, look at it, put it back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,7 +72,7 @@ class Contents(Looking):
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
         super().__init__(place, source, launcher, entry)
-        self._job = Job()
+        self._job = Progress()
 
     def refusal_of(self, action: str) -> str:
         """Why an action cannot be had here, or nothing."""
@@ -156,7 +156,7 @@ class Contents(Looking):
             self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
         elif self._opened is not None:
             self._job.stop()
-            self._job = Job(self._tell_check)
+            self._job = Progress(self._tell_check)
             self._check_file(self._job)
 
     @work
@@ -169,7 +169,7 @@ class Contents(Looking):
             self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
 
     @work(thread=True, group="check")
-    def _check_file(self, job: Job) -> None:
+    def _check_file(self, job: Progress) -> None:
         opened = self._opened
         if opened is None:
             return
@@ -190,8 +190,8 @@ class Contents(Looking):
         """Tell it; every fault on a screen of its own."""
         self.say(message.told)
         if message.lines:
-            sheet = Sheet(message.told, [(plain(line), "bad") for line in message.lines])
-            self.app.push_screen(Reader(f"Check of {self.file}", lambda _job: sheet))
+            sheet = Document(message.told, [(plain(line), "bad") for line in message.lines])
+            self.app.push_screen(TextViewer(f"Check of {self.file}", lambda _job: sheet))
 
     @work
     async def action_import(self) -> None:
@@ -206,7 +206,7 @@ class Contents(Looking):
 
     def action_compare(self) -> None:
         """Compare the snapshot with the data in place."""
-        from tui.screens.compare import Comparing
+        from tui.screens.compare import CompareScreen
         from tui.views.difference_rows import Pair
 
         opened = self._opened
@@ -215,15 +215,15 @@ class Contents(Looking):
             return
         snapshot = opened.snapshot(spot)
         pair = Pair(snapshot.snap, self.file or snapshot, None)
-        self.app.push_screen(Comparing(self._place, pair, self._launcher))
+        self.app.push_screen(CompareScreen(self._place, pair, self._launcher))
 
     def action_find(self) -> None:
         """Find a file by its name in all snapshots, and in the file that is open."""
-        from tui.screens.search import Finding
+        from tui.screens.search import SearchScreen
 
         where: list[Snapshot | str] = [self._source]
         where += [one for one in self._launcher.everything() if one != self._source]
-        self.app.push_screen(Finding(self._place, where, self._launcher))
+        self.app.push_screen(SearchScreen(self._place, where, self._launcher))
 
     def action_jobs(self) -> None:
         """Show all jobs."""
@@ -248,7 +248,7 @@ class Contents(Looking):
 
 def item_text(spot: Spot, snapshot: Snapshot) -> str:
     """How a place is written for an extraction."""
-    return written(snapshot.snap, spot.entry or SYSTEM, spot.path) if spot.entry else snapshot.snap
+    return format_selector(snapshot.snap, spot.entry or SYSTEM, spot.path) if spot.entry else snapshot.snap
 
 
 def without_inner(spots: list[Spot]) -> list[Spot]:

@@ -13,8 +13,8 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from backend import CheckState, Snapshot, UndoOffer
-from tui.screens.inventory.poller import Watching
-from tui.session.inventory import Part, Pivot, Stock
+from tui.screens.inventory.poller import PlaceScreen
+from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.text import cut_middle, plain, size_text
@@ -39,7 +39,7 @@ class Dissected(Message):
         self.parts = parts
 
 
-class Browsing(Watching):
+class InventoryBrowser(PlaceScreen):
     """The sets of a place as a table, which follows the place while the cursor stays."""
 
     def __init__(self, place: Place) -> None:
@@ -80,7 +80,7 @@ class Browsing(Watching):
 
     # -- what is seen
 
-    def show_stock(self, stock: Stock) -> None:
+    def show_stock(self, stock: InventoryData) -> None:
         """Show it; what was opened is looked into again."""
         opened = {key.path for key in self._wish.opened if isinstance(key, SnapKey)}
         self._parts = {path: parts for path, parts in self._parts.items() if path in opened}
@@ -144,7 +144,7 @@ class Browsing(Watching):
             return f'nothing matches "{self._wish.filter}" · Esc shows everything'
         return "No snapshots here yet. s saves one, i imports a file."
 
-    def _head(self, stock: Stock) -> Text:
+    def _head(self, stock: InventoryData) -> Text:
         care = [
             Text(f" {stock.counts[state]} {state.value}", style="bold red" if bad else "yellow")
             for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
@@ -156,7 +156,7 @@ class Browsing(Watching):
                 head.append(f" · {word}")
         return head
 
-    def _facts(self, stock: Stock) -> Iterator[str]:
+    def _facts(self, stock: InventoryData) -> Iterator[str]:
         """What the header tells, the most important first."""
         yield "read-only" if self._refusals.get("save") else who()
         if self._way.words:
@@ -182,7 +182,7 @@ class Browsing(Watching):
             pane.show(self._details_of(chosen))
 
     def _details_of(self, chosen: Sequence[Snapshot]) -> list[Fact]:
-        return details_of(chosen, self._stock or Stock(), self._offers, time.time())
+        return details_of(chosen, self._stock or InventoryData(), self._offers, time.time())
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
         """Look inside a snapshot; open or close any other row."""
@@ -199,7 +199,7 @@ class Browsing(Watching):
         self._wish = self._wish._replace(
             opened=opened | {message.key} if message.wider else opened - {message.key}
         )
-        stock, key = self._stock or Stock(), message.key
+        stock, key = self._stock or InventoryData(), message.key
         if message.wider and isinstance(key, SnapKey) and key.path in stock.by_path:
             self._dissect(stock.by_path[key.path])
         self.fill()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual.binding import Binding
 
 from backend import Snapshot, SnapshotSet
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 
 KEYS = (
     Binding("r", "restore", "Restore"),
@@ -38,7 +38,7 @@ def gathered(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
     return [SnapshotSet(number, tuple(by_set[number])) for number in sorted(by_set)]
 
 
-def snaps_of(part: SnapshotSet, stock: Stock | None) -> tuple[str, ...]:
+def snaps_of(part: SnapshotSet, stock: InventoryData | None) -> tuple[str, ...]:
     """The snaps to name for a part of a set: none when it is all of it, its own when the set is gone."""
     whole = stock.by_id.get(part.set_id) if stock else None
     is_whole = whole is not None and len(whole.snapshots) == len(part.snapshots)

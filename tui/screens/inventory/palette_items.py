@@ -5,9 +5,9 @@ from functools import partial
 from typing import Protocol
 
 from backend import SnapshotSet
-from tui.session.inventory import Pivot, Stock
+from tui.session.inventory import InventoryData, Pivot
 from tui.text import plain
-from tui.views.palette_item import Choice
+from tui.views.palette_item import PaletteItem
 from tui.views.set_rows import Sort
 
 SHOWN_UNASKED = 5
@@ -35,15 +35,17 @@ class Shelf(Protocol):
 
 
 def choices(
-    stock: Stock | None, words: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
-) -> Iterator[Choice]:
+    stock: InventoryData | None, words: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
+) -> Iterator[PaletteItem]:
     """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
     for sort in Sort:
-        choice = Choice(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
+        choice = PaletteItem(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
         if choice.matches(words):
             yield choice
     for pivot in Pivot:
-        choice = Choice(f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each")
+        choice = PaletteItem(
+            f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each"
+        )
         if choice.matches(words):
             yield choice
     if stock is not None:
@@ -55,11 +57,11 @@ def choices(
 
 def _of_set(
     one: SnapshotSet, words: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
-) -> Iterator[Choice]:
+) -> Iterator[PaletteItem]:
     text = f"#{one.set_id} {' '.join((*(snap.snap for snap in one.snapshots), *_users(one)))}".lower()
     for verb, action, effect in acts:
         if all(word in text or word in verb for word in words):
-            yield Choice(
+            yield PaletteItem(
                 f"{verb} #{one.set_id} {_told(one)}", partial(shelf.go_to, one.set_id, action), effect=effect
             )
 

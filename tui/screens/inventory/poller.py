@@ -11,12 +11,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, Job, PlaceEngine, SnapshotError, UndoOffer, logout_warning
+from backend import Cancelled, PlaceEngine, Progress, SnapshotError, UndoOffer, logout_warning
 from tui.screens.launcher import is_acting
-from tui.session.inventory import Stock
-from tui.session.job_views import Board, JobView
+from tui.session.inventory import InventoryData
+from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place, Way
-from tui.views.job_rows import Endings
+from tui.views.job_rows import EndedJobs
 
 _LOOK_AGAIN = 1.0
 _VERBS = ("save", "restore", "undo", "forget", "import-snapshot")
@@ -28,7 +28,7 @@ class Looked(Message):
     `refusals` tell why verbs cannot be had now.
     """
 
-    def __init__(self, stock: Stock | None, now: "Now") -> None:
+    def __init__(self, stock: InventoryData | None, now: "Now") -> None:
         super().__init__()
         self.stock = stock
         self.jobs, self.stamp, self.refusals, self.way = now
@@ -65,7 +65,7 @@ class Missed(Message):
 class Learned(Message):
     """More is known of a stock."""
 
-    def __init__(self, before: Stock, stock: Stock) -> None:
+    def __init__(self, before: InventoryData, stock: InventoryData) -> None:
         super().__init__()
         self.before = before
         self.stock = stock
@@ -79,7 +79,7 @@ class Weighed(Message):
         self.offers = offers
 
 
-class Watching(Screen[None]):
+class PlaceScreen(Screen[None]):
     """A screen that follows a place while it is open.
 
     What it sees it hands to `show_stock`, `show_jobs`, `show_offers`, `show_refusals` and `say`, in the event
@@ -89,9 +89,9 @@ class Watching(Screen[None]):
     def __init__(self, place: Place) -> None:
         super().__init__()
         self._place = place
-        self._endings = Endings()
-        self._board = Board(place.engine.journal, place.words)
-        self._stock: Stock | None = None
+        self._endings = EndedJobs()
+        self._board = JobBoard(place.engine.journal, place.words)
+        self._stock: InventoryData | None = None
         self._offers: list[UndoOffer] = []
         self._refusals: dict[str, str] = {}
         self._way = Way()
@@ -100,7 +100,7 @@ class Watching(Screen[None]):
         self._reversible: tuple[object, ...] = ()
         self._is_looking = False
         self._look_afterwards = False
-        self._learning = Job()
+        self._learning = Progress()
         self._is_learning = False
 
     def on_mount(self) -> None:
@@ -111,7 +111,7 @@ class Watching(Screen[None]):
 
     # -- what is seen
 
-    def show_stock(self, stock: Stock) -> None:
+    def show_stock(self, stock: InventoryData) -> None:
         """There is another stock."""
 
     def show_jobs(self, jobs: list[JobView]) -> None:
@@ -146,7 +146,7 @@ class Watching(Screen[None]):
     @work(thread=True, group="look")
     def _look_from(self, known: tuple[int, ...]) -> None:
         worker = get_current_worker()
-        if (engine := self._place.engine_now()) is not self._place.engine:
+        if (engine := self._place.current_engine()) is not self._place.engine:
             self.post_message(Switched(engine))
             return
         try:
@@ -218,7 +218,7 @@ class Watching(Screen[None]):
     @work(thread=True, group="learn")
     def _learn(self) -> None:
         # Not an argument: Textual keeps those, and their text, for as long as the collector lets it.
-        stock = self._stock or Stock()
+        stock = self._stock or InventoryData()
         try:
             with _uncollected():
                 if learned := self._place.learned(stock, self._learning):

@@ -19,15 +19,15 @@ from backend import (
     kept_text,
 )
 from tui.dialogs.base import Line, said
-from tui.dialogs.confirm import agreed
+from tui.dialogs.confirm import confirm_wait_screen
 from tui.screens.inventory import keys as verbkeys
-from tui.screens.inventory.browser import Browsing
+from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices
-from tui.session.inventory import Stock
+from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.views.palette_item import Choice
+from tui.views.palette_item import PaletteItem
 from tui.views.set_rows import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
@@ -41,7 +41,7 @@ class Launched(Message):
         self.troubles = troubles
 
 
-class Inventory(Browsing):
+class InventoryScreen(InventoryBrowser):
     """Browse the sets of a place and start what is to be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
@@ -85,11 +85,11 @@ class Inventory(Browsing):
 
     # -- what the palette offers
 
-    def choices(self, words: Sequence[str]) -> Iterable[Choice]:
+    def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
         """Sets, orders and gatherings that match every word."""
         yield from choices(self._stock, words, self, self.refusal_of)
         kept = kept_text(self.way.retention) if self.way.retention else "Automatic snapshots"
-        about = Choice(kept, self.ask_retention, effect="how long snapd keeps them; change it")
+        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
         if about.matches(words):
             yield about
 
@@ -132,7 +132,7 @@ class Inventory(Browsing):
             ):
                 return
             self._is_warned = True
-        if free := await agreed(self, self._place, operations):
+        if free := await confirm_wait_screen(self, self._place, operations):
             self.start(*free)
 
     @property
@@ -179,7 +179,7 @@ class Inventory(Browsing):
                 self._arrived = found if isinstance(found, int) else 0
         self._go_to_arrived()
 
-    def show_stock(self, stock: Stock) -> None:
+    def show_stock(self, stock: InventoryData) -> None:
         """Show it, the cursor on the set that was imported just now."""
         super().show_stock(stock)
         self._go_to_arrived()
@@ -192,35 +192,35 @@ class Inventory(Browsing):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
-        from tui.screens.jobs.screen import Jobs
+        from tui.screens.jobs.screen import JobsScreen
 
-        self.app.push_screen(Jobs(self._place, self._board, self._tick))
+        self.app.push_screen(JobsScreen(self._place, self._board, self._tick))
 
     # -- looking inside
 
     def look_inside(self, key: Hashable) -> bool:
         """Show what is in a snapshot, or in one of its archives."""
-        from tui.screens.contents.screen import Contents
+        from tui.screens.contents.screen import ContentsScreen
 
         if self._stock is None or not isinstance(key, SnapKey | EntryKey):
             return False
         if snapshot := self._stock.by_path.get(key.path):
             entry = key.entry if isinstance(key, EntryKey) else ""
-            self.app.push_screen(Contents(self._place, snapshot, self, entry))
+            self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
         return True
 
     def open_file(self, path: str) -> None:
         """Show what is in a file of snapshots."""
-        from tui.screens.contents.screen import Contents
+        from tui.screens.contents.screen import ContentsScreen
 
-        self.app.push_screen(Contents(self._place, path, self))
+        self.app.push_screen(ContentsScreen(self._place, path, self))
 
     def action_find(self) -> None:
         """Find a file by its name in what is marked, or in all snapshots."""
-        from tui.screens.search import Finding
+        from tui.screens.search import SearchScreen
 
         if where := self.chosen() if self._table.marked else self.everything():
-            self.app.push_screen(Finding(self._place, where, self))
+            self.app.push_screen(SearchScreen(self._place, where, self))
         else:
             self.say("there is nothing to search")
 
@@ -230,13 +230,13 @@ class Inventory(Browsing):
 
     def action_compare(self) -> None:
         """Compare two snapshots of a snap, or one with the data in place."""
-        from tui.screens.compare import Comparing, pair_of
+        from tui.screens.compare import CompareScreen, pair_of
 
         pair = pair_of(self.chosen())
         if isinstance(pair, str):
             self.say(pair)
         else:
-            self.app.push_screen(Comparing(self._place, pair, self))
+            self.app.push_screen(CompareScreen(self._place, pair, self))
 
     # -- verbs
 

@@ -23,12 +23,12 @@ from backend import (
 )
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
-from tui.dialogs.confirm import Confirm, ConfirmFinal, agreed
+from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
-from tui.session.job_poller import Log, Lookout, Sight
-from tui.session.job_views import Board, JobView
+from tui.session.job_poller import JobPoller, Log, Sight
+from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
@@ -59,7 +59,7 @@ class JobTable(Lines):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Log")]
 
 
-class Jobs(Screen[None]):
+class JobsScreen(Screen[None]):
     """All jobs, the newest first; the one under the cursor in full below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -72,12 +72,12 @@ class Jobs(Screen[None]):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, board: Board, tick: float) -> None:
+    def __init__(self, place: Place, board: JobBoard, tick: float) -> None:
         super().__init__()
         self._place = place
         self._tick = tick
         self._board = board
-        self._lookout = Lookout(place, board)
+        self._lookout = JobPoller(place, board)
         self._views: list[JobView] = []
         self._rows: list[tuple[str, Line]] = []
         self._log: Log | ChangeLog | None = None
@@ -117,7 +117,7 @@ class Jobs(Screen[None]):
     @work(thread=True, group="look")
     def _look_in_thread(self, chosen: str) -> None:
         try:
-            if (engine := self._place.engine_now()) is not self._place.engine:
+            if (engine := self._place.current_engine()) is not self._place.engine:
                 self.app.call_later(self._adopt, engine)
             if sight := self._lookout.look(chosen):
                 self._board.saw(sight.views)
@@ -299,7 +299,7 @@ class Jobs(Screen[None]):
         if reason := self._place.refusal("undo") or self.refusal_of("undo"):
             self._say(reason)
         elif await self.app.push_screen_wait(self._ask_undo(view)):
-            for operation in await agreed(self, self._place, (Undo(view.id),)):
+            for operation in await confirm_wait_screen(self, self._place, (Undo(view.id),)):
                 self._begin(operation)
 
     def _ask_undo(self, view: JobView) -> Confirm:

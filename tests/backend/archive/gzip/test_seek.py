@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from backend.archive.gzip import inflate as deflating
 from backend.archive.gzip.blocks import BLOCK, compress, inflate
-from backend.archive.gzip.inflate import Deflated
-from backend.archive.gzip.seek import START, Gathered, Packed, Point, Unpacked, gathering
+from backend.archive.gzip.inflate import BlockInflater
+from backend.archive.gzip.seek import START, CompressedSource, SeekPoint, SeekPoints, UnpackedFile, gathering
 from backend.errors import IntegrityError, SnapshotError
 
 
-def packed_of(data: bytes) -> Packed:
-    return Packed(lambda at, count: data[at : at + count], len(data))
+def packed_of(data: bytes) -> CompressedSource:
+    return CompressedSource(lambda at, count: data[at : at + count], len(data))
 
 
-def gathered(data: bytes, spacing: int = 64 << 10, most_windows: int = 32 << 20) -> tuple[bytes, Gathered]:
-    points = Gathered(most_windows)
+def gathered(data: bytes, spacing: int = 64 << 10, most_windows: int = 32 << 20) -> tuple[bytes, SeekPoints]:
+    points = SeekPoints(most_windows)
     points.spacing = spacing
     return b"".join(gathering(io.BytesIO(data).read, packed_of(data), points)), points
 
@@ -47,7 +47,7 @@ class TestOneLongMember:
         content, points = gathered(data)
         assert content == TEXT
         assert len(list(points)) > 20
-        unpacked = Unpacked(packed_of(data), points)
+        unpacked = UnpackedFile(packed_of(data), points)
         for at in random.Random(level).sample(range(len(TEXT)), 40):
             assert unpacked.read(at, 5000) == TEXT[at : at + 5000]
         unpacked.close()
@@ -65,16 +65,16 @@ class TestOneLongMember:
             read.append(count)
             return data[at : at + count]
 
-        assert Unpacked(Packed(pread, len(data)), points).read(len(TEXT) - 9000, 1000)
+        assert UnpackedFile(CompressedSource(pread, len(data)), points).read(len(TEXT) - 9000, 1000)
         assert sum(read) < len(data) // 3
 
     def test_reading_on_starts_nowhere_anew(self) -> None:
         data = gzip.compress(TEXT)
         asked = []
-        points = Gathered()
+        points = SeekPoints()
 
         class Watched:
-            def before(self, offset: int) -> Point:
+            def before(self, offset: int) -> SeekPoint:
                 asked.append(offset)
                 return points.before(offset)
 
@@ -84,7 +84,7 @@ class TestOneLongMember:
             starts.append(at)
             return data[at : at + count]
 
-        unpacked = Unpacked(Packed(pread, len(data)), Watched())
+        unpacked = UnpackedFile(CompressedSource(pread, len(data)), Watched())
         parts = [unpacked.read(at, 4096) for at in range(0, len(TEXT), 4096)]
         assert b"".join(parts) == TEXT
         assert starts == sorted(set(starts))
@@ -99,7 +99,7 @@ class TestOneLongMember:
     def test_the_end_answers_with_less_and_then_nothing(self) -> None:
         data = gzip.compress(TEXT)
         _, points = gathered(data)
-        unpacked = Unpacked(packed_of(data), points)
+        unpacked = UnpackedFile(packed_of(data), points)
         assert unpacked.read(len(TEXT) - 10, 100) == TEXT[-10:]
         assert unpacked.read(len(TEXT) + 5, 100) == b""
         assert unpacked.read(0, 10) == TEXT[:10]
@@ -113,7 +113,7 @@ class TestMembers:
         assert content == text
         assert [point.unpacked for point in points] == [number * BLOCK for number in range(6)]
         assert all(point.window is None for point in points)
-        unpacked = Unpacked(packed_of(data), points)
+        unpacked = UnpackedFile(packed_of(data), points)
         for at in (0, BLOCK - 5, 3 * BLOCK + 77, 5 * BLOCK + 1000):
             assert unpacked.read(at, 3000) == text[at : at + 3000]
 
@@ -123,7 +123,7 @@ class TestMembers:
         text = b"".join(parts)
         content, points = gathered(data)
         assert content == text
-        unpacked = Unpacked(packed_of(data), points)
+        unpacked = UnpackedFile(packed_of(data), points)
         for at in (0, 199_990, 450_000, 999_000):
             assert unpacked.read(at, 5000) == text[at : at + 5000]
 
@@ -132,7 +132,7 @@ class TestMembers:
         data = own(text) + gzip.compress(b"tail")
         content, points = gathered(data)
         assert content == text + b"tail"
-        assert Unpacked(packed_of(data), points).read(BLOCK, 50) == text[BLOCK:] + b"tail"
+        assert UnpackedFile(packed_of(data), points).read(BLOCK, 50) == text[BLOCK:] + b"tail"
 
     def test_a_header_with_a_name(self) -> None:
         out = io.BytesIO()
@@ -149,7 +149,7 @@ class TestDamage:
 
     def test_what_was_read_before_the_end_is_given(self) -> None:
         data = gzip.compress(TEXT)[: 1 << 20]
-        pieces = gathering(io.BytesIO(data).read, packed_of(data), Gathered())
+        pieces = gathering(io.BytesIO(data).read, packed_of(data), SeekPoints())
         found = b""
         with pytest.raises(IntegrityError, match="unexpected end"):  # noqa: PT012 - what came before counts
             for piece in pieces:
@@ -175,7 +175,7 @@ class TestDamage:
         for _ in range(data.draw(st.integers(1, 4))):
             packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
         damaged = bytes(packed[: data.draw(st.integers(0, len(packed)))])
-        points = Gathered()
+        points = SeekPoints()
         points.spacing = 1000
         try:
             found = b"".join(gathering(io.BytesIO(damaged).read, packed_of(damaged), points))
@@ -183,7 +183,7 @@ class TestDamage:
             pass
         else:
             assert found == b"".join(inflate(io.BytesIO(damaged).read))
-        unpacked = Unpacked(packed_of(damaged), points)
+        unpacked = UnpackedFile(packed_of(damaged), points)
         try:
             unpacked.read(data.draw(st.integers(0, 70_000)), 3000)
         except IntegrityError:
@@ -196,16 +196,16 @@ class TestDamage:
         self, data: bytes, bits: int, before: int, window: bytes
     ) -> None:
         class One:
-            def before(self, _offset: int) -> Point:
-                return Point(0, min(1, len(data)), bits, zlib.compress(window))
+            def before(self, _offset: int) -> SeekPoint:
+                return SeekPoint(0, min(1, len(data)), bits, zlib.compress(window))
 
         try:
-            Unpacked(packed_of(bytes([before]) + data), One()).read(0, 1000)
+            UnpackedFile(packed_of(bytes([before]) + data), One()).read(0, 1000)
         except IntegrityError:
             pass
 
     def test_a_stream_takes_no_more_once_it_is_closed(self) -> None:
-        stream = Deflated()
+        stream = BlockInflater()
         stream.close()
         stream.close()
         with pytest.raises(ValueError, match="nothing"):
@@ -217,7 +217,7 @@ def test_a_disk_that_cannot_be_read() -> None:
         raise OSError(5, "Input/output error")
 
     with pytest.raises(SnapshotError, match="Input/output"):
-        Unpacked(Packed(pread, 100), Gathered()).read(0, 10)
+        UnpackedFile(CompressedSource(pread, 100), SeekPoints()).read(0, 10)
 
 
 class TestWithoutZlib:
@@ -227,7 +227,7 @@ class TestWithoutZlib:
         content, points = gathered(data)
         assert content == TEXT + b"tail"
         assert [point.window for point in points] == [None, None]
-        unpacked = Unpacked(packed_of(data), points)
+        unpacked = UnpackedFile(packed_of(data), points)
         for at in (2 << 20, 5, len(TEXT) - 2):
             assert unpacked.read(at, 1000) == content[at : at + 1000]
 
@@ -242,8 +242,8 @@ class TestWithoutZlib:
         _, points = gathered(data)
         monkeypatch.setattr(deflating, "_LIBRARY", "libnothing.so.1")
         with pytest.raises(IntegrityError, match="no libnothing"):
-            Unpacked(packed_of(data), points).read(2 << 20, 10)
+            UnpackedFile(packed_of(data), points).read(2 << 20, 10)
 
 
 def test_the_start_is_always_a_point() -> None:
-    assert Gathered().before(1 << 40) == START
+    assert SeekPoints().before(1 << 40) == START

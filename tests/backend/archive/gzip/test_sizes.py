@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.gzip.blocks import BLOCK, OWN_HEADER, compress
-from backend.archive.gzip.sizes import Declared, declared
+from backend.archive.gzip.sizes import DeclaredSize, declared_size
 
 OWN = b"\x1f\x8b\x08\x04\0\0\0\0\0\x03\x08\0SZ\x04\0"
 
@@ -24,14 +24,14 @@ def text(size: int) -> bytes:
     return b"".join(b"line %d of a log\n" % number for number in range(size // 10 + 1))[:size]
 
 
-def look(data: bytes) -> Declared:
-    return declared(lambda at, count: data[at : at + count], len(data))
+def look(data: bytes) -> DeclaredSize:
+    return declared_size(lambda at, count: data[at : at + count], len(data))
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 17])
 def test_own_blocks_declare_what_they_unpack_to(size: int) -> None:
     data = packed(text(size))
-    assert look(data) == Declared(size, certain=True)
+    assert look(data) == DeclaredSize(size, certain=True)
     assert len(data) == 0 or data.startswith(OWN)
     assert len(OWN) + 4 == OWN_HEADER
 
@@ -46,7 +46,7 @@ def test_one_short_member_declares_its_length(data: bytes, level: int, name: boo
 
 
 def test_the_size_of_one_short_member_is_exact() -> None:
-    assert look(gzip.compress(text(300_000), mtime=0)) == Declared(300_000, certain=True)
+    assert look(gzip.compress(text(300_000), mtime=0)) == DeclaredSize(300_000, certain=True)
 
 
 @pytest.mark.parametrize("stored", [(1 << 32) // 1032 + 1, 1 << 30, 5 << 30])
@@ -57,13 +57,13 @@ def test_a_long_member_may_have_gone_round_the_four_gibibytes(stored: int) -> No
     def pread(at: int, count: int) -> bytes:
         return told.to_bytes(4, "little") if at == stored - 4 else b"\x1f\x8b\x08\0".ljust(count, b"\0")
 
-    assert declared(pread, stored) == Declared(max(told, stored), certain=False)
+    assert declared_size(pread, stored) == DeclaredSize(max(told, stored), certain=False)
 
 
 def test_more_than_one_member_is_never_certain() -> None:
     two = gzip.compress(text(50_000)[::-1] + bytes(50_000), mtime=0) + gzip.compress(b"1", mtime=0)
     assert not look(two).certain
-    assert look(packed(text(2000)) + gzip.compress(b"1", mtime=0)) == Declared(2000 + 21, certain=False)
+    assert look(packed(text(2000)) + gzip.compress(b"1", mtime=0)) == DeclaredSize(2000 + 21, certain=False)
 
 
 def test_trailing_zeros_do_not_make_the_declared_size_absurd() -> None:
@@ -76,7 +76,7 @@ def test_a_block_that_claims_more_than_any_of_ours_is_not_believed() -> None:
     body = zlib.compress(b"", wbits=-15)
     length = OWN_HEADER + len(body) + 8
     lie = OWN + length.to_bytes(4, "little") + body + bytes(4) + (BLOCK + 1).to_bytes(4, "little")
-    assert look(lie) == Declared(BLOCK + 1, certain=False)
+    assert look(lie) == DeclaredSize(BLOCK + 1, certain=False)
 
 
 @pytest.mark.parametrize("data", [b"junk" * 10, OWN, OWN + b"\xff" * 4 + b"rest"])

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backend.archive.tar.program import Noise, Tar, empty_archive, noise_of
-from backend.archive.tar.vetting import Vetter
+from backend.archive.tar.program import Tar, TarMessage, empty_archive, noise_of
+from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import Cancelled, ChangedError, CommandError, IntegrityError, NotAllowedError
 from backend.fs import files
 from backend.model import Revision, User
-from backend.progress import Event, Job, Noted
+from backend.progress import Event, Noted, Progress
 from tests.support import rawtar
 from tests.support.rawtar import END, directory, header, member
 
@@ -46,14 +46,14 @@ def packed(
     names: Sequence[str] = ("x1", "common"),
     excludes: Sequence[str] = (),
     tar: Tar | None = None,
-    job: Job | None = None,
+    job: Progress | None = None,
 ) -> bytes:
     """The archive of a directory."""
     out = bytearray()
     buffer = memoryview(bytearray(1 << 20))
     with (
         files.opened(str(top), files.DIRECTORY) as fd,
-        (tar or Tar(None)).pack(fd, names, excludes, job or Job()) as fill,
+        (tar or Tar(None)).pack(fd, names, excludes, job or Progress()) as fill,
     ):
         while count := fill(buffer):
             out += buffer[:count]
@@ -63,16 +63,16 @@ def packed(
 def unpack(
     stream: bytes | Iterator[bytes],
     top: Path,
-    vetter: Vetter | None = None,
+    vetter: ExtractionFilter | None = None,
     tar: Tar | None = None,
-    job: Job | None = None,
-) -> Vetter:
+    job: Progress | None = None,
+) -> ExtractionFilter:
     """Unpack an archive of revision x1 into a directory, which is made."""
     top.mkdir(parents=True, exist_ok=True)
-    vetter = vetter or Vetter(X1)
+    vetter = vetter or ExtractionFilter(X1)
     chunks = [stream] if isinstance(stream, bytes) else stream
     with files.opened(str(top), files.DIRECTORY) as fd:
-        (tar or Tar(None)).unpack(fd, chunks, vetter, job or Job())
+        (tar or Tar(None)).unpack(fd, chunks, vetter, job or Progress())
     return vetter
 
 
@@ -148,24 +148,24 @@ def test_nobody_else_switches(user: User | None, uid: int) -> None:
 @pytest.mark.parametrize(
     ("line", "noise"),
     [
-        ("tar: x1/run/bus: socket ignored", Noise.HARMLESS),
-        ("tar: x1/door: door ignored", Noise.HARMLESS),
-        ("tar: x1/mnt: file is on a different filesystem; not dumped", Noise.HARMLESS),
-        ("tar: Removing leading `/' from member names", Noise.HARMLESS),
-        ("tar: Record size = 8 blocks", Noise.HARMLESS),
-        ("tar: x1/a: time stamp 2040-01-01 00:00:00 is 4.2 s in the future", Noise.HARMLESS),
-        ("tar: Exiting with failure status due to previous errors", Noise.HARMLESS),
-        ("tar: x1/a: file changed as we read it", Noise.CHANGED),
-        ("tar: x1/a: File removed before we read it", Noise.CHANGED),
-        ("tar: x1/a: File shrank by 12 bytes; padding with zeros", Noise.CHANGED),
-        ("tar: x1/a: Cannot open: Permission denied", Noise.FATAL),
-        ("tar: x1/a: Read error at byte 0, while reading 10240 bytes: Input/output error", Noise.FATAL),
-        ("tar: x1/a: file changed as we read it, and more", Noise.FATAL),
-        ("runuser: user ada does not exist", Noise.FATAL),
-        ("", Noise.FATAL),
+        ("tar: x1/run/bus: socket ignored", TarMessage.HARMLESS),
+        ("tar: x1/door: door ignored", TarMessage.HARMLESS),
+        ("tar: x1/mnt: file is on a different filesystem; not dumped", TarMessage.HARMLESS),
+        ("tar: Removing leading `/' from member names", TarMessage.HARMLESS),
+        ("tar: Record size = 8 blocks", TarMessage.HARMLESS),
+        ("tar: x1/a: time stamp 2040-01-01 00:00:00 is 4.2 s in the future", TarMessage.HARMLESS),
+        ("tar: Exiting with failure status due to previous errors", TarMessage.HARMLESS),
+        ("tar: x1/a: file changed as we read it", TarMessage.CHANGED),
+        ("tar: x1/a: File removed before we read it", TarMessage.CHANGED),
+        ("tar: x1/a: File shrank by 12 bytes; padding with zeros", TarMessage.CHANGED),
+        ("tar: x1/a: Cannot open: Permission denied", TarMessage.FATAL),
+        ("tar: x1/a: Read error at byte 0, while reading 10240 bytes: Input/output error", TarMessage.FATAL),
+        ("tar: x1/a: file changed as we read it, and more", TarMessage.FATAL),
+        ("runuser: user ada does not exist", TarMessage.FATAL),
+        ("", TarMessage.FATAL),
     ],
 )
-def test_what_a_line_means(line: str, noise: Noise) -> None:
+def test_what_a_line_means(line: str, noise: TarMessage) -> None:
     assert noise_of(line) is noise
 
 
@@ -216,7 +216,7 @@ def test_sockets_are_left_out_and_told(data: Path, tmp_path: Path, monkeypatch: 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("x1/bus")
         (data / "x1/file").touch()
-        stream = packed(data, job=Job(told.append))
+        stream = packed(data, job=Progress(told.append))
     unpack(stream, tmp_path / "new")
     assert sorted(portrait(tmp_path / "new")) == [b"common", b"x1", b"x1/file"]
     notes = [event.text for event in told if isinstance(event, Noted)]
@@ -250,7 +250,7 @@ def test_an_archive_of_nothing(tmp_path: Path) -> None:
 
 
 def test_bytes_are_counted_both_ways(data: Path, tmp_path: Path) -> None:
-    class Counting(Job):
+    class Counting(Progress):
         counted = 0
 
         def advance(self, amount: int) -> None:
@@ -268,10 +268,10 @@ def test_bytes_are_counted_both_ways(data: Path, tmp_path: Path) -> None:
 class Reading:
     """Reads an archive in steps, so that data can be changed while tar waits in the middle of a file."""
 
-    def __init__(self, top: Path, tar: Tar | None = None, job: Job | None = None) -> None:
+    def __init__(self, top: Path, tar: Tar | None = None, job: Progress | None = None) -> None:
         self._top = top
         self._tar = tar or Tar(None)
-        self._job = job or Job()
+        self._job = job or Progress()
         self.read = bytearray()
 
     def run(self, change: Callable[[bytes], object], begin: Callable[[], object] = lambda: None) -> None:
@@ -324,7 +324,7 @@ def test_a_change_while_reading_is_told_apart(data: Path, change: Callable[[Path
     with pytest.raises(ChangedError, match=r"^cannot create archive:") as caught:
         reading.run(lambda read: said.append(change(data, read)))
     assert said[0] in caught.value.fatal
-    assert all(noise_of(line) is Noise.CHANGED for line in caught.value.fatal)
+    assert all(noise_of(line) is TarMessage.CHANGED for line in caught.value.fatal)
     assert bytes(reading.read).endswith(END)
 
 
@@ -484,7 +484,7 @@ def test_a_stop_while_packing(data: Path, switched: str | None, someone: User) -
     two_big_files(data)
     for path in (data / "x1", data / "x1/a", data / "x1/b"):
         path.chmod(0o777)
-    job = Job()
+    job = Progress()
 
     def stop(_read: bytes) -> None:
         job.stop()
@@ -509,7 +509,7 @@ def places_of_running_tars() -> str:
 @pytest.mark.usefixtures("tidy")
 def test_a_stop_from_elsewhere_while_tar_waits(data: Path, tmp_path: Path) -> None:
     """The chunks come from a source that never ends; only the stop ends it."""
-    job = Job()
+    job = Progress()
     chunks = 0
 
     def endless() -> Iterator[bytes]:
@@ -542,7 +542,7 @@ def deaf(tmp_path: Path) -> Tar:
 @pytest.mark.usefixtures("tidy")
 def test_a_stop_ends_what_does_not_answer(data: Path, tmp_path: Path, deaf: Tar, packing: bool) -> None:
     began = time.monotonic()
-    job = Job()
+    job = Progress()
     stopper = threading.Thread(target=job.stop)
 
     def chunks() -> Iterator[bytes]:
@@ -560,7 +560,7 @@ def test_a_stop_ends_what_does_not_answer(data: Path, tmp_path: Path, deaf: Tar,
 
 @pytest.mark.usefixtures("tidy")
 def test_stopped_before_the_start_nothing_runs(data: Path, tmp_path: Path) -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
         packed(data, job=job)

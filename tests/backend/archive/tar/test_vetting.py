@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 
 from backend.archive.tar import vetting
 from backend.archive.tar.stream import FILE, TarMember
-from backend.archive.tar.vetting import Vetter, vet
+from backend.archive.tar.vetting import ExtractionFilter, vet
 from backend.errors import Cancelled, IntegrityError, SnapshotError
-from backend.progress import Job
+from backend.progress import Progress
 from tests.backend.archive.tar.test_program import X1, portrait, unpack
 from tests.support import rawtar
 from tests.support.rawtar import END, directory, hard_link, header, link, long_name, member, pax, record
 
 
-def judged(*streams: bytes, vetter: Vetter | None = None) -> Vetter:
-    vetter = vetter or Vetter(X1)
-    vet([b"".join(streams), END], vetter, Job())
+def judged(*streams: bytes, vetter: ExtractionFilter | None = None) -> ExtractionFilter:
+    vetter = vetter or ExtractionFilter(X1)
+    vet([b"".join(streams), END], vetter, Progress())
     return vetter
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_written_through_a_link(stream: bytes) -> None:
 
 
 def test_links_are_remembered_beyond_what_fits_in_memory() -> None:
-    vetter = Vetter(X1)
+    vetter = ExtractionFilter(X1)
     vetter._links = vetting._Links(cap=3)
     judged(*(link(b"x1/l%d" % number, b"/") for number in range(9)), vetter=vetter)
     for number in range(9):
@@ -153,7 +153,7 @@ def test_devices_are_left_out_and_named() -> None:
 
 
 def test_devices_pass_on_request() -> None:
-    vetter = judged(DEVICES, vetter=Vetter(X1, devices=True))
+    vetter = judged(DEVICES, vetter=ExtractionFilter(X1, devices=True))
     assert (vetter.devices, vetter.devices_met) == ([], 0)
 
 
@@ -165,7 +165,7 @@ def test_only_some_devices_are_named() -> None:
 @pytest.mark.root
 @pytest.mark.parametrize(("devices", "names"), [(False, ["fifo", "whiteout"]), (True, None)])
 def test_devices_on_disk(tmp_path: Path, devices: bool, names: list[str] | None) -> None:
-    unpack(DEVICES + END, tmp_path, Vetter(X1, devices=devices))
+    unpack(DEVICES + END, tmp_path, ExtractionFilter(X1, devices=devices))
     found = sorted(path.name for path in (tmp_path / "x1").iterdir())
     assert found == (names or ["block0", "disk", "fifo", "null", "whiteout"])
 
@@ -176,10 +176,10 @@ def test_what_was_met_is_counted() -> None:
 
 
 def test_vetting_can_be_stopped() -> None:
-    job = Job()
+    job = Progress()
     job.stop()
     with pytest.raises(Cancelled):
-        vet([directory(b"x1"), END], Vetter(X1), job)
+        vet([directory(b"x1"), END], ExtractionFilter(X1), job)
 
 
 # -- whatever an attacker writes
@@ -228,7 +228,7 @@ def attacks(draw: st.DrawFn) -> bytes:
     return draw(preludes()) + rawtar.signed(bytes(block[:512])) + rawtar.padded(data)
 
 
-class Watching(Vetter):
+class Watching(ExtractionFilter):
     """Remembers what it let pass, as paths without dots."""
 
     def __init__(self) -> None:

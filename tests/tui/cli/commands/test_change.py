@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backend import JobState, Restore
-from backend.fs.files import speaking
+from backend.fs.files import os_errors_as
 from backend.jobs.journal import Journal
 from tests.support.builders import World, plant, tree_of
 from tests.tui.support.driver import Snapstow, run_here
@@ -600,7 +600,7 @@ def test_rights_are_told(snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) ->
     from backend.store.store import Store
 
     def refuse(_store: Store) -> list[str]:
-        with speaking("cannot open snapshots directory"):
+        with os_errors_as("cannot open snapshots directory"):
             raise PermissionError(13, "Permission denied", "/the/store")
 
     monkeypatch.setattr(Store, "_listing", refuse)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.operations import Export
-from backend.store.verifications import Ledger
+from backend.store.verifications import VerificationLog
 from tests.support import rawtar
 from tests.support.builders import Link, World
 from tests.tui.support.driver import Snapstow
@@ -114,7 +114,7 @@ class TestLs:
         assert "the archive is not what was saved" in done.err
         assert snapstow("ls", "4", "bar:rev", "--json").lines[-1]["mismatch"]
         assert "FAILED" in str(
-            Ledger(str(snapstow.state)).standing(snapstow.world.engine.sets(4)[0].snapshots)
+            VerificationLog(str(snapstow.state)).standing(snapstow.world.engine.sets(4)[0].snapshots)
         )
 
 

@@ -242,7 +242,7 @@ def theirs(snapstow: Snapstow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         },
     )
     journal = ForeignJournal(User("alice", ME, ME, str(home)), "state")
-    monkeypatch.setattr("backend.engine.files.DirectEngine.others", lambda _engine: [journal])
+    monkeypatch.setattr("backend.engine.files.FilesEngine.others", lambda _engine: [journal])
     return folder
 
 

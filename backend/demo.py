@@ -237,12 +237,12 @@ def _interrupted_restore(engine: FilesEngine) -> None:
     """The journal of a restore whose process is gone, with what it had unpacked."""
     operation = Restore(1, ("postgresql",))
     with engine.journal.job(to_json(operation), engine.root) as record:
-        job = Progress(keep=record.keep, name=str(record.id))
+        progress = Progress(record_step=record.record_step, name=str(record.id))
         parent = engine.layout.system_parent("postgresql")
         with files.opened(parent, files.DIRECTORY) as fd:
             from backend.restore import slots
 
-            job.keep({"slot": "interrupted", "parents": [parent]})
+            progress.record_step({"slot": "interrupted", "parents": [parent]})
             slot = slots.make_slot(parent, fd, "interrupted")
         _write(slot.path, "landing/common/half", "half of what was to be restored\n")
 

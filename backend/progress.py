@@ -66,23 +66,23 @@ def _forget(_step: Mapping[str, Any]) -> None:
 class Progress:
     """Tells events to `tell`, at most ten counts a second and one at the end of each step.
 
-    `keep` makes a step last before it is taken, so that it can be recovered after a crash; `name` is part of
+    `record_step` makes a step last before it is taken, so that it can be recovered after a crash; `name` is part of
     the names of what the work leaves on disk on its way.
 
-    All methods may be called from any thread. `check` and `advance` raise Cancelled once `stop` was
-    called; `shielded` work (past the point of no return) never notices a stop.
+    All methods may be called from any thread. `raise_if_cancelled` and `advance` raise Cancelled once `stop` was
+    called; `uncancellable` work (past the point of no return) never notices a stop.
     """
 
     def __init__(
         self,
         tell: Callable[[Event], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
-        keep: Callable[[Mapping[str, Any]], None] = _forget,
+        record_step: Callable[[Mapping[str, Any]], None] = _forget,
         name: str = "0",
     ) -> None:
         self._tell = tell
         self.clock = clock
-        self.keep = keep
+        self.record_step = record_step
         self.name = name
         self._lock = threading.RLock()
         self._stopped = False
@@ -110,14 +110,14 @@ class Progress:
         """Whether a stop was asked for and may still be followed."""
         return self._stopped and not self._shields
 
-    def check(self) -> None:
+    def raise_if_cancelled(self) -> None:
         """Raise Cancelled when a stop was asked for."""
         if self.stopping:
             raise Cancelled
 
     def advance(self, amount: int) -> None:
         """Count bytes done in the present step; raises Cancelled when a stop was asked for."""
-        self.check()
+        self.raise_if_cancelled()
         with self._lock:
             self._done += amount
             now = self.clock()
@@ -163,9 +163,9 @@ class Progress:
             self._tell(Advanced(self._done))
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
+    def uncancellable(self) -> Iterator[None]:
         """Work that must not be stopped half-way."""
-        self.check()
+        self.raise_if_cancelled()
         self._shields += 1
         try:
             yield
@@ -173,7 +173,7 @@ class Progress:
             self._shields -= 1
 
     @contextmanager
-    def when_stopped(self, act: Callable[[], None]) -> Iterator[None]:
+    def on_cancel(self, act: Callable[[], None]) -> Iterator[None]:
         """Call `act` (from any thread, at most briefly) as soon as a stop is asked for inside."""
         self._watchers.append(act)
         try:
@@ -185,27 +185,27 @@ class Progress:
 
 
 class _Within(Progress):
-    """Stops, and is shielded, when and as the job it belongs to."""
+    """Stops, and is uncancellable, when and as the job it belongs to."""
 
-    def __init__(self, job: Progress) -> None:
-        super().__init__(name=job.name, keep=job.keep)
-        self._job = job
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(name=progress.name, record_step=progress.record_step)
+        self._progress = progress
 
     @property
     def stopping(self) -> bool:
         """Whether the other job is to stop."""
-        return self._job.stopping
+        return self._progress.stopping
 
     @contextmanager
-    def shielded(self) -> Iterator[None]:
+    def uncancellable(self) -> Iterator[None]:
         """Work during which the other job must not be stopped."""
-        with self._job.shielded():
+        with self._progress.uncancellable():
             yield
 
     @contextmanager
-    def when_stopped(self, act: Callable[[], None]) -> Iterator[None]:
+    def on_cancel(self, act: Callable[[], None]) -> Iterator[None]:
         """Call `act` as soon as the other job is to stop."""
-        with self._job.when_stopped(act):
+        with self._progress.on_cancel(act):
             yield
 
 
@@ -216,32 +216,32 @@ class _Quiet(_Within):
 class _Part(_Within):
     """Counts for its part and for the job; tells the part's count at most twice a second."""
 
-    def __init__(self, job: Progress, name: str, total: int | None) -> None:
-        super().__init__(job)
+    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
+        super().__init__(progress)
         self._part = name
         self._total = total
         self._reported_at = 0.0
 
     def advance(self, amount: int) -> None:
         """Count bytes done in the part and in the step."""
-        self._job.advance(amount)
+        self._progress.advance(amount)
         with self._lock:
             self._done += amount
-            if self._job.clock() - self._reported_at >= PART_INTERVAL:
+            if self._progress.clock() - self._reported_at >= PART_INTERVAL:
                 self.report()
 
     def report(self, *, ended: bool = False) -> None:
         """Tell how far the part is."""
-        self._reported_at = self._job.clock()
-        self._job.report_part(PartAdvanced(self._part, self._done, self._total, ended))
+        self._reported_at = self._progress.clock()
+        self._progress.report_part(PartAdvanced(self._part, self._done, self._total, ended))
 
     def enter(self, part: str) -> None:
         """Say which part comes next."""
-        self._job.enter(part)
+        self._progress.enter(part)
 
     def note(self, text: str) -> None:
         """Say something that the user should know."""
-        self._job.note(text)
+        self._progress.note(text)
 
 
 def event_json(event: Event) -> dict[str, Any]:

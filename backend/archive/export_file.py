@@ -74,7 +74,7 @@ class ExportFile(NamedTuple):
         return 0
 
 
-def read_export_file(path: str, job: Progress | None = None) -> ExportFile:
+def read_export_file(path: str, progress: Progress | None = None) -> ExportFile:
     """Look into an export file; however large it is, only its headers and metadata are read.
 
     InvalidInputError for what is no export at all, SnapshotError (NotAllowedError) when it cannot be read.
@@ -87,17 +87,17 @@ def read_export_file(path: str, job: Progress | None = None) -> ExportFile:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode):
                 raise InvalidInputError(f"cannot look into {path}: it is not a regular file")
-            return _Look(path, fd, found.st_size, job or Progress()).look()
+            return _Look(path, fd, found.st_size, progress or Progress()).look()
 
 
 class _Look:
     """One look into an open file."""
 
-    def __init__(self, path: str, fd: int, size: int, job: Progress) -> None:
+    def __init__(self, path: str, fd: int, size: int, progress: Progress) -> None:
         self._path = path
         self._fd = fd
         self._size = size
-        self._job = job
+        self._progress = progress
         self._at = 0
         self._snapshots: list[Snapshot] = []
         self._places: list[tuple[int, int]] = []
@@ -143,12 +143,12 @@ class _Look:
     def _walk(self, member: TarMember | None) -> None:
         count = 0
         while member is not None:
-            self._job.check()
+            self._progress.raise_if_cancelled()
             count += 1
             if count > _MOST_MEMBERS:
                 raise IntegrityError(f"there are more than {_MOST_MEMBERS} files in it")
             self._meet(member)
-            self._job.advance(padded(member.size))
+            self._progress.advance(padded(member.size))
             self._at += padded(member.size)
             if self._at > self._size:
                 raise IntegrityError(f"{_CUT_SHORT} within {member.text}")

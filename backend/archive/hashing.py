@@ -21,17 +21,17 @@ def cores() -> int:
     return min(len(os.sched_getaffinity(0)), 8)
 
 
-def digest(read: Read, job: Progress) -> tuple[str, int]:
+def digest(read: Read, progress: Progress) -> tuple[str, int]:
     """The SHA3-384 in hex, and the length in bytes, of all that `read` yields."""
     hashed = HashedRead(read, hashlib.sha3_384())
     while piece := hashed(PIECE):
-        job.advance(len(piece))
+        progress.advance(len(piece))
     return hashed.finish()
 
 
-def verify(what: str, read: Read, size: int, declared: str, job: Progress) -> None:
+def verify(what: str, read: Read, size: int, declared: str, progress: Progress) -> None:
     """IntegrityError unless `read` yields `size` bytes whose hash is the declared one (spec §3.8)."""
-    actual, length = digest(read, job)
+    actual, length = digest(read, progress)
     agree(what, (declared, size), (actual, length))
 
 

@@ -110,26 +110,26 @@ class Reader:
             told = f"size ({member.size}) different from actual ({member.stored})"
             raise IntegrityError(f'snapshot entry "{entry}" {told}')
 
-    def verify(self, entry: str, job: "Progress") -> None:
+    def verify(self, entry: str, progress: "Progress") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
-        self._verify(entry, self.stream(entry), job)
+        self._verify(entry, self.stream(entry), progress)
 
-    def fingerprint(self, entry: str, job: "Progress") -> str:
+    def fingerprint(self, entry: str, progress: "Progress") -> str:
         """Verify an archive; returns what tells the same bytes again (SHA-256 in hex)."""
         from backend.archive.hashing import Fingerprint
 
         read = Fingerprint(self.stream(entry))
         try:
-            self._verify(entry, read, job)
+            self._verify(entry, read, progress)
         finally:
             taken = read.finish()
         return taken
 
-    def _verify(self, entry: str, read: "Read", job: "Progress") -> None:
+    def _verify(self, entry: str, read: "Read", progress: "Progress") -> None:
         from backend.archive import hashing
 
         declared = (self.snapshot.sums or {}).get(entry, "")
-        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, job)
+        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, progress)
 
     def selected(self, users: Sequence[str] = ()) -> list[str]:
         """The entries that belong to `users` or to no user; all of them without `users`."""
@@ -140,14 +140,16 @@ class Reader:
         ]
 
     def check(
-        self, users: Sequence[str] = (), job: "Progress | None" = None, *, structure: bool = False
+        self, users: Sequence[str] = (), progress: "Progress | None" = None, *, structure: bool = False
     ) -> list[CheckResult]:
         """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
         from backend.progress import Progress
 
-        return check([self], users, job or Progress(), CheckLevel.STRUCTURE if structure else CheckLevel.HASH)
+        return check(
+            [self], users, progress or Progress(), CheckLevel.STRUCTURE if structure else CheckLevel.HASH
+        )
 
-    def vet(self, entry: str, job: "Progress") -> int:
+    def vet(self, entry: str, progress: "Progress") -> int:
         """Walk an archive without writing anything; returns the bytes it unpacks to.
 
         IntegrityError when it could not be unpacked.
@@ -165,7 +167,7 @@ class Reader:
                 yield chunk
 
         try:
-            vetting.vet(counted(), vetter, job)
+            vetting.vet(counted(), vetter, progress)
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
         return unpacked
@@ -244,7 +246,7 @@ def unreadable(path: str, reason: str) -> Snapshot:
 
 
 def check(
-    readers: Iterable[Reader], users: Sequence[str], job: "Progress", level: CheckLevel = CheckLevel.HASH
+    readers: Iterable[Reader], users: Sequence[str], progress: "Progress", level: CheckLevel = CheckLevel.HASH
 ) -> list[CheckResult]:
     """Verify the archives of several snapshots side by side; every bad one is in the verdicts.
 
@@ -263,7 +265,7 @@ def check(
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
-    calls = [partial(_verdict, reader, entry, job, level) for reader, entry, _ in work]
+    calls = [partial(_verdict, reader, entry, progress, level) for reader, entry, _ in work]
     verdicts += [call() for call in calls] if level is CheckLevel.QUICK else hashing.in_parallel(calls)
     return sorted(
         verdicts,
@@ -278,12 +280,12 @@ def _size(reader: Reader, entry: str) -> int:
         return 0
 
 
-def _verdict(reader: Reader, entry: str, job: "Progress", level: CheckLevel) -> CheckResult:
+def _verdict(reader: Reader, entry: str, progress: "Progress", level: CheckLevel) -> CheckResult:
     fault = ""
     unpacked = None
     size = _size(reader, entry)
     try:
-        unpacked = _verify(reader, (entry, size), job, level)
+        unpacked = _verify(reader, (entry, size), progress, level)
     except OSError as error:
         fault = f'snapshot entry "{entry}" cannot be read: {error.strerror}'
     except SnapshotError as error:
@@ -292,14 +294,14 @@ def _verdict(reader: Reader, entry: str, job: "Progress", level: CheckLevel) -> 
     return CheckResult(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
 
 
-def _verify(reader: Reader, archive: tuple[str, int], job: "Progress", level: CheckLevel) -> int | None:
+def _verify(reader: Reader, archive: tuple[str, int], progress: "Progress", level: CheckLevel) -> int | None:
     """Verify an archive at some level; returns the bytes it unpacks to where it was walked."""
     entry, size = archive
     if level is CheckLevel.QUICK:
-        job.check()
+        progress.raise_if_cancelled()
         reader.locate(entry)
         return None
     name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
-    with job.part(name, size) as part:
+    with progress.part(name, size) as part:
         reader.verify(entry, part)
         return reader.vet(entry, part.quiet()) if level is CheckLevel.STRUCTURE else None

@@ -73,7 +73,7 @@ def role_path(path: bytes, snapshot: Snapshot) -> bytes:
 
 
 def search_files(
-    where: Sequence[Snapshot | str], pattern: str, own: str, job: Progress, *, read_others: bool = True
+    where: Sequence[Snapshot | str], pattern: str, own: str, progress: Progress, *, read_others: bool = True
 ) -> Iterator[Found]:
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
@@ -87,13 +87,13 @@ def search_files(
             if isinstance(archive, Missed):
                 yield archive
             elif shelf.find(archive.key):
-                yield from _search(archive, pattern, own, job)
+                yield from _search(archive, pattern, own, progress)
             else:
                 unread.append((place, archive.key.archive))
-        job.check()
+        progress.raise_if_cancelled()
     if read_others:
         for place, wanted in unread:
-            yield from _read_and_search(place, wanted, (pattern, own), job)
+            yield from _read_and_search(place, wanted, (pattern, own), progress)
 
 
 def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
@@ -114,23 +114,23 @@ def _opened(place: Snapshot | str) -> SnapshotFile:
 
 
 def _read_and_search(
-    place: Snapshot | str, wanted: str, what: tuple[str, str], job: Progress
+    place: Snapshot | str, wanted: str, what: tuple[str, str], progress: Progress
 ) -> Iterator[Found]:
     for archive in _archives(place):
         if isinstance(archive, Missed):
             yield archive
         elif archive.key.archive == wanted:
-            yield from _search(archive, *what, job)
+            yield from _search(archive, *what, progress)
 
 
-def _search(archive: Archive, pattern: str, own: str, job: Progress) -> Iterator[Found]:
+def _search(archive: Archive, pattern: str, own: str, progress: Progress) -> Iterator[Found]:
     snapshot = archive.snapshot
     with Tree(archive, own) as tree:
         if not tree.is_indexed:
             name = f"#{snapshot.set_id} {snapshot.snap}, {user_of(archive.entry) or 'system'}"
-            with job.part(name, tree.size) as part:
+            with progress.part(name, tree.size) as part:
                 tree.index(part)
-        for node in tree.find(pattern.encode("utf-8", "surrogateescape"), job):
+        for node in tree.find(pattern.encode("utf-8", "surrogateescape"), progress):
             yield Hit(snapshot, archive.path, archive.entry, tree.path(node), node)
         if tree.fault:
             yield Missed(snapshot, archive.path, archive.entry, f"not all of it could be read: {tree.fault}")
@@ -163,12 +163,12 @@ def _age(hit: Hit) -> tuple[float, int]:
     return unix_time(hit.snapshot.time), hit.snapshot.set_id
 
 
-def content_digest(content: Content, job: Progress) -> str:
+def content_digest(content: Content, progress: Progress) -> str:
     """The SHA-256 in hex of a file's content; its bytes are counted on the job."""
     hasher = hashlib.sha256()
     for piece in pieces(content):
         hasher.update(piece)
-        job.advance(len(piece))
+        progress.advance(len(piece))
     return hasher.hexdigest()
 
 

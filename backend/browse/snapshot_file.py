@@ -99,7 +99,7 @@ class SnapshotFile:
             return inside
 
     @classmethod
-    def of_file(cls, path: str, job: Progress | None = None) -> Self:
+    def of_file(cls, path: str, progress: Progress | None = None) -> Self:
         """A single snapshot or an export, of any name anywhere; InvalidInputError for what is neither."""
         path = os.path.realpath(path)
         with files.os_errors_as("cannot look into the file"), ExitStack() as stack:
@@ -109,7 +109,7 @@ class SnapshotFile:
             is_export = os.pread(fd, len(_ZIP), 0) != _ZIP
             inside = cls(path, stack, is_export=is_export)
             if is_export:
-                inside._add_export(fd, job or Progress())
+                inside._add_export(fd, progress or Progress())
             else:
                 snapshot = read_snapshot(path) if snapshot_id(os.path.basename(path)) else _loose(path)
                 inside._add_file(fd, snapshot)
@@ -144,7 +144,7 @@ class SnapshotFile:
 
     def check(
         self,
-        job: Progress,
+        progress: Progress,
         users: Sequence[str] = (),
         snaps: Sequence[str] = (),
         *,
@@ -167,15 +167,15 @@ class SnapshotFile:
                 verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
             else:
                 readers.append(reader)
-        return verdicts + check(readers, users, job, level)
+        return verdicts + check(readers, users, progress, level)
 
     # -- opening
 
     def _add_file(self, fd: int, snapshot: Snapshot) -> None:
         self._add(fd, (0, os.fstat(fd).st_size), snapshot)
 
-    def _add_export(self, fd: int, job: Progress) -> None:
-        peek = read_export_file(self.path, job)
+    def _add_export(self, fd: int, progress: Progress) -> None:
+        peek = read_export_file(self.path, progress)
         self.faults = peek.faults
         for snapshot, place in zip(peek.snapshots, peek.places, strict=True):
             self._add(fd, place, snapshot)

@@ -71,12 +71,12 @@ class Outcome(NamedTuple):
     is_final: bool
 
 
-def index(source: Source, table: TocDatabase, points: SeekPoints, job: Progress) -> Outcome:
+def index(source: Source, table: TocDatabase, points: SeekPoints, progress: Progress) -> Outcome:
     """Fill an empty table, and gather the points to start from; the packed bytes are counted on the job.
 
     Raises Cancelled; what was read until then stays in the table.
     """
-    intake = _Intake(source, job)
+    intake = _Intake(source, progress)
     filler = _Filler(table, source.revision)
     fault = ""
     is_final = True
@@ -105,9 +105,9 @@ def _told(cause: SnapshotError | OSError) -> str:
 class _Intake:
     """The packed bytes of an archive, hashed and counted as they pass."""
 
-    def __init__(self, source: Source, job: Progress) -> None:
+    def __init__(self, source: Source, progress: Progress) -> None:
         self._source = source
-        self._job = job
+        self._progress = progress
         self._hashed = HashedRead(source.read, hashlib.sha3_384())
         self._fault = ""
 
@@ -120,7 +120,7 @@ class _Intake:
         except IntegrityError as cause:
             self._fault = str(cause)
             return b""
-        self._job.advance(len(piece))
+        self._progress.advance(len(piece))
         return piece
 
     def mismatch(self) -> str:

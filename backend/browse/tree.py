@@ -114,7 +114,7 @@ class Tree:
 
     # -- reading it
 
-    def index(self, job: Progress) -> None:
+    def index(self, progress: Progress) -> None:
         """Read the archive, unless that was done before; its packed bytes (`size`) are counted on the job.
 
         Raises Cancelled when the job is stopped, and SnapshotError where the table cannot be kept. What is
@@ -127,7 +127,7 @@ class Tree:
         archive = self.archive
         revision = archive.snapshot.revision
         source = Source(archive.packed, archive.stream(), archive.entry, archive.declared, revision)
-        outcome = index(source, self._table, self._gathered, job)
+        outcome = index(source, self._table, self._gathered, progress)
         self.is_indexed = self.was_read = True
         self._gathered = None
         if self._draft is not None and outcome.is_final:
@@ -212,7 +212,7 @@ class Tree:
         """The folder a node is in; the root is in itself."""
         return node if node.id == ROOT else self._table.node(node.parent)
 
-    def find(self, pattern: bytes, job: Progress | None = None) -> Iterator[Node]:
+    def find(self, pattern: bytes, progress: Progress | None = None) -> Iterator[Node]:
         """The nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
 
         A pattern with slashes is compared with as many parts of the whole name, from its end. Leaving the
@@ -221,7 +221,7 @@ class Tree:
         wanted = [re.compile(translate(_text(part))) for part in parts_of(pattern)]
         if not wanted:
             return
-        check = (job or Progress()).check
+        check = (progress or Progress()).raise_if_cancelled
         for number, _, name in self._table.names():
             if number % 1024 == 0:
                 check()

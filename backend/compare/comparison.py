@@ -67,9 +67,9 @@ class Comparison:
         """Take a snapshot of a store as the next side; BlockedError for a broken one."""
         self._add(label, SnapshotFile.of_store(snapshot))
 
-    def add_file(self, path: str, job: Progress) -> None:
+    def add_file(self, path: str, progress: Progress) -> None:
         """Take the snapshot of the snap in a file as the next side."""
-        self._add(path, SnapshotFile.of_file(path, job))
+        self._add(path, SnapshotFile.of_file(path, progress))
 
     def _add(self, label: str, inside: SnapshotFile) -> None:
         self._stack.enter_context(inside)
@@ -130,20 +130,20 @@ class Comparison:
         return sorted({"", *found})
 
     def differences(
-        self, job: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
+        self, progress: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
     ) -> Iterator[Difference]:
         """What differs, by owner and path; with `below` only that path of that owner and what is in it.
 
         Archives that were never looked into are read first, which is counted on the job.
         """
         for owner in self.owners if below is None else below[:1]:
-            for found in self._walk(owner, job, options).differences(job):
+            for found in self._walk(owner, progress, options).differences(progress):
                 if below is None or f"{found.text}/".startswith(_folder(below[1])):
                     yield found
 
-    def text_diff(self, owner: str, path: bytes, job: Progress) -> TextDiff:
+    def text_diff(self, owner: str, path: bytes, progress: Progress) -> TextDiff:
         """The unified diff of one file; NotFoundError where neither side has it."""
-        sides = self._sides(owner, job)
+        sides = self._sides(owner, progress)
         pieces = []
         found = False
         for side, facet in zip(sides, self.facets, strict=True):
@@ -166,17 +166,17 @@ class Comparison:
         entry = user_entry(difference.owner) if difference.owner else ARCHIVE
         return format_selector(self.snap, entry, difference.path)
 
-    def _walk(self, owner: str, job: Progress, options: CompareOptions) -> Walk:
+    def _walk(self, owner: str, progress: Progress, options: CompareOptions) -> Walk:
         before, after = (str(facet.revision).encode() for facet in self.facets)
-        return Walk(owner, self._sides(owner, job), Roles(before, after), options)
+        return Walk(owner, self._sides(owner, progress), Roles(before, after), options)
 
-    def _sides(self, owner: str, job: Progress) -> tuple[ComparedTree, ComparedTree]:
+    def _sides(self, owner: str, progress: Progress) -> tuple[ComparedTree, ComparedTree]:
         if owner not in self._walked:
-            first, second = (self._side(number, owner, job) for number in (0, 1))
+            first, second = (self._side(number, owner, progress) for number in (0, 1))
             self._walked[owner] = (first, second)
         return self._walked[owner]
 
-    def _side(self, number: int, owner: str, job: Progress) -> ComparedTree:
+    def _side(self, number: int, owner: str, progress: Progress) -> ComparedTree:
         held = self._held[number]
         if held is None:
             return self._live(owner, self.facets[number])
@@ -184,7 +184,9 @@ class Comparison:
         if archive is None:
             return EmptyTree()
         tree = self._stack.enter_context(Tree(archive, self._own))
-        with job.part(f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size) as part:
+        with progress.part(
+            f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size
+        ) as part:
             tree.index(part)
         if reason := tree.fault or tree.mismatch:
             self.notes.append(f"{self.facets[number].label}, {archive.entry} is not whole: {reason}")

@@ -103,7 +103,7 @@ class Walk:
         self._roles = roles
         self._options = options
 
-    def differences(self, job: Progress) -> Iterator[Difference]:
+    def differences(self, progress: Progress) -> Iterator[Difference]:
         """All differences, by path. Cancelled when the job is stopped."""
         tops = _paired(
             sorted(self._top(self._before, self._roles.before)),
@@ -116,7 +116,7 @@ class Walk:
             if found is None:
                 way.pop()
                 continue
-            job.check()
+            progress.raise_if_cancelled()
             name, pair = found
             path = above + name
             yield from self._compared(path, pair)

@@ -114,7 +114,7 @@ class Daemon(Protocol):
     def watch(self) -> Watch:
         """Follows what it does, look by look."""
 
-    def attach(self, change: str, job: Progress) -> SnapdChange:
+    def attach(self, change: str, progress: Progress) -> SnapdChange:
         """Follow a change to its end, well or not; a stop of the job leaves it running."""
 
     def abort(self, change: str) -> None:
@@ -129,7 +129,7 @@ class Daemon(Protocol):
     def retention_refusal(self) -> str:
         """Why that cannot be changed here, or nothing."""
 
-    def set_retention(self, text: str, job: Progress) -> None:
+    def set_retention(self, text: str, progress: Progress) -> None:
         """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
 
 

@@ -125,7 +125,7 @@ class FilesEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Progress") -> "list[Estimate]":
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.fs.space import measure
         from backend.operations import Estimate
@@ -140,7 +140,7 @@ class FilesEngine:
                 parent = layout.user_place(owner, snap.name) if owner else layout.system_parent(snap.name)
                 if not parent:
                     continue
-                found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], job)
+                found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], progress)
                 files += found.files
                 if found.files or owner is None:
                     sizes[owner.name if owner else "system"] = found.apparent
@@ -148,7 +148,7 @@ class FilesEngine:
         return estimates
 
     def plan(
-        self, restore: "Restore", *, look: bool = True, job: "Progress | None" = None
+        self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
     ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot.
 
@@ -158,16 +158,16 @@ class FilesEngine:
         from backend.progress import Progress
         from backend.restore.restorer import Restorer
 
-        job = job or Progress()
+        progress = progress or Progress()
         restorer = Restorer(self.store, self.journal.folder)
-        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, job)
-        return restorer.look(plans, job) if look else plans
+        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, progress)
+        return restorer.look(plans, progress) if look else plans
 
-    def plan_extract(self, extract: "Extract", job: "Progress") -> "ExtractPlan":
+    def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
-        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, job)
+        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, progress)
 
     def _marked(self, extract: "Extract") -> list[Snapshot]:
         """The snapshots that hold what is to be extracted."""
@@ -204,7 +204,7 @@ class FilesEngine:
 
     # -- doing
 
-    def save(self, operation: "Save", job: "Progress") -> "Result":
+    def save(self, operation: "Save", progress: "Progress") -> "Result":
         """Save each snap; those that succeed are published together, the others are told in `left_out`.
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
@@ -224,12 +224,12 @@ class FilesEngine:
         if not snaps:
             raise NotFoundError("cannot save: no snaps are installed")
         if not self.layout.state.readable:
-            job.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
-        made = save_set(self.store, snaps, users, options, job)
+            progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
+        made = save_set(self.store, snaps, users, options, progress)
         stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
         return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
 
-    def check(self, operation: "Check", job: "Progress") -> "Result":
+    def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
         from backend.operations import Result
         from backend.store.check import check_all, due
@@ -246,8 +246,8 @@ class FilesEngine:
                 locks.enter_context(self._reading(operation.set_id))
             some = due(chosen, level, operation.older_than, ledger)
             total = None if operation.quick else sum(snapshot.size for snapshot in some)
-            with job.step("Checking", total):
-                verdicts = check_all(some, operation.users, level, ledger, job)
+            with progress.step("Checking", total):
+                verdicts = check_all(some, operation.users, level, ledger, progress)
         snaps = tuple(snapshot.snap for snapshot in some)
         return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
 
@@ -260,7 +260,7 @@ class FilesEngine:
         else:
             yield
 
-    def restore(self, operation: "Restore", job: "Progress") -> "Result":
+    def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
 
         Beside may be restored while snapd runs: nothing of what it looks after is touched.
@@ -270,9 +270,9 @@ class FilesEngine:
         self._demand(RESTORE_BESIDE if operation.to else "restore")
         chosen = self._selected(operation.set_id, operation.snaps)
         with self._reading(operation.set_id):
-            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, job)
+            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
-    def extract(self, operation: "Extract", job: "Progress") -> "Result":
+    def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
         from backend.restore.extractor import Extractor
 
@@ -282,7 +282,7 @@ class FilesEngine:
         with ExitStack() as locks:
             if not operation.file:
                 locks.enter_context(self._reading(operation.set_id))
-            return extractor.carry_out(chosen, operation, job)
+            return extractor.carry_out(chosen, operation, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
@@ -291,15 +291,15 @@ class FilesEngine:
 
         return undo.undo_offers(self.journal, self.store)
 
-    def undo(self, operation: "Undo", job: "Progress") -> "Result":
+    def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
 
         from backend.jobs import undo
 
         self._demand("undo")
-        return undo.undo(self.journal, self.store, operation, job)
+        return undo.undo(self.journal, self.store, operation, progress)
 
-    def forget(self, operation: "Forget", job: "Progress") -> "Result":
+    def forget(self, operation: "Forget", progress: "Progress") -> "Result":
         """Remove a set, or the named snaps of it; broken snapshots as well."""
         from backend.browse.toc_cache import TocCache
         from backend.operations import Result
@@ -307,11 +307,11 @@ class FilesEngine:
         self._demand("forget")
         chosen = self._selected(operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
-            freed = self.store.forget(chosen, job)
+            freed = self.store.forget(chosen, progress)
         TocCache(self._own).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
 
-    def export(self, operation: "Export", job: "Progress", stream: int | None = None) -> "Result":
+    def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         from backend.operations import Result
         from backend.transfer.exporter import SnapshotExport, export_to_file
@@ -323,15 +323,15 @@ class FilesEngine:
             SnapshotExport(
                 self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
             ) as export,
-            job.step(f"Exporting snapshot set #{operation.set_id}", export.size),
+            progress.step(f"Exporting snapshot set #{operation.set_id}", export.size),
         ):
             if stream is not None:
-                export.stream_to(stream, job)
+                export.stream_to(stream, progress)
             else:
-                export_to_file(export, operation.file, job, checksum=operation.checksum)
+                export_to_file(export, operation.file, progress, checksum=operation.checksum)
             return Result(operation.set_id, operation.snaps, tuple(export.left_out))
 
-    def take_in(self, operation: "Import", job: "Progress", stream: int | None = None) -> "Result":
+    def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
         from backend.operations import Result
         from backend.transfer.importer import import_set, opened_import
@@ -339,14 +339,14 @@ class FilesEngine:
         self._demand("import-snapshot")
         with ExitStack() as stack:
             source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
-            stack.enter_context(job.step("Importing", os.fstat(source).st_size or None))
+            stack.enter_context(progress.step("Importing", os.fstat(source).st_size or None))
             try:
                 imported = import_set(
-                    self.store, source, job, accept_hash=operation.accept_hash, snaps=operation.snaps
+                    self.store, source, progress, accept_hash=operation.accept_hash, snaps=operation.snaps
                 )
             except DuplicateSetError as known:
                 if known.expires:
-                    job.note(
+                    progress.note(
                         f"set #{known.set_id} is an automatic one: snapd will remove it on {known.expires}"
                     )
                 return Result(known.set_id, known.snaps, duplicate=True)
@@ -360,12 +360,12 @@ class FilesEngine:
 
         return findings.findings(self.journal, self.store)
 
-    def repair(self, job: "Progress") -> "list[Finding]":
+    def repair(self, progress: "Progress") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
         from backend.jobs import doctor as findings
 
         self._demand("repair")
-        return findings.repair(self.journal, self.store, job)
+        return findings.repair(self.journal, self.store, progress)
 
     def endings(self, number: int) -> "Resolutions":
         """What can be made of an interrupted job, and what each way would mean; changes nothing."""
@@ -386,7 +386,7 @@ class FilesEngine:
 
         return journals(self.layout) if os.geteuid() == 0 else []
 
-    def tidy(self, job: "Progress") -> list[str]:
+    def tidy(self, progress: "Progress") -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done.
 
         What is remembered of snapshots that are gone goes as well.
@@ -396,5 +396,5 @@ class FilesEngine:
 
         TocCache(self._own).sweep()
         if daemon_answers(self.layout.socket):
-            return recovery.recover_directory_restores(self.journal, self.store, job)
-        return recovery.recover_jobs(self.journal, self.store, job)
+            return recovery.recover_directory_restores(self.journal, self.store, progress)
+        return recovery.recover_jobs(self.journal, self.store, progress)

@@ -23,32 +23,32 @@ from backend.operations import (
 from backend.progress import Event, Progress, event_json
 
 
-def perform(operation: Operation, engine: Engine, job: Progress, stream: int | None = None) -> Result:
+def perform(operation: Operation, engine: Engine, progress: Progress, stream: int | None = None) -> Result:
     """Carry out an operation; `stream` is the open file that `-` stands for."""
     match operation:
         case Save():
-            return engine.save(operation, job)
+            return engine.save(operation, progress)
         case Check():
-            return engine.check(operation, job)
+            return engine.check(operation, progress)
         case Restore() | Extract() | Undo():
-            return _put(operation, engine, job)
+            return _put(operation, engine, progress)
         case Forget():
-            return engine.forget(operation, job)
+            return engine.forget(operation, progress)
         case Export():
-            return engine.export(operation, job, stream)
+            return engine.export(operation, progress, stream)
         case Import():
-            return engine.take_in(operation, job, stream)
+            return engine.take_in(operation, progress, stream)
 
 
-def _put(operation: Restore | Extract | Undo, engine: Engine, job: Progress) -> Result:
+def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress) -> Result:
     """Carry out what changes the data of snaps."""
     match operation:
         case Restore():
-            return engine.restore(operation, job)
+            return engine.restore(operation, progress)
         case Extract():
-            return engine.extract(operation, job)
+            return engine.extract(operation, progress)
         case Undo():
-            return engine.undo(operation, job)
+            return engine.undo(operation, progress)
 
 
 def perform_recorded(
@@ -107,9 +107,9 @@ def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], No
         for listen in listeners:
             listen(event)
 
-    job = Progress(tell, keep=record.keep, name=str(record.id))
-    listeners.append(watch(job))
-    return job
+    progress = Progress(tell, record_step=record.record_step, name=str(record.id))
+    listeners.append(watch(progress))
+    return progress
 
 
 @contextmanager

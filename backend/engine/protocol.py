@@ -65,13 +65,15 @@ class Engine(Protocol):
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id."""
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: Progress) -> list[Estimate]:
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
         """What a save would read."""
 
-    def plan(self, restore: Restore, *, look: bool = True, job: Progress | None = None) -> list[RestorePlan]:
+    def plan(
+        self, restore: Restore, *, look: bool = True, progress: Progress | None = None
+    ) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot; with `look`, what is lost and held as well."""
 
-    def plan_extract(self, extract: Extract, job: Progress) -> ExtractPlan:
+    def plan_extract(self, extract: Extract, progress: Progress) -> ExtractPlan:
         """What an extraction would do with every path; archives are read for it, counted on the job."""
 
     def undo_offers(self) -> list[UndoOffer]:
@@ -80,32 +82,32 @@ class Engine(Protocol):
     def findings(self) -> list[Finding]:
         """What an earlier crash left, what is hidden, what undo holds."""
 
-    def repair(self, job: Progress) -> list[Finding]:
+    def repair(self, progress: Progress) -> list[Finding]:
         """Clean up what `findings` offers to repair; returns what was done."""
 
-    def tidy(self, job: Progress) -> list[str]:
+    def tidy(self, progress: Progress) -> list[str]:
         """End jobs of ours that died and undo data that expired; says what was done."""
 
-    def save(self, operation: Save, job: Progress) -> Result:
+    def save(self, operation: Save, progress: Progress) -> Result:
         """Carry out a save."""
 
-    def check(self, operation: Check, job: Progress) -> Result:
+    def check(self, operation: Check, progress: Progress) -> Result:
         """Carry out a check."""
 
-    def restore(self, operation: Restore, job: Progress) -> Result:
+    def restore(self, operation: Restore, progress: Progress) -> Result:
         """Carry out a restore."""
 
-    def extract(self, operation: Extract, job: Progress) -> Result:
+    def extract(self, operation: Extract, progress: Progress) -> Result:
         """Put marked files and folders in place, or beside."""
 
-    def undo(self, operation: Undo, job: Progress) -> Result:
+    def undo(self, operation: Undo, progress: Progress) -> Result:
         """Take a restore back."""
 
-    def forget(self, operation: Forget, job: Progress) -> Result:
+    def forget(self, operation: Forget, progress: Progress) -> Result:
         """Remove snapshots."""
 
-    def export(self, operation: Export, job: Progress, stream: int | None = None) -> Result:
+    def export(self, operation: Export, progress: Progress, stream: int | None = None) -> Result:
         """Export a set, to `stream` where the file is `-`."""
 
-    def take_in(self, operation: Import, job: Progress, stream: int | None = None) -> Result:
+    def take_in(self, operation: Import, progress: Progress, stream: int | None = None) -> Result:
         """Import a set, from `stream` where the file is `-`."""

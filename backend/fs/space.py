@@ -45,21 +45,21 @@ class Measured(NamedTuple):
 _FOLDER = Measured(packed=_HEADER)
 
 
-def measure(paths: Sequence[str], job: Progress | None = None) -> Measured:
+def measure(paths: Sequence[str], progress: Progress | None = None) -> Measured:
     """All regular files below the directories `paths` (spec §3.15), however deep; links are not followed.
 
     A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. Counts the
     apparent bytes in the job's present step. Raises NotAllowedError, or SnapshotError, naming what cannot
     be read, and ConflictError when directories are moved about meanwhile.
     """
-    job = job or Progress()
+    progress = progress or Progress()
     total = Measured()
     for path in paths:
         with os_errors_as("cannot measure"), closing(TreeWalk(path).steps()) as steps:
             for folder, entries in steps:
                 part = _FOLDER if entries is None else _files(entries, folder.pending)
                 total = total.plus(part)
-                job.advance(part.apparent)
+                progress.advance(part.apparent)
     return total
 
 

@@ -39,7 +39,7 @@ _KEPT_JOBS = 100
 # -- ending what died
 
 
-def recover_jobs(journal: Journal, store: Store, job: Progress) -> list[str]:
+def recover_jobs(journal: Journal, store: Store, progress: Progress) -> list[str]:
     """End dead jobs of ours and undo data that expired, drop old jobs; says what was done and what failed."""
     with files.os_errors_as("cannot tidy up"):
         journal.sweep()
@@ -55,11 +55,11 @@ def recover_jobs(journal: Journal, store: Store, job: Progress) -> list[str]:
             said.append(_safely(record, partial(_expire, journal, store, record)))
     journal.drop_oldest(_KEPT_JOBS, {one.id for one in journal.records() if _is_needed(one, store)})
     for text in said:
-        job.note(text)
+        progress.note(text)
     return said
 
 
-def recover_directory_restores(journal: Journal, store: Store, job: Progress) -> list[str]:
+def recover_directory_restores(journal: Journal, store: Store, progress: Progress) -> list[str]:
     """End restores beside of ours that died; snapd may be running: nothing that it looks after is touched."""
     with files.os_errors_as("cannot tidy up"):
         dead = [
@@ -71,7 +71,7 @@ def recover_directory_restores(journal: Journal, store: Store, job: Progress) ->
         ]
     said = [_safely(record, partial(end_job, journal, store, record)) for record in dead]
     for text in said:
-        job.note(text)
+        progress.note(text)
     return said
 
 

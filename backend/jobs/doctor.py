@@ -95,9 +95,9 @@ def _snapd_leftovers(store: Store) -> Iterator[str]:
             yield from (f"{parent}/{name}" for name in sorted(names) if _SNAPD_LEFTOVER.fullmatch(name))
 
 
-def repair(journal: Journal, store: Store, job: Progress) -> list[Finding]:
+def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
     """Do what the findings offer; returns them, each with what became of it."""
-    tidied = recover_jobs(journal, store, job)
+    tidied = recover_jobs(journal, store, progress)
     done = [Finding("tidied", "", text) for text in tidied]
     with store.lock():
         for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:

@@ -320,7 +320,7 @@ class OpenRecord:
         self._counted_at[key] = now
         return False
 
-    def keep(self, step: Mapping[str, Any]) -> None:
+    def record_step(self, step: Mapping[str, Any]) -> None:
         """Make a step last before it is taken."""
         files.write_all(self._steps, _document(step))
         os.fsync(self._steps)

@@ -30,7 +30,7 @@ def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
     return [record for record in kept_records(journal, store) if undo_deadline(record) > now]
 
 
-def undo(journal: Journal, store: Store, operation: Undo, job: Progress) -> Result:
+def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
     """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
     NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
@@ -47,13 +47,13 @@ def undo(journal: Journal, store: Store, operation: Undo, job: Progress) -> Resu
         if not done.state.moves:
             raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
         state = done.state.turned()
-        job.keep({"of": record.id, "set_id": set_id, "snaps": snaps})
-        with job.step(f"Taking back job {record.id}"), job.shielded():
-            job.keep({"moves": state.to_json()})
+        progress.record_step({"of": record.id, "set_id": set_id, "snaps": snaps})
+        with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
+            progress.record_step({"moves": state.to_json()})
             state.commit()
-            job.keep({"committed": True})
-        journal.amend(record, {"undone": int(job.name)})
-    return Result(set_id, snaps, undo_job=int(job.name), undo_until=time.time() + DAY)
+            progress.record_step({"committed": True})
+        journal.amend(record, {"undone": int(progress.name)})
+    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=time.time() + DAY)
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:

@@ -126,22 +126,22 @@ class Extraction:
         self._slots: dict[str, Slot] = {}
         self.state = RestoreState()
 
-    def run(self, job: Progress) -> RestoreState:
+    def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
         and a stop, after everything was taken back. The state's slots hold what was replaced.
         """
         self._refuse()
-        self._verify(job)
-        tag = f"{job.name}-{files.random_name()}"
+        self._verify(progress)
+        tag = f"{progress.name}-{files.random_name()}"
         self._holder = f"{HOLDER}-{tag}" if self._plan.to else HOLDER
         snapshots = [part.snapshot for part in self._plan.parts]
         set_id = max((snapshot.set_id for snapshot in snapshots), default=0)
-        job.keep({"set_id": set_id, "snaps": sorted({snapshot.snap for snapshot in snapshots})})
+        progress.record_step({"set_id": set_id, "snaps": sorted({snapshot.snap for snapshot in snapshots})})
         places = sorted({part.parent for part in self._parts})
-        job.keep({"slot": tag, "parents": places, "holder": self._holder})
+        progress.record_step({"slot": tag, "parents": places, "holder": self._holder})
         try:
-            self._stage(tag, job)
-            self._commit(job)
+            self._stage(tag, progress)
+            self._commit(progress)
         except BaseException:
             self.state.revert()
             raise
@@ -155,33 +155,36 @@ class Extraction:
     def _source(self, part: ExtractPart) -> Source:
         return self._sources[key_of(part.snapshot)]
 
-    def _verify(self, job: Progress) -> None:
-        with job.step("Checking before anything is unpacked", sum(part.stored for part in self._parts)):
-            calls = [partial(self._fingerprint, part, job) for part in self._parts]
+    def _verify(self, progress: Progress) -> None:
+        with progress.step("Checking before anything is unpacked", sum(part.stored for part in self._parts)):
+            calls = [partial(self._fingerprint, part, progress) for part in self._parts]
             for part, taken in zip(self._parts, hashing.in_parallel(calls), strict=True):
                 self._fingerprints[key_of(part.snapshot), part.entry] = taken
 
-    def _fingerprint(self, part: ExtractPart, job: Progress) -> str:
-        with job.part(_name(part), part.stored) as counted, restore.speaking_of(part.snapshot, part.entry):
+    def _fingerprint(self, part: ExtractPart, progress: Progress) -> str:
+        with (
+            progress.part(_name(part), part.stored) as counted,
+            restore.speaking_of(part.snapshot, part.entry),
+        ):
             return self._source(part).fingerprint(part.entry, counted)
 
-    def _stage(self, tag: str, job: Progress) -> None:
-        with job.step("Unpacking", sum(part.stored for part in self._parts)):
+    def _stage(self, tag: str, progress: Progress) -> None:
+        with progress.step("Unpacking", sum(part.stored for part in self._parts)):
             for part in self._parts:
                 with (
-                    job.part(_name(part), part.stored or None) as counted,
+                    progress.part(_name(part), part.stored or None) as counted,
                     files.os_errors_as(f"cannot extract from {part.snapshot.snap} into {part.parent}"),
-                    self._opened(part, job) as parent,
+                    self._opened(part, progress) as parent,
                 ):
                     self._stage_part(part, parent, tag, counted)
 
-    def _stage_part(self, part: ExtractPart, parent: int, tag: str, job: Progress) -> None:
+    def _stage_part(self, part: ExtractPart, parent: int, tag: str, progress: Progress) -> None:
         slot = self._slots.get(part.parent)
         if slot is None:
             slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
             self.state.slots.append(slot)
         with slot.opened() as (_, fd), restore.opened_landing(fd, part.user) as landing:
-            self._unpack(part, landing, job)
+            self._unpack(part, landing, progress)
             _drop_helpers(part, landing)
             for wanted in part.landings:
                 if wanted.moves:
@@ -190,10 +193,10 @@ class Extraction:
             os.fsync(fd)
 
     @contextmanager
-    def _opened(self, part: ExtractPart, job: Progress) -> Iterator[int]:
+    def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
         make = restore.InPlaceTarget(self._layout, self.state).maker(
-            None if self._plan.to else part.user, job
+            None if self._plan.to else part.user, progress
         )
         if self._plan.to:
             with _made_beside(self._plan.to, part, make) as fd:
@@ -203,14 +206,14 @@ class Extraction:
             with parents.open_data_parent(part.parent, part.user, make, links=links) as fd:
                 yield fd
 
-    def _unpack(self, part: ExtractPart, landing: int, job: Progress) -> None:
+    def _unpack(self, part: ExtractPart, landing: int, progress: Progress) -> None:
         snapshot, owns = part.snapshot, self._keeps_owners(part)
         source = self._source(part)
-        read = hashing.HashedRead(_counted(source.stream(part.entry), job), hashlib.sha256())
+        read = hashing.HashedRead(_counted(source.stream(part.entry), progress), hashlib.sha256())
         only = SelectedOnly(ExtractionFilter(snapshot.revision), part.needed)
         tar = Tar(part.user, machine=self._layout.is_machine, owners=owns)
         with restore.speaking_of(snapshot, part.entry):
-            tar.unpack(landing, inflate(read), only, job.quiet())
+            tar.unpack(landing, inflate(read), only, progress.quiet())
         if read.finish()[0] != self._fingerprints[key_of(snapshot), part.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{part.entry}" changed while it was read')
 
@@ -228,16 +231,16 @@ class Extraction:
         before = _before(wanted, slot, parent)
         self.state.moves.append(Move(slot, wanted.name, before, files.identity(kept, slot_fd), kept))
 
-    def _commit(self, job: Progress) -> None:
+    def _commit(self, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
         if not self._plan.to and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
-        with job.shielded():
-            job.keep({"moves": self.state.to_json()})
+        with progress.uncancellable():
+            progress.record_step({"moves": self.state.to_json()})
             self.state.commit()
-            job.keep({"committed": True})
+            progress.record_step({"committed": True})
 
 
 def key_of(snapshot: Snapshot) -> str:
@@ -249,10 +252,10 @@ def _name(part: ExtractPart) -> str:
     return f"{part.snapshot.snap}, {user_of(part.entry) or 'system'}"
 
 
-def _counted(read: hashing.Read, job: Progress) -> hashing.Read:
+def _counted(read: hashing.Read, progress: Progress) -> hashing.Read:
     def counted(size: int) -> bytes:
         piece = read(size)
-        job.advance(len(piece))
+        progress.advance(len(piece))
         return piece
 
     return counted

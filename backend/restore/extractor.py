@@ -53,26 +53,26 @@ class Extractor:
         self._layout = store.layout
         self._folder = folder
 
-    def plan(self, chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> ExtractPlan:
+    def plan(self, chosen: Sequence[Snapshot], operation: Extract, progress: Progress) -> ExtractPlan:
         """What an extraction would do with every path; the archives are read for it.
 
         InvalidInputError for an operation that makes no sense, NotFoundError for a mark that nothing has.
         """
-        with _opened(chosen, operation, job) as sources:
-            return self._plan(sources, operation, job)
+        with _opened(chosen, operation, progress) as sources:
+            return self._plan(sources, operation, progress)
 
-    def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> Result:
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, progress: Progress) -> Result:
         """Extract as one unit: all of it, or, after any failure or a stop, nothing."""
         with ExitStack() as stack:
-            sources = stack.enter_context(_opened(chosen, operation, job))
+            sources = stack.enter_context(_opened(chosen, operation, progress))
             snaps = {reader.snapshot.snap for reader in sources.values()}
             for name in sorted(snaps) if not operation.to else ():
                 stack.enter_context(self._store.snap_lock(name, "extract"))
-            plan = self._plan(sources, operation, job)
+            plan = self._plan(sources, operation, progress)
             for note in plan.notes:
-                job.note(note)
+                progress.note(note)
             extraction = Extraction(sources, plan, self._layout)
-            state = extraction.run(job)
+            state = extraction.run(progress)
         replaced = any(move.before for move in state.moves)
         until = time.time() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.to and not replaced):
@@ -83,14 +83,14 @@ class Extractor:
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
             tuple(skipped_texts(plan.parts)),
-            undo_job=int(job.name) if until and job.name.isdigit() else 0,
+            undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
             beside=plan.to,
             extracted=plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE),
             kept=plan.count(ExtractAction.SKIP),
         )
 
-    def _plan(self, sources: Mapping[str, Reader], operation: Extract, job: Progress) -> ExtractPlan:
+    def _plan(self, sources: Mapping[str, Reader], operation: Extract, progress: Progress) -> ExtractPlan:
         wanted = _Wanted(operation)
         marks = parse_selectors(operation.items, [reader.snapshot for reader in sources.values()])
         if any(mark.is_configuration for mark in marks):
@@ -99,14 +99,16 @@ class Extractor:
         for mark in marks:
             by_archive.setdefault((key_of(mark.snapshot), mark.entry), []).append(mark)
         total = sum(sources[key].stored_size(entry) for key, entry in by_archive)
-        with job.step("Looking for what is marked", total):
-            parts = [self._part(sources[key], some, wanted, job) for (key, _), some in by_archive.items()]
+        with progress.step("Looking for what is marked", total):
+            parts = [
+                self._part(sources[key], some, wanted, progress) for (key, _), some in by_archive.items()
+            ]
         _demand_found(parts)
         plan = ExtractPlan(tuple(_without_doubles(part for part, _ in parts)), wanted.to)
         return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
 
     def _part(
-        self, reader: Reader, marks: Sequence[Selector], wanted: "_Wanted", job: Progress
+        self, reader: Reader, marks: Sequence[Selector], wanted: "_Wanted", progress: Progress
     ) -> tuple[ExtractPart, list[str]]:
         """The plan of one archive, and the marks that it does not hold."""
         snapshot, entry = reader.snapshot, marks[0].entry
@@ -116,9 +118,9 @@ class Extractor:
             return part, []
         stored = reader.stored_size(entry)
         inside = tuple(dict.fromkeys(mark.inside for mark in marks))
-        read = partial(_inflated, reader, entry, job)
+        read = partial(_inflated, reader, entry, progress)
         try:
-            found = select_members(read, inside, snapshot.revision, job.quiet())
+            found = select_members(read, inside, snapshot.revision, progress.quiet())
         except IntegrityError as fault:
             return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
         way = PathMapping(
@@ -215,12 +217,12 @@ def _mapped(text: str) -> tuple[str, str]:
     return whose, other
 
 
-def _inflated(reader: Reader, entry: str, job: Progress) -> Iterator[bytes]:
+def _inflated(reader: Reader, entry: str, progress: Progress) -> Iterator[bytes]:
     read = reader.stream(entry)
 
     def counted(size: int) -> bytes:
         piece = read(size)
-        job.advance(len(piece))
+        progress.advance(len(piece))
         return piece
 
     return inflate(counted)
@@ -247,12 +249,14 @@ def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
 
 
 @contextmanager
-def _opened(chosen: Sequence[Snapshot], operation: Extract, job: Progress) -> Iterator[dict[str, Reader]]:
+def _opened(
+    chosen: Sequence[Snapshot], operation: Extract, progress: Progress
+) -> Iterator[dict[str, Reader]]:
     """Open the snapshots of a set, or of a file, that are named; BlockedError for a broken one."""
     with ExitStack() as stack:
         if operation.file:
             named = {item.partition(":")[0] for item in operation.items}
-            inside = stack.enter_context(SnapshotFile.of_file(operation.file, job))
+            inside = stack.enter_context(SnapshotFile.of_file(operation.file, progress))
             readers = [reader for reader in inside.readers() if reader.snapshot.snap in named]
         else:
             with files.os_errors_as("cannot open the snapshot"):

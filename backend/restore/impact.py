@@ -24,7 +24,7 @@ _NAMED = 20
 
 
 def losses(
-    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], job: Progress | None = None
+    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], progress: Progress | None = None
 ) -> Losses:
     """What replacing the directories `replaced` by an entry of a snapshot would lose.
 
@@ -37,7 +37,7 @@ def losses(
     live_files = live_bytes = 0
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, found in _files_below(top, job or Progress()):
+        for path, found in _files_below(top, progress or Progress()):
             live_files += 1
             live_bytes += _on_disk(found)
             is_excluded = excluded(path)
@@ -67,24 +67,24 @@ def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Calla
     return lambda path: matcher.match(f"{role}/{path}") is not None
 
 
-def _looked(fd: int, job: Progress) -> Iterator[tuple[str, os.stat_result]]:
+def _looked(fd: int, progress: Progress) -> Iterator[tuple[str, os.stat_result]]:
     for name in os.listdir(fd):
-        job.check()
+        progress.raise_if_cancelled()
         try:
             yield name, os.lstat(name, dir_fd=fd)
         except OSError:
             continue  # it vanished just now
 
 
-def _files_below(top: str, job: Progress) -> Iterator[tuple[str, os.stat_result]]:
+def _files_below(top: str, progress: Progress) -> Iterator[tuple[str, os.stat_result]]:
     """All files that are not directories below `top`, by relative path; links are not followed."""
     folders = [""]
     while folders:
         folder = folders.pop()
-        job.check()
+        progress.raise_if_cancelled()
         try:
             with files.opened(f"{top}/{folder}" if folder else top, DIRECTORY) as fd:
-                looked = list(_looked(fd, job))
+                looked = list(_looked(fd, progress))
         except OSError:
             continue
         for name, found in looked:
@@ -106,17 +106,17 @@ class ImpactScanner:
         self._lost: dict[tuple[str, str, tuple[str, ...]], Losses] = {}
         self._held: dict[tuple[str, str], Contents | str] = {}
 
-    def with_losses(self, plan: RestorePlan, job: Progress) -> RestorePlan:
+    def with_losses(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
         """The plan with what it would take away: the live data are walked."""
-        return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, job)))
+        return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, progress)))
 
-    def _losses(self, plan: RestorePlan, entry: EntryPlan, job: Progress) -> Losses:
+    def _losses(self, plan: RestorePlan, entry: EntryPlan, progress: Progress) -> Losses:
         key = (plan.snapshot.path, entry.entry, entry.replaced)
         if key not in self._lost:
-            self._lost[key] = losses(plan.snapshot, self._layout, entry.entry, entry.replaced, job)
+            self._lost[key] = losses(plan.snapshot, self._layout, entry.entry, entry.replaced, progress)
         return self._lost[key]
 
-    def with_contents(self, plan: RestorePlan, job: Progress) -> RestorePlan:
+    def with_contents(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
         """The plan with what its archives hold: they are read whole, in parallel, and counted on the job.
 
         An archive that could not be unpacked is blocked. SnapshotError when the file cannot be read any more.
@@ -126,16 +126,16 @@ class ImpactScanner:
                 files.os_errors_as("cannot look into the snapshot"),
                 Reader.open(plan.snapshot.path) as reader,
             ):
-                hashing.in_parallel([partial(self._walk, reader, entry, job) for entry in unknown])
+                hashing.in_parallel([partial(self._walk, reader, entry, progress) for entry in unknown])
         return _with(plan, partial(self._with_held, plan))
 
     def _knows(self, plan: RestorePlan, entry: EntryPlan) -> bool:
         return (plan.snapshot.path, entry.entry) in self._held
 
-    def _walk(self, reader: Reader, entry: EntryPlan, job: Progress) -> None:
+    def _walk(self, reader: Reader, entry: EntryPlan, progress: Progress) -> None:
         snapshot = reader.snapshot
         try:
-            found: Contents | str = contents(inflate(reader.stream(entry.entry)), snapshot.revision, job)
+            found: Contents | str = contents(inflate(reader.stream(entry.entry)), snapshot.revision, progress)
         except IntegrityError as fault:
             found = f'snapshot entry "{entry.entry}": {fault}'
         self._held[snapshot.path, entry.entry] = found

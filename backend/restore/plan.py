@@ -31,7 +31,7 @@ class Source(Protocol):
     def unpacked_size(self, entry: str) -> int:
         """About how many bytes an entry takes when unpacked, as it declares; not verified."""
 
-    def fingerprint(self, entry: str, job: Progress) -> str:
+    def fingerprint(self, entry: str, progress: Progress) -> str:
         """What tells the bytes of an entry again; IntegrityError unless they are what was written."""
 
 

@@ -47,7 +47,7 @@ class RestoreTarget(Protocol):
         """Whether what is unpacked belongs to whom the archive says, or to its user."""
 
     def landing(
-        self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Progress
+        self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress
     ) -> AbstractContextManager[int]:
         """An open directory to unpack an archive into; what was unpacked is taken over when it is left."""
 
@@ -73,10 +73,10 @@ class InPlaceTarget:
         return True
 
     @contextmanager
-    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, job: Progress) -> Iterator[int]:
+    def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
-            make = self.maker(plan.user, job)
+            make = self.maker(plan.user, progress)
             parent = stack.enter_context(
                 parents.open_data_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
@@ -102,13 +102,13 @@ class InPlaceTarget:
         files.remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def maker(self, user: User | None, job: Progress) -> parents.Make:
+    def maker(self, user: User | None, progress: Progress) -> parents.Make:
         """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
             path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
-            job.keep({"made": path})
+            progress.record_step({"made": path})
             os.mkdir(name, 0o755, dir_fd=fd)
             self._state.made.append(path)
             if user is not None and os.geteuid() == 0:
@@ -156,26 +156,26 @@ class Restoration:
         self.left_out: list[str] = []
         self._fingerprints: dict[tuple[str, str], str] = {}
 
-    def run(self, job: Progress) -> RestoreState:
+    def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
         and a stop, after everything was taken back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()
         work = [(source, plan, entry) for source, plan in self._parts for entry in plan.active]
-        tag = f"{job.name}-{files.random_name()}"
+        tag = f"{progress.name}-{files.random_name()}"
         step = self._ground.step(tag, [entry for _, _, entry in work])
-        self._verify(work, job)
+        self._verify(work, progress)
         snapshots = [plan.snapshot for _, plan in self._parts]
         about = {
             "set_id": max((s.set_id for s in snapshots), default=0),
             "snaps": [s.snap for s in snapshots],
         }
-        job.keep(about)
-        job.keep(step)
+        progress.record_step(about)
+        progress.record_step(step)
         try:
-            self._stage(work, tag, job)
-            self._commit(job)
+            self._stage(work, tag, progress)
+            self._commit(progress)
         except BaseException:
             self.state.revert()
             raise
@@ -191,57 +191,59 @@ class Restoration:
         entries = [entry for _, plan in self._parts for entry in plan.active]
         require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
-    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], job: Progress) -> None:
+    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], progress: Progress) -> None:
         total = sum(source.stored_size(entry.entry) for source, _, entry in work)
-        with job.step("Checking before anything is unpacked", total):
-            calls = [partial(_fingerprint, source, entry, job) for source, _, entry in work]
+        with progress.step("Checking before anything is unpacked", total):
+            calls = [partial(_fingerprint, source, entry, progress) for source, _, entry in work]
             for (source, _, entry), taken in zip(work, hashing.in_parallel(calls), strict=True):
                 self._fingerprints[source.snapshot.path, entry.entry] = taken
 
-    def _stage(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, job: Progress) -> None:
-        with job.step("Unpacking", sum(entry.needed for _, _, entry in work)):
+    def _stage(
+        self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, progress: Progress
+    ) -> None:
+        with progress.step("Unpacking", sum(entry.needed for _, _, entry in work)):
             for source, plan, entry in work:
                 name = _part(plan.snapshot, entry)
                 with (
-                    job.part(name, entry.needed or None) as part,
+                    progress.part(name, entry.needed or None) as part,
                     files.os_errors_as(f"cannot restore {plan.snapshot.snap} into {entry.parent}"),
                     self._ground.landing(plan.snapshot, entry, tag, part) as landing,
                 ):
                     self._unpack(source, entry, landing, part)
 
-    def _unpack(self, source: Source, plan: EntryPlan, landing: int, job: Progress) -> None:
+    def _unpack(self, source: Source, plan: EntryPlan, landing: int, progress: Progress) -> None:
         snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
         vetter = ExtractionFilter(snapshot.revision, devices=self._devices and owners)
         tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
         with speaking_of(snapshot, plan.entry):
-            tar.unpack(landing, inflate(read), vetter, job)
+            tar.unpack(landing, inflate(read), vetter, progress)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
         self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
         if more := vetter.devices_met - len(vetter.devices):
             self.left_out.append(f"{plan.parent}: {more} more")
 
-    def _commit(self, job: Progress) -> None:
+    def _commit(self, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
         if self._ground.needs_snapd_stopped and daemon_answers(self._layout.socket):
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
-        with job.shielded():
+        with progress.uncancellable():
             self._ground.settle()
-            job.keep({"moves": self.state.to_json()})
+            progress.record_step({"moves": self.state.to_json()})
             self.state.commit()
-            job.keep({"committed": True})
+            progress.record_step({"committed": True})
 
 
 def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
     return f"{snapshot.snap}, {plan.owner}"
 
 
-def _fingerprint(source: Source, plan: EntryPlan, job: Progress) -> str:
+def _fingerprint(source: Source, plan: EntryPlan, progress: Progress) -> str:
     size = source.stored_size(plan.entry)
-    with job.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
+    with progress.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
         return source.fingerprint(plan.entry, part)
 
 

@@ -29,7 +29,7 @@ class Restorer:
         self._layout = store.layout
         self._folder = folder
 
-    def plans(self, chosen: Sequence[Snapshot], operation: Restore, job: Progress) -> list[RestorePlan]:
+    def plans(self, chosen: Sequence[Snapshot], operation: Restore, progress: Progress) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot, without a look at what would be lost.
 
         InvalidInputError for an operation that makes no sense.
@@ -38,7 +38,7 @@ class Restorer:
         fault = beside.fault(wanted.to, self._layout) if wanted.to else ""
         plans = []
         for snapshot in chosen:
-            job.check()
+            progress.raise_if_cancelled()
             if snapshot.broken:
                 plans.append(RestorePlan(snapshot, (), blocked=(f"cannot open snapshot: {snapshot.broken}",)))
                 continue
@@ -46,14 +46,14 @@ class Restorer:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
 
-    def look(self, plans: Sequence[RestorePlan], job: Progress) -> list[RestorePlan]:
+    def look(self, plans: Sequence[RestorePlan], progress: Progress) -> list[RestorePlan]:
         """The same with what would be lost and what the archives hold; Cancelled when the job is stopped."""
         looker = ImpactScanner(self._layout)
-        with job.step("Looking for what would be lost"):
-            plans = [looker.with_losses(plan, job) for plan in plans]
+        with progress.step("Looking for what would be lost"):
+            plans = [looker.with_losses(plan, progress) for plan in plans]
         total = sum(entry.needed for plan in plans for entry in plan.active)
-        with job.step("Counting what it holds", total):
-            return [looker.with_contents(plan, job) for plan in plans]
+        with progress.step("Counting what it holds", total):
+            return [looker.with_contents(plan, progress) for plan in plans]
 
     def _plan(self, reader: Reader, wanted: Wanted, fault: str) -> RestorePlan:
         snapshot = reader.snapshot
@@ -75,7 +75,7 @@ class Restorer:
         elif self._layout.state.config(snapshot.snap):
             yield "the snapshot holds no configuration: snapd would delete the present one, we keep it"
 
-    def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, job: Progress) -> Result:
+    def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, progress: Progress) -> Result:
         """Restore snapshots as one unit: all of it, or, after any failure or a stop, nothing."""
         wanted = _wanted(operation, chosen)
         if broken := [s for s in chosen if s.broken]:
@@ -90,15 +90,15 @@ class Restorer:
             parts = [(reader, self._plan(reader, wanted, fault)) for reader in readers]
             left_out = [entry.skipped for _, plan in parts for entry in plan.entries if entry.skipped]
             for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
-                job.note(text)
+                progress.note(text)
             restoration = Restoration(parts, self._layout, devices=operation.devices, to=wanted.to)
-            state = restoration.run(job)
+            state = restoration.run(progress)
         left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
         until = time.time() + operation.undo_window if operation.undo_window and not wanted.to else 0.0
         if not until:
             state.clean_up()
         snaps = tuple(snapshot.snap for snapshot in chosen)
-        undo_job = int(job.name) if until and job.name.isdigit() else 0
+        undo_job = int(progress.name) if until and progress.name.isdigit() else 0
         return Result(
             operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
         )

@@ -70,7 +70,7 @@ class Saved:
 
 
 def expected(
-    layout: Layout, snap: InstalledSnap, users: Sequence[User], job: Progress
+    layout: Layout, snap: InstalledSnap, users: Sequence[User], progress: Progress
 ) -> dict[str, Measured]:
     """What a save of a snap reads, by entry; nothing is known of what is excluded."""
     places = {ARCHIVE: layout.system_parent(snap.name)}
@@ -78,7 +78,7 @@ def expected(
         if place := layout.user_place(user, snap.name):
             places[user_entry(user.name)] = place
     names = (str(snap.revision), "common")
-    return {entry: measure([f"{top}/{name}" for name in names], job) for entry, top in places.items()}
+    return {entry: measure([f"{top}/{name}" for name in names], progress) for entry, top in places.items()}
 
 
 def tar_size(found: Measured) -> int:
@@ -114,7 +114,7 @@ class Saver:
         self._size = 0
         self._read = 0
 
-    def run(self, set_id: int, job: Progress) -> Saved:
+    def run(self, set_id: int, progress: Progress) -> Saved:
         """Save; the file returned is synced and waits for `Store.publish`."""
         snap = self.snap
         patterns = [*excludes.read_manifest(snap.exclude_manifest), *(self._options.exclude or ())]
@@ -134,11 +134,11 @@ class Saver:
         )
         name = filename(snapshot)
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
-        job.keep({"temporary": path})
+        progress.record_step({"temporary": path})
         with files.os_errors_as(f'cannot save snap "{snap.name}"'):
             fd = os.open(path, files.NEW_FILE, 0o600)
             try:
-                snapshot = self._write(fd, snapshot, patterns, job)
+                snapshot = self._write(fd, snapshot, patterns, progress)
                 os.fsync(fd)
             except BaseException:
                 os.unlink(path)
@@ -147,11 +147,11 @@ class Saver:
                 os.close(fd)
         return Saved(snapshot._replace(path=path), Staged(path, name), self._left_out, self._changed)
 
-    def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], job: Progress) -> Snapshot:
+    def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], progress: Progress) -> Snapshot:
         writer = ContainerWriter(fd)
-        self._add(writer, ARCHIVE, None, patterns, job)
+        self._add(writer, ARCHIVE, None, patterns, progress)
         for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
-            self._add(writer, user_entry(user.name), user, patterns, job)
+            self._add(writer, user_entry(user.name), user, patterns, progress)
         if not self._sums:
             self._store_empty(writer)
         snapshot = snapshot._replace(sums=self._sums, size=self._size)
@@ -159,11 +159,16 @@ class Saver:
         writer.add_deflated(METADATA, raw)
         writer.add_deflated(METADATA_HASH, f"{hashlib.sha3_384(raw).hexdigest()}\n".encode())
         writer.finish()
-        job.check()
+        progress.raise_if_cancelled()
         return snapshot
 
     def _add(
-        self, writer: ContainerWriter, entry: str, user: User | None, patterns: Sequence[str], job: Progress
+        self,
+        writer: ContainerWriter,
+        entry: str,
+        user: User | None,
+        patterns: Sequence[str],
+        progress: Progress,
     ) -> None:
         """Add the archive of the system's data, or of a user's, where there are any."""
         layout, snap = self._layout, self.snap
@@ -186,36 +191,36 @@ class Saver:
             expanded = excludes.expand(patterns, snap.revision, user is None)
             tar = Tar(user, machine=layout.is_machine)
             name = f"{snap.name}, {user.name if user else 'system'}"
-            with job.part(name, self._sizes.get(entry)) as part:
+            with progress.part(name, self._sizes.get(entry)) as part:
                 self._archive(writer, entry, (tar, directory, names, expanded), part)
 
-    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, job: Progress) -> None:
+    def _archive(self, writer: ContainerWriter, entry: str, source: _Source, progress: Progress) -> None:
         """Add an archive, made again where files changed meanwhile."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._attempt(writer, entry, source, job)
+                self._attempt(writer, entry, source, progress)
                 return
             except ChangedError as change:
-                if self._settled(change, entry, attempt, job):
+                if self._settled(change, entry, attempt, progress):
                     self._keep(writer, entry)
                     return
-                job.advance(-self._read)
+                progress.advance(-self._read)
                 writer.discard()
 
-    def _settled(self, change: ChangedError, entry: str, attempt: int, job: Progress) -> bool:
+    def _settled(self, change: ChangedError, entry: str, attempt: int, progress: Progress) -> bool:
         """Whether to keep an archive although files changed; raises when they keep changing."""
         if attempt < ATTEMPTS:
-            job.note(f"{self.snap.name}: {change.fatal[0]}; reading {entry} again")
+            progress.note(f"{self.snap.name}: {change.fatal[0]}; reading {entry} again")
             return False
         if not self._options.accept_changed:
             raise change
         self._changed += change.fatal
         return True
 
-    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, job: Progress) -> None:
+    def _attempt(self, writer: ContainerWriter, entry: str, source: _Source, progress: Progress) -> None:
         self._read = 0
         tar, directory, names, expanded = source
-        with tar.pack(directory, names, expanded, job) as fill:
+        with tar.pack(directory, names, expanded, progress) as fill:
 
             def counted(view: memoryview) -> int:
                 count = fill(view)
@@ -266,7 +271,11 @@ class Saver:
 
 
 def save_set(
-    store: Store, snaps: Sequence[InstalledSnap], users: Sequence[User], options: SaveOptions, job: Progress
+    store: Store,
+    snaps: Sequence[InstalledSnap],
+    users: Sequence[User],
+    options: SaveOptions,
+    progress: Progress,
 ) -> SavedSet:
     """Save snaps as one new set: those that succeed are published together, the others are told.
 
@@ -277,8 +286,8 @@ def save_set(
         store.prepare()
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
-        with job.step("Measuring"):
-            found = [expected(store.layout, snap, users, job.quiet()) for snap in snaps]
+        with progress.step("Measuring"):
+            found = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
             needed = sum(one.allocated for entries in found for one in entries.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
@@ -286,11 +295,11 @@ def save_set(
         with store.lock():
             set_id = store.allocate_id()
         savers = [Saver(store, snap, users, options, known) for snap, known in zip(snaps, sizes, strict=True)]
-        with job.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
-            saved, failures = _save_each(savers, set_id, job)
+        with progress.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
+            saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():
-                store.publish(set_id, [one.staged for one in saved], job)
+                store.publish(set_id, [one.staged for one in saved], progress)
         except BaseException:
             for one in saved:
                 files.remove_tree(one.staged.path)
@@ -303,18 +312,18 @@ def save_set(
 
 
 def _save_each(
-    savers: "Sequence[Saver]", set_id: int, job: Progress
+    savers: "Sequence[Saver]", set_id: int, progress: Progress
 ) -> tuple[list[Saved], dict[str, SnapshotError]]:
     saved: list[Saved] = []
     failures: dict[str, SnapshotError] = {}
     try:
         for saver in savers:
             try:
-                saved.append(saver.run(set_id, job))
+                saved.append(saver.run(set_id, progress))
             except SnapshotError as failure:
                 failures[saver.snap.name] = failure
-                job.note(f'snap "{saver.snap.name}": {failure}')
-        job.check()
+                progress.note(f'snap "{saver.snap.name}": {failure}')
+        progress.raise_if_cancelled()
     except BaseException:
         for one in saved:
             os.unlink(one.staged.path)
@@ -329,7 +338,7 @@ def save_snap(
     snap: str,
     users: Sequence[str] = (),
     options: SaveOptions | None = None,
-    job: Progress | None = None,
+    progress: Progress | None = None,
 ) -> Snapshot:
     """Save one installed snap as a set of its own and publish it (spec §3.13); returns the snapshot.
 
@@ -340,7 +349,7 @@ def save_snap(
     if installed is None:
         raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    return save_set(store, [installed], owners, options or SaveOptions(), job or Progress()).snapshots[0]
+    return save_set(store, [installed], owners, options or SaveOptions(), progress or Progress()).snapshots[0]
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:

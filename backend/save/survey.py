@@ -133,7 +133,7 @@ def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
     return Concern(kind, outlook, f"{number} {one if number == 1 else many}", number, tuple(examples))
 
 
-def survey_of(layout: Layout, aim: Aim, job: Progress | None = None, now: float | None = None) -> Survey:
+def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: float | None = None) -> Survey:
     """Look at everything that a save would read; `now` is in seconds since the epoch.
 
     What cannot be read is a concern, not an error. Counts the apparent bytes in the job's present step;
@@ -146,7 +146,7 @@ def survey_of(layout: Layout, aim: Aim, job: Progress | None = None, now: float 
     since = (time.time() if now is None else now) - _RECENT
     shipped, rights, faults = _circumstances(layout, aim)
     sieve = Sieve(shipped, aim.patterns, aim.snap.revision, system=aim.user is None)
-    surveyor = Surveyor(rights, sieve, job or Progress(), int(since * 10**9))
+    surveyor = Surveyor(rights, sieve, progress or Progress(), int(since * 10**9))
     with ExitStack() as stack:
         try:
             place = parents.open_data_parent(parent, aim.user, links=layout.is_machine)

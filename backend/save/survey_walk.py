@@ -109,10 +109,10 @@ class Surveyor:
 
     NAMED = 20
 
-    def __init__(self, rights: Rights, sieve: Sieve, job: Progress, since: int) -> None:
+    def __init__(self, rights: Rights, sieve: Sieve, progress: Progress, since: int) -> None:
         self._rights = rights
         self._sieve = sieve
-        self._job = job
+        self._progress = progress
         self._since = since
         self._levels: list[_Level] = []
         self._descent = TreeWalk("")
@@ -222,7 +222,7 @@ class Surveyor:
                 self.whole = False
                 if not level.closed and not level.hits:
                     self._meet("unseen", entry.name)
-        self._job.advance(self.kept[0] + self.out[0] - before)
+        self._progress.advance(self.kept[0] + self.out[0] - before)
 
     def _look_at_one(self, level: _Level, name: str, facts: os.stat_result) -> None:
         hits = level.hits

@@ -44,7 +44,7 @@ def check_all(
     users: Sequence[str],
     level: CheckLevel,
     ledger: VerificationLog,
-    job: Progress,
+    progress: Progress,
 ) -> list[CheckResult]:
     """Check the archives of snapshots, those of `users` and the system's; every one has its verdict.
 
@@ -55,10 +55,12 @@ def check_all(
     for start in range(0, len(snapshots), _BATCH):
         some = snapshots[start : start + _BATCH]
         opened: dict[str, str] = {}
-        found = _check_some(some, users, level, opened, job)
+        found = _check_some(some, users, level, opened, progress)
         ledger.record(some, found, level, opened)
         for path in (path for path, identity in opened.items() if identity_at(path) != identity):
-            job.note(f"{path} changed while it was checked: what was found says nothing of what is there now")
+            progress.note(
+                f"{path} changed while it was checked: what was found says nothing of what is there now"
+            )
         verdicts += found
     return verdicts
 
@@ -68,7 +70,7 @@ def _check_some(
     users: Sequence[str],
     level: CheckLevel,
     opened: dict[str, str],
-    job: Progress,
+    progress: Progress,
 ) -> list[CheckResult]:
     """The verdicts on some; which file was `opened` for each path is put there."""
     verdicts = []
@@ -82,4 +84,4 @@ def _check_some(
                 reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
                 text = f"cannot open snapshot: {reason}"
                 verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
-        return verdicts + check(readers, users, job, level)
+        return verdicts + check(readers, users, progress, level)

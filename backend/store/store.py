@@ -84,12 +84,14 @@ class Store:
             except FileNotFoundError:
                 return []
 
-    def iter_snapshots(self, set_id: int | None = None, job: "Progress | None" = None) -> Iterator[Snapshot]:
+    def iter_snapshots(
+        self, set_id: int | None = None, progress: "Progress | None" = None
+    ) -> Iterator[Snapshot]:
         """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
 
         Sets that are being imported are passed over as wholes (spec §3.6). Leaving the loop is stopping.
         """
-        check = job.check if job is not None else _never_stopped
+        check = progress.raise_if_cancelled if progress is not None else _never_stopped
         check()
         names = [(number, name) for number, name in self._whole() if set_id in (None, number)]
         yield from self._read(names, check)
@@ -118,10 +120,10 @@ class Store:
                     continue
 
     def list_sets(
-        self, set_id: int | None = None, snaps: Sequence[str] = (), job: "Progress | None" = None
+        self, set_id: int | None = None, snaps: Sequence[str] = (), progress: "Progress | None" = None
     ) -> list[SnapshotSet]:
         """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
-        found = self.iter_snapshots(set_id, job)
+        found = self.iter_snapshots(set_id, progress)
         return self._gathered(snapshot for snapshot in found if not snaps or snapshot.snap in snaps)
 
     def newest_sets(self, count: int) -> list[SnapshotSet]:
@@ -226,7 +228,7 @@ class Store:
         """The file that hides a set while it is incomplete, from snapd as well (spec §3.4)."""
         return f"{self.folder}/{set_id}_importing"
 
-    def publish(self, set_id: int, staged: Sequence[Staged], job: "Progress") -> None:
+    def publish(self, set_id: int, staged: Sequence[Staged], progress: "Progress") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
 
         Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
@@ -235,9 +237,9 @@ class Store:
         publication = {"set": set_id, "files": mine}
         marked = False
         try:
-            with job.shielded(), files.os_errors_as(f"cannot publish snapshot set #{set_id}"):
+            with progress.uncancellable(), files.os_errors_as(f"cannot publish snapshot set #{set_id}"):
                 self.demand_no_daemon("publish the set")
-                job.keep({"publish": publication})
+                progress.record_step({"publish": publication})
                 self._hide(set_id)
                 marked = True
                 for file in staged:
@@ -245,7 +247,7 @@ class Store:
                 files.sync_directory(self.folder)
                 os.unlink(self.marker(set_id))
                 files.sync_directory(self.folder)
-                job.keep({"published": set_id})
+                progress.record_step({"published": set_id})
         except BaseException:
             self.retract(publication, marked=marked)
             raise
@@ -293,7 +295,7 @@ class Store:
 
     # -- removing
 
-    def forget(self, snapshots: Sequence[Snapshot], job: "Progress") -> int:
+    def forget(self, snapshots: Sequence[Snapshot], progress: "Progress") -> int:
         """Remove snapshot files; returns the bytes freed. One that is gone already is fine.
 
         Their set ids are noted as used. Call it holding `lock`.
@@ -301,8 +303,10 @@ class Store:
         freed = 0
         self._note_last(snapshots)
         doomed = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
-        with job.shielded(), files.os_errors_as("cannot forget"):
-            job.keep({"forget": [[os.path.basename(path), *found] for path, found in doomed if found]})
+        with progress.uncancellable(), files.os_errors_as("cannot forget"):
+            progress.record_step(
+                {"forget": [[os.path.basename(path), *found] for path, found in doomed if found]}
+            )
             for snapshot in snapshots:
                 with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:

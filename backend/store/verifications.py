@@ -149,7 +149,7 @@ class VerificationLog:
         return sizes
 
     def learn_unpacked(
-        self, snapshots: Iterable[Snapshot], job: "Progress", batch: int = 64
+        self, snapshots: Iterable[Snapshot], progress: "Progress", batch: int = 64
     ) -> Iterator[dict[str, int]]:
         """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
 
@@ -161,7 +161,7 @@ class VerificationLog:
         for start in range(0, len(new), batch):
             found = {}
             for snapshot in new[start : start + batch]:
-                job.check()
+                progress.raise_if_cancelled()
                 if row := _declared(snapshot.path):
                     found[snapshot.path] = row
             self._keep_sizes(found)

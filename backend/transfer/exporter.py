@@ -35,33 +35,33 @@ class _Target:
         self._hasher = hasher
         self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
 
-    def put(self, data: bytes, job: Progress) -> None:
+    def put(self, data: bytes, progress: Progress) -> None:
         """Write all of `data`; notices a stop while nobody reads at the other end of a pipe."""
         if self._is_file:
             files.write_all(self._fd, data)
         else:
-            self._push(data, job)
+            self._push(data, progress)
         if self._hasher is not None:
             self._hasher.update(data)
-        job.advance(len(data))
+        progress.advance(len(data))
 
-    def _push(self, data: bytes, job: Progress) -> None:
+    def _push(self, data: bytes, progress: Progress) -> None:
         from select import PIPE_BUF, POLLOUT, poll
 
         room = poll()
         room.register(self._fd, POLLOUT)
         for at in range(0, len(data), PIPE_BUF):
             while not room.poll(_PATIENCE):
-                job.check()
+                progress.raise_if_cancelled()
             files.write_all(self._fd, data[at : at + PIPE_BUF])
 
-    def copy(self, source: int, size: int, job: Progress) -> int:
+    def copy(self, source: int, size: int, progress: Progress) -> int:
         """Copy a file of `size` bytes; returns the bytes copied."""
         if self._is_file and self._hasher is None:
-            return files.copy_range(source, 0, self._fd, size, job.advance)
+            return files.copy_range(source, 0, self._fd, size, progress.advance)
         copied = 0
         while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
-            self.put(piece, job)
+            self.put(piece, progress)
             copied += len(piece)
         return copied
 
@@ -128,7 +128,7 @@ class SnapshotExport:
         """How many snapshots are exported."""
         return len(self._members) - 2
 
-    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write the stream to an open file, and all of it to a hash if one is given.
 
         IntegrityError when a snapshot file became shorter meanwhile.
@@ -137,17 +137,17 @@ class SnapshotExport:
         with files.os_errors_as(f"cannot export snapshot {self.set_id}"):
             for member in self._members:
                 if member.fd is None:
-                    self._write(member, out, job)
+                    self._write(member, out, progress)
                     continue
-                with job.part(member.name, len(header(member)) + padded(member.size)) as part:
+                with progress.part(member.name, len(header(member)) + padded(member.size)) as part:
                     self._write(member, out, part)
-            out.put(bytes(2 * BLOCK), job)
+            out.put(bytes(2 * BLOCK), progress)
 
-    def _write(self, member: TarHeader, out: _Target, job: Progress) -> None:
-        out.put(header(member) + member.data, job)
-        if member.fd is not None and out.copy(member.fd, member.size, job) != member.size:
+    def _write(self, member: TarHeader, out: _Target, progress: Progress) -> None:
+        out.put(header(member) + member.data, progress)
+        if member.fd is not None and out.copy(member.fd, member.size, progress) != member.size:
             raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")
-        out.put(bytes(padded(member.size) - member.size), job)
+        out.put(bytes(padded(member.size) - member.size), progress)
 
     def close(self) -> None:
         """Let go of the files; closing again does nothing."""
@@ -198,11 +198,11 @@ class Streamed(Protocol):
     set_id: int
     size: int
 
-    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write all of it to an open file, through the hasher."""
 
 
-def export_to_file(export: Streamed, path: str, job: Progress, *, checksum: bool = False) -> None:
+def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum: bool = False) -> None:
     """Write an export beside its final name, and give it that name once it is whole and synced.
 
     The file is private (mode 0600). On any failure, and on a stop, nothing of it is left; what stood at the
@@ -214,14 +214,14 @@ def export_to_file(export: Streamed, path: str, job: Progress, *, checksum: bool
     with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
         for target in targets:
             _clear_the_way(target)
-        job.keep(about)
+        progress.record_step(about)
         with ExitStack() as stack:
             parts = [stack.enter_context(_new_part(target)) for target in targets]
             about["identity"] = parts[0].identity
             if checksum:
                 about["checksum"] = parts[1].identity
-            job.keep(about)
-            _fill(parts, export, job)
+            progress.record_step(about)
+            _fill(parts, export, progress)
             _put_in_place(*parts)
 
 
@@ -243,12 +243,12 @@ def _new_part(target: str) -> Iterator[_Part]:
         os.close(fd)
 
 
-def _fill(parts: Sequence[_Part], export: Streamed, job: Progress) -> None:
+def _fill(parts: Sequence[_Part], export: Streamed, progress: Progress) -> None:
     """Write the stream to the first part, its checksum to the other if there is one, and sync both."""
     body, *others = parts
     hasher = hashlib.sha256() if others else None
     _reserve(body.fd, export.size)
-    export.stream_to(body.fd, job, hasher)
+    export.stream_to(body.fd, progress, hasher)
     length = os.lseek(body.fd, 0, os.SEEK_CUR)
     if length != export.size:
         raise IntegrityError(f"unexpected size, got: {length} but wanted {export.size}")

@@ -37,9 +37,9 @@ _LARGEST_MEMBER = 64 << 20
 class _Stream:
     """A file or pipe read once from its beginning; answers exactly what is asked, or ends."""
 
-    def __init__(self, fd: int, job: Progress) -> None:
+    def __init__(self, fd: int, progress: Progress) -> None:
         self._fd = fd
-        self._job = job
+        self._progress = progress
         self._at = 0
         found = os.fstat(fd)
         self.size = found.st_size if stat.S_ISREG(found.st_mode) else None
@@ -55,7 +55,7 @@ class _Stream:
             left -= len(part)
         if left and parts:
             raise IntegrityError("unexpected end of file")
-        self._job.advance(count - left)
+        self._progress.advance(count - left)
         self._at += count - left
         return b"".join(parts)
 
@@ -67,27 +67,27 @@ class _Stream:
             ready = poll()
             ready.register(self._fd, POLLIN)
             while not ready.poll(_PATIENCE):
-                self._job.check()
+                self._progress.raise_if_cancelled()
         return os.read(self._fd, count)
 
-    def copy(self, count: int, target: int, job: Progress) -> None:
+    def copy(self, count: int, target: int, progress: Progress) -> None:
         """Copy `count` bytes to another file, counting them in `job`."""
         if self.size is not None:
-            copied = files.copy_range(self._fd, self._at, target, count, job.advance)
+            copied = files.copy_range(self._fd, self._at, target, count, progress.advance)
             self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
         else:
             copied = 0
             while copied < count and (part := self._next(min(1 << 20, count - copied))):
                 files.write_all(target, part)
                 copied += len(part)
-                job.advance(len(part))
+                progress.advance(len(part))
         if copied != count:
             raise IntegrityError("unexpected end of file")
 
     def finish(self) -> None:
         """Count what follows in a file; nobody reads it."""
         if self.size is not None:
-            self._job.advance(max(0, self.size - self._at))
+            self._progress.advance(max(0, self.size - self._at))
 
 
 class IncomingSet:
@@ -96,19 +96,19 @@ class IncomingSet:
     `add` what arrives, then `commit` or `cancel`, once. Leaving the block without committing removes it all.
     """
 
-    def __init__(self, store: Store, job: Progress) -> None:
+    def __init__(self, store: Store, progress: Progress) -> None:
         self._store = store
-        self._job = job
+        self._progress = progress
         self._finished = False
         self._pool = ThreadPoolExecutor(hashing.cores())
         self._checks: list[Future[Snapshot]] = []
         self._names: list[str] = []
         self._snaps: set[str] = set()
-        self.folder = f"{store.folder}/{STAGING}{job.name}-{files.random_name()}"
+        self.folder = f"{store.folder}/{STAGING}{progress.name}-{files.random_name()}"
 
     def __enter__(self) -> Self:
         self._store.prepare()
-        self._job.keep({"staging": self.folder})
+        self._progress.record_step({"staging": self.folder})
         os.mkdir(self.folder, 0o700)
         return self
 
@@ -136,10 +136,10 @@ class IncomingSet:
         self._names.append(name)
         path = f"{self.folder}/{name}"
         with files.opened(path, files.NEW_FILE) as fd:
-            with self._job.part(name, member.size) as part:
+            with self._progress.part(name, member.size) as part:
                 stream.copy(member.size, fd, part)
             stream.read(padded(member.size) - member.size)
-        self._checks.append(self._pool.submit(_verified, path, self._job))
+        self._checks.append(self._pool.submit(_verified, path, self._progress))
 
     def verified(self) -> list[Snapshot]:
         """The snapshots, once all are verified; IntegrityError for the first that is not what was written."""
@@ -157,7 +157,7 @@ class IncomingSet:
         with files.opened(self.folder, files.DIRECTORY) as fd:
             files.sync_filesystem(fd)
         staged = [Staged(snapshot.path, filename(snapshot)) for snapshot in snapshots]
-        self._store.publish(set_id, staged, self._job)
+        self._store.publish(set_id, staged, self._progress)
         self._finished = True
         try:
             files.remove_tree(self.folder)
@@ -173,7 +173,7 @@ class IncomingSet:
         files.remove_tree(self.folder)
 
 
-def _verified(path: str, job: Progress) -> Snapshot:
+def _verified(path: str, progress: Progress) -> Snapshot:
     name = os.path.basename(path)
     with Reader.open(path) as reader:
         snapshot = reader.snapshot
@@ -183,7 +183,7 @@ def _verified(path: str, job: Progress) -> Snapshot:
             raise InvalidInputError(f'"{name}" holds {filename(snapshot)}: name and content do not agree')
         for entry in snapshot.entries:
             try:
-                reader.verify(entry, job.quiet())
+                reader.verify(entry, progress.quiet())
             except IntegrityError as fault:
                 raise IntegrityError(f'validation failed for "{name}": {fault}') from fault
         return snapshot
@@ -199,7 +199,7 @@ class Imported(NamedTuple):
 def import_set(  # noqa: PLR0913 - the last four are named choices
     store: Store,
     stream: int,
-    job: Progress,
+    progress: Progress,
     *,
     set_id: int | None = None,
     allow_duplicate: bool = False,
@@ -214,17 +214,17 @@ def import_set(  # noqa: PLR0913 - the last four are named choices
     anything in the stream is not as it should be, NoSpaceError beforehand where its size is known.
     """
     with _importing():
-        source = _Stream(stream, job)
+        source = _Stream(stream, progress)
         if source.size is not None:
             require_space([(store.folder, source.size)], "cannot import snapshot")
-        with IncomingSet(store, job) as incoming:
+        with IncomingSet(store, progress) as incoming:
             digest, listed = _receive(incoming, source)
             snapshots = incoming.verified()
             _check_complete(incoming.names, listed)
             if digest is not None and digest not in set_content_hashes(snapshots) and not accept_hash:
                 raise IntegrityError("every file is sound, but the content hash of the set does not match")
             taken = _taken(snapshots, snaps)
-            job.check()
+            progress.raise_if_cancelled()
             with store.lock():
                 if not allow_duplicate:
                     _refuse_duplicate(store, taken)

@@ -204,10 +204,10 @@ def test_mock_user_lookup(world: World) -> None:
 
 
 def test_the_context_is_the_job(world: World) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled, match=r"^context canceled$"):
-        list(world.engine.store.iter_snapshots(job=job))
+        list(world.engine.store.iter_snapshots(progress=progress))
     for operation in (Save(), Restore(1)):
         world.add(1, "hello")
         with pytest.raises(Cancelled):

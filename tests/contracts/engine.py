@@ -256,8 +256,8 @@ class EngineContract:
                 pass
         before = listed(place), place.tree("hello"), os.listdir(place.scratch)
 
-        def stopped(job: Progress) -> Callable[[Event], None]:
-            job.stop()
+        def stopped(progress: Progress) -> Callable[[Event], None]:
+            progress.stop()
             return lambda _event: None
 
         with pytest.raises(Cancelled):

@@ -59,8 +59,8 @@ def do(
 ) -> Result:
     """Carry an operation out as a job; `hear` gets its events."""
 
-    def watch(job: Progress) -> Callable[[Event], None]:
-        return lambda event: hear(job, event) if hear else None
+    def watch(progress: Progress) -> Callable[[Event], None]:
+        return lambda event: hear(progress, event) if hear else None
 
     return perform_recorded(operation, engine(snapd), watch)
 
@@ -84,5 +84,5 @@ def dead_job(snapd: RealSnapd, operation: Operation, *steps: dict[str, Any]) -> 
     here = engine(snapd)
     with here.journal.job(to_json(operation), here.root) as record:
         for step in steps:
-            record.keep(step)
+            record.record_step(step)
         return record.id

@@ -53,13 +53,13 @@ class Foreground:
             signal.signal(number, action)  # type: ignore[arg-type] # it came from signal.signal
         self._kept.clear()
 
-    def watch(self, job: Progress) -> Callable[[Event], None]:
+    def watch(self, progress: Progress) -> Callable[[Event], None]:
         """Begin to follow a job; answers with the listener to its events."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
-            job.stop()
+            progress.stop()
             if self._shown:  # not through the stream, which may be in the middle of a write
-                os.write(2, _ERASE.encode() + (_STOPPING if job.stopping else _TOO_LATE))
+                os.write(2, _ERASE.encode() + (_STOPPING if progress.stopping else _TOO_LATE))
 
         for number in _SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job

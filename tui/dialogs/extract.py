@@ -60,7 +60,7 @@ class AskExtract(Unfolding[Extract | None]):
         super().__init__(f"Restore {counted(len(wanted.items), 'thing')} out of {where}")
         self._place = place
         self._wanted = wanted
-        self._job = Progress()
+        self._progress = Progress()
         self._view = View()
         self._told = ""
         self._base = working_directory()
@@ -87,7 +87,7 @@ class AskExtract(Unfolding[Extract | None]):
 
     def on_unmount(self) -> None:
         """Look no more."""
-        self._job.stop()
+        self._progress.stop()
 
     def action_look(self) -> None:
         """Look at everything anew."""
@@ -96,13 +96,13 @@ class AskExtract(Unfolding[Extract | None]):
     # -- planning
 
     def _plan_anew(self) -> None:
-        self._job.stop()
+        self._progress.stop()
         self._view, self._told = View(), ""
         wanted = self._wanted
-        self._job = Progress(lambda event: self._tell(wanted, event))
+        self._progress = Progress(lambda event: self._tell(wanted, event))
         self.query_one("#proof", Proof).value = ""
         self._show()
-        self._look(wanted, self._job)
+        self._look(wanted, self._progress)
 
     def _tell(self, wanted: Extract, event: Event) -> None:
         match event:
@@ -112,11 +112,11 @@ class AskExtract(Unfolding[Extract | None]):
                 self.post_message(Looked(wanted, View(done=done, total=self._view.total)))
 
     @work(thread=True, group="plan")
-    def _look(self, wanted: Extract, job: Progress) -> None:
+    def _look(self, wanted: Extract, progress: Progress) -> None:
         try:
             refused = self._place.refusal("restore beside" if wanted.to else "extract")
-            plan = self._place.engine.plan_extract(wanted, job)
-            job.check()
+            plan = self._place.engine.plan_extract(wanted, progress)
+            progress.raise_if_cancelled()
             self.post_message(Looked(wanted, View(plan, refused)))
         except Cancelled:
             return

@@ -76,10 +76,10 @@ class Choice(NamedTuple):
         return self._replace(snaps=self.snaps ^ {snap})
 
 
-def inside_of(place: Place, path: str, job: Progress) -> Inside:
+def inside_of(place: Place, path: str, progress: Progress) -> Inside:
     """Look into a file without importing it, and at what is here; reads the disk."""
     try:
-        found = read_export_file(path, job)
+        found = read_export_file(path, progress)
     except SnapshotError as trouble:
         return Inside(path, trouble=_with_hint(str(trouble), path))
     try:

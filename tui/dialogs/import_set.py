@@ -79,7 +79,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         self._inside: Inside | None = None
         self._choice = Choice()
         self._duplicate: int | None = None
-        self._job = Progress()
+        self._progress = Progress()
 
     def fields(self) -> Iterable[Widget]:
         """The path."""
@@ -100,7 +100,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def on_unmount(self) -> None:
         """Let go of a file that is being looked into."""
-        self._job.stop()
+        self._progress.stop()
 
     def action_look(self) -> None:
         """Look at everything anew."""
@@ -115,13 +115,13 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
             if isinstance(event, Advanced):
                 self.post_message(Looking(typed, done=event.done))
 
-        self._job.stop()
+        self._progress.stop()
         self._length = self._passed = 0
-        self._job = Progress(tell)
-        self._look_in_thread(typed, self._job)
+        self._progress = Progress(tell)
+        self._look_in_thread(typed, self._progress)
 
     @work(thread=True, exclusive=True, group="look")
-    def _look_in_thread(self, typed: str, job: Progress) -> None:
+    def _look_in_thread(self, typed: str, progress: Progress) -> None:
         path = absolute(typed, self._base)
         found = None if path.endswith("/") else file_at(path)
         inside = None
@@ -130,7 +130,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         elif found is not None:
             self.post_message(Looking(typed, size=found.size))
             try:
-                inside = inside_of(self._place, path, job)
+                inside = inside_of(self._place, path, progress)
             except Cancelled:
                 return
         self.post_message(LookedInto(typed, inside))

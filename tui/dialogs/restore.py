@@ -78,7 +78,7 @@ class AskRestore(Unfolding[Restore | None]):
         self._place = place
         self._wanted = wanted
         self._plans = Plans(place)
-        self._job = Progress()
+        self._progress = Progress()
         self._view = View()
         self._is_planned = False
         self._base = working_directory()
@@ -103,7 +103,7 @@ class AskRestore(Unfolding[Restore | None]):
 
     def on_unmount(self) -> None:
         """Look no more."""
-        self._job.stop()
+        self._progress.stop()
 
     def action_look(self) -> None:
         """Look at everything anew."""
@@ -111,18 +111,18 @@ class AskRestore(Unfolding[Restore | None]):
         self._plan_anew()
 
     def _plan_anew(self) -> None:
-        self._job.stop()
-        self._job = Progress()
+        self._progress.stop()
+        self._progress = Progress()
         self._view = self._view._replace(complete=False, counted=False)
         self.query_one("#proof", Proof).value = ""
         self._show()
-        self._look(self._wanted, self._plans, self._job)
+        self._look(self._wanted, self._plans, self._progress)
 
     @work(thread=True, exclusive=True, group="plan")
-    def _look(self, wanted: Restore, plans: Plans, job: Progress) -> None:
+    def _look(self, wanted: Restore, plans: Plans, progress: Progress) -> None:
         try:
-            for view in plans.views(wanted, job):
-                job.check()
+            for view in plans.views(wanted, progress):
+                progress.raise_if_cancelled()
                 self.post_message(Looked(wanted, view))
         except Cancelled:
             return

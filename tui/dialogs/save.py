@@ -49,9 +49,9 @@ class Found(Message):
 class Surveyed(Message):
     """Everything was looked at once, as a part of that job."""
 
-    def __init__(self, job: Progress) -> None:
+    def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self.job = job
+        self.job = progress
 
 
 class AskSave(Proposing[Save | None]):
@@ -124,12 +124,12 @@ class AskSave(Proposing[Save | None]):
         self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
 
     @work(thread=True, group="survey")
-    def _survey(self, surveys: Surveys, job: Progress) -> None:
+    def _survey(self, surveys: Surveys, progress: Progress) -> None:
         try:
-            surveys.survey_all(job)
+            surveys.survey_all(progress)
         except Cancelled:
             return
-        self.post_message(Surveyed(job))
+        self.post_message(Surveyed(progress))
 
     def on_surveyed(self, message: Surveyed) -> None:
         """Look once more, a little later, at what changed just before."""
@@ -138,11 +138,11 @@ class AskSave(Proposing[Save | None]):
             self.set_timer(SECOND_LOOK, lambda: self.look_twice(message.job))
 
     @work(thread=True, group="second look")
-    def look_twice(self, job: Progress) -> None:
+    def look_twice(self, progress: Progress) -> None:
         """Look once more at what changed lately, unless that job was stopped."""
         try:
             if self._look is not None:
-                self._look.surveys.look_again(job)
+                self._look.surveys.look_again(progress)
         except Cancelled:
             pass
 

@@ -45,9 +45,9 @@ _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 class Compared(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, job: Progress, found: Found | None, trouble: str = "") -> None:
+    def __init__(self, progress: Progress, found: Found | None, trouble: str = "") -> None:
         super().__init__()
-        self.job = job
+        self.job = progress
         self.found = found
         self.trouble = trouble
 
@@ -84,7 +84,7 @@ class CompareScreen(Screen[None]):
         self._launcher = launcher
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
-        self._job = Progress()
+        self._progress = Progress()
         self._found = Found()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
@@ -106,17 +106,17 @@ class CompareScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Compare no more; the files are let go of as soon as nobody reads them."""
-        self._job.stop()
+        self._progress.stop()
         threading.Thread(target=self._comparer.close).start()
 
     # -- comparing
 
     def _begin(self) -> None:
-        self._job.stop()
+        self._progress.stop()
         self._found = Found()
-        self._job = Progress(self._hear)
+        self._progress = Progress(self._hear)
         self._fill()
-        self._compare(self._comparer, self._options, self._job)
+        self._compare(self._comparer, self._options, self._progress)
 
     def _hear(self, event: Event) -> None:
         match event:
@@ -126,17 +126,17 @@ class CompareScreen(Screen[None]):
                 self.post_message(Told(f"reading {self._part}: {size_text(done).strip()}"))
 
     @work(thread=True, group="compare")
-    def _compare(self, comparer: Comparer, options: CompareOptions, job: Progress) -> None:
+    def _compare(self, comparer: Comparer, options: CompareOptions, progress: Progress) -> None:
         try:
-            comparer.run(options, job, lambda found: self._tell(job, found))
+            comparer.run(options, progress, lambda found: self._tell(progress, found))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Compared(job, None, str(trouble)))
+            self.post_message(Compared(progress, None, str(trouble)))
 
-    def _tell(self, job: Progress, found: Found) -> None:
-        job.check()
-        self.post_message(Compared(job, found))
+    def _tell(self, progress: Progress, found: Found) -> None:
+        progress.raise_if_cancelled()
+        self.post_message(Compared(progress, found))
 
     def on_told(self, message: Told) -> None:
         """Say how far it is."""
@@ -145,7 +145,7 @@ class CompareScreen(Screen[None]):
 
     def on_compared(self, message: Compared) -> None:
         """Show what differs so far."""
-        if message.job is not self._job:
+        if message.job is not self._progress:
             return
         if message.found is None:
             self._found = self._found._replace(complete=True)
@@ -238,7 +238,7 @@ class CompareScreen(Screen[None]):
         if self._found.complete:
             self.say("nothing is being compared: there is nothing to stop")
         else:
-            self._job.stop()
+            self._progress.stop()
             self._found = self._found._replace(complete=True)
             self.say("stopped: what was found so far is shown · F5 compares again")
 
@@ -267,7 +267,7 @@ class CompareScreen(Screen[None]):
             self.say("the snapshot stays first: it is what can be put back")
             return
         self._pair = pair._replace(before=pair.after, after=pair.before)
-        self._job.stop()
+        self._progress.stop()
         threading.Thread(target=self._comparer.close).start()
         self._comparer = Comparer(self._place, self._pair)
         self.query_one(LineTable).action_mark_none()
@@ -322,11 +322,11 @@ class CompareScreen(Screen[None]):
         self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
-def diff_sheet(comparer: Comparer, key: KeyOf, job: Progress) -> Document:
+def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
     from backend import harmless
 
-    found = comparer.diff_of(key, job)
+    found = comparer.diff_of(key, progress)
     if found.why_not:
         return Document(f"it cannot be compared line by line: {found.why_not}")
     lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in found.lines]

@@ -46,9 +46,9 @@ from tui.widgets.text import put
 class Told(Message):
     """What was found so far, and how far the search is."""
 
-    def __init__(self, job: Progress, found: list[History], progress: SearchProgress) -> None:
+    def __init__(self, search: Progress, found: list[History], progress: SearchProgress) -> None:
         super().__init__()
-        self.job = job
+        self.search = search
         self.found = found
         self.progress = progress
 
@@ -73,7 +73,7 @@ class SearchScreen(Screen[None]):
         self._place = place
         self._where = list(where)
         self._launcher = launcher
-        self._job = Progress()
+        self._search_progress = Progress()
         self._histories: list[History] = []
         self._progress = SearchProgress(complete=True)
         self._reading = ""
@@ -97,7 +97,7 @@ class SearchScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         """Search no more."""
-        self._job.stop()
+        self._search_progress.stop()
 
     def _only(self) -> str:
         one = self._where[0]
@@ -111,13 +111,13 @@ class SearchScreen(Screen[None]):
         if not pattern:
             self.say("type a name, or a part of one")
             return
-        self._job.stop()
+        self._search_progress.stop()
         self._histories, self._reading = [], ""
         self._progress = SearchProgress(0, len(self._where))
-        self._job = Progress(self._hear)
+        self._search_progress = Progress(self._hear)
         self.query_one(LineTable).focus()
         self._fill()
-        self._search(Search(self._where, pattern, self._place.engine.own), self._job)
+        self._search(Search(self._where, pattern, self._place.engine.own), self._search_progress)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, PartAdvanced):
@@ -126,9 +126,9 @@ class SearchScreen(Screen[None]):
             self.app.call_later(self._tell_progress)
 
     @work(thread=True, group="search")
-    def _search(self, search: Search, job: Progress) -> None:
+    def _search(self, search: Search, progress: Progress) -> None:
         try:
-            search.run(job, lambda found, progress: self._tell(Told(job, found, progress)))
+            search.run(progress, lambda found, state: self._tell(Told(progress, found, state)))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
@@ -139,7 +139,7 @@ class SearchScreen(Screen[None]):
 
     def on_told(self, message: Told) -> None:
         """Show what was found so far; the cursor stays."""
-        if message.job is not self._job:
+        if message.search is not self._search_progress:
             return
         is_first = not self._histories
         self._histories, self._progress = message.found, message.progress
@@ -235,7 +235,7 @@ class SearchScreen(Screen[None]):
         if self._progress.complete:
             self.say("nothing is being searched: there is nothing to stop")
             return
-        self._job.stop()
+        self._search_progress.stop()
         self._progress = self._progress._replace(complete=True)
         self.say(f"stopped after {self._progress.done} of {counted(self._progress.total, 'snapshot')}")
 
@@ -256,9 +256,9 @@ class SearchScreen(Screen[None]):
         comparer = Comparer(self._place, pair)
         key = KeyOf(history.user, history.path, "file")
 
-        def load(job: Progress) -> Document:
+        def load(progress: Progress) -> Document:
             try:
-                return diff_sheet(comparer, key, job)
+                return diff_sheet(comparer, key, progress)
             finally:
                 comparer.close()
 
@@ -308,23 +308,29 @@ class SearchScreen(Screen[None]):
         self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
-def hit_sheet(hit: Hit, own: str, job: Progress) -> Document:
+def hit_sheet(hit: Hit, own: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
     item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(hit, own, job, lambda content: preview.seen(item, lambda _item: content))
+    seen = _with_content(hit, own, progress, lambda content: preview.seen(item, lambda _item: content))
     return Document(seen.what, [(line, "") for line in seen.lines])
 
 
-def _with_content(hit: Hit, own: str, job: Progress, use: Callable[[Content], preview.Seen]) -> preview.Seen:
+def _with_content(
+    hit: Hit, own: str, progress: Progress, use: Callable[[Content], preview.Seen]
+) -> preview.Seen:
     if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
         return preview.seen(
             Item(Spot(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file
-    with SnapshotFile.of_store(hit.snapshot) if in_store else SnapshotFile.of_file(hit.file, job) as inside:
+    with (
+        SnapshotFile.of_store(hit.snapshot)
+        if in_store
+        else SnapshotFile.of_file(hit.file, progress) as inside
+    ):
         for archive in inside.of_snap(hit.snapshot.snap).archives:
             if archive.entry == hit.entry:
                 with Tree(archive, own) as tree:
-                    tree.index(job)
+                    tree.index(progress)
                     return use(tree.open(tree.node(hit.path)))
     raise SnapshotError(f"there is no {hit.entry} in {hit.file} any more")

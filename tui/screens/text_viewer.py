@@ -57,7 +57,7 @@ class TextViewer(Screen[None]):
         self._titled = plain(title)
         self._load_sheet = load
         self._whole = whole
-        self._job = Progress()
+        self._progress = Progress()
         self._sheet = Document("Reading…")
 
     def compose(self) -> ComposeResult:
@@ -76,12 +76,12 @@ class TextViewer(Screen[None]):
 
     def on_unmount(self) -> None:
         """Read no more."""
-        self._job.stop()
+        self._progress.stop()
 
     @work(thread=True, group="sheet")
     def _read_sheet(self) -> None:
         try:
-            self.post_message(Came(self._load_sheet(self._job)))
+            self.post_message(Came(self._load_sheet(self._progress)))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:

@@ -326,15 +326,15 @@ class Opened:
             if isinstance(event, Advanced):
                 self._readings[key] = Reading(Stage.READING, event.done, tree.size)
 
-        job = Progress(tell)
+        progress = Progress(tell)
         with self._lock:
             known = self._readings.get(key, Reading())
             if self._is_closed or known.stage is Stage.READING or tree.is_indexed:
                 return
             self._readings[key] = Reading(Stage.READING, 0, tree.size)
-            self._jobs[key] = job
+            self._jobs[key] = progress
         try:
-            tree.index(job)
+            tree.index(progress)
             if self._ledger is not None:
                 reading_recorded(tree, self._ledger)
             self._readings[key] = Reading(Stage.READ, tree.size, tree.size)

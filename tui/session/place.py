@@ -149,12 +149,12 @@ class Place:
         except (SnapshotError, OSError):
             return {}
 
-    def learned(self, stock: InventoryData, job: Progress) -> InventoryData | None:
+    def learned(self, stock: InventoryData, progress: Progress) -> InventoryData | None:
         """The stock with the unpacked bytes of what was not looked at before; None where nothing is new.
 
         Reads the end of every archive, so never from the event loop. Raises Cancelled.
         """
-        if not any([*self._ledger.learn_unpacked(stock.by_path.values(), job)]):
+        if not any([*self._ledger.learn_unpacked(stock.by_path.values(), progress)]):
             return None
         unpacked = self._ledger.unpacked(stock.by_path.values())
         return replace(stock, unpacked=unpacked).worked_out()

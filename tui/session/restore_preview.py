@@ -88,24 +88,24 @@ class Plans:
         self._looker = ImpactScanner(place.engine.layout)
         self._known: dict[Restore, tuple[RestorePlan, ...]] = {}
 
-    def views(self, wanted: Restore, job: Progress | None = None) -> Iterator[View]:
+    def views(self, wanted: Restore, progress: Progress | None = None) -> Iterator[View]:
         """The plan as it becomes known: the places, then the losses, then what the archives hold.
 
         Raises SnapshotError, OSError, and Cancelled once the job is stopped.
         """
-        job = job or Progress()
+        progress = progress or Progress()
         view = self._first(wanted)
-        plans = [plan for snap in wanted.snaps or view.snaps for plan in self._plan(wanted, snap, job)]
+        plans = [plan for snap in wanted.snaps or view.snaps for plan in self._plan(wanted, snap, progress)]
         view = view._replace(plans=tuple(plans), rooms=_rooms(plans))
         yield view
         for number, plan in enumerate(plans):
-            plans[number] = self._looker.with_losses(plan, job)
+            plans[number] = self._looker.with_losses(plan, progress)
         view = view._replace(plans=tuple(plans), complete=True)
         yield view
         for number, plan in enumerate(plans):
             if view.verdict is Verdict.BLOCKED:
                 return
-            plans[number] = self._counted(plan, job)
+            plans[number] = self._counted(plan, progress)
             view = view._replace(plans=tuple(plans), counted=number + 1 == len(plans))
             yield view
 
@@ -120,15 +120,15 @@ class Plans:
         away = frozenset(s for s in view.snaps if _is_away(self._place, s))
         return view._replace(away=away, targets=targets(self._place, snapshots, wanted))
 
-    def _plan(self, wanted: Restore, snap: str, job: Progress) -> tuple[RestorePlan, ...]:
+    def _plan(self, wanted: Restore, snap: str, progress: Progress) -> tuple[RestorePlan, ...]:
         part = replace(wanted, snaps=(snap,), undo_window=0)
         if part not in self._known:
-            self._known[part] = tuple(self._place.engine.plan(part, look=False, job=job))
+            self._known[part] = tuple(self._place.engine.plan(part, look=False, progress=progress))
         return self._known[part]
 
-    def _counted(self, plan: RestorePlan, job: Progress) -> RestorePlan:
+    def _counted(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
         try:
-            return self._looker.with_contents(plan, job)
+            return self._looker.with_contents(plan, progress)
         except SnapshotError as trouble:
             return replace(plan, notes=(*plan.notes, f"what it holds is not known: {trouble}"))
 

@@ -143,7 +143,7 @@ class Surveys:
         self._world = world
         self._known: dict[tuple[str, str], Survey] = {}
         self._lock = threading.Lock()
-        self._job = Progress()
+        self._progress = Progress()
         self._patterns: tuple[str, ...] = ()
         self.version = 0
         self.reading = ""
@@ -152,20 +152,20 @@ class Surveys:
     def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
         """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
         with self._lock:
-            self._job.stop()
-            self._job = Progress()
+            self._progress.stop()
+            self._progress = Progress()
             self._patterns = patterns
             self.done = False
             if anew:
                 self._known.clear()
                 self.version += 1
-            return self._job
+            return self._progress
 
     def stop(self) -> None:
         """Look no further."""
-        self._job.stop()
+        self._progress.stop()
 
-    def survey_all(self, job: Progress) -> None:
+    def survey_all(self, progress: Progress) -> None:
         """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
         for snap in sorted(self._world.snaps, key=lambda snap: not snap.active):
             for user in (None, *self._world.users):
@@ -174,27 +174,27 @@ class Surveys:
                 if known is not None and known.aim == aim:
                     continue
                 with self._lock:
-                    job.check()
+                    progress.raise_if_cancelled()
                     self.reading = f"{snap.name}, {user.name if user else 'system'}"
-                self._keep(survey_of(self._layout, aim, job), job)
+                self._keep(survey_of(self._layout, aim, progress), progress)
         with self._lock:
-            job.check()
+            progress.raise_if_cancelled()
             self.reading, self.done = "", True
 
-    def look_again(self, job: Progress) -> None:
+    def look_again(self, progress: Progress) -> None:
         """Look once more at what changed lately; Cancelled when the job is stopped."""
         for found in list(self._known.values()):
-            job.check()
+            progress.raise_if_cancelled()
             if found.recent:
-                self._keep(compared(found, look_again(self._layout, found.aim, found.recent)), job)
+                self._keep(compared(found, look_again(self._layout, found.aim, found.recent)), progress)
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
         patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))
         return Aim(snap, user, tuple(patterns))
 
-    def _keep(self, found: Survey, job: Progress) -> None:
+    def _keep(self, found: Survey, progress: Progress) -> None:
         with self._lock:
-            job.check()
+            progress.raise_if_cancelled()
             self._known[found.aim.snap.name, found.aim.user.name if found.aim.user else SYSTEM] = found
             self.version += 1
 

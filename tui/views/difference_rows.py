@@ -103,14 +103,14 @@ class Comparer:
         self._comparison: Comparison | None = None
 
     @contextmanager
-    def opened(self, job: Progress) -> Iterator[Comparison]:
+    def opened(self, progress: Progress) -> Iterator[Comparison]:
         """The comparison, opened at the first use."""
         with self._lock:
             if self._comparison is None:
-                self._comparison = self._open(job)
+                self._comparison = self._open(progress)
             yield self._comparison
 
-    def _open(self, job: Progress) -> Comparison:
+    def _open(self, progress: Progress) -> Comparison:
         engine = self._place.engine
         comparison = Comparison(self._pair.snap, engine.layout, engine.own)
         try:
@@ -119,7 +119,7 @@ class Comparer:
                     case None:
                         comparison.add_live()
                     case str():
-                        comparison.add_file(side, job)
+                        comparison.add_file(side, progress)
                     case _:
                         comparison.add_snapshot(f"#{side.set_id}", side)
         except BaseException:
@@ -134,24 +134,24 @@ class Comparer:
                 self._comparison.close()
                 self._comparison = None
 
-    def run(self, options: CompareOptions, job: Progress, tell: Callable[[Found], None]) -> None:
+    def run(self, options: CompareOptions, progress: Progress, tell: Callable[[Found], None]) -> None:
         """Tell what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
-        with self.opened(job) as comparison:
+        with self.opened(progress) as comparison:
             before, after = comparison.facets
             labels = (_label(before), _label(after))
             collected = _Collected(Found(labels, tuple(comparison.configuration)), comparison.notes)
-            due = job.clock() + _INTERVAL
-            for difference in comparison.differences(job, options):
+            due = progress.clock() + _INTERVAL
+            for difference in comparison.differences(progress, options):
                 collected.add(difference)
-                if job.clock() >= due:
+                if progress.clock() >= due:
                     tell(collected.found())
-                    due = job.clock() + _INTERVAL
+                    due = progress.clock() + _INTERVAL
             tell(collected.found()._replace(complete=True))
 
-    def diff_of(self, key: "KeyOf", job: Progress) -> TextDiff:
+    def diff_of(self, key: "KeyOf", progress: Progress) -> TextDiff:
         """The unified diff of one file. Raises SnapshotError, Cancelled."""
-        with self.opened(job) as comparison:
-            return comparison.text_diff(key.owner, key.path, job)
+        with self.opened(progress) as comparison:
+            return comparison.text_diff(key.owner, key.path, progress)
 
     def marks_of(self, differences: Sequence[Difference]) -> tuple[str, ...]:
         """How the paths are written for an extraction; needs a comparison that was opened."""

@@ -59,20 +59,20 @@ class Search:
         self._missed: dict[tuple[str, str], Missed] = {}
         self._hits: list[Hit] = []
 
-    def run(self, job: Progress, tell: Callable[[list[History], SearchProgress], None]) -> None:
+    def run(self, progress: Progress, tell: Callable[[list[History], SearchProgress], None]) -> None:
         """Search; tells what was found, and how far it is, about twice a second. Raises Cancelled."""
         total, due = len(self._where), 0.0
         for reads in (False, True):
             for number, place in enumerate(self._where):
-                self._note(place, reads=reads, job=job)
-                if job.clock() >= due or (reads and number + 1 == total):
+                self._note(place, reads=reads, progress=progress)
+                if progress.clock() >= due or (reads and number + 1 == total):
                     done = SearchProgress(number + 1 if reads else 0, total, tuple(self._missed.values()))
                     tell(histories(self._hits), done)
-                    due = job.clock() + _INTERVAL
+                    due = progress.clock() + _INTERVAL
         tell(histories(self._hits), SearchProgress(total, total, tuple(self._missed.values()), complete=True))
 
-    def _note(self, place: Snapshot | str, *, reads: bool, job: Progress) -> None:
-        for found in searched([place], self._pattern, self._own, job, read_others=reads):
+    def _note(self, place: Snapshot | str, *, reads: bool, progress: Progress) -> None:
+        for found in searched([place], self._pattern, self._own, progress, read_others=reads):
             if isinstance(found, Missed):
                 self._missed[found.file, found.entry] = found
                 continue

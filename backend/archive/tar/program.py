@@ -116,7 +116,7 @@ class Tar:
 
     @contextmanager
     def pack(
-        self, directory: int, names: Sequence[str], excludes: Sequence[str], job: Progress
+        self, directory: int, names: Sequence[str], excludes: Sequence[str], progress: Progress
     ) -> Iterator[Callable[[memoryview], int]]:
         """Make an archive of `names` in an open directory: yields a call that fills a buffer with its bytes.
 
@@ -126,26 +126,26 @@ class Tar:
         arguments = ["--create", "--sparse", "--format", "gnu", "--anchored", "--no-wildcards-match-slash"]
         arguments += [f"--blocking-factor={RECORD // 512}", *(f"--exclude={pattern}" for pattern in excludes)]
         command = [*self.command(*arguments), "--", *names]
-        with _running(command, directory, job, stdout=subprocess.PIPE) as (process, messages):
+        with _running(command, directory, progress, stdout=subprocess.PIPE) as (process, messages):
             assert process.stdout is not None
             pipe = process.stdout.fileno()
             _widen(pipe)
 
             def fill(view: memoryview) -> int:
                 count = os.readv(pipe, [view])
-                job.advance(count)
+                progress.advance(count)
                 return count
 
             yield fill
-            _end(process, messages, job)
+            _end(process, messages, progress)
             if process.returncode:
                 raise _pack_failure(process.returncode, messages)
         if harmless := messages.kept[TarMessage.HARMLESS]:
             more = "+" if len(harmless) == _KEPT else ""
-            job.note(f"{len(harmless)}{more} harmless notices of tar, e.g. {harmless[0]}")
+            progress.note(f"{len(harmless)}{more} harmless notices of tar, e.g. {harmless[0]}")
 
     def unpack(
-        self, directory: int, chunks: Iterable[bytes], vetter: Callable[[TarMember], bool], job: Progress
+        self, directory: int, chunks: Iterable[bytes], vetter: Callable[[TarMember], bool], progress: Progress
     ) -> None:
         """Unpack a tar stream into an open directory; a member reaches tar once `vetter` accepts it.
 
@@ -153,7 +153,7 @@ class Tar:
         """
         whose = [] if self._keeps_owners else ["--no-same-owner"]
         command = self.command("--extract", "--preserve-permissions", "--preserve-order", "--file=-", *whose)
-        with _running(command, directory, job, stdin=subprocess.PIPE) as (process, messages):
+        with _running(command, directory, progress, stdin=subprocess.PIPE) as (process, messages):
             assert process.stdin is not None
             pipe = process.stdin.fileno()
             _widen(pipe)
@@ -166,12 +166,12 @@ class Tar:
             try:
                 for chunk in chunks:
                     stream.feed(chunk)
-                    job.advance(len(chunk))
+                    progress.advance(len(chunk))
                 stream.close()
                 process.stdin.close()
             except BrokenPipeError:
-                job.check()
-            _end(process, messages, job)
+                progress.raise_if_cancelled()
+            _end(process, messages, progress)
             if process.returncode:
                 raise _unpack_failure(process.returncode, messages)
 
@@ -197,12 +197,12 @@ def _widen(pipe: int) -> None:
 def _running(
     command: list[str],
     directory: int,
-    job: Progress,
+    progress: Progress,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[tuple["subprocess.Popen[bytes]", _Messages]]:
     """A program in a process group of its own, ended when the job is stopped or the block is left."""
-    job.check()
+    progress.raise_if_cancelled()
     process = subprocess.Popen(
         command,
         stdin=stdin,
@@ -225,7 +225,7 @@ def _running(
                 pass
 
     try:
-        with job.when_stopped(end):
+        with progress.on_cancel(end):
             yield process, messages
     finally:
         end()
@@ -236,10 +236,10 @@ def _running(
         messages.finish()
 
 
-def _end(process: "subprocess.Popen[bytes]", messages: _Messages, job: Progress) -> None:
+def _end(process: "subprocess.Popen[bytes]", messages: _Messages, progress: Progress) -> None:
     process.wait()
     messages.finish()
-    job.check()
+    progress.raise_if_cancelled()
 
 
 def _pack_failure(status: int, messages: _Messages) -> CommandError:

@@ -90,7 +90,9 @@ def clean(path: bytes) -> bytes:
     return b"/".join(parts)
 
 
-def select_members(chunks: Chunks, marks: Sequence[bytes], revision: Revision, job: Progress) -> Selection:
+def select_members(
+    chunks: Chunks, marks: Sequence[bytes], revision: Revision, progress: Progress
+) -> Selection:
     """Find what was marked in the archive that `chunks` begins to read anew at each call.
 
     A mark of b"" is everything. InvalidInputError for more than MOST members, IntegrityError for an archive
@@ -98,7 +100,7 @@ def select_members(chunks: Chunks, marks: Sequence[bytes], revision: Revision, j
     """
     search = _Search(marks)
     for _ in range(_LONGEST_CHAIN):
-        for path, member, taken in _members(chunks(), revision, job):
+        for path, member, taken in _members(chunks(), revision, progress):
             search.meet(path, member, is_taken=taken)
         if not search.seek_more():
             return search.found()
@@ -189,7 +191,7 @@ def _above(path: bytes) -> Iterator[bytes]:
 
 
 def _members(
-    chunks: Iterable[bytes], revision: Revision, job: Progress
+    chunks: Iterable[bytes], revision: Revision, progress: Progress
 ) -> Iterator[tuple[bytes, TarMember, bool]]:
     """Every member that is sound, in order, and whether it would be unpacked."""
     met: list[tuple[bytes, TarMember, bool]] = []
@@ -203,7 +205,7 @@ def _members(
     stream = TarFilter(judge, lambda _passed: None)
     for chunk in chunks:
         stream.feed(chunk)
-        job.advance(len(chunk))
+        progress.advance(len(chunk))
         yield from met
         met.clear()
     stream.close()

@@ -139,12 +139,12 @@ def _refusal(member: TarMember, why: str) -> IntegrityError:
     return IntegrityError(f'cannot unpack archive: member "{member.text}" {why}')
 
 
-def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, job: Progress) -> None:
+def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, progress: Progress) -> None:
     """Walk an archive without writing anything; raises as `Tar.unpack` would for its content."""
     stream = TarFilter(vetter, lambda _passed: None)
     for chunk in chunks:
         stream.feed(chunk)
-        job.advance(len(chunk))
+        progress.advance(len(chunk))
     stream.close()
 
 
@@ -160,7 +160,7 @@ class Contents(NamedTuple):
     devices_met: int = 0
 
 
-def contents(chunks: Iterable[bytes], revision: Revision, job: Progress) -> Contents:
+def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) -> Contents:
     """Walk the tar stream of a snapshot of `revision`, counting its bytes on the job.
 
     IntegrityError for a stream that a restore would refuse.
@@ -177,7 +177,7 @@ def contents(chunks: Iterable[bytes], revision: Revision, job: Progress) -> Cont
     stream = TarFilter(judge, _drop)
     for chunk in chunks:
         stream.feed(chunk)
-        job.advance(len(chunk))
+        progress.advance(len(chunk))
     stream.close()
     return Contents(files, vetter.unpacked, tuple(vetter.devices), vetter.devices_met)
 

@@ -10,9 +10,9 @@ from backend.operations import Check, Forget, Result
 from backend.progress import Progress
 
 
-def forget(site: SnapdContext, operation: Forget, job: Progress) -> Result:
+def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
     """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
-    job.check()
+    progress.raise_if_cancelled()
     chosen = site.selected(operation.set_id, operation.snaps)
     left_out = [f"{one.path} was not removed: snapd does not see it" for one in chosen if one.hidden]
     seen = [one for one in chosen if not one.hidden]
@@ -23,8 +23,8 @@ def forget(site: SnapdContext, operation: Forget, job: Progress) -> Result:
         )
     freed = sum(_size(one) for one in seen)
     snaps = [one.snap for one in seen] if operation.snaps else []
-    with job.step(f"Forgetting snapshot set #{operation.set_id}"):
-        site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), job)
+    with progress.step(f"Forgetting snapshot set #{operation.set_id}"):
+        site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
     return Result(operation.set_id, tuple(one.snap for one in seen), tuple(left_out), freed=freed)
 
 
@@ -44,9 +44,9 @@ def check_refusal(operation: Check) -> str:
     )
 
 
-def check(site: SnapdContext, operation: Check, job: Progress) -> Result:
+def check(site: SnapdContext, operation: Check, progress: Progress) -> Result:
     """Have snapd verify archives by their hashes; it counts no bytes and gives up at the first bad one."""
-    job.check()
+    progress.raise_if_cancelled()
     if reason := check_refusal(operation):
         raise NotAllowedError(reason)
     if operation.set_id:
@@ -54,13 +54,15 @@ def check(site: SnapdContext, operation: Check, job: Progress) -> Result:
     else:
         chosen = [one for group in site.sets(snaps=operation.snaps) for one in group.snapshots]
     verdicts: list[CheckResult] = []
-    with job.step("Checking through snapd"):
+    with progress.step("Checking through snapd"):
         for snapshot in chosen:
-            verdicts += _verdicts(site, snapshot, operation, job)
+            verdicts += _verdicts(site, snapshot, operation, progress)
     return Result(operation.set_id, tuple(one.snap for one in chosen), verdicts=tuple(verdicts))
 
 
-def _verdicts(site: SnapdContext, snapshot: Snapshot, operation: Check, job: Progress) -> list[CheckResult]:
+def _verdicts(
+    site: SnapdContext, snapshot: Snapshot, operation: Check, progress: Progress
+) -> list[CheckResult]:
     """One for each archive that holds, or one for all of the snapshot."""
     about = (snapshot.set_id, snapshot.snap)
     if snapshot.broken:
@@ -70,7 +72,7 @@ def _verdicts(site: SnapdContext, snapshot: Snapshot, operation: Check, job: Pro
         return site.client.act("check", snapshot.set_id, [snapshot.snap], operation.users)
 
     try:
-        site.carry_out("check", asking, job)
+        site.carry_out("check", asking, progress)
     except IntegrityError as fault:
         return [CheckResult(*about, "", 0, str(fault))]
     return [CheckResult(*about, entry, 0, "", snapshot.path) for entry in snapshot.entries]

@@ -134,10 +134,10 @@ class Client:
     # -- streams
 
     @contextmanager
-    def export(self, set_id: int, job: Progress) -> Iterator["Download"]:
+    def export(self, set_id: int, progress: Progress) -> Iterator["Download"]:
         """The stream of a set, to be read while the context lasts."""
         action = f"export snapshot set #{set_id}"
-        with self._connected(action, LONG_SILENCE, job) as connection:
+        with self._connected(action, LONG_SILENCE, progress) as connection:
             connection.request("GET", f"/v2/snapshots/{set_id}/export")
             response = connection.getresponse()
             if response.status != 200:
@@ -147,19 +147,19 @@ class Client:
                 raise IntegrityError(f'unexpected snapshot export content type "{kind}"')
             yield Download(set_id, size, response)
 
-    def take_in(self, source: int, size: int, job: Progress) -> tuple[int, tuple[str, ...]]:
+    def take_in(self, source: int, size: int, progress: Progress) -> tuple[int, tuple[str, ...]]:
         """Offer the next `size` bytes of an open file as an export; the set's id and its snaps.
 
         Counts what was sent. A stop before all was sent leaves nothing; later ones are not noticed.
         """
         headers = {"Content-Type": STREAM, "Content-Length": str(size)}
-        with self._connected("import snapshot", LONG_SILENCE, job) as connection:
+        with self._connected("import snapshot", LONG_SILENCE, progress) as connection:
             connection.putrequest("POST", "/v2/snapshots")
             for header, value in headers.items():
                 connection.putheader(header, value)
             connection.endheaders()
-            last = _sent(connection, source, size, job)
-            with job.shielded():  # from here on it may be taken in whatever becomes of us
+            last = _sent(connection, source, size, progress)
+            with progress.uncancellable():  # from here on it may be taken in whatever becomes of us
                 answer = self._told(_answer_to(connection, last))
         if answer.status != 200:
             raise failure("import snapshot", answer)
@@ -192,17 +192,17 @@ class Client:
 
     @contextmanager
     def _connected(
-        self, action: str, silence: float, job: Progress | None = None
+        self, action: str, silence: float, progress: Progress | None = None
     ) -> Iterator[http.client.HTTPConnection]:
         """A connection whose failures are errors of ours; a stop of the job hangs up."""
-        job = job or Progress()
+        progress = progress or Progress()
         connection = _UnixConnection(self.path, silence)
         try:
             connection.connect()
-            with job.when_stopped(connection.hang_up):
+            with progress.on_cancel(connection.hang_up):
                 yield connection
         except (OSError, http.client.HTTPException) as cause:
-            if job.stopping:
+            if progress.stopping:
                 raise Cancelled from cause
             reason = f"silent for {silence:.0f} seconds" if isinstance(cause, TimeoutError) else str(cause)
             raise UnreachableError(
@@ -220,14 +220,14 @@ class Download:
         self.size = size
         self._response = response
 
-    def stream_to(self, target: int, job: Progress, hasher: Hasher | None = None) -> None:
+    def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write all of it to an open file, through the hasher; UnreachableError when it ends too early."""
         left = self.size
         while left:
-            job.check()
+            progress.raise_if_cancelled()
             piece = self._response.read(min(left, PIECE))
             if not piece:
-                job.check()
+                progress.raise_if_cancelled()
                 missing = f"{left} of {self.size} bytes are missing"
                 raise UnreachableError(
                     f"cannot export snapshot set #{self.set_id}: snapd broke off, {missing}"
@@ -237,7 +237,7 @@ class Download:
                 files.write_all(target, piece)
             if hasher:
                 hasher.update(piece)
-            job.advance(len(piece))
+            progress.advance(len(piece))
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -262,7 +262,7 @@ class _UnixConnection(http.client.HTTPConnection):
             pass
 
 
-def _sent(connection: http.client.HTTPConnection, source: int, size: int, job: Progress) -> bytes:
+def _sent(connection: http.client.HTTPConnection, source: int, size: int, progress: Progress) -> bytes:
     """Send all but the last piece, which is returned; none where snapd hung up, because it has answered."""
     left = size
     last = b""
@@ -274,7 +274,7 @@ def _sent(connection: http.client.HTTPConnection, source: int, size: int, job: P
         left -= len(piece)
         if last and not _send(connection, last):
             return b""
-        job.advance(len(last))
+        progress.advance(len(last))
         last = piece
     return last
 

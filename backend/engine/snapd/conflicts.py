@@ -68,7 +68,7 @@ def _touched(site: SnapdContext, operation: Operation) -> _Touched | None:
             return None
 
 
-def when_free(site: SnapdContext, operation: Operation, job: Progress, act: Callable[[], Done]) -> Done:
+def when_free(site: SnapdContext, operation: Operation, progress: Progress, act: Callable[[], Done]) -> Done:
     """Carry something out; where the operation says so, after what is in its way, and again if refused.
 
     A stop while it waits raises Cancelled; nothing was begun then.
@@ -76,16 +76,16 @@ def when_free(site: SnapdContext, operation: Operation, job: Progress, act: Call
     waits = getattr(operation, "wait", False)
     while True:
         while waits and (change := in_the_way(site, operation)):
-            _wait(site, change, job)
+            _wait(site, change, progress)
         try:
             return act()
         except BusyError as busy:
             if not waits:
                 raise
-            _wait(site, site.client.change(busy.change), job)
+            _wait(site, site.client.change(busy.change), progress)
 
 
-def _wait(site: SnapdContext, change: SnapdChange, job: Progress) -> None:
-    job.keep({"waiting": change.id})
-    with job.step(f"{WAITING}{change.title} of snapd"):
-        watch(site.client, change.id, job.quiet())
+def _wait(site: SnapdContext, change: SnapdChange, progress: Progress) -> None:
+    progress.record_step({"waiting": change.id})
+    with progress.step(f"{WAITING}{change.title} of snapd"):
+        watch(site.client, change.id, progress.quiet())

@@ -72,15 +72,15 @@ class SnapdContext:
             raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
         return chosen
 
-    def ask(self, action: str, asking: Callable[[], Asked], job: Progress) -> Asked:
+    def ask(self, action: str, asking: Callable[[], Asked], progress: Progress) -> Asked:
         """Ask snapd to begin something, and note the change, so that its end can be known after a crash."""
-        job.check()
-        job.keep({"asked": action})
+        progress.raise_if_cancelled()
+        progress.record_step({"asked": action})
         try:
             asked = asking()
         except ConflictError as busy:
             raise self._named(busy) from busy
-        job.keep({"change": asked.change, "action": action, "set_id": asked.set_id})
+        progress.record_step({"change": asked.change, "action": action, "set_id": asked.set_id})
         return asked
 
     def _named(self, busy: ConflictError) -> ConflictError:
@@ -92,15 +92,15 @@ class SnapdContext:
         return busy
 
     def carry_out(
-        self, action: str, asking: Callable[[], Asked], job: Progress, observe: Observe | None = None
+        self, action: str, asking: Callable[[], Asked], progress: Progress, observe: Observe | None = None
     ) -> SnapdChange:
         """Ask snapd and follow the change until it has ended well; raises as `follow` does."""
-        return follow(self.client, self.ask(action, asking, job).change, job, observe)
+        return follow(self.client, self.ask(action, asking, progress).change, progress, observe)
 
-    def forget(self, set_id: int, job: Progress) -> None:
+    def forget(self, set_id: int, progress: Progress) -> None:
         """Have a whole set removed; one that is gone already is fine."""
         try:
-            self.carry_out("forget", lambda: self.client.act("forget", set_id), job)
+            self.carry_out("forget", lambda: self.client.act("forget", set_id), progress)
         except NotFoundError:
             return
 

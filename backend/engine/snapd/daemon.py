@@ -14,11 +14,11 @@ from backend.operations import Operation
 from backend.progress import Event, Progress, Started
 
 
-def attach(site: SnapdContext, number: str, job: Progress) -> SnapdChange:
+def attach(site: SnapdContext, number: str, progress: Progress) -> SnapdChange:
     """Follow a change to its end, well or not, with the bytes that can be seen; a stop leaves it running."""
     change = site.client.change(number)
-    with job.step(change.summary):
-        return watch(site.client, number, job, _observer(site, change))
+    with progress.step(change.summary):
+        return watch(site.client, number, progress, _observer(site, change))
 
 
 def change_of(site: SnapdContext, number: int) -> str:
@@ -61,8 +61,8 @@ class _Seen:
         self._site = site
         self._number = change.id
         self._events: list[Event] = [Started(change.summary, None)]
-        job = Progress(self._events.append)
-        self._following = Following(site.client, change.id, job, _observer(site, change))
+        progress = Progress(self._events.append)
+        self._following = Following(site.client, change.id, progress, _observer(site, change))
 
     def look(self, change: SnapdChange | None) -> Followed | None:
         """How it stands: as given, or as snapd says once it runs no more; None where snapd forgot it."""
@@ -125,9 +125,9 @@ class RunningDaemon:
         """Follows what it does, look by look."""
         return attaching.ChangeWatch(self._site)
 
-    def attach(self, change: str, job: Progress) -> SnapdChange:
+    def attach(self, change: str, progress: Progress) -> SnapdChange:
         """Follow a change to its end, well or not; a stop of the job leaves it running."""
-        return attaching.attach(self._site, change, job)
+        return attaching.attach(self._site, change, progress)
 
     def abort(self, change: str) -> None:
         """Ask a change to stop, and to undo what it did; InvalidInputError when nothing is left to stop."""
@@ -145,6 +145,6 @@ class RunningDaemon:
         """Nothing: whether one may is snapd's to say."""
         return ""
 
-    def set_retention(self, text: str, job: Progress) -> None:
+    def set_retention(self, text: str, progress: Progress) -> None:
         """Have automatic snapshots kept so long from now on (`no`: none are made; empty: snapd's default)."""
-        knowledge.set_retention(self._site, text, job)
+        knowledge.set_retention(self._site, text, progress)

@@ -119,21 +119,21 @@ class SnapdEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return (self._files if self._may_read else self.site).sets(set_id, snaps)
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], job: "Progress") -> "list[Estimate]":
+    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
-        return self._files.estimate(snaps, users, job)
+        return self._files.estimate(snaps, users, progress)
 
     def plan(
-        self, restore: "Restore", *, look: bool = True, job: "Progress | None" = None
+        self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
     ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot."""
         from backend.engine.snapd import restore as restoring
 
-        return restoring.plan(self.site, restore, look=look, job=job)
+        return restoring.plan(self.site, restore, look=look, progress=progress)
 
-    def plan_extract(self, extract: "Extract", job: "Progress") -> "ExtractPlan":
+    def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path, where the files may be read."""
-        return self._files.plan_extract(extract, job)
+        return self._files.plan_extract(extract, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first; for some snapd must be stopped."""
@@ -161,62 +161,66 @@ class SnapdEngine:
 
     # -- doing
 
-    def save(self, operation: "Save", job: "Progress") -> "Result":
+    def save(self, operation: "Save", progress: "Progress") -> "Result":
         """Save snaps as a set: all of them, or, after any failure or a stop, none."""
         from backend.engine.snapd.conflicts import when_free
 
-        return when_free(self.site, operation, job, lambda: saving.save(self.site, operation, job))
+        return when_free(self.site, operation, progress, lambda: saving.save(self.site, operation, progress))
 
-    def check(self, operation: "Check", job: "Progress") -> "Result":
+    def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set; without the right to read the files only as far as snapd does."""
         if self._may_read:
-            return self._files.check(operation, job)
+            return self._files.check(operation, progress)
 
-        return removing.check(self.site, operation, job)
+        return removing.check(self.site, operation, progress)
 
-    def restore(self, operation: "Restore", job: "Progress") -> "Result":
+    def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
         if operation.to:
-            return self._files.restore(operation, job)
+            return self._files.restore(operation, progress)
         from backend.engine.snapd import restore as restoring
         from backend.engine.snapd.conflicts import when_free
 
-        return when_free(self.site, operation, job, lambda: restoring.restore(self.site, operation, job))
+        return when_free(
+            self.site, operation, progress, lambda: restoring.restore(self.site, operation, progress)
+        )
 
-    def extract(self, operation: "Extract", job: "Progress") -> "Result":
+    def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
-        return self._files.extract(operation, job)
+        return self._files.extract(operation, progress)
 
-    def undo(self, operation: "Undo", job: "Progress") -> "Result":
+    def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore through snapd back."""
         from backend.engine.snapd import undo as guards
         from backend.engine.snapd.conflicts import when_free
 
-        return when_free(self.site, operation, job, lambda: guards.undo(self.site, operation, job))
+        return when_free(self.site, operation, progress, lambda: guards.undo(self.site, operation, progress))
 
-    def forget(self, operation: "Forget", job: "Progress") -> "Result":
+    def forget(self, operation: "Forget", progress: "Progress") -> "Result":
         """Remove a set, or the named snaps of it."""
         from backend.engine.snapd.conflicts import when_free
 
-        return when_free(self.site, operation, job, lambda: removing.forget(self.site, operation, job))
+        return when_free(
+            self.site, operation, progress, lambda: removing.forget(self.site, operation, progress)
+        )
 
-    def export(self, operation: "Export", job: "Progress", stream: int | None = None) -> "Result":
+    def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
-            return self._files.export(operation, job, stream)
+            return self._files.export(operation, progress, stream)
 
-        return transfer.export(self.site, operation, job, stream)
+        return transfer.export(self.site, operation, progress, stream)
 
-    def take_in(self, operation: "Import", job: "Progress", stream: int | None = None) -> "Result":
+    def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
 
-        return transfer.take_in(self.site, operation, job, stream)
+        return transfer.take_in(self.site, operation, progress, stream)
 
     # -- what a crash left
 
-    def repair(self, job: "Progress") -> "list[Finding]":
+    def repair(self, progress: "Progress") -> "list[Finding]":
         """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
-        return self._files.repair(job)
+        return self._files.repair(progress)
 
     def endings(self, number: int) -> "Resolutions":
         """What finishing and taking back would mean for an interrupted job."""
@@ -234,11 +238,11 @@ class SnapdEngine:
         """The journals that other users keep for this root: for root, and to look at only."""
         return self._files.others()
 
-    def tidy(self, job: "Progress") -> list[str]:
+    def tidy(self, progress: "Progress") -> list[str]:
         """End jobs of ours that died, as snapd ended them, and guards that expired; says what was done."""
         from backend.engine.snapd import recovery as endings
 
-        return endings.tidy(self.site, job)
+        return endings.tidy(self.site, progress)
 
 
 def _is_readable(folder: str) -> bool:

@@ -75,13 +75,13 @@ def _unpacked_beside(place: str) -> int:
         return 0
 
 
-def follow(client: Client, number: str, job: Progress, observe: Observe | None = None) -> SnapdChange:
+def follow(client: Client, number: str, progress: Progress, observe: Observe | None = None) -> SnapdChange:
     """The change once it has ended well; a stop of the job aborts it and waits until all is undone.
 
     Raises Cancelled then, and the error that fits where it failed. UnreachableError when snapd was away for a
     minute: the change goes on when it is back.
     """
-    following = Following(client, number, job, observe)
+    following = Following(client, number, progress, observe)
     change = following.to_its_end(abort=True)
     if change.done:
         return change
@@ -90,18 +90,18 @@ def follow(client: Client, number: str, job: Progress, observe: Observe | None =
     raise change_failure(change)
 
 
-def watch(client: Client, number: str, job: Progress, observe: Observe | None = None) -> SnapdChange:
+def watch(client: Client, number: str, progress: Progress, observe: Observe | None = None) -> SnapdChange:
     """The change once it has ended, well or not; a stop of the job leaves it running and raises Cancelled."""
-    return Following(client, number, job, observe).to_its_end(abort=False)
+    return Following(client, number, progress, observe).to_its_end(abort=False)
 
 
 class Following:
     """One change being followed, and what was told of it."""
 
-    def __init__(self, client: Client, number: str, job: Progress, observe: Observe | None) -> None:
+    def __init__(self, client: Client, number: str, progress: Progress, observe: Observe | None) -> None:
         self._client = client
         self._number = number
-        self._job = job
+        self._progress = progress
         self._observe = observe
         self._counted = 0
         self._seen: dict[str, int] = {}
@@ -112,10 +112,10 @@ class Following:
     def to_its_end(self, *, abort: bool) -> SnapdChange:
         """The change once it has ended; a stop of the job aborts it, or leaves it and raises Cancelled."""
         while True:
-            if abort and self._job.stopping and not self.aborted:
+            if abort and self._progress.stopping and not self.aborted:
                 self._abort()
             elif not abort:
-                self._job.check()
+                self._progress.raise_if_cancelled()
             change = self._look()
             self.hear(change)
             if change.ready:
@@ -152,15 +152,15 @@ class Following:
         for line in task.log:
             if line not in self._log and line not in task.errors:
                 self._log.add(line)
-                self._job.note(line)
+                self._progress.note(line)
         if not task.snap or (task.status in _WAITING and task.summary not in self._status):
             return
         if self._status.get(task.summary) != task.status and task.status in _UNDER_WAY:
-            self._job.enter(f"{task.snap} ({task.status.lower()})")
+            self._progress.enter(f"{task.snap} ({task.status.lower()})")
         seen = self._seen[task.summary] = self._observe(task) if self._observe else 0
         ended = task.status not in _UNDER_WAY
         if not ended or self._status.get(task.summary) != task.status:
-            self._job.report_part(PartAdvanced(task.snap, seen, None, ended))
+            self._progress.report_part(PartAdvanced(task.snap, seen, None, ended))
         self._status[task.summary] = task.status
         self._count()
 
@@ -168,7 +168,7 @@ class Following:
         total = sum(self._seen.values())
         if total > self._counted:
             try:
-                self._job.advance(total - self._counted)
+                self._progress.advance(total - self._counted)
             except Cancelled:
                 return  # the next look asks snapd to stop
             self._counted = total

@@ -27,13 +27,13 @@ def retention(site: SnapdContext) -> str:
     return site.client.setting(SETTING) or DEFAULT
 
 
-def set_retention(site: SnapdContext, text: str, job: Progress) -> None:
+def set_retention(site: SnapdContext, text: str, progress: Progress) -> None:
     """Change it; empty for snapd's own default. InvalidInputError for what it would not take."""
     wanted = spelled(text)
-    job.check()
+    progress.raise_if_cancelled()
     asked = site.client.configure({SETTING: wanted or None})
-    with job.step("Changing how long automatic snapshots are kept"):
-        follow(site.client, asked.change, job)
+    with progress.step("Changing how long automatic snapshots are kept"):
+        follow(site.client, asked.change, progress)
 
 
 def expiry(site: SnapdContext, set_id: int) -> str:

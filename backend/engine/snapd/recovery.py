@@ -22,7 +22,7 @@ _READING = ("check-snapshot", "export-snapshot")
 _REVERSIBLE = ("restore", "extract", "undo")
 
 
-def tidy(site: SnapdContext, job: Progress) -> list[str]:
+def tidy(site: SnapdContext, progress: Progress) -> list[str]:
     """End dead jobs of ours whose changes have ended, forget guards that expired; says what was done.
 
     What was done to the files while snapd was not running is left alone.
@@ -38,7 +38,7 @@ def tidy(site: SnapdContext, job: Progress) -> list[str]:
     site.journal.drop_oldest(_KEPT_JOBS, {one.id for one in site.journal.records() if _is_needed(one)})
     said = list(filter(None, said))
     for text in said:
-        job.note(text)
+        progress.note(text)
     return said
 
 

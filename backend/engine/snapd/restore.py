@@ -35,14 +35,14 @@ _NO_UNDO = "no undo: "
 
 
 def plan(
-    site: SnapdContext, restore: Restore, *, look: bool, job: Progress | None = None
+    site: SnapdContext, restore: Restore, *, look: bool, progress: Progress | None = None
 ) -> list[RestorePlan]:
     """What a restore would do; without the right to read the files, as far as the listing tells."""
     if not site.reads_files:
         chosen = site.selected(restore.set_id, restore.snaps)
         plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
     else:
-        plans = site.files.plan(restore, look=look, job=job)
+        plans = site.files.plan(restore, look=look, progress=progress)
     return plans if restore.to else [_through_snapd(site, one, restore) for one in plans]
 
 
@@ -123,25 +123,25 @@ def _why_no_guard(site: SnapdContext, snapshot: Snapshot) -> str:
     return ""
 
 
-def restore(site: SnapdContext, operation: Restore, job: Progress) -> Result:
+def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Result:
     """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
     plans = plan(site, operation, look=False)
     if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
         raise BlockedError("\n".join(reasons))
     skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]
     for text in [*skipped, *(note for one in plans for note in one.notes)]:
-        job.note(text)
-    _verify(site, operation, job)
-    guard = _guarded(site, operation, plans, job)
+        progress.note(text)
+    _verify(site, operation, progress)
+    guard = _guarded(site, operation, plans, progress)
     snaps = tuple(one.snapshot.snap for one in plans)
     places = {one.snapshot.snap: [entry.parent for entry in one.active] for one in plans}
     needed = sum(entry.needed for one in plans for entry in one.active)
     try:
-        with job.step(f"Restoring snapshot set #{operation.set_id}; bytes unpacked", needed or None):
+        with progress.step(f"Restoring snapshot set #{operation.set_id}; bytes unpacked", needed or None):
             change = site.carry_out(
                 "restore",
                 lambda: site.client.act("restore", operation.set_id, operation.snaps, operation.users),
-                job,
+                progress,
                 UnpackedBytes(places) if site.reads_files else None,
             )
     except UnreachableError:
@@ -152,19 +152,19 @@ def restore(site: SnapdContext, operation: Restore, job: Progress) -> Result:
         raise
     left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
     until = time.time() + operation.undo_window if guard else 0.0
-    undo_job = int(job.name) if guard and job.name.isdigit() else 0
+    undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
 
 
-def _verify(site: SnapdContext, operation: Restore, job: Progress) -> None:
+def _verify(site: SnapdContext, operation: Restore, progress: Progress) -> None:
     if site.reads_files:
-        found = site.files.check(Check(operation.set_id, operation.snaps, operation.users), job)
+        found = site.files.check(Check(operation.set_id, operation.snaps, operation.users), progress)
         if found.faults:
             raise IntegrityError("\n".join(found.faults))
 
 
 def _guarded(
-    site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], job: Progress
+    site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], progress: Progress
 ) -> SafetySnapshot | None:
     """Save what will be replaced; None where there is to be no undo, or nothing that could be saved."""
     guarded = [one for one in plans if not _why_no_guard(site, one.snapshot)]
@@ -174,15 +174,15 @@ def _guarded(
     snaps = [one.snapshot.snap for one in guarded if any(entry.replaced for entry in one.active)]
     made = [path for one in plans for entry in one.active for path in entry.made]
     if not snaps:
-        job.note(f"{_NO_UNDO}there is nothing that the restore replaces")
+        progress.note(f"{_NO_UNDO}there is nothing that the restore replaces")
         return None
     _demand_room(site, snaps, users)
     # Without users snapd would save everybody's: root's is the least that it can be asked for.
     wanted = users or ["root"]
-    with job.step("Saving what will be replaced, for an undo"):
-        asked = site.ask("guard", lambda: site.client.save(snaps, wanted), job)
-        follow(site.client, asked.change, job, SavedBytes(site.layout.snapshots, asked.set_id))
-    return note_guard(SafetySnapshot(asked.set_id, tuple(snaps), tuple(users), tuple(made)), job)
+    with progress.step("Saving what will be replaced, for an undo"):
+        asked = site.ask("guard", lambda: site.client.save(snaps, wanted), progress)
+        follow(site.client, asked.change, progress, SavedBytes(site.layout.snapshots, asked.set_id))
+    return note_guard(SafetySnapshot(asked.set_id, tuple(snaps), tuple(users), tuple(made)), progress)
 
 
 def _demand_room(site: SnapdContext, snaps: Sequence[str], users: Sequence[str]) -> None:

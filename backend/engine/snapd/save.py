@@ -16,7 +16,7 @@ from backend.progress import Progress
 EXCLUDES_SINCE = (2, 60)
 
 
-def save(site: SnapdContext, operation: Save, job: Progress) -> Result:
+def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
     """Save snaps as a set of snapd's: all of them, or, after any failure or a stop, none.
 
     Snaps without data are left out, because snapd would store a broken snapshot and call it a success.
@@ -27,16 +27,16 @@ def save(site: SnapdContext, operation: Save, job: Progress) -> Result:
         validate_excludes(operation.exclude)
     if operation.users:
         site.layout.find_users(operation.users)
-    snaps, left_out = _with_data(site, operation, job)
-    expected = _expected(site, snaps, operation, job)
+    snaps, left_out = _with_data(site, operation, progress)
+    expected = _expected(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None
     if operation.fast:
-        job.note("snapd compresses in its own way: --fast changes nothing here")
-    asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), job)
+        progress.note("snapd compresses in its own way: --fast changes nothing here")
+    asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
     told = f" ({expected / 1e6:.1f} MB to read)" if expected else ""
     observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
-    with job.step(f"Saving snapshot set #{asked.set_id}{told}; bytes written"):
-        change = follow(site.client, asked.change, job, observe)
+    with progress.step(f"Saving snapshot set #{asked.set_id}{told}; bytes written"):
+        change = follow(site.client, asked.change, progress, observe)
     return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *change.notes))
 
 
@@ -60,7 +60,7 @@ def version_of(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _with_data(site: SnapdContext, operation: Save, job: Progress) -> tuple[list[str], list[str]]:
+def _with_data(site: SnapdContext, operation: Save, progress: Progress) -> tuple[list[str], list[str]]:
     """The snaps to save, and the data that belong to nobody."""
     wanted = _wanted(site, operation)
     if not site.reads_files:
@@ -70,7 +70,7 @@ def _with_data(site: SnapdContext, operation: Save, job: Progress) -> tuple[list
         users, strays = site.layout.find_users(operation.users), []
     empty = [snap for snap in wanted if not _has_data(site, snap, users)]
     for snap in empty:
-        job.note(f'snap "{snap}" has no data: there is nothing to save of it')
+        progress.note(f'snap "{snap}" has no data: there is nothing to save of it')
     if len(empty) == len(wanted):
         raise NotFoundError(f"cannot save {quoted_names(wanted)}: no data")
     left_out = [f"data in {path} were not saved: they belong to no known user" for path in strays]
@@ -99,12 +99,12 @@ def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
     return any(os.path.isdir(f"{parent}/{name}") for parent in filter(None, parents) for name in names)
 
 
-def _expected(site: SnapdContext, snaps: list[str], operation: Save, job: Progress) -> int:
+def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: Progress) -> int:
     """The bytes that snapd will read, 0 where that cannot be told; NoSpaceError when they would not fit."""
     try:
-        estimates = site.files.estimate(snaps, operation.users, job.quiet())
+        estimates = site.files.estimate(snaps, operation.users, progress.quiet())
     except SnapshotError as unknown:
-        job.note(f"it cannot be told beforehand how much there is to save: {unknown}")
+        progress.note(f"it cannot be told beforehand how much there is to save: {unknown}")
         return 0
     expected = sum(one.size for one in estimates)
     demand_space(site, expected if not operation.ignore_space else 0)

@@ -20,19 +20,19 @@ from backend.transfer.importer import opened_import
 _PIECE = 1 << 20
 
 
-def export(site: SnapdContext, operation: Export, job: Progress, stream: int | None) -> Result:
+def export(site: SnapdContext, operation: Export, progress: Progress, stream: int | None) -> Result:
     """Have snapd write a set to a file, whole or not at all, or to an open stream."""
-    job.check()
+    progress.raise_if_cancelled()
     if reason := export_refusal(operation):
         raise NotAllowedError(reason)
     with (
-        site.client.export(operation.set_id, job) as download,
-        job.step(f"Exporting snapshot set #{operation.set_id} through snapd", download.size),
+        site.client.export(operation.set_id, progress) as download,
+        progress.step(f"Exporting snapshot set #{operation.set_id} through snapd", download.size),
     ):
         if stream is not None:
-            download.stream_to(stream, job)
+            download.stream_to(stream, progress)
         else:
-            export_to_file(download, operation.file, job, checksum=operation.checksum)
+            export_to_file(download, operation.file, progress, checksum=operation.checksum)
     return Result(operation.set_id)
 
 
@@ -55,29 +55,31 @@ def refusal(operation: Import) -> str:
     )
 
 
-def take_in(site: SnapdContext, operation: Import, job: Progress, stream: int | None) -> Result:
+def take_in(site: SnapdContext, operation: Import, progress: Progress, stream: int | None) -> Result:
     """Have snapd import a set; one that is here already is answered with the existing id."""
-    job.check()
+    progress.raise_if_cancelled()
     if reason := refusal(operation):
         raise InvalidInputError(reason)
     with ExitStack() as stack:
         source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
-        source = stack.enter_context(_regular(source, job))
-        _refuse_unsound(source, operation, job)
+        source = stack.enter_context(_regular(source, progress))
+        _refuse_unsound(source, operation, progress)
         before = {one.set_id for one in site.sets()}
         expiring = site.layout.state.auto_sets()
         size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
-        job.keep({"asked": "import"})
-        with job.step("Importing through snapd; bytes sent", size):
-            set_id, snaps = site.client.take_in(source, size, job)
+        progress.record_step({"asked": "import"})
+        with progress.step("Importing through snapd; bytes sent", size):
+            set_id, snaps = site.client.take_in(source, size, progress)
     duplicate = set_id in before
     if duplicate and set_id in expiring:
-        job.note(f"set #{set_id} was an automatic one that would have expired; snapd keeps it from now on")
+        progress.note(
+            f"set #{set_id} was an automatic one that would have expired; snapd keeps it from now on"
+        )
     return Result(set_id, tuple(sorted(snaps)), duplicate=duplicate)
 
 
 @contextmanager
-def _regular(source: int, job: Progress) -> Iterator[int]:
+def _regular(source: int, progress: Progress) -> Iterator[int]:
     """The same as a file of known size: snapd must be told it beforehand. A stream is put aside first."""
     if stat.S_ISREG(os.fstat(source).st_mode):
         yield source
@@ -85,19 +87,19 @@ def _regular(source: int, job: Progress) -> Iterator[int]:
     import tempfile
 
     with files.os_errors_as("cannot put the import aside"), tempfile.TemporaryFile(buffering=0) as aside:
-        with job.step("Reading the stream"):
+        with progress.step("Reading the stream"):
             while piece := os.read(source, _PIECE):
                 files.write_all(aside.fileno(), piece)
-                job.advance(len(piece))
+                progress.advance(len(piece))
         os.lseek(aside.fileno(), 0, os.SEEK_SET)
         yield aside.fileno()
 
 
-def _refuse_unsound(source: int, operation: Import, job: Progress) -> None:
+def _refuse_unsound(source: int, operation: Import, progress: Progress) -> None:
     """IntegrityError for a file that our own importer would refuse."""
     if os.lseek(source, 0, os.SEEK_CUR):
         raise InvalidInputError("cannot import snapshot: the file must be read from its beginning")
-    found = read_export_file(f"/proc/self/fd/{source}", job)
+    found = read_export_file(f"/proc/self/fd/{source}", progress)
     if found.faults:
         raise IntegrityError("cannot import snapshot: " + "\n".join(found.faults))
     if not found.hash_fits and not operation.accept_hash:

@@ -17,9 +17,9 @@ from backend.progress import Progress
 _NOBODY = "-"
 
 
-def note_guard(guard: SafetySnapshot, job: Progress) -> SafetySnapshot:
+def note_guard(guard: SafetySnapshot, progress: Progress) -> SafetySnapshot:
     """Make a guard last in the journal of its restore."""
-    job.keep({"guard": guard._asdict()})
+    progress.record_step({"guard": guard._asdict()})
     return guard
 
 
@@ -38,21 +38,21 @@ def _set_id(record: JobRecord) -> int:
     return number if isinstance(number, int) else 0
 
 
-def undo(site: SnapdContext, operation: Undo, job: Progress) -> Result:
+def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
     """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
-    job.keep({"of": record.id, "guard": guard._asdict()})
+    progress.record_step({"of": record.id, "guard": guard._asdict()})
     places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
-    with job.step(f"Taking back job {record.id}; bytes unpacked"):
+    with progress.step(f"Taking back job {record.id}; bytes unpacked"):
         site.carry_out(
             "undo",
             lambda: site.client.act("restore", guard.set_id, guard.snaps, guard.users or (_NOBODY,)),
-            job,
+            progress,
             UnpackedBytes(places) if site.reads_files else None,
         )
-        with job.shielded():
-            site.journal.amend(record, {"undone": int(job.name) if job.name.isdigit() else 0})
+        with progress.uncancellable():
+            site.journal.amend(record, {"undone": int(progress.name) if progress.name.isdigit() else 0})
             site.forget(guard.set_id, Progress())
     left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
     return Result(_set_id(record), guard.snaps, left)

@@ -231,7 +231,7 @@ def test_damaged_bytes_give_our_errors_only(exported: bytes, data: st.DataObject
 
 
 def test_a_stop_ends_the_look(exported: bytes, tmp_path: Path) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        read_export_file(saved(tmp_path, exported), job)
+        read_export_file(saved(tmp_path, exported), progress)

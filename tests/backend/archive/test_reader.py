@@ -290,17 +290,17 @@ def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
 
     job = Counting()
     with Reader.open(str(path)) as reader:
-        reader.check(job=job)
+        reader.check(progress=job)
         assert job.done == reader.snapshot.size
         job.stop()
         with pytest.raises(Cancelled):
-            reader.check(job=job)
+            reader.check(progress=job)
 
 
 def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
     told: list[Event] = []
     with Reader.open(str(path)) as reader:
-        reader.check(job=Progress(told.append))
+        reader.check(progress=Progress(told.append))
         sizes = {
             f"#7 hello, {user}": reader.stored_size(entry)
             for user, entry in (
@@ -366,10 +366,10 @@ def test_a_quick_look_compares_the_sizes(path: Path) -> None:
 
 def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
     with Reader.open(str(path)) as reader:
-        job = Progress()
-        job.stop()
+        progress = Progress()
+        progress.stop()
         with pytest.raises(Cancelled):
-            check([reader], [], job, CheckLevel.QUICK)
+            check([reader], [], progress, CheckLevel.QUICK)
     (fault,) = looked_at(rewritten(path, digest=b"0"))
     assert fault.startswith("cannot open snapshot: declared hash")
 

@@ -32,8 +32,8 @@ def snapshots(world: World) -> list[Snapshot]:
     return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
 
 
-def found(world: World, pattern: str, own: str = "", job: Progress | None = None) -> list[Hit]:
-    hits = list(search_files(snapshots(world), pattern, own, job or Progress()))
+def found(world: World, pattern: str, own: str = "", progress: Progress | None = None) -> list[Hit]:
+    hits = list(search_files(snapshots(world), pattern, own, progress or Progress()))
     assert not any(isinstance(hit, Missed) for hit in hits)
     return [hit for hit in hits if isinstance(hit, Hit)]
 
@@ -61,18 +61,18 @@ def test_what_was_indexed_is_answered_first_and_the_rest_only_on_demand(world: W
 
 def test_progress_names_what_is_read(world: World) -> None:
     told: list[object] = []
-    job = Progress(told.append)
-    with job.step("Searching"):
-        found(world, "nothing", job=job)
+    progress = Progress(told.append)
+    with progress.step("Searching"):
+        found(world, "nothing", progress=progress)
     parts = {event.part for event in told if isinstance(event, PartAdvanced)}
     assert parts >= {"#1 foo, system", "#1 foo, alice", "#3 bar, system"}
 
 
 def test_it_can_be_stopped(world: World) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        list(search_files(snapshots(world), "*", "", job))
+        list(search_files(snapshots(world), "*", "", progress))
 
 
 def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
@@ -134,12 +134,12 @@ def test_by_content_on_demand(tmp_path: Path) -> None:
 
 
 def test_a_digest_counts_what_it_reads() -> None:
-    job = Progress()
+    progress = Progress()
     data = b"x" * 3_000_000
-    assert content_digest(Content(len(data), lambda at, size: data[at : at + size]), job)
-    job.stop()
+    assert content_digest(Content(len(data), lambda at, size: data[at : at + size]), progress)
+    progress.stop()
     with pytest.raises(Cancelled):
-        content_digest(Content(3, lambda _at, _size: b"abc"), job)
+        content_digest(Content(3, lambda _at, _size: b"abc"), progress)
 
 
 def test_builders_agree() -> None:

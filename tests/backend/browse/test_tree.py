@@ -366,11 +366,11 @@ class TestFind:
         assert list(tree.find(b"*a" * 40 + b"b")) == []
 
     def test_it_can_be_stopped(self, make: Make) -> None:
-        job = Progress()
-        job.stop()
+        progress = Progress()
+        progress.stop()
         tree = make(gzip.decompress(tgz({"x1": {f"f{n}": "" for n in range(1100)}})))
         with pytest.raises(Cancelled):
-            list(tree.find(b"*", job))
+            list(tree.find(b"*", progress))
 
 
 class Halting:
@@ -416,7 +416,7 @@ class TestIndexing:
     def test_a_stopped_reading_starts_again(self) -> None:
         packed = gzip.compress(raw(*(rawtar.member(b"x1/f%d" % n, os.urandom(5000)) for n in range(200))))
         told: list[Event] = []
-        job = Progress(told.append)
+        progress = Progress(told.append)
         source = Halting(packed, 400_000)
         archive = archive_of(packed)
         with Tree(archive._replace(stream=lambda: source.read)) as tree:
@@ -425,12 +425,12 @@ class TestIndexing:
 
             def read(count: int) -> bytes:
                 if source.at > 500_000:
-                    job.stop()
+                    progress.stop()
                 return original(count)
 
             source.read = read  # type: ignore[method-assign] # only here
             with pytest.raises(Cancelled):
-                tree.index(job)
+                tree.index(progress)
             assert not tree.is_indexed
             assert tree.count(tree.node(b"x1")) > 10
             tree.archive = archive
@@ -556,11 +556,11 @@ class TestKept:
 
     def test_a_reading_that_was_given_up_leaves_nothing(self, tmp_path: Path) -> None:
         own_folder = tmp_path / "own"
-        job = Progress()
-        job.stop()
+        progress = Progress()
+        progress.stop()
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(own_folder)) as tree:
             with pytest.raises(Cancelled):
-                tree.index(job)
+                tree.index(progress)
             assert list(own_folder.rglob("*.part"))
             TocCache(str(own_folder)).sweep()
             assert list(own_folder.rglob("*.part"))

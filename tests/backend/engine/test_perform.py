@@ -47,11 +47,11 @@ class Recorder(FilesEngine):
         super().__init__(Layout(str(world.root)), str(world.root / "own"))
         self.called: list[str] = []
 
-    def save(self, operation: Save, job: Progress) -> Result:
+    def save(self, operation: Save, progress: Progress) -> Result:
         self.called.append("save")
-        return super().save(operation, job)
+        return super().save(operation, progress)
 
-    def check(self, operation: Check, job: Progress) -> Result:
+    def check(self, operation: Check, progress: Progress) -> Result:
         raise ZeroDivisionError("a bug")
 
 

@@ -172,11 +172,11 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_measuring_can_be_stopped_and_leaves_nothing_open(tmp_path: Path) -> None:
     write(tmp_path / "a" / "b" / "file", 1)
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     before = open_descriptors()
     with pytest.raises(Cancelled) as caught:
-        measure([str(tmp_path)], job)
+        measure([str(tmp_path)], progress)
     assert open_descriptors() == before
     assert caught.value.exit_code == 130
 

@@ -71,7 +71,7 @@ def test_without_a_crash_there_is_nothing_to_do(world: World) -> None:
 def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.keep({"temporary": str(path)})
+        record.record_step({"temporary": str(path)})
         path.write_text("half")
     assert kinds(world) == [("interrupted", "1"), ("temporary", path.name)]
     assert tidy(world) == ["job 1 (save) had been interrupted; nothing of it is left"]
@@ -82,7 +82,7 @@ def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
 def test_a_dead_import_leaves_no_staging(world: World) -> None:
     with dying(world, Import("/e")) as record:
         folder = world.snapshots / ".snapstow-import-1-abc"
-        record.keep({"staging": str(folder)})
+        record.record_step({"staging": str(folder)})
         plant(folder, {"1_hello_1.0_x1.zip": "half", "deep": {"er": ""}})
     assert tidy(world) == ["job 1 (import-snapshot) had been interrupted; nothing of it is left"]
     assert world.names() == []
@@ -103,7 +103,7 @@ def publication(world: World, *snaps: str) -> dict[str, Any]:
 def test_a_half_published_set_is_taken_away(world: World, placed: int) -> None:
     with dying(world, Save()) as record:
         noted = publication(world, "aa", "bb")
-        record.keep({"publish": noted})
+        record.record_step({"publish": noted})
         (world.snapshots / "5_importing").touch()
         for path, name, *_ in noted["files"][:placed]:
             os.rename(path, world.snapshots / name)
@@ -116,7 +116,7 @@ def test_a_published_set_stays(world: World) -> None:
     with dying(world, Save()) as record:
         noted = publication(world, "aa", "bb")
         staged = [Staged(path, name) for path, name, *_ in noted["files"]]
-        world.engine.store.publish(5, staged, Progress(keep=record.keep))
+        world.engine.store.publish(5, staged, Progress(record_step=record.record_step))
     assert tidy(world) == ["job 1 (save) had been interrupted; it was complete"]
     assert (world.names(), last(world).state) == (["5_aa_1.0_x1.zip", "5_bb_1.0_x1.zip"], JobState.DONE)
 
@@ -126,7 +126,7 @@ def test_a_dead_export_leaves_no_part(world: World, tmp_path: Path) -> None:
     with dying(world, Export(1, str(tmp_path / "e"))) as record:
         part.write_text("half")
         about = part.stat()
-        record.keep(
+        record.record_step(
             {"part": str(part), "file": str(tmp_path / "e"), "identity": [about.st_dev, about.st_ino]}
         )
     tidy(world)
@@ -136,7 +136,7 @@ def test_a_dead_export_leaves_no_part(world: World, tmp_path: Path) -> None:
 def test_a_part_that_somebody_else_made_since_stays(world: World, tmp_path: Path) -> None:
     part = tmp_path / "e.part"
     with dying(world, Export(1, str(tmp_path / "e"))) as record:
-        record.keep({"part": str(part), "file": str(tmp_path / "e"), "identity": [1, 2]})
+        record.record_step({"part": str(part), "file": str(tmp_path / "e"), "identity": [1, 2]})
     part.write_text("somebody else's")
     tidy(world)
     assert part.read_text() == "somebody else's"
@@ -156,7 +156,7 @@ class Forgotten(RestoreState):
 def test_a_restore_that_died_unpacking_is_taken_back(world: World) -> None:
     with dying(world, Restore(1)) as record:
         parent = world.data("hello")
-        record.keep({"slot": "1-tag", "parents": [str(parent)]})
+        record.record_step({"slot": "1-tag", "parents": [str(parent)]})
         plant(parent, {".snapstow": {"1-tag": {"landing": {"common": {"half": ""}}}}})
         (parent / ".snapstow").chmod(0o700)
     before = tree_of(parent)
@@ -171,15 +171,15 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
     with dying(world, Restore(1)) as record, Reader.open(str(path)) as reader:
 
         def keep(step: Any) -> None:
-            record.keep(step)
+            record.record_step(step)
             if "committed" in step:
                 raise Died
 
-        job = Progress(keep=keep, name=str(record.id))
+        progress = Progress(record_step=keep, name=str(record.id))
         restoration = Restoration([(reader, engine.plan(Restore(1))[0])], engine.layout)
         restoration.state = Forgotten()
         with pytest.raises(Died):
-            restoration.run(job)
+            restoration.run(progress)
     steps = Path(last(world).folder) / "steps.jsonl"
     if not committed:
         steps.write_text("".join(f"{line}\n" for line in steps.read_text().splitlines()[:-1]))
@@ -195,7 +195,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
 def test_a_living_job_is_left_alone(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.keep({"temporary": str(path)})
+        record.record_step({"temporary": str(path)})
         path.write_text("half")
         age(path)
         assert (tidy(world), world.engine.repair(Progress()), kinds(world)) == ([], [], [])
@@ -232,7 +232,7 @@ def test_a_forged_journal_removes_nothing(world: World, step: dict[str, Any]) ->
     for old, new in facts.items():
         text = text.replace(old, new)
     with dying(world, Save()) as record:
-        record.keep(json.loads(text))
+        record.record_step(json.loads(text))
     tidy(world)
     assert (victim.read_text(), good.exists()) == ("precious", True)
 
@@ -240,7 +240,7 @@ def test_a_forged_journal_removes_nothing(world: World, step: dict[str, Any]) ->
 def test_a_job_of_somebody_else_is_not_ended(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.keep({"temporary": str(path)})
+        record.record_step({"temporary": str(path)})
         path.write_text("half")
     header = Path(last(world).folder) / "operation.json"
     header.write_text(json.dumps(json.loads(header.read_text()) | {"uid": 4242}))

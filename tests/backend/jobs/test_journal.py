@@ -47,7 +47,7 @@ def told(record: JobRecord) -> list[dict[str, Any]]:
 
 def _work(folder: str, told: Connection) -> None:
     with Journal(folder).job({"verb": "restore"}, {}) as record:
-        record.keep({"made": "/a"})
+        record.record_step({"made": "/a"})
         told.send(record.id)
         told.recv()
         record.finish(JobState.DONE, {})
@@ -71,8 +71,8 @@ def working(journal: Journal) -> Iterator[tuple[int, Any, Connection]]:
 def test_what_a_job_says_of_itself(journal: Journal) -> None:
     with journal.job({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7}) as record:
         record.tell({"step": "Saving"})
-        record.keep({"temporary": "/a\udcff"})
-        record.keep({"publish": 12})
+        record.record_step({"temporary": "/a\udcff"})
+        record.record_step({"publish": 12})
         running = journal.record(record.id)
         record.finish(JobState.PARTIAL, {"set_id": 12})
     found = journal.record(record.id)
@@ -97,7 +97,7 @@ def test_whatever_is_written_is_read_again(
     journal = Journal(str(tmp_path_factory.mktemp("journal")))
     with journal.job(operation, root) as record:
         for step in steps:
-            record.keep(step)
+            record.record_step(step)
             record.tell(step)
         record.finish(JobState.FAILED, {**result, "state": "failed"})
     found = journal.record(record.id)
@@ -144,7 +144,7 @@ def test_a_living_job_cannot_be_ended_by_others(journal: Journal) -> None:
 
 def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
     with journal.job({}, {}) as record:
-        record.keep({"made": "/a"})
+        record.record_step({"made": "/a"})
     dead = journal.record(record.id)
     with journal.reopened(dead) as reopened:
         with pytest.raises(ConflictError), journal.reopened(dead):
@@ -158,7 +158,7 @@ def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
 def test_a_torn_last_step_was_never_taken(journal: Journal, cut: int) -> None:
     with journal.job({}, {}) as record:
         for name in ("/a", "/b"):
-            record.keep({"made": name})
+            record.record_step({"made": name})
     path = Path(record.folder, "steps.jsonl")
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
@@ -168,7 +168,7 @@ def test_a_torn_last_step_was_never_taken(journal: Journal, cut: int) -> None:
 
 def test_a_zeroed_tail_after_a_power_failure(journal: Journal) -> None:
     with journal.job({}, {}) as record:
-        record.keep({"made": "/a"})
+        record.record_step({"made": "/a"})
     with Path(record.folder, "steps.jsonl").open("ab") as file:
         file.write(bytes(4096))
     assert journal.record(record.id).steps == [{"made": "/a"}]

@@ -39,7 +39,7 @@ def died(world: World, operation: Operation, *steps: Mapping[str, Any]) -> JobRe
     """A job whose process died after these steps."""
     with world.engine.journal.job(to_json(operation), world.engine.root) as record:
         for step in steps:
-            record.keep(step)
+            record.record_step(step)
     return last(world)
 
 
@@ -72,14 +72,14 @@ def died_restoring(world: World, operation: Restore, *, committed: bool) -> None
     ):
 
         def keep(step: Any) -> None:
-            record.keep(step)
+            record.record_step(step)
             if "committed" in step:
                 raise Died
 
         restoration = Restoration([(reader, engine.plan(operation)[0])], engine.layout)
         restoration.state = Forgotten()
         with pytest.raises(Died):
-            restoration.run(Progress(keep=keep, name=str(record.id)))
+            restoration.run(Progress(record_step=keep, name=str(record.id)))
     steps = Path(last(world).folder) / "steps.jsonl"
     if not committed:
         steps.write_text("".join(f"{line}\n" for line in steps.read_text().splitlines()[:-1]))
@@ -194,7 +194,7 @@ def test_a_save_that_was_published(world: World) -> None:
     path.rename(aside)
     engine = world.engine
     with engine.journal.job(to_json(Save()), engine.root) as record:
-        engine.store.publish(2, [Staged(aside, path.name)], Progress(keep=record.keep))
+        engine.store.publish(2, [Staged(aside, path.name)], Progress(record_step=record.record_step))
     told = ways(world)
     assert told.finish == Resolution("Set #2 is there, whole: it is complete.")
     assert told.take_back.refusal == "set #2 is there, whole: forget 2 removes it"

@@ -37,8 +37,8 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def plan(world: World, *, look: bool = True, job: Progress | None = None, **wanted: bool) -> RestorePlan:
-    (only,) = world.engine.plan(Restore(1, **wanted), look=look, job=job)  # type: ignore[arg-type] # devices
+def plan(world: World, *, look: bool = True, progress: Progress | None = None, **wanted: bool) -> RestorePlan:
+    (only,) = world.engine.plan(Restore(1, **wanted), look=look, progress=progress)  # type: ignore[arg-type] # devices
     return only
 
 
@@ -126,14 +126,14 @@ def test_what_is_skipped_is_not_looked_at(world: World) -> None:
 def test_the_counts_are_told_as_a_step(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1" * 5000}})
     told: list[Event] = []
-    plan(world, job=Progress(told.append))
+    plan(world, progress=Progress(told.append))
     (step,) = [one for one in told if isinstance(one, Started) and one.title == "Counting what it holds"]
     assert told[-1] == Advanced(step.total or 0)
 
 
 def test_it_can_be_stopped_at_any_time(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1"}}, users={"alice": {"common": {"f": "1"}}})
-    assert len(list(stops(lambda job: world.engine.plan(Restore(1), job=job)))) > 4
+    assert len(list(stops(lambda job: world.engine.plan(Restore(1), progress=job)))) > 4
 
 
 def test_what_was_seen_is_remembered(world: World) -> None:

@@ -239,7 +239,7 @@ def test_what_died_beside_is_tidied_up_while_snapd_runs(
     before, engine, operation = surroundings(to), world.engine, Restore(1, to=str(to))
     monkeypatch.setattr(RestoreState, "revert", lambda _state: None)
     with pytest.raises(Died), engine.journal.job(to_json(operation), engine.root) as record:
-        engine.restore(operation, Meddling(die, record.keep, str(record.id)))
+        engine.restore(operation, Meddling(die, record.record_step, str(record.id)))
     monkeypatch.undo()
     assert surroundings(to) != before
     assert engine.tidy(Progress()) == ["job 1 (restore) had been interrupted; nothing of it is left"]
@@ -360,7 +360,7 @@ class Meddling(Progress):
     """A job during which somebody else does something, as soon as the work is staged."""
 
     def __init__(self, act: Any, keep: Any = lambda _step: None, name: str = "0") -> None:
-        super().__init__(keep=self._note, name=name)
+        super().__init__(record_step=self._note, name=name)
         self._act = act
         self._keep = keep
         self._is_staging = False
@@ -414,11 +414,11 @@ def test_a_parent_that_is_replaced_by_a_link_on_the_way_is_noticed(world: World,
 
 
 def test_a_stopped_job_plans_nothing(world: World, to: Path) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     for look in (False, True):
         with pytest.raises(Cancelled):
-            world.engine.plan(Restore(1, to=str(to)), look=look, job=job)
+            world.engine.plan(Restore(1, to=str(to)), look=look, progress=progress)
 
 
 def test_slots_with_holders_of_their_own_are_found_again(tmp_path: Path) -> None:

@@ -459,14 +459,14 @@ def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> Non
     fill(world, {"a": {"b": {"f": "1"}}, "c": {"f": "1"}})
     before = open_descriptors()
     moments = 0
-    for _ in stops(lambda job: looked(world, job=job)):
+    for _ in stops(lambda job: looked(world, progress=job)):
         moments += 1
         assert open_descriptors() == before
     assert moments > 3
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        looked(world, job=job)
+        looked(world, progress=progress)
 
 
 def test_a_deep_tree_is_not_spelled_out_at_every_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,10 +161,10 @@ def test_what_was_found_before_a_stop_is_kept(tmp_path: Path) -> None:
     for set_id in range(1, 71):
         world.add(set_id, "hello")
 
-    def stopped(job: Progress) -> Callable[[Event], None]:
+    def stopped(progress: Progress) -> Callable[[Event], None]:
         def hear(event: Event) -> None:
             if getattr(event, "part", "").startswith("#70 "):
-                job.stop()
+                progress.stop()
 
         return hear
 

@@ -190,17 +190,17 @@ def test_a_marker_of_somebody_else_stays(world: World) -> None:
 
 
 def test_a_stop_before_publishing_leaves_nothing(world: World) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        world.engine.store.publish(5, staged(world, "aa"), job)
+        world.engine.store.publish(5, staged(world, "aa"), progress)
     assert world.names() == []
 
 
 def test_past_the_beginning_a_stop_is_too_late(world: World) -> None:
     files = staged(world, "aa", "bb")
-    job = Progress(keep=lambda step: job.stop() if "published" in step else None)
-    world.engine.store.publish(5, files, job)
+    progress = Progress(record_step=lambda step: progress.stop() if "published" in step else None)
+    world.engine.store.publish(5, files, progress)
     assert len(world.names()) == 2
 
 

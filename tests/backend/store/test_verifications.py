@@ -248,11 +248,11 @@ def test_what_cannot_be_read_is_passed_over(world: World, ledger: VerificationLo
 
 
 def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: VerificationLog) -> None:
-    job = Progress()
+    progress = Progress()
     snapshots = listed(world)
-    learning = ledger.learn_unpacked(snapshots, job, 1)
+    learning = ledger.learn_unpacked(snapshots, progress, 1)
     first = next(learning)
-    job.stop()
+    progress.stop()
     with pytest.raises(Cancelled):
         next(learning)
     assert ledger.unpacked(snapshots) == first

@@ -352,9 +352,9 @@ def texts(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text("latin-1") for path in folder.iterdir()}
 
 
-def summed(world: World, path: Path, job: Progress) -> None:
+def summed(world: World, path: Path, progress: Progress) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(path), job, checksum=True)
+        export_to_file(export, str(path), progress, checksum=True)
 
 
 def test_a_stop_at_any_time_leaves_the_older_pair(world: World, folder: Path) -> None:
@@ -372,7 +372,7 @@ def test_a_directory_in_the_way_is_told_before_anything_is_written(
     (folder / name).mkdir()
     kept = []
     with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
-        summed(world, folder / "e", Progress(keep=kept.append))
+        summed(world, folder / "e", Progress(record_step=kept.append))
     assert (os.listdir(folder), kept) == ([name], [])
 
 
@@ -401,9 +401,9 @@ def folder(tmp_path: Path) -> Path:
     return plant(tmp_path / "out", {})
 
 
-def to_file(world: World, path: Path, job: Progress) -> None:
+def to_file(world: World, path: Path, progress: Progress) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(path), job)
+        export_to_file(export, str(path), progress)
 
 
 def test_the_file_is_private_whatever_was_there(world: World, folder: Path) -> None:

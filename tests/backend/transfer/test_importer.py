@@ -93,7 +93,7 @@ def refused(world: World, content: bytes, words: str, kind: type[SnapshotError] 
     assert world.names() == before
 
 
-def through_pipe(world: World, content: bytes, job: Progress | None = None) -> Imported:
+def through_pipe(world: World, content: bytes, progress: Progress | None = None) -> Imported:
     source, sink = os.pipe()
 
     def fill() -> None:
@@ -106,7 +106,7 @@ def through_pipe(world: World, content: bytes, job: Progress | None = None) -> I
     thread = threading.Thread(target=fill)
     thread.start()
     try:
-        return import_set(world.engine.store, source, job or Progress())
+        return import_set(world.engine.store, source, progress or Progress())
     finally:
         os.close(source)
         thread.join()
@@ -535,12 +535,12 @@ def test_a_stop_at_any_time_leaves_nothing(world: World, sound: Members) -> None
     content = stream(*sound, MANIFEST)
     before = world.names()
 
-    def attempt(job: Progress) -> None:
+    def attempt(progress: Progress) -> None:
         fd = os.memfd_create("incoming")
         with os.fdopen(fd, "w+b") as file:
             file.write(content)
             file.seek(0)
-            import_set(world.engine.store, fd, job)
+            import_set(world.engine.store, fd, progress)
 
     states = [world.names() for _ in stops(attempt)]
     assert len(states) > 10

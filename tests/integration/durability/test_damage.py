@@ -891,7 +891,7 @@ def test_journals_that_lie(tmp_path: Path, victim: Path, number: int, window: ob
         {"verb": case.partition(":")[0], "undo_window": window}, world.engine.root
     ) as record:
         for step in told[case]:
-            record.keep(step)
+            record.record_step(step)
     before = golden.tree(victim)
     with nothing_changes(world):
         world.engine.findings()

@@ -48,9 +48,9 @@ def world(tmp_path: Path) -> World:
 
 
 def stopped() -> Progress:
-    job = Progress()
-    job.stop()
-    return job
+    progress = Progress()
+    progress.stop()
+    return progress
 
 
 def unreadable(world: World) -> Store:
@@ -125,7 +125,7 @@ def test_is_snapshot_filename(name: str, number: int | None) -> None:
 
 def test_iter_bails_if_context_done(world: World) -> None:
     with pytest.raises(Cancelled, match=r"^context canceled$"):
-        list(unreadable(world).iter_snapshots(job=stopped()))
+        list(unreadable(world).iter_snapshots(progress=stopped()))
 
 
 def test_iter_bails_if_context_done_midway(world: World) -> None:
@@ -135,7 +135,7 @@ def test_iter_bails_if_context_done_midway(world: World) -> None:
     job, seen = Progress(), []
 
     def look() -> None:
-        for snapshot in world.engine.store.iter_snapshots(job=job):
+        for snapshot in world.engine.store.iter_snapshots(progress=job):
             seen.append(snapshot.set_id)
             job.stop()
 
@@ -616,18 +616,18 @@ def test_snapshot_export_happy(world: World) -> None:
 
 def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
     """tar waits for a pipe that nobody fills; the stop ends it at once."""
-    job = Progress()
+    progress = Progress()
     vetter = vetting.ExtractionFilter(Revision(-1))
     content = tgz({"x1": {"a": "1"}})
 
     def endless() -> object:
         yield content[:0]
-        job.stop()
+        progress.stop()
         yield content[:0]
 
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(Cancelled):
-            Tar(None).unpack(fd, endless(), vetter, job)  # type: ignore[arg-type]
+            Tar(None).unpack(fd, endless(), vetter, progress)  # type: ignore[arg-type]
     finally:
         os.close(fd)

@@ -197,9 +197,9 @@ def stream_of(body: bytes, size: int) -> Serve:
     )
 
 
-def exported(client: Client, tmp_path: Path, job: Progress | None = None) -> bytes:
-    with open(tmp_path / "e", "w+b") as file, client.export(1, job or Progress()) as download:
-        download.stream_to(file.fileno(), job or Progress())
+def exported(client: Client, tmp_path: Path, progress: Progress | None = None) -> bytes:
+    with open(tmp_path / "e", "w+b") as file, client.export(1, progress or Progress()) as download:
+        download.stream_to(file.fileno(), progress or Progress())
         return (tmp_path / "e").read_bytes()
 
 
@@ -226,14 +226,14 @@ def test_a_disk_that_is_full_is_no_silence_of_snapd(tmp_path: Path) -> None:
 
 
 def test_a_stop_hangs_up_at_once() -> None:
-    job = Progress()
+    progress = Progress()
 
     def wait(connection: socket.socket) -> None:
         head(connection)
-        job.stop()
+        progress.stop()
         assert connection.recv(1) == b""
 
-    with answering(wait) as client, pytest.raises(Cancelled), client.export(1, job):
+    with answering(wait) as client, pytest.raises(Cancelled), client.export(1, progress):
         pass
 
 
@@ -275,10 +275,10 @@ def change(status: str, **facts: Any) -> dict[str, Any]:
 def test_a_change_that_ended_before_the_stop_came_is_done() -> None:
     nothing = result({"message": "cannot abort change 1 with nothing pending"}, 400)
     done = result(change("Done", ready=True))
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with answering(nothing, done) as client:
-        assert follow(client, "1", job).done
+        assert follow(client, "1", progress).done
 
 
 def test_snapd_may_be_away_for_a_moment() -> None:

@@ -43,9 +43,9 @@ def restoring(snapd: RealSnapd) -> Iterator[Gate]:
 def when_waiting(act: Callable[[Progress], None]) -> Callable[[Progress, Event], None]:
     """Do something as soon as a job says that it waits."""
 
-    def hear(job: Progress, event: Event) -> None:
+    def hear(progress: Progress, event: Event) -> None:
         if isinstance(event, Started) and event.title.startswith("Waiting for change 2 (Restore "):
-            act(job)
+            act(progress)
 
     return hear
 

@@ -193,7 +193,7 @@ def test_golden_files_are_what_snapd_restores(snapd: RealSnapd) -> None:
     snapd.install("hello", "2.10")
     snapd.install("storey", "1.33+git~1", "42", epoch="1*")
     snapd.start()
-    taken = snapd.take_in((golden.TOP / index["files"]["export"]).read_bytes())["result"]
+    taken = snapd.take_in((golden.HERE / index["files"]["export"]).read_bytes())["result"]
     assert sorted(taken["snaps"]) == ["hello", "storey"]
     snapd.act("restore", taken["set-id"])
     for one in index["sets"]["1"]:
@@ -208,5 +208,5 @@ def test_golden_listing_is_what_snapd_says(snapd: RealSnapd) -> None:
         (snapd.snapshots / file.name).write_bytes(file.read_bytes())
     snapd.start()
     files = golden.index()["files"]
-    assert snapd.raw("GET", "/v2/snapshots")[1] == (golden.TOP / files["list"]).read_bytes()
-    assert snapd.cli("saved", "--abs-time").stdout == (golden.TOP / files["table"]).read_text()
+    assert snapd.raw("GET", "/v2/snapshots")[1] == (golden.HERE / files["list"]).read_bytes()
+    assert snapd.cli("saved", "--abs-time").stdout == (golden.HERE / files["table"]).read_text()

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.snapd
 def test_a_stop_aborts_the_change_and_waits_until_it_is_undone(snapd: RealSnapd) -> None:
     with saving(snapd) as await_gzip:
 
-        def stop(job: Progress, event: Event) -> None:
-            if isinstance(event, PartAdvanced) and not job.stopping:
+        def stop(progress: Progress, event: Event) -> None:
+            if isinstance(event, PartAdvanced) and not progress.stopping:
                 await_gzip()
-                job.stop()
+                progress.stop()
             if event == Entered("hello (abort)"):
                 await_gzip.open()  # snapd waits for whatever tar has started
 
@@ -70,10 +70,10 @@ def test_changes_of_others_can_be_followed_and_left(snapd: RealSnapd) -> None:
         )
         (told,) = [one.text for one in engine(snapd).findings() if one.kind == "change"]
         assert told == f"Snapshot all snaps: Doing; attach snapd/{number} follows it"
-        job = Progress()
-        job.stop()
+        progress = Progress()
+        progress.stop()
         with pytest.raises(Cancelled):
-            engine(snapd).daemon.attach(number, job)
+            engine(snapd).daemon.attach(number, progress)
     told: list[Event] = []
     ended = engine(snapd).daemon.attach(number, Progress(told.append))
     size = (snapd.snapshots / "1_hello_1.0_x1.zip").stat().st_size

@@ -66,9 +66,9 @@ def test_a_stop_while_an_import_is_sent_leaves_nothing(hello: RealSnapd) -> None
     do(hello, Export(1, file))
     do(hello, Forget(1))
 
-    def stop(job: Progress, event: Event) -> None:
+    def stop(progress: Progress, event: Event) -> None:
         if isinstance(event, Advanced) and event.done:
-            job.stop()
+            progress.stop()
 
     with pytest.raises(Cancelled):
         do(hello, Import(file), stop)

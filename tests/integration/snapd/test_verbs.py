@@ -248,7 +248,7 @@ def test_retention_is_changed_after_a_question(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("tui.cli.commands.retention.can_ask", lambda: True)
+    monkeypatch.setattr("tui.cli.commands.retention.is_interactive", lambda: True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     assert main(["--root", str(busy.base), "retention", "14d"]) == 0
     told = capsys.readouterr()

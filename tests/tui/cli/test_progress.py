@@ -248,22 +248,22 @@ class TestForeground:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_signals_stop_the_job_and_mean_the_same_as_before_afterwards(self, number: int) -> None:
         before = signal.getsignal(number)
-        job = Progress()
+        progress = Progress()
         with Foreground() as foreground:
-            foreground.watch(job)
+            foreground.watch(progress)
             os.kill(os.getpid(), number)
             with pytest.raises(Cancelled):
-                job.check()
+                progress.raise_if_cancelled()
         assert signal.getsignal(number) == before
 
     def test_ignored_signals_stay_ignored(self) -> None:
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            job = Progress()
+            progress = Progress()
             with Foreground() as foreground:
-                foreground.watch(job)
+                foreground.watch(progress)
                 os.kill(os.getpid(), signal.SIGHUP)
-            job.check()
+            progress.raise_if_cancelled()
         finally:
             signal.signal(signal.SIGHUP, before)
 

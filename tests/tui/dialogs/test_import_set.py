@@ -280,7 +280,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
         screen.post_message(Looking(typed, done=12 * 10**9))
         await reads(user, "12.0GB of 80.0GB passed over")
         await reads(await user.presses("enter"), "still looking into it")
-        job = screen._job
+        job = screen._progress
         await user.presses("escape")
         assert job.stopping
 

@@ -506,8 +506,8 @@ class TestLooking:
     ) -> None:
         jobs: list[Progress] = []
 
-        def views(_plans: Plans, _wanted: Restore, job: Progress) -> Iterator[View]:
-            jobs.append(job)
+        def views(_plans: Plans, _wanted: Restore, progress: Progress) -> Iterator[View]:
+            jobs.append(progress)
             yield from ()
 
         monkeypatch.setattr(Plans, "views", views)
@@ -521,9 +521,9 @@ class TestLooking:
         assert ask_restore(world, tell) == [None]
 
     def test_a_stopped_look_says_nothing_more(self, world: World) -> None:
-        job = Progress()
-        views = Plans(place_of(world)).views(Restore(1), job)
+        progress = Progress()
+        views = Plans(place_of(world)).views(Restore(1), progress)
         assert not next(views).complete
-        job.stop()
+        progress.stop()
         with pytest.raises(Cancelled):
             next(views)

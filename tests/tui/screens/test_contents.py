@@ -524,14 +524,14 @@ class TestReading:
 def endless(ended: list[str]) -> Callable[[Tree, Progress], None]:
     """A reading that never ends by itself."""
 
-    def index(_tree: Tree, job: Progress) -> None:
+    def index(_tree: Tree, progress: Progress) -> None:
         from threading import Event
 
         stopped = Event()
-        with job.when_stopped(stopped.set):
+        with progress.on_cancel(stopped.set):
             stopped.wait()
         ended.append("Cancelled")
-        job.check()
+        progress.raise_if_cancelled()
 
     return index
 

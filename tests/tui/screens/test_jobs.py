@@ -144,7 +144,7 @@ def test_each_part_under_way_has_a_bar(world: World, size: tuple[int, int]) -> N
 def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.session.job_views.Pulse.words", lambda *_all: "waiting for job 7 (save) to end")
+    monkeypatch.setattr("tui.session.job_views.StallDetector.words", lambda *_all: "waiting for job 7 (save) to end")
 
     async def tell(user: Patient) -> None:
         with running(world, Save(), {"event": "started", "title": "Saving", "total": None}):
@@ -290,7 +290,7 @@ def interrupted(world: World, operation: Operation, *steps: Mapping[str, Any]) -
     """A job whose process died after these steps."""
     with running(world, operation) as record:
         for step in steps:
-            record.keep(step)
+            record.record_step(step)
 
 
 def half_restored(world: World) -> Path:

@@ -139,11 +139,11 @@ def test_contents_are_not_shown_where_previews_are_off(world: World) -> None:
 
 
 def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(_where: object, _pattern: str, _own: str, job: Progress, **_options: object) -> Any:
+    def endless(_where: object, _pattern: str, _own: str, progress: Progress, **_options: object) -> Any:
         stopped = Event()
-        with job.when_stopped(stopped.set):
+        with progress.on_cancel(stopped.set):
             stopped.wait()
-        job.check()
+        progress.raise_if_cancelled()
         yield from ()
 
     monkeypatch.setattr(hits, "searched", endless)

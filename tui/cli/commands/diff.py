@@ -26,19 +26,19 @@ def diff(arguments: Arguments) -> int:
     snap, _, path = arguments.what.partition(":")
     here = engine(arguments)
     with Foreground() as foreground, Comparison(snap, here.layout, here.journal.folder) as comparison:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
         for side in (arguments.one, arguments.other):
-            _add_side(arguments, comparison, side, job)
+            _add_side(arguments, comparison, side, progress)
         below = comparison.placed(path) if path else None
         options = CompareOptions(arguments.exact, arguments.same)
         tally = Tally()
         lines = _documents if arguments.json else _lines
-        with job.step("Comparing"):
-            for line in lines(comparison, comparison.differences(job, options, below), tally):
+        with progress.step("Comparing"):
+            for line in lines(comparison, comparison.differences(progress, options, below), tally):
                 print_result(line)
             if below and not arguments.json:
-                _show_text(comparison, below, tally, job)
+                _show_text(comparison, below, tally, progress)
         keys = [] if path else comparison.configuration
         print_result(*(_key_document(one) if arguments.json else _key_line(one) for one in keys))
         _show_totals(arguments, comparison, tally, len(keys))
@@ -46,7 +46,7 @@ def diff(arguments: Arguments) -> int:
     return 1 if arguments.exit_code and differs else 0
 
 
-def _add_side(arguments: Arguments, comparison: Comparison, side: str, job: Progress) -> None:
+def _add_side(arguments: Arguments, comparison: Comparison, side: str, progress: Progress) -> None:
     if side == _LIVE:
         comparison.add_live()
     elif side.isascii() and side.isdigit():
@@ -56,7 +56,7 @@ def _add_side(arguments: Arguments, comparison: Comparison, side: str, job: Prog
             raise NotFoundError(f'cannot compare: set #{side} holds no snapshot of "{comparison.snap}"')
         comparison.add_snapshot(f"#{side}", found[0])
     else:
-        comparison.add_file(os.path.abspath(side), job)
+        comparison.add_file(os.path.abspath(side), progress)
 
 
 def _show_totals(arguments: Arguments, comparison: Comparison, tally: Tally, keys: int) -> None:
@@ -117,11 +117,11 @@ def _documents(comparison: Comparison, found: Iterator[Difference], tally: Tally
         yield json.dumps(document)
 
 
-def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, job: Progress) -> None:
+def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, progress: Progress) -> None:
     """The lines of a text that is asked for by its path."""
     if not tally.files[Change.CHANGED]:
         return
-    found = comparison.text_diff(*below, job)
+    found = comparison.text_diff(*below, progress)
     print_result(*map(plain, found.lines))
     if found.why_not:
         print_status(f"Its lines are not told: {plain(found.why_not)}")

@@ -60,9 +60,9 @@ def _extract(arguments: Arguments) -> Extract:
 def _show_plan(arguments: Arguments, operation: Extract) -> int:
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        plan = here.plan_extract(operation, job)
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        plan = here.plan_extract(operation, progress)
     refusal = here.refusal("restore beside" if operation.to else "extract") or ""
     if arguments.json:
         print_result(*_plan_documents(plan, refusal))

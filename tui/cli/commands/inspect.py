@@ -109,10 +109,10 @@ def find(arguments: Arguments) -> int:
     hits: list[Hit] = []
     missed = 0
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        with job.step("Searching"):
-            for found in search_files(where, arguments.pattern, here.own, job):
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        with progress.step("Searching"):
+            for found in search_files(where, arguments.pattern, here.own, progress):
                 if isinstance(found, Missed):
                     missed += 1
                     print_status(f"not (all) searched: {_place_text(found)}: {plain(found.reason)}")
@@ -154,14 +154,14 @@ def check_file(arguments: Arguments) -> int:
     snaps = tuple(filter(None, (arguments.set_id, *arguments.snaps)))
     users = tuple(filter(None, arguments.users.split(",")))
     with Foreground(json=arguments.json) as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        with SnapshotFile.of_file(os.path.abspath(arguments.file), job.quiet()) as inside:
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        with SnapshotFile.of_file(os.path.abspath(arguments.file), progress.quiet()) as inside:
             for snap in snaps:
                 inside.of_snap(snap)
-            with job.step("Checking", sum(a.packed.size for held in inside.held for a in held.archives)):
+            with progress.step("Checking", sum(a.packed.size for held in inside.held for a in held.archives)):
                 how = {"quick": arguments.quick, "structure": arguments.structure}
-                result = Result(verdicts=tuple(inside.check(job, users, snaps, **how)))
+                result = Result(verdicts=tuple(inside.check(progress, users, snaps, **how)))
             faults = inside.faults
         code = result.exit_code or (4 if faults else 0)
         if arguments.json:
@@ -225,9 +225,9 @@ def _spot(arguments: Arguments, inside: SnapshotFile, target: str) -> Iterator[S
 @contextmanager
 def _reading() -> Iterator[Progress]:
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        yield job
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        yield progress
 
 
 # -- what is shown

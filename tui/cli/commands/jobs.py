@@ -45,9 +45,9 @@ def run_job(arguments: Arguments) -> int:
     # Whoever reads the journal may ask to stop before anything is here to listen: the wish waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
 
-    def watch(job: Progress) -> Callable[[Event], None]:
+    def watch(progress: Progress) -> Callable[[Event], None]:
         for wish in _WISHES:
-            signal.signal(wish, lambda _number, _frame: job.stop())
+            signal.signal(wish, lambda _number, _frame: progress.stop())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
         return lambda _event: None
 
@@ -70,10 +70,10 @@ def attach(arguments: Arguments) -> int:
 
 def _follow_change(arguments: Arguments, number: str) -> int:
     with Foreground(json=arguments.json) as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
         try:
-            change = engine(arguments).daemon.attach(number, job)
+            change = engine(arguments).daemon.attach(number, progress)
         except Cancelled as left:
             again = command(arguments, f"attach {arguments.job}")
             print_status(f"change {plain(number)} goes on; attach again with: {again}")

@@ -33,11 +33,12 @@ def estimate(arguments: Arguments) -> int:
     """Tell what a save would read and meet; 3 where not everything could be looked at."""
     layout = engine(arguments).layout
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        with job.step("Measuring"):
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        with progress.step("Measuring"):
             found = [
-                survey_of(layout, aim, job) for aim in aims(layout, arguments.snaps, names(arguments.users))
+                survey_of(layout, aim, progress)
+                for aim in aims(layout, arguments.snaps, names(arguments.users))
             ]
     if arguments.json:
         print_result(json.dumps(estimates_json(found)))
@@ -165,9 +166,9 @@ def doctor(arguments: Arguments) -> int:
     """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        found = here.repair(job.quiet()) if arguments.repair else here.findings()
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        found = here.repair(progress.quiet()) if arguments.repair else here.findings()
     if arguments.json:
         print_result(json.dumps([finding._asdict() for finding in found]))
         return 0

@@ -14,9 +14,9 @@ def show_plan(arguments: Arguments, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
     here = engine(arguments)
     with Foreground() as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        plans = here.plan(operation, job=job)
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        plans = here.plan(operation, progress=progress)
     refusal = here.refusal("restore beside" if operation.to else "restore") or ""
     blocked = any(plan.verdict is Verdict.BLOCKED for plan in plans)
     if arguments.json:

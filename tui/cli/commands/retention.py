@@ -47,9 +47,9 @@ def _change(arguments: Arguments, here: PlaceEngine, wanted: str) -> bool:
         if not ask_yes_no(_question(here.daemon.retention(), wanted)):
             return False
     with Foreground(json=arguments.json, data_out=True) as foreground:
-        job = Progress(foreground.hear)
-        foreground.watch(job)
-        here.daemon.set_retention(wanted, job)
+        progress = Progress(foreground.hear)
+        foreground.watch(progress)
+        here.daemon.set_retention(wanted, progress)
     return True
 
 

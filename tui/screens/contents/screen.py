@@ -72,7 +72,7 @@ class ContentsScreen(PreviewScreen):
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
         super().__init__(place, source, launcher, entry)
-        self._job = Progress()
+        self._progress = Progress()
 
     def refusal_of(self, action: str) -> str:
         """Why an action cannot be had here, or nothing."""
@@ -155,9 +155,9 @@ class ContentsScreen(PreviewScreen):
         if isinstance(self._source, Snapshot):
             self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
         elif self._opened is not None:
-            self._job.stop()
-            self._job = Progress(self._tell_check)
-            self._check_file(self._job)
+            self._progress.stop()
+            self._progress = Progress(self._tell_check)
+            self._check_file(self._progress)
 
     @work
     async def _check_in_store(self, operation: Check) -> None:
@@ -169,13 +169,13 @@ class ContentsScreen(PreviewScreen):
             self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
 
     @work(thread=True, group="check")
-    def _check_file(self, job: Progress) -> None:
+    def _check_file(self, progress: Progress) -> None:
         opened = self._opened
         if opened is None:
             return
         try:
             with opened.using():
-                verdicts = opened.inside.check(job)
+                verdicts = opened.inside.check(progress)
         except (Cancelled, ClosedError):
             return
         except (SnapshotError, OSError) as trouble:
@@ -243,7 +243,7 @@ class ContentsScreen(PreviewScreen):
 
     def on_unmount(self) -> None:
         """Check no more."""
-        self._job.stop()
+        self._progress.stop()
 
 
 def item_text(spot: Spot, snapshot: Snapshot) -> str:

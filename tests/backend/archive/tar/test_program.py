@@ -46,14 +46,14 @@ def packed(
     names: Sequence[str] = ("x1", "common"),
     excludes: Sequence[str] = (),
     tar: Tar | None = None,
-    job: Progress | None = None,
+    progress: Progress | None = None,
 ) -> bytes:
     """The archive of a directory."""
     out = bytearray()
     buffer = memoryview(bytearray(1 << 20))
     with (
         files.opened(str(top), files.DIRECTORY) as fd,
-        (tar or Tar(None)).pack(fd, names, excludes, job or Progress()) as fill,
+        (tar or Tar(None)).pack(fd, names, excludes, progress or Progress()) as fill,
     ):
         while count := fill(buffer):
             out += buffer[:count]
@@ -65,14 +65,14 @@ def unpack(
     top: Path,
     vetter: ExtractionFilter | None = None,
     tar: Tar | None = None,
-    job: Progress | None = None,
+    progress: Progress | None = None,
 ) -> ExtractionFilter:
     """Unpack an archive of revision x1 into a directory, which is made."""
     top.mkdir(parents=True, exist_ok=True)
     vetter = vetter or ExtractionFilter(X1)
     chunks = [stream] if isinstance(stream, bytes) else stream
     with files.opened(str(top), files.DIRECTORY) as fd:
-        (tar or Tar(None)).unpack(fd, chunks, vetter, job or Progress())
+        (tar or Tar(None)).unpack(fd, chunks, vetter, progress or Progress())
     return vetter
 
 
@@ -216,7 +216,7 @@ def test_sockets_are_left_out_and_told(data: Path, tmp_path: Path, monkeypatch: 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("x1/bus")
         (data / "x1/file").touch()
-        stream = packed(data, job=Progress(told.append))
+        stream = packed(data, progress=Progress(told.append))
     unpack(stream, tmp_path / "new")
     assert sorted(portrait(tmp_path / "new")) == [b"common", b"x1", b"x1/file"]
     notes = [event.text for event in told if isinstance(event, Noted)]
@@ -257,8 +257,8 @@ def test_bytes_are_counted_both_ways(data: Path, tmp_path: Path) -> None:
             self.counted += amount
 
     out, back = Counting(), Counting()
-    stream = packed(data, job=out)
-    unpack(stream, tmp_path / "new", job=back)
+    stream = packed(data, progress=out)
+    unpack(stream, tmp_path / "new", progress=back)
     assert out.counted == back.counted == len(stream)
 
 
@@ -268,10 +268,10 @@ def test_bytes_are_counted_both_ways(data: Path, tmp_path: Path) -> None:
 class Reading:
     """Reads an archive in steps, so that data can be changed while tar waits in the middle of a file."""
 
-    def __init__(self, top: Path, tar: Tar | None = None, job: Progress | None = None) -> None:
+    def __init__(self, top: Path, tar: Tar | None = None, progress: Progress | None = None) -> None:
         self._top = top
         self._tar = tar or Tar(None)
-        self._job = job or Progress()
+        self._progress = progress or Progress()
         self.read = bytearray()
 
     def run(self, change: Callable[[bytes], object], begin: Callable[[], object] = lambda: None) -> None:
@@ -279,7 +279,7 @@ class Reading:
         buffer = memoryview(bytearray(4096))
         with (
             files.opened(str(self._top), files.DIRECTORY) as fd,
-            self._tar.pack(fd, ["x1"], [], self._job) as fill,
+            self._tar.pack(fd, ["x1"], [], self._progress) as fill,
         ):
             begin()
             while len(self.read) < 16384:
@@ -484,13 +484,13 @@ def test_a_stop_while_packing(data: Path, switched: str | None, someone: User) -
     two_big_files(data)
     for path in (data / "x1", data / "x1/a", data / "x1/b"):
         path.chmod(0o777)
-    job = Progress()
+    progress = Progress()
 
     def stop(_read: bytes) -> None:
-        job.stop()
+        progress.stop()
 
     with pytest.raises(Cancelled):
-        Reading(data, Tar(someone if switched else None), job).run(stop)
+        Reading(data, Tar(someone if switched else None), progress).run(stop)
     assert str(data) not in places_of_running_tars()
 
 
@@ -509,7 +509,7 @@ def places_of_running_tars() -> str:
 @pytest.mark.usefixtures("tidy")
 def test_a_stop_from_elsewhere_while_tar_waits(data: Path, tmp_path: Path) -> None:
     """The chunks come from a source that never ends; only the stop ends it."""
-    job = Progress()
+    progress = Progress()
     chunks = 0
 
     def endless() -> Iterator[bytes]:
@@ -518,13 +518,13 @@ def test_a_stop_from_elsewhere_while_tar_waits(data: Path, tmp_path: Path) -> No
         while True:
             chunks += 1
             if chunks == 3:
-                stopper = threading.Thread(target=job.stop)
+                stopper = threading.Thread(target=progress.stop)
                 stopper.start()
                 stopper.join()
             yield bytes(1 << 16)
 
     with pytest.raises(Cancelled):
-        unpack(endless(), tmp_path / "new", job=job)
+        unpack(endless(), tmp_path / "new", progress=progress)
     assert chunks == 3
     assert str(tmp_path) not in places_of_running_tars()
 
@@ -542,16 +542,16 @@ def deaf(tmp_path: Path) -> Tar:
 @pytest.mark.usefixtures("tidy")
 def test_a_stop_ends_what_does_not_answer(data: Path, tmp_path: Path, deaf: Tar, packing: bool) -> None:
     began = time.monotonic()
-    job = Progress()
-    stopper = threading.Thread(target=job.stop)
+    progress = Progress()
+    stopper = threading.Thread(target=progress.stop)
 
     def chunks() -> Iterator[bytes]:
         stopper.start()
         yield directory(b"x1") + header(b"x1/a", size=BIG)
         yield bytes(BIG)
 
-    reading = partial(Reading(data, deaf, job).run, lambda _read: None, stopper.start)
-    writing = partial(unpack, chunks(), tmp_path / "new", tar=deaf, job=job)
+    reading = partial(Reading(data, deaf, progress).run, lambda _read: None, stopper.start)
+    writing = partial(unpack, chunks(), tmp_path / "new", tar=deaf, progress=progress)
     with pytest.raises(Cancelled):
         (reading if packing else writing)()
     stopper.join()
@@ -560,12 +560,12 @@ def test_a_stop_ends_what_does_not_answer(data: Path, tmp_path: Path, deaf: Tar,
 
 @pytest.mark.usefixtures("tidy")
 def test_stopped_before_the_start_nothing_runs(data: Path, tmp_path: Path) -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        packed(data, job=job)
+        packed(data, progress=progress)
     with pytest.raises(Cancelled):
-        unpack(directory(b"x1") + END, tmp_path / "new", job=job)
+        unpack(directory(b"x1") + END, tmp_path / "new", progress=progress)
     assert not portrait(tmp_path / "new")
 
 

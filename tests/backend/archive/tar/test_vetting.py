@@ -176,10 +176,10 @@ def test_what_was_met_is_counted() -> None:
 
 
 def test_vetting_can_be_stopped() -> None:
-    job = Progress()
-    job.stop()
+    progress = Progress()
+    progress.stop()
     with pytest.raises(Cancelled):
-        vet([directory(b"x1"), END], ExtractionFilter(X1), job)
+        vet([directory(b"x1"), END], ExtractionFilter(X1), progress)
 
 
 # -- whatever an attacker writes

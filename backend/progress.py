@@ -66,11 +66,11 @@ def _forget(_step: Mapping[str, Any]) -> None:
 class Progress:
     """Tells events to `tell`, at most ten counts a second and one at the end of each step.
 
-    `record_step` makes a step last before it is taken, so that it can be recovered after a crash; `name` is part of
-    the names of what the work leaves on disk on its way.
+    `record_step` makes a step last before it is taken, so that it can be recovered after a crash; `name` is
+    part of the names of what the work leaves on disk on its way.
 
-    All methods may be called from any thread. `raise_if_cancelled` and `advance` raise Cancelled once `stop` was
-    called; `uncancellable` work (past the point of no return) never notices a stop.
+    All methods may be called from any thread. `raise_if_cancelled` and `advance` raise Cancelled once
+    `stop` was called; `uncancellable` work (past the point of no return) never notices a stop.
     """
 
     def __init__(

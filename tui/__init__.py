@@ -1,1 +1,1 @@
-"""The two faces of Snapstow: full screens, and verbs on the command line. All work is done by `backend`."""
+"""Snapstow in a terminal: screens, a session in plain text, and commands for scripts."""

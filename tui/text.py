@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from backend import SnapshotError, unix_time
+from backend import SnapshotError
+from backend.format import unix_time
 
 if TYPE_CHECKING:
-    from backend import SafeguardedRestore, Snapshot, SnapshotSet
+    from backend import Snapshot, SnapshotSet
+    from backend.jobs import SafeguardedRestore
 
 HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
 NOTHING_SAVED = "No snapshots found."

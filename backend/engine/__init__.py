@@ -1,1 +1,19 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""Who carries an operation out: `files` works on the files, `snapd` asks a running snapd.
+
+`open_engine` chooses; both keep the same protocol and pass the same contract suite, and nobody asks which
+one it is. Where snapd runs for a root, what changes data goes through it, and what only reads goes to the
+files. `perform_recorded` carries an operation out as a job with a journal; `perform` does the same without
+one.
+"""
+
+from typing import TYPE_CHECKING
+
+from backend.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backend.engine.daemon import WAITING, Followed, Watch
+    from backend.engine.files import FilesEngine
+    from backend.engine.perform import perform_recorded
+    from backend.engine.select import PlaceEngine, current_engine, user_state
+else:
+    __getattr__ = lazy_names(__name__)

@@ -20,7 +20,7 @@ _SNAPDS = re.compile(r"(?:([0-9]{1,9})h)?(?:0m)?(?:0s)?")
 _DAY = 24
 
 
-def spelled(text: str) -> str:
+def parse_retention(text: str) -> str:
     """A time as people write it in snapd's spelling: `14d` is `336h`; InvalidInputError for what is none."""
     found = _SPAN.fullmatch(text)
     hours = int(found[1]) * (_DAY if found[2] == "d" else 1) if found else 0
@@ -31,7 +31,7 @@ def spelled(text: str) -> str:
     return f"{hours}h"
 
 
-def in_words(text: str) -> str:
+def retention_words(text: str) -> str:
     """A time as snapd spells it, in days where it comes to whole ones: `744h` is `31d`."""
     found = _SNAPDS.fullmatch(text)
     hours = int(found[1] or 0) if found else 0
@@ -40,11 +40,11 @@ def in_words(text: str) -> str:
     return f"{hours // _DAY}d" if hours % _DAY == 0 else f"{hours}h"
 
 
-def kept_text(text: str) -> str:
+def retention_text(text: str) -> str:
     """A sentence on how long they are kept."""
     if text == NEVER:
         return "No automatic snapshots are made"
-    return f"Automatic snapshots are kept for {in_words(text)}"
+    return f"Automatic snapshots are kept for {retention_words(text)}"
 
 
 def configured(config: dict[str, Json] | None) -> str:

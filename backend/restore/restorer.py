@@ -111,7 +111,7 @@ def restore_snapshot(
     users: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RestoreState:
-    """Put the data of one open snapshot in place as the revision `current`, 0 where the snap is not installed.
+    """Put the data of an open snapshot in place as the revision `current` (0: the snap is not installed).
 
     Skipped parts are noted to the progress. The state returned can be reverted or cleaned up.
     """

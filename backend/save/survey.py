@@ -63,7 +63,7 @@ class Survey(NamedTuple):
     `read` is what goes into the archive, `left_out` what patterns keep out; `shipped` are the bytes that the
     snap's own patterns match, `by_pattern` those of each pattern of the aim, whatever others match as well.
     Where `whole` is False, not everything could be looked at. `recent` changed within the last minute:
-    `look_again`.
+    `resurvey`.
     """
 
     aim: Aim
@@ -168,7 +168,7 @@ def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: f
     return _summed(found, faults, surveyor)
 
 
-def look_again(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimpse, ...]:
+def resurvey(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimpse, ...]:
     """The same files as they are now; without those that are gone or cannot be seen any more."""
     later: list[Glimpse] = []
     try:
@@ -184,7 +184,7 @@ def look_again(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Gli
     return tuple(later)
 
 
-def compared(found: Survey, later: Sequence[Glimpse]) -> Survey:
+def with_changes(found: Survey, later: Sequence[Glimpse]) -> Survey:
     """The survey with what changed between its own look at `recent` and a later one."""
     now = {one.path: one for one in later}
     changed = [one.path for one in found.recent if now.get(one.path) != one]

@@ -1,1 +1,15 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The directory of snapshots: which files are in it, which belong together, what was verified when.
+
+`Store` lists, publishes and removes; `VerificationLog` keeps the results of checks; both notice a file that
+was put in the place of another.
+"""
+
+from typing import TYPE_CHECKING
+
+from backend.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backend.store.store import Store
+    from backend.store.verifications import CheckState, CheckStatus, VerificationLog
+else:
+    __getattr__ = lazy_names(__name__)

@@ -1,1 +1,15 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""Sets as streams: exports that snapd imports, imports of what snapd exports.
+
+An export's size is known before its first byte. An import is staged, verified, and published whole or not
+at all.
+"""
+
+from typing import TYPE_CHECKING
+
+from backend.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backend.transfer.exporter import SnapshotExport
+    from backend.transfer.importer import IncomingSet, import_set
+else:
+    __getattr__ = lazy_names(__name__)

@@ -85,7 +85,11 @@ def test_a_stop_is_noticed_by_who_counts() -> None:
     progress.stop()
     progress.stop()
     assert progress.stopping
-    for notice in (progress.raise_if_cancelled, lambda: progress.advance(1), lambda: progress.uncancellable().__enter__()):
+    for notice in (
+        progress.raise_if_cancelled,
+        lambda: progress.advance(1),
+        lambda: progress.uncancellable().__enter__(),
+    ):
         with pytest.raises(Cancelled, match="context canceled"):
             notice()
 

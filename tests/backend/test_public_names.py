@@ -1,35 +1,35 @@
 """Each function of snapd's backend has its counterpart here, by a public name, and it behaves."""
 
 import os
+import pkgutil
+import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-import backend
 from backend import (
     AlreadyFinishedError,
     Cancelled,
     DuplicateSetError,
-    Layout,
     MultiError,
     Noted,
     Progress,
-    Reader,
     Restore,
-    RestoreState,
     Revision,
     Save,
-    SaveOptions,
-    SnapshotExport,
     User,
-    estimate_size,
-    filename,
-    import_set,
-    restore_snapshot,
-    save_snap,
 )
+from backend.archive import Reader
+from backend.format import filename
+from backend.host import Layout
+from backend.lazy import public_names
+from backend.restore import RestoreState, restore_snapshot
+from backend.save import SaveOptions, estimate_size, save_snap
+from backend.transfer import SnapshotExport, import_set
 from backend.transfer.importer import IncomingSet
+from tests.support import TOP
 from tests.support.builders import World, plant, tree_of
 
 DATA = {"x1": {"settings": "1"}, "common": {"db": "22"}}
@@ -42,16 +42,25 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def test_every_public_name_is_there() -> None:
-    names = vars(backend)["__all__"]
-    assert all(hasattr(backend, name) for name in names)
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        getattr(backend, "no" + "thing")
+PACKAGES = ["backend", *sorted(f"backend.{p.parent.name}" for p in (TOP / "backend").glob("*/__init__.py"))]
 
 
-def test_no_public_name_is_a_module() -> None:
-    names = vars(backend)["__all__"]
-    assert [name for name in names if isinstance(getattr(backend, name), ModuleType)] == []
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_of_a_package_are_there_and_are_no_modules(package: str) -> None:
+    module = import_module(package)
+    public = {name: getattr(module, name) for name in public_names(package)}
+    assert public
+    assert [name for name, thing in public.items() if isinstance(thing, ModuleType)] == []
+    with pytest.raises(AttributeError, match=f"module '{package}' has no attribute 'nothing'"):
+        getattr(module, "no" + "thing")
+
+
+def test_public_names_stay_public_when_every_module_is_loaded() -> None:
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            import_module(module.name)
+        for name in public_names(package):
+            assert not isinstance(getattr(sys.modules[package], name), ModuleType), (package, name)
 
 
 def test_save(world: World) -> None:

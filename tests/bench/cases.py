@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from backend import Check, Export, FilesEngine, Import, Operation, Progress, Restore, Save, perform_recorded
+from backend import Check, Export, Import, Operation, Progress, Restore, Save
+from backend.engine import FilesEngine, perform_recorded
 from backend.transfer.exporter import SnapshotExport
 from tests.bench.rounds import Side, nothing
 from tests.bench.worlds import FOUR, Daemon, Ours, environment, run_command

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend import FilesEngine, open_engine
+from backend import open_engine
+from backend.engine import FilesEngine
 from backend.model import Snapshot
 from backend.progress import Progress
 from tests.bench.corpus import Corpus

@@ -1,7 +1,7 @@
 """Operations that die, or are told to stop, just before a chosen change of anything on disk.
 
-`python -m tests.support.killing` is a process of one thread that has everything loaded and forks for each operation,
-so that a death costs some milliseconds. `Killer` talks to it.
+`python -m tests.support.killing` is a process of one thread that has everything loaded and forks for each
+operation, so that a death costs some milliseconds. `Killer` talks to it.
 """
 
 import contextlib

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The command line: reads the arguments, runs the verb, turns failures into sentences and exit codes."""

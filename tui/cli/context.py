@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from backend import PlaceEngine, open_engine
+from backend import open_engine
+from backend.engine import PlaceEngine
 from tui.text import plain
 
 if TYPE_CHECKING:

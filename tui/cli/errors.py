@@ -8,7 +8,8 @@ import sys
 import time
 import traceback
 
-from backend import BugError, Cancelled, SnapshotError, user_state
+from backend import BugError, Cancelled, SnapshotError
+from backend.engine import user_state
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import engine
 from tui.cli.output import print_status

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend import snapshot_json
+from backend.format import snapshot_json
 from tui.text import saved_table
 
 if TYPE_CHECKING:

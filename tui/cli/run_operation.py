@@ -20,15 +20,14 @@ from backend import (
     InvalidInputError,
     NoSpaceError,
     Operation,
-    PlaceEngine,
     Restore,
     Result,
     Save,
     SnapshotError,
     Undo,
-    logout_warning,
-    perform_recorded,
 )
+from backend.engine import PlaceEngine, perform_recorded
+from backend.host import logout_warning
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine
 from tui.cli.output import print_result, print_status

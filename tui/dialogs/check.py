@@ -10,7 +10,8 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import Button
 
-from backend import Check, CheckState, Snapshot, SnapshotSet, command_line
+from backend import Check, Snapshot, SnapshotSet, command_line
+from backend.store import CheckState
 from tui.dialogs.base import DIM, Line, LineList, said
 from tui.dialogs.operation import Proposing, Refuser
 from tui.session.inventory import InventoryData

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import Export, Snapshot, SnapshotError, SnapshotExport
+from backend import Export, Snapshot, SnapshotError
+from backend.transfer import SnapshotExport
 from tui.dialogs.base import BAD, DIM, WARN, Line, said
 from tui.session.destination import CHECKSUM, Destination
 from tui.session.paths import PathEntry

@@ -12,17 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import (
-    Advanced,
-    Cancelled,
-    Event,
-    Extract,
-    Progress,
-    SnapshotError,
-    Started,
-    Verdict,
-    command_line,
-)
+from backend import Advanced, Cancelled, Event, Extract, Progress, SnapshotError, Started, command_line
+from backend.restore import Verdict
 from tui.dialogs import extract_lines as extractlines
 from tui.dialogs.base import LineList
 from tui.dialogs.extract_lines import NAMES, PLACE, POLICY, UNDO, PartKey, View

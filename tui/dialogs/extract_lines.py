@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import Extract, ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
+from backend import Extract
+from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line
 from tui.dialogs.restore_lines import window_text, windows
 from tui.session.paths import PathListing

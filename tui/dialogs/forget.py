@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import CheckState, CheckStatus, Forget, Snapshot, SnapshotSet, command_line
+from backend import Forget, Snapshot, SnapshotSet, command_line
+from backend.store import CheckState, CheckStatus
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
 from tui.session.inventory import InventoryData
 from tui.text import counted, plain, size_text

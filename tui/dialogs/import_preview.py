@@ -6,19 +6,11 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import (
-    RESERVED_SPACE,
-    ExportFile,
-    Import,
-    InstalledSnap,
-    Progress,
-    Snapshot,
-    SnapshotError,
-    SnapshotSet,
-    free_space,
-    read_export_file,
-    set_time,
-)
+from backend import Import, Progress, Snapshot, SnapshotError, SnapshotSet
+from backend.archive import ExportFile, read_export_file
+from backend.format import set_time
+from backend.fs import RESERVED_SPACE, free_space
+from backend.host import InstalledSnap
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
 from tui.session.place import Place
 from tui.text import counted, local_time_text, plain, size_text

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button
 
-from backend import Resolution, Resolutions, SnapshotError
+from backend import SnapshotError
+from backend.jobs import Resolution, Resolutions
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, said
 from tui.session.job_views import JobView
 from tui.session.place import Place

@@ -12,7 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import Cancelled, Progress, Restore, SnapshotError, Verdict, command_line
+from backend import Cancelled, Progress, Restore, SnapshotError, command_line
+from backend.restore import Verdict
 from tui.dialogs.base import LineList
 from tui.dialogs.folding import Unfolding
 from tui.dialogs.restore_lines import (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from backend import EntryPlan, Restore, RestorePlan, Verdict
+from backend import Restore
+from backend.restore import EntryPlan, RestorePlan, Verdict
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
 from tui.session.paths import PathListing
 from tui.session.restore_preview import WORST, Target, View

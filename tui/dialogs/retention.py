@@ -8,16 +8,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from backend import (
-    RETENTION_NOTE,
-    RETENTION_SYNTAX,
-    InvalidInputError,
-    Progress,
-    SnapshotError,
-    in_words,
-    kept_text,
-    spelled,
-)
+from backend import InvalidInputError, Progress, SnapshotError
+from backend.format import RETENTION_NOTE, RETENTION_SYNTAX, parse_retention, retention_text, retention_words
 from tui.dialogs.base import BAD, WARN, Dialog, Line, said
 from tui.session.place import Place
 
@@ -92,7 +84,7 @@ class AskRetention(Dialog[str | None]):
         if message.trouble:
             self.sum_up(said(message.trouble, BAD))
         else:
-            self.sum_up(f"{kept_text(message.present)}.")
+            self.sum_up(f"{retention_text(message.present)}.")
         is_open = not (message.trouble or message.refusal)
         self.say("" if message.trouble else message.refusal, WARN)
         self.query_one("#yes", Button).display = is_open
@@ -107,7 +99,7 @@ class AskRetention(Dialog[str | None]):
 
     def _typed(self) -> str:
         """What was typed, as snapd spells it; empty where nothing is to be changed, or nothing was typed."""
-        wanted = spelled(self.query_one("#time", Input).value.strip())
+        wanted = parse_retention(self.query_one("#time", Input).value.strip())
         return "" if wanted == self._present else wanted
 
     @on(Input.Changed, "#time")
@@ -122,7 +114,7 @@ class AskRetention(Dialog[str | None]):
         button.label = Content(_answer(wanted))
         button.refresh(layout=True)
         self.say(fault)
-        words = " ".join(("snapstow", *self._place.words, "retention", in_words(wanted)))
+        words = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
         self.show_command(words if wanted else "")
 
     @on(Input.Submitted, "#time")
@@ -162,7 +154,7 @@ class AskRetention(Dialog[str | None]):
         if message.trouble:
             self.say(message.trouble, BAD)
         else:
-            self.dismiss(f"{kept_text(self._present)} from now on")
+            self.dismiss(f"{retention_text(self._present)} from now on")
 
     @on(Button.Pressed, "#no")
     def refuse(self) -> None:
@@ -173,7 +165,7 @@ class AskRetention(Dialog[str | None]):
 def _answer(wanted: str) -> str:
     if not wanted:
         return "Change"
-    return "Make none any more" if wanted == "no" else f"Keep for {in_words(wanted)}"
+    return "Make none any more" if wanted == "no" else f"Keep for {retention_words(wanted)}"
 
 
 def _lines() -> Iterator[Line]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from backend import Aim, InvalidInputError, Outlook, pattern_of
+from backend import InvalidInputError
+from backend.format import pattern_of
+from backend.save import Aim, Outlook
 from tui.dialogs.base import BAD, DIM, WARN, Line, said
 from tui.text import plain
 from tui.views.survey import Met, name_of

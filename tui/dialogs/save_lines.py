@@ -6,16 +6,11 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import (
-    RESERVED_SPACE,
-    Aim,
-    InstalledSnap,
-    InvalidInputError,
-    LargeFolder,
-    Outlook,
-    Save,
-    validate_excludes,
-)
+from backend import InvalidInputError, Save
+from backend.format import validate_excludes
+from backend.fs import RESERVED_SPACE
+from backend.host import InstalledSnap
+from backend.save import Aim, LargeFolder, Outlook
 from tui.dialogs import save_concerns as saveconcerns
 from tui.dialogs.base import BAD, DIM, Line, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of

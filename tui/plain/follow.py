@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from backend import NotFoundError, Operation, command_line, logout_warning
+from backend import NotFoundError, Operation, command_line
+from backend.host import logout_warning
 from tui.plain.console import Console, Dropped
 from tui.plain.words import ending_lines, percent, progress_words
 from tui.session.job_views import JobBoard, JobView

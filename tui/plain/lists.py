@@ -5,7 +5,8 @@ import pwd
 import time
 from collections.abc import Sequence
 
-from backend import JobState, NotFoundError, SnapshotSet
+from backend import NotFoundError, SnapshotSet
+from backend.jobs import JobState
 from tui.plain.follow import Desk
 from tui.plain.words import counts_words, job_words, ordered, set_words, size_words, snapshot_lines
 from tui.session.inventory import InventoryData

@@ -18,11 +18,11 @@ from backend import (
     Snapshot,
     SnapshotSet,
     Undo,
-    Verdict,
-    free_space,
-    read_export_file,
-    validate_excludes,
 )
+from backend.archive import read_export_file
+from backend.format import validate_excludes
+from backend.fs import free_space
+from backend.restore import Verdict
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words, size_words

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from backend import EntryPlan, Restore, RestorePlan, Verdict
+from backend import Restore
+from backend.restore import EntryPlan, RestorePlan, Verdict
 from tui.plain.words import and_words, size_words, span_words
 from tui.session.restore_preview import View
 from tui.text import counted, plain

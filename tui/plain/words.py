@@ -6,7 +6,10 @@ Pure functions; whatever comes from outside is made harmless.
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from backend import CheckState, CheckStatus, JobState, Snapshot, SnapshotError, SnapshotSet, unix_time
+from backend import Snapshot, SnapshotError, SnapshotSet
+from backend.format import unix_time
+from backend.jobs import JobState
+from backend.store import CheckState, CheckStatus
 from tui.session.inventory import NAMELESS, InventoryData
 from tui.session.job_views import JobView, faults_in, verdicts_in
 from tui.text import ProgressView, counted, plain

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The full screens. A screen shows what the session knows and asks a dialog before anything changes."""

@@ -13,19 +13,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import (
-    Advanced,
-    Cancelled,
-    CompareOptions,
-    Difference,
-    Entered,
-    Event,
-    Extract,
-    Kind,
-    Progress,
-    Snapshot,
-    SnapshotError,
-)
+from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
+from backend.browse import Kind
+from backend.compare import CompareOptions, Difference
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
@@ -324,7 +314,7 @@ class CompareScreen(Screen[None]):
 
 def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
-    from backend import harmless
+    from backend.browse import harmless
 
     found = comparer.diff_of(key, progress)
     if found.why_not:

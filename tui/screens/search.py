@@ -11,22 +11,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from backend import (
-    Cancelled,
-    Content,
-    Event,
-    Extract,
-    History,
-    Hit,
-    PartAdvanced,
-    Progress,
-    Snapshot,
-    SnapshotError,
-    SnapshotFile,
-    Tree,
-    command_line,
-    format_selector,
-)
+from backend import Cancelled, Event, Extract, PartAdvanced, Progress, Snapshot, SnapshotError, command_line
+from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
 from tui.screens.compare import diff_sheet
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer

@@ -7,7 +7,8 @@ import os
 import stat
 from typing import NamedTuple
 
-from backend import SnapshotError, free_space
+from backend import SnapshotError
+from backend.fs import free_space
 from tui.session.mounts import TABLE, Mount, mount_of, mounts
 from tui.session.paths import PathEntry, absolute, kind_of, reason_of
 

@@ -6,7 +6,9 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from backend import CheckState, CheckStatus, Snapshot, SnapshotSet, unix_time
+from backend import Snapshot, SnapshotSet
+from backend.format import unix_time
+from backend.store import CheckState, CheckStatus
 from tui.text import notes_text
 
 NOBODY = "(system)"

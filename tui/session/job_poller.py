@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from typing import NamedTuple
 
-from backend import Follower, ForeignJournal, JobRecord, NotFoundError
+from backend import NotFoundError
+from backend.jobs import Follower, ForeignJournal, JobRecord
 from tui.session.job_views import JobBoard, JobView
 from tui.session.log_line import log_line
 from tui.session.place import Place

@@ -6,16 +6,10 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from backend import (
-    WAITING,
     Advanced,
     Entered,
     Event,
-    Follower,
-    ForeignJournal,
     InvalidInputError,
-    JobRecord,
-    JobState,
-    Journal,
     Noted,
     PartAdvanced,
     Started,
@@ -23,6 +17,8 @@ from backend import (
     event_from_json,
     operation_from_json,
 )
+from backend.engine import WAITING
+from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal
 from tui.session.meter import Meter, Moved, sound, time_of
 from tui.session.stalls import StallDetector
 from tui.text import ProgressView

@@ -3,7 +3,8 @@
 import os
 import sys
 
-from backend import PlaceEngine, Runner
+from backend.engine import PlaceEngine
+from backend.jobs import Runner
 
 # Starts this very program again, wherever it lies and whatever directory the new process starts in.
 _BECOME = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.cli.main import main; sys.exit(main())"

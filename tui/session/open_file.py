@@ -9,24 +9,9 @@ from enum import Enum
 from threading import Lock
 from typing import NamedTuple
 
-from backend import (
-    Advanced,
-    Archive,
-    Cancelled,
-    Content,
-    Event,
-    Flag,
-    Node,
-    NotFoundError,
-    Order,
-    Progress,
-    Snapshot,
-    SnapshotError,
-    SnapshotFile,
-    Tree,
-    VerificationLog,
-    reading_recorded,
-)
+from backend import Advanced, Cancelled, Event, NotFoundError, Progress, Snapshot, SnapshotError
+from backend.browse import Archive, Content, Flag, Node, Order, SnapshotFile, Tree, reading_recorded
+from backend.store import VerificationLog
 
 SYSTEM = "archive.tgz"
 _SLASH = b"/"

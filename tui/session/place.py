@@ -7,25 +7,22 @@ from typing import NamedTuple
 
 from backend import (
     Check,
-    CheckState,
-    CheckStatus,
     Export,
     Forget,
-    JobState,
     Operation,
-    PlaceEngine,
     Progress,
-    Reader,
     Restore,
     Save,
     Snapshot,
     SnapshotError,
     SnapshotSet,
     Undo,
-    VerificationLog,
-    current_engine,
-    free_space,
 )
+from backend.archive import Reader
+from backend.engine import PlaceEngine, current_engine
+from backend.fs import free_space
+from backend.jobs import JobState
+from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
 from tui.session.launch import job_command, runner_of
 from tui.session.snapd_changes import Changes

@@ -5,18 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from backend import (
-    ImpactScanner,
-    NotFoundError,
-    Progress,
-    Restore,
-    RestorePlan,
-    Snapshot,
-    SnapshotError,
-    SpaceNeed,
-    Verdict,
-    space_needs,
-)
+from backend import NotFoundError, Progress, Restore, Snapshot, SnapshotError
+from backend.fs import SpaceNeed, space_needs
+from backend.restore import ImpactScanner, RestorePlan, Verdict
 from tui.session.place import Place
 
 WORST = (Verdict.BLOCKED, Verdict.WITH_LOSS, Verdict.READY)

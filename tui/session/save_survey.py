@@ -5,24 +5,13 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from backend import (
-    Aim,
-    Concern,
-    InstalledSnap,
-    Outlook,
-    Progress,
-    Reader,
-    Snapshot,
-    SnapshotError,
-    Survey,
-    User,
-    VerificationLog,
-    compared,
-    free_space,
-    look_again,
-    survey_of,
-    unix_time,
-)
+from backend import Progress, Snapshot, SnapshotError, User
+from backend.archive import Reader
+from backend.format import unix_time
+from backend.fs import free_space
+from backend.host import InstalledSnap
+from backend.save import Aim, Concern, Outlook, Survey, resurvey, survey_of, with_changes
+from backend.store import VerificationLog
 from tui.session.place import Place
 
 SYSTEM = ""
@@ -186,7 +175,7 @@ class Surveys:
         for found in list(self._known.values()):
             progress.raise_if_cancelled()
             if found.recent:
-                self._keep(compared(found, look_again(self._layout, found.aim, found.recent)), progress)
+                self._keep(with_changes(found, resurvey(self._layout, found.aim, found.recent)), progress)
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
         patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))

@@ -2,7 +2,9 @@
 
 from threading import Lock
 
-from backend import Followed, JobState, PlaceEngine, SnapshotError, Watch, event_json
+from backend import SnapshotError, event_json
+from backend.engine import Followed, PlaceEngine, Watch
+from backend.jobs import JobState
 from tui.session.job_views import NOTHING_YET, JobEventFold, JobView
 from tui.session.log_line import log_line
 

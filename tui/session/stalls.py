@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from backend import JobRecord
+from backend.jobs import JobRecord
 
 QUIET = 5.0
 STALLED = 30.0

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The terminal itself: its set-up, colours, the order of keys, the clipboard, filters for slow lines."""

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""Values to show: rows, columns and sentences made from what the session knows. Draws nothing."""

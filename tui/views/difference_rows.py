@@ -6,7 +6,9 @@ from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
-from backend import (
+from backend import Progress, Snapshot
+from backend.browse import Kind
+from backend.compare import (
     Absent,
     Change,
     ComparedSide,
@@ -14,9 +16,6 @@ from backend import (
     Comparison,
     Difference,
     KeyChange,
-    Kind,
-    Progress,
-    Snapshot,
     Tally,
     TextDiff,
 )

@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from backend import Flag, Kind, Node, Order, Snapshot
+from backend import Snapshot
+from backend.browse import Flag, Kind, Node, Order
 from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
 from tui.text import counted, plain, size_text
 from tui.views.table import Column, Line, Row

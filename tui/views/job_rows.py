@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from backend import JobState
+from backend.jobs import JobState
 from tui.session.job_views import ENDED, JobView, faults_in, verdicts_in
 from tui.text import ProgressView, cells, counted, cut_middle, moment_text, plain, progress_line, size_text
 from tui.views.table import Column, Line

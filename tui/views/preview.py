@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.text import Text
 from textual.geometry import Size
 
-from backend import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
+from backend.browse import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
 from tui.session.open_file import Item
 from tui.text import cells, counted, plain, size_text
 from tui.views.file_rows import mode_text, name_of, note_of, owner_text, time_text

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from backend import History, Hit, Missed, Progress, Snapshot, Version, histories
-from backend import search_files as searched
+from backend import Progress, Snapshot
+from backend.browse import History, Hit, Missed, Version, histories
+from backend.browse import search_files as searched
 from tui.text import counted, plain, size_text
 from tui.views.file_rows import time_text
 from tui.views.table import Column, Line, Row

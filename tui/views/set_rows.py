@@ -6,7 +6,8 @@ from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
-from backend import CheckState, CheckStatus, Snapshot, SnapshotSet
+from backend import Snapshot, SnapshotSet
+from backend.store import CheckState, CheckStatus
 from tui.session.inventory import NAMELESS, NOBODY, WORST_FIRST, Group, InventoryData, Part, Pivot, Total
 from tui.text import plain, size_text
 from tui.views.table import CLOSED, OPEN, Column, Line, Row

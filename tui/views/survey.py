@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from backend import Aim, Concern, Outlook, Survey, concern
+from backend.save import Aim, Concern, Outlook, Survey, concern
 from tui.text import plain, size_text
 
 _FEW = 3

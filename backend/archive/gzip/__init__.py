@@ -1,1 +1,6 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""Compressed archives: written in blocks, inflated in one pass, entered at any place.
+
+`blocks` writes members of a fixed size that any gzip reads, and inflates them in parallel; `seek` notes
+restart points in a member of any length; `sizes` tells the unpacked size from trailers. Damage is an
+IntegrityError.
+"""

@@ -1,1 +1,5 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""What is inside an archive: a tar stream, judged member by member before anything is written.
+
+`stream` parses, `vetting` refuses whatever would leave the data directories, `program` runs tar with the
+stream that passed, `selection` picks single members, `writer` spells the headers of an export as Go does.
+"""

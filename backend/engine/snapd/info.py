@@ -5,7 +5,7 @@ from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import follow
 from backend.engine.snapd.responses import SNAPSHOT_KINDS
 from backend.errors import SnapshotError
-from backend.format.retention import DEFAULT, SETTING, kept_text, spelled
+from backend.format.retention import DEFAULT, SETTING, parse_retention, retention_text
 from backend.operations import Finding
 from backend.progress import Progress
 
@@ -29,7 +29,7 @@ def retention(site: SnapdContext) -> str:
 
 def set_retention(site: SnapdContext, text: str, progress: Progress) -> None:
     """Change it; empty for snapd's own default. InvalidInputError for what it would not take."""
-    wanted = spelled(text)
+    wanted = parse_retention(text)
     progress.raise_if_cancelled()
     asked = site.client.configure({SETTING: wanted or None})
     with progress.step("Changing how long automatic snapshots are kept"):
@@ -71,7 +71,7 @@ def about(site: SnapdContext) -> list[str]:
     """Why snapd is asked here, who reads, and how long automatic snapshots are kept."""
     reads = "snapshots are read from their files" if site.reads_files else UNREAD
     try:
-        kept = kept_text(retention(site))
+        kept = retention_text(retention(site))
     except SnapshotError:
         kept = f"How long automatic snapshots are kept is {UNKNOWN}"
     answers = f"snapd {site.version} answers at {site.client.path}, so it is asked for every change"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backend.engine.files import FilesEngine
 from backend.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError
-from backend.format.retention import DEFAULT, configured, in_words, kept_text, spelled
+from backend.format.retention import DEFAULT, configured, parse_retention, retention_text, retention_words
 from backend.host.layout import Layout
 from backend.operations import Save
 from backend.progress import Progress
@@ -20,13 +20,13 @@ from backend.progress import Progress
     [("14d", "336h"), ("1d", "24h"), ("24h", "24h"), ("36h", "36h"), ("no", "no"), ("", "")],
 )
 def test_what_people_write(typed: str, snapds: str) -> None:
-    assert spelled(typed) == snapds
+    assert parse_retention(typed) == snapds
 
 
 @given(st.text() | st.from_regex(r"[0-9]{1,12}[smhdw]", fullmatch=True))
 def test_anything_is_a_time_that_snapd_takes_or_refused(typed: str) -> None:
     try:
-        snapds = spelled(typed)
+        snapds = parse_retention(typed)
     except InvalidInputError:
         pass
     else:
@@ -35,7 +35,7 @@ def test_anything_is_a_time_that_snapd_takes_or_refused(typed: str) -> None:
 
 @given(st.integers(1, 36500))
 def test_days_come_back_as_days(days: int) -> None:
-    assert in_words(spelled(f"{days}d")) == f"{days}d"
+    assert retention_words(parse_retention(f"{days}d")) == f"{days}d"
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_days_come_back_as_days(days: int) -> None:
     [("744h", "31d"), ("744h0m0s", "31d"), ("36h", "36h"), ("25h30m", "25h30m"), ("no", "no"), ("", "")],
 )
 def test_what_snapd_writes(snapds: str, words: str) -> None:
-    assert in_words(snapds) == words
+    assert retention_words(snapds) == words
 
 
 def test_in_a_sentence() -> None:
-    assert kept_text("744h") == "Automatic snapshots are kept for 31d"
-    assert kept_text("no") == "No automatic snapshots are made"
+    assert retention_text("744h") == "Automatic snapshots are kept for 31d"
+    assert retention_text("no") == "No automatic snapshots are made"
 
 
 @pytest.mark.parametrize("odd", [None, {}, {"snapshots": 3}, {"snapshots": {"automatic": {"retention": []}}}])

@@ -234,7 +234,8 @@ def test_a_mount_is_not_replaced(world: World) -> None:
     world.add(1, "hello", OLD)
     target = world.data("hello") / "common"
     script = (
-        "import sys; from tests.contracts.test_files_engine import *; from backend.operations import Restore\n"
+        "import sys; from tests.contracts.test_files_engine import *\n"
+        "from backend.operations import Restore\n"
         "from backend.host.layout import Layout\n"
         "engine = FilesEngine(Layout(sys.argv[1]), sys.argv[1] + '/var/lib/snapstow')\n"
         "(plan,) = engine.plan(Restore(1)); print(plan.verdict.value, *plan.reasons)"

@@ -20,7 +20,7 @@ from backend.fs.space import measure
 from backend.fs.walk import TreeWalk
 from backend.model import Revision, User
 from backend.progress import Progress
-from backend.save.survey import Aim, Outlook, Survey, aims, compared, look_again, survey_of
+from backend.save.survey import Aim, Outlook, Survey, aims, resurvey, survey_of, with_changes
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant
 from tests.support.fakes import stops
 
@@ -395,13 +395,13 @@ def test_what_changes_between_two_looks_may_fail(world: World) -> None:
     found = survey_of(world.engine.layout, aim_at(world), now=0.0)
     (top / "log").write_text("12")
     (top / "gone").unlink()
-    later = look_again(world.engine.layout, found.aim, found.recent)
-    changed = compared(found, later)
+    later = resurvey(world.engine.layout, found.aim, found.recent)
+    changed = with_changes(found, later)
     assert {one.path for one in found.recent} >= {"common/log", "common/same", "common/gone", "x1/g"}
     (one,) = changed.concerns
     assert (one.kind, one.outlook) == ("changing", Outlook.UNSURE)
     assert sorted(one.examples) == ["common", "common/gone", "common/log"]
-    assert compared(changed, found.recent).concerns == ()
+    assert with_changes(changed, found.recent).concerns == ()
 
 
 def test_only_what_changed_lately_is_looked_at_again(world: World) -> None:
@@ -415,11 +415,11 @@ def test_a_second_look_follows_no_link_and_forgives_what_is_gone(world: World) -
     found = survey_of(world.engine.layout, aim_at(world), now=0.0)
     (top / "a").rename(top.parent / "away")
     (top / "a").symlink_to("../away")
-    later = look_again(world.engine.layout, found.aim, found.recent)
+    later = resurvey(world.engine.layout, found.aim, found.recent)
     assert "common/a/f" not in {one.path for one in later}
     before = open_descriptors()
     files.remove_tree(str(top.parent))
-    assert look_again(world.engine.layout, found.aim, found.recent) == ()
+    assert resurvey(world.engine.layout, found.aim, found.recent) == ()
     assert open_descriptors() == before
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from backend import JobState, Journal
+from backend.jobs import JobState, Journal
 from tests.support import TOP
 from tests.support.builders import World, tree_of
 from tests.tui.support.cutting import Cut, Gate, Login, Moment, ended

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from backend import Reader, set_content_hash
+from backend.archive import Reader
+from backend.format import set_content_hash
 from backend.format.metadata import metadata_json, parse_metadata
 from tests import golden
 from tui.cli.main import main

@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
-from backend import Layout, Progress, Store, import_set, snapshot_json
+from backend import Progress
+from backend.format import snapshot_json
+from backend.host import Layout
+from backend.store import Store
+from backend.transfer import import_set
 from tests import golden
 from tests.golden.make import SECOND
 from tests.integration.format.test_golden import EXPORT, members, snapstow

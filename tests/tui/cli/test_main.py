@@ -166,7 +166,8 @@ class TestErrors:
     def test_a_failed_query_leaves_nothing_on_standard_output(
         self, verb: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import FilesEngine, SnapshotError
+        from backend import SnapshotError
+        from backend.engine import FilesEngine
 
         def fail(*_arguments: object, **_more: object) -> None:
             raise SnapshotError("cannot look: it is dark")
@@ -182,7 +183,7 @@ class TestErrors:
     def test_a_bug_is_one_sentence_and_a_file(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import FilesEngine
+        from backend.engine import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("divided\nby \x1b[31m zero")
@@ -199,7 +200,7 @@ class TestErrors:
         assert "in stumble" in path.read_text()
 
     def test_a_bug_in_an_operation_as_well(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
-        from backend import FilesEngine
+        from backend.engine import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
@@ -228,7 +229,7 @@ class TestErrors:
     def test_an_unforeseen_refusal_of_the_system(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend import FilesEngine
+        from backend.engine import FilesEngine
 
         def refuse(*_arguments: object) -> None:
             raise PermissionError(13, "Permission denied", "/some\x1bwhere")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import Check, CheckState, CheckStatus
+from backend import Check
+from backend.store import CheckState, CheckStatus
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.check import ALL, CHOSEN, DAY, OLD, STRUCTURE, AskCheck, Wanted, operations_of, scope_of

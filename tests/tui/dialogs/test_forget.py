@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button
 
-from backend import CheckState, CheckStatus, Forget
+from backend import Forget
+from backend.store import CheckState, CheckStatus
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.forget import AskForget, Loss, forgets, losses

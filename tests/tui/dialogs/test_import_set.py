@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import Epoch, Export, Import, Progress, SnapshotError, read_export_file
+from backend import Epoch, Export, Import, Progress, SnapshotError
+from backend.archive import read_export_file
 from backend.format.export_manifest import content_json
 from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World

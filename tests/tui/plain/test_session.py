@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import JobState, open_engine
+from backend import open_engine
+from backend.jobs import JobState
 from backend.operations import Save, to_json
 from tests.support.builders import World, tree_of
 from tests.tui.support.driver import Snapstow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend import Change, Difference
+from backend.compare import Change, Difference
 from tests.support.builders import World, snapshot_of
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.compare import CompareScreen

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from backend import Progress, Tree
+from backend import Progress
+from backend.browse import Tree
 from tests.support import TOP
 from tests.support.builders import Link, World, tgz, uid_of
 from tests.tui.support.patient import Patient, patiently

@@ -16,10 +16,10 @@ import pytest
 from textual.geometry import Region
 from textual.widgets import Button, OptionList, Static
 
-from backend import CheckState, VerificationLog
 from backend.demo import demo_root
 from backend.engine.files import FilesEngine
 from backend.engine.select import files_engine
+from backend.store import CheckState, VerificationLog
 from tests.support.builders import tree_of
 from tests.tui.support.driver import Terminal
 from tests.tui.support.patient import Patient, patiently

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backend import ForeignJournal, JobState
 from backend.fs.files import FileLock
+from backend.jobs import ForeignJournal, JobState
 from backend.model import User
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow

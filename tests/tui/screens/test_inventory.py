@@ -9,21 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from backend import (
-    CheckState,
-    CheckStatus,
-    JobState,
-    Reader,
-    Revision,
-    Snapshot,
-    SnapshotError,
-    SnapshotSet,
-    demo_root,
-    open_engine,
-)
+from backend import Revision, Snapshot, SnapshotError, SnapshotSet, demo_root, open_engine
+from backend.archive import Reader
 from backend.engine.perform import perform_recorded
+from backend.jobs import JobState
 from backend.operations import Check, Export, Forget, Import, Restore
 from backend.progress import Progress
+from backend.store import CheckState, CheckStatus
 from tests.tui.support.user import User, story
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.screen import InventoryScreen

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backend import JobState
+from backend.jobs import JobState
 from backend.jobs.journal import OpenRecord
 from backend.jobs.other_users import ForeignJournal
 from backend.model import User
@@ -144,7 +144,9 @@ def test_each_part_under_way_has_a_bar(world: World, size: tuple[int, int]) -> N
 def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.session.job_views.StallDetector.words", lambda *_all: "waiting for job 7 (save) to end")
+    monkeypatch.setattr(
+        "tui.session.job_views.StallDetector.words", lambda *_all: "waiting for job 7 (save) to end"
+    )
 
     async def tell(user: Patient) -> None:
         with running(world, Save(), {"event": "started", "title": "Saving", "total": None}):

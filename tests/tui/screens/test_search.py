@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend import Missed, Progress
+from backend import Progress
+from backend.browse import Missed
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.search import SearchScreen

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from textual.widgets import Input
 
-from backend import Import, JobState, Progress, Restore, Save, open_engine
+from backend import Import, Progress, Restore, Save, open_engine
 from backend.engine.snapd.engine import SnapdEngine
+from backend.jobs import JobState
 from backend.operations import Export
 from tests.support.builders import Tree, plant
 from tests.support.realsnapd import RealSnapd
@@ -122,7 +123,7 @@ def test_guards_are_told_apart(hello: RealSnapd) -> None:
 
 
 def _do(snapd: RealSnapd, operation: Save | Restore | Export) -> None:
-    from backend import perform_recorded
+    from backend.engine import perform_recorded
 
     perform_recorded(operation, engine(snapd), lambda _job: lambda _event: None)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
-from backend import Content, Flag, Kind, Look, Node, preview_of
+from backend.browse import Content, Flag, Kind, Look, Node, preview_of
 from tests.support.builders import snapshot_of
 from tui.screens.text_viewer import broken
 from tui.session.open_file import Item, Spot

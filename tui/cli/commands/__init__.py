@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""One function per verb of the command line; each is given the parsed arguments and returns an exit code."""

@@ -4,7 +4,8 @@ import json
 import os
 from collections.abc import Iterator
 
-from backend import Change, CompareOptions, Comparison, Difference, KeyChange, NotFoundError, Progress, Tally
+from backend import NotFoundError, Progress
+from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Tally
 from tui.cli.arguments import Arguments
 from tui.cli.context import engine, number
 from tui.cli.output import exact, print_result, print_status

@@ -4,15 +4,8 @@ import json
 import os
 from collections.abc import Iterator
 
-from backend import (
-    Extract,
-    ExtractAction,
-    ExtractPart,
-    ExtractPlan,
-    ExtractTarget,
-    Progress,
-    Verdict,
-)
+from backend import Extract, Progress
+from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, Verdict
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine, names, number
 from tui.cli.output import exact, print_result

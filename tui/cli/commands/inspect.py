@@ -10,28 +10,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from backend import (
-    Engine,
+from backend import Engine, InvalidInputError, NotFoundError, Progress, Result, Snapshot
+from backend.browse import (
     Hit,
-    InvalidInputError,
     Look,
     Missed,
     Node,
-    NotFoundError,
     Order,
-    Progress,
-    Result,
-    Snapshot,
     SnapshotFile,
     Tree,
-    VerificationLog,
     harmless,
     histories,
     preview_of,
     reading_recorded,
     search_files,
-    snapshot_json,
 )
+from backend.format import snapshot_json
+from backend.store import VerificationLog
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.commands.inspect_lines import (
     HEADER,

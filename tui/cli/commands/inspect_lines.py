@@ -6,7 +6,7 @@ For people names do no harm; for programs they are exact.
 import stat
 import time
 
-from backend import Archive, Flag, Hit, Kind, Node
+from backend.browse import Archive, Flag, Hit, Kind, Node
 from tui.cli.output import exact
 from tui.text import cells, plain, size_text
 

@@ -9,21 +9,16 @@ from collections.abc import Callable
 from backend import (
     Cancelled,
     Event,
-    Follower,
-    ForeignJournal,
     IntegrityError,
-    JobRecord,
-    JobState,
-    Journal,
     NotAllowedError,
     NotFoundError,
     Progress,
-    Runner,
     command_line,
     event_from_json,
     operation_from_json,
-    perform_recorded,
 )
+from backend.engine import perform_recorded
+from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
 from tui.cli.arguments import Arguments, UsageError, parse
 from tui.cli.context import command, engine
 from tui.cli.output import print_result, print_status

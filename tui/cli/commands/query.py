@@ -4,19 +4,10 @@ import json
 import time
 from collections.abc import Iterator
 
-from backend import (
-    Finding,
-    Followed,
-    InvalidInputError,
-    JobRecord,
-    JobState,
-    PlaceEngine,
-    Progress,
-    aims,
-    command_line,
-    operation_from_json,
-    survey_of,
-)
+from backend import Finding, InvalidInputError, Progress, command_line, operation_from_json
+from backend.engine import Followed, PlaceEngine
+from backend.jobs import JobRecord, JobState
+from backend.save import aims, survey_of
 from tui.cli.arguments import Arguments
 from tui.cli.context import command, engine, names
 from tui.cli.output import print_result, print_status, show_rows

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from backend import EntryPlan, Losses, Progress, Restore, RestorePlan, Verdict
+from backend import Progress, Restore
+from backend.restore import EntryPlan, Losses, RestorePlan, Verdict
 from tui.cli.arguments import Arguments
 from tui.cli.context import command, engine
 from tui.cli.output import print_result

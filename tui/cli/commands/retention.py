@@ -2,16 +2,9 @@
 
 import json
 
-from backend import (
-    RETENTION_NOTE,
-    ConflictError,
-    InvalidInputError,
-    PlaceEngine,
-    Progress,
-    in_words,
-    kept_text,
-    spelled,
-)
+from backend import ConflictError, InvalidInputError, Progress
+from backend.engine import PlaceEngine
+from backend.format import RETENTION_NOTE, parse_retention, retention_text, retention_words
 from tui.cli.arguments import Arguments
 from tui.cli.context import engine
 from tui.cli.output import print_result, print_status
@@ -23,14 +16,14 @@ def retention(arguments: Arguments) -> int:
     """Tell how long automatic snapshots are kept, or change it after a question."""
     here = engine(arguments)
     if arguments.time:
-        wanted = spelled(arguments.time)
+        wanted = parse_retention(arguments.time)
         if wanted != here.daemon.retention() and not _change(arguments, here, wanted):
             print_status("Nothing was changed.")
     present = here.daemon.retention()
     if arguments.json:
         print_result(json.dumps({"retention": present}))
     else:
-        print_result(f"{kept_text(present)}.")
+        print_result(f"{retention_text(present)}.")
     return 0
 
 
@@ -54,9 +47,9 @@ def _change(arguments: Arguments, here: PlaceEngine, wanted: str) -> bool:
 
 
 def _question(before: str, wanted: str) -> str:
-    now = in_words(before)
+    now = retention_words(before)
     if wanted == "no":
         return f"Make no automatic snapshots any more (now they are kept for {now})?"
     if before == "no":
-        return f"Make automatic snapshots again, and keep them for {in_words(wanted)}?"
-    return f"Keep automatic snapshots for {in_words(wanted)} instead of {now}?"
+        return f"Make automatic snapshots again, and keep them for {retention_words(wanted)}?"
+    return f"Keep automatic snapshots for {retention_words(wanted)} instead of {now}?"

@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from backend import PlaceEngine
+from backend.engine import PlaceEngine
 from tui.cli.context import engine, number
 from tui.cli.output import print_result, sets_json, show_table
 from tui.text import guard_text
 
 if TYPE_CHECKING:
-    from backend import SafeguardedRestore, SnapshotSet
+    from backend import SnapshotSet
+    from backend.jobs import SafeguardedRestore
     from tui.cli.arguments import Arguments
 
 

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The screen that looks inside a snapshot: directories on one side, a preview on the other."""

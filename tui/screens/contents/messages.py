@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from textual.message import Message
 
-from backend import Order, SnapshotError
+from backend import SnapshotError
+from backend.browse import Order
 from tui.session.open_file import SYSTEM, Folder, Item, Opened, Spot
 from tui.session.place import Place
 from tui.widgets.paged_table import PAGE, Pages

@@ -10,7 +10,9 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import Order, Progress, Snapshot, SnapshotError, SnapshotFile, VerificationLog
+from backend import Progress, Snapshot, SnapshotError
+from backend.browse import Order, SnapshotFile
+from backend.store import VerificationLog
 from tui.screens.contents.messages import (
     FolderPage,
     Loaded,

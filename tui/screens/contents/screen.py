@@ -12,13 +12,12 @@ from backend import (
     Check,
     Event,
     Extract,
-    Order,
     Progress,
     Snapshot,
     SnapshotError,
     command_line,
-    format_selector,
 )
+from backend.browse import Order, format_selector
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer

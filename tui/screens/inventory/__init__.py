@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The first screen: every snapshot set of the place, grouped, sorted, filtered, selected."""

@@ -12,7 +12,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from backend import CheckState, Snapshot, UndoOffer
+from backend import Snapshot, UndoOffer
+from backend.store import CheckState
 from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView

@@ -11,7 +11,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, PlaceEngine, Progress, SnapshotError, UndoOffer, logout_warning
+from backend import Cancelled, Progress, SnapshotError, UndoOffer
+from backend.engine import PlaceEngine
+from backend.host import logout_warning
 from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobBoard, JobView

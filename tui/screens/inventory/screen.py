@@ -7,17 +7,9 @@ from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 
-from backend import (
-    JobRecord,
-    Operation,
-    Restore,
-    Snapshot,
-    SnapshotError,
-    SnapshotSet,
-    Undo,
-    command_line,
-    kept_text,
-)
+from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
+from backend.format import retention_text
+from backend.jobs import JobRecord
 from tui.dialogs.base import Line, said
 from tui.dialogs.confirm import confirm_wait_screen
 from tui.screens.inventory import keys as verbkeys
@@ -88,7 +80,7 @@ class InventoryScreen(InventoryBrowser):
     def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
         """Sets, orders and gatherings that match every word."""
         yield from choices(self._stock, words, self, self.refusal_of)
-        kept = kept_text(self.way.retention) if self.way.retention else "Automatic snapshots"
+        kept = retention_text(self.way.retention) if self.way.retention else "Automatic snapshots"
         about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
         if about.matches(words):
             yield about

@@ -1,1 +1,1 @@
-"""TODO: what this package is for, and the order of its calls."""
+"""The screen of all jobs: what runs, how far it is, how the others ended."""

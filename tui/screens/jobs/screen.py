@@ -11,16 +11,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import (
-    InvalidInputError,
-    JobState,
-    Operation,
-    PlaceEngine,
-    SnapshotError,
-    Undo,
-    command_line,
-    operation_from_json,
-)
+from backend import InvalidInputError, Operation, SnapshotError, Undo, command_line, operation_from_json
+from backend.engine import PlaceEngine
+from backend.jobs import JobState
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen

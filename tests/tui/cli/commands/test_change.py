@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from backend import JobState, Restore
+from backend import Restore
 from backend.fs.files import os_errors_as
+from backend.jobs import JobState
 from backend.jobs.journal import Journal
 from tests.support.builders import World, plant, tree_of
 from tests.tui.support.driver import Snapstow, run_here

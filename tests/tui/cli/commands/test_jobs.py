@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend import JobState
+from backend.jobs import JobState
 from backend.jobs.other_users import ForeignJournal
 from backend.model import User
 from backend.operations import Check, Export, Operation, Restore, Save, to_json

@@ -27,6 +27,9 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
             found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
     found += _marker_findings(store)
     found += _temporary_findings(journal, store)
+    for path in store.likenesses():
+        text = "neither snapd nor snapstow is known to name an unfinished save like this; it is left alone"
+        found.append(Finding("unknown", path, text))
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
             kind = "hidden" if snapshot.hidden else "broken"

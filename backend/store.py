@@ -400,7 +400,7 @@ class Store:
 
 
 def _is_temporary(path: str) -> bool:
-    """Whether a path is an unfinished save or import, by its name and kind; one that is gone meanwhile was."""
+    """Whether a path is an unfinished save or import, by its name and kind; or was, where it is gone."""
     name = os.path.basename(path)
     if not re.fullmatch(_SNAPDS_TEMPORARY, name):
         return name.startswith(STAGING)

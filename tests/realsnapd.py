@@ -226,6 +226,11 @@ class RealSnapd(Rest):
         """Its process id; RuntimeError where it is down."""
         return self._running().pid
 
+    @property
+    def version(self) -> str:
+        """The version of the snapd that runs."""
+        return str(self.api("GET", "/v2/system-info")["result"]["version"])
+
     def data(self, name: str, user: str | None = None) -> Path:
         """The directory above a snap's `<rev>` and `common`: the system's or a user's."""
         return self.base / "var/snap" / name if user is None else self.base / "home" / user / "snap" / name

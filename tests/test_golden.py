@@ -131,6 +131,9 @@ def root(tmp_path: Path) -> Path:
 def stocked(root: Path) -> Path:
     """A root with all golden snapshots."""
     shutil.copytree(golden.SNAPSHOTS, root / "var/lib/snapd/snapshots")
+    (root / "usr/lib/snapd").mkdir(parents=True)
+    version = INDEX["made_by"].removeprefix("snapd ")
+    (root / "usr/lib/snapd/info").write_text(f"VERSION={version}\nSNAPD_APPARMOR_REEXEC=1\n")
     return root
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,15 @@ sys.exit(code)
 """
 
 
+BARE = """
+import sys
+from typing import NamedTuple
+class Row(NamedTuple):
+    snap: str
+print(*sys.modules, file=sys.stderr)
+"""
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(tmp_path_factory.mktemp("startup") / "root")
@@ -41,17 +51,22 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return world.root
 
 
-def modules_after(*words: str) -> set[str]:
-    """The modules that are there when a command is done."""
+def modules_after(*words: str) -> frozenset[str]:
+    """The modules that are there when a command is done, without those that Python itself wants for a row."""
+    return _printed(SHOW, *words) - _printed(BARE)
+
+
+@cache
+def _printed(program: str, *words: str) -> frozenset[str]:
     done = subprocess.run(
-        [sys.executable, "-S", "-c", SHOW, *words],
+        [sys.executable, "-S", "-c", program, *words],
         capture_output=True,
         check=True,
         text=True,
         cwd=HERE,
         env=environment(),
     )
-    return set(done.stderr.split())
+    return frozenset(done.stderr.split())
 
 
 @pytest.mark.parametrize("words", [[], ["saved"], ["--json", "saved"], ["saved", "--id", "1", "--abs-time"]])

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,15 +30,6 @@ sys.exit(code)
 """
 
 
-BARE = """
-import sys
-from typing import NamedTuple
-class Row(NamedTuple):
-    snap: str
-print(*sys.modules, file=sys.stderr)
-"""
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = World(tmp_path_factory.mktemp("startup") / "root")
@@ -51,22 +41,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return world.root
 
 
-def modules_after(*words: str) -> frozenset[str]:
-    """The modules that are there when a command is done, without those that Python itself wants for a row."""
-    return _printed(SHOW, *words) - _printed(BARE)
-
-
-@cache
-def _printed(program: str, *words: str) -> frozenset[str]:
+def modules_after(*words: str) -> set[str]:
+    """The modules that are there when a command is done."""
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program, *words],
+        [sys.executable, "-S", "-c", SHOW, *words],
         capture_output=True,
         check=True,
         text=True,
         cwd=HERE,
         env=environment(),
     )
-    return frozenset(done.stderr.split())
+    return set(done.stderr.split())
 
 
 @pytest.mark.parametrize("words", [[], ["saved"], ["--json", "saved"], ["saved", "--id", "1", "--abs-time"]])

@@ -170,7 +170,7 @@ class SnapshotExport:
 
 
 def _content_hash(snapshots: Sequence[Snapshot], layout: Layout) -> bytes:
-    """The hash by which the snapd of a place knows the set again: the one that answers, else the one installed.
+    """The hash by which the snapd of a place knows the set again: the snapd that answers, or is installed.
 
     There are two only where a text holds a backspace or a form feed; without a snapd it is the newer one.
     """

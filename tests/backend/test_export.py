@@ -102,7 +102,9 @@ def test_the_content_hash_is_spelled_as_the_snapd_that_answers_would(
     assert hash_in(stream) == set_content_hashes(world.engine.sets(4)[0].snapshots)[is_newer]
 
 
-@pytest.mark.parametrize(("version", "is_newer"), [("2.57.6-1+deb12u1", False), ("2.68.3", True), (None, True)])
+@pytest.mark.parametrize(
+    ("version", "is_newer"), [("2.57.6-1+deb12u1", False), ("2.68.3", True), (None, True)]
+)
 def test_where_no_snapd_answers_the_installed_one_counts(
     version: str | None, is_newer: bool, world: World
 ) -> None:

@@ -127,7 +127,7 @@ class Terminal:
                 cwd=HERE,
                 env=environment(changes),
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                preexec_fn=_log_in,
             )
         finally:
             os.close(slave)
@@ -208,3 +208,9 @@ class Terminal:
         self.seen += raw
         self._stream.feed(raw)
         return raw
+
+
+def _log_in() -> None:
+    """Own the terminal, and heed Ctrl-C even where the tests themselves run in the background of a shell."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

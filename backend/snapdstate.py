@@ -6,6 +6,7 @@ Nothing in the files is trusted: what is damaged in the state counts as absent.
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from backend.errors import IntegrityError, InvalidInputError, SnapshotError
@@ -37,6 +38,7 @@ _LONGEST_SOCKET = 107
 _ABOUT = ("/usr/lib/snapd/info", "/usr/libexec/snapd/info", "/snap/snapd/current/usr/lib/snapd/info")
 _LARGEST_ABOUT = 64 << 10
 _VERSION = re.compile(rb"^VERSION=['\"]?([0-9][^\s'\"]*)", re.M)
+_LARGEST_ANSWER = 1 << 20
 
 
 class SnapdState:
@@ -152,6 +154,23 @@ def daemon_answers(socket_path: str, timeout: float = 2.0) -> bool:
         except (OSError, ValueError):
             return False
     return True
+
+
+def answering_version(socket_path: str, timeout: float = 2.0) -> str:
+    """The version of the snapd that answers at `socket_path`; empty where none tells one within `timeout`."""
+    import http.client
+    import socket
+
+    with closing(http.client.HTTPConnection("localhost")) as client:
+        client.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.sock.settimeout(timeout)
+        try:
+            connect(client.sock, socket_path)
+            client.request("GET", "/v2/system-info")
+            answer = loads(client.getresponse().read(_LARGEST_ANSWER))
+        except (OSError, ValueError, http.client.HTTPException, SnapshotError):
+            return ""
+    return _text(_mapping(answer, "result"), "version") if isinstance(answer, dict) else ""
 
 
 def connect(connection: "socket.socket", socket_path: str) -> None:

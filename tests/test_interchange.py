@@ -18,10 +18,18 @@ from tests.test_golden import JSON_MEMBERS, manifest, members, snapstow, timeles
 pytestmark = pytest.mark.snapd
 
 MIB = 1 << 20
+INFO = "usr/lib/snapd/info"
 STORE_ID = "abcdefghijklmnopqrstuvwxyz012345"
 EXCLUDED = ("x1/cache/", "common/gone.tmp", "common/scratch")
 SNAPS = {"hello": "x1", "storey": "42"}
 Trees = dict[str, golden.Tree]
+
+
+@pytest.fixture(autouse=True)
+def installed(snapd: RealSnapd) -> None:
+    """What the package says of itself lies in the snapd's world as well."""
+    (snapd.base / INFO).parent.mkdir(parents=True)
+    shutil.copy(f"/{INFO}", snapd.base / INFO)
 
 
 @pytest.fixture

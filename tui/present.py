@@ -134,6 +134,26 @@ def cut_middle(text: str, width: int) -> str:
     return f"{head}…{tail}" if width > 0 else ""
 
 
+def cut_path(path: str, width: int) -> str:
+    """A `plain` path in at most `width` columns: shortened in its middle, by whole parts where possible."""
+    if cells(path) <= width:
+        return path
+    *first, rest = path.split("/", 2 if path.startswith("/") else 1)
+    for head in ("/".join([*first, "…"]), "…"):
+        if tail := _last_parts(rest, width - cells(head)):
+            return head + tail
+    return cut_middle(path, width)
+
+
+def _last_parts(path: str, width: int) -> str:
+    """The last parts of a path, each behind its slash, as many as `width` columns hold."""
+    parts = path.split("/")
+    kept = len(parts)
+    while kept and (width := width - 1 - cells(parts[kept - 1])) >= 0:
+        kept -= 1
+    return "".join(f"/{part}" for part in parts[kept:])
+
+
 def _first_in(text: str, width: int) -> str:
     """The first letters of a text, as many as `width` columns hold."""
     for number, letter in enumerate(text):

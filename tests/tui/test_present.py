@@ -16,6 +16,7 @@ from tui.present import (
     age_text,
     cells,
     cut_middle,
+    cut_path,
     local_time_text,
     moment_text,
     notes_text,
@@ -257,6 +258,32 @@ def test_a_cut_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
         assert text.startswith(head)
         assert text.endswith(tail)
         assert head
+
+
+@pytest.mark.parametrize(
+    ("width", "cut"),
+    [
+        (99, "/srv/world/root/var/snap/cloud/common"),
+        (37, "/srv/world/root/var/snap/cloud/common"),
+        (36, "/srv/…/root/var/snap/cloud/common"),
+        (32, "/srv/…/var/snap/cloud/common"),
+        (13, "/srv/…/common"),
+        (12, "…/common"),
+        (7, "/sr…mon"),
+        (0, ""),
+    ],
+)
+def test_a_path_is_cut_between_its_parts(width: int, cut: str) -> None:
+    assert cut_path("/srv/world/root/var/snap/cloud/common", width) == cut
+
+
+@given(st.text("/ab漢…", max_size=40), st.integers(0, 30))
+def test_a_cut_path_fits_and_ends_as_it_did(path: str, width: int) -> None:
+    cut = cut_path(path, width)
+    assert cells(cut) <= width or cut == path == ""
+    assert cells(path) > width or cut == path
+    if "/" in cut and "…" not in path:
+        assert path.endswith(cut.split("…")[-1])
 
 
 VIEW = ProgressView("Saving nextcloud", 1_900_000_000, 2_400_000_000, 81e6, 6)

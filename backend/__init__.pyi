@@ -117,6 +117,7 @@ from backend.performing import perform_recorded as perform_recorded
 from backend.places import PlaceEngine as PlaceEngine
 from backend.places import engine_for as engine_for
 from backend.places import engine_now as engine_now
+from backend.places import snap_version as snap_version
 from backend.places import user_state as user_state
 from backend.plan import EntryPlan as EntryPlan
 from backend.plan import RestorePlan as RestorePlan
@@ -141,6 +142,7 @@ from backend.runner import Follower as Follower
 from backend.runner import Runner as Runner
 from backend.saving import SaveOptions as SaveOptions
 from backend.saving import save as save
+from backend.snapdstate import version_of as version_of
 from backend.store import Store as Store
 from backend.survey import Aim as Aim
 from backend.survey import Concern as Concern

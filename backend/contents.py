@@ -26,7 +26,6 @@ def contents(chunks: Iterable[bytes], revision: Revision, job: Job) -> Contents:
 
     IntegrityError for a stream that a restore would refuse.
     """
-    vetter = Vetter(revision)
     files = 0
 
     def judge(member: TarMember) -> bool:
@@ -35,11 +34,12 @@ def contents(chunks: Iterable[bytes], revision: Revision, job: Job) -> Contents:
         files += is_taken and member.kind != DIRECTORY
         return is_taken
 
-    stream = TarFilter(judge, _drop)
-    for chunk in chunks:
-        stream.feed(chunk)
-        job.advance(len(chunk))
-    stream.close()
+    with Vetter(revision) as vetter:
+        stream = TarFilter(judge, _drop)
+        for chunk in chunks:
+            stream.feed(chunk)
+            job.advance(len(chunk))
+        stream.close()
     return Contents(files, vetter.unpacked, tuple(vetter.devices), vetter.devices_met)
 
 

@@ -13,12 +13,22 @@ from backend.errors import BlockedError, IntegrityError, NotFoundError, Snapshot
 from backend.files import Identity
 from backend.hashing import Hasher
 from backend.job import Job
+from backend.layout import Layout
 from backend.model import Snapshot
 from backend.outgoing import Outgoing, header
 from backend.reader import Reader
+from backend.snapdstate import answering_version, installed_version, version_of
 from backend.store import Store, is_recorded
 from backend.tarstream import BLOCK, padded
-from backend.wire import CONTENT, MANIFEST, content_json, export_json, set_content_hash, time_text
+from backend.wire import (
+    CONTENT,
+    MANIFEST,
+    NEWER_SPELLING_SINCE,
+    content_json,
+    export_json,
+    set_content_hashes,
+    time_text,
+)
 
 _PIECE = 1 << 20
 _SUMS = ".sha256"
@@ -78,6 +88,7 @@ class SnapshotExport:
         self._stack = ExitStack()
         self.left_out: list[str] = []
         self.set_id = set_id
+        self._layout = store.layout
         chosen = self._chosen(store, snaps)
         with self._stack:
             self._members = self._open(chosen, skip_broken)
@@ -112,7 +123,7 @@ class SnapshotExport:
             raise NotFoundError(f"no snapshot data found for {self.set_id}")
         now = time.time_ns()
         seconds = now // 10**9
-        digest = set_content_hash(reader.snapshot for reader in readers)
+        digest = _content_hash([reader.snapshot for reader in readers], self._layout)
         zips = [_zip_member(reader) for reader in readers]
         manifest = export_json(time_text(now, time.localtime(seconds).tm_gmtoff), [m.name for m in zips])
         return [
@@ -156,6 +167,18 @@ class SnapshotExport:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _content_hash(snapshots: Sequence[Snapshot], layout: Layout) -> bytes:
+    """The hash by which the snapd of a place knows the set again: the snapd that answers, or is installed.
+
+    There are two only where a text holds a backspace or a form feed; without a snapd it is the newer one.
+    """
+    older, newer = set_content_hashes(snapshots)
+    if older == newer:
+        return newer
+    version = answering_version(layout.socket) or installed_version(layout.below)
+    return older if (0, 0) < version_of(version) < NEWER_SPELLING_SINCE else newer
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -200,10 +200,9 @@ class Extraction:
         snapshot, owns = part.snapshot, self._keeps_owners(part)
         source = self._source(part)
         read = hashing.HashedRead(_counted(source.stream(part.entry), job), hashlib.sha256())
-        only = Only(Vetter(snapshot.revision), part.needed)
         tar = Tar(part.user, machine=self._layout.is_machine, owners=owns)
-        with restore.speaking_of(snapshot, part.entry):
-            tar.unpack(landing, inflate(read), only, job.quiet())
+        with restore.speaking_of(snapshot, part.entry), Vetter(snapshot.revision) as vetter:
+            tar.unpack(landing, inflate(read), Only(vetter, part.needed), job.quiet())
         if read.finish()[0] != self._fingerprints[key_of(snapshot), part.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{part.entry}" changed while it was read')
 

@@ -4,9 +4,9 @@ import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from backend.direct import DirectEngine
-from backend.errors import InvalidInputError, UnreachableError
+from backend.errors import InvalidInputError, SnapshotError, UnreachableError
 from backend.layout import Layout
-from backend.snapdstate import daemon_answers
+from backend.snapdstate import daemon_answers, installed_version
 
 if TYPE_CHECKING:
     from backend.snapd.engine import SnapdEngine
@@ -74,6 +74,17 @@ def engine_now(engine: PlaceEngine) -> PlaceEngine:
     from backend.snapd.engine import SnapdEngine
 
     return SnapdEngine(files)
+
+
+def snap_version(engine: PlaceEngine) -> str:
+    """The version of the command `snap` of a place: what is installed, else what snapd says, or nothing."""
+    version = installed_version(engine.layout.below)
+    if version or engine.name == "files":
+        return version
+    try:
+        return engine.daemon.version
+    except SnapshotError:
+        return ""
 
 
 def files_engine(root: str) -> DirectEngine:

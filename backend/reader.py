@@ -202,7 +202,6 @@ class Reader:
         from backend import vetting
         from backend.gzipblocks import inflate
 
-        vetter = vetting.Vetter(self.snapshot.revision, devices=True)
         unpacked = 0
 
         def counted() -> Iterator[bytes]:
@@ -212,7 +211,8 @@ class Reader:
                 yield chunk
 
         try:
-            vetting.vet(counted(), vetter, job)
+            with vetting.Vetter(self.snapshot.revision, devices=True) as vetter:
+                vetting.vet(counted(), vetter, job)
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
         return unpacked

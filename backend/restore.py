@@ -208,9 +208,9 @@ class Restoration:
     def _unpack(self, source: Source, plan: EntryPlan, landing: int, job: Job) -> None:
         snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
-        vetter = Vetter(snapshot.revision, devices=self._devices and owners)
+        devices = self._devices and owners
         tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
-        with speaking_of(snapshot, plan.entry):
+        with speaking_of(snapshot, plan.entry), Vetter(snapshot.revision, devices=devices) as vetter:
             tar.unpack(landing, inflate(read), vetter, job)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')

@@ -1,6 +1,7 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
 from collections.abc import Callable, Iterable
+from typing import Self
 
 from backend import tarstream
 from backend.errors import IntegrityError
@@ -21,6 +22,7 @@ class _Links:
         self._known: set[bytes] = set()
         self._lookup: Callable[[bytes], bool] = self._known.__contains__
         self._more: Callable[[bytes], object] | None = None
+        self.close: Callable[[], None] = lambda: None
 
     def __bool__(self) -> bool:
         return bool(self._known)
@@ -50,6 +52,7 @@ class _Links:
 
         self._lookup = lookup
         self._more = lambda path: database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
+        self.close = database.close
 
 
 class Vetter:
@@ -58,6 +61,7 @@ class Vetter:
     Refuses (IntegrityError naming the member) absolute names, `..`, anything elsewhere, a member that would
     be written through a symbolic link, and a hard link to anything outside. Symbolic links, FIFOs and overlay
     whiteouts are data. Other device nodes are left out and counted unless `devices`.
+    A context manager: once it is left, what was counted still stands and nothing more can be judged.
     """
 
     def __init__(self, revision: Revision, *, devices: bool = False) -> None:
@@ -68,6 +72,12 @@ class Vetter:
         self.unpacked = 0
         self.devices: list[str] = []
         self.devices_met = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._links.close()
 
     def __call__(self, member: TarMember) -> bool:
         """Whether to unpack this member; raises when the archive must be refused."""

@@ -31,6 +31,7 @@ __all__ = [
     "CONTENT",
     "LARGEST_ID",
     "MANIFEST",
+    "NEWER_SPELLING_SINCE",
     "ZERO_TIME",
     "ExportManifest",
     "FileName",
@@ -62,6 +63,7 @@ __all__ = [
 
 CONTENT, MANIFEST = "content.json", "export.json"
 INVALID = "invalid snapshot"
+NEWER_SPELLING_SINCE = (2, 68)  # the release of snapd that writes control characters as Go does since 1.22
 
 _KEYS = frozenset(
     (

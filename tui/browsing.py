@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 from backend import CheckState, Snapshot, UndoOffer
 from tui.follow import JobView
 from tui.place import Place
-from tui.present import cut_middle, plain, size_text
+from tui.present import cut_path, plain, size_text
 from tui.rows import Choosing, SetKey, SnapKey, Sort, View, Wish, columns, rows
 from tui.stock import Part, Pivot, Stock
 from tui.watching import Watching
@@ -149,7 +149,7 @@ class Browsing(Watching):
             for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
             if stock.counts[state]
         ]
-        head = Text.assemble(*care, f" {cut_middle(plain(self._place.engine.layout.root), 30)}")
+        head = Text.assemble(*care, f" {cut_path(plain(self._place.engine.layout.root), 30)}")
         for word in self._facts(stock):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
@@ -172,7 +172,7 @@ class Browsing(Watching):
         marked, chosen = len(self._table.marked), self.chosen()
         if chosen and (message.by_key or self._tells_row):
             head = f"{marked} marked · " if marked else ""
-            self._tell_row(head + cut_middle(plain(chosen[0].path), self.size.width - 2 - len(head)))
+            self._tell_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:

@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - the one place where nothing may pass
         from tui.failure import report
 
-        return report(failure, arguments)
+        code = report(failure, arguments)
+    _settle_streams()
     return code
 
 
@@ -63,6 +64,17 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _settle_streams() -> None:
+    """Write what waits to be written; what cannot be is dropped, or the end of the process would complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            from tui.failure import let_go
+
+            let_go(stream)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import traceback
+from typing import TextIO
 
 from backend import BugError, Cancelled, SnapshotError, user_state
 from tui.arguments import Arguments, UsageError
@@ -20,7 +21,6 @@ _BUG = "a bug in snapstow"
 def report(failure: BaseException, arguments: Arguments) -> int:
     """Say on standard error why a command failed; returns its exit code."""
     if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
-        _close_output()
         return 1
     if isinstance(failure, (Cancelled, KeyboardInterrupt)):
         changed = "" if arguments.verb in _QUERIES else "; nothing was changed"
@@ -80,12 +80,12 @@ def _state_folders(arguments: Arguments) -> list[str]:
         return [own]
 
 
-def _close_output() -> None:
-    """Nobody reads any more: let what is still buffered go nowhere, without a word."""
+def let_go(stream: TextIO) -> None:
+    """Drop without a word what waits in a stream that takes nothing any more, and all that follows."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+    try:
+        os.dup2(nowhere, stream.fileno())
+    except (OSError, ValueError):  # it is no file, or closed
+        pass
+    finally:
+        os.close(nowhere)

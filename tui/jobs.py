@@ -32,7 +32,7 @@ from tui.follow import Board, JobView
 from tui.joblog import JobLog, Lines, row_of
 from tui.lookout import Log, Lookout, Sight
 from tui.place import Place
-from tui.present import counted, cut_middle, plain
+from tui.present import counted, cut_path, plain
 from tui.waiting import agreed
 from tui.watching import is_acting
 from tui.widgets.jobpanel import JobPanel
@@ -174,7 +174,7 @@ class Jobs(Screen[None]):
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
-        where = cut_middle(plain(self._place.engine.layout.root), 30)
+        where = cut_path(plain(self._place.engine.layout.root), 30)
         self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
 
     def _say(self, text: str) -> None:

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend import PlaceEngine, engine_for, snapshot_json
+from backend import PlaceEngine, engine_for, snap_version, snapshot_json
 from tui.present import guard_text, plain, saved_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def saved(arguments: "Arguments") -> int:
     if arguments.json:
         show(sets_json(sets))
     else:
-        show_table(_marked(sets, here), abs_time=arguments.abs_time)
+        show_table(_marked(sets, here), here, abs_time=arguments.abs_time)
     return 0
 
 
@@ -74,9 +74,9 @@ def say(*lines: str) -> None:
         pass
 
 
-def show_table(sets: "list[SnapshotSet]", *, abs_time: bool) -> None:
-    """Print sets as `snap saved` does."""
-    show(*saved_table(sets, time.time(), abs_time))
+def show_table(sets: "list[SnapshotSet]", here: PlaceEngine, *, abs_time: bool) -> None:
+    """Print sets as the `snap saved` of the place does."""
+    show(*saved_table(sets, time.time(), abs_time, snap_version(here)))
 
 
 def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:

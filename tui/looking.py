@@ -8,7 +8,7 @@ from tui import preview, treerows
 from tui.launching import Launcher
 from tui.opened import ClosedError, Item
 from tui.place import Place
-from tui.present import counted, cut_middle, plain
+from tui.present import counted, cut_path, plain
 from tui.sheet import Reader, Sheet
 from tui.walking import ROOM_FOR_PREVIEW, Walking
 from tui.widgets.pane import Pane
@@ -84,7 +84,7 @@ class Looking(Walking):
         if item is not None:
             others = [*words, *self._about(item)]
             room = self.size.width - 1 - sum(len(word) + 3 for word in others)
-            words += [cut_middle(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+            words += [cut_path(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
         elif not len(self._shown):
             words.append(self._why_empty())
         self.say(" · ".join(words))

@@ -57,7 +57,8 @@ def save(arguments: Arguments) -> int:
         return begin(arguments, operation)
     result = carry_out(arguments, operation)
     if not arguments.json:
-        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+        here = engine(arguments)
+        show_table(here.sets(result.set_id), here, abs_time=arguments.abs_time)
     return result.exit_code
 
 
@@ -256,7 +257,8 @@ def import_snapshot(arguments: Arguments) -> int:
         if result.duplicate:
             say("The same content is here already; nothing was added.")
         show(f"Imported snapshot as #{result.set_id}")
-        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+        here = engine(arguments)
+        show_table(here.sets(result.set_id), here, abs_time=arguments.abs_time)
     return result.exit_code
 
 

@@ -1,7 +1,6 @@
 """Saving through snapd: what it cannot do is refused beforehand, what it would leave out is told."""
 
 import os
-import re
 from collections.abc import Sequence
 
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
@@ -12,6 +11,7 @@ from backend.operation import Result, Save
 from backend.room import demand_room
 from backend.snapd.changes import SavedBytes, follow
 from backend.snapd.site import Site, quoted_names
+from backend.snapdstate import version_of
 
 EXCLUDES_SINCE = (2, 60)
 
@@ -52,12 +52,6 @@ def refusal(site: Site, operation: Save) -> str:
             "leave them out, or stop snapd and use --engine files"
         )
     return ""
-
-
-def version_of(text: str) -> tuple[int, int]:
-    """The first two numbers of a version; none that any snapd ever had where they cannot be told."""
-    found = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _with_data(site: Site, operation: Save, job: Job) -> tuple[list[str], list[str]]:

@@ -14,8 +14,10 @@ from backend.export import export_to_file
 from backend.imports import opened_import
 from backend.job import Job
 from backend.operation import Export, Import, Result
-from backend.peek import look_into
+from backend.peek import Peek, look_into
+from backend.snapd import knowledge
 from backend.snapd.site import Site
+from backend.wire import set_content_hashes
 
 _PIECE = 1 << 20
 
@@ -63,7 +65,9 @@ def take_in(site: Site, operation: Import, job: Job, stream: int | None) -> Resu
     with ExitStack() as stack:
         source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
         source = stack.enter_context(_regular(source, job))
-        _refuse_unsound(source, operation, job)
+        offered = _sound(source, operation, job)
+        if known := _known(site, offered):
+            return Result(known, tuple(snapshot.snap for snapshot in offered.snapshots), duplicate=True)
         before = {one.set_id for one in site.sets()}
         expiring = site.layout.state.auto_sets()
         size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
@@ -93,8 +97,8 @@ def _regular(source: int, job: Job) -> Iterator[int]:
         yield aside.fileno()
 
 
-def _refuse_unsound(source: int, operation: Import, job: Job) -> None:
-    """IntegrityError for a file that our own importer would refuse."""
+def _sound(source: int, operation: Import, job: Job) -> Peek:
+    """What a file says it holds; IntegrityError for one that our own importer would refuse."""
     if os.lseek(source, 0, os.SEEK_CUR):
         raise InvalidInputError("cannot import snapshot: the file must be read from its beginning")
     found = look_into(f"/proc/self/fd/{source}", job)
@@ -105,3 +109,15 @@ def _refuse_unsound(source: int, operation: Import, job: Job) -> None:
             "cannot import snapshot: the content hash of the set does not match its files; "
             "--accept-hash takes it"
         )
+    return found
+
+
+def _known(site: Site, offered: Peek) -> int:
+    """The set that holds the same where snapd might not see it, or 0.
+
+    Snapd compares hashes as they are spelled, and only a text with a backspace or a form feed has two. One
+    that would expire is left to snapd, which keeps it, or takes what is offered in as another set that stays.
+    """
+    older, newer = set_content_hashes(offered.snapshots)
+    known = offered.duplicate_of(site.sets()) if older != newer else 0
+    return 0 if known and knowledge.expiry(site, known) else known

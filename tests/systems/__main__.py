@@ -27,6 +27,8 @@ def main() -> int:
     options = _options()
     if os.geteuid() != 0:
         sys.exit("cannot make systems: that needs root")
+    if absent := [program for program in chroot.PROGRAMS if shutil.which(program) is None]:
+        sys.exit(f"cannot make systems: not installed: {', '.join(absent)}")
     options.cache.mkdir(parents=True, exist_ok=True)
     commands = commands_in((HERE / "README.md").read_text())
     if options.quick:
@@ -87,8 +89,8 @@ def _system(name: str, options: argparse.Namespace) -> Path:
     with open(log, "wb") as output:
         try:
             chroot.make(name, folder, mirror, packages, output.fileno())
-        except (subprocess.CalledProcessError, FileNotFoundError) as failure:
-            sys.exit(f"cannot make {name}: {failure}; see {log}")
+        except subprocess.CalledProcessError as failure:
+            sys.exit(f"cannot make {name}: exit code {failure.returncode}; {log} tells why")
     return folder
 
 
@@ -98,17 +100,17 @@ def _try(name: str, folder: Path, run: Path, account: str, commands: Commands) -
     mounts = {chroot.HOMES[account]: home, "/tmp": temporary, **_pip_places()}
     env = _environment(account)
     log = folder.with_name(f"{name}-{account}.log")
-    codes = []
     with open(log, "wb") as output:
-        for command in commands:
+
+        def code_of(command: str) -> int:
             _say(f"{name}, as {account}: {command}; {log}")
             words = chroot.as_user(account, command)
-            done = chroot.enter(folder, words, output.fileno(), env=env, mounts=mounts)
-            codes.append(done.returncode)
-    facts = (
-        chroot.enter(folder, ["sh", "-ec", FACTS], subprocess.PIPE, check=True).stdout.decode().splitlines()
-    )
-    return Outcome(facts[0], account, facts[1], facts[2], *codes, counts_in(temporary / REPORT))
+            return chroot.enter(folder, words, output.fileno(), env=env, mounts=mounts).returncode
+
+        demo, tests = code_of(commands.demo), code_of(commands.tests)
+    facts = chroot.enter(folder, ["sh", "-ec", FACTS], subprocess.PIPE, check=True).stdout.decode()
+    system, snapd, python = facts.splitlines()
+    return Outcome(system, account, snapd, python, demo, tests, counts_in(temporary / REPORT))
 
 
 def _furnish(place: Path, account: str) -> tuple[Path, Path]:
@@ -116,10 +118,10 @@ def _furnish(place: Path, account: str) -> tuple[Path, Path]:
     home, temporary = place / "home", place / "tmp"
     listing = ["git", "-c", f"safe.directory={HERE}", "ls-files", "-z"]
     tracked = subprocess.run(listing, cwd=HERE, capture_output=True, check=True).stdout
-    for path in filter(None, tracked.decode().split("\0")):
-        copy = home / "snapstow" / path
+    for name in filter(None, tracked.decode().split("\0")):
+        copy = home / "snapstow" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(HERE / path, copy, follow_symlinks=False)
+        shutil.copy2(HERE / name, copy, follow_symlinks=False)
     temporary.mkdir()
     temporary.chmod(0o1777)
     owner = 0 if account == "root" else chroot.ORDINARY_ID

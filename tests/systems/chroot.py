@@ -32,6 +32,7 @@ umount --lazy mnt
 exec "$@"
 """
 PRIVATELY = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child")
+PROGRAMS = ("debootstrap", "git", "mount", "pivot_root", "setpriv", "unshare")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DOWNLOADING = ("Acquire::http", "Acquire::Check-")
 
@@ -84,7 +85,7 @@ def enter(
 
 
 def as_user(account: str, command: str) -> list[str]:
-    """The words by which an account runs a command of the shell, in the folder of its home's checkout."""
+    """The words by which an account runs a command of the shell, in the checkout in its home."""
     script = f"cd {HOMES[account]}/snapstow; {command}"
     return ["runuser", "-u", account, "--", "bash", "-euo", "pipefail", "-c", script]
 

@@ -320,10 +320,10 @@ def test_a_source_that_trickles_notices_the_error_of_the_sink() -> None:
 
 
 def test_an_error_of_a_worker_ends_it(monkeypatch) -> None:
-    def broken(_block: memoryview, _level: int) -> bytes:
+    def broken(_block: memoryview) -> bytes:
         raise OopsError
 
-    monkeypatch.setattr("backend.gzipblocks.deflate_compress", broken)
+    monkeypatch.setattr("backend.gzipblocks.deflated", broken)
     written: list[bytes] = []
     with pytest.raises(OopsError):
         compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)

@@ -112,13 +112,11 @@ def crc32(data: Readable, start: int = 0) -> int:
 
 
 def compression_text() -> str:
-    """What compresses and inflates here, in words."""
-    names = [
-        f"{name} {module.__version__}"
-        for name, module in (("isal", _isal), ("deflate", _libdeflate))
-        if module is not None
-    ]
-    plain = f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
-    if len(names) == 2:
-        return " and ".join(names)
-    return f"{' and '.join([*names, plain])}, which takes longer than isal and deflate would"
+    """What compresses and inflates here, and what would do it faster, in words."""
+    modules = {"isal": _isal, "deflate": _libdeflate}
+    present = [f"{name} {module.__version__}" for name, module in modules.items() if module]
+    missing = [name for name, module in modules.items() if not module]
+    if not missing:
+        return " and ".join(present)
+    slower = " and ".join([*present, f"zlib {zlib.ZLIB_RUNTIME_VERSION}"])
+    return f"{slower} (faster with {' and '.join(missing)}, not installed)"

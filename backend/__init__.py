@@ -7,6 +7,7 @@ stand in `__init__.pyi`.
 from importlib import import_module
 
 _HOMES = {
+    "codec": "compression_text",
     "compare": "Absent Change CompareOptions Difference KeyChange Tally TextDiff",
     "comparing": "Comparison Facet",
     "contents": "Contents",

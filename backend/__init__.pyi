@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from backend.codec import compression_text as compression_text
 from backend.compare import Absent as Absent
 from backend.compare import Change as Change
 from backend.compare import CompareOptions as CompareOptions

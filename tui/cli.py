@@ -17,7 +17,9 @@ VERSION = "0.1.0"
 def run(arguments: Arguments) -> int:
     """Carry out a command line; returns the exit code."""
     if arguments.version:
-        sys.stdout.write(f"snapstow {VERSION}\n")
+        from backend import compression_text
+
+        sys.stdout.write(f"snapstow {VERSION}\ncompression by {compression_text()}\n")
         return 0
     module = VERBS[arguments.verb][0]
     __import__(module)

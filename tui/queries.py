@@ -14,6 +14,7 @@ from backend import (
     PlaceEngine,
     aims,
     command_line,
+    compression_text,
     operation_from_json,
     survey_of,
 )
@@ -172,7 +173,7 @@ def doctor(arguments: Arguments) -> int:
         return 0
     why, *more = here.about()
     show(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
-    show(*(f"{plain(sentence)}." for sentence in more))
+    show(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
     for finding in found:
         show(*_finding_lines(finding, done=arguments.repair))
     if not found:

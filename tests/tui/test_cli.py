@@ -146,7 +146,7 @@ class TestHelp:
 
     def test_the_version(self) -> None:
         done = run_here("--version")
-        assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\n", done.out)
+        assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\ncompression by .*[0-9].*\n", done.out)
 
 
 class TestErrors:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backend import JobState, Restore
+from backend import JobState, Restore, compression_text
 from backend.files import speaking
 from backend.journal import Journal
 from tests.builders import World, plant, tree_of
@@ -485,6 +485,7 @@ class TestQueries:
         calm = snapstow("doctor")
         assert calm.out.splitlines() == [
             f"Engine files below {root}: ready, as no snapd answers for this root.",
+            f"Compression by {compression_text()}.",
             "No leftovers, nothing hidden.",
         ]
         world.add(1, "hello")

@@ -56,9 +56,9 @@ class TestSaved:
         snapstow.world.add(20, "hello", time="2026-11-22T11:06:05+02:00", size=0)
         assert snapstow("saved", "--abs-time").out.splitlines() == [
             "Set  Snap   Age                        Version  Rev  Size    Notes",
-            "3    hello  2026-11-22T09:06:05Z       1.0      x1     416B  -",
+            "3    hello  2026-11-22T09:06:05Z       1.0      x1   416B    -",
             "3    other  2026-11-22T09:06:05Z       2~b      x1   30.0MB  auto",
-            "20   hello  2026-11-22T11:06:05+02:00  1.0      x1       0B  -",
+            "20   hello  2026-11-22T11:06:05+02:00  1.0      x1   0B      -",
         ]
         assert snapstow("saved", "--id", "20").out.count("\n") == 2
         assert snapstow("saved", "--id=0", "other").out.count("\n") == 2

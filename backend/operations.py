@@ -81,8 +81,9 @@ class Extract:
     """Put marked files and folders of a set, or of a snapshot `file`, in place, or below the directory `to`.
 
     `items` are written `SNAP:PATH` (`backend.browse.selectors`). What is there is replaced as the `policy`
-    says: `always`, `changed`, `newer` or `never`; it is kept for `undo_window` seconds (0: not at all). `owners`
-    are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `to` by its own name.
+    says: `always`, `changed`, `newer` or `never`; it is kept for `undo_window` seconds (0: not at all).
+    `owners` are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `to` by its own
+    name.
     """
 
     verb: ClassVar[str] = "extract"

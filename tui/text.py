@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backend import SnapshotError
 from backend.format import unix_time
+from backend.host import version_of
 
 if TYPE_CHECKING:
     from backend import Snapshot, SnapshotSet
     from backend.jobs import SafeguardedRestore
 
 HEADER = ("Set", "Snap", "Age", "Version", "Rev", "Size", "Notes")
+SIZES_LEFT_SINCE = (2, 75)  # sizes are aligned left by the snap of this version, right by those before
 NOTHING_SAVED = "No snapshots found."
 
+_SIZE = HEADER.index("Size")
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 _LONGEST_AGE = 2**63 / 1e9
 _YEAR = 365.25 * 24 * 60 * 60
@@ -79,13 +82,19 @@ def moment_text(seconds: float) -> str:
         return "a time that cannot be told"
 
 
-def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool) -> list[str]:
-    """The lines that `snap saved` prints (§6.2) at `now` in seconds since 1970; hidden rows come last."""
+def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool, version: str = "") -> list[str]:
+    """The lines that `snap saved` prints (§6.2) at `now` in seconds since 1970; hidden rows come last.
+
+    Laid out as by a snap of that version, or as by the newest known.
+    """
     snapshots = [snapshot for one in sets for snapshot in one.snapshots]
     if not snapshots:
         return [NOTHING_SAVED]
     snapshots.sort(key=lambda snapshot: (snapshot.hidden, snapshot.set_id, snapshot.snap))
-    return _aligned([HEADER, *(_row(snapshot, now, abs_time) for snapshot in snapshots)])
+    rows = [_row(snapshot, now, abs_time) for snapshot in snapshots]
+    if not (0, 0) < version_of(version) < SIZES_LEFT_SINCE:
+        rows = [(*row[:_SIZE], row[_SIZE].strip(), *row[_SIZE + 1 :]) for row in rows]
+    return _aligned([HEADER, *rows])
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -126,6 +135,26 @@ def cut_middle(text: str, width: int) -> str:
     head = _first_in(text, room - room // 2)
     tail = _first_in(text[::-1], room - cells(head))[::-1]
     return f"{head}…{tail}" if width > 0 else ""
+
+
+def cut_path(path: str, width: int) -> str:
+    """A `plain` path in at most `width` columns: shortened in its middle, by whole parts where possible."""
+    if cells(path) <= width:
+        return path
+    *first, rest = path.split("/", 2 if path.startswith("/") else 1)
+    for head in ("/".join([*first, "…"]), "…"):
+        if tail := _last_parts(rest, width - cells(head)):
+            return head + tail
+    return cut_middle(path, width)
+
+
+def _last_parts(path: str, width: int) -> str:
+    """The last parts of a path, each behind its slash, as many as `width` columns hold."""
+    parts = path.split("/")
+    kept = len(parts)
+    while kept and (width := width - 1 - cells(parts[kept - 1])) >= 0:
+        kept -= 1
+    return "".join(f"/{part}" for part in parts[kept:])
 
 
 def _first_in(text: str, width: int) -> str:

@@ -13,6 +13,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.archive.export_file import ExportFile, read_export_file
+    from backend.archive.gzip.codec import compression_text
     from backend.archive.reader import Reader
 else:
     __getattr__ = lazy_names(__name__)

@@ -296,7 +296,7 @@ class _Checked:
 
 
 def _fast_crc32() -> Callable[[bytes | bytearray | memoryview, int], int]:
-    from isal.isal_zlib import crc32
+    from backend.archive.gzip.codec import crc32
 
     return crc32
 

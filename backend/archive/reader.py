@@ -157,7 +157,6 @@ class Reader:
         from backend.archive.gzip.blocks import inflate
         from backend.archive.tar import vetting
 
-        vetter = vetting.ExtractionFilter(self.snapshot.revision, devices=True)
         unpacked = 0
 
         def counted() -> Iterator[bytes]:
@@ -167,7 +166,8 @@ class Reader:
                 yield chunk
 
         try:
-            vetting.vet(counted(), vetter, progress)
+            with vetting.ExtractionFilter(self.snapshot.revision, devices=True) as vetter:
+                vetting.vet(counted(), vetter, progress)
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
         return unpacked

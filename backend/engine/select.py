@@ -4,9 +4,10 @@ import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from backend.engine.files import FilesEngine
-from backend.errors import InvalidInputError, UnreachableError
+from backend.errors import InvalidInputError, SnapshotError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
+from backend.host.state import installed_version
 
 if TYPE_CHECKING:
     from backend.engine.snapd.engine import SnapdEngine
@@ -74,6 +75,17 @@ def current_engine(engine: PlaceEngine) -> PlaceEngine:
     from backend.engine.snapd.engine import SnapdEngine
 
     return SnapdEngine(files)
+
+
+def snap_version(engine: PlaceEngine) -> str:
+    """The version of the command `snap` of a place: what is installed, else what snapd says, or nothing."""
+    version = installed_version(engine.layout.below)
+    if version or engine.name == "files":
+        return version
+    try:
+        return engine.daemon.version
+    except SnapshotError:
+        return ""
 
 
 def files_engine(root: str) -> FilesEngine:

@@ -25,6 +25,7 @@ _EPOCH_KEYS = frozenset(("read", "write"))
 
 
 INVALID = "invalid snapshot"
+NEWER_SPELLING_SINCE = (2, 68)  # the release of snapd that writes control characters as Go does since 1.22
 
 _KEYS = frozenset(
     (

@@ -10,5 +10,6 @@ from backend.lazy import lazy_names
 if TYPE_CHECKING:
     from backend.host.layout import InstalledSnap, Layout
     from backend.host.logind import logout_warning
+    from backend.host.state import version_of
 else:
     __getattr__ = lazy_names(__name__)

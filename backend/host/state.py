@@ -1,9 +1,12 @@
-"""What snapd knows, read only: its state.json, the description of an installed snap, whether it is running.
+"""What snapd knows, read only: its state.json, the description of an installed snap, which snapd is there.
 
 Nothing in the files is trusted: what is damaged in the state counts as absent.
 """
 
 import os
+import re
+from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from backend.errors import IntegrityError, SnapshotError
@@ -12,6 +15,7 @@ from backend.format.metadata import parse_revision
 from backend.format.names import LARGEST_ID, is_snap_name
 from backend.format.timestamps import canonical_time, is_zero_time
 from backend.fs.files import read_whole
+from backend.host.socket import connect
 from backend.model import Json, Number, Revision
 
 if TYPE_CHECKING:
@@ -20,6 +24,11 @@ if TYPE_CHECKING:
 LARGEST = 32 << 20
 _SECTIONS = ("snaps", "config", "snapshots")
 _NOT_HOMES = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/proc/", "/root/", "/sbin/", "/sys/", "/tmp/")
+# What the package says of itself, and the snap of snapd: on systems with /snap the newer of the two runs.
+_ABOUT = ("/usr/lib/snapd/info", "/usr/libexec/snapd/info", "/snap/snapd/current/usr/lib/snapd/info")
+_LARGEST_ABOUT = 64 << 10
+_VERSION = re.compile(rb"^VERSION=['\"]?([0-9][^\s'\"]*)", re.M)
+_LARGEST_ANSWER = 1 << 20
 
 
 class SnapdState:
@@ -103,6 +112,45 @@ class SnapdState:
 
     def _snap(self, name: str) -> dict[str, Json]:
         return _mapping(_mapping(self._data, "snaps"), name)
+
+
+def installed_version(below: Callable[[str], str]) -> str:
+    """The version of the snapd installed below a root, running or not; empty where none can be told.
+
+    `below` tells where a path of the root's own lies on this machine.
+    """
+    return max(filter(None, (_version_in(below, path) for path in _ABOUT)), key=version_of, default="")
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """The first two numbers of a version; none that any snapd ever had where they cannot be told."""
+    found = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def answering_version(socket_path: str, timeout: float = 2.0) -> str:
+    """The version of the snapd that answers at `socket_path`; empty where none tells one within `timeout`."""
+    import http.client
+    import socket
+
+    with closing(http.client.HTTPConnection("localhost")) as client:
+        client.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.sock.settimeout(timeout)
+        try:
+            connect(client.sock, socket_path)
+            client.request("GET", "/v2/system-info")
+            answer = loads(client.getresponse().read(_LARGEST_ANSWER))
+        except (OSError, ValueError, http.client.HTTPException, SnapshotError):
+            return ""
+    return _text(_mapping(answer, "result"), "version") if isinstance(answer, dict) else ""
+
+
+def _version_in(below: Callable[[str], str], path: str) -> str:
+    try:
+        found = _VERSION.search(read_whole(below(path), _LARGEST_ABOUT))
+    except (OSError, SnapshotError):
+        return ""
+    return found[1].decode("ascii", "replace") if found else ""
 
 
 def _data(path: str) -> dict[str, Json]:

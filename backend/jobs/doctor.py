@@ -28,6 +28,7 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
             found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
     found += _marker_findings(store)
     found += _temporary_findings(journal, store)
+    found += _unknown_findings(store)
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
             kind = "hidden" if snapshot.hidden else "broken"
@@ -73,6 +74,12 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
         yield Finding("temporary", path, text, "" if fresh else "remove it")
+
+
+def _unknown_findings(store: Store) -> Iterator[Finding]:
+    for path in store.likenesses():
+        text = "neither snapd nor snapstow is known to name an unfinished save like this; it is left alone"
+        yield Finding("unknown", path, text)
 
 
 def _age_mark(path: str) -> float:

@@ -210,10 +210,9 @@ class Extraction:
         snapshot, owns = part.snapshot, self._keeps_owners(part)
         source = self._source(part)
         read = hashing.HashedRead(_counted(source.stream(part.entry), progress), hashlib.sha256())
-        only = SelectedOnly(ExtractionFilter(snapshot.revision), part.needed)
         tar = Tar(part.user, machine=self._layout.is_machine, owners=owns)
-        with restore.speaking_of(snapshot, part.entry):
-            tar.unpack(landing, inflate(read), only, progress.quiet())
+        with restore.speaking_of(snapshot, part.entry), ExtractionFilter(snapshot.revision) as vetter:
+            tar.unpack(landing, inflate(read), SelectedOnly(vetter, part.needed), progress.quiet())
         if read.finish()[0] != self._fingerprints[key_of(snapshot), part.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{part.entry}" changed while it was read')
 

@@ -214,9 +214,12 @@ class Restoration:
     def _unpack(self, source: Source, plan: EntryPlan, landing: int, progress: Progress) -> None:
         snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
-        vetter = ExtractionFilter(snapshot.revision, devices=self._devices and owners)
+        devices = self._devices and owners
         tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
-        with speaking_of(snapshot, plan.entry):
+        with (
+            speaking_of(snapshot, plan.entry),
+            ExtractionFilter(snapshot.revision, devices=devices) as vetter,
+        ):
             tar.unpack(landing, inflate(read), vetter, progress)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')

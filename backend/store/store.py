@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 LARGEST_SANE_ID = 1 << 62
 TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
+_SNAPDS_TEMPORARY = rf"{TEMPORARY}|[0-9]+_[^/]*\.zip\.[0-9]{{1,10}}~"  # the latter since 2.77 at the latest
+_TEMPORARY_LIKE = r"[0-9]+_.*\.zip\..*~"
 _LOOKS = 20
 STAGING = ".snapstow-import-"
 _MARKER = r"([0-9]+)_importing"
@@ -345,11 +347,15 @@ class Store:
 
     def temporaries(self) -> list[str]:
         """Paths of files and folders of interrupted saves and imports, ours and snapd's."""
-        return sorted(
-            f"{self.folder}/{name}"
-            for name in self._listing()
-            if re.fullmatch(TEMPORARY, name) or name.startswith(STAGING)
-        )
+        return sorted(path for path in map(self._path, self._listing()) if _is_temporary(path))
+
+    def likenesses(self) -> list[str]:
+        """Paths of what is named much like an unfinished save, but is surely neither ours nor snapd's."""
+        alike = [self._path(name) for name in self._listing() if re.fullmatch(_TEMPORARY_LIKE, name, re.S)]
+        return sorted(path for path in alike if not _is_temporary(path))
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{name}"
 
     def sweep(self) -> None:
         """Remove half-written notes of set ids from our state folder."""
@@ -395,6 +401,14 @@ class Store:
                 )
         if failures:
             raise MultiError(f"cannot cancel import for set id {number}", failures)
+
+
+def _is_temporary(path: str) -> bool:
+    """Whether a path is an unfinished save or import, by its name and kind; or was, where it is gone."""
+    name = os.path.basename(path)
+    if not re.fullmatch(_SNAPDS_TEMPORARY, name):
+        return name.startswith(STAGING)
+    return not os.path.lexists(path) or (os.path.isfile(path) and not os.path.islink(path))
 
 
 def _beginning(path: str) -> bytes:

@@ -14,10 +14,12 @@ from backend.archive.tar.stream import BLOCK, padded
 from backend.archive.tar.writer import TarHeader, header
 from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
-from backend.format.metadata import set_content_hash
+from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs.files import Identity
+from backend.host.layout import Layout
+from backend.host.state import answering_version, installed_version, version_of
 from backend.model import Snapshot
 from backend.progress import Progress
 from backend.store.store import Store, is_recorded
@@ -80,6 +82,7 @@ class SnapshotExport:
         self._stack = ExitStack()
         self.left_out: list[str] = []
         self.set_id = set_id
+        self._layout = store.layout
         chosen = self._chosen(store, snaps)
         with self._stack:
             self._members = self._open(chosen, skip_broken)
@@ -114,7 +117,7 @@ class SnapshotExport:
             raise NotFoundError(f"no snapshot data found for {self.set_id}")
         now = time.time_ns()
         seconds = now // 10**9
-        digest = set_content_hash(reader.snapshot for reader in readers)
+        digest = _content_hash([reader.snapshot for reader in readers], self._layout)
         zips = [_zip_member(reader) for reader in readers]
         manifest = export_json(time_text(now, time.localtime(seconds).tm_gmtoff), [m.name for m in zips])
         return [
@@ -158,6 +161,18 @@ class SnapshotExport:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
+
+
+def _content_hash(snapshots: Sequence[Snapshot], layout: Layout) -> bytes:
+    """The hash by which the snapd of a place knows the set again: the snapd that answers, or is installed.
+
+    There are two only where a text holds a backspace or a form feed; without a snapd it is the newer one.
+    """
+    older, newer = set_content_hashes(snapshots)
+    if older == newer:
+        return newer
+    version = answering_version(layout.socket) or installed_version(layout.below)
+    return older if (0, 0) < version_of(version) < NEWER_SPELLING_SINCE else newer
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -25,6 +25,11 @@ def index() -> dict[str, Any]:
     return loaded
 
 
+def spelled(text: str | bytes) -> Any:
+    """What a JSON text says, in its order and with its numbers as spelled: only escapes are free."""
+    return json.loads(text, object_pairs_hook=list, parse_int=str, parse_float=str)
+
+
 def tree(top: Path | str) -> Tree:
     """What is below a directory, sorted by path, links not followed.
 

@@ -159,7 +159,7 @@ def record(snapd: RealSnapd) -> dict[str, bytes]:
     stream = snapd.export(1)
     restore_sets(snapd, 1, 3)
     about = {
-        "made_by": f"snapd {snapd.api('GET', '/v2/system-info')['result']['version']}",
+        "made_by": f"snapd {snapd.version}",
         "files": {"list": LISTING, "table": TABLE, "export": EXPORT},
         "content_hash": content_hash(stream),
         "sets": {

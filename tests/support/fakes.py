@@ -1,12 +1,15 @@
 """Jobs that are stopped at a chosen moment, and an ordinary user: no test needs to sleep or to be lucky."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,33 @@ def open_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o777)
         yield Path(folder)
+
+
+@contextmanager
+def telling_version(socket_path: str, version: object) -> Iterator[None]:
+    """Somebody listens where snapd would, and tells whoever asks that this is its version."""
+    body = json.dumps({"type": "sync", "status-code": 200, "result": {"version": version}}).encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    folder, name = os.path.split(socket_path)
+    os.makedirs(folder, exist_ok=True)
+    fd = os.open(folder, os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{fd}/{name}")  # the path itself may be longer than a socket's
+        os.close(fd)
+        listener.listen()
+        server = threading.Thread(target=_answer, args=(listener, answer))
+        server.start()
+        yield
+        listener.shutdown(socket.SHUT_RDWR)
+        server.join()
+
+
+def _answer(listener: socket.socket, answer: bytes) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # it was shut down
+            return
+        with connection, suppress(OSError):  # nobody has to hear all of it
+            connection.recv(4096)
+            connection.sendall(answer)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ umount:*/syscheck-mountpoint-*) ;;
 *) exec "/bin/${0##*/}" "$@" ;;
 esac
 """
+
+# A restore by snapd 2.77 asks systemd for its mounts, where no systemd runs.
+SYSTEMCTL = "#!/bin/sh\n"
+
+# What snapd 2.68 and later want a seeded system to have: who its device is, said by an assertion.
+DEVICE = {"brand": "generic", "model": "generic-classic"}
+MODEL = "var/lib/snapd/assertions/asserts-v0/model/16/generic/generic-classic/active"
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -220,6 +228,11 @@ class RealSnapd(Rest):
         """Its process id; RuntimeError where it is down."""
         return self._running().pid
 
+    @property
+    def version(self) -> str:
+        """The version of the snapd that runs."""
+        return str(self.api("GET", "/v2/system-info")["result"]["version"])
+
     def data(self, name: str, user: str | None = None) -> Path:
         """The directory above a snap's `<rev>` and `common`: the system's or a user's."""
         return self.base / "var/snap" / name if user is None else self.base / "home" / user / "snap" / name
@@ -272,6 +285,8 @@ class RealSnapd(Rest):
         if self._process is not None:
             raise RuntimeError("snapd is running already")
         self.socket.unlink(missing_ok=True)
+        if self._state_file.exists():
+            self._write_model()
         command = ["unshare", *_namespaces(), "--", "/bin/sh", "-c", ENTER, "sh", str(self.base), SNAPD]
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
@@ -355,8 +370,8 @@ class RealSnapd(Rest):
         for place in ("var/lib/snapd/snaps", "snap", "var/snap", "run/snapd", "home/root", "etc", "shim"):
             (self.base / place).mkdir(parents=True, exist_ok=True)
         (self.base / "run/snapd/noregister").touch()
-        for program in ("mount", "umount"):
-            (self.base / "shim" / program).write_text(SHIM)
+        for program, script in (("mount", SHIM), ("umount", SHIM), ("systemctl", SYSTEMCTL)):
+            (self.base / "shim" / program).write_text(script)
             (self.base / "shim" / program).chmod(0o755)
         self._write_accounts()
         self._write_state(_first_state())
@@ -382,6 +397,13 @@ class RealSnapd(Rest):
         self._state_file.touch(0o600)
         self._state_file.write_text(json.dumps(state))
 
+    def _write_model(self) -> None:
+        model = self.base / MODEL
+        if not model.exists():
+            content = model_assertion()
+            model.parent.mkdir(parents=True)
+            model.write_bytes(content)
+
     def _register(self, name: str, side: dict[str, str], conf: dict[str, Any] | None) -> None:
         if self._process is not None:
             raise RuntimeError("snaps are installed while snapd is down: it holds its state in memory")
@@ -402,6 +424,20 @@ class RealSnapd(Rest):
                     self.kill()
                     raise RuntimeError("snapd did not start:\n" + self.log.read_text()[-3000:]) from None
                 time.sleep(0.01)
+
+
+@cache
+def model_assertion() -> bytes:
+    """The assertion about a generic device, as snapd writes it where it starts without any state."""
+    with RealSnapd.temporary() as unseeded:
+        (unseeded.base / "var/lib/snapd/state.json").unlink()
+        unseeded.start()
+        deadline = time.monotonic() + 20
+        while not (unseeded.base / MODEL).exists():
+            if time.monotonic() > deadline:
+                raise RuntimeError("snapd wrote no model:\n" + unseeded.log.read_text()[-3000:])
+            time.sleep(0.01)
+        return (unseeded.base / MODEL).read_bytes()
 
 
 def _make_data(above: Path, rev: str) -> Path:
@@ -426,7 +462,7 @@ def _environment(base: Path) -> dict[str, str]:
 
 def _first_state() -> dict[str, Any]:
     """The least that makes snapd 2.57 and later start without a seed; it patches lower levels upwards."""
-    snapd = {"seeded": True, "patch-level": 6, "patch-sublevel": 3}
+    snapd = {"seeded": True, "patch-level": 6, "patch-sublevel": 3, "auth": {"device": DEVICE}}
     config = {"core": {"refresh": {"hold": "2100-01-01T00:00:00Z"}}}
     counters = {"last-change-id": 0, "last-task-id": 0, "last-lane-id": 0}
     return {"data": snapd | {"snaps": {}, "config": config}, "changes": {}, "tasks": {}, **counters}

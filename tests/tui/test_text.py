@@ -18,6 +18,7 @@ from tui.text import (
     age_text,
     cells,
     cut_middle,
+    cut_path,
     local_time_text,
     moment_text,
     notes_text,
@@ -161,13 +162,22 @@ def test_the_table_is_laid_out_like_snaps() -> None:
             ),
         ),
     ]
-    assert saved_table(sets, NOW, abs_time=False) == [
-        "Set  Snap      Age    Version   Rev  Size    Notes",
-        "1    hello     500ms  1.0       x1     416B  -",
-        "1    inst_key  500ms  2         7      356B  -",
-        "1    nodata    500ms  1~beta+1  x1       0B  broken: invalid snapshot",
-        "119  hello     8.18s  1.0       x1     419B  auto",
-    ]
+    for older in ("2.57.6-1+deb12u1+b2", "2.68.3", "2.74.9"):
+        assert saved_table(sets, NOW, abs_time=False, version=older) == [
+            "Set  Snap      Age    Version   Rev  Size    Notes",
+            "1    hello     500ms  1.0       x1     416B  -",
+            "1    inst_key  500ms  2         7      356B  -",
+            "1    nodata    500ms  1~beta+1  x1       0B  broken: invalid snapshot",
+            "119  hello     8.18s  1.0       x1     419B  auto",
+        ]
+    for newer in ("", "unknown", "2.75", "2.77.1-2", "3.1"):
+        assert saved_table(sets, NOW, abs_time=False, version=newer) == [
+            "Set  Snap      Age    Version   Rev  Size  Notes",
+            "1    hello     500ms  1.0       x1   416B  -",
+            "1    inst_key  500ms  2         7    356B  -",
+            "1    nodata    500ms  1~beta+1  x1   0B    broken: invalid snapshot",
+            "119  hello     8.18s  1.0       x1   419B  auto",
+        ]
 
 
 def test_the_table_is_the_one_that_the_real_snap_printed() -> None:
@@ -178,7 +188,8 @@ def test_the_table_is_the_one_that_the_real_snap_printed() -> None:
             members.setdefault(int(set_id), []).append(parse_metadata(raw, int(set_id)))
     sets = [SnapshotSet(set_id, tuple(found)) for set_id, found in members.items()]
     printed = (golden.HERE / "saved.txt").read_text().splitlines()
-    assert saved_table(sets, NOW, abs_time=True) == printed
+    version = golden.index()["made_by"].removeprefix("snapd ")
+    assert saved_table(sets, NOW, abs_time=True, version=version) == printed
 
 
 def _metadata(path: Path) -> bytes:
@@ -249,6 +260,32 @@ def test_a_cut_text_fits_and_keeps_both_ends(text: str, width: int) -> None:
         assert text.startswith(head)
         assert text.endswith(tail)
         assert head
+
+
+@pytest.mark.parametrize(
+    ("width", "cut"),
+    [
+        (99, "/srv/world/root/var/snap/cloud/common"),
+        (37, "/srv/world/root/var/snap/cloud/common"),
+        (36, "/srv/…/root/var/snap/cloud/common"),
+        (32, "/srv/…/var/snap/cloud/common"),
+        (13, "/srv/…/common"),
+        (12, "…/common"),
+        (7, "/sr…mon"),
+        (0, ""),
+    ],
+)
+def test_a_path_is_cut_between_its_parts(width: int, cut: str) -> None:
+    assert cut_path("/srv/world/root/var/snap/cloud/common", width) == cut
+
+
+@given(st.text("/ab漢…", max_size=40), st.integers(0, 30))
+def test_a_cut_path_fits_and_ends_as_it_did(path: str, width: int) -> None:
+    cut = cut_path(path, width)
+    assert cells(cut) <= width or cut == path == ""
+    assert cells(path) > width or cut == path
+    if "/" in cut and "…" not in path:
+        assert path.endswith(cut.split("…")[-1])
 
 
 VIEW = ProgressView("Saving nextcloud", 1_900_000_000, 2_400_000_000, 81e6, 6)

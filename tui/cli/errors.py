@@ -22,7 +22,6 @@ _BUG = "a bug in snapstow"
 def report(failure: BaseException, arguments: Arguments) -> int:
     """Say on standard error why a command failed; returns its exit code."""
     if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
-        _close_output()
         return 1
     if isinstance(failure, (Cancelled, KeyboardInterrupt)):
         changed = "" if arguments.verb in _QUERIES else "; nothing was changed"
@@ -80,14 +79,3 @@ def _state_folders(arguments: Arguments) -> list[str]:
         return [engine(arguments).journal.folder, own]
     except Exception:  # noqa: BLE001 - the bug may be right there
         return [own]
-
-
-def _close_output() -> None:
-    """Nobody reads any more: let what is still buffered go nowhere, without a word."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)

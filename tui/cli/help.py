@@ -166,8 +166,8 @@ _TEXTS = {
     ),
     "run-job": "Is what a job's own process runs; not for typing.",
     "doctor": (
-        "Tells by what changes are made here, and why; looks for what a crash left and\n"
-        "for what snapd hides. Looking changes nothing."
+        "Tells by what changes are made here, and why, and what compresses; looks for\n"
+        "what a crash left and for what snapd hides. Looking changes nothing."
     ),
     "reset": "Throws the demo's world away and makes a new one.",
     "help": "Tells about all verbs, or about one.",

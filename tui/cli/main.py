@@ -17,7 +17,9 @@ VERSION = "0.1.0"
 def run(arguments: Arguments) -> int:
     """Carry out a command line; returns the exit code."""
     if arguments.version:
-        sys.stdout.write(f"snapstow {VERSION}\n")
+        from backend.archive import compression_text
+
+        sys.stdout.write(f"snapstow {VERSION}\ncompression by {compression_text()}\n")
         return 0
     module = VERBS[arguments.verb][0]
     __import__(module)
@@ -47,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - the one place where nothing may pass
         from tui.cli.errors import report
 
-        return report(failure, arguments)
+        code = report(failure, arguments)
+    _settle_streams()
     return code
 
 
@@ -63,6 +66,17 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _settle_streams() -> None:
+    """Write what waits to be written; what cannot be is dropped, or the end of the process would complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            from tui.terminal.streams import discard
+
+            discard(stream)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from backend.engine import PlaceEngine, snap_version
 from backend.format import snapshot_json
 from tui.text import saved_table
 
@@ -28,9 +29,9 @@ def print_status(*lines: str) -> None:
         pass
 
 
-def show_table(sets: "list[SnapshotSet]", *, abs_time: bool) -> None:
-    """Print sets as `snap saved` does."""
-    print_result(*saved_table(sets, time.time(), abs_time))
+def show_table(sets: "list[SnapshotSet]", here: PlaceEngine, *, abs_time: bool) -> None:
+    """Print sets as the `snap saved` of the place does."""
+    print_result(*saved_table(sets, time.time(), abs_time, snap_version(here)))
 
 
 def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:

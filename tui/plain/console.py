@@ -1,13 +1,16 @@
 """Lines out, lines in: nothing is ever drawn over, so that it can be heard, felt, or written to a file."""
 
+import errno
 import sys
 from typing import TextIO
 
+from tui.terminal.streams import discard
 from tui.text import plain
 
 LONGEST = 16384
 CANCEL = "cancel"
 YES, NO = ("yes", "y"), ("no", "n")
+_NOBODY = (errno.EPIPE, errno.EIO)  # of a pipe without a reader, and of a terminal that was hung up
 
 
 class EndOfInput(Exception):  # noqa: N818 - not an error: nobody answers any more
@@ -29,7 +32,7 @@ class Console:
     def say(self, *lines: str) -> None:
         """Tell, line by line; what would do something to a terminal is made visible.
 
-        EndOfInput where nobody is there any more.
+        EndOfInput where nobody is there any more, OSError where it cannot be written down.
         """
         self._write("".join(f"{plain(line)}\n" for line in lines))
 
@@ -37,8 +40,11 @@ class Console:
         try:
             self._writer.write(text)
             self._writer.flush()
-        except OSError as gone:
-            raise EndOfInput from gone
+        except OSError as failure:
+            if failure.errno not in _NOBODY:
+                raise
+            discard(self._writer)
+            raise EndOfInput from failure
 
     def ask(self, question: str, default: str = "") -> str:
         """The answer to a question, the default where nothing is answered.

@@ -195,20 +195,20 @@ def _members(
 ) -> Iterator[tuple[bytes, TarMember, bool]]:
     """Every member that is sound, in order, and whether it would be unpacked."""
     met: list[tuple[bytes, TarMember, bool]] = []
-    vetter = ExtractionFilter(revision)
 
     def judge(member: TarMember) -> bool:
         taken = vetter(member)
         met.append((_path(member), member, taken))
         return False
 
-    stream = TarFilter(judge, lambda _passed: None)
-    for chunk in chunks:
-        stream.feed(chunk)
-        progress.advance(len(chunk))
-        yield from met
-        met.clear()
-    stream.close()
+    with ExtractionFilter(revision) as vetter:
+        stream = TarFilter(judge, lambda _passed: None)
+        for chunk in chunks:
+            stream.feed(chunk)
+            progress.advance(len(chunk))
+            yield from met
+            met.clear()
+        stream.close()
 
 
 def _path(member: TarMember) -> bytes:

@@ -1,7 +1,7 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import DIRECTORY, TarFilter, TarMember
@@ -22,6 +22,7 @@ class _Links:
         self._known: set[bytes] = set()
         self._lookup: Callable[[bytes], bool] = self._known.__contains__
         self._more: Callable[[bytes], object] | None = None
+        self.close: Callable[[], None] = lambda: None
 
     def __bool__(self) -> bool:
         return bool(self._known)
@@ -51,6 +52,7 @@ class _Links:
 
         self._lookup = lookup
         self._more = lambda path: database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
+        self.close = database.close
 
 
 class ExtractionFilter:
@@ -59,6 +61,7 @@ class ExtractionFilter:
     Refuses (IntegrityError naming the member) absolute names, `..`, anything elsewhere, a member that would
     be written through a symbolic link, and a hard link to anything outside. Symbolic links, FIFOs and overlay
     whiteouts are data. Other device nodes are left out and counted unless `devices`.
+    A context manager: once it is left, what was counted still stands and nothing more can be judged.
     """
 
     def __init__(self, revision: Revision, *, devices: bool = False) -> None:
@@ -69,6 +72,12 @@ class ExtractionFilter:
         self.unpacked = 0
         self.devices: list[str] = []
         self.devices_met = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._links.close()
 
     def __call__(self, member: TarMember) -> bool:
         """Whether to unpack this member; raises when the archive must be refused."""
@@ -165,7 +174,6 @@ def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) ->
 
     IntegrityError for a stream that a restore would refuse.
     """
-    vetter = ExtractionFilter(revision)
     files = 0
 
     def judge(member: TarMember) -> bool:
@@ -174,11 +182,12 @@ def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) ->
         files += is_taken and member.kind != DIRECTORY
         return is_taken
 
-    stream = TarFilter(judge, _drop)
-    for chunk in chunks:
-        stream.feed(chunk)
-        progress.advance(len(chunk))
-    stream.close()
+    with ExtractionFilter(revision) as vetter:
+        stream = TarFilter(judge, _drop)
+        for chunk in chunks:
+            stream.feed(chunk)
+            progress.advance(len(chunk))
+        stream.close()
     return Contents(files, vetter.unpacked, tuple(vetter.devices), vetter.devices_met)
 
 

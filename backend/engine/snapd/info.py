@@ -14,7 +14,7 @@ UNREAD = (
     "the snapshot files may not be read, so snapd lists them: it hides damaged files, and tells no sizes of "
     "archives (try with sudo)"
 )
-_AT_WORK = ("leftover", "temporary", "import")  # what lies about while snapd works is no leftover
+_AT_WORK = ("leftover", "temporary", "unknown", "import")  # what lies about while snapd works is no leftover
 
 
 def running(site: SnapdContext) -> list[SnapdChange]:

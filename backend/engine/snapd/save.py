@@ -1,7 +1,6 @@
 """Saving through snapd: what it cannot do is refused beforehand, what it would leave out is told."""
 
 import os
-import re
 from collections.abc import Sequence
 
 from backend.engine.snapd.context import SnapdContext, quoted_names
@@ -9,6 +8,7 @@ from backend.engine.snapd.follow import SavedBytes, follow
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.format.excludes import validate_excludes
 from backend.fs.space import require_space
+from backend.host.state import version_of
 from backend.model import User
 from backend.operations import Result, Save
 from backend.progress import Progress
@@ -52,12 +52,6 @@ def refusal(site: SnapdContext, operation: Save) -> str:
             "leave them out, or stop snapd and use --engine files"
         )
     return ""
-
-
-def version_of(text: str) -> tuple[int, int]:
-    """The first two numbers of a version; none that any snapd ever had where they cannot be told."""
-    found = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _with_data(site: SnapdContext, operation: Save, progress: Progress) -> tuple[list[str], list[str]]:

@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backend.engine.select import open_engine, own_state
+from backend.engine.select import open_engine, own_state, snap_version
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
-from tests.support.builders import World
+from tests.support.builders import Link, World, plant
 from tests.support.fakes import NOBODY, as_anybody, open_folder
+from tests.support.realsnapd import RealSnapd
 
 
 @pytest.fixture
@@ -44,6 +46,42 @@ def test_an_engine_for_a_snapd_that_does_not_run(world: World) -> None:
     with pytest.raises(UnreachableError, match=r"no snapd answers at .*; use --engine files"):
         open_engine(str(world.root), "snapd")
     assert open_engine(str(world.root), "auto").name == "files"
+
+
+@pytest.mark.parametrize(
+    ("there", "version"),
+    [
+        ({}, ""),
+        ({"usr/lib/snapd/info": "VERSION=2.57.6-1+deb12u1\nSNAPD_APPARMOR_REEXEC=1\n"}, "2.57.6-1+deb12u1"),
+        ({"usr/libexec/snapd/info": "SNAPD_X=1\nVERSION='2.63'\n"}, "2.63"),
+        (
+            {"usr/lib/snapd/info": "VERSION=2.58", "snap/snapd/current/usr/lib/snapd/info": "VERSION=2.77"},
+            "2.77",
+        ),
+        (
+            {"usr/lib/snapd/info": "VERSION=2.77", "snap/snapd/current/usr/lib/snapd/info": "VERSION=2.9"},
+            "2.77",
+        ),
+        ({"usr/lib/snapd/info": "VERSION=unknown\n"}, ""),
+        ({"usr/lib/snapd/info": {"a": "directory"}}, ""),
+        ({"usr/lib/snapd/info": Link("/usr/lib/snapd/info")}, ""),
+        ({"usr/lib/snapd/info": Link("/else"), "else": "VERSION=2.61"}, "2.61"),
+    ],
+)
+def test_the_version_of_snap_is_what_is_installed(world: World, there: dict[str, Any], version: str) -> None:
+    for path, content in there.items():
+        folder, _, name = path.rpartition("/")
+        plant(world.root / folder, {name: content})
+    assert snap_version(open_engine(str(world.root))) == version
+
+
+@pytest.mark.snapd
+def test_the_version_of_snap_is_what_answers_where_nothing_is_installed(snapd: RealSnapd) -> None:
+    snapd.start()
+    there, gone = open_engine(str(snapd.base)), open_engine(str(snapd.base))
+    assert snap_version(there) == snapd.version
+    snapd.stop()
+    assert (gone.name, snap_version(gone)) == ("snapd", "")
 
 
 WHERE = """

@@ -14,8 +14,9 @@ from backend.errors import InvalidInputError, NotAllowedError, SnapshotError
 from backend.format.names import is_version
 from backend.host.snap_yaml import read_description
 from backend.host.socket import daemon_answers
-from backend.host.state import SnapdState
+from backend.host.state import SnapdState, answering_version
 from backend.model import Epoch, Number, Revision
+from tests.support.fakes import telling_version
 
 EXPIRY = "2026-12-23T09:16:29.832205504Z"
 DATA: dict[str, Any] = {
@@ -207,6 +208,24 @@ def test_nobody_answers_where_nobody_listens(tmp_path: Path) -> None:
     Path(plain).touch()
     nowhere = [stale, plain, missing, f"{plain}/s", f"{missing}/{'deep' * 40}/s", "a\0b", ""]
     assert [daemon_answers(path) for path in nowhere] == [False] * len(nowhere)
+
+
+def test_the_version_of_a_snapd_that_answers(tmp_path: Path) -> None:
+    path = str(tmp_path / ("deep" * 40) / "socket")
+    with telling_version(path, "2.68.3"):
+        assert [answering_version(path) for _ in range(2)] == ["2.68.3", "2.68.3"]
+    assert answering_version(path) == ""
+
+
+@pytest.mark.parametrize("version", [None, 2.68, {}, "\N{GRINNING FACE}" * (1 << 20)])
+def test_no_answer_is_taken_for_a_version(version: object, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with telling_version(path, version):
+        assert answering_version(path) == ""
+
+
+def test_a_snapd_that_is_silent_tells_no_version(listening: str) -> None:
+    assert answering_version(listening, timeout=0.01) == ""
 
 
 def test_a_server_too_busy_to_answer_is_running(tmp_path: Path) -> None:

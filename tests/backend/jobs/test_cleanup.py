@@ -257,13 +257,16 @@ def test_everything_odd_is_found_and_nothing_is_removed(world: World, tmp_path: 
     world.add(3, "void", sums={})
     world.add(4, "hidden")
     plant(world.snapshots, {"4_importing": "", "6x_importing": "", "7_x_1_x1.zip.4dkJrwnkg36r~": ""})
+    plant(world.snapshots, {"7_x_1_x1.zip.1846494151~": "", "7_x_1_x1.zip.old~": ""})
     plant(world.data("hello"), {".snapshot123": {}, "common.~BCDFGHJKL~": {}})
     before = tree_of(world.root)
     found = kinds(world)
     assert found == [
         ("import", "4_importing"),
         ("marker", "6x_importing"),
+        ("temporary", "7_x_1_x1.zip.1846494151~"),
         ("temporary", "7_x_1_x1.zip.4dkJrwnkg36r~"),
+        ("unknown", "7_x_1_x1.zip.old~"),
         ("renamed", "1_renamed.zip"),
         ("hidden", "2_hello_1.0_x1.zip"),
         ("broken", "3_void_1.0_x1.zip"),
@@ -298,7 +301,11 @@ def test_a_fresh_marker_of_somebody_else_is_left_alone(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("name", "is_fresh_ours"),
-    [("7_x_1_x1.zip.4dkJrwnkg36r~", False), (".snapstow-import-3-abc", True)],
+    [
+        ("7_x_1_x1.zip.4dkJrwnkg36r~", False),
+        ("7_x_1_x1.zip.1846494151~", False),
+        (".snapstow-import-3-abc", True),
+    ],
 )
 def test_temporary_files_go_by_a_repair_only(world: World, name: str, is_fresh_ours: bool) -> None:
     plant(world.snapshots, {name: {"a": "1"}} if is_fresh_ours else {name: "half"})
@@ -309,6 +316,16 @@ def test_temporary_files_go_by_a_repair_only(world: World, name: str, is_fresh_o
         age(world.snapshots / name)
     assert [one.text for one in world.engine.repair(Progress())] == ["removed"]
     assert world.names() == []
+
+
+def test_a_repair_leaves_what_is_surely_nobodys(world: World) -> None:
+    plant(world.snapshots, {"7_x_1_x1.zip.old~": "mine", "8_x_1_x1.zip.1846494151~": {"mine": ""}})
+    for name in world.names():
+        age(world.snapshots / name)
+    before = world.names()
+    assert [(one.kind, one.repair) for one in world.engine.findings()] == [("unknown", "")] * 2
+    assert world.engine.repair(Progress()) == []
+    assert world.names() == before
 
 
 def test_a_repair_tells_what_it_could_not_do(world: World) -> None:

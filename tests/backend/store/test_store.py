@@ -14,7 +14,7 @@ from backend.host.layout import Layout
 from backend.operations import Check, Export, Forget, Restore, Save
 from backend.progress import Progress
 from backend.store.store import Staged, Store
-from tests.support.builders import Tree, World, plant
+from tests.support.builders import Link, Tree, World, plant
 
 
 @pytest.fixture
@@ -267,7 +267,9 @@ def test_broken_and_hidden_ones_can_be_forgotten(world: World) -> None:
 
 def test_what_a_crash_left_is_found_by_name(world: World) -> None:
     left: Tree = {
+        "74_postie_1.0_x1.zip.1846494151~": "",
         "74_postie_1.0_x1.zip.4dkJrwnkg36r~": "",
+        "74_postie_1.0_x1.zip.7~": "",
         ".snapstow-import-3-abc": {"1_x_1_x1.zip": ""},
         "5_importing": "",
         "1abc_importing": "",
@@ -278,6 +280,23 @@ def test_what_a_crash_left_is_found_by_name(world: World) -> None:
     store = world.engine.store
     assert store.markers() == ["1abc_importing", "5_importing"]
     assert [os.path.basename(path) for path in store.temporaries()] == sorted(left)[:1] + sorted(left)[3:]
+    assert store.likenesses() == []
+
+
+def test_what_only_looks_like_an_unfinished_save_is_told_apart(world: World) -> None:
+    alike: Tree = {
+        "1_hello_1.0_x1.zip.4294967295a~": "",
+        "1_hello_1.0_x1.zip.42949672951~": "",
+        "1_hello_1.0_x1.zip.4dkJrwnkg36~": "",
+        "1_hello_1.0_x1.zip.bak~": "",
+        "1_hello_1.0_x1.zip.\n~": "",
+        "2_hello_1.0_x1.zip.1846494151~": {"a directory": ""},
+        "2_hello_1.0_x1.zip.4dkJrwnkg36r~": Link("elsewhere"),
+    }
+    plant(world.snapshots, alike)
+    store = world.engine.store
+    assert [os.path.basename(path) for path in store.likenesses()] == sorted(alike)
+    assert store.temporaries() == []
 
 
 def test_abandoned_imports_are_cleaned_up_and_all_failures_told(world: World) -> None:

@@ -21,13 +21,15 @@ from backend.errors import (
     NotFoundError,
     SnapshotError,
 )
+from backend.format.export_manifest import parse_content_json
+from backend.format.metadata import set_content_hashes
 from backend.fs import files
 from backend.operations import Export, Forget
 from backend.progress import Advanced, Event, PartAdvanced, Progress, Started
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.support.builders import World, plant
-from tests.support.fakes import StopAt, stops
+from tests.support.fakes import StopAt, stops, telling_version
 
 
 @pytest.fixture
@@ -80,6 +82,44 @@ def test_any_tar_reads_it(world: World) -> None:
     assert list(json.loads(content(stream, "content.json"))) == ["content-hash"]
 
 
+@pytest.mark.parametrize(
+    ("version", "is_newer"),
+    [
+        ("2.57.6-1+deb12u1", False),
+        ("2.67.1", False),
+        ("2.68", True),
+        ("2.76+ubuntu24.04", True),
+        ("3.0", True),
+        ("unknown", True),
+        (None, True),
+    ],
+)
+def test_the_content_hash_is_spelled_as_the_snapd_that_answers_would(
+    version: str | None, is_newer: bool, world: World
+) -> None:
+    world.add(4, "hello", conf={"c": "\b\f"})
+    with telling_version(world.engine.layout.socket, version):
+        stream = streamed(world, 4)
+    assert hash_in(stream) == set_content_hashes(world.engine.sets(4)[0].snapshots)[is_newer]
+
+
+@pytest.mark.parametrize(
+    ("version", "is_newer"), [("2.57.6-1+deb12u1", False), ("2.68.3", True), (None, True)]
+)
+def test_where_no_snapd_answers_the_installed_one_counts(
+    version: str | None, is_newer: bool, world: World
+) -> None:
+    world.add(4, "hello", conf={"c": "\b\f"})
+    if version:
+        plant(world.root / "usr/lib/snapd", {"info": f"VERSION={version}\n"})
+    hashes = set_content_hashes(world.engine.sets(4)[0].snapshots)
+    assert hash_in(streamed(world, 4)) == hashes[is_newer] != hashes[not is_newer]
+
+
+def hash_in(stream: bytes) -> bytes | None:
+    return parse_content_json(content(stream, "content.json"))
+
+
 def test_it_is_snapds_own_layout_to_the_byte(world: World) -> None:
     """As the golden export, which the real snapd made, but for times and owners."""
     world = World(world.root.parent / "golden")
@@ -88,8 +128,10 @@ def test_it_is_snapds_own_layout_to_the_byte(world: World) -> None:
         (world.snapshots / file["file"]).write_bytes((golden.SNAPSHOTS / file["file"]).read_bytes())
         (world.snapshots / file["file"]).chmod(0o600)
     theirs = (golden.HERE / golden.index()["files"]["export"]).read_bytes()
-    assert _timeless(streamed(world, 1)) == _timeless(theirs)
-    assert theirs[-1024:] == streamed(world, 1)[-1024:]
+    with telling_version(world.engine.layout.socket, "2.57.6"):  # as that snapd was
+        ours = streamed(world, 1)
+    assert _timeless(ours) == _timeless(theirs)
+    assert theirs[-1024:] == ours[-1024:]
 
 
 def _timeless(stream: bytes) -> dict[str, bytes]:

@@ -116,7 +116,10 @@ def ownerless(tree: golden.Tree) -> golden.Tree:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A root with accounts and nothing else."""
+    """A root with accounts, the snapd that made the golden files, and nothing else."""
+    (tmp_path / "usr/lib/snapd").mkdir(parents=True)
+    version = INDEX["made_by"].removeprefix("snapd ")
+    (tmp_path / "usr/lib/snapd/info").write_text(f"VERSION={version}\nSNAPD_APPARMOR_REEXEC=1\n")
     (tmp_path / "etc").mkdir()
     lines = [f"{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n" for name, uid in USERS.items()]
     (tmp_path / "etc/passwd").write_text("".join(lines))

@@ -9,7 +9,9 @@ import pytest
 from backend.engine.select import open_engine
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import Asked
+from backend.engine.snapd.save import EXCLUDES_SINCE
 from backend.errors import ConflictError, InvalidInputError, NotFoundError
+from backend.host.state import version_of
 from backend.operations import Import, Operation, Restore, Save
 from backend.progress import Noted, Progress
 from tests.support.builders import tree_of
@@ -82,7 +84,6 @@ def test_a_snap_without_data_makes_no_broken_snapshot(hello: RealSnapd) -> None:
 @pytest.mark.parametrize(
     ("operation", "reason"),
     [
-        (Save(exclude=("$SNAP_DATA/x",)), r"snapd 2\.57\.[^ ]* takes no patterns to exclude, 2\.60 does"),
         (Save(accept_changed=True), "leave out --accept-changed"),
         (Restore(1, revision="x9"), "onto the installed revision only"),
         (Import("-", snaps=("a",)), "snapd takes a file as a whole"),
@@ -99,6 +100,21 @@ def test_what_snapd_cannot_do_is_refused_beforehand(
         do(hello, operation)
     assert refused.value.exit_code == 5
     assert (sets(hello), len(hello.api("GET", "/v2/changes?select=all")["result"])) == ([1], 1)
+
+
+def test_patterns_to_exclude_are_heeded_or_refused_beforehand(hello: RealSnapd) -> None:
+    (hello.data("hello") / "x1/waste").write_text("excluded")
+    operation = Save(("hello",), exclude=("$SNAP_DATA/waste",))
+    if version_of(hello.version) >= EXCLUDES_SINCE:
+        do(hello, operation)
+        hello.act("restore", 1)
+        assert not (hello.data("hello") / "x1/waste").exists()
+        return
+    reason = f"snapd {hello.version} takes no patterns to exclude, 2.60 does"
+    assert reason in engine(hello).refusal_of(operation)
+    with pytest.raises(InvalidInputError, match=re.escape(reason)) as refused:
+        do(hello, operation)
+    assert (refused.value.exit_code, sets(hello)) == (5, [])
 
 
 def test_patterns_go_to_a_snapd_that_takes_them(hello: RealSnapd, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from backend.archive import compression_text
 from backend.engine.select import open_engine
 from backend.jobs.journal import JobState
 from tests.integration.format.test_golden import snapstow
@@ -142,7 +143,11 @@ def test_doctor_says_which_engine_and_why(busy: RealSnapd) -> None:
     said = snapstow(busy.base, "doctor").out.splitlines()
     assert said[0].startswith(f"Engine snapd below {busy.base}: snapd 2.")
     assert "so it is asked for every change; snapshots are read from their files." in said[0]
-    assert said[1:] == ["Automatic snapshots are kept for 31d.", "No leftovers, nothing hidden."]
+    assert said[1:] == [
+        "Automatic snapshots are kept for 31d.",
+        f"Compression by {compression_text()}.",
+        "No leftovers, nothing hidden.",
+    ]
     refused = snapstow(busy.base, "doctor", "--repair")
     assert (refused.code, "stop snapd first" in refused.err) == (11, True)
 

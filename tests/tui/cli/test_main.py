@@ -147,7 +147,7 @@ class TestHelp:
 
     def test_the_version(self) -> None:
         done = run_here("--version")
-        assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\n", done.out)
+        assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\ncompression by .*[0-9].*\n", done.out)
 
 
 class TestErrors:
@@ -275,11 +275,30 @@ class TestStreams:
         assert done.stdout.startswith(b"Set  Snap")
         assert done.stderr == b""
 
-    def test_a_full_disk(self, snapstow: Snapstow) -> None:
+    @pytest.mark.parametrize("buffered", [True, False])
+    @pytest.mark.parametrize(
+        ("words", "deed"),
+        [
+            ("saved", "list the snapshots"),
+            ("--json saved", "list the snapshots"),
+            ("--version", "carry out browse"),
+            ("browse --plain", "carry out browse"),
+            ("check-snapshot 1", "carry out check-snapshot"),
+        ],
+    )
+    def test_a_full_disk(self, words: str, deed: str, buffered: bool, snapstow: Snapstow) -> None:
+        env = {} if buffered else {"PYTHONUNBUFFERED": "1"}
         with open("/dev/full", "wb") as full:
-            done = snapstow.process("saved", stdout=full)
+            done = snapstow.process(*words.split(), stdout=full, env=env)
         assert done.returncode == 1
-        assert done.stderr == b"error: cannot list the snapshots: No space left on device\n"
+        assert done.stderr.decode() == f"error: cannot {deed}: No space left on device\n"
+
+    @pytest.mark.parametrize(("words", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
+    def test_what_cannot_be_told_on_standard_error_changes_no_exit_code(
+        self, words: str, code: int, snapstow: Snapstow
+    ) -> None:
+        with open("/dev/full", "wb") as full:
+            assert snapstow.process(*words.split(), stderr=full).returncode == code
 
     @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
     def test_closed_streams_are_not_taken_for_files(self, closed: str, snapstow: Snapstow) -> None:

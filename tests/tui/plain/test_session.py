@@ -63,7 +63,7 @@ def test_it_begins_with_where_we_are_and_what_there_is(world: World) -> None:
     (world.snapshots / "2_foo_1.0_x1.zip").write_bytes(b"none")
     first, second, third, *_, last = talk(world).splitlines()
     assert re.fullmatch(
-        r"Snapstow, at the demo, as \w+: 2 sets, 12 gigabytes stored, .* free; 1 broken, 2 never verified\.",
+        r"Snapstow, at the demo, as .+: 2 sets, 12 gigabytes stored, .* free; 1 broken, 2 never verified\.",
         first,
     )
     assert second.startswith("Set 2: problem, foo, broken: ")

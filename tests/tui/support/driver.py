@@ -24,7 +24,19 @@ from tui.cli.main import main
 
 HERE = TOP
 PATIENCE = 60.0
-_OURS = ("XDG_", "COLUMNS", "LINES", "LC_", "LANG", "NO_COLOR", "COLORTERM", "SSH_", "SNAPSTOW_", "TEXTUAL")
+_OURS = (
+    "XDG_",
+    "COLUMNS",
+    "LINES",
+    "LC_",
+    "LANG",
+    "NO_COLOR",
+    "COLORTERM",
+    "SSH_",
+    "SNAPSTOW_",
+    "TEXTUAL",
+    "PYTHON",
+)
 
 
 class Done(NamedTuple):
@@ -79,11 +91,11 @@ def run_here(*words: str) -> Done:
 
 
 def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
-    """Run the command in a process of its own."""
+    """Run the command in a process of its own; `python` are flags of the interpreter."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
     if "input" in options:
         del options["stdin"]
-    command = [sys.executable, "-m", "tui.cli.main", *words]
+    command = [sys.executable, *options.pop("python", ()), "-m", "tui.cli.main", *words]
     options["env"] = environment(options.pop("env", {}))
     return subprocess.run(command, check=False, cwd=HERE, timeout=PATIENCE, **options)
 
@@ -115,7 +127,7 @@ class Terminal:
                 cwd=HERE,
                 env=environment(changes),
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                preexec_fn=_log_in,
             )
         finally:
             os.close(slave)
@@ -196,3 +208,9 @@ class Terminal:
         self.seen += raw
         self._stream.feed(raw)
         return raw
+
+
+def _log_in() -> None:
+    """Own the terminal, and heed Ctrl-C even where the tests themselves run in the background of a shell."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -73,8 +73,5 @@ def wording(user: Patient) -> str:
 
 async def reads(user: Patient, text: str) -> Patient:
     """Until a text is on the screen, wrapped as it may be."""
-    for _ in range(100):
-        if text in wording(user):
-            return user
-        await user.waits()
-    raise AssertionError(f"{text!r} is not on the screen:\n{user.screen()}")
+    await user.finds(text, lambda: wording(user))
+    return user

@@ -41,7 +41,8 @@ def save(arguments: Arguments) -> int:
         return start_job(arguments, operation)
     result = run_operation(arguments, operation)
     if not arguments.json:
-        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+        here = engine(arguments)
+        show_table(here.sets(result.set_id), here, abs_time=arguments.abs_time)
     return result.exit_code
 
 
@@ -230,7 +231,8 @@ def import_snapshot(arguments: Arguments) -> int:
         if result.duplicate:
             print_status("The same content is here already; nothing was added.")
         print_result(f"Imported snapshot as #{result.set_id}")
-        show_table(engine(arguments).sets(result.set_id), abs_time=arguments.abs_time)
+        here = engine(arguments)
+        show_table(here.sets(result.set_id), here, abs_time=arguments.abs_time)
     return result.exit_code
 
 

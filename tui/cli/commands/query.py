@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from backend import Finding, InvalidInputError, Progress, command_line, operation_from_json
+from backend.archive import compression_text
 from backend.engine import Followed, PlaceEngine
 from backend.jobs import JobRecord, JobState
 from backend.save import aims, survey_of
@@ -165,7 +166,7 @@ def doctor(arguments: Arguments) -> int:
         return 0
     why, *more = here.about()
     print_result(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
-    print_result(*(f"{plain(sentence)}." for sentence in more))
+    print_result(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
     for finding in found:
         print_result(*_finding_lines(finding, done=arguments.repair))
     if not found:

@@ -20,7 +20,7 @@ def saved(arguments: "Arguments") -> int:
     if arguments.json:
         print_result(sets_json(sets))
     else:
-        show_table(_marked(sets, here), abs_time=arguments.abs_time)
+        show_table(_marked(sets, here), here, abs_time=arguments.abs_time)
     return 0
 
 

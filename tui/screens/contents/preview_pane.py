@@ -9,7 +9,7 @@ from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import ClosedError, Item
 from tui.session.place import Place
-from tui.text import counted, cut_middle, plain
+from tui.text import counted, cut_path, plain
 from tui.views import file_rows as treerows
 from tui.views import preview
 from tui.widgets.table import LineTable
@@ -85,7 +85,7 @@ class PreviewScreen(NavigationScreen):
         if item is not None:
             others = [*words, *self._about(item)]
             room = self.size.width - 1 - sum(len(word) + 3 for word in others)
-            words += [cut_middle(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+            words += [cut_path(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
         elif not len(self._shown):
             words.append(self._why_empty())
         self.say(" · ".join(words))

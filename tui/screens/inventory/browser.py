@@ -18,7 +18,7 @@ from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
-from tui.text import cut_middle, plain, size_text
+from tui.text import cut_path, plain, size_text
 from tui.views.set_rows import Choosing, SetKey, SnapKey, Sort, View, Wish, columns, rows
 from tui.widgets.details import Details, Fact, details_of
 from tui.widgets.job_strip import JobStrip
@@ -151,7 +151,7 @@ class InventoryBrowser(PlaceScreen):
             for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
             if stock.counts[state]
         ]
-        head = Text.assemble(*care, f" {cut_middle(plain(self._place.engine.layout.root), 30)}")
+        head = Text.assemble(*care, f" {cut_path(plain(self._place.engine.layout.root), 30)}")
         for word in self._facts(stock):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
@@ -174,7 +174,7 @@ class InventoryBrowser(PlaceScreen):
         marked, chosen = len(self._table.marked), self.chosen()
         if chosen and (message.by_key or self._tells_row):
             head = f"{marked} marked · " if marked else ""
-            self._tell_row(head + cut_middle(plain(chosen[0].path), self.size.width - 2 - len(head)))
+            self._tell_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:

@@ -25,7 +25,7 @@ from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
-from tui.text import counted, cut_middle, plain
+from tui.text import counted, cut_path, plain
 from tui.views import job_rows as jobtext
 from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
@@ -167,7 +167,7 @@ class JobsScreen(Screen[None]):
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
-        where = cut_middle(plain(self._place.engine.layout.root), 30)
+        where = cut_path(plain(self._place.engine.layout.root), 30)
         self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
 
     def _say(self, text: str) -> None:

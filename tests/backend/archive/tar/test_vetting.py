@@ -99,14 +99,14 @@ def test_nothing_is_written_through_a_link(stream: bytes) -> None:
 
 
 def test_links_are_remembered_beyond_what_fits_in_memory() -> None:
-    vetter = ExtractionFilter(X1)
-    vetter._links = vetting._Links(cap=3)
-    judged(*(link(b"x1/l%d" % number, b"/") for number in range(9)), vetter=vetter)
-    for number in range(9):
-        with pytest.raises(IntegrityError, match="symbolic link"):
-            vetter(TarMember(b"x1/l%d/a" % number, FILE, 0, b"", 0, (0, 0), 0))
-    assert vetter(TarMember(b"x1/l/a", FILE, 0, b"", 0, (0, 0), 0))
-    assert vetter(TarMember(b"x1/l9/a", FILE, 0, b"", 0, (0, 0), 0))
+    with ExtractionFilter(X1) as vetter:
+        vetter._links = vetting._Links(cap=3)
+        judged(*(link(b"x1/l%d" % number, b"/") for number in range(9)), vetter=vetter)
+        for number in range(9):
+            with pytest.raises(IntegrityError, match="symbolic link"):
+                vetter(TarMember(b"x1/l%d/a" % number, FILE, 0, b"", 0, (0, 0), 0))
+        assert vetter(TarMember(b"x1/l/a", FILE, 0, b"", 0, (0, 0), 0))
+        assert vetter(TarMember(b"x1/l9/a", FILE, 0, b"", 0, (0, 0), 0))
 
 
 def test_links_themselves_are_data(tmp_path: Path) -> None:

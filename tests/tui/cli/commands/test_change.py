@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from backend import Restore
+from backend.archive import compression_text
 from backend.fs.files import os_errors_as
 from backend.jobs import JobState
 from backend.jobs.journal import Journal
@@ -57,9 +58,9 @@ class TestSaved:
         snapstow.world.add(20, "hello", time="2026-11-22T11:06:05+02:00", size=0)
         assert snapstow("saved", "--abs-time").out.splitlines() == [
             "Set  Snap   Age                        Version  Rev  Size    Notes",
-            "3    hello  2026-11-22T09:06:05Z       1.0      x1     416B  -",
+            "3    hello  2026-11-22T09:06:05Z       1.0      x1   416B    -",
             "3    other  2026-11-22T09:06:05Z       2~b      x1   30.0MB  auto",
-            "20   hello  2026-11-22T11:06:05+02:00  1.0      x1       0B  -",
+            "20   hello  2026-11-22T11:06:05+02:00  1.0      x1   0B      -",
         ]
         assert snapstow("saved", "--id", "20").out.count("\n") == 2
         assert snapstow("saved", "--id=0", "other").out.count("\n") == 2
@@ -486,6 +487,7 @@ class TestQueries:
         calm = snapstow("doctor")
         assert calm.out.splitlines() == [
             f"Engine files below {root}: ready, as no snapd answers for this root.",
+            f"Compression by {compression_text()}.",
             "No leftovers, nothing hidden.",
         ]
         world.add(1, "hello")

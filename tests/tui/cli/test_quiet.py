@@ -1,0 +1,42 @@
+"""With every warning an error and all of Python's own checks on, the command has nothing to add."""
+
+from pathlib import Path
+
+from tests.support.builders import World
+from tests.tui.support.driver import Snapstow
+
+STRICT = ("-W", "error", "-X", "dev")
+STORY = (
+    "saved",
+    "--json saved --id 1",
+    "save",
+    "check-snapshot 1 --structure",
+    "check-snapshot --all",
+    "ls 1",
+    "find f",
+    "diff 1 live hello",
+    "cat 1 hello:x1/f",
+    "estimate",
+    "restore 1 --plan",
+    "restore 1 --no-undo",
+    "export-snapshot 1 {root}/out --checksum",
+    "forget 1",
+    "import-snapshot {root}/out",
+    "jobs",
+    "undo --list",
+    "doctor",
+    "help restore",
+    "browse --plain",
+)
+
+
+def test_no_command_has_anything_to_add(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    world.install("hello", data={"f": "system"}, users={"alice": {"n": "hers"}})
+    world.write_state()
+    world.add(1, "hello", {"x1": {"f": "then"}, "common": {}}, users={"alice": {"common": {"n": "then"}}})
+    told = {}
+    for words in STORY:
+        done = Snapstow(world).process(*words.format(root=world.root).split(), python=STRICT)
+        told[words] = (done.returncode, done.stderr.decode())
+    assert told == dict.fromkeys(STORY, (0, ""))

@@ -219,7 +219,7 @@ class TestErrors:
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr("tui.cli.context.engine", stumble)
+        monkeypatch.setattr("tui.cli.commands.saved.engine", stumble)
         monkeypatch.setattr("tui.cli.errors.engine", stumble)
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
         done = snapstow("saved")

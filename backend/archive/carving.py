@@ -32,10 +32,10 @@ def carve_archives(fd: int, place: tuple[int, int]) -> list[Part]:
 
     Reads the whole stretch. What is found is what looks like an archive; nothing vouches for it.
     """
-    found = [header for header, _ in zip(_headers(fd, *place), range(_MOST), strict=False)]
-    limits = [*(_before(fd, header_at) for header_at, _ in found[1:]), place[1]][: len(found)]
+    headers = [header for header, _ in zip(_headers(fd, *place), range(_MOST), strict=False)]
+    limits = [*(_before(fd, header_at) for header_at, _ in headers[1:]), place[1]][: len(headers)]
     parts: dict[str, Part] = {}
-    for (header_at, name), limit in zip(found, limits, strict=True):
+    for (header_at, name), limit in zip(headers, limits, strict=True):
         entry = name.decode("utf-8", "surrogateescape")
         at = header_at + _FIXED + len(name)
         if (entry == ARCHIVE or user_of(entry) is not None) and at < limit:

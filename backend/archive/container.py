@@ -156,10 +156,10 @@ class Container:
         locator_at = end_at - _LOCATOR.size
         if locator_at < _END64.size:
             return None
-        signature, _, told, _ = _LOCATOR.unpack(self._bytes(locator_at, _LOCATOR.size))
+        signature, _, declared_at, _ = _LOCATOR.unpack(self._bytes(locator_at, _LOCATOR.size))
         if signature != b"PK\x06\x07":
             return None
-        for at in (told, locator_at - _END64.size):
+        for at in (declared_at, locator_at - _END64.size):
             if at <= locator_at - _END64.size:
                 signature, *_, count, size, offset = _END64.unpack(self._bytes(at, _END64.size))
                 if signature == b"PK\x06\x06":
@@ -289,8 +289,8 @@ class _Checked:
         content = self._read(count)
         self._crc = self._crc32(content, self._crc)
         self._size += len(content)
-        told = self._member.size, self._member.crc
-        if self._size > self._member.size or (not content and (self._size, self._crc) != told):
+        expected = self._member.size, self._member.crc
+        if self._size > self._member.size or (not content and (self._size, self._crc) != expected):
             raise IntegrityError(WRONG_CONTENT)
         return content
 

@@ -84,10 +84,10 @@ def read_export_file(path: str, progress: Progress | None = None) -> ExportFile:
     with files.os_errors_as("cannot look into the file"):
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
         with files.opened(path, flags) as fd:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
                 raise InvalidInputError(f"cannot look into {path}: it is not a regular file")
-            return _Look(path, fd, found.st_size, progress or Progress()).look()
+            return _Look(path, fd, status.st_size, progress or Progress()).look()
 
 
 class _Look:

@@ -107,8 +107,8 @@ class Reader:
             raise IntegrityError(UNKNOWN_METHOD)
         self._container.data_offset(member)
         if member.method == STORED and member.stored != member.size:
-            told = f"size ({member.size}) different from actual ({member.stored})"
-            raise IntegrityError(f'snapshot entry "{entry}" {told}')
+            sizes = f"size ({member.size}) different from actual ({member.stored})"
+            raise IntegrityError(f'snapshot entry "{entry}" {sizes}')
 
     def verify(self, entry: str, progress: "Progress") -> None:
         """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
@@ -211,8 +211,8 @@ def _oddity(snapshot: Snapshot, path: str) -> str:
     if name == f"{snapshot.set_id}_{snapshot.snap}_{snapshot.version}_{snapshot.revision}.zip":
         return ""  # by far the most, and reading a name takes longer than spelling one
     named = parse_filename(name)
-    told = (snapshot.snap, snapshot.version, snapshot.revision)
-    if named is None or (named.snap, named.version, named.revision) != told:
+    recorded = (snapshot.snap, snapshot.version, snapshot.revision)
+    if named is None or (named.snap, named.version, named.revision) != recorded:
         return f"file name does not fit {filename(snapshot)}"
     return ""
 

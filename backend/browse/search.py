@@ -73,27 +73,32 @@ def role_path(path: bytes, snapshot: Snapshot) -> bytes:
 
 
 def search_files(
-    where: Sequence[Snapshot | str], pattern: str, own: str, progress: Progress, *, read_others: bool = True
+    where: Sequence[Snapshot | str],
+    pattern: str,
+    state_dir: str,
+    progress: Progress,
+    *,
+    read_others: bool = True,
 ) -> Iterator[Found]:
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
     read, each a part of the job's step. Raises Cancelled; leaving the loop is stopping.
     """
-    shelf = TocCache(own)
+    shelf = TocCache(state_dir)
     unread: list[tuple[Snapshot | str, str]] = []
     for place in where:
         for archive in _archives(place):
             if isinstance(archive, Missed):
                 yield archive
             elif shelf.find(archive.key):
-                yield from _search(archive, pattern, own, progress)
+                yield from _search(archive, pattern, state_dir, progress)
             else:
                 unread.append((place, archive.key.archive))
         progress.raise_if_cancelled()
     if read_others:
         for place, wanted in unread:
-            yield from _read_and_search(place, wanted, (pattern, own), progress)
+            yield from _read_and_search(place, wanted, (pattern, state_dir), progress)
 
 
 def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
@@ -123,9 +128,9 @@ def _read_and_search(
             yield from _search(archive, *what, progress)
 
 
-def _search(archive: Archive, pattern: str, own: str, progress: Progress) -> Iterator[Found]:
+def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) -> Iterator[Found]:
     snapshot = archive.snapshot
-    with Tree(archive, own) as tree:
+    with Tree(archive, state_dir) as tree:
         if not tree.is_indexed:
             name = f"#{snapshot.set_id} {snapshot.snap}, {user_of(archive.entry) or 'system'}"
             with progress.part(name, tree.size) as part:
@@ -149,12 +154,12 @@ def histories(hits: Iterable[Hit], digest: Callable[[Hit], str] | None = None) -
 
 def _versions(hits: list[Hit], digest: Callable[[Hit], str] | None) -> tuple[Version, ...]:
     versions: dict[object, list[Hit]] = {}
-    told: dict[object, str] = {}
+    digests: dict[object, str] = {}
     for hit in sorted(hits, key=_age):
         node = hit.node
         key: object = (node.kind, node.size, node.mtime_ns, node.link)
         if digest is not None and not node.is_folder:
-            key = told[key] = digest(hit) if key not in told else told[key]
+            key = digests[key] = digest(hit) if key not in digests else digests[key]
         versions.setdefault(key, []).append(hit)
     return tuple(Version(tuple(same), key if isinstance(key, str) else "") for key, same in versions.items())
 

@@ -189,8 +189,8 @@ class SnapshotFile:
             self._stack.callback(reader.close)
             archives = [self._archive(reader, place[0], entry) for entry in _in_order(reader.held())]
         except IntegrityError:
-            found = carve_archives(fd, place)
-            archives = [self._salvaged(fd, part.at, part.size, part.entry, snapshot) for part in found]
+            parts = carve_archives(fd, place)
+            archives = [self._salvaged(fd, part.at, part.size, part.entry, snapshot) for part in parts]
             reader = reader if not snapshot.broken else None
         self._readers.append(reader)
         self.held = (*self.held, HeldSnapshot(snapshot, tuple(archives)))

@@ -121,12 +121,12 @@ class TocDatabase:
 
     def finish(self, points: Iterable[SeekPoint], facts: dict[str, str]) -> None:
         """Keep the points to start from, and what is known of the whole."""
-        told = [(key, text.encode("utf-8", "surrogatepass")) for key, text in facts.items()]
+        rows = [(key, text.encode("utf-8", "surrogatepass")) for key, text in facts.items()]
         with self._using() as database:
             database.execute(f"PRAGMA max_page_count = {_NO_LIMIT}")
         with self._changing() as database:
             database.executemany("INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)", points)
-            database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", told)
+            database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
 
     def settle_replaced(self) -> None:
         """Flag every member that another of the same name comes after, and take it out of the totals."""
@@ -169,48 +169,48 @@ class TocDatabase:
     def fact(self, key: str) -> str:
         """What is known of the whole under a name, or nothing."""
         with self._using() as database:
-            found = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-        if found is None:
+            row = database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        if row is None:
             return ""
-        if not isinstance(found[0], bytes):
+        if not isinstance(row[0], bytes):
             raise SnapshotError(_ODD)
-        return found[0].decode("utf-8", "surrogatepass")
+        return row[0].decode("utf-8", "surrogatepass")
 
     def before(self, offset: int) -> SeekPoint:
         """The last point to start from at or before an unpacked offset."""
         query = "SELECT * FROM points WHERE unpacked <= ? ORDER BY unpacked DESC LIMIT 1"
         with self._using() as database:
-            found = database.execute(query, (offset,)).fetchone()
-        if found is None:
+            row = database.execute(query, (offset,)).fetchone()
+        if row is None:
             return START
-        if not all(isinstance(number, int) and number >= 0 for number in found[:3]) or found[2] > _MOST_BITS:
+        if not all(isinstance(number, int) and number >= 0 for number in row[:3]) or row[2] > _MOST_BITS:
             raise SnapshotError(_ODD)
-        return SeekPoint(*found)
+        return SeekPoint(*row)
 
     def node(self, number: int) -> Node:
         """The node of that number."""
         with self._using() as database:
-            found = database.execute(f"{_NODES} WHERE n.id = ?", (number,)).fetchone()
-        if found is None:
+            row = database.execute(f"{_NODES} WHERE n.id = ?", (number,)).fetchone()
+        if row is None:
             raise SnapshotError(_ODD)
-        return _node(found)
+        return _node(row)
 
     def child(self, parent: int, name: bytes, *, before: int | None = None) -> Node | None:
         """What has that name in a folder: a folder first, else the last member, of those before a number."""
         query = f"{_NODES} WHERE parent = ? AND rank IN (0, 1) AND name = ? AND n.id < ?"
         limit = before or 1 << 62
         with self._using() as database:
-            found = database.execute(
+            row = database.execute(
                 f"{query} ORDER BY rank, n.id DESC LIMIT 1", (parent, name, limit)
             ).fetchone()
-        return _node(found) if found else None
+        return _node(row) if row else None
 
     def folder(self, parent: int, name: bytes) -> tuple[int, int] | None:
         """Number and flags of the folder of that name in another one."""
         with self._using() as database:
             query = "SELECT id, flags FROM nodes WHERE parent = ? AND rank = 0 AND name = ?"
-            found: tuple[int, int] | None = database.execute(query, (parent, name)).fetchone()
-        return found
+            row: tuple[int, int] | None = database.execute(query, (parent, name)).fetchone()
+        return row
 
     def count(self, folder: int) -> int:
         """How many nodes are in a folder."""

@@ -130,8 +130,8 @@ class _Intake:
             while self.read(PIECE):
                 pass
             if not self._fault:
-                told = (source.declared, source.packed.size)
-                agree(f'snapshot entry "{source.entry}"', told, self._hashed.finish())
+                declared = (source.declared, source.packed.size)
+                agree(f'snapshot entry "{source.entry}"', declared, self._hashed.finish())
         except (IntegrityError, OSError) as cause:
             return _told(cause)
         return self._fault
@@ -148,13 +148,13 @@ def _target(table: TocDatabase, link: Node) -> Node | None:
     if len(link.link) > LONGEST_PATH:
         return None
     number = ROOT
-    found = None
+    target = None
     for part in parts_of(link.link):
-        found = table.child(number, part, before=link.id)
-        if found is None:
+        target = table.child(number, part, before=link.id)
+        if target is None:
             return None
-        number = found.id
-    return None if found is None or found.is_folder else found
+        number = target.id
+    return None if target is None or target.is_folder else target
 
 
 class _Folder(NamedTuple):
@@ -307,9 +307,9 @@ class _Filler:
         if folder := self._folders.get(path):
             return folder
         flags = above.flags & _INHERITED | self._oddity(above, name)
-        found = self._table.folder(above.id, name)
-        number = found[0] if found else self._number()
-        if not found:
+        row = self._table.folder(above.id, name)
+        number = row[0] if row else self._number()
+        if not row:
             blank = (0, 0, 0, 0, None, 0, 0, 0, flags | _IMPLIED, 0)
             self._rows.append((number, above.id, 0, name, 0, *blank))
         folder = _Folder(number, (*above.chain, number), flags)

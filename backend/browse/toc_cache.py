@@ -33,9 +33,9 @@ class Key(NamedTuple):
     archive: str
 
 
-def stamp_of(found: os.stat_result) -> str:
+def stamp_of(status: os.stat_result) -> str:
     """Changes whenever the content of a file may have changed."""
-    return f"{found.st_dev} {found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
+    return f"{status.st_dev} {status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class PendingToc:
@@ -63,8 +63,8 @@ class PendingToc:
 class TocCache:
     """The tables kept in the state folder `own`, `cap` bytes at most; none where that cannot be written."""
 
-    def __init__(self, own: str, cap: int = CAP) -> None:
-        self._folder = f"{own}/index" if own else ""
+    def __init__(self, state_dir: str, cap: int = CAP) -> None:
+        self._folder = f"{state_dir}/index" if state_dir else ""
         self.cap = cap
 
     def find(self, key: Key) -> str | None:
@@ -134,10 +134,10 @@ class TocCache:
 def _is_own(path: str) -> bool:
     """Whether it is a directory of ours, and no link: in a root of somebody else's there may be one."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
@@ -151,10 +151,10 @@ def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
         elif name.endswith(_TABLE) and (stamp is None or name.startswith(f"{_short(stamp)}-")):
             left += 1
             try:
-                found = os.lstat(path)
+                status = os.lstat(path)
             except OSError:
                 continue
-            yield found.st_mtime, found.st_size, path
+            yield status.st_mtime, status.st_size, path
         elif _OURS.fullmatch(name):
             _remove(path)
     if not left:

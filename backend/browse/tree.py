@@ -65,9 +65,9 @@ class Tree:
     `was_read` tells that it was read by this very tree.
     """
 
-    def __init__(self, archive: Archive, own: str = "") -> None:
+    def __init__(self, archive: Archive, state_dir: str = "") -> None:
         self.archive = archive
-        self._shelf = TocCache(own)
+        self._shelf = TocCache(state_dir)
         self._draft: PendingToc | None = None
         self._gathered: SeekPoints | None = None
         kept = self._kept()
@@ -198,10 +198,10 @@ class Tree:
         """The node of that name: of several the last. NotFoundError."""
         node = self.root
         for part in parts_of(path):
-            found = self._table.child(node.id, part)
-            if found is None:
+            child = self._table.child(node.id, part)
+            if child is None:
                 raise NotFoundError(f'cannot find "{_text(path)}" in {self.archive.entry}')
-            node = found
+            node = child
         return node
 
     def path(self, node: Node) -> bytes:

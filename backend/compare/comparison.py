@@ -41,12 +41,12 @@ class Comparison:
     `notes` tell what could not be compared, and why; they grow while differences are read.
     """
 
-    def __init__(self, snap: str, layout: Layout, own: str) -> None:
+    def __init__(self, snap: str, layout: Layout, state_dir: str) -> None:
         self.snap = snap
         self.facets: list[ComparedSide] = []
         self.notes: list[str] = []
         self._layout = layout
-        self._own = own
+        self._own = state_dir
         self._stack = ExitStack()
         self._held: list[HeldSnapshot | None] = []
         self._walked: dict[str, tuple[ComparedTree, ComparedTree]] = {}
@@ -122,12 +122,12 @@ class Comparison:
     @property
     def owners(self) -> list[str]:
         """Whose data there are on either side: the system's (empty) first, then users by name."""
-        found = {user_of(archive.entry) or "" for held in self._held if held for archive in held.archives}
+        owners = {user_of(archive.entry) or "" for held in self._held if held for archive in held.archives}
         if None in self._held:
-            found.update(
+            owners.update(
                 user.name for user in self._people() if os.path.lexists(self._live_parent(user.name))
             )
-        return sorted({"", *found})
+        return sorted({"", *owners})
 
     def differences(
         self, progress: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
@@ -137,23 +137,23 @@ class Comparison:
         Archives that were never looked into are read first, which is counted on the job.
         """
         for owner in self.owners if below is None else below[:1]:
-            for found in self._walk(owner, progress, options).differences(progress):
-                if below is None or f"{found.text}/".startswith(_folder(below[1])):
-                    yield found
+            for difference in self._walk(owner, progress, options).differences(progress):
+                if below is None or f"{difference.text}/".startswith(_folder(below[1])):
+                    yield difference
 
     def text_diff(self, owner: str, path: bytes, progress: Progress) -> TextDiff:
         """The unified diff of one file; NotFoundError where neither side has it."""
         sides = self._sides(owner, progress)
         pieces = []
-        found = False
+        exists = False
         for side, facet in zip(sides, self.facets, strict=True):
-            thing = _find(side, path, str(facet.revision).encode())
-            found = found or thing is not None
-            if thing is not None and thing.kind.value != "file":
-                return TextDiff(why_not=f"it is a {thing.kind.value}")
-            pieces.append(side.pieces(thing) if thing else iter(()))
+            entry = _find(side, path, str(facet.revision).encode())
+            exists = exists or entry is not None
+            if entry is not None and entry.kind.value != "file":
+                return TextDiff(why_not=f"it is a {entry.kind.value}")
+            pieces.append(side.pieces(entry) if entry else iter(()))
         shown = path.decode("utf-8", "surrogateescape")
-        if not found:
+        if not exists:
             raise NotFoundError(f'cannot compare "{shown}": neither side has it')
         names = [f"{facet.label}/{shown}" for facet in self.facets]
         try:
@@ -180,7 +180,7 @@ class Comparison:
         held = self._held[number]
         if held is None:
             return self._live(owner, self.facets[number])
-        archive = next((one for one in held.archives if (user_of(one.entry) or "") == owner), None)
+        archive = next((part for part in held.archives if (user_of(part.entry) or "") == owner), None)
         if archive is None:
             return EmptyTree()
         tree = self._stack.enter_context(Tree(archive, self._own))
@@ -225,13 +225,13 @@ def _folder(path: bytes) -> str:
 
 def _find(side: ComparedTree, path: bytes, revision: bytes) -> TreeEntry | None:
     """What is at a path, whose top is a role."""
-    thing: TreeEntry | None = None
+    entry: TreeEntry | None = None
     for number, part in enumerate(path.split(b"/")):
         if number == 0 and part == compare.REVISION:
             part = revision
-        if thing is not None and not thing.is_folder:
+        if entry is not None and not entry.is_folder:
             return None
-        thing = next((one for one in side.things(thing) if one.name == part), None)
-        if thing is None:
+        entry = next((child for child in side.entries(entry) if child.name == part), None)
+        if entry is None:
             return None
-    return thing
+    return entry

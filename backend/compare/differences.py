@@ -112,33 +112,33 @@ class Walk:
         way: deque[tuple[bytes, Iterator[tuple[bytes, _Pair]]]] = deque([(b"", tops)])
         while way:
             above, pairs = way[-1]
-            found = next(pairs, None)
-            if found is None:
+            named_pair = next(pairs, None)
+            if named_pair is None:
                 way.pop()
                 continue
             progress.raise_if_cancelled()
-            name, pair = found
+            name, pair = named_pair
             path = above + name
             yield from self._compared(path, pair)
             if self._goes_into(pair):
                 way.append((path + b"/", self._inside(pair)))
 
     def _top(self, side: ComparedTree, revision: bytes) -> Iterator[tuple[bytes, TreeEntry]]:
-        for thing in side.things(None):
-            if thing.name == revision:
-                yield REVISION, thing
-            elif thing.name == b"common":
-                yield thing.name, thing
+        for entry in side.entries(None):
+            if entry.name == revision:
+                yield REVISION, entry
+            elif entry.name == b"common":
+                yield entry.name, entry
 
     def _inside(self, pair: _Pair) -> Iterator[tuple[bytes, _Pair]]:
-        before, after = (one if one and one.is_folder else None for one in pair)
+        before, after = (entry if entry and entry.is_folder else None for entry in pair)
         return _paired(
-            ((one.name, one) for one in self._before.things(before)) if before else (),
-            ((one.name, one) for one in self._after.things(after)) if after else (),
+            ((entry.name, entry) for entry in self._before.entries(before)) if before else (),
+            ((entry.name, entry) for entry in self._after.entries(after)) if after else (),
         )
 
     def _goes_into(self, pair: _Pair) -> bool:
-        folders = [one for one in pair if one and one.is_folder]
+        folders = [entry for entry in pair if entry and entry.is_folder]
         return bool(folders) and (len(folders) == 2 or not self._options.folded)
 
     def _compared(self, path: bytes, pair: _Pair) -> Iterator[Difference]:
@@ -146,20 +146,20 @@ class Walk:
         if before and after and before.kind is after.kind:
             yield from self._of_both(path, before, after)
             return
-        for thing, side, change in (
+        for entry, side, change in (
             (before, self._before, Change.REMOVED),
             (after, self._after, Change.ADDED),
         ):
-            if thing is not None:
-                yield self._one_sided(path, thing, side, change)
+            if entry is not None:
+                yield self._one_sided(path, entry, side, change)
 
-    def _one_sided(self, path: bytes, thing: TreeEntry, side: ComparedTree, change: Change) -> Difference:
-        count, size = int(not thing.is_folder), thing.size
-        folded = thing.is_folder and self._options.folded
+    def _one_sided(self, path: bytes, entry: TreeEntry, side: ComparedTree, change: Change) -> Difference:
+        count, size = int(not entry.is_folder), entry.size
+        folded = entry.is_folder and self._options.folded
         if folded:
-            count, size = _total(side, thing)
+            count, size = _total(side, entry)
         before, after = (size, None) if change is Change.REMOVED else (None, size)
-        return Difference(self._owner, path, change, thing.kind.value, before, after, count, folded)
+        return Difference(self._owner, path, change, entry.kind.value, before, after, count, folded)
 
     def _of_both(self, path: bytes, before: TreeEntry, after: TreeEntry) -> Iterator[Difference]:
         metadata = _metadata(before, after)
@@ -188,59 +188,59 @@ def _paired(
 ) -> Iterator[tuple[bytes, _Pair]]:
     """Two listings by name as one."""
     left, right = iter(before), iter(after)
-    one, other = next(left, None), next(right, None)
-    while one or other:
-        if other is None or (one is not None and one[0] < other[0]):
-            assert one is not None
-            yield one[0], (one[1], None)
-            one = next(left, None)
-        elif one is None or other[0] < one[0]:
-            yield other[0], (None, other[1])
-            other = next(right, None)
+    first, second = next(left, None), next(right, None)
+    while first or second:
+        if second is None or (first is not None and first[0] < second[0]):
+            assert first is not None
+            yield first[0], (first[1], None)
+            first = next(left, None)
+        elif first is None or second[0] < first[0]:
+            yield second[0], (None, second[1])
+            second = next(right, None)
         else:
-            yield one[0], (one[1], other[1])
-            one, other = next(left, None), next(right, None)
+            yield first[0], (first[1], second[1])
+            first, second = next(left, None), next(right, None)
 
 
 def _total(side: ComparedTree, folder: TreeEntry) -> tuple[int, int]:
     """The files below a folder, and their bytes."""
     count = size = 0
-    way = deque([side.things(folder)])
+    way = deque([side.entries(folder)])
     while way:
-        thing = next(way[-1], None)
-        if thing is None:
+        entry = next(way[-1], None)
+        if entry is None:
             way.pop()
-        elif thing.is_folder:
-            way.append(side.things(thing))
+        elif entry.is_folder:
+            way.append(side.entries(entry))
         else:
-            count, size = count + 1, size + thing.size
+            count, size = count + 1, size + entry.size
     return count, size
 
 
 def _metadata(before: TreeEntry, after: TreeEntry) -> tuple[str, ...]:
     """What else differs; a folder's time says nothing, nor do the mode and time of a link."""
-    found = []
+    fields = []
     if before.kind is not Kind.LINK and (before.mode ^ after.mode) & _MODES:
-        found.append("mode")
+        fields.append("mode")
     if (before.uid, before.gid) != (after.uid, after.gid):
-        found.append("owner")
+        fields.append("owner")
     is_file = before.kind is Kind.FILE
     if is_file and before.mtime_ns // _SECOND != after.mtime_ns // _SECOND:
-        found.append("time")
-    return tuple(found)
+        fields.append("time")
+    return tuple(fields)
 
 
 def _same_bytes(before: Iterator[bytes], after: Iterator[bytes]) -> bool:
     """Whether two contents are equal, however they are cut into pieces."""
-    one = other = b""
+    first = second = b""
     while True:
-        one, other = one or next(before, b""), other or next(after, b"")
-        if not (one and other):
-            return not one and not other
-        length = min(len(one), len(other))
-        if one[:length] != other[:length]:
+        first, second = first or next(before, b""), second or next(after, b"")
+        if not (first and second):
+            return not first and not second
+        length = min(len(first), len(second))
+        if first[:length] != second[:length]:
             return False
-        one, other = one[length:], other[length:]
+        first, second = first[length:], second[length:]
 
 
 # -- one text
@@ -309,7 +309,7 @@ class KeyChange(NamedTuple):
     @property
     def texts(self) -> tuple[str, str]:
         """Both values as JSON; empty for one that is not there."""
-        before, after = ("" if one is ABSENT else dumps(one) for one in (self.before, self.after))
+        before, after = ("" if value is ABSENT else dumps(value) for value in (self.before, self.after))
         return before, after
 
 
@@ -324,15 +324,15 @@ ABSENT = Absent.ABSENT
 
 def configuration_diff(before: dict[str, Json] | None, after: dict[str, Json] | None) -> list[KeyChange]:
     """What differs between two configurations, key by key and in the order of the keys."""
-    one, other = dict(_keys(before or {})), dict(_keys(after or {}))
-    found = []
-    for key in sorted({*one, *other}):
-        values = one.get(key, ABSENT), other.get(key, ABSENT)
+    old, new = dict(_keys(before or {})), dict(_keys(after or {}))
+    changes = []
+    for key in sorted({*old, *new}):
+        values = old.get(key, ABSENT), new.get(key, ABSENT)
         if values[0] == values[1] and type(values[0]) is type(values[1]):
             continue
         change = {0: Change.ADDED, 1: Change.REMOVED}.get(_place(values), Change.CHANGED)
-        found.append(KeyChange(key, change, *values))
-    return found
+        changes.append(KeyChange(key, change, *values))
+    return changes
 
 
 def _place(values: "tuple[Json | Absent, Json | Absent]") -> int:

@@ -54,23 +54,23 @@ Pieces = Iterator[bytes]
 
 
 class ComparedTree(Protocol):
-    """A tree of things."""
+    """A tree of entries."""
 
-    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
+    def entries(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder of this side (None: the tops), by name."""
 
-    def pieces(self, thing: TreeEntry) -> Pieces:
+    def pieces(self, entry: TreeEntry) -> Pieces:
         """The bytes of a file, piece by piece."""
 
 
 class EmptyTree:
     """The side of an owner that has no data there."""
 
-    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:  # noqa: ARG002 - as every side
+    def entries(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:  # noqa: ARG002 - as every side
         """Nothing."""
         return iter(())
 
-    def pieces(self, thing: TreeEntry) -> Pieces:  # noqa: ARG002 - as every side
+    def pieces(self, entry: TreeEntry) -> Pieces:  # noqa: ARG002 - as every side
         """Nothing."""
         return iter(())
 
@@ -81,26 +81,26 @@ class ArchivedTree:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
+    def entries(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder, by name; of several of a name the one that wins."""
         node = folder.key if folder is not None and isinstance(folder.key, Node) else self._tree.root
         count = self._tree.count(node)
         border = self._border(node, count)
         # a folder is listed before all that is none, each part by name
-        found = merge(
-            self._nodes(node, 0, border), self._nodes(node, border, count), key=lambda one: one.name
+        nodes = merge(
+            self._nodes(node, 0, border), self._nodes(node, border, count), key=lambda child: child.name
         )
-        for one in found:
-            if not one.flags & Flag.REPLACED:
-                yield self._thing(one)
+        for child in nodes:
+            if not child.flags & Flag.REPLACED:
+                yield self._entry(child)
 
     def _border(self, node: Node, count: int) -> int:
         """How many folders come first in a listing."""
         low, high = 0, count
         while low < high:
             middle = (low + high) // 2
-            found = self._tree.listing(node, start=middle, count=1)
-            if found and found[0].is_folder:
+            listing = self._tree.listing(node, start=middle, count=1)
+            if listing and listing[0].is_folder:
                 low = middle + 1
             else:
                 high = middle
@@ -114,17 +114,17 @@ class ArchivedTree:
             yield from page
             start += len(page)
 
-    def _thing(self, node: Node) -> TreeEntry:
+    def _entry(self, node: Node) -> TreeEntry:
         kind = Kind.FILE if node.kind is Kind.HARD_LINK else node.kind
         size = node.size if kind is Kind.FILE else 0
         owners = (node.uid, node.gid)
         return TreeEntry(node.name, kind, size, node.mode, node.mtime_ns, *owners, node.link, node)
 
-    def pieces(self, thing: TreeEntry) -> Pieces:
+    def pieces(self, entry: TreeEntry) -> Pieces:
         """The bytes of a file. IntegrityError where the archive is damaged."""
-        assert isinstance(thing.key, Node)
-        assert thing.key.id != ROOT
-        content = self._tree.open(thing.key)
+        assert isinstance(entry.key, Node)
+        assert entry.key.id != ROOT
+        content = self._tree.open(entry.key)
         at = 0
         while at < content.size and (piece := content.read(at, _PIECE)):
             yield piece
@@ -142,15 +142,15 @@ class LiveTree:
         self._tops = sorted(os.fsencode(name) for name in tops)
         self._unseen = unseen
 
-    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
+    def entries(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         """What is in a folder, by name. What vanishes meanwhile is passed over."""
         path = folder.key if folder is not None and isinstance(folder.key, bytes) else b""
         try:
             with files.opened_below(self._top, os.fsdecode(path)) as fd:
                 names = self._tops if folder is None else sorted(os.fsencode(name) for name in os.listdir(fd))
                 for name in names:
-                    if (found := self._seen(fd, name)) is not None:
-                        yield _thing_at(name, f"{os.fsdecode(path)}/" if path else "", found, fd)
+                    if (status := self._seen(fd, name)) is not None:
+                        yield _entry_at(name, f"{os.fsdecode(path)}/" if path else "", status, fd)
         except FileNotFoundError:
             return
         except OSError as cause:
@@ -158,15 +158,15 @@ class LiveTree:
 
     def _seen(self, fd: int, name: bytes) -> os.stat_result | None:
         try:
-            found = os.lstat(name, dir_fd=fd)
+            status = os.lstat(name, dir_fd=fd)
         except FileNotFoundError:
             return None
-        return found if stat.S_IFMT(found.st_mode) in _LIVE else None
+        return status if stat.S_IFMT(status.st_mode) in _LIVE else None
 
-    def pieces(self, thing: TreeEntry) -> Pieces:
+    def pieces(self, entry: TreeEntry) -> Pieces:
         """The bytes of a file; OSError where it may not be read."""
-        assert isinstance(thing.key, bytes)
-        folder, _, name = thing.key.rpartition(b"/")
+        assert isinstance(entry.key, bytes)
+        folder, _, name = entry.key.rpartition(b"/")
         with ExitStack() as stack:
             above = stack.enter_context(files.opened_below(self._top, os.fsdecode(folder)))
             fd = stack.enter_context(files.opened(os.fsdecode(name), _REGULAR, above))
@@ -174,18 +174,18 @@ class LiveTree:
                 yield piece
 
 
-def _thing_at(name: bytes, above: str, found: os.stat_result, fd: int) -> TreeEntry:
-    kind = _LIVE[stat.S_IFMT(found.st_mode)]
+def _entry_at(name: bytes, above: str, status: os.stat_result, fd: int) -> TreeEntry:
+    kind = _LIVE[stat.S_IFMT(status.st_mode)]
     link = b""
     if kind is Kind.LINK:
         try:
             link = os.readlink(name, dir_fd=fd)
         except OSError:
             pass  # it was replaced just now
-    size = found.st_size if kind is Kind.FILE else 0
+    size = status.st_size if kind is Kind.FILE else 0
     key = os.fsencode(above) + name
-    mode = stat.S_IMODE(found.st_mode)
-    return TreeEntry(name, kind, size, mode, found.st_mtime_ns, found.st_uid, found.st_gid, link, key)
+    mode = stat.S_IMODE(status.st_mode)
+    return TreeEntry(name, kind, size, mode, status.st_mtime_ns, status.st_uid, status.st_gid, link, key)
 
 
 def opened_live(parent: str) -> int | None:

@@ -46,7 +46,7 @@ def expand(patterns: Iterable[str], revision: Revision, system: bool) -> list[st
     """Valid patterns as tar matches them, for the system's archive or a user's (spec §7.3), in order."""
     prefix = "SNAP_" if system else "SNAP_USER_"
     values = {f"{prefix}DATA": str(revision), f"{prefix}COMMON": "common"}
-    expanded = (_DOLLAR.sub(lambda found: values.get(found[1], "-"), pattern) for pattern in patterns)
+    expanded = (_DOLLAR.sub(lambda name: values.get(name[1], "-"), pattern) for pattern in patterns)
     return [pattern for pattern in expanded if not pattern.startswith("-")]
 
 

@@ -22,8 +22,8 @@ _DAY = 24
 
 def parse_retention(text: str) -> str:
     """A time as people write it in snapd's spelling: `14d` is `336h`; InvalidInputError for what is none."""
-    found = _SPAN.fullmatch(text)
-    hours = int(found[1]) * (_DAY if found[2] == "d" else 1) if found else 0
+    match = _SPAN.fullmatch(text)
+    hours = int(match[1]) * (_DAY if match[2] == "d" else 1) if match else 0
     if text in ("", NEVER):
         return text
     if not _LEAST <= hours <= _MOST:
@@ -33,8 +33,8 @@ def parse_retention(text: str) -> str:
 
 def retention_words(text: str) -> str:
     """A time as snapd spells it, in days where it comes to whole ones: `744h` is `31d`."""
-    found = _SNAPDS.fullmatch(text)
-    hours = int(found[1] or 0) if found else 0
+    match = _SNAPDS.fullmatch(text)
+    hours = int(match[1] or 0) if match else 0
     if not hours:
         return text
     return f"{hours // _DAY}d" if hours % _DAY == 0 else f"{hours}h"
@@ -49,7 +49,7 @@ def retention_text(text: str) -> str:
 
 def configured(config: dict[str, Json] | None) -> str:
     """What the configuration of the system says, in snapd's spelling; its default where that is nothing."""
-    found: Json = config
+    value: Json = config
     for key in SETTING.split("."):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, str) and found else DEFAULT
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else DEFAULT

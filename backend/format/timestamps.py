@@ -17,23 +17,23 @@ _TIME = re.compile(
 
 def canonical_time(text: str) -> str:
     """The time as Go writes it after reading `text`; IntegrityError where that is no time."""
-    found = _parts(text)
-    date_time, fraction, hours = text[:19], found[7], found[8]
+    match = _parts(text)
+    date_time, fraction, hours = text[:19], match[7], match[8]
     if fraction and (kept := fraction[:9].rstrip("0")):
         date_time = f"{date_time}.{kept}"
-    zone = "Z" if hours is None or text.endswith("00:00") else f"{hours}:{found[9]}"
+    zone = "Z" if hours is None or text.endswith("00:00") else f"{hours}:{match[9]}"
     return date_time + zone
 
 
 def unix_time(text: str) -> float:
     """Seconds since 1970 of an RFC 3339 text; IntegrityError where it is none."""
-    found = _parts(text)
-    year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 4, 5, 6))
+    match = _parts(text)
+    year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     seconds = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second
-    if found[8] is not None:
-        offset = int(found[8][1:]) * 3600 + int(found[9]) * 60
-        seconds += offset if found[8][0] == "-" else -offset
-    return seconds + int((found[7] or "")[:9].ljust(9, "0")) / _NANO
+    if match[8] is not None:
+        offset = int(match[8][1:]) * 3600 + int(match[9]) * 60
+        seconds += offset if match[8][0] == "-" else -offset
+    return seconds + int((match[7] or "")[:9].ljust(9, "0")) / _NANO
 
 
 def time_text(ns: int, offset_seconds: int) -> str:
@@ -61,17 +61,17 @@ def is_zero_time(text: str) -> bool:
 
 
 def _parts(text: str) -> re.Match[str]:
-    found = _TIME.fullmatch(text)
-    if found is None or not _exists(found):
+    match = _TIME.fullmatch(text)
+    if match is None or not _exists(match):
         raise IntegrityError(f"cannot parse time {quoted(text)}")
-    return found
+    return match
 
 
-def _exists(found: re.Match[str]) -> bool:
-    month, day = found[2], found[3]
-    if not ("01" <= month <= "12" and day >= "01" and found[4] <= "23" and (found[8] or "")[1:] <= "23"):
+def _exists(match: re.Match[str]) -> bool:
+    month, day = match[2], match[3]
+    if not ("01" <= month <= "12" and day >= "01" and match[4] <= "23" and (match[8] or "")[1:] <= "23"):
         return False
-    return day <= "28" or int(day) <= _month_length(int(found[1]), int(month))
+    return day <= "28" or int(day) <= _month_length(int(match[1]), int(month))
 
 
 def _month_length(year: int, month: int) -> int:

@@ -35,10 +35,10 @@ class Identity(NamedTuple):
 def stamp(path: str) -> tuple[int, ...]:
     """Changes when the content at `path` may have: by device, inode, size and both times; empty for none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @contextmanager
@@ -65,10 +65,10 @@ def random_name(length: int = 12) -> str:
 def identity(name: str, directory: int | None = None) -> Identity | None:
     """Which file `name` is (a link itself, not its target), or None when nothing is there."""
     try:
-        found = os.lstat(name, dir_fd=directory)
+        status = os.lstat(name, dir_fd=directory)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Identity(found.st_dev, found.st_ino)
+    return Identity(status.st_dev, status.st_ino)
 
 
 @contextmanager
@@ -91,8 +91,8 @@ def opened_beneath(top: str, path: str, flags: int) -> Iterator[int]:
             below = os.open(part, DIRECTORY, dir_fd=fd)
             os.close(fd)
             fd = below
-        with opened(name, flags | os.O_NOFOLLOW, fd) as found:
-            yield found
+        with opened(name, flags | os.O_NOFOLLOW, fd) as target:
+            yield target
     finally:
         os.close(fd)
 
@@ -231,8 +231,8 @@ def remove_tree(name: str, directory: int | None = None) -> None:
 
 
 def _open_up(name: str, directory: int | None) -> None:
-    found = os.lstat(name, dir_fd=directory)
-    if found.st_mode & 0o700 != 0o700 and found.st_uid == os.geteuid():
+    status = os.lstat(name, dir_fd=directory)
+    if status.st_mode & 0o700 != 0o700 and status.st_uid == os.geteuid():
         with opened(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, directory) as fd:
             os.chmod(f"/proc/self/fd/{fd}", 0o700)
 

@@ -102,17 +102,17 @@ class TreeWalk:
         yield from self._entries(folder)
 
     def _entries(self, folder: Folder) -> Generator[Step, None, None]:
-        told = False
+        reported = False
         try:
             with os.scandir(folder.fd) as entries:
                 while batch := list(islice(entries, _BATCH)):
-                    told = True
+                    reported = True
                     yield Step(folder, batch)
         except OSError as error:
             if self._refused is None:
                 raise
             self._refused(self.place(), error)
-        if not told:
+        if not reported:
             yield Step(folder, ())
 
     def _leave(self) -> None:

@@ -72,8 +72,8 @@ class Layout:
         """Where a user keeps a journal for this root, below the user's state folder (decision 6)."""
         if self.is_machine:
             return "snapstow"
-        found = os.stat(self.root)
-        return f"snapstow/roots/{found.st_dev}-{found.st_ino}"
+        status = os.stat(self.root)
+        return f"snapstow/roots/{status.st_dev}-{status.st_ino}"
 
     def below(self, path: str) -> str:
         """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
@@ -126,19 +126,19 @@ class Layout:
         On the machine a directory is its owner's, elsewhere that of the account whose home it is in
         (spec §2.10, decision 10). What may not be looked into is passed over.
         """
-        found = {user.name: user for user in self._superuser()}
+        users = {user.name: user for user in self._superuser()}
         by_home = {user.home: user for user in reversed(list(self.accounts.everyone()))}
         places: list[tuple[str, os.stat_result]] = []
         for home in self._homes(by_home):
             for place, facts in self._data_directories(home):
                 user = self.accounts.by_uid(facts.st_uid) if self.is_machine else by_home.get(home)
                 if user is not None:
-                    found.setdefault(user.name, user)
+                    users.setdefault(user.name, user)
                 places.append((place, facts))
-        reached = [facts for user in found.values() for _, facts in self._data_directories(user.home)]
+        reached = [facts for user in users.values() for _, facts in self._data_directories(user.home)]
         known = {(facts.st_dev, facts.st_ino) for facts in reached}
         orphans = [place for place, facts in places if (facts.st_dev, facts.st_ino) not in known]
-        return list(found.values()), orphans
+        return list(users.values()), orphans
 
     def installed_names(self) -> list[str]:
         """The names of all installed snaps that can be seen, sorted; inactive ones too."""

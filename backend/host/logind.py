@@ -66,21 +66,21 @@ def _settings(system: str) -> Iterator[tuple[str, str]]:
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        if found := pattern.fullmatch(line):
-            yield found[1], found[2]
+        if match := pattern.fullmatch(line):
+            yield match[1], match[2]
 
 
 def _drop_ins(system: str) -> list[str]:
     """The files that change the main one, in their order; one in /etc stands for its namesakes elsewhere."""
-    found: dict[str, str] = {}
+    drop_ins: dict[str, str] = {}
     for place in reversed(_PLACES):
         folder = f"{system}/{place}/systemd/logind.conf.d"
         try:
             names = sorted(os.listdir(folder))[:_MOST_FILES]
         except OSError:
             continue
-        found |= {name: f"{folder}/{name}" for name in names if name.endswith(".conf")}
-    return [found[name] for name in sorted(found)]
+        drop_ins |= {name: f"{folder}/{name}" for name in names if name.endswith(".conf")}
+    return [drop_ins[name] for name in sorted(drop_ins)]
 
 
 def _login_name() -> str:

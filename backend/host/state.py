@@ -124,8 +124,8 @@ def installed_version(below: Callable[[str], str]) -> str:
 
 def version_of(text: str) -> tuple[int, int]:
     """The first two numbers of a version; none that any snapd ever had where they cannot be told."""
-    found = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def answering_version(socket_path: str, timeout: float = 2.0) -> str:
@@ -147,10 +147,10 @@ def answering_version(socket_path: str, timeout: float = 2.0) -> str:
 
 def _version_in(below: Callable[[str], str], path: str) -> str:
     try:
-        found = _VERSION.search(read_whole(below(path), _LARGEST_ABOUT))
+        match = _VERSION.search(read_whole(below(path), _LARGEST_ABOUT))
     except (OSError, SnapshotError):
         return ""
-    return found[1].decode("ascii", "replace") if found else ""
+    return match[1].decode("ascii", "replace") if match else ""
 
 
 def _data(path: str) -> dict[str, Json]:
@@ -165,23 +165,23 @@ def _data(path: str) -> dict[str, Json]:
 
 def _fault(data: dict[str, Json], section: str) -> str:
     """What is wrong with a section that has to be an object of objects; empty when nothing is."""
-    found = data.get(section)
-    if found is None:
+    values = data.get(section)
+    if values is None:
         return ""
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         return f'"{section}" in snapd\'s state is not an object'
-    odd = [key for key, value in found.items() if not isinstance(value, dict | None)]
+    odd = [key for key, value in values.items() if not isinstance(value, dict | None)]
     return f'"{section}.{odd[0]}" in snapd\'s state is not an object' if odd else ""
 
 
 def _mapping(parent: dict[str, Json], key: str) -> dict[str, Json]:
-    found = parent.get(key)
-    return found if isinstance(found, dict) else {}
+    value = parent.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _text(parent: dict[str, Json], key: str) -> str:
-    found = parent.get(key)
-    return found if isinstance(found, str) else ""
+    value = parent.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _revision(value: Json) -> Revision | None:

@@ -232,7 +232,7 @@ def gathering(read: Callable[[int], bytes], packed: CompressedSource, points: Se
 
 def _note_own(packed: CompressedSource, points: SeekPoints) -> bool:
     """Note where blocks of our own begin; False, and nothing noted, unless there is nothing else."""
-    found = []
+    places = []
     at = unpacked = 0
     last = 0
     while at < packed.size:
@@ -240,14 +240,14 @@ def _note_own(packed: CompressedSource, points: SeekPoints) -> bool:
         if not 0 < length <= packed.size - at:
             return False
         if unpacked - last >= _SPACING:
-            found.append((unpacked, at))
+            places.append((unpacked, at))
             last = unpacked
         size = int.from_bytes(packed.pread(at + length - 4, 4), "little")
         if size > _LARGEST_OWN:
             return False
         unpacked += size
         at += length
-    for place in found:
+    for place in places:
         points.add(SeekPoint(*place))
     return True
 

@@ -40,13 +40,13 @@ def declared_size(pread: Callable[[int, int], bytes], stored: int) -> DeclaredSi
     rest = stored - position
     if not rest:
         return DeclaredSize(total, certain and stored > 0)
-    told = _number(pread(stored - 4, 4)) if rest >= _TRAILER else 0
-    return DeclaredSize(total + max(told, rest), not position and _is_certain(told, rest))
+    declared = _number(pread(stored - 4, 4)) if rest >= _TRAILER else 0
+    return DeclaredSize(total + max(declared, rest), not position and _is_certain(declared, rest))
 
 
-def _is_certain(told: int, stored: int) -> bool:
+def _is_certain(declared: int, stored: int) -> bool:
     """Whether a member of so many bytes can unpack to nothing but what it told."""
-    return stored * _MOST_TO_ONE < _MODULUS and stored <= told + (told >> 8) + _SLACK
+    return stored * _MOST_TO_ONE < _MODULUS and stored <= declared + (declared >> 8) + _SLACK
 
 
 def _number(raw: bytes) -> int:

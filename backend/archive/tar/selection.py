@@ -73,12 +73,12 @@ class Selection(NamedTuple):
 
     def needed(self, wanted: Iterable[bytes]) -> frozenset[bytes]:
         """The members to unpack in order to have the `wanted` ones: those they are hard links to as well."""
-        found = set()
+        paths = set()
         for path in wanted:
-            while path not in found:
-                found.add(path)
+            while path not in paths:
+                paths.add(path)
                 path = self.links.get(path, path)
-        return frozenset(found)
+        return frozenset(paths)
 
 
 def clean(path: bytes) -> bytes:

@@ -108,11 +108,11 @@ def _records(data: bytes) -> dict[bytes, bytes]:
     records: dict[bytes, bytes] = {}
     position = 0
     while position < len(data):
-        found = _RECORD.match(data, position)
-        end = position + int(found[1]) if found else 0
-        if not found or end > len(data) or end <= found.end() or data[end - 1] != 10:
+        match = _RECORD.match(data, position)
+        end = position + int(match[1]) if match else 0
+        if not match or end > len(data) or end <= match.end() or data[end - 1] != 10:
             raise IntegrityError("tar: malformed extended header")
-        key, equals, value = data[found.end() : end - 1].partition(b"=")
+        key, equals, value = data[match.end() : end - 1].partition(b"=")
         if not equals or b"\0" in key or (key in _MEANINGFUL and (key in records or b"\0" in value)):
             raise IntegrityError("tar: malformed extended header")
         if key.startswith(b"GNU."):
@@ -123,8 +123,8 @@ def _records(data: bytes) -> dict[bytes, bytes]:
 
 
 def _nanoseconds(decimal: "re.Match[bytes]") -> int:
-    found = int(decimal[2]) * 10**9 + int((decimal[3] or b"")[:9].ljust(9, b"0"))
-    return -found if decimal[1] else found
+    nanoseconds = int(decimal[2]) * 10**9 + int((decimal[3] or b"")[:9].ljust(9, b"0"))
+    return -nanoseconds if decimal[1] else nanoseconds
 
 
 def _mtime_ns(block: bytes, prelude: _Prelude) -> int:
@@ -141,10 +141,10 @@ def number(field: bytes) -> int:
     """A numeric field of a header: octal digits, or GNU's binary form; IntegrityError otherwise."""
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:], "big") - ((field[0] & 1) << 8 * (len(field) - 1))
-    found = _OCTAL.fullmatch(field)
-    if not found:
+    match = _OCTAL.fullmatch(field)
+    if not match:
         raise IntegrityError("tar: invalid number in header")
-    return int(found[1] or b"0", 8)
+    return int(match[1] or b"0", 8)
 
 
 def _check_sum(block: bytes) -> None:

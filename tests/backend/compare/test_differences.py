@@ -317,7 +317,7 @@ class Planted:
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self._tree = tree
 
-    def things(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
+    def entries(self, folder: TreeEntry | None) -> Iterator[TreeEntry]:
         path = folder.key.decode() if folder is not None and isinstance(folder.key, bytes) else ""
         here: Any = self._tree
         for part in filter(None, path.split("/")):
@@ -328,10 +328,10 @@ class Planted:
             kind, size = (Kind.FOLDER, 0) if is_folder else (Kind.FILE, len(here[name]))
             yield TreeEntry(name.encode(), kind, size, 0o644, 0, 0, 0, b"", key)
 
-    def pieces(self, thing: TreeEntry) -> Iterator[bytes]:
-        assert isinstance(thing.key, bytes)
+    def pieces(self, entry: TreeEntry) -> Iterator[bytes]:
+        assert isinstance(entry.key, bytes)
         here: Any = self._tree
-        for part in thing.key.decode().split("/"):
+        for part in entry.key.decode().split("/"):
             here = here[part]
         yield from (bytes([byte]) for byte in here)
 

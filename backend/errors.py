@@ -96,7 +96,7 @@ class ChangedError(CommandError):
 
 
 class MultiError(SnapshotError):
-    """Several failures of one action, printed as an indented list (spec §3.4)."""
+    """Several failures of one action, printed as an indented list."""
 
     DEEPEST = 8
 

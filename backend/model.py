@@ -10,7 +10,7 @@ ARCHIVE = "archive.tgz"
 
 
 class Number:
-    """A JSON number kept as its literal text, so that no digit is ever lost (spec §2.5.1)."""
+    """A JSON number kept as its literal text, so that no digit is ever lost."""
 
     __slots__ = ("literal",)
 
@@ -42,7 +42,7 @@ class Revision(NamedTuple):
 
 
 class Epoch(NamedTuple):
-    """Which formats of data a snap reads and writes (spec §2.5.2)."""
+    """Which formats of data a snap reads and writes."""
 
     read: tuple[int, ...] = (0,)
     write: tuple[int, ...] = (0,)
@@ -65,7 +65,7 @@ def _list(numbers: tuple[int, ...]) -> str:
 
 
 class Snapshot(NamedTuple):
-    """The saved data of one snap, as its metadata tell (fields 1 to 14 in the order of spec §2.5).
+    """The saved data of one snap, as its metadata tell, in the order of the metadata (`format/README.md`).
 
     `time` is RFC 3339 text with up to nine fractional digits; `size` counts the bytes of the compressed
     archives; `sums` maps an entry (`archive.tgz`, `user/<name>.tgz`) to its SHA3-384 in hex and is None

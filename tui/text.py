@@ -1,6 +1,6 @@
 """The model in words and rows: pure functions, the same for screens and for plain output.
 
-Sizes, ages and the table are those of `snap saved` (spec §6.2 to §6.4). Imports next to nothing.
+Sizes, ages and the table are those of `snap saved`. Imports next to nothing.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The snapshot zip (spec §2.4): members written as they come, and found without reading the rest.
+"""The snapshot zip: members written as they come, and found without reading the rest.
 
 Lays out what it writes as snapd's own program does; reads what any zip program wrote, damaged or not.
 Knows nothing of metadata, hashes or gzip.

@@ -30,7 +30,7 @@ def digest(read: Read, progress: Progress) -> tuple[str, int]:
 
 
 def verify(what: str, read: Read, size: int, declared: str, progress: Progress) -> None:
-    """IntegrityError unless `read` yields `size` bytes whose hash is the declared one (spec §3.8)."""
+    """IntegrityError unless `read` yields `size` bytes whose hash is the declared one."""
     actual, length = digest(read, progress)
     agree(what, (declared, size), (actual, length))
 
@@ -62,7 +62,7 @@ class Fingerprint:
 
 
 def agree(what: str, declared: tuple[str, int], actual: tuple[str, int]) -> None:
-    """IntegrityError unless hash and length are the declared ones (texts of spec §3.8 and §3.9)."""
+    """IntegrityError unless hash and length are the declared ones."""
     if actual[1] != declared[1]:
         raise IntegrityError(f"{what} size ({declared[1]}) different from actual ({actual[1]})")
     if actual[0] != declared[0]:

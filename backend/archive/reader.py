@@ -39,7 +39,7 @@ class Reader:
 
     @classmethod
     def open(cls, path: str, set_id: int | None = None) -> Self:
-        """Open a snapshot file (spec §3.7); without `set_id` the file's name gives it.
+        """Open a snapshot file; without `set_id` the file's name gives it.
 
         Raises OSError, IntegrityError where the metadata cannot be decoded, and SnapshotError where the name
         is not a snapshot's. A broken snapshot is returned, not raised.
@@ -111,7 +111,7 @@ class Reader:
             raise IntegrityError(f'snapshot entry "{entry}" {sizes}')
 
     def verify(self, entry: str, progress: "Progress") -> None:
-        """IntegrityError unless an archive is what was written (texts of spec §3.8)."""
+        """IntegrityError unless an archive is what was written."""
         self._verify(entry, self.stream(entry), progress)
 
     def fingerprint(self, entry: str, progress: "Progress") -> str:

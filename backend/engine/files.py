@@ -176,7 +176,7 @@ class FilesEngine:
         return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
 
     def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
-        """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
+        """The snapshots of a set; NotFoundError when there is none."""
         found = [snapshot for group in self.store.list_sets(set_id) for snapshot in group.snapshots]
         if not found:
             raise NotFoundError("no snapshot set with the given ID")
@@ -186,7 +186,7 @@ class FilesEngine:
         return chosen
 
     def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
-        """The named snaps, each once; without any, all that are installed and active (spec §4.3)."""
+        """The named snaps, each once; without any, all that are installed and active."""
         named = list(dict.fromkeys(snaps))
         installed = []
         for name in named or self.layout.installed_names():

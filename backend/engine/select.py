@@ -16,7 +16,7 @@ PlaceEngine: TypeAlias = "FilesEngine | SnapdEngine"
 
 
 def own_state(layout: Layout) -> str:
-    """The folder of our journal for a root: below the root itself where it can be written (decision 6).
+    """The folder of our journal for a root: below the root itself where it can be written.
 
     Otherwise, and where that folder is somebody else's, one of the user's own for each root, told apart by
     device and inode.

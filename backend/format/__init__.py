@@ -1,7 +1,8 @@
 """How snapd spells things: names, metadata, JSON, times, patterns, the manifest of an export.
 
 Pure: bytes and text in, checked values out. IntegrityError for what is damaged, InvalidInputError for what
-a user typed and cannot be. What depends on a hash is spelled byte for byte as Go does.
+a user typed and cannot be. What depends on a hash is spelled byte for byte as Go does; the README beside
+this file has the facts.
 """
 
 from typing import TYPE_CHECKING

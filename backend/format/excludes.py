@@ -1,4 +1,4 @@
-"""Patterns that keep data out of a snapshot: checking them, and saying them to tar (spec §7)."""
+"""Patterns that keep data out of a snapshot: checking them, and saying them to tar."""
 
 import os
 import re
@@ -26,7 +26,7 @@ _MEANING = re.compile(r"[\\*]")
 
 
 def validate_excludes(patterns: Iterable[str]) -> None:
-    """Raise InvalidInputError, in snapd's words, for the first pattern that is not acceptable (spec §7.2).
+    """Raise InvalidInputError, in snapd's words, for the first pattern that is not acceptable.
 
     Beyond snapd's rules, what cannot be an argument of a program (NUL, half a surrogate pair) is refused.
     """
@@ -43,7 +43,7 @@ def validate_excludes(patterns: Iterable[str]) -> None:
 
 
 def expand(patterns: Iterable[str], revision: Revision, system: bool) -> list[str]:
-    """Valid patterns as tar matches them, for the system's archive or a user's (spec §7.3), in order."""
+    """Valid patterns as tar matches them, for the system's archive or a user's, in order."""
     prefix = "SNAP_" if system else "SNAP_USER_"
     values = {f"{prefix}DATA": str(revision), f"{prefix}COMMON": "common"}
     expanded = (_DOLLAR.sub(lambda name: values.get(name[1], "-"), pattern) for pattern in patterns)
@@ -51,7 +51,7 @@ def expand(patterns: Iterable[str], revision: Revision, system: bool) -> list[st
 
 
 def compiled(expanded: Sequence[str]) -> "re.Pattern[str] | None":
-    """What matches the paths that tar leaves out for expanded patterns (spec §7.4); None without any.
+    """What matches the paths that tar leaves out for expanded patterns; None without any.
 
     A path begins with `common` or the revision; all below what a pattern names is left out as well.
     """

@@ -21,7 +21,7 @@ class ExportManifest(NamedTuple):
 
 
 def content_json(digest: bytes) -> bytes:
-    """The member `content.json` of an export (spec §3.17)."""
+    """The member `content.json` of an export."""
     text = b2a_base64(digest, newline=False).decode()
     return dumps(Struct([("content-hash", text)])).encode()
 

@@ -1,4 +1,4 @@
-"""JSON as snapd's Go reads and writes it: numbers kept as text, output the same to the byte (spec §2.5.3).
+"""JSON as snapd's Go reads and writes it: numbers kept as text, output the same to the byte.
 
 Knows nothing of snapshots. Hostile input ends in an IntegrityError, and never in unbounded memory.
 """
@@ -175,7 +175,7 @@ def _plain(value: float | None) -> str:
 
 
 def _float_text(number: float) -> str:
-    """Shortest decimal that reads back the same, in Go's choice of notation (spec §2.5.3 rule 3)."""
+    """Shortest decimal that reads back the same, in Go's choice of notation."""
     text = repr(number)
     if text.lstrip("-") in ("nan", "inf"):
         raise InvalidInputError(f"cannot write json value: {text} is not a number")

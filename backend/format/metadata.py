@@ -40,8 +40,8 @@ _INTEGER = re.compile("-?[0-9]{1,20}")
 def parse_metadata(raw: bytes, set_id: int) -> Snapshot:
     """The snapshot described by a `meta.json`, as a member of set `set_id` (the stored id is stale).
 
-    Raises IntegrityError where the bytes cannot be decoded (spec §2.5.1). Decoded but not valid (spec §3.7,
-    and every name, hash and size besides) gives a snapshot whose `broken` says why.
+    Raises IntegrityError where the bytes cannot be decoded. Decoded but not valid gives a snapshot whose
+    `broken` says why.
     """
     fields = _decoded(loads(raw))
     _integer(fields, "set", 0, 2**64 - 1)
@@ -80,7 +80,7 @@ def parse_revision(value: Json) -> Revision:
 
 
 def metadata_json(snapshot: Snapshot) -> bytes:
-    """The bytes of `meta.json`, with the newline at the end (spec §2.5)."""
+    """The bytes of `meta.json`, with the newline at the end."""
     return f"{snapshot_json(snapshot)}\n".encode()
 
 
@@ -90,7 +90,7 @@ def snapshot_json(snapshot: Snapshot) -> str:
 
 
 def content_hash(snapshot: Snapshot, *, newer: bool = False) -> bytes:
-    """SHA-256 of what a snapshot holds, whatever its set, time and options (spec §3.14).
+    """SHA-256 of what a snapshot holds, whatever its set, time and options.
 
     `newer` hashes the spelling of control characters that Go uses since 1.22.
     """

@@ -1,4 +1,4 @@
-"""Which names are valid, and the file name of a snapshot (spec §1, §2.2, §2.3).
+"""Which names are valid, and the file name of a snapshot.
 
 Pure text: nothing here looks at a disk.
 """
@@ -31,7 +31,7 @@ class FileName(NamedTuple):
 
 
 def snapshot_id(name: str) -> int | None:
-    """The set id of a file that snapd counts as a snapshot, or None where it does not (spec §2.3).
+    """The set id of a file that snapd counts as a snapshot, or None where it does not.
 
     `name` may be a path. The id is unsigned: a file called `-1_x.zip` is in set 2**64-1.
     """
@@ -59,7 +59,7 @@ def parse_filename(name: str) -> FileName | None:
 
 
 def filename(snapshot: Snapshot) -> str:
-    """The base name of the file of a snapshot (spec §2.2); InvalidInputError where a part is not valid."""
+    """The base name of the file of a snapshot; InvalidInputError where a part is not valid."""
     name = f"{snapshot.set_id}_{snapshot.snap}_{snapshot.version}_{snapshot.revision}.zip"
     if parse_filename(name) != (snapshot.set_id, snapshot.snap, snapshot.version, snapshot.revision):
         raise InvalidInputError(f"cannot name a snapshot file {quoted(name)}: invalid name")

@@ -1,4 +1,4 @@
-"""How long automatic snapshots are kept: as snapd spells it, and as people do (spec §4.5)."""
+"""How long automatic snapshots are kept: as snapd spells it, and as people do."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Times as snapd writes them: RFC 3339 with up to nine fractional digits (spec §2.5, field 2)."""
+"""Times as snapd writes them: RFC 3339 with up to nine fractional digits."""
 
 import re
 import time

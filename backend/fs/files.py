@@ -58,7 +58,7 @@ def os_errors_as(action: str) -> Iterator[None]:
 
 
 def random_name(length: int = 12) -> str:
-    """Random letters and digits as snapd uses them for temporary names (spec §2.8)."""
+    """Random letters and digits as snapd uses them for temporary names."""
     return "".join(_LETTERS[byte % len(_LETTERS)] for byte in os.urandom(length))
 
 

@@ -46,7 +46,7 @@ _FOLDER = Measured(packed=_HEADER)
 
 
 def measure(paths: Sequence[str], progress: Progress | None = None) -> Measured:
-    """All regular files below the directories `paths` (spec §3.15), however deep; links are not followed.
+    """All regular files below the directories `paths`, however deep; links are not followed.
 
     A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. Counts the
     apparent bytes in the job's present step. Raises NotAllowedError, or SnapshotError, naming what cannot

@@ -19,7 +19,7 @@ LARGEST_PASSWD = 16 << 20
 
 
 class Accounts(Protocol):
-    """Who has an account; replaceable (spec §3.16). Homes are absolute paths on this machine."""
+    """Who has an account; replaceable. Homes are absolute paths on this machine."""
 
     def by_name(self, name: str) -> User | None:
         """The account of that name, or None."""

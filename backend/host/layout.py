@@ -44,7 +44,7 @@ class InstalledSnap(NamedTuple):
 
 
 class Layout:
-    """The places below `root`, as absolute paths on this machine (spec §2.1, §2.9; decisions 6, 10).
+    """The places below `root`, as absolute paths on this machine.
 
     `users` replaces the account look-up, `hidden` tells which snaps keep their users' data below
     ~/.snap/data (else snapd's state does). InvalidInputError when `root` cannot be one.
@@ -69,7 +69,7 @@ class Layout:
 
     @property
     def own_name(self) -> str:
-        """Where a user keeps a journal for this root, below the user's state folder (decision 6)."""
+        """Where a user keeps a journal for this root, below the user's state folder."""
         if self.is_machine:
             return "snapstow"
         status = os.stat(self.root)
@@ -113,7 +113,7 @@ class Layout:
             return ""
 
     def find_users(self, names: Sequence[str]) -> list[User]:
-        """The users named, by name or else by numeric id, in that order and each once (spec §2.10).
+        """The users named, by name or else by numeric id, in that order and each once.
 
         NotFoundError for the first unknown one.
         """
@@ -123,8 +123,8 @@ class Layout:
     def users_with_data(self) -> tuple[list[User], list[str]]:
         """Root and everybody with data of snaps; then the data directories that belong to none of them.
 
-        On the machine a directory is its owner's, elsewhere that of the account whose home it is in
-        (spec §2.10, decision 10). What may not be looked into is passed over.
+         On the machine a directory is its owner's, elsewhere that of the account whose home it is in
+        . What may not be looked into is passed over.
         """
         users = {user.name: user for user in self._superuser()}
         by_home = {user.home: user for user in reversed(list(self.accounts.everyone()))}

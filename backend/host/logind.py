@@ -1,4 +1,4 @@
-"""Whether the end of a login would end the jobs that were started in it (decision 15).
+"""Whether the end of a login would end the jobs that were started in it.
 
 logind ends the processes of a session with it where KillUserProcesses says so. A user's own manager, and all
 below it, ends with the user's last session unless the user lingers (logind.conf(5), loginctl(1)).

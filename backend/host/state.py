@@ -32,7 +32,7 @@ _LARGEST_ANSWER = 1 << 20
 
 
 class SnapdState:
-    """The part of snapd's state that concerns snapshots (spec §4.1).
+    """The part of snapd's state that concerns snapshots.
 
     `readable` is False where something could not be read, and `why_not` then says what and why; whatever
     could be read is still answered. No question raises an error.
@@ -69,7 +69,7 @@ class SnapdState:
         return self.current(name) is not None and self._snap(name).get("active") is True
 
     def hidden(self, name: str) -> bool:
-        """Whether the users' data of the snap lie below ~/.snap/data (spec §2.9)."""
+        """Whether the users' data of the snap lie below ~/.snap/data."""
         return self._snap(name).get("migrated-hidden") is True
 
     def snap_id(self, name: str) -> str:
@@ -87,7 +87,7 @@ class SnapdState:
         return config if isinstance(config, dict) else None
 
     def homedirs(self) -> list[str]:
-        """The directories of homes set up besides /home: absolute, without repetition (spec §2.10)."""
+        """The directories of homes set up besides /home: absolute, without repetition."""
         listed = _text(_mapping(_mapping(self._data, "config"), "core"), "homedirs").split(",")
         homes = (
             os.path.normpath("/" + home.strip().lstrip("/")) for home in listed if home.strip()[:1] == "/"
@@ -95,7 +95,7 @@ class SnapdState:
         return [home for home in dict.fromkeys(homes) if not f"{home}/".startswith(_NOT_HOMES)]
 
     def auto_sets(self) -> dict[int, str]:
-        """The automatic sets: when each expires, as RFC 3339 text (spec §4.5)."""
+        """The automatic sets: when each expires, as RFC 3339 text."""
         sets = _mapping(self._data, "snapshots")
         expiries = {_set_id(key): _text(_mapping(sets, key), "expiry-time") for key in sets}
         return {set_id: when for set_id, when in expiries.items() if set_id and _is_time(when)}

@@ -235,7 +235,7 @@ def _unknown(plan: EntryPlan) -> EntryPlan:
 
 
 def _place(snapshot: Snapshot, layout: Layout, plan: EntryPlan) -> EntryPlan:
-    """Where an entry goes and to whom it belongs, or why it is skipped (texts of spec §3.9)."""
+    """Where an entry goes and to whom it belongs, or why it is skipped."""
     if plan.entry == ARCHIVE:
         return replace(plan, parent=layout.system_parent(snapshot.snap))
     name = user_of(plan.entry)

@@ -103,7 +103,7 @@ class InPlaceTarget:
         os.fsync(slot_fd)
 
     def maker(self, user: User | None, progress: Progress) -> parents.Make:
-        """Makes a missing parent directory as its owner would have it (spec §3.9 step 3)."""
+        """Makes a missing parent directory as its owner would have it."""
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any

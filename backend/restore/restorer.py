@@ -147,7 +147,7 @@ def _revision_notes(current: Revision, wanted: Wanted) -> Iterator[str]:
 
 
 def mismatches(snapshot: Snapshot, installed: InstalledSnap | None) -> Iterator[str]:
-    """Why the installed snap must not get these data (spec §4.4)."""
+    """Why the installed snap must not get these data."""
     if installed is None:
         return
     if installed.described and not installed.epoch.can_read(snapshot.epoch):

@@ -149,7 +149,7 @@ class Move:
 
 @dataclass
 class RestoreState:
-    """What a restore did, so that it can be taken back or cleaned up; serialisable (spec §3.10).
+    """What a restore did, so that it can be taken back or cleaned up; serialisable.
 
     `made` are the parent directories it had to make, topmost first. One of `revert` and `clean_up` ends it.
     """

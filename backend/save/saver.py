@@ -87,7 +87,7 @@ def tar_size(found: Measured) -> int:
 
 
 class Saver:
-    """Writes one snapshot of one snap into the temporary file of spec §2.8.
+    """Writes one snapshot of one snap into a temporary file that snapd ignores.
 
     The data are those of the installed revision, the system's and those of `users`. `sizes` are the bytes
     that tar makes of each entry, about, as far as known. Raises SnapshotError for what cannot be saved, and
@@ -340,7 +340,7 @@ def save_snap(
     options: SaveOptions | None = None,
     progress: Progress | None = None,
 ) -> Snapshot:
-    """Save one installed snap as a set of its own and publish it (spec §3.13); returns the snapshot.
+    """Save one installed snap as a set of its own and publish it; returns the snapshot.
 
     Without `users`, everybody's data are saved. NotFoundError where the snap or a user is unknown.
     """
@@ -353,7 +353,7 @@ def save_snap(
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
-    """The apparent bytes that a save of `snap` would read, of everybody's data without `users` (spec §3.15).
+    """The apparent bytes that a save of `snap` would read, of everybody's data without `users`.
 
     Of a snap that is not installed the common data only. Raises like `measure` and `Layout.find_users`.
     """

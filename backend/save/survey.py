@@ -83,7 +83,7 @@ class Survey(NamedTuple):
 
 
 def aims(layout: Layout, snaps: Sequence[str], users: Sequence[str]) -> list[Aim]:
-    """What a save of the named snaps and users is made of, archive by archive (spec §3.13, §4.3).
+    """What a save of the named snaps and users is made of, archive by archive.
 
     Without snaps all that are installed and active, without users everybody's data. NotFoundError for the
     first that is unknown.

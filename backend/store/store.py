@@ -72,7 +72,7 @@ class Store:
     # -- looking
 
     def names(self) -> list[tuple[int, str]]:
-        """Set ids and names of all files that count as snapshots (spec §2.3), sorted; none without a folder.
+        """Set ids and names of all files that count as snapshots, sorted; none without a folder.
 
         SnapshotError `cannot open snapshots directory: …` when it cannot be read.
         """
@@ -91,7 +91,7 @@ class Store:
     ) -> Iterator[Snapshot]:
         """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
 
-        Sets that are being imported are passed over as wholes (spec §3.6). Leaving the loop is stopping.
+        Sets that are being imported are passed over as wholes. Leaving the loop is stopping.
         """
         check = progress.raise_if_cancelled if progress is not None else _never_stopped
         check()
@@ -99,7 +99,7 @@ class Store:
         yield from self._read(names, check)
 
     def _whole(self) -> list[tuple[int, str]]:
-        """The names that belong to whole sets: none of a set that is being imported (spec §3.6).
+        """The names that belong to whole sets: none of a set that is being imported.
 
         A set published between two looks could be seen in part; so it is looked until nothing changes.
         """
@@ -124,7 +124,7 @@ class Store:
     def list_sets(
         self, set_id: int | None = None, snaps: Sequence[str] = (), progress: "Progress | None" = None
     ) -> list[SnapshotSet]:
-        """The sets (or one), by id, their snapshots by snap name, those of `snaps` only (spec §3.12)."""
+        """The sets (or one), by id, their snapshots by snap name, those of `snaps` only."""
         found = self.iter_snapshots(set_id, progress)
         return self._gathered(snapshot for snapshot in found if not snaps or snapshot.snap in snaps)
 
@@ -150,11 +150,11 @@ class Store:
         ]
 
     def last_set_id(self) -> int:
-        """The largest set id on disk, 0 without any; negative and absurd ids do not count (spec §3.2)."""
+        """The largest set id on disk, 0 without any; negative and absurd ids do not count."""
         return max((number for number, _ in self.names() if number < LARGEST_SANE_ID), default=0)
 
     def path_of(self, snapshot: Snapshot) -> str:
-        """Where a snapshot belongs (spec §3.3)."""
+        """Where a snapshot belongs."""
         return f"{self.folder}/{filename(snapshot)}"
 
     # -- locks
@@ -227,7 +227,7 @@ class Store:
         )
 
     def marker(self, set_id: int) -> str:
-        """The file that hides a set while it is incomplete, from snapd as well (spec §3.4)."""
+        """The file that hides a set while it is incomplete, from snapd as well."""
         return f"{self.folder}/{set_id}_importing"
 
     def publish(self, set_id: int, staged: Sequence[Staged], progress: "Progress") -> None:
@@ -367,7 +367,7 @@ class Store:
                     os.unlink(f"{self._own}/{name}")
 
     def clean_up_abandoned_imports(self) -> int:
-        """Remove every set that has a marker, and the marker (spec §3.5); returns how many sets.
+        """Remove every set that has a marker, and the marker; returns how many sets.
 
         For the start of whoever alone owns the store. MultiError `cannot cleanup imports` lists the failures,
         after everything else was cleaned.

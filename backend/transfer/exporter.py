@@ -1,4 +1,4 @@
-"""A set as one stream, going out: byte for byte what snapd writes, its size known beforehand (spec §3.17)."""
+"""A set as one stream, going out: byte for byte what snapd writes, its size known beforehand."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A set as one stream, coming in: staged unseen, verified whole, then published (spec §3.11)."""
+"""A set as one stream, coming in: staged unseen, verified whole, then published."""
 
 import os
 import stat
@@ -206,7 +206,7 @@ def import_set(  # noqa: PLR0913 - the last four are named choices
     accept_hash: bool = False,
     snaps: Sequence[str] = (),
 ) -> Imported:
-    """Import an export stream from an open file as a new set (spec §3.11); nothing is visible before the end.
+    """Import an export stream from an open file as a new set; nothing is visible before the end.
 
     Without `set_id` the next free one is taken. With `snaps` only these are taken, though everything in the
     stream is verified; NotFoundError when one is not in it. ConflictError when that set is here or being
@@ -315,7 +315,7 @@ def _refuse_duplicate(store: Store, snapshots: Sequence[Snapshot]) -> None:
 
 @contextmanager
 def opened_import(path: str) -> Iterator[int]:
-    """A file to import from, with snapd's words for one that cannot be opened (spec §6.6)."""
+    """A file to import from, with snapd's words for one that cannot be opened."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as cause:

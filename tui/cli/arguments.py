@@ -1,7 +1,7 @@
 """What may stand on the command line, as a table, and the reading of it.
 
 The standard parser takes longer to load than a listing takes to print. Texts of what is wrong are those of
-the `snap` command (spec §6.6) where it has one.
+the `snap` command where it has one.
 """
 
 from typing import NamedTuple, NoReturn

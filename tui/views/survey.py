@@ -66,7 +66,7 @@ def estimate_rows(found: Sequence[Survey]) -> list[tuple[str, ...]]:
 
 
 def _owners(surveys: list[Survey]) -> dict[str, int]:
-    """The bytes of each owner, whatever patterns leave out (spec §3.15); of those without files not."""
+    """The bytes of each owner, whatever patterns leave out; of those without files not."""
     return {
         one.owner: one.read.apparent + one.left_out.apparent
         for one in surveys

@@ -1,4 +1,4 @@
-"""snapd's REST API over its socket, for what snapshots need (spec §5).
+"""snapd's REST API over its socket, for what snapshots need.
 
 The standard library's client: it starts faster than any other, adds nothing to install, streams in both
 directions in constant memory, and lets an early answer be read although sending broke off.

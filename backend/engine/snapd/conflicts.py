@@ -1,4 +1,4 @@
-"""What snapd is doing that is in the way of an operation (spec §4.6), and the waiting for it."""
+"""What snapd is doing that is in the way of an operation, and the waiting for it."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar

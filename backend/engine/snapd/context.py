@@ -63,7 +63,7 @@ class SnapdContext:
         return self.client.sets(set_id, snaps)
 
     def selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
-        """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
+        """The snapshots of a set; NotFoundError when there is none."""
         found = [snapshot for one in self.sets(set_id) for snapshot in one.snapshots]
         if not found:
             raise NotFoundError("no snapshot set with the given ID")

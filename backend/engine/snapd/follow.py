@@ -1,6 +1,6 @@
 """Following what snapd does: a change to its end, with its tasks, and the bytes that can be seen of it.
 
-snapd counts steps and not bytes (spec §5.3), so bytes are read off the files that it writes.
+snapd counts steps and not bytes, so bytes are read off the files that it writes.
 """
 
 import os
@@ -29,7 +29,7 @@ Observe: TypeAlias = Callable[[SnapdTask], int]
 
 
 class SavedBytes:
-    """The files of a set as they grow in the snapshots directory, under whatever name (spec §2.8)."""
+    """The files of a set as they grow in the snapshots directory, under whatever name."""
 
     def __init__(self, folder: str, set_id: int) -> None:
         self._folder = folder

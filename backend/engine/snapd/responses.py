@@ -1,4 +1,4 @@
-"""What snapd answers, as plain values, and its refusals as our errors (spec §5.2, §5.3).
+"""What snapd answers, as plain values, and its refusals as our errors.
 
 Nothing in an answer is trusted: what is not as it should be raises IntegrityError or counts as absent.
 """

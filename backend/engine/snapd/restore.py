@@ -94,7 +94,7 @@ def _through_snapd(site: SnapdContext, found: RestorePlan, restore: Restore) -> 
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:
-    """The archives that hold common/ only, which snapd cannot restore onto another revision (spec §9)."""
+    """The archives that hold common/ only, which snapd cannot restore onto another revision."""
     refusals = []
     with Reader.open(snapshot.path) as reader:
         for plan in entries:

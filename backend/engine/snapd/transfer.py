@@ -1,6 +1,6 @@
 """Exporting and importing through snapd, where the files themselves may not be read or changed.
 
-An import is looked into first: what our own importer would refuse never reaches snapd (spec §9).
+An import is looked into first: what our own importer would refuse never reaches snapd.
 """
 
 import os

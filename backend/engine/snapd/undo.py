@@ -13,7 +13,7 @@ from backend.jobs.safety_snapshots import SafeguardedRestore, SafetySnapshot, sa
 from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
 
-# Names nobody: a restore for it touches the system's archive only (spec §5.2).
+# Names nobody: a restore for it touches the system's archive only.
 _NOBODY = "-"
 
 

@@ -125,7 +125,7 @@ TREE = (
     "common/foo",
     "common/food",
 )
-# Rows of spec §7.4.
+# What tar leaves out for a pattern, row by row.
 ROWS: list[tuple[str, set[str]]] = [
     ("$SNAP_DATA/cache/*", {"x1/cache/one", "x1/cache/sub/two", "x1/cache/line\nbreak"}),
     ("$SNAP_DATA/*", {name for name in TREE if name.startswith("x1/")}),

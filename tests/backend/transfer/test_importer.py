@@ -158,7 +158,7 @@ def test_what_snapd_accepts_and_is_harmless(world: World, sound: Members, case: 
     assert take_in(world, lenient()[case](sound)).set_id == 2
 
 
-# -- crafted ones: spec §3.11, and "Imports" of the damage table; snapd accepts many of these
+# -- crafted ones; snapd accepts many of these
 
 
 def changed(content: bytes, old: bytes, new: bytes) -> bytes:

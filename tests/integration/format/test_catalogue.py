@@ -1,4 +1,4 @@
-"""The rows of snapd's own test catalogue (spec §8.1, and §8.4 as far as it is about the backend), one by one.
+"""The rows of snapd's own test catalogue, one by one.
 
 Each test bears the name of its row. Where this library differs on purpose, its docstring says how.
 """
@@ -100,7 +100,7 @@ def test_last_snapshot_id(world: World) -> None:
 
 
 def test_last_snapshot_id_error_on_dir_names(world: World) -> None:
-    """The error has the words of spec §3.2 instead of being bare, and there is no id beside it."""
+    """The error has the words of snapd instead of being bare, and there is no id beside it."""
     with pytest.raises(SnapshotError, match="cannot open snapshots directory: ") as failure:
         unreadable(world).last_set_id()
     assert isinstance(failure.value.__cause__, OSError)
@@ -156,7 +156,7 @@ def test_iter_bails_if_snapshots_dir_fails(world: World) -> None:
 
 
 def test_iter_warns_on_open_error_if_snapshot_nil(world: World) -> None:
-    """What cannot be decoded is listed as broken and `hidden`, not only logged (spec §9 number 32)."""
+    """What cannot be decoded is listed as broken and `hidden`, not only logged."""
     plant(world.snapshots, {"1_hello_1.0_x1.zip": "not a zip"})
     (found,) = world.engine.store.iter_snapshots()
     assert (found.set_id, found.snap, found.version, found.hidden) == (1, "hello", "1.0", True)
@@ -224,7 +224,7 @@ def test_iter_with_mocked_snapshot_files(world: World) -> None:
 
 
 def test_add_dir_to_zip_bails(world: World) -> None:
-    """A snap without data gets one empty archive, so that its set stays usable (decision 20)."""
+    """A snap without data gets one empty archive, so that its set stays usable."""
     world.install("hello")
     plant(world.data("hello"), {"common": "a file where a directory should be"})
     result = world.do(Save())
@@ -509,7 +509,7 @@ def test_cleanup_abandoned_imports(world: World) -> None:
 
 
 def test_cleanup_abandoned_imports_fail_many(world: World) -> None:
-    """A marker such as `007_importing` can be removed (spec §9 number 31)."""
+    """A marker such as `007_importing` can be removed."""
     doomed: Tree = {"2_d.zip": {"in": "the way"}, "3_d.zip": {}, "1_importing": "", "007_importing": ""}
     plant(world.snapshots, doomed)
     plant(world.snapshots, {"2_importing": "", "3_importing": "", "1abc_importing": ""})

@@ -69,9 +69,9 @@ def notes_text(snapshot: "Snapshot") -> str:
     return ", ".join(filter(None, notes)) or "-"
 
 
-def guard_text(one: "SafeguardedRestore") -> str:
+def guard_text(restore: "SafeguardedRestore") -> str:
     """What a set is that was made before a restore: `guard of job 12, until Tue 14:32`."""
-    return f"guard of job {one.record.id}, until {moment_text(one.until)}"
+    return f"guard of job {restore.record.id}, until {moment_text(restore.until)}"
 
 
 def moment_text(seconds: float) -> str:
@@ -87,7 +87,7 @@ def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool, versi
 
     Laid out as by a snap of that version, or as by the newest known.
     """
-    snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+    snapshots = [snapshot for set_ in sets for snapshot in set_.snapshots]
     if not snapshots:
         return [NOTHING_SAVED]
     snapshots.sort(key=lambda snapshot: (snapshot.hidden, snapshot.set_id, snapshot.snap))

@@ -4,7 +4,7 @@
 hash; `Reader.stream` yields the bytes of one. `read_export_file` reads an export, a tar of such files, by
 its headers. `gzip` holds the compression, `tar` what goes through tar. Nothing in a file is trusted: what
 cannot be decoded raises IntegrityError, what is decoded but not valid makes a broken snapshot, with which
-nothing can be done.
+nothing can be done. The README beside this file has the facts.
 """
 
 from typing import TYPE_CHECKING

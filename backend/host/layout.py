@@ -123,8 +123,8 @@ class Layout:
     def users_with_data(self) -> tuple[list[User], list[str]]:
         """Root and everybody with data of snaps; then the data directories that belong to none of them.
 
-         On the machine a directory is its owner's, elsewhere that of the account whose home it is in
-        . What may not be looked into is passed over.
+        On the machine a directory is its owner's, elsewhere that of the account whose home it is in.
+        What may not be looked into is passed over.
         """
         users = {user.name: user for user in self._superuser()}
         by_home = {user.home: user for user in reversed(list(self.accounts.everyone()))}

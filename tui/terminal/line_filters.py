@@ -76,18 +76,18 @@ class CoalesceSegments(LineFilter):
         return joined
 
 
-def _common(one: Segment, other: Segment) -> Style | None:
+def _common(left: Segment, right: Segment) -> Style | None:
     """The style in which both look as they do in their own, or None."""
-    first, second = one.style, other.style
-    if one.control or first is None or second is None:
+    first, second = left.style, right.style
+    if left.control or first is None or second is None:
         return None
     if first == second:
         return first
     if first.bgcolor != second.bgcolor or first.meta != second.meta or first.link != second.link:
         return None
-    if _is_bare(other):
+    if _is_bare(right):
         return first if not _shows_on_blanks(first) else None
-    return second if _is_bare(one) and not _shows_on_blanks(second) else None
+    return second if _is_bare(left) and not _shows_on_blanks(second) else None
 
 
 def _is_bare(segment: Segment) -> bool:

@@ -28,21 +28,21 @@ def command() -> list[str]:
     import shlex
 
     try:
-        words = shlex.split(os.environ.get("PAGER", ""))
+        arguments = shlex.split(os.environ.get("PAGER", ""))
     except ValueError:
-        words = []
-    return words or [_USUAL]
+        arguments = []
+    return arguments or [_USUAL]
 
 
 def _run(lines: Iterable[str]) -> str:
     """Run the pager; an exception that left would leave the screens dead."""
     import subprocess
 
-    words = command()
+    arguments = command()
     environment = {**os.environ, "LESSSECURE": "1"}
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # Ctrl-C is the pager's
     try:
-        with subprocess.Popen(words, stdin=subprocess.PIPE, env=environment) as process:
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, env=environment) as process:
             assert process.stdin is not None
             try:
                 for line in lines:
@@ -56,7 +56,7 @@ def _run(lines: Iterable[str]) -> str:
                 _close(process.stdin)
         return ""
     except (OSError, ValueError) as trouble:
-        return f"cannot open the pager {words[0]}: {getattr(trouble, 'strerror', None) or trouble}"
+        return f"cannot open the pager {arguments[0]}: {getattr(trouble, 'strerror', None) or trouble}"
     finally:
         signal.signal(signal.SIGINT, before)
 

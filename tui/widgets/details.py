@@ -130,7 +130,7 @@ def _level(level: str) -> str:
 
 def _several(snapshots: Sequence[Snapshot], stock: InventoryData, now: float) -> Iterator[Fact]:
     total = stock.total_of(snapshots)
-    numbers = list(dict.fromkeys(one.set_id for one in snapshots))
+    numbers = list(dict.fromkeys(snapshot.set_id for snapshot in snapshots))
     yield "chosen", f"{len(snapshots)} snapshots"
     yield "sets", _listed([f"#{number}" for number in numbers])
     yield "snaps", _listed([plain(name) for name in total.names])

@@ -41,15 +41,15 @@ def fitted(keys: Sequence[Key], width: int) -> list[Key]:
     """As many as fit in a width, and not more than anyone reads; help comes last and stays longest."""
     last = [key for key in keys if key.action == _LAST][:1]
     room = width - 2 - sum(key.width for key in last)
-    found: list[Key] = []
+    keys_shown: list[Key] = []
     for key in keys:
         if key.action == _LAST:
             continue
         room -= key.width + _BETWEEN
-        if room < 0 or len(found) + len(last) >= MOST:
+        if room < 0 or len(keys_shown) + len(last) >= MOST:
             break
-        found.append(key)
-    return found + last
+        keys_shown.append(key)
+    return keys_shown + last
 
 
 def offered(screen: Screen[object]) -> list[Key]:

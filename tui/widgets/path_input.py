@@ -68,9 +68,9 @@ class PathInput(Input):
     @work(thread=True, exclusive=True, group="listing")
     def _list(self, typed: str) -> None:
         worker = get_current_worker()
-        found = listing(typed, self._base, hidden=self.shows_hidden, is_stopped=lambda: worker.is_cancelled)
+        paths = listing(typed, self._base, hidden=self.shows_hidden, is_stopped=lambda: worker.is_cancelled)
         if not worker.is_cancelled:
-            self.post_message(self.Listed(typed, found))
+            self.post_message(self.Listed(typed, paths))
 
     def on_path_input_listed(self, message: "PathInput.Listed") -> None:
         """Complete what was waiting for it; older answers are dropped."""
@@ -87,13 +87,13 @@ class PathInput(Input):
         self._completing = known is None or known.typed != self.typed
         if known is None or self._completing:
             return
-        found = known.listing
-        if len(found.kept) <= len(found.prefix):
+        paths = known.listing
+        if len(paths.kept) <= len(paths.prefix):
             self.screen.focus_next()
-        elif self.typed.endswith(found.prefix):
-            self.put(self.typed[: len(self.typed) - len(found.prefix)] + found.kept)
+        elif self.typed.endswith(paths.prefix):
+            self.put(self.typed[: len(self.typed) - len(paths.prefix)] + paths.kept)
         else:
-            self.put(f"{found.folder.rstrip('/')}/{found.kept}")
+            self.put(f"{paths.folder.rstrip('/')}/{paths.kept}")
 
 
 def as_meant(put: str, shown: str) -> str:

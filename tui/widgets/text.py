@@ -61,7 +61,7 @@ class DiffStatic(Widget):
 
 
 def _differ(some: list[Text], others: list[Text]) -> bool:
-    return some != others or [one.spans for one in some] != [one.spans for one in others]
+    return some != others or [line.spans for line in some] != [line.spans for line in others]
 
 
 def put(widget: Static, text: Text) -> None:

@@ -17,11 +17,12 @@ from backend.archive.export_file import read_export_file
 from backend.archive.gzip.seek import CompressedSource
 from backend.archive.reader import Reader, check, read_snapshot
 from backend.browse.nodes import joined, parts_of
-from backend.browse.toc_cache import Key, stamp_of
+from backend.browse.toc_cache import Key
 from backend.browse.tree import Archive, Tree
 from backend.errors import IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.format.names import snapshot_id
 from backend.fs import files
+from backend.fs.files import Fingerprint
 from backend.model import ARCHIVE, CheckLevel, CheckResult, Revision, Snapshot, user_of
 from backend.progress import Progress
 from backend.store.verifications import VerificationLog, identity_at
@@ -220,7 +221,7 @@ class SnapshotFile:
         what: tuple[str, int, Snapshot],
     ) -> Archive:
         entry, at, snapshot = what
-        stamp = stamp_of(os.fstat(file if isinstance(file, int) else file.fileno()))
+        stamp = str(Fingerprint.of(os.fstat(file if isinstance(file, int) else file.fileno())))
         declared = (snapshot.sums or {}).get(entry, "")
         key = Key(self.path, stamp, f"{at} {packed.size} {entry} {snapshot.revision} {declared}")
         return Archive(snapshot, entry, packed, stream, self.path, key)
@@ -247,7 +248,7 @@ def reading_recorded(tree: Tree, ledger: VerificationLog) -> bool:
 def _is_still(archive: Archive) -> bool:
     """Whether the file in place is the one that was opened: what was read says nothing of another."""
     try:
-        return stamp_of(os.lstat(archive.snapshot.path)) == archive.key.stamp
+        return str(Fingerprint.of(os.lstat(archive.snapshot.path))) == archive.key.stamp
     except OSError:
         return False
 

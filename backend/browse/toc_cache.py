@@ -13,7 +13,15 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from backend.fs import files
-from backend.fs.files import locked, make_directories, opened, random_name, read_whole, write_whole
+from backend.fs.files import (
+    Fingerprint,
+    locked,
+    make_directories,
+    opened,
+    random_name,
+    read_whole,
+    write_whole,
+)
 
 CAP = 512 << 20
 _SOURCE = "source"
@@ -26,16 +34,11 @@ _OURS = re.compile(r"[A-Za-z0-9-]+\.(toc|part)(-journal|-wal|-shm)?|source\.[A-Z
 
 
 class Key(NamedTuple):
-    """What a table is about: a file, what tells it from a later one (`stamp_of`), an archive in it."""
+    """What a table is about: a file, what tells it from a later one (its `Fingerprint`), an archive in it."""
 
     path: str
     stamp: str
     archive: str
-
-
-def stamp_of(status: os.stat_result) -> str:
-    """Changes whenever the content of a file may have changed."""
-    return f"{status.st_dev} {status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 class PendingToc:
@@ -172,7 +175,7 @@ def _present_stamp(folder: str) -> str | None:
     except OSError:
         return ""
     try:
-        return stamp_of(os.lstat(source))
+        return str(Fingerprint.of(os.lstat(source)))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return ""
     except OSError:

@@ -32,13 +32,40 @@ class Identity(NamedTuple):
     inode: int
 
 
-def stamp(path: str) -> tuple[int, ...]:
-    """Changes when the content at `path` may have: by device, inode, size and both times; empty for none."""
+class Fingerprint(NamedTuple):
+    """Tells what a file holds from what it held before, and from any other file of the file system.
+
+    Times are in nanoseconds. That of the last change cannot be set: a copy that keeps size and time may have
+    got the inode of the file before it.
+    """
+
+    device: int
+    size: int
+    inode: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Fingerprint":
+        """Take it from what `stat` tells of a file."""
+        return cls(status.st_dev, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+
+    def __str__(self) -> str:
+        """The numbers with blanks between them, as caches keep it."""
+        return " ".join(map(str, self))
+
+    @property
+    def within_file_system(self) -> tuple[int, int, int, int]:
+        """The same without the device, whose number may be another one after the next start."""
+        return self[1:]
+
+
+def fingerprint_at(path: str) -> Fingerprint | None:
+    """Take the fingerprint of what is at a path, links followed; None where there is nothing to see."""
     try:
-        status = os.stat(path)
+        return Fingerprint.of(os.stat(path))
     except OSError:
-        return ()
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        return None
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backend.errors import InvalidInputError
 from backend.format.names import is_user_name
-from backend.fs.files import os_errors_as, read_whole, stamp
+from backend.fs.files import Fingerprint, fingerprint_at, os_errors_as, read_whole
 from backend.model import User
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PasswdFile:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self._known: tuple[tuple[int, ...], tuple[User, ...]] | None = None
+        self._known: tuple[Fingerprint | None, tuple[User, ...]] | None = None
 
     def by_name(self, name: str) -> User | None:
         """The account of that name, or None."""
@@ -86,7 +86,7 @@ class PasswdFile:
     def _users(self) -> tuple[User, ...]:
         """The accounts, read again when the file is another one."""
         path = reach(self._root, "/etc/passwd")
-        now = stamp(path)
+        now = fingerprint_at(path)
         known = self._known
         if known is None or known[0] != now:
             self._known = known = (now, self._read(path))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.format.gojson import quoted
 from backend.format.names import is_snap_name, revision_from_text
-from backend.fs.files import stamp
+from backend.fs.files import Fingerprint, fingerprint_at
 from backend.host.accounts import Accounts, MachineAccounts, PasswdFile, account_id, joined, reach
 from backend.host.snap_yaml import read_description
 from backend.host.state import SnapdState
@@ -60,7 +60,7 @@ class Layout:
         self.is_machine = self.root == "/"
         self.accounts = users or (MachineAccounts() if self.is_machine else PasswdFile(self.root))
         self._hidden = hidden
-        self._state: tuple[tuple[int, ...], SnapdState] | None = None
+        self._state: tuple[Fingerprint | None, SnapdState] | None = None
         self.snapshots = self.below("/var/lib/snapd/snapshots")
         self.state_file = self.below("/var/lib/snapd/state.json")
         self.socket = self.below("/run/snapd.socket")
@@ -82,7 +82,7 @@ class Layout:
     @property
     def state(self) -> SnapdState:
         """What snapd remembers, read again when it has written another file."""
-        now = stamp(self.state_file)
+        now = fingerprint_at(self.state_file)
         known = self._state
         if known is None or known[0] != now:
             self._state = known = (now, SnapdState.read(self.state_file))

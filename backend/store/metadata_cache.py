@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from backend.format.gojson import dumps, loads
 from backend.fs import files
+from backend.fs.files import Fingerprint
 from backend.model import Epoch, Revision, Snapshot
 
 # The four numbers of `_key`, then the fields of the snapshot without those that the file's place gives.
@@ -116,8 +117,7 @@ def _load(path: str) -> dict[str, Row]:
 
 def _key(path: str) -> Row:
     """What tells this content from any other; the change time comes last."""
-    found = os.lstat(path)
-    return [found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns]
+    return list(Fingerprint.of(os.lstat(path)).within_file_system)
 
 
 def _encoded(snapshot: Snapshot) -> Row:

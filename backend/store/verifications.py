@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backend.archive.reader import Reader
 from backend.errors import SnapshotError
+from backend.fs.files import Fingerprint
 from backend.model import CheckLevel, CheckResult, Snapshot
 
 if TYPE_CHECKING:
@@ -281,20 +282,18 @@ def _declared(path: str) -> _Size | None:
 def identity_at(path: str) -> str:
     """What tells the content at a path from any other; empty where there is none."""
     try:
-        found = os.lstat(path)
+        return _text(os.lstat(path))
     except OSError:
         return ""
-    return _spelled(found)
 
 
 def identity_of(fd: int) -> str:
     """The same of an open file."""
-    return _spelled(os.fstat(fd))
+    return _text(os.fstat(fd))
 
 
-def _spelled(found: os.stat_result) -> str:
-    # The change time cannot be set: a copy that keeps size and time may have got the inode of the old file.
-    return f"{found.st_size} {found.st_ino} {found.st_mtime_ns} {found.st_ctime_ns}"
+def _text(status: os.stat_result) -> str:
+    return " ".join(map(str, Fingerprint.of(status).within_file_system))
 
 
 def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> CheckStatus:

@@ -504,11 +504,11 @@ class TestManyFiles:
 
 class TestKept:
     def place(self, tmp_path: Path, packed: bytes) -> Archive:
-        from backend.browse.toc_cache import stamp_of
+        from backend.fs.files import Fingerprint
 
         path = tmp_path / "file"
         path.write_bytes(packed)
-        stamp = stamp_of(os.stat(path))
+        stamp = str(Fingerprint.of(os.stat(path)))
         return archive_of(packed, stamp, str(path))
 
     def test_the_second_visit_reads_nothing(self, tmp_path: Path) -> None:
@@ -583,9 +583,9 @@ class TestKept:
         for number in range(4):
             source = tmp_path / f"s{number}"
             source.write_bytes(b"")
-            from backend.browse.toc_cache import stamp_of
+            from backend.fs.files import Fingerprint
 
-            key = Key(str(source), stamp_of(os.stat(source)), "a")
+            key = Key(str(source), str(Fingerprint.of(os.stat(source))), "a")
             draft = shelf.begin(key)
             assert draft is not None
             Path(draft.path).write_bytes(bytes(1000))

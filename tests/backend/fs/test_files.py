@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import files
-from backend.fs.files import FileLock, copy_range, is_locked, remove_tree, rename_new, write_whole
+from backend.fs.files import (
+    FileLock,
+    Fingerprint,
+    copy_range,
+    is_locked,
+    remove_tree,
+    rename_new,
+    write_whole,
+)
 
 FORK = multiprocessing.get_context("fork")
 
@@ -411,3 +419,25 @@ def test_random_names_are_of_the_letters_of_snapd() -> None:
     assert len(names) == 200
     assert {len(name) for name in names} == {12}
     assert set("".join(names)) <= set("BCDFGHJKLMNPQRSTVWXYbcdfghjklmnpqrstvwxy0123456789")
+
+
+class TestFingerprint:
+    def test_another_content_of_equal_size_and_time_has_another(self, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(b"old")
+        before, times = files.fingerprint_at(str(path)), path.stat()
+        path.write_bytes(b"new")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert files.fingerprint_at(str(path)) not in (None, before)
+
+    def test_a_file_that_is_moved_keeps_what_matters(self, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(b"old")
+        before = Fingerprint.of(path.stat())
+        path.rename(tmp_path / "g")
+        after = Fingerprint.of((tmp_path / "g").stat())
+        assert after[:4] == before[:4]
+        assert after.within_file_system == after[1:]
+
+    def test_nothing_has_none(self, tmp_path: Path) -> None:
+        assert files.fingerprint_at(str(tmp_path / "nothing")) is None

@@ -1,19 +1,16 @@
 """Finds files by name in many snapshots, and tells which of them are the same file over time."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from backend.browse.nodes import Node, joined, parts_of
 from backend.browse.snapshot_file import SnapshotFile
 from backend.browse.toc_cache import TocCache
-from backend.browse.tree import Archive, Content, Tree
+from backend.browse.tree import Archive, Tree
 from backend.errors import SnapshotError
 from backend.format.timestamps import unix_time
 from backend.model import Snapshot, user_of
 from backend.progress import Progress
-
-_PIECE = 1 << 20
 
 
 class Hit(NamedTuple):
@@ -49,10 +46,9 @@ Found: TypeAlias = Hit | Missed
 
 
 class Version(NamedTuple):
-    """The hits that show one state of a file, oldest first; `digest` only where it was asked for."""
+    """The hits that show one state of a file, oldest first."""
 
     hits: tuple[Hit, ...]
-    digest: str = ""
 
 
 class History(NamedTuple):
@@ -141,45 +137,24 @@ def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) 
             yield Missed(snapshot, archive.path, archive.entry, f"not all of it could be read: {tree.fault}")
 
 
-def histories(hits: Iterable[Hit], digest: Callable[[Hit], str] | None = None) -> list[History]:
+def histories(hits: Iterable[Hit]) -> list[History]:
     """The hits as files over time: what has the same size and time is one version of a file.
 
-    With `digest` content decides instead. Files are in the order of snap, user and name.
+    Files are in the order of snap, user and name.
     """
     files: dict[tuple[str, str, bytes], list[Hit]] = {}
     for hit in hits:
         files.setdefault((hit.snapshot.snap, hit.user, hit.role_path), []).append(hit)
-    return [History(*key, _versions(files[key], digest)) for key in sorted(files)]
+    return [History(*key, _versions(files[key])) for key in sorted(files)]
 
 
-def _versions(hits: list[Hit], digest: Callable[[Hit], str] | None) -> tuple[Version, ...]:
+def _versions(hits: list[Hit]) -> tuple[Version, ...]:
     versions: dict[object, list[Hit]] = {}
-    digests: dict[object, str] = {}
     for hit in sorted(hits, key=_age):
         node = hit.node
-        key: object = (node.kind, node.size, node.mtime_ns, node.link)
-        if digest is not None and not node.is_folder:
-            key = digests[key] = digest(hit) if key not in digests else digests[key]
-        versions.setdefault(key, []).append(hit)
-    return tuple(Version(tuple(same), key if isinstance(key, str) else "") for key, same in versions.items())
+        versions.setdefault((node.kind, node.size, node.mtime_ns, node.link), []).append(hit)
+    return tuple(Version(tuple(same)) for same in versions.values())
 
 
 def _age(hit: Hit) -> tuple[float, int]:
     return unix_time(hit.snapshot.time), hit.snapshot.set_id
-
-
-def content_digest(content: Content, progress: Progress) -> str:
-    """The SHA-256 in hex of a file's content; its bytes are counted on the job."""
-    hasher = hashlib.sha256()
-    for piece in pieces(content):
-        hasher.update(piece)
-        progress.advance(len(piece))
-    return hasher.hexdigest()
-
-
-def pieces(content: Content) -> Iterator[bytes]:
-    """The content of a file in pieces of at most 1 MiB."""
-    at = 0
-    while at < content.size and (piece := content.read(at, _PIECE)):
-        yield piece
-        at += len(piece)

@@ -133,10 +133,6 @@ class _Input:
         held = len(self._data) - self._used
         return len(self.peek(held + 1)) > held
 
-    def last_byte(self) -> int:
-        """The byte before the next one."""
-        return self._data[self._used - 1]
-
 
 class Inflating:
     """The unpacked bytes from a point on, in order: iterate over it, and `close` it."""

@@ -3,9 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.browse.search import Hit, Missed, content_digest, histories, search_files
-from backend.browse.snapshot_file import SnapshotFile
-from backend.browse.tree import Content, Tree
+from backend.browse.search import Hit, Missed, histories, search_files
 from backend.errors import Cancelled
 from backend.model import Snapshot
 from backend.progress import PartAdvanced, Progress
@@ -114,32 +112,6 @@ def test_revisions_are_aligned(tmp_path: Path) -> None:
     (group,) = histories(found(world, "f"))
     assert group.path == b"rev/f"
     assert len(group.versions) == 1
-
-
-def test_by_content_on_demand(tmp_path: Path) -> None:
-    world = World(tmp_path / "root")
-    for number, text in ((1, "aaa"), (2, "bbb"), (3, "aaa")):
-        world.add(number, "foo", {"x1": {"f": text}}, time=f"2026-11-{number:02}T10:00:00Z")
-    hits = found(world, "f")
-    assert len(histories(hits)[0].versions) == 1
-
-    def digest(hit: Hit) -> str:
-        with SnapshotFile.of_store(hit.snapshot) as inside, Tree(inside.held[0].archive()) as tree:
-            tree.index(Progress())
-            return content_digest(tree.open(tree.node(hit.path)), Progress())
-
-    versions = histories(hits, digest)[0].versions
-    assert [[hit.snapshot.set_id for hit in version.hits] for version in versions] == [[1, 3], [2]]
-    assert versions[0].digest == "9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"
-
-
-def test_a_digest_counts_what_it_reads() -> None:
-    progress = Progress()
-    data = b"x" * 3_000_000
-    assert content_digest(Content(len(data), lambda at, size: data[at : at + size]), progress)
-    progress.stop()
-    with pytest.raises(Cancelled):
-        content_digest(Content(3, lambda _at, _size: b"abc"), progress)
 
 
 def test_builders_agree() -> None:

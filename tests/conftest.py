@@ -14,10 +14,10 @@ from tests.support.realsnapd import RealSnapd, missing
 
 # No deadline and no word about slowness: a busy machine is no failure of the code.
 settings.register_profile(
-    "here", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "quick", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("ci", settings.get_profile("here"), max_examples=300, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+settings.register_profile("ci", settings.get_profile("quick"), max_examples=300, print_blob=True)
+settings.load_profile("quick")  # --hypothesis-profile=ci takes the other one
 
 why_no_snapd = cache(missing)
 

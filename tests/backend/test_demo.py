@@ -10,7 +10,7 @@ import pytest
 from backend.demo import demo_root, make_demo
 from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
-from backend.engine.select import open_engine
+from backend.engine.select import files_engine, open_engine
 from backend.errors import SnapshotError
 from backend.jobs.journal import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
@@ -31,7 +31,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(original: Path, tmp_path: Path) -> FilesEngine:
     """The demo in a copy of the test's own."""
     shutil.copytree(original, tmp_path / "root", symlinks=True)
-    return open_engine(str(tmp_path / "root"))
+    return files_engine(str(tmp_path / "root"))
 
 
 def do(engine: FilesEngine, operation: Operation) -> Result:

@@ -171,7 +171,7 @@ def test_no_more_than_the_cap_is_read() -> None:
             read(10_000)
 
 
-def test_a_member_of_a_listing_costs_one_reading(monkeypatch) -> None:
+def test_a_member_of_a_listing_costs_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = []
     really = os.pread
 
@@ -212,7 +212,11 @@ def read_damaged(made: bytes) -> None:
 
 
 def readings(container: Container, member: Member) -> Iterator[bytes]:
-    for reading in (lambda: container.read(member, CAP), lambda: drained(container.stream(member))):
+    ways: tuple[Callable[[], bytes], ...] = (
+        lambda: container.read(member, CAP),
+        lambda: drained(container.stream(member)),
+    )
+    for reading in ways:
         try:
             yield reading()
         except IntegrityError:

@@ -9,6 +9,7 @@ from backend.browse.tree import Content, Tree
 from backend.errors import Cancelled
 from backend.model import Snapshot
 from backend.progress import PartAdvanced, Progress
+from tests.support import builders
 from tests.support.builders import World, tgz
 
 
@@ -16,7 +17,7 @@ from tests.support.builders import World, tgz
 def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
     for number, text in ((1, "old"), (2, "old"), (3, "newer")):
-        tree = {"x1": {"etc": {"app.conf": text}}, "common": {"app.conf": "same", "log": "x"}}
+        tree: builders.Tree = {"x1": {"etc": {"app.conf": text}}, "common": {"app.conf": "same", "log": "x"}}
         world.add(
             number,
             "foo",

@@ -100,11 +100,10 @@ class TestPlaces:
         with SnapshotFile.of_file(str(path)) as inside, Tree(inside.held[0].archive()) as tree:
             tree.index(Progress())
             assert tree.verified is True
-            content = tree.open(tree.node(b"x1/f"))
-            late = content.read(150_000, 1000)
+            stream = tree.open(tree.node(b"x1/f"))
+            late = stream.read(150_000, 1000)
             assert (
-                content.read(10, 50) + late
-                == content.read(10, 50) + content.read(0, 200_000)[150_000:151_000]
+                stream.read(10, 50) + late == stream.read(10, 50) + stream.read(0, 200_000)[150_000:151_000]
             )
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8b" + bytes(90), b"x" * 5000])

@@ -732,7 +732,7 @@ def _tree(paths: set[str], text: str) -> dict[str, Any]:
 
 
 def _files(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name, content in tree.items():
         if isinstance(content, Mapping):
             found |= _files(content, f"{above}{name}/")

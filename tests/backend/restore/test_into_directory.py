@@ -306,7 +306,7 @@ def test_two_snapshots_of_one_snap_in_a_set(world: World, to: Path) -> None:
 def test_paths_that_are_none(world: World, path: str) -> None:
     for ask in (world.engine.plan, world.do):
         with pytest.raises(InvalidInputError, match="not an absolute path"):
-            ask(Restore(1, to=path))  # type: ignore[operator] # both take one
+            ask(Restore(1, to=path))
 
 
 def test_paths_are_spelled_in_one_way(world: World, tmp_path: Path) -> None:
@@ -321,7 +321,12 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
 
 def test_space_is_looked_for_there(world: World, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("backend.fs.space.free_space", lambda place: asked.append(place) or 0)
+
+    def no_space(place: str) -> int:
+        asked.append(place)
+        return 0
+
+    monkeypatch.setattr("backend.fs.space.free_space", no_space)
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
         world.do(Restore(1, to=str(to)))
     assert set(asked) <= {str(to), str(to.parent)}

@@ -412,7 +412,7 @@ def test_a_directory_in_the_way_is_told_before_anything_is_written(
     world: World, folder: Path, name: str
 ) -> None:
     (folder / name).mkdir()
-    kept = []
+    kept: list[Any] = []
     with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
         summed(world, folder / "e", Progress(record_step=kept.append))
     assert (os.listdir(folder), kept) == ([name], [])

@@ -38,6 +38,7 @@ from tests import golden
 from tests.support.builders import (
     AS_ROOT,
     Link,
+    Tree,
     World,
     plant,
     snapshot_of,
@@ -49,7 +50,7 @@ from tests.support.builders import (
 
 LIES = 20
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
-DATA = {
+DATA: dict[str, Tree] = {
     "x1": {"a": "saved", "deep": {"er": "saved", "link": Link("/etc/passwd")}},
     "common": {"b": "saved" * 99},
 }
@@ -809,7 +810,12 @@ def test_what_stands_where_an_export_goes(tmp_path: Path, kind: str) -> None:
     part = tmp_path / "out.part"
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    {"fifo": lambda: os.mkfifo(part), "folder": part.mkdir, "link": lambda: part.symlink_to(victim)}[kind]()
+    if kind == "fifo":
+        os.mkfifo(part)
+    elif kind == "folder":
+        part.mkdir()
+    else:
+        part.symlink_to(victim)
     with alarm(10), pytest.raises(SnapshotError):
         world.do(Export(1, str(tmp_path / "out")))
     assert victim.read_text() == "mine"

@@ -163,15 +163,13 @@ def _rows(table: str) -> list[str]:
 def _add_odd_snapshots(snapd: RealSnapd) -> None:
     entries = {"archive.tgz": tgz({"x1": {"f": "1"}, "common": {}})}
     place = snapd.snapshots
-    for number, facts in enumerate(
-        (
-            {"time": "2026-02-28T23:59:59.999999999+05:30"},
-            {"version": "", "auto": True},
-            {"snap": "inst_key", "size": 30_010_000},
-            {"broken": "was broken", "auto": True},
-        ),
-        20,
-    ):
+    oddities: tuple[dict[str, Any], ...] = (
+        {"time": "2026-02-28T23:59:59.999999999+05:30"},
+        {"version": "", "auto": True},
+        {"snap": "inst_key", "size": 30_010_000},
+        {"broken": "was broken", "auto": True},
+    )
+    for number, facts in enumerate(oddities, 20):
         snapshot = snapshot_of(1, "odd", entries)._replace(**facts)
         write_snapshot(place / f"{number}_{snapshot.snap}_{snapshot.version}_x1.zip", snapshot, entries)
     whole = (place / "20_odd_1.0_x1.zip").read_bytes()

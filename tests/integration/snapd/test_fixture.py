@@ -12,7 +12,8 @@ import pytest
 
 from tests import golden
 from tests.conftest import demand_snapd
-from tests.support.realsnapd import TOP, RealSnapd, missing
+from tests.support import TOP
+from tests.support.realsnapd import RealSnapd, missing
 
 pytestmark = pytest.mark.snapd
 

@@ -1,6 +1,5 @@
 """The dialog before marked things are put back, told as stories over small worlds."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,14 @@ import pytest
 from textual.widgets import Input
 
 from backend import Extract
-from tests.support.builders import Link, World, plant
-from tests.tui.support.patient import Patient, patiently
+from tests.support.builders import Link, Tree, World, plant
+from tests.tui.support import dialogs
+from tests.tui.support.dialogs import Tell, goes_to
+from tests.tui.support.patient import Patient
 from tui.dialogs.extract import AskExtract
+from tui.session.place import Place
 
 DAY = 24 * 3600
-Tell = Callable[[Patient], Awaitable[object]]
 ITEMS = ("cloud:common/f", "cloud:common/d")
 
 
@@ -22,25 +23,16 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
     world.install("cloud", common={"f": "live"}, data={"g": "1"}, users={"alice": {}, "bob": {}})
     world.remember("cloud")
-    tree = {"x1": {"g": "1"}, "common": {"f": "saved", "d": {"x": "1", "y": "2"}}}
+    tree: Tree = {"x1": {"g": "1"}, "common": {"f": "saved", "d": {"x": "1", "y": "2"}}}
     world.add(1, "cloud", tree, users={"alice": {"common": {"mine": "1"}}})
     return world
 
 
 def ask(world: World, tell: Tell, items: tuple[str, ...] = ITEMS, **facts: Any) -> list[Any]:
-    async def play(user: Patient) -> None:
-        await user.is_asked(AskExtract(user.app.place, Extract(1, items, **facts)))
-        await tell(user)
+    def dialog(place: Place) -> AskExtract:
+        return AskExtract(place, Extract(1, items, **facts))
 
-    return patiently(str(world.root), play, (90, 34))
-
-
-async def goes_to(user: Patient, text: str) -> None:
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    lines.focus()
-    texts = [str(line.head) + str(line.text) for line in lines._shown]
-    lines.highlighted = next(number for number, line in enumerate(texts) if text in line)
-    await user.waits()
+    return dialogs.ask(world, dialog, tell, (90, 34))
 
 
 def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) -> None:

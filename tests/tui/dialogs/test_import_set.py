@@ -17,7 +17,6 @@ from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
-    dialog,
     exported_set,
     place_of,
     reads,
@@ -275,7 +274,7 @@ def test_the_import_finds_out_what_changed_since_the_look(other: World, exported
 def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(place_of(user)))
-        screen = dialog(user)
+        screen = user.screen_of(AskImport)
         typed = screen.path_input.typed
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))

@@ -1,7 +1,7 @@
 """The dialog before a restore, told as stories over small worlds."""
 
 import tarfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +10,14 @@ from textual.widgets import Input
 
 from backend import Cancelled, Progress, Restore
 from tests.support.builders import World, plant, tgz
-from tests.tui.support.patient import Patient, patiently
+from tests.tui.support import dialogs
+from tests.tui.support.dialogs import LATER, Tell, goes_to, line_list, shown
+from tests.tui.support.patient import Patient
 from tui.dialogs.restore import AskRestore, Looked
 from tui.session.place import Place
 from tui.session.restore_preview import Plans, View
 
-LATER = "2999-01-01T00:00:00Z"
 DAY = 24 * 3600
-Tell = Callable[[Patient], Awaitable[object]]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Two installed snaps with data, and set 1 of both, saved when all that was already there."""
-    world = World(tmp_path / "root")
-    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}, "bob": {}})
-    world.install("chat", common={"f": "1"})
-    for snap in ("cloud", "chat"):
-        world.remember(snap)
-    tree = {"x1": {"g": "1"}, "common": {"f": "1"}}
-    world.add(1, "cloud", tree, users={"alice": {"common": {"h": "1"}}, "bob": {"common": {}}}, time=LATER)
-    world.add(1, "chat", tree, time=LATER)
-    return world
 
 
 def place_of(world: World) -> Place:
@@ -47,27 +33,10 @@ def ask_restore(
 ) -> list[Any]:
     """Ask, let `tell` answer; returns the answers: none when the dialog is still there."""
 
-    async def play(user: Patient) -> None:
-        await user.is_asked(AskRestore(user.app.place, wanted or Restore(1)))
-        await tell(user)
+    def dialog(place: Place) -> AskRestore:
+        return AskRestore(place, wanted or Restore(1))
 
-    return patiently(str(world.root), play, size, **options)
-
-
-async def goes_to(user: Patient, text: str, after: str = "") -> None:
-    """Put the cursor on the first line that holds a text, below the one that holds `after`."""
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    lines.focus()
-    texts = [str(line.head) + str(line.text) for line in lines._shown]
-    start = next(number for number, line in enumerate(texts) if after in line)
-    lines.highlighted = next(n for n, line in enumerate(texts) if n >= start and text in line)
-    await user.waits()
-
-
-def shown(user: Patient) -> list[str]:
-    """The lines of the dialog, those that are scrolled away as well."""
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    return [str(line.head) + str(line.text) for line in lines._shown]
+    return dialogs.ask(world, dialog, tell, size, **options)
 
 
 class TestRestore:
@@ -120,7 +89,7 @@ class TestRestore:
             await user.sees("type 1 to restore")
             await user.presses("1", "j", "y")
             assert user.app.screen.query_one("#proof", Input).value == "1"
-            assert user.app.focused is user.app.screen.lines
+            assert user.app.focused is line_list(user)
             assert user.app.clipboard.endswith("restore 1 --no-undo")
 
         assert ask_restore(world, tell, Restore(1, undo_window=0)) == []

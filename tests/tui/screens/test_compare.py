@@ -28,17 +28,11 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-async def knows(user: Patient) -> None:
-    """Until the inventory knows what there is, however little of it can be seen."""
-    while user.app.screen._stock is None:  # type: ignore[attr-defined] # it is the inventory
-        await user.waits()
-
-
 def compare(world: World, tell: Tell, size: tuple[int, int] = (90, 24), **options: Any) -> None:
     """Mark both sets in the inventory and compare them."""
 
     async def play(user: Patient) -> None:
-        await knows(user)
+        await user.knows_the_sets()
         await user.presses("asterisk", "d")
         await tell(user)
 

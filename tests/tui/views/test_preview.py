@@ -1,5 +1,7 @@
 """What members of archives look like, from their bytes alone."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from tui.views.preview import about, all_lines, is_readable, seen, seen_of
 ROOM = Size(40, 20)
 
 
-def node_of(kind: Kind = Kind.FILE, size: int = 0, **facts: object) -> Node:
+def node_of(kind: Kind = Kind.FILE, size: int = 0, **facts: Any) -> Node:
     plain = Node(2, 1, b"name", kind, size, 0, 10**18, 0o644, b"", 0, size, 0, Flag(0))
     return plain._replace(**facts)
 

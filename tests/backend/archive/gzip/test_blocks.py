@@ -106,7 +106,7 @@ def test_any_bytes_in_any_portions(
 
 
 @pytest.mark.parametrize("level", Level)
-def test_real_programs_read_it(tmp_path, level: Level) -> None:
+def test_real_programs_read_it(tmp_path: Path, level: Level) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "noise").write_bytes(noise(3 * BLOCK))
@@ -330,12 +330,12 @@ def test_a_source_that_trickles_notices_the_error_of_the_sink() -> None:
     assert len(trickled) < BLOCK
 
 
-def test_an_error_of_a_worker_ends_it(monkeypatch) -> None:
+def test_an_error_of_a_worker_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_block: memoryview) -> bytes:
         raise OopsError
 
     monkeypatch.setattr("backend.archive.gzip.blocks.deflated", broken)
-    written: list[bytes] = []
+    written: list[bytes | bytearray] = []
     with pytest.raises(OopsError):
         compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)
     assert len(written) == 2
@@ -404,21 +404,21 @@ print(total, biggest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - befor
 """
 
 
-def ran_bomb(tmp_path, made: bytes) -> list[int]:
+def ran_bomb(tmp_path: Path, made: bytes) -> list[int]:
     path = tmp_path / "bomb.gz"
     path.write_bytes(made)
     out = subprocess.run([sys.executable, "-c", BOMB, path], stdout=subprocess.PIPE, check=True).stdout
     return [int(number) for number in out.split()]
 
 
-def test_a_bomb_in_a_block_takes_little_memory(tmp_path) -> None:
+def test_a_bomb_in_a_block_takes_little_memory(tmp_path: Path) -> None:
     bomb = own_block(bytes(100 << 20), size=BLOCK)
     total, _, kilobytes = ran_bomb(tmp_path, bomb * 8)
     assert total == -1
     assert kilobytes < 48 << 10
 
 
-def test_a_bomb_takes_little_memory(tmp_path) -> None:
+def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
     total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
     assert (total, biggest) == (100 << 20, CHUNK)
     assert kilobytes < 24 << 10

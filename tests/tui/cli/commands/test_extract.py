@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import Link, World, plant, tree_of, uid_of
+from tests.support.builders import Link, Tree, World, plant, tree_of, uid_of
 from tests.tui.support.driver import Snapstow
 
-OLD = {"x1": {"a": "old"}, "common": {"d": "one\ntwo\n", "e": {"f": "12345"}}}
+OLD: Tree = {"x1": {"a": "old"}, "common": {"d": "one\ntwo\n", "e": {"f": "12345"}}}
 NEW = {"x1": {"a": "newer"}, "common": {"d": "one\n2\n", "mine": "1"}}
 
 

@@ -10,10 +10,13 @@ import pytest
 from backend.operations import Export
 from backend.store.verifications import VerificationLog
 from tests.support import rawtar
-from tests.support.builders import Link, World
+from tests.support.builders import Link, Tree, World
 from tests.tui.support.driver import Snapstow
 
-DATA = {"x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}}, "common": {"l": Link("/etc/passwd")}}
+DATA: Tree = {
+    "x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}},
+    "common": {"l": Link("/etc/passwd")},
+}
 HOSTILE = b"x1/\xff\x1b[31m\n"
 
 

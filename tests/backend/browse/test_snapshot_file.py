@@ -107,12 +107,12 @@ class TestPlaces:
             )
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8b" + bytes(90), b"x" * 5000])
-    def test_what_is_neither(self, tmp_path: Path, content: bytes) -> None:
+    def test_neither_snapshot_nor_export_is_refused(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(InvalidInputError, match="cannot look into"):
             SnapshotFile.of_file(str(tmp_path / "file"))
 
-    def test_what_is_no_file(self, tmp_path: Path) -> None:
+    def test_fifos_folders_and_missing_paths_are_refused(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(SnapshotError):
             SnapshotFile.of_file(str(tmp_path / "nothing"))
@@ -141,7 +141,7 @@ class TestPaths:
             archive, found = inside.of_snap("foo").locate(path)
             assert (archive.entry, found) == (entry, name)
 
-    def test_what_is_not_there(self, world: World) -> None:
+    def test_unknown_user_snap_or_entry_is_an_error(self, world: World) -> None:
         with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
             with pytest.raises(NotFoundError, match='user "carol"'):
                 inside.of_snap("foo").locate("user/carol/x")

@@ -51,7 +51,7 @@ class TestValidate:
         )
 
     @pytest.mark.parametrize("rest", ["/a\0b", "/\ud800"])
-    def test_what_no_program_can_be_told(self, rest: str) -> None:
+    def test_patterns_with_control_characters_are_refused(self, rest: str) -> None:
         assert refusal(f"$SNAP_DATA{rest}").startswith("snapshot exclude path contains invalid characters: ")
 
     def test_the_first_failing_pattern_and_rule_are_named(self) -> None:
@@ -61,7 +61,7 @@ class TestValidate:
         )
 
     @given(st.text())
-    def test_what_is_accepted_is_an_argument_below_the_data(self, text: str) -> None:
+    def test_accepted_patterns_are_arguments_below_the_data(self, text: str) -> None:
         pattern = f"$SNAP_COMMON/{text}"
         try:
             validate_excludes([pattern])
@@ -212,13 +212,13 @@ class TestManifest:
             ("\x00", "not a YAML text"),
         ],
     )
-    def test_what_cannot_be_used(self, path: Path, text: str, reason: str) -> None:
+    def test_unusable_manifests_are_refused_with_the_reason(self, path: Path, text: str, reason: str) -> None:
         path.write_text(text)
         with pytest.raises(InvalidInputError) as raised:
             read_manifest(str(path))
         assert str(raised.value) == f"cannot read snapshot manifest: {reason}"
 
-    def test_what_the_parser_itself_finds_too_deep(self, path: Path) -> None:
+    def test_manifest_too_deep_for_the_parser_is_refused(self, path: Path) -> None:
         path.write_text("exclude: " + "[" * 10_000)
         with pytest.raises(InvalidInputError, match=r"^cannot read snapshot manifest: .*(deep|depth)"):
             read_manifest(str(path))

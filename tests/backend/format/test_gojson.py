@@ -118,7 +118,7 @@ class TestLoads:
         value.encode()
 
     @given(values)
-    def test_what_was_written_reads_back(self, value: Json) -> None:
+    def test_written_values_read_back(self, value: Json) -> None:
         assert loads(dumps(value).encode()) == value
         assert loads(dumps(value, newer=True).encode()) == value
 
@@ -198,7 +198,7 @@ class TestDumps:
         assert not text.endswith(".0")
 
     @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-    def test_what_is_no_number_is_refused(self, number: float) -> None:
+    def test_infinities_and_nan_are_refused(self, number: float) -> None:
         with pytest.raises(InvalidInputError):
             dumps([number])
 

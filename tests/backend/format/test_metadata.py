@@ -167,7 +167,7 @@ class TestParseMetadata:
     @pytest.mark.parametrize(
         "raw", [b"", b"[]", b"1", b'"x"', b"true", b"{}{}", b"{", STORED[:-3], STORED * 2]
     )
-    def test_what_is_no_object_is_refused(self, raw: bytes) -> None:
+    def test_other_json_than_an_object_is_refused(self, raw: bytes) -> None:
         with pytest.raises(IntegrityError):
             parse_metadata(raw, 1)
 
@@ -202,7 +202,7 @@ class TestParseMetadata:
             ),
         ],
     )
-    def test_what_is_not_valid_is_broken_and_says_why(
+    def test_invalid_values_make_a_snapshot_broken_and_say_why(
         self, change: dict[str, object], set_id: int, reason: str
     ) -> None:
         assert read({**GOOD, **change}, set_id).broken == reason
@@ -307,7 +307,7 @@ class TestMetadataJson:
     def test_writes_what_snapd_stores(self) -> None:
         assert metadata_json(parse_metadata(STORED, 2)) == STORED
 
-    def test_what_may_be_left_out_is(self) -> None:
+    def test_optional_fields_are_left_out(self) -> None:
         snapshot = Snapshot(1, ZERO_TIME, "ab", Revision(), epoch=Epoch((), ()), conf={})
         assert snapshot_json(snapshot) == (
             '{"set":1,"time":"0001-01-01T00:00:00Z","snap":"ab","revision":"unset",'
@@ -439,7 +439,7 @@ class TestContentJson:
 
 
 class TestExportJson:
-    def test_what_is_written(self) -> None:
+    def test_manifest_is_written_in_snapds_form(self) -> None:
         raw = b'{"format":1,"date":"2026-11-22T09:09:36Z","files":["1_ab_1_x1.zip","1_cd_1_x1.zip"]}'
         files = ("1_ab_1_x1.zip", "1_cd_1_x1.zip")
         assert export_json("2026-11-22T09:09:36Z", files) == raw

@@ -152,7 +152,7 @@ class TestFileName:
         assert snapshot_id(name) == set_id
 
     @given(st.text(st.sampled_from("01x_ab-./zip")) | st.text())
-    def test_whatever_is_parsed_is_spelled_the_same(self, text: str) -> None:
+    def test_parsed_names_are_spelled_the_same(self, text: str) -> None:
         for name in (text, f"1_{text}_1.zip"):
             if parts := parse_filename(name):
                 assert (

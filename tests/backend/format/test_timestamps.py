@@ -64,7 +64,7 @@ def test_a_time_is_told_as_go_tells_it(text: str, canonical: str) -> None:
         "２026-01-01T00:00:00Z",
     ],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_other_text_than_a_time_is_refused(text: str) -> None:
     with pytest.raises(IntegrityError, match=r"^cannot parse time "):
         canonical_time(text)
     with pytest.raises(IntegrityError):

@@ -23,7 +23,7 @@ def test_free_space_is_that_of_the_nearest_ancestor(tmp_path: Path, monkeypatch:
     assert asked[-1] == f"{tmp_path}/file"
 
 
-def test_what_is_for_one_file_system_is_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_needs_on_one_file_system_are_added_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.fs.space.free_space", lambda _path: RESERVED_SPACE + 10)
     (here,) = space_needs([(f"{tmp_path}/one/deep", 6), (f"{tmp_path}/two", 7)])
     assert (here.place, here.needed, here.missing) == (str(tmp_path), RESERVED_SPACE + 13, 3)

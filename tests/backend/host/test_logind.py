@@ -57,7 +57,7 @@ def test_where_logind_ends_what_a_session_leaves(system: Path) -> None:
         ("\x00\xff garbage = \n= = =\n", False),
     ],
 )
-def test_what_the_settings_mean(system: Path, text: str, expected: bool) -> None:
+def test_settings_decide_whether_logout_kills_jobs(system: Path, text: str, expected: bool) -> None:
     conf(system, text)
     assert warned(system) == expected
 

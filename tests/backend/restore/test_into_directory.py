@@ -230,7 +230,7 @@ class Died(BaseException):
     """The process is gone."""
 
 
-def test_what_died_beside_is_tidied_up_while_snapd_runs(
+def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
     world: World, to: Path, snapd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die() -> None:
@@ -382,7 +382,7 @@ class Meddling(Progress):
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-def test_what_somebody_puts_there_meanwhile_is_not_touched(
+def test_files_put_into_the_directory_meanwhile_are_not_touched(
     world: World, tmp_path: Path, is_there: bool
 ) -> None:
     to = tmp_path / "out"

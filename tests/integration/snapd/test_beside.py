@@ -83,7 +83,7 @@ def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, 
     assert ids(busy) == [1, 2]
 
 
-def test_what_only_reads_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
+def test_reading_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
     def ours(snapd: RealSnapd, *words: str) -> str:
         done = snapstow(snapd.base, "--engine=files", *words)
         assert done.code == 0, done.err
@@ -104,7 +104,7 @@ def test_what_only_reads_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
     assert _everything(busy) == before
 
 
-def test_what_was_refused_is_done_once_snapd_is_down(busy: RealSnapd) -> None:
+def test_refused_operations_are_done_once_snapd_is_down(busy: RealSnapd) -> None:
     busy.stop()
     for words in (("undo",), ("save",), ("restore", "2"), ("doctor", "--repair"), ("forget", "1")):
         ours(busy, *words)
@@ -284,7 +284,7 @@ def test_snapd_never_sees_half_of_what_we_import(snapd: RealSnapd) -> None:
     assert (ids(snapd), ours(snapd, "saved")) == ([], "No snapshots found.\n")
 
 
-def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
+def test_leftovers_of_a_killed_save_of_snapd_are_found(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/f").write_text("data")
     with snapd.gate() as await_gzip:
         snapd.start()
@@ -300,7 +300,7 @@ def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
     assert names(snapd) == ["1_hello_1.0_x1.zip"]
 
 
-def test_what_a_killed_import_of_snapd_leaves(snapd: RealSnapd) -> None:
+def test_leftovers_of_a_killed_import_of_snapd_are_found(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/f").write_bytes(os.urandom(3 * MIB))
     snapd.start()
     snapd.save()

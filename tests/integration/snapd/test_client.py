@@ -124,7 +124,7 @@ def test_silence_is_not_waited_for_for_ever() -> None:
     ],
     ids=["nothing", "junk", "cut", "no json", "no object", "deep", "headers"],
 )
-def test_what_is_no_answer(raw: bytes) -> None:
+def test_malformed_answers_are_unreachable_errors(raw: bytes) -> None:
     with answering(says(raw)) as client, pytest.raises(UnreachableError):
         client.version()
 

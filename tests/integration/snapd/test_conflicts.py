@@ -66,7 +66,7 @@ def when_waiting(act: Callable[[Progress], None]) -> Callable[[Progress, Event],
     ],
     ids=lambda one: command_line(one) if isinstance(one, Operation) else "",
 )
-def test_what_is_in_the_way_is_known_before(
+def test_conflicting_changes_are_known_beforehand(
     snapd: RealSnapd, operation: Operation, is_in_the_way: bool
 ) -> None:
     with restoring(snapd):

@@ -130,7 +130,7 @@ def test_no_room_for_a_guard(hello: RealSnapd, monkeypatch: pytest.MonkeyPatch) 
     assert tree_of(hello.data("hello")) == OLD
 
 
-def test_what_was_restored_without_snapd_is_taken_back_without_it(snapd: RealSnapd) -> None:
+def test_restores_made_without_snapd_are_undone_without_it(snapd: RealSnapd) -> None:
     install(snapd, "hello")
     files = files_engine(str(snapd.base))
     perform_recorded(Save(), files, lambda _job: lambda _event: None)

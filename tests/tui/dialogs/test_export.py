@@ -59,7 +59,7 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
     assert patiently(str(world.root), tell, size) == [whole(here)]
 
 
-def test_what_was_chosen_in_the_inventory_is_what_is_exported(world: World, here: Path) -> None:
+def test_snaps_chosen_in_the_inventory_are_exported(world: World, here: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user, snaps=1))
         await reads(user, "free there")
@@ -161,7 +161,7 @@ def test_without_a_checksum_the_old_one_stays(world: World, here: Path) -> None:
     assert patiently(str(world.root), tell) == [Export(1, f"{here}/1.snapshot")]
 
 
-def test_what_is_broken_is_named_and_left_out_by_choice(world: World, here: Path) -> None:
+def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: Path) -> None:
     path = world.add(1, "third")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
 

@@ -47,7 +47,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
     assert ask(world, tell) == [Extract(1, ITEMS)]
 
 
-def test_what_is_in_a_folder_is_listed_on_demand(world: World) -> None:
+def test_content_of_a_folder_is_listed_on_demand(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("make     common/d")
         assert "common/d/x" not in user.screen()
@@ -135,7 +135,7 @@ def test_a_planted_link_is_a_conflict_and_nothing_can_be_confirmed(world: World)
     assert ask(world, tell) == [None]
 
 
-def test_what_the_snapshot_does_not_hold_is_said_so(world: World) -> None:
+def test_missing_paths_block_the_extract(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("BLOCKED")
         await user.sees("the snapshot holds no such thing")

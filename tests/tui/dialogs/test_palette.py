@@ -46,7 +46,7 @@ def test_nobody_is_shown_too_many_keys() -> None:
     assert keys[-1] is HELP
 
 
-def test_what_is_refused_is_not_shown_and_says_why(world: World) -> None:
+def test_refused_verbs_are_not_shown_and_say_why(world: World) -> None:
     async def tell(user: Patient) -> None:
         bar = user.screen().splitlines()[-1]
         assert "Restore" not in bar
@@ -113,7 +113,7 @@ def test_the_cursor_moves_while_the_search_goes_on(world: World) -> None:
     patiently(str(world.root), tell)
 
 
-def test_what_is_refused_is_not_offered(world: World) -> None:
+def test_refused_verbs_are_not_in_the_palette(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("colon")
         assert isinstance(user.app.screen, Palette)

@@ -106,7 +106,7 @@ class TestRestore:
 
         assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
 
-    def test_what_would_be_lost_is_listed_harmlessly(self, world: World) -> None:
+    def test_losses_are_listed_harmlessly(self, world: World) -> None:
         name = "x[]\x1b]0;T\x07[red]"
         (world.data("chat") / "common" / name).write_text("new")
         world.add(2, "chat", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
@@ -216,7 +216,7 @@ class TestRestore:
 
         assert ask_restore(world, tell, Restore(3)) == [None]
 
-    def test_what_is_blocked_can_be_left_out(self, world: World) -> None:
+    def test_blocked_snaps_can_be_left_out(self, world: World) -> None:
         common = world.data("chat") / "common"
         (common / "f").unlink()
         common.rmdir()
@@ -372,7 +372,7 @@ class TestBeside:
 
 
 class TestRevision:
-    def test_those_that_are_there_can_be_chosen(self, world: World) -> None:
+    def test_existing_revisions_can_be_chosen(self, world: World) -> None:
         plant(world.data("chat"), {"7": {}, "x2": {}, "not one": {}, "current": {}})
         world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
 
@@ -387,7 +387,7 @@ class TestRevision:
 
         assert ask_restore(world, tell, Restore(2), (160, 40)) == [Restore(2, revision="29")]
 
-    def test_it_goes_round_and_beside_it_is_the_saved_one_first(self, world: World, tmp_path: Path) -> None:
+    def test_revisions_go_round_and_the_saved_one_is_first_beside(self, world: World, tmp_path: Path) -> None:
         world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
 
         async def tell(user: Patient) -> None:
@@ -409,7 +409,7 @@ class TestRevision:
 
 
 class TestLooking:
-    def test_what_it_holds_and_what_an_undo_will_hold(self, world: World) -> None:
+    def test_sizes_of_the_snapshot_and_of_the_undo_are_shown(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             system = next(line for line in shown(user) if line.startswith("system") and "cloud" in line)
@@ -419,7 +419,7 @@ class TestLooking:
 
         ask_restore(world, tell, size=(160, 40))
 
-    def test_it_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
+    def test_restore_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
         views = [view for view in Plans(place_of(world)).views(Restore(1))]
 
         async def tell(user: Patient) -> None:

@@ -158,7 +158,7 @@ def test_a_snap_unfolds_to_its_owners_and_folders(world: World) -> None:
     ask(world, tell)
 
 
-def test_what_was_left_out_is_taken_off(world: World) -> None:
+def test_left_out_bytes_are_taken_off(world: World) -> None:
     plant(world.data("cloud") / "common", {"cache": {"f": "1" * 700}})
 
     async def tell(user: Patient) -> None:
@@ -217,7 +217,7 @@ def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World)
     assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
 
 
-def test_what_was_never_saved_is_at_most_its_size(world: World) -> None:
+def test_forecast_of_a_new_snap_is_at_most_its_size(world: World) -> None:
     world.install("new", common={"f": "1" * 900})
     look = surveys_of(world)
     assert look.forecast() is None
@@ -279,7 +279,7 @@ def test_a_pattern_is_added_measured_and_taken_out_again(world: World) -> None:
         ("$SNAP_COMMON/$x", 0),
     ],
 )
-def test_what_a_pattern_takes_out(tmp_path: Path, pattern: str, taken: int) -> None:
+def test_patterns_take_out_matching_bytes(tmp_path: Path, pattern: str, taken: int) -> None:
     world = World(tmp_path / "root")
     common: Tree = {"cache": {"a": "1" * 10, "b": "2" * 20}, "c": "3", "c*": "45", "away": Link("/etc")}
     world.install("cloud", common=common, users={"alice": {".hidden": "1234567"}})
@@ -316,7 +316,7 @@ def test_a_folder_is_left_out_and_taken_in_again(world: World) -> None:
     assert ask(world, tell) == [Save(exclude=(r"$SNAP_COMMON/s\*r\\",))]
 
 
-def test_what_something_else_leaves_out_says_so(world: World) -> None:
+def test_exclusions_of_others_are_named(world: World) -> None:
     world.install("cloud", exclude=["$SNAP_DATA/shipped"])
     plant(world.data("cloud"), {"common": {"cache": {"f": "1"}}, "x1": {"shipped": {"f": "12"}}})
 
@@ -341,7 +341,7 @@ def test_what_something_else_leaves_out_says_so(world: World) -> None:
 # -- what is to be known before
 
 
-def test_what_concerns_the_place_is_told(world: World) -> None:
+def test_concerns_about_the_root_are_told(world: World) -> None:
     world.write_state("{")
     (world.root / "snap/chat/x1/meta/snap.yaml").write_text("{")
     shutil.rmtree(world.home("bob"))
@@ -388,7 +388,7 @@ def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
 
 @pytest.mark.skipif(not AS_ROOT, reason="switches users")
 @pytest.mark.root
-def test_what_cannot_be_read_fails_until_it_is_left_out(world: World) -> None:
+def test_unreadable_files_fail_until_they_are_left_out(world: World) -> None:
     plant(world.data("cloud", "alice") / "common", {f"secret{n:02}": "1" for n in range(25)}, 0)
     for path in (world.data("cloud", "alice") / "common").glob("secret*"):
         path.chmod(0o600)
@@ -414,7 +414,7 @@ def test_what_cannot_be_read_fails_until_it_is_left_out(world: World) -> None:
     ask(world, tell)
 
 
-def test_what_changes_meanwhile_may_fail(world: World) -> None:
+def test_changing_snaps_may_fail(world: World) -> None:
     async def tell(user: Patient) -> None:
         await follows(user)
         assert "may fail" not in user.screen()
@@ -451,7 +451,7 @@ def test_every_size(world: World, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("answer", ["escape", "enter"])
-def test_it_can_be_left_at_any_moment(world: World, answer: str) -> None:
+def test_save_dialog_can_be_left_at_any_moment(world: World, answer: str) -> None:
     async def tell(user: Patient) -> None:
         dialog = AskSave(user.app.place)
         await user.app.push_screen(dialog)

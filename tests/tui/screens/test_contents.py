@@ -248,7 +248,7 @@ class TestPreview:
 
         look(world, tell)
 
-    def test_it_follows_the_cursor_where_there_is_room(self, world: World) -> None:
+    def test_preview_follows_the_cursor_where_there_is_room(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("data of this revision")
             await goes_to(user, "data of this revision")
@@ -328,7 +328,7 @@ class TestHostile:
 
         patiently(str(world.root), tell, (120, 30))
 
-    def test_what_leads_out_is_told_and_cannot_be_marked(self, world: World) -> None:
+    def test_paths_leading_out_are_told_and_cannot_be_marked(self, world: World) -> None:
         extra = [tarfile.TarInfo("/etc/shadow"), tarfile.TarInfo("../up"), tarfile.TarInfo("other/x")]
         world.add(2, "odd", tgz({"common": {"f": "1"}}, uid_of("root"), extra))
 
@@ -372,7 +372,7 @@ class TestHostile:
 
         patiently(str(world.root), tell, (120, 30))
 
-    def test_what_is_not_as_it_was_saved_is_told_above_the_table(self, world: World) -> None:
+    def test_damage_is_told_above_the_table(self, world: World) -> None:
         world.add(2, "bad", {"common": {"f": "1"}}, sums={"archive.tgz": "0" * 96})
 
         async def tell(user: Patient) -> None:
@@ -436,7 +436,7 @@ class TestFiles:
 
         look(world, tell, file=str(world.root / "bad.zip"))
 
-    def test_what_is_no_file_of_snapshots_is_said_so(self, world: World) -> None:
+    def test_other_files_are_not_opened(self, world: World) -> None:
         (world.root / "none").write_text("nothing of ours")
 
         async def tell(user: Patient) -> None:

@@ -68,7 +68,7 @@ def test_a_filter_without_a_match_is_told_until_there_is_one(world: World) -> No
     patiently(str(world.root), tell)
 
 
-def test_what_is_too_long_for_a_line_says_so(world: World) -> None:
+def test_messages_too_long_for_a_line_end_with_an_ellipsis(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("slash")
         await user.types("z" * 200)

@@ -94,7 +94,7 @@ def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> No
     story(root, tell)
 
 
-def test_what_needs_care_comes_first_when_asked_for(root: str) -> None:
+def test_sets_needing_attention_can_be_sorted_first(root: str) -> None:
     open_engine(root).check(Check(7), Progress())
 
     async def tell(user: User) -> None:
@@ -144,7 +144,7 @@ def test_pivot_gathers_by_snap_and_by_user(root: str) -> None:
     story(root, tell)
 
 
-def test_it_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
+def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
     engine = open_engine(root)
 
     async def tell(user: User) -> None:
@@ -334,7 +334,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
     story(root, tell, (100, 40))
 
 
-def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) -> None:
+def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
     engine = open_engine(root)
     perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
     (offer,) = engine.undo_offers()

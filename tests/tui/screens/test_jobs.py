@@ -179,7 +179,7 @@ def test_the_strip_is_one_line_at_any_width() -> None:
     assert "(+1)" in strip_text(run, 80).plain
 
 
-def test_what_was_seen_is_no_news() -> None:
+def test_jobs_already_seen_are_no_news() -> None:
     seen = [view(1, JobState.FAILED, seen=True), view(2, JobState.DONE)]
     assert strip_text(seen, 80).plain == ""
     assert strip_text([], 80).plain == ""

@@ -115,7 +115,7 @@ def test_nothing_found_says_how_much_was_searched(world: World) -> None:
     search(world, tell, "no-such-file")
 
 
-def test_what_could_not_be_searched_is_told(world: World) -> None:
+def test_unreadable_archives_are_told(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
 
     async def tell(user: Patient) -> None:

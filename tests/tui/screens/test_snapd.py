@@ -83,7 +83,7 @@ def test_the_session_follows_snapd(hello: RealSnapd) -> None:
 
 
 @pytest.mark.parametrize("begins", [True, False])
-def test_what_was_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool) -> None:
+def test_save_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool) -> None:
     if not begins:
         hello.start()
 

@@ -79,7 +79,7 @@ SIZES = [0, 1, 2, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 7 * BLOCK + 1234
 
 @pytest.mark.parametrize("level", Level)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_went_in_comes_out(size: int, level: Level) -> None:
+def test_compressed_data_come_out_as_they_went_in(size: int, level: Level) -> None:
     data = (text(size // 2) + noise(size))[:size]
     made = packed(data, level)
     assert unpacked(made) == data
@@ -129,7 +129,7 @@ def test_header_is_the_one_documented() -> None:
 
 
 @pytest.mark.parametrize("level", Level)
-def test_what_does_not_shrink_hardly_grows(level: Level) -> None:
+def test_incompressible_data_hardly_grow(level: Level) -> None:
     data = noise(5 * BLOCK)
     assert len(packed(data, level)) < len(data) * 1.001
 
@@ -245,7 +245,7 @@ def accepted(made: bytes) -> bytes | None:
 
 @settings(QUICK, max_examples=80)
 @given(st.data())
-def test_whatever_we_accept_gzip_reads_alike(data: st.DataObject) -> None:
+def test_accepted_streams_are_read_alike_by_gzip(data: st.DataObject) -> None:
     tokens = st.sampled_from(
         [
             own_block(b"one"),

@@ -138,7 +138,7 @@ def assert_same(found: TarMember, info: tarfile.TarInfo) -> None:
 
 
 @given(archives())
-def test_what_tarfile_wrote_is_read_by_both_readers(
+def test_archives_of_tarfile_are_read_by_both_readers(
     archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]],
 ) -> None:
     stream, content = archive
@@ -280,7 +280,7 @@ SMUGGLED = {
 
 @pytest.mark.parametrize("stream", SMUGGLED.values(), ids=SMUGGLED.keys())
 @pytest.mark.parametrize("step", [1, 512, 1 << 20])
-def test_what_tar_would_read_otherwise_is_refused(stream: bytes, step: int) -> None:
+def test_streams_that_tar_reads_otherwise_are_refused(stream: bytes, step: int) -> None:
     out = bytearray()
     filter_ = TarFilter(lambda member: not member.name.startswith(b"evil"), out.extend)
     with pytest.raises(IntegrityError, match=r"^tar: "):
@@ -288,7 +288,7 @@ def test_what_tar_would_read_otherwise_is_refused(stream: bytes, step: int) -> N
     assert b"evil" not in out
 
 
-def test_these_tricks_are_real(tmp_path: Path) -> None:
+def test_smuggling_tricks_work_on_tar(tmp_path: Path) -> None:
     """GNU tar makes `evil` of most of them: the strictness is needed, not mere caution."""
     working = {
         what

@@ -288,6 +288,7 @@ def with_directory(entry: bytes, count: int, size: int) -> bytes:
     return entry * count + wide + locator + b"PK\x05\x06" + bytes(4) + b"\xff" * 12 + bytes(2)
 
 
+@pytest.mark.slow
 def test_a_directory_larger_than_any_snapshot_has_is_refused() -> None:
     entry = b"PK\x01\x02" + bytes(42)
     most = 1 << 16
@@ -391,6 +392,7 @@ def test_members_of_any_kind_come_back(members: list[tuple[str, bytes, str]], li
         assert [(info.filename, zipped_.read(info)) for info in zipped_.infolist()] == kept
 
 
+@pytest.mark.slow
 def test_more_members_than_a_plain_end_can_count() -> None:
     with writing() as (fd, content):
         writer = ContainerWriter(fd)

@@ -215,6 +215,7 @@ def test_a_sparse_giant_costs_nothing(exported: bytes, tmp_path: Path) -> None:
     assert found.snapshots[0].broken
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_damaged_bytes_give_our_errors_only(exported: bytes, data: st.DataObject) -> None:
     raw = bytearray(exported)

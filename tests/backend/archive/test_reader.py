@@ -173,6 +173,7 @@ def test_nothing_stays_open(path: Path) -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.slow
 @given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
 def test_any_damaged_byte_is_noticed_or_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, at: float, mask: int
@@ -374,6 +375,7 @@ def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
     assert fault.startswith("cannot open snapshot: declared hash")
 
 
+@pytest.mark.slow
 @given(at=st.integers(0, 2000), bit=st.integers(0, 7))
 def test_a_quick_look_at_damage_is_a_verdict_or_one_of_our_errors(
     at: int, bit: int, tmp_path_factory: pytest.TempPathFactory

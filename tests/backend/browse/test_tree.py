@@ -312,6 +312,7 @@ class TestDamage:
             assert tree.verified is True
             assert 100 < tree.count(tree.node(b"x1")) < 6000
 
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_no_damage_is_more_than_a_fault(self, data: st.DataObject) -> None:
@@ -464,6 +465,7 @@ class TestIndexing:
         assert TocCache(str(tmp_path)).find(key) is None
 
 
+@pytest.mark.slow
 class TestManyFiles:
     """What holds for thousands of members holds for a million: SNAPSTOW_MILLION=1 tries that many."""
 

@@ -102,6 +102,7 @@ def deep_tree(top: Path) -> None:
     os.close(fd)
 
 
+@pytest.mark.slow
 def test_a_tree_of_any_depth_is_measured_with_few_descriptors(tmp_path: Path) -> None:
     deep_tree(tmp_path)
     before = open_descriptors()

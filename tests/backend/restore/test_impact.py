@@ -63,6 +63,7 @@ def test_however_the_stream_comes_in_pieces(cuts: list[int]) -> None:
     assert contents([*pieces, PLAIN[at:]], X1, Progress()) == Contents(1, 5)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(PLAIN) - 1), st.integers(1, 255))
 def test_any_damaged_byte_is_counted_or_refused(at: int, mask: int) -> None:
     damaged = bytearray(PLAIN)

@@ -215,6 +215,7 @@ def test_names_that_are_no_text(own: Path, folder: Path) -> None:
     assert listed(own, folder) == []
 
 
+@pytest.mark.slow
 @given(raw=st.binary(max_size=200), at=st.integers(0, 4000), cut=st.booleans())
 def test_a_damaged_index_is_as_good_as_none(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes, at: int, cut: bool

@@ -336,6 +336,7 @@ def test_a_compressed_stream(world: World, sound: Members) -> None:
     refused(world, gzip.compress(stream(*sound, MANIFEST)), "")
 
 
+@pytest.mark.slow
 @given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
 def test_any_damaged_byte_is_harmless_or_refused(
     tmp_path_factory: pytest.TempPathFactory, at: float, mask: int

@@ -411,6 +411,7 @@ def ran_bomb(tmp_path: Path, made: bytes) -> list[int]:
     return [int(number) for number in out.split()]
 
 
+@pytest.mark.slow
 def test_a_bomb_in_a_block_takes_little_memory(tmp_path: Path) -> None:
     bomb = own_block(bytes(100 << 20), size=BLOCK)
     total, _, kilobytes = ran_bomb(tmp_path, bomb * 8)
@@ -418,6 +419,7 @@ def test_a_bomb_in_a_block_takes_little_memory(tmp_path: Path) -> None:
     assert kilobytes < 48 << 10
 
 
+@pytest.mark.slow
 def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
     total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
     assert (total, biggest) == (100 << 20, CHUNK)

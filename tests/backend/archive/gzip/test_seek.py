@@ -167,6 +167,7 @@ class TestDamage:
         with pytest.raises(IntegrityError):
             gathered(bytes(data))
 
+    @pytest.mark.slow
     @settings(max_examples=200, deadline=None)
     @given(st.data())
     def test_no_damage_is_more_than_an_error(self, data: st.DataObject) -> None:

@@ -445,6 +445,7 @@ def test_sparse_files_as_tar_writes_them(tmp_path: Path, pieces: int) -> None:
     assert (after.name, after.size) == (b"after", 5)
 
 
+@pytest.mark.slow
 def test_an_endless_map_is_refused_soon() -> None:
     filter_ = TarFilter(lambda _member: True, lambda _passed: None)
     filter_.feed(sparse(b"common/s", 0, *[piece(0, 0)] * 4, extended=True))

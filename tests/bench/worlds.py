@@ -17,7 +17,8 @@ from backend.model import Snapshot
 from backend.progress import Progress
 from tests.bench.corpus import Corpus
 from tests.support import TOP
-from tests.support.realsnapd import RealSnapd, UnixConnection
+from tests.support.realsnapd import RealSnapd
+from tests.support.snapdrest import UnixConnection
 
 HERE = TOP
 POLL = 0.005

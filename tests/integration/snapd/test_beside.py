@@ -25,7 +25,8 @@ from tests.golden.make import SECOND
 from tests.integration.format.test_golden import EXPORT, members, snapstow
 from tests.integration.format.test_interchange import MIB, ids, listed, names, ours
 from tests.support.builders import snapshot_of, tgz, write_snapshot
-from tests.support.realsnapd import RealSnapd, UnixConnection
+from tests.support.realsnapd import RealSnapd
+from tests.support.snapdrest import UnixConnection
 
 pytestmark = pytest.mark.snapd
 

@@ -10,6 +10,8 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backend.fs import space
+from tests.support.fakes import Disk
 from tests.support.realsnapd import RealSnapd, missing
 
 # No deadline and no word about slowness: a busy machine is no failure of the code.
@@ -58,3 +60,11 @@ def new_snapd() -> Iterator[Callable[[], RealSnapd]]:
 def snapd(new_snapd: Callable[[], RealSnapd]) -> RealSnapd:
     """A real daemon of the test's own: install snaps, then start it."""
     return new_snapd()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Decides what is free on every file system."""
+    disk = Disk()
+    monkeypatch.setattr(space, "free_space", disk.free_space)
+    return disk

@@ -35,7 +35,7 @@ from tests.support.builders import (
     uid_of,
     write_snapshot,
 )
-from tests.support.fakes import stops
+from tests.support.fakes import Disk, stops
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}
 NEW: Tree = {"x1": {"a": "new"}, "common": {"b": "new"}}
@@ -319,17 +319,11 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
     refused(world, tmp_path / "closed/out", "no right to write")
 
 
-def test_space_is_looked_for_there(world: World, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def no_space(place: str) -> int:
-        asked.append(place)
-        return 0
-
-    monkeypatch.setattr("backend.fs.space.free_space", no_space)
+def test_space_is_looked_for_there(world: World, to: Path, disk: Disk) -> None:
+    disk.free = 0
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
         world.do(Restore(1, to=str(to)))
-    assert set(asked) <= {str(to), str(to.parent)}
+    assert set(disk.asked) <= {str(to), str(to.parent)}
 
 
 # -- failures on the way

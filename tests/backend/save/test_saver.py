@@ -29,7 +29,7 @@ from backend.operations import Check, Forget, Restore, Save
 from backend.progress import Advanced, Event, Noted, PartAdvanced, Progress, Started
 from backend.save.saver import SaveOptions, Saver, save_snap
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
-from tests.support.fakes import stops
+from tests.support.fakes import Disk, stops
 
 
 @pytest.fixture
@@ -330,9 +330,9 @@ def test_when_none_can_be_saved_the_reason_is_the_first_ones(world: World) -> No
 # -- refusals
 
 
-def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_known_beforehand(world: World, disk: Disk) -> None:
     world.install("hello", data={"a": "1" * 5000})
-    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: RESERVED_SPACE + 4000)
+    disk.free = RESERVED_SPACE + 4000
     with pytest.raises(NoSpaceError, match=r"cannot save: insufficient space in .* more is required"):
         world.do(Save())
     assert world.names() == []

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from backend import Cancelled, Progress, Restore
 from tests.support.builders import World, plant, tgz
+from tests.support.fakes import Disk
 from tests.tui.support import dialogs
 from tests.tui.support.dialogs import LATER, Tell, goes_to, line_list, shown
 from tests.tui.support.patient import Patient
@@ -233,8 +234,8 @@ class TestRestore:
 
         assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, ("cloud",))]
 
-    def test_no_room_blocks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
+    def test_no_room_blocks(self, world: World, disk: Disk) -> None:
+        disk.free = 1000
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")

@@ -128,7 +128,7 @@ def _answer(listener: socket.socket, answer: bytes) -> None:
 
 
 class Disk:
-    """What is free on every file system: `free`, or as much as there is; `asked` are the paths it was asked for."""
+    """What is free on every file system: `free`, or as much as there is; `asked` are the paths."""
 
     def __init__(self) -> None:
         self.free: int | None = None

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from backend.lazy import lazy_names
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from backend.demo import demo_root
     from backend.engine.perform import perform

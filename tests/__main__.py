@@ -1,6 +1,6 @@
 """Everything that a change must pass, in one command: `python -m tests [pytest's arguments]`.
 
-Format, lint, types, import contracts, tests. Stops at the first that fails.
+Format, lint, spelling, types, import contracts, tests. Stops at the first that fails.
 """
 
 import subprocess
@@ -10,6 +10,7 @@ from pathlib import Path
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
+    ("codespell",),
     ("mypy",),
     ("lint-imports",),
 )

@@ -10,14 +10,16 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, settings
 
+from backend.fs import space
+from tests.support.fakes import Disk
 from tests.support.realsnapd import RealSnapd, missing
 
 # No deadline and no word about slowness: a busy machine is no failure of the code.
 settings.register_profile(
-    "here", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+    "quick", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("ci", settings.get_profile("here"), max_examples=300, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+settings.register_profile("ci", settings.get_profile("quick"), max_examples=300, print_blob=True)
+settings.load_profile("quick")  # --hypothesis-profile=ci takes the other one
 
 why_no_snapd = cache(missing)
 
@@ -58,3 +60,11 @@ def new_snapd() -> Iterator[Callable[[], RealSnapd]]:
 def snapd(new_snapd: Callable[[], RealSnapd]) -> RealSnapd:
     """A real daemon of the test's own: install snaps, then start it."""
     return new_snapd()
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Decides what is free on every file system."""
+    disk = Disk()
+    monkeypatch.setattr(space, "free_space", disk.free_space)
+    return disk

@@ -7,6 +7,7 @@ below it, ends with the user's last session unless the user lingers (logind.conf
 import os
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from backend.fs import files
 
@@ -20,14 +21,22 @@ _SESSION = re.compile(r"/session-[^/\n]+\.scope")
 _MANAGER = re.compile(r"/user@[0-9]+\.service")
 
 
-def logout_warning(system: str = "") -> str:
-    """Why logging out would end a job that is started now, in a sentence; nothing where it would not.
+class Login(NamedTuple):
+    """Who would start a job."""
 
-    `system` is the directory that stands for `/`.
+    uid: int
+    name: str
+
+
+def logout_warning(system: str = "", login: Login | None = None) -> str:
+    """Tell why logging out would end a job that is started now, in a sentence; nothing where it would not.
+
+    `system` is the directory that stands for `/`; without `login` whoever runs this would start the job.
     """
-    if os.geteuid() == 0 or not os.path.isdir(f"{system}/run/systemd/system"):
+    uid, name = login or _current_login()
+    if uid == 0 or not os.path.isdir(f"{system}/run/systemd/system"):
         return ""
-    group, name = _text(f"{system}/proc/self/cgroup"), _login_name()
+    group = _text(f"{system}/proc/self/cgroup")
     if _MANAGER.search(group):
         if os.path.lexists(f"{system}/var/lib/systemd/linger/{name}"):
             return ""
@@ -83,13 +92,14 @@ def _drop_ins(system: str) -> list[str]:
     return [drop_ins[name] for name in sorted(drop_ins)]
 
 
-def _login_name() -> str:
+def _current_login() -> Login:
     import pwd
 
+    uid = os.geteuid()
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return Login(uid, pwd.getpwuid(uid).pw_name)
     except KeyError:
-        return str(os.geteuid())
+        return Login(uid, str(uid))
 
 
 def _text(path: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from backend.demo import demo_root, make_demo
 from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
-from backend.engine.select import open_engine
+from backend.engine.select import files_engine, open_engine
 from backend.errors import SnapshotError
 from backend.jobs.journal import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
@@ -31,7 +31,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(original: Path, tmp_path: Path) -> FilesEngine:
     """The demo in a copy of the test's own."""
     shutil.copytree(original, tmp_path / "root", symlinks=True)
-    return open_engine(str(tmp_path / "root"))
+    return files_engine(str(tmp_path / "root"))
 
 
 def do(engine: FilesEngine, operation: Operation) -> Result:
@@ -42,7 +42,7 @@ def _deaf(_job: Progress) -> Callable[[Event], None]:
     return lambda _event: None
 
 
-def test_it_shows_good_and_bad_sets(engine: FilesEngine) -> None:
+def test_demo_shows_good_and_bad_sets(engine: FilesEngine) -> None:
     sets = {one.set_id: one.snapshots for one in engine.sets()}
     assert sorted(sets) == [1, 2, 3, 5, 6, 7, 8, 9]
     assert [(one.snap, one.broken) for one in sets[1]] == [
@@ -55,7 +55,7 @@ def test_it_shows_good_and_bad_sets(engine: FilesEngine) -> None:
     assert sets[8][0].hidden
 
 
-def test_its_damage_is_found(engine: FilesEngine) -> None:
+def test_damage_in_the_demo_is_found(engine: FilesEngine) -> None:
     assert do(engine, Check(1)).exit_code == 0
     assert do(engine, Check(7)).exit_code == 4
     everything = do(engine, Check())
@@ -99,7 +99,7 @@ def test_the_interrupted_restore_is_found_and_taken_back(engine: FilesEngine, or
     assert [one.state for one in engine.journal.records()] == [JobState.INTERRUPTED]
 
 
-def test_it_is_repaired(tmp_path: Path) -> None:
+def test_leftovers_in_the_demo_are_repaired(tmp_path: Path) -> None:
     engine = make_demo(str(tmp_path / "root"))
     done = [one.kind for one in engine.repair(Progress())]
     assert done == ["tidied", "import"]
@@ -107,7 +107,7 @@ def test_it_is_repaired(tmp_path: Path) -> None:
     assert not os.path.exists(f"{engine.layout.system_parent('postgresql')}/.snapstow")
 
 
-def test_it_is_kept_and_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_is_kept_and_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     root = demo_root()
     assert root == f"{tmp_path}/snapstow/demo"
@@ -135,7 +135,7 @@ print(len(engine.sets()), os.geteuid())
 """
 
 
-def test_it_needs_no_root() -> None:
+def test_demo_needs_no_root() -> None:
     with open_folder() as folder:
         lines = as_anybody(EVERYTHING, XDG_DATA_HOME=str(folder))
     assert lines == ["0", "0", "0", f"8 {ordinary_uid()}"]

@@ -89,7 +89,7 @@ def test_lines(operation: Operation, line: str) -> None:
         {"verb": ["save"]},
     ],
 )
-def test_what_is_no_operation(document: dict[str, Any]) -> None:
+def test_other_json_than_an_operation_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
         operation_from_json(document)
 

@@ -20,6 +20,7 @@ from tests.support.builders import World, plant
 from tests.tui.support.settling import press, settled
 from tests.tui.support.user import User, at
 from tui.app import SnapstowApp
+from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.widgets.table import LineTable
 
@@ -116,7 +117,7 @@ def _blocks() -> Iterator[list[float]]:
         finally:
             found.append(time.thread_time() - before)
 
-    Handle._run = timed  # type: ignore[method-assign] # there is no hook for it
+    Handle._run = timed  # type: ignore[method-assign, assignment] # there is no hook for it
     try:
         yield found
     finally:
@@ -132,7 +133,7 @@ async def growth(world: World) -> tuple[int, int]:
                 next(world.snapshots.glob("9999_*")).unlink()
             else:
                 write_snapshot(world.snapshots, 9999, "app-0", b"saved data\n")
-            user.app.screen.action_look()
+            user.screen_of(InventoryScreen).action_look()
             await user.waits()
             sizes.append(_resident())
     return max(sizes[: _SETTLED_AFTER + 1]), max(sizes[_SETTLED_AFTER + 1 :])

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backend import open_engine
 from backend.engine import FilesEngine
+from backend.engine.select import files_engine
 from backend.model import Snapshot
 from backend.progress import Progress
 from tests.bench.corpus import Corpus
 from tests.support import TOP
-from tests.support.realsnapd import RealSnapd, UnixConnection
+from tests.support.realsnapd import RealSnapd
+from tests.support.snapdrest import UnixConnection
 
 HERE = TOP
 POLL = 0.005
@@ -106,7 +107,7 @@ class Ours:
 
     def engine(self) -> FilesEngine:
         """A new engine that knows nothing yet."""
-        return open_engine(str(self.root))
+        return files_engine(str(self.root))
 
     def command(self, *words: str) -> None:
         """The whole command in a process of its own, started as an installed one is."""

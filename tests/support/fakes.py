@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import Cancelled
+from backend.fs import space
 from backend.progress import Event, Progress
 from tests.support import TOP
 
@@ -124,3 +125,17 @@ def _answer(listener: socket.socket, answer: bytes) -> None:
         with connection, suppress(OSError):  # nobody has to hear all of it
             connection.recv(4096)
             connection.sendall(answer)
+
+
+class Disk:
+    """What is free on every file system: `free`, or as much as there is; `asked` are the paths."""
+
+    def __init__(self) -> None:
+        self.free: int | None = None
+        self.asked: list[str] = []
+        self._really = space.free_space
+
+    def free_space(self, path: str) -> int:
+        """The bytes that are free where a path lies."""
+        self.asked.append(path)
+        return self._really(path) if self.free is None else self.free

@@ -151,11 +151,11 @@ class _Countdown:
         for name in _CHANGES:
             setattr(os, name, self.before(getattr(os, name)))
         # A death loses nothing that was written; and the disk is shared with everybody else's tests.
-        os.fsync = lambda _fd: None
-        files.sync_filesystem = lambda _fd: None
-        os.open = self.opening(os.open)  # type: ignore[assignment]
+        os.fsync = lambda fd: None
+        files.sync_filesystem = lambda fd: None
+        os.open = self.opening(os.open)
         os.write = self.writing(os.write)
-        files._rename = renaming
+        files._rename = renaming  # type: ignore[assignment] # it passes on whatever it is given
 
 
 def _answer(what: Any, engine: FilesEngine) -> Any:

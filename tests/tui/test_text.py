@@ -237,7 +237,7 @@ def test_hostile_names_stay_on_their_line_and_print(name: str) -> None:
         ("\U000e0041", "\\U000e0041"),
     ],
 )
-def test_what_does_not_print_becomes_visible(text: str, shown: str) -> None:
+def test_unprintable_characters_become_visible(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 

@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 
 from tui.cli.arguments import VERBS, Arguments, parse
 
-VERSION = "0.1.0"
-
 
 def run(arguments: Arguments) -> int:
     """Carry out a command line; returns the exit code."""
     if arguments.version:
+        from backend import __version__
         from backend.archive import compression_text
 
-        sys.stdout.write(f"snapstow {VERSION}\ncompression by {compression_text()}\n")
+        sys.stdout.write(f"snapstow {__version__}\ncompression by {compression_text()}\n")
         return 0
     module = VERBS[arguments.verb][0]
     __import__(module)

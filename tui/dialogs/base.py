@@ -122,6 +122,11 @@ class LineList(OptionList):
         self.call_after_refresh(self.scroll_to_highlight)
 
     @property
+    def shown(self) -> tuple[Line, ...]:
+        """The lines, those that are scrolled away as well."""
+        return tuple(self._shown)
+
+    @property
     def keys(self) -> list[Hashable]:
         """What identifies each line."""
         return [line.key for line in self._shown]

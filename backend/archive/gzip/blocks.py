@@ -58,7 +58,7 @@ class Level(Enum):
 
 def compress(
     fill: Callable[[memoryview], int],
-    sink: Callable[[Bytes], None],
+    sink: Callable[[Bytes], object],
     level: Level = Level.AUTO,
     workers: int | None = None,
 ) -> int:
@@ -124,7 +124,7 @@ def _filled(fill: Callable[[memoryview], int], buffer: bytearray, between: Calla
 class _Compressing:
     """Blocks on their way through the workers to the sink, in order."""
 
-    def __init__(self, sink: Callable[[Bytes], None], level: Level, workers: int) -> None:
+    def __init__(self, sink: Callable[[Bytes], object], level: Level, workers: int) -> None:
         self._sink = sink
         self._level = level
         self._unused = workers + 3

@@ -171,7 +171,7 @@ def test_no_more_than_the_cap_is_read() -> None:
             read(10_000)
 
 
-def test_a_member_of_a_listing_costs_one_reading(monkeypatch) -> None:
+def test_a_member_of_a_listing_costs_one_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     readings = []
     really = os.pread
 
@@ -212,7 +212,11 @@ def read_damaged(made: bytes) -> None:
 
 
 def readings(container: Container, member: Member) -> Iterator[bytes]:
-    for reading in (lambda: container.read(member, CAP), lambda: drained(container.stream(member))):
+    ways: tuple[Callable[[], bytes], ...] = (
+        lambda: container.read(member, CAP),
+        lambda: drained(container.stream(member)),
+    )
+    for reading in ways:
         try:
             yield reading()
         except IntegrityError:
@@ -284,6 +288,7 @@ def with_directory(entry: bytes, count: int, size: int) -> bytes:
     return entry * count + wide + locator + b"PK\x05\x06" + bytes(4) + b"\xff" * 12 + bytes(2)
 
 
+@pytest.mark.slow
 def test_a_directory_larger_than_any_snapshot_has_is_refused() -> None:
     entry = b"PK\x01\x02" + bytes(42)
     most = 1 << 16
@@ -387,6 +392,7 @@ def test_members_of_any_kind_come_back(members: list[tuple[str, bytes, str]], li
         assert [(info.filename, zipped_.read(info)) for info in zipped_.infolist()] == kept
 
 
+@pytest.mark.slow
 def test_more_members_than_a_plain_end_can_count() -> None:
     with writing() as (fd, content):
         writer = ContainerWriter(fd)

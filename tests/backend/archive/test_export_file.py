@@ -137,7 +137,7 @@ def test_reads_headers_and_metadata_only(
         (lambda name, data: (name, b"[]" if name == "export.json" else data), "not an object"),
     ],
 )
-def test_what_an_import_refuses_is_told_beforehand(
+def test_faults_that_an_import_refuses_are_told_beforehand(
     exported: bytes, tmp_path: Path, change: Change, reason: str
 ) -> None:
     path = saved(tmp_path, rewritten(exported, change))
@@ -163,12 +163,12 @@ def test_only_a_wrong_content_hash_is_told_apart(exported: bytes, tmp_path: Path
         (b"hello world" * 100, "not an export"),
     ],
 )
-def test_what_is_no_export_is_refused(tmp_path: Path, raw: bytes, reason: str) -> None:
+def test_other_files_are_refused(tmp_path: Path, raw: bytes, reason: str) -> None:
     with pytest.raises(InvalidInputError, match=reason):
         read_export_file(saved(tmp_path, raw))
 
 
-def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+def test_fifos_and_folders_are_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
         with pytest.raises(InvalidInputError, match="not a regular file"):
@@ -215,6 +215,7 @@ def test_a_sparse_giant_costs_nothing(exported: bytes, tmp_path: Path) -> None:
     assert found.snapshots[0].broken
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_damaged_bytes_give_our_errors_only(exported: bytes, data: st.DataObject) -> None:
     raw = bytearray(exported)

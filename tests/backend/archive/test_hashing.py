@@ -45,7 +45,7 @@ def test_every_byte_is_counted_and_a_stop_noticed() -> None:
     assert job.counted == 4 << 20
 
 
-def test_what_was_written_is_accepted() -> None:
+def test_matching_content_is_accepted() -> None:
     verify("it", io.BytesIO(b"abc").read, 3, hashlib.sha3_384(b"abc").hexdigest(), Progress())
 
 

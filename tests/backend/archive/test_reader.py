@@ -49,7 +49,7 @@ def rewritten(path: Path, **changes: bytes | None) -> Path:
 # -- opening
 
 
-def test_what_was_written_is_read(path: Path) -> None:
+def test_written_snapshot_is_read(path: Path) -> None:
     with Reader.open(str(path)) as reader:
         told = snapshot_of(7, "hello", ENTRIES, path=str(path))
         assert reader.snapshot == told
@@ -116,7 +116,7 @@ def test_metadata_that_cannot_be_decoded_raise(path: Path, changes: dict[str, by
         ({"meta": b"{}"}, "invalid snapshot"),
     ],
 )
-def test_what_is_decoded_but_wrong_is_broken(path: Path, changes: dict[str, bytes], words: str) -> None:
+def test_wrong_metadata_make_a_snapshot_broken(path: Path, changes: dict[str, bytes], words: str) -> None:
     with Reader.open(str(rewritten(path, **changes))) as reader:
         assert reader.snapshot.broken.startswith(words)
         assert [verdict.fault for verdict in reader.check()] == [
@@ -173,6 +173,7 @@ def test_nothing_stays_open(path: Path) -> None:
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.slow
 @given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
 def test_any_damaged_byte_is_noticed_or_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, at: float, mask: int
@@ -374,6 +375,7 @@ def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
     assert fault.startswith("cannot open snapshot: declared hash")
 
 
+@pytest.mark.slow
 @given(at=st.integers(0, 2000), bit=st.integers(0, 7))
 def test_a_quick_look_at_damage_is_a_verdict_or_one_of_our_errors(
     at: int, bit: int, tmp_path_factory: pytest.TempPathFactory
@@ -404,7 +406,7 @@ def test_sizes_before_and_after_unpacking(path: Path) -> None:
             reader.stored_size("user/carol.tgz")
 
 
-def test_what_an_archive_declares_is_the_truth_where_it_is_certain(path: Path) -> None:
+def test_declared_size_is_true_where_it_is_certain(path: Path) -> None:
     with Reader.open(str(path)) as reader:
         found = reader.declared("archive.tgz")
         assert found == (10240, True)

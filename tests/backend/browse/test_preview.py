@@ -45,7 +45,7 @@ def test_json_in_lines_stays() -> None:
 
 
 @pytest.mark.parametrize("text", [b'{"a"', b"[" * 200_000, b"[1" + b"," * 9, b"[NaN, xyz]"])
-def test_what_only_looks_like_json_is_text(text: bytes) -> None:
+def test_malformed_json_is_text(text: bytes) -> None:
     assert seen(text)[0] is Look.TEXT
 
 
@@ -71,7 +71,7 @@ def test_a_line_does_no_harm() -> None:
 
 
 @given(st.binary(max_size=3000), st.integers(0, 5000))
-def test_whatever_it_is_the_lines_are_printable(data: bytes, more: int) -> None:
+def test_preview_lines_are_printable_for_any_bytes(data: bytes, more: int) -> None:
     found = preview_of(data, len(data) + more)
     assert all(line.isprintable() or not line.strip() for line in found.lines)
 

@@ -7,6 +7,7 @@ from backend.browse.search import Hit, Missed, histories, search_files
 from backend.errors import Cancelled
 from backend.model import Snapshot
 from backend.progress import PartAdvanced, Progress
+from tests.support import builders
 from tests.support.builders import World, tgz
 
 
@@ -14,7 +15,7 @@ from tests.support.builders import World, tgz
 def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
     for number, text in ((1, "old"), (2, "old"), (3, "newer")):
-        tree = {"x1": {"etc": {"app.conf": text}}, "common": {"app.conf": "same", "log": "x"}}
+        tree: builders.Tree = {"x1": {"etc": {"app.conf": text}}, "common": {"app.conf": "same", "log": "x"}}
         world.add(
             number,
             "foo",
@@ -46,7 +47,9 @@ def test_every_snapshot_is_searched(world: World) -> None:
     }
 
 
-def test_what_was_indexed_is_answered_first_and_the_rest_only_on_demand(world: World, tmp_path: Path) -> None:
+def test_indexed_snapshots_are_searched_first_and_the_rest_only_on_demand(
+    world: World, tmp_path: Path
+) -> None:
     own = str(tmp_path / "own")
     third = next(one for one in snapshots(world) if (one.set_id, one.snap) == (3, "foo"))
     list(search_files([third], "x", own, Progress()))
@@ -66,14 +69,14 @@ def test_progress_names_what_is_read(world: World) -> None:
     assert parts >= {"#1 foo, system", "#1 foo, alice", "#3 bar, system"}
 
 
-def test_it_can_be_stopped(world: World) -> None:
+def test_search_can_be_cancelled(world: World) -> None:
     progress = Progress()
     progress.stop()
     with pytest.raises(Cancelled):
         list(search_files(snapshots(world), "*", "", progress))
 
 
-def test_what_cannot_be_searched_is_told(world: World, tmp_path: Path) -> None:
+def test_unreadable_snapshots_are_named_by_a_search(world: World, tmp_path: Path) -> None:
     where = snapshots(world)
     os.unlink(where[0].path)
     path = Path(where[1].path)

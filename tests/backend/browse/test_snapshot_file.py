@@ -100,20 +100,19 @@ class TestPlaces:
         with SnapshotFile.of_file(str(path)) as inside, Tree(inside.held[0].archive()) as tree:
             tree.index(Progress())
             assert tree.verified is True
-            content = tree.open(tree.node(b"x1/f"))
-            late = content.read(150_000, 1000)
+            stream = tree.open(tree.node(b"x1/f"))
+            late = stream.read(150_000, 1000)
             assert (
-                content.read(10, 50) + late
-                == content.read(10, 50) + content.read(0, 200_000)[150_000:151_000]
+                stream.read(10, 50) + late == stream.read(10, 50) + stream.read(0, 200_000)[150_000:151_000]
             )
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"\x1f\x8b" + bytes(90), b"x" * 5000])
-    def test_what_is_neither(self, tmp_path: Path, content: bytes) -> None:
+    def test_neither_snapshot_nor_export_is_refused(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(InvalidInputError, match="cannot look into"):
             SnapshotFile.of_file(str(tmp_path / "file"))
 
-    def test_what_is_no_file(self, tmp_path: Path) -> None:
+    def test_fifos_folders_and_missing_paths_are_refused(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(SnapshotError):
             SnapshotFile.of_file(str(tmp_path / "nothing"))
@@ -142,7 +141,7 @@ class TestPaths:
             archive, found = inside.of_snap("foo").locate(path)
             assert (archive.entry, found) == (entry, name)
 
-    def test_what_is_not_there(self, world: World) -> None:
+    def test_unknown_user_snap_or_entry_is_an_error(self, world: World) -> None:
         with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
             with pytest.raises(NotFoundError, match='user "carol"'):
                 inside.of_snap("foo").locate("user/carol/x")
@@ -191,6 +190,7 @@ class TestDamage:
             assert inside.held[0].archives
             assert inside.check(Progress())[0].fault.startswith("cannot open snapshot:")
 
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_no_damage_is_more_than_an_error(

@@ -49,7 +49,7 @@ def test_the_folder_of_somebody_else_is_left_alone(others: Path, tmp_path: Path)
     assert names(tmp_path / "own/index") == before
 
 
-def test_what_is_no_table_stays(others: Path, tmp_path: Path) -> None:
+def test_foreign_files_in_the_cache_stay(others: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     others.rename(tmp_path / "own/index")
     TocCache(str(tmp_path / "own")).sweep()

@@ -88,7 +88,7 @@ class TestListing:
         totals = {path: (tree.node(path).size, tree.node(path).files) for path in (b"", b"x1", b"x1/a")}
         assert totals == {b"": (8, 4), b"x1": (5, 3), b"x1/a": (3, 2)}
 
-    def test_what_is_told_of_a_member(self, make: Make) -> None:
+    def test_node_has_every_fact_of_its_member(self, make: Make) -> None:
         member = tarfile.TarInfo("x1/f")
         member.mtime, member.mode, member.uid, member.gid = 1_700_000_000, 0o4751, 12, 13
         member.uname, member.gname = "alice", "staff"
@@ -132,7 +132,7 @@ class TestListing:
         assert not tree.node(b"x1/deep").flags & Flag.IMPLIED
         assert names(tree, b"x1") == [b"deep"]
 
-    def test_nothing_of_that_name(self, make: Make) -> None:
+    def test_unknown_name_is_an_error(self, make: Make) -> None:
         with pytest.raises(NotFoundError, match='"x1/nix"'):
             make(TAR).node(b"x1/nix")
 
@@ -275,7 +275,7 @@ class TestSparse:
 
 
 class TestDamage:
-    def test_what_is_readable_of_a_truncated_archive_is_shown(self) -> None:
+    def test_truncated_archive_is_shown_as_far_as_it_is_readable(self) -> None:
         members = [rawtar.member(b"x1/f%d" % n, os.urandom(40_000)) for n in range(20)]
         sound = gzip.compress(raw(rawtar.directory(b"x1"), *members))
         with Tree(archive_of(sound[: len(sound) // 2], declared=sound)) as tree:
@@ -289,7 +289,7 @@ class TestDamage:
             with pytest.raises(IntegrityError):
                 tree.open(torn).read(0, torn.size)
 
-    def test_what_is_no_tar(self, make: Make) -> None:
+    def test_other_data_than_tar_are_a_fault(self, make: Make) -> None:
         tree = make(b"hello " * 1000)
         assert tree.fault
         assert tree.listing(tree.root) == []
@@ -312,6 +312,7 @@ class TestDamage:
             assert tree.verified is True
             assert 100 < tree.count(tree.node(b"x1")) < 6000
 
+    @pytest.mark.slow
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_no_damage_is_more_than_a_fault(self, data: st.DataObject) -> None:
@@ -365,7 +366,7 @@ class TestFind:
         tree = make(raw(rawtar.member(b"x1/" + b"a" * 90)))
         assert list(tree.find(b"*a" * 40 + b"b")) == []
 
-    def test_it_can_be_stopped(self, make: Make) -> None:
+    def test_find_can_be_cancelled(self, make: Make) -> None:
         progress = Progress()
         progress.stop()
         tree = make(gzip.decompress(tgz({"x1": {f"f{n}": "" for n in range(1100)}})))
@@ -393,7 +394,7 @@ class Halting:
 
 
 class TestIndexing:
-    def test_what_was_met_can_be_listed_while_the_rest_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_members_can_be_listed_while_the_rest_is_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(indexing, "_INTERVAL", 0.0)
         members = [rawtar.member(b"x1/f%03d" % n, os.urandom(3000)) for n in range(400)]
         packed = gzip.compress(raw(rawtar.directory(b"x1"), *members))
@@ -464,6 +465,7 @@ class TestIndexing:
         assert TocCache(str(tmp_path)).find(key) is None
 
 
+@pytest.mark.slow
 class TestManyFiles:
     """What holds for thousands of members holds for a million: SNAPSTOW_MILLION=1 tries that many."""
 
@@ -480,7 +482,7 @@ class TestManyFiles:
         tar = raw(rawtar.directory(b"x1"), *members)
         return archive_of(own(tar) if request.param == "ours" else gzip.compress(tar, 1))
 
-    def test_they_are_all_there_in_little_memory(self, archive: Archive) -> None:
+    def test_hundred_thousand_members_take_little_memory(self, archive: Archive) -> None:
         with Tree(archive) as tree:
             tracemalloc.start()
             try:
@@ -546,7 +548,7 @@ class TestKept:
             assert names(tree, b"x1") == [b"new"]
         assert len(list(Path(own_folder).rglob("*.toc"))) == 1
 
-    def test_it_goes_with_its_file(self, tmp_path: Path) -> None:
+    def test_table_goes_with_its_file(self, tmp_path: Path) -> None:
         own_folder = tmp_path / "own"
         with Tree(self.place(tmp_path, gzip.compress(TAR)), str(own_folder)) as tree:
             tree.index(Progress())
@@ -566,7 +568,7 @@ class TestKept:
             assert list(own_folder.rglob("*.part"))
         assert not list(own_folder.rglob("*.part"))
 
-    def test_what_a_crash_left_is_swept(self, tmp_path: Path) -> None:
+    def test_leftovers_of_a_crash_are_swept(self, tmp_path: Path) -> None:
         archive = self.place(tmp_path, gzip.compress(TAR))
         folder = tmp_path / "own"
         with Tree(archive, str(folder)) as tree:

@@ -120,7 +120,7 @@ def test_with_what_is_in_place(world: World) -> None:
     assert told(opened(world, 2, "live"))["rev/a"] == "changed", "its time is another one"
 
 
-def test_what_metadata_differ(world: World) -> None:
+def test_changed_metadata_are_named(world: World) -> None:
     os.chmod(world.data("hello") / "x2/same", 0o600)
     with opened(world, 2, "live") as comparison:
         found = {one.text: one for one in comparison.differences(Progress(), CompareOptions(exact=True))}
@@ -206,7 +206,7 @@ def test_links_in_place_are_not_followed(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may read everything")
-def test_what_may_not_be_looked_at_is_told(world: World) -> None:
+def test_unreadable_folders_are_named(world: World) -> None:
     closed = world.data("hello") / "common/new"
     closed.chmod(0)
     try:

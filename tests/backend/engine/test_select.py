@@ -37,7 +37,7 @@ def test_a_root_is_named_by_device_and_inode(world: World) -> None:
 
 
 @pytest.mark.parametrize("root", ["", "/no/such/place", __file__])
-def test_what_is_no_root(root: str) -> None:
+def test_other_paths_than_directories_are_no_root(root: str) -> None:
     with pytest.raises(InvalidInputError):
         open_engine(root)
 
@@ -94,7 +94,7 @@ print(engine.warning)
 """
 
 
-def test_otherwise_in_the_users_own_folder_and_said() -> None:
+def test_state_lies_in_the_users_own_folder_where_the_root_is_closed() -> None:
     with open_folder() as folder:
         world = World(folder / "root")
         (world.root / "var").chmod(0o555)

@@ -31,7 +31,7 @@ lists = st.sets(st.integers(0, 2**32 - 1), min_size=1, max_size=9).map(sorted).m
         ('{"read":[0,1,2,3,4,5,6,7,8,9],"write":[9]}', tuple(range(10)), (9,)),
     ],
 )
-def test_forms(raw: str, read: tuple[int, ...], write: tuple[int, ...]):
+def test_forms(raw: str, read: tuple[int, ...], write: tuple[int, ...]) -> None:
     assert parse_epoch(loads(raw.encode())) == Epoch(read, write)
 
 
@@ -68,18 +68,18 @@ PADDED = "epoch numbers must be base 10 with no zero padding, but got "
         ("true", 'cannot parse epoch: "true" is neither a text nor an object'),
     ],
 )
-def test_errors(raw: str, text: str):
+def test_errors(raw: str, text: str) -> None:
     with pytest.raises(IntegrityError, match=f"^{re.escape(text)}$"):
         parse_epoch(loads(raw.encode()))
 
 
-def test_endless_digits_are_refused_without_reading_them():
+def test_endless_digits_are_refused_without_reading_them() -> None:
     with pytest.raises(IntegrityError, match="must be less than"):
         parse_epoch("9" * 100_000)
 
 
 @given(lists, lists)
-def test_round_trip(first: tuple[int, ...], second: tuple[int, ...]):
+def test_round_trip(first: tuple[int, ...], second: tuple[int, ...]) -> None:
     read = tuple(sorted({*first[:5], second[0]}))
     text = dumps(Struct([("read", read), ("write", second)]))
     assert parse_epoch(loads(text.encode())) == Epoch(read, second)

@@ -19,7 +19,7 @@ class TestValidate:
     @pytest.mark.parametrize(
         "rest", ["", "/a", "/*", "/a b/é/*.txt", "/a$X/$", "/a\\*", "/...", "/a*b*c", "/-x", "/a\n"]
     )
-    def test_accepts(self, variable: str, rest: str):
+    def test_accepts(self, variable: str, rest: str) -> None:
         validate_excludes([variable + rest])
 
     @pytest.mark.parametrize(
@@ -36,32 +36,32 @@ class TestValidate:
             "$SNAP_DATA*",
         ],
     )
-    def test_another_start(self, pattern: str):
+    def test_another_start(self, pattern: str) -> None:
         assert refusal(pattern) == f'snapshot exclude path must start with one of {KNOWN} (got: "{pattern}")'
 
     @pytest.mark.parametrize("rest", ["/", "//a", "/a/", "/a//b", "/.", "/..", "/a/../b", "/./a", "/a/."])
-    def test_not_clean(self, rest: str):
+    def test_not_clean(self, rest: str) -> None:
         assert refusal(f"$SNAP_DATA{rest}") == f'snapshot exclude path not clean: "$SNAP_DATA{rest}"'
 
     @pytest.mark.parametrize("rest", ["/[a", "/a]", "/{a", "/a}", "/a?", "/**", "/a/**/b", "/***"])
-    def test_invalid_characters(self, rest: str):
+    def test_invalid_characters(self, rest: str) -> None:
         assert (
             refusal(f"$SNAP_DATA{rest}")
             == f'snapshot exclude path contains invalid characters: "$SNAP_DATA{rest}"'
         )
 
     @pytest.mark.parametrize("rest", ["/a\0b", "/\ud800"])
-    def test_what_no_program_can_be_told(self, rest: str):
+    def test_patterns_with_control_characters_are_refused(self, rest: str) -> None:
         assert refusal(f"$SNAP_DATA{rest}").startswith("snapshot exclude path contains invalid characters: ")
 
-    def test_the_first_failing_pattern_and_rule_are_named(self):
+    def test_the_first_failing_pattern_and_rule_are_named(self) -> None:
         assert (
             refusal("$SNAP_DATA/ok", "$SNAP_DATA/?/", "x")
             == 'snapshot exclude path not clean: "$SNAP_DATA/?/"'
         )
 
     @given(st.text())
-    def test_what_is_accepted_is_an_argument_below_the_data(self, text: str):
+    def test_accepted_patterns_are_arguments_below_the_data(self, text: str) -> None:
         pattern = f"$SNAP_COMMON/{text}"
         try:
             validate_excludes([pattern])
@@ -78,11 +78,11 @@ def refusal(*patterns: str) -> str:
 
 
 class TestExpand:
-    def test_for_the_system(self):
+    def test_for_the_system(self) -> None:
         patterns = ["$SNAP_USER_DATA/u", "$SNAP_COMMON/c", "$SNAP_DATA", "$SNAP_USER_COMMON", "$SNAP_DATA/*"]
         assert expand(patterns, X1, True) == ["common/c", "x1", "x1/*"]
 
-    def test_for_a_user(self):
+    def test_for_a_user(self) -> None:
         patterns = ["$SNAP_USER_DATA/u", "$SNAP_COMMON/c", "$SNAP_DATA", "$SNAP_USER_COMMON", "$SNAP_DATA/*"]
         assert expand(patterns, Revision(42), False) == ["42/u", "common"]
 
@@ -100,12 +100,12 @@ class TestExpand:
             ("$SNAP_DATA/-a", "x1/-a"),
         ],
     )
-    def test_later_dollars(self, pattern: str, expanded: str):
+    def test_later_dollars(self, pattern: str, expanded: str) -> None:
         validate_excludes([pattern])
         assert expand([pattern], X1, True) == [expanded]
 
     @given(st.lists(st.builds("{}/{}".format, st.sampled_from(VARIABLES), st.text())), st.booleans())
-    def test_every_result_lies_below_the_data(self, patterns: list[str], system: bool):
+    def test_every_result_lies_below_the_data(self, patterns: list[str], system: bool) -> None:
         for pattern in expand(patterns, X1, system):
             assert pattern.split("/")[0] in ("x1", "common")
 
@@ -156,11 +156,11 @@ class TestMatching:
             ("$SNAP_COMMON", ["common/", "common/foo", "common/x1/", "common/x1/a.txt"]),
         ],
     )
-    def test_rows(self, data: Path, pattern: str, gone: list[str]):
+    def test_rows(self, data: Path, pattern: str, gone: list[str]) -> None:
         assert sorted(members(data) - members(data, pattern)) == gone
 
     @pytest.mark.parametrize(("pattern", "left"), [("$SNAP_DATA/*", {"x1/"}), ("$SNAP_DATA", set())])
-    def test_whole_directories(self, data: Path, pattern: str, left: set[str]):
+    def test_whole_directories(self, data: Path, pattern: str, left: set[str]) -> None:
         assert {name for name in members(data, pattern) if name.startswith("x1/")} == left
 
 
@@ -179,11 +179,11 @@ class TestManifest:
     def path(self, tmp_path: Path) -> Path:
         return tmp_path / "snapshots.yaml"
 
-    def test_the_example(self, path: Path):
+    def test_the_example(self, path: Path) -> None:
         path.write_text("exclude:\n  - $SNAP_DATA/cache/*\n  - $SNAP_USER_COMMON/tmp\nother: {a: 1}\n")
         assert read_manifest(str(path)) == ["$SNAP_DATA/cache/*", "$SNAP_USER_COMMON/tmp"]
 
-    def test_no_file_means_no_exclusions(self, path: Path):
+    def test_no_file_means_no_exclusions(self, path: Path) -> None:
         assert read_manifest(str(path)) == []
         path.touch()
         assert read_manifest(str(path / "below")) == []
@@ -191,7 +191,7 @@ class TestManifest:
     @pytest.mark.parametrize(
         "text", ["exclude:", "exclude: ~", "exclude: []", "{}", "other: 1", "--- {exclude: null}"]
     )
-    def test_nothing_excluded(self, path: Path, text: str):
+    def test_nothing_excluded(self, path: Path, text: str) -> None:
         path.write_text(text)
         assert read_manifest(str(path)) == []
 
@@ -212,18 +212,18 @@ class TestManifest:
             ("\x00", "not a YAML text"),
         ],
     )
-    def test_what_cannot_be_used(self, path: Path, text: str, reason: str):
+    def test_unusable_manifests_are_refused_with_the_reason(self, path: Path, text: str, reason: str) -> None:
         path.write_text(text)
         with pytest.raises(InvalidInputError) as raised:
             read_manifest(str(path))
         assert str(raised.value) == f"cannot read snapshot manifest: {reason}"
 
-    def test_what_the_parser_itself_finds_too_deep(self, path: Path):
+    def test_manifest_too_deep_for_the_parser_is_refused(self, path: Path) -> None:
         path.write_text("exclude: " + "[" * 10_000)
         with pytest.raises(InvalidInputError, match=r"^cannot read snapshot manifest: .*(deep|depth)"):
             read_manifest(str(path))
 
-    def test_errors_do_not_show_what_is_in_the_file(self, path: Path):
+    def test_errors_do_not_show_what_is_in_the_file(self, path: Path) -> None:
         path.write_text("root:secret\n\t[: {")
         with pytest.raises(
             InvalidInputError, match=r"^cannot read snapshot manifest: .* in line \d+$"
@@ -231,17 +231,17 @@ class TestManifest:
             read_manifest(str(path))
         assert "secret" not in str(raised.value)
 
-    def test_patterns_are_validated(self, path: Path):
+    def test_patterns_are_validated(self, path: Path) -> None:
         path.write_text("exclude: [$SNAP_DATA/a, 1]\n")
         with pytest.raises(InvalidInputError, match=r'\(got: "1"\)$'):
             read_manifest(str(path))
 
-    def test_a_file_that_is_too_long(self, path: Path):
+    def test_a_file_that_is_too_long(self, path: Path) -> None:
         path.write_bytes(b"#" * MANIFEST_LIMIT + b"\n")
         with pytest.raises(InvalidInputError, match="longer than 1048576 bytes"):
             read_manifest(str(path))
 
-    def test_only_plain_files_are_read(self, path: Path, tmp_path: Path):
+    def test_only_plain_files_are_read(self, path: Path, tmp_path: Path) -> None:
         os.mkfifo(path)
         with pytest.raises(InvalidInputError, match="not a plain file"):
             read_manifest(str(path))
@@ -254,7 +254,7 @@ class TestManifest:
             read_manifest(str(link))
 
     @given(raw=st.binary() | st.text("[]{}:,-&*!|>\n \"'aé~").map(str.encode))
-    def test_arbitrary_bytes(self, raw: bytes, tmp_path_factory: pytest.TempPathFactory):
+    def test_arbitrary_bytes(self, raw: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
         path = tmp_path_factory.getbasetemp() / "arbitrary.yaml"
         path.write_bytes(b"exclude:\n- " + raw)
         try:

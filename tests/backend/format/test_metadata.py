@@ -1,6 +1,7 @@
 import json
 import os
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,8 +87,24 @@ def saved(text: str) -> Snapshot:
     return parse_metadata(raw, 7)._replace(exclude=("$SNAP_DATA/x",), auto=True)
 
 
+WRONG: dict[str, tuple[Any, ...]] = {
+    "set": (-1, 2**64, 1.5, "1", [], True),
+    "time": (1, "yesterday", "", {}),
+    "snap": (1, [], {}, True),
+    "revision": (None, "", "0", "-1", "x0", "X1", 1.0, [], {}, True, 2**63),
+    "epoch": (1, [1], True, "01", {"read": []}),
+    "conf": (1, [], "x", False),
+    "sha3-384": (1, [], "x", {"a": 1}, {"a": [SUM]}),
+    "size": ("1", 1.5, 2**63, [], 1e3),
+    "options": (1, [], "x", {"exclude": 1}, {"exclude": [1]}, {"exclude": {}}),
+    "auto": (1, "true", [], {}),
+    **dict.fromkeys(("snap-id", "summary", "version", "broken"), (1,)),
+}
+CONF: dict[str, Json] = {"b": 1, "a": Number("1E2")}
+
+
 class TestParseMetadata:
-    def test_reads_what_snapd_stores(self):
+    def test_reads_what_snapd_stores(self) -> None:
         assert parse_metadata(STORED, 5) == Snapshot(
             set_id=5,
             time="2026-11-22T09:09:36.185921212Z",
@@ -106,7 +123,7 @@ class TestParseMetadata:
             exclude=("$SNAP_DATA/data.txt", "$SNAP_USER_COMMON/*.txt"),
         )
 
-    def test_every_field_may_be_missing_or_null_but_not_valid_then(self):
+    def test_every_field_may_be_missing_or_null_but_not_valid_then(self) -> None:
         zero = Snapshot(1, ZERO_TIME, "", Revision(), broken="invalid snapshot")
         nulls = dict.fromkeys(
             ["set", "time", "snap", "snap-id", "epoch", "summary", "version", "conf", "size"]
@@ -114,16 +131,16 @@ class TestParseMetadata:
         assert read({}, 1) == read(None, 1) == zero
         assert read({**nulls, "sha3-384": None, "options": None, "broken": None, "auto": None}, 1) == zero
 
-    def test_keys_match_in_any_case_and_unknown_ones_are_ignored(self):
+    def test_keys_match_in_any_case_and_unknown_ones_are_ignored(self) -> None:
         upper = {key.upper(): value for key, value in GOOD.items()}
         assert read({**upper, "x": [{}], "SHA3": 1}) == read(GOOD)
         assert read(GOOD).broken == ""
 
-    def test_of_duplicate_keys_in_any_case_the_last_wins(self):
+    def test_of_duplicate_keys_in_any_case_the_last_wins(self) -> None:
         raw = b'{"snap":"one","Snap":"two","snap":"three","SNAP":null}'
         assert parse_metadata(raw, 1).snap == "three"
 
-    def test_old_fields_are_honoured(self):
+    def test_old_fields_are_honoured(self) -> None:
         snapshot = read({**GOOD, "auto": True, "broken": "it fell", "summary": "s", "snap-id": "i"})
         assert (snapshot.auto, snapshot.broken, snapshot.summary, snapshot.snap_id) == (
             True,
@@ -136,36 +153,21 @@ class TestParseMetadata:
         ("options", "exclude"),
         [({}, ()), ({"exclude": None}, ()), ({"Exclude": ["a"], "x": 1}, ("a",)), (None, None)],
     )
-    def test_options(self, options: object, exclude: object):
+    def test_options(self, options: object, exclude: object) -> None:
         assert read({**GOOD, "options": options}).exclude == exclude
 
     @pytest.mark.parametrize(
         ("key", "value"),
-        [
-            *(("set", value) for value in (-1, 2**64, 1.5, "1", [], True)),
-            *(("time", value) for value in (1, "yesterday", "", {})),
-            *(("snap", value) for value in (1, [], {}, True)),
-            *(("revision", value) for value in (None, "", "0", "-1", "x0", "X1", 1.0, [], {}, True, 2**63)),
-            *(("epoch", value) for value in (1, [1], True, "01", {"read": []})),
-            *(("conf", value) for value in (1, [], "x", False)),
-            *(("sha3-384", value) for value in (1, [], "x", {"a": 1}, {"a": [SUM]})),
-            *(("size", value) for value in ("1", 1.5, 2**63, [], 1e3)),
-            *(
-                ("options", value)
-                for value in (1, [], "x", {"exclude": 1}, {"exclude": [1]}, {"exclude": {}})
-            ),
-            *((key, 1) for key in ("snap-id", "summary", "version", "broken")),
-            *(("auto", value) for value in (1, "true", [], {})),
-        ],
+        [(key, value) for key, values in WRONG.items() for value in values],
     )
-    def test_wrong_types_are_refused(self, key: str, value: object):
+    def test_wrong_types_are_refused(self, key: str, value: object) -> None:
         with pytest.raises(IntegrityError):
             read({**GOOD, key: value})
 
     @pytest.mark.parametrize(
         "raw", [b"", b"[]", b"1", b'"x"', b"true", b"{}{}", b"{", STORED[:-3], STORED * 2]
     )
-    def test_what_is_no_object_is_refused(self, raw: bytes):
+    def test_other_json_than_an_object_is_refused(self, raw: bytes) -> None:
         with pytest.raises(IntegrityError):
             parse_metadata(raw, 1)
 
@@ -200,23 +202,23 @@ class TestParseMetadata:
             ),
         ],
     )
-    def test_what_is_not_valid_is_broken_and_says_why(
+    def test_invalid_values_make_a_snapshot_broken_and_say_why(
         self, change: dict[str, object], set_id: int, reason: str
-    ):
+    ) -> None:
         assert read({**GOOD, **change}, set_id).broken == reason
 
     @pytest.mark.parametrize(
         "entry", ["archive.tgz", "user/a@b.tgz", "user/a", "other", "", "../x", "user/.a.tgz"]
     )
-    def test_other_entries_stay(self, entry: str):
+    def test_other_entries_stay(self, entry: str) -> None:
         snapshot = read({**GOOD, "sha3-384": {entry: SUM}})
         assert (snapshot.broken, snapshot.sums) == ("", {entry: SUM})
 
-    def test_the_largest_id_is_valid(self):
+    def test_the_largest_id_is_valid(self) -> None:
         assert read(GOOD, 2**63 - 1).broken == ""
 
     @given(st.binary())
-    def test_arbitrary_bytes_give_a_snapshot_or_our_error(self, raw: bytes):
+    def test_arbitrary_bytes_give_a_snapshot_or_our_error(self, raw: bytes) -> None:
         for damaged in (raw, STORED[: len(raw)] + raw + STORED[2 * len(raw) :]):
             try:
                 metadata_json(parse_metadata(damaged, 1))
@@ -236,7 +238,7 @@ class TestParseMetadata:
             ),
         )
     )
-    def test_arbitrary_fields_give_a_snapshot_or_our_error(self, fields: dict[str, object]):
+    def test_arbitrary_fields_give_a_snapshot_or_our_error(self, fields: dict[str, object]) -> None:
         try:
             snapshot = read({**GOOD, **fields})
         except IntegrityError:
@@ -253,20 +255,20 @@ class TestRevision:
             *(("42", 42), ("-1", -1), ("0", 0)),
         ],
     )
-    def test_forms(self, raw: str, number: int):
+    def test_forms(self, raw: str, number: int) -> None:
         assert parse_revision(loads(raw.encode())) == Revision(number)
 
     @pytest.mark.parametrize(
         ("value", "shown"),
         [("y1", r'"\"y1\""'), (None, '"null"'), ("", r'"\"\""'), (Number("1.0"), '"1.0"'), (True, '"true"')],
     )
-    def test_errors_quote_the_token(self, value: Json, shown: str):
+    def test_errors_quote_the_token(self, value: Json, shown: str) -> None:
         with pytest.raises(IntegrityError) as raised:
             parse_revision(value)
         assert str(raised.value) == f"invalid snap revision: {shown}"
 
     @pytest.mark.parametrize("literal", ["1e1", "9" * 5000, str(2**63), str(-(2**63))])
-    def test_numbers_out_of_range(self, literal: str):
+    def test_numbers_out_of_range(self, literal: str) -> None:
         with pytest.raises(IntegrityError):
             parse_revision(Number(literal))
 
@@ -302,17 +304,17 @@ snapshots = st.builds(
 
 
 class TestMetadataJson:
-    def test_writes_what_snapd_stores(self):
+    def test_writes_what_snapd_stores(self) -> None:
         assert metadata_json(parse_metadata(STORED, 2)) == STORED
 
-    def test_what_may_be_left_out_is(self):
+    def test_optional_fields_are_left_out(self) -> None:
         snapshot = Snapshot(1, ZERO_TIME, "ab", Revision(), epoch=Epoch((), ()), conf={})
         assert snapshot_json(snapshot) == (
             '{"set":1,"time":"0001-01-01T00:00:00Z","snap":"ab","revision":"unset",'
             '"epoch":{"read":[0],"write":[0]},"summary":"","version":"","sha3-384":null}'
         )
 
-    def test_every_field_in_order(self):
+    def test_every_field_in_order(self) -> None:
         snapshot = Snapshot(
             *(
                 1,
@@ -323,7 +325,7 @@ class TestMetadataJson:
                 Epoch((1, 2), (2,)),
                 "sum",
                 "1",
-                {"b": 1, "a": Number("1E2")},
+                CONF,
             ),
             *({"user/b.tgz": "x", "archive.tgz": "y"}, 5, (), "bad", True, "/path", True, "odd"),
         )
@@ -333,12 +335,12 @@ class TestMetadataJson:
             '"sha3-384":{"archive.tgz":"y","user/b.tgz":"x"},"size":5,"options":{},"broken":"bad","auto":true}'
         )
 
-    def test_names_that_are_not_utf8_can_be_written(self):
+    def test_names_that_are_not_utf8_can_be_written(self) -> None:
         snapshot = Snapshot(1, ZERO_TIME, "ab", Revision(1), sums={os.fsdecode(b"user/\xff.tgz"): SUM})
         assert b'"user/\\ufffd.tgz"' in metadata_json(snapshot)
 
     @given(snapshots)
-    def test_round_trip(self, snapshot: Snapshot):
+    def test_round_trip(self, snapshot: Snapshot) -> None:
         raw = metadata_json(snapshot)
         assert parse_metadata(raw, snapshot.set_id) == snapshot
         assert raw.endswith(b"}\n")
@@ -356,11 +358,11 @@ class TestContentHash:
             (KEYED, "477136e5d9905df2fa322efe5dab1e4f983514ca8e41afda8f5531a4c8ffb3b5"),
         ],
     )
-    def test_real_snapshots(self, text: str, digest: str):
+    def test_real_snapshots(self, text: str, digest: str) -> None:
         assert content_hash(saved(text)).hex() == digest
         assert content_hash(saved(text), newer=True).hex() == digest
 
-    def test_a_snapshot_without_anything(self):
+    def test_a_snapshot_without_anything(self) -> None:
         snapshot = saved(EMPTY)
         assert snapshot.broken == "invalid snapshot"
         bare = snapshot._replace(broken="")
@@ -368,21 +370,21 @@ class TestContentHash:
         null = EMPTY.replace('"sha3-384":{}', '"sha3-384":null') + "\n"
         assert content_hash(bare._replace(sums=None)) == sha256(null.encode()).digest()
 
-    def test_a_real_set_in_any_order(self):
+    def test_a_real_set_in_any_order(self) -> None:
         digest = "2754bf44bb52b569aebe0252091fab0319affb7829c01e7c39f59dd29333aa9c"
         both = [saved(POSTIE), saved(HELLO)]
         assert set_content_hash(both).hex() == digest
         assert set_content_hash(reversed(both)).hex() == digest
         assert set_content_hashes(iter(both)) == (bytes.fromhex(digest), bytes.fromhex(digest))
 
-    def test_an_empty_set(self):
+    def test_an_empty_set(self) -> None:
         assert set_content_hash([]) == sha256(b"").digest()
 
-    def test_snapshots_of_one_name_count_in_their_order(self):
+    def test_snapshots_of_one_name_count_in_their_order(self) -> None:
         both = [saved(HELLO), saved(CONFIGURED)]
         assert set_content_hash(both) != set_content_hash(reversed(both))
 
-    def test_control_characters_have_two_hashes(self):
+    def test_control_characters_have_two_hashes(self) -> None:
         snapshot = saved(HELLO)._replace(conf={"bell": "\b\f"})
         older, newer = set_content_hashes([snapshot])
         text = HELLO.replace(',"sha3-384"', ',"conf":{"bell":"%s"},"sha3-384"') + "\n"
@@ -390,7 +392,7 @@ class TestContentHash:
         assert newer == sha256(sha256((text % r"\b\f").encode()).digest()).digest()
 
     @given(snapshots, snapshots)
-    def test_set_time_and_options_do_not_count(self, one: Snapshot, other: Snapshot):
+    def test_set_time_and_options_do_not_count(self, one: Snapshot, other: Snapshot) -> None:
         moved = one._replace(set_id=other.set_id, time=other.time, exclude=other.exclude, auto=other.auto)
         assert content_hash(one) == content_hash(moved)
 
@@ -399,7 +401,7 @@ class TestContentJson:
     DIGEST = bytes.fromhex("2754bf44bb52b569aebe0252091fab0319affb7829c01e7c39f59dd29333aa9c")
     THREE = bytes.fromhex("dc0ea1d3f8ff14b2157297afa3184c750112c87db1df4d66017d94afb2282412")
 
-    def test_real_members(self):
+    def test_real_members(self) -> None:
         raw = b'{"content-hash":"J1S/RLtStWmuvgJSCR+rAxmv+3gpwB58OfWd0pMzqpw="}'
         assert content_json(self.DIGEST) == raw
         assert parse_content_json(raw) == self.DIGEST
@@ -409,7 +411,7 @@ class TestContentJson:
     @pytest.mark.parametrize(
         "raw", [b"{}", b"null", b'{"content-hash":null}', b'{"content-hash":""}', b'{"other":"J1S="}']
     )
-    def test_no_hash(self, raw: bytes):
+    def test_no_hash(self, raw: bytes) -> None:
         assert parse_content_json(raw) is None
 
     @pytest.mark.parametrize(
@@ -427,27 +429,27 @@ class TestContentJson:
             '{"content-hash":"é"}'.encode(),
         ],
     )
-    def test_damaged(self, raw: bytes):
+    def test_damaged(self, raw: bytes) -> None:
         with pytest.raises(IntegrityError):
             parse_content_json(raw)
 
     @given(st.binary(min_size=1))
-    def test_round_trip(self, digest: bytes):
+    def test_round_trip(self, digest: bytes) -> None:
         assert parse_content_json(content_json(digest)) == digest
 
 
 class TestExportJson:
-    def test_what_is_written(self):
+    def test_manifest_is_written_in_snapds_form(self) -> None:
         raw = b'{"format":1,"date":"2026-11-22T09:09:36Z","files":["1_ab_1_x1.zip","1_cd_1_x1.zip"]}'
         files = ("1_ab_1_x1.zip", "1_cd_1_x1.zip")
         assert export_json("2026-11-22T09:09:36Z", files) == raw
         assert parse_export_json(raw) == ExportManifest(1, "2026-11-22T09:09:36Z", files)
 
-    def test_without_files_and_with_names_that_are_not_utf8(self):
+    def test_without_files_and_with_names_that_are_not_utf8(self) -> None:
         assert export_json("d", []) == b'{"format":1,"date":"d","files":null}'
         assert export_json("d", [os.fsdecode(b"\xff")]) == b'{"format":1,"date":"d","files":["\\ufffd"]}'
 
-    def test_format_date_and_files_may_be_absent(self):
+    def test_format_date_and_files_may_be_absent(self) -> None:
         assert parse_export_json(b'{"future":{"x":[1]}}') == ExportManifest(None, "", None)
         assert parse_export_json(b'{"FORMAT":1,"files":[]}\n') == ExportManifest(1, "", ())
 
@@ -458,12 +460,12 @@ class TestExportJson:
             *(b'{"date":1}', b'{"files":"x"}', b'{"files":[1]}', b'{"files":[null]}', b'{"files":{}}'),
         ],
     )
-    def test_another_format_is_refused(self, raw: bytes):
+    def test_another_format_is_refused(self, raw: bytes) -> None:
         with pytest.raises(InvalidInputError, match=r"^cannot read export\.json: "):
             parse_export_json(raw)
 
     @given(st.binary())
-    def test_arbitrary_bytes(self, raw: bytes):
+    def test_arbitrary_bytes(self, raw: bytes) -> None:
         try:
             parse_export_json(raw)
         except (IntegrityError, InvalidInputError):

@@ -44,7 +44,7 @@ class TestSnapshotId:
             ("0" * 5000 + "1_x.zip", 1),
         ],
     )
-    def test_counts_as_a_snapshot(self, name: str, set_id: int):
+    def test_counts_as_a_snapshot(self, name: str, set_id: int) -> None:
         assert snapshot_id(name) == set_id
 
     @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ class TestSnapshotId:
             *("+_x.zip", "+-1_x.zip", "1 _x.zip", "/", "1_foo.zip\n", "9" * 5000 + "_x.zip", "1²_x.zip"),
         ],
     )
-    def test_does_not_count(self, name: str):
+    def test_does_not_count(self, name: str) -> None:
         assert snapshot_id(name) is None
 
     @given(st.text(st.sampled_from("+-019_.zip/x"), max_size=30))
-    def test_agrees_with_the_rule_word_by_word(self, name: str):
+    def test_agrees_with_the_rule_word_by_word(self, name: str) -> None:
         base = name.rstrip("/").split("/")[-1]
         first, marked, second = base.partition("_")
         try:
@@ -84,7 +84,7 @@ class TestFileName:
             (f"{LARGEST}_ab_1_{LARGEST}.zip", (LARGEST, "ab", "1", LARGEST)),
         ],
     )
-    def test_reads_and_writes(self, name: str, parts: tuple[int, str, str, int]):
+    def test_reads_and_writes(self, name: str, parts: tuple[int, str, str, int]) -> None:
         set_id, snap, version, revision = parts
         assert parse_filename(name) == FileName(set_id, snap, version, Revision(revision))
         assert filename(snapshot(*parts)) == name
@@ -121,7 +121,7 @@ class TestFileName:
             ),
         ],
     )
-    def test_refuses_what_it_would_not_write(self, name: str):
+    def test_refuses_what_it_would_not_write(self, name: str) -> None:
         assert parse_filename(name) is None
 
     @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ class TestFileName:
             (1, "", "", 1),
         ],
     )
-    def test_writes_no_name_that_does_not_read_back(self, parts: tuple[int, str, str, int]):
+    def test_writes_no_name_that_does_not_read_back(self, parts: tuple[int, str, str, int]) -> None:
         with pytest.raises(InvalidInputError):
             filename(snapshot(*parts))
 
@@ -146,13 +146,13 @@ class TestFileName:
         st.from_regex(r"([a-zA-Z0-9]([a-zA-Z0-9:.+~-]{0,30}[a-zA-Z0-9+~])?)?", fullmatch=True),
         st.integers(-LARGEST, LARGEST).filter(bool),
     )
-    def test_round_trip(self, set_id: int, snap: str, version: str, revision: int):
+    def test_round_trip(self, set_id: int, snap: str, version: str, revision: int) -> None:
         name = filename(snapshot(set_id, snap, version, revision))
         assert parse_filename(name) == (set_id, snap, version, Revision(revision))
         assert snapshot_id(name) == set_id
 
     @given(st.text(st.sampled_from("01x_ab-./zip")) | st.text())
-    def test_whatever_is_parsed_is_spelled_the_same(self, text: str):
+    def test_parsed_names_are_spelled_the_same(self, text: str) -> None:
         for name in (text, f"1_{text}_1.zip"):
             if parts := parse_filename(name):
                 assert (
@@ -164,7 +164,7 @@ class TestValidNames:
     @pytest.mark.parametrize(
         "name", ["ab", "a1", "1a", "hello-world", "a" * 40, "a-b_key1", "x2_1234567890", "0-a"]
     )
-    def test_snaps(self, name: str):
+    def test_snaps(self, name: str) -> None:
         assert is_snap_name(name)
 
     @pytest.mark.parametrize(
@@ -188,27 +188,27 @@ class TestValidNames:
             *("ab_K", "ab_a_b", "_ab", "ab\n", "../ab", "a b", "a_key", "ab_é", "ab-_key", "."),
         ],
     )
-    def test_not_snaps(self, name: str):
+    def test_not_snaps(self, name: str) -> None:
         assert not is_snap_name(name)
 
     @pytest.mark.parametrize("text", ["", "1", "v1.33", "1:2.3-4+5~", "a" * 32])
-    def test_versions(self, text: str):
+    def test_versions(self, text: str) -> None:
         assert is_version(text)
 
     @pytest.mark.parametrize("text", [".", "..", "1.", "-1", "a_b", "a/b", "a b", "1\n", "a" * 33, "é"])
-    def test_not_versions(self, text: str):
+    def test_not_versions(self, text: str) -> None:
         assert not is_version(text)
 
     @pytest.mark.parametrize(
         "name", ["alice", "user@domain", "a b", "é", "...", ".a", "a-", "dom\\user", "x\udcff", "$HOME"]
     )
-    def test_users(self, name: str):
+    def test_users(self, name: str) -> None:
         assert is_user_name(name)
 
     @pytest.mark.parametrize(
         "name", ["", ".", "..", "-a", "a/b", "/", "a\0", "a\n", "\x1b[0m", "a\x1f", "../a", "\n"]
     )
-    def test_not_users(self, name: str):
+    def test_not_users(self, name: str) -> None:
         assert not is_user_name(name)
 
 
@@ -226,7 +226,7 @@ class TestRevision:
             (str(LARGEST), LARGEST),
         ],
     )
-    def test_texts(self, text: str, number: int):
+    def test_texts(self, text: str, number: int) -> None:
         assert revision_from_text(text) == Revision(number)
 
     @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ class TestRevision:
             str(LARGEST + 1),
         ],
     )
-    def test_others_are_refused(self, text: str):
+    def test_others_are_refused(self, text: str) -> None:
         with pytest.raises(InvalidInputError, match=r"^invalid snap revision: "):
             revision_from_text(text)
 
     @given(st.integers(-LARGEST, LARGEST))
-    def test_round_trip(self, number: int):
+    def test_round_trip(self, number: int) -> None:
         assert revision_from_text(str(Revision(number))) == Revision(number)

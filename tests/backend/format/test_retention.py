@@ -19,7 +19,7 @@ from backend.progress import Progress
     ("typed", "snapds"),
     [("14d", "336h"), ("1d", "24h"), ("24h", "24h"), ("36h", "36h"), ("no", "no"), ("", "")],
 )
-def test_what_people_write(typed: str, snapds: str) -> None:
+def test_retention_is_read_as_people_write_durations(typed: str, snapds: str) -> None:
     assert parse_retention(typed) == snapds
 
 
@@ -42,7 +42,7 @@ def test_days_come_back_as_days(days: int) -> None:
     ("snapds", "words"),
     [("744h", "31d"), ("744h0m0s", "31d"), ("36h", "36h"), ("25h30m", "25h30m"), ("no", "no"), ("", "")],
 )
-def test_what_snapd_writes(snapds: str, words: str) -> None:
+def test_durations_of_snapd_are_put_in_words(snapds: str, words: str) -> None:
     assert retention_words(snapds) == words
 
 

@@ -44,7 +44,7 @@ FORK = multiprocessing.get_context("fork")
         (OSError("odd"), SnapshotError, "cannot do it: odd"),
     ],
 )
-def test_what_the_system_says_begins_with_what_was_tried(
+def test_errors_of_the_system_begin_with_the_attempt(
     cause: OSError, kind: type[SnapshotError], text: str
 ) -> None:
     with pytest.raises(SnapshotError, match=r"^cannot do it") as caught, files.os_errors_as("cannot do it"):
@@ -194,7 +194,7 @@ def test_identity_is_that_of_the_link(tmp_path: Path) -> None:
 # -- removing
 
 
-def test_what_is_not_there_is_removed_already(tmp_path: Path) -> None:
+def test_missing_tree_counts_as_removed(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "nothing"))
 
 
@@ -268,7 +268,7 @@ def test_many_directories_too_deep(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_what_may_not_be_removed_is_told(tmp_path: Path) -> None:
+def test_failed_removal_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
         remove_tree(str(tmp_path / "file/below"))

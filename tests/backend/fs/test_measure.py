@@ -80,7 +80,7 @@ def build(path: Path, tree: object) -> int:
 
 
 @given(tree=st.dictionaries(st.sampled_from("abcdef"), TREES, max_size=5))
-def test_whatever_the_tree_the_sum_is_that_of_its_files(
+def test_size_of_any_tree_is_the_sum_of_its_files(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
 ) -> None:
     top = tmp_path_factory.mktemp("tree") / "top"
@@ -102,6 +102,7 @@ def deep_tree(top: Path) -> None:
     os.close(fd)
 
 
+@pytest.mark.slow
 def test_a_tree_of_any_depth_is_measured_with_few_descriptors(tmp_path: Path) -> None:
     deep_tree(tmp_path)
     before = open_descriptors()
@@ -142,7 +143,7 @@ def test_a_deep_directory_moved_meanwhile_is_told_and_nothing_stays_open(tmp_pat
     assert open_descriptors() == before
 
 
-def test_what_vanishes_meanwhile_adds_nothing(tmp_path: Path) -> None:
+def test_vanishing_files_add_nothing(tmp_path: Path) -> None:
     for number in range(5):
         write(tmp_path / f"d{number}" / "file", 10)
 
@@ -154,7 +155,7 @@ def test_what_vanishes_meanwhile_adds_nothing(tmp_path: Path) -> None:
     assert measure([str(tmp_path)], WatchedJob(vanish)).apparent == 10
 
 
-def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_folders_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a" / "closed").mkdir(parents=True)
     really_open = os.open
 

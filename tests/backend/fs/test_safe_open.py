@@ -45,7 +45,7 @@ def test_directories_that_are_there_are_opened(tmp_path: Path, user: User) -> No
         assert same(opened(parent, whose), parent)
 
 
-def test_what_is_missing_is_told(tmp_path: Path, user: User) -> None:
+def test_missing_parent_is_an_error(tmp_path: Path, user: User) -> None:
     for parent, whose in ((tmp_path / "var/snap/hello", None), (Path(user.home, "snap/hello"), user)):
         with pytest.raises(FileNotFoundError):
             opened(parent, whose)

@@ -336,7 +336,7 @@ def test_the_other_mount_directory_and_a_link_to_it_are_known(root: Path) -> Non
     assert alone.exclude_manifest == f"{folder}/meta/snapshots.yaml"
 
 
-def test_what_is_no_installed_snap_is_passed_over(root: Path) -> None:
+def test_entries_that_are_no_installed_snap_are_passed_over(root: Path) -> None:
     mount(root, "good", "1", None)
     mount(root, "Bad", "1", None)
     (root / "snap/bin").mkdir()

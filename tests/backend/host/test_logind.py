@@ -4,21 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from backend.host.logind import logout_warning
+from backend.host.logind import Login, logout_warning
 from tests.support.builders import plant
 
 SESSION = "0::/user.slice/user-1000.slice/session-2.scope\n"
 OLD_SESSION = "12:pids:/x\n1:name=systemd:/user.slice/user-1000.slice/session-c2.scope\n0::/x\n"
 MANAGER = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-terminal.scope\n"
 SERVICE = "0::/system.slice/cron.service\n"
+ALICE = Login(1000, "alice")
 YES = "[Login]\nKillUserProcesses=yes\n"
 
 
 @pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def system(tmp_path: Path) -> Path:
     """A machine with systemd, on which alice logged in over SSH."""
-    monkeypatch.setattr("backend.host.logind.os.geteuid", lambda: 1000)
-    monkeypatch.setattr("backend.host.logind._login_name", lambda: "alice")
     plant(tmp_path, {"run": {"systemd": {"system": {}}}, "proc": {"self": {"cgroup": SESSION}}})
     return tmp_path
 
@@ -28,14 +27,14 @@ def conf(system: Path, text: str, place: str = "etc", name: str = "") -> None:
     plant(folder, {"logind.conf.d": {name: text}} if name else {"logind.conf": text})
 
 
-def warned(system: Path) -> bool:
-    return bool(logout_warning(str(system)))
+def warned(system: Path, login: Login = ALICE) -> bool:
+    return bool(logout_warning(str(system), login))
 
 
 def test_where_logind_ends_what_a_session_leaves(system: Path) -> None:
     assert not warned(system)
     conf(system, YES)
-    assert "KillUserProcesses=yes" in logout_warning(str(system))
+    assert "KillUserProcesses=yes" in logout_warning(str(system), ALICE)
     plant(system / "proc/self", {"cgroup": OLD_SESSION})
     assert warned(system)
     plant(system / "proc/self", {"cgroup": SERVICE})
@@ -57,7 +56,7 @@ def test_where_logind_ends_what_a_session_leaves(system: Path) -> None:
         ("\x00\xff garbage = \n= = =\n", False),
     ],
 )
-def test_what_the_settings_mean(system: Path, text: str, expected: bool) -> None:
+def test_settings_decide_whether_logout_kills_jobs(system: Path, text: str, expected: bool) -> None:
     conf(system, text)
     assert warned(system) == expected
 
@@ -79,7 +78,7 @@ def test_the_weightier_file_counts(system: Path) -> None:
 
 def test_on_a_desktop_lingering_counts(system: Path) -> None:
     plant(system / "proc/self", {"cgroup": MANAGER})
-    assert "loginctl enable-linger" in logout_warning(str(system))
+    assert "loginctl enable-linger" in logout_warning(str(system), ALICE)
     plant(system / "var/lib/systemd/linger", {"alice": ""})
     assert not warned(system)
 
@@ -90,11 +89,10 @@ def test_lingering_does_not_save_what_a_session_started(system: Path) -> None:
     assert warned(system)
 
 
-def test_where_nobody_ends_anything(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_ends_anything(system: Path) -> None:
     conf(system, YES)
     (system / "run/systemd/system").rmdir()
     assert not warned(system)
     (system / "run/systemd/system").mkdir()
     assert warned(system)
-    monkeypatch.setattr("backend.host.logind.os.geteuid", lambda: 0)
-    assert not warned(system)
+    assert not warned(system, Login(0, "root"))

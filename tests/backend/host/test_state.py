@@ -136,7 +136,7 @@ def test_a_damaged_state_answers_and_says_why(tmp_path: Path, raw: bytes, why: s
     ask_everything(state)
 
 
-def test_what_is_sound_beside_damage_is_still_answered(tmp_path: Path) -> None:
+def test_sound_parts_of_a_damaged_state_still_answer(tmp_path: Path) -> None:
     state = state_of(tmp_path, {"data": {**DATA, "config": 3}})
     assert (state.readable, state.snap_id("hello"), state.config("hello")) == (False, "new", None)
 

@@ -278,7 +278,7 @@ def test_everything_odd_is_found_and_nothing_is_removed(world: World, tmp_path: 
     assert tree_of(world.root)["var"]["lib"]["snapd"] == before["var"]["lib"]["snapd"]
 
 
-def test_what_undo_holds_is_told(world: World) -> None:
+def test_space_held_by_undo_is_a_finding(world: World) -> None:
     world.add(1, "hello", OLD)
     world.do(Restore(1))
     (found,) = world.engine.findings()

@@ -68,7 +68,7 @@ def working(journal: Journal) -> Iterator[tuple[int, Any, Connection]]:
         process.join()
 
 
-def test_what_a_job_says_of_itself(journal: Journal) -> None:
+def test_record_holds_all_that_a_job_tells(journal: Journal) -> None:
     with journal.job({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7}) as record:
         record.tell({"step": "Saving"})
         record.record_step({"temporary": "/a\udcff"})
@@ -87,7 +87,7 @@ def test_what_a_job_says_of_itself(journal: Journal) -> None:
 
 
 @given(operation=MAPPINGS, root=MAPPINGS, steps=st.lists(MAPPINGS, max_size=3), result=MAPPINGS)
-def test_whatever_is_written_is_read_again(
+def test_any_record_is_read_back(
     tmp_path_factory: pytest.TempPathFactory,
     operation: dict[str, Any],
     root: dict[str, Any],

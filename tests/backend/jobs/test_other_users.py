@@ -174,7 +174,7 @@ def test_events_behind_a_link_are_not_read(theirs: Theirs, tmp_path: Path) -> No
 @as_root
 @pytest.mark.parametrize("name", ["operation.json", "result.json", "alive", "events.jsonl"])
 @pytest.mark.parametrize("what", ["fifo", "directory", "huge", "closed"])
-def test_what_is_no_file_and_what_is_too_large(theirs: Theirs, name: str, what: str) -> None:
+def test_odd_or_oversized_records_are_passed_over(theirs: Theirs, name: str, what: str) -> None:
     folder = theirs.job(1, result={"state": "done"})
     theirs.job(2)
     path = folder / name

@@ -267,7 +267,7 @@ def test_a_forget_that_had_not_begun(world: World) -> None:
 # -- what cannot be ended
 
 
-def test_what_was_not_interrupted(world: World) -> None:
+def test_finished_jobs_cannot_be_ended_again(world: World) -> None:
     world.do(Save())
     assert "it was not interrupted: it is done" in ways(world).finish.refusal
     with pytest.raises(BlockedError, match="cannot finish job 1: it was not interrupted"):
@@ -276,13 +276,13 @@ def test_what_was_not_interrupted(world: World) -> None:
         world.engine.end(9, finish=True)
 
 
-def test_what_still_lives(world: World) -> None:
+def test_running_jobs_cannot_be_ended(world: World) -> None:
     engine = world.engine
     with engine.journal.job(to_json(Save()), engine.root):
         assert "it is running" in ways(world).take_back.refusal
 
 
-def test_what_somebody_else_wrote(world: World) -> None:
+def test_jobs_written_by_others_cannot_be_ended(world: World) -> None:
     record = died(world, Save())
     header = Path(record.folder) / "operation.json"
     header.write_text(json.dumps(json.loads(header.read_text()) | {"uid": 4242}))

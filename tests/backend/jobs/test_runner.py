@@ -135,7 +135,7 @@ def test_a_hang_up_does_not_end_it(jobs: Jobs) -> None:
     assert jobs.ended(record).state is JobState.DONE
 
 
-def test_it_outlives_whoever_started_it(jobs: Jobs) -> None:
+def test_job_outlives_the_process_that_started_it(jobs: Jobs) -> None:
     words = [jobs.journal.folder, json.dumps(to_json(Save(("hello",)))), *jobs.command]
     with subprocess.Popen(
         [sys.executable, "-c", STARTER, *words],
@@ -246,7 +246,7 @@ def test_torn_lines_are_told_once_they_are_whole(
 
 
 @given(raw=st.binary(max_size=200))
-def test_what_is_no_event_is_passed_over(raw: bytes) -> None:
+def test_lines_that_are_no_event_are_passed_over(raw: bytes) -> None:
     with TemporaryDirectory() as folder:
         with open(os.path.join(folder, "events.jsonl"), "wb") as log:
             log.write(raw + b'\n{"event":"noted"}\n')

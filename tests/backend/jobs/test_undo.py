@@ -58,7 +58,7 @@ def test_everything_comes_back(world: World) -> None:
     assert (done.set_id, done.snaps) == (1, ("hello",))
 
 
-def test_what_was_not_there_is_gone_again(world: World) -> None:
+def test_undo_removes_data_that_the_restore_made(world: World) -> None:
     world.add(3, "other", ONE)
     world.do(Restore(3))
     world.do(Undo())

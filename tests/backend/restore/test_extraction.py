@@ -153,7 +153,7 @@ def test_all_of_a_snap(world: World) -> None:
     assert live(world, "alice") == ALICE
 
 
-def test_it_can_be_undone_and_that_too(world: World) -> None:
+def test_extract_can_be_undone_and_redone(world: World) -> None:
     before = everything(world)
     first = world.do(Extract(1, ("hello:common/e", "hello:common/to", "hello:alice/common")))
     after = live(world), live(world, "alice")
@@ -166,7 +166,7 @@ def test_it_can_be_undone_and_that_too(world: World) -> None:
 ALICE_BEFORE: Tree = {"common": {"i": "new"}}
 
 
-def test_what_came_later_is_kept_by_the_undo(world: World) -> None:
+def test_later_files_are_kept_by_the_undo(world: World) -> None:
     world.do(Extract(1, ("hello:common/d",)))
     (world.data("hello") / "common/d").unlink()
     (world.data("hello") / "common/d").write_text("written anew")
@@ -261,7 +261,7 @@ def test_policies(world: World, policy: str, same: str, older: str, newer: str) 
 
 
 @pytest.mark.parametrize("change", ["size", "mode", "kind", "target"])
-def test_what_counts_as_changed(world: World, change: str) -> None:
+def test_changed_files_are_told_from_unchanged_ones(world: World, change: str) -> None:
     file, link = tarfile.TarInfo("common/file"), tarfile.TarInfo("common/link")
     file.mtime, file.mode = 1000, 0o640
     link.type, link.linkname = tarfile.SYMTYPE, "there"
@@ -361,7 +361,7 @@ def test_a_file_that_appears_after_the_look(world: World) -> None:
     assert live(world) == merged(NEW, ("common/to", "appeared"))
 
 
-def test_what_is_not_there(world: World) -> None:
+def test_missing_paths_and_snaps_are_refused(world: World) -> None:
     refused(world, NotFoundError, "hello:common/nothing", "hello:common/d", "hello:common/nothing")
     refused(world, NotFoundError, "no snapshot", "ghost:common/d")
     refused(world, NotFoundError, "holds no such data", "hello:user/bob/common")
@@ -732,7 +732,7 @@ def _tree(paths: set[str], text: str) -> dict[str, Any]:
 
 
 def _files(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name, content in tree.items():
         if isinstance(content, Mapping):
             found |= _files(content, f"{above}{name}/")

@@ -63,6 +63,7 @@ def test_however_the_stream_comes_in_pieces(cuts: list[int]) -> None:
     assert contents([*pieces, PLAIN[at:]], X1, Progress()) == Contents(1, 5)
 
 
+@pytest.mark.slow
 @given(st.integers(0, len(PLAIN) - 1), st.integers(1, 255))
 def test_any_damaged_byte_is_counted_or_refused(at: int, mask: int) -> None:
     damaged = bytearray(PLAIN)
@@ -106,7 +107,7 @@ def test_an_archive_that_cannot_be_unpacked_blocks(world: World) -> None:
     assert 'snapshot entry "user/alice.tgz": cannot unpack archive: member "../evil"' in looked.reasons[0]
 
 
-def test_what_is_not_gzip_blocks(world: World) -> None:
+def test_plan_is_blocked_by_an_archive_that_is_no_gzip(world: World) -> None:
     world.add(1, "hello", b"no gzip at all")
     assert plan(world).reasons == ['snapshot entry "archive.tgz": not in gzip format']
 
@@ -118,7 +119,7 @@ def test_our_own_archives_and_others_count_the_same(world: World) -> None:
     assert held == Contents(3, 7)
 
 
-def test_what_is_skipped_is_not_looked_at(world: World) -> None:
+def test_skipped_entries_are_not_scanned(world: World) -> None:
     world.add(1, "hello", {"common": {}}, users={"ghost": {"common": {"f": "1"}}})
     assert [entry.contents for entry in plan(world).entries] == [Contents(0, 0), None]
 
@@ -131,12 +132,12 @@ def test_the_counts_are_told_as_a_step(world: World) -> None:
     assert told[-1] == Advanced(step.total or 0)
 
 
-def test_it_can_be_stopped_at_any_time(world: World) -> None:
+def test_plan_can_be_cancelled_at_any_time(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1"}}, users={"alice": {"common": {"f": "1"}}})
     assert len(list(stops(lambda job: world.engine.plan(Restore(1), progress=job)))) > 4
 
 
-def test_what_was_seen_is_remembered(world: World) -> None:
+def test_scanned_impact_is_remembered(world: World) -> None:
     path = world.add(1, "hello", {"common": {"f": "1"}})
     looker, bare = ImpactScanner(world.engine.layout), plan(world, look=False)
     looked = looker.with_contents(looker.with_losses(bare, Progress()), Progress())

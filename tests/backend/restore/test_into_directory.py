@@ -35,7 +35,7 @@ from tests.support.builders import (
     uid_of,
     write_snapshot,
 )
-from tests.support.fakes import stops
+from tests.support.fakes import Disk, stops
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}
 NEW: Tree = {"x1": {"a": "new"}, "common": {"b": "new"}}
@@ -230,7 +230,7 @@ class Died(BaseException):
     """The process is gone."""
 
 
-def test_what_died_beside_is_tidied_up_while_snapd_runs(
+def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
     world: World, to: Path, snapd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die() -> None:
@@ -306,7 +306,7 @@ def test_two_snapshots_of_one_snap_in_a_set(world: World, to: Path) -> None:
 def test_paths_that_are_none(world: World, path: str) -> None:
     for ask in (world.engine.plan, world.do):
         with pytest.raises(InvalidInputError, match="not an absolute path"):
-            ask(Restore(1, to=path))  # type: ignore[operator] # both take one
+            ask(Restore(1, to=path))
 
 
 def test_paths_are_spelled_in_one_way(world: World, tmp_path: Path) -> None:
@@ -319,12 +319,11 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
     refused(world, tmp_path / "closed/out", "no right to write")
 
 
-def test_space_is_looked_for_there(world: World, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    monkeypatch.setattr("backend.fs.space.free_space", lambda place: asked.append(place) or 0)
+def test_space_is_looked_for_there(world: World, to: Path, disk: Disk) -> None:
+    disk.free = 0
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
         world.do(Restore(1, to=str(to)))
-    assert set(asked) <= {str(to), str(to.parent)}
+    assert set(disk.asked) <= {str(to), str(to.parent)}
 
 
 # -- failures on the way
@@ -377,7 +376,7 @@ class Meddling(Progress):
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-def test_what_somebody_puts_there_meanwhile_is_not_touched(
+def test_files_put_into_the_directory_meanwhile_are_not_touched(
     world: World, tmp_path: Path, is_there: bool
 ) -> None:
     to = tmp_path / "out"

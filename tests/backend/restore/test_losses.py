@@ -84,7 +84,7 @@ def test_everything_there_is_measured_as_an_undo_would_hold_it(tmp_path: Path) -
     assert (found.live_files, found.live_bytes, found.files) == (3, 10, 1)
 
 
-def test_it_can_be_stopped_anywhere(tmp_path: Path) -> None:
+def test_loss_scan_can_be_cancelled_anywhere(tmp_path: Path) -> None:
     plant(tmp_path, *(f"x1/{number}/file" for number in range(20)))
     layout, top = Layout(str(tmp_path / "no root")), str(tmp_path / "x1")
     moments = list(stops(lambda job: losses(snapshot(), layout, ARCHIVE, [top], job)))
@@ -245,7 +245,7 @@ def installed(root: Path, manifest: str) -> Layout:
     ("manifest", "wanted"),
     [("exclude: [$SNAP_DATA/static]", 2), ("exclude: [$OTHER]", 1), ("][", 1), ("exclude: []", 1)],
 )
-def test_what_the_snap_excludes_itself(tmp_path: Path, manifest: str, wanted: int) -> None:
+def test_exclusions_of_the_snap_count_as_losses(tmp_path: Path, manifest: str, wanted: int) -> None:
     layout = installed(tmp_path / "root", manifest)
     assert layout.installed("hello") is not None
     plant(tmp_path, "x1/static", "x1/dynamic", "x1/kept")

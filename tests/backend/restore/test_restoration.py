@@ -100,7 +100,7 @@ def test_newer_and_excluded_files_are_losses(world: World) -> None:
     assert set(lost.examples) == {f"{world.data('hello')}/common/newer", f"{world.data('hello')}/x1/more"}
 
 
-def test_what_is_missing_would_be_made(world: World) -> None:
+def test_missing_directories_would_be_made(world: World) -> None:
     world.add(1, "other", OLD, users={"alice": {"common": {}}})
     system, user = plan(world).entries
     parent = str(world.data("other"))
@@ -205,7 +205,7 @@ def test_a_broken_snapshot_blocks_its_set_unless_others_are_named(world: World) 
 
 @pytest.mark.parametrize("name", ["common", "x1"])
 @pytest.mark.parametrize("kind", ["a symbolic link", "not a directory"])
-def test_what_is_no_directory_is_not_replaced(world: World, name: str, kind: str) -> None:
+def test_links_and_files_in_place_of_data_are_not_replaced(world: World, name: str, kind: str) -> None:
     world.add(1, "hello", OLD)
     target = world.data("hello") / name
     os.rename(target, world.root / "aside")
@@ -286,7 +286,7 @@ def test_only_some_users_and_always_the_system(world: World) -> None:
     assert tree_of(world.data("hello", "bob")) == {"common": {}}
 
 
-def test_what_the_snapshot_lacks_stays(world: World) -> None:
+def test_directories_that_the_snapshot_lacks_stay(world: World) -> None:
     world.add(1, "hello", {"common": {"b": "old"}})
     world.do(Restore(1))
     assert tree_of(world.data("hello")) == {"x1": NEW["x1"], "common": {"b": "old"}}

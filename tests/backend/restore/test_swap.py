@@ -201,7 +201,7 @@ def test_crashes_upon_crashes_lose_nothing(
 
 
 @pytest.mark.parametrize("verb", ["carry_out", "take_back"])
-def test_what_somebody_else_put_there_is_not_touched(tmp_path: Path, disk: Disk, verb: str) -> None:
+def test_foreign_replacement_is_not_touched(tmp_path: Path, disk: Disk, verb: str) -> None:
     world = World(tmp_path / "snap")
     kept = world.live.rename(tmp_path / "their backup")
     tree(world.live, "theirs")
@@ -211,7 +211,7 @@ def test_what_somebody_else_put_there_is_not_touched(tmp_path: Path, disk: Disk,
     assert (kept / "a").read_text() == "old"
 
 
-def test_what_somebody_else_put_where_nothing_was_is_not_touched(tmp_path: Path) -> None:
+def test_foreign_new_directory_is_not_touched(tmp_path: Path) -> None:
     world = World(tmp_path / "snap", old=False)
     tree(world.live, "theirs")
     with pytest.raises(ConflictError):
@@ -235,7 +235,7 @@ def test_live_data_that_vanished_are_brought_all_the_same(tmp_path: Path) -> Non
     assert world.shown == "new"
 
 
-def test_what_was_kept_has_gone(tmp_path: Path) -> None:
+def test_missing_kept_data_are_a_conflict(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
     world.move.carry_out()
     files.remove_tree(str(world.waiting))
@@ -380,7 +380,9 @@ def test_when_one_cannot_be_put_in_place_all_are_taken_back(two: tuple[World, Wo
 
 
 @pytest.mark.parametrize("foreign", [0, 1])
-def test_what_cannot_be_taken_back_does_not_keep_the_other(two: tuple[World, World], foreign: int) -> None:
+def test_failing_move_does_not_keep_the_others_from_being_taken_back(
+    two: tuple[World, World], foreign: int
+) -> None:
     state = state_of(*two)
     state.commit()
     two[foreign].live.rename(two[foreign].parent.parent / "their backup")

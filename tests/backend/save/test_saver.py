@@ -29,7 +29,7 @@ from backend.operations import Check, Forget, Restore, Save
 from backend.progress import Advanced, Event, Noted, PartAdvanced, Progress, Started
 from backend.save.saver import SaveOptions, Saver, save_snap
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, tree_of, uid_of
-from tests.support.fakes import stops
+from tests.support.fakes import Disk, stops
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_a_file_that_keeps_changing_fails_the_save(world: World, big: Path) -> N
     assert world.names() == []
 
 
-def test_unless_that_is_accepted(world: World, big: Path) -> None:
+def test_accept_changed_saves_and_reports_the_file(world: World, big: Path) -> None:
     growing = Growing(big, 10**9)
     result = world.engine.save(Save(accept_changed=True), growing.job())
     assert (result.set_id, result.exit_code) == (1, 3)
@@ -288,7 +288,7 @@ def test_a_tiny_save_ends_at_its_total(world: World) -> None:
     assert all(made == announced for made, announced in parts.values())
 
 
-def test_so_does_one_of_many_files_of_all_kinds(world: World) -> None:
+def test_file_changing_among_many_of_all_kinds_is_noticed(world: World) -> None:
     files: dict[str, Tree | str | Link | int] = {f"file {n}": "x" * n for n in range(700)}
     folders: dict[str, Tree | str | Link | int] = {f"folder {n}": {"below": {}} for n in range(500)}
     links: dict[str, Tree | str | Link | int] = {f"link {n}": Link("nowhere") for n in range(300)}
@@ -309,7 +309,7 @@ def test_a_snap_without_data_announces_nothing(tmp_path: Path) -> None:
 # -- one of several fails
 
 
-def test_what_could_be_saved_stays_saved(world: World) -> None:
+def test_saved_snaps_stay_saved_when_others_fail(world: World) -> None:
     world.install("zombie", data={"a": "1"})
     (world.root / "snap/zombie/x1/meta/snapshots.yaml").write_text("exclude: [/etc]")
     result = world.do(Save())
@@ -330,9 +330,9 @@ def test_when_none_can_be_saved_the_reason_is_the_first_ones(world: World) -> No
 # -- refusals
 
 
-def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_known_beforehand(world: World, disk: Disk) -> None:
     world.install("hello", data={"a": "1" * 5000})
-    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: RESERVED_SPACE + 4000)
+    disk.free = RESERVED_SPACE + 4000
     with pytest.raises(NoSpaceError, match=r"cannot save: insufficient space in .* more is required"):
         world.do(Save())
     assert world.names() == []
@@ -340,7 +340,7 @@ def test_too_little_space_is_known_beforehand(world: World, monkeypatch: pytest.
     assert len(world.names()) == 1
 
 
-def test_what_is_not_installed_is_refused(world: World) -> None:
+def test_unknown_snap_is_refused(world: World) -> None:
     for call in (lambda: world.do(Save(("ghost",))), lambda: save_snap(world.engine.store, "ghost")):
         with pytest.raises(SnapshotError, match='snap "ghost" is not installed'):
             call()
@@ -440,7 +440,7 @@ def test_parallel_saves_get_ids_of_their_own(world: World) -> None:
     assert len(world.names()) == 4
 
 
-def test_what_is_saved_is_what_is_read(world: World) -> None:
+def test_saved_snapshot_is_the_one_that_is_read(world: World) -> None:
     made = save_snap(world.engine.store, "hello")
     with Reader.open(made.path) as reader:
         assert reader.snapshot == made
@@ -448,7 +448,7 @@ def test_what_is_saved_is_what_is_read(world: World) -> None:
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may read everything")
-def test_what_may_not_be_read_fails_the_save(world: World) -> None:
+def test_unreadable_file_fails_the_save(world: World) -> None:
     (world.data("hello") / "x1/a").chmod(0)
     with pytest.raises(SnapshotError, match="Permission denied"):
         world.do(Save())

@@ -66,7 +66,7 @@ def open_descriptors() -> int:
 # -- sizes
 
 
-def test_it_adds_up_what_an_estimate_adds_up(world: World) -> None:
+def test_survey_adds_up_to_the_estimate(world: World) -> None:
     fill(world, {"a": {"b": {"c": "1" * 5000}}, "link": Link("/etc"), "fifo": FIFO})
     top = world.data("cloud")
     assert looked(world).read == measure([f"{top}/x1", f"{top}/common"])
@@ -95,7 +95,7 @@ def archived_by_tar(world: World) -> int:
     return total
 
 
-def test_what_a_save_is_made_of(world: World) -> None:
+def test_aims_of_a_save_are_snaps_and_users(world: World) -> None:
     world.install("chat")
     layout = world.engine.layout
     told = [(aim.snap.name, aim.user.name if aim.user else "") for aim in aims(layout, (), ())]
@@ -118,7 +118,7 @@ def test_each_pattern_is_told_and_all_together_once(world: World) -> None:
     assert found.read.apparent == 5 + 1 + 1
 
 
-def test_what_the_snap_ships_is_told_apart(world: World) -> None:
+def test_exclusions_of_the_snap_are_told_apart(world: World) -> None:
     world.install("cloud", exclude=["$SNAP_COMMON/cache", "$SNAP_USER_COMMON/h"])
     fill(world, {"cache": {"a": "1" * 10}})
     found = looked(world, None, "$SNAP_COMMON/c*")
@@ -288,9 +288,7 @@ def test_device_nodes_and_whiteouts(world: World) -> None:
     assert met(looked(world)) == {"device": (1, ("common/null",))}
 
 
-def test_what_lies_on_another_file_system_is_said_to_be_saved(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mounts_below_the_data_are_said_to_be_saved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     top = fill(world, {"mnt": {"below": {"f": "12"}}})
     inodes = {os.stat(top / name).st_ino for name in ("mnt", "mnt/below")}
     really = os.fstat
@@ -312,7 +310,7 @@ needs_root = pytest.mark.skipif(not AS_ROOT, reason="switches users")
 
 @needs_root
 @pytest.mark.root
-def test_what_a_user_cannot_read_makes_tar_fail_and_is_told(world: World) -> None:
+def test_files_closed_to_their_user_fail_and_are_told(world: World) -> None:
     top = fill(world, {"mine": "1", "theirs": "2", "cache": {"theirs": "3"}, "closed": {"f": "4"}}, "alice")
     for name in ("theirs", "cache/theirs"):
         (top / name).chmod(0o600)
@@ -363,7 +361,7 @@ def fails_for_tar(world: World, name: str, patterns: Sequence[str]) -> bool:
     return False
 
 
-def test_what_we_cannot_enter_ourselves_fails_and_is_not_measured(
+def test_folders_closed_to_us_fail_and_are_not_measured(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(world, {"closed": {"f": "1"}, "cache": {"closed": {"f": "1"}}})
@@ -390,7 +388,7 @@ def test_some_are_named_all_are_counted_and_none_is_endless(world: World) -> Non
 # -- a second look
 
 
-def test_what_changes_between_two_looks_may_fail(world: World) -> None:
+def test_files_changing_between_two_looks_may_fail(world: World) -> None:
     top = fill(world, {"log": "1", "same": "1", "gone": "1"})
     found = survey_of(world.engine.layout, aim_at(world), now=0.0)
     (top / "log").write_text("12")
@@ -455,7 +453,7 @@ def test_names_are_data(world: World) -> None:
     assert one.examples == ("common/x\x1b[31m\n[red]\udcff",)
 
 
-def test_it_can_be_stopped_anywhere_and_leaves_nothing_open(world: World) -> None:
+def test_survey_can_be_cancelled_anywhere_and_leaves_nothing_open(world: World) -> None:
     fill(world, {"a": {"b": {"f": "1"}}, "c": {"f": "1"}})
     before = open_descriptors()
     moments = 0

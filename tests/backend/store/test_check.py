@@ -62,7 +62,7 @@ def damage(path: str) -> None:
         (CheckLevel.QUICK, CheckLevel.HASH, 60, True),
     ],
 )
-def test_what_was_verified_lately_at_that_level_or_a_stronger_one_is_not_due(
+def test_snapshots_verified_lately_at_that_level_or_a_stronger_one_are_not_due(
     world: World, verified: CheckLevel, asked: CheckLevel, age: int, is_due: bool
 ) -> None:
     own = world.root / "own"
@@ -83,7 +83,7 @@ def test_only_so_long(world: World, ledger: VerificationLog) -> None:
 
 
 @pytest.mark.parametrize("what", ["some users", "damaged", "broken", "changed"])
-def test_what_is_not_verified_as_a_whole_is_always_due(
+def test_snapshots_not_verified_as_a_whole_are_always_due(
     world: World, ledger: VerificationLog, what: str
 ) -> None:
     (path, *_) = (snapshot.path for snapshot in listed(world))
@@ -116,7 +116,7 @@ def test_a_check_of_what_is_older_counts_what_it_skips_and_is_not_partial(world:
     assert "skipped" not in world.do(Check()).to_json()
 
 
-def test_what_failed_is_looked_at_however_lately_that_was(world: World) -> None:
+def test_failed_snapshots_are_always_due(world: World) -> None:
     damage(listed(world)[0].path)
     assert world.do(Check()).exit_code == 4
     again = world.do(Check(older_than=DAY))
@@ -156,7 +156,7 @@ def test_a_level_is_one_or_the_other(world: World) -> None:
         world.do(Check(quick=True, structure=True))
 
 
-def test_what_was_found_before_a_stop_is_kept(tmp_path: Path) -> None:
+def test_verdicts_before_a_cancellation_are_kept(tmp_path: Path) -> None:
     world = World(tmp_path / "many")
     for set_id in range(1, 71):
         world.add(set_id, "hello")

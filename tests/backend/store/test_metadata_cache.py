@@ -81,7 +81,7 @@ def kept(own: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_what_has_not_changed_is_not_read_again(own: Path, folder: Path) -> None:
+def test_unchanged_files_are_not_read_again(own: Path, folder: Path) -> None:
     assert len(listed(own, folder)) == MANY
     assert listed(own, folder) == []
 
@@ -119,12 +119,12 @@ def test_any_change_is_seen(own: Path, folder: Path, change: Callable[[Path], No
     assert listed(own, folder) == []
 
 
-def test_what_changed_just_now_is_never_trusted(own: Path, folder: Path) -> None:
+def test_files_changed_just_now_are_never_trusted(own: Path, folder: Path) -> None:
     for _ in range(2):
         assert len(listed(own, folder, clock=time.time_ns)) == MANY
 
 
-def test_what_changes_while_it_is_read_is_read_again(own: Path, folder: Path) -> None:
+def test_files_changing_while_they_are_read_are_read_again(own: Path, folder: Path) -> None:
     path = folder / name_of(3)
     with MetadataCache.opened(str(own), str(folder), later) as index:
         for name in os.listdir(folder):
@@ -184,7 +184,7 @@ def test_a_listing_left_early_forgets_nothing(own: Path, folder: Path) -> None:
     assert listed(own, folder) == []
 
 
-def test_what_was_read_before_a_failure_is_kept(own: Path, folder: Path) -> None:
+def test_metadata_read_before_a_failure_are_kept(own: Path, folder: Path) -> None:
     def fail(index: MetadataCache) -> None:
         index.snapshot(name_of(0))
         index.remember(name_of(0), SNAPSHOT)
@@ -215,6 +215,7 @@ def test_names_that_are_no_text(own: Path, folder: Path) -> None:
     assert listed(own, folder) == []
 
 
+@pytest.mark.slow
 @given(raw=st.binary(max_size=200), at=st.integers(0, 4000), cut=st.booleans())
 def test_a_damaged_index_is_as_good_as_none(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes, at: int, cut: bool
@@ -234,7 +235,7 @@ def test_a_damaged_index_is_as_good_as_none(
 @pytest.mark.parametrize(
     "raw", [b"", b"snapstow index 1\n{}", b"SQLite format 3\0" + bytes(4096), b"\xff" * 99]
 )
-def test_what_is_no_index_is_replaced(own: Path, folder: Path, raw: bytes) -> None:
+def test_other_content_than_a_cache_is_replaced(own: Path, folder: Path, raw: bytes) -> None:
     listed(own, folder)
     (path,) = own.iterdir()
     path.write_bytes(raw)
@@ -301,7 +302,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 
 @given(snapshots())
-def test_whatever_is_remembered_comes_back(
+def test_any_remembered_metadata_come_back(
     tmp_path_factory: pytest.TempPathFactory, snapshot: Snapshot
 ) -> None:
     own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")

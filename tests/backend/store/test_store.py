@@ -34,7 +34,7 @@ def test_without_a_directory_there_is_nothing(world: World) -> None:
     assert (store.names(), store.markers(), store.temporaries(), store.last_set_id()) == ([], [], [], 0)
 
 
-def test_what_stands_in_the_place_of_the_directory_is_not_an_empty_one(world: World) -> None:
+def test_file_in_the_place_of_the_directory_is_an_error(world: World) -> None:
     world.snapshots.parent.mkdir(parents=True)
     world.snapshots.write_text("a file")
     with pytest.raises(SnapshotError, match=r"^cannot open snapshots directory: .*: Not a directory"):
@@ -137,7 +137,7 @@ def test_one_change_of_a_snap_at_a_time(world: World, operation: Any, words: str
         world.do(operation)
 
 
-def test_what_is_read_is_not_forgotten_and_the_reverse(world: World, tmp_path: Path) -> None:
+def test_sets_being_read_are_not_forgotten_and_the_reverse(world: World, tmp_path: Path) -> None:
     world.add(1, "hello")
     words = "cannot operate on snapshot set #1 while another operation on it is in progress"
     store = world.engine.store
@@ -265,7 +265,7 @@ def test_broken_and_hidden_ones_can_be_forgotten(world: World) -> None:
     assert world.names() == []
 
 
-def test_what_a_crash_left_is_found_by_name(world: World) -> None:
+def test_leftovers_of_a_crash_are_found_by_name(world: World) -> None:
     left: Tree = {
         "74_postie_1.0_x1.zip.1846494151~": "",
         "74_postie_1.0_x1.zip.4dkJrwnkg36r~": "",
@@ -283,7 +283,7 @@ def test_what_a_crash_left_is_found_by_name(world: World) -> None:
     assert store.likenesses() == []
 
 
-def test_what_only_looks_like_an_unfinished_save_is_told_apart(world: World) -> None:
+def test_names_like_an_unfinished_save_are_told_apart(world: World) -> None:
     alike: Tree = {
         "1_hello_1.0_x1.zip.4294967295a~": "",
         "1_hello_1.0_x1.zip.42949672951~": "",

@@ -42,7 +42,7 @@ def state(ledger: VerificationLog, snapshot: Snapshot, now: float | None = None)
     return ledger.standing([snapshot], now)[snapshot.path].state
 
 
-def test_what_was_never_checked_says_so(ledger: VerificationLog, snapshot: Snapshot) -> None:
+def test_unchecked_snapshot_says_so(ledger: VerificationLog, snapshot: Snapshot) -> None:
     assert state(ledger, snapshot) is CheckState.NEVER
 
 
@@ -152,9 +152,7 @@ def test_a_quick_look_changes_nothing_of_what_is_verified(
     assert ledger.standing([snapshot], 10**10) == before
 
 
-def test_what_a_quick_look_finds_stays_until_a_full_check(
-    ledger: VerificationLog, snapshot: Snapshot
-) -> None:
+def test_quick_faults_stay_until_a_full_check(ledger: VerificationLog, snapshot: Snapshot) -> None:
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     ledger.record([snapshot], verdicts(snapshot, "it is not there"), CheckLevel.QUICK)
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
@@ -224,7 +222,7 @@ def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, led
     assert learned(ledger, snapshots) == []
 
 
-def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
+def test_sizes_walked_to_the_end_are_certain(world: World) -> None:
     """Incompressible first, so that the archive is long; then what unpacks to more than it takes."""
     world.add(3, "hello", {"x1": {"noise": os.urandom(5 << 20), "zeros": bytes(1 << 20)}})
     ledger = VerificationLog(world.engine.journal.folder)
@@ -238,7 +236,7 @@ def test_what_was_walked_to_its_end_is_known_for_certain(world: World) -> None:
     assert len(ledger.unpacked(listed(world))) == 2, "of set 1 one archive was not walked"
 
 
-def test_what_cannot_be_read_is_passed_over(world: World, ledger: VerificationLog) -> None:
+def test_unreadable_snapshots_are_passed_over(world: World, ledger: VerificationLog) -> None:
     (world.snapshots / "4_odd_1.0_x1.zip").write_bytes(b"none")
     snapshots = listed(world)
     os.unlink(snapshots[0].path)
@@ -295,7 +293,7 @@ print(os.listdir(own))
         assert as_anybody(code, str(own), str(path)) == ["[1] 1", "[]"]
 
 
-def test_what_was_found_says_nothing_of_a_file_that_was_put_in_place_meanwhile(
+def test_verdicts_say_nothing_of_a_file_put_in_place_meanwhile(
     ledger: VerificationLog, snapshot: Snapshot
 ) -> None:
     with open(snapshot.path, "rb") as file:

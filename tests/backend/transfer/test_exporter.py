@@ -120,7 +120,7 @@ def hash_in(stream: bytes) -> bytes | None:
     return parse_content_json(content(stream, "content.json"))
 
 
-def test_it_is_snapds_own_layout_to_the_byte(world: World) -> None:
+def test_export_is_snapds_own_to_the_byte(world: World) -> None:
     """As the golden export, which the real snapd made, but for times and owners."""
     world = World(world.root.parent / "golden")
     world.snapshots.mkdir(parents=True)
@@ -163,19 +163,19 @@ def test_the_header_field_by_field(world: World) -> None:
     assert not any(header[345:])
 
 
-def test_it_ends_with_two_blocks_and_no_more(world: World) -> None:
+def test_export_ends_with_two_blocks_and_no_more(world: World) -> None:
     stream = streamed(world)
     last = members(stream)[-1]
     end = last.offset_data + (last.size + 511) // 512 * 512
     assert stream[end:] == bytes(1024)
 
 
-def test_it_is_stable_but_for_its_date(world: World) -> None:
+def test_export_is_stable_but_for_its_date(world: World) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         assert written(export) == written(export)
 
 
-def test_what_is_renamed_or_removed_meanwhile_is_exported_all_the_same(world: World) -> None:
+def test_files_renamed_or_removed_meanwhile_are_exported_all_the_same(world: World) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         before = written(export)
         (world.snapshots / "3_hello_1.0_x1.zip").unlink()
@@ -183,7 +183,7 @@ def test_what_is_renamed_or_removed_meanwhile_is_exported_all_the_same(world: Wo
         assert written(export) == before
 
 
-def test_what_shrinks_meanwhile_is_an_error(world: World) -> None:
+def test_shrinking_file_is_an_error(world: World) -> None:
     with SnapshotExport(world.engine.store, 3) as export:
         os.truncate(world.snapshots / "3_hello_1.0_x1.zip", 100)
         with (
@@ -270,7 +270,7 @@ def test_a_broken_member_is_refused_by_name(world: World) -> None:
     assert len(names) == 4
 
 
-def test_what_cannot_be_read_is_refused_too(world: World) -> None:
+def test_unreadable_snapshot_is_refused(world: World) -> None:
     (world.snapshots / "3_third_1.0_x1.zip").write_bytes(b"")
     with pytest.raises(BlockedError, match=r"3_third_1.0_x1.zip is broken: cannot be read: zip: not a valid"):
         SnapshotExport(world.engine.store, 3)
@@ -325,7 +325,7 @@ def test_a_snap_that_is_not_in_it(world: World) -> None:
     assert not (world.root / "e").exists()
 
 
-def test_what_is_broken_but_not_asked_for_does_not_matter(world: World) -> None:
+def test_broken_snapshots_not_asked_for_do_not_matter(world: World) -> None:
     world.add(3, "void", sums={})
     result = world.do(Export(3, str(world.root / "e"), snaps=("hello",)))
     assert result.exit_code == 0
@@ -412,7 +412,7 @@ def test_a_directory_in_the_way_is_told_before_anything_is_written(
     world: World, folder: Path, name: str
 ) -> None:
     (folder / name).mkdir()
-    kept = []
+    kept: list[Any] = []
     with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
         summed(world, folder / "e", Progress(record_step=kept.append))
     assert (os.listdir(folder), kept) == ([name], [])

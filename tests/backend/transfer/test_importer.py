@@ -154,7 +154,7 @@ def lenient() -> dict[str, Callable[[Members], bytes]]:
 
 
 @pytest.mark.parametrize("case", lenient())
-def test_what_snapd_accepts_and_is_harmless(world: World, sound: Members, case: str) -> None:
+def test_harmless_liberties_that_snapd_takes_are_accepted(world: World, sound: Members, case: str) -> None:
     assert take_in(world, lenient()[case](sound)).set_id == 2
 
 
@@ -336,6 +336,7 @@ def test_a_compressed_stream(world: World, sound: Members) -> None:
     refused(world, gzip.compress(stream(*sound, MANIFEST)), "")
 
 
+@pytest.mark.slow
 @given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
 def test_any_damaged_byte_is_harmless_or_refused(
     tmp_path_factory: pytest.TempPathFactory, at: float, mask: int
@@ -445,7 +446,7 @@ def test_a_snap_that_is_not_in_the_file(world: World, sound: Members) -> None:
     assert world.names() == before
 
 
-def test_what_is_not_taken_is_verified_all_the_same(world: World, sound: Members) -> None:
+def test_members_not_taken_are_verified_all_the_same(world: World, sound: Members) -> None:
     before = world.names()
     raw = bytearray(sound[1][1])
     raw[80] ^= 1

@@ -38,6 +38,7 @@ from tests import golden
 from tests.support.builders import (
     AS_ROOT,
     Link,
+    Tree,
     World,
     plant,
     snapshot_of,
@@ -49,7 +50,7 @@ from tests.support.builders import (
 
 LIES = 20
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
-DATA = {
+DATA: dict[str, Tree] = {
     "x1": {"a": "saved", "deep": {"er": "saved", "link": Link("/etc/passwd")}},
     "common": {"b": "saved" * 99},
 }
@@ -663,7 +664,7 @@ PLANTED = ("snap/hello/common", "snap/hello/x1", "snap/hello", "snap", f"snap/he
 
 @pytest.mark.parametrize("path", PLANTED)
 @pytest.mark.parametrize("how", [plant_link, plant_file, plant_folder])
-def test_what_users_plant(tmp_path: Path, path: str, how: Callable[[Path, Path], None]) -> None:
+def test_planted_links_are_not_followed(tmp_path: Path, path: str, how: Callable[[Path, Path], None]) -> None:
     """Whatever a user puts where data go: outside nothing changes, and all is restored or nothing."""
     world = World(tmp_path / "root")
     world.install("hello", data={"a": "live"})
@@ -738,7 +739,7 @@ def odd_files(folder: Path, outside: Path) -> dict[str, Path]:
     return odd
 
 
-def test_what_is_no_file_in_the_store(tmp_path: Path) -> None:
+def test_odd_entries_of_the_store_are_harmless(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.install("hello")
     secret = world.add(30, "hello", DATA)
@@ -803,13 +804,18 @@ def test_absurd_set_ids(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
-def test_what_stands_where_an_export_goes(tmp_path: Path, kind: str) -> None:
+def test_odd_files_where_an_export_goes_are_harmless(tmp_path: Path, kind: str) -> None:
     world = World(tmp_path / "root")
     world.add(1, "hello")
     part = tmp_path / "out.part"
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    {"fifo": lambda: os.mkfifo(part), "folder": part.mkdir, "link": lambda: part.symlink_to(victim)}[kind]()
+    if kind == "fifo":
+        os.mkfifo(part)
+    elif kind == "folder":
+        part.mkdir()
+    else:
+        part.symlink_to(victim)
     with alarm(10), pytest.raises(SnapshotError):
         world.do(Export(1, str(tmp_path / "out")))
     assert victim.read_text() == "mine"

@@ -24,8 +24,9 @@ from backend.progress import Progress
 from backend.restore.slots import HOLDER
 from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
-from tests.support.builders import World
-from tests.support.killing import TIDY, TOP, Ending, Killer
+from tests.support import TOP
+from tests.support.builders import Tree, World
+from tests.support.killing import TIDY, Ending, Killer
 
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
 SAVED = ("foo", "bar")
@@ -57,8 +58,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> World:
     world.install("foo", data={"a": "old"}, common={"b": "old"}, users={"alice": {"n": "old"}})
     world.install("bar", data={"a": "old", "deep": {"er": "old"}})
     for snap in SAVED:
-        system = {"x1": {"a": "new", "more": {"f": "new"}}, "common": {"b": "new"}}
-        person = {"x1": {"q": "new"}, "common": {"n": "new"}}
+        system: Tree = {"x1": {"a": "new", "more": {"f": "new"}}, "common": {"b": "new"}}
+        person: Tree = {"x1": {"q": "new"}, "common": {"n": "new"}}
         world.add(5, snap, system, users={"alice": person, "bob": person})
     with SnapshotExport(world.engine.store, 5) as export:
         export_to_file(export, str(world.root / "five.snapshot"), Progress())

@@ -12,7 +12,7 @@ import pytest
 from backend.jobs.journal import JobState
 from backend.operations import Extract, Undo
 from tests import golden
-from tests.support.builders import Link, World
+from tests.support.builders import Link, Tree, World
 from tests.support.killing import TIDY, Ending, Killer
 
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
@@ -32,8 +32,11 @@ def world(tmp_path: Path) -> World:
     world.install(
         "foo", data={"a": "old"}, common={"b": "old", "l": Link("old")}, users={"alice": {"n": "old"}}
     )
-    system = {"x1": {"deep": {"er": "new"}}, "common": {"b": "new", "l": Link("new"), "d": {"f": "new"}}}
-    person = {"x1": {"q": "new"}, "common": {"n": "new"}}
+    system: Tree = {
+        "x1": {"deep": {"er": "new"}},
+        "common": {"b": "new", "l": Link("new"), "d": {"f": "new"}},
+    }
+    person: Tree = {"x1": {"q": "new"}, "common": {"n": "new"}}
     world.add(5, "foo", system, users={"alice": person, "bob": person})
     return world
 

@@ -250,7 +250,7 @@ def test_the_export_is_known_when_it_comes_again(stocked: Path) -> None:
     assert again.out.split("\n")[0] == "Imported snapshot as #4", "a duplicate takes no number"
 
 
-def test_what_is_restored_is_what_snapd_restores(stocked: Path) -> None:
+def test_restored_data_are_those_that_snapd_restores(stocked: Path) -> None:
     for set_id in ("1", "3"):
         done = snapstow(stocked, "restore", "--no-undo", set_id)
         assert (done.code, done.out) == (0, f"Restored snapshot #{set_id}.\n")

@@ -385,7 +385,7 @@ def test_data_come_back_as_the_revision_that_is_installed_now(snapd: RealSnapd) 
 
 
 @pytest.mark.parametrize(("epoch", "snap_id"), [("3", STORE_ID), ("1*", STORE_ID[::-1])])
-def test_what_the_installed_snap_cannot_take_is_refused_in_the_same_words(
+def test_snapshots_unfit_for_the_installed_snap_are_refused_in_the_same_words(
     snapd: RealSnapd, epoch: str, snap_id: str
 ) -> None:
     snapd.install("storey", rev="42", epoch="1*", snap_id=STORE_ID)

@@ -25,7 +25,8 @@ from tests.golden.make import SECOND
 from tests.integration.format.test_golden import EXPORT, members, snapstow
 from tests.integration.format.test_interchange import MIB, ids, listed, names, ours
 from tests.support.builders import snapshot_of, tgz, write_snapshot
-from tests.support.realsnapd import RealSnapd, UnixConnection
+from tests.support.realsnapd import RealSnapd
+from tests.support.snapdrest import UnixConnection
 
 pytestmark = pytest.mark.snapd
 
@@ -83,7 +84,7 @@ def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, 
     assert ids(busy) == [1, 2]
 
 
-def test_what_only_reads_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
+def test_reading_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
     def ours(snapd: RealSnapd, *words: str) -> str:
         done = snapstow(snapd.base, "--engine=files", *words)
         assert done.code == 0, done.err
@@ -104,7 +105,7 @@ def test_what_only_reads_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
     assert _everything(busy) == before
 
 
-def test_what_was_refused_is_done_once_snapd_is_down(busy: RealSnapd) -> None:
+def test_refused_operations_are_done_once_snapd_is_down(busy: RealSnapd) -> None:
     busy.stop()
     for words in (("undo",), ("save",), ("restore", "2"), ("doctor", "--repair"), ("forget", "1")):
         ours(busy, *words)
@@ -163,15 +164,13 @@ def _rows(table: str) -> list[str]:
 def _add_odd_snapshots(snapd: RealSnapd) -> None:
     entries = {"archive.tgz": tgz({"x1": {"f": "1"}, "common": {}})}
     place = snapd.snapshots
-    for number, facts in enumerate(
-        (
-            {"time": "2026-02-28T23:59:59.999999999+05:30"},
-            {"version": "", "auto": True},
-            {"snap": "inst_key", "size": 30_010_000},
-            {"broken": "was broken", "auto": True},
-        ),
-        20,
-    ):
+    oddities: tuple[dict[str, Any], ...] = (
+        {"time": "2026-02-28T23:59:59.999999999+05:30"},
+        {"version": "", "auto": True},
+        {"snap": "inst_key", "size": 30_010_000},
+        {"broken": "was broken", "auto": True},
+    )
+    for number, facts in enumerate(oddities, 20):
         snapshot = snapshot_of(1, "odd", entries)._replace(**facts)
         write_snapshot(place / f"{number}_{snapshot.snap}_{snapshot.version}_x1.zip", snapshot, entries)
     whole = (place / "20_odd_1.0_x1.zip").read_bytes()
@@ -286,7 +285,7 @@ def test_snapd_never_sees_half_of_what_we_import(snapd: RealSnapd) -> None:
     assert (ids(snapd), ours(snapd, "saved")) == ([], "No snapshots found.\n")
 
 
-def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
+def test_leftovers_of_a_killed_save_of_snapd_are_found(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/f").write_text("data")
     with snapd.gate() as await_gzip:
         snapd.start()
@@ -302,7 +301,7 @@ def test_what_a_killed_save_of_snapd_leaves(snapd: RealSnapd) -> None:
     assert names(snapd) == ["1_hello_1.0_x1.zip"]
 
 
-def test_what_a_killed_import_of_snapd_leaves(snapd: RealSnapd) -> None:
+def test_leftovers_of_a_killed_import_of_snapd_are_found(snapd: RealSnapd) -> None:
     (snapd.install("hello") / "x1/f").write_bytes(os.urandom(3 * MIB))
     snapd.start()
     snapd.save()

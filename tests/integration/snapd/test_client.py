@@ -29,6 +29,7 @@ from backend.errors import (
     SnapshotError,
     UnreachableError,
 )
+from backend.model import Json
 from backend.progress import Progress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -100,7 +101,11 @@ def test_a_path_longer_than_a_socket_may_have(tmp_path: Path) -> None:
 
 def test_silence_is_not_waited_for_for_ever() -> None:
     gone = threading.Event()
-    with answering(lambda connection: gone.wait(10) and None) as client:
+
+    def silence(_connection: socket.socket) -> None:
+        gone.wait(10)
+
+    with answering(silence) as client:
         with pytest.raises(UnreachableError, match="silent for 0 seconds"):
             client.version()
         gone.set()
@@ -119,7 +124,7 @@ def test_silence_is_not_waited_for_for_ever() -> None:
     ],
     ids=["nothing", "junk", "cut", "no json", "no object", "deep", "headers"],
 )
-def test_what_is_no_answer(raw: bytes) -> None:
+def test_malformed_answers_are_unreachable_errors(raw: bytes) -> None:
     with answering(says(raw)) as client, pytest.raises(UnreachableError):
         client.version()
 
@@ -296,7 +301,7 @@ def test_snapd_may_be_away_for_a_moment() -> None:
     ],
 )
 def test_failed_changes(line: str, expected: type[SnapshotError]) -> None:
-    task = {"summary": "t", "status": "Error", "log": [f"2026-11-22T09:00:30Z ERROR {line}"]}
+    task: dict[str, Json] = {"summary": "t", "status": "Error", "log": [f"2026-11-22T09:00:30Z ERROR {line}"]}
     failed = change_from({**change("Error", ready=True, err=f"cannot: {line}"), "tasks": [task]})
     error = change_failure(failed)
     assert (type(error), line in str(error)) == (expected, True)

@@ -15,8 +15,9 @@ from backend.jobs.journal import JobState
 from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
 from backend.progress import Event, Progress, Started
 from tests.integration.format.test_golden import snapstow
+from tests.support import TOP
 from tests.support.builders import tree_of
-from tests.support.realsnapd import TOP, Gate, RealSnapd
+from tests.support.realsnapd import Gate, RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, dead_job, do, engine, install, sets
 from tui.cli.main import main
 from tui.plain.console import Console, Dropped
@@ -65,7 +66,7 @@ def when_waiting(act: Callable[[Progress], None]) -> Callable[[Progress, Event],
     ],
     ids=lambda one: command_line(one) if isinstance(one, Operation) else "",
 )
-def test_what_is_in_the_way_is_known_before(
+def test_conflicting_changes_are_known_beforehand(
     snapd: RealSnapd, operation: Operation, is_in_the_way: bool
 ) -> None:
     with restoring(snapd):
@@ -190,7 +191,7 @@ def test_somebody_is_asked(
     with restoring(snapd) as await_tar:
 
         class Answer(io.StringIO):
-            def readline(self, _size: int | None = -1) -> str:
+            def readline(self, _size: int | None = -1) -> str:  # type: ignore[override] # of two bases
                 if answer == "y":
                     await_tar.open()
                 return f"{answer}\n"

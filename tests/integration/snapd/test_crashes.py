@@ -19,7 +19,7 @@ __all__ = ["hello_there"]
 pytestmark = pytest.mark.snapd
 
 
-def test_what_goes_on_without_us_is_ended_when_snapd_has_ended_it(snapd: RealSnapd) -> None:
+def test_changes_going_on_without_us_end_with_snapds_end(snapd: RealSnapd) -> None:
     with saving(snapd) as await_gzip:
         answer = snapd.api("POST", "/v2/snaps", {"action": "snapshot"})
         step = {"change": answer["change"], "action": "save", "set_id": 1}
@@ -63,7 +63,7 @@ def test_a_dead_export_is_ended_while_snapd_runs(hello: RealSnapd, tmp_path: Pat
     assert engine(hello).journal.record(left).state is JobState.INTERRUPTED
 
 
-def test_what_the_files_engine_finds_of_it_is_left_to_snapd(hello: RealSnapd) -> None:
+def test_jobs_of_snapd_are_left_to_snapd_by_the_files_engine(hello: RealSnapd) -> None:
     number = dead_job(hello, Restore(1), {"asked": "restore"}, {"change": "1", "action": "restore"})
     hello.stop()
     files = files_engine(str(hello.base))
@@ -105,7 +105,7 @@ def test_an_interrupted_restore_that_did_nothing_leaves_no_guard(hello: RealSnap
 @pytest.mark.parametrize(
     "steps", [({"asked": "save"},), ({"asked": "save"}, {"change": "99", "action": "save"})]
 )
-def test_what_snapd_does_not_know_is_called_unknown(
+def test_changes_that_snapd_does_not_know_are_called_unknown(
     hello: RealSnapd, steps: tuple[dict[str, Any], ...]
 ) -> None:
     number = dead_job(hello, Save(), *steps)

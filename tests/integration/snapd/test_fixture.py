@@ -12,7 +12,8 @@ import pytest
 
 from tests import golden
 from tests.conftest import demand_snapd
-from tests.support.realsnapd import TOP, RealSnapd, missing
+from tests.support import TOP
+from tests.support.realsnapd import RealSnapd, missing
 
 pytestmark = pytest.mark.snapd
 
@@ -152,7 +153,7 @@ def test_a_failed_start_shows_the_log(snapd: RealSnapd) -> None:
         snapd.start()
 
 
-def test_it_dies_with_the_process_that_started_it() -> None:
+def test_daemon_dies_with_the_process_that_started_it() -> None:
     program = (
         "import os\n"
         "from tests.support.realsnapd import RealSnapd\n"
@@ -175,7 +176,7 @@ def test_it_dies_with_the_process_that_started_it() -> None:
     subprocess.run(["rm", "-r", base], check=True)
 
 
-def test_what_is_missing_skips_or_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_programs_skip_or_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing() == ""
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("REQUIRE_REAL_SNAPD", raising=False)

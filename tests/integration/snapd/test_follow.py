@@ -68,17 +68,17 @@ def test_changes_of_others_can_be_followed_and_left(snapd: RealSnapd) -> None:
             1,
             False,
         )
-        (told,) = [one.text for one in engine(snapd).findings() if one.kind == "change"]
-        assert told == f"Snapshot all snaps: Doing; attach snapd/{number} follows it"
+        (finding,) = [finding.text for finding in engine(snapd).findings() if finding.kind == "change"]
+        assert finding == f"Snapshot all snaps: Doing; attach snapd/{number} follows it"
         progress = Progress()
         progress.stop()
         with pytest.raises(Cancelled):
             engine(snapd).daemon.attach(number, progress)
-    told: list[Event] = []
-    ended = engine(snapd).daemon.attach(number, Progress(told.append))
+    events: list[Event] = []
+    ended = engine(snapd).daemon.attach(number, Progress(events.append))
     size = (snapd.snapshots / "1_hello_1.0_x1.zip").stat().st_size
-    assert told[0] == Started("Snapshot all snaps", None)
-    assert told[-1] == Advanced(size)
+    assert events[0] == Started("Snapshot all snaps", None)
+    assert events[-1] == Advanced(size)
     assert (ended.status, ended.done, sets(snapd)) == ("Done", True, [1])
 
 

@@ -11,7 +11,8 @@ from backend.engine.select import open_engine
 from backend.errors import BlockedError, ConflictError, InvalidInputError, NotAllowedError, SnapshotError
 from backend.operations import Forget, Restore, Save
 from backend.progress import Progress
-from tests.support.realsnapd import TOP, RealSnapd
+from tests.support import TOP
+from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, sets
 
 __all__ = ["hello_there"]

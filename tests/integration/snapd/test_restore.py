@@ -7,7 +7,7 @@ import pytest
 from backend.errors import BlockedError, IntegrityError
 from backend.model import ARCHIVE
 from backend.operations import Restore, Save
-from backend.restore.restorer import RestorePlan
+from backend.restore.plan import RestorePlan
 from tests.support.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install

@@ -52,7 +52,7 @@ def test_save_of_users_and_snaps(hello: RealSnapd) -> None:
     assert sets(hello) == [1, 2]
 
 
-def test_what_a_save_keeps(snapd: RealSnapd) -> None:
+def test_save_keeps_all_that_snapd_keeps(snapd: RealSnapd) -> None:
     install(snapd, "hello", exclude=["$SNAP_COMMON/cache"], conf={"a": [1, "ä<"]})
     (snapd.data("hello") / "common/cache").write_text("excluded by the snap")
     snapd.start()
@@ -89,7 +89,7 @@ def test_a_snap_without_data_makes_no_broken_snapshot(hello: RealSnapd) -> None:
         (Import("-", snaps=("a",)), "snapd takes a file as a whole"),
     ],
 )
-def test_what_snapd_cannot_do_is_refused_beforehand(
+def test_operations_that_snapd_lacks_are_refused_beforehand(
     hello: RealSnapd, operation: Operation, reason: str
 ) -> None:
     hello.save()

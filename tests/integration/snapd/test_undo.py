@@ -9,6 +9,7 @@ from backend.model import ARCHIVE
 from backend.operations import Restore, Save, Undo
 from backend.progress import Progress
 from tests.support.builders import snapshot_of, tgz, tree_of, write_snapshot
+from tests.support.fakes import Disk
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
 
@@ -119,10 +120,10 @@ def test_a_snap_that_is_not_installed_has_no_undo(snapd: RealSnapd) -> None:
     assert (tree_of(snapd.data("ghost")), sets(snapd)) == (OLD, [1])
 
 
-def test_no_room_for_a_guard(hello: RealSnapd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_for_a_guard(hello: RealSnapd, disk: Disk) -> None:
     do(hello, Save())
     change(hello.data("hello"), NEW)
-    monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
+    disk.free = 1000
     with pytest.raises(NoSpaceError) as refused:
         do(hello, Restore(1))
     assert (refused.value.free, sets(hello), tree_of(hello.data("hello"))) == (1000, [1], NEW)
@@ -130,7 +131,7 @@ def test_no_room_for_a_guard(hello: RealSnapd, monkeypatch: pytest.MonkeyPatch) 
     assert tree_of(hello.data("hello")) == OLD
 
 
-def test_what_was_restored_without_snapd_is_taken_back_without_it(snapd: RealSnapd) -> None:
+def test_restores_made_without_snapd_are_undone_without_it(snapd: RealSnapd) -> None:
     install(snapd, "hello")
     files = files_engine(str(snapd.base))
     perform_recorded(Save(), files, lambda _job: lambda _event: None)

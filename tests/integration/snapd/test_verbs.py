@@ -16,8 +16,9 @@ from backend.archive import compression_text
 from backend.engine.select import open_engine
 from backend.jobs.journal import JobState
 from tests.integration.format.test_golden import snapstow
+from tests.support import TOP
 from tests.support.builders import plant
-from tests.support.realsnapd import TOP, RealSnapd
+from tests.support.realsnapd import RealSnapd
 from tui.cli.main import main
 
 pytestmark = pytest.mark.snapd

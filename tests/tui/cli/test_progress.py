@@ -138,7 +138,8 @@ class TestMeter:
             meter.hear(Advanced(2000 + second * 100))
             assert meter.view().rate == pytest.approx(100)
         assert meter.view().left == pytest.approx((100_000 - 2400) / 100)
-        assert meter.moved == (2400, pytest.approx(24))
+        assert meter.moved.done == 2400
+        assert meter.moved.seconds == pytest.approx(24)
 
     def test_counts_that_come_rarely_are_no_pauses(self) -> None:
         """The journal of a job of many hours keeps a count every so many seconds."""

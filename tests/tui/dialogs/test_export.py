@@ -1,8 +1,10 @@
 """Stories of an export being asked for."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
     HOSTILE,
-    dialog,
+    cursor_name,
     exported_set,
     place_of,
     reads,
@@ -34,7 +36,14 @@ def ask(user: Patient, snaps: int = 9) -> AskExport:
     return AskExport(place_of(user), part._replace(snapshots=part.snapshots[:snaps]))
 
 
-def whole(here: Path, name: str = "1.snapshot", **options: bool) -> Export:
+def bytes_to_write(user: Patient) -> int:
+    """What the dialog says the file takes."""
+    size = re.search(r"\(([\d,]+) bytes\) to write", wording(user))
+    assert size
+    return int(size[1].replace(",", ""))
+
+
+def whole(here: Path, name: str = "1.snapshot", **options: Any) -> Export:
     return Export(1, f"{here}/{name}", checksum=True, **options)
 
 
@@ -50,7 +59,7 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
     assert patiently(str(world.root), tell, size) == [whole(here)]
 
 
-def test_what_was_chosen_in_the_inventory_is_what_is_exported(world: World, here: Path) -> None:
+def test_snaps_chosen_in_the_inventory_are_exported(world: World, here: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user, snaps=1))
         await reads(user, "free there")
@@ -64,22 +73,22 @@ def test_what_was_chosen_in_the_inventory_is_what_is_exported(world: World, here
 
 
 def test_snaps_are_chosen_and_the_size_follows(world: World, here: Path) -> None:
-    sizes = []
+    sizes: list[int] = []
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
-        await reads(user, "free there")
-        sizes.append(dialog(user)._weight.size)
+        await reads(user, "bytes) to write")
+        sizes.append(bytes_to_write(user))
         await stands_on(user, "hello")
         await reads(await user.presses("space"), "[ ] hello")
-        await reads(user, "free there")
-        sizes.append(dialog(user)._weight.size)
+        await reads(user, "bytes) to write")
+        sizes.append(bytes_to_write(user))
         await user.presses("minus")
         await reads(user, "nothing is chosen")
         user.button().press()
         await reads(await user.waits(), "nothing is chosen: Space chooses a snap")
         await reads(await user.presses("asterisk"), "free there")
-        sizes.append(dialog(user)._weight.size)
+        sizes.append(bytes_to_write(user))
         await stands_on(user, "other")
         await user.presses("space")
         await reads(user, "free there")
@@ -92,12 +101,12 @@ def test_snaps_are_chosen_and_the_size_follows(world: World, here: Path) -> None
 
 
 def test_the_size_shown_is_that_of_the_file(world: World, here: Path) -> None:
-    weights = []
+    weights: list[int] = []
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user, snaps=1))
         await reads(user, "free there")
-        weights.append(dialog(user)._weight.size)
+        weights.append(bytes_to_write(user))
         await user.presses("enter")
 
     (export,) = patiently(str(world.root), tell)
@@ -152,7 +161,7 @@ def test_without_a_checksum_the_old_one_stays(world: World, here: Path) -> None:
     assert patiently(str(world.root), tell) == [Export(1, f"{here}/1.snapshot")]
 
 
-def test_what_is_broken_is_named_and_left_out_by_choice(world: World, here: Path) -> None:
+def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: Path) -> None:
     path = world.add(1, "third")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
 
@@ -243,7 +252,7 @@ def test_the_directory_is_walked_and_the_name_kept(world: World, here: Path) -> 
         await stands_on(user, "b/")
         await reads(await user.presses("l"), "this is empty")
         await reads(await user.presses("h"), "b/")
-        assert dialog(user).lines.cursor_key.name == "b"
+        assert cursor_name(user) == "b"
         await reads(await user.presses("escape"), "[x] hello")
         await user.presses("enter")
 

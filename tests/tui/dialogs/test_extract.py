@@ -1,6 +1,5 @@
 """The dialog before marked things are put back, told as stories over small worlds."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,14 @@ import pytest
 from textual.widgets import Input
 
 from backend import Extract
-from tests.support.builders import Link, World, plant
-from tests.tui.support.patient import Patient, patiently
+from tests.support.builders import Link, Tree, World, plant
+from tests.tui.support import dialogs
+from tests.tui.support.dialogs import Tell, goes_to
+from tests.tui.support.patient import Patient
 from tui.dialogs.extract import AskExtract
+from tui.session.place import Place
 
 DAY = 24 * 3600
-Tell = Callable[[Patient], Awaitable[object]]
 ITEMS = ("cloud:common/f", "cloud:common/d")
 
 
@@ -22,25 +23,16 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
     world.install("cloud", common={"f": "live"}, data={"g": "1"}, users={"alice": {}, "bob": {}})
     world.remember("cloud")
-    tree = {"x1": {"g": "1"}, "common": {"f": "saved", "d": {"x": "1", "y": "2"}}}
+    tree: Tree = {"x1": {"g": "1"}, "common": {"f": "saved", "d": {"x": "1", "y": "2"}}}
     world.add(1, "cloud", tree, users={"alice": {"common": {"mine": "1"}}})
     return world
 
 
 def ask(world: World, tell: Tell, items: tuple[str, ...] = ITEMS, **facts: Any) -> list[Any]:
-    async def play(user: Patient) -> None:
-        await user.is_asked(AskExtract(user.app.place, Extract(1, items, **facts)))
-        await tell(user)
+    def dialog(place: Place) -> AskExtract:
+        return AskExtract(place, Extract(1, items, **facts))
 
-    return patiently(str(world.root), play, (90, 34))
-
-
-async def goes_to(user: Patient, text: str) -> None:
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    lines.focus()
-    texts = [str(line.head) + str(line.text) for line in lines._shown]
-    lines.highlighted = next(number for number, line in enumerate(texts) if text in line)
-    await user.waits()
+    return dialogs.ask(world, dialog, tell, (90, 34))
 
 
 def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) -> None:
@@ -55,7 +47,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
     assert ask(world, tell) == [Extract(1, ITEMS)]
 
 
-def test_what_is_in_a_folder_is_listed_on_demand(world: World) -> None:
+def test_content_of_a_folder_is_listed_on_demand(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("make     common/d")
         assert "common/d/x" not in user.screen()
@@ -143,7 +135,7 @@ def test_a_planted_link_is_a_conflict_and_nothing_can_be_confirmed(world: World)
     assert ask(world, tell) == [None]
 
 
-def test_what_the_snapshot_does_not_hold_is_said_so(world: World) -> None:
+def test_missing_paths_block_the_extract(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("BLOCKED")
         await user.sees("the snapshot holds no such thing")

@@ -1,7 +1,6 @@
 """The dialog before a forget: what would be lost, and the word that has to be typed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from textual.widgets import Button
@@ -10,22 +9,12 @@ from backend import Forget
 from backend.store import CheckState, CheckStatus
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
+from tests.tui.support.places import place_of, world_of_two
 from tui.dialogs.forget import AskForget, Loss, forgets, losses
 from tui.session.inventory import InventoryData
 from tui.session.place import Place
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(tmp_path / "world")
-    world.install("hello", version="2.0", rev="x2")
-    world.add(1, "hello", users={"alice": {"common": {"f": "1"}}})
-    world.add(1, "other")
-    return world
-
-
-def place_of(user: Patient) -> Place:
-    return user.app.place
+__all__ = ["world_of_two"]
 
 
 def stock_of(world: World, **states: CheckState) -> InventoryData:

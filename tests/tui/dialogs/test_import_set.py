@@ -17,7 +17,6 @@ from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
-    dialog,
     exported_set,
     place_of,
     reads,
@@ -92,7 +91,7 @@ def test_the_installed_revision_is_compared(tmp_path: Path, exported: Path, rev:
     assert any(words in line for line in lines_about(world, exported))
 
 
-def test_what_a_restore_would_meet_is_told(tmp_path: Path, here: Path) -> None:
+def test_obstacles_of_a_later_restore_are_told(tmp_path: Path, here: Path) -> None:
     world = World(tmp_path / "from")
     world.add(1, "hello", snap_id="a" * 32, rev="9")
     world.add(1, "other", rev="9", epoch=Epoch((5,), (5,)))
@@ -114,7 +113,7 @@ def lines_about(world: World, path: Path) -> list[str]:
     return [line.text.plain for line in inside_lines(inside, Choice(inside.names), 0)]
 
 
-def test_what_is_here_already_is_told(world: World, exported: Path) -> None:
+def test_duplicate_of_a_set_here_is_told(world: World, exported: Path) -> None:
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot", "the same is here as #1")
         assert "Nothing would be added" in wording(user)
@@ -210,7 +209,7 @@ ODD: dict[str, Callable[[World, Path, Path], None]] = {
 
 
 @pytest.mark.parametrize("words", ODD)
-def test_what_is_no_export_is_named_for_what_it_is(
+def test_other_files_are_named_for_what_they_are(
     world: World, exported: Path, here: Path, words: str
 ) -> None:
     ODD[words](world, exported, here / "odd")
@@ -219,7 +218,7 @@ def test_what_is_no_export_is_named_for_what_it_is(
     assert obstacle(inside, Choice()) == inside.trouble
 
 
-def test_what_is_no_export_is_not_offered(world: World, here: Path) -> None:
+def test_other_files_are_not_offered(world: World, here: Path) -> None:
     os.mkfifo(here / "odd")
 
     async def tell(user: Patient) -> None:
@@ -275,7 +274,7 @@ def test_the_import_finds_out_what_changed_since_the_look(other: World, exported
 def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(place_of(user)))
-        screen = dialog(user)
+        screen = user.screen_of(AskImport)
         typed = screen.path_input.typed
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))

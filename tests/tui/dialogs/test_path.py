@@ -10,7 +10,7 @@ from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
     HOSTILE,
-    dialog,
+    cursor_name,
     exported_set,
     place_of,
     reads,
@@ -32,7 +32,7 @@ def test_directories_are_walked_with_enter_and_h(world: World, exported: Path) -
         await reads(user, "e.snapshot")
         await reads(user, "F2 places · Enter open · h up")
         await reads(await user.presses("down", "h"), "here/")
-        assert dialog(user).lines.cursor_key.name == "here"
+        assert cursor_name(user) == "here"
         await reads(await user.presses("l"), "e.snapshot")
         await user.types("/nowhere/", "#path")
         await reads(user, "No such file or directory")

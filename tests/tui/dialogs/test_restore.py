@@ -1,7 +1,7 @@
 """The dialog before a restore, told as stories over small worlds."""
 
 import tarfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +10,15 @@ from textual.widgets import Input
 
 from backend import Cancelled, Progress, Restore
 from tests.support.builders import World, plant, tgz
-from tests.tui.support.patient import Patient, patiently
+from tests.support.fakes import Disk
+from tests.tui.support import dialogs
+from tests.tui.support.dialogs import LATER, Tell, goes_to, line_list, shown
+from tests.tui.support.patient import Patient
 from tui.dialogs.restore import AskRestore, Looked
 from tui.session.place import Place
 from tui.session.restore_preview import Plans, View
 
-LATER = "2999-01-01T00:00:00Z"
 DAY = 24 * 3600
-Tell = Callable[[Patient], Awaitable[object]]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Two installed snaps with data, and set 1 of both, saved when all that was already there."""
-    world = World(tmp_path / "root")
-    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}, "bob": {}})
-    world.install("chat", common={"f": "1"})
-    for snap in ("cloud", "chat"):
-        world.remember(snap)
-    tree = {"x1": {"g": "1"}, "common": {"f": "1"}}
-    world.add(1, "cloud", tree, users={"alice": {"common": {"h": "1"}}, "bob": {"common": {}}}, time=LATER)
-    world.add(1, "chat", tree, time=LATER)
-    return world
 
 
 def place_of(world: World) -> Place:
@@ -47,27 +34,10 @@ def ask_restore(
 ) -> list[Any]:
     """Ask, let `tell` answer; returns the answers: none when the dialog is still there."""
 
-    async def play(user: Patient) -> None:
-        await user.is_asked(AskRestore(user.app.place, wanted or Restore(1)))
-        await tell(user)
+    def dialog(place: Place) -> AskRestore:
+        return AskRestore(place, wanted or Restore(1))
 
-    return patiently(str(world.root), play, size, **options)
-
-
-async def goes_to(user: Patient, text: str, after: str = "") -> None:
-    """Put the cursor on the first line that holds a text, below the one that holds `after`."""
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    lines.focus()
-    texts = [str(line.head) + str(line.text) for line in lines._shown]
-    start = next(number for number, line in enumerate(texts) if after in line)
-    lines.highlighted = next(n for n, line in enumerate(texts) if n >= start and text in line)
-    await user.waits()
-
-
-def shown(user: Patient) -> list[str]:
-    """The lines of the dialog, those that are scrolled away as well."""
-    lines = user.app.screen.lines  # type: ignore[attr-defined] # the dialog has it
-    return [str(line.head) + str(line.text) for line in lines._shown]
+    return dialogs.ask(world, dialog, tell, size, **options)
 
 
 class TestRestore:
@@ -120,7 +90,7 @@ class TestRestore:
             await user.sees("type 1 to restore")
             await user.presses("1", "j", "y")
             assert user.app.screen.query_one("#proof", Input).value == "1"
-            assert user.app.focused is user.app.screen.lines
+            assert user.app.focused is line_list(user)
             assert user.app.clipboard.endswith("restore 1 --no-undo")
 
         assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
@@ -137,7 +107,7 @@ class TestRestore:
 
         assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
 
-    def test_what_would_be_lost_is_listed_harmlessly(self, world: World) -> None:
+    def test_losses_are_listed_harmlessly(self, world: World) -> None:
         name = "x[]\x1b]0;T\x07[red]"
         (world.data("chat") / "common" / name).write_text("new")
         world.add(2, "chat", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
@@ -247,7 +217,7 @@ class TestRestore:
 
         assert ask_restore(world, tell, Restore(3)) == [None]
 
-    def test_what_is_blocked_can_be_left_out(self, world: World) -> None:
+    def test_blocked_snaps_can_be_left_out(self, world: World) -> None:
         common = world.data("chat") / "common"
         (common / "f").unlink()
         common.rmdir()
@@ -264,8 +234,8 @@ class TestRestore:
 
         assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, ("cloud",))]
 
-    def test_no_room_blocks(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("backend.fs.space.free_space", lambda _path: 1000)
+    def test_no_room_blocks(self, world: World, disk: Disk) -> None:
+        disk.free = 1000
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
@@ -403,7 +373,7 @@ class TestBeside:
 
 
 class TestRevision:
-    def test_those_that_are_there_can_be_chosen(self, world: World) -> None:
+    def test_existing_revisions_can_be_chosen(self, world: World) -> None:
         plant(world.data("chat"), {"7": {}, "x2": {}, "not one": {}, "current": {}})
         world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
 
@@ -418,7 +388,7 @@ class TestRevision:
 
         assert ask_restore(world, tell, Restore(2), (160, 40)) == [Restore(2, revision="29")]
 
-    def test_it_goes_round_and_beside_it_is_the_saved_one_first(self, world: World, tmp_path: Path) -> None:
+    def test_revisions_go_round_and_the_saved_one_is_first_beside(self, world: World, tmp_path: Path) -> None:
         world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
 
         async def tell(user: Patient) -> None:
@@ -440,7 +410,7 @@ class TestRevision:
 
 
 class TestLooking:
-    def test_what_it_holds_and_what_an_undo_will_hold(self, world: World) -> None:
+    def test_sizes_of_the_snapshot_and_of_the_undo_are_shown(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             system = next(line for line in shown(user) if line.startswith("system") and "cloud" in line)
@@ -450,7 +420,7 @@ class TestLooking:
 
         ask_restore(world, tell, size=(160, 40))
 
-    def test_it_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
+    def test_restore_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
         views = [view for view in Plans(place_of(world)).views(Restore(1))]
 
         async def tell(user: Patient) -> None:

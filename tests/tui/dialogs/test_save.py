@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +10,15 @@ import pytest
 from textual.widgets import Input
 
 from backend import Cancelled, Check, Progress, Save
-from tests.support.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
-from tests.tui.support.patient import Patient, patiently
+from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, uid_of
+from tests.tui.support import dialogs
+from tests.tui.support.dialogs import Tell, goes_to, keys_in
+from tests.tui.support.patient import Patient
 from tui.dialogs.save import AskSave, Found
 from tui.dialogs.save_lines import Draft, Look, lines_of
 from tui.session import save_survey as savesurvey
 from tui.session.place import Place
 from tui.session.save_survey import SYSTEM, Surveys, look_around
-
-LATER = "2999-01-01T00:00:00Z"
-Tell = Callable[[Patient], Awaitable[object]]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Two installed snaps with data, and set 1 of both."""
-    world = World(tmp_path / "root")
-    world.install("cloud", common={"f": "12345"}, data={"g": "1"}, users={"alice": {"h": "123"}, "bob": {}})
-    world.install("chat", common={"f": "1"})
-    for snap in ("cloud", "chat"):
-        world.remember(snap)
-    tree = {"x1": {"g": "1"}, "common": {"f": "1"}}
-    world.add(1, "cloud", tree, users={"alice": {"common": {"h": "1"}}, "bob": {"common": {}}}, time=LATER)
-    world.add(1, "chat", tree, time=LATER)
-    return world
 
 
 def place_of(world: World) -> Place:
@@ -42,29 +26,11 @@ def place_of(world: World) -> Place:
 
 
 def ask(world: World, tell: Tell, size: tuple[int, int] = (120, 50)) -> list[Any]:
-    async def story(user: Patient) -> None:
-        await user.is_asked(AskSave(user.app.place))
-        await tell(user)
-
-    return patiently(str(world.root), story, size)
-
-
-async def goes_to(user: Patient, text: str, after: str = "") -> None:
-    """Put the cursor on the first line that holds a text, below the one that holds `after`."""
-    lines = user.app.screen.lines
-    lines.focus()
-    texts = [str(line.head) + str(line.text) for line in lines._shown]
-    start = next(number for number, line in enumerate(texts) if after in line)
-    lines.highlighted = next(n for n, line in enumerate(texts) if n >= start and text in line)
-    await user.waits()
+    return dialogs.ask(world, AskSave, tell, size)
 
 
 async def types(user: Patient, text: str) -> None:
-    """Put a text into the box, its last letter by the key."""
-    user.app.screen.query_one("#pattern").focus()
-    await user.waits()
-    await user.types(text[:-1], "#pattern")
-    await user.presses(text[-1])
+    await keys_in(user, text, "#pattern")
 
 
 async def confirms(user: Patient) -> None:
@@ -75,8 +41,7 @@ async def confirms(user: Patient) -> None:
 async def follows(user: Patient) -> None:
     """See what was found meanwhile."""
     await user.waits()
-    user.app.screen._follow()
-    await user.waits()
+    await user.lets_time_pass()
 
 
 # -- what is saved
@@ -193,7 +158,7 @@ def test_a_snap_unfolds_to_its_owners_and_folders(world: World) -> None:
     ask(world, tell)
 
 
-def test_what_was_left_out_is_taken_off(world: World) -> None:
+def test_left_out_bytes_are_taken_off(world: World) -> None:
     plant(world.data("cloud") / "common", {"cache": {"f": "1" * 700}})
 
     async def tell(user: Patient) -> None:
@@ -252,7 +217,7 @@ def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World)
     assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
 
 
-def test_what_was_never_saved_is_at_most_its_size(world: World) -> None:
+def test_forecast_of_a_new_snap_is_at_most_its_size(world: World) -> None:
     world.install("new", common={"f": "1" * 900})
     look = surveys_of(world)
     assert look.forecast() is None
@@ -314,9 +279,9 @@ def test_a_pattern_is_added_measured_and_taken_out_again(world: World) -> None:
         ("$SNAP_COMMON/$x", 0),
     ],
 )
-def test_what_a_pattern_takes_out(tmp_path: Path, pattern: str, taken: int) -> None:
+def test_patterns_take_out_matching_bytes(tmp_path: Path, pattern: str, taken: int) -> None:
     world = World(tmp_path / "root")
-    common = {"cache": {"a": "1" * 10, "b": "2" * 20}, "c": "3", "c*": "45", "away": Link("/etc")}
+    common: Tree = {"cache": {"a": "1" * 10, "b": "2" * 20}, "c": "3", "c*": "45", "away": Link("/etc")}
     world.install("cloud", common=common, users={"alice": {".hidden": "1234567"}})
     look = surveys_of(world, pattern)
     found = look.surveys.taken_out(pattern, ["cloud"], look.owners)
@@ -351,7 +316,7 @@ def test_a_folder_is_left_out_and_taken_in_again(world: World) -> None:
     assert ask(world, tell) == [Save(exclude=(r"$SNAP_COMMON/s\*r\\",))]
 
 
-def test_what_something_else_leaves_out_says_so(world: World) -> None:
+def test_exclusions_of_others_are_named(world: World) -> None:
     world.install("cloud", exclude=["$SNAP_DATA/shipped"])
     plant(world.data("cloud"), {"common": {"cache": {"f": "1"}}, "x1": {"shipped": {"f": "12"}}})
 
@@ -376,7 +341,7 @@ def test_what_something_else_leaves_out_says_so(world: World) -> None:
 # -- what is to be known before
 
 
-def test_what_concerns_the_place_is_told(world: World) -> None:
+def test_concerns_about_the_root_are_told(world: World) -> None:
     world.write_state("{")
     (world.root / "snap/chat/x1/meta/snap.yaml").write_text("{")
     shutil.rmtree(world.home("bob"))
@@ -423,7 +388,7 @@ def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
 
 @pytest.mark.skipif(not AS_ROOT, reason="switches users")
 @pytest.mark.root
-def test_what_cannot_be_read_fails_until_it_is_left_out(world: World) -> None:
+def test_unreadable_files_fail_until_they_are_left_out(world: World) -> None:
     plant(world.data("cloud", "alice") / "common", {f"secret{n:02}": "1" for n in range(25)}, 0)
     for path in (world.data("cloud", "alice") / "common").glob("secret*"):
         path.chmod(0o600)
@@ -449,12 +414,12 @@ def test_what_cannot_be_read_fails_until_it_is_left_out(world: World) -> None:
     ask(world, tell)
 
 
-def test_what_changes_meanwhile_may_fail(world: World) -> None:
+def test_changing_snaps_may_fail(world: World) -> None:
     async def tell(user: Patient) -> None:
         await follows(user)
         assert "may fail" not in user.screen()
         (world.data("chat") / "common/f").write_text("more than before")
-        user.app.screen.look_twice(Progress())
+        user.screen_of(AskSave).look_twice(Progress())
         await follows(user)
         await user.sees("~ may fail")
         await user.sees("changing: chat")
@@ -486,7 +451,7 @@ def test_every_size(world: World, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("answer", ["escape", "enter"])
-def test_it_can_be_left_at_any_moment(world: World, answer: str) -> None:
+def test_save_dialog_can_be_left_at_any_moment(world: World, answer: str) -> None:
     async def tell(user: Patient) -> None:
         dialog = AskSave(user.app.place)
         await user.app.push_screen(dialog)
@@ -500,13 +465,21 @@ def test_it_can_be_left_at_any_moment(world: World, answer: str) -> None:
     assert len(ask(world, tell)) == 1
 
 
-def test_leaving_stops_the_survey(world: World) -> None:
+def test_leaving_stops_the_survey(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs: list[Progress] = []
+    renew = Surveys.renew
+
+    def renewing(surveys: Surveys, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
+        jobs.append(renew(surveys, patterns, anew=anew))
+        return jobs[-1]
+
+    monkeypatch.setattr(Surveys, "renew", renewing)
+
     async def tell(user: Patient) -> None:
         await follows(user)
-        surveys = user.app.screen._look.surveys
-        job = surveys.renew(())
+        assert [job.stopping for job in jobs] == [False]
         await user.presses("escape")
-        assert job.stopping
+        assert [job.stopping for job in jobs] == [True]
 
     assert ask(world, tell) == [None]
 

@@ -58,7 +58,7 @@ def add_set(world: World, **facts: Any) -> None:
         world.add(1, snap, {"x1": {"f": "then"}}, **{"users": users, "time": LONG_AGO, **facts})
 
 
-def test_it_begins_with_where_we_are_and_what_there_is(world: World) -> None:
+def test_session_begins_with_the_root_and_its_sets(world: World) -> None:
     add_set(world, size=6_200_000_000)
     (world.snapshots / "2_foo_1.0_x1.zip").write_bytes(b"none")
     first, second, third, *_, last = talk(world).splitlines()
@@ -113,14 +113,14 @@ class TestSaving:
             assert "Started job" not in talk(world, "save", *answers)
         assert world.names() == []
 
-    def test_what_was_asked_for_is_saved(self, world: World) -> None:
+    def test_answers_make_the_save(self, world: World) -> None:
         told = talk(world, "save", "foo", "alice", "$SNAP_DATA/f", "yes", "list")
         assert "The same as: snapstow --demo save foo --users=alice '--exclude=$SNAP_DATA/f'" in told
         assert "Job 1 is done.\nIt is set 1.\n" in told
         assert re.search(r"Set 1: foo, user alice, saved .*, never verified\.", told)
         assert world.names() == ["1_foo_1.0_x1.zip"]
 
-    def test_what_cannot_be_is_asked_again(self, world: World) -> None:
+    def test_impossible_answers_are_asked_again(self, world: World) -> None:
         told = talk(world, "save", "zebra", "foo bar", "carol", "everyone", "/etc", "nothing", "yes")
         assert "There is no zebra. There are bar and foo." in told
         assert "There is no carol." in told
@@ -200,7 +200,7 @@ class TestOtherVerbs:
             r"Set 1: problem, bar and foo, .*, failed its check (just now|\d+ seconds? ago)", told
         )
 
-    def test_what_is_not_there(self, world: World) -> None:
+    def test_missing_sets_snaps_and_jobs_are_errors(self, world: World) -> None:
         add_set(world)
         for words, told in (
             ("show 99", "Error: there is no set 99"),
@@ -317,7 +317,7 @@ def test_spans_as_typed(text: str, seconds: int | None) -> None:
 
 
 @given(st.text())
-def test_whatever_is_typed_is_a_number_or_a_span_or_none(text: str) -> None:
+def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
     assert number_in(text) >= 0
     assert (span_of(text) or 0) >= 0
 

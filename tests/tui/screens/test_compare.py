@@ -28,17 +28,11 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-async def knows(user: Patient) -> None:
-    """Until the inventory knows what there is, however little of it can be seen."""
-    while user.app.screen._stock is None:  # type: ignore[attr-defined] # it is the inventory
-        await user.waits()
-
-
 def compare(world: World, tell: Tell, size: tuple[int, int] = (90, 24), **options: Any) -> None:
     """Mark both sets in the inventory and compare them."""
 
     async def play(user: Patient) -> None:
-        await knows(user)
+        await user.knows_the_sets()
         await user.presses("asterisk", "d")
         await tell(user)
 
@@ -52,7 +46,7 @@ async def goes_to(user: Patient, text: str) -> None:
     await user.waits()
 
 
-def test_what_differs_is_told_with_its_sign_and_what_is_the_same_is_folded(world: World) -> None:
+def test_differences_have_a_sign_and_equal_entries_are_folded(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("#1 1.0 rev x1 → #2 1.0 rev x2")
         await user.sees("- common/gone")
@@ -93,7 +87,7 @@ def test_enter_shows_the_differences_of_a_text(world: World) -> None:
     compare(world, tell)
 
 
-def test_what_is_marked_is_put_back_from_the_first_side(world: World) -> None:
+def test_marked_entries_are_put_back_from_the_first_side(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("- common/gone")
         await goes_to(user, "common/new")
@@ -163,7 +157,7 @@ def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
     compare(world, tell, size)
 
 
-def test_what_can_be_compared_is_said_in_words() -> None:
+def test_selections_unfit_to_compare_say_why() -> None:
     one, two = snapshot_of(1, "cloud", {}), snapshot_of(3, "cloud", {})
     assert pair_of([two, one]) == Pair("cloud", one, two)
     assert pair_of([one]) == Pair("cloud", one, None)

@@ -10,7 +10,7 @@ import pytest
 
 from backend import Progress
 from backend.browse import Tree
-from tests.support import TOP
+from tests.support import TOP, builders
 from tests.support.builders import Link, World, tgz, uid_of
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.user import User
@@ -37,7 +37,7 @@ def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
     world.install("cloud", common={"notes.txt": "now"}, data={"config": "{}"})
     world.remember("cloud")
-    system = {
+    system: builders.Tree = {
         "x1": {"config": '{"port": 80}'},
         "common": {
             "big.bin": bytes(range(256)) * 40,
@@ -51,19 +51,18 @@ def world(tmp_path: Path) -> World:
 
 
 def inventory(user: User) -> InventoryScreen:
-    return next(screen for screen in user.app.screen_stack if isinstance(screen, InventoryScreen))
+    return user.screen_of(InventoryScreen)
 
 
 def contents(user: User) -> ContentsScreen:
-    return next(screen for screen in user.app.screen_stack if isinstance(screen, ContentsScreen))
+    return user.screen_of(ContentsScreen)
 
 
 def look(world: World, tell: Tell, size: tuple[int, int] = (80, 24), file: str = "", **options: Any) -> None:
     """Open the only snapshot, or a file, and tell."""
 
     async def play(user: Patient) -> None:
-        while inventory(user)._stock is None:
-            await user.waits()
+        await user.knows_the_sets()
         if file:
             inventory(user).open_file(file)
             await user.waits()
@@ -82,9 +81,8 @@ def cursor_line(user: User) -> str:
 
 async def goes_to(user: Patient, name: str) -> None:
     """Put the cursor on the row of that name."""
-    screen = contents(user)
     await user.presses("g")
-    for _ in range(len(screen._shown)):
+    for _ in range(1000):
         if name in cursor_line(user):
             return
         await user.presses("down")
@@ -250,7 +248,7 @@ class TestPreview:
 
         look(world, tell)
 
-    def test_it_follows_the_cursor_where_there_is_room(self, world: World) -> None:
+    def test_preview_follows_the_cursor_where_there_is_room(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("data of this revision")
             await goes_to(user, "data of this revision")
@@ -330,7 +328,7 @@ class TestHostile:
 
         patiently(str(world.root), tell, (120, 30))
 
-    def test_what_leads_out_is_told_and_cannot_be_marked(self, world: World) -> None:
+    def test_paths_leading_out_are_told_and_cannot_be_marked(self, world: World) -> None:
         extra = [tarfile.TarInfo("/etc/shadow"), tarfile.TarInfo("../up"), tarfile.TarInfo("other/x")]
         world.add(2, "odd", tgz({"common": {"f": "1"}}, uid_of("root"), extra))
 
@@ -374,7 +372,7 @@ class TestHostile:
 
         patiently(str(world.root), tell, (120, 30))
 
-    def test_what_is_not_as_it_was_saved_is_told_above_the_table(self, world: World) -> None:
+    def test_damage_is_told_above_the_table(self, world: World) -> None:
         world.add(2, "bad", {"common": {"f": "1"}}, sums={"archive.tgz": "0" * 96})
 
         async def tell(user: Patient) -> None:
@@ -438,7 +436,7 @@ class TestFiles:
 
         look(world, tell, file=str(world.root / "bad.zip"))
 
-    def test_what_is_no_file_of_snapshots_is_said_so(self, world: World) -> None:
+    def test_other_files_are_not_opened(self, world: World) -> None:
         (world.root / "none").write_text("nothing of ours")
 
         async def tell(user: Patient) -> None:
@@ -463,8 +461,15 @@ class TestReading:
     def test_leaving_while_it_is_read_stops_the_reading(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ended: list[str] = []
-        monkeypatch.setattr(Tree, "index", endless(ended))
+        met: list[str] = []
+        close = Tree.close
+
+        def closing(tree: Tree) -> None:
+            met.append("closed")
+            close(tree)
+
+        monkeypatch.setattr(Tree, "index", endless(met))
+        monkeypatch.setattr(Tree, "close", closing)
 
         async def tell(user: Patient) -> None:
             await user.sees("#1")
@@ -472,37 +477,32 @@ class TestReading:
             await user.pilot.pause(0.01)
             while not any(isinstance(screen, ContentsScreen) for screen in user.app.screen_stack):
                 await user.pilot.pause(0.01)
-            while contents(user)._opened is None or not contents(user)._opened.running:
+            while "begun" not in met:
                 await user.pilot.pause(0.01)
-            opened = contents(user)._opened
             contents(user).dismiss()
             for _ in range(2000):  # its thread goes with the screen: nobody else waits for it
-                if ended:
+                if "closed" in met:
                     break
                 await user.pilot.pause(0.01)
-            assert ended == ["Cancelled"]
-            assert opened._is_closed
+            assert list(dict.fromkeys(met)) == ["begun", "cancelled", "closed"]
 
         patiently(str(world.root), tell)
 
     def test_x_stops_it_and_what_was_met_stays_until_it_is_read_again(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ended: list[str] = []
+        met: list[str] = []
         real = Tree.index
 
         async def tell(user: Patient) -> None:
             await user.sees("#1")
-            monkeypatch.setattr(Tree, "index", endless(ended))
+            monkeypatch.setattr(Tree, "index", endless(met))
             await user.pilot.press("l", "down", "enter")
-            while not (isinstance(user.app.screen, ContentsScreen) and user.app.screen._opened):
-                await user.pilot.pause(0.01)
-            screen = contents(user)
-            while not screen._opened.running:
+            while "begun" not in met:
                 await user.pilot.pause(0.01)
             await user.pilot.press("x")
             await user.waits()
-            assert ended == ["Cancelled"]
+            assert met == ["begun", "cancelled"]
             assert "stopped reading" in user.screen()
             monkeypatch.setattr(Tree, "index", real)
             await user.presses("f5")
@@ -522,7 +522,7 @@ class TestReading:
         look(world, tell)
 
 
-def endless(ended: list[str]) -> Callable[[Tree, Progress], None]:
+def endless(met: list[str]) -> Callable[[Tree, Progress], None]:
     """A reading that never ends by itself."""
 
     def index(_tree: Tree, progress: Progress) -> None:
@@ -530,8 +530,9 @@ def endless(ended: list[str]) -> Callable[[Tree, Progress], None]:
 
         stopped = Event()
         with progress.on_cancel(stopped.set):
+            met.append("begun")
             stopped.wait()
-        ended.append("Cancelled")
+        met.append("cancelled")
         progress.raise_if_cancelled()
 
     return index

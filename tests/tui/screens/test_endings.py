@@ -68,7 +68,7 @@ def test_a_filter_without_a_match_is_told_until_there_is_one(world: World) -> No
     patiently(str(world.root), tell)
 
 
-def test_what_is_too_long_for_a_line_says_so(world: World) -> None:
+def test_messages_too_long_for_a_line_end_with_an_ellipsis(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("slash")
         await user.types("z" * 200)
@@ -132,7 +132,7 @@ def test_an_end_that_changed_nothing_here_says_so(
 
     async def tell(user: Patient) -> None:
         await user.sees("3 sets")
-        world.do(replace(operation, **fields))
+        world.do(replace(operation, **fields))  # type: ignore[arg-type] # only what it has
         await user.presses("R")
         await user.sees(told)
 

@@ -16,6 +16,7 @@ from backend.jobs import JobState
 from backend.operations import Check, Export, Forget, Import, Restore
 from backend.progress import Progress
 from backend.store import CheckState, CheckStatus
+from tests.tui.support.settling import tick
 from tests.tui.support.user import User, story
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.screen import InventoryScreen
@@ -93,7 +94,7 @@ def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> No
     story(root, tell)
 
 
-def test_what_needs_care_comes_first_when_asked_for(root: str) -> None:
+def test_sets_needing_attention_can_be_sorted_first(root: str) -> None:
     open_engine(root).check(Check(7), Progress())
 
     async def tell(user: User) -> None:
@@ -143,7 +144,7 @@ def test_pivot_gathers_by_snap_and_by_user(root: str) -> None:
     story(root, tell)
 
 
-def test_it_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
+def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None:
     engine = open_engine(root)
 
     async def tell(user: User) -> None:
@@ -224,15 +225,11 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
         assert isinstance(screen, InventoryScreen)
         screen.action_look()
         for _ in range(5):
-            screen._look_again()
+            await tick(screen)
         screen.action_look()
         go_on.set()
-        for _ in range(100):
-            if len(looks) == 2 and not screen._is_looking:
-                break
-            await user.waits()
+        await user.waits()
         assert len(looks) == 2
-        assert not screen._is_looking
 
     story(root, tell)
 
@@ -295,7 +292,7 @@ def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.Monke
     async def tell(user: User) -> None:
         await user.sees("✓ OK")
         monkeypatch.setattr(time, "time", lambda: real() + 3 * 3600)
-        inventory_of(user)._grow_older()
+        await user.lets_time_pass()
         await user.sees("✓ OK 3h")
 
     story(root, tell)
@@ -311,7 +308,8 @@ def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: P
         await user.presses("slash", *"postgres", "enter")
         inventory_of(user).start(Import(file))
         await user.sees("imported")
-        table = inventory_of(user)._table
+        table = user.table
+        assert isinstance(table.cursor_key, SetKey)
         assert table.cursor_key == SetKey(max(one.set_id for one in engine.sets()))
         assert engine.sets(table.cursor_key.set_id)[0].snapshots[0].snap == "hello-world"
 
@@ -336,7 +334,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
     story(root, tell, (100, 40))
 
 
-def test_what_can_be_taken_back_stands_there_with_the_bytes_it_holds(root: str) -> None:
+def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
     engine = open_engine(root)
     perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
     (offer,) = engine.undo_offers()
@@ -395,7 +393,7 @@ def test_the_palette_and_an_import_go_to_a_set_whatever_hides_it(root: str) -> N
         await user.presses("v", "slash", *"postgres", "enter")
         screen.go_to(7)
         await user.waits()
-        assert screen._table.cursor_key == SetKey(7)
+        assert user.table.cursor_key == SetKey(7)
         screen.order(Sort.SIZE)
         await user.sees("sorted by size")
 
@@ -421,16 +419,16 @@ def test_below_a_user_only_that_users_data_are_meant(root: str) -> None:
         await user.presses("v", "v")
         await user.sees("▸ bob")
         screen = inventory_of(user)
-        screen._table.select(GroupKey(Pivot.USER, "alice"))
+        user.table.select(GroupKey(Pivot.USER, "alice"))
         await user.presses("l")
-        screen._table.select(GroupKey(Pivot.USER, "bob"))
+        user.table.select(GroupKey(Pivot.USER, "bob"))
         await user.presses("l", "down")
         await user.sees("▾ bob")
         (snapshot,) = screen.chosen()
-        assert screen._table.cursor_key == SnapKey(snapshot.set_id, snapshot.path, "bob")
+        assert user.table.cursor_key == SnapKey(snapshot.set_id, snapshot.path, "bob")
         await user.presses("y")
         await user.sees("copied: snapstow")
-        assert screen._restore_of(screen._chosen_sets()[0]).users == ("bob",)
+        assert user.app.clipboard.endswith("--users=bob")
 
     story(root, tell)
 

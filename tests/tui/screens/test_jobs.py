@@ -179,7 +179,7 @@ def test_the_strip_is_one_line_at_any_width() -> None:
     assert "(+1)" in strip_text(run, 80).plain
 
 
-def test_what_was_seen_is_no_news() -> None:
+def test_jobs_already_seen_are_no_news() -> None:
     seen = [view(1, JobState.FAILED, seen=True), view(2, JobState.DONE)]
     assert strip_text(seen, 80).plain == ""
     assert strip_text([], 80).plain == ""
@@ -192,13 +192,11 @@ def test_failures_that_were_looked_at_leave_the_strip(world: World) -> None:
         await user.sees("1 failed or interrupted: J shows them")
         await (await opens(user)).sees("no luck")
         await user.presses("escape")
-        screen = user.app.screen
         for _ in range(3):
-            screen._look()
-            await user.waits()
+            await user.lets_time_pass()
         assert "failed or interrupted" not in user.screen()
         ended(world, Check(1), JobState.DONE, verdicts=FAULTY["verdicts"])
-        screen._look()
+        await user.lets_time_pass()
         await user.sees("1 failed or interrupted: J shows them")
 
     patiently(str(world.root), tell, (80, 24))
@@ -441,14 +439,11 @@ def test_nothing_is_looked_at_again_while_nothing_happens(
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("job 1  ✓ done")
         before = looks
-        jobs = user.app.screen
-        assert isinstance(jobs, JobsScreen)
         for _ in range(5):
-            jobs._look()
-            await user.waits()
+            await user.lets_time_pass()
         assert looks == before
         ended(world, Save(), JobState.FAILED, error="no luck")
-        jobs._look()
+        await user.lets_time_pass()
         await user.sees("✗ failed")
 
     patiently(str(world.root), tell)

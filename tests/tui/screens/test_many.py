@@ -6,6 +6,7 @@ from pathlib import Path
 from backend import Revision, Snapshot, SnapshotSet
 from tests.support.builders import World
 from tests.tui.support.user import User, story
+from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import InventoryData
 from tui.views.set_rows import Choosing, SetKey
 from tui.views.table import Line, Row
@@ -74,7 +75,10 @@ def test_a_stock_goes_when_there_is_another(tmp_path: Path) -> None:
             world.add(number, "hello")
             await user.presses("f5")
             await user.sees(f"#{number} ")
-            seen.append(weakref.ref(user.app.screen._stock))
+            stock = user.screen_of(InventoryScreen)._stock
+            assert stock is not None
+            seen.append(weakref.ref(stock))
+            del stock
         assert [ref for ref in seen[:-1] if ref() is not None] == []
 
     story(str(world.root), tell)

@@ -31,15 +31,9 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-async def knows(user: Patient) -> None:
-    """Until the inventory knows what there is, however little of it can be seen."""
-    while user.app.screen._stock is None:  # type: ignore[attr-defined] # it is the inventory
-        await user.waits()
-
-
 def search(world: World, tell: Tell, what: str = "config", **options: Any) -> None:
     async def play(user: Patient) -> None:
-        await knows(user)
+        await user.knows_the_sets()
         await user.presses("F")
         await user.types(what)
         await user.presses("enter")
@@ -121,7 +115,7 @@ def test_nothing_found_says_how_much_was_searched(world: World) -> None:
     search(world, tell, "no-such-file")
 
 
-def test_what_could_not_be_searched_is_told(world: World) -> None:
+def test_unreadable_archives_are_told(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
 
     async def tell(user: Patient) -> None:
@@ -140,9 +134,12 @@ def test_contents_are_not_shown_where_previews_are_off(world: World) -> None:
 
 
 def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Event()
+
     def endless(_where: object, _pattern: str, _own: str, progress: Progress, **_options: object) -> Any:
         stopped = Event()
         with progress.on_cancel(stopped.set):
+            begun.set()
             stopped.wait()
         progress.raise_if_cancelled()
         yield from ()
@@ -154,7 +151,7 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
         await user.presses("F")
         await user.types("config")
         await user.pilot.press("enter")
-        while not finding(user)._progress.total:
+        while not begun.is_set():
             await user.pilot.pause(0.01)
         await user.pilot.press("x")
         await user.waits()

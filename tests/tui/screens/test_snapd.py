@@ -12,6 +12,7 @@ from backend.jobs import JobState
 from backend.operations import Export
 from tests.support.builders import Tree, plant
 from tests.support.realsnapd import RealSnapd
+from tests.tui.support.dialogs import line_list, stands_at
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import reads, wording
 from tui.dialogs.check import AskCheck
@@ -82,7 +83,7 @@ def test_the_session_follows_snapd(hello: RealSnapd) -> None:
 
 
 @pytest.mark.parametrize("begins", [True, False])
-def test_what_was_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool) -> None:
+def test_save_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool) -> None:
     if not begins:
         hello.start()
 
@@ -148,10 +149,10 @@ def test_patterns_are_refused_where_an_old_snapd_does_not_take_them(hello: RealS
             await reads(user, "takes no patterns to exclude, 2.60 does")
         assert user.button().disabled != takes_patterns
         await user.types("", "#pattern")
-        lines = user.app.screen.lines
-        number = next(n for n, line in enumerate(lines._shown) if "$SNAP_COMMON/cache" in line.text.plain)
-        lines.focus()
-        lines.highlighted = number
+        lines = line_list(user).shown
+        await stands_at(
+            user, next(n for n, line in enumerate(lines) if "$SNAP_COMMON/cache" in line.text.plain)
+        )
         await user.presses("space")
         await until(user, lambda: not user.button().disabled)
         assert "takes no patterns" not in wording(user)
@@ -173,9 +174,8 @@ def test_a_part_of_a_file_is_not_for_snapd(hello: RealSnapd) -> None:
         await user.types(path, "#path")
         await reads(user, "set #1 of where it was exported")
         assert not user.button().disabled
-        lines = user.app.screen.lines
-        lines.focus()
-        lines.highlighted = next(n for n, line in enumerate(lines._shown) if line.marked is not None)
+        lines = line_list(user).shown
+        await stands_at(user, next(n for n, line in enumerate(lines) if line.marked is not None))
         await user.presses("space")
         await reads(user, "snapd takes a file as a whole")
         assert user.button().disabled
@@ -196,9 +196,8 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
         place.follows = False
         await user.is_asked(AskCheck([], InventoryData(tuple(place.engine.sets())), (), place))
         assert not user.button().disabled
-        lines = user.app.screen.lines
-        lines.focus()
-        lines.highlighted = next(n for n, line in enumerate(lines._shown) if line.key == "structure")
+        lines = line_list(user).shown
+        await stands_at(user, next(n for n, line in enumerate(lines) if line.key == "structure"))
         await user.presses("space")
         await reads(user, "snapd verifies hashes only")
         assert user.button().disabled

@@ -39,7 +39,7 @@ def land(folder: Path, typed: str, **options: str) -> Destination:
 # -- what is typed
 
 
-def test_what_a_typed_path_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_typed_paths_are_completed_to_absolute_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     cases = {"": "/b/", "x": "/b/x", "~/x": "/home/me/x", "/a//c/": "/a/c/", "..": "/", "../": "/", "/": "/"}
     assert {typed: absolute(typed, "/b") for typed in cases} == cases
@@ -49,7 +49,7 @@ NAMES = st.text("ab\x1b\u202e\udce9\\x", min_size=1, max_size=6)
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=4), more=st.text(string.ascii_lowercase, max_size=3))
-def test_what_cannot_be_shown_is_kept_while_somebody_types_on(names: list[str], more: str) -> None:
+def test_unprintable_names_are_kept_while_somebody_types_on(names: list[str], more: str) -> None:
     path = f"/{'/'.join(names)}/"
     assert as_meant(path, plain(path) + more) == path + more
 
@@ -85,7 +85,7 @@ def test_how_a_path_can_go_on(tmp_path: Path) -> None:
     assert listing("on", str(here)).goes_on
 
 
-def test_what_cannot_be_listed_says_so(tmp_path: Path) -> None:
+def test_folders_that_cannot_be_listed_say_so(tmp_path: Path) -> None:
     assert listing("none/x", str(tmp_path)).trouble == "No such file or directory"
     (tmp_path / "file").write_text("")
     assert listing("file/x", str(tmp_path)).trouble == "Not a directory"
@@ -152,7 +152,7 @@ def test_a_damaged_list_of_mounts_harms_nothing(raw: bytes) -> None:
     parse_mounts(b"1 2 3 4 /" + raw + b" rw - " + raw)
 
 
-def test_what_a_file_system_cannot_do() -> None:
+def test_limits_of_file_systems_are_known() -> None:
     assert Mount("/m", "vfat").largest == 2**32 - 1
     assert Mount("/m", "ext4").largest == 0
     assert "another machine" in Mount("/m", "nfs4").note
@@ -177,7 +177,7 @@ def test_where_a_file_would_land(tmp_path: Path) -> None:
     assert (stands.size, sums.size) == (3, 2)
 
 
-def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+def test_fifos_links_and_folders_are_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("elsewhere")
     (tmp_path / "sub" / "1.snapshot").mkdir(parents=True)

@@ -58,7 +58,7 @@ def hold(moment: str, gate: str) -> None:
 
 
 def _waiting(act: Callable[..., Any], gate: str, is_it: Callable[..., bool]) -> Callable[..., Any]:
-    waited = []
+    waited: list[bool] = []
 
     def acting(*arguments: Any) -> Any:
         if not waited and is_it(*arguments):
@@ -190,7 +190,7 @@ def main() -> None:
         assert any(_START in word for word in command)
         begin(runner, journal, [word.replace(_START, holding) for word in command])
 
-    Runner.__init__ = held  # type: ignore[method-assign]
+    Runner.__init__ = held  # type: ignore[method-assign, assignment] # `self` goes by another name
     sys.exit(run(words))
 
 

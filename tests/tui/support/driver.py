@@ -68,7 +68,7 @@ class Snapstow:
         """Run it in this process."""
         return run_here(f"--root={self.world.root}", *words)
 
-    def process(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
+    def process(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
         """Run it in a process of its own, with bytes in and out."""
         return run_process("--root", str(self.world.root), *words, **options)
 
@@ -86,11 +86,11 @@ def run_here(*words: str) -> Done:
     told = []
     for stream in (out, err):
         stream.flush()
-        told.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined] # it is a BytesIO
+        told.append(stream.buffer.getvalue().decode())
     return Done(code, *told)
 
 
-def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[bytes]":
+def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
     """Run the command in a process of its own; `python` are flags of the interpreter."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
     if "input" in options:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 from textual.screen import Screen
 from textual.widgets import Button, Input
@@ -17,13 +17,13 @@ class Patient(User):
 
     answers: list[Any]
 
-    async def is_asked(self, dialog: Screen[Any]) -> "Patient":
+    async def is_asked(self, dialog: Screen[Any]) -> Self:
         """Have a dialog opened."""
         self.app.push_screen(dialog, self.answers.append)
         await self.waits()
         return self
 
-    async def types(self, text: str, box: str = "") -> "Patient":
+    async def types(self, text: str, box: str = "") -> Self:
         """Put a text into a box instead of what is there, or into the one that has the focus."""
         field = self.app.screen.query_one(box, Input) if box else self.app.focused
         assert isinstance(field, Input)

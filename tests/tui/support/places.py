@@ -8,6 +8,7 @@ import pytest
 
 from backend import Export, Progress
 from tests.support.builders import World
+from tests.tui.support.dialogs import line_list, stands_at
 from tests.tui.support.patient import Patient
 from tui.dialogs.path import PathDialog
 from tui.session.place import Place
@@ -54,15 +55,16 @@ def dialog(user: Patient) -> PathDialog[object]:
     return screen
 
 
+def cursor_name(user: Patient) -> str:
+    """The name of the file or folder under the cursor."""
+    return str(getattr(line_list(user).cursor_key, "name", ""))
+
+
 async def stands_on(user: Patient, text: str) -> None:
     """Go down in the list until the line under the cursor says a text."""
-    lines = dialog(user).lines
-    lines.focus()
-    for number, line in enumerate(lines._shown):
+    for number, line in enumerate(line_list(user).shown):
         if text in line.text.plain:
-            lines.highlighted = number
-            await user.waits()
-            return
+            return await stands_at(user, number)
     raise AssertionError(f"{text!r} is not in the list:\n{user.screen()}")
 
 

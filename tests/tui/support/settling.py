@@ -7,6 +7,7 @@ import asyncio
 import unicodedata
 from typing import Any
 
+from textual._callback import invoke
 from textual.app import App
 from textual.events import Key
 from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
@@ -23,12 +24,19 @@ async def settled(app: App[Any]) -> None:
         await app.workers.wait_for_complete(threads)
 
 
+async def tick(screen: Screen[Any]) -> None:
+    """Do at once what a screen does every few moments."""
+    for timer in list(screen._timers):
+        if timer._repeat is None and timer._callback is not None:
+            await invoke(timer._callback)
+
+
 async def press(app: App[Any], key: str) -> None:
     """Press a key by its name; what it does in the event loop is done afterwards."""
     name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
     plain = REPLACED_KEYS.get(name, name)
     try:
-        character = unicodedata.lookup(_get_unicode_name_from_key(plain))
+        character: str | None = unicodedata.lookup(_get_unicode_name_from_key(plain))
     except KeyError:
         character = name if len(name) == 1 else None
     event = Key(name, character)

@@ -4,20 +4,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from rich.cells import cell_len
 from textual._context import visible_screen_stack
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.strip import Strip
 
 from backend import open_engine
-from tests.tui.support.settling import press, settled
+from tests.tui.support.settling import press, settled, tick
 from tui.app import Looks, SnapstowApp
 from tui.session.place import Place
+from tui.widgets.table import LineTable
 
 PATIENCE = 20.0
 _GLANCE = 0.005
+
+Shown = TypeVar("Shown", bound=Screen[Any])
 
 
 class User:
@@ -27,21 +31,41 @@ class User:
         self.app = app
         self.pilot = pilot
 
-    async def presses(self, *keys: str) -> "User":
+    async def presses(self, *keys: str) -> Self:
         for key in keys:
             await press(self.app, key)
         return await self.waits()
 
-    async def waits(self) -> "User":
+    async def waits(self) -> Self:
         """Until every thread has ended and the screen stands still."""
         await settled(self.app)
         return self
 
-    async def sees(self, text: str) -> "User":
+    async def lets_time_pass(self) -> Self:
+        """Until the screen has done what it does every few moments."""
+        await tick(self.app.screen)
+        return await self.waits()
+
+    async def knows_the_sets(self) -> Self:
+        """Until the inventory has rows, however little of it can be seen."""
+        while self.table.cursor_key is None:
+            await self.waits()
+        return self
+
+    @property
+    def table(self) -> LineTable:
+        """The table on the screen."""
+        return self.app.screen.query_one(LineTable)
+
+    def screen_of(self, kind: type[Shown]) -> Shown:
+        """The screen of a kind, wherever in the stack it is."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, kind))
+
+    async def sees(self, text: str) -> Self:
         """Until a text is on the screen; fails with the screen when it never comes."""
         return await self.finds(text, self.screen)
 
-    async def finds(self, text: str, look: Callable[[], str]) -> "User":
+    async def finds(self, text: str, look: Callable[[], str]) -> Self:
         """Until a text is found where `look` looks; fails with the screen when it never comes."""
         end = time.monotonic() + PATIENCE
         await self.waits()

@@ -117,7 +117,7 @@ def test_without_the_mouse_it_is_not_asked_for(snapstow: Snapstow) -> None:
 def test_where_no_screen_can_be_drawn_there_is_the_listing(
     wrap: str, changes: dict[str, str], snapstow: Snapstow
 ) -> None:
-    with snapstow.terminal(wrap=wrap, **changes) as terminal:
+    with snapstow.terminal(wrap=wrap, columns=80, **changes) as terminal:
         assert terminal.ended() == 0
     assert b"\x1b" not in terminal.seen
     assert terminal.text[0].startswith("Set  Snap")

@@ -1,5 +1,7 @@
 """What members of archives look like, from their bytes alone."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from tui.views.preview import about, all_lines, is_readable, seen, seen_of
 ROOM = Size(40, 20)
 
 
-def node_of(kind: Kind = Kind.FILE, size: int = 0, **facts: object) -> Node:
+def node_of(kind: Kind = Kind.FILE, size: int = 0, **facts: Any) -> Node:
     plain = Node(2, 1, b"name", kind, size, 0, 10**18, 0o644, b"", 0, size, 0, Flag(0))
     return plain._replace(**facts)
 
@@ -43,12 +45,12 @@ def test_content_is_told_by_its_looks(data: bytes, what: str) -> None:
     assert seen_of(data, len(data)).what.startswith(what)
 
 
-def test_what_is_longer_than_the_cap_is_said_to_be_a_beginning() -> None:
+def test_content_beyond_the_cap_is_said_to_be_a_beginning() -> None:
     assert seen_of(b"text\n" * 10, 10**9).what.endswith("1.00GB, the beginning of it")
 
 
 @given(st.binary(max_size=3000))
-def test_whatever_is_in_a_file_no_line_of_it_can_do_harm(data: bytes) -> None:
+def test_lines_of_any_file_can_do_no_harm(data: bytes) -> None:
     found = preview_of(data, len(data))
     lines = [*seen_of(data, len(data)).lines, *all_lines(content_of(data), found)]
     for line in lines:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import FIFO, Link, World, plant
+from tests.support.builders import FIFO, Link, Tree, World, plant
 from tests.tui.support.driver import Snapstow
 
 
 def world_of(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
-    tree = {"big": {"f": "1" * 900}, **{f"fifo\x1b{number}": FIFO for number in range(4)}}
+    tree: Tree = {"big": {"f": "1" * 900}, **{f"fifo\x1b{number}": FIFO for number in range(4)}}
     world.install("cloud", common=tree, data={"cache": {"f": "12"}}, exclude=["$SNAP_DATA/cache"])
     world.install("chat", users={"alice": {"f": "1"}})
     plant(world.data("chat"), {"common": Link("/etc")})

@@ -79,7 +79,7 @@ SIZES = [0, 1, 2, 1000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 7 * BLOCK + 1234
 
 @pytest.mark.parametrize("level", Level)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_went_in_comes_out(size: int, level: Level) -> None:
+def test_compressed_data_come_out_as_they_went_in(size: int, level: Level) -> None:
     data = (text(size // 2) + noise(size))[:size]
     made = packed(data, level)
     assert unpacked(made) == data
@@ -106,7 +106,7 @@ def test_any_bytes_in_any_portions(
 
 
 @pytest.mark.parametrize("level", Level)
-def test_real_programs_read_it(tmp_path, level: Level) -> None:
+def test_real_programs_read_it(tmp_path: Path, level: Level) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (tree / "noise").write_bytes(noise(3 * BLOCK))
@@ -129,7 +129,7 @@ def test_header_is_the_one_documented() -> None:
 
 
 @pytest.mark.parametrize("level", Level)
-def test_what_does_not_shrink_hardly_grows(level: Level) -> None:
+def test_incompressible_data_hardly_grow(level: Level) -> None:
     data = noise(5 * BLOCK)
     assert len(packed(data, level)) < len(data) * 1.001
 
@@ -245,7 +245,7 @@ def accepted(made: bytes) -> bytes | None:
 
 @settings(QUICK, max_examples=80)
 @given(st.data())
-def test_whatever_we_accept_gzip_reads_alike(data: st.DataObject) -> None:
+def test_accepted_streams_are_read_alike_by_gzip(data: st.DataObject) -> None:
     tokens = st.sampled_from(
         [
             own_block(b"one"),
@@ -330,12 +330,12 @@ def test_a_source_that_trickles_notices_the_error_of_the_sink() -> None:
     assert len(trickled) < BLOCK
 
 
-def test_an_error_of_a_worker_ends_it(monkeypatch) -> None:
+def test_an_error_of_a_worker_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_block: memoryview) -> bytes:
         raise OopsError
 
     monkeypatch.setattr("backend.archive.gzip.blocks.deflated", broken)
-    written: list[bytes] = []
+    written: list[bytes | bytearray] = []
     with pytest.raises(OopsError):
         compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)
     assert len(written) == 2
@@ -404,21 +404,23 @@ print(total, biggest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - befor
 """
 
 
-def ran_bomb(tmp_path, made: bytes) -> list[int]:
+def ran_bomb(tmp_path: Path, made: bytes) -> list[int]:
     path = tmp_path / "bomb.gz"
     path.write_bytes(made)
     out = subprocess.run([sys.executable, "-c", BOMB, path], stdout=subprocess.PIPE, check=True).stdout
     return [int(number) for number in out.split()]
 
 
-def test_a_bomb_in_a_block_takes_little_memory(tmp_path) -> None:
+@pytest.mark.slow
+def test_a_bomb_in_a_block_takes_little_memory(tmp_path: Path) -> None:
     bomb = own_block(bytes(100 << 20), size=BLOCK)
     total, _, kilobytes = ran_bomb(tmp_path, bomb * 8)
     assert total == -1
     assert kilobytes < 48 << 10
 
 
-def test_a_bomb_takes_little_memory(tmp_path) -> None:
+@pytest.mark.slow
+def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
     total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
     assert (total, biggest) == (100 << 20, CHUNK)
     assert kilobytes < 24 << 10

@@ -50,7 +50,7 @@ def test_any_portions_give_the_content_and_leave_the_rest(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("made", [b"\xff" * 20, b"\x07" + bytes(10), b"\x00\x05\x00\x05\x00"])
-def test_what_is_no_such_stream_is_refused_with_one_error(way: type[Inflater], made: bytes) -> None:
+def test_other_streams_are_refused_with_one_error(way: type[Inflater], made: bytes) -> None:
     with pytest.raises((InflateError, zlib.error)):
         content_of(way(), made)
 

@@ -143,11 +143,11 @@ class TestMembers:
 
 class TestDamage:
     @pytest.mark.parametrize("text", [b"", b"\x1f", b"hello there", b"\x1f\x8b"])
-    def test_what_is_no_gzip(self, text: bytes) -> None:
+    def test_text_is_refused(self, text: bytes) -> None:
         with pytest.raises(IntegrityError):
             gathered(text)
 
-    def test_what_was_read_before_the_end_is_given(self) -> None:
+    def test_data_before_a_truncated_end_are_given(self) -> None:
         data = gzip.compress(TEXT)[: 1 << 20]
         pieces = gathering(io.BytesIO(data).read, packed_of(data), SeekPoints())
         found = b""
@@ -167,6 +167,7 @@ class TestDamage:
         with pytest.raises(IntegrityError):
             gathered(bytes(data))
 
+    @pytest.mark.slow
     @settings(max_examples=200, deadline=None)
     @given(st.data())
     def test_no_damage_is_more_than_an_error(self, data: st.DataObject) -> None:

@@ -80,15 +80,15 @@ def test_a_block_that_claims_more_than_any_of_ours_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("data", [b"junk" * 10, OWN, OWN + b"\xff" * 4 + b"rest"])
-def test_what_is_no_gzip_declares_what_its_end_says(data: bytes) -> None:
+def test_other_data_declare_the_size_in_their_end(data: bytes) -> None:
     assert look(data).size == int.from_bytes(data[-4:], "little")
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"1234567"])
-def test_what_is_too_short_for_an_end_is_taken_as_it_is(data: bytes) -> None:
+def test_data_too_short_for_an_end_count_as_they_are(data: bytes) -> None:
     assert look(data).size == len(data)
 
 
 @given(data=st.binary(max_size=200), own=st.booleans())
-def test_whatever_the_bytes_there_is_an_answer(data: bytes, own: bool) -> None:
+def test_any_bytes_have_a_size(data: bytes, own: bool) -> None:
     assert look(OWN * own + data).size >= 0

@@ -165,7 +165,7 @@ def test_nobody_else_switches(user: User | None, uid: int) -> None:
         ("", TarMessage.FATAL),
     ],
 )
-def test_what_a_line_means(line: str, noise: TarMessage) -> None:
+def test_noise_of_tar_is_told_from_errors(line: str, noise: TarMessage) -> None:
     assert noise_of(line) is noise
 
 

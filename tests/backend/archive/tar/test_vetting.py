@@ -170,7 +170,7 @@ def test_devices_on_disk(tmp_path: Path, devices: bool, names: list[str] | None)
     assert found == (names or ["block0", "disk", "fifo", "null", "whiteout"])
 
 
-def test_what_was_met_is_counted() -> None:
+def test_vetted_bytes_are_counted() -> None:
     vetter = judged(directory(b"x1"), member(b"x1/a", b"abc"), member(b"x1/b", b"x" * 600))
     assert vetter.unpacked == 603
 

@@ -66,7 +66,7 @@ class TestSaved:
         assert snapstow("saved", "--id=0", "other").out.count("\n") == 2
         assert [s["id"] for s in snapstow("saved", "--json", "--id", "3").document] == [3]
 
-    def test_what_is_not_known_is_not_told(self, snapstow: Snapstow) -> None:
+    def test_unknown_facts_are_not_told(self, snapstow: Snapstow) -> None:
         store = snapstow.world.snapshots
         snapstow.world.add(1, "hello")
         (store / "2_hello_1.0_x1.zip").write_bytes(b"none")
@@ -109,7 +109,7 @@ class TestSave:
         assert (result["exit"], result["set_id"], result["snaps"]) == (0, 1, ["hello", "other"])
         assert done.err == ""
 
-    def test_what_was_left_out_is_told_once(self, snapstow: Snapstow) -> None:
+    def test_left_out_directories_are_told_once(self, snapstow: Snapstow) -> None:
         world = snapstow.world
         (world.data("other") / "common").symlink_to("/elsewhere")
         done = snapstow("save", "hello", "other")
@@ -163,7 +163,7 @@ class TestCheck:
         assert snapstow("check-snapshot", "1", "nosnap").code == 1
         assert snapstow("check-snapshot", "9").err == "error: no snapshot set with the given ID\n"
 
-    def test_what_cannot_be_opened_is_counted(self, snapstow: Snapstow) -> None:
+    def test_unreadable_snapshots_are_counted(self, snapstow: Snapstow) -> None:
         snapstow.world.snapshots.mkdir(parents=True)
         for number in (4, 5):
             (snapstow.world.snapshots / f"{number}_hello_1.0_x1.zip").write_bytes(b"none")
@@ -186,7 +186,7 @@ class TestCheck:
         assert done.err.splitlines()[-1] == "4 of 5 archives are there; none was read."
         assert snapstow("check-snapshot", "1", "--quick", "--structure").code == 2
 
-    def test_what_was_verified_since_is_left_out(self, snapstow: Snapstow) -> None:
+    def test_recently_verified_sets_are_left_out(self, snapstow: Snapstow) -> None:
         world = snapstow.world
         for set_id in (1, 2, 3):
             world.add(set_id, "hello")
@@ -217,7 +217,7 @@ class TestCheck:
 
 
 class TestRestore:
-    def test_and_undo_with_the_command_it_prints(self, snapstow: Snapstow) -> None:
+    def test_restore_is_undone_by_the_command_that_it_prints(self, snapstow: Snapstow) -> None:
         data = snapstow.world.data("hello")
         snapstow("save", "hello")
         plant(data / "x1", {"f": "changed", "new": "new"})
@@ -291,7 +291,7 @@ class TestRestore:
 
 
 class TestPlan:
-    def test_what_would_happen(self, snapstow: Snapstow) -> None:
+    def test_plan_tells_replaced_and_lost_data(self, snapstow: Snapstow) -> None:
         world = snapstow.world
         snapstow("save", "hello", "--exclude", "$SNAP_DATA/cache")
         plant(world.data("hello") / "x1", {"new": "12345", "cache": {"c": "123"}})
@@ -409,7 +409,7 @@ class TestExportAndImport:
         os.close(writing)
         assert (done.returncode, done.stderr) == (1, b"")
 
-    def test_what_cannot_be(self, snapstow: Snapstow, tmp_path: Path) -> None:
+    def test_impossible_exports_and_imports_are_refused(self, snapstow: Snapstow, tmp_path: Path) -> None:
         snapstow.world.add(1, "hello")
         none = snapstow("import-snapshot", f"{tmp_path}/none")
         expected = f"error: error accessing file: open {tmp_path}/none: no such file or directory\n"

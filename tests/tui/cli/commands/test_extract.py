@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import Link, World, plant, tree_of, uid_of
+from tests.support.builders import Link, Tree, World, plant, tree_of, uid_of
 from tests.tui.support.driver import Snapstow
 
-OLD = {"x1": {"a": "old"}, "common": {"d": "one\ntwo\n", "e": {"f": "12345"}}}
+OLD: Tree = {"x1": {"a": "old"}, "common": {"d": "one\ntwo\n", "e": {"f": "12345"}}}
 NEW = {"x1": {"a": "newer"}, "common": {"d": "one\n2\n", "mine": "1"}}
 
 
@@ -126,7 +126,9 @@ class TestExtract:
             (("9", "hello:common"), 1, "no snapshot set with the given ID"),
         ],
     )
-    def test_what_cannot_be(self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str) -> None:
+    def test_impossible_extracts_are_refused(
+        self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str
+    ) -> None:
         done = snapstow("extract", *words)
         assert (done.code, text in done.err) == (code, True), done.err
         assert live(snapstow.world) == NEW
@@ -231,7 +233,9 @@ class TestDiff:
             (("3", "5", "hello:../x"), 5, "leads out"),
         ],
     )
-    def test_what_cannot_be(self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str) -> None:
+    def test_impossible_diffs_are_refused(
+        self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str
+    ) -> None:
         done = snapstow("diff", *words)
         assert (done.code, text in done.err) == (code, True), done.err
 

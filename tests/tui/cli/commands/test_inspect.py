@@ -10,10 +10,13 @@ import pytest
 from backend.operations import Export
 from backend.store.verifications import VerificationLog
 from tests.support import rawtar
-from tests.support.builders import Link, World
+from tests.support.builders import Link, Tree, World
 from tests.tui.support.driver import Snapstow
 
-DATA = {"x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}}, "common": {"l": Link("/etc/passwd")}}
+DATA: Tree = {
+    "x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}},
+    "common": {"l": Link("/etc/passwd")},
+}
 HOSTILE = b"x1/\xff\x1b[31m\n"
 
 
@@ -43,7 +46,7 @@ def names(text: str) -> list[str]:
 
 
 class TestLs:
-    def test_what_a_set_holds(self, snapstow: Snapstow) -> None:
+    def test_ls_tells_what_a_set_holds(self, snapstow: Snapstow) -> None:
         done = snapstow("ls", "3")
         assert done.code == 0
         assert [line.split("  ")[0] for line in done.out.splitlines()[1:]] == [
@@ -83,13 +86,13 @@ class TestLs:
         assert "name_bytes" not in found["f"]
         assert "  /  [outside of the data, absolute]\n" in snapstow("ls", "9", "foo:system/").out
 
-    def test_what_is_not_there(self, snapstow: Snapstow) -> None:
+    def test_missing_sets_snaps_and_paths_are_errors(self, snapstow: Snapstow) -> None:
         for words in (["7"], ["3", "baz"], ["3", "foo:rev/nix"], ["3", "foo:user/carol/x"]):
             done = snapstow("ls", *words)
             assert (done.code, done.out) == (1, "")
             assert done.err.startswith("error: ")
 
-    def test_what_cannot_be_understood(self, snapstow: Snapstow) -> None:
+    def test_malformed_arguments_are_usage_errors(self, snapstow: Snapstow) -> None:
         assert snapstow("ls").code == 2
         assert snapstow("ls", "x", "foo").code == 2
         assert snapstow("ls", "3", "foo:rev", "--sort=colour").code == 2
@@ -126,7 +129,7 @@ class TestCat:
         assert snapstow.process("cat", "3", "foo:rev/big").stdout == b"2" * 5000
         assert snapstow.process("cat", "3", "foo:common/l").stdout == b"/etc/passwd"
 
-    def test_what_has_no_content(self, snapstow: Snapstow) -> None:
+    def test_folders_and_archives_have_no_content(self, snapstow: Snapstow) -> None:
         assert snapstow("cat", "3", "foo:rev/d").code == 5
         assert snapstow("cat", "3", "foo").code == 2
         assert snapstow("cat").code == 2
@@ -137,7 +140,7 @@ class TestCat:
             assert terminal.ended() == 0
             assert b"\\x1b[2Jlast" in terminal.seen
 
-    def test_and_nothing_binary(self, snapstow: Snapstow) -> None:
+    def test_binary_content_is_not_written_to_a_terminal(self, snapstow: Snapstow) -> None:
         hostile(snapstow.world)
         with snapstow.terminal("cat", "9", "foo:rev/\udcff\x1b[31m\n") as terminal:
             assert terminal.ended() == 5
@@ -169,7 +172,7 @@ class TestFind:
             (3, "foo", "user/alice.tgz", "x1/mine")
         ]
 
-    def test_what_could_not_be_searched(self, snapstow: Snapstow) -> None:
+    def test_unreadable_snapshots_make_a_search_partial(self, snapstow: Snapstow) -> None:
         (snapstow.world.snapshots / "8_foo_1.0_x1.zip").write_bytes(b"PK\x03\x04")
         done = snapstow("find", "mine")
         assert done.code == 3
@@ -219,7 +222,7 @@ class TestFiles:
         assert "1 of 2 archives verified successfully." in done.err
         assert snapstow("--json", "check-snapshot", "--file", export).code == 4
 
-    def test_what_is_no_such_file(self, snapstow: Snapstow, tmp_path: Path) -> None:
+    def test_other_files_than_snapshots_are_refused(self, snapstow: Snapstow, tmp_path: Path) -> None:
         (tmp_path / "text").write_text("hello")
         for verb in (["open"], ["ls", "--file"], ["check-snapshot", "--file"]):
             assert snapstow(*verb, str(tmp_path / "text")).code == 5

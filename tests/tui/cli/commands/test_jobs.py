@@ -86,7 +86,7 @@ def test_the_exit_code_is_that_of_what_was_done_again(snapstow: Snapstow) -> Non
 
 
 @pytest.mark.parametrize("verb", ["finish", "takeback"])
-def test_what_cannot_be_ended(snapstow: Snapstow, verb: str) -> None:
+def test_finished_jobs_cannot_be_ended(snapstow: Snapstow, verb: str) -> None:
     snapstow("check-snapshot", "1")
     done = snapstow(verb, "1")
     assert (done.code, done.out) == (5, "")
@@ -254,7 +254,7 @@ def test_jobs_of_other_users_are_listed(snapstow: Snapstow, theirs: Path) -> Non
     assert (document["job"], document["owner"], document["uid"], document["pid"]) == (3, "alice", ME, 0)
 
 
-def test_they_can_be_followed_and_nothing_else(snapstow: Snapstow, theirs: Path) -> None:
+def test_jobs_of_others_can_be_followed_and_nothing_else(snapstow: Snapstow, theirs: Path) -> None:
     done = snapstow("attach", "alice/3")
     assert (done.code, done.out) == (1, "Job alice/3 failed: no [luck]\\x1b\n")
     assert done.err == "[/red]\\x1b hers\n"

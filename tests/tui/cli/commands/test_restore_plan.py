@@ -83,7 +83,7 @@ def test_the_plan_as_a_document(snapstow: Snapstow, tmp_path: Path) -> None:
     assert system["replaced"] == []
 
 
-def test_what_programs_are_told(snapstow: Snapstow, tmp_path: Path) -> None:
+def test_json_tells_the_directory_and_no_undo(snapstow: Snapstow, tmp_path: Path) -> None:
     to = str(tmp_path / "out")
     done = snapstow("--json", "restore", "1", "--to", to)
     assert done.lines[-1]["beside"] == to

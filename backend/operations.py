@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from backend.errors import InvalidInputError
-from backend.model import CheckLevel, CheckResult
+from backend.model import Action, CheckLevel, CheckResult
 
 DAY = 24 * 3600
 
@@ -22,6 +22,7 @@ class Save:
     """
 
     verb: ClassVar[str] = "save"
+    action: ClassVar[Action] = Action.SAVE
     snaps: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Check:
     """
 
     verb: ClassVar[str] = "check-snapshot"
+    action: ClassVar[Action] = Action.CHECK
     set_id: int = 0
     snaps: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
@@ -75,6 +77,11 @@ class Restore:
     revision: str = ""
     wait: bool = False
 
+    @property
+    def action(self) -> Action:
+        """To restore in place, or into a directory."""
+        return Action.RESTORE_TO_DIRECTORY if self.to else Action.RESTORE
+
 
 @dataclass(frozen=True)
 class Extract:
@@ -96,12 +103,18 @@ class Extract:
     strip: bool = False
     undo_window: int = DAY
 
+    @property
+    def action(self) -> Action:
+        """To extract in place, or into a directory."""
+        return Action.EXTRACT_TO_DIRECTORY if self.to else Action.EXTRACT
+
 
 @dataclass(frozen=True)
 class Undo:
     """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
 
     verb: ClassVar[str] = "undo"
+    action: ClassVar[Action] = Action.UNDO
     job: int = 0
     wait: bool = False
 
@@ -111,6 +124,7 @@ class Forget:
     """Remove a set, or some snaps of it."""
 
     verb: ClassVar[str] = "forget"
+    action: ClassVar[Action] = Action.FORGET
     set_id: int
     snaps: tuple[str, ...] = ()
     wait: bool = False
@@ -125,6 +139,7 @@ class Export:
     """
 
     verb: ClassVar[str] = "export-snapshot"
+    action: ClassVar[Action] = Action.EXPORT
     set_id: int
     file: str
     skip_broken: bool = False
@@ -140,6 +155,7 @@ class Import:
     """
 
     verb: ClassVar[str] = "import-snapshot"
+    action: ClassVar[Action] = Action.IMPORT
     file: str
     accept_hash: bool = False
     snaps: tuple[str, ...] = ()

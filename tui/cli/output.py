@@ -5,14 +5,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend.engine import PlaceEngine, snap_version
+from backend.engine import snap_version
 from backend.format import snapshot_json
 from tui.text import saved_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend import SnapshotSet
+    from backend import Engine, SnapshotSet
 
 
 def print_result(*lines: str) -> None:
@@ -29,7 +29,7 @@ def print_status(*lines: str) -> None:
         pass
 
 
-def show_table(sets: "list[SnapshotSet]", here: PlaceEngine, *, abs_time: bool) -> None:
+def show_table(sets: "list[SnapshotSet]", here: "Engine", *, abs_time: bool) -> None:
     """Print sets as the `snap saved` of the place does."""
     print_result(*saved_table(sets, time.time(), abs_time, snap_version(here)))
 

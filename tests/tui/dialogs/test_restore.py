@@ -384,7 +384,7 @@ class TestBeside:
 
     def test_a_read_only_session_restores_nothing_beside(self, world: World, tmp_path: Path) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("cannot restore beside: this session is")
+            await user.sees("cannot restore --to: this session is")
             assert not user.button().display
 
         ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size=(160, 40), read_only=True)

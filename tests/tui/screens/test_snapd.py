@@ -105,8 +105,11 @@ def test_what_was_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: 
 def test_an_engine_that_was_chosen_stays(hello: RealSnapd) -> None:
     place = Place(open_engine(str(hello.base), "files"), (), follows=False)
     hello.start()
-    assert place.current_engine() is place.engine
-    assert Place(open_engine(str(hello.base), "files"), ()).current_engine().name == "snapd"
+    assert place.successor(place.availability()) is None
+    follower = Place(open_engine(str(hello.base), "files"), ())
+    successor = follower.successor(follower.availability())
+    assert successor is not None
+    assert successor.name == "snapd"
 
 
 def test_guards_are_told_apart(hello: RealSnapd) -> None:

@@ -18,7 +18,7 @@ def show_plan(arguments: Arguments, operation: Restore) -> int:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
         plans = here.plan(operation, progress=progress)
-    refusal = here.refusal("restore beside" if operation.to else "restore") or ""
+    refusal = here.refusal(operation.action)
     blocked = any(plan.verdict is Verdict.BLOCKED for plan in plans)
     if arguments.json:
         import json

@@ -24,6 +24,7 @@ from backend.fs import free_space
 from backend.jobs import JobState
 from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
+from tui.session.job_records import JobRecords
 from tui.session.launch import job_command, runner_of
 from tui.session.snapd_changes import Changes
 from tui.text import guard_text
@@ -64,6 +65,7 @@ class Place:
         self.previews = previews
         self.runner = runner_of(engine)
         self.changes = Changes(words)
+        self.jobs = JobRecords(engine.journal)
         self._ledger = VerificationLog(engine.journal.folder)
 
     # -- by what changes are made
@@ -166,7 +168,7 @@ class Place:
         """The sets that jobs of this place read from a file."""
         return frozenset(
             number
-            for record in self.engine.journal.records()
+            for record in self.jobs.records()
             if record.operation.get("verb") == "import-snapshot" and record.state is JobState.DONE
             if isinstance(number := record.result.get("set_id"), int) and not record.result.get("duplicate")
         )

@@ -180,12 +180,13 @@ class FilesEngine:
         when the job is stopped.
         """
         from backend.progress import Progress
+        from backend.restore.planner import RestorePlanner
         from backend.restore.restorer import Restorer
 
-        progress = progress or Progress()
-        restorer = Restorer(self.store, self.journal.folder)
-        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, progress)
-        return restorer.look(plans, progress) if look else plans
+        if look:
+            return list(RestorePlanner(self).preview(restore, progress).plans)
+        chosen = self._selected(restore.set_id, restore.snaps)
+        return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path; archives are read for it, counted on the job."""

@@ -13,7 +13,6 @@ from backend.model import Revision, Snapshot
 from backend.operations import Restore, Result
 from backend.progress import Progress
 from backend.restore import into_directory as beside
-from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
@@ -45,15 +44,6 @@ class Restorer:
             with Reader.open(snapshot.path) as reader:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
-
-    def look(self, plans: Sequence[RestorePlan], progress: Progress) -> list[RestorePlan]:
-        """The same with what would be lost and what the archives hold; Cancelled when the job is stopped."""
-        looker = ImpactScanner(self._layout)
-        with progress.step("Looking for what would be lost"):
-            plans = [looker.with_losses(plan, progress) for plan in plans]
-        total = sum(entry.needed for plan in plans for entry in plan.active)
-        with progress.step("Counting what it holds", total):
-            return [looker.with_contents(plan, progress) for plan in plans]
 
     def _plan(self, reader: Reader, wanted: Wanted, fault: str) -> RestorePlan:
         snapshot = reader.snapshot
@@ -128,13 +118,18 @@ def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
     revision = revision_from_text(operation.revision) if operation.revision else Revision()
     if operation.revision and not revision.number:
         raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
+    demand_one_snap(operation, chosen)
+    to = beside.directory(operation.to) if operation.to else ""
+    return Wanted(operation.users, to, revision, operation.devices)
+
+
+def demand_one_snap(operation: Restore, chosen: Sequence[Snapshot]) -> None:
+    """Refuse to restore several snaps onto one revision, with InvalidInputError."""
     snaps = {snapshot.snap for snapshot in chosen}
     if operation.revision and len(snaps) > 1:
         raise InvalidInputError(
-            f"cannot restore {len(snaps)} snaps onto revision {revision}: name the one whose it is"
+            f"cannot restore {len(snaps)} snaps onto revision {operation.revision}: name the one whose it is"
         )
-    to = beside.directory(operation.to) if operation.to else ""
-    return Wanted(operation.users, to, revision, operation.devices)
 
 
 def _revision_notes(current: Revision, wanted: Wanted) -> Iterator[str]:

@@ -137,18 +137,16 @@ def span_of(text: str) -> int | None:
 
 
 def _agree_to_plan(desk: Desk, wanted: Restore) -> None:
-    from tui.plain.restore_plan import plan_lines
-    from tui.session.restore_preview import Plans, View
+    from tui.plain.restore_plan import plan_sentences
 
     desk.console.say("Looking at what would be replaced.")
-    view = View()
-    for view in Plans(desk.place).views(wanted):  # noqa: B007 - the last one is whole
-        pass
-    desk.console.say(*plan_lines(view, wanted), same_as(desk, wanted))
-    if view.verdict is Verdict.BLOCKED:
+    preview = desk.place.restore_planner().preview(wanted)
+    desk.console.say(*plan_sentences(preview, wanted), same_as(desk, wanted))
+    if preview.verdict is Verdict.BLOCKED:
         raise Dropped
-    if view.lost or not wanted.undo_window:
-        loss = f"{counted(view.lost, 'file')} would be lost." if view.lost else "It cannot be undone."
+    if preview.lost_files or not wanted.undo_window:
+        lost = preview.lost_files
+        loss = f"{counted(lost, 'file')} would be lost." if lost else "It cannot be undone."
         desk.console.demands(f"Restore set {wanted.set_id}? {loss}", str(wanted.set_id))
     elif not desk.console.agrees(f"Restore set {wanted.set_id}?"):
         raise Dropped

@@ -22,6 +22,7 @@ from backend.archive import Reader
 from backend.engine import Availability, reopen_engine
 from backend.fs import free_space
 from backend.jobs import JobState
+from backend.restore import RestorePlanner
 from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
 from tui.session.job_records import JobRecords
@@ -110,6 +111,10 @@ class Place:
             return self.engine.refusal_of(operation)
         except SnapshotError as trouble:
             return str(trouble)
+
+    def restore_planner(self) -> RestorePlanner:
+        """Plans restores here, as seen from now on."""
+        return RestorePlanner(self.engine, self.refusal_of)
 
     # -- what there is
 

@@ -141,8 +141,11 @@ class SnapdEngine:
     ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot."""
         from backend.engine.snapd import restore as restoring
+        from backend.restore.planner import RestorePlanner
 
-        return restoring.plan(self.site, restore, look=look, progress=progress)
+        if look:
+            return list(RestorePlanner(self).preview(restore, progress).plans)
+        return restoring.plan(self.site, restore, progress)
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path, where the files may be read."""

@@ -34,15 +34,13 @@ _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 
-def plan(
-    site: SnapdContext, restore: Restore, *, look: bool, progress: Progress | None = None
-) -> list[RestorePlan]:
-    """What a restore would do; without the right to read the files, as far as the listing tells."""
+def plan(site: SnapdContext, restore: Restore, progress: Progress | None = None) -> list[RestorePlan]:
+    """Plan a restore from the places alone; without the right to read the files, from what snapd lists."""
     if not site.reads_files:
         chosen = site.selected(restore.set_id, restore.snaps)
         plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
     else:
-        plans = site.files.plan(restore, look=look, progress=progress)
+        plans = site.files.plan(restore, look=False, progress=progress)
     return plans if restore.to else [_through_snapd(site, one, restore) for one in plans]
 
 
@@ -88,13 +86,11 @@ def _through_snapd(site: SnapdContext, found: RestorePlan, restore: Restore) -> 
         notes.append("the snapshot holds no configuration: snapd deletes the present one")
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
-    if not restore.devices and any(entry.devices_met for entry in found.active):
-        notes.append("snapd brings device nodes back as well")
     return replace(found, blocked=tuple(blocked), notes=tuple(notes), devices=True)
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:
-    """The archives that hold common/ only, which snapd cannot restore onto another revision (spec §9)."""
+    """The archives that hold common/ only, which snapd cannot restore onto another revision."""
     refusals = []
     with Reader.open(snapshot.path) as reader:
         for plan in entries:
@@ -125,7 +121,7 @@ def _why_no_guard(site: SnapdContext, snapshot: Snapshot) -> str:
 
 def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Result:
     """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
-    plans = plan(site, operation, look=False)
+    plans = plan(site, operation)
     if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
         raise BlockedError("\n".join(reasons))
     skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]

@@ -15,6 +15,6 @@ if TYPE_CHECKING:
     from backend.engine.files import FilesEngine
     from backend.engine.perform import perform_recorded
     from backend.engine.protocol import Availability
-    from backend.engine.select import reopen_engine, snap_version, user_state
+    from backend.engine.select import reopen_engine, user_state
 else:
     __getattr__ = lazy_names(__name__)

@@ -19,6 +19,7 @@ from backend.errors import (
 )
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
+from backend.host.state import installed_version
 from backend.model import Action, Snapshot, SnapshotSet
 from backend.store.store import Store
 
@@ -71,6 +72,11 @@ class FilesEngine:
         from backend.jobs.journal import Journal
 
         return Journal(self.state_dir)
+
+    @property
+    def snap_version(self) -> str:
+        """The version of the installed snapd."""
+        return installed_version(self.layout.below)
 
     @property
     def root(self) -> dict[str, Any]:

@@ -84,6 +84,10 @@ class Engine(Protocol):
         """The jobs of this place."""
 
     @property
+    def snap_version(self) -> str:
+        """The version of the command `snap` of this place, or nothing where that cannot be told."""
+
+    @property
     def daemon(self) -> Daemon:
         """The snapd of this place, or what stands where none is asked."""
 

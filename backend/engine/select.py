@@ -4,10 +4,9 @@ import os
 from typing import TYPE_CHECKING
 
 from backend.engine.files import FilesEngine
-from backend.errors import InvalidInputError, SnapshotError, UnreachableError
+from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.host.state import installed_version
 
 if TYPE_CHECKING:
     from backend.engine.protocol import Engine
@@ -67,14 +66,6 @@ def _auto_engine(files: FilesEngine) -> "Engine":
     from backend.engine.snapd.engine import SnapdEngine
 
     return SnapdEngine(files)
-
-
-def snap_version(engine: "Engine") -> str:
-    """The version of the command `snap` of a place: what is installed, else what snapd says, or nothing."""
-    try:
-        return installed_version(engine.layout.below) or engine.daemon.version
-    except SnapshotError:
-        return ""
 
 
 def files_engine(root: str) -> FilesEngine:

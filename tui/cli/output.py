@@ -5,7 +5,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend.engine import snap_version
 from backend.format import snapshot_json
 from tui.text import saved_table
 
@@ -31,7 +30,7 @@ def print_status(*lines: str) -> None:
 
 def show_table(sets: "list[SnapshotSet]", here: "Engine", *, abs_time: bool) -> None:
     """Print sets as the `snap saved` of the place does."""
-    print_result(*saved_table(sets, time.time(), abs_time, snap_version(here)))
+    print_result(*saved_table(sets, time.time(), abs_time, here.snap_version))
 
 
 def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:

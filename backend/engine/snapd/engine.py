@@ -13,6 +13,7 @@ from backend.engine.protocol import Availability
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
+from backend.errors import SnapshotError
 from backend.model import Action, SnapshotSet
 
 if TYPE_CHECKING:
@@ -75,6 +76,14 @@ class SnapdEngine:
     def state_dir(self) -> str:
         """The directory of our own state about the root."""
         return self._files.state_dir
+
+    @property
+    def snap_version(self) -> str:
+        """The version of the installed snapd, else of the one that answers."""
+        try:
+            return self._files.snap_version or self.daemon.version
+        except SnapshotError:
+            return ""
 
     @property
     def root(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ An operation holds absolute paths. `-` as a file stands for a standard stream, i
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from backend.errors import InvalidInputError
@@ -64,7 +64,8 @@ class Restore:
     """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
 
     `to` is a directory to restore beside into, where nothing is replaced. `revision` names another revision
-    to restore onto than the installed one; empty: that one.
+    to restore onto than the installed one; empty: that one. `confirmed` is what its plan showed when somebody
+    agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
     """
 
     verb: ClassVar[str] = "restore"
@@ -76,6 +77,7 @@ class Restore:
     to: str = ""
     revision: str = ""
     wait: bool = False
+    confirmed: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def action(self) -> Action:
@@ -232,14 +234,16 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
 
 
 def _demand_types(operation: Operation) -> None:
-    for field in fields(operation):
-        value = getattr(operation, field.name)
-        if field.type in (bool, int, str):
-            sound = type(value) is field.type
+    for declared in fields(operation):
+        value = getattr(operation, declared.name)
+        if declared.type in (bool, int, str):
+            sound = type(value) is declared.type
         else:
             sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
         if not sound:
-            raise InvalidInputError(f"cannot understand the operation: {field.name} cannot be {value!r:.60}")
+            raise InvalidInputError(
+                f"cannot understand the operation: {declared.name} cannot be {value!r:.60}"
+            )
 
 
 def _frozen(value: object) -> Any:

@@ -14,6 +14,7 @@ from backend.host.layout import Layout
 from backend.model import Snapshot, SnapshotSet
 from backend.operations import Restore
 from backend.progress import Progress
+from backend.restore.confirmation import confirmed
 from backend.restore.impact import ImpactScanner
 from backend.restore.plan import EntryPlan, RestorePlan, Verdict, worst_verdict
 from backend.restore.restorer import demand_one_snap
@@ -95,6 +96,10 @@ class RestorePreview:
     def replaced_bytes(self) -> int:
         """The bytes that would be replaced, and so those that an undo holds."""
         return sum(entry.lost.live_bytes for plan in self.plans for entry in plan.active)
+
+    def confirm(self, restore: Restore) -> Restore:
+        """The restore, with what was shown of it, so that its job can note what has changed since."""
+        return confirmed(restore, self.plans)
 
     @property
     def devices_left_out(self) -> int:

@@ -13,6 +13,8 @@ from backend.model import Revision, Snapshot
 from backend.operations import Restore, Result
 from backend.progress import Progress
 from backend.restore import into_directory as beside
+from backend.restore.confirmation import changes_since
+from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
@@ -81,6 +83,7 @@ class Restorer:
             left_out = [entry.skipped for _, plan in parts for entry in plan.entries if entry.skipped]
             for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
                 progress.note(text)
+            note_changes(operation, [plan for _, plan in parts], self._layout, progress)
             restoration = Restoration(parts, self._layout, devices=operation.devices, to=wanted.to)
             state = restoration.run(progress)
         left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
@@ -92,6 +95,19 @@ class Restorer:
         return Result(
             operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
         )
+
+
+def note_changes(
+    operation: Restore, plans: Sequence[RestorePlan], layout: Layout, progress: Progress
+) -> None:
+    """Note what has changed since the restore was confirmed; the live data are walked only where it was."""
+    if not operation.confirmed:
+        return
+    scanner = ImpactScanner(layout)
+    with progress.step("Looking for what has changed since the plan"):
+        plans = [scanner.with_losses(plan, progress) for plan in plans]
+    for text in changes_since(operation, plans):
+        progress.note(text)
 
 
 def restore_snapshot(

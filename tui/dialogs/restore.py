@@ -313,7 +313,7 @@ class AskRestore(Unfolding[Restore | None]):
     def confirm(self) -> None:
         """Answer with what was shown."""
         if self._may_confirm():
-            self.dismiss(self._wanted)
+            self.dismiss(self._preview.confirm(self._wanted))
         elif is_final(self._preview, self._wanted):
             self.say(f"type {self._wanted.set_id}, the number of the set, to restore it")
 

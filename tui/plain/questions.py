@@ -109,8 +109,7 @@ def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restor
     question = f"Besides the system, data of which users? It holds {and_words(users, 50)}."
     chosen = some_of(desk, question, users, _EVERYONE)
     wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
-    _agree_to_plan(desk, wanted)
-    return wanted
+    return _agree_to_plan(desk, wanted)
 
 
 def _window(desk: Desk) -> int:
@@ -136,7 +135,7 @@ def span_of(text: str) -> int | None:
     return span if 0 < span <= _LONGEST else None
 
 
-def _agree_to_plan(desk: Desk, wanted: Restore) -> None:
+def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
     from tui.plain.restore_plan import plan_sentences
 
     desk.console.say("Looking at what would be replaced.")
@@ -150,6 +149,7 @@ def _agree_to_plan(desk: Desk, wanted: Restore) -> None:
         desk.console.demands(f"Restore set {wanted.set_id}? {loss}", str(wanted.set_id))
     elif not desk.console.agrees(f"Restore set {wanted.set_id}?"):
         raise Dropped
+    return preview.confirm(wanted)
 
 
 def ask_undo(desk: Desk, job: int) -> Undo:

@@ -29,6 +29,7 @@ from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.operations import Check, Restore, Result
 from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
+from backend.restore.restorer import note_changes
 
 _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
@@ -127,6 +128,7 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
     skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]
     for text in [*skipped, *(note for one in plans for note in one.notes)]:
         progress.note(text)
+    note_changes(operation, plans, site.layout, progress)
     _verify(site, operation, progress)
     guard = _guarded(site, operation, plans, progress)
     snaps = tuple(one.snapshot.snap for one in plans)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         SnapshotError,
         UnreachableError,
     )
-    from backend.model import CheckResult, Epoch, Number, Revision, Snapshot, SnapshotSet, User
+    from backend.model import Action, CheckResult, Epoch, Number, Revision, Snapshot, SnapshotSet, User
     from backend.operations import (
         Check,
         Estimate,

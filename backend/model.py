@@ -138,6 +138,34 @@ def user_entry(name: str) -> str:
     return f"user/{name}.tgz"
 
 
+class Action(Enum):
+    """What can be done at a place, and so refused there; its value names it in a sentence."""
+
+    SAVE = "save"
+    CHECK = "check-snapshot"
+    RESTORE = "restore"
+    RESTORE_TO_DIRECTORY = "restore --to"
+    EXTRACT = "extract"
+    EXTRACT_TO_DIRECTORY = "extract --to"
+    UNDO = "undo"
+    FORGET = "forget"
+    EXPORT = "export-snapshot"
+    IMPORT = "import-snapshot"
+    REPAIR = "repair"
+    FINISH = "finish"
+    TAKE_BACK = "take back"
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the snapshots and the data of snaps stay as they are."""
+        return self in (Action.CHECK, Action.EXPORT)
+
+    @property
+    def writes_elsewhere(self) -> bool:
+        """Whether it only adds to a directory that neither snapd nor a snap looks after."""
+        return self in (Action.RESTORE_TO_DIRECTORY, Action.EXTRACT_TO_DIRECTORY)
+
+
 class CheckLevel(Enum):
     """How an archive is looked at, weakest first: that it is there, its hash, and what is in it as well."""
 

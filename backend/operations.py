@@ -5,11 +5,11 @@ An operation holds absolute paths. `-` as a file stands for a standard stream, i
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from backend.errors import InvalidInputError
-from backend.model import CheckLevel, CheckResult
+from backend.model import Action, CheckLevel, CheckResult
 
 DAY = 24 * 3600
 
@@ -22,6 +22,7 @@ class Save:
     """
 
     verb: ClassVar[str] = "save"
+    action: ClassVar[Action] = Action.SAVE
     snaps: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Check:
     """
 
     verb: ClassVar[str] = "check-snapshot"
+    action: ClassVar[Action] = Action.CHECK
     set_id: int = 0
     snaps: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
@@ -62,7 +64,8 @@ class Restore:
     """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
 
     `to` is a directory to restore beside into, where nothing is replaced. `revision` names another revision
-    to restore onto than the installed one; empty: that one.
+    to restore onto than the installed one; empty: that one. `confirmed` is what its plan showed when somebody
+    agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
     """
 
     verb: ClassVar[str] = "restore"
@@ -74,6 +77,12 @@ class Restore:
     to: str = ""
     revision: str = ""
     wait: bool = False
+    confirmed: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def action(self) -> Action:
+        """To restore in place, or into a directory."""
+        return Action.RESTORE_TO_DIRECTORY if self.to else Action.RESTORE
 
 
 @dataclass(frozen=True)
@@ -96,12 +105,18 @@ class Extract:
     strip: bool = False
     undo_window: int = DAY
 
+    @property
+    def action(self) -> Action:
+        """To extract in place, or into a directory."""
+        return Action.EXTRACT_TO_DIRECTORY if self.to else Action.EXTRACT
+
 
 @dataclass(frozen=True)
 class Undo:
     """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
 
     verb: ClassVar[str] = "undo"
+    action: ClassVar[Action] = Action.UNDO
     job: int = 0
     wait: bool = False
 
@@ -111,6 +126,7 @@ class Forget:
     """Remove a set, or some snaps of it."""
 
     verb: ClassVar[str] = "forget"
+    action: ClassVar[Action] = Action.FORGET
     set_id: int
     snaps: tuple[str, ...] = ()
     wait: bool = False
@@ -125,6 +141,7 @@ class Export:
     """
 
     verb: ClassVar[str] = "export-snapshot"
+    action: ClassVar[Action] = Action.EXPORT
     set_id: int
     file: str
     skip_broken: bool = False
@@ -140,6 +157,7 @@ class Import:
     """
 
     verb: ClassVar[str] = "import-snapshot"
+    action: ClassVar[Action] = Action.IMPORT
     file: str
     accept_hash: bool = False
     snaps: tuple[str, ...] = ()
@@ -216,14 +234,16 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
 
 
 def _demand_types(operation: Operation) -> None:
-    for field in fields(operation):
-        value = getattr(operation, field.name)
-        if field.type in (bool, int, str):
-            sound = type(value) is field.type
+    for declared in fields(operation):
+        value = getattr(operation, declared.name)
+        if declared.type in (bool, int, str):
+            sound = type(value) is declared.type
         else:
             sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
         if not sound:
-            raise InvalidInputError(f"cannot understand the operation: {field.name} cannot be {value!r:.60}")
+            raise InvalidInputError(
+                f"cannot understand the operation: {declared.name} cannot be {value!r:.60}"
+            )
 
 
 def _frozen(value: object) -> Any:

@@ -27,9 +27,16 @@ _MOST_METADATA = 32 << 20
 _LARGEST_HASH = 4096
 _SHOWN = 3
 _CUT_SHORT = "the file is cut short"
+_MAGIC_LENGTH = 8
 _KINDS = {
     b"PK\x03\x04": "it is a single snapshot, as snapd keeps them, and not an export of a set",
     b"\x1f\x8b": "it is compressed; unpack it first",
+    b"hsqs": "it is a snap to be installed, not a snapshot of data",
+    b"\xfd7zXZ\0": "it is compressed (xz); unpack it first",
+    b"BZh": "it is compressed (bzip2); unpack it first",
+    b"\x28\xb5\x2f\xfd": "it is compressed (zstd); unpack it first",
+    b"7z\xbc\xaf": "it is a 7-Zip archive; unpack it first",
+    b"!<arch>\n": "it is a package of the system, not an export",
 }
 
 
@@ -128,7 +135,7 @@ class _Look:
 
     def _first(self) -> TarMember:
         """The first member, without which it is no export."""
-        start = os.pread(self._fd, 4, 0)
+        start = os.pread(self._fd, _MAGIC_LENGTH, 0)
         reason = next((text for magic, text in _KINDS.items() if start.startswith(magic)), "")
         if not start:
             reason = "it is empty"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
     from backend.engine.perform import perform_recorded
-    from backend.engine.select import PlaceEngine, current_engine, snap_version, user_state
+    from backend.engine.protocol import Availability
+    from backend.engine.select import reopen_engine, user_state
 else:
     __getattr__ = lazy_names(__name__)

@@ -9,10 +9,18 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError
+from backend.engine.protocol import Availability
+from backend.errors import (
+    ConflictError,
+    DuplicateSetError,
+    InvalidInputError,
+    NotFoundError,
+    SnapshotError,
+)
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.model import Snapshot, SnapshotSet
+from backend.host.state import installed_version
+from backend.model import Action, Snapshot, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
@@ -42,34 +50,33 @@ if TYPE_CHECKING:
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
 
-RESTORE_BESIDE = "restore beside"
-READING = frozenset(("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"))
-SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
+_DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
 
 
 class FilesEngine:
-    """Snapshots of the root that `layout` describes; `own` is our state folder for it."""
+    """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies."""
 
     name = "files"
+    introduction = "snapd does not answer any more: changes are made to the files themselves"
 
-    def __init__(self, layout: Layout, own: str) -> None:
+    def __init__(self, layout: Layout, state_dir: str) -> None:
         self.layout = layout
-        self.store = Store(layout, own)
-        self._own = own
-        away = f"the state folder of this root cannot be written; its journal is kept in {own}"
-        self.warning = "" if own == layout.own_state else away
+        self.store = Store(layout, state_dir)
+        self.state_dir = state_dir
+        away = f"the state folder of this root cannot be written; its journal is kept in {state_dir}"
+        self.warning = "" if state_dir == layout.own_state else away
 
     @cached_property
     def journal(self) -> "Journal":
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self._own)
+        return Journal(self.state_dir)
 
     @property
-    def own(self) -> str:
-        """Our state folder for this root."""
-        return self._own
+    def snap_version(self) -> str:
+        """The version of the installed snapd."""
+        return installed_version(self.layout.below)
 
     @property
     def root(self) -> dict[str, Any]:
@@ -78,25 +85,40 @@ class FilesEngine:
 
     # -- what can be had
 
-    def refusal(self, action: str) -> str | None:
-        """Why `action` cannot be had here: anything that changes data, while snapd runs for this root."""
-        if action in READING or action == RESTORE_BESIDE or not daemon_answers(self.layout.socket):
-            return None
-        way_out = "use --engine snapd, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
-        if action == "extract":
+    def availability(self) -> Availability:
+        """Refuse whatever changes data while snapd runs for this root."""
+        if not daemon_answers(self.layout.socket):
+            return Availability()
+        refused = [action for action in Action if not (action.only_reads or action.writes_elsewhere)]
+        return Availability(
+            {action: self._conflict(action) for action in refused},
+            is_superseded=os.path.exists(self.layout.socket),
+        )
+
+    def _conflict(self, action: Action) -> str:
+        way_out = (
+            "use --engine snapd, or stop snapd first" if action in _DONE_BY_SNAPD else "stop snapd first"
+        )
+        if action is Action.EXTRACT:
             way_out += ", or extract beside (--to)"
         return (
-            f"cannot {action}: snapd is running for {self.layout.root}, and two programs must not change its "
-            f"snapshots at once; {way_out}"
+            f"cannot {action.value}: snapd is running for {self.layout.root}, and two programs must not "
+            f"change its snapshots at once; {way_out}"
         )
+
+    def refusal(self, action: Action) -> str:
+        """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
+        if action.only_reads or action.writes_elsewhere:
+            return ""
+        return self.availability().refusal(action)
 
     def refusal_of(self, operation: "Operation") -> str:
         """Why an operation with these very options cannot be had here, or nothing."""
-        return self.refusal(RESTORE_BESIDE if getattr(operation, "to", "") else operation.verb) or ""
+        return self.refusal(operation.action)
 
     def about(self) -> list[str]:
         """Why this engine answers here, in words."""
-        if self.refusal("save"):
+        if self.refusal(Action.SAVE):
             return ["snapd is running, so it only reads"]
         return ["ready, as no snapd answers for this root"]
 
@@ -115,7 +137,7 @@ class FilesEngine:
 
         return safety_snapshots_by_set(self.journal, self.root)
 
-    def _demand(self, action: str) -> None:
+    def _demand(self, action: Action) -> None:
         if reason := self.refusal(action):
             raise ConflictError(reason)
 
@@ -124,6 +146,14 @@ class FilesEngine:
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
+
+    def newest_sets(self, limit: int) -> list[SnapshotSet]:
+        """The newest sets where there are more than twice as many files; nothing where there are fewer."""
+        try:
+            are_many = len(self.store.names()) > 2 * limit
+        except SnapshotError:
+            return []
+        return self.store.newest_sets(limit) if are_many else []
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
@@ -156,18 +186,26 @@ class FilesEngine:
         when the job is stopped.
         """
         from backend.progress import Progress
+        from backend.restore.planner import RestorePlanner
         from backend.restore.restorer import Restorer
 
-        progress = progress or Progress()
-        restorer = Restorer(self.store, self.journal.folder)
-        plans = restorer.plans(self._selected(restore.set_id, restore.snaps), restore, progress)
-        return restorer.look(plans, progress) if look else plans
+        if look:
+            return list(RestorePlanner(self).preview(restore, progress).plans)
+        chosen = self._selected(restore.set_id, restore.snaps)
+        return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
         return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, progress)
+
+    def export_size(self, export: "Export") -> int:
+        """The bytes that the file of an export would take, whatever is broken left out."""
+        from backend.transfer.exporter import SnapshotExport
+
+        with SnapshotExport(self.store, export.set_id, skip_broken=True, snaps=export.snaps) as measured:
+            return measured.size
 
     def _marked(self, extract: "Extract") -> list[Snapshot]:
         """The snapshots that hold what is to be extracted."""
@@ -213,7 +251,7 @@ class FilesEngine:
         from backend.operations import Result
         from backend.save.saver import SaveOptions, save_set
 
-        self._demand("save")
+        self._demand(operation.action)
         level = Level.FAST if operation.fast else Level.AUTO
         options = SaveOptions(
             operation.exclude or None, level, operation.accept_changed, operation.ignore_space
@@ -267,7 +305,7 @@ class FilesEngine:
         """
         from backend.restore.restorer import Restorer
 
-        self._demand(RESTORE_BESIDE if operation.to else "restore")
+        self._demand(operation.action)
         chosen = self._selected(operation.set_id, operation.snaps)
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
@@ -276,7 +314,7 @@ class FilesEngine:
         """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
         from backend.restore.extractor import Extractor
 
-        self._demand(RESTORE_BESIDE if operation.to else "extract")
+        self._demand(operation.action)
         chosen = self._marked(operation)
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
@@ -296,7 +334,7 @@ class FilesEngine:
 
         from backend.jobs import undo
 
-        self._demand("undo")
+        self._demand(operation.action)
         return undo.undo(self.journal, self.store, operation, progress)
 
     def forget(self, operation: "Forget", progress: "Progress") -> "Result":
@@ -304,11 +342,11 @@ class FilesEngine:
         from backend.browse.toc_cache import TocCache
         from backend.operations import Result
 
-        self._demand("forget")
+        self._demand(operation.action)
         chosen = self._selected(operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
             freed = self.store.forget(chosen, progress)
-        TocCache(self._own).sweep()
+        TocCache(self.state_dir).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
 
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
@@ -336,7 +374,7 @@ class FilesEngine:
         from backend.operations import Result
         from backend.transfer.importer import import_set, opened_import
 
-        self._demand("import-snapshot")
+        self._demand(operation.action)
         with ExitStack() as stack:
             source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
             stack.enter_context(progress.step("Importing", os.fstat(source).st_size or None))
@@ -364,20 +402,20 @@ class FilesEngine:
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
         from backend.jobs import doctor as findings
 
-        self._demand("repair")
+        self._demand(Action.REPAIR)
         return findings.repair(self.journal, self.store, progress)
 
-    def endings(self, number: int) -> "Resolutions":
+    def resolutions(self, number: int) -> "Resolutions":
         """What can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs import resolution as endings
 
         return endings.resolutions_of(self.journal.record(number), self.store)
 
-    def end(self, number: int, *, finish: bool) -> "Resolved":
+    def resolve(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""
         from backend.jobs import resolution as endings
 
-        self._demand("finish" if finish else "take back")
+        self._demand(Action.FINISH if finish else Action.TAKE_BACK)
         return endings.resolve(self.journal, self.store, number, finish=finish)
 
     def others(self) -> "list[ForeignJournal]":
@@ -394,7 +432,7 @@ class FilesEngine:
         from backend.browse.toc_cache import TocCache
         from backend.jobs import cleanup as recovery
 
-        TocCache(self._own).sweep()
+        TocCache(self.state_dir).sweep()
         if daemon_answers(self.layout.socket):
             return recovery.recover_directory_restores(self.journal, self.store, progress)
         return recovery.recover_jobs(self.journal, self.store, progress)

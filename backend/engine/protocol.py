@@ -1,30 +1,53 @@
 """What any engine can be asked. An engine answers for one place; nobody asks which one it is."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from __future__ import annotations
 
-from backend.engine.daemon import Daemon
-from backend.jobs.journal import Journal
-from backend.jobs.safety_snapshots import SafeguardedRestore
-from backend.model import SnapshotSet
-from backend.operations import (
-    Check,
-    Estimate,
-    Export,
-    Extract,
-    Finding,
-    Forget,
-    Import,
-    Operation,
-    Restore,
-    Result,
-    Save,
-    Undo,
-    UndoOffer,
-)
-from backend.progress import Progress
-from backend.restore.extraction import ExtractPlan
-from backend.restore.plan import RestorePlan
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from backend.engine.daemon import Daemon
+    from backend.host.layout import Layout
+    from backend.jobs.journal import Journal
+    from backend.jobs.other_users import ForeignJournal
+    from backend.jobs.resolution import Resolutions, Resolved
+    from backend.jobs.safety_snapshots import SafeguardedRestore
+    from backend.model import Action, SnapshotSet
+    from backend.operations import (
+        Check,
+        Estimate,
+        Export,
+        Extract,
+        Finding,
+        Forget,
+        Import,
+        Operation,
+        Restore,
+        Result,
+        Save,
+        Undo,
+        UndoOffer,
+    )
+    from backend.progress import Progress
+    from backend.restore.extraction import ExtractPlan
+    from backend.restore.plan import RestorePlan
+
+
+class Availability(NamedTuple):
+    """What can be done at a place, as of one look at the socket of its snapd.
+
+    `refusals` says why the other actions cannot be done. `is_superseded` tells that snapd has come or gone,
+    so that another engine is the right one for the place.
+    """
+
+    refusals: Mapping[Action, str] = MappingProxyType({})
+    is_superseded: bool = False
+
+    def refusal(self, action: Action) -> str:
+        """One sentence why an action cannot be done, or nothing."""
+        return self.refusals.get(action, "")
 
 
 class Engine(Protocol):
@@ -32,11 +55,25 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """`files` or `snapd`."""
+        """What selects this engine: the value of `--engine`."""
+
+    @property
+    def introduction(self) -> str:
+        """What to say when it takes over from another engine of its place."""
 
     @property
     def warning(self) -> str:
         """What is to be known before anything is done here, or nothing."""
+
+    # -- the place
+
+    @property
+    def layout(self) -> Layout:
+        """Where snapd keeps what belongs to the root."""
+
+    @property
+    def state_dir(self) -> str:
+        """The directory of our own state about the root: journal, locks, caches."""
 
     @property
     def root(self) -> dict[str, Any]:
@@ -46,24 +83,41 @@ class Engine(Protocol):
     def journal(self) -> Journal:
         """The jobs of this place."""
 
-    def refusal(self, action: str) -> str | None:
-        """One sentence why `action` cannot be had here, or None."""
-
-    def refusal_of(self, operation: Operation) -> str:
-        """Why an operation with these very options cannot be had here, or nothing."""
+    @property
+    def snap_version(self) -> str:
+        """The version of the command `snap` of this place, or nothing where that cannot be told."""
 
     @property
     def daemon(self) -> Daemon:
         """The snapd of this place, or what stands where none is asked."""
 
-    def guards(self) -> dict[int, SafeguardedRestore]:
-        """The sets by which restores through snapd can be taken back, by number."""
+    # -- what can be done
+
+    def availability(self) -> Availability:
+        """Look at the socket once: what can be done now, and whether another engine is the right one."""
+
+    def refusal(self, action: Action) -> str:
+        """One sentence why an action cannot be done here, or nothing; looks at the socket."""
+
+    def refusal_of(self, operation: Operation) -> str:
+        """Why an operation with these very options cannot be had here, or nothing."""
 
     def about(self) -> list[str]:
         """Why this engine answers here, and what it knows of the place besides, in sentences."""
 
+    # -- looking
+
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id."""
+
+    def newest_sets(self, limit: int) -> list[SnapshotSet]:
+        """The newest sets, at most `limit` files, to be shown before all are listed.
+
+        Nothing where listing all takes about as long, or where only snapd can list them.
+        """
+
+    def guards(self) -> dict[int, SafeguardedRestore]:
+        """The sets by which restores through snapd can be taken back, by number."""
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
         """What a save would read."""
@@ -76,17 +130,13 @@ class Engine(Protocol):
     def plan_extract(self, extract: Extract, progress: Progress) -> ExtractPlan:
         """What an extraction would do with every path; archives are read for it, counted on the job."""
 
+    def export_size(self, export: Export) -> int:
+        """The bytes that the file of an export would take, whatever is broken left out."""
+
     def undo_offers(self) -> list[UndoOffer]:
         """The restores that can be taken back, the newest first."""
 
-    def findings(self) -> list[Finding]:
-        """What an earlier crash left, what is hidden, what undo holds."""
-
-    def repair(self, progress: Progress) -> list[Finding]:
-        """Clean up what `findings` offers to repair; returns what was done."""
-
-    def tidy(self, progress: Progress) -> list[str]:
-        """End jobs of ours that died and undo data that expired; says what was done."""
+    # -- doing
 
     def save(self, operation: Save, progress: Progress) -> Result:
         """Carry out a save."""
@@ -98,7 +148,7 @@ class Engine(Protocol):
         """Carry out a restore."""
 
     def extract(self, operation: Extract, progress: Progress) -> Result:
-        """Put marked files and folders in place, or beside."""
+        """Put marked files and folders in place, or into a directory."""
 
     def undo(self, operation: Undo, progress: Progress) -> Result:
         """Take a restore back."""
@@ -111,3 +161,23 @@ class Engine(Protocol):
 
     def take_in(self, operation: Import, progress: Progress, stream: int | None = None) -> Result:
         """Import a set, from `stream` where the file is `-`."""
+
+    # -- what a crash left
+
+    def findings(self) -> list[Finding]:
+        """What an earlier crash left, what is hidden, what undo holds."""
+
+    def repair(self, progress: Progress) -> list[Finding]:
+        """Clean up what `findings` offers to repair; returns what was done."""
+
+    def tidy(self, progress: Progress) -> list[str]:
+        """End jobs of ours that died and undo data that expired; says what was done."""
+
+    def resolutions(self, number: int) -> Resolutions:
+        """What finishing an interrupted job, and taking it back, would mean; changes nothing."""
+
+    def resolve(self, number: int, *, finish: bool) -> Resolved:
+        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+
+    def others(self) -> list[ForeignJournal]:
+        """The journals that other users keep for this root: for root, and to look at only."""

@@ -1,18 +1,15 @@
 """Which engine answers for a root, and where our own state about it lies."""
 
 import os
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from backend.engine.files import FilesEngine
-from backend.errors import InvalidInputError, SnapshotError, UnreachableError
+from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.host.state import installed_version
 
 if TYPE_CHECKING:
-    from backend.engine.snapd.engine import SnapdEngine
-
-PlaceEngine: TypeAlias = "FilesEngine | SnapdEngine"
+    from backend.engine.protocol import Engine
 
 
 def own_state(layout: Layout) -> str:
@@ -43,49 +40,32 @@ def _existing(path: str) -> str:
     return path
 
 
-def open_engine(root: str, kind: str = "auto") -> PlaceEngine:
+def open_engine(root: str, kind: str = "auto") -> "Engine":
     """The engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
 
     InvalidInputError when the root is no directory, UnreachableError when snapd is asked for in vain.
     """
     files = files_engine(root)
-    layout = files.layout
-    if kind == "files":
-        return files
-    if os.path.exists(layout.socket) and daemon_answers(layout.socket):
-        from backend.engine.snapd.engine import SnapdEngine
-
-        return SnapdEngine(files)
-    if kind == "snapd":
+    engine = files if kind == "files" else _auto_engine(files)
+    if kind == "snapd" and engine is files:
         raise UnreachableError(
-            f"cannot use the snapd engine: no snapd answers at {layout.socket}; use --engine files"
+            f"cannot use the snapd engine: no snapd answers at {files.layout.socket}; use --engine files"
         )
-    return files
+    return engine
 
 
-def current_engine(engine: PlaceEngine) -> PlaceEngine:
-    """The engine that `auto` means now for the place of one: that very engine where nothing has changed."""
-    layout = engine.layout
-    answers = os.path.exists(layout.socket) and daemon_answers(layout.socket)
-    if answers == (engine.name == "snapd"):
-        return engine
-    files = FilesEngine(Layout(layout.root), engine.own)
-    if not answers:
+def reopen_engine(engine: "Engine") -> "Engine":
+    """The engine that `auto` means now for the place of another one, with the same state directory."""
+    return _auto_engine(FilesEngine(Layout(engine.layout.root), engine.state_dir))
+
+
+def _auto_engine(files: FilesEngine) -> "Engine":
+    socket = files.layout.socket
+    if not (os.path.exists(socket) and daemon_answers(socket)):
         return files
     from backend.engine.snapd.engine import SnapdEngine
 
     return SnapdEngine(files)
-
-
-def snap_version(engine: PlaceEngine) -> str:
-    """The version of the command `snap` of a place: what is installed, else what snapd says, or nothing."""
-    version = installed_version(engine.layout.below)
-    if version or engine.name == "files":
-        return version
-    try:
-        return engine.daemon.version
-    except SnapshotError:
-        return ""
 
 
 def files_engine(root: str) -> FilesEngine:

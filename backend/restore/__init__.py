@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from backend.restore.extract_targets import ExtractAction, ExtractTarget, OverwritePolicy
     from backend.restore.extraction import ExtractPart, ExtractPlan
     from backend.restore.impact import ImpactScanner
-    from backend.restore.plan import EntryPlan, Losses, RestorePlan, Verdict
+    from backend.restore.plan import EntryPlan, Losses, RestorePlan, Verdict, worst_verdict
+    from backend.restore.planner import RestorePlanner, RestorePreview, RevisionChoice
     from backend.restore.restorer import restore_snapshot
     from backend.restore.swap import RestoreState
 else:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -54,6 +55,11 @@ class Verdict(Enum):
     READY = "READY"
     WITH_LOSS = "READY WITH LOSS"
     BLOCKED = "BLOCKED"
+
+    @property
+    def badness(self) -> int:
+        """The higher the worse."""
+        return (Verdict.READY, Verdict.WITH_LOSS, Verdict.BLOCKED).index(self)
 
 
 class Losses(NamedTuple):
@@ -162,6 +168,11 @@ class RestorePlan:
     def active(self) -> list[EntryPlan]:
         """The entries that will be restored."""
         return [entry for entry in self.entries if not entry.skipped]
+
+
+def worst_verdict(plans: Iterable[RestorePlan]) -> Verdict:
+    """What several plans come to together; without any, nothing can be restored."""
+    return max((plan.verdict for plan in plans), key=lambda verdict: verdict.badness, default=Verdict.BLOCKED)
 
 
 _EVERYTHING = Wanted()

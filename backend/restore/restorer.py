@@ -13,6 +13,7 @@ from backend.model import Revision, Snapshot
 from backend.operations import Restore, Result
 from backend.progress import Progress
 from backend.restore import into_directory as beside
+from backend.restore.confirmation import changes_since
 from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
@@ -45,15 +46,6 @@ class Restorer:
             with Reader.open(snapshot.path) as reader:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
-
-    def look(self, plans: Sequence[RestorePlan], progress: Progress) -> list[RestorePlan]:
-        """The same with what would be lost and what the archives hold; Cancelled when the job is stopped."""
-        looker = ImpactScanner(self._layout)
-        with progress.step("Looking for what would be lost"):
-            plans = [looker.with_losses(plan, progress) for plan in plans]
-        total = sum(entry.needed for plan in plans for entry in plan.active)
-        with progress.step("Counting what it holds", total):
-            return [looker.with_contents(plan, progress) for plan in plans]
 
     def _plan(self, reader: Reader, wanted: Wanted, fault: str) -> RestorePlan:
         snapshot = reader.snapshot
@@ -91,6 +83,7 @@ class Restorer:
             left_out = [entry.skipped for _, plan in parts for entry in plan.entries if entry.skipped]
             for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
                 progress.note(text)
+            note_changes(operation, [plan for _, plan in parts], self._layout, progress)
             restoration = Restoration(parts, self._layout, devices=operation.devices, to=wanted.to)
             state = restoration.run(progress)
         left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
@@ -102,6 +95,19 @@ class Restorer:
         return Result(
             operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
         )
+
+
+def note_changes(
+    operation: Restore, plans: Sequence[RestorePlan], layout: Layout, progress: Progress
+) -> None:
+    """Note what has changed since the restore was confirmed; the live data are walked only where it was."""
+    if not operation.confirmed:
+        return
+    scanner = ImpactScanner(layout)
+    with progress.step("Looking for what has changed since the plan"):
+        plans = [scanner.with_losses(plan, progress) for plan in plans]
+    for text in changes_since(operation, plans):
+        progress.note(text)
 
 
 def restore_snapshot(
@@ -128,13 +134,18 @@ def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
     revision = revision_from_text(operation.revision) if operation.revision else Revision()
     if operation.revision and not revision.number:
         raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
+    demand_one_snap(operation, chosen)
+    to = beside.directory(operation.to) if operation.to else ""
+    return Wanted(operation.users, to, revision, operation.devices)
+
+
+def demand_one_snap(operation: Restore, chosen: Sequence[Snapshot]) -> None:
+    """Refuse to restore several snaps onto one revision, with InvalidInputError."""
     snaps = {snapshot.snap for snapshot in chosen}
     if operation.revision and len(snaps) > 1:
         raise InvalidInputError(
-            f"cannot restore {len(snaps)} snaps onto revision {revision}: name the one whose it is"
+            f"cannot restore {len(snaps)} snaps onto revision {operation.revision}: name the one whose it is"
         )
-    to = beside.directory(operation.to) if operation.to else ""
-    return Wanted(operation.users, to, revision, operation.devices)
 
 
 def _revision_notes(current: Revision, wanted: Wanted) -> Iterator[str]:

@@ -10,6 +10,13 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.transfer.exporter import SnapshotExport
+    from backend.transfer.import_plan import (
+        ImportChoice,
+        ImportObstacle,
+        ImportPlan,
+        InstalledHere,
+        plan_import,
+    )
     from backend.transfer.importer import IncomingSet, import_set
 else:
     __getattr__ = lazy_names(__name__)

@@ -11,6 +11,7 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.protocol import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
+from backend.model import Action
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.progress import Event, Progress
 from backend.restore.plan import Verdict
@@ -67,7 +68,40 @@ class EngineContract:
             do(place, Check(1))
 
     def test_reading_is_never_refused(self, place: Place) -> None:
-        assert [place.engine.refusal(action) for action in ("saved", "check-snapshot")] == [None, None]
+        assert [place.engine.refusal(action) for action in (Action.CHECK, Action.EXPORT)] == ["", ""]
+
+    def test_an_engine_is_not_superseded_while_its_place_stays_as_it_is(self, place: Place) -> None:
+        availability = place.engine.availability()
+        assert not availability.is_superseded
+        assert {action: place.engine.refusal(action) for action in Action} == {
+            action: availability.refusal(action) for action in Action
+        }
+        assert all(place.engine.refusal_of(one) == "" for one in (Save(), Check(), Restore(1, to="/d")))
+
+    def test_the_place_of_an_engine(self, place: Place) -> None:
+        engine = place.engine
+        assert engine.name in ("files", "snapd")
+        assert engine.introduction
+        assert os.path.isdir(engine.layout.root)
+        assert engine.journal.folder == engine.state_dir
+        assert engine.others() == []
+
+    def test_the_newest_sets_are_listed_first_only_where_there_are_many(self, place: Place) -> None:
+        numbers = [do(place, Save(("hello",))).set_id for _ in range(3)]
+        assert place.engine.newest_sets(2) == []
+        assert [one.set_id for one in place.engine.newest_sets(1)] in ([numbers[-1]], [])
+
+    def test_a_job_that_ended_has_no_resolution(self, place: Place) -> None:
+        do(place, Save())
+        with pytest.raises(SnapshotError):
+            place.engine.resolve(1, finish=True)
+
+    def test_the_size_of_an_export_is_the_size_of_its_file(self, place: Place) -> None:
+        made = do(place, Save())
+        export = Export(made.set_id, str(place.scratch / "e.snapshot"))
+        size = place.engine.export_size(export)
+        do(place, export)
+        assert os.stat(export.file).st_size == size
 
     def test_save_makes_a_set_of_all_snaps(self, place: Place) -> None:
         made = do(place, Save())

@@ -3,15 +3,14 @@
 from typing import TYPE_CHECKING
 
 from backend import open_engine
-from backend.engine import PlaceEngine
 from tui.text import plain
 
 if TYPE_CHECKING:
-    from backend import Operation
+    from backend import Engine, Operation
     from tui.cli.arguments import Arguments
 
 
-def engine(arguments: "Arguments") -> PlaceEngine:
+def engine(arguments: "Arguments") -> "Engine":
     """The engine that the global options ask for."""
     if arguments.demo:
         from backend import demo_root

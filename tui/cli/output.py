@@ -5,14 +5,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from backend.engine import PlaceEngine, snap_version
 from backend.format import snapshot_json
 from tui.text import saved_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from backend import SnapshotSet
+    from backend import Engine, SnapshotSet
 
 
 def print_result(*lines: str) -> None:
@@ -29,9 +28,9 @@ def print_status(*lines: str) -> None:
         pass
 
 
-def show_table(sets: "list[SnapshotSet]", here: PlaceEngine, *, abs_time: bool) -> None:
+def show_table(sets: "list[SnapshotSet]", here: "Engine", *, abs_time: bool) -> None:
     """Print sets as the `snap saved` of the place does."""
-    print_result(*saved_table(sets, time.time(), abs_time, snap_version(here)))
+    print_result(*saved_table(sets, time.time(), abs_time, here.snap_version))
 
 
 def show_rows(rows: "Sequence[tuple[str, ...]]", *, empty: str) -> None:

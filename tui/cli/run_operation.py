@@ -12,6 +12,7 @@ from backend import (
     Check,
     CommandError,
     ConflictError,
+    Engine,
     Export,
     Extract,
     Forget,
@@ -26,7 +27,7 @@ from backend import (
     SnapshotError,
     Undo,
 )
-from backend.engine import PlaceEngine, perform_recorded
+from backend.engine import perform_recorded
 from backend.host import logout_warning
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine
@@ -61,7 +62,7 @@ def ask_yes_no(question: str) -> bool:
     return sys.stdin.readline(100).strip().lower() in _YES
 
 
-def confirm_wait(arguments: Arguments, here: PlaceEngine, operation: Wanted) -> Wanted:
+def confirm_wait(arguments: Arguments, here: Engine, operation: Wanted) -> Wanted:
     """The operation; waiting for what snapd does already, where somebody agreed to that when asked.
 
     ConflictError where that was declined.
@@ -91,7 +92,7 @@ def start_job(arguments: Arguments, operation: Operation) -> int:
         )
     here = engine(arguments)
     if reason := here.refusal_of(operation):
-        raise (ConflictError if here.refusal(operation.verb) else InvalidInputError)(reason)
+        raise (ConflictError if here.refusal(operation.action) else InvalidInputError)(reason)
     record = runner_of(here).start(confirm_wait(arguments, here, operation))
     warning = logout_warning()
     if arguments.json:

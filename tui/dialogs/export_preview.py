@@ -7,7 +7,6 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import Export, Snapshot, SnapshotError
-from backend.transfer import SnapshotExport
 from tui.dialogs.base import BAD, DIM, WARN, Line, said
 from tui.session.destination import CHECKSUM, Destination
 from tui.session.paths import PathEntry
@@ -61,8 +60,7 @@ def cargo_of(place: Place, set_id: int) -> ExportContents:
 def weight_of(place: Place, export: Export) -> Weight:
     """What the file of an export would weigh, without what is broken; reads the disk."""
     try:
-        with SnapshotExport(place.engine.store, export.set_id, skip_broken=True, snaps=export.snaps) as found:
-            return Weight(found.size)
+        return Weight(place.engine.export_size(export))
     except SnapshotError as trouble:
         return Weight(trouble=str(trouble))
 

@@ -105,7 +105,7 @@ class AskExtract(Unfolding[Extract | None]):
     @work(thread=True, group="plan")
     def _look(self, wanted: Extract, progress: Progress) -> None:
         try:
-            refused = self._place.refusal("restore beside" if wanted.to else "extract")
+            refused = self._place.refusal(wanted.action)
             plan = self._place.engine.plan_extract(wanted, progress)
             progress.raise_if_cancelled()
             self.post_message(Looked(wanted, View(plan, refused)))

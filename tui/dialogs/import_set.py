@@ -12,22 +12,15 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Advanced, Cancelled, Event, Import, Progress, command_line
+from backend.transfer import ImportChoice, ImportPlan, plan_import
 from tui.dialogs.base import LineList
-from tui.dialogs.import_preview import (
-    Choice,
-    Inside,
-    duplicate_of,
-    inside_lines,
-    inside_of,
-    obstacle,
-    operation_of,
-    summary,
-)
+from tui.dialogs.import_preview import inside_lines, summary
 from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
 from tui.session.paths import absolute, file_at, in_folder
 from tui.session.place import Place
 from tui.text import plain, size_text
+from tui.views.import_plan import obstacle_text
 
 
 class Looking(Message):
@@ -41,20 +34,20 @@ class Looking(Message):
 
 
 class LookedInto(Message):
-    """What is inside a file is known, or `inside` is None where the path is no file."""
+    """What is inside a file is known, or `plan` is None where the path is no file."""
 
-    def __init__(self, typed: str, inside: Inside | None) -> None:
+    def __init__(self, typed: str, plan: ImportPlan | None) -> None:
         super().__init__()
         self.typed = typed
-        self.inside = inside
+        self.plan = plan
 
 
 class Judged(Message):
     """Which set holds the same as what is chosen of a file; 0 for none."""
 
-    def __init__(self, inside: Inside, choice: Choice, duplicate: int) -> None:
+    def __init__(self, plan: ImportPlan, choice: ImportChoice, duplicate: int) -> None:
         super().__init__()
-        self.inside = inside
+        self.plan = plan
         self.choice = choice
         self.duplicate = duplicate
 
@@ -76,8 +69,8 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         self._place = place
         self._path = path
         self._length = self._passed = 0
-        self._inside: Inside | None = None
-        self._choice = Choice()
+        self._plan: ImportPlan | None = None
+        self._choice = ImportChoice()
         self._duplicate: int | None = None
         self._progress = Progress()
 
@@ -104,7 +97,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def action_look(self) -> None:
         """Look at everything anew."""
-        self._inside = None
+        self._plan = None
         super().action_look()
         self._look_at(self.path_input.typed)
 
@@ -124,32 +117,32 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def _look_in_thread(self, typed: str, progress: Progress) -> None:
         path = absolute(typed, self._base)
         found = None if path.endswith("/") else file_at(path)
-        inside = None
+        plan = None
         if found is not None and found.special:
-            inside = Inside(path, trouble=f"cannot look into {path}: it is {found.special}")
+            plan = ImportPlan(path, trouble=f"cannot look into {path}: it is {found.special}")
         elif found is not None:
             self.post_message(Looking(typed, size=found.size))
             try:
-                inside = inside_of(self._place, path, progress)
+                plan = plan_import(self._place.engine, path, progress)
             except Cancelled:
                 return
-        self.post_message(LookedInto(typed, inside))
+        self.post_message(LookedInto(typed, plan))
 
     @work(thread=True, exclusive=True, group="judge")
-    def _judge(self, inside: Inside, choice: Choice) -> None:
-        self.post_message(Judged(inside, choice, duplicate_of(inside, choice)))
+    def _judge(self, plan: ImportPlan, choice: ImportChoice) -> None:
+        self.post_message(Judged(plan, choice, plan.duplicate_of(choice)))
 
     @on(Input.Changed, "#path")
     def look_there(self) -> None:
         """Look at what the path is now."""
-        self._inside = None
-        self._choice = Choice()
+        self._plan = None
+        self._choice = ImportChoice()
         self.say("")
         self._look_at(self.path_input.typed)
 
     def on_looking(self, message: Looking) -> None:
         """Show how far the look is."""
-        if self.is_open and message.typed == self.path_input.typed and self._inside is None:
+        if self.is_open and message.typed == self.path_input.typed and self._plan is None:
             self._length = message.size or self._length
             self._passed = message.done or self._passed
             self.sum_up(self._summary())
@@ -158,17 +151,17 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         """Show what is inside; all of it is chosen at first."""
         if not self.is_open or message.typed != self.path_input.typed:
             return
-        self._inside = message.inside
+        self._plan = message.plan
         self._length = 0
-        if message.inside is not None:
+        if message.plan is not None:
             self.leave_jumps()
-            self._draw_up(Choice(message.inside.names, self._choice.accept_hash))
+            self._draw_up(ImportChoice(message.plan.snaps, self._choice.accept_hash))
         else:
             self.redraw()
 
     def on_judged(self, message: Judged) -> None:
         """Show whether anything would be added."""
-        if self.is_open and message.inside is self._inside and message.choice == self._choice:
+        if self.is_open and message.plan is self._plan and message.choice == self._choice:
             self._duplicate = message.duplicate
             self.redraw()
 
@@ -177,11 +170,11 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     @property
     def is_browsing(self) -> bool:
         """Whether the list shows the directory: as long as nothing was looked into."""
-        return self._inside is None
+        return self._plan is None
 
     def begin(self) -> None:
         """Show the directory, whatever was looked into."""
-        self._inside = None
+        self._plan = None
 
     def picked(self, path: str) -> None:
         """Look into a file."""
@@ -189,7 +182,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def action_above(self) -> None:
         """Go to the directory above, or from a file back to its directory."""
-        if self._inside is not None:
+        if self._plan is not None:
             self.action_browse()
         else:
             super().action_above()
@@ -199,20 +192,20 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def redraw(self) -> None:
         """Show everything as it is now."""
         super().redraw()
-        inside = self._inside
+        plan = self._plan
         self.sum_up(self._summary())
-        shown = self.folder_lines() if inside is None else inside_lines(inside, self._choice, self._duplicate)
+        shown = self.folder_lines() if plan is None else inside_lines(plan, self._choice, self._duplicate)
         self.show_lines(list(shown))
-        self.show_command(command_line(self._operation(inside), self._place.words) if inside else "")
+        self.show_command(command_line(self._operation(plan), self._place.words) if plan else "")
         button = self.query_one("#yes", Button)
         button.disabled = bool(self.refusal)
-        if inside is not None:
-            self.propose(self._place, self._operation(inside))
-        button.display = inside is not None and not obstacle(inside, self._choice._replace(accept_hash=True))
+        if plan is not None:
+            self.propose(self._place, self._operation(plan))
+        button.display = plan is not None and not obstacle_text(plan, self._choice._replace(accept_hash=True))
 
     def _summary(self) -> Content:
-        if self._inside is not None:
-            return summary(self._inside, self._choice, self._duplicate)
+        if self._plan is not None:
+            return summary(self._plan, self._choice, self._duplicate)
         if not self._length:
             return self.folder_text()
         name = plain(os.path.basename(self.path_input.typed))
@@ -221,22 +214,22 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     # -- choosing
 
-    def _draw_up(self, choice: Choice) -> None:
+    def _draw_up(self, choice: ImportChoice) -> None:
         """Go on with another choice."""
         self._choice = choice
         self._duplicate = None
         self.say("")
         self.redraw()
-        if self._inside is not None and choice.snaps:
-            self._judge(self._inside, choice)
+        if self._plan is not None and choice.snaps:
+            self._judge(self._plan, choice)
 
     def on_line_list_marked(self, message: LineList.Marked) -> None:
         """Choose a snap, or take the choice back; accept a content hash, or not."""
-        inside = self._inside
+        plan = self._plan
         match message.key:
             case "hash":
                 self._draw_up(self._choice._replace(accept_hash=not self._choice.accept_hash))
-            case ("take", str(snap)) if inside is not None and len(inside.names) > 1:
+            case ("take", str(snap)) if plan is not None and len(plan.snaps) > 1:
                 self._draw_up(self._choice.toggled(snap))
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
@@ -245,27 +238,27 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps of the file, or none."""
-        if self._inside is None:
+        if self._plan is None:
             self.say("that is for the snaps in a file: choose one first")
         else:
-            self._draw_up(self._choice._replace(snaps=self._inside.names if everything else frozenset()))
+            self._draw_up(self._choice._replace(snaps=self._plan.snaps if everything else frozenset()))
 
     # -- answering
 
-    def _operation(self, inside: Inside) -> Import:
-        return operation_of(inside, self._choice)
+    def _operation(self, plan: ImportPlan) -> Import:
+        return plan.operation(self._choice)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Answer with what was shown, or say what is missing."""
-        inside = self._inside
-        if inside is None:
+        plan = self._plan
+        if plan is None:
             self.say("still looking into it" if self._length else "choose a file first")
-        elif reason := obstacle(inside, self._choice) or self.refusal:
+        elif reason := obstacle_text(plan, self._choice) or self.refusal:
             self.say(reason)
         else:
-            self.dismiss(self._operation(inside))
+            self.dismiss(self._operation(plan))
 
     @on(Button.Pressed, "#no")
     def refuse(self) -> None:

@@ -59,7 +59,7 @@ class AskEnding(Dialog[str | None]):
     @work(thread=True, group="look")
     def _look(self) -> None:
         try:
-            ways = self._place.engine.endings(self._view.id)
+            ways = self._place.engine.resolutions(self._view.id)
         except (SnapshotError, OSError) as trouble:
             ways = Resolutions(Resolution(refusal=str(trouble)), Resolution(refusal=str(trouble)))
         self.post_message(Known(ways))

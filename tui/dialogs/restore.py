@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Progress, Restore, SnapshotError, command_line
-from backend.restore import Verdict
+from backend.restore import RestorePlanner, RestorePreview, Verdict
 from tui.dialogs.base import LineList
 from tui.dialogs.folding import Unfolding
 from tui.dialogs.restore_lines import (
@@ -32,7 +32,6 @@ from tui.dialogs.restore_lines import (
 )
 from tui.session.paths import PathListing, absolute, in_folder, working_directory
 from tui.session.place import Place
-from tui.session.restore_preview import Plans, View
 from tui.text import counted, local_time_text, plain
 from tui.widgets.path_input import PathInput
 
@@ -42,10 +41,10 @@ DIGITS = tuple("0123456789")
 class Looked(Message):
     """The plan became known, or why there is none."""
 
-    def __init__(self, wanted: Restore, view: View | None, trouble: str = "") -> None:
+    def __init__(self, wanted: Restore, preview: RestorePreview | None, trouble: str = "") -> None:
         super().__init__()
         self.wanted = wanted
-        self.view = view
+        self.preview = preview
         self.trouble = trouble
 
 
@@ -78,9 +77,9 @@ class AskRestore(Unfolding[Restore | None]):
         super().__init__(f"Restore #{wanted.set_id}")
         self._place = place
         self._wanted = wanted
-        self._plans = Plans(place)
+        self._planner = place.restore_planner()
         self._progress = Progress()
-        self._view = View()
+        self._preview = RestorePreview()
         self._is_planned = False
         self._base = working_directory()
         self._fitting: PathListing | None = None
@@ -108,23 +107,23 @@ class AskRestore(Unfolding[Restore | None]):
 
     def action_look(self) -> None:
         """Look at everything anew."""
-        self._plans = Plans(self._place)
+        self._planner = self._place.restore_planner()
         self._plan_anew()
 
     def _plan_anew(self) -> None:
         self._progress.stop()
         self._progress = Progress()
-        self._view = self._view._replace(complete=False, counted=False)
+        self._preview = replace(self._preview, losses_known=False, contents_known=False)
         self.query_one("#proof", Proof).value = ""
         self._show()
-        self._look(self._wanted, self._plans, self._progress)
+        self._look(self._wanted, self._planner, self._progress)
 
     @work(thread=True, exclusive=True, group="plan")
-    def _look(self, wanted: Restore, plans: Plans, progress: Progress) -> None:
+    def _look(self, wanted: Restore, planner: RestorePlanner, progress: Progress) -> None:
         try:
-            for view in plans.views(wanted, progress):
+            for preview in planner.stages(wanted, progress):
                 progress.raise_if_cancelled()
-                self.post_message(Looked(wanted, view))
+                self.post_message(Looked(wanted, preview))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
@@ -135,16 +134,16 @@ class AskRestore(Unfolding[Restore | None]):
         asked = replace(message.wanted, undo_window=self._wanted.undo_window)
         if not self.is_open or asked != self._wanted:
             return
-        if message.view is None:
-            self._view = View()
+        if message.preview is None:
+            self._preview = RestorePreview()
             self.show_lines([])
             self.sum_up(Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(message.trouble)}"))
             self.query_one("#yes", Button).display = False
             return
-        if message.view != self._view:
-            self._view = message.view
+        if message.preview != self._preview:
+            self._preview = message.preview
             self._show()
-        if message.view.complete and not self._is_planned:
+        if message.preview.losses_known and not self._is_planned:
             self._is_planned = True
             self._choose_focus()
 
@@ -156,12 +155,12 @@ class AskRestore(Unfolding[Restore | None]):
     # -- showing
 
     def _show(self) -> None:
-        view, wanted = self._view, self._wanted
+        preview, wanted = self._preview, self._wanted
         self.sum_up(self._summary())
-        self.show_lines(lines_of(view, wanted, self.unfolded, self._fitting) if view.snapshots else [])
+        self.show_lines(lines_of(preview, wanted, self.unfolded, self._fitting) if preview.snapshots else [])
         self.show_command(command_line(wanted, self._place.words))
-        blocked = view.complete and view.verdict is Verdict.BLOCKED
-        final = view.complete and not blocked and is_final(view, wanted)
+        blocked = preview.losses_known and preview.verdict is Verdict.BLOCKED
+        final = preview.losses_known and not blocked and is_final(preview, wanted)
         self.query_one("#to", PathInput).display = bool(wanted.to)
         proof = self.query_one("#proof", Proof)
         proof.display = final
@@ -169,26 +168,26 @@ class AskRestore(Unfolding[Restore | None]):
         proof.placeholder = f"{why}: type {wanted.set_id} to restore"
         button = self.query_one("#yes", Button)
         button.display = not blocked
-        button.label = Content(answer_text(view, wanted) if view.complete else "Looking…")
+        button.label = Content(answer_text(preview, wanted) if preview.losses_known else "Looking…")
         button.refresh(layout=True)
         button.variant = "error" if final else "primary"
         button.disabled = not self._may_confirm()
 
     def _summary(self) -> Content:
-        view = self._view
-        if not view.snapshots:
+        preview = self._preview
+        if not preview.snapshots:
             return Content("Looking at what would be replaced… Esc leaves")
-        one, taken = view.snapshots[0], len(self._wanted.snaps) or len(view.snaps)
-        words = [f"{taken} of {counted(len(view.snaps), 'snap')}"]
+        one, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
+        words = [f"{taken} of {counted(len(preview.snaps), 'snap')}"]
         words += [f"saved {local_time_text(one.time)[:16].replace('T', ' ')}"] if not one.hidden else []
-        if not view.complete:
+        if not preview.losses_known:
             words.append("looking for what would be lost… Esc leaves")
-        elif not view.counted and view.verdict is not Verdict.BLOCKED:
+        elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:
             words.append("counting what it holds…")
-        if view.refused:
-            words.append(view.refused)
+        if preview.refusal:
+            words.append(preview.refusal)
         return Content.assemble(
-            verdict_text(view.verdict, complete=view.complete), f"  {plain(' · '.join(words))}"
+            verdict_text(preview.verdict, complete=preview.losses_known), f"  {plain(' · '.join(words))}"
         )
 
     # -- choosing
@@ -198,11 +197,13 @@ class AskRestore(Unfolding[Restore | None]):
         self.say("")
         wanted = self._wanted
         match message.key:
-            case SnapKey(snap) if len(self._view.snaps) > 1:
-                chosen = self._toggled(snap, wanted.snaps, self._view.snaps, "snap")
+            case SnapKey(snap) if len(self._preview.snaps) > 1:
+                chosen = self._toggled(snap, wanted.snaps, self._preview.snaps, "snap")
                 self._want(replace(wanted, snaps=chosen, revision=""))
             case UserKey(user):
-                self._want(replace(wanted, users=self._toggled(user, wanted.users, self._view.users, "user")))
+                self._want(
+                    replace(wanted, users=self._toggled(user, wanted.users, self._preview.users, "user"))
+                )
             case key if key == UNDO:
                 self._next_window()
             case key if key == DEVICES:
@@ -248,7 +249,7 @@ class AskRestore(Unfolding[Restore | None]):
         self._show()
 
     def _next_revision(self) -> None:
-        around = [target.revision for target in self._view.targets]
+        around = [choice.revision for choice in self._preview.revisions]
         chosen = self._wanted.revision
         at = around.index(chosen) if chosen in around else -1
         self._want(replace(self._wanted, revision=around[(at + 1) % len(around)]))
@@ -290,11 +291,11 @@ class AskRestore(Unfolding[Restore | None]):
             event.stop()
 
     def _may_confirm(self) -> bool:
-        view, wanted = self._view, self._wanted
-        if not view.complete or view.verdict is Verdict.BLOCKED:
+        preview, wanted = self._preview, self._wanted
+        if not preview.losses_known or preview.verdict is Verdict.BLOCKED:
             return False
         proof = self.query_one("#proof", Proof).value
-        return not is_final(view, wanted) or proof == str(wanted.set_id)
+        return not is_final(preview, wanted) or proof == str(wanted.set_id)
 
     @on(Input.Changed, "#proof")
     def weigh(self) -> None:
@@ -312,8 +313,8 @@ class AskRestore(Unfolding[Restore | None]):
     def confirm(self) -> None:
         """Answer with what was shown."""
         if self._may_confirm():
-            self.dismiss(self._wanted)
-        elif is_final(self._view, self._wanted):
+            self.dismiss(self._preview.confirm(self._wanted))
+        elif is_final(self._preview, self._wanted):
             self.say(f"type {self._wanted.set_id}, the number of the set, to restore it")
 
     @on(Button.Pressed, "#no")

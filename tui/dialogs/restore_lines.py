@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from backend import Restore
-from backend.restore import EntryPlan, RestorePlan, Verdict
+from backend.restore import RestorePlan, RestorePreview, RevisionChoice, Verdict, worst_verdict
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
 from tui.session.paths import PathListing
-from tui.session.restore_preview import WORST, Target, View
 from tui.text import age_text, counted, moment_text, plain, size_text
+from tui.views.restore_plan import LineKind, PlanContext, PlanLine, snap_lines, space_lines
 
 DAY = 24 * 3600
 WINDOWS = (DAY, 7 * DAY, 0)
@@ -21,6 +21,24 @@ UNDO = "undo window"
 DEVICES = "devices"
 _FITTING = 6
 
+_WITH_KEYS = PlanContext(leave_out_key=" with Space", refresh_key=" with F5")
+_HEADS = {
+    LineKind.BLOCKED: ("blocked", BAD),
+    LineKind.SKIPPED: ("skip", WARN),
+    LineKind.RESTORES: ("restores", "bold"),
+    LineKind.LOSES_FILES: ("loses", WARN),
+    LineKind.LOSES_DEVICES: ("loses", WARN),
+    LineKind.MAKES_DEVICES: ("with", ""),
+    LineKind.NOTE: ("note", DIM),
+    LineKind.WAY_OUT: ("way out", "bold"),
+    LineKind.SPACE: ("Room", "bold"),
+    LineKind.NO_SPACE: ("Room", "bold"),
+}
+_FOLDED = {
+    LineKind.LOSES_FILES: "",
+    LineKind.LOSES_DEVICES: " left out",
+    LineKind.MAKES_DEVICES: ", restored as well",
+}
 _LOOKS = {Verdict.READY: ("✓", GOOD), Verdict.WITH_LOSS: ("!", WARN), Verdict.BLOCKED: ("✗", BAD)}
 
 
@@ -54,36 +72,39 @@ def window_text(seconds: int) -> str:
 
 
 def lines_of(
-    view: View, wanted: Restore, opened: frozenset[Hashable], fitting: PathListing | None = None
+    preview: RestorePreview,
+    restore: Restore,
+    unfolded: frozenset[Hashable],
+    completions: PathListing | None = None,
 ) -> list[Line]:
     """The plan, line by line: where to, a part for each snap, then what can be chosen.
 
-    `fitting` is how the path that is being typed can go on.
+    `completions` is how the path that is being typed can go on.
     """
-    lines = [*_place_lines(view, wanted, fitting)]
-    for snap in view.snaps:
-        taken = not wanted.snaps or snap in wanted.snaps
-        marked = taken if len(view.snaps) > 1 else None
-        plans = [plan for plan in view.plans if plan.snapshot.snap == snap]
-        lines.append(Line(SnapKey(snap), _snap_text(view, snap, plans), marked))
-        if taken:
-            for number, plan in enumerate(plans):
-                lines += _plan_lines(view, plan, number, opened)
-    lines += _room_lines(view)
-    lines += _choices(view, wanted)
+    lines = [*_place_lines(preview, restore, completions)]
+    for snap in preview.snaps:
+        taken = not restore.snaps or snap in restore.snaps
+        plans = [plan for plan in preview.plans if plan.snapshot.snap == snap]
+        marked = taken if len(preview.snaps) > 1 else None
+        lines.append(Line(SnapKey(snap), _snap_text(preview, snap, plans), marked))
+        for number, plan in enumerate(plans) if taken else ():
+            for line in snap_lines(preview, plan, _WITH_KEYS):
+                lines += _drawn(line, number, unfolded)
+    for line in space_lines(preview, _WITH_KEYS):
+        lines += _drawn(line, 0, unfolded)
+    lines += _choices(preview, restore)
     return lines
 
 
-def _snap_text(view: View, snap: str, plans: Sequence[RestorePlan]) -> Content:
-    of_snap = [snapshot for snapshot in view.snapshots if snapshot.snap == snap]
-    about = f" {of_snap[0].version} rev {of_snap[0].revision}"
-    targets = {entry.revision for plan in plans for entry in plan.entries if entry.revision.number}
-    into = "".join(f" into rev {target}" for target in targets if target != of_snap[0].revision)
-    words = Content.assemble((plain(snap) or "(unreadable)", "bold"), (plain(about + into), DIM), "  ")
+def _snap_text(preview: RestorePreview, snap: str, plans: Sequence[RestorePlan]) -> Content:
+    snapshot = next(snapshot for snapshot in preview.snapshots if snapshot.snap == snap)
+    about = f" {snapshot.version} rev {snapshot.revision}"
+    revisions = {entry.revision for plan in plans for entry in plan.entries if entry.revision.number}
+    into = "".join(f" into rev {revision}" for revision in revisions if revision != snapshot.revision)
+    name = Content.assemble((plain(snap) or "(unreadable)", "bold"), (plain(about + into), DIM), "  ")
     if not plans:
-        return words
-    verdict = next(verdict for verdict in WORST if verdict in {plan.verdict for plan in plans})
-    return Content.assemble(words, verdict_text(verdict, complete=view.complete))
+        return name
+    return Content.assemble(name, verdict_text(worst_verdict(plans), complete=preview.losses_known))
 
 
 def verdict_text(verdict: Verdict, *, complete: bool = True) -> Content:
@@ -94,152 +115,54 @@ def verdict_text(verdict: Verdict, *, complete: bool = True) -> Content:
     return Content.styled(f"{glyph} {verdict.value}", style)
 
 
-def _plan_lines(view: View, plan: RestorePlan, number: int, opened: frozenset[Hashable]) -> Iterator[Line]:
-    snap = plan.snapshot.snap
-    for reason in plan.blocked:
-        yield Line(
-            (snap, number, reason), Content(plain(reason)), depth=2, head=Content.styled("blocked  ", BAD)
-        )
-    for entry in plan.entries:
-        yield from _entry_lines(plan, entry, opened)
-    is_away = snap in view.away and not plan.to
-    away = ["the snap is not installed; its data will wait for it"] if is_away else []
-    for note in (*plan.notes, *away):
-        yield Line((snap, number, note), Content(plain(note)), depth=2, head=Content.styled("note     ", DIM))
-    if plan.verdict is Verdict.BLOCKED:
-        text = Content(way_out(plan, several=len(view.snaps) > 1))
-        yield Line((snap, number, "way out"), text, depth=2, head=Content.styled("way out  ", "bold"))
+def _drawn(line: PlanLine, number: int, unfolded: frozenset[Hashable]) -> Iterator[Line]:
+    """A line of the plan, with what it keeps folded; `number` tells the snapshots of a snap apart."""
+    head, style = _HEADS[line.kind]
+    if line.kind is LineKind.RESTORES and line.entry is not None:
+        head = plain(line.entry.owner)
+    depth = 0 if line.kind in (LineKind.SPACE, LineKind.NO_SPACE) else 2
+    key: Hashable = (line.kind, line.snap, number, line.text)
+    text = Content(line.text)
+    if line.entry is not None and line.kind in _FOLDED:
+        key = LossKey(line.snap, line.entry.entry, line.kind.value)
+        hint = "" if key in unfolded else " (l lists)"
+        text = Content.assemble((f"{line.text}{_FOLDED[line.kind]}", style), (hint, DIM))
+    elif line.kind is LineKind.NO_SPACE:
+        text = Content.styled(line.text, BAD)
+    yield Line(key, text, depth=depth, head=Content.styled(f"{head:<8} ", style))
+    if key in unfolded:
+        for detail in line.details:
+            yield Line((key, detail), Content(detail), depth=7)
 
 
-def way_out(plan: RestorePlan, *, several: bool) -> str:
-    """What can be done about a blocked part."""
-    snap = plain(plan.snapshot.snap) or "it"
-    leave = f", or leave {snap} out with Space" if several else ""
-    if plan.snapshot.broken:
-        return f"its file is damaged: restore another set of it or import a sound copy{leave}"
-    if plan.to and plan.blocked:
-        return "choose another directory, or put that one right and look again with F5"
-    if any(entry.is_damaged for entry in plan.entries):
-        return f"its archive cannot be unpacked: restore another set of it{leave}"
-    if any(entry.blocked for entry in plan.entries):
-        return f"put that path right and look again with F5, or restore beside{leave}"
-    return f"install the snap, or the revision, that these data belong to, or restore beside{leave}"
-
-
-def _entry_lines(plan: RestorePlan, entry: EntryPlan, opened: frozenset[Hashable]) -> Iterator[Line]:
-    snap, owner = plan.snapshot.snap, _owner(entry)
-    key = ("entry", snap, entry.entry)
-    for word, style, reason in (("skip     ", WARN, entry.skipped), ("blocked  ", BAD, entry.blocked)):
-        if reason:
-            text = Content(f"{owner}: {plain(reason)}")
-            yield Line((*key, word), text, depth=2, head=Content.styled(word, style))
-            return
-    does = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
-    made = [path for path in entry.made if not plan.to or path != entry.parent]
-    does += [f"makes {_names(entry, made)}"] if made else []
-    text = Content(f"{'; '.join(does) or 'changes nothing'}{_size(entry)}, in {plain(entry.parent)}")
-    yield Line(key, text, depth=2, head=Content.styled(f"{owner:<8} ", "bold"))
-    if entry.lost.files:
-        yield from _loss_lines(snap, entry, opened)
-    if entry.contents and entry.devices_met:
-        yield from _device_lines(plan, entry, opened)
-
-
-def _owner(entry: EntryPlan) -> str:
-    return plain(entry.entry if entry.owner == "system" and entry.entry != "archive.tgz" else entry.owner)
-
-
-def _size(entry: EntryPlan) -> str:
-    """What it holds, once that is counted; before that, what it declares."""
-    if entry.contents:
-        return f"; {counted(entry.contents.files, 'file')}, {size_text(entry.contents.bytes).strip()}"
-    return f"; at most {size_text(entry.needed).strip()}" if entry.needed else ""
-
-
-def _names(entry: EntryPlan, paths: Sequence[str]) -> str:
-    """Paths as seen from the directory that is restored into."""
-    own = entry.parent
-    return ", ".join("the directory" if p == own else plain(p.removeprefix(f"{own}/")) for p in paths)
-
-
-def _loss_lines(snap: str, entry: EntryPlan, opened: frozenset[Hashable]) -> Iterator[Line]:
-    lost, key = entry.lost, LossKey(snap, entry.entry)
-    parts = [
-        f"{counted(count, 'file')} {what}, {size_text(size).strip()}"
-        for count, size, what in (
-            (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
-            (lost.excluded_files, lost.excluded_bytes, "left out of it"),
-        )
-        if count
-    ]
-    is_open = key in opened
-    more = "" if is_open else " (l lists)"
-    text = Content.assemble(("; ".join(parts), WARN), (more, DIM))
-    yield Line(key, text, depth=2, head=Content.styled("loses    ", WARN))
-    if is_open:
-        yield from _named(key, [_names(entry, (path,)) for path in lost.examples], lost.files)
-
-
-def _named(key: LossKey, names: Sequence[str], count: int) -> Iterator[Line]:
-    for name in names:
-        yield Line((key, name), Content(name), depth=7)
-    if rest := count - len(names):
-        yield Line((key, ""), Content.styled(f"and {rest} more", DIM), depth=7)
-
-
-def _device_lines(plan: RestorePlan, entry: EntryPlan, opened: frozenset[Hashable]) -> Iterator[Line]:
-    assert entry.contents is not None
-    key = LossKey(plan.snapshot.snap, entry.entry, "devices")
-    more = "" if key in opened else " (l lists)"
-    told, style = (", restored as well", "") if plan.devices else (" left out", WARN)
-    text = Content.assemble((f"{counted(entry.devices_met, 'device node')}{told}", style), (more, DIM))
-    head = Content.styled("with     " if plan.devices else "loses    ", style)
-    yield Line(key, text, depth=2, head=head)
-    if key in opened:
-        yield from _named(key, [plain(name) for name in entry.contents.devices], entry.devices_met)
-
-
-def _room_lines(view: View) -> Iterator[Line]:
-    for room in view.rooms:
-        short = room.missing > 0
-        where = f" at {plain(room.place)}" if len(view.rooms) > 1 or short else ""
-        text = f"needs at most {size_text(room.needed).strip()}, {size_text(room.free).strip()} free{where}"
-        style = BAD if short else ""
-        yield Line(
-            ("room", room.place), Content.styled(text, style), head=Content.styled("Room     ", "bold")
-        )
-        if short:
-            advice = Content("free some space there, or leave snaps out with Space")
-            head = Content.styled("way out  ", "bold")
-            yield Line(("room", room.place, "way out"), advice, depth=2, head=head)
-
-
-def _choices(view: View, wanted: Restore) -> Iterator[Line]:
-    if len(view.users) > 1:
+def _choices(preview: RestorePreview, restore: Restore) -> Iterator[Line]:
+    if len(preview.users) > 1:
         yield Line("users", Content.styled("Data of", "bold"))
-        for user in view.users:
-            yield Line(UserKey(user), said(user), not wanted.users or user in wanted.users, depth=2)
-    if view.complete and view.verdict is Verdict.BLOCKED:
+        for user in preview.users:
+            yield Line(UserKey(user), said(user), not restore.users or user in restore.users, depth=2)
+    if preview.losses_known and preview.verdict is Verdict.BLOCKED:
         return
-    yield Line(UNDO, _undo_text(view, wanted), head=_head("Undo"))
-    yield Line(DEVICES, Content("restore device nodes as well"), wanted.devices)
+    yield Line(UNDO, _undo_text(preview, restore), head=_head("Undo"))
+    yield Line(DEVICES, Content("restore device nodes as well"), restore.devices)
 
 
 def _head(word: str) -> Content:
     return Content.styled(f"{word:<9}", "bold")
 
 
-def _place_lines(view: View, wanted: Restore, fitting: PathListing | None) -> Iterator[Line]:
-    options = [("in place", not wanted.to), ("beside, into a directory", bool(wanted.to))]
+def _place_lines(
+    preview: RestorePreview, restore: Restore, completions: PathListing | None
+) -> Iterator[Line]:
+    options = [("in place", not restore.to), ("beside, into a directory", bool(restore.to))]
     yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Place"))
-    if wanted.to and fitting is not None and fitting.goes_on:
-        names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in fitting.entries[:_FITTING]]
-        more = ["…"] if len(fitting.entries) > _FITTING else []
+    if restore.to and completions is not None and completions.goes_on:
+        names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in completions.entries[:_FITTING]]
+        more = ["…"] if len(completions.entries) > _FITTING else []
         yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names + more)}", DIM), depth=2)
-    if len(view.targets) > 1:
+    if len(preview.revisions) > 1:
         yield Line(
             REVISION,
-            Content.assemble(*_options(target_options(view.targets, wanted))),
+            Content.assemble(*_options(revision_options(preview.revisions, restore))),
             head=_head("Revision"),
         )
 
@@ -252,19 +175,25 @@ def _options(options: Sequence[tuple[str, bool]], more: str = "") -> Iterator[tu
     yield ("  Space changes", DIM)
 
 
-def target_options(targets: Sequence[Target], wanted: Restore) -> list[tuple[str, bool]]:
+def revision_options(choices: Sequence[RevisionChoice], restore: Restore) -> list[tuple[str, bool]]:
     """The revisions in words, each with whether it is chosen."""
-    return [(target.words, target.revision == wanted.revision) for target in targets]
+    return [(_revision_text(choice), choice.revision == restore.revision) for choice in choices]
 
 
-def _undo_text(view: View, wanted: Restore) -> Content:
-    if wanted.to:
-        return Content(f"nothing is replaced; remove {plain(wanted.to)} to take it back")
-    options = [(window_text(one), one == wanted.undo_window) for one in windows(wanted.undo_window)]
+def _revision_text(choice: RevisionChoice) -> str:
+    installed = " installed" if choice.is_installed else ""
+    saved = " as saved" if choice.was_saved and not choice.is_installed else ""
+    return f"{choice.number}{installed}{saved}"
+
+
+def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
+    if restore.to:
+        return Content(f"nothing is replaced; remove {plain(restore.to)} to take it back")
+    options = [(window_text(one), one == restore.undo_window) for one in windows(restore.undo_window)]
     kept = ""
-    if view.complete and wanted.undo_window:
-        until = moment_text(time.time() + wanted.undo_window)
-        kept = f"  holds {size_text(view.held).strip()} until {until}"
+    if preview.losses_known and restore.undo_window:
+        until = moment_text(time.time() + restore.undo_window)
+        kept = f"  holds {size_text(preview.replaced_bytes).strip()} until {until}"
     return Content.assemble(*_options(options, kept))
 
 
@@ -273,16 +202,18 @@ def windows(chosen: int) -> tuple[int, ...]:
     return WINDOWS if chosen in WINDOWS else (chosen, *WINDOWS)
 
 
-def is_final(view: View, wanted: Restore) -> bool:
+def is_final(preview: RestorePreview, restore: Restore) -> bool:
     """Whether the number of the set has to be typed: files would be lost, or it cannot be taken back."""
-    return not wanted.to and (bool(view.lost) or not wanted.undo_window)
+    return not restore.to and (bool(preview.lost_files) or not restore.undo_window)
 
 
-def answer_text(view: View, wanted: Restore) -> str:
+def answer_text(preview: RestorePreview, restore: Restore) -> str:
     """What the button says it does."""
-    without = f" without {counted(view.devices_left_out, 'device node')}" if view.devices_left_out else ""
-    if wanted.to:
+    without = (
+        f" without {counted(preview.devices_left_out, 'device node')}" if preview.devices_left_out else ""
+    )
+    if restore.to:
         return f"Restore beside{without}"
-    loss = f", losing {counted(view.lost, 'file')}" if view.lost else ""
-    undo = f", undo for {window_text(wanted.undo_window)}" if wanted.undo_window else ", for good: no undo"
+    loss = f", losing {counted(preview.lost_files, 'file')}" if preview.lost_files else ""
+    undo = f", undo for {window_text(restore.undo_window)}" if restore.undo_window else ", for good: no undo"
     return f"Restore{without}{loss}{undo}"

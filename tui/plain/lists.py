@@ -5,7 +5,7 @@ import pwd
 import time
 from collections.abc import Sequence
 
-from backend import NotFoundError, SnapshotSet
+from backend import Action, NotFoundError, SnapshotSet
 from backend.jobs import JobState
 from tui.plain.follow import Desk
 from tui.plain.words import counts_words, job_words, ordered, set_words, size_words, snapshot_lines
@@ -35,7 +35,7 @@ class Lists:
             f"Snapstow, at {where}, as {_who()}: {counted(len(stock.sets), 'set')}, {stored} stored, "
             f"{free} free; {counts_words(stock)}."
         )
-        if reason := here.refusal("save"):
+        if reason := here.refusal(Action.SAVE):
             self._console.say(f"Only looking is possible: {reason}.")
         if warning := here.engine.warning:
             self._console.say(f"To be known: {warning}.")

@@ -19,14 +19,15 @@ from backend import (
     SnapshotSet,
     Undo,
 )
-from backend.archive import read_export_file
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
+from backend.transfer import ImportChoice, ImportObstacle, plan_import
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words, size_words
 from tui.text import counted, plain
+from tui.views.import_plan import obstacle_text
 
 _ALL, _EVERYONE, _NOTHING = "all", "everyone", "nothing"
 _UNITS = {"minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY}
@@ -109,8 +110,7 @@ def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restor
     question = f"Besides the system, data of which users? It holds {and_words(users, 50)}."
     chosen = some_of(desk, question, users, _EVERYONE)
     wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
-    _agree_to_plan(desk, wanted)
-    return wanted
+    return _agree_to_plan(desk, wanted)
 
 
 def _window(desk: Desk) -> int:
@@ -136,22 +136,21 @@ def span_of(text: str) -> int | None:
     return span if 0 < span <= _LONGEST else None
 
 
-def _agree_to_plan(desk: Desk, wanted: Restore) -> None:
-    from tui.plain.restore_plan import plan_lines
-    from tui.session.restore_preview import Plans, View
+def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
+    from tui.plain.restore_plan import plan_sentences
 
     desk.console.say("Looking at what would be replaced.")
-    view = View()
-    for view in Plans(desk.place).views(wanted):  # noqa: B007 - the last one is whole
-        pass
-    desk.console.say(*plan_lines(view, wanted), same_as(desk, wanted))
-    if view.verdict is Verdict.BLOCKED:
+    preview = desk.place.restore_planner().preview(wanted)
+    desk.console.say(*plan_sentences(preview, wanted), same_as(desk, wanted))
+    if preview.verdict is Verdict.BLOCKED:
         raise Dropped
-    if view.lost or not wanted.undo_window:
-        loss = f"{counted(view.lost, 'file')} would be lost." if view.lost else "It cannot be undone."
+    if preview.lost_files or not wanted.undo_window:
+        lost = preview.lost_files
+        loss = f"{counted(lost, 'file')} would be lost." if lost else "It cannot be undone."
         desk.console.demands(f"Restore set {wanted.set_id}? {loss}", str(wanted.set_id))
     elif not desk.console.agrees(f"Restore set {wanted.set_id}?"):
         raise Dropped
+    return preview.confirm(wanted)
 
 
 def ask_undo(desk: Desk, job: int) -> Undo:
@@ -249,20 +248,22 @@ def ask_import(desk: Desk, path: str) -> Import:
 
     path = absolute(path or desk.console.ask("Import which file?", CANCEL), working_directory())
     desk.console.say("Looking into the file.")
-    peek = read_export_file(path, Progress())
-    desk.console.say(*_inside(peek.snapshots))
-    if peek.faults:
-        raise InvalidInputError(f"it would be refused: {peek.faults[0]}")
-    if number := peek.duplicate_of(desk.place.engine.sets()):
+    plan = plan_import(desk.place.engine, path, Progress())
+    choice = ImportChoice(plan.snaps)
+    desk.console.say(*_inside(plan.snapshots))
+    if number := plan.duplicate_of(choice):
         desk.console.say(f"The same is here already, as set {number}: nothing would be added.")
-    if not peek.hash_fits:
+    if plan.obstacle(choice) is ImportObstacle.WRONG_HASH:
         desk.console.say("The content hash of the set does not fit, though every file in it is sound.")
         if not desk.console.agrees("Take it all the same?"):
             raise Dropped
-    operation = Import(path, accept_hash=not peek.hash_fits)
-    free = size_words(free_space(desk.place.engine.layout.snapshots))
+        choice = choice._replace(accept_hash=True)
+    if reason := obstacle_text(plan, choice, size_words):
+        raise InvalidInputError(reason)
+    operation = plan.operation(choice)
     desk.console.say(same_as(desk, operation))
-    if not desk.console.agrees(f"Import {size_words(peek.size)}, with {free} free?"):
+    size, free = size_words(plan.added_bytes(choice)), size_words(plan.free)
+    if not desk.console.agrees(f"Import {size}, with {free} free?"):
         raise Dropped
     return operation
 

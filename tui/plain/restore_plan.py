@@ -3,66 +3,55 @@
 from collections.abc import Iterator
 
 from backend import Restore
-from backend.restore import EntryPlan, RestorePlan, Verdict
-from tui.plain.words import and_words, size_words, span_words
-from tui.session.restore_preview import View
+from backend.restore import RestorePreview, Verdict
+from tui.plain.words import size_words, span_words
 from tui.text import counted, plain
+from tui.views.restore_plan import LineKind, PlanContext, PlanLine, snap_lines, space_lines
 
-_NAMED = 5
+_SPOKEN = PlanContext(size=size_words)
+_MOST_DETAILS = 5
+_SENTENCES = {
+    LineKind.BLOCKED: "{name} cannot be restored: {text}.",
+    LineKind.SKIPPED: "{name}, left out: {text}.",
+    LineKind.RESTORES: "{name}, data of {whose}: {text}.",
+    LineKind.LOSES_FILES: "  Lost by it: {text}.",
+    LineKind.LOSES_DEVICES: "  Left out: {text}.",
+    LineKind.MAKES_DEVICES: "  Restored as well: {text}.",
+    LineKind.NOTE: "{name}, to be known: {text}.",
+    LineKind.WAY_OUT: "What can be done about {name}: {text}.",
+}
 
 
-def plan_lines(view: View, wanted: Restore) -> Iterator[str]:
+def plan_sentences(preview: RestorePreview, restore: Restore) -> Iterator[str]:
     """What a restore would replace, lose and keep, and whether it can be had."""
-    for plan in view.plans:
-        yield from _snap_lines(plan, is_away=plan.snapshot.snap in view.away)
-    for room in view.rooms:
-        if room.missing:
-            missing = size_words(room.missing)
-            yield f"There is not enough room at {plain(room.place)}: {missing} more is needed."
-    if view.refused:
-        yield f"It is refused: {plain(view.refused)}."
-    yield _verdict(view, wanted)
+    for plan in preview.plans:
+        name = plain(plan.snapshot.snap) or "Unreadable"
+        for line in snap_lines(preview, plan, _SPOKEN):
+            yield from _sentences(name, line)
+    yield from (
+        f"Not enough space: it {line.text}."
+        for line in space_lines(preview, _SPOKEN)
+        if line.kind is LineKind.NO_SPACE
+    )
+    if preview.refusal:
+        yield f"It is refused: {plain(preview.refusal)}."
+    yield _verdict(preview, restore)
 
 
-def _snap_lines(plan: RestorePlan, *, is_away: bool) -> Iterator[str]:
-    name = plain(plan.snapshot.snap) or "Unreadable"
-    for reason in plan.reasons:
-        yield f"{name} cannot be restored: {plain(reason)}."
-    for entry in plan.entries:
-        if entry.skipped:
-            yield f"{name}, left out: {plain(entry.skipped)}."
-        elif not entry.blocked:
-            yield from _entry_lines(name, entry)
-    if is_away:
-        yield f"{name} is not installed. Its data will wait for it."
-    yield from (f"{name}, to be known: {plain(note)}." for note in plan.notes)
+def _sentences(name: str, line: PlanLine) -> Iterator[str]:
+    user = line.entry.user if line.entry else None
+    whose = f"user {plain(user.name)}" if user else "the system"
+    yield _SENTENCES[line.kind].format(name=name, whose=whose, text=line.text.removesuffix("."))
+    yield from (f"    {detail}" for detail in line.details[:_MOST_DETAILS])
+    if len(line.details) > _MOST_DETAILS:
+        yield "    and others"
 
 
-def _entry_lines(name: str, entry: EntryPlan) -> Iterator[str]:
-    does = [f"replaces {_paths(entry, entry.replaced)}"] if entry.replaced else []
-    does += [f"makes {_paths(entry, entry.made)}"] if entry.made else []
-    whose = f"data of user {plain(entry.user.name)}" if entry.user else "data of the system"
-    size = f", at most {size_words(entry.needed)}" if entry.needed else ""
-    yield f"{name}, {whose}: {' and '.join(does) or 'changes nothing'} in {plain(entry.parent)}{size}."
-    lost = entry.lost
-    if lost.files:
-        parts = [f"{counted(lost.newer_files, 'file')} newer than the set"] if lost.newer_files else []
-        parts += [f"{counted(lost.excluded_files, 'file')} left out of it"] if lost.excluded_files else []
-        yield f"  Lost by it: {' and '.join(parts)}, {size_words(lost.newer_bytes + lost.excluded_bytes)}."
-        yield from (f"    {_paths(entry, (path,))}" for path in lost.examples[:_NAMED])
-        if more := lost.files - len(lost.examples[:_NAMED]):
-            yield f"    and {counted(more, 'other')}"
-
-
-def _paths(entry: EntryPlan, paths: tuple[str, ...]) -> str:
-    """Paths as seen from the directory that is restored into."""
-    return and_words(path.removeprefix(f"{entry.parent}/") for path in paths)
-
-
-def _verdict(view: View, wanted: Restore) -> str:
-    if view.verdict is Verdict.BLOCKED:
+def _verdict(preview: RestorePreview, restore: Restore) -> str:
+    if preview.verdict is Verdict.BLOCKED:
         return "The plan is blocked: this restore cannot be had, and nothing is changed."
-    loss = f", with a loss of {counted(view.lost, 'file')}" if view.lost else ", and nothing is lost"
-    kept = f"is kept for {span_words(wanted.undo_window)}, and undo brings it back"
-    undo = kept if wanted.undo_window else "is gone for good"
+    lost = preview.lost_files
+    loss = f", with a loss of {counted(lost, 'file')}" if lost else ", and nothing is lost"
+    kept = f"is kept for {span_words(restore.undo_window)}, and undo brings it back"
+    undo = kept if restore.undo_window else "is gone for good"
     return f"The plan can be carried out{loss}. What is replaced {undo}."

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from backend import Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
+from backend import Action, Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
 from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
 from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
@@ -30,7 +30,7 @@ def converse(place: Place, console: Console | None = None) -> int:
         for stream in (sys.stdin, sys.stdout):
             stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
         console = Console(sys.stdin, sys.stdout)
-    Session(Desk(place, console, JobBoard(place.engine.journal, place.words))).run()
+    Session(Desk(place, console, JobBoard(place.jobs, place.words))).run()
     return 0
 
 
@@ -116,15 +116,15 @@ class Session:
             raise NotFoundError(f"there is no job to {verb}: none is running")
         return running[0]
 
-    def _demand(self, verb: str) -> None:
-        if reason := self._desk.place.refusal(verb):
+    def _demand(self, action: Action) -> None:
+        if reason := self._desk.place.refusal(action):
             raise NotAllowedError(reason)
 
     # -- doing
 
     def save(self, words: Sequence[str]) -> None:
         """Ask what to save, and save it."""
-        self._demand("save")
+        self._demand(Action.SAVE)
         start(self._desk, ask_save(self._desk, tuple(words)))
 
     def check(self, words: Sequence[str]) -> None:
@@ -141,12 +141,12 @@ class Session:
 
     def restore(self, words: Sequence[str]) -> None:
         """Ask what to restore, tell the plan, and restore."""
-        self._demand("restore")
+        self._demand(Action.RESTORE)
         start(self._desk, ask_restore(self._desk, *self._set("restore", words)))
 
     def undo(self, words: Sequence[str]) -> None:
         """Ask which restore to take back, and take it back."""
-        self._demand("undo")
+        self._demand(Action.UNDO)
         start(self._desk, ask_undo(self._desk, number_in(words[0]) if words else 0))
 
     def export(self, words: Sequence[str]) -> None:
@@ -155,12 +155,12 @@ class Session:
 
     def take_in(self, words: Sequence[str]) -> None:
         """Ask for a file, tell what is in it, and import it."""
-        self._demand("import-snapshot")
+        self._demand(Action.IMPORT)
         start(self._desk, ask_import(self._desk, " ".join(words)))
 
     def forget(self, words: Sequence[str]) -> None:
         """Tell what would go, have the number typed, and forget it."""
-        self._demand("forget")
+        self._demand(Action.FORGET)
         start(self._desk, ask_forget(self._desk, *self._set("forget", words)))
 
     def attach(self, words: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
+from backend import Action, Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
 from backend.browse import Kind
 from backend.compare import CompareOptions, Difference
 from tui.screens.launcher import Launcher
@@ -289,7 +289,7 @@ class CompareScreen(Screen[None]):
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
-            self.say(self._place.refusal("restore"))
+            self.say(self._place.refusal(Action.RESTORE))
         elif wanted := self.extraction():
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:

@@ -11,7 +11,17 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from backend import Cancelled, Event, Extract, PartAdvanced, Progress, Snapshot, SnapshotError, command_line
+from backend import (
+    Action,
+    Cancelled,
+    Event,
+    Extract,
+    PartAdvanced,
+    Progress,
+    Snapshot,
+    SnapshotError,
+    command_line,
+)
 from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
 from tui.screens.compare import diff_sheet
 from tui.screens.launcher import Launcher
@@ -103,7 +113,7 @@ class SearchScreen(Screen[None]):
         self._search_progress = Progress(self._hear)
         self.query_one(LineTable).focus()
         self._fill()
-        self._search(Search(self._where, pattern, self._place.engine.own), self._search_progress)
+        self._search(Search(self._where, pattern, self._place.engine.state_dir), self._search_progress)
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, PartAdvanced):
@@ -199,7 +209,7 @@ class SearchScreen(Screen[None]):
         if not self._place.previews:
             self.say(preview.OFF)
             return
-        own = self._place.engine.own
+        own = self._place.engine.state_dir
         title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
         self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, own, job)))
 
@@ -271,7 +281,7 @@ class SearchScreen(Screen[None]):
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
-            self.say(self._place.refusal("restore"))
+            self.say(self._place.refusal(Action.RESTORE))
         elif wanted := self.extraction():
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:

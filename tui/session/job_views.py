@@ -18,7 +18,8 @@ from backend import (
     operation_from_json,
 )
 from backend.engine import WAITING
-from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal
+from backend.jobs import Follower, JobRecord, JobState
+from tui.session.job_records import Records
 from tui.session.meter import Meter, Moved, sound, time_of
 from tui.session.stalls import StallDetector
 from tui.text import ProgressView
@@ -170,7 +171,7 @@ class JobBoard:
 
     def __init__(
         self,
-        journal: Journal | ForeignJournal,
+        journal: Records,
         words: Sequence[str] = (),
         shown: int = 200,
         clock: Callable[[], float] = time.monotonic,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from backend import (
-    Check,
-    Export,
+    Action,
+    Engine,
     Forget,
     Operation,
     Progress,
@@ -19,11 +19,13 @@ from backend import (
     Undo,
 )
 from backend.archive import Reader
-from backend.engine import PlaceEngine, current_engine
+from backend.engine import Availability, reopen_engine
 from backend.fs import free_space
 from backend.jobs import JobState
+from backend.restore import RestorePlanner
 from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
+from tui.session.job_records import JobRecords
 from tui.session.launch import job_command, runner_of
 from tui.session.snapd_changes import Changes
 from tui.text import guard_text
@@ -50,7 +52,7 @@ class Place:
 
     def __init__(
         self,
-        engine: PlaceEngine,
+        engine: Engine,
         words: tuple[str, ...],
         *,
         read_only: bool = False,
@@ -64,21 +66,20 @@ class Place:
         self.previews = previews
         self.runner = runner_of(engine)
         self.changes = Changes(words)
+        self.jobs = JobRecords(engine.journal)
         self._ledger = VerificationLog(engine.journal.folder)
 
     # -- by what changes are made
 
-    def current_engine(self) -> PlaceEngine:
-        """The engine that is right at this moment; asks at the socket, so never from the event loop."""
-        return current_engine(self.engine) if self.follows else self.engine
+    def successor(self, availability: Availability) -> Engine | None:
+        """The engine to work through instead, where the present one is superseded; for threads."""
+        return reopen_engine(self.engine) if self.follows and availability.is_superseded else None
 
-    def adopt(self, engine: PlaceEngine) -> str:
+    def adopt(self, engine: Engine) -> str:
         """Work through another engine of the same place from now on; says so."""
         self.engine = engine
         self.runner.command = job_command(engine)
-        if engine.name == "snapd":
-            return "snapd answers now: it is asked for every change"
-        return "snapd does not answer any more: changes are made to the files themselves"
+        return engine.introduction
 
     def way(self) -> Way:
         """By what changes are made here, and why; asks snapd, so never from the event loop."""
@@ -104,13 +105,16 @@ class Place:
 
     def refusal_of(self, operation: Operation) -> str:
         """Why an operation with these very options cannot be had here, or nothing; for threads."""
-        if self.read_only and not isinstance(operation, Check | Export):
-            verb = "restore beside" if getattr(operation, "to", "") else operation.verb
-            return f"cannot {verb.removesuffix('-snapshot')}: this session is read-only"
+        if self.read_only and not operation.action.only_reads:
+            return _read_only(operation.action)
         try:
             return self.engine.refusal_of(operation)
         except SnapshotError as trouble:
             return str(trouble)
+
+    def restore_planner(self) -> RestorePlanner:
+        """Plans restores here, as seen from now on."""
+        return RestorePlanner(self.engine, self.refusal_of)
 
     # -- what there is
 
@@ -120,15 +124,9 @@ class Place:
 
     def stocks(self) -> Iterator[InventoryData]:
         """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
-        if self._are_many():
-            yield self._worked_out(self.engine.store.newest_sets(_FEW), complete=False)
+        if newest := self.engine.newest_sets(_FEW):
+            yield self._worked_out(newest, complete=False)
         yield self.stock()
-
-    def _are_many(self) -> bool:
-        try:
-            return len(self.engine.store.names()) > 2 * _FEW
-        except SnapshotError:
-            return False  # snapd may still list what cannot be read
 
     def parts(self, snapshot: Snapshot) -> dict[str, Part]:
         """The archives of a snapshot by entry; none where it cannot be read."""
@@ -175,7 +173,7 @@ class Place:
         """The sets that jobs of this place read from a file."""
         return frozenset(
             number
-            for record in self.engine.journal.records()
+            for record in self.jobs.records()
             if record.operation.get("verb") == "import-snapshot" and record.state is JobState.DONE
             if isinstance(number := record.result.get("set_id"), int) and not record.result.get("duplicate")
         )
@@ -190,11 +188,21 @@ class Place:
                 stamps.append(0)
         return tuple(stamps)
 
-    def refusal(self, verb: str) -> str:
-        """Why a verb cannot be had here, or nothing."""
-        if self.read_only:
-            return f"cannot {verb.removesuffix('-snapshot')}: this session is read-only"
-        return self.engine.refusal(verb) or ""
+    def availability(self) -> Availability:
+        """Look at the socket once: what can be done here now; for threads."""
+        availability = self.engine.availability()
+        if not self.read_only:
+            return availability
+        changes = [action for action in Action if not action.only_reads]
+        return availability._replace(refusals={action: _read_only(action) for action in changes})
+
+    def refusal(self, action: Action) -> str:
+        """Why an action cannot be done here, or nothing; looks at the socket."""
+        return _read_only(action) if self.read_only else self.engine.refusal(action)
+
+
+def _read_only(action: Action) -> str:
+    return f"cannot {action.value.removesuffix('-snapshot')}: this session is read-only"
 
 
 def _short(version: str) -> str:

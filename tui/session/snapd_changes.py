@@ -2,8 +2,8 @@
 
 from threading import Lock
 
-from backend import SnapshotError, event_json
-from backend.engine import Followed, PlaceEngine, Watch
+from backend import Engine, SnapshotError, event_json
+from backend.engine import Followed, Watch
 from backend.jobs import JobState
 from tui.session.job_views import NOTHING_YET, JobEventFold, JobView
 from tui.session.log_line import log_line
@@ -33,13 +33,13 @@ class Changes:
 
     def __init__(self, words: tuple[str, ...] = ()) -> None:
         self._words = words
-        self._engine: PlaceEngine | None = None
+        self._engine: Engine | None = None
         self._watch: Watch | None = None
         self._heard: dict[str, _Heard] = {}
         self._aborted: set[str] = set()
         self._lock = Lock()
 
-    def views(self, engine: PlaceEngine) -> list[JobView]:
+    def views(self, engine: Engine) -> list[JobView]:
         """How they stand at the place of an engine; as they were, where snapd does not answer."""
         with self._lock:
             if engine is not self._engine or self._watch is None:
@@ -61,7 +61,7 @@ class Changes:
             heard = self._heard.get(name.removeprefix("snapd/"))
             return tuple(heard.lines) if heard else ()
 
-    def abort(self, engine: PlaceEngine, change: str) -> None:
+    def abort(self, engine: Engine, change: str) -> None:
         """Ask snapd to stop a change and to undo what it did. Raises SnapshotError."""
         engine.daemon.abort(change)
         with self._lock:

@@ -111,7 +111,7 @@ class Comparer:
 
     def _open(self, progress: Progress) -> Comparison:
         engine = self._place.engine
-        comparison = Comparison(self._pair.snap, engine.layout, engine.own)
+        comparison = Comparison(self._pair.snap, engine.layout, engine.state_dir)
         try:
             for side in (self._pair.before, self._pair.after):
                 match side:

@@ -11,8 +11,6 @@ from backend.engine.snapd.client import Client
 from backend.engine.snapd.follow import Observe, follow
 from backend.engine.snapd.responses import Asked, BusyError
 from backend.errors import ConflictError, NotFoundError
-from backend.host.layout import Layout
-from backend.jobs.other_users import ForeignJournal
 from backend.model import Snapshot, SnapshotSet
 from backend.progress import Progress
 from backend.store.store import Store
@@ -22,19 +20,8 @@ class ReadingEngine(Engine, Protocol):
     """An engine that works on the files themselves: it does all that only reads."""
 
     @property
-    def layout(self) -> Layout:
-        """Where everything lies."""
-
-    @property
     def store(self) -> Store:
         """The snapshot files."""
-
-    @property
-    def own(self) -> str:
-        """Our state folder for this root."""
-
-    def others(self) -> list[ForeignJournal]:
-        """The journals that other users keep for this root."""
 
 
 class SnapdContext:

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from backend.engine.protocol import Availability
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
-from backend.model import SnapshotSet
+from backend.errors import SnapshotError
+from backend.model import Action, SnapshotSet
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
-    from backend.store.store import Store
 
 
 class SnapdEngine:
@@ -50,10 +51,10 @@ class SnapdEngine:
     """
 
     name = "snapd"
+    introduction = "snapd answers now: it is asked for every change"
 
     def __init__(self, files: "ReadingEngine", *, reads_files: bool | None = None) -> None:
         self.layout: Layout = files.layout
-        self.store: Store = files.store
         self._files = files
         self._reads_files = reads_files
 
@@ -72,9 +73,17 @@ class SnapdEngine:
         return self._files.journal
 
     @property
-    def own(self) -> str:
-        """Our state folder for this root."""
-        return self._files.own
+    def state_dir(self) -> str:
+        """The directory of our own state about the root."""
+        return self._files.state_dir
+
+    @property
+    def snap_version(self) -> str:
+        """The version of the installed snapd, else of the one that answers."""
+        try:
+            return self._files.snap_version or self.daemon.version
+        except SnapshotError:
+            return ""
 
     @property
     def root(self) -> dict[str, Any]:
@@ -94,11 +103,20 @@ class SnapdEngine:
     def _may_read(self) -> bool:
         return _is_readable(self.layout.snapshots) if self._reads_files is None else self._reads_files
 
-    def refusal(self, action: str) -> str | None:
-        """Why `action` cannot be had here: a repair, because the leftovers may be snapd's own; an extraction
-        in place, as snapd restores whole snapshots only.
+    def availability(self) -> Availability:
+        """Refuse a repair, as the leftovers may be snapd's own, and an extraction in place, as snapd restores
+        whole snapshots only.
         """
-        return self._files.refusal(action) if action in ("repair", "extract") else None
+        answers = self._files.availability()
+        refused = (Action.REPAIR, Action.EXTRACT)
+        return Availability(
+            {action: reason for action, reason in answers.refusals.items() if action in refused},
+            is_superseded=not answers.is_superseded,
+        )
+
+    def refusal(self, action: Action) -> str:
+        """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
+        return self._files.refusal(action) if action in (Action.REPAIR, Action.EXTRACT) else ""
 
     def refusal_of(self, operation: "Operation") -> str:
         """Why an operation with these very options cannot be had through snapd, or nothing; asks snapd."""
@@ -119,6 +137,10 @@ class SnapdEngine:
         """All sets, or one, by id, holding the named snaps only."""
         return (self._files if self._may_read else self.site).sets(set_id, snaps)
 
+    def newest_sets(self, limit: int) -> list[SnapshotSet]:
+        """The newest sets, where the files may be read; snapd lists all of them at once."""
+        return self._files.newest_sets(limit) if self._may_read else []
+
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         return self._files.estimate(snaps, users, progress)
@@ -128,12 +150,19 @@ class SnapdEngine:
     ) -> "list[RestorePlan]":
         """What a restore would do, a plan for each snapshot."""
         from backend.engine.snapd import restore as restoring
+        from backend.restore.planner import RestorePlanner
 
-        return restoring.plan(self.site, restore, look=look, progress=progress)
+        if look:
+            return list(RestorePlanner(self).preview(restore, progress).plans)
+        return restoring.plan(self.site, restore, progress)
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path, where the files may be read."""
         return self._files.plan_extract(extract, progress)
+
+    def export_size(self, export: "Export") -> int:
+        """The bytes that the file of an export would take, whatever is broken left out."""
+        return self._files.export_size(export)
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first; for some snapd must be stopped."""
@@ -222,13 +251,13 @@ class SnapdEngine:
         """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
         return self._files.repair(progress)
 
-    def endings(self, number: int) -> "Resolutions":
+    def resolutions(self, number: int) -> "Resolutions":
         """What finishing and taking back would mean for an interrupted job."""
         from backend.engine.snapd import recovery as endings
 
         return endings.ways(self.site, number)
 
-    def end(self, number: int, *, finish: bool) -> "Resolved":
+    def resolve(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""
         from backend.engine.snapd import recovery as endings
 

@@ -71,6 +71,9 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
     record = site.journal.record(number)
     if not record.asked:
         return resolutions_of(record, site.store)
+    if record.state is not JobState.INTERRUPTED:
+        ended = Resolution(refusal=f"it was not interrupted: it is {record.state.value}")
+        return Resolutions(ended, ended)
     change = _last_change(site, record.asked)
     if change and not change.ready:
         reason = f"snapd goes on with it, as change {change.id}"

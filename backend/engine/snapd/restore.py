@@ -29,20 +29,19 @@ from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.operations import Check, Restore, Result
 from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
+from backend.restore.restorer import note_changes
 
 _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 
-def plan(
-    site: SnapdContext, restore: Restore, *, look: bool, progress: Progress | None = None
-) -> list[RestorePlan]:
-    """What a restore would do; without the right to read the files, as far as the listing tells."""
+def plan(site: SnapdContext, restore: Restore, progress: Progress | None = None) -> list[RestorePlan]:
+    """Plan a restore from the places alone; without the right to read the files, from what snapd lists."""
     if not site.reads_files:
         chosen = site.selected(restore.set_id, restore.snaps)
         plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
     else:
-        plans = site.files.plan(restore, look=look, progress=progress)
+        plans = site.files.plan(restore, look=False, progress=progress)
     return plans if restore.to else [_through_snapd(site, one, restore) for one in plans]
 
 
@@ -88,8 +87,6 @@ def _through_snapd(site: SnapdContext, found: RestorePlan, restore: Restore) -> 
         notes.append("the snapshot holds no configuration: snapd deletes the present one")
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
-    if not restore.devices and any(entry.devices_met for entry in found.active):
-        notes.append("snapd brings device nodes back as well")
     return replace(found, blocked=tuple(blocked), notes=tuple(notes), devices=True)
 
 
@@ -125,12 +122,13 @@ def _why_no_guard(site: SnapdContext, snapshot: Snapshot) -> str:
 
 def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Result:
     """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
-    plans = plan(site, operation, look=False)
+    plans = plan(site, operation)
     if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
         raise BlockedError("\n".join(reasons))
     skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]
     for text in [*skipped, *(note for one in plans for note in one.notes)]:
         progress.note(text)
+    note_changes(operation, plans, site.layout, progress)
     _verify(site, operation, progress)
     guard = _guarded(site, operation, plans, progress)
     snaps = tuple(one.snapshot.snap for one in plans)

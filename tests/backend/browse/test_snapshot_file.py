@@ -318,7 +318,7 @@ def test_gzip_is_what_the_builders_make() -> None:
 
 
 def test_forgetting_a_set_forgets_what_was_in_it(world: World) -> None:
-    own = Path(world.engine.own)
+    own = Path(world.engine.state_dir)
     for snapshot in world.engine.sets(3)[0].snapshots:
         with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), str(own)) as tree:
             tree.index(Progress())

@@ -14,6 +14,7 @@ from backend.engine.perform import perform, perform_recorded
 from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
 from backend.jobs.journal import JobState
+from backend.model import Action
 from backend.operations import (
     Check,
     Export,
@@ -159,7 +160,7 @@ def test_nothing_is_changed_while_snapd_runs(
     with pytest.raises(ConflictError, match=f"cannot {operation.verb}: snapd is running for ") as refusal:
         world.do(operation)
     assert refusal.value.exit_code == 11
-    assert world.engine.refusal(operation.verb) == str(refusal.value)
+    assert world.engine.refusal(operation.action) == str(refusal.value)
     assert (world.names(), tree_of(world.data("hello"))) == before
 
 
@@ -171,8 +172,8 @@ def test_queries_go_on_while_snapd_runs(world: World, snapd: socket.socket, tmp_
     assert (engine.undo_offers(), engine.findings()) == ([], [])
     assert world.do(Check(1)).exit_code == 0
     assert world.do(Export(1, str(tmp_path / "e"))).exit_code == 0
-    for action in ("saved", "check-snapshot", "export-snapshot", "estimate", "jobs", "doctor", "plan"):
-        assert engine.refusal(action) is None
+    for action in (Action.CHECK, Action.EXPORT, Action.RESTORE_TO_DIRECTORY, Action.EXTRACT_TO_DIRECTORY):
+        assert engine.refusal(action) == ""
 
 
 def test_nothing_is_repaired_while_snapd_runs(world: World, snapd: socket.socket) -> None:

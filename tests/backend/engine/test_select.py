@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.engine.select import open_engine, own_state, snap_version
+from backend.engine.select import open_engine, own_state
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from tests.support.builders import Link, World, plant
@@ -72,16 +72,16 @@ def test_the_version_of_snap_is_what_is_installed(world: World, there: dict[str,
     for path, content in there.items():
         folder, _, name = path.rpartition("/")
         plant(world.root / folder, {name: content})
-    assert snap_version(open_engine(str(world.root))) == version
+    assert open_engine(str(world.root)).snap_version == version
 
 
 @pytest.mark.snapd
 def test_the_version_of_snap_is_what_answers_where_nothing_is_installed(snapd: RealSnapd) -> None:
     snapd.start()
     there, gone = open_engine(str(snapd.base)), open_engine(str(snapd.base))
-    assert snap_version(there) == snapd.version
+    assert there.snap_version == snapd.version
     snapd.stop()
-    assert (gone.name, snap_version(gone)) == ("snapd", "")
+    assert (gone.name, gone.snap_version) == ("snapd", "")
 
 
 WHERE = """

@@ -48,7 +48,7 @@ def last(world: World) -> JobRecord:
 
 
 def ways(world: World) -> Resolutions:
-    return world.engine.endings(last(world).id)
+    return world.engine.resolutions(last(world).id)
 
 
 class Died(BaseException):
@@ -101,7 +101,7 @@ def test_a_restore_that_had_not_replaced_anything(world: World) -> None:
     assert finish.text.endswith("then the same restore starts from its beginning, as a new job.")
     assert finish.again == Restore(1)
     assert tree_of(parent, holder=True) == before, "telling changes nothing"
-    ended = world.engine.end(1, finish=True)
+    ended = world.engine.resolve(1, finish=True)
     assert ended == ("job 1 (restore) had been interrupted; the data are as before it", Restore(1))
     assert tree_of(parent, holder=True) == NEW
 
@@ -111,7 +111,7 @@ def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
     died_restoring(world, Restore(1), committed=False)
     told = ways(world)
     assert told.take_back.text == "The data are put back as they were before it; that is all."
-    ended = world.engine.end(1, finish=finish)
+    ended = world.engine.resolve(1, finish=finish)
     assert tree_of(world.data("hello")) == NEW
     assert ended.again == (Restore(1) if finish else None)
     assert last(world).state is JobState.TAKEN_BACK
@@ -121,7 +121,7 @@ def test_a_restore_that_was_done_is_finished_and_can_be_undone(world: World) -> 
     died_restoring(world, Restore(1), committed=True)
     told = ways(world).finish.text
     assert told.startswith("All its data are in place: it is complete, and what it replaced is kept for an")
-    assert world.engine.end(1, finish=True).again is None
+    assert world.engine.resolve(1, finish=True).again is None
     assert tree_of(world.data("hello")) == OLD
     assert [offer.job for offer in world.engine.undo_offers()] == [1]
 
@@ -129,7 +129,7 @@ def test_a_restore_that_was_done_is_finished_and_can_be_undone(world: World) -> 
 def test_a_restore_that_was_done_is_taken_back_by_an_undo(world: World) -> None:
     died_restoring(world, Restore(1), committed=True)
     assert "taken out again by an undo" in ways(world).take_back.text
-    again = world.engine.end(1, finish=False).again
+    again = world.engine.resolve(1, finish=False).again
     assert again == Undo(1)
     world.do(again)
     assert tree_of(world.data("hello")) == NEW
@@ -146,9 +146,9 @@ def test_one_that_keeps_nothing_cannot_be_taken_back(world: World, window: int, 
     header.write_text(json.dumps(told | {"started": told["started"] - 7200}))
     assert reason in ways(world).take_back.refusal
     with pytest.raises(BlockedError, match=f"^cannot take back job 1: .*{reason}"):
-        world.engine.end(1, finish=False)
+        world.engine.resolve(1, finish=False)
     assert last(world).state is JobState.INTERRUPTED
-    world.engine.end(1, finish=True)
+    world.engine.resolve(1, finish=True)
     assert tree_of(world.data("hello")) == OLD
 
 
@@ -169,7 +169,7 @@ def test_an_undo_without_a_number_means_the_same_restore_again(world: World) -> 
     world.do(Restore(1))
     died(world, Undo(), {"of": 1, "set_id": 1, "snaps": ["hello"]})
     assert ways(world).finish.again == Undo(1)
-    world.engine.end(2, finish=False)
+    world.engine.resolve(2, finish=False)
     assert tree_of(world.data("hello")) == OLD
     assert [offer.job for offer in world.engine.undo_offers()] == [1]
 
@@ -184,7 +184,7 @@ def test_a_save_that_was_not_published(world: World) -> None:
     finish, take_back = ways(world)
     assert (finish.again, take_back.again) == (Save(("hello",)), None)
     assert path.exists()
-    assert world.engine.end(1, finish=False).text.endswith("nothing of it is left")
+    assert world.engine.resolve(1, finish=False).text.endswith("nothing of it is left")
     assert not path.exists()
 
 
@@ -198,7 +198,7 @@ def test_a_save_that_was_published(world: World) -> None:
     told = ways(world)
     assert told.finish == Resolution("Set #2 is there, whole: it is complete.")
     assert told.take_back.refusal == "set #2 is there, whole: forget 2 removes it"
-    assert engine.end(1, finish=True).text.endswith("it was complete")
+    assert engine.resolve(1, finish=True).text.endswith("it was complete")
     assert path.exists()
 
 
@@ -226,7 +226,7 @@ def test_a_stream_that_is_gone(world: World, operation: Operation) -> None:
 def test_a_check_changed_nothing(world: World) -> None:
     died(world, Check(1))
     assert ways(world).take_back.text == "It had changed nothing; that is all."
-    assert world.engine.end(1, finish=True).again == Check(1)
+    assert world.engine.resolve(1, finish=True).again == Check(1)
 
 
 # -- a forget
@@ -243,7 +243,7 @@ def test_a_forget_half_done(world: World) -> None:
     finish, take_back = ways(world)
     assert finish.text == "2 files left of set #2: they are removed as well."
     assert take_back.text == "2 files left of set #2: kept. 1 file gone for good."
-    text = world.engine.end(1, finish=False).text
+    text = world.engine.resolve(1, finish=False).text
     assert text == "job 1 (forget) had been interrupted; what it had not removed yet is kept"
     assert [path.exists() for path in paths] == [False, True, True]
     assert last(world).state is JobState.TAKEN_BACK
@@ -254,7 +254,7 @@ def test_a_forget_is_finished(world: World) -> None:
     paths = [world.add(2, snap) for snap in ("aa", "bb")]
     died(world, Forget(2), doomed(*paths))
     paths[0].unlink()
-    world.engine.end(1, finish=True)
+    world.engine.resolve(1, finish=True)
     assert not any(path.exists() for path in paths)
 
 
@@ -271,9 +271,9 @@ def test_finished_jobs_cannot_be_ended_again(world: World) -> None:
     world.do(Save())
     assert "it was not interrupted: it is done" in ways(world).finish.refusal
     with pytest.raises(BlockedError, match="cannot finish job 1: it was not interrupted"):
-        world.engine.end(1, finish=True)
+        world.engine.resolve(1, finish=True)
     with pytest.raises(NotFoundError, match="no job 9"):
-        world.engine.end(9, finish=True)
+        world.engine.resolve(9, finish=True)
 
 
 def test_running_jobs_cannot_be_ended(world: World) -> None:

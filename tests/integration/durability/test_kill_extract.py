@@ -200,6 +200,6 @@ def test_ended_as_chosen(killer: Killer, world: World, finish: bool) -> None:
     world = again()
     struck(killer, world, operation, changes // 2)
     (number,) = (one.id for one in world.engine.journal.records())
-    ended_now = world.engine.end(number, finish=finish)
+    ended_now = world.engine.resolve(number, finish=finish)
     assert data(world) == old
     assert ended_now.again == (operation if finish else None)

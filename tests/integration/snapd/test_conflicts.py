@@ -138,9 +138,9 @@ def test_who_died_while_waiting_had_done_nothing(snapd: RealSnapd) -> None:
     snapd.start()
     number = dead_job(snapd, Save(wait=True), {"waiting": "2"})
     refused = dead_job(snapd, Save(wait=True), {"asked": "save"}, {"waiting": "2"})
-    ways = engine(snapd).endings(number)
+    ways = engine(snapd).resolutions(number)
     assert "snapd had not begun it" in ways.finish.text
-    engine(snapd).end(refused, finish=True)
+    engine(snapd).resolve(refused, finish=True)
     (said,) = engine(snapd).tidy(Progress())
     assert said == f"job {number} (save) had been interrupted; nothing of it is left"
     assert {one.state for one in engine(snapd).journal.records()} == {JobState.TAKEN_BACK}

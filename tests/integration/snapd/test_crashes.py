@@ -27,9 +27,9 @@ def test_changes_going_on_without_us_end_with_snapds_end(snapd: RealSnapd) -> No
         await_gzip()
         assert engine(snapd).tidy(Progress()) == []
         with pytest.raises(BlockedError, match="snapd goes on with it"):
-            engine(snapd).end(number, finish=True)
+            engine(snapd).resolve(number, finish=True)
         assert {one.kind for one in engine(snapd).findings()} == {"interrupted", "change"}
-        ways = engine(snapd).endings(number)
+        ways = engine(snapd).resolutions(number)
         assert f"snapd goes on with it, as change {answer['change']}" in ways.finish.refusal
         assert f"snap abort {answer['change']}" in ways.take_back.refusal
     snapd.wait(answer)
@@ -42,11 +42,11 @@ def test_changes_going_on_without_us_end_with_snapds_end(snapd: RealSnapd) -> No
 def test_a_job_is_ended_by_hand_as_snapd_ended_it(hello: RealSnapd) -> None:
     hello.save()
     number = dead_job(hello, Save(), {"asked": "save"}, {"change": "1", "action": "save", "set_id": 1})
-    ways = engine(hello).endings(number)
+    ways = engine(hello).resolutions(number)
     assert (ways.finish.refusal, ways.take_back.refusal) == ("", "snapd has ended it already")
     with pytest.raises(BlockedError, match="cannot take back job 1"):
-        engine(hello).end(number, finish=False)
-    assert "snapd completed it" in engine(hello).end(number, finish=True).text
+        engine(hello).resolve(number, finish=False)
+    assert "snapd completed it" in engine(hello).resolve(number, finish=True).text
     assert engine(hello).journal.record(number).state is JobState.DONE
 
 
@@ -69,7 +69,7 @@ def test_jobs_of_snapd_are_left_to_snapd_by_the_files_engine(hello: RealSnapd) -
     files = files_engine(str(hello.base))
     assert files.tidy(Progress()) == []
     assert files.journal.record(number).state is JobState.INTERRUPTED
-    assert "snapd was asked to do it" in files.endings(number).finish.refusal
+    assert "snapd was asked to do it" in files.resolutions(number).finish.refusal
 
 
 def test_an_interrupted_restore_keeps_its_undo(hello: RealSnapd) -> None:

@@ -12,6 +12,7 @@ from backend.engine.snapd.responses import Asked
 from backend.engine.snapd.save import EXCLUDES_SINCE
 from backend.errors import ConflictError, InvalidInputError, NotFoundError
 from backend.host.state import version_of
+from backend.model import Action
 from backend.operations import Import, Operation, Restore, Save
 from backend.progress import Noted, Progress
 from tests.support.builders import tree_of
@@ -28,12 +29,12 @@ def test_auto_is_snapd_while_it_answers(snapd: RealSnapd) -> None:
     assert open_engine(root).name == "files"
     snapd.start()
     found = open_engine(root)
-    assert (found.name, found.refusal("save"), open_engine(root, "snapd").name) == ("snapd", None, "snapd")
+    assert (found.name, found.refusal(Action.SAVE), open_engine(root, "snapd").name) == ("snapd", "", "snapd")
     why, kept = found.about()
     assert f"answers at {root}/run/snapd.socket" in why
     assert kept == "Automatic snapshots are kept for 31d"
     files = open_engine(root, "files")
-    assert "use --engine snapd, or stop snapd first" in str(files.refusal("save"))
+    assert "use --engine snapd, or stop snapd first" in files.refusal(Action.SAVE)
     with pytest.raises(ConflictError, match="cannot repair"):
         found.repair(Progress())
     snapd.stop()

@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from backend import Epoch, Export, Import, Progress, SnapshotError
 from backend.archive import read_export_file
 from backend.format.export_manifest import content_json
+from backend.transfer import ImportChoice, ImportPlan, plan_import
 from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
@@ -25,9 +27,8 @@ from tests.tui.support.places import (
     working_directory,
     world_of_two,
 )
-from tui.dialogs.import_preview import Choice, Inside, added, inside_of, obstacle
 from tui.dialogs.import_set import AskImport, Looking
-from tui.session.place import Place
+from tui.views.import_plan import obstacle_text
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 
@@ -108,9 +109,9 @@ def test_obstacles_of_a_later_restore_are_told(tmp_path: Path, here: Path) -> No
 def lines_about(world: World, path: Path) -> list[str]:
     from tui.dialogs.import_preview import inside_lines
 
-    inside = inside_of(Place(world.engine, ()), str(path), Progress())
+    inside = plan_import(world.engine, str(path), Progress())
     assert not inside.trouble
-    return [line.text.plain for line in inside_lines(inside, Choice(inside.names), 0)]
+    return [line.text.plain for line in inside_lines(inside, ImportChoice(inside.snaps), 0)]
 
 
 def test_duplicate_of_a_set_here_is_told(world: World, exported: Path) -> None:
@@ -153,12 +154,12 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
 
 
 def test_the_room_follows_the_choice(other: World, exported: Path) -> None:
-    inside = inside_of(Place(other.engine, ()), str(exported), Progress())
-    whole, none = Choice(inside.names), Choice()
-    assert added(inside, none) < added(inside, whole) == os.path.getsize(exported)
-    assert not obstacle(inside, whole)
-    assert obstacle(inside, none).startswith("nothing is chosen")
-    assert "not enough room" in obstacle(inside._replace(free=1 << 20), whole)
+    inside = plan_import(other.engine, str(exported), Progress())
+    whole, none = ImportChoice(inside.snaps), ImportChoice()
+    assert inside.added_bytes(none) < inside.added_bytes(whole) == os.path.getsize(exported)
+    assert not obstacle_text(inside, whole)
+    assert obstacle_text(inside, none).startswith("nothing is chosen")
+    assert "not enough room" in obstacle_text(replace(inside, free=1 << 20), whole)
 
 
 def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path) -> None:
@@ -213,9 +214,9 @@ def test_other_files_are_named_for_what_they_are(
     world: World, exported: Path, here: Path, words: str
 ) -> None:
     ODD[words](world, exported, here / "odd")
-    inside = inside_of(Place(world.engine, ()), str(here / "odd"), Progress())
+    inside = plan_import(world.engine, str(here / "odd"), Progress())
     assert words in inside.trouble
-    assert obstacle(inside, Choice()) == inside.trouble
+    assert obstacle_text(inside, ImportChoice()) == inside.trouble
 
 
 def test_other_files_are_not_offered(world: World, here: Path) -> None:
@@ -294,4 +295,4 @@ def test_a_look_counts_what_it_passes_over(exported: Path) -> None:
 
 
 def test_nothing_inside_is_nothing_to_import() -> None:
-    assert obstacle(Inside("/f", trouble="odd"), Choice()) == "odd"
+    assert obstacle_text(ImportPlan("/f", trouble="odd"), ImportChoice()) == "odd"

@@ -9,6 +9,7 @@ import pytest
 from textual.widgets import Input
 
 from backend import Cancelled, Progress, Restore
+from backend.restore import RestorePlanner, RestorePreview
 from tests.support.builders import World, plant, tgz
 from tests.support.fakes import Disk
 from tests.tui.support import dialogs
@@ -16,7 +17,6 @@ from tests.tui.support.dialogs import LATER, Tell, goes_to, line_list, shown
 from tests.tui.support.patient import Patient
 from tui.dialogs.restore import AskRestore, Looked
 from tui.session.place import Place
-from tui.session.restore_preview import Plans, View
 
 DAY = 24 * 3600
 
@@ -254,7 +254,7 @@ class TestRestore:
 
     def test_a_set_that_is_gone(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("there is no set #99")
+            await user.sees("no snapshot set with the given ID")
             await user.presses("escape")
 
         assert ask_restore(world, tell, Restore(99)) == [None]
@@ -354,7 +354,7 @@ class TestBeside:
 
     def test_a_read_only_session_restores_nothing_beside(self, world: World, tmp_path: Path) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("cannot restore beside: this session is")
+            await user.sees("cannot restore --to: this session is")
             assert not user.button().display
 
         ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size=(160, 40), read_only=True)
@@ -421,7 +421,7 @@ class TestLooking:
         ask_restore(world, tell, size=(160, 40))
 
     def test_restore_can_be_confirmed_before_all_is_counted(self, world: World) -> None:
-        views = [view for view in Plans(place_of(world)).views(Restore(1))]
+        views = [view for view in place_of(world).restore_planner().stages(Restore(1))]
 
         async def tell(user: Patient) -> None:
             dialog = user.app.screen
@@ -432,7 +432,7 @@ class TestLooking:
             user.button().focus()
             await user.presses("enter")
 
-        assert [(view.complete, view.counted) for view in views] == [
+        assert [(view.losses_known, view.contents_known) for view in views] == [
             (False, False),
             (True, False),
             (True, False),
@@ -476,11 +476,13 @@ class TestLooking:
     ) -> None:
         jobs: list[Progress] = []
 
-        def views(_plans: Plans, _wanted: Restore, progress: Progress) -> Iterator[View]:
+        def stages(
+            _planner: RestorePlanner, _wanted: Restore, progress: Progress
+        ) -> Iterator[RestorePreview]:
             jobs.append(progress)
             yield from ()
 
-        monkeypatch.setattr(Plans, "views", views)
+        monkeypatch.setattr(RestorePlanner, "stages", stages)
 
         async def tell(user: Patient) -> None:
             await user.presses("f5")
@@ -492,8 +494,8 @@ class TestLooking:
 
     def test_a_stopped_look_says_nothing_more(self, world: World) -> None:
         progress = Progress()
-        views = Plans(place_of(world)).views(Restore(1), progress)
-        assert not next(views).complete
+        views = place_of(world).restore_planner().stages(Restore(1), progress)
+        assert not next(views).losses_known
         progress.stop()
         with pytest.raises(Cancelled):
             next(views)

@@ -134,7 +134,7 @@ class TestRestoring:
         before = tree_of(world.root / "var/snap")
         told = talk(world, "restore 1 foo", "", "yes", "restore 1 foo", "", "1")
         assert "foo, data of the system: replaces x1" in told
-        assert "Lost by it: 1 file newer than the set, 3 bytes." in told
+        assert "Lost by it: 1 file newer than the snapshot, 3 bytes." in told
         assert "The plan can be carried out, with a loss of 2 files." in told
         assert "What is replaced is kept for 1 day, and undo brings it back." in told
         assert told.count("Nothing was done.") == 1

@@ -6,6 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from backend import Import, Progress, Restore, Save, open_engine
+from backend.engine.select import files_engine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.host import version_of
 from backend.jobs import JobState
@@ -106,8 +107,11 @@ def test_save_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool
 def test_an_engine_that_was_chosen_stays(hello: RealSnapd) -> None:
     place = Place(open_engine(str(hello.base), "files"), (), follows=False)
     hello.start()
-    assert place.current_engine() is place.engine
-    assert Place(open_engine(str(hello.base), "files"), ()).current_engine().name == "snapd"
+    assert place.successor(place.availability()) is None
+    follower = Place(open_engine(str(hello.base), "files"), ())
+    successor = follower.successor(follower.availability())
+    assert successor is not None
+    assert successor.name == "snapd"
 
 
 def test_guards_are_told_apart(hello: RealSnapd) -> None:
@@ -192,7 +196,7 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
 
     async def tell(user: Patient) -> None:
         place = user.app.place
-        place.engine = SnapdEngine(open_engine(str(hello.base), "files"), reads_files=False)
+        place.engine = SnapdEngine(files_engine(str(hello.base)), reads_files=False)
         place.follows = False
         await user.is_asked(AskCheck([], InventoryData(tuple(place.engine.sets())), (), place))
         assert not user.button().disabled

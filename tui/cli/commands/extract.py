@@ -56,7 +56,7 @@ def _show_plan(arguments: Arguments, operation: Extract) -> int:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
         plan = here.plan_extract(operation, progress)
-    refusal = here.refusal("restore beside" if operation.to else "extract") or ""
+    refusal = here.refusal(operation.action)
     if arguments.json:
         print_result(*_plan_documents(plan, refusal))
     else:

@@ -107,7 +107,7 @@ def find(arguments: Arguments) -> int:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
         with progress.step("Searching"):
-            for found in search_files(where, arguments.pattern, here.own, progress):
+            for found in search_files(where, arguments.pattern, here.state_dir, progress):
                 if isinstance(found, Missed):
                     missed += 1
                     print_status(f"not (all) searched: {_place_text(found)}: {plain(found.reason)}")
@@ -208,7 +208,7 @@ def _spot(arguments: Arguments, inside: SnapshotFile, target: str) -> Iterator[S
     if held.snapshot.broken:
         print_status(f"warning: the snapshot is broken: {plain(held.snapshot.broken)}")
     archive, name = held.locate(path)
-    own = engine(arguments).own
+    own = engine(arguments).state_dir
     with Tree(archive, own) as tree:
         with _reading() as job, job.step(f"Reading {plain(archive.entry)}", tree.size):
             tree.index(job)

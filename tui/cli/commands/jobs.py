@@ -207,7 +207,7 @@ def _end(arguments: Arguments, *, finish: bool) -> int:
     record, _ = _found(arguments)
     if record.owner:
         raise NotAllowedError(f"cannot end job {record.name}: it is {record.owner}'s, who alone can")
-    ended = engine(arguments).end(record.id, finish=finish)
+    ended = engine(arguments).resolve(record.id, finish=finish)
     if arguments.json:
         print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
     else:

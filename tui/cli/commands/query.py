@@ -4,9 +4,9 @@ import json
 import time
 from collections.abc import Iterator
 
-from backend import Finding, InvalidInputError, Progress, command_line, operation_from_json
+from backend import Action, Engine, Finding, InvalidInputError, Progress, command_line, operation_from_json
 from backend.archive import compression_text
-from backend.engine import Followed, PlaceEngine
+from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
 from backend.save import aims, survey_of
 from tui.cli.arguments import Arguments
@@ -64,9 +64,9 @@ def jobs(arguments: Arguments) -> int:
     return 0
 
 
-def _ways_out(here: PlaceEngine, arguments: Arguments, record: JobRecord) -> Iterator[str]:
+def _ways_out(here: Engine, arguments: Arguments, record: JobRecord) -> Iterator[str]:
     """What can be made of an interrupted job, and how."""
-    ways = here.endings(record.id)
+    ways = here.resolutions(record.id)
     yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
         told = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
@@ -172,7 +172,7 @@ def doctor(arguments: Arguments) -> int:
     if not found:
         print_result("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
     elif not arguments.repair and any(finding.repair for finding in found):
-        refused = here.refusal("repair")
+        refused = here.refusal(Action.REPAIR)
         print_result("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
     return 0
 

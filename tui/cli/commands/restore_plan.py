@@ -1,14 +1,15 @@
 """`restore --plan`: what would be replaced, made, skipped and lost, in words or as JSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from backend import Progress, Restore
-from backend.restore import EntryPlan, Losses, RestorePlan, Verdict
+from backend.restore import RestorePlanner, RestorePreview, Verdict, worst_verdict
 from tui.cli.arguments import Arguments
 from tui.cli.context import command, engine
 from tui.cli.output import print_result
 from tui.cli.progress import Foreground
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
+from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines, space_lines
 
 
 def show_plan(arguments: Arguments, operation: Restore) -> int:
@@ -17,121 +18,55 @@ def show_plan(arguments: Arguments, operation: Restore) -> int:
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        plans = here.plan(operation, progress=progress)
-    refusal = here.refusal("restore beside" if operation.to else "restore") or ""
-    blocked = any(plan.verdict is Verdict.BLOCKED for plan in plans)
+        preview = RestorePlanner(here).preview(operation, progress)
     if arguments.json:
         import json
 
-        print_result(json.dumps([{"to": operation.to, **_document(plan, refusal)} for plan in plans]))
-        return 5 if blocked else 0
-    for plan in plans:
-        print_result(*_lines(plan))
-    print_result("", *_ending(arguments, operation, plans, refusal))
-    return 5 if blocked else 0
+        documents = [plan_document(plan, operation, preview.refusal) for plan in preview.plans]
+        print_result(json.dumps(documents))
+    else:
+        print_result(*_lines(preview), "", *_ending(arguments, operation, preview))
+    return 5 if _is_blocked(preview) else 0
 
 
-def _document(plan: RestorePlan, refusal: str) -> dict[str, object]:
-    return {
-        "set": plan.snapshot.set_id,
-        "snap": plan.snapshot.snap,
-        "verdict": plan.verdict.value,
-        "reasons": plan.reasons,
-        "refused": refusal,
-        "notes": list(plan.notes),
-        "entries": [
-            {
-                "entry": entry.entry,
-                "into": entry.parent,
-                "replaced": list(entry.replaced),
-                "made": list(entry.made),
-                "revision": str(entry.revision),
-                "needed": entry.needed,
-                "lost": entry.lost._asdict(),
-                "contents": entry.contents._asdict() if entry.contents else None,
-                "skipped": entry.skipped,
-                "blocked": entry.blocked,
-            }
-            for entry in plan.entries
-        ],
-    }
+def _is_blocked(preview: RestorePreview) -> bool:
+    """Whether the data or the space stand in its way; by what engine it can be had is told beside."""
+    return preview.lacks_space or worst_verdict(preview.plans) is Verdict.BLOCKED
 
 
-def _lines(plan: RestorePlan) -> Iterator[str]:
-    snapshot = plan.snapshot
-    yield f"#{snapshot.set_id} {plain(snapshot.snap)} (revision {snapshot.revision}): {plan.verdict.value}"
-    for reason in plan.reasons:
-        yield f"  blocked  {plain(reason)}"
-    for entry in plan.entries:
-        if not entry.blocked:
-            yield from _entry_lines(entry, with_devices=plan.devices)
-    for note in plan.notes:
-        yield f"  note     {plain(note)}"
+def _lines(preview: RestorePreview) -> Iterator[str]:
+    for plan in preview.plans:
+        snapshot = plan.snapshot
+        name = f"#{snapshot.set_id} {plain(snapshot.snap)}"
+        yield f"{name} (revision {snapshot.revision}): {plan.verdict.value}"
+        for line in snap_lines(preview, plan):
+            yield from _printed(line)
+    for line in space_lines(preview) if preview.lacks_space else ():
+        yield from _printed(line)
 
 
-def _entry_lines(entry: EntryPlan, *, with_devices: bool) -> Iterator[str]:
-    if entry.skipped:
-        yield f"  skip     {plain(entry.skipped)}"
-        return
-    who = entry.owner if entry.owner == "system" else f"user {entry.owner}"
-    yield f"  restore  {plain(who)}, {held_text(entry)}, into {plain(entry.parent)}"
-    if entry.replaced:
-        yield f"  replace    {_below(entry.parent, entry.replaced)}"
-    if entry.made:
-        yield f"  make       {_below(entry.parent, entry.made)}"
-    yield from _loss_lines(entry.parent, entry.lost)
-    if entry.contents and entry.devices_met:
-        yield f"  {'make ' if with_devices else 'lose '}      {counted(entry.devices_met, 'device node')}"
-        yield from _named(entry.parent, entry.contents.devices, entry.devices_met)
+def _printed(line: PlanLine) -> Iterator[str]:
+    head = f"  {line.kind.value:<9}"
+    owner = ""
+    if line.kind is LineKind.RESTORES and line.entry is not None:
+        owner = line.entry.owner if line.entry.owner == "system" else f"user {plain(line.entry.owner)}"
+    yield f"{head}{owner and f'{owner}: '}{line.text}"
+    yield from (f"           {detail}" for detail in line.details)
 
 
-def held_text(entry: EntryPlan) -> str:
-    """What an archive holds; before it was counted, what it declares."""
-    held = entry.contents
-    if held is None:
-        return f"at most {size_text(entry.needed).strip()}"
-    return f"{counted(held.files, 'file')}, {size_text(held.bytes).strip()}"
-
-
-def _below(parent: str, paths: tuple[str, ...]) -> str:
-    """Paths as seen from the directory that is restored into."""
-    return ", ".join(plain(path.removeprefix(f"{parent}/")) for path in paths)
-
-
-def _loss_lines(parent: str, lost: Losses) -> Iterator[str]:
-    for count, size, what in (
-        (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
-        (lost.excluded_files, lost.excluded_bytes, "left out of the snapshot"),
-    ):
-        if count:
-            yield f"  lose       {counted(count, 'file')} {what}, {size_text(size).strip()}"
-    yield from _named(parent, lost.examples, lost.files)
-
-
-def _named(parent: str, paths: tuple[str, ...], count: int) -> Iterator[str]:
-    for path in paths:
-        yield f"               {_below(parent, (path,))}"
-    if more := count - len(paths):
-        yield f"               and {more} more"
-
-
-def _ending(
-    arguments: Arguments, operation: Restore, plans: Sequence[RestorePlan], refusal: str
-) -> Iterator[str]:
-    if any(plan.verdict is Verdict.BLOCKED for plan in plans):
+def _ending(arguments: Arguments, operation: Restore, preview: RestorePreview) -> Iterator[str]:
+    if _is_blocked(preview):
         yield "This restore would be refused; nothing would be changed."
         return
-    yield _what_is_kept(plans, operation)
-    yield plain(refusal) if refusal else f"To do it: {command(arguments, operation)}"
+    yield _what_is_kept(operation, size_text(preview.replaced_bytes).strip())
+    yield plain(preview.refusal) if preview.refusal else f"To do it: {command(arguments, operation)}"
 
 
-def _what_is_kept(plans: Sequence[RestorePlan], operation: Restore) -> str:
+def _what_is_kept(operation: Restore, size: str) -> str:
     """What becomes of what is replaced."""
     if operation.to:
         return f"Nothing is replaced; remove {plain(operation.to)} to take it back."
-    held = sum(entry.lost.live_bytes for plan in plans for entry in plan.active)
     window = operation.undo_window
-    size = size_text(held).strip()
     if not window:
         return f"What is replaced, {size}, is gone for good."
     return f"What is replaced is kept for {_span(window)}, to be had back with undo; it takes {size}."

@@ -2,8 +2,7 @@
 
 import json
 
-from backend import ConflictError, InvalidInputError, Progress
-from backend.engine import PlaceEngine
+from backend import ConflictError, Engine, InvalidInputError, Progress
 from backend.format import RETENTION_NOTE, parse_retention, retention_text, retention_words
 from tui.cli.arguments import Arguments
 from tui.cli.context import engine
@@ -27,7 +26,7 @@ def retention(arguments: Arguments) -> int:
     return 0
 
 
-def _change(arguments: Arguments, here: PlaceEngine, wanted: str) -> bool:
+def _change(arguments: Arguments, here: Engine, wanted: str) -> bool:
     """Have it changed, unless somebody says no."""
     if reason := here.daemon.retention_refusal():
         raise ConflictError(reason)

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from backend.engine import PlaceEngine
 from tui.cli.context import engine, number
 from tui.cli.output import print_result, sets_json, show_table
 from tui.text import guard_text
 
 if TYPE_CHECKING:
-    from backend import SnapshotSet
+    from backend import Engine, SnapshotSet
     from backend.jobs import SafeguardedRestore
     from tui.cli.arguments import Arguments
 
@@ -24,7 +23,7 @@ def saved(arguments: "Arguments") -> int:
     return 0
 
 
-def _marked(sets: "list[SnapshotSet]", here: PlaceEngine) -> "list[SnapshotSet]":
+def _marked(sets: "list[SnapshotSet]", here: "Engine") -> "list[SnapshotSet]":
     """The same with a word on those by which a restore through snapd can be taken back."""
     guards = here.guards()
     return [one if one.set_id not in guards else _guarding(one, guards[one.set_id]) for one in sets]

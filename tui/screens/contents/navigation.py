@@ -118,7 +118,7 @@ class NavigationScreen(Screen[None]):
         except (SnapshotError, OSError) as trouble:
             self.post_message(Trouble(str(trouble)))
             return
-        own = self._place.engine.own
+        own = self._place.engine.state_dir
         opened = Opened(inside, own, None if isinstance(source, str) else VerificationLog(own))
         if self._opening.stopping:
             opened.close()

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from backend import Snapshot, UndoOffer
+from backend import Action, Snapshot, UndoOffer
 from backend.store import CheckState
 from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
@@ -159,7 +159,7 @@ class InventoryBrowser(PlaceScreen):
 
     def _facts(self, stock: InventoryData) -> Iterator[str]:
         """What the header tells, the most important first."""
-        yield "read-only" if self._refusals.get("save") else who()
+        yield "read-only" if self._availability.refusal(Action.SAVE) else who()
         if self._way.words:
             yield plain(self._way.words)
         yield f"{len(stock.sets)} sets" if stock.complete else f"{len(stock.sets)} sets, reading more…"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from textual.binding import Binding
 
-from backend import Snapshot, SnapshotSet
+from backend import Action, Snapshot, SnapshotSet
 from tui.session.inventory import InventoryData
 
 KEYS = (
@@ -28,6 +28,13 @@ KEYS = (
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
 )
+ACTIONS = {
+    "restore": Action.RESTORE,
+    "save": Action.SAVE,
+    "import": Action.IMPORT,
+    "forget": Action.FORGET,
+    "undo": Action.UNDO,
+}
 
 
 def gathered(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, Progress, SnapshotError, UndoOffer
-from backend.engine import PlaceEngine
+from backend import Cancelled, Engine, Progress, SnapshotError, UndoOffer
+from backend.engine import Availability
 from backend.host import logout_warning
 from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
@@ -21,37 +21,36 @@ from tui.session.place import Place, Way
 from tui.views.job_rows import EndedJobs
 
 _LOOK_AGAIN = 1.0
-_VERBS = ("save", "restore", "undo", "forget", "import-snapshot")
 
 
 class Looked(Message):
     """Someone looked at the place: what there is, as of a stamp; `stock` is None where it is the same.
 
-    `refusals` tell why verbs cannot be had now.
+    `availability` tells why actions cannot be done now.
     """
 
     def __init__(self, stock: InventoryData | None, now: "Now") -> None:
         super().__init__()
         self.stock = stock
-        self.jobs, self.stamp, self.refusals, self.way = now
+        self.jobs, self.stamp, self.availability, self.way = now
 
 
 class Now(NamedTuple):
-    """What may change at any time: the jobs, the stamp of the stock, why verbs cannot be had.
+    """What may change at any time: the jobs, the stamp of the stock, what can be done.
 
     `way` is by what changes are made, None where that is the same.
     """
 
     jobs: list[JobView]
     stamp: tuple[int, ...]
-    refusals: dict[str, str]
+    availability: Availability
     way: Way | None = None
 
 
 class Switched(Message):
     """Another engine is the right one now."""
 
-    def __init__(self, engine: PlaceEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
         self.engine = engine
 
@@ -92,10 +91,10 @@ class PlaceScreen(Screen[None]):
         super().__init__()
         self._place = place
         self._endings = EndedJobs()
-        self._board = JobBoard(place.engine.journal, place.words)
+        self._board = JobBoard(place.jobs, place.words)
         self._stock: InventoryData | None = None
         self._offers: list[UndoOffer] = []
-        self._refusals: dict[str, str] = {}
+        self._availability = Availability()
         self._way = Way()
         self._mortal = ""
         self._stamp: tuple[int, ...] = ()
@@ -123,7 +122,7 @@ class PlaceScreen(Screen[None]):
         """This can be taken back."""
 
     def show_refusals(self) -> None:
-        """Other verbs than before can be had."""
+        """Other actions than before can be done."""
 
     def say(self, text: str) -> None:
         """Something happened."""
@@ -148,14 +147,14 @@ class PlaceScreen(Screen[None]):
     @work(thread=True, group="look")
     def _look_from(self, known: tuple[int, ...]) -> None:
         worker = get_current_worker()
-        if (engine := self._place.current_engine()) is not self._place.engine:
+        availability = self._place.availability()
+        if engine := self._place.successor(availability):
             self.post_message(Switched(engine))
             return
         try:
-            refusals = {verb: reason for verb in _VERBS if (reason := self._place.refusal(verb))}
             way = self._place.way() if not known else None
             views = [*self._board.views(), *self._place.changes.views(self._place.engine)]
-            now = Now(views, self._place.stamp(), refusals, way)
+            now = Now(views, self._place.stamp(), availability, way)
             stocks = self._place.stocks() if now.stamp != known else iter([None])
             with _uncollected():
                 for stock in stocks:
@@ -169,8 +168,8 @@ class PlaceScreen(Screen[None]):
         """Show what was seen."""
         self.show_jobs(message.jobs)
         way = message.way or self._way
-        if (message.refusals, way) != (self._refusals, self._way):
-            self._refusals, self._way = message.refusals, way
+        if (message.availability, way) != (self._availability, self._way):
+            self._availability, self._way = message.availability, way
             self.show_refusals()
         if message.stock is not None:
             self._stock = message.stock

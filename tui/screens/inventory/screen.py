@@ -73,7 +73,7 @@ class InventoryScreen(InventoryBrowser):
         """
         if action == "restore" and not self._place.read_only:
             return ""
-        return self._refusals.get("import-snapshot" if action == "import" else action, "")
+        return self._availability.refusal(verbkeys.ACTIONS[action]) if action in verbkeys.ACTIONS else ""
 
     # -- what the palette offers
 

@@ -11,8 +11,16 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import InvalidInputError, Operation, SnapshotError, Undo, command_line, operation_from_json
-from backend.engine import PlaceEngine
+from backend import (
+    Action,
+    Engine,
+    InvalidInputError,
+    Operation,
+    SnapshotError,
+    Undo,
+    command_line,
+    operation_from_json,
+)
 from backend.jobs import JobState
 from tui.dialogs.base import Line as Told
 from tui.dialogs.base import said
@@ -110,7 +118,7 @@ class JobsScreen(Screen[None]):
     @work(thread=True, group="look")
     def _look_in_thread(self, chosen: str) -> None:
         try:
-            if (engine := self._place.current_engine()) is not self._place.engine:
+            if engine := self._place.successor(self._place.availability()):
                 self.app.call_later(self._adopt, engine)
             if sight := self._lookout.look(chosen):
                 self._board.saw(sight.views)
@@ -120,7 +128,7 @@ class JobsScreen(Screen[None]):
         finally:
             self._is_looking = False
 
-    def _adopt(self, engine: PlaceEngine) -> None:
+    def _adopt(self, engine: Engine) -> None:
         """Work through another engine from now on, unless a question stands above."""
         if self.is_current and not is_acting(self):
             self._say(self._place.adopt(engine))
@@ -289,7 +297,7 @@ class JobsScreen(Screen[None]):
         view = self._chosen_own("take back")
         if view is None:
             return
-        if reason := self._place.refusal("undo") or self.refusal_of("undo"):
+        if reason := self._place.refusal(Action.UNDO) or self.refusal_of("undo"):
             self._say(reason)
         elif await self.app.push_screen_wait(self._ask_undo(view)):
             for operation in await confirm_wait_screen(self, self._place, (Undo(view.id),)):
@@ -321,7 +329,7 @@ class JobsScreen(Screen[None]):
         view = self._chosen_own("end")
         if view is None:
             return
-        if reason := self._place.refusal("finish"):
+        if reason := self._place.refusal(Action.FINISH):
             self._say(reason)
         elif view.state is not JobState.INTERRUPTED:
             interrupted = [one.name for one in self._views if one.state is JobState.INTERRUPTED]
@@ -334,7 +342,7 @@ class JobsScreen(Screen[None]):
     def _end(self, number: int, *, finish: bool) -> None:
         told = []
         try:
-            ended = self._place.engine.end(number, finish=finish)
+            ended = self._place.engine.resolve(number, finish=finish)
             told.append(ended.text)
             if ended.again:
                 job = self._place.runner.start(ended.again)

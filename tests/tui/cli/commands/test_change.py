@@ -304,12 +304,10 @@ class TestPlan:
         data = world.data("hello")
         assert done.code == 0
         assert lines[0] == "#1 hello (revision x1): READY WITH LOSS"
-        assert re.fullmatch(rf"  restore  system, 2 files, 12B, into {data}", lines[1])
-        assert lines[2] == "  replace    x1, common"
-        assert "  lose       1 file newer than the snapshot, 5B" in lines
-        assert "  lose       1 file left out of the snapshot, 3B" in lines
-        assert "               x1/new" in lines
-        assert "  make       x1" in lines
+        assert lines[1] == f"  restore  system: replaces x1, common; 2 files, 12B, in {data}"
+        assert lines[2] == "  lose     1 file newer than the snapshot, 5B; 1 file left out of it, 3B"
+        assert "           x1/new" in lines
+        assert any("makes x1" in line for line in lines)
         assert lines[-2:] == [
             "What is replaced is kept for 24 hours, to be had back with undo; it takes 24B.",
             f"To do it: snapstow --root {world.root} restore 1",
@@ -557,7 +555,7 @@ class TestHostileNames:
         world.add(1, "hello", time="2001-01-01T00:00:00Z")
         (world.data("hello") / "x1" / os.fsdecode(evil)).write_text("new")
         done = snapstow("restore", "1", "--plan")
-        assert "               x1/\\x1b[31mred\\u202e\\x0anext\\xff" in done.out.splitlines()
+        assert "           x1/\\x1b[31mred\\u202e\\x0anext\\xff" in done.out.splitlines()
         assert "\x1b" not in done.out
         (plan,) = snapstow("--json", "restore", "1", "--plan").document
         (path,) = (p for p in plan["entries"][0]["lost"]["examples"] if "red" in p)

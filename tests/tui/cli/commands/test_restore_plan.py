@@ -51,10 +51,8 @@ def test_the_plan_tells_where(snapstow: Snapstow, tmp_path: Path) -> None:
     lines = snapstow("restore", "1", "--plan", "--to", str(to)).out.splitlines()
     assert lines == [
         "#1 hello (revision x1): READY",
-        f"  restore  system, 2 files, 6B, into {to}/hello",
-        f"  make       {to}/hello, x1, common",
-        f"  restore  user ghost, 1 file, 1B, into {to}/hello/users/ghost",
-        f"  make       {to}/hello/users/ghost, x1, common",
+        f"  restore  system: makes x1, common; 2 files, 6B, in {to}/hello",
+        f"  restore  user ghost: makes x1, common; 1 file, 1B, in {to}/hello/users/ghost",
         "",
         f"Nothing is replaced; remove {to} to take it back.",
         f"To do it: snapstow --root {snapstow.world.root} restore 1 --to={to}",
@@ -105,7 +103,7 @@ def test_device_nodes_are_told_beforehand(snapstow: Snapstow) -> None:
     snapstow.world.add(2, "hello", tgz({"common": {}}, extra=[node]), time="2999-01-01T00:00:00Z")
     done = snapstow("restore", "2", "--plan")
     assert done.out.splitlines()[0] == "#2 hello (revision x1): READY WITH LOSS"
-    assert "  lose       1 device node\n               common/\\x1b[2Jnull\n" in done.out
+    assert "  without  1 device node\n           common/\\x1b[2Jnull\n" in done.out
     done = snapstow("restore", "2", "--plan", "--devices")
     assert done.out.splitlines()[0] == "#2 hello (revision x1): READY"
-    assert "  make       1 device node\n" in done.out
+    assert "  with     1 device node\n" in done.out

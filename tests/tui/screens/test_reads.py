@@ -1,0 +1,77 @@
+"""What the screens read while a restore is asked for, runs and ends: counted by the system's own hook."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from backend.operations import Check
+from tests.support import TOP
+from tests.support.builders import World
+from tests.tui.support.driver import environment
+
+EARLIER_JOBS = 12
+
+
+def test_a_restore_costs_tens_of_reads_of_the_journal(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    world.install("cloud", common={"f": "12345"}, data={"g": "1"})
+    world.add(1, "cloud", {"x1": {"g": "1"}, "common": {"f": "1"}}, time="2999-01-01T00:00:00Z")
+    for _ in range(EARLIER_JOBS):
+        world.do(Check(1))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tui.screens.test_reads", str(world.root)],
+        check=True,
+        capture_output=True,
+        cwd=TOP,
+        env=environment(),
+    )
+    counts = json.loads(done.stdout)
+    # Earlier jobs are read once by the list, once for their undo, and looked at for safety snapshots.
+    assert EARLIER_JOBS < counts["journal"] <= 8 * EARLIER_JOBS + 6 * counts["looks"]
+    # One for each look, one for what is told of the engine, one by the dialog.
+    assert 0 < counts["connects"] <= counts["looks"] + 2
+
+
+def main(root: str) -> None:
+    """Restore set 1 from the screen; print how often the journal was read and the socket looked at."""
+    from tests.tui.support.patient import Patient, patiently
+    from tui.session.place import Place
+
+    jobs = f"{root}/var/lib/snapstow/jobs/"
+    counts = {"journal": 0, "connects": 0, "looks": 0}
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith(jobs) and not _starts_a_job():
+            counts["journal"] += 1
+        counts["connects"] += event == "socket.connect"
+
+    def counted(place: Place) -> object:
+        counts["looks"] += 1
+        return stamp(place)
+
+    async def tell(user: Patient) -> None:
+        await user.presses("r")
+        await user.sees("✓ READY")
+        await user.presses("enter")
+        await user.sees("u takes it back")
+
+    stamp = Place.stamp
+    Place.stamp = counted  # type: ignore[method-assign,assignment]
+    sys.addaudithook(hear)
+    patiently(root, tell)
+    print(json.dumps(counts))
+
+
+def _starts_a_job() -> bool:
+    """Whether this is asked by what starts processes, which waits for them in its own way."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None:
+        if frame.f_code.co_filename.endswith("backend/jobs/runner.py"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,183 @@
+"""The plan of a restore as typed lines, which dialog, command and plain mode print each in its own dress."""
+
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from backend import Restore
+from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
+from tui.text import counted, plain, size_text
+
+
+class LineKind(Enum):
+    """What a line of a plan tells; its value is a word to put before it."""
+
+    BLOCKED = "blocked"
+    SKIPPED = "skip"
+    RESTORES = "restore"
+    LOSES_FILES = "lose"
+    LOSES_DEVICES = "without"
+    MAKES_DEVICES = "with"
+    NOTE = "note"
+    WAY_OUT = "way out"
+    SPACE = "space"
+    NO_SPACE = "no space"
+
+
+class PlanLine(NamedTuple):
+    """One thing that a plan tells, of the archive `entry` where there is one; `details` can be folded."""
+
+    kind: LineKind
+    text: str
+    snap: str = ""
+    entry: EntryPlan | None = None
+    details: tuple[str, ...] = ()
+
+
+class PlanContext(NamedTuple):
+    """How a face speaks: how it spells sizes, and with which keys one leaves a snap out and refreshes."""
+
+    size: Callable[[int], str] = lambda size: size_text(size).strip()
+    leave_out_key: str = ""
+    refresh_key: str = ""
+
+
+IN_TEXT = PlanContext()
+
+
+def plan_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iterator[PlanLine]:
+    """What a restore would do, snap by snap, then the space that it needs."""
+    for plan in preview.plans:
+        yield from snap_lines(preview, plan, context)
+    yield from space_lines(preview, context)
+
+
+def space_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iterator[PlanLine]:
+    """The space that a restore needs, on each file system."""
+    for need in preview.space:
+        where = f" at {plain(need.place)}" if len(preview.space) > 1 or need.missing else ""
+        kind = LineKind.NO_SPACE if need.missing else LineKind.SPACE
+        yield PlanLine(
+            kind, f"needs at most {context.size(need.needed)}, {context.size(need.free)} free{where}"
+        )
+    if preview.lacks_space:
+        yield PlanLine(LineKind.WAY_OUT, f"free some space there, or leave snaps out{context.leave_out_key}")
+
+
+def snap_lines(
+    preview: RestorePreview, plan: RestorePlan, context: PlanContext = IN_TEXT
+) -> Iterator[PlanLine]:
+    """What a restore would do with one snapshot."""
+    snap = plan.snapshot.snap
+    for reason in plan.blocked:
+        yield PlanLine(LineKind.BLOCKED, plain(reason), snap)
+    for entry in plan.entries:
+        yield from _entry_lines(plan, entry, context)
+    for note in plan.notes:
+        yield PlanLine(LineKind.NOTE, plain(note), snap)
+    if snap in preview.absent and not plan.to:
+        yield PlanLine(LineKind.NOTE, "the snap is not installed; its data will wait for it", snap)
+    if plan.verdict is Verdict.BLOCKED:
+        several = len(preview.snaps) > 1
+        yield PlanLine(LineKind.WAY_OUT, _way_out(plan, context, several=several), snap)
+
+
+def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> Iterator[PlanLine]:
+    snap = plan.snapshot.snap
+    if entry.skipped or entry.blocked:
+        kind = LineKind.SKIPPED if entry.skipped else LineKind.BLOCKED
+        yield PlanLine(kind, plain(entry.skipped or entry.blocked), snap, entry)
+        return
+    yield PlanLine(LineKind.RESTORES, _effect(plan, entry, context), snap, entry)
+    if entry.lost.files:
+        names = [_names(entry, (path,)) for path in entry.lost.examples]
+        details = _with_rest(names, entry.lost.files)
+        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry, details)
+    if entry.contents and entry.devices_met:
+        kind = LineKind.MAKES_DEVICES if plan.devices else LineKind.LOSES_DEVICES
+        details = _with_rest([plain(name) for name in entry.contents.devices], entry.devices_met)
+        yield PlanLine(kind, counted(entry.devices_met, "device node"), snap, entry, details)
+
+
+def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
+    made = [path for path in entry.made if not plan.to or path != entry.parent]
+    effects = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
+    effects += [f"makes {_names(entry, made)}"] if made else []
+    size = held_text(entry, context.size)
+    return f"{'; '.join(effects) or 'changes nothing'}{size and f'; {size}'}, in {plain(entry.parent)}"
+
+
+def held_text(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> str:
+    """What an archive holds once that is counted; before that, what it declares."""
+    if entry.contents:
+        return f"{counted(entry.contents.files, 'file')}, {size(entry.contents.bytes)}"
+    return f"at most {size(entry.needed)}" if entry.needed else ""
+
+
+def _names(entry: EntryPlan, paths: Sequence[str]) -> str:
+    """Paths as seen from the directory that is restored into."""
+    parent = entry.parent
+    return ", ".join(
+        "the directory" if path == parent else plain(path.removeprefix(f"{parent}/")) for path in paths
+    )
+
+
+def _loss(entry: EntryPlan, context: PlanContext) -> str:
+    lost = entry.lost
+    return "; ".join(
+        f"{counted(count, 'file')} {what}, {context.size(size)}"
+        for count, size, what in (
+            (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
+            (lost.excluded_files, lost.excluded_bytes, "left out of it"),
+        )
+        if count
+    )
+
+
+def _with_rest(names: Sequence[str], count: int) -> tuple[str, ...]:
+    rest = count - len(names)
+    return (*names, f"and {rest} more") if rest else tuple(names)
+
+
+def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
+    """What can be done about a blocked part."""
+    snap = plain(plan.snapshot.snap) or "it"
+    leave = f", or leave {snap} out{context.leave_out_key}" if several else ""
+    if plan.snapshot.broken:
+        return f"its file is damaged: restore another set of it or import a sound copy{leave}"
+    if plan.to and plan.blocked:
+        return f"choose another directory, or put that one right and look again{context.refresh_key}"
+    if any(entry.is_damaged for entry in plan.entries):
+        return f"its archive cannot be unpacked: restore another set of it{leave}"
+    if any(entry.blocked for entry in plan.entries):
+        return f"put that path right and look again{context.refresh_key}, or restore beside{leave}"
+    return f"install the snap, or the revision, that these data belong to, or restore beside{leave}"
+
+
+def plan_document(plan: RestorePlan, restore: Restore, refusal: str) -> dict[str, Any]:
+    """The plan of one snapshot for a program."""
+    return {
+        "to": restore.to,
+        "set": plan.snapshot.set_id,
+        "snap": plan.snapshot.snap,
+        "verdict": plan.verdict.value,
+        "reasons": plan.reasons,
+        "refused": refusal,
+        "notes": list(plan.notes),
+        "entries": [_entry_document(entry) for entry in plan.entries],
+    }
+
+
+def _entry_document(entry: EntryPlan) -> dict[str, Any]:
+    return {
+        "entry": entry.entry,
+        "into": entry.parent,
+        "replaced": list(entry.replaced),
+        "made": list(entry.made),
+        "revision": str(entry.revision),
+        "needed": entry.needed,
+        "lost": entry.lost._asdict(),
+        "contents": entry.contents._asdict() if entry.contents else None,
+        "skipped": entry.skipped,
+        "blocked": entry.blocked,
+    }

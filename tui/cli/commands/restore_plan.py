@@ -4,30 +4,29 @@ from collections.abc import Iterator, Sequence
 
 from backend import Progress, Restore
 from backend.restore import EntryPlan, Losses, RestorePlan, Verdict
-from tui.cli.arguments import Arguments
-from tui.cli.context import command, engine
+from tui.cli.context import Context
 from tui.cli.output import print_result
 from tui.cli.progress import Foreground
 from tui.text import counted, plain, size_text
 
 
-def show_plan(arguments: Arguments, operation: Restore) -> int:
+def show_plan(context: Context, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
-    here = engine(arguments)
+    engine = context.engine
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        plans = here.plan(operation, progress=progress)
-    refusal = here.refusal("restore beside" if operation.to else "restore") or ""
+        plans = engine.plan(operation, progress=progress)
+    refusal = engine.refusal("restore beside" if operation.to else "restore") or ""
     blocked = any(plan.verdict is Verdict.BLOCKED for plan in plans)
-    if arguments.json:
+    if context.json:
         import json
 
         print_result(json.dumps([{"to": operation.to, **_document(plan, refusal)} for plan in plans]))
         return 5 if blocked else 0
     for plan in plans:
         print_result(*_lines(plan))
-    print_result("", *_ending(arguments, operation, plans, refusal))
+    print_result("", *_ending(context, operation, plans, refusal))
     return 5 if blocked else 0
 
 
@@ -116,13 +115,13 @@ def _named(parent: str, paths: tuple[str, ...], count: int) -> Iterator[str]:
 
 
 def _ending(
-    arguments: Arguments, operation: Restore, plans: Sequence[RestorePlan], refusal: str
+    context: Context, operation: Restore, plans: Sequence[RestorePlan], refusal: str
 ) -> Iterator[str]:
     if any(plan.verdict is Verdict.BLOCKED for plan in plans):
         yield "This restore would be refused; nothing would be changed."
         return
     yield _what_is_kept(plans, operation)
-    yield plain(refusal) if refusal else f"To do it: {command(arguments, operation)}"
+    yield plain(refusal) if refusal else f"To do it: {context.command(operation)}"
 
 
 def _what_is_kept(plans: Sequence[RestorePlan], operation: Restore) -> str:

@@ -32,7 +32,7 @@ class Context:
         return open_engine(root, self._options.engine)
 
     def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
-        """The options that name the place, and the engine if one was asked for; `absolute`: for any directory."""
+        """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""
         _, demo, engine, _ = self._options
         where = ("--demo",) if demo else self._root_option(absolute)
         return (*where, *(("--engine", engine) if engine != "auto" else ()))

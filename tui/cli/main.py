@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from tui.cli.arguments.reading import CommandLine, parse
-from tui.cli.arguments.verbs import VERBS, function_of
+from tui.cli.arguments.verbs import acting
 
 if TYPE_CHECKING:
     from tui.cli.context import Context
@@ -39,9 +39,7 @@ class Invocation:
         from tui.cli.context import Context
 
         self.context = Context(line.options)
-        act = cast(
-            "Callable[[Context, Any], int]", function_of(line.verb, "commands", VERBS[line.verb].commands)
-        )
+        act = cast("Callable[[Context, Any], int]", acting(line.verb))
         if line.verb != "saved":
             gc.enable()
         return act(self.context, line.arguments)

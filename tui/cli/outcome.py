@@ -22,7 +22,8 @@ from backend import (
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_table
 from tui.cli.run_operation import run_operation, start_job
-from tui.text import counted, plain, quoted
+from tui.phrases import count_phrase
+from tui.text import plain, quoted
 
 _REDIRECT = "name a file, or redirect"
 
@@ -106,9 +107,9 @@ class _Outcome:
                 which = f"job {job}" if job else "the last restore"
                 return f"Took back {which}, of snapshot #{result.set_id}."
             case Extract():
-                kept = f"; {counted(result.kept, 'path')} left as they were" if result.kept else ""
+                kept = f"; {count_phrase(result.kept, 'path')} left as they were" if result.kept else ""
                 where = f" into {beside}" if beside else ""
-                return f"Extracted {counted(result.extracted, 'path')}{where}{kept}."
+                return f"Extracted {count_phrase(result.extracted, 'path')}{where}{kept}."
 
     def _new_set(self, operation: "Save | Import") -> None:
         set_id, engine = self._result.set_id, self._context.engine
@@ -181,7 +182,7 @@ class _Verdicts:
         clauses = [f"{good} of {self._archives} archives {self._outcome}"] * bool(self._archives)
         if unreadable:
             clauses.append(
-                f"{counted(unreadable, 'snapshot')} {'is' if unreadable == 1 else 'are'} unreadable"
+                f"{count_phrase(unreadable, 'snapshot')} {'is' if unreadable == 1 else 'are'} unreadable"
             )
         return f"{'; '.join(clauses)}."
 

@@ -1,11 +1,27 @@
 """The arguments of the verbs that save, verify, restore, remove and carry sets."""
 
-import os
 from typing import NamedTuple
 
 from tui.cli.arguments.parser import Parser
 from tui.cli.arguments.saved import add_abs_time, add_snaps
-from tui.cli.arguments.values import SetId, absolute, names, seconds, set_id
+from tui.cli.arguments.values import absolute, names, seconds, set_number
+
+
+class SetId(NamedTuple):
+    """A set id: the number, and how it was typed, which `snap` repeats in its sentences."""
+
+    number: int
+    text: str
+
+
+def set_id(text: str) -> SetId:
+    """The id of the set that an operation is about; there is no set 0."""
+    number = set_number(text)
+    if not number:
+        from backend import InvalidInputError
+
+        raise InvalidInputError("snapshot operation requires snapshot set ID")
+    return SetId(number, text)
 
 
 class SaveArgs(NamedTuple):
@@ -250,7 +266,7 @@ def add_to(parser: Parser) -> None:
 def add_file(parser: Parser) -> None:
     """Describe the file that stands for a set."""
     text = "an export or a snapshot file instead of a set"
-    parser.option("file", "FILE", text, type=os.path.abspath)
+    parser.option("file", "FILE", text, type=absolute)
     parser.refuse_empty("file")
 
 

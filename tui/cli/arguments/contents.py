@@ -1,14 +1,13 @@
 """The arguments of the verbs that look into snapshots, and take single files out of them."""
 
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tui.cli.arguments.changes import add_file, add_no_wait, add_plan, add_to, add_undo_window
 from tui.cli.arguments.parser import Parser, UsageError, choice
 from tui.cli.arguments.saved import add_abs_time, add_id, add_snaps
-from tui.cli.arguments.screens import OpenArgs, add_screen_flags
-from tui.cli.arguments.values import names, set_number
+from tui.cli.arguments.screens import add_screen_flags
+from tui.cli.arguments.values import absolute, names, set_number
 
 ORDERS = ("name", "size", "time")
 POLICIES = ("always", "changed", "newer", "never")
@@ -58,6 +57,19 @@ class FindArgs(NamedTuple):
     set_id: int
     file: str
     abs_time: bool
+
+
+class OpenArgs(NamedTuple):
+    """Which file to look into, and the same as for `browse`."""
+
+    file: str
+    read_only: bool
+    low_bandwidth: bool
+    no_mouse: bool
+    no_preview: bool
+    plain: bool
+    ascii: bool
+    theme: str
 
 
 class DiffArgs(NamedTuple):
@@ -168,9 +180,7 @@ def open(parser: Parser) -> type[OpenArgs]:
     parser.describe(
         "Looks into an export, or a single snapshot, where it lies; imports nothing.", "open three.snapshot"
     )
-    parser.operand(
-        "file", "FILE", "an export or a snapshot file", missing="`<filename>`", type=os.path.abspath
-    )
+    parser.operand("file", "FILE", "an export or a snapshot file", missing="`<filename>`", type=absolute)
     add_screen_flags(parser)
     return OpenArgs
 

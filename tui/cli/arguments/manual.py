@@ -46,7 +46,7 @@ def completion(parser: Parser) -> type[CompletionArgs]:
     """Describe `completion`."""
     parser.describe(
         "Prints what makes a shell complete verbs, flags and file names.",
-        "completion bash > ~/.local/share/bash-completion/completions/snapstow",
+        "completion bash >> ~/.bash_completion",
         "completion zsh > ~/.zfunc/_snapstow",
         "completion fish > ~/.config/fish/completions/snapstow.fish",
     )

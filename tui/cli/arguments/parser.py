@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
     def operand(
         self, name: str, metavar: str, text: str, *, missing: str = "", many: bool = False, **more: Any
     ) -> None:
-        """Describe an operand: `many`, or one, which may be left out unless `missing` says how it is missed."""
+        """Describe an operand: `many`, or one that may be left out unless `missing` names it when it is."""
         if many:
             more |= {"nargs": "*", "default": ()}
         elif missing:
@@ -182,8 +182,11 @@ class Parser(argparse.ArgumentParser):
 
     def _check_operands(self, operands: list[str]) -> None:
         if missing := self._required[len(operands) :]:
-            several, were = ("s", "were") if missing[1:] else ("", "was")
-            self.error(f"the required argument{several} {' and '.join(missing)} {were} not provided")
+            if not missing[1:]:
+                self.error(f"the required argument {missing[0]} was not provided")
+            from tui.phrases import list_phrase
+
+            self.error(f"the required arguments {list_phrase(missing)} were not provided")
         any_number = any(action.nargs == "*" for action in self.operands)
         if not any_number and len(operands) > len(self.operands):
             self.error(f'too many arguments for command: "{operands[len(self.operands)]}"')

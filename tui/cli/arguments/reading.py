@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from tui.cli.arguments.parser import HELP, GlobalOptions, Parser, UsageError
-from tui.cli.arguments.verbs import SCREENS, VERBS, function_of
+from tui.cli.arguments.verbs import SCREENS, VERBS, describing
 
 _OTHER_NAMES = {
     "list": "saved",
@@ -29,36 +29,40 @@ def parser_of(verb: str) -> Parser:
 
 def _described(verb: str) -> tuple[Parser, Callable[..., Any]]:
     """The parser of a verb, and what makes its arguments of the values read."""
-    describe = cast(
-        "Callable[[Parser], Callable[..., Any]]", function_of(verb, "arguments", VERBS[verb].arguments)
-    )
+    describe = cast("Callable[[Parser], Callable[..., Any]]", describing(verb))
     parser = Parser(verb)
     return parser, describe(parser)
 
 
 def parse(words: list[str]) -> CommandLine:
-    """Read a command line; flags may stand anywhere, those of no verb before the verb.
+    """Read a command line; flags may stand anywhere, those of the screens without a verb only.
 
     Raises:
         UsageError: it cannot be understood.
         InvalidInputError: it asks for the set 0.
     """
-    following = iter(words)
-    before: list[str] = []
-    verb, after = words[0] if words else "", list[str]()
-    if verb in VERBS:
-        next(following)
-    else:
-        before, operands = parser_of(SCREENS).split(following, first=True)
-        verb, *after = operands or [""]
+    before, verb, after = _around_the_verb(words)
     if verb and verb not in VERBS:
         raise UsageError(f'unknown command "{verb}"{_suggestion(verb)}')
-    ending = ["--", *after] if after else []
     try:
-        return _read(verb, [*before, *following, *ending])
+        return _read(verb, [*before, *after])
     except UsageError as failure:
         failure.verb = failure.verb or verb
         raise
+
+
+def _around_the_verb(words: list[str]) -> tuple[list[str], str, list[str]]:
+    """The options before the verb, the verb or nothing, and all that follows it."""
+    if words and words[0] in VERBS:
+        return [], words[0], words[1:]
+    try:
+        following = iter(words)
+        before, operands = Parser("").split(following, first=True)
+    except UsageError:  # not of every verb, so perhaps of the screens
+        following = iter(words)
+        before, operands = parser_of(SCREENS).split(following, first=True)
+    verb, *after = operands or [""]
+    return before, verb, ["--", *after] if after else list(following)
 
 
 def _read(verb: str, words: list[str]) -> CommandLine:

@@ -19,19 +19,6 @@ class BrowseArgs(NamedTuple):
     theme: str
 
 
-class OpenArgs(NamedTuple):
-    """Which file to look into, and the same as for `browse`."""
-
-    file: str
-    read_only: bool
-    low_bandwidth: bool
-    no_mouse: bool
-    no_preview: bool
-    plain: bool
-    ascii: bool
-    theme: str
-
-
 def browse(parser: Parser) -> type[BrowseArgs]:
     """Describe `browse`."""
     parser.describe(

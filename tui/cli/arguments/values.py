@@ -2,20 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
 
 from tui.cli.arguments.parser import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _LONGEST = 100 * 365 * _UNITS["d"]
 _MOST_DIGITS = 12
-
-
-class SetId(NamedTuple):
-    """A set id: the number, and how it was typed, which `snap` repeats in its sentences."""
-
-    number: int
-    text: str
 
 
 def is_number(text: str) -> bool:
@@ -28,16 +20,6 @@ def set_number(text: str) -> int:
     if text and not is_number(text):
         raise UsageError("invalid argument for snapshot set id: expected a non-negative integer argument")
     return int(text or "0")
-
-
-def set_id(text: str) -> SetId:
-    """The id of the set that an operation is about; there is no set 0."""
-    number = set_number(text)
-    if not number:
-        from backend import InvalidInputError
-
-        raise InvalidInputError("snapshot operation requires snapshot set ID")
-    return SetId(number, text)
 
 
 def names(text: str) -> tuple[str, ...]:

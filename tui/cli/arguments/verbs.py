@@ -1,56 +1,55 @@
 """The table of verbs: where each is described, and where it is carried out. Read at every start."""
 
-from typing import NamedTuple
-
-
-class Verb(NamedTuple):
-    """The modules that hold the description of a verb's arguments, and the function that carries it out.
-
-    In both, the function is called as the verb is, with underscores.
-    """
-
-    arguments: str
-    commands: str
-
+import sys
 
 SCREENS = "browse"  # what no verb at all means
 HIDDEN = ("run-job",)  # what programs of ours start, and nobody types
 
+# The modules that hold the description of a verb's arguments, and the function that carries it out; in both,
+# the function is called as the verb is, with underscores.
 VERBS = {
-    "saved": Verb("saved", "saved"),
-    "save": Verb("changes", "change"),
-    "check-snapshot": Verb("changes", "change"),
-    "restore": Verb("changes", "change"),
-    "extract": Verb("contents", "extract"),
-    "undo": Verb("changes", "change"),
-    "forget": Verb("changes", "change"),
-    "export-snapshot": Verb("changes", "change"),
-    "import-snapshot": Verb("changes", "change"),
-    "ls": Verb("contents", "inspect"),
-    "cat": Verb("contents", "inspect"),
-    "find": Verb("contents", "inspect"),
-    "diff": Verb("contents", "diff"),
-    "open": Verb("contents", "inspect"),
-    "estimate": Verb("place", "query"),
-    "jobs": Verb("jobs", "query"),
-    "doctor": Verb("place", "query"),
-    "retention": Verb("place", "retention"),
-    "attach": Verb("jobs", "jobs"),
-    "stop": Verb("jobs", "jobs"),
-    "finish": Verb("jobs", "jobs"),
-    "takeback": Verb("jobs", "jobs"),
-    "browse": Verb("screens", "browse"),
-    "reset": Verb("place", "change"),
-    "completion": Verb("manual", "generate"),
-    "man": Verb("manual", "generate"),
-    "version": Verb("manual", "generate"),
-    "help": Verb("manual", "help"),
-    "run-job": Verb("jobs", "jobs"),
+    "saved": ("saved", "saved"),
+    "save": ("changes", "change"),
+    "check-snapshot": ("changes", "change"),
+    "restore": ("changes", "change"),
+    "extract": ("contents", "extract"),
+    "undo": ("changes", "change"),
+    "forget": ("changes", "change"),
+    "export-snapshot": ("changes", "change"),
+    "import-snapshot": ("changes", "change"),
+    "ls": ("contents", "inspect"),
+    "cat": ("contents", "inspect"),
+    "find": ("contents", "inspect"),
+    "diff": ("contents", "diff"),
+    "open": ("contents", "inspect"),
+    "estimate": ("place", "query"),
+    "jobs": ("jobs", "query"),
+    "doctor": ("place", "query"),
+    "retention": ("place", "retention"),
+    "attach": ("jobs", "jobs"),
+    "stop": ("jobs", "jobs"),
+    "finish": ("jobs", "jobs"),
+    "takeback": ("jobs", "jobs"),
+    "browse": ("screens", "browse"),
+    "reset": ("place", "change"),
+    "completion": ("manual", "generate"),
+    "man": ("manual", "generate"),
+    "version": ("manual", "generate"),
+    "help": ("manual", "help"),
+    "run-job": ("jobs", "jobs"),
 }
 
 
-def function_of(verb: str, package: str, module: str) -> object:
-    """The function of a verb in a module of a package, which is loaded for it."""
-    from importlib import import_module
+def describing(verb: str) -> object:
+    """The function that describes the arguments of a verb."""
+    return _function(f"tui.cli.arguments.{VERBS[verb][0]}", verb)
 
-    return getattr(import_module(f"tui.cli.{package}.{module}"), verb.replace("-", "_"))
+
+def acting(verb: str) -> object:
+    """The function that carries a verb out."""
+    return _function(f"tui.cli.commands.{VERBS[verb][1]}", verb)
+
+
+def _function(name: str, verb: str) -> object:
+    __import__(name)  # importlib itself would be one more module to load
+    return getattr(sys.modules[name], verb.replace("-", "_"))

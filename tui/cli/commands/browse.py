@@ -1,16 +1,20 @@
 """The verb `browse`, which no verb at all means: the screens, or the listing where none can be drawn."""
 
 import os
+from typing import TYPE_CHECKING
 
 from tui.cli.arguments.parser import UsageError
 from tui.cli.arguments.saved import SavedArgs
-from tui.cli.arguments.screens import BrowseArgs, OpenArgs
 from tui.cli.commands.saved import saved
 from tui.cli.context import Context
 from tui.terminal.setup import can_draw, charset, prepare
 
+if TYPE_CHECKING:
+    from tui.cli.arguments.contents import OpenArgs
+    from tui.cli.arguments.screens import BrowseArgs
 
-def browse(context: Context, args: BrowseArgs) -> int:
+
+def browse(context: Context, args: "BrowseArgs") -> int:
     """Open the screens; without a terminal, and with --json, print the listing."""
     if args.plain and not context.json:
         from tui.plain.session import converse
@@ -22,7 +26,7 @@ def browse(context: Context, args: BrowseArgs) -> int:
     return draw(context, args)
 
 
-def draw(context: Context, args: BrowseArgs | OpenArgs, file: str = "") -> int:
+def draw(context: Context, args: "BrowseArgs | OpenArgs", file: str = "") -> int:
     """Open the screens, with a file of snapshots on top if there is one."""
     prepare(low_bandwidth=args.low_bandwidth)
     from tui.app import Looks, run

@@ -12,10 +12,11 @@ from tui.cli.arguments.changes import (
     RestoreArgs,
     SaveArgs,
     UndoArgs,
+    set_id,
 )
 from tui.cli.arguments.parser import UsageError
 from tui.cli.arguments.place import ResetArgs
-from tui.cli.arguments.values import absolute, is_number, set_id
+from tui.cli.arguments.values import absolute, is_number
 from tui.cli.context import Context
 from tui.cli.outcome import AsTyped, perform
 from tui.cli.output import print_result

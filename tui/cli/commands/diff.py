@@ -11,7 +11,8 @@ from tui.cli.arguments.values import is_number
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import Foreground
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase
+from tui.text import plain, size_text
 
 _LIVE = "live"
 _SIGNS = {
@@ -93,7 +94,7 @@ def _line(difference: Difference) -> str:
         told += "/"
     sizes = [size_text(size).strip() for size in (difference.before, difference.after) if size is not None]
     if difference.folded:
-        told += f"  {counted(difference.files, 'file')}, {sizes[0]}"
+        told += f"  {count_phrase(difference.files, 'file')}, {sizes[0]}"
     elif difference.kind == "file":
         told += f"  {' -> '.join(dict.fromkeys(sizes))}"
     return told + (f"  ({', '.join(difference.metadata)})" if difference.metadata else "")

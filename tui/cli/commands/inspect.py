@@ -28,8 +28,7 @@ from backend.browse import (
 from backend.format import snapshot_json
 from backend.store import VerificationLog
 from tui.cli.arguments.changes import CheckArgs
-from tui.cli.arguments.contents import CatArgs, FindArgs, LsArgs
-from tui.cli.arguments.screens import OpenArgs
+from tui.cli.arguments.contents import CatArgs, FindArgs, LsArgs, OpenArgs
 from tui.cli.commands.inspect_lines import (
     HEADER,
     archive_document,

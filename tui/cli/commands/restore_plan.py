@@ -7,7 +7,8 @@ from backend.restore import EntryPlan, Losses, RestorePlan, Verdict
 from tui.cli.context import Context
 from tui.cli.output import print_result
 from tui.cli.progress import Foreground
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase, span_phrase
+from tui.text import plain, size_text
 
 
 def show_plan(context: Context, operation: Restore) -> int:
@@ -80,7 +81,8 @@ def _entry_lines(entry: EntryPlan, *, with_devices: bool) -> Iterator[str]:
         yield f"  make       {_below(entry.parent, entry.made)}"
     yield from _loss_lines(entry.parent, entry.lost)
     if entry.contents and entry.devices_met:
-        yield f"  {'make ' if with_devices else 'lose '}      {counted(entry.devices_met, 'device node')}"
+        fate = "make" if with_devices else "lose"
+        yield f"  {fate}       {count_phrase(entry.devices_met, 'device node')}"
         yield from _named(entry.parent, entry.contents.devices, entry.devices_met)
 
 
@@ -89,7 +91,7 @@ def held_text(entry: EntryPlan) -> str:
     held = entry.contents
     if held is None:
         return f"at most {size_text(entry.needed).strip()}"
-    return f"{counted(held.files, 'file')}, {size_text(held.bytes).strip()}"
+    return f"{count_phrase(held.files, 'file')}, {size_text(held.bytes).strip()}"
 
 
 def _below(parent: str, paths: tuple[str, ...]) -> str:
@@ -103,7 +105,7 @@ def _loss_lines(parent: str, lost: Losses) -> Iterator[str]:
         (lost.excluded_files, lost.excluded_bytes, "left out of the snapshot"),
     ):
         if count:
-            yield f"  lose       {counted(count, 'file')} {what}, {size_text(size).strip()}"
+            yield f"  lose       {count_phrase(count, 'file')} {what}, {size_text(size).strip()}"
     yield from _named(parent, lost.examples, lost.files)
 
 
@@ -133,11 +135,4 @@ def _what_is_kept(plans: Sequence[RestorePlan], operation: Restore) -> str:
     size = size_text(held).strip()
     if not window:
         return f"What is replaced, {size}, is gone for good."
-    return f"What is replaced is kept for {_span(window)}, to be had back with undo; it takes {size}."
-
-
-def _span(seconds: int) -> str:
-    for unit, size in (("day", 24 * 3600), ("hour", 3600), ("minute", 60)):
-        if seconds % size == 0 and (seconds >= 2 * size or unit != "day"):
-            return f"{seconds // size} {unit}{'s' if seconds != size else ''}"
-    return f"{seconds} seconds"
+    return f"What is replaced is kept for {span_phrase(window)}, to be had back with undo; it takes {size}."

@@ -1,5 +1,6 @@
-"""TODO."""
+"""What one command works with: made once, handed on."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backend import open_engine
@@ -7,53 +8,49 @@ from tui.text import plain
 
 if TYPE_CHECKING:
     from backend import Engine, Operation
-    from tui.cli.arguments import Arguments
+    from tui.cli.arguments.parser import GlobalOptions
 
 
-def engine(arguments: "Arguments") -> "Engine":
-    """The engine that the global options ask for."""
-    if arguments.demo:
-        from backend import demo_root
+class Context:
+    """The place of a command, its engine, and for whom to print; the engine is made when first asked for."""
 
-        return open_engine(demo_root(), arguments.engine)
-    return open_engine(arguments.root, arguments.engine)
+    def __init__(self, options: "GlobalOptions") -> None:
+        self.json = options.json
+        self.demo = options.demo
+        self.follows_snapd = options.engine == "auto"
+        self._options = options
 
+    @cached_property
+    def engine(self) -> "Engine":
+        """The engine that the global options ask for."""
+        root = self._options.root
+        if self.demo:
+            from backend import demo_root
 
-def number(text: str) -> int:
-    """A set id as typed; UsageError for what is none."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        from tui.cli.arguments import UsageError
+            root = demo_root()
+        return open_engine(root, self._options.engine)
 
-        raise UsageError(
-            "invalid argument for snapshot set id: expected a non-negative integer argument", "saved"
-        )
-    return int(text)
+    def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
+        """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""
+        _, demo, engine, _ = self._options
+        where = ("--demo",) if demo else self._root_option(absolute)
+        return (*where, *(("--engine", engine) if engine != "auto" else ()))
 
+    def _root_option(self, absolute: bool) -> tuple[str, ...]:
+        root = self._options.root
+        if root == "/":
+            return ()
+        if absolute:
+            import os
 
-def place_words(arguments: "Arguments") -> tuple[str, ...]:
-    """The options that name the place, and the engine where one was asked for."""
-    where = ("--demo",) if arguments.demo else ("--root", arguments.root) if arguments.root != "/" else ()
-    return (*where, *(("--engine", arguments.engine) if arguments.engine != "auto" else ()))
+            root = os.path.abspath(root)
+        return ("--root", root)
 
+    def command(self, what: "Operation | str") -> str:
+        """A command for a shell, with the options that name the place; `what` is an operation, or words."""
+        from shlex import join
 
-def command(arguments: "Arguments", what: "Operation | str") -> str:
-    """A command for a shell, with the options that name the place; `what` is an operation, or words."""
-    import os
-    from shlex import quote
+        from backend import command_line
 
-    from backend import command_line
-
-    words = ["snapstow"]
-    if arguments.demo:
-        words.append("--demo")
-    elif arguments.root != "/":
-        words += ["--root", quote(os.path.abspath(arguments.root))]
-    if arguments.engine != "auto":
-        words += ["--engine", arguments.engine]
-    words.append(what if isinstance(what, str) else command_line(what).removeprefix("snapstow "))
-    return plain(" ".join(words))
-
-
-def names(text: str) -> tuple[str, ...]:
-    """The names in a list with commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+        text = what if isinstance(what, str) else command_line(what).removeprefix("snapstow ")
+        return plain(f"{join(['snapstow', *self.location_options(absolute=True)])} {text}")

@@ -10,8 +10,8 @@ import traceback
 
 from backend import BugError, Cancelled, SnapshotError
 from backend.engine import user_state
-from tui.cli.arguments import Arguments, UsageError
-from tui.cli.context import engine
+from tui.cli.arguments.parser import UsageError
+from tui.cli.context import Context
 from tui.cli.output import print_status
 from tui.text import plain
 
@@ -19,12 +19,12 @@ _QUERIES = ("saved", "estimate", "jobs", "help")
 _BUG = "a bug in snapstow"
 
 
-def report(failure: BaseException, arguments: Arguments) -> int:
-    """Say on standard error why a command failed; returns its exit code."""
+def report(failure: BaseException, verb: str, context: Context | None) -> int:
+    """Say on standard error why a verb failed; returns its exit code."""
     if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
         return 1
     if isinstance(failure, (Cancelled, KeyboardInterrupt)):
-        changed = "" if arguments.verb in _QUERIES else "; nothing was changed"
+        changed = "" if verb in _QUERIES else "; nothing was changed"
         return _tell(f"cancelled{changed}", (), Cancelled.exit_code)
     if isinstance(failure, UsageError):
         topic = f" {failure.verb}" if failure.verb else ""
@@ -33,12 +33,12 @@ def report(failure: BaseException, arguments: Arguments) -> int:
         return _tell(str(failure), getattr(failure, "__notes__", ()), failure.exit_code)
     if isinstance(failure, OSError):
         where = f" {os.fsdecode(failure.filename)}:" if isinstance(failure.filename, (str, bytes)) else ""
-        return _tell(f"cannot {_deed(arguments)}:{where} {failure.strerror or failure}", (), 1)
-    return _report_bug(failure, arguments)
+        return _tell(f"cannot {_deed(verb)}:{where} {failure.strerror or failure}", (), 1)
+    return _report_bug(failure, context)
 
 
-def _deed(arguments: Arguments) -> str:
-    return "list the snapshots" if arguments.verb == "saved" else f"carry out {arguments.verb}"
+def _deed(verb: str) -> str:
+    return "list the snapshots" if verb == "saved" else f"carry out {verb}"
 
 
 def _tell(text: str, more: tuple[str, ...] | list[str], code: int) -> int:
@@ -47,19 +47,19 @@ def _tell(text: str, more: tuple[str, ...] | list[str], code: int) -> int:
     return code
 
 
-def _report_bug(failure: BaseException, arguments: Arguments) -> int:
+def _report_bug(failure: BaseException, context: Context | None) -> int:
     bug = failure.__cause__ if isinstance(failure, SnapshotError) and failure.__cause__ else failure
     summary = f"{_BUG}: {type(bug).__name__}: {bug}".strip().rstrip(":")
     text = "".join(traceback.format_exception(failure))
-    kept = _keep(text, arguments)
+    kept = _keep(text, context)
     more = f"Details to report: {kept}" if kept else "Its details could not be written to a file."
     return _tell(summary.replace("\n", " "), (more,), 1)
 
 
-def _keep(text: str, arguments: Arguments) -> str:
+def _keep(text: str, context: Context | None) -> str:
     """The file in which a traceback was put, for its owner's eyes only; empty where there is no place."""
     name = f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    for folder in _state_folders(arguments):
+    for folder in _state_folders(context):
         path = os.path.join(folder, name)
         try:
             os.makedirs(folder, 0o700, exist_ok=True)
@@ -72,10 +72,12 @@ def _keep(text: str, arguments: Arguments) -> str:
     return ""
 
 
-def _state_folders(arguments: Arguments) -> list[str]:
+def _state_folders(context: Context | None) -> list[str]:
     """The state folder of the place, where it can be had, and the user's own."""
     own = user_state()
+    if context is None:
+        return [own]
     try:
-        return [engine(arguments).journal.folder, own]
+        return [context.engine.journal.folder, own]
     except Exception:  # noqa: BLE001 - the bug may be right there
         return [own]

@@ -8,24 +8,41 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
-from tui.cli.arguments import VERBS, Arguments, parse
+from tui.cli.arguments.reading import CommandLine, parse
+from tui.cli.arguments.verbs import acting
+
+if TYPE_CHECKING:
+    from tui.cli.context import Context
+
+VERSION = "0.1.0"
 
 
-def run(arguments: Arguments) -> int:
-    """Carry out a command line; returns the exit code."""
-    if arguments.version:
-        from backend import __version__
-        from backend.archive import compression_text
+class Invocation:
+    """One run of the command: what was understood of it, and what it works with, as soon as there is any."""
 
-        sys.stdout.write(f"snapstow {__version__}\ncompression by {compression_text()}\n")
-        return 0
-    module = VERBS[arguments.verb][0]
-    __import__(module)
-    if arguments.verb != "saved":
-        gc.enable()
-    act: Callable[[Arguments], int] = getattr(sys.modules[module], arguments.verb.replace("-", "_"))
-    return act(arguments)
+    verb = "saved"
+    context: "Context | None" = None
+
+    def run(self, words: Sequence[str]) -> int:
+        """Carry out a command line; returns the exit code."""
+        line = parse(list(words))
+        self.verb = line.verb
+        if line.options.json and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        code = self._carry_out(line)
+        sys.stdout.flush()
+        return code
+
+    def _carry_out(self, line: CommandLine) -> int:
+        from tui.cli.context import Context
+
+        self.context = Context(line.options)
+        act = cast("Callable[[Context, Any], int]", acting(line.verb))
+        if line.verb != "saved":
+            gc.enable()
+        return act(self.context, line.arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,22 +50,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without `argv` it is the command itself, and the process ends after it.
     """
-    arguments = Arguments()
+    invocation = Invocation()
     try:
         if argv is None:
             gc.disable()  # looking for garbage while modules load takes a tenth of a listing
         _prepare_streams()
-        arguments = parse(sys.argv[1:] if argv is None else list(argv))
-        if arguments.json and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")
-        code = run(arguments)
-        sys.stdout.flush()
+        code = invocation.run(sys.argv[1:] if argv is None else argv)
         if argv is None:
             gc.freeze()  # nor need the end of the process look for any
     except (Exception, KeyboardInterrupt) as failure:  # noqa: BLE001 - the one place where nothing may pass
         from tui.cli.errors import report
 
-        code = report(failure, arguments)
+        code = report(failure, invocation.verb, invocation.context)
     _settle_streams()
     return code
 

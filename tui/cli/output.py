@@ -1,6 +1,5 @@
-"""The verb `saved`: what everyone asks most, so it loads almost nothing. And what all verbs share."""
+"""What the verbs print, for people and for programs. A listing loads it, so it loads almost nothing."""
 
-import base64
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -54,9 +53,9 @@ def sets_json(sets: "Sequence[SnapshotSet]") -> str:
 
 def exact(key: str, name: bytes) -> dict[str, object]:
     """A name for a program: as text, and its bytes in base64 as well where they are no UTF-8."""
-    found: dict[str, object] = {key: name.decode("utf-8", "replace")}
     try:
-        name.decode("utf-8")
+        return {key: name.decode("utf-8")}
     except UnicodeDecodeError:
-        found[f"{key}_bytes"] = base64.b64encode(name).decode("ascii")
-    return found
+        from base64 import b64encode
+
+        return {key: name.decode("utf-8", "replace"), f"{key}_bytes": b64encode(name).decode("ascii")}

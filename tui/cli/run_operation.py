@@ -1,9 +1,7 @@
 """Questions on the command line, asked where somebody can answer: on the terminal, not among the results."""
 
 import json
-import re
 import sys
-import time
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +10,6 @@ from backend import (
     Check,
     CommandError,
     ConflictError,
-    Engine,
     Export,
     Extract,
     Forget,
@@ -29,22 +26,14 @@ from backend import (
 )
 from backend.engine import perform_recorded
 from backend.host import logout_warning
-from tui.cli.arguments import Arguments, UsageError
-from tui.cli.context import command, engine
+from tui.cli.context import Context
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.session.launch import runner_of
 from tui.text import plain
 
-_DAY = 24 * 3600
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
-_LONGEST = 100 * 365 * _DAY
 _BROKEN_OFF = (IntegrityError, CommandError, NoSpaceError)
-
-
 _STREAM = "-"
-
-
 _YES = ("y", "yes")
 
 Wanted = TypeVar("Wanted", bound=Operation)
@@ -62,17 +51,17 @@ def ask_yes_no(question: str) -> bool:
     return sys.stdin.readline(100).strip().lower() in _YES
 
 
-def confirm_wait(arguments: Arguments, here: Engine, operation: Wanted) -> Wanted:
+def confirm_wait(context: Context, operation: Wanted) -> Wanted:
     """The operation; waiting for what snapd does already, where somebody agreed to that when asked.
 
     ConflictError where that was declined.
     """
     if not isinstance(operation, Save | Restore | Undo | Forget) or operation.wait:
         return operation
-    if arguments.json or not is_interactive():
+    if context.json or not is_interactive():
         return operation
     try:
-        change = here.daemon.in_the_way(operation)
+        change = context.engine.daemon.in_the_way(operation)
     except SnapshotError:
         return operation  # which will tell of the trouble itself
     if change is None:
@@ -84,67 +73,47 @@ def confirm_wait(arguments: Arguments, here: Engine, operation: Wanted) -> Wante
     return replace(operation, wait=True)
 
 
-def start_job(arguments: Arguments, operation: Operation) -> int:
+def start_job(context: Context, operation: Operation) -> int:
     """Start an operation and print the number of its job, which goes on by itself."""
     if getattr(operation, "file", "") == _STREAM:
         raise InvalidInputError(
             f"cannot {operation.verb} {_STREAM} with --no-wait: the job has no such stream"
         )
-    here = engine(arguments)
-    if reason := here.refusal_of(operation):
-        raise (ConflictError if here.refusal(operation.action) else InvalidInputError)(reason)
-    record = runner_of(here).start(confirm_wait(arguments, here, operation))
+    engine = context.engine
+    if reason := engine.refusal_of(operation):
+        raise (ConflictError if engine.refusal(operation.action) else InvalidInputError)(reason)
+    record = runner_of(engine).start(confirm_wait(context, operation))
     warning = logout_warning()
-    if arguments.json:
+    if context.json:
         print_result(json.dumps({"job": record.id} | ({"warning": warning} if warning else {})))
         return 0
     print_result(str(record.id))
-    print_status(f"Follow it with: {command(arguments, f'attach {record.id}')}")
+    print_status(f"Follow it with: {context.command(f'attach {record.id}')}")
     if warning:
         print_status(f"Beware: {warning}")
     return 0
 
 
-def tell_undo(arguments: Arguments, result: Result) -> None:
-    """Say how it can be had back."""
-    if result.beside and not result.undo_job:
-        print_status(f"To take it back, remove {plain(result.beside)}.")
-    if result.undo_job:
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
-        again = command(arguments, Undo(result.undo_job))
-        print_status(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
-
-
-def seconds(text: str, to_do: str) -> int:
-    """A span of time as typed, such as `90m`, `24h` or `7d`; UsageError for anything else."""
-    found = re.fullmatch(r"([0-9]{1,12})([smhd])", text)
-    span = int(found[1]) * _UNITS[found[2]] if found else 0
-    if not 0 < span <= _LONGEST:
-        raise UsageError(f'cannot {to_do} "{text}": write e.g. 90m, 24h or 7d, at most 100 years')
-    return span
-
-
-def run_operation(arguments: Arguments, operation: Operation, stream: int | None = None) -> Result:
+def run_operation(context: Context, operation: Operation, stream: int | None = None) -> Result:
     """Do it in the foreground, telling its progress, and what was left out."""
     data_out = isinstance(operation, Export) and operation.file == "-"
-    here = engine(arguments)
-    operation = confirm_wait(arguments, here, operation)
-    with Foreground(json=arguments.json, data_out=data_out) as foreground:
+    operation = confirm_wait(context, operation)
+    with Foreground(json=context.json, data_out=data_out) as foreground:
         try:
-            result = perform_recorded(operation, here, foreground.watch, stream)
+            result = perform_recorded(operation, context.engine, foreground.watch, stream)
         except Cancelled as cancelled:
-            if arguments.json:
+            if context.json:
                 foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
             raise
         except SnapshotError as failure:
-            if arguments.json:
+            if context.json:
                 foreground.line({"event": "failed", "error": str(failure), "exit": failure.exit_code})
             if isinstance(failure, _BROKEN_OFF) and not isinstance(operation, Check):
                 failure.add_note(_what_remains(operation))
             raise
-        if arguments.json:
+        if context.json:
             foreground.line({"event": "result", "exit": result.exit_code, **result.to_json()})
-    if not arguments.json:
+    if not context.json:
         print_status(
             *(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted)
         )

@@ -2,21 +2,21 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from backend import Engine, open_engine
 from tests.support.builders import World
 from tests.tui.support.driver import HERE, Snapstow, environment, run_here, run_process
-from tui.cli import arguments
-from tui.cli import help as manual
-from tui.cli.arguments import GLOBAL, VERBS, Arguments, UsageError, parse
+from tui.cli.arguments.reading import parse, parser_of
+from tui.cli.arguments.verbs import HIDDEN, VERBS, acting, describing
+from tui.cli.manual import SUMMARIES
 
-HIDDEN = {"run-job"}  # what programs of ours start, and nobody types
+TYPED = VERBS.keys() - set(HIDDEN)
 
 
 @pytest.fixture
@@ -27,95 +27,6 @@ def snapstow(tmp_path: Path) -> Snapstow:
     return Snapstow(world)
 
 
-class TestParsing:
-    @pytest.mark.parametrize(
-        ("line", "expected"),
-        [
-            ("", Arguments("browse")),
-            ("--plain --read-only", Arguments("browse", plain=True, read_only=True)),
-            ("--ascii browse", Arguments("browse", ascii=True)),
-            ("saved", Arguments()),
-            ("saved a b", Arguments(snaps=("a", "b"))),
-            ("saved --id 3 --abs-time", Arguments(id="3", abs_time=True)),
-            ("saved --id=", Arguments(id="")),
-            ("--json saved", Arguments(json=True)),
-            ("saved --json", Arguments(json=True)),
-            ("save --exclude A --exclude=B x", Arguments("save", exclude=("A", "B"), snaps=("x",))),
-            (
-                "restore 1 --undo-window 90m x",
-                Arguments("restore", set_id="1", snaps=("x",), undo_window="90m"),
-            ),
-            ("restore x 1 --users=a,b", Arguments("restore", set_id="x", snaps=("1",), users="a,b")),
-            ("check-snapshot --all", Arguments("check-snapshot", all=True)),
-            ("export-snapshot 007 -", Arguments("export-snapshot", set_id="007", file="-")),
-            ("import-snapshot -- --odd", Arguments("import-snapshot", file="--odd")),
-            ("undo", Arguments("undo")),
-            ("undo 7", Arguments("undo", job="7")),
-            ("--root /x jobs", Arguments("jobs", root="/x")),
-            ("jobs --root=/x", Arguments("jobs", root="/x")),
-            ("help", Arguments("help")),
-            ("--help", Arguments("help", help=True)),
-            ("-h", Arguments("help", help=True)),
-            ("restore --help", Arguments("help", help=True, topic="restore")),
-            ("help restore", Arguments("help", topic="restore")),
-            ("--version", Arguments("browse", version=True)),
-        ],
-    )
-    def test_understood(self, line: str, expected: Arguments) -> None:
-        assert parse(line.split()) == expected
-
-    @pytest.mark.parametrize(
-        ("line", "text"),
-        [
-            ("--bogus", "unknown flag `bogus'"),
-            ("-x", "unknown flag `x'"),
-            ("---all check-snapshot", "unknown flag `-all'"),
-            ("restore -1", "unknown flag `1'"),
-            ("saved --plan", "unknown flag `plan'"),
-            ("--id 3 saved", "unknown flag `id'"),
-            ("restore", "the required argument `<id>` was not provided"),
-            ("export-snapshot 1", "the required argument `<filename>` was not provided"),
-            ("export-snapshot", "the required arguments `<id>` and `<filename>` were not provided"),
-            ("import-snapshot", "the required argument `<filename>` was not provided"),
-            ("--plain saved", "unknown flag `plain'"),
-            ("attach 1 2", 'too many arguments for command: "2"'),
-            ("jobs 1", 'too many arguments for command: "1"'),
-            ("saved --id", "expected argument for flag `--id'"),
-            ("saved --id --json", "expected argument for flag `--id'"),
-            ("saved --json=yes", "flag `--json' takes no value"),
-            ("--engine best", "invalid value `best' for flag `--engine': choose auto, files, snapd"),
-            ("--demo --root /x", "--demo and --root exclude each other"),
-            ("check 1", 'unknown command "check": did you mean check-snapshot?'),
-            ("list", 'unknown command "list": did you mean saved?'),
-            ("restor 1", 'unknown command "restor": did you mean restore?'),
-            ("wxyz", 'unknown command "wxyz"'),
-        ],
-    )
-    def test_refused(self, line: str, text: str) -> None:
-        with pytest.raises(UsageError) as refused:
-            parse(line.split())
-        assert str(refused.value) == text
-
-    words = st.sampled_from([*VERBS, "--", "-", "--id", "--root", "--demo", "--help", "--users=x", "1"])
-
-    @given(st.lists(words | st.text()))
-    def test_anything_is_understood_or_refused(self, line: list[str]) -> None:
-        try:
-            found = parse(line)
-        except UsageError:
-            return
-        assert found.verb in VERBS
-
-    def test_every_flag_and_operand_has_its_field(self) -> None:
-        for _, operands, flags in VERBS.values():
-            for name in f"{operands} {flags} {GLOBAL}".split():
-                field = name.rstrip("?*=").replace("-", "_")
-                default = Arguments._field_defaults[field]
-                many = name.endswith("*") or field == "exclude"
-                expected = tuple if many else str if name[-1] == "=" or name in operands.split() else bool
-                assert type(default) is expected, name
-
-
 class TestHelp:
     def test_the_overview_fits_a_small_terminal(self) -> None:
         done = run_here("help")
@@ -123,31 +34,78 @@ class TestHelp:
         assert done.code == 0
         assert len(lines) <= 23
         assert all(len(line) < 80 for line in lines)
-        assert all(
-            f"  {verb} " in done.out for verb in VERBS if verb not in ("help", "reset", "browse", *HIDDEN)
-        )
+        about_itself = {"help", "version", "completion", "man"}
+        listed = TYPED - {"reset", "browse"} - about_itself
+        assert all(f"  {verb} " in done.out for verb in listed)
 
-    @pytest.mark.parametrize("verb", sorted(VERBS.keys() - HIDDEN))
+    @pytest.mark.parametrize("verb", sorted(TYPED))
     def test_each_verb_has_a_page(self, verb: str) -> None:
         done = run_here("help", verb)
         assert done == run_here(verb, "--help") or verb == "help"
         assert done.code == 0
         assert done.out.startswith(f"Usage: snapstow {verb}")
         assert all(len(line) < 80 for line in done.out.splitlines())
-        for flag in VERBS[verb][2].split():
-            assert f"  --{flag.rstrip('=')} " in done.out
+        parser = parser_of(verb)
+        for action in (*parser.verb_flags(), *parser.global_options()):
+            assert f"  {', '.join(action.option_strings)} " in done.out
+        for operand in parser.operands:
+            assert f"  {operand.metavar} " in done.out
 
     def test_examples_can_be_understood(self) -> None:
-        for examples in manual._EXAMPLES.values():
-            for example in examples:
-                parse(example.partition(" |")[0].split())
+        for verb in VERBS:
+            for example in parser_of(verb).examples:
+                parse(shlex.split(re.split(" [|>]", example)[0]))
 
     def test_an_unknown_verb_has_none(self) -> None:
         assert run_here("help", "wxyz").code == 2
 
-    def test_the_version(self) -> None:
-        done = run_here("--version")
+    @pytest.mark.parametrize("words", ["--version", "version", "saved --version", "restore --version"])
+    def test_the_version(self, words: str) -> None:
+        done = run_here(*words.split())
         assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\ncompression by .*[0-9].*\n", done.out)
+
+    def test_a_verb_that_nobody_mentions_is_summarized_all_the_same(self) -> None:
+        assert set(SUMMARIES) == TYPED
+
+
+class TestOneEngine:
+    """A command makes its engine once, whatever it asks of it."""
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            "saved",
+            "save",
+            "check-snapshot 1",
+            "check-snapshot --all hello",
+            "restore 1 --plan",
+            "restore 1",
+            "extract 1 hello:rev --plan",
+            "ls 1 hello:rev",
+            "diff 1 live hello",
+            "find f",
+            "forget 1",
+            "jobs",
+            "undo --list",
+            "doctor",
+            "estimate",
+            "finish 1",
+        ],
+    )
+    def test_is_made(self, words: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
+        opened = []
+
+        def counting(root: str, kind: str) -> Engine:
+            opened.append(root)
+            return open_engine(root, kind)
+
+        monkeypatch.setattr("tui.cli.context.open_engine", counting)
+        snapstow(*words.split())
+        assert len(opened) == 1
+
+    def test_help_makes_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tui.cli.context.open_engine", None)
+        assert run_here("help", "restore").code == 0
 
 
 class TestErrors:
@@ -219,8 +177,7 @@ class TestErrors:
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr("tui.cli.commands.saved.engine", stumble)
-        monkeypatch.setattr("tui.cli.errors.engine", stumble)
+        monkeypatch.setattr("tui.cli.context.open_engine", stumble)
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
         done = snapstow("saved")
         assert done.code == 1
@@ -248,8 +205,7 @@ class TestErrors:
         def interrupt(*_arguments: object) -> None:
             raise KeyboardInterrupt
 
-        for module in ("cli.commands.saved", "cli.run_operation"):
-            monkeypatch.setattr(f"tui.{module}.engine", interrupt)
+        monkeypatch.setattr("tui.cli.context.open_engine", interrupt)
         assert snapstow(*words.split()) == (130, "", text)
 
 
@@ -281,7 +237,7 @@ class TestStreams:
         [
             ("saved", "list the snapshots"),
             ("--json saved", "list the snapshots"),
-            ("--version", "carry out browse"),
+            ("--version", "carry out version"),
             ("browse --plain", "carry out browse"),
             ("check-snapshot 1", "carry out check-snapshot"),
         ],
@@ -294,7 +250,7 @@ class TestStreams:
         assert done.stderr.decode() == f"error: cannot {deed}: No space left on device\n"
 
     @pytest.mark.parametrize(("words", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
-    def test_full_standard_error_changes_no_exit_code(
+    def test_what_cannot_be_told_on_standard_error_changes_no_exit_code(
         self, words: str, code: int, snapstow: Snapstow
     ) -> None:
         with open("/dev/full", "wb") as full:
@@ -324,8 +280,7 @@ class TestStreams:
         assert b"\\xfcnwhere" in done.stderr
 
 
-def test_the_table_of_verbs_names_what_there_is() -> None:
-    from importlib import import_module
-
-    for verb, (module, _, _) in arguments.VERBS.items():
-        assert callable(getattr(import_module(module), verb.replace("-", "_")))
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_table_of_verbs_names_what_there_is(verb: str) -> None:
+    assert callable(describing(verb))
+    assert callable(acting(verb))

@@ -1,43 +1,49 @@
 """The verb `browse`, which no verb at all means: the screens, or the listing where none can be drawn."""
 
 import os
+from typing import TYPE_CHECKING
 
-from tui.cli.arguments import Arguments, UsageError
+from tui.cli.arguments.parser import UsageError
+from tui.cli.arguments.saved import SavedArgs
 from tui.cli.commands.saved import saved
-from tui.cli.context import engine, place_words
+from tui.cli.context import Context
 from tui.terminal.setup import can_draw, charset, prepare
 
+if TYPE_CHECKING:
+    from tui.cli.arguments.contents import OpenArgs
+    from tui.cli.arguments.screens import BrowseArgs
 
-def browse(arguments: Arguments) -> int:
+
+def browse(context: Context, args: "BrowseArgs") -> int:
     """Open the screens; without a terminal, and with --json, print the listing."""
-    if arguments.plain and not arguments.json:
+    if args.plain and not context.json:
         from tui.plain.session import converse
         from tui.session.place import Place
 
-        return converse(Place(engine(arguments), place_words(arguments), read_only=arguments.read_only))
-    if arguments.json or not can_draw():
-        return saved(arguments)
-    return draw(arguments)
+        return converse(Place(context.engine, context.location_options(), read_only=args.read_only))
+    if context.json or not can_draw():
+        return saved(context, SavedArgs())
+    return draw(context, args)
 
 
-def draw(arguments: Arguments, file: str = "") -> int:
+def draw(context: Context, args: "BrowseArgs | OpenArgs", file: str = "") -> int:
     """Open the screens, with a file of snapshots on top if there is one."""
-    prepare(low_bandwidth=arguments.low_bandwidth)
+    prepare(low_bandwidth=args.low_bandwidth)
     from tui.app import Looks, run
     from tui.session.place import Place
     from tui.terminal import line_filters as ascii
     from tui.terminal import themes
 
     try:
-        theme = themes.chosen(arguments.theme, os.environ)
+        theme = themes.chosen(args.theme, os.environ)
     except ValueError as cause:
-        raise UsageError(str(cause), arguments.verb) from cause
+        raise UsageError(str(cause), "browse") from cause
     place = Place(
-        engine(arguments),
-        place_words(arguments),
-        read_only=arguments.read_only,
-        previews=not arguments.no_preview,
-        follows=arguments.engine == "auto",
+        context.engine,
+        context.location_options(),
+        read_only=args.read_only,
+        previews=not args.no_preview,
+        follows=context.follows_snapd,
     )
-    looks = Looks(theme, arguments.ascii or ascii.is_needed(charset()), arguments.low_bandwidth)
-    return run(place, looks, mouse=not arguments.no_mouse, file=file)
+    looks = Looks(theme, args.ascii or ascii.is_needed(charset()), args.low_bandwidth)
+    return run(place, looks, mouse=not args.no_mouse, file=file)

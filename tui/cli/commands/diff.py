@@ -1,4 +1,4 @@
-"""TODO."""
+"""The verb `diff`: what differs between two snapshots of a snap, or one and what is in place."""
 
 import json
 import os
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from backend import NotFoundError, Progress
 from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Tally
-from tui.cli.arguments import Arguments
-from tui.cli.context import engine, number
+from tui.cli.arguments.contents import DiffArgs
+from tui.cli.arguments.values import is_number
+from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import Foreground
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase
+from tui.text import plain, size_text
 
 _LIVE = "live"
 _SIGNS = {
@@ -22,36 +24,36 @@ _SIGNS = {
 }
 
 
-def diff(arguments: Arguments) -> int:
+def diff(context: Context, args: DiffArgs) -> int:
     """Tell what differs between two snapshots of a snap, or one and what is in place."""
-    snap, _, path = arguments.what.partition(":")
-    here = engine(arguments)
-    with Foreground() as foreground, Comparison(snap, here.layout, here.journal.folder) as comparison:
+    snap, _, path = args.what.partition(":")
+    engine = context.engine
+    with Foreground() as foreground, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        for side in (arguments.one, arguments.other):
-            _add_side(arguments, comparison, side, progress)
+        for side in (args.one, args.other):
+            _add_side(context, comparison, side, progress)
         below = comparison.placed(path) if path else None
-        options = CompareOptions(arguments.exact, arguments.same)
+        options = CompareOptions(args.exact, args.same)
         tally = Tally()
-        lines = _documents if arguments.json else _lines
+        lines = _documents if context.json else _lines
         with progress.step("Comparing"):
             for line in lines(comparison, comparison.differences(progress, options, below), tally):
                 print_result(line)
-            if below and not arguments.json:
+            if below and not context.json:
                 _show_text(comparison, below, tally, progress)
         keys = [] if path else comparison.configuration
-        print_result(*(_key_document(one) if arguments.json else _key_line(one) for one in keys))
-        _show_totals(arguments, comparison, tally, len(keys))
+        print_result(*(_key_document(one) if context.json else _key_line(one) for one in keys))
+        _show_totals(context, comparison, tally, len(keys))
     differs = bool(keys) or any(tally.files[change] for change in Change if change is not Change.SAME)
-    return 1 if arguments.exit_code and differs else 0
+    return 1 if args.exit_code and differs else 0
 
 
-def _add_side(arguments: Arguments, comparison: Comparison, side: str, progress: Progress) -> None:
+def _add_side(context: Context, comparison: Comparison, side: str, progress: Progress) -> None:
     if side == _LIVE:
         comparison.add_live()
-    elif side.isascii() and side.isdigit():
-        sets = engine(arguments).sets(number(side), [comparison.snap])
+    elif is_number(side):
+        sets = context.engine.sets(int(side), [comparison.snap])
         found = [snapshot for group in sets for snapshot in group.snapshots]
         if not found:
             raise NotFoundError(f'cannot compare: set #{side} holds no snapshot of "{comparison.snap}"')
@@ -60,10 +62,10 @@ def _add_side(arguments: Arguments, comparison: Comparison, side: str, progress:
         comparison.add_file(os.path.abspath(side), progress)
 
 
-def _show_totals(arguments: Arguments, comparison: Comparison, tally: Tally, keys: int) -> None:
+def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: int) -> None:
     print_status(*(f"note: {plain(note)}" for note in comparison.notes))
     counts = {change: count for change, count in tally.files.items() if change is not Change.SAME}
-    if arguments.json:
+    if context.json:
         told = {change.value: count for change, count in tally.files.items()}
         sums = {"bytes_added": tally.added, "bytes_removed": tally.removed, "keys": keys}
         print_result(json.dumps({"totals": told | sums, "notes": comparison.notes}))
@@ -92,7 +94,7 @@ def _line(difference: Difference) -> str:
         told += "/"
     sizes = [size_text(size).strip() for size in (difference.before, difference.after) if size is not None]
     if difference.folded:
-        told += f"  {counted(difference.files, 'file')}, {sizes[0]}"
+        told += f"  {count_phrase(difference.files, 'file')}, {sizes[0]}"
     elif difference.kind == "file":
         told += f"  {' -> '.join(dict.fromkeys(sizes))}"
     return told + (f"  ({', '.join(difference.metadata)})" if difference.metadata else "")

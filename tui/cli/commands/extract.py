@@ -1,4 +1,4 @@
-"""The verbs `extract` and `diff`: files out of a snapshot, and what differs between two."""
+"""The verb `extract`: single files and folders out of a snapshot, or the plan of that."""
 
 import json
 import os
@@ -6,62 +6,41 @@ from collections.abc import Iterator
 
 from backend import Extract, Progress
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, Verdict
-from tui.cli.arguments import Arguments, UsageError
-from tui.cli.context import command, engine, names, number
+from tui.cli.arguments.contents import ExtractArgs
+from tui.cli.context import Context
+from tui.cli.outcome import perform
 from tui.cli.output import exact, print_result
 from tui.cli.progress import Foreground
-from tui.cli.run_operation import run_operation, seconds, start_job, tell_undo
-from tui.text import counted, plain, size_text
-
-# -- extract
+from tui.text import plain, size_text
 
 
-def extract(arguments: Arguments) -> int:
+def extract(context: Context, args: ExtractArgs) -> int:
     """Put marked files and folders in place or beside, or only tell what that would do."""
-    if arguments.no_undo and arguments.undo_window:
-        raise UsageError("--undo-window and --no-undo exclude each other", "extract")
-    operation = _extract(arguments)
-    if arguments.plan:
-        return _show_plan(arguments, operation)
-    if arguments.no_wait:
-        return start_job(arguments, operation)
-    result = run_operation(arguments, operation)
-    if not arguments.json:
-        kept = f"; {counted(result.kept, 'path')} left as they were" if result.kept else ""
-        where = f" into {plain(result.beside)}" if result.beside else ""
-        print_result(f"Extracted {counted(result.extracted, 'path')}{where}{kept}.")
-        tell_undo(arguments, result)
-    return result.exit_code
+    operation = Extract(
+        set_id=args.set_id,
+        items=args.paths,
+        file=args.file,
+        to=args.to,
+        policy=args.policy,
+        owners=args.owner,
+        strip=args.strip,
+        undo_window=0 if args.no_undo else args.undo_window or Extract.undo_window,
+    )
+    return _show_plan(context, operation) if args.plan else perform(context, operation, no_wait=args.no_wait)
 
 
-def _extract(arguments: Arguments) -> Extract:
-    window = 0 if arguments.no_undo else seconds(arguments.undo_window or "24h", "keep what is replaced for")
-    paths, set_id = arguments.paths, 0
-    if arguments.file:
-        paths = (arguments.set_id, *paths) if arguments.set_id else paths
-    elif not arguments.set_id:
-        raise UsageError("the required argument `<id>` was not provided", "extract")
-    else:
-        set_id = number(arguments.set_id)
-    if not paths:
-        raise UsageError("the required argument `<snap>:<path>` was not provided", "extract")
-    to, file = (os.path.abspath(path) if path else "" for path in (arguments.to, arguments.file))
-    policy, owners = arguments.policy or "always", names(arguments.owner)
-    return Extract(set_id, paths, file, to, policy, owners, arguments.strip, window)
-
-
-def _show_plan(arguments: Arguments, operation: Extract) -> int:
-    here = engine(arguments)
+def _show_plan(context: Context, operation: Extract) -> int:
+    engine = context.engine
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        plan = here.plan_extract(operation, progress)
-    refusal = here.refusal(operation.action)
-    if arguments.json:
+        plan = engine.plan_extract(operation, progress)
+    refusal = engine.refusal(operation.action)
+    if context.json:
         print_result(*_plan_documents(plan, refusal))
     else:
         print_result(*_plan_lines(plan))
-        print_result("", *_ending(arguments, operation, plan, refusal))
+        print_result("", *_ending(context, operation, plan, refusal))
     return 5 if plan.verdict is Verdict.BLOCKED else 0
 
 
@@ -127,7 +106,7 @@ def _landing_line(landing: ExtractTarget) -> str:
     return f"{told}: {plain(landing.reason)}" if landing.reason else told
 
 
-def _ending(arguments: Arguments, operation: Extract, plan: ExtractPlan, refusal: str) -> Iterator[str]:
+def _ending(context: Context, operation: Extract, plan: ExtractPlan, refusal: str) -> Iterator[str]:
     if plan.verdict is Verdict.BLOCKED:
         yield "This extraction would be refused; nothing would be changed."
         return
@@ -137,7 +116,4 @@ def _ending(arguments: Arguments, operation: Extract, plan: ExtractPlan, refusal
     if plan.count(ExtractAction.REPLACE):
         kept = "can be had back with undo" if operation.undo_window else "is gone for good"
         yield f"What is replaced {kept}."
-    yield plain(refusal) if refusal else f"To do it: {command(arguments, operation)}"
-
-
-# -- diff
+    yield plain(refusal) if refusal else f"To do it: {context.command(operation)}"

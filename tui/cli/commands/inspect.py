@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from backend import Engine, InvalidInputError, NotFoundError, Progress, Result, Snapshot
+from backend import InvalidInputError, NotFoundError, Progress, Result, Snapshot
 from backend.browse import (
     Hit,
     Look,
@@ -27,7 +27,8 @@ from backend.browse import (
 )
 from backend.format import snapshot_json
 from backend.store import VerificationLog
-from tui.cli.arguments import Arguments, UsageError
+from tui.cli.arguments.changes import CheckArgs
+from tui.cli.arguments.contents import CatArgs, FindArgs, LsArgs, OpenArgs
 from tui.cli.commands.inspect_lines import (
     HEADER,
     archive_document,
@@ -37,7 +38,8 @@ from tui.cli.commands.inspect_lines import (
     node_document,
     node_line,
 )
-from tui.cli.context import engine, number
+from tui.cli.context import Context
+from tui.cli.outcome import verdict_outcome
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import Foreground
 from tui.terminal.setup import can_draw
@@ -59,27 +61,24 @@ class Spot(NamedTuple):
 # -- the verbs
 
 
-def ls(arguments: Arguments) -> int:
+def ls(context: Context, args: LsArgs) -> int:
     """List a folder of a snapshot, or what a set or a file holds; 3 where not all of it can be read."""
-    order = _order(arguments)
     with ExitStack() as stack:
-        inside, path = _wanted(arguments, stack)
-        if path.partition(":")[2]:
-            with _spot(arguments, inside[0], path) as spot:
-                _list(arguments, spot, order)
-                return _ending(arguments, spot.tree)
-        for one in inside:
-            _show_tops(arguments, one)
-        return 3 if any(one.faults or _broken(one) for one in inside) else 0
+        files = _wanted(context, args, stack)
+        if args.target.partition(":")[2]:
+            with _spot(context, args, files[0]) as spot:
+                _list(context, spot, Order(args.sort))
+                return _ending(spot.tree, json_output=context.json)
+        for file in files:
+            _show_tops(context, file, args.target.partition(":")[0])
+        return 3 if any(file.faults or _broken(file) for file in files) else 0
 
 
-def cat(arguments: Arguments) -> int:
+def cat(context: Context, args: CatArgs) -> int:
     """Write a file of a snapshot to standard output; 3 where its archive cannot be read to its end."""
     with ExitStack() as stack:
-        inside, path = _wanted(arguments, stack)
-        if not path.partition(":")[2]:
-            raise UsageError("the required argument `<snap>:<path>` was not provided", "cat")
-        with _spot(arguments, inside[0], path) as spot:
+        files = _wanted(context, args, stack)
+        with _spot(context, args, files[0]) as spot:
             content = spot.tree.open(spot.node)
             if sys.stdout.isatty():
                 _show_text(content.read(0, min(_HEAD, content.size)), content.size, spot)
@@ -89,130 +88,104 @@ def cat(arguments: Arguments) -> int:
                 while at < content.size and (piece := content.read(at, _PIECE)):
                     sys.stdout.buffer.write(piece)
                     at += len(piece)
-            return _ending(arguments._replace(json=False), spot.tree)
+            return _ending(spot.tree, json_output=False)
 
 
-def find(arguments: Arguments) -> int:
+def find(context: Context, args: FindArgs) -> int:
     """Find files by name in all snapshots, or in some; 3 where not everything could be searched."""
-    here = engine(arguments)
-    if arguments.file:
-        if arguments.id:
-            raise UsageError("--id and --file exclude each other", "find")
-        where: Sequence[Snapshot | str] = [os.path.abspath(arguments.file)]
-    else:
-        where = _of_store(here, arguments)
+    where: Sequence[Snapshot | str] = [args.file] if args.file else _of_store(context, args)
     hits: list[Hit] = []
     missed = 0
-    with Foreground() as foreground:
-        progress = Progress(foreground.hear)
-        foreground.watch(progress)
-        with progress.step("Searching"):
-            for found in search_files(where, arguments.pattern, here.state_dir, progress):
-                if isinstance(found, Missed):
-                    missed += 1
-                    print_status(f"not (all) searched: {_place_text(found)}: {plain(found.reason)}")
-                elif arguments.json:
-                    print_result(json.dumps(hit_document(found)))
-                elif len(hits) < _MOST_HITS:
-                    hits.append(found)
-    if not arguments.json:
-        _show_histories(arguments, hits)
+    with _reading() as progress, progress.step("Searching"):
+        for hit in search_files(where, args.pattern, context.engine.state_dir, progress):
+            if isinstance(hit, Missed):
+                missed += 1
+                print_status(f"not (all) searched: {_place_text(hit)}: {plain(hit.reason)}")
+            elif context.json:
+                print_result(json.dumps(hit_document(hit)))
+            elif len(hits) < _MOST_HITS:
+                hits.append(hit)
+    if not context.json:
+        _show_histories(hits, abs_time=args.abs_time)
     return 3 if missed else 0
 
 
-def _of_store(here: Engine, arguments: Arguments) -> list[Snapshot]:
+def _of_store(context: Context, args: FindArgs) -> list[Snapshot]:
     """What to search; what is named and not there is no empty answer."""
-    sets = here.sets(number(arguments.id or "0") or None, arguments.snaps)
-    if not sets and (arguments.id or arguments.snaps):
-        of_snaps = f" of {quoted(arguments.snaps)}" if arguments.snaps else ""
-        in_set = f" in set #{arguments.id}" if arguments.id else ""
+    sets = context.engine.sets(args.set_id or None, args.snaps)
+    if not sets and (args.set_id or args.snaps):
+        of_snaps = f" of {quoted(args.snaps)}" if args.snaps else ""
+        in_set = f" in set #{args.set_id}" if args.set_id else ""
         raise NotFoundError(f"cannot search: there is no snapshot{of_snaps}{in_set}")
-    return [snapshot for one in sets for snapshot in one.snapshots]
+    return [snapshot for group in sets for snapshot in group.snapshots]
 
 
-def open(arguments: Arguments) -> int:
+def open(context: Context, args: OpenArgs) -> int:
     """Show, or without a terminal tell, what an export or a single snapshot holds; nothing is imported."""
-    if can_draw() and not (arguments.json or arguments.plain):
+    if can_draw() and not (context.json or args.plain):
         from tui.cli.commands.browse import draw
 
-        return draw(arguments, os.path.abspath(arguments.file))
-    with _reading() as job, SnapshotFile.of_file(os.path.abspath(arguments.file), job) as inside:
-        if arguments.json:
-            print_result(*(snapshot_json(snapshot) for snapshot in inside.snapshots))
+        return draw(context, args, args.file)
+    with _reading() as progress, SnapshotFile.of_file(args.file, progress) as file:
+        if context.json:
+            print_result(*(snapshot_json(snapshot) for snapshot in file.snapshots))
         else:
-            _show_tops(arguments, inside)
-        return 3 if inside.faults or _broken(inside) else 0
+            _show_tops(context, file)
+        return 3 if file.faults or _broken(file) else 0
 
 
-def check_file(arguments: Arguments) -> int:
+def check_file(context: Context, args: CheckArgs) -> int:
     """Verify an export or a single snapshot where it lies; 4 where something is bad."""
-    snaps = tuple(filter(None, (arguments.set_id, *arguments.snaps)))
-    users = tuple(filter(None, arguments.users.split(",")))
-    with Foreground(json=arguments.json) as foreground:
+    snaps = tuple(filter(None, (args.set_id, *args.snaps)))
+    with Foreground(json=context.json) as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        with SnapshotFile.of_file(os.path.abspath(arguments.file), progress.quiet()) as inside:
+        with SnapshotFile.of_file(args.file, progress.quiet()) as file:
             for snap in snaps:
-                inside.of_snap(snap)
-            with progress.step("Checking", sum(a.packed.size for held in inside.held for a in held.archives)):
-                how = {"quick": arguments.quick, "structure": arguments.structure}
-                result = Result(verdicts=tuple(inside.check(progress, users, snaps, **how)))
-            faults = inside.faults
+                file.of_snap(snap)
+            size = sum(archive.packed.size for held in file.held for archive in held.archives)
+            with progress.step("Checking", size):
+                how = {"quick": args.quick, "structure": args.structure}
+                result = Result(verdicts=tuple(file.check(progress, args.users, snaps, **how)))
+            faults = file.faults
         code = result.exit_code or (4 if faults else 0)
-        if arguments.json:
+        if context.json:
             foreground.line({"event": "result", "exit": code, **result.to_json(), "faults": list(faults)})
-    if not arguments.json:
-        _tell_check(arguments, result, faults)
+    if not context.json:
+        _tell_check(result, faults, quick=args.quick)
     return code
 
 
 # -- what was asked for
 
 
-def _order(arguments: Arguments) -> Order:
-    try:
-        return Order(arguments.sort or "name")
-    except ValueError:
-        choices = ", ".join(order.value for order in Order)
-        raise UsageError(
-            f"invalid value `{arguments.sort}' for flag `--sort': choose {choices}", "ls"
-        ) from None
-
-
-def _wanted(arguments: Arguments, stack: ExitStack) -> tuple[list[SnapshotFile], str]:
-    """The files that are meant, open; and where in the first of them, `SNAP[:PATH]` or nothing."""
-    if arguments.file:
-        if arguments.target:
-            raise UsageError("a set and --file exclude each other", arguments.verb)
-        with _reading() as job:
-            return [
-                stack.enter_context(SnapshotFile.of_file(os.path.abspath(arguments.file), job))
-            ], arguments.set_id
-    if not arguments.set_id:
-        raise UsageError("the required argument `<id>` was not provided", arguments.verb)
-    set_id = number(arguments.set_id)
-    snap = arguments.target.partition(":")[0]
-    sets = engine(arguments).sets(set_id, (snap,) if snap else ())
-    snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+def _wanted(context: Context, args: LsArgs | CatArgs, stack: ExitStack) -> list[SnapshotFile]:
+    """The snapshot files that are meant, open."""
+    if args.file:
+        with _reading() as progress:
+            return [stack.enter_context(SnapshotFile.of_file(args.file, progress))]
+    snap = args.target.partition(":")[0]
+    sets = context.engine.sets(args.set_id, (snap,) if snap else ())
+    snapshots = [snapshot for group in sets for snapshot in group.snapshots]
     if not snapshots:
         what = f"there is no snapshot of {quoted([snap])} in it" if snap else "there is no such set"
-        raise NotFoundError(f"cannot look into snapshot set #{set_id}: {what}")
-    return [stack.enter_context(SnapshotFile.of_store(snapshot)) for snapshot in snapshots], arguments.target
+        raise NotFoundError(f"cannot look into snapshot set #{args.set_id}: {what}")
+    return [stack.enter_context(SnapshotFile.of_store(snapshot)) for snapshot in snapshots]
 
 
 @contextmanager
-def _spot(arguments: Arguments, inside: SnapshotFile, target: str) -> Iterator[Spot]:
+def _spot(context: Context, args: LsArgs | CatArgs, file: SnapshotFile) -> Iterator[Spot]:
     """The place that `SNAP[:PATH]` names, its archive read if it was not before."""
-    snap, _, path = target.partition(":")
-    held = inside.of_snap(snap)
+    snap, _, path = args.target.partition(":")
+    held = file.of_snap(snap)
     if held.snapshot.broken:
         print_status(f"warning: the snapshot is broken: {plain(held.snapshot.broken)}")
     archive, name = held.locate(path)
-    own = engine(arguments).state_dir
+    own = context.engine.state_dir
     with Tree(archive, own) as tree:
-        with _reading() as job, job.step(f"Reading {plain(archive.entry)}", tree.size):
-            tree.index(job)
-        if not arguments.file:
+        with _reading() as progress, progress.step(f"Reading {plain(archive.entry)}", tree.size):
+            tree.index(progress)
+        if not args.file:
             reading_recorded(tree, VerificationLog(own))
         yield Spot(tree, tree.node(name))
 
@@ -228,13 +201,13 @@ def _reading() -> Iterator[Progress]:
 # -- what is shown
 
 
-def _list(arguments: Arguments, spot: Spot, order: Order) -> None:
+def _list(context: Context, spot: Spot, order: Order) -> None:
     """Print a folder, or what is no folder itself, a page at a time."""
-    if not arguments.json:
+    if not context.json:
         print_result(HEADER)
     start = 0
     while nodes := spot.tree.listing(spot.node, order, start, _PAGE) if spot.node.is_folder else [spot.node]:
-        if arguments.json:
+        if context.json:
             print_result(*(json.dumps(node_document(node, spot.tree.path(node))) for node in nodes))
         else:
             print_result(*(node_line(node) for node in nodes))
@@ -243,13 +216,13 @@ def _list(arguments: Arguments, spot: Spot, order: Order) -> None:
             break
 
 
-def _ending(arguments: Arguments, tree: Tree) -> int:
+def _ending(tree: Tree, *, json_output: bool) -> int:
     """Tell what is wrong with an archive that was looked into; the exit code."""
     if tree.fault:
         print_status(f"not all of it could be read: {plain(tree.fault)}")
     if tree.verified is False:
         print_status(f"the archive is not what was saved: {plain(tree.mismatch)}")
-    if arguments.json and (tree.fault or tree.verified is False):
+    if json_output and (tree.fault or tree.verified is False):
         print_result(json.dumps({"incomplete": tree.fault, "mismatch": tree.mismatch}))
     if tree.fault:
         return 3
@@ -269,10 +242,8 @@ def _show_text(head: bytes, size: int, spot: Spot) -> None:
         print_status("... and more: redirect standard output to have all of it")
 
 
-def _show_tops(arguments: Arguments, inside: SnapshotFile) -> None:
-    """Print what a file holds: its snapshots, and how their archives are named."""
-    snap = "" if arguments.verb == "open" else (arguments.target or arguments.set_id * bool(arguments.file))
-    snap = snap.partition(":")[0]
+def _show_tops(context: Context, inside: SnapshotFile, snap: str = "") -> None:
+    """Print what a file holds, of one snap or of all: its snapshots, and how their archives are named."""
     rows = [("Path", "Packed", "Holds")]
     for held in inside.held:
         if snap and held.snapshot.snap != snap:
@@ -282,15 +253,15 @@ def _show_tops(arguments: Arguments, inside: SnapshotFile) -> None:
                 f"broken: {plain(held.snapshot.snap or held.snapshot.path)}: {plain(held.snapshot.broken)}"
             )
         for archive in held.archives:
-            if arguments.json:
+            if context.json:
                 print_result(json.dumps(archive_document(archive)))
             rows.append(archive_row(archive))
     print_status(*(f"warning: {plain(fault)}" for fault in inside.faults))
-    if not arguments.json:
+    if not context.json:
         show_rows(rows, empty="There are no archives in it.")
 
 
-def _show_histories(arguments: Arguments, hits: Sequence[Hit]) -> None:
+def _show_histories(hits: Sequence[Hit], *, abs_time: bool) -> None:
     """Print every file that was found with its versions, the oldest first."""
     if not hits:
         print_result("Nothing found.")
@@ -299,14 +270,14 @@ def _show_histories(arguments: Arguments, hits: Sequence[Hit]) -> None:
         print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}"))
         for version in history.versions:
             node = version.hits[0].node
-            sets = ", ".join(_set_text(arguments, hit) for hit in version.hits)
+            sets = ", ".join(_set_text(hit, abs_time=abs_time) for hit in version.hits)
             print_result(f"  {minute(node.mtime_ns)}  {size_text(node.size):>6}  in {sets}")
     if len(hits) >= _MOST_HITS:
         print_status(f"Only the first {_MOST_HITS} are shown.")
 
 
-def _set_text(arguments: Arguments, hit: Hit) -> str:
-    when = f" ({plain(hit.snapshot.time)})" if arguments.abs_time else ""
+def _set_text(hit: Hit, *, abs_time: bool) -> str:
+    when = f" ({plain(hit.snapshot.time)})" if abs_time else ""
     return f"#{hit.snapshot.set_id}{when}"
 
 
@@ -321,11 +292,12 @@ def _broken(inside: SnapshotFile) -> bool:
     return any(snapshot.broken for snapshot in inside.snapshots)
 
 
-def _tell_check(arguments: Arguments, result: Result, faults: Sequence[str]) -> None:
+def _tell_check(result: Result, faults: Sequence[str], *, quick: bool) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
     print_status(*(f"error: {plain(fault)}" for fault in faults))
     print_status(*(plain(f"error: {verdict.snap or 'snapshot'}: {verdict.fault}") for verdict in sorted(bad)))
     archives = sum(1 for verdict in result.verdicts if verdict.entry)
     good = archives - sum(1 for verdict in bad if verdict.entry)
-    outcome = "are there; none was read" if arguments.quick else "verified successfully"
-    (print_status if bad or faults else print_result)(f"{good} of {archives} archives {outcome}.")
+    (print_status if bad or faults else print_result)(
+        f"{good} of {archives} archives {verdict_outcome(quick=quick)}."
+    )

@@ -1,7 +1,6 @@
 """The verbs about jobs that run in processes of their own: run one, follow one, stop one."""
 
 import json
-import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -13,14 +12,16 @@ from backend import (
     NotAllowedError,
     NotFoundError,
     Progress,
-    command_line,
     event_from_json,
     operation_from_json,
 )
 from backend.engine import perform_recorded
 from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
-from tui.cli.arguments import Arguments, UsageError, parse
-from tui.cli.context import command, engine
+from tui.cli.arguments.jobs import EndArgs, JobArgs, RunJobArgs
+from tui.cli.arguments.parser import UsageError
+from tui.cli.arguments.values import is_number
+from tui.cli.context import Context
+from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.session.job_views import faults_in
@@ -31,9 +32,10 @@ from tui.text import plain
 POLL = 0.25
 _CHANGE = "snapd/"
 _WISHES = (signal.SIGINT, signal.SIGTERM)
+_ATTACHED = "goes on"  # what holds of a job that somebody only watched
 
 
-def run_job(arguments: Arguments) -> int:
+def run_job(context: Context, args: RunJobArgs) -> int:
     """Be the process of a job: what the runner starts. Its journal is all it says."""
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -46,34 +48,35 @@ def run_job(arguments: Arguments) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
         return lambda _event: None
 
-    token, text = arguments.snaps
-    operation = operation_from_json(json.loads(text))
-    return perform_recorded(operation, engine(arguments), watch, token=token).exit_code
+    operation = operation_from_json(json.loads(args.operation))
+    return perform_recorded(operation, context.engine, watch, token=args.token).exit_code
 
 
-def attach(arguments: Arguments) -> int:
+def attach(context: Context, args: JobArgs) -> int:
     """Follow a job, or a change of snapd, until it ends; leaving with Ctrl-C leaves it running."""
-    if arguments.job.startswith(_CHANGE):
-        return _follow_change(arguments, arguments.job.removeprefix(_CHANGE))
-    here = engine(arguments)
-    if arguments.job.isdecimal() and (change := here.daemon.change_of(int(arguments.job[:18]))):
-        code = _follow_change(arguments, change)
-        here.tidy(Progress())
+    if args.job.startswith(_CHANGE):
+        return _follow_change(context, args.job.removeprefix(_CHANGE), args.job)
+    engine = context.engine
+    if args.job.isdecimal() and (change := engine.daemon.change_of(int(args.job[:18]))):
+        code = _follow_change(context, change, args.job)
+        engine.tidy(Progress())
         return code
-    return _follow(arguments, "goes on")
+    record, journal = _named(context, "attach", args.job)
+    return _follow(context, record, journal, _ATTACHED)
 
 
-def _follow_change(arguments: Arguments, number: str) -> int:
-    with Foreground(json=arguments.json) as foreground:
+def _follow_change(context: Context, number: str, typed: str) -> int:
+    """Follow a change of snapd until it ends; `typed` is how the user named it."""
+    with Foreground(json=context.json) as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
         try:
-            change = engine(arguments).daemon.attach(number, progress)
+            change = context.engine.daemon.attach(number, progress)
         except Cancelled as left:
-            again = command(arguments, f"attach {arguments.job}")
+            again = context.command(f"attach {typed}")
             print_status(f"change {plain(number)} goes on; attach again with: {again}")
             return left.exit_code
-    if arguments.json:
+    if context.json:
         ended = {"change": change.id, "status": change.status, "error": change.error}
         print_result(json.dumps({"event": "result", **ended}))
         return 0 if change.done else 1
@@ -82,37 +85,39 @@ def _follow_change(arguments: Arguments, number: str) -> int:
     return 0 if change.done else 1
 
 
-def _follow(arguments: Arguments, standing: str) -> int:
+def _follow(context: Context, record: JobRecord, journal: Journal | ForeignJournal, standing: str) -> int:
     """Follow a job until it ends; `standing` is what holds of it when Ctrl-C comes first."""
-    record, journal = _found(arguments)
+    greeting = f"re-attached to {_title(record)}" if standing == _ATTACHED else ""
     try:
-        return _tell_end(_ended(record, journal, arguments), arguments)
+        return _tell_end(context, _ended(context, record, journal, greeting))
     except KeyboardInterrupt:
-        again = command(arguments, f"attach {record.name}")
+        again = context.command(f"attach {record.name}")
         print_status(f"job {plain(record.name)} {standing}; attach again with: {again}")
         return Cancelled.exit_code
 
 
-def _found(arguments: Arguments) -> tuple[JobRecord, Journal | ForeignJournal]:
+def _named(context: Context, verb: str, job: str) -> tuple[JobRecord, Journal | ForeignJournal]:
     """The job that is named, as `3`, or for root as `alice/3`, and the journal it is in."""
-    here = engine(arguments)
-    owner, slash, digits = arguments.job.rpartition("/")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
-        raise UsageError(f'there is no job "{plain(arguments.job)}": a job has a number', arguments.verb)
+    engine = context.engine
+    owner, slash, digits = job.rpartition("/")
+    if not is_number(digits):
+        raise UsageError(f'there is no job "{plain(job)}": a job has a number', verb)
     if not slash:
-        return here.journal.record(int(digits)), here.journal
-    for journal in here.others():
+        return engine.journal.record(int(digits)), engine.journal
+    for journal in engine.others():
         if journal.owner == owner:
             return journal.record(int(digits)), journal
-    raise NotFoundError(f"no job {arguments.job}: no other user of that name has any that can be seen")
+    raise NotFoundError(f"no job {job}: no other user of that name has any that can be seen")
 
 
-def _ended(record: JobRecord, journal: Journal | ForeignJournal, arguments: Arguments) -> JobRecord:
+def _ended(
+    context: Context, record: JobRecord, journal: Journal | ForeignJournal, greeting: str
+) -> JobRecord:
     """The record of a job once it has ended, its events shown as they come."""
-    follower, pulse, heard = Follower(record), StallDetector(), 0
-    with Foreground(json=arguments.json, clock=time.time) as foreground:
-        if record.state is JobState.RUNNING and arguments.verb == "attach":
-            foreground.greet(record.name, f"re-attached to {_title(record)}")
+    follower, stalls, heard = Follower(record), StallDetector(), 0
+    with Foreground(json=context.json, clock=time.time) as foreground:
+        if record.state is JobState.RUNNING and greeting:
+            foreground.greet(record.name, greeting)
         while True:
             present = journal.record(record.id)
             for document in follower.news():
@@ -120,7 +125,7 @@ def _ended(record: JobRecord, journal: Journal | ForeignJournal, arguments: Argu
                 foreground.hear(event_from_json(document), time_of(document))
             if present.state is not JobState.RUNNING:
                 return present
-            foreground.stand(pulse.words(present, heard, journal.records))
+            foreground.stand(stalls.words(present, heard, journal.records))
             time.sleep(POLL)
 
 
@@ -154,8 +159,8 @@ def _user(record: JobRecord) -> str:
         return f"user {record.uid}"
 
 
-def _tell_end(record: JobRecord, arguments: Arguments) -> int:
-    if arguments.json:
+def _tell_end(context: Context, record: JobRecord) -> int:
+    if context.json:
         print_result(json.dumps({"event": "result", "state": record.state.value, **record.result}))
     else:
         print_result(f"Job {plain(record.name)} {_outcome(record)}")
@@ -182,42 +187,38 @@ def _exit_code(record: JobRecord) -> int:
     return codes.get(record.state, 1)
 
 
-def stop(arguments: Arguments) -> int:
+def stop(context: Context, args: JobArgs) -> int:
     """Ask a job to stop, and wait until it has undone what it did; Ctrl-C ends the waiting only."""
-    if arguments.job.startswith(_CHANGE):
-        number = arguments.job.removeprefix(_CHANGE)
-        engine(arguments).daemon.abort(number)
-        return Cancelled.exit_code if _follow_change(arguments, number) else 0
-    record, _ = _found(arguments)
-    Runner(engine(arguments).journal, []).stop(record)
-    return _follow(arguments, "was asked to stop")
+    if args.job.startswith(_CHANGE):
+        number = args.job.removeprefix(_CHANGE)
+        context.engine.daemon.abort(number)
+        return Cancelled.exit_code if _follow_change(context, number, args.job) else 0
+    record, journal = _named(context, "stop", args.job)
+    Runner(context.engine.journal, []).stop(record)
+    return _follow(context, record, journal, "was asked to stop")
 
 
-def finish(arguments: Arguments) -> int:
+def finish(context: Context, args: EndArgs) -> int:
     """Bring an interrupted job to its end: complete it, or take it back and do the same again."""
-    return _end(arguments, finish=True)
+    return _end(context, args, finish=True)
 
 
-def takeback(arguments: Arguments) -> int:
+def takeback(context: Context, args: EndArgs) -> int:
     """Take an interrupted job back."""
-    return _end(arguments, finish=False)
+    return _end(context, args, finish=False)
 
 
-def _end(arguments: Arguments, *, finish: bool) -> int:
-    record, _ = _found(arguments)
+def _end(context: Context, args: EndArgs, *, finish: bool) -> int:
+    record, _ = _named(context, "finish" if finish else "takeback", args.job)
     if record.owner:
         raise NotAllowedError(f"cannot end job {record.name}: it is {record.owner}'s, who alone can")
-    ended = engine(arguments).resolve(record.id, finish=finish)
-    if arguments.json:
+    ended = context.engine.resolve(record.id, finish=finish)
+    if context.json:
         print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
     else:
         print_status(f"{plain(ended.text)}.")
     if ended.again is None:
         return 0
-    from tui.cli.main import run
-
-    line = command_line(ended.again)
-    if not arguments.json:
-        print_status(f"Now: {command(arguments, ended.again)}")
-    place = {key: getattr(arguments, key) for key in ("root", "demo", "engine", "json", "no_wait")}
-    return run(parse(shlex.split(line)[1:])._replace(**place))
+    if not context.json:
+        print_status(f"Now: {context.command(ended.again)}")
+    return perform(context, ended.again, no_wait=args.no_wait)

@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import Iterator
 
-from backend import Action, Engine, Finding, InvalidInputError, Progress, command_line, operation_from_json
+from backend import Action, Finding, InvalidInputError, Progress, command_line, operation_from_json
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
 from backend.save import aims, survey_of
-from tui.cli.arguments import Arguments
-from tui.cli.context import command, engine, names
+from tui.cli.arguments.jobs import JobsArgs
+from tui.cli.arguments.place import DoctorArgs, EstimateArgs
+from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import Foreground
 from tui.session.job_views import faults_in
@@ -21,56 +22,53 @@ _LONGEST = 4000
 _WIDEST = 100
 
 
-def estimate(arguments: Arguments) -> int:
+def estimate(context: Context, args: EstimateArgs) -> int:
     """Tell what a save would read and meet; 3 where not everything could be looked at."""
-    layout = engine(arguments).layout
+    layout = context.engine.layout
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
         with progress.step("Measuring"):
-            found = [
-                survey_of(layout, aim, progress)
-                for aim in aims(layout, arguments.snaps, names(arguments.users))
-            ]
-    if arguments.json:
-        print_result(json.dumps(estimates_json(found)))
+            surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
+    if context.json:
+        print_result(json.dumps(estimates_json(surveys)))
     else:
-        show_rows(estimate_rows(found), empty="No snaps are installed.")
-        print_result(*estimate_notes(found))
-    return 0 if all(one.whole for one in found) else 3
+        show_rows(estimate_rows(surveys), empty="No snaps are installed.")
+        print_result(*estimate_notes(surveys))
+    return 0 if all(survey.whole for survey in surveys) else 3
 
 
-def jobs(arguments: Arguments) -> int:
+def jobs(context: Context, args: JobsArgs) -> int:
     """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
-    here = engine(arguments)
-    records = here.journal.records()
-    records += [record for journal in here.others() for record in journal.records()]
-    changes = here.daemon.watch().look()
-    if arguments.json:
+    engine = context.engine
+    records = engine.journal.records()
+    records += [record for journal in engine.others() for record in journal.records()]
+    changes = engine.daemon.watch().look()
+    if context.json:
         print_result(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
         return 0
     now = time.time()
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
-        age = _date(record.started) if arguments.abs_time else age_text(max(0.0, now - record.started))
+        age = _date(record.started) if args.abs_time else age_text(max(0.0, now - record.started))
         rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
     for change, _ in changes:
-        age = _date(change.started) if arguments.abs_time else age_text(max(0.0, now - change.started))
+        age = _date(change.started) if args.abs_time else age_text(max(0.0, now - change.started))
         rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "snapd does it"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
-            print_status(*_ways_out(here, arguments, record))
+            print_status(*_ways_out(context, record))
     return 0
 
 
-def _ways_out(here: Engine, arguments: Arguments, record: JobRecord) -> Iterator[str]:
+def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     """What can be made of an interrupted job, and how."""
-    ways = here.resolutions(record.id)
+    ways = context.engine.resolutions(record.id)
     yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
         told = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
-        yield f"  {command(arguments, f'{verb} {record.id}')}"
+        yield f"  {context.command(f'{verb} {record.id}')}"
         yield f"      {told}"
 
 
@@ -136,44 +134,44 @@ def _reversal(record: JobRecord) -> str:
     return "can be undone" if record.result.get("undo_until") and not record.owner else ""
 
 
-def show_offers(arguments: Arguments) -> int:
+def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print the restores that can be taken back, the newest first."""
-    offers = engine(arguments).undo_offers()
-    if arguments.json:
+    offers = context.engine.undo_offers()
+    if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
-    rows = [("Job", "Set", "Until" if arguments.abs_time else "Left", "Holds", "Snaps")]
+    rows = [("Job", "Set", "Until" if abs_time else "Left", "Holds", "Snaps")]
     for offer in offers:
-        left = _date(offer.until) if arguments.abs_time else age_text((offer.until - now) // 60 * 60)
+        left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
         rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
     show_rows(rows, empty="There is nothing to undo.")
     if offers:
-        print_status(f"To take one back: {command(arguments, 'undo JOB')}")
+        print_status(f"To take one back: {context.command('undo JOB')}")
     return 0
 
 
-def doctor(arguments: Arguments) -> int:
+def doctor(context: Context, args: DoctorArgs) -> int:
     """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
-    here = engine(arguments)
+    engine = context.engine
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        found = here.repair(progress.quiet()) if arguments.repair else here.findings()
-    if arguments.json:
+        found = engine.repair(progress.quiet()) if args.repair else engine.findings()
+    if context.json:
         print_result(json.dumps([finding._asdict() for finding in found]))
         return 0
-    why, *more = here.about()
-    print_result(f"Engine {here.name} below {plain(here.layout.root)}: {plain(why)}.")
+    why, *more = engine.about()
+    print_result(f"Engine {engine.name} below {plain(engine.layout.root)}: {plain(why)}.")
     print_result(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
     for finding in found:
-        print_result(*_finding_lines(finding, done=arguments.repair))
+        print_result(*_finding_lines(finding, done=args.repair))
     if not found:
-        print_result("There was nothing to repair." if arguments.repair else "No leftovers, nothing hidden.")
-    elif not arguments.repair and any(finding.repair for finding in found):
-        refused = here.refusal(Action.REPAIR)
-        print_result("", plain(refused) if refused else f"To repair: {command(arguments, 'doctor --repair')}")
+        print_result("There was nothing to repair." if args.repair else "No leftovers, nothing hidden.")
+    elif not args.repair and any(finding.repair for finding in found):
+        refused = engine.refusal(Action.REPAIR)
+        print_result("", plain(refused) if refused else f"To repair: {context.command('doctor --repair')}")
     return 0
 
 

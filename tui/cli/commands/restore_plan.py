@@ -4,28 +4,27 @@ from collections.abc import Iterator
 
 from backend import Progress, Restore
 from backend.restore import RestorePlanner, RestorePreview, Verdict, worst_verdict
-from tui.cli.arguments import Arguments
-from tui.cli.context import command, engine
+from tui.cli.context import Context
 from tui.cli.output import print_result
 from tui.cli.progress import Foreground
+from tui.phrases import span_phrase
 from tui.text import plain, size_text
 from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines, space_lines
 
 
-def show_plan(arguments: Arguments, operation: Restore) -> int:
+def show_plan(context: Context, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
-    here = engine(arguments)
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        preview = RestorePlanner(here).preview(operation, progress)
-    if arguments.json:
+        preview = RestorePlanner(context.engine).preview(operation, progress)
+    if context.json:
         import json
 
         documents = [plan_document(plan, operation, preview.refusal) for plan in preview.plans]
         print_result(json.dumps(documents))
     else:
-        print_result(*_lines(preview), "", *_ending(arguments, operation, preview))
+        print_result(*_lines(preview), "", *_ending(context, operation, preview))
     return 5 if _is_blocked(preview) else 0
 
 
@@ -54,12 +53,12 @@ def _printed(line: PlanLine) -> Iterator[str]:
     yield from (f"           {detail}" for detail in line.details)
 
 
-def _ending(arguments: Arguments, operation: Restore, preview: RestorePreview) -> Iterator[str]:
+def _ending(context: Context, operation: Restore, preview: RestorePreview) -> Iterator[str]:
     if _is_blocked(preview):
         yield "This restore would be refused; nothing would be changed."
         return
     yield _what_is_kept(operation, size_text(preview.replaced_bytes).strip())
-    yield plain(preview.refusal) if preview.refusal else f"To do it: {command(arguments, operation)}"
+    yield plain(preview.refusal) if preview.refusal else f"To do it: {context.command(operation)}"
 
 
 def _what_is_kept(operation: Restore, size: str) -> str:
@@ -69,11 +68,4 @@ def _what_is_kept(operation: Restore, size: str) -> str:
     window = operation.undo_window
     if not window:
         return f"What is replaced, {size}, is gone for good."
-    return f"What is replaced is kept for {_span(window)}, to be had back with undo; it takes {size}."
-
-
-def _span(seconds: int) -> str:
-    for unit, size in (("day", 24 * 3600), ("hour", 3600), ("minute", 60)):
-        if seconds % size == 0 and (seconds >= 2 * size or unit != "day"):
-            return f"{seconds // size} {unit}{'s' if seconds != size else ''}"
-    return f"{seconds} seconds"
+    return f"What is replaced is kept for {span_phrase(window)}, to be had back with undo; it takes {size}."

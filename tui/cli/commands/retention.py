@@ -2,46 +2,47 @@
 
 import json
 
-from backend import ConflictError, Engine, InvalidInputError, Progress
+from backend import ConflictError, InvalidInputError, Progress
 from backend.format import RETENTION_NOTE, parse_retention, retention_text, retention_words
-from tui.cli.arguments import Arguments
-from tui.cli.context import engine
+from tui.cli.arguments.place import RetentionArgs
+from tui.cli.context import Context
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.cli.run_operation import ask_yes_no, is_interactive
 
 
-def retention(arguments: Arguments) -> int:
+def retention(context: Context, args: RetentionArgs) -> int:
     """Tell how long automatic snapshots are kept, or change it after a question."""
-    here = engine(arguments)
-    if arguments.time:
-        wanted = parse_retention(arguments.time)
-        if wanted != here.daemon.retention() and not _change(arguments, here, wanted):
+    daemon = context.engine.daemon
+    if args.time:
+        wanted = parse_retention(args.time)
+        if wanted != daemon.retention() and not _change(context, wanted, agreed=args.yes):
             print_status("Nothing was changed.")
-    present = here.daemon.retention()
-    if arguments.json:
+    present = daemon.retention()
+    if context.json:
         print_result(json.dumps({"retention": present}))
     else:
         print_result(f"{retention_text(present)}.")
     return 0
 
 
-def _change(arguments: Arguments, here: Engine, wanted: str) -> bool:
+def _change(context: Context, wanted: str, *, agreed: bool) -> bool:
     """Have it changed, unless somebody says no."""
-    if reason := here.daemon.retention_refusal():
+    daemon = context.engine.daemon
+    if reason := daemon.retention_refusal():
         raise ConflictError(reason)
-    if not arguments.yes and (arguments.json or not is_interactive()):
+    if not agreed and (context.json or not is_interactive()):
         raise InvalidInputError(
             "cannot change how long automatic snapshots are kept without a terminal to ask at: add --yes"
         )
-    if not arguments.yes:
+    if not agreed:
         print_status(RETENTION_NOTE)
-        if not ask_yes_no(_question(here.daemon.retention(), wanted)):
+        if not ask_yes_no(_question(daemon.retention(), wanted)):
             return False
-    with Foreground(json=arguments.json, data_out=True) as foreground:
+    with Foreground(json=context.json, data_out=True) as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        here.daemon.set_retention(wanted, progress)
+        daemon.set_retention(wanted, progress)
     return True
 
 

@@ -1,0 +1,280 @@
+"""The arguments of the verbs that save, verify, restore, remove and carry sets."""
+
+from typing import NamedTuple
+
+from tui.cli.arguments.parser import Parser
+from tui.cli.arguments.saved import add_abs_time, add_snaps
+from tui.cli.arguments.values import absolute, names, seconds, set_number
+
+
+class SetId(NamedTuple):
+    """A set id: the number, and how it was typed, which `snap` repeats in its sentences."""
+
+    number: int
+    text: str
+
+
+def set_id(text: str) -> SetId:
+    """The id of the set that an operation is about; there is no set 0."""
+    number = set_number(text)
+    if not number:
+        from backend import InvalidInputError
+
+        raise InvalidInputError("snapshot operation requires snapshot set ID")
+    return SetId(number, text)
+
+
+class SaveArgs(NamedTuple):
+    """What to save, and how."""
+
+    snaps: tuple[str, ...]
+    users: tuple[str, ...]
+    exclude: tuple[str, ...]
+    fast: bool
+    accept_changed: bool
+    ignore_space: bool
+    abs_time: bool
+    wait: bool
+    no_wait: bool
+
+
+class CheckArgs(NamedTuple):
+    """What to verify, and how thoroughly; with `file` or `all` the operand `set_id` is a snap."""
+
+    set_id: str
+    snaps: tuple[str, ...]
+    all: bool
+    quick: bool
+    structure: bool
+    older_than: int
+    users: tuple[str, ...]
+    file: str
+    no_wait: bool
+
+
+class RestoreArgs(NamedTuple):
+    """What to put in place, or beside; `undo_window` 0 stands for the usual time."""
+
+    set_id: SetId
+    snaps: tuple[str, ...]
+    plan: bool
+    users: tuple[str, ...]
+    undo_window: int
+    no_undo: bool
+    devices: bool
+    to: str
+    revision: str
+    wait: bool
+    no_wait: bool
+
+
+class UndoArgs(NamedTuple):
+    """What to take back; no job is the last restore."""
+
+    job: str
+    list: bool
+    abs_time: bool
+    wait: bool
+    no_wait: bool
+
+
+class ForgetArgs(NamedTuple):
+    """What to remove."""
+
+    set_id: SetId
+    snaps: tuple[str, ...]
+    wait: bool
+    no_wait: bool
+
+
+class ExportArgs(NamedTuple):
+    """What to write where; `file` is as it was typed, `-` for standard output."""
+
+    set_id: SetId
+    file: str
+    snaps: tuple[str, ...]
+    skip_broken: bool
+    checksum: bool
+    no_wait: bool
+
+
+class ImportArgs(NamedTuple):
+    """What to read; `-` is standard input."""
+
+    file: str
+    snaps: tuple[str, ...]
+    accept_hash: bool
+    abs_time: bool
+    no_wait: bool
+
+
+def save(parser: Parser) -> type[SaveArgs]:
+    """Describe `save`."""
+    parser.describe(
+        "Saves the named snaps, or all that are installed, as one set.",
+        "save nextcloud --exclude '$SNAP_DATA/cache/*'",
+        "save --users alice,bob",
+    )
+    add_snaps(parser, "the snaps to save; all without any")
+    add_users(parser)
+    parser.option("exclude", "PATTERN", "leave out; may be repeated", default=[], action="append")
+    parser.flag("fast", "compress faster and a little less")
+    parser.flag("accept-changed", "keep files that change while being read")
+    parser.flag("ignore-space", "start even if the space may not suffice")
+    add_abs_time(parser)
+    add_wait(parser)
+    add_no_wait(parser)
+    return SaveArgs
+
+
+def check_snapshot(parser: Parser) -> type[CheckArgs]:
+    """Describe `check-snapshot`."""
+    parser.describe(
+        "Reads every archive and compares it with its hash; tells every bad part.",
+        "check-snapshot 3",
+        "check-snapshot --all --older-than 30d",
+    )
+    parser.operand("set_id", "ID", "the set; none with --all or --file")
+    add_snaps(parser)
+    parser.flag("all", "verify every set")
+    parser.flag("quick", "only look whether all is there; read no archive")
+    parser.flag("structure", "walk through every archive as well")
+    older_than = seconds("verify what is older than")
+    parser.option(
+        "older-than", "TIME", "only what was not verified for: 12h, 30d", default=0, type=older_than
+    )
+    add_users(parser)
+    add_file(parser)
+    add_no_wait(parser)
+    parser.exclude("quick", "structure")
+    return CheckArgs
+
+
+def restore(parser: Parser) -> type[RestoreArgs]:
+    """Describe `restore`."""
+    parser.describe(
+        "Replaces the present data by those of a set: all of them, or none. What is\n"
+        "replaced is kept for a day, and `undo` brings it back. --plan only tells.",
+        "restore 3 nextcloud --plan",
+        "restore 3 --users alice --undo-window 7d",
+        "restore 3 --to ~/three",
+    )
+    add_set_id(parser)
+    add_snaps(parser)
+    add_plan(parser)
+    add_users(parser)
+    add_undo_window(parser)
+    parser.flag("devices", "restore device nodes as well")
+    add_to(parser)
+    parser.option("revision", "REV", "onto this revision, not the installed one")
+    parser.refuse_empty("revision")
+    add_wait(parser)
+    add_no_wait(parser)
+    return RestoreArgs
+
+
+def undo(parser: Parser) -> type[UndoArgs]:
+    """Describe `undo`."""
+    parser.describe(
+        "Puts back what a restore replaced: the last one, or that of a job (see --list).",
+        "undo",
+        "undo --list",
+        "undo 12",
+    )
+    parser.operand("job", "JOB", "the restore to take back; the last one without it")
+    parser.flag("list", "only tell what can be taken back")
+    add_abs_time(parser)
+    add_wait(parser)
+    add_no_wait(parser)
+    return UndoArgs
+
+
+def forget(parser: Parser) -> type[ForgetArgs]:
+    """Describe `forget`."""
+    parser.describe("Removes the files of a set. This cannot be undone.", "forget 3", "forget 3 nextcloud")
+    add_set_id(parser)
+    add_snaps(parser)
+    add_wait(parser)
+    add_no_wait(parser)
+    return ForgetArgs
+
+
+def export_snapshot(parser: Parser) -> type[ExportArgs]:
+    """Describe `export-snapshot`."""
+    parser.describe(
+        "Writes a set as one file, as snap does; - is standard output.",
+        "export-snapshot 3 three.snapshot",
+        "export-snapshot 3 - | ssh other snapstow import-snapshot -",
+    )
+    add_set_id(parser)
+    parser.operand("file", "FILE|-", "the file to write", missing="`<filename>`")
+    add_snaps(parser)
+    parser.flag("skip-broken", "leave broken snapshots out instead of refusing")
+    parser.flag("checksum", "write the SHA-256 beside the file, as FILE.sha256")
+    add_no_wait(parser)
+    return ExportArgs
+
+
+def import_snapshot(parser: Parser) -> type[ImportArgs]:
+    """Describe `import-snapshot`."""
+    parser.describe(
+        "Reads what export-snapshot wrote as a new set; - is standard input.",
+        "import-snapshot three.snapshot",
+    )
+    parser.operand("file", "FILE|-", "the file to read", missing="`<filename>`", type=absolute)
+    add_snaps(parser)
+    parser.flag("accept-hash", "take a set of sound files whose own hash is wrong")
+    add_abs_time(parser)
+    add_no_wait(parser)
+    return ImportArgs
+
+
+# -- what they share
+
+
+def add_set_id(parser: Parser) -> None:
+    """Describe the set that an operation is about."""
+    parser.operand("set_id", "ID", "the set", missing="`<id>`", type=set_id)
+
+
+def add_users(parser: Parser) -> None:
+    """Describe the users that a verb can be limited to."""
+    text = "only the data of these users (and the system's)"
+    parser.option("users", "U,...", text, default=(), type=names)
+
+
+def add_plan(parser: Parser) -> None:
+    """Describe the flag that only tells."""
+    parser.flag("plan", "only tell what would be done, and lost")
+
+
+def add_undo_window(parser: Parser) -> None:
+    """Describe how long what is replaced is kept."""
+    text = "keep what is replaced so long: 90m, 24h, 7d (24h)"
+    span = seconds("keep what is replaced for")
+    parser.option("undo-window", "TIME", text, default=0, type=span)
+    parser.flag("no-undo", "do not keep what is replaced")
+    parser.exclude("undo-window", "no-undo")
+
+
+def add_to(parser: Parser) -> None:
+    """Describe the directory beside."""
+    parser.option("to", "DIR", "beside, into DIR, instead of in place", type=absolute)
+    parser.refuse_empty("to")
+
+
+def add_file(parser: Parser) -> None:
+    """Describe the file that stands for a set."""
+    text = "an export or a snapshot file instead of a set"
+    parser.option("file", "FILE", text, type=absolute)
+    parser.refuse_empty("file")
+
+
+def add_wait(parser: Parser) -> None:
+    """Describe the flag that waits for snapd."""
+    parser.flag("wait", "first wait for what snapd is doing already")
+
+
+def add_no_wait(parser: Parser) -> None:
+    """Describe the flag that leaves the work to a job."""
+    parser.flag("no-wait", "start it as a job, print its number, and return")

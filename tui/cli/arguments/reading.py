@@ -1,0 +1,88 @@
+"""From the words of a command line to a verb and its arguments."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
+
+from tui.cli.arguments.parser import HELP, GlobalOptions, Parser, UsageError
+from tui.cli.arguments.verbs import SCREENS, VERBS, describing
+
+_OTHER_NAMES = {
+    "list": "saved",
+    "check": "check-snapshot",
+    "export": "export-snapshot",
+    "import": "import-snapshot",
+}
+
+
+class CommandLine(NamedTuple):
+    """A command line that was understood: the verb, what goes with every verb, and what this one is given."""
+
+    verb: str
+    options: GlobalOptions
+    arguments: Any
+
+
+def parser_of(verb: str) -> Parser:
+    """The parser of a verb."""
+    return _described(verb)[0]
+
+
+def _described(verb: str) -> tuple[Parser, Callable[..., Any]]:
+    """The parser of a verb, and what makes its arguments of the values read."""
+    describe = cast("Callable[[Parser], Callable[..., Any]]", describing(verb))
+    parser = Parser(verb)
+    return parser, describe(parser)
+
+
+def parse(words: list[str]) -> CommandLine:
+    """Read a command line; flags may stand anywhere, those of the screens without a verb only.
+
+    Raises:
+        UsageError: it cannot be understood.
+        InvalidInputError: it asks for the set 0.
+    """
+    before, verb, after = _around_the_verb(words)
+    if verb and verb not in VERBS:
+        raise UsageError(f'unknown command "{verb}"{_suggestion(verb)}')
+    try:
+        return _read(verb, [*before, *after])
+    except UsageError as failure:
+        failure.verb = failure.verb or verb
+        raise
+
+
+def _around_the_verb(words: list[str]) -> tuple[list[str], str, list[str]]:
+    """The options before the verb, the verb or nothing, and all that follows it."""
+    if words and words[0] in VERBS:
+        return [], words[0], words[1:]
+    try:
+        following = iter(words)
+        before, operands = Parser("").split(following, first=True)
+    except UsageError:  # not of every verb, so perhaps of the screens
+        following = iter(words)
+        before, operands = parser_of(SCREENS).split(following, first=True)
+    verb, *after = operands or [""]
+    return before, verb, ["--", *after] if after else list(following)
+
+
+def _read(verb: str, words: list[str]) -> CommandLine:
+    parser, arguments_from = _described(verb or SCREENS)
+    options, operands = parser.split(iter(words))
+    if not HELP.isdisjoint(options):
+        return parse(["help", verb] if verb not in ("", "help") else ["help"])
+    if "--version" in options:
+        return parse(["version"])
+    values = parser.read(options, operands)
+    del values["help"], values["version"]
+    shared = GlobalOptions(**{name: values.pop(name) for name in GlobalOptions._fields})
+    return CommandLine(parser.verb, shared, arguments_from(**values))
+
+
+def _suggestion(word: str) -> str:
+    """`: did you mean …?` where a verb is near, else nothing."""
+    near = _OTHER_NAMES.get(word)
+    if near is None:
+        from difflib import get_close_matches
+
+        near = next(iter(get_close_matches(word, VERBS, 1)), None)
+    return f": did you mean {near}?" if near else ""

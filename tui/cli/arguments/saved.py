@@ -1,0 +1,42 @@
+"""The arguments of `saved`: by themselves, as a listing loads next to nothing."""
+
+from typing import NamedTuple
+
+from tui.cli.arguments.parser import Parser
+from tui.cli.arguments.values import set_number
+
+
+class SavedArgs(NamedTuple):
+    """Which snapshots to list, and whether with dates."""
+
+    snaps: tuple[str, ...] = ()
+    set_id: int = 0
+    abs_time: bool = False
+
+
+def saved(parser: Parser) -> type[SavedArgs]:
+    """Describe `saved`."""
+    parser.describe(
+        "Lists what `snap saved` lists, and after it, marked in Notes, what snapd hides.",
+        "saved --id 3",
+        "saved nextcloud --abs-time",
+    )
+    add_snaps(parser)
+    add_id(parser)
+    add_abs_time(parser)
+    return SavedArgs
+
+
+def add_snaps(parser: Parser, text: str = "only these snaps") -> None:
+    """Describe the snaps that most verbs can be limited to."""
+    parser.operand("snaps", "SNAP", text, many=True)
+
+
+def add_id(parser: Parser) -> None:
+    """Describe the flag that limits a query to one set."""
+    parser.option("id", "N", "only this set", default=0, type=set_number, dest="set_id")
+
+
+def add_abs_time(parser: Parser) -> None:
+    """Describe the flag for dates instead of ages."""
+    parser.flag("abs-time", "tell times as dates, not as ages")

@@ -1,0 +1,46 @@
+"""Values as they are typed: set ids, spans of time, lists with commas, paths."""
+
+import os
+from collections.abc import Callable
+
+from tui.cli.arguments.parser import UsageError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
+_LONGEST = 100 * 365 * _UNITS["d"]
+_MOST_DIGITS = 12
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number of a set or of a job."""
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def set_number(text: str) -> int:
+    """A set id, or 0 for none; UsageError for what is no number."""
+    if text and not is_number(text):
+        raise UsageError("invalid argument for snapshot set id: expected a non-negative integer argument")
+    return int(text or "0")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def absolute(path: str) -> str:
+    """A path from the root; nothing stays nothing, and `-` is a standard stream."""
+    return path if path in ("", "-") else os.path.abspath(path)
+
+
+def seconds(purpose: str) -> Callable[[str], int]:
+    """Reads a span of time such as `90m`, `24h` or `7d`; nothing is 0."""
+
+    def read(text: str) -> int:
+        digits, unit = text[:-1], text[-1:]
+        is_span = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS and unit in _UNITS
+        span = int(digits) * _UNITS[unit] if is_span else 0
+        if text and not 0 < span <= _LONGEST:
+            raise UsageError(f'cannot {purpose} "{text}": write e.g. 90m, 24h or 7d, at most 100 years')
+        return span
+
+    return read

@@ -1,0 +1,39 @@
+"""The verb `help`: everything on one screen, and a page for each verb."""
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from tui.cli.arguments.manual import HelpArgs
+from tui.cli.arguments.parser import ENGINES, UsageError
+from tui.cli.arguments.reading import parser_of
+from tui.cli.arguments.verbs import VERBS
+from tui.cli.context import Context
+from tui.cli.manual import GROUPS, GROUPS_IN_PAIRS, page
+from tui.cli.output import print_result
+
+
+def help(_context: Context, args: HelpArgs) -> int:
+    """Print the page of a verb, or the overview."""
+    if not args.topic:
+        print_result(*_overview())
+        return 0
+    if args.topic not in VERBS:
+        raise UsageError(f'unknown command "{args.topic}"')
+    print_result(page(parser_of(args.topic)))
+    return 0
+
+
+def _overview() -> Iterator[str]:
+    yield "Snapstow keeps the snapshots of snaps. Without a verb it opens its screens."
+    yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
+    for title, verbs in GROUPS.items():
+        yield f"{title}:"
+        for name, summary in verbs.items():
+            yield f"  {name:16} {summary}"
+    for title, verbs in GROUPS_IN_PAIRS.items():
+        yield f"{title}:"
+        cells = [f"  {name:9} {summary:27}" for name, summary in verbs.items()]
+        pairs = zip_longest(cells[::2], cells[1::2], fillvalue="")
+        yield from (f"{left}{right}".rstrip() for left, right in pairs)
+    yield f"Everywhere: --root DIR, --demo, --json, --engine {'|'.join(ENGINES)}"
+    yield "More: 'snapstow help VERB', 'help browse' for the screens. Safe to try: --demo."

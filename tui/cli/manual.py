@@ -1,0 +1,165 @@
+"""What is told of the verbs, made of their parsers: pages for `help`, manual pages for `man`."""
+
+import argparse
+from collections.abc import Iterator
+
+from tui.cli.arguments.parser import Parser
+from tui.cli.arguments.reading import parser_of
+from tui.cli.arguments.verbs import HIDDEN, VERBS
+
+GROUPS = {
+    "Snapshots": {
+        "saved": "list the snapshots",
+        "save": "save the data of snaps as a new set",
+        "check-snapshot": "verify a set, or all of them",
+        "restore": "put the data of a set in place",
+        "extract": "put marked files and folders in place, or beside",
+        "undo": "take a restore back",
+        "forget": "remove a set, or snaps of it",
+        "export-snapshot": "write a set to a file",
+        "import-snapshot": "read a set from a file",
+    },
+}
+GROUPS_IN_PAIRS = {
+    "Inside of them": {
+        "ls": "list a folder",
+        "cat": "write out a file",
+        "find": "find files by name",
+        "diff": "compare two snapshots",
+        "open": "tell what a file holds",
+    },
+    "Looking after them": {
+        "estimate": "tell what a save would read",
+        "jobs": "list jobs and their ends",
+        "doctor": "tell what a crash left",
+        "retention": "keep automatic ones longer",
+        "attach": "follow a running job",
+        "stop": "stop a job, and undo it",
+        "finish": "end an interrupted job",
+        "takeback": "undo an interrupted job",
+    },
+}
+_UNLISTED = {
+    "browse": "open the screens",
+    "reset": "make the demo anew",
+    "completion": "make a shell complete verbs and flags",
+    "man": "write the manual pages",
+    "version": "tell the version",
+    "help": "tell about a verb, or about all of them",
+}
+SUMMARIES = {
+    name: text
+    for group in (*GROUPS.values(), *GROUPS_IN_PAIRS.values(), _UNLISTED)
+    for name, text in group.items()
+}
+EXIT_CODES = (
+    "0 done, 1 failed, 2 usage, 3 partly done, 4 verification failed,\n"
+    "5 refused beforehand, 11 busy, 77 not allowed, 130 cancelled."
+)
+_ABOUT = "list, check, save, restore, export and import the snapshots of snaps"
+
+
+def described_parsers() -> list[Parser]:
+    """The parsers of all verbs that people type, in the order of the table."""
+    return [parser_of(verb) for verb in VERBS if verb not in HIDDEN]
+
+
+def page(parser: Parser) -> str:
+    """The page of a verb: its usage, what it does, its arguments and flags, examples, exit codes."""
+    examples = "".join(f"\n  snapstow {example}" for example in parser.examples)
+    parser.usage = _synopsis(parser)
+    parser.description = parser.text
+    parser.epilog = f"For example:{examples}\n\n" * bool(examples) + f"Exit codes: {EXIT_CODES}"
+    return parser.format_help().rstrip("\n")
+
+
+def _synopsis(parser: Parser) -> str:
+    flags = " [FLAG...]" if parser.verb_flags() else ""
+    return f"{parser.prog}{''.join(f' {_operand(action)}' for action in parser.operands)}{flags}"
+
+
+def _operand(action: argparse.Action) -> str:
+    match action.nargs:
+        case "*":
+            return f"[{action.metavar}...]"
+        case "?":
+            return f"[{action.metavar}]"
+        case _:
+            return str(action.metavar)
+
+
+# -- pages for man
+
+
+def man_pages(version: str) -> Iterator[tuple[str, str]]:
+    """The manual pages: the name of each file, and its text."""
+    parsers = described_parsers()
+    yield "snapstow.1", _overview(parsers, version)
+    for parser in parsers:
+        yield f"snapstow-{parser.verb}.1", _verb_page(parser, version)
+
+
+def _overview(parsers: list[Parser], version: str) -> str:
+    screens = next(parser for parser in parsers if parser.verb == "browse")
+    verbs = [(f"snapstow-{parser.verb}(1)", SUMMARIES[parser.verb]) for parser in parsers]
+    return _document(
+        "snapstow",
+        version,
+        {
+            "NAME": _text(f"snapstow - {_ABOUT}"),
+            "SYNOPSIS": _text("snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"),
+            "DESCRIPTION": _text(f"Without a verb: {screens.text}"),
+            "VERBS": _entries(verbs),
+            "OPTIONS": _options(screens.global_options()),
+            "OPTIONS OF THE SCREENS": _options(screens.verb_flags()),
+            "EXIT STATUS": _text(EXIT_CODES),
+        },
+    )
+
+
+def _verb_page(parser: Parser, version: str) -> str:
+    examples = "".join(f".PP\n.nf\n{_text(f'snapstow {example}')}.fi\n" for example in parser.examples)
+    operands = [(str(action.metavar), str(action.help)) for action in parser.operands]
+    return _document(
+        f"snapstow-{parser.verb}",
+        version,
+        {
+            "NAME": _text(f"snapstow-{parser.verb} - {SUMMARIES[parser.verb]}"),
+            "SYNOPSIS": _text(_synopsis(parser)),
+            "DESCRIPTION": _text(parser.text),
+            "ARGUMENTS": _entries(operands),
+            "OPTIONS": _options(parser.verb_flags()),
+            "OPTIONS OF ALL VERBS": _options(parser.global_options()),
+            "EXAMPLES": examples,
+            "EXIT STATUS": _text(EXIT_CODES),
+            "SEE ALSO": _text("snapstow(1)"),
+        },
+    )
+
+
+def _document(name: str, version: str, sections: dict[str, str]) -> str:
+    head = f'.TH "{_escaped(name.upper())}" 1 "" "snapstow {_escaped(version)}"\n'
+    return head + "".join(f".SH {title}\n{body}" for title, body in sections.items() if body)
+
+
+def _options(actions: list[argparse.Action]) -> str:
+    return _entries([(_invocation(action), str(action.help)) for action in actions])
+
+
+def _invocation(action: argparse.Action) -> str:
+    value = "" if action.nargs == 0 else f" {action.metavar}"
+    return f"{', '.join(action.option_strings)}{value}"
+
+
+def _entries(entries: list[tuple[str, str]]) -> str:
+    return "".join(f".TP\n.B {_text(term)}{_text(text)}" for term, text in entries)
+
+
+def _text(text: str) -> str:
+    """Lines of prose; none begins with what would be a request."""
+    lines = (_escaped(line) for line in text.splitlines())
+    return "".join(f"\\&{line}\n" if line[:1] in (".", "'") else f"{line}\n" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\e").replace("-", "\\-")

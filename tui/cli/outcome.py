@@ -1,0 +1,211 @@
+"""Carries operations out, here or as jobs, and prints how they ended in the words of `snap`."""
+
+import os
+import sys
+import time
+from typing import NamedTuple
+
+from backend import (
+    Check,
+    CheckResult,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    InvalidInputError,
+    Operation,
+    Restore,
+    Result,
+    Save,
+    Undo,
+)
+from tui.cli.context import Context
+from tui.cli.output import print_result, print_status, show_table
+from tui.cli.run_operation import run_operation, start_job
+from tui.phrases import count_phrase
+from tui.text import plain, quoted
+
+_REDIRECT = "name a file, or redirect"
+
+
+class AsTyped(NamedTuple):
+    """How the user wrote what the sentences of `snap` repeat; nothing where nobody typed it."""
+
+    set_id: str = ""
+    file: str = ""
+
+
+def perform(
+    context: Context,
+    operation: Operation,
+    *,
+    typed: AsTyped = AsTyped(),  # noqa: B008 - it cannot be changed
+    no_wait: bool = False,
+    abs_time: bool = False,
+) -> int:
+    """Carry an operation out and print how it ended, or start it as a job; returns the exit code."""
+    if no_wait:
+        return start_job(context, operation)
+    result = run_operation(context, operation, _stream_of(operation))
+    if not context.json:
+        _Outcome(context, result, typed, abs_time).tell(operation)
+    return result.exit_code
+
+
+def _stream_of(operation: Operation) -> int | None:
+    """The descriptor of the standard stream that an operation works with, if any; a terminal is refused."""
+    match operation:
+        case Export(file="-"):
+            if sys.stdout.isatty():
+                raise InvalidInputError(
+                    f"cannot export a snapshot to a terminal: {_REDIRECT} standard output"
+                )
+            return sys.stdout.fileno()
+        case Import(file="-"):
+            if os.isatty(0):
+                raise InvalidInputError(
+                    f"cannot import a snapshot from a terminal: {_REDIRECT} standard input"
+                )
+            return 0
+        case _:
+            return None
+
+
+class _Outcome:
+    """Prints how an operation ended."""
+
+    def __init__(self, context: Context, result: Result, typed: AsTyped, abs_time: bool) -> None:
+        self._context = context
+        self._result = result
+        self._typed = typed
+        self._abs_time = abs_time
+
+    def tell(self, operation: Operation) -> None:
+        match operation:
+            case Save() | Import():
+                self._new_set(operation)
+            case Check():
+                _Verdicts(operation, self._result, self._name(operation)).tell()
+            case Export():
+                self._exported(operation)
+            case Forget():
+                self._forgotten(operation)
+            case _:
+                print_result(self._undoable(operation))
+                tell_undo(self._context, self._result)
+
+    def _name(self, operation: "Check | Restore | Export | Forget") -> str:
+        return f"#{plain(self._typed.set_id or str(operation.set_id))}"
+
+    def _undoable(self, operation: "Restore | Extract | Undo") -> str:
+        beside, result = plain(self._result.beside), self._result
+        match operation:
+            case Restore(snaps=snaps):
+                where = f" beside, into {beside}; nothing was replaced" if beside else ""
+                return f"Restored snapshot {self._name(operation)}{_of_snaps(snaps)}{where}."
+            case Undo(job=job):
+                which = f"job {job}" if job else "the last restore"
+                return f"Took back {which}, of snapshot #{result.set_id}."
+            case Extract():
+                kept = f"; {count_phrase(result.kept, 'path')} left as they were" if result.kept else ""
+                where = f" into {beside}" if beside else ""
+                return f"Extracted {count_phrase(result.extracted, 'path')}{where}{kept}."
+
+    def _new_set(self, operation: "Save | Import") -> None:
+        set_id, engine = self._result.set_id, self._context.engine
+        if isinstance(operation, Import):
+            if self._result.duplicate:
+                print_status("The same content is here already; nothing was added.")
+            print_result(f"Imported snapshot as #{set_id}")
+        show_table(engine.sets(set_id), engine, abs_time=self._abs_time)
+
+    def _exported(self, operation: Export) -> None:
+        if operation.file == "-":
+            return
+        file = plain(self._typed.file or operation.file)
+        print_result(f'Exported snapshot {self._name(operation)}{_of_snaps(operation.snaps)} into "{file}"')
+        if operation.checksum:
+            print_result(f'Its checksum is in "{file}.sha256"')
+
+    def _forgotten(self, operation: Forget) -> None:
+        several = "s" if len(operation.snaps) > 1 else ""
+        of_snaps = f" of snap{several} {plain(quoted(operation.snaps))}" if operation.snaps else ""
+        print_result(f"Snapshot {self._name(operation)}{of_snaps} forgotten.")
+
+
+def _of_snaps(snaps: tuple[str, ...]) -> str:
+    return f" of snaps {plain(quoted(snaps))}" if snaps else ""
+
+
+def tell_undo(context: Context, result: Result) -> None:
+    """Say how what was replaced can be had back."""
+    if result.beside and not result.undo_job:
+        print_status(f"To take it back, remove {plain(result.beside)}.")
+    if result.undo_job:
+        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
+        again = context.command(Undo(result.undo_job))
+        print_status(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
+
+
+# -- what a check found
+
+
+def verdict_outcome(*, quick: bool) -> str:
+    """What can be said of archives in which a check found nothing wrong."""
+    return "are there; none was read" if quick else "verified successfully"
+
+
+class _Verdicts:
+    """Prints what a check found."""
+
+    def __init__(self, operation: Check, result: Result, name: str) -> None:
+        self._check = operation
+        self._result = result
+        self._name = name
+        self._bad = [verdict for verdict in result.verdicts if verdict.fault]
+        self._archives = sum(1 for verdict in result.verdicts if verdict.entry)
+        self._outcome = verdict_outcome(quick=operation.quick)
+
+    def tell(self) -> None:
+        print_status(*(f"error: {_fault(verdict)}" for verdict in sorted(self._bad)))
+        tell = print_status if self._bad else print_result
+        if self._result.skipped:
+            tell(_skipped(self._result))
+        if self._bad:
+            tell(self._some_bad())
+        elif not self._result.skipped or self._result.verdicts:
+            tell(self._all_well())
+
+    def _some_bad(self) -> str:
+        unreadable = sum(1 for verdict in self._bad if not verdict.entry)
+        good = self._archives - (len(self._bad) - unreadable)
+        clauses = [f"{good} of {self._archives} archives {self._outcome}"] * bool(self._archives)
+        if unreadable:
+            clauses.append(
+                f"{count_phrase(unreadable, 'snapshot')} {'is' if unreadable == 1 else 'are'} unreadable"
+            )
+        return f"{'; '.join(clauses)}."
+
+    def _all_well(self) -> str:
+        if not self._check.set_id:
+            return (
+                f"All {self._archives} archives {self._outcome}." if self._archives else "No snapshots found."
+            )
+        which = f"Snapshot {self._name}{_of_snaps(self._check.snaps)}"
+        return f"{which}: all archives {self._outcome}." if self._check.quick else f"{which} {self._outcome}."
+
+
+def _skipped(result: Result) -> str:
+    """How many snapshots a check left out because they were verified lately."""
+    checked = len(result.snaps)
+    if not checked:
+        were = "1 snapshot was" if result.skipped == 1 else f"All {result.skipped} snapshots were"
+        return f"{were} verified since; nothing is left to check."
+    were = "was" if result.skipped == 1 else "were"
+    of_all = f"{result.skipped} of {result.skipped + checked} snapshots"
+    return f"{of_all} {were} verified since; {checked} checked."
+
+
+def _fault(verdict: CheckResult) -> str:
+    archive = f" {verdict.entry}:" if verdict.entry and verdict.entry not in verdict.fault else ""
+    return plain(f"snapshot #{verdict.set_id} {verdict.snap or '(unknown snap)'}:{archive} {verdict.fault}")

@@ -1,1 +1,0 @@
-"""Starting jobs in processes of their own, from the screens and from the command line (`--no-wait`)."""

@@ -1,0 +1,38 @@
+"""Counts, lists and spans of time as a sentence has them. What words them is loaded by the first sentence.
+
+Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
+"""
+
+from collections.abc import Iterable
+
+_TWO_DAYS = 2 * 24 * 3600
+_NO_YEARS = ("months", "years")  # of no fixed length
+
+
+def span_phrase(seconds: float) -> str:
+    """A span of time, precise to the second: `24 hours`, `7 days`, `1 hour and 30 minutes`."""
+    from humanize import precisedelta
+
+    hidden = _NO_YEARS if abs(seconds) >= _TWO_DAYS else ("days", *_NO_YEARS)
+    return precisedelta(round(seconds), suppress=hidden)
+
+
+def ago_phrase(seconds: float) -> str:
+    """How long ago something was: `3 hours ago`, `a minute ago`, `now`."""
+    from humanize import naturaltime
+
+    return naturaltime(max(0, round(seconds)))
+
+
+def list_phrase(items: Iterable[str]) -> str:
+    """Items as a sentence lists them: `a, b and c`."""
+    from humanize import natural_list
+
+    return natural_list(list(items))
+
+
+def count_phrase(count: int, thing: str, things: str = "") -> str:
+    """A number of things: `1 file`, `12,345 files`; `things` where the plural is no mere `s`."""
+    from humanize import intcomma
+
+    return f"{intcomma(count)} {thing if count == 1 else things or f'{thing}s'}"

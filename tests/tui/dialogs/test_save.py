@@ -11,13 +11,13 @@ import pytest
 from textual.widgets import Input
 
 from backend import Cancelled, Check, Progress, Save
+from backend.save import preflight as save_preflight
+from backend.save.preflight import SYSTEM, SaveSurveys, preflight_save
 from tests.support.builders import AS_ROOT, FIFO, Link, World, plant, uid_of
 from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.save import AskSave, Found
 from tui.dialogs.save_lines import Draft, Look, lines_of
-from tui.session import save_survey as savesurvey
 from tui.session.place import Place
-from tui.session.save_survey import SYSTEM, Surveys, look_around
 
 LATER = "2999-01-01T00:00:00Z"
 Tell = Callable[[Patient], Awaitable[object]]
@@ -139,7 +139,7 @@ def test_options(world: World) -> None:
 
 
 def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(savesurvey, "free_space", lambda _path: 1000)
+    monkeypatch.setattr(save_preflight, "free_space", lambda _path: 1000)
 
     async def tell(user: Patient) -> None:
         await user.sees("✗ will fail     there may not be room")
@@ -213,8 +213,8 @@ def test_what_was_left_out_is_taken_off(world: World) -> None:
 
 def surveys_of(world: World, *patterns: str) -> Look:
     place = place_of(world)
-    there = look_around(place)
-    surveys = Surveys(place, there)
+    there = preflight_save(place.engine)
+    surveys = SaveSurveys(place.engine.layout, there)
     surveys.survey_all(surveys.renew(patterns))
     users = frozenset(user.name for user in there.users)
     return Look(there, surveys, Draft(there.active, users, patterns))
@@ -249,7 +249,7 @@ def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World)
     raw[len(raw) // 2] ^= 1
     Path(path).write_bytes(raw)
     world.engine.check(Check(1), Progress())
-    assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
+    assert all(past.stored != whole for past in surveys_of(world).preflight.past["cloud"])
 
 
 def test_what_was_never_saved_is_at_most_its_size(world: World) -> None:
@@ -490,9 +490,9 @@ def test_it_can_be_left_at_any_moment(world: World, answer: str) -> None:
     async def tell(user: Patient) -> None:
         dialog = AskSave(user.app.place)
         await user.app.push_screen(dialog)
-        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.post_message(Found(preflight_save(user.app.place.engine)))
         dialog.action_leave()
-        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.post_message(Found(preflight_save(user.app.place.engine)))
         dialog.fit()
         await user.waits()
         await user.presses(answer)
@@ -512,7 +512,7 @@ def test_leaving_stops_the_survey(world: World) -> None:
 
 
 def test_other_patterns_stop_the_survey_for_those_before(world: World) -> None:
-    surveys = Surveys(place_of(world), look_around(place_of(world)))
+    surveys = SaveSurveys(world.engine.layout, preflight_save(world.engine))
     before = surveys.renew(())
     job = surveys.renew(("$SNAP_COMMON/f",))
     with pytest.raises(Cancelled):
@@ -533,8 +533,12 @@ def test_only_what_a_pattern_is_about_is_surveyed_again(world: World) -> None:
 
 def test_lines_tell_the_same_before_anything_is_known(world: World) -> None:
     place = place_of(world)
-    there = look_around(place)
-    look = Look(there, Surveys(place, there), Draft(there.active, frozenset({"root"}), ("$SNAP_DATA/x",)))
+    there = preflight_save(place.engine)
+    look = Look(
+        there,
+        SaveSurveys(place.engine.layout, there),
+        Draft(there.active, frozenset({"root"}), ("$SNAP_DATA/x",)),
+    )
     texts = [str(line.text) for line in lines_of(look)]
     assert any("▸ cloud" in text and "…" in text for text in texts)
     assert "$SNAP_DATA/x  …" in texts

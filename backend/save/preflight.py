@@ -6,36 +6,22 @@ The one preflight of a save that can still be chosen; `survey` looks at one arch
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from backend.archive.reader import Reader
 from backend.errors import SnapshotError
 from backend.format.timestamps import unix_time
 from backend.fs.space import free_space
 from backend.host.layout import InstalledSnap, Layout
-from backend.model import Snapshot, SnapshotSet, User
+from backend.model import Snapshot, User
 from backend.progress import Progress
 from backend.save.survey import Aim, Concern, Outlook, Survey, resurvey, survey_of, with_changes
+from backend.store.place import SnapshotPlace
 from backend.store.verifications import VerificationLog
 
 SYSTEM = ""
 _RECORDS = (256 << 10, 10 << 10)  # what our tar and snapd's fill archives up to
 _TAR_END = 1024
-
-
-class SavingEngine(Protocol):
-    """What is asked of an engine for the preflight of a save."""
-
-    @property
-    def layout(self) -> Layout:
-        """Where snapd keeps what belongs to the root."""
-
-    @property
-    def state_dir(self) -> str:
-        """Where checks are recorded."""
-
-    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets."""
 
 
 class EarlierSave(NamedTuple):
@@ -92,9 +78,9 @@ class SaveSize(NamedTuple):
     needed: int = 0
 
 
-def preflight_save(engine: SavingEngine) -> SavePreflight:
+def preflight_save(place: SnapshotPlace) -> SavePreflight:
     """Look at what there is to save at a place. Raises SnapshotError."""
-    layout = engine.layout
+    layout = place.layout
     texts = []
     if not layout.state.readable:
         texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
@@ -114,12 +100,12 @@ def preflight_save(engine: SavingEngine) -> SavePreflight:
     texts += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
     concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
     free = free_space(layout.snapshots)
-    return SavePreflight(tuple(snaps), tuple(users), _past(engine), concerns, free, whole=not damaged)
+    return SavePreflight(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
 
 
-def _past(engine: SavingEngine) -> dict[str, list[EarlierSave]]:
-    snapshots = [snapshot for one in engine.sets() for snapshot in one.snapshots]
-    standing = VerificationLog(engine.state_dir).standing(snapshots)
+def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
+    snapshots = [snapshot for one in place.sets() for snapshot in one.snapshots]
+    standing = VerificationLog(place.state_dir).standing(snapshots)
     snapshots.sort(key=lambda one: -unix_time(one.time))
     past: dict[str, list[EarlierSave]] = {}
     for one in snapshots:

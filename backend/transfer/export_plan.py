@@ -3,20 +3,13 @@
 The one preflight of an export: the dialog and the plain mode both take it from here.
 """
 
-from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from backend.errors import SnapshotError
-from backend.model import Snapshot, SnapshotSet
+from backend.model import Snapshot
 from backend.operations import Export
-
-
-class ExportingEngine(Protocol):
-    """What is asked of an engine for the plan of an export."""
-
-    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets, or one, by id."""
+from backend.store.place import SnapshotPlace
 
 
 class ExportChoice(NamedTuple):
@@ -78,10 +71,10 @@ class ExportPlan(NamedTuple):
         return None if self.taken(choice) else ExportObstacle.NOTHING_CHOSEN
 
 
-def plan_export(engine: ExportingEngine, set_id: int) -> ExportPlan:
+def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
     """Look at a set as an export would; trouble is part of the plan."""
     try:
-        snapshots = tuple(snapshot for group in engine.sets(set_id) for snapshot in group.snapshots)
+        snapshots = tuple(snapshot for group in place.sets(set_id) for snapshot in group.snapshots)
     except SnapshotError as trouble:
         return ExportPlan(set_id, trouble=str(trouble))
     if not snapshots:

@@ -5,18 +5,12 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.protocol import Availability
-from backend.errors import (
-    ConflictError,
-    DuplicateSetError,
-    InvalidInputError,
-    NotFoundError,
-    SnapshotError,
-)
+from backend.engine.availability import files_availability
+from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
@@ -25,6 +19,7 @@ from backend.store.store import Store
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
+    from backend.engine.protocol import Availability
     from backend.host.layout import InstalledSnap
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
@@ -49,8 +44,6 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
-
-_DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
 
 
 class FilesEngine:
@@ -85,26 +78,9 @@ class FilesEngine:
 
     # -- what can be had
 
-    def availability(self) -> Availability:
+    def availability(self) -> "Availability":
         """Refuse whatever changes data while snapd runs for this root."""
-        if not daemon_answers(self.layout.socket):
-            return Availability()
-        refused = [action for action in Action if not (action.only_reads or action.writes_elsewhere)]
-        return Availability(
-            {action: self._conflict(action) for action in refused},
-            is_superseded=os.path.exists(self.layout.socket),
-        )
-
-    def _conflict(self, action: Action) -> str:
-        way_out = (
-            "use --engine snapd, or stop snapd first" if action in _DONE_BY_SNAPD else "stop snapd first"
-        )
-        if action is Action.EXTRACT:
-            way_out += ", or extract beside (--to)"
-        return (
-            f"cannot {action.value}: snapd is running for {self.layout.root}, and two programs must not "
-            f"change its snapshots at once; {way_out}"
-        )
+        return files_availability(self.layout)
 
     def refusal(self, action: Action) -> str:
         """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
@@ -149,33 +125,17 @@ class FilesEngine:
 
     def newest_sets(self, limit: int) -> list[SnapshotSet]:
         """The newest sets where there are more than twice as many files; nothing where there are fewer."""
-        try:
-            are_many = len(self.store.names()) > 2 * limit
-        except SnapshotError:
-            return []
-        return self.store.newest_sets(limit) if are_many else []
+        with suppress(SnapshotError):
+            if len(self.store.names()) > 2 * limit:
+                return self.store.newest_sets(limit)
+        return []
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
-        from backend.fs.space import measure
-        from backend.operations import Estimate
+        from backend.save.estimate import estimate_snap
 
-        estimates = []
         people = self._users(users)[0]
-        for snap in self._installed(snaps):
-            sizes = {}
-            files = 0
-            for owner in (None, *people):
-                layout = self.layout
-                parent = layout.user_place(owner, snap.name) if owner else layout.system_parent(snap.name)
-                if not parent:
-                    continue
-                found = measure([f"{parent}/{snap.revision}", f"{parent}/common"], progress)
-                files += found.files
-                if found.files or owner is None:
-                    sizes[owner.name if owner else "system"] = found.apparent
-            estimates.append(Estimate(snap.name, sum(sizes.values()), sizes, files))
-        return estimates
+        return [estimate_snap(self.layout, snap, people, progress) for snap in self._installed(snaps)]
 
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
@@ -324,14 +284,12 @@ class FilesEngine:
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
-
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)
 
     def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
-
         from backend.jobs import undo
 
         self._demand(operation.action)
@@ -394,29 +352,29 @@ class FilesEngine:
 
     def findings(self) -> "list[Finding]":
         """What an earlier crash left, what is hidden, what undo holds."""
-        from backend.jobs import doctor as findings
+        from backend.jobs import doctor
 
-        return findings.findings(self.journal, self.store)
+        return doctor.findings(self.journal, self.store)
 
     def repair(self, progress: "Progress") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
-        from backend.jobs import doctor as findings
+        from backend.jobs import doctor
 
         self._demand(Action.REPAIR)
-        return findings.repair(self.journal, self.store, progress)
+        return doctor.repair(self.journal, self.store, progress)
 
     def resolutions(self, number: int) -> "Resolutions":
         """What can be made of an interrupted job, and what each way would mean; changes nothing."""
-        from backend.jobs import resolution as endings
+        from backend.jobs.resolution import resolutions_of
 
-        return endings.resolutions_of(self.journal.record(number), self.store)
+        return resolutions_of(self.journal.record(number), self.store)
 
     def resolve(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""
-        from backend.jobs import resolution as endings
+        from backend.jobs.resolution import resolve
 
         self._demand(Action.FINISH if finish else Action.TAKE_BACK)
-        return endings.resolve(self.journal, self.store, number, finish=finish)
+        return resolve(self.journal, self.store, number, finish=finish)
 
     def others(self) -> "list[ForeignJournal]":
         """The journals that other users keep for this root: for root, and to look at only."""

@@ -4,33 +4,26 @@ The one plan of a restore: the dialog, the command, the plain mode and `Engine.p
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from backend.errors import NotFoundError, SnapshotError
 from backend.fs.space import SpaceNeed, space_needs
-from backend.host.layout import Layout
-from backend.model import Snapshot, SnapshotSet
+from backend.model import Snapshot
 from backend.operations import Restore
 from backend.progress import Progress
 from backend.restore.confirmation import confirmed
 from backend.restore.impact import ImpactScanner
 from backend.restore.plan import EntryPlan, RestorePlan, Verdict, worst_verdict
 from backend.restore.restorer import demand_one_snap
+from backend.store.place import SnapshotPlace
 
 _MOST_REVISIONS = 20
 
 
-class PlanningEngine(Protocol):
-    """What a planner asks of an engine."""
-
-    @property
-    def layout(self) -> Layout:
-        """Where snapd keeps what belongs to the root."""
-
-    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets, or one, by id."""
+class PlanningPlace(SnapshotPlace, Protocol):
+    """A place that plans restores from where things would go, and refuses some."""
 
     def refusal_of(self, operation: Restore) -> str:
         """Why it cannot be had here, or nothing."""
@@ -110,13 +103,13 @@ class RestorePreview:
 class RestorePlanner:
     """Plans restores snap by snap and remembers what it saw: take a new one to look again.
 
-    `refusal_of` says why an operation cannot be had, where others than the engine have a say in that.
+    `refusal_of` says why an operation cannot be had, where others than the place have a say in that.
     """
 
-    def __init__(self, engine: PlanningEngine, refusal_of: Callable[[Restore], str] | None = None) -> None:
-        self._engine = engine
-        self._refusal_of = refusal_of or engine.refusal_of
-        self._scanner = ImpactScanner(engine.layout)
+    def __init__(self, place: PlanningPlace, refusal_of: Callable[[Restore], str] | None = None) -> None:
+        self._place = place
+        self._refusal_of = refusal_of or place.refusal_of
+        self._scanner = ImpactScanner(place.layout)
         self._known: dict[Restore, tuple[RestorePlan, ...]] = {}
 
     def stages(
@@ -155,7 +148,7 @@ class RestorePlanner:
 
     def _places(self, restore: Restore, progress: Progress) -> RestorePreview:
         snapshots = tuple(
-            snapshot for group in self._engine.sets(restore.set_id) for snapshot in group.snapshots
+            snapshot for group in self._place.sets(restore.set_id) for snapshot in group.snapshots
         )
         if not snapshots:
             raise NotFoundError("no snapshot set with the given ID")
@@ -165,7 +158,7 @@ class RestorePlanner:
         demand_one_snap(restore, chosen)
         snaps = dict.fromkeys(snapshot.snap for snapshot in chosen)
         plans = tuple(plan for snap in snaps for plan in self._plans_of(restore, snap, progress))
-        is_absent = {snap: bool(snap) and self._engine.layout.revision(snap) is None for snap in snaps}
+        is_absent = {snap: bool(snap) and self._place.layout.revision(snap) is None for snap in snaps}
         return RestorePreview(
             snapshots,
             plans,
@@ -178,7 +171,7 @@ class RestorePlanner:
     def _plans_of(self, restore: Restore, snap: str, progress: Progress) -> tuple[RestorePlan, ...]:
         part = replace(restore, snaps=(snap,))
         if part not in self._known:
-            self._known[part] = tuple(self._engine.plan(part, look=False, progress=progress))
+            self._known[part] = tuple(self._place.plan(part, look=False, progress=progress))
         return self._known[part]
 
     def _with_contents(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
@@ -193,10 +186,10 @@ class RestorePlanner:
         if len(sound) != 1:
             return ()
         (snapshot,) = sound
-        installed = self._engine.layout.revision(snapshot.snap)
+        installed = self._place.layout.revision(snapshot.snap)
         saved = snapshot.revision if snapshot.revision.number else None
         first = [saved, installed] if restore.to else [installed, saved]
-        present = _revisions_in(self._engine.layout.system_parent(snapshot.snap))
+        present = _revisions_in(self._place.layout.system_parent(snapshot.snap))
         usual = [str(revision) for revision in first if revision]
         numbers = dict.fromkeys((*usual, *present, *filter(None, [restore.revision])))
         return tuple(

@@ -3,10 +3,9 @@
 The one preflight of an import: the dialog and the plain mode both take it from here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from backend.archive.export_file import ExportFile, read_export_file
 from backend.errors import SnapshotError
@@ -15,19 +14,9 @@ from backend.host.layout import InstalledSnap, Layout
 from backend.model import Snapshot, SnapshotSet
 from backend.operations import Import
 from backend.progress import Progress
+from backend.store.place import SnapshotPlace
 
 _MOST_METADATA = 64 << 10  # at most what a snapshot file holds beside its archives
-
-
-class ImportingEngine(Protocol):
-    """What is asked of an engine for the plan of an import."""
-
-    @property
-    def layout(self) -> Layout:
-        """Where snapd keeps what belongs to the root."""
-
-    def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets."""
 
 
 class InstalledHere(NamedTuple):
@@ -125,21 +114,21 @@ class ImportPlan:
         return ImportObstacle.NO_SPACE if self.missing_space else None
 
 
-def plan_import(engine: ImportingEngine, path: str, progress: Progress) -> ImportPlan:
+def plan_import(place: SnapshotPlace, path: str, progress: Progress) -> ImportPlan:
     """Look into a file without importing it, and at what is here.
 
     Trouble is part of the plan. Cancelled when the job is stopped.
     """
     try:
         export = read_export_file(path, progress)
-        layout = engine.layout
+        layout = place.layout
         users = {name for snapshot in export.snapshots for name in snapshot.users}
         return ImportPlan(
             path,
             export,
             installed={s.snap: _installed(layout, s.snap) for s in export.snapshots if s.snap},
             unknown_users=frozenset(name for name in users if not _is_known(layout, name)),
-            sets=tuple(engine.sets()),
+            sets=tuple(place.sets()),
             expiry=layout.state.auto_sets(),
             free=free_space(layout.snapshots),
         )

@@ -12,16 +12,13 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Export, SnapshotSet, command_line
+from backend.transfer import ExportChoice, ExportPlan, plan_export
 from tui.dialogs.base import Line, LineList
 from tui.dialogs.export_preview import (
     LOOKING,
-    Draft,
-    ExportContents,
     Weight,
-    cargo_lines,
-    cargo_of,
+    export_lines,
     obstacle,
-    operation_of,
     refusal,
     replaced,
     summary,
@@ -37,17 +34,17 @@ from tui.session.place import Place
 class Loaded(Message):
     """What is in the set is known."""
 
-    def __init__(self, cargo: ExportContents) -> None:
+    def __init__(self, plan: ExportPlan) -> None:
         super().__init__()
-        self.cargo = cargo
+        self.plan = plan
 
 
 class Weighed(Message):
     """What the file of an export would weigh is known."""
 
-    def __init__(self, draft: Draft, weight: Weight) -> None:
+    def __init__(self, choice: ExportChoice, weight: Weight) -> None:
         super().__init__()
-        self.draft = draft
+        self.choice = choice
         self.weight = weight
 
 
@@ -78,8 +75,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self._place = place
         self._set_id = part.set_id
         self._file_name = f"{part.set_id}.snapshot"
-        self._draft = Draft(frozenset(one.path for one in part.snapshots))
-        self._cargo: ExportContents | None = None
+        self._choice = ExportChoice(frozenset(one.path for one in part.snapshots))
+        self._plan: ExportPlan | None = None
         self._weight: Weight | None = None
         self._where: Destination | None = None
         self._is_eager = False
@@ -119,11 +116,11 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
 
     @work(thread=True, exclusive=True, group="load")
     def _load(self) -> None:
-        self.post_message(Loaded(cargo_of(self._place, self._set_id)))
+        self.post_message(Loaded(plan_export(self._place.engine, self._set_id)))
 
     @work(thread=True, exclusive=True, group="weigh")
-    def _weigh(self, draft: Draft, export: Export) -> None:
-        self.post_message(Weighed(draft, weight_of(self._place, export)))
+    def _weigh(self, choice: ExportChoice, export: Export) -> None:
+        self.post_message(Weighed(choice, weight_of(self._place, export)))
 
     def _land(self) -> None:
         offer = Offer(self._base, self._file_name, self._place.engine.layout.snapshots)
@@ -136,12 +133,12 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def on_loaded(self, message: Loaded) -> None:
         """Show what is in the set, and weigh what is chosen of it."""
         if self.is_open:
-            self._cargo = message.cargo
-            self._draw_up(self._draft)
+            self._plan = message.plan
+            self._draw_up(self._choice)
 
     def on_weighed(self, message: Weighed) -> None:
         """Show what it takes."""
-        if self.is_open and message.draft == self._draft:
+        if self.is_open and message.choice == self._choice:
             self._weight = message.weight
             self._looked()
 
@@ -215,41 +212,41 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self.sum_up(self._summary(browsing=browsing))
         self.show_lines(list(self.folder_lines() if browsing else self._lines()))
         button = self.query_one("#yes", Button)
-        button.display = self._cargo is None or not self._cargo.trouble
+        button.display = self._plan is None or not self._plan.trouble
         button.disabled = bool(self.refusal)
         self.propose(self._place, self._operation(""))
-        self._sure.display = bool(replaced(self._where, self._draft))
+        self._sure.display = bool(replaced(self._where, self._choice))
         if self._where is not None:
             self.show_command(command_line(self._operation(self._where.path), self._place.words))
 
     def _summary(self, *, browsing: bool) -> Content:
-        reason = refusal(self._cargo, self._draft)
-        weight = Weight(trouble=reason) if reason and self._cargo is not None else self._weight
-        words = summary(weight, self._where, self._draft)
+        reason = refusal(self._plan, self._choice)
+        weight = Weight(trouble=reason) if reason and self._plan is not None else self._weight
+        words = summary(weight, self._where, self._choice)
         return Content.assemble(words, "\n", self.folder_text()) if browsing else words
 
     def _lines(self) -> Iterator[Line]:
-        return cargo_lines(self._cargo or ExportContents(), self._where, self._draft)
+        return export_lines(self._plan or ExportPlan(self._set_id), self._where, self._choice)
 
     # -- choosing
 
-    def _draw_up(self, draft: Draft) -> None:
-        """Go on with another draft."""
-        self._draft = draft
+    def _draw_up(self, choice: ExportChoice) -> None:
+        """Go on with another choice."""
+        self._choice = choice
         self._weight = None
         self._sure.value = ""
         self.say("")
         self.redraw()
-        if not refusal(self._cargo, draft):
-            self._weigh(draft, self._operation(""))
+        if not refusal(self._plan, choice):
+            self._weigh(choice, self._operation(""))
 
     def on_line_list_marked(self, message: LineList.Marked) -> None:
         """Choose a snap or the checksum, or take the choice back."""
         match message.key:
             case "sums":
-                self._draw_up(self._draft._replace(checksum=not self._draft.checksum))
-            case ("snap", str(path)) if self._cargo is not None and not self._cargo.trouble:
-                self._draw_up(self._draft.toggled(path, self._cargo))
+                self._draw_up(self._choice._replace(checksum=not self._choice.checksum))
+            case ("snap", str(path)) if self._plan is not None and not self._plan.trouble:
+                self._draw_up(self._plan.toggled(self._choice, path))
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
         """The same as choosing."""
@@ -259,26 +256,25 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         """Choose all snaps that are sound, or none."""
         if self.is_browsing:
             self.say("that is for the snaps of the set: Esc goes back to them")
-        elif self._cargo is not None:
-            sound = frozenset(one.path for one in self._cargo.snapshots if not one.broken)
-            self._draw_up(self._draft._replace(chosen=sound if everything else frozenset()))
+        elif self._plan is not None:
+            self._draw_up(self._choice._replace(chosen=self._plan.sound if everything else frozenset()))
 
     # -- answering
 
     def _operation(self, path: str) -> Export:
-        return operation_of(self._cargo or ExportContents(), self._draft, self._set_id, path)
+        return (self._plan or ExportPlan(self._set_id)).operation(self._choice, path)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Answer with what was shown, or say what is missing."""
         where = self._where
-        missing = refusal(self._cargo, self._draft) or obstacle(self._weight, where, self._draft)
+        missing = refusal(self._plan, self._choice) or obstacle(self._weight, where, self._choice)
         if reason := missing or self.refusal:
             self._is_eager = missing == LOOKING
             self.say(reason)
-        elif replaced(where, self._draft) and self._sure.value.lower() != "yes":
-            names = " and ".join(one.name for one in replaced(where, self._draft))
+        elif replaced(where, self._choice) and self._sure.value.lower() != "yes":
+            names = " and ".join(one.name for one in replaced(where, self._choice))
             self.say(f"{names} would be replaced: type yes, or another path")
             self.set_focus(self._sure)
         elif where is not None:

@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Cancelled, Progress, Save, SnapshotError, command_line
+from backend.save import SavePreflight, SaveSurveys, preflight_save
 from tui.dialogs.base import BAD, WARN, LineList, said
 from tui.dialogs.operation import Proposing
 from tui.dialogs.save_concerns import ConcernKey, PathKey, pattern_for
@@ -30,7 +31,6 @@ from tui.dialogs.save_lines import (
     summary_of,
 )
 from tui.session.place import Place
-from tui.session.save_survey import Surveys, World, look_around
 
 PERIOD = 0.5
 SECOND_LOOK = 1.0
@@ -38,11 +38,11 @@ VARIABLES = ("$SNAP_DATA/", "$SNAP_COMMON/", "$SNAP_USER_DATA/", "$SNAP_USER_COM
 
 
 class Found(Message):
-    """There is a world to save, or trouble."""
+    """There is a preflight to save, or trouble."""
 
-    def __init__(self, world: World | None, trouble: str = "") -> None:
+    def __init__(self, preflight: SavePreflight | None, trouble: str = "") -> None:
         super().__init__()
-        self.world = world
+        self.preflight = preflight
         self.trouble = trouble
 
 
@@ -98,7 +98,7 @@ class AskSave(Proposing[Save | None]):
     @work(thread=True, group="look")
     def _look_around(self) -> None:
         try:
-            self.post_message(Found(look_around(self._place)))
+            self.post_message(Found(preflight_save(self._place.engine)))
         except (SnapshotError, OSError) as trouble:
             self.post_message(Found(None, str(trouble)))
 
@@ -106,14 +106,16 @@ class AskSave(Proposing[Save | None]):
         """Show what can be chosen and begin to measure it; too late when the dialog was left."""
         if not self.is_open:
             return
-        world = message.world
-        if world is None or not world.snaps:
+        preflight = message.preflight
+        if preflight is None or not preflight.snaps:
             nothing = "No snaps are installed here: there is nothing to save."
             self.sum_up(said(message.trouble or nothing, BAD if message.trouble else WARN))
             self.query_one("#yes", Button).display = False
             return
-        users = frozenset(user.name for user in world.users)
-        self._look = Look(world, Surveys(self._place, world), Draft(world.active, users))
+        users = frozenset(user.name for user in preflight.users)
+        self._look = Look(
+            preflight, SaveSurveys(self._place.engine.layout, preflight), Draft(preflight.active, users)
+        )
         self._show()
         if self.focused is self.lines:
             self.query_one("#yes", Button).focus()
@@ -124,7 +126,7 @@ class AskSave(Proposing[Save | None]):
         self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
 
     @work(thread=True, group="survey")
-    def _survey(self, surveys: Surveys, progress: Progress) -> None:
+    def _survey(self, surveys: SaveSurveys, progress: Progress) -> None:
         try:
             surveys.survey_all(progress)
         except Cancelled:
@@ -182,7 +184,7 @@ class AskSave(Proposing[Save | None]):
 
     def _operation(self, look: Look) -> Save:
         typed = self.query_one("#pattern", Input).value
-        return look.draft.operation(look.world, "" if typed and fault_of(typed) else typed)
+        return look.draft.operation(look.preflight, "" if typed and fault_of(typed) else typed)
 
     # -- choosing
 
@@ -209,7 +211,7 @@ class AskSave(Proposing[Save | None]):
                 return replace(draft, snaps=draft.snaps ^ {snap})
             case UserKey(user) if draft.users == {user}:
                 self.say("one user at least has to stay")
-            case UserKey(user) if len(look.world.users) > 1:
+            case UserKey(user) if len(look.preflight.users) > 1:
                 return replace(draft, users=draft.users ^ {user})
             case PatternKey(pattern):
                 return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
@@ -246,14 +248,14 @@ class AskSave(Proposing[Save | None]):
             return
         self.say("")
         self.lines.focus()
-        world, draft = self._look.world, self._look.draft
+        preflight, draft = self._look.preflight, self._look.draft
         if isinstance(self.lines.cursor_key, UserKey):
             if everything:
-                self._draw_up(replace(draft, users=frozenset(user.name for user in world.users)))
+                self._draw_up(replace(draft, users=frozenset(user.name for user in preflight.users)))
             else:
                 self.say("one user at least has to stay")
         else:
-            self._draw_up(replace(draft, snaps=world.active if everything else frozenset()))
+            self._draw_up(replace(draft, snaps=preflight.active if everything else frozenset()))
 
     def _draw_up(self, draft: Draft) -> None:
         if self._look is not None:

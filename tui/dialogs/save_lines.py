@@ -10,11 +10,10 @@ from backend import InvalidInputError, Save
 from backend.format import validate_excludes
 from backend.fs import RESERVED_SPACE
 from backend.host import InstalledSnap
-from backend.save import Aim, LargeFolder, Outlook
+from backend.save import SYSTEM, Aim, LargeFolder, Outlook, SavePreflight, SaveSize, SaveSurveys
 from tui.dialogs import save_concerns as saveconcerns
 from tui.dialogs.base import BAD, DIM, Line, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
-from tui.session.save_survey import SYSTEM, Size, Surveys, World
 from tui.text import cells, counted, plain, size_text
 from tui.views.survey import Met, met_in, worst_of
 
@@ -78,18 +77,18 @@ class Draft:
             case _:
                 return replace(self, ignore_space=not self.ignore_space)
 
-    def owners(self, world: World) -> tuple[str, ...]:
+    def owners(self, preflight: SavePreflight) -> tuple[str, ...]:
         """The system, and the users that were chosen."""
-        return (SYSTEM, *(user.name for user in world.users if user.name in self.users))
+        return (SYSTEM, *(user.name for user in preflight.users if user.name in self.users))
 
-    def operation(self, world: World, typed: str = "") -> Save:
+    def operation(self, preflight: SavePreflight, typed: str = "") -> Save:
         """The save that was chosen, with one more pattern as `typed`; all is said by naming none."""
-        all_snaps = self.snaps == world.active and world.whole
-        all_users = len(self.users) == len(world.users)
+        all_snaps = self.snaps == preflight.active and preflight.whole
+        all_users = len(self.users) == len(preflight.users)
         patterns = self.patterns if typed in ("", *self.patterns) else (*self.patterns, typed)
         return Save(
-            () if all_snaps else tuple(snap.name for snap in world.snaps if snap.name in self.snaps),
-            () if all_users else self.owners(world)[1:],
+            () if all_snaps else tuple(snap.name for snap in preflight.snaps if snap.name in self.snaps),
+            () if all_users else self.owners(preflight)[1:],
             patterns,
             self.fast,
             self.accept_changed,
@@ -100,25 +99,25 @@ class Draft:
 class Look(NamedTuple):
     """Everything that the lines are told from; `opened` are the lines that are unfolded."""
 
-    world: World
-    surveys: Surveys
+    preflight: SavePreflight
+    surveys: SaveSurveys
     draft: Draft
     opened: frozenset[Hashable] = frozenset()
 
     @property
     def owners(self) -> tuple[str, ...]:
         """The system, and the users that were chosen."""
-        return self.draft.owners(self.world)
+        return self.draft.owners(self.preflight)
 
     @property
-    def chosen(self) -> Size:
+    def chosen(self) -> SaveSize:
         """What the chosen snaps and users come to, as far as it is known."""
         return self.surveys.sum_of(self.draft.snaps, self.owners)
 
     @property
     def is_short(self) -> bool:
         """Whether there may not be room."""
-        return self.chosen.needed + RESERVED_SPACE > self.world.free
+        return self.chosen.needed + RESERVED_SPACE > self.preflight.free
 
     def forecast(self) -> int | None:
         """The bytes that will probably be stored; None where some snap says nothing of it."""
@@ -138,14 +137,14 @@ class Look(NamedTuple):
 def lines_of(look: Look) -> list[Line]:
     """Snaps, users, what stays out, options; first what is to be known."""
     lines = [*_concern_lines(look), Line("snaps", said("Snaps", "bold"))]
-    width = max((cells(plain(snap.name)) for snap in look.world.snaps), default=0)
-    for snap in look.world.snaps:
+    width = max((cells(plain(snap.name)) for snap in look.preflight.snaps), default=0)
+    for snap in look.preflight.snaps:
         lines.append(Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps))
         if SnapKey(snap.name) in look.opened:
             lines += _parts_of(look, snap.name)
     lines.append(Line("users", said("Data of", "bold")))
-    several = len(look.world.users) > 1
-    for user in look.world.users:
+    several = len(look.preflight.users) > 1
+    for user in look.preflight.users:
         size = look.surveys.sum_of(look.draft.snaps, [user.name])
         text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
         lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
@@ -160,12 +159,12 @@ def lines_of(look: Look) -> list[Line]:
 
 def _concern_lines(look: Look) -> Iterator[Line]:
     if look.is_short and not look.draft.ignore_space:
-        needed, free = size_text(look.chosen.needed + RESERVED_SPACE), size_text(look.world.free)
+        needed, free = size_text(look.chosen.needed + RESERVED_SPACE), size_text(look.preflight.free)
         text = f"there may not be room: up to {needed.strip()} needed, {free.strip()} free; see Options"
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
     met = met_in(surveys, accept_changed=look.draft.accept_changed)
-    met += [Met(one.kind, one.outlook, plain(one.text)) for one in look.world.concerns]
+    met += [Met(one.kind, one.outlook, plain(one.text)) for one in look.preflight.concerns]
     met.sort(key=lambda one: list(Outlook).index(one.outlook))
     yield from saveconcerns.lines_of(met, look.opened, look.draft.patterns)
 
@@ -173,7 +172,7 @@ def _concern_lines(look: Look) -> Iterator[Line]:
 def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     size = look.surveys.sum_of([snap.name], look.owners)
     words = _size_words(size) if look.surveys.is_known(snap.name) else "…"
-    past = look.world.past_of(snap.name, look.draft.patterns)
+    past = look.preflight.past_of(snap.name, look.draft.patterns)
     before = f"last time {size_text(past.stored).strip()}" if past else "never saved"
     fold = "▾ " if SnapKey(snap.name) in look.opened else "▸ "
     name = plain(snap.name) + " " * (width - cells(plain(snap.name)))
@@ -219,7 +218,7 @@ def keepers(folder: LargeFolder, draft: Draft) -> list[str]:
     return [one for one in folder.left_out_by if not one or one in draft.patterns]
 
 
-def _size_words(size: Size) -> str:
+def _size_words(size: SaveSize) -> str:
     words = f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
     return f"{words}, {size_text(size.left_out).strip()} left out" if size.left_out else words
 
@@ -249,7 +248,7 @@ def summary_of(look: Look) -> Content:
     if look.surveys.reading:
         head += f" · measuring {plain(look.surveys.reading)}…"
     forecast, most = look.forecast(), size_text(size.allocated).strip()
-    free = look.world.free
+    free = look.preflight.free
     after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.allocated))
     if forecast is None or forecast >= size.allocated:
         amount, room = f"at most {most}", f"at least {least} after"

@@ -22,7 +22,7 @@ from backend import (
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
-from backend.transfer import ImportChoice, ImportObstacle, plan_import
+from backend.transfer import ExportChoice, ImportChoice, ImportObstacle, plan_export, plan_import
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words, size_words
@@ -208,17 +208,19 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
 
 def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     """Where to, and what to do with what is broken or in the way."""
-    taken = [one for one in part.snapshots if not named or one.snap in named]
-    broken = [one.snap or "an unreadable file" for one in taken if one.broken]
-    if len(broken) == len(taken):
+    plan = plan_export(desk.place.engine, part.set_id)
+    named_paths = (one.path for one in plan.snapshots if not named or one.snap in named)
+    choice = ExportChoice(frozenset(named_paths), checksum=False)
+    if broken := [one.snap or "an unreadable file" for one in plan.broken(choice)]:
+        choice = choice._replace(chosen=choice.chosen & plan.sound)
+        if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Leave that out?"):
+            raise Dropped
+    if plan.obstacle(choice):
         raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
-    if broken and not desk.console.agrees(f"Broken: {and_words(broken)}. Leave that out?"):
-        raise Dropped
-    path = _target(desk, f"{part.set_id}.snapshot")
-    export = Export(part.set_id, path, bool(broken), named)
-    size = size_words(sum(one.size for one in taken if not one.broken))
+    export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot"))
+    size = size_words(desk.place.engine.export_size(export))
     desk.console.say(same_as(desk, export))
-    if not desk.console.agrees(f"Write about {size} to {path}?"):
+    if not desk.console.agrees(f"Write {size} to {export.file}?"):
         raise Dropped
     return export
 

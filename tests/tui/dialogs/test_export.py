@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backend import Export
+from backend.transfer import ExportChoice, ExportPlan
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
@@ -23,7 +24,7 @@ from tests.tui.support.places import (
     world_of_two,
 )
 from tui.dialogs.export import AskExport
-from tui.dialogs.export_preview import Draft, ExportContents, Weight, obstacle, operation_of
+from tui.dialogs.export_preview import Weight, obstacle
 from tui.session.destination import Destination
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
@@ -183,13 +184,14 @@ def test_a_part_beside_something_broken_is_a_part(world: World) -> None:
     path = world.add(1, "third")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
     (one,) = world.engine.sets(1)
-    cargo, by_name = (
-        ExportContents(one.snapshots),
+    plan, by_name = (
+        ExportPlan(1, one.snapshots),
         {snapshot.snap: snapshot.path for snapshot in one.snapshots},
     )
-    part = Draft(frozenset([by_name["hello"]]), checksum=False)
-    assert operation_of(cargo, part, 1, "/f") == Export(1, "/f", snaps=("hello",))
-    assert part.toggled(by_name["other"], cargo).toggled(by_name["hello"], cargo).chosen == {by_name["other"]}
+    part = ExportChoice(frozenset([by_name["hello"]]), checksum=False)
+    assert plan.operation(part, "/f") == Export(1, "/f", snaps=("hello",))
+    other = plan.toggled(plan.toggled(part, by_name["other"]), by_name["hello"])
+    assert other.chosen == {by_name["other"]}
 
 
 BLOCKED: dict[str, Callable[[Path, World], str]] = {
@@ -215,7 +217,7 @@ def test_where_nothing_can_be_written_nothing_is_exported(world: World, here: Pa
 
 def test_too_large_for_the_file_system_or_for_the_room() -> None:
     where = Destination("/m/x", free=10**12, largest=2**32 - 1, limit="on that file system (vfat)")
-    draft = Draft(frozenset(["a"]))
+    draft = ExportChoice(frozenset(["a"]))
     assert "on that file system (vfat) a file has" in obstacle(Weight(2**32), where, draft)
     assert not obstacle(Weight(2**32 - 1), where, draft)
     assert "not enough room" in obstacle(Weight(10), Destination("/m/x", free=9), draft)

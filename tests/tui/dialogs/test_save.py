@@ -10,15 +10,15 @@ import pytest
 from textual.widgets import Input
 
 from backend import Cancelled, Check, Progress, Save
+from backend.save import preflight as save_preflight
+from backend.save.preflight import SYSTEM, SaveSurveys, preflight_save
 from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, uid_of
 from tests.tui.support import dialogs
 from tests.tui.support.dialogs import Tell, goes_to, keys_in
 from tests.tui.support.patient import Patient
 from tui.dialogs.save import AskSave, Found
 from tui.dialogs.save_lines import Draft, Look, lines_of
-from tui.session import save_survey as savesurvey
 from tui.session.place import Place
-from tui.session.save_survey import SYSTEM, Surveys, look_around
 
 
 def place_of(world: World) -> Place:
@@ -104,7 +104,7 @@ def test_options(world: World) -> None:
 
 
 def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(savesurvey, "free_space", lambda _path: 1000)
+    monkeypatch.setattr(save_preflight, "free_space", lambda _path: 1000)
 
     async def tell(user: Patient) -> None:
         await user.sees("✗ will fail     there may not be room")
@@ -178,8 +178,8 @@ def test_left_out_bytes_are_taken_off(world: World) -> None:
 
 def surveys_of(world: World, *patterns: str) -> Look:
     place = place_of(world)
-    there = look_around(place)
-    surveys = Surveys(place, there)
+    there = preflight_save(place.engine)
+    surveys = SaveSurveys(place.engine.layout, there)
     surveys.survey_all(surveys.renew(patterns))
     users = frozenset(user.name for user in there.users)
     return Look(there, surveys, Draft(there.active, users, patterns))
@@ -214,7 +214,7 @@ def test_the_forecast_rests_on_what_left_out_the_same_and_is_sound(world: World)
     raw[len(raw) // 2] ^= 1
     Path(path).write_bytes(raw)
     world.engine.check(Check(1), Progress())
-    assert all(past.stored != whole for past in surveys_of(world).world.past["cloud"])
+    assert all(past.stored != whole for past in surveys_of(world).preflight.past["cloud"])
 
 
 def test_forecast_of_a_new_snap_is_at_most_its_size(world: World) -> None:
@@ -455,9 +455,9 @@ def test_save_dialog_can_be_left_at_any_moment(world: World, answer: str) -> Non
     async def tell(user: Patient) -> None:
         dialog = AskSave(user.app.place)
         await user.app.push_screen(dialog)
-        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.post_message(Found(preflight_save(user.app.place.engine)))
         dialog.action_leave()
-        dialog.post_message(Found(look_around(user.app.place)))
+        dialog.post_message(Found(preflight_save(user.app.place.engine)))
         dialog.fit()
         await user.waits()
         await user.presses(answer)
@@ -467,13 +467,13 @@ def test_save_dialog_can_be_left_at_any_moment(world: World, answer: str) -> Non
 
 def test_leaving_stops_the_survey(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Progress] = []
-    renew = Surveys.renew
+    renew = SaveSurveys.renew
 
-    def renewing(surveys: Surveys, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
+    def renewing(surveys: SaveSurveys, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
         jobs.append(renew(surveys, patterns, anew=anew))
         return jobs[-1]
 
-    monkeypatch.setattr(Surveys, "renew", renewing)
+    monkeypatch.setattr(SaveSurveys, "renew", renewing)
 
     async def tell(user: Patient) -> None:
         await follows(user)
@@ -485,7 +485,7 @@ def test_leaving_stops_the_survey(world: World, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_other_patterns_stop_the_survey_for_those_before(world: World) -> None:
-    surveys = Surveys(place_of(world), look_around(place_of(world)))
+    surveys = SaveSurveys(world.engine.layout, preflight_save(world.engine))
     before = surveys.renew(())
     job = surveys.renew(("$SNAP_COMMON/f",))
     with pytest.raises(Cancelled):
@@ -506,8 +506,12 @@ def test_only_what_a_pattern_is_about_is_surveyed_again(world: World) -> None:
 
 def test_lines_tell_the_same_before_anything_is_known(world: World) -> None:
     place = place_of(world)
-    there = look_around(place)
-    look = Look(there, Surveys(place, there), Draft(there.active, frozenset({"root"}), ("$SNAP_DATA/x",)))
+    there = preflight_save(place.engine)
+    look = Look(
+        there,
+        SaveSurveys(place.engine.layout, there),
+        Draft(there.active, frozenset({"root"}), ("$SNAP_DATA/x",)),
+    )
     texts = [str(line.text) for line in lines_of(look)]
     assert any("▸ cloud" in text and "…" in text for text in texts)
     assert "$SNAP_DATA/x  …" in texts

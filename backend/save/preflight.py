@@ -1,25 +1,30 @@
-"""What could be saved: snaps, users, sizes, concerns. Looked up outside the event loop, read inside it."""
+"""What could be saved at a place: snaps, users, sizes, concerns. Surveyed by one thread, read by any.
+
+The one preflight of a save that can still be chosen; `survey` looks at one archive of it.
+"""
 
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from backend import Progress, Snapshot, SnapshotError, User
-from backend.archive import Reader
-from backend.format import unix_time
-from backend.fs import free_space
-from backend.host import InstalledSnap
-from backend.save import Aim, Concern, Outlook, Survey, resurvey, survey_of, with_changes
-from backend.store import VerificationLog
-from tui.session.place import Place
+from backend.archive.reader import Reader
+from backend.errors import SnapshotError
+from backend.format.timestamps import unix_time
+from backend.fs.space import free_space
+from backend.host.layout import InstalledSnap, Layout
+from backend.model import Snapshot, User
+from backend.progress import Progress
+from backend.save.survey import Aim, Concern, Outlook, Survey, resurvey, survey_of, with_changes
+from backend.store.place import SnapshotPlace
+from backend.store.verifications import VerificationLog
 
 SYSTEM = ""
 _RECORDS = (256 << 10, 10 << 10)  # what our tar and snapd's fill archives up to
 _TAR_END = 1024
 
 
-class Past(NamedTuple):
+class EarlierSave(NamedTuple):
     """A sound snapshot of a snap: bytes stored, and unpacked (0 where not known); what it left out."""
 
     stored: int
@@ -32,7 +37,7 @@ class Past(NamedTuple):
         return next((record for record in _RECORDS if self.unpacked % record == 0), _RECORDS[-1])
 
 
-class World(NamedTuple):
+class SavePreflight(NamedTuple):
     """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
 
     `concerns` are of the place; `whole` is False where saving everything at once would fail.
@@ -40,12 +45,12 @@ class World(NamedTuple):
 
     snaps: tuple[InstalledSnap, ...] = ()
     users: tuple[User, ...] = ()
-    past: dict[str, list[Past]] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
+    past: dict[str, list[EarlierSave]] = {}  # noqa: RUF012 - never changed, and a field of a named tuple
     concerns: tuple[Concern, ...] = ()
     free: int = 0
     whole: bool = True
 
-    def past_of(self, snap: str, patterns: Iterable[str]) -> Past | None:
+    def past_of(self, snap: str, patterns: Iterable[str]) -> EarlierSave | None:
         """Of its snapshots the one that says most of a save that leaves out the same, or else nothing."""
         known, wanted = self.past.get(snap, []), frozenset(patterns)
         for left_out in (wanted, frozenset[str]()):
@@ -60,7 +65,7 @@ class World(NamedTuple):
         return frozenset(snap.name for snap in self.snaps if snap.active)
 
 
-class Size(NamedTuple):
+class SaveSize(NamedTuple):
     """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
 
     `needed` is what the engine wants free: all that is on disk, whatever stays out.
@@ -73,9 +78,9 @@ class Size(NamedTuple):
     needed: int = 0
 
 
-def look_around(place: Place) -> World:
-    """What there is to save at a place. Raises SnapshotError."""
-    layout = place.engine.layout
+def preflight_save(place: SnapshotPlace) -> SavePreflight:
+    """Look at what there is to save at a place. Raises SnapshotError."""
+    layout = place.layout
     texts = []
     if not layout.state.readable:
         texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
@@ -95,20 +100,20 @@ def look_around(place: Place) -> World:
     texts += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
     concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
     free = free_space(layout.snapshots)
-    return World(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
+    return SavePreflight(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
 
 
-def _past(place: Place) -> dict[str, list[Past]]:
-    snapshots = [snapshot for one in place.engine.sets() for snapshot in one.snapshots]
-    standing = VerificationLog(place.engine.journal.folder).standing(snapshots)
+def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
+    snapshots = [snapshot for one in place.sets() for snapshot in one.snapshots]
+    standing = VerificationLog(place.state_dir).standing(snapshots)
     snapshots.sort(key=lambda one: -unix_time(one.time))
-    past: dict[str, list[Past]] = {}
+    past: dict[str, list[EarlierSave]] = {}
     for one in snapshots:
         if one.broken or one.hidden or standing[one.path].fault:
             continue
         known, patterns = past.setdefault(one.snap, []), frozenset(one.exclude or ())
         if all(patterns != before.patterns for before in known):
-            known.append(Past(one.size, _unpacked(one), patterns))
+            known.append(EarlierSave(one.size, _unpacked(one), patterns))
     return past
 
 
@@ -120,16 +125,16 @@ def _unpacked(snapshot: Snapshot) -> int:
         return 0
 
 
-class Surveys:
+class SaveSurveys:
     """What a save of everything would meet, snap by snap and owner by owner, as it becomes known.
 
     Made anew for other patterns by `renew` and then `survey_all` in a thread; meanwhile the old ones stand.
     Any thread may read. `version` changes with each one, `reading` says where it is.
     """
 
-    def __init__(self, place: Place, world: World) -> None:
-        self._layout = place.engine.layout
-        self._world = world
+    def __init__(self, layout: Layout, preflight: SavePreflight) -> None:
+        self._layout = layout
+        self._preflight = preflight
         self._known: dict[tuple[str, str], Survey] = {}
         self._lock = threading.Lock()
         self._progress = Progress()
@@ -156,8 +161,8 @@ class Surveys:
 
     def survey_all(self, progress: Progress) -> None:
         """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
-        for snap in sorted(self._world.snaps, key=lambda snap: not snap.active):
-            for user in (None, *self._world.users):
+        for snap in sorted(self._preflight.snaps, key=lambda snap: not snap.active):
+            for user in (None, *self._preflight.users):
                 aim = self._aim(snap, user)
                 known = self.of(snap.name, user.name if user else SYSTEM)
                 if known is not None and known.aim == aim:
@@ -198,18 +203,20 @@ class Surveys:
                 if found := self._known.get((snap, owner)):
                     yield found
 
-    def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Size:
+    def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> SaveSize:
         """What some snaps and owners come to, as far as it is known."""
-        total = [0] * len(Size._fields)
+        total = [0] * len(SaveSize._fields)
         for found in self.all_of(snaps, owners):
             one, out = found.read, found.left_out
             parts = (one.apparent, one.allocated, one.files, out.apparent, one.allocated + out.allocated)
             total = [before + more for before, more in zip(total, parts, strict=True)]
-        return Size(*total)
+        return SaveSize(*total)
 
     def is_known(self, snap: str) -> bool:
         """Whether every owner's data of a snap were looked at."""
-        return all((snap, owner) in self._known for owner in (SYSTEM, *(u.name for u in self._world.users)))
+        return all(
+            (snap, owner) in self._known for owner in (SYSTEM, *(u.name for u in self._preflight.users))
+        )
 
     def taken_out(self, pattern: str, snaps: Iterable[str], owners: Sequence[str]) -> dict[str, int] | None:
         """The bytes that a pattern keeps out, by snap; None while that is not known of all."""
@@ -227,7 +234,7 @@ class Surveys:
 
     def forecast(self, snap: str, owners: Sequence[str]) -> int | None:
         """The bytes that a snap will probably take, compressed as before; None where that is not known."""
-        past = self._world.past_of(snap, self._patterns)
+        past = self._preflight.past_of(snap, self._patterns)
         if past is None or not past.unpacked:
             return None
         packed = (found.read.packed for found in self.all_of([snap], owners))

@@ -1,0 +1,32 @@
+"""What the engine on files refuses while snapd runs: two owners of the same data would corrupt them."""
+
+import os
+
+from backend.engine.protocol import Availability
+from backend.host.layout import Layout
+from backend.host.socket import daemon_answers
+from backend.model import Action
+
+_DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
+
+
+def files_availability(layout: Layout) -> Availability:
+    """Refuse whatever changes data while snapd runs for the root of a layout; looks at its socket once."""
+    if not daemon_answers(layout.socket):
+        return Availability()
+    refused = [action for action in Action if not (action.only_reads or action.writes_elsewhere)]
+    return Availability(
+        {action: _conflict(layout.root, action) for action in refused},
+        is_superseded=os.path.exists(layout.socket),
+    )
+
+
+def _conflict(root: str, action: Action) -> str:
+    through_snapd = "use --engine snapd, or " if action in _DONE_BY_SNAPD else ""
+    way_out = f"{through_snapd}stop snapd first"
+    if action is Action.EXTRACT:
+        way_out += ", or extract beside (--to)"
+    return (
+        f"cannot {action.value}: snapd is running for {root}, and two programs must not change its "
+        f"snapshots at once; {way_out}"
+    )

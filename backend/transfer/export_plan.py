@@ -1,0 +1,84 @@
+"""What an export would take of a set, and whether it can be had: looked up, nothing written.
+
+The one preflight of an export: the dialog and the plain mode both take it from here.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+from backend.errors import SnapshotError
+from backend.model import Snapshot
+from backend.operations import Export
+from backend.store.place import SnapshotPlace
+
+
+class ExportChoice(NamedTuple):
+    """What is asked for: snapshots by path, and a checksum beside the file or none."""
+
+    chosen: frozenset[str]
+    checksum: bool = True
+
+
+class ExportObstacle(Enum):
+    """Why what is chosen cannot be exported, wherever it goes."""
+
+    UNREADABLE = "it cannot be read"
+    BROKEN = "broken"
+    NOTHING_CHOSEN = "nothing is chosen"
+
+
+class ExportPlan(NamedTuple):
+    """A set as it is on the disk; `trouble` says why nothing of it can be exported."""
+
+    set_id: int
+    snapshots: tuple[Snapshot, ...] = ()
+    trouble: str = ""
+
+    @property
+    def sound(self) -> frozenset[str]:
+        """The paths of those that are not broken."""
+        return frozenset(snapshot.path for snapshot in self.snapshots if not snapshot.broken)
+
+    def taken(self, choice: ExportChoice) -> tuple[Snapshot, ...]:
+        """The snapshots that are chosen."""
+        return tuple(snapshot for snapshot in self.snapshots if snapshot.path in choice.chosen)
+
+    def broken(self, choice: ExportChoice) -> tuple[Snapshot, ...]:
+        """Those of them that are broken."""
+        return tuple(snapshot for snapshot in self.taken(choice) if snapshot.broken)
+
+    def toggled(self, choice: ExportChoice, path: str) -> ExportChoice:
+        """With a snapshot chosen, or not any more; sound ones of one snap cannot be told apart by name."""
+        names = {s.snap for s in self.snapshots if s.path == path and not s.broken}
+        alike = {s.path for s in self.snapshots if s.snap in names and not s.broken} | {path}
+        chosen = choice.chosen - alike if path in choice.chosen else choice.chosen | alike
+        return choice._replace(chosen=chosen)
+
+    def operation(self, choice: ExportChoice, path: str) -> Export:
+        """The export that is asked for: the set as a whole where all sound snapshots of it are chosen."""
+        is_whole = self.sound <= choice.chosen
+        names = () if is_whole else tuple(dict.fromkeys(snapshot.snap for snapshot in self.taken(choice)))
+        left = [s for s in self.snapshots if s.broken and s.path not in choice.chosen]
+        skips = any(not names or snapshot.snap in names for snapshot in left)
+        return Export(self.set_id, path, skip_broken=skips, snaps=names, checksum=choice.checksum)
+
+    def obstacle(self, choice: ExportChoice) -> ExportObstacle | None:
+        """Why what is chosen cannot be exported, wherever it goes."""
+        if self.trouble:
+            return ExportObstacle.UNREADABLE
+        if self.broken(choice):
+            return ExportObstacle.BROKEN
+        return None if self.taken(choice) else ExportObstacle.NOTHING_CHOSEN
+
+
+def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
+    """Look at a set as an export would; trouble is part of the plan."""
+    try:
+        snapshots = tuple(snapshot for group in place.sets(set_id) for snapshot in group.snapshots)
+    except SnapshotError as trouble:
+        return ExportPlan(set_id, trouble=str(trouble))
+    if not snapshots:
+        return ExportPlan(set_id, trouble=f"there is no set #{set_id} any more")
+    if all(snapshot.broken for snapshot in snapshots):
+        return ExportPlan(set_id, snapshots, "nothing of this set can be exported: all of it is broken")
+    return ExportPlan(set_id, snapshots)

@@ -202,6 +202,7 @@ def test_every_byte_of_a_snapshot(room: World, sound: Mapping[str, bytes], kind:
             assert not passed.intersection(range(start, start + member.compress_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [OURS, STOREY])
 def test_every_length_of_a_snapshot(room: World, sound: Mapping[str, bytes], kind: str) -> None:
     raw = sound[kind]
@@ -479,6 +480,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(BOMBS))
 def test_bombs_in_the_store(tmp_path: Path, case: str) -> None:
     world = World(tmp_path / "root")
@@ -564,6 +566,7 @@ def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
     assert tree_of(world.data("hello")) == {"x1": {"a": "live"}}
 
 
+@pytest.mark.slow
 def test_very_many_links_are_all_remembered(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.install("hello", data={"a": "live"})

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.reader import Reader
@@ -217,7 +217,6 @@ def test_damaged_snapshots(room: World, sound: Mapping[str, bytes], kind: str, d
     same_or_refused(room, kind, sound[kind], raw)
 
 
-@settings(max_examples=25 if not EVERY else 300)
 @given(kind=st.sampled_from([OURS, STOREY]), damage=DAMAGES)
 def test_restoring_damaged_snapshots(
     room: World, sound: Mapping[str, bytes], kind: str, damage: Damage
@@ -318,7 +317,6 @@ def test_every_byte_of_an_export(tmp_path: Path, streams: Mapping[str, bytes], k
                 continue
 
 
-@settings(max_examples=40 if not EVERY else 1000)
 @given(kind=st.sampled_from([OURS, "golden"]), damage=DAMAGES)
 def test_damaged_exports(
     tmp_path_factory: pytest.TempPathFactory, streams: Mapping[str, bytes], kind: str, damage: Damage

@@ -42,6 +42,7 @@ def test_the_version_tells_that_it_is_slower(environment: dict[str, str]) -> Non
     assert told.endswith(" (faster with isal and deflate, not installed)\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", FILES)
 def test_all_that_is_said_of_archives_holds(file: str, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]

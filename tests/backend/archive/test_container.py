@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.container import Container, ContainerWriter, Member
 from backend.errors import IntegrityError
 
-QUICK = settings(max_examples=150, deadline=None)
 ARCHIVE = bytes(range(256)) * 40
 META = b'{"set":1,"snap":"hello"}\n' * 20
 HASH = b"ab" * 48 + b"\n"
@@ -235,7 +234,6 @@ def test_any_flipped_byte_of_the_tail_is_noticed_or_harmless() -> None:
                 read_damaged(bytes(damaged))
 
 
-@QUICK
 @given(
     st.sampled_from(range(len(SAMPLES))),
     st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=9)), max_size=4),
@@ -368,7 +366,6 @@ def test_names_of_any_spelling_come_back(name: str, flags: int) -> None:
         assert container.read(container.find(name), CAP) == b"data"
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.text("ab/é", min_size=1), st.binary(max_size=3000), st.sampled_from("wdx"))),
     st.sampled_from([1, 1000, 0xFFFFFFFF]),

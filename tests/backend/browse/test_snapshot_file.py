@@ -191,7 +191,7 @@ class TestDamage:
             assert inside.check(Progress())[0].fault.startswith("cannot open snapshot:")
 
     @pytest.mark.slow
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_no_damage_is_more_than_an_error(
         self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

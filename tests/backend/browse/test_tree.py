@@ -313,7 +313,7 @@ class TestDamage:
             assert 100 < tree.count(tree.node(b"x1")) < 6000
 
     @pytest.mark.slow
-    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_no_damage_is_more_than_a_fault(self, data: st.DataObject) -> None:
         tar = bytearray(

@@ -272,7 +272,7 @@ def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, monkeypatch: p
 
 
 @as_root
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(operation=JSON, result=JSON)
 def test_any_document(theirs: Theirs, operation: Any, result: Any) -> None:
     theirs.job(1, operation=operation, result=result)

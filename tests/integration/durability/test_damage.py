@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.reader import Reader
@@ -202,6 +202,7 @@ def test_every_byte_of_a_snapshot(room: World, sound: Mapping[str, bytes], kind:
             assert not passed.intersection(range(start, start + member.compress_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [OURS, STOREY])
 def test_every_length_of_a_snapshot(room: World, sound: Mapping[str, bytes], kind: str) -> None:
     raw = sound[kind]
@@ -216,7 +217,6 @@ def test_damaged_snapshots(room: World, sound: Mapping[str, bytes], kind: str, d
     same_or_refused(room, kind, sound[kind], raw)
 
 
-@settings(max_examples=25 if not EVERY else 300)
 @given(kind=st.sampled_from([OURS, STOREY]), damage=DAMAGES)
 def test_restoring_damaged_snapshots(
     room: World, sound: Mapping[str, bytes], kind: str, damage: Damage
@@ -317,7 +317,6 @@ def test_every_byte_of_an_export(tmp_path: Path, streams: Mapping[str, bytes], k
                 continue
 
 
-@settings(max_examples=40 if not EVERY else 1000)
 @given(kind=st.sampled_from([OURS, "golden"]), damage=DAMAGES)
 def test_damaged_exports(
     tmp_path_factory: pytest.TempPathFactory, streams: Mapping[str, bytes], kind: str, damage: Damage
@@ -479,6 +478,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", sorted(BOMBS))
 def test_bombs_in_the_store(tmp_path: Path, case: str) -> None:
     world = World(tmp_path / "root")
@@ -564,6 +564,7 @@ def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
     assert tree_of(world.data("hello")) == {"x1": {"a": "live"}}
 
 
+@pytest.mark.slow
 def test_very_many_links_are_all_remembered(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.install("hello", data={"a": "live"})

@@ -141,12 +141,14 @@ VERBS = (
 
 
 def combinations() -> Iterator[Any]:
-    """Each verb with each cut and each moment, or all there are."""
+    """Each verb with each cut and each moment, or all there are; one of each verb in every run."""
     for v, verb in enumerate(VERBS):
         for c, cut in enumerate(Cut):
             for m, moment in enumerate(Moment):
                 if EVERY or (v + c) % len(Moment) == m:
-                    yield pytest.param(verb, cut, moment, id=f"{verb.name}-{cut.name}-{moment.name}")
+                    marks = () if v == c else (pytest.mark.slow,)
+                    name = f"{verb.name}-{cut.name}-{moment.name}"
+                    yield pytest.param(verb, cut, moment, id=name, marks=marks)
 
 
 @pytest.fixture
@@ -215,10 +217,14 @@ def test_a_job_outlives_the_login(verb: Verb, cut: Cut, moment: Moment, world: W
     assert verb.is_done(story)
 
 
+def _slow_but(name: str, verb: Verb) -> tuple[pytest.MarkDecorator, ...]:
+    return () if verb.name == name else (pytest.mark.slow,)
+
+
 def deaths() -> list[Any]:
-    """Each verb with the middle of its work or the end of it, or with both."""
+    """Each verb with the middle of its work or the end of it, or with both; a restore in every run."""
     return [
-        pytest.param(verb, moment, id=f"{verb.name}-{moment.name}")
+        pytest.param(verb, moment, id=f"{verb.name}-{moment.name}", marks=_slow_but("restore", verb))
         for number, verb in enumerate(VERBS)
         for which, moment in enumerate((Moment.MIDDLE, Moment.END))
         if EVERY or number % 2 != which

@@ -32,6 +32,7 @@ EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
 SAVED = ("foo", "bar")
 KNOWN = {4, 5}
 LEFTOVER = re.compile(r".*~|.*\.part|.*_importing|\.snapstow-import-.*|\.deep-.*|landing")
+IN_PIECES = [False, pytest.param(True, marks=pytest.mark.slow)]
 
 
 def points(last: int, stride: int, start: int = 1) -> Iterator[int]:
@@ -39,7 +40,9 @@ def points(last: int, stride: int, start: int = 1) -> Iterator[int]:
     return iter(range(start, last + 1, 1 if EVERY else stride))
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["exchange", "fallback"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["exchange", "fallback"]
+)
 def killer(request: pytest.FixtureRequest) -> Iterator[Killer]:
     with Killer(exchange=request.param) as killer:
         yield killer
@@ -174,7 +177,7 @@ def _ids_given_out(world: World) -> set[int]:
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
-@pytest.mark.parametrize("in_pieces", [False, True], ids=["tidied", "tidied in pieces"])
+@pytest.mark.parametrize("in_pieces", IN_PIECES, ids=["tidied", "tidied in pieces"])
 def test_save(plain_killer: Killer, fresh: Fresh, torn: bool, in_pieces: bool) -> None:
     operation = Save(users=("alice",))
     for moment in points(did(plain_killer, fresh(), operation).changes, 19, 1 + 5 * torn + 7 * in_pieces):
@@ -187,7 +190,7 @@ def test_save(plain_killer: Killer, fresh: Fresh, torn: bool, in_pieces: bool) -
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["before", "torn"])
-@pytest.mark.parametrize("in_pieces", [False, True], ids=["tidied", "tidied in pieces"])
+@pytest.mark.parametrize("in_pieces", IN_PIECES, ids=["tidied", "tidied in pieces"])
 def test_import(plain_killer: Killer, fresh: Fresh, torn: bool, in_pieces: bool) -> None:
     operation = Import(str(fresh.root / "five.snapshot"))
     for moment in points(
@@ -219,6 +222,7 @@ def test_export(plain_killer: Killer, fresh: Fresh, before: str) -> None:
             assert target.exists() == bool(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["", "old"], ids=["new file", "replaced file"])
 def test_export_with_its_checksum(plain_killer: Killer, fresh: Fresh, before: str) -> None:
     target, sums = fresh.root / "out.snapshot", fresh.root / "out.snapshot.sha256"
@@ -295,7 +299,7 @@ def assert_same_data(world: World, wanted: golden.Tree) -> None:
     assert [path for path, about in extra.items() if about["type"] != "dir"] == []
 
 
-@pytest.mark.parametrize("in_pieces", [False, True], ids=["tidied", "tidied in pieces"])
+@pytest.mark.parametrize("in_pieces", IN_PIECES, ids=["tidied", "tidied in pieces"])
 @pytest.mark.parametrize("is_there", [False, True], ids=["missing", "empty"])
 def test_restore_beside(plain_killer: Killer, fresh: Fresh, is_there: bool, in_pieces: bool) -> None:
     """All of it is there, or nothing is; what was live stays as it was."""
@@ -341,6 +345,7 @@ def test_restore(
         restored_or_not(killer, world, old, new)
 
 
+@pytest.mark.slow
 def test_restore_whose_recovery_dies(
     killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int]
 ) -> None:
@@ -368,6 +373,7 @@ def test_a_restore_that_failed_half_way(
     assert leftovers(world) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [Save(users=("alice",)), Restore(5)], ids=["save", "restore"])
 def test_after_a_start_of_the_machine_devices_have_other_numbers(
     killer: Killer, fresh: Fresh, what: Operation
@@ -389,6 +395,7 @@ def test_after_a_start_of_the_machine_devices_have_other_numbers(
             added_whole(killer, world, KNOWN, ["bar", "foo"])
 
 
+@pytest.mark.slow
 def test_restore_without_undo(killer: Killer, fresh: Fresh) -> None:
     operation = Restore(5, undo_window=0)
     world = fresh()
@@ -411,7 +418,11 @@ def latest(world: World) -> Undo:
     return Undo(world.engine.undo_offers()[0].job)
 
 
-@pytest.mark.parametrize("times", [1, 2, 3], ids=["undo", "undo of undo", "undo of undo of undo"])
+@pytest.mark.parametrize(
+    "times",
+    [1, *(pytest.param(times, marks=pytest.mark.slow) for times in (2, 3))],
+    ids=["undo", "undo of undo", "undo of undo of undo"],
+)
 def test_undo(killer: Killer, fresh: Fresh, times: int) -> None:
     def prepared() -> World:
         world = fresh()
@@ -439,6 +450,7 @@ def test_undo(killer: Killer, fresh: Fresh, times: int) -> None:
         assert live(world) == (after if found == before else before)
 
 
+@pytest.mark.slow
 def test_expiry(killer: Killer, fresh: Fresh) -> None:
     """Undo data that expired go as a whole, however often that is interrupted."""
     world = fresh()
@@ -466,6 +478,7 @@ def was_born(world: World) -> bool:
     return bool(records) and records[-1].state is JobState.INTERRUPTED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["finish", "takeback"])
 def test_a_restore_ended_as_chosen(
     killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int], verb: str
@@ -489,6 +502,7 @@ def test_a_restore_ended_as_chosen(
         assert not was_born(world)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["finish", "takeback"])
 def test_an_ending_that_dies_itself(
     killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int], verb: str
@@ -506,6 +520,7 @@ def test_an_ending_that_dies_itself(
             assert_same_data(world, old)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["finish", "takeback"])
 def test_a_save_ended_as_chosen(plain_killer: Killer, fresh: Fresh, verb: str) -> None:
     operation = Save(users=("alice",))
@@ -524,6 +539,7 @@ def test_a_save_ended_as_chosen(plain_killer: Killer, fresh: Fresh, verb: str) -
         assert leftovers(world) == []
 
 
+@pytest.mark.slow
 def test_a_forget_that_is_taken_back_keeps_what_is_left(plain_killer: Killer, fresh: Fresh) -> None:
     kept = set()
     for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):

@@ -19,7 +19,9 @@ EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
 ITEMS = ("foo:common", "foo:rev/deep", "foo:alice/common/n", "foo:bob/x1")
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["exchange", "fallback"])
+@pytest.fixture(
+    scope="module", params=[True, pytest.param(False, marks=pytest.mark.slow)], ids=["exchange", "fallback"]
+)
 def killer(request: pytest.FixtureRequest) -> Iterator[Killer]:
     with Killer(exchange=request.param) as killer:
         yield killer
@@ -125,6 +127,7 @@ def assert_old(world: World, old: dict[str, Any]) -> None:
     assert all(about["type"] == "dir" for path, about in found.items() if path not in old)
 
 
+@pytest.mark.slow
 def test_recovery_in_pieces(killer: Killer, world: World) -> None:
     """The recovery dies too, at its first change, its second, and so on."""
     again = Again(world)
@@ -141,6 +144,7 @@ def test_recovery_in_pieces(killer: Killer, world: World) -> None:
         assert data(world) == old or world.engine.undo_offers()
 
 
+@pytest.mark.slow
 def test_undo(killer: Killer, world: World) -> None:
     again = Again(world)
     old = data(again())
@@ -157,6 +161,7 @@ def test_undo(killer: Killer, world: World) -> None:
         assert_old(world, old)
 
 
+@pytest.mark.slow
 def test_beside(killer: Killer, world: World) -> None:
     """Below a directory that holds something already."""
     again = Again(world)
@@ -190,6 +195,7 @@ def test_beside(killer: Killer, world: World) -> None:
             assert [path for path in golden.tree(to) if ".snapstow" in path] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("finish", [True, False])
 def test_ended_as_chosen(killer: Killer, world: World, finish: bool) -> None:
     """Broken off half-way, it is taken back, and finishing it is doing it again."""

@@ -13,13 +13,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.gzip.blocks import BLOCK, CHUNK, OWN_HEADER, Level, compress, inflate, own_length
 from backend.errors import IntegrityError
 
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PREFIX = bytes.fromhex("1f8b0804000000000003") + b"\x08\0SZ\x04\0"
 
 
@@ -86,7 +85,6 @@ def test_compressed_data_come_out_as_they_went_in(size: int, level: Level) -> No
     assert gzip.decompress(made) == data
 
 
-@QUICK
 @given(
     st.lists(st.binary(max_size=50)),
     st.integers(0, 40_000),
@@ -172,7 +170,6 @@ def test_others_are_read(maker: str, size: int, most: int) -> None:
         assert unpacked(made, most) == data
 
 
-@QUICK
 @given(st.lists(st.tuples(st.binary(max_size=300), st.booleans()), min_size=1), st.integers(1, 400))
 def test_any_mixture_of_members(members: list[tuple[bytes, bool]], most: int) -> None:
     made = b"".join(
@@ -243,7 +240,6 @@ def accepted(made: bytes) -> bytes | None:
         return None
 
 
-@settings(QUICK, max_examples=80)
 @given(st.data())
 def test_accepted_streams_are_read_alike_by_gzip(data: st.DataObject) -> None:
     tokens = st.sampled_from(

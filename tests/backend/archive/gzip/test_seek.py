@@ -4,7 +4,7 @@ import random
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.archive.gzip import inflate as deflating
@@ -168,7 +168,6 @@ class TestDamage:
             gathered(bytes(data))
 
     @pytest.mark.slow
-    @settings(max_examples=200, deadline=None)
     @given(st.data())
     def test_no_damage_is_more_than_an_error(self, data: st.DataObject) -> None:
         text = TEXT[:60_000]
@@ -191,7 +190,6 @@ class TestDamage:
             pass
         unpacked.close()
 
-    @settings(max_examples=100, deadline=None)
     @given(st.binary(max_size=300), st.integers(0, 7), st.integers(0, 255), st.binary(max_size=40_000))
     def test_points_that_somebody_else_wrote(
         self, data: bytes, bits: int, before: int, window: bytes

@@ -340,9 +340,10 @@ class TestPlan:
 
     def test_the_span_of_undo_in_words(self, snapstow: Snapstow) -> None:
         snapstow.world.add(1, "hello")
-        for window, words in {"7d": "7 days", "36h": "36 hours", "1h": "1 hour", "90s": "90 seconds"}.items():
+        spans = {"7d": "7 days", "24h": "24 hours", "1h": "1 hour", "90m": "1 hour and 30 minutes"}
+        for window, span in spans.items():
             done = snapstow("restore", "1", "--plan", "--undo-window", window)
-            assert f"What is replaced is kept for {words}, " in done.out
+            assert f"What is replaced is kept for {span}, " in done.out
         assert "is gone for good." in snapstow("restore", "1", "--plan", "--no-undo").out
 
 

@@ -24,6 +24,7 @@ class Value(NamedTuple):
     name: str
     words: tuple[str, ...]
     kind: Kind
+    many: bool
 
 
 class Flag(NamedTuple):
@@ -64,9 +65,9 @@ def _command(parser: Parser) -> Command:
 
 def _value(parser: Parser, action: argparse.Action) -> Value:
     name = str(action.metavar)
-    words = tuple(SUMMARIES) if name == "VERB" else parser.offers.get(action.dest, ())
+    choices = tuple(SUMMARIES) if name == "VERB" else parser.offers.get(action.dest, ())
     kind = Kind.DIRECTORIES if name == "DIR" else Kind.FILES if "FILE" in name else Kind.NOTHING
-    return Value(name, words, kind)
+    return Value(name, choices, kind, many=action.nargs == "*")
 
 
 def _screens(commands: list[Command]) -> Command:
@@ -139,17 +140,20 @@ def _zsh(commands: list[Command]) -> Iterator[str]:
     yield "    local curcontext=$curcontext state line\n    typeset -A opt_args\n    local -a verbs=("
     yield from (f"        {_quoted(f'{command.verb}:{command.summary}')}" for command in commands)
     yield "    )"
-    yield f"    _arguments -C {_zsh_flags(_screens(commands))} \\"
+    yield f"    _arguments -C{_zsh_flags(_screens(commands))} \\"
     yield "        '1:verb:->verb' '*::argument:->arguments'"
     yield "    case $state in"
     yield "        verb) _describe verb verbs ;;"
     yield "        arguments) case $words[1] in"
     for command in commands:
-        operands = "".join(
-            f" \\\n            {_quoted(f'*{_zsh_value(value)}')}" for value in command.operands[-1:]
-        )
-        yield f"            {command.verb}) _arguments {_zsh_flags(command)}{operands} ;;"
+        operands = "".join(map(_zsh_operand, range(1, len(command.operands) + 1), command.operands))
+        yield f"            {command.verb}) _arguments{_zsh_flags(command)}{operands} ;;"
     yield '        esac ;;\n    esac\n}\n_snapstow "$@"'
+
+
+def _zsh_operand(place: int, value: Value) -> str:
+    where = "*" if value.many else str(place)
+    return f" \\\n            {_quoted(where + _zsh_value(value))}"
 
 
 def _zsh_flags(command: Command) -> str:
@@ -195,7 +199,9 @@ def _fish(commands: list[Command]) -> Iterator[str]:
 
 def _fish_flag(condition: str, flag: Flag) -> str:
     names = "".join(f" -l {name[2:]}" if name.startswith("--") else f" -s {name[1:]}" for name in flag.names)
-    value = f" -r{_fish_value(flag.value)}" if flag.value else ""
+    value = ""
+    if flag.value:
+        value = f" {'-x' if flag.value.kind is Kind.NOTHING else '-r'}{_fish_value(flag.value)}"
     return f"complete -c snapstow -n {_fish_quoted(condition)}{names}{value} -d {_fish_quoted(flag.text)}"
 
 

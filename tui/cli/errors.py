@@ -74,10 +74,10 @@ def _keep(text: str, context: Context | None) -> str:
 
 def _state_folders(context: Context | None) -> list[str]:
     """The state folder of the place, where it can be had, and the user's own."""
-    own = user_state()
+    users_folder = user_state()
     if context is None:
-        return [own]
+        return [users_folder]
     try:
-        return [context.engine.journal.folder, own]
+        return [context.engine.journal.folder, users_folder]
     except Exception:  # noqa: BLE001 - the bug may be right there
-        return [own]
+        return [users_folder]

@@ -7,42 +7,9 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
-
-from tui.cli.arguments.reading import CommandLine, parse
-from tui.cli.arguments.verbs import acting
-
-if TYPE_CHECKING:
-    from tui.cli.context import Context
+from collections.abc import Sequence
 
 VERSION = "0.1.0"
-
-
-class Invocation:
-    """One run of the command: what was understood of it, and what it works with, as soon as there is any."""
-
-    verb = "saved"
-    context: "Context | None" = None
-
-    def run(self, words: Sequence[str]) -> int:
-        """Carry out a command line; returns the exit code."""
-        line = parse(list(words))
-        self.verb = line.verb
-        if line.options.json and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")
-        code = self._carry_out(line)
-        sys.stdout.flush()
-        return code
-
-    def _carry_out(self, line: CommandLine) -> int:
-        from tui.cli.context import Context
-
-        self.context = Context(line.options)
-        act = cast("Callable[[Context, Any], int]", acting(line.verb))
-        if line.verb != "saved":
-            gc.enable()
-        return act(self.context, line.arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,10 +17,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Without `argv` it is the command itself, and the process ends after it.
     """
+    if argv is None:
+        gc.disable()  # looking for garbage while modules load takes a tenth of a listing
+    from tui.cli.invocation import Invocation
+
     invocation = Invocation()
     try:
-        if argv is None:
-            gc.disable()  # looking for garbage while modules load takes a tenth of a listing
         _prepare_streams()
         code = invocation.run(sys.argv[1:] if argv is None else argv)
         if argv is None:

@@ -125,19 +125,19 @@ class Parser(argparse.ArgumentParser):
 
     # -- reading
 
-    def split(self, words: Iterator[str], *, first: bool = False) -> tuple[list[str], list[str]]:
+    def split(self, arguments: Iterator[str], *, first: bool = False) -> tuple[list[str], list[str]]:
         """Tell options, each with its value as one word, from operands; `first`: up to the first operand."""
         options: list[str] = []
         operands: list[str] = []
-        for word in words:
+        for word in arguments:
             if word == "--":
-                operands.extend(words)
+                operands.extend(arguments)
             elif word == "-" or not word.startswith("-"):
                 operands.append(word)
                 if first:
                     break
             else:
-                options.append(self._with_value(word, words))
+                options.append(self._with_value(word, arguments))
         return options, operands
 
     def read(self, options: list[str], operands: list[str]) -> dict[str, Any]:
@@ -176,9 +176,9 @@ class Parser(argparse.ArgumentParser):
 
     def _check_exclusive(self, options: list[str]) -> None:
         typed = {option.partition("=")[0] for option in options if not option.endswith("=")}
-        for one, other in self._exclusive:
-            if one in typed and other in typed:
-                self.error(f"{one} and {other} exclude each other")
+        for first, second in self._exclusive:
+            if first in typed and second in typed:
+                self.error(f"{first} and {second} exclude each other")
 
     def _check_operands(self, operands: list[str]) -> None:
         if missing := self._required[len(operands) :]:

@@ -34,14 +34,14 @@ def _described(verb: str) -> tuple[Parser, Callable[..., Any]]:
     return parser, describe(parser)
 
 
-def parse(words: list[str]) -> CommandLine:
+def parse(argv: list[str]) -> CommandLine:
     """Read a command line; flags may stand anywhere, those of the screens without a verb only.
 
     Raises:
         UsageError: it cannot be understood.
         InvalidInputError: it asks for the set 0.
     """
-    before, verb, after = _around_the_verb(words)
+    before, verb, after = _around_the_verb(argv)
     if verb and verb not in VERBS:
         raise UsageError(f'unknown command "{verb}"{_suggestion(verb)}')
     try:
@@ -51,23 +51,23 @@ def parse(words: list[str]) -> CommandLine:
         raise
 
 
-def _around_the_verb(words: list[str]) -> tuple[list[str], str, list[str]]:
+def _around_the_verb(argv: list[str]) -> tuple[list[str], str, list[str]]:
     """The options before the verb, the verb or nothing, and all that follows it."""
-    if words and words[0] in VERBS:
-        return [], words[0], words[1:]
+    if argv and argv[0] in VERBS:
+        return [], argv[0], argv[1:]
     try:
-        following = iter(words)
+        following = iter(argv)
         before, operands = Parser("").split(following, first=True)
     except UsageError:  # not of every verb, so perhaps of the screens
-        following = iter(words)
+        following = iter(argv)
         before, operands = parser_of(SCREENS).split(following, first=True)
     verb, *after = operands or [""]
     return before, verb, ["--", *after] if after else list(following)
 
 
-def _read(verb: str, words: list[str]) -> CommandLine:
+def _read(verb: str, argv: list[str]) -> CommandLine:
     parser, arguments_from = _described(verb or SCREENS)
-    options, operands = parser.split(iter(words))
+    options, operands = parser.split(iter(argv))
     if not HELP.isdisjoint(options):
         return parse(["help", verb] if verb not in ("", "help") else ["help"])
     if "--version" in options:

@@ -43,7 +43,7 @@ def diff(context: Context, args: DiffArgs) -> int:
             if below and not context.json:
                 _show_text(comparison, below, tally, progress)
         keys = [] if path else comparison.configuration
-        print_result(*(_key_document(one) if context.json else _key_line(one) for one in keys))
+        print_result(*(_key_document(key) if context.json else _key_line(key) for key in keys))
         _show_totals(context, comparison, tally, len(keys))
     differs = bool(keys) or any(tally.files[change] for change in Change if change is not Change.SAME)
     return 1 if args.exit_code and differs else 0
@@ -54,10 +54,10 @@ def _add_side(context: Context, comparison: Comparison, side: str, progress: Pro
         comparison.add_live()
     elif is_number(side):
         sets = context.engine.sets(int(side), [comparison.snap])
-        found = [snapshot for group in sets for snapshot in group.snapshots]
-        if not found:
+        snapshots = [snapshot for group in sets for snapshot in group.snapshots]
+        if not snapshots:
             raise NotFoundError(f'cannot compare: set #{side} holds no snapshot of "{comparison.snap}"')
-        comparison.add_snapshot(f"#{side}", found[0])
+        comparison.add_snapshot(f"#{side}", snapshots[0])
     else:
         comparison.add_file(os.path.abspath(side), progress)
 
@@ -66,9 +66,9 @@ def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: i
     print_status(*(f"note: {plain(note)}" for note in comparison.notes))
     counts = {change: count for change, count in tally.files.items() if change is not Change.SAME}
     if context.json:
-        told = {change.value: count for change, count in tally.files.items()}
+        files_by_change = {change.value: count for change, count in tally.files.items()}
         sums = {"bytes_added": tally.added, "bytes_removed": tally.removed, "keys": keys}
-        print_result(json.dumps({"totals": told | sums, "notes": comparison.notes}))
+        print_result(json.dumps({"totals": files_by_change | sums, "notes": comparison.notes}))
         return
     if not any(counts.values()) and not keys:
         print_result("Nothing differs.")
@@ -78,33 +78,33 @@ def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: i
     print_result(f"Files: {files or 'none'}; {sizes}{f'; {keys} keys of the configuration' if keys else ''}.")
 
 
-def _lines(comparison: Comparison, found: Iterator[Difference], tally: Tally) -> Iterator[str]:
+def _lines(comparison: Comparison, differences: Iterator[Difference], tally: Tally) -> Iterator[str]:
     for facet in comparison.facets:
         version = f", version {plain(facet.version)}" if facet.version else ""
         yield f"{plain(facet.label)}: revision {facet.revision}{version}, epoch {facet.epoch}"
-    for difference in found:
+    for difference in differences:
         tally.add(difference)
         yield plain(_line(difference))
 
 
 def _line(difference: Difference) -> str:
     owner = f"{difference.owner}/" if difference.owner else ""
-    told = f"{_SIGNS[difference.change]} {owner}{difference.text}"
+    line = f"{_SIGNS[difference.change]} {owner}{difference.text}"
     if difference.kind == "directory":
-        told += "/"
+        line += "/"
     sizes = [size_text(size).strip() for size in (difference.before, difference.after) if size is not None]
     if difference.folded:
-        told += f"  {count_phrase(difference.files, 'file')}, {sizes[0]}"
+        line += f"  {count_phrase(difference.files, 'file')}, {sizes[0]}"
     elif difference.kind == "file":
-        told += f"  {' -> '.join(dict.fromkeys(sizes))}"
-    return told + (f"  ({', '.join(difference.metadata)})" if difference.metadata else "")
+        line += f"  {' -> '.join(dict.fromkeys(sizes))}"
+    return line + (f"  ({', '.join(difference.metadata)})" if difference.metadata else "")
 
 
-def _documents(comparison: Comparison, found: Iterator[Difference], tally: Tally) -> Iterator[str]:
+def _documents(comparison: Comparison, differences: Iterator[Difference], tally: Tally) -> Iterator[str]:
     for facet in comparison.facets:
         about = {"revision": str(facet.revision), "version": facet.version, "epoch": str(facet.epoch)}
         yield json.dumps({"side": facet.label, **about})
-    for difference in found:
+    for difference in differences:
         tally.add(difference)
         document = {
             "owner": difference.owner or "system",
@@ -124,18 +124,18 @@ def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, p
     """The lines of a text that is asked for by its path."""
     if not tally.files[Change.CHANGED]:
         return
-    found = comparison.text_diff(*below, progress)
-    print_result(*map(plain, found.lines))
-    if found.why_not:
-        print_status(f"Its lines are not told: {plain(found.why_not)}")
+    text_diff = comparison.text_diff(*below, progress)
+    print_result(*map(plain, text_diff.lines))
+    if text_diff.why_not:
+        print_status(f"Its lines are not told: {plain(text_diff.why_not)}")
 
 
-def _key_line(one: KeyChange) -> str:
-    values = " -> ".join(filter(None, one.texts))
-    return plain(f"{_SIGNS[one.change]} conf {one.key}: {values}")
+def _key_line(key: KeyChange) -> str:
+    values = " -> ".join(filter(None, key.texts))
+    return plain(f"{_SIGNS[key.change]} conf {key.key}: {values}")
 
 
-def _key_document(one: KeyChange) -> str:
-    named = zip(("before", "after"), one.texts, strict=True)
+def _key_document(key: KeyChange) -> str:
+    named = zip(("before", "after"), key.texts, strict=True)
     raw = "".join(f', "{name}": {value}' for name, value in named if value)
-    return f'{{"key": {json.dumps(one.key)}, "change": {json.dumps(one.change.value)}{raw}}}'
+    return f'{{"key": {json.dumps(key.key)}, "change": {json.dumps(key.change.value)}{raw}}}'

@@ -95,15 +95,15 @@ def _plan_lines(plan: ExtractPlan) -> Iterator[str]:
 
 
 def _landing_line(landing: ExtractTarget) -> str:
-    told = f"  {landing.action.value:8} {plain(landing.name)}"
+    line = f"  {landing.action.value:8} {plain(landing.name)}"
     if landing.kind == "directory":
-        told += "/"
+        line += "/"
     elif landing.kind == "file":
-        told += f", {size_text(landing.size).strip()}"
+        line += f", {size_text(landing.size).strip()}"
     if landing.present is not None and landing.action is ExtractAction.REPLACE:
         newer = ", newer" if landing.is_older else ""
-        told += f" (there: {size_text(landing.present).strip()}{newer})"
-    return f"{told}: {plain(landing.reason)}" if landing.reason else told
+        line += f" (there: {size_text(landing.present).strip()}{newer})"
+    return f"{line}: {plain(landing.reason)}" if landing.reason else line
 
 
 def _ending(context: Context, operation: Extract, plan: ExtractPlan, refusal: str) -> Iterator[str]:

@@ -181,12 +181,12 @@ def _spot(context: Context, args: LsArgs | CatArgs, file: SnapshotFile) -> Itera
     if held.snapshot.broken:
         print_status(f"warning: the snapshot is broken: {plain(held.snapshot.broken)}")
     archive, name = held.locate(path)
-    own = context.engine.state_dir
-    with Tree(archive, own) as tree:
+    state_dir = context.engine.state_dir
+    with Tree(archive, state_dir) as tree:
         with _reading() as progress, progress.step(f"Reading {plain(archive.entry)}", tree.size):
             tree.index(progress)
         if not args.file:
-            reading_recorded(tree, VerificationLog(own))
+            reading_recorded(tree, VerificationLog(state_dir))
         yield Spot(tree, tree.node(name))
 
 

@@ -132,11 +132,11 @@ def _ended(
 def _title(record: JobRecord) -> str:
     """A job in a few words: `restore #86, started 14:02 by root (job 3)`."""
     operation = record.operation
-    words = [str(operation.get("verb")).removesuffix("-snapshot")]
+    title = [str(operation.get("verb")).removesuffix("-snapshot")]
     if isinstance(number := operation.get("set_id"), int) and number:
-        words.append(f"#{number}")
+        title.append(f"#{number}")
     return (
-        f"{plain(' '.join(words))}, started {_clock(record.started)} by {plain(_user(record))} "
+        f"{plain(' '.join(title))}, started {_clock(record.started)} by {plain(_user(record))} "
         f"(job {plain(record.name)})"
     )
 
@@ -178,9 +178,9 @@ def _outcome(record: JobRecord) -> str:
 
 
 def _exit_code(record: JobRecord) -> int:
-    told = record.result.get("exit")
-    if isinstance(told, int) and 0 < told < 256:
-        return told
+    exit_code = record.result.get("exit")
+    if isinstance(exit_code, int) and 0 < exit_code < 256:
+        return exit_code
     if faults_in(record.result):
         return IntegrityError.exit_code
     codes = {JobState.DONE: 0, JobState.PARTIAL: 3, JobState.CANCELLED: Cancelled.exit_code}

@@ -67,9 +67,9 @@ def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     ways = context.engine.resolutions(record.id)
     yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
-        told = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
+        text = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
         yield f"  {context.command(f'{verb} {record.id}')}"
-        yield f"      {told}"
+        yield f"      {text}"
 
 
 def _job_json(record: JobRecord) -> dict[str, object]:
@@ -85,8 +85,8 @@ def _job_json(record: JobRecord) -> dict[str, object]:
     }
 
 
-def _change_json(one: Followed) -> dict[str, object]:
-    change = one.change
+def _change_json(followed: Followed) -> dict[str, object]:
+    change = followed.change
     return {
         "change": change.id,
         "kind": change.kind,
@@ -102,10 +102,10 @@ def _state(record: JobRecord) -> str:
 
 def _operation(record: JobRecord) -> str:
     try:
-        words = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
+        text = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
     except InvalidInputError:
-        words = str(record.operation.get("verb"))
-    return cut_middle(plain(words[:_LONGEST]), _WIDEST)
+        text = str(record.operation.get("verb"))
+    return cut_middle(plain(text[:_LONGEST]), _WIDEST)
 
 
 def _notes(record: JobRecord) -> str:
@@ -158,18 +158,18 @@ def doctor(context: Context, args: DoctorArgs) -> int:
     with Foreground() as foreground:
         progress = Progress(foreground.hear)
         foreground.watch(progress)
-        found = engine.repair(progress.quiet()) if args.repair else engine.findings()
+        findings = engine.repair(progress.quiet()) if args.repair else engine.findings()
     if context.json:
-        print_result(json.dumps([finding._asdict() for finding in found]))
+        print_result(json.dumps([finding._asdict() for finding in findings]))
         return 0
     why, *more = engine.about()
     print_result(f"Engine {engine.name} below {plain(engine.layout.root)}: {plain(why)}.")
     print_result(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
-    for finding in found:
+    for finding in findings:
         print_result(*_finding_lines(finding, done=args.repair))
-    if not found:
+    if not findings:
         print_result("There was nothing to repair." if args.repair else "No leftovers, nothing hidden.")
-    elif not args.repair and any(finding.repair for finding in found):
+    elif not args.repair and any(finding.repair for finding in findings):
         refused = engine.refusal(Action.REPAIR)
         print_result("", plain(refused) if refused else f"To repair: {context.command('doctor --repair')}")
     return 0

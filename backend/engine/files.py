@@ -4,7 +4,8 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.model import Snapshot, SnapshotSet
+from backend.model import Snapshot, SnapshotSet, selected_snapshots
 from backend.store.store import Store
 
 if TYPE_CHECKING:
@@ -48,12 +49,23 @@ SNAP_VERBS = frozenset(("save", "restore", "forget", "import-snapshot"))
 
 
 class FilesEngine:
-    """Snapshots of the root that `layout` describes; `own` is our state folder for it."""
+    """Snapshots of the root that `layout` describes; `own` is our state folder for it.
+
+    `clock` tells the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    """
 
     name = "files"
 
-    def __init__(self, layout: Layout, own: str) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        own: str,
+        clock: Callable[[], float] = time.time,
+        snapd_answers: Callable[[str], bool] = daemon_answers,
+    ) -> None:
         self.layout = layout
+        self._clock = clock
+        self._snapd_answers = snapd_answers
         self.store = Store(layout, own)
         self._own = own
         away = f"the state folder of this root cannot be written; its journal is kept in {own}"
@@ -64,7 +76,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self._own)
+        return Journal(self._own, self._clock)
 
     @property
     def own(self) -> str:
@@ -80,7 +92,7 @@ class FilesEngine:
 
     def refusal(self, action: str) -> str | None:
         """Why `action` cannot be had here: anything that changes data, while snapd runs for this root."""
-        if action in READING or action == RESTORE_BESIDE or not daemon_answers(self.layout.socket):
+        if action in READING or action == RESTORE_BESIDE or not self._snapd_answers(self.layout.socket):
             return None
         way_out = "use --engine snapd, or stop snapd first" if action in SNAP_VERBS else "stop snapd first"
         if action == "extract":
@@ -176,14 +188,8 @@ class FilesEngine:
         return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
 
     def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
-        """The snapshots of a set (spec §4.2); NotFoundError when there is none."""
-        found = [snapshot for group in self.store.list_sets(set_id) for snapshot in group.snapshots]
-        if not found:
-            raise NotFoundError("no snapshot set with the given ID")
-        chosen = [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
-        if not chosen:
-            raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
-        return chosen
+        """The snapshots of a set; NotFoundError when there is none."""
+        return selected_snapshots(self.store.list_sets(set_id), snaps)
 
     def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
         """The named snaps, each once; without any, all that are installed and active (spec §4.3)."""
@@ -286,14 +292,12 @@ class FilesEngine:
 
     def undo_offers(self) -> "list[UndoOffer]":
         """The restores that can be taken back, the newest first."""
-
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)
 
     def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
-
         from backend.jobs import undo
 
         self._demand("undo")
@@ -395,6 +399,6 @@ class FilesEngine:
         from backend.jobs import cleanup as recovery
 
         TocCache(self._own).sweep()
-        if daemon_answers(self.layout.socket):
+        if self._snapd_answers(self.layout.socket):
             return recovery.recover_directory_restores(self.journal, self.store, progress)
         return recovery.recover_jobs(self.journal, self.store, progress)

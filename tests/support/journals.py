@@ -8,9 +8,13 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from backend.jobs.journal import OpenRecord
+from backend.jobs.record import JobRecord
+from backend.operations import UnknownOperation
 
 _JOBS = "var/lib/snapstow/jobs"
 _TREE = "tree.tar.gz"
@@ -96,3 +100,23 @@ def _placed(value: Any, root: Path) -> Any:
             return text.replace("@root@", str(root))
         case _:
             return value
+
+
+# -- what no job of today would write
+
+
+def note(job: OpenRecord, *steps: Mapping[str, Any]) -> None:
+    """Note steps as they are, also such as are none."""
+    with open(f"{job.folder}/steps.jsonl", "a") as file:
+        file.writelines(f"{json.dumps(step)}\n" for step in steps)
+
+
+def amend(job: JobRecord, values: Mapping[str, Any]) -> None:
+    """Change what the result of a job says."""
+    path = Path(job.folder, "result.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+def recorded(document: Mapping[str, Any]) -> UnknownOperation:
+    """An operation that a journal keeps as it is, also what is none."""
+    return UnknownOperation(str(document.get("verb")), document)

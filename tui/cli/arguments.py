@@ -136,7 +136,6 @@ VERBS = {
         "",
         "read-only low-bandwidth no-mouse no-preview plain ascii theme=",
     ),
-    "run-job": ("tui.cli.commands.jobs", "snaps*", ""),
     "reset": ("tui.cli.commands.change", "", ""),
     "help": ("tui.cli.help", "topic?", ""),
 }

@@ -164,7 +164,6 @@ _TEXTS = {
         "Opens the screens, as snapstow does without a verb; there ? explains the keys.\n"
         "Where there is no terminal, lists as `saved` does."
     ),
-    "run-job": "Is what a job's own process runs; not for typing.",
     "doctor": (
         "Tells by what changes are made here, and why, and what compresses; looks for\n"
         "what a crash left and for what snapd hides. Looking changes nothing."

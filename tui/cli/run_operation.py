@@ -26,13 +26,12 @@ from backend import (
     SnapshotError,
     Undo,
 )
-from backend.engine import PlaceEngine, perform_recorded
+from backend.engine import PlaceEngine, perform_recorded, runner_of
 from backend.host import logout_warning
 from tui.cli.arguments import Arguments, UsageError
 from tui.cli.context import command, engine
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
-from tui.session.launch import runner_of
 from tui.text import plain
 
 _DAY = 24 * 3600

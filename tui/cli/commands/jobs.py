@@ -1,29 +1,24 @@
-"""The verbs about jobs that run in processes of their own: run one, follow one, stop one."""
+"""The verbs about jobs that run in processes of their own: follow one, stop one, end one."""
 
 import json
 import shlex
 import signal
 import time
-from collections.abc import Callable
 
 from backend import (
     Cancelled,
-    Event,
     IntegrityError,
     NotAllowedError,
     NotFoundError,
     Progress,
     command_line,
     event_from_json,
-    operation_from_json,
 )
-from backend.engine import perform_recorded
 from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
 from tui.cli.arguments import Arguments, UsageError, parse
 from tui.cli.context import command, engine
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
-from tui.session.job_views import faults_in
 from tui.session.meter import time_of
 from tui.session.stalls import StallDetector
 from tui.text import plain
@@ -31,24 +26,6 @@ from tui.text import plain
 POLL = 0.25
 _CHANGE = "snapd/"
 _WISHES = (signal.SIGINT, signal.SIGTERM)
-
-
-def run_job(arguments: Arguments) -> int:
-    """Be the process of a job: what the runner starts. Its journal is all it says."""
-
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Whoever reads the journal may ask to stop before anything is here to listen: the wish waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
-
-    def watch(progress: Progress) -> Callable[[Event], None]:
-        for wish in _WISHES:
-            signal.signal(wish, lambda _number, _frame: progress.stop())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
-        return lambda _event: None
-
-    token, text = arguments.snaps
-    operation = operation_from_json(json.loads(text))
-    return perform_recorded(operation, engine(arguments), watch, token=token).exit_code
 
 
 def attach(arguments: Arguments) -> int:
@@ -126,9 +103,8 @@ def _ended(record: JobRecord, journal: Journal | ForeignJournal, arguments: Argu
 
 def _title(record: JobRecord) -> str:
     """A job in a few words: `restore #86, started 14:02 by root (job 3)`."""
-    operation = record.operation
-    words = [str(operation.get("verb")).removesuffix("-snapshot")]
-    if isinstance(number := operation.get("set_id"), int) and number:
+    words = [record.verb.removesuffix("-snapshot")]
+    if number := getattr(record.operation, "set_id", 0):
         words.append(f"#{number}")
     return (
         f"{plain(' '.join(words))}, started {_clock(record.started)} by {plain(_user(record))} "
@@ -156,16 +132,17 @@ def _user(record: JobRecord) -> str:
 
 def _tell_end(record: JobRecord, arguments: Arguments) -> int:
     if arguments.json:
-        print_result(json.dumps({"event": "result", "state": record.state.value, **record.result}))
+        ending = record.to_json()["result"]
+        print_result(json.dumps({"event": "result", "state": record.state.value, **ending}))
     else:
         print_result(f"Job {plain(record.name)} {_outcome(record)}")
     return _exit_code(record)
 
 
 def _outcome(record: JobRecord) -> str:
-    if error := record.result.get("error"):
-        return f"{record.state.value}: {plain(str(error))}"
-    if bad := len(faults_in(record.result)):
+    if error := record.result.error:
+        return f"{record.state.value}: {plain(error)}"
+    if bad := len(record.result.bad_verdicts):
         return (
             f"{record.state.value}: verification failed: {bad} {'part is' if bad == 1 else 'parts are'} bad"
         )
@@ -173,10 +150,9 @@ def _outcome(record: JobRecord) -> str:
 
 
 def _exit_code(record: JobRecord) -> int:
-    told = record.result.get("exit")
-    if isinstance(told, int) and 0 < told < 256:
-        return told
-    if faults_in(record.result):
+    if 0 < (record.result.exit or 0) < 256:
+        return record.result.exit or 0
+    if record.result.bad_verdicts:
         return IntegrityError.exit_code
     codes = {JobState.DONE: 0, JobState.PARTIAL: 3, JobState.CANCELLED: Cancelled.exit_code}
     return codes.get(record.state, 1)

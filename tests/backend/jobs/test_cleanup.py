@@ -19,7 +19,7 @@ from backend.operations import Export, Finding, Import, Operation, Restore, Save
 from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
-from backend.steps import DataCommitted
+from backend.steps import DataCommitted, FileBegun
 from backend.store.store import Staged
 from tests.support.builders import Tree, World, plant, tree_of
 from tests.support.journals import note
@@ -377,3 +377,16 @@ def test_jobs_are_numbered_on(world: World) -> None:
         world.engine.journal.record(2)
     world.do(Save())
     assert [one.id for one in world.engine.journal.records()] == [1, 2]
+
+
+def test_a_dead_job_of_a_newer_version_is_left_with_a_sentence(world: World) -> None:
+    with dying(world, Save()) as record:
+        path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
+        record.record_step(FileBegun(str(path)))
+        path.write_text("half")
+    header = Path(last(world).folder) / "operation.json"
+    header.write_text(json.dumps(json.loads(header.read_text()) | {"format": 99}))
+    (sentence,) = tidy(world)
+    assert sentence.startswith("job 1 (save) was left as it is: a newer version of snapstow wrote it")
+    assert (path.exists(), last(world).state) == (True, JobState.INTERRUPTED)
+    assert "a newer version" in world.engine.endings(1).finish.refusal

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Save,
         Undo,
         UndoOffer,
+        UnknownOperation,
         command_line,
         operation_from_json,
     )

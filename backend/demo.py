@@ -20,8 +20,9 @@ from backend.format.names import filename
 from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.model import CheckLevel
-from backend.operations import Export, Import, Restore, Save, to_json
+from backend.operations import Export, Import, Restore, Save
 from backend.progress import Progress
+from backend.steps import SlotsMade
 from backend.store.verifications import VerificationLog
 
 _SNAPS: Mapping[str, tuple[str, str]] = {
@@ -236,13 +237,13 @@ def _check_long_ago(engine: FilesEngine) -> None:
 def _interrupted_restore(engine: FilesEngine) -> None:
     """The journal of a restore whose process is gone, with what it had unpacked."""
     operation = Restore(1, ("postgresql",))
-    with engine.journal.job(to_json(operation), engine.root) as record:
+    with engine.journal.job(operation, engine.root) as record:
         progress = Progress(record_step=record.record_step, name=str(record.id))
         parent = engine.layout.system_parent("postgresql")
         with files.opened(parent, files.DIRECTORY) as fd:
             from backend.restore import slots
 
-            progress.record_step({"slot": "interrupted", "parents": [parent]})
+            progress.record_step(SlotsMade("interrupted", (parent,)))
             slot = slots.make_slot(parent, fd, "interrupted")
         _write(slot.path, "landing/common/half", "half of what was to be restored\n")
 

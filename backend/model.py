@@ -3,8 +3,11 @@
 The values on the path of a listing are named tuples: they cost a third of a dataclass at start-up.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, TypeAlias
+
+from backend.errors import NotFoundError
 
 ARCHIVE = "archive.tgz"
 
@@ -187,3 +190,18 @@ class CheckResult(NamedTuple):
     fault: str
     path: str = ""
     unpacked: int | None = None
+
+
+def selected_snapshots(sets: Sequence[SnapshotSet], snaps: Sequence[str]) -> list[Snapshot]:
+    """Return the snapshots of these sets, or those of the named snaps.
+
+    Raises:
+        NotFoundError: there are none.
+    """
+    present = [snapshot for group in sets for snapshot in group.snapshots]
+    if not present:
+        raise NotFoundError("no snapshot set with the given ID")
+    chosen = [snapshot for snapshot in present if not snaps or snapshot.snap in snaps]
+    if not chosen:
+        raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
+    return chosen

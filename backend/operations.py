@@ -233,17 +233,32 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
     raise InvalidInputError(f"there is no operation {document.get('verb')!r}")
 
 
+@dataclass(frozen=True)
+class UnknownOperation:
+    """What a journal tells of an operation that cannot be understood, in all, and why it cannot."""
+
+    verb: str
+    document: Mapping[str, Any]
+    reason: str = field(default="", compare=False)
+
+
+def recorded_operation(document: Mapping[str, Any]) -> Operation | UnknownOperation:
+    """Return the operation that a journal tells, also where it is none that this version knows."""
+    try:
+        return operation_from_json(document)
+    except InvalidInputError as reason:
+        return UnknownOperation(str(document.get("verb")), document, str(reason))
+
+
 def _demand_types(operation: Operation) -> None:
-    for declared in fields(operation):
-        value = getattr(operation, declared.name)
-        if declared.type in (bool, int, str):
-            sound = type(value) is declared.type
+    for option in fields(operation):
+        value = getattr(operation, option.name)
+        if option.type in (bool, int, str):
+            sound = type(value) is option.type
         else:
             sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
         if not sound:
-            raise InvalidInputError(
-                f"cannot understand the operation: {declared.name} cannot be {value!r:.60}"
-            )
+            raise InvalidInputError(f"cannot understand the operation: {option.name} cannot be {value!r:.60}")
 
 
 def _frozen(value: object) -> Any:

@@ -7,9 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from backend.errors import Cancelled
+
+if TYPE_CHECKING:
+    from backend.steps import Step
 
 
 class Started(NamedTuple):
@@ -59,7 +62,7 @@ def _ignore(_event: Event) -> None:
     """Nobody listens."""
 
 
-def _forget(_step: Mapping[str, Any]) -> None:
+def _forget(_step: "Step") -> None:
     """Nothing is kept: the work cannot be recovered after a crash."""
 
 
@@ -77,7 +80,7 @@ class Progress:
         self,
         tell: Callable[[Event], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
-        record_step: Callable[[Mapping[str, Any]], None] = _forget,
+        record_step: "Callable[[Step], None]" = _forget,
         name: str = "0",
     ) -> None:
         self._tell = tell

@@ -3,7 +3,7 @@
 `open_engine` chooses; both keep the same protocol and pass the same contract suite, and nobody asks which
 one it is. Where snapd runs for a root, what changes data goes through it, and what only reads goes to the
 files. `perform_recorded` carries an operation out as a job with a journal; `perform` does the same without
-one.
+one; `runner_of` starts it in a process of its own, which `python -m backend.engine.worker` is.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from backend.lazy import lazy_names
 if TYPE_CHECKING:
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
+    from backend.engine.launch import runner_of, worker_command
     from backend.engine.perform import perform_recorded
     from backend.engine.protocol import Availability
     from backend.engine.select import reopen_engine, user_state

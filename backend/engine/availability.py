@@ -1,18 +1,18 @@
 """What the engine on files refuses while snapd runs: two owners of the same data would corrupt them."""
 
 import os
+from collections.abc import Callable
 
 from backend.engine.protocol import Availability
 from backend.host.layout import Layout
-from backend.host.socket import daemon_answers
 from backend.model import Action
 
 _DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
 
 
-def files_availability(layout: Layout) -> Availability:
+def files_availability(layout: Layout, snapd_answers: Callable[[str], bool]) -> Availability:
     """Refuse whatever changes data while snapd runs for the root of a layout; looks at its socket once."""
-    if not daemon_answers(layout.socket):
+    if not snapd_answers(layout.socket):
         return Availability()
     refused = [action for action in Action if not (action.only_reads or action.writes_elsewhere)]
     return Availability(

@@ -4,7 +4,8 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, 
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
-from backend.model import Action, Snapshot, SnapshotSet
+from backend.model import Action, Snapshot, SnapshotSet, selected_snapshots
 from backend.store.store import Store
 
 if TYPE_CHECKING:
@@ -47,13 +48,24 @@ if TYPE_CHECKING:
 
 
 class FilesEngine:
-    """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies."""
+    """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies.
+
+    `clock` tells the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    """
 
     name = "files"
     introduction = "snapd does not answer any more: changes are made to the files themselves"
 
-    def __init__(self, layout: Layout, state_dir: str) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        state_dir: str,
+        clock: Callable[[], float] = time.time,
+        snapd_answers: Callable[[str], bool] = daemon_answers,
+    ) -> None:
         self.layout = layout
+        self._clock = clock
+        self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
         self.state_dir = state_dir
         away = f"the state folder of this root cannot be written; its journal is kept in {state_dir}"
@@ -64,7 +76,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir)
+        return Journal(self.state_dir, self._clock)
 
     @property
     def snap_version(self) -> str:
@@ -80,7 +92,7 @@ class FilesEngine:
 
     def availability(self) -> "Availability":
         """Refuse whatever changes data while snapd runs for this root."""
-        return files_availability(self.layout)
+        return files_availability(self.layout, self._snapd_answers)
 
     def refusal(self, action: Action) -> str:
         """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
@@ -175,13 +187,7 @@ class FilesEngine:
 
     def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
         """The snapshots of a set; NotFoundError when there is none."""
-        found = [snapshot for group in self.store.list_sets(set_id) for snapshot in group.snapshots]
-        if not found:
-            raise NotFoundError("no snapshot set with the given ID")
-        chosen = [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
-        if not chosen:
-            raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
-        return chosen
+        return selected_snapshots(self.store.list_sets(set_id), snaps)
 
     def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
         """The named snaps, each once; without any, all that are installed and active."""
@@ -391,6 +397,6 @@ class FilesEngine:
         from backend.jobs import cleanup as recovery
 
         TocCache(self.state_dir).sweep()
-        if daemon_answers(self.layout.socket):
+        if self._snapd_answers(self.layout.socket):
             return recovery.recover_directory_restores(self.journal, self.store, progress)
         return recovery.recover_jobs(self.journal, self.store, progress)

@@ -1,12 +1,15 @@
 """Carrying an operation out: on an engine, and with a journal of it."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backend.engine.protocol import Engine
 from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
 from backend.fs import files
-from backend.jobs.journal import JobState, OpenRecord
+from backend.jobs.journal import OpenRecord
+from backend.jobs.record import JobState
+from backend.jobs.result import JobResult
 from backend.operations import (
     Check,
     Export,
@@ -18,7 +21,6 @@ from backend.operations import (
     Result,
     Save,
     Undo,
-    to_json,
 )
 from backend.progress import Event, Progress, event_json
 
@@ -51,25 +53,30 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
             return engine.undo(operation, progress)
 
 
+def _ignore(_number: int) -> None:
+    """Nobody waits for the number of the job."""
+
+
 def perform_recorded(
     operation: Operation,
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
     stream: int | None = None,
-    token: str = "",
+    begun: Callable[[int], None] = _ignore,
 ) -> Result:
     """Carry out an operation as a job with a journal, after ending what died before it.
 
-    `watch` is given the job, so that it can be stopped, and answers with the listener to its events.
+    `watch` is given the job, so that it can be stopped, and answers with the listener to its events. `begun`
+    is told its number as soon as it is in the journal.
     On a full disk a forget is recorded in the room that the journal kept for that.
     """
     engine.tidy(Progress())
     try:
-        result = _recorded(operation, engine, watch, stream, token)
+        result = _recorded(operation, engine, watch, stream, begun)
     except NoSpaceError:
         if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
             raise
-        result = _recorded(operation, engine, watch, stream, token)
+        result = _recorded(operation, engine, watch, stream, begun)
     engine.journal.keep_reserve()
     return result
 
@@ -79,12 +86,13 @@ def _recorded(
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
     stream: int | None,
-    token: str,
+    begun: Callable[[int], None],
 ) -> Result:
     with (
         files.os_errors_as(f"cannot keep the journal of {operation.verb}"),
-        engine.journal.job(to_json(operation), engine.root, token) as record,
+        engine.journal.job(operation, engine.root) as record,
     ):
+        begun(record.id)
         job = _job_of(record, watch)
         if engine.warning:
             job.note(engine.warning)
@@ -93,7 +101,7 @@ def _recorded(
         try:
             with files.os_errors_as("cannot record the end of the job"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
-                record.finish(state, {**result.to_json(), "exit": result.exit_code})
+                record.finish(state, JobResult.of(result, result.exit_code))
         except SnapshotError as failure:
             raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
         return result
@@ -119,11 +127,12 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
         with files.os_errors_as(f"cannot {verb}"):
             yield
     except Cancelled:
-        record.finish(JobState.CANCELLED, {})
+        record.finish(JobState.CANCELLED)
         raise
     except SnapshotError as failure:
-        record.finish(JobState.FAILED, {"error": str(failure), "exit": failure.exit_code})
+        record.finish(JobState.FAILED, JobResult(error=str(failure), exit=failure.exit_code))
         raise
     except Exception as bug:
-        record.finish(JobState.FAILED, {"error": f"a bug in snapstow: {bug!r}", "exit": 1})
+        record.keep_traceback("".join(traceback.format_exception(bug)))
+        record.finish(JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
         raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backend.jobs.journal import JobRecord, JobState, Journal
+    from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
+    from backend.jobs.record import JobRecord, JobState
     from backend.jobs.resolution import Resolution, Resolutions, Resolved
+    from backend.jobs.result import JobResult
     from backend.jobs.runner import Follower, Runner
     from backend.jobs.safety_snapshots import SafeguardedRestore
 else:

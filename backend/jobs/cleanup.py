@@ -3,37 +3,36 @@
 Only what our own journal proves to be ours and dead is ended, by itself in the safe way, or as was chosen.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 from backend.errors import IntegrityError, SnapshotError
 from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.jobs.effects import (
     REVERSIBLE,
-    about,
+    begun_subject_of,
     effects_of,
     is_ours,
     is_with_snapd,
     kept_records,
     needs_rollback,
+    subject_of,
     target_directories,
-    undo_deadline,
     undone_by,
     window_end,
 )
-from backend.jobs.journal import JobRecord, JobState, Journal, OpenRecord
+from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.record import JobRecord, JobState
+from backend.jobs.result import JobResult
 from backend.progress import Progress
+from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
 from backend.store.store import Store, is_recorded
 from backend.transfer.exporter import end_part
 
 _KEPT_JOBS = 100
-
-
-# -- undo
 
 
 # -- ending what died
@@ -44,19 +43,23 @@ def recover_jobs(journal: Journal, store: Store, progress: Progress) -> list[str
     with files.os_errors_as("cannot tidy up"):
         journal.sweep()
         store.sweep()
-    said = []
+    sentences = end_each(_overdue(journal, store))
+    drop_old_jobs(journal, partial(_is_needed, store))
+    return noted(sentences, progress)
+
+
+Task: TypeAlias = tuple[JobRecord, Callable[[], str]]
+
+
+def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
     for record in journal.records():
         dead = record.state is JobState.INTERRUPTED or needs_rollback(record, store)
         if dead and is_ours(record, store) and not is_with_snapd(record):
-            said.append(_safely(record, partial(end_job, journal, store, record)))
-    now = time.time()
+            yield record, partial(end_job, journal, store, record)
+    now = journal.clock()
     for record in kept_records(journal, store):
-        if undo_deadline(record) <= now:
-            said.append(_safely(record, partial(_expire, journal, store, record)))
-    journal.drop_oldest(_KEPT_JOBS, {one.id for one in journal.records() if _is_needed(one, store)})
-    for text in said:
-        progress.note(text)
-    return said
+        if record.result.undo_until <= now:
+            yield record, partial(_expire, journal, store, record)
 
 
 def recover_directory_restores(journal: Journal, store: Store, progress: Progress) -> list[str]:
@@ -66,22 +69,43 @@ def recover_directory_restores(journal: Journal, store: Store, progress: Progres
             record
             for record in journal.records()
             if is_ours(record, store)
-            and record.operation.get("to")
+            and target_directories(record)
             and (record.state is JobState.INTERRUPTED or needs_rollback(record, store))
         ]
-    said = [_safely(record, partial(end_job, journal, store, record)) for record in dead]
-    for text in said:
-        progress.note(text)
-    return said
+    return noted(end_each((record, partial(end_job, journal, store, record)) for record in dead), progress)
 
 
-def _is_needed(record: JobRecord, store: Store) -> bool:
+# -- the same for both engines
+
+
+def end_each(tasks: Iterable[Task]) -> list[str]:
+    """Do for each job what is due, one after the other; says what was done, and what failed."""
+    return [sentence for record, act in tasks if (sentence := _safely(record, act))]
+
+
+def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> None:
+    """Forget the oldest jobs that ended; what is needed stays, and what only a newer version understands."""
+    kept = {record.id for record in journal.records() if record.is_newer or is_needed(record)}
+    journal.drop_oldest(_KEPT_JOBS, kept)
+
+
+def noted(sentences: list[str], progress: Progress) -> list[str]:
+    """The sentences, each of which `progress` was told."""
+    for sentence in sentences:
+        progress.note(sentence)
+    return sentences
+
+
+def may_hold_data(record: JobRecord) -> bool:
+    """Whether it is one that replaces data, which were neither put back nor removed since."""
+    return record.verb in REVERSIBLE and not (record.result.undone or record.result.expired)
+
+
+def _is_needed(store: Store, record: JobRecord) -> bool:
     """Whether its steps are the only word on where replaced data lie."""
-    if record.operation.get("verb") not in REVERSIBLE:
+    if not may_hold_data(record):
         return False
-    if record.result.get("undone") or record.result.get("expired"):
-        return False
-    return bool(undo_deadline(record)) or not is_ours(record, store) or needs_rollback(record, store)
+    return bool(record.result.undo_until) or not is_ours(record, store) or needs_rollback(record, store)
 
 
 def _safely(record: JobRecord, act: Callable[[], str]) -> str:
@@ -89,7 +113,10 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
         with files.os_errors_as(f"cannot tidy up after job {record.id}"):
             return act()
     except SnapshotError as failure:
-        return f"job {record.id} ({record.operation.get('verb')}) was left as it is: {failure}"
+        return f"job {record.id} ({record.verb}) was left as it is: {failure}"
+
+
+# -- ending one
 
 
 @contextmanager
@@ -102,13 +129,13 @@ def _alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
 
 
 def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
-    with _alone(store, about(record.result)[1]):
-        if journal.record(record.id).result.get("undone"):
+    with _alone(store, subject_of(record).snaps):
+        if journal.record(record.id).result.undone:
             return f"job {record.id} was taken back meanwhile"
         done = effects_of(record, store)
         done.state.clean_up()
         done.refuse_outside()
-        journal.amend(record, {"expired": True})
+        journal.note_expired(record)
     return f"the undo of job {record.id} expired; what it kept was removed"
 
 
@@ -118,26 +145,25 @@ def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bo
     A forget is completed, or, without `forgetting`, the files that it has not removed yet are kept.
     """
     with journal.reopened(record) as reopened:
-        verb = record.operation.get("verb")
-        if verb in REVERSIBLE:
+        if record.verb in REVERSIBLE:
             return _end_restore(journal, store, record, reopened)
         try:
             complete = _end_files(store, record, forgetting=forgetting)
-        except (KeyError, TypeError, ValueError, AttributeError) as damage:
+        except (TypeError, ValueError) as damage:
             raise IntegrityError("its journal is damaged") from damage
-        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, {"recovered": True})
+        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, JobResult(recovered=True))
         ending = "it was complete" if complete else "nothing of it is left"
         if not forgetting:
             ending = "what it had not removed yet is kept"
-        return f"job {record.id} ({verb}) had been interrupted; {ending}"
+        return f"job {record.id} ({record.verb}) had been interrupted; {ending}"
 
 
 def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: OpenRecord) -> str:
     done = effects_of(record, store)
     state = done.state
-    set_id, snaps = about(next((step for step in record.steps if "snaps" in step), {}))
+    set_id, snaps = begun_subject_of(record)
     of = undone_by(record)
-    verb = record.operation["verb"]
+    verb = record.verb
     with _alone(store, () if target_directories(record) else snaps):
         if not done.committed:
             if of:
@@ -145,18 +171,17 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
             else:
                 state.revert()
             done.refuse_outside()
-            reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
+            reopened.finish(JobState.TAKEN_BACK, JobResult(recovered=True))
             ending = "nothing of it is left" if target_directories(record) else "the data are as before it"
             return f"job {record.id} ({verb}) had been interrupted; {ending}"
         for earlier in journal.records():
             if earlier.id == of:
-                journal.amend(earlier, {"undone": record.id})
+                journal.note_undone(earlier, record.id)
         until = window_end(record)
         if not until:
             state.clean_up()
-        result = {"set_id": set_id, "snaps": snaps, "recovered": True, "undo_until": until}
-        if grounds := target_directories(record):
-            result["beside"] = grounds[0]
+        beside = next(iter(target_directories(record)), "")
+        result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
         reopened.finish(JobState.DONE, result)
         return f"job {record.id} ({verb}) had been interrupted when done; it is complete"
 
@@ -165,26 +190,32 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
     """Remove what a save, import or export left, end a forget; True where it is complete now."""
     complete = False
     steps = record.steps
-    published = any("published" in step for step in steps)
+    published = any(isinstance(step, Published) for step in steps)
     for step in steps:
-        if "publish" in step:
-            store.check_publication(step["publish"])
-            complete = published or is_published(store, step["publish"])
-            if not complete:
-                store.retract(step["publish"])
-        if "part" in step:
-            complete = end_part(step)
-        if "forget" in step and forgetting:
-            store.end_forgetting(step["forget"])
-            complete = True
-        for key in ("temporary", "staging"):
-            if key in step and store.is_unfinished(step[key]):
-                files.remove_tree(step[key])
+        match step:
+            case PublicationBegun():
+                complete = _end_publication(store, step, published=published)
+            case ExportBegun():
+                complete = end_part(step)
+            case ForgetBegun(doomed) if forgetting:
+                store.end_forgetting(doomed)
+                complete = True
+            case FileBegun(path) | StagingBegun(path) if store.is_unfinished(path):
+                files.remove_tree(path)
     return complete
 
 
-def is_published(store: Store, publication: Mapping[str, Any]) -> bool:
+def _end_publication(store: Store, publication: PublicationBegun, *, published: bool) -> bool:
+    """Take a set back that is not whole; True where it is."""
+    store.check_publication(publication)
+    if published or is_published(store, publication):
+        return True
+    store.retract(publication)
+    return False
+
+
+def is_published(store: Store, publication: PublicationBegun) -> bool:
     """Whether the set that a save or an import was to publish is there, whole."""
-    if files.identity(store.marker(publication["set"])) is not None:
+    if files.identity(store.marker(publication.set_id)) is not None:
         return False
-    return all(is_recorded(f"{store.folder}/{name}", found) for _, name, *found in publication["files"])
+    return all(is_recorded(f"{store.folder}/{file.name}", file.identity) for file in publication.files)

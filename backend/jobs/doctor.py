@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from backend.errors import SnapshotError
 from backend.fs import files
 from backend.jobs.cleanup import recover_jobs
-from backend.jobs.journal import JobState, Journal
+from backend.jobs.journal import Journal
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.undo import undo_offers
 from backend.operations import Finding
 from backend.progress import Progress
+from backend.steps import FileBegun, StagingBegun
 from backend.store.store import STAGING, Store
 
 FRESH = 3600
@@ -23,8 +25,7 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
     found = []
     for record in journal.records():
         if record.state is JobState.INTERRUPTED:
-            verb = record.operation.get("verb")
-            text = f"job {record.id} ({verb}) was interrupted"
+            text = f"job {record.id} ({record.verb}) was interrupted"
             found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
     found += _marker_findings(store)
     found += _temporary_findings(journal, store)
@@ -57,23 +58,24 @@ def _marker_findings(store: Store) -> Iterator[Finding]:
 
 def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
     temporaries = store.temporaries()  # before the living are asked: what they make later is not in it
-    living = {
-        step[key]
-        for record in journal.records()
-        if record.state is JobState.RUNNING
-        for step in record.steps
-        for key in ("temporary", "staging")
-        if key in step
-    }
+    running = [record for record in journal.records() if record.state is JobState.RUNNING]
+    living = {path for record in running for path in _unfinished_of(record)}
+    is_certain = not any(record.is_newer for record in running)
     for path in temporaries:
         if path in living:
             continue
         ours = os.path.basename(path).startswith(STAGING)
-        fresh = not ours and time.time() - _age_mark(path) < FRESH
+        fresh = not is_certain or (not ours and time.time() - _age_mark(path) < FRESH)
         text = (
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
         yield Finding("temporary", path, text, "" if fresh else "remove it")
+
+
+def _unfinished_of(record: JobRecord) -> Iterator[str]:
+    """What a running job is writing, as far as this version understands it."""
+    steps = () if record.is_newer else record.steps
+    return (step.path for step in steps if isinstance(step, FileBegun | StagingBegun))
 
 
 def _unknown_findings(store: Store) -> Iterator[Finding]:

@@ -1,20 +1,17 @@
-"""TODO."""
+"""What a job that changed the data of snaps did, and until when that is kept."""
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backend.errors import BlockedError, SnapshotError
-from backend.jobs.journal import JobRecord, JobState, Journal
-from backend.operations import DAY
+from backend.jobs.journal import Journal
+from backend.jobs.record import ENDED_WELL, JobRecord, JobState
+from backend.operations import DAY, Extract, Restore
 from backend.restore import into_directory as beside
 from backend.restore import restoration as restore
 from backend.restore.swap import RestoreState
+from backend.steps import RestoreBegun, SnapdUndoBegun, UndoBegun
 from backend.store.store import Store
-
-ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
-LATEST_TIME = 1 << 40
-
 
 REVERSIBLE = ("restore", "extract", "undo")
 RESTORING = ("restore", "extract")
@@ -25,27 +22,34 @@ def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
     return [
         record
         for record in reversed(journal.records())
-        if record.operation.get("verb") in REVERSIBLE
+        if record.verb in REVERSIBLE
         and record.state in ENDED_WELL
-        and undo_deadline(record)
-        and not record.result.get("undone")
-        and not record.result.get("expired")
+        and record.result.may_be_undone
         and is_ours(record, store)
+        and not record.is_newer
         and not is_with_snapd(record)
     ]
 
 
-def undo_deadline(record: JobRecord) -> float:
-    """Until when what a job replaced is kept, in seconds since the epoch; 0 where it is not."""
-    until = record.result.get("undo_until")
-    return float(until) if isinstance(until, int | float) and 0 < until < LATEST_TIME else 0.0
+class Subject(NamedTuple):
+    """The set and the snaps, sorted, that a job is about."""
+
+    set_id: int
+    snaps: tuple[str, ...]
 
 
-def about(document: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
-    """The set and the snaps that a result, or a step, is about."""
-    number, snaps = document.get("set_id"), document.get("snaps")
-    named = (name for name in snaps if isinstance(name, str)) if isinstance(snaps, list) else ()
-    return number if isinstance(number, int) else 0, tuple(sorted(set(named)))
+def subject_of(record: JobRecord) -> Subject:
+    """The set and the snaps that an ended job says it was about."""
+    return Subject(record.result.set_id, tuple(sorted(set(record.result.snaps))))
+
+
+def begun_subject_of(record: JobRecord) -> Subject:
+    """The set and the snaps that a job was about when it began, which may have died since."""
+    for step in record.steps:
+        match step:
+            case RestoreBegun(set_id, snaps) | UndoBegun(_, set_id, snaps):
+                return Subject(set_id, tuple(sorted(set(snaps))))
+    return Subject(0, ())
 
 
 def is_ours(record: JobRecord, store: Store) -> bool:
@@ -71,7 +75,7 @@ def effects_of(record: JobRecord, store: Store) -> JobEffects:
     state, committed = restore.recovered(record.steps)
     root = os.path.realpath(store.layout.root)
     grounds = target_directories(record)
-    is_extract = record.operation.get("verb") == "extract"
+    is_extract = record.verb == Extract.verb
 
     def is_inside(place: str) -> bool:
         if grounds:
@@ -94,16 +98,16 @@ def _is_below(place: str, top: str) -> bool:
 
 def target_directories(record: JobRecord) -> tuple[str, ...]:
     """The directories that a restore beside may have made things in; none for anything else."""
-    to = record.operation.get("to")
-    if record.operation.get("verb") not in RESTORING or not isinstance(to, str) or not to:
-        return ()
-    to = beside.directory(to)
-    return (to, os.path.dirname(to))
+    match record.operation:
+        case Restore(to=target) | Extract(to=target) if target:
+            directory = beside.directory(target)
+            return (directory, os.path.dirname(directory))
+    return ()
 
 
 def undone_by(record: JobRecord) -> int:
     """The job that an undo took back, 0 for a restore. Both together changed nothing."""
-    return next((step["of"] for step in record.steps if isinstance(step.get("of"), int)), 0)
+    return next((step.job for step in record.steps if isinstance(step, UndoBegun | SnapdUndoBegun)), 0)
 
 
 def is_with_snapd(record: JobRecord) -> bool:
@@ -117,7 +121,7 @@ def is_with_snapd(record: JobRecord) -> bool:
 def needs_rollback(record: JobRecord, store: Store) -> bool:
     """Whether a restore failed and what it had replaced could not be put back either."""
     failed = record.state in (JobState.FAILED, JobState.CANCELLED)
-    if not failed or record.operation.get("verb") not in RESTORING:
+    if not failed or record.verb not in RESTORING:
         return False
     try:
         return any(os.path.lexists(slot.path) for slot in effects_of(record, store).state.slots)
@@ -127,6 +131,6 @@ def needs_rollback(record: JobRecord, store: Store) -> bool:
 
 def window_end(record: JobRecord) -> float:
     """Until when what a job replaced that died when done is kept (seconds since the epoch; 0: not at all)."""
-    nothing_replaced = target_directories(record) and record.operation.get("verb") == "restore"
-    window = 0 if nothing_replaced else record.operation.get("undo_window", DAY)
-    return record.started + (window if isinstance(window, int) else DAY) if window else 0.0
+    nothing_replaced = target_directories(record) and record.verb == Restore.verb
+    window = 0 if nothing_replaced else getattr(record.operation, "undo_window", DAY)
+    return record.started + window if window else 0.0

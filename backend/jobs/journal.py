@@ -2,130 +2,46 @@
 
 A job is a folder `jobs/<id>/`: `operation.json` (what, for which root), `events.jsonl`, `steps.jsonl`
 (each step made durable before it is taken), `result.json`, and `alive`, a file that its process keeps locked.
-Contents are plain mappings; what they mean is the business of others.
+What the version before wrote is read as well: it gave no format. What a newer one wrote is shown, and left
+alone.
 """
 
-import errno
 import json
 import math
 import os
-import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
 from backend.fs import files
+from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
+from backend.jobs.result import JobResult
+from backend.operations import Operation, UnknownOperation, to_json
+from backend.steps import Step
 
-_CAP = 64 << 20
 _LONGEST_LOG = 4 << 20
 _RESERVE = 256 << 10
 _COUNTS = ("advanced", "part")
-_GIVEN = ("asked", "change", "waiting")
 _COUNTS_KEPT = 2000
-
-
-class JobState(Enum):
-    """How a job stands."""
-
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    DONE = "done"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    TAKEN_BACK = "taken back"
-
-
-class JobRecord(NamedTuple):
-    """One job as its folder tells; `started` is in seconds since the epoch, UTC.
-
-    `owner` is empty for a job of our own journal, else the user who keeps it: then nothing it says may be
-    acted upon, and `home` is the directory of that user's below which no link is followed.
-    """
-
-    id: int
-    folder: str
-    operation: dict[str, Any]
-    root: dict[str, Any]
-    started: float
-    pid: int
-    uid: int
-    state: JobState
-    result: dict[str, Any]
-    token: str = ""
-    owner: str = ""
-    home: str = ""
-
-    @property
-    def name(self) -> str:
-        """What it is called: its number, after the name of its owner where that is somebody else."""
-        return f"{self.owner}/{self.id}" if self.owner else str(self.id)
-
-    @contextmanager
-    def opened_events(self) -> Iterator[int]:
-        """A descriptor of what it told, for reading; OSError where there is nothing to read."""
-        path = os.path.join(self.folder, "events.jsonl")
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        if not self.owner:
-            with files.opened(path, flags) as fd:
-                yield fd
-            return
-        with files.opened_beneath(self.home, path.removeprefix(f"{self.home}/"), flags) as fd:
-            if not stat.S_ISREG(os.fstat(fd).st_mode) or os.fstat(fd).st_uid != self.uid:
-                raise OSError(errno.EPERM, "it is not the owner's own file", path)
-            yield fd
-
-    @property
-    def steps(self) -> list[dict[str, Any]]:
-        """The steps it noted, oldest first; one torn by a crash was never taken.
-
-        SnapshotError when they cannot be read: that says nothing about what was done.
-        """
-        return list(_lines(os.path.join(self.folder, "steps.jsonl")))
-
-    @property
-    def asked(self) -> list[dict[str, Any]]:
-        """The steps by which it gave its work to snapd, which alone knows how that ended; often none.
-
-        One that says `waiting` was noted before it asked, or when what it had asked for was refused.
-        """
-        return [step for step in self.steps if not step.keys().isdisjoint(_GIVEN)]
-
-    def is_ours(self, root: Mapping[str, Any]) -> bool:
-        """Written by us and for this very root: nobody else's journal may make us change data."""
-        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
-
-    @property
-    def is_private(self) -> bool:
-        """Whether we wrote it and nobody else can have: only then may it make us do anything."""
-        jobs = os.path.dirname(self.folder)
-        places = (self.folder, jobs, os.path.dirname(jobs))
-        return self.uid == os.geteuid() and all(_is_private_folder(place) for place in places)
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        """What it told, oldest first."""
-        return list(_lines(os.path.join(self.folder, "events.jsonl")))
+_EMPTY = JobResult()
 
 
 class Journal:
-    """The jobs of one place. `folder` is the place's own state folder; it is made when first written to."""
+    """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    def __init__(self, folder: str) -> None:
+    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires.
+    """
+
+    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
+        self.clock = clock
         self._jobs = os.path.join(folder, "jobs")
 
     @contextmanager
-    def job(
-        self, operation: Mapping[str, Any], root: Mapping[str, Any], token: str = ""
-    ) -> Iterator["OpenRecord"]:
-        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted.
-
-        The `token` lets whoever started its process recognise it.
-        """
+    def job(self, operation: Operation | UnknownOperation, root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
+        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted."""
         files.make_directories(self.folder, 0o700)
         files.make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
@@ -135,15 +51,15 @@ class Journal:
                 # Waits, for a moment at most: somebody may be asking just now whether the job lives.
                 stack.enter_context(alive.held(wait=True))
             header = {
-                "operation": dict(operation),
+                "format": FORMAT,
+                "operation": _told(operation),
                 "root": dict(root),
-                "started": time.time(),
+                "started": self.clock(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
-                "token": token,
             }
             files.write_whole(os.path.join(folder, "operation.json"), _document(header))
-            record = OpenRecord(folder)
+            record = OpenRecord(folder, self.clock)
             try:
                 yield record
             finally:
@@ -153,16 +69,19 @@ class Journal:
     def reopened(self, record: JobRecord) -> Iterator["OpenRecord"]:
         """An interrupted job, in order to end it.
 
-        ConflictError while its process lives, and where somebody else ended it since `record` was read.
+        Raises:
+            ConflictError: its process lives, or somebody else ended it since `record` was read.
+            BlockedError: only a newer version understands it.
         """
+        record.demand_known_format()
         alive = os.path.join(record.folder, "alive")
         if files.is_locked(alive):
             raise ConflictError(f"job {record.id} is still running")
         # Those who only look whether it lives hold the lock for a moment: they are waited for.
         with files.FileLock(alive, f"job {record.id} is still running").held(wait=True):
-            if _load(os.path.join(record.folder, "result.json")) != record.result:
+            if load_document(os.path.join(record.folder, "result.json")) != record.ending:
                 raise ConflictError(f"job {record.id} was ended meanwhile")
-            reopened = OpenRecord(record.folder)
+            reopened = OpenRecord(record.folder, self.clock)
             reopened.mend()
             try:
                 yield reopened
@@ -233,31 +152,20 @@ class Journal:
 
     def record(self, number: int) -> JobRecord:
         """One job; NotFoundError when there is none of that number."""
-        found = self._read(number)
-        if found is None:
+        record = self._read(number)
+        if record is None:
             raise NotFoundError(f"no job {number}")
-        return found
+        return record
 
     def _read(self, number: int) -> JobRecord | None:
         folder = os.path.join(self._jobs, str(number))
-        header = _load(os.path.join(folder, "operation.json"))
+        header = load_document(os.path.join(folder, "operation.json"))
         if not isinstance(header.get("operation"), dict):
             return None
         # In this order: the lock is taken before the header is written and let go after the result is.
         alive = files.is_locked(os.path.join(folder, "alive"))
-        result = _load(os.path.join(folder, "result.json"))
-        return JobRecord(
-            number,
-            folder,
-            header["operation"],
-            root if isinstance(root := header.get("root"), dict) else {},
-            number_in(header.get("started"), 0),
-            int(number_in(header.get("pid"), 0)),
-            int(number_in(header.get("uid"), -1)),
-            state_of(result, alive=alive),
-            result,
-            str(header.get("token", "")),
-        )
+        result = load_document(os.path.join(folder, "result.json"))
+        return JobRecord(number, folder, header, result, state_of(result, alive=alive))
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
@@ -267,14 +175,23 @@ class Journal:
         with self._changing(shared=False):
             for number in ids[: len(ids) - most]:
                 record = self._read(number)
-                if record is not None and record.result and number not in needed:
+                if record is not None and record.has_ended and number not in needed:
                     files.remove_tree(record.folder)
 
-    def amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
+    def note_undone(self, record: JobRecord, by: int) -> None:
+        """Note in the result of a job which other one took it back."""
+        self._amend(record, {"undone": by})
+
+    def note_expired(self, record: JobRecord) -> None:
+        """Note in the result of a job that what it replaced is not kept any more."""
+        self._amend(record, {"expired": True})
+
+    def _amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
         """Change what a finished job's result says, whole or not at all."""
-        if not record.result:
+        record.demand_known_format()
+        if not record.has_ended:
             raise ConflictError(f"job {record.id} has not ended")
-        document = _document({**record.result, **change})
+        document = _document({**record.ending, **change})
         with self._changing(shared=True):
             files.write_whole(os.path.join(record.folder, "result.json"), document)
 
@@ -282,8 +199,9 @@ class Journal:
 class OpenRecord:
     """A job being written."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
         self.folder = folder
+        self._clock = clock
         self.id = int(os.path.basename(folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
@@ -305,7 +223,7 @@ class OpenRecord:
         """
         if event.get("event") in _COUNTS and self._is_too_soon(event, time.monotonic()):
             return
-        line = _document({**event, "at": round(time.time(), 2)})
+        line = _document({**event, "at": round(self._clock(), 2)})
         if self._told + len(line) <= _LONGEST_LOG:
             self._told += len(line)
             files.write_all(self._events, line)
@@ -320,14 +238,21 @@ class OpenRecord:
         self._counted_at[key] = now
         return False
 
-    def record_step(self, step: Mapping[str, Any]) -> None:
+    def record_step(self, step: Step) -> None:
         """Make a step last before it is taken."""
-        files.write_all(self._steps, _document(step))
+        files.write_all(self._steps, _document(step.to_json()))
         os.fsync(self._steps)
 
-    def finish(self, state: JobState, result: Mapping[str, Any]) -> None:
-        """Say how it ended."""
-        document = _document({"state": state.value, "ended": time.time(), **result})
+    def keep_traceback(self, text: str) -> None:
+        """Keep where a bug struck, for its owner's eyes only; where there is no room, nothing."""
+        try:
+            files.write_whole(os.path.join(self.folder, "traceback.txt"), text.encode("utf-8", "replace"))
+        except OSError:
+            return
+
+    def finish(self, state: JobState, result: JobResult = _EMPTY) -> None:
+        """Say how it ended, now."""
+        document = _document({"state": state.value, "ended": self._clock(), **result.to_json()})
         files.write_whole(os.path.join(self.folder, "result.json"), document)
 
     def close(self) -> None:
@@ -336,51 +261,9 @@ class OpenRecord:
         os.close(self._steps)
 
 
-def _is_private_folder(path: str) -> bool:
-    try:
-        found = os.lstat(path)
-    except FileNotFoundError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-
-
-def state_of(result: Mapping[str, Any], *, alive: bool) -> JobState:
-    """How a job stands, by its result and whether its process lives."""
-    if not result:
-        return JobState.RUNNING if alive else JobState.INTERRUPTED
-    try:
-        return JobState(result.get("state"))
-    except ValueError:
-        return JobState.FAILED
-
-
-def number_in(found: object, default: float) -> float:
-    """A number as one of our headers holds it; whatever else is there counts as missing."""
-    return found if isinstance(found, int | float) and abs(found) < 1 << 53 else default
+def _told(operation: Operation | UnknownOperation) -> Mapping[str, Any]:
+    return operation.document if isinstance(operation, UnknownOperation) else to_json(operation)
 
 
 def _document(mapping: Mapping[str, Any]) -> bytes:
     return json.dumps(dict(mapping), separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _load(path: str) -> dict[str, Any]:
-    try:
-        document = json.loads(files.read_whole(path, _CAP))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _lines(path: str) -> Iterator[dict[str, Any]]:
-    with files.os_errors_as("cannot read the journal"):
-        try:
-            raw = files.read_whole(path, _CAP)
-        except FileNotFoundError:
-            return
-    for line in raw.splitlines():
-        try:
-            document = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(document, dict):
-            yield document

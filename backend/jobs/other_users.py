@@ -16,7 +16,7 @@ from backend.fs import files
 from backend.fs.files import DIRECTORY
 from backend.host.accounts import Accounts, PasswdFile
 from backend.host.layout import Layout
-from backend.jobs.journal import JobRecord, number_in, state_of
+from backend.jobs.record import JobRecord, state_of
 from backend.model import User
 
 STATE = ".local/state"
@@ -59,10 +59,10 @@ class ForeignJournal:
 
     def record(self, number: int) -> JobRecord:
         """One job; NotFoundError when there is none of that number."""
-        found = next((record for record in self.records() if record.id == number), None)
-        if found is None:
+        record = next((record for record in self.records() if record.id == number), None)
+        if record is None:
             raise NotFoundError(f"no job {self.owner}/{number}")
-        return found
+        return record
 
     def _is_theirs(self, fd: int) -> bool:
         return os.fstat(fd).st_uid == self._user.uid
@@ -77,19 +77,14 @@ class ForeignJournal:
                 result = self._document(folder, "result.json")
         except OSError:
             return None
-        operation = header.get("operation")
-        if not isinstance(operation, dict):
+        if not isinstance(header.get("operation"), dict):
             return None
         return JobRecord(
             number,
             f"{self._user.home}/{self._jobs}/{number}",
-            operation,
-            {},
-            number_in(header.get("started"), 0),
-            0,
-            self._user.uid,
-            state_of(result, alive=alive),
+            {**header, "root": {}, "pid": 0, "uid": self._user.uid},
             result,
+            state_of(result, alive=alive),
             owner=self.owner,
             home=self._user.home,
         )

@@ -5,14 +5,15 @@
 
 import os
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
 from backend.fs import files
 from backend.jobs.cleanup import end_job, is_published
 from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
-from backend.jobs.journal import JobRecord, JobState, Journal
+from backend.jobs.journal import Journal
+from backend.jobs.record import JobRecord, JobState
 from backend.operations import (
     Check,
     Export,
@@ -23,8 +24,9 @@ from backend.operations import (
     Restore,
     Save,
     Undo,
-    operation_from_json,
+    UnknownOperation,
 )
+from backend.steps import ExportBegun, ForgetBegun, PublicationBegun, Published, Step
 from backend.store.store import Store, is_recorded
 
 STREAM = "-"
@@ -79,7 +81,7 @@ def resolve(journal: Journal, store: Store, number: int, *, finish: bool) -> Res
     with files.os_errors_as(f"cannot end job {number}"):
         journal.sweep()
         store.sweep()
-        keeps = not finish and record.operation.get("verb") == Forget.verb
+        keeps = not finish and record.verb == Forget.verb
         text = end_job(journal, store, record, forgetting=not keeps)
     return Resolved(text, chosen.again)
 
@@ -90,6 +92,7 @@ def _refusal(record: JobRecord, store: Store) -> str:
         return f"it is {record.owner}'s, who alone can end it"
     if not is_ours(record, store):
         return "it is another user's, or about another root"
+    record.demand_known_format()
     if record.state is not JobState.INTERRUPTED and not needs_rollback(record, store):
         return f"it was not interrupted: it is {record.state.value}"
     if is_with_snapd(record):
@@ -98,7 +101,7 @@ def _refusal(record: JobRecord, store: Store) -> str:
 
 
 def _ways(record: JobRecord, store: Store) -> Resolutions:
-    operation = operation_from_json(record.operation)
+    operation = record.operation
     try:
         match operation:
             case Restore() | Extract() | Undo():
@@ -109,6 +112,8 @@ def _ways(record: JobRecord, store: Store) -> Resolutions:
                 return _of_files(record, operation, store)
             case Check():
                 return _from_scratch(operation, "It had changed nothing")
+            case UnknownOperation(reason=reason):
+                raise InvalidInputError(reason)
     except (KeyError, TypeError, ValueError, AttributeError) as damage:
         raise IntegrityError("its journal is damaged") from damage
 
@@ -157,12 +162,12 @@ def _of_beside(operation: Restore, *, committed: bool) -> Resolutions:
 
 
 def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolutions:
-    doomed = [one for step in record.steps if "forget" in step for one in step["forget"]]
+    doomed = [file for step in record.steps if isinstance(step, ForgetBegun) for file in step.files]
     if not doomed:
         return _from_scratch(operation, "It had removed nothing")
-    if any("/" in name for name, *_ in doomed):
+    if any("/" in name for name, _ in doomed):
         raise IntegrityError("its journal names files of other places")
-    left = sum(is_recorded(f"{store.folder}/{name}", found) for name, *found in doomed)
+    left = sum(is_recorded(f"{store.folder}/{name}", identity) for name, identity in doomed)
     gone = len(doomed) - left
     finish = Resolution(f"{_files(left)} left of set #{operation.set_id}: they are removed as well.")
     if not left:
@@ -186,17 +191,16 @@ def _of_files(record: JobRecord, operation: Save | Import | Export, store: Store
     return _from_scratch(operation, "What it had written so far is removed")
 
 
-def _whole(steps: list[dict[str, Any]], store: Store) -> Iterator[str]:
+def _whole(steps: Sequence[Step], store: Store) -> Iterator[str]:
     """The number of the set, or the file, that was complete when the job died."""
-    published = any("published" in step for step in steps)
+    published = any(isinstance(step, Published) for step in steps)
     for step in steps:
-        if "publish" in step:
-            store.check_publication(step["publish"])
-            if published or is_published(store, step["publish"]):
-                yield str(step["publish"]["set"])
-        if "part" in step:
-            file, found = str(step.get("file", "")), step.get("identity")
-            if found and file and is_recorded(file, found):
+        match step:
+            case PublicationBegun(set_id):
+                store.check_publication(step)
+                if published or is_published(store, step):
+                    yield str(set_id)
+            case ExportBegun(file=file, identity=identity) if file and is_recorded(file, identity):
                 yield os.path.abspath(file)
 
 

@@ -6,25 +6,31 @@ the end of a login does not end it. Whoever follows it reads its journal; to sto
 
 import json
 import os
+import select
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from backend.errors import ConflictError, NotAllowedError, SnapshotError
 from backend.fs import files
-from backend.jobs.journal import JobRecord, JobState, Journal
+from backend.jobs.journal import Journal
+from backend.jobs.record import JobRecord, JobState
 from backend.operations import Operation, to_json
 
 PATIENCE = 30.0
-POLL = 0.02
 LONGEST_LOG = 16 << 20
+_LONGEST_NUMBER = 64
 _SYSTEMD = "/run/systemd/system"
 
 
 class Runner:
-    """Starts jobs of one place with the present `command`, which gets a token and the operation as JSON."""
+    """Starts jobs of one place with `command`.
+
+    The command gets the operation as JSON on its standard input, and writes the number of its job, on a line,
+    to its standard output: the only descriptors that reach it through systemd as well.
+    """
 
     def __init__(self, journal: Journal, command: Sequence[str]) -> None:
         self._journal = journal
@@ -32,45 +38,34 @@ class Runner:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, operation: Operation) -> JobRecord:
-        """Start an operation; returns its job once it lives. SnapshotError when it does not come to life."""
+        """Start an operation; returns its job once it lives.
+
+        Raises:
+            SnapshotError: it does not come to life.
+        """
         self._children = [child for child in self._children if child.poll() is None]
-        token = files.random_name(16)
-        command = [*_shell_of_its_own(token), *self.command, token, json.dumps(to_json(operation))]
-        with files.os_errors_as(f"cannot start {operation.verb}"):
+        with files.os_errors_as(f"cannot start {operation.verb}"), ExitStack() as stack:
             files.make_directories(self._journal.folder, 0o700)
-            # Without a name: whoever is killed while it starts a job leaves no file behind.
-            errors = os.memfd_create("errors")
+            # Without names: whoever is killed while it starts a job leaves no file behind.
+            errors = _unnamed(stack, "errors")
+            document = _unnamed(stack, "operation")
+            files.write_all(document, json.dumps(to_json(operation)).encode())
+            os.lseek(document, 0, os.SEEK_SET)
+            number, telling = os.pipe()
+            stack.callback(os.close, number)
             try:
                 process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    [*_unit_of_its_own(), *self.command],
+                    stdin=document,
+                    stdout=telling,
                     stderr=errors,
                     start_new_session=True,
                     cwd="/",
                 )
-                self._children.append(process)
-                return self._born(token, process, operation, errors)
             finally:
-                os.close(errors)
-
-    def _born(
-        self, token: str, process: "subprocess.Popen[bytes]", operation: Operation, errors: int
-    ) -> JobRecord:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            ended = process.poll()
-            for record in self._journal.records()[::-1]:
-                if record.token == token:
-                    return record
-            if ended is not None:
-                break
-            time.sleep(POLL)
-        else:
-            raise SnapshotError(f"{operation.verb} is still starting; the list of jobs will show it")
-        told = os.pread(errors, 1 << 20, 0).decode("utf-8", "replace").strip().splitlines()
-        reason = told[-1].removeprefix("error: ") if told else "it gave no reason"
-        raise SnapshotError(f"cannot start {operation.verb}: {reason}")
+                os.close(telling)
+            self._children.append(process)
+            return self._journal.record(_born(number, process, operation, errors))
 
     def stop(self, record: JobRecord) -> None:
         """Ask a job to stop; it undoes what it did and says so in its journal. ConflictError if it ended."""
@@ -114,7 +109,28 @@ class Follower:
                 yield event
 
 
-def _shell_of_its_own(token: str) -> list[str]:
+def _unnamed(stack: ExitStack, name: str) -> int:
+    """A file without a name, until the stack is left."""
+    fd = os.memfd_create(name)
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _born(number: int, process: "subprocess.Popen[bytes]", operation: Operation, errors: int) -> int:
+    """The number that a process tells of its job; SnapshotError where none comes."""
+    if not select.select([number], [], [], PATIENCE)[0]:
+        raise SnapshotError(f"{operation.verb} is still starting; the list of jobs will show it")
+    if line := os.read(number, _LONGEST_NUMBER).strip():
+        return int(line)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    lines = os.pread(errors, 1 << 20, 0).decode("utf-8", "replace").strip().splitlines()
+    reason = lines[-1].removeprefix("error: ") if lines else "it gave no reason"
+    raise SnapshotError(f"cannot start {operation.verb}: {reason}")
+
+
+def _unit_of_its_own() -> list[str]:
     if os.geteuid() == 0 and os.path.isdir(_SYSTEMD):
-        return ["systemd-run", "--quiet", "--collect", "--pipe", f"--unit=snapstow-job-{token}", "--"]
+        name = files.random_name(16)
+        return ["systemd-run", "--quiet", "--collect", "--pipe", f"--unit=snapstow-job-{name}", "--"]
     return []

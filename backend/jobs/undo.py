@@ -1,15 +1,16 @@
-"""TODO."""
+"""Taking a restore, or an undo, back: what can be, and doing it."""
 
-import time
 from contextlib import ExitStack
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError
 from backend.fs import files
 from backend.fs.space import measure
-from backend.jobs.effects import RESTORING, about, effects_of, kept_records, undo_deadline, undone_by
-from backend.jobs.journal import JobRecord, Journal
+from backend.jobs.effects import RESTORING, effects_of, kept_records, subject_of, undone_by
+from backend.jobs.journal import Journal
+from backend.jobs.record import JobRecord
 from backend.operations import DAY, Result, Undo, UndoOffer
 from backend.progress import Progress
+from backend.steps import DataCommitted, DataMoved, UndoBegun
 from backend.store.store import Store
 
 
@@ -21,13 +22,13 @@ def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
             held = measure([slot.path for slot in effects_of(record, store).state.slots]).allocated
         except SnapshotError:
             continue
-        offers.append(UndoOffer(record.id, *about(record.result), undo_deadline(record), held))
+        offers.append(UndoOffer(record.id, *subject_of(record), record.result.undo_until, held))
     return offers
 
 
 def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
-    now = time.time()
-    return [record for record in kept_records(journal, store) if undo_deadline(record) > now]
+    now = journal.clock()
+    return [record for record in kept_records(journal, store) if record.result.undo_until > now]
 
 
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
@@ -37,7 +38,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     back itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
-    set_id, snaps = about(record.result)
+    set_id, snaps = subject_of(record)
     with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
         for name in snaps:
             locks.enter_context(store.snap_lock(name, "undo"))
@@ -47,25 +48,25 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         if not done.state.moves:
             raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
         state = done.state.turned()
-        progress.record_step({"of": record.id, "set_id": set_id, "snaps": snaps})
+        progress.record_step(UndoBegun(record.id, set_id, snaps))
         with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
-            progress.record_step({"moves": state.to_json()})
+            progress.record_step(DataMoved(state.to_json()))
             state.commit()
-            progress.record_step({"committed": True})
-        journal.amend(record, {"undone": int(progress.name)})
-    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=time.time() + DAY)
+            progress.record_step(DataCommitted())
+        journal.note_undone(record, int(progress.name))
+    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock() + DAY)
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     candidates = _reversible(journal, store)
     if not number:
-        restores = [record for record in candidates if record.operation.get("verb") in RESTORING]
+        restores = [record for record in candidates if record.verb in RESTORING]
         if not restores:
             raise NotFoundError("there is no restore to take back")
         return restores[0]
     chosen = next((record for record in candidates if record.id == number), None)
     if chosen is None:
-        journal.record(number)
+        journal.record(number).demand_known_format()
         raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
     touched = _touched(chosen, store)
     within = touched | _above(touched)

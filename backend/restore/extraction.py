@@ -34,6 +34,7 @@ from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
+from backend.steps import DataCommitted, DataMoved, RestoreBegun, SlotsMade
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,10 @@ class Extraction:
         self._holder = f"{HOLDER}-{tag}" if self._plan.to else HOLDER
         snapshots = [part.snapshot for part in self._plan.parts]
         set_id = max((snapshot.set_id for snapshot in snapshots), default=0)
-        progress.record_step({"set_id": set_id, "snaps": sorted({snapshot.snap for snapshot in snapshots})})
+        snaps = tuple(sorted({snapshot.snap for snapshot in snapshots}))
+        progress.record_step(RestoreBegun(set_id, snaps))
         places = sorted({part.parent for part in self._parts})
-        progress.record_step({"slot": tag, "parents": places, "holder": self._holder})
+        progress.record_step(SlotsMade(tag, tuple(places), self._holder))
         try:
             self._stage(tag, progress)
             self._commit(progress)
@@ -237,9 +239,9 @@ class Extraction:
         if not self._plan.to and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
-            progress.record_step({"moves": self.state.to_json()})
+            progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
-            progress.record_step({"committed": True})
+            progress.record_step(DataCommitted())
 
 
 def key_of(snapshot: Snapshot) -> str:

@@ -5,9 +5,8 @@ All of it is made in a private directory next to where it goes, and appears by a
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from backend.errors import BlockedError, InvalidInputError, NotFoundError
 from backend.format.gojson import quoted
@@ -20,6 +19,7 @@ from backend.restore import slots
 from backend.restore.plan import EntryPlan
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
+from backend.steps import SlotsMade
 
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SYSTEM = ("/var/snap", "/var/lib/snapd", "/var/lib/snapstow", "/snap")
@@ -148,12 +148,12 @@ class DirectoryTarget:
         self._top = to if os.path.lexists(to) else os.path.dirname(to)
         self._slot: Slot | None = None
 
-    def step(self, tag: str, entries: Sequence[EntryPlan]) -> Mapping[str, Any]:
+    def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made. BlockedError where two archives have one place."""
         parents = [entry.parent for entry in entries]
         if twice := {parent for parent in parents if parents.count(parent) > 1}:
             raise BlockedError(f"cannot restore into {min(twice)}: two snapshots of the set go there")
-        return {"slot": tag, "parents": [self._top], "holder": f"{HOLDER}-{tag}"}
+        return SlotsMade(tag, (self._top,), f"{HOLDER}-{tag}")
 
     def keeps_owners(self, plan: EntryPlan) -> bool:
         """Whether what is unpacked belongs to whom the archive says, or to its user."""

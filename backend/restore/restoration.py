@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
@@ -29,6 +29,7 @@ from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
 from backend.restore.swap import Move, RestoreState
+from backend.steps import DataCommitted, DataMoved, DirectoryMade, RestoreBegun, SlotsMade, Step
 
 LANDING = "landing"
 
@@ -40,7 +41,7 @@ class RestoreTarget(Protocol):
     def needs_snapd_stopped(self) -> bool:
         """Whether snapd must not run while things are put in place."""
 
-    def step(self, tag: str, entries: Sequence[EntryPlan]) -> Mapping[str, Any]:
+    def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made."""
 
     def keeps_owners(self, plan: EntryPlan) -> bool:
@@ -64,9 +65,9 @@ class InPlaceTarget:
         self._layout = layout
         self._state = state
 
-    def step(self, tag: str, entries: Sequence[EntryPlan]) -> Mapping[str, Any]:
+    def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made."""
-        return {"slot": tag, "parents": sorted({entry.parent for entry in entries})}
+        return SlotsMade(tag, tuple(sorted({entry.parent for entry in entries})))
 
     def keeps_owners(self, plan: EntryPlan) -> bool:  # noqa: ARG002 - the other ground looks at it
         """Always."""
@@ -108,7 +109,7 @@ class InPlaceTarget:
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
             path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
-            progress.record_step({"made": path})
+            progress.record_step(DirectoryMade(path))
             os.mkdir(name, 0o755, dir_fd=fd)
             self._state.made.append(path)
             if user is not None and os.geteuid() == 0:
@@ -167,11 +168,8 @@ class Restoration:
         step = self._ground.step(tag, [entry for _, _, entry in work])
         self._verify(work, progress)
         snapshots = [plan.snapshot for _, plan in self._parts]
-        about = {
-            "set_id": max((s.set_id for s in snapshots), default=0),
-            "snaps": [s.snap for s in snapshots],
-        }
-        progress.record_step(about)
+        set_id = max((s.set_id for s in snapshots), default=0)
+        progress.record_step(RestoreBegun(set_id, tuple(s.snap for s in snapshots)))
         progress.record_step(step)
         try:
             self._stage(work, tag, progress)
@@ -235,9 +233,9 @@ class Restoration:
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             self._ground.settle()
-            progress.record_step({"moves": self.state.to_json()})
+            progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
-            progress.record_step({"committed": True})
+            progress.record_step(DataCommitted())
 
 
 def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
@@ -262,7 +260,7 @@ def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
         ) from fault
 
 
-def recovered(steps: Sequence[Mapping[str, Any]]) -> tuple[RestoreState, bool]:
+def recovered(steps: Sequence[Step]) -> tuple[RestoreState, bool]:
     """What a restore that died had done, from the steps it noted, and whether it was complete.
 
     IntegrityError when the steps cannot be understood.
@@ -270,18 +268,24 @@ def recovered(steps: Sequence[Mapping[str, Any]]) -> tuple[RestoreState, bool]:
     state = RestoreState()
     slots: dict[str, str] = {}
     holder = HOLDER
+    for step in steps:
+        match step:
+            case SlotsMade(tag, parents, in_holder):
+                slots = dict.fromkeys(parents, tag)
+                holder = in_holder or HOLDER
+            case DirectoryMade(path):
+                state.made.append(path)
+            case DataMoved(moved):
+                state = RestoreState.from_json(moved)
+    if not state.slots:
+        state.slots = _slots_made(slots, holder)
+    return state, DataCommitted() in steps
+
+
+def _slots_made(slots: Mapping[str, str], holder: str) -> list[Slot]:
+    """Those of the slots, by their parents, that are there."""
     try:
-        for step in steps:
-            if "slot" in step:
-                slots = dict.fromkeys(map(str, step["parents"]), str(step["slot"]))
-                holder = str(step.get("holder", HOLDER))
-            if "made" in step:
-                state.made.append(str(step["made"]))
-            if "moves" in step:
-                state = RestoreState.from_json(step["moves"])
-        if not state.slots:
-            found = (find_slot(parent, name, holder) for parent, name in slots.items())
-            state.slots = [slot for slot in found if slot]
-    except (KeyError, TypeError, ValueError) as damage:
+        present = [find_slot(parent, name, holder) for parent, name in slots.items()]
+    except ValueError as damage:
         raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
-    return state, any("committed" in step for step in steps)
+    return [slot for slot in present if slot]

@@ -23,6 +23,7 @@ from backend.fs.space import Measured, measure, require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.progress import Progress
+from backend.steps import FileBegun
 from backend.store.store import Staged, Store
 
 ATTEMPTS = 3
@@ -134,7 +135,7 @@ class Saver:
         )
         name = filename(snapshot)
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
-        progress.record_step({"temporary": path})
+        progress.record_step(FileBegun(path))
         with files.os_errors_as(f'cannot save snap "{snap.name}"'):
             fd = os.open(path, files.NEW_FILE, 0o600)
             try:

@@ -6,7 +6,7 @@ at all, under snapd's own marker for unfinished imports.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ from backend.store.metadata_cache import MetadataCache
 
 if TYPE_CHECKING:
     from backend.progress import Progress
+    from backend.steps import DoomedFile, PublicationBegun
 
 LARGEST_SANE_ID = 1 << 62
 TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
@@ -35,13 +36,15 @@ _HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
 _MARKER_LIKE = r"[0-9].*_importing"
 
 
-def is_recorded(path: str, recorded: Sequence[int]) -> bool:
+def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
     """Whether `path` is the file that a journal recorded as device and inode.
 
     Only the inode counts: a device may have another number once the machine was started again.
     """
-    found = files.identity(path)
-    return bool(recorded) and found is not None and found.inode == recorded[1]
+    present = files.identity(path)
+    if not recorded or present is None:
+        return False
+    return present.inode == recorded[1]
 
 
 class Staged(NamedTuple):
@@ -235,13 +238,15 @@ class Store:
 
         Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
         """
-        mine = [[*file, *(files.identity(file.path) or ())] for file in staged]
-        publication = {"set": set_id, "files": mine}
+        from backend.steps import PublicationBegun, Published, PublishedFile
+
+        mine = tuple(PublishedFile(*file, files.identity(file.path)) for file in staged)
+        publication = PublicationBegun(set_id, mine)
         marked = False
         try:
             with progress.uncancellable(), files.os_errors_as(f"cannot publish snapshot set #{set_id}"):
                 self.demand_no_daemon("publish the set")
-                progress.record_step({"publish": publication})
+                progress.record_step(publication)
                 self._hide(set_id)
                 marked = True
                 for file in staged:
@@ -249,7 +254,7 @@ class Store:
                 files.sync_directory(self.folder)
                 os.unlink(self.marker(set_id))
                 files.sync_directory(self.folder)
-                progress.record_step({"published": set_id})
+                progress.record_step(Published(set_id))
         except BaseException:
             self.retract(publication, marked=marked)
             raise
@@ -268,22 +273,22 @@ class Store:
             ) from None
         files.sync_directory(self.folder)
 
-    def retract(self, publication: Mapping[str, Any], *, marked: bool = True) -> None:
+    def retract(self, publication: "PublicationBegun", *, marked: bool = True) -> None:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
-        for path, name, *found in publication["files"]:
+        for path, name, identity in publication.files:
             for candidate in (f"{self.folder}/{name}", path):
-                if is_recorded(candidate, found):
+                if is_recorded(candidate, identity):
                     os.unlink(candidate)
-        marker = self.marker(publication["set"])
+        marker = self.marker(publication.set_id)
         if marked and files.identity(marker) is not None:
             os.unlink(marker)
         files.sync_directory(self.folder)
 
-    def check_publication(self, publication: Mapping[str, Any]) -> None:
+    def check_publication(self, publication: "PublicationBegun") -> None:
         """IntegrityError unless it names files of its set, below our folder, and no others."""
-        number = publication["set"]
-        for path, name, *_ in publication["files"]:
-            if "/" in name or type(number) is not int or snapshot_id(name) != number:
+        number = publication.set_id
+        for path, name, _ in publication.files:
+            if "/" in name or snapshot_id(name) != number:
                 raise IntegrityError(f"{name} is not a file of set #{number}")
             if not self.is_unfinished(path):
                 raise IntegrityError(f"{path} is not a file of an unfinished save or import")
@@ -302,13 +307,14 @@ class Store:
 
         Their set ids are noted as used. Call it holding `lock`.
         """
+        from backend.steps import DoomedFile, ForgetBegun
+
         freed = 0
         self._note_last(snapshots)
-        doomed = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
+        identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
+        doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
-            progress.record_step(
-                {"forget": [[os.path.basename(path), *found] for path, found in doomed if found]}
-            )
+            progress.record_step(ForgetBegun(tuple(doomed)))
             for snapshot in snapshots:
                 with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:
@@ -329,13 +335,13 @@ class Store:
         except OSError:
             pass  # where there is no room, to make some comes first
 
-    def end_forgetting(self, doomed: Sequence[Sequence[Any]]) -> None:
+    def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
         """Remove what is left of the files that a `forget` noted before it died."""
-        for name, *found in doomed:
+        for name, identity in doomed:
             if "/" in name or snapshot_id(name) is None:
                 raise IntegrityError(f"{name} is not a snapshot file")
             path = f"{self.folder}/{name}"
-            if is_recorded(path, found):
+            if is_recorded(path, identity):
                 os.unlink(path)
         files.sync_directory(self.folder)
 

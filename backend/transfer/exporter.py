@@ -4,9 +4,10 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple, Protocol, Self
+from dataclasses import replace
+from typing import NamedTuple, Protocol, Self
 
 from backend.archive.hashing import Hasher
 from backend.archive.reader import Reader
@@ -22,6 +23,7 @@ from backend.host.layout import Layout
 from backend.host.state import answering_version, installed_version, version_of
 from backend.model import Snapshot
 from backend.progress import Progress
+from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
 
 _PIECE = 1 << 20
@@ -225,17 +227,15 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
     of another file: an older one goes just before the file is replaced.
     """
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
-    about: dict[str, Any] = {"part": f"{path}.part", "file": path, **({"checksum": []} if checksum else {})}
+    begun = ExportBegun(f"{path}.part", path, checksum=() if checksum else None)
     with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
         for target in targets:
             _clear_the_way(target)
-        progress.record_step(about)
+        progress.record_step(begun)
         with ExitStack() as stack:
             parts = [stack.enter_context(_new_part(target)) for target in targets]
-            about["identity"] = parts[0].identity
-            if checksum:
-                about["checksum"] = parts[1].identity
-            progress.record_step(about)
+            sums = parts[1].identity if checksum else None
+            progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
             _fill(parts, export, progress)
             _put_in_place(*parts)
 
@@ -312,27 +312,27 @@ def _kind(path: str) -> int:
         return 0
 
 
-def end_part(step: Mapping[str, Any]) -> bool:
+def end_part(step: ExportBegun) -> bool:
     """Remove what an export left that died, from a step it noted; True where the file was complete.
 
     Then its checksum is put in place, if that was all that was missing.
     """
-    part, file, found = str(step["part"]), str(step.get("file", "")), step.get("identity")
+    part, file, identity = step.part, step.file, step.identity
     if not part.endswith(".part"):
         raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
-    complete = bool(found and file and is_recorded(file, found))
-    if not complete and (is_recorded(part, found) if found else _is_blank(part)):
+    complete = bool(file) and is_recorded(file, identity)
+    if not complete and (is_recorded(part, identity) if identity else _is_blank(part)):
         os.unlink(part)
-    if "checksum" in step and file:
-        _end_checksum(f"{file}{_SUMS}", step["checksum"], complete=complete)
+    if step.checksum is not None and file:
+        _end_checksum(f"{file}{_SUMS}", step.checksum, complete=complete)
     return complete
 
 
-def _end_checksum(target: str, found: Sequence[int], *, complete: bool) -> None:
+def _end_checksum(target: str, identity: FileId | tuple[()], *, complete: bool) -> None:
     part = f"{target}.part"
-    if not (is_recorded(part, found) if found else _is_blank(part)):
+    if not (is_recorded(part, identity) if identity else _is_blank(part)):
         return
-    if complete and found:
+    if complete and identity:
         os.rename(part, target)
         files.sync_directory(os.path.dirname(target))
     else:

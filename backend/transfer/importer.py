@@ -28,6 +28,7 @@ from backend.fs import files
 from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
+from backend.steps import StagingBegun
 from backend.store.store import STAGING, Staged, Store
 
 _PATIENCE = 200  # milliseconds
@@ -108,7 +109,7 @@ class IncomingSet:
 
     def __enter__(self) -> Self:
         self._store.prepare()
-        self._progress.record_step({"staging": self.folder})
+        self._progress.record_step(StagingBegun(self.folder))
         os.mkdir(self.folder, 0o700)
         return self
 

@@ -12,7 +12,7 @@ from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
 from backend.engine.select import files_engine, open_engine
 from backend.errors import SnapshotError
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.progress import Event, Progress
 from backend.restore.plan import Verdict

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from backend.errors import Cancelled
 from backend.progress import INTERVAL, Advanced, Event, Noted, PartAdvanced, Progress, Started
+from backend.steps import DirectoryMade
 
 
 class Clock:
@@ -75,7 +76,7 @@ def test_a_bare_job_is_silent_and_never_stops() -> None:
     with progress.step("Saving"):
         progress.advance(1)
         progress.note("heard by nobody")
-        progress.record_step({"made": "/a"})
+        progress.record_step(DirectoryMade("/a"))
     assert not progress.stopping
 
 

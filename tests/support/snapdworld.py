@@ -11,9 +11,10 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.select import open_engine
 from backend.engine.snapd.engine import SnapdEngine
-from backend.operations import Operation, Result, to_json
+from backend.operations import Operation, Result
 from backend.progress import Event, Progress
 from tests.support.builders import Tree, plant
+from tests.support.journals import note
 from tests.support.realsnapd import Gate, RealSnapd
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old"}}
@@ -82,7 +83,7 @@ def saving(snapd: RealSnapd) -> Iterator[Gate]:
 def dead_job(snapd: RealSnapd, operation: Operation, *steps: dict[str, Any]) -> int:
     """A job of ours that died after it had noted some steps."""
     here = engine(snapd)
-    with here.journal.job(to_json(operation), here.root) as record:
+    with here.journal.job(operation, here.root) as record:
         for step in steps:
-            record.record_step(step)
+            note(record, step)
         return record.id

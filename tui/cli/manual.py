@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from tui.cli.arguments.parser import Parser
 from tui.cli.arguments.reading import parser_of
-from tui.cli.arguments.verbs import HIDDEN, VERBS
+from tui.cli.arguments.verbs import VERBS
 
 GROUPS = {
     "Snapshots": {
@@ -61,7 +61,7 @@ _ABOUT = "list, check, save, restore, export and import the snapshots of snaps"
 
 def described_parsers() -> list[Parser]:
     """The parsers of all verbs that people type, in the order of the table."""
-    return [parser_of(verb) for verb in VERBS if verb not in HIDDEN]
+    return [parser_of(verb) for verb in VERBS]
 
 
 def page(parser: Parser) -> str:

@@ -24,12 +24,11 @@ from backend import (
     SnapshotError,
     Undo,
 )
-from backend.engine import perform_recorded
+from backend.engine import perform_recorded, runner_of
 from backend.host import logout_warning
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
-from tui.session.launch import runner_of
 from tui.text import plain
 
 _BROKEN_OFF = (IntegrityError, CommandError, NoSpaceError)

@@ -39,7 +39,7 @@ def offers_of(place: Place) -> tuple[Offer, ...]:
     offers = place.engine.undo_offers()
     found = []
     for number, offer in enumerate(offers):
-        verb = str(place.engine.journal.record(offer.job).operation.get("verb"))
+        verb = place.engine.journal.record(offer.job).verb
         later = [one.job for one in offers[:number] if set(one.snaps) & set(offer.snaps)]
         found.append(Offer(offer, verb, later[-1] if later else 0))
     return tuple(found)

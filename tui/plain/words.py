@@ -11,7 +11,7 @@ from backend.format import unix_time
 from backend.jobs import JobState
 from backend.store import CheckState, CheckStatus
 from tui.session.inventory import NAMELESS, InventoryData
-from tui.session.job_views import JobView, faults_in, verdicts_in
+from tui.session.job_views import JobView
 from tui.text import ProgressView, counted, plain
 
 DAY = 24 * 3600
@@ -155,7 +155,7 @@ def percent(view: ProgressView) -> int:
 
 def job_words(view: JobView, now: float) -> str:
     """A job on one line."""
-    state = "taken back" if view.result.get("undone") else view.state.value
+    state = "taken back" if view.result.undone else view.state.value
     what = plain(view.short)
     if view.is_running:
         return f"Job {plain(view.name)}: running since {age_words(now - view.started)}, {what}, {_far(view)}."
@@ -170,16 +170,16 @@ def _far(view: JobView) -> str:
 
 def ending_lines(view: JobView) -> Iterator[str]:
     """How a job ended, and what can be done next."""
-    faults = faults_in(view.result)
+    faults = view.result.bad_verdicts
     found = " It found damage." if faults else ""
     yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{found}"
     if view.error:
         yield from (f"The reason: {plain(line)}" for line in view.error.split("\n") if line)
-    if verdicts := [verdict for verdict in verdicts_in(view.result) if verdict.get("entry")]:
-        bad = sum(1 for verdict in verdicts if verdict.get("fault"))
+    if verdicts := [verdict for verdict in view.result.verdicts if verdict.entry]:
+        bad = sum(1 for verdict in verdicts if verdict.fault)
         yield f"{len(verdicts) - bad} of {counted(len(verdicts), 'archive')} are sound."
     for fault in faults[:20]:
-        yield f"  {plain(str(fault.get('snap')))}: {plain(str(fault.get('fault')))}"
+        yield f"  {plain(fault.snap)}: {plain(fault.fault)}"
     yield from _result_lines(view)
 
 
@@ -195,14 +195,12 @@ _ENDINGS = {
 
 
 def _result_lines(view: JobView) -> Iterator[str]:
-    left_out = view.result.get("left_out")
-    yield from (f"Left out: {plain(str(text))}." for text in (left_out if isinstance(left_out, list) else []))
-    number, verb = view.result.get("set_id"), view.short.partition(" ")[0]
-    if isinstance(number, int) and number and verb in ("save", "import-snapshot"):
-        there = "was here already, as" if view.result.get("duplicate") else "is"
+    yield from (f"Left out: {plain(text)}." for text in view.result.left_out)
+    number, verb = view.result.set_id, view.short.partition(" ")[0]
+    if number and verb in ("save", "import-snapshot"):
+        there = "was here already, as" if view.result.duplicate else "is"
         yield f"It {there} set {number}."
-    until = view.result.get("undo_until")
-    if isinstance(until, int | float) and until:
+    if until := view.result.undo_until:
         yield f"What was replaced is kept until {moment_words(until)}. To take it back, type: undo {view.id}"
 
 

@@ -1,24 +1,23 @@
 """Jobs as the screens see them: the journal folded into one plain value each."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backend import (
     Advanced,
     Entered,
     Event,
-    InvalidInputError,
     Noted,
     PartAdvanced,
     Started,
+    UnknownOperation,
     command_line,
     event_from_json,
-    operation_from_json,
 )
 from backend.engine import WAITING
-from backend.jobs import Follower, JobRecord, JobState
+from backend.jobs import Follower, JobRecord, JobResult, JobState
 from tui.session.job_records import Records
 from tui.session.meter import Meter, Moved, sound, time_of
 from tui.session.stalls import StallDetector
@@ -60,7 +59,7 @@ class JobView(NamedTuple):
     part: str
     notes: tuple[str, ...]
     error: str
-    result: dict[str, Any]
+    result: JobResult
     owner: str = ""
     parts: tuple[PartView, ...] = ()
     parts_ended: int = 0
@@ -90,19 +89,16 @@ class JobView(NamedTuple):
     @property
     def is_bad(self) -> bool:
         """Whether it failed, was interrupted, or found damage."""
-        return self.state in _BAD or bool(faults_in(self.result)) or _exit_of(self) not in (0, 3)
+        return self.state in _BAD or bool(self.result.bad_verdicts) or _exit_of(self) not in (0, 3)
 
     def elapsed(self, now: float) -> float:
         """For how many seconds it has run, or ran."""
-        ended = self.result.get("ended")
-        until = ended if isinstance(ended, int | float) and abs(ended) < 1 << 53 else now
-        return max(0.0, until - self.started)
+        return max(0.0, (self.result.ended or now) - self.started)
 
 
 def _exit_of(view: JobView) -> int:
     """The exit code that a job which came to its end tells, else 0."""
-    told = view.result.get("exit")
-    return told if view.state is JobState.DONE and isinstance(told, int) else 0
+    return view.result.exit or 0 if view.state is JobState.DONE else 0
 
 
 class _Watched:
@@ -181,6 +177,7 @@ class JobBoard:
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
+        self._records: dict[int, JobRecord] = {}  # those that the ended ones were seen in
         self._seen: set[int] = set()
         self._pulse = StallDetector(clock)
         self._lock = Lock()
@@ -198,7 +195,7 @@ class JobBoard:
 
     def _view(self, record: JobRecord, records: Sequence[JobRecord], *, whole: bool) -> JobView:
         known = self._ended.get(record.id)
-        same = known is not None and known.result == record.result and known.state is record.state
+        same = known is not None and self._records[record.id].is_like(record)
         if known is not None and same and (not whole or record.id in self._watched):
             return known._replace(seen=record.id in self._seen)
         view = view_of(record, self._words)._replace(seen=record.id in self._seen)
@@ -209,7 +206,7 @@ class JobBoard:
             if view.progress.title.startswith(WAITING):
                 return view
             return view._replace(standing=self._pulse.words(record, sign, lambda: records))
-        self._ended[record.id] = view
+        self._ended[record.id], self._records[record.id] = view, record
         return view
 
 
@@ -224,7 +221,7 @@ def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
         NOTHING_YET,
         "",
         (),
-        str(record.result.get("error", ""))[:_LONGEST],
+        record.result.error[:_LONGEST],
         record.result,
         record.owner,
     )
@@ -232,18 +229,6 @@ def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
 
 def command_of(record: JobRecord, words: Sequence[str] = ()) -> str:
     """The command that does what a job does; `words` name the place."""
-    try:
-        return command_line(operation_from_json(record.operation), words)[:_LONGEST]
-    except InvalidInputError:
-        return str(record.operation.get("verb"))[:_LONGEST]
-
-
-def verdicts_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The verdicts of a check in its job's result."""
-    found = result.get("verdicts")
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
-def faults_in(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Those of them that found a fault."""
-    return [one for one in verdicts_in(result) if one.get("fault")]
+    if isinstance(record.operation, UnknownOperation):
+        return record.verb[:_LONGEST]
+    return command_line(record.operation, words)[:_LONGEST]

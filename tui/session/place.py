@@ -9,6 +9,7 @@ from backend import (
     Action,
     Engine,
     Forget,
+    Import,
     Operation,
     Progress,
     Restore,
@@ -19,14 +20,13 @@ from backend import (
     Undo,
 )
 from backend.archive import Reader
-from backend.engine import Availability, reopen_engine
+from backend.engine import Availability, reopen_engine, runner_of, worker_command
 from backend.fs import free_space
 from backend.jobs import JobState
 from backend.restore import RestorePlanner
 from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
 from tui.session.job_records import JobRecords
-from tui.session.launch import job_command, runner_of
 from tui.session.snapd_changes import Changes
 from tui.text import guard_text
 
@@ -78,7 +78,7 @@ class Place:
     def adopt(self, engine: Engine) -> str:
         """Work through another engine of the same place from now on; says so."""
         self.engine = engine
-        self.runner.command = job_command(engine)
+        self.runner.command = worker_command(engine)
         return engine.introduction
 
     def way(self) -> Way:
@@ -172,10 +172,9 @@ class Place:
     def _imported(self) -> frozenset[int]:
         """The sets that jobs of this place read from a file."""
         return frozenset(
-            number
+            record.result.set_id
             for record in self.jobs.records()
-            if record.operation.get("verb") == "import-snapshot" and record.state is JobState.DONE
-            if isinstance(number := record.result.get("set_id"), int) and not record.result.get("duplicate")
+            if record.verb == Import.verb and record.state is JobState.DONE and not record.result.duplicate
         )
 
     def stamp(self) -> tuple[int, ...]:

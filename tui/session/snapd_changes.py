@@ -4,7 +4,7 @@ from threading import Lock
 
 from backend import Engine, SnapshotError, event_json
 from backend.engine import Followed, Watch
-from backend.jobs import JobState
+from backend.jobs import JobResult, JobState
 from tui.session.job_views import NOTHING_YET, JobEventFold, JobView
 from tui.session.log_line import log_line
 
@@ -103,7 +103,7 @@ class _Heard:
             "",
             (),
             "" if aborted else change.error[:_LONGEST],
-            {},
+            JobResult(),
             change=change.id,
             seen=True,
         )

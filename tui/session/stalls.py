@@ -65,7 +65,7 @@ class StallDetector:
         reason, holder = standstill(record.pid) if record.pid else ("", 0)
         other = next((one for one in records() if one.pid == holder), None) if holder else None
         if other is not None:
-            return f"waiting for job {other.id} ({other.operation.get('verb')}) to end"
+            return f"waiting for job {other.id} ({other.verb}) to end"
         if reason:
             return reason
         longest = max(STALLED, (time.time() - record.started) / _COUNTS_TOLD)

@@ -1,17 +1,14 @@
 """A job in words and rows: pure functions of what the board and the log tell."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
 from backend.jobs import JobState
-from tui.session.job_views import ENDED, JobView, faults_in, verdicts_in
+from tui.session.job_views import ENDED, JobView
 from tui.text import ProgressView, cells, counted, cut_middle, moment_text, plain, progress_line, size_text
 from tui.views.table import Column, Line
-
-_LATEST = 1 << 40
-
 
 _COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
 _NARROWEST, _WIDEST = 8, 18
@@ -33,9 +30,9 @@ _MOST_LINES = 200
 
 def state_text(view: JobView) -> tuple[str, str]:
     """The state in a glyph and a word, and the name of its style."""
-    if view.result.get("undone"):
+    if view.result.undone:
         return "< undone", "dim"
-    if bad := len(faults_in(view.result)):
+    if bad := len(view.result.bad_verdicts):
         return f"✗ {bad} bad", "bad"
     if view.is_bad and view.state is JobState.DONE:
         return _WORDS[JobState.FAILED]
@@ -87,9 +84,8 @@ def clock_text(seconds: float) -> str:
 
 def can_be_undone(view: JobView, now: float) -> bool:
     """Whether what a job replaced can still be put back."""
-    result = view.result
-    kept = bool(_number(result.get("undo_until")) > now and not result.get("undone") and not view.owner)
-    return kept and not result.get("expired") and verb_of(view) in _REVERSIBLE
+    kept = view.result.may_be_undone and view.result.undo_until > now
+    return kept and not view.owner and verb_of(view) in _REVERSIBLE
 
 
 def refusal(action: str, view: JobView, now: float) -> str:
@@ -131,7 +127,7 @@ def facts(view: JobView, now: float) -> Text:
 
 def _summary(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     """How long an ended job took, what it worked on and how fast, what it warned of."""
-    if not _number(view.result.get("ended")):
+    if not view.result.ended:
         return
     words = [f"took {clock_text(view.elapsed(now))}"]
     done, seconds = view.moved
@@ -151,21 +147,21 @@ def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     """How it ended, as lines with their styles."""
     result = view.result
     yield from _standing_of(view)
-    if result.get("set_id") and verb_of(view) in ("save", "import-snapshot"):
+    if result.set_id and verb_of(view) in ("save", "import-snapshot"):
         yield (
-            f"{'the same is here already as' if result.get('duplicate') else 'made'} set #{result['set_id']}",
+            f"{'the same is here already as' if result.duplicate else 'made'} set #{result.set_id}",
             "",
         )
-    if result.get("freed"):
-        yield f"freed {size_text(int(_number(result['freed']))).strip()}", ""
-    yield from ((f"~ left out: {line}", "yellow") for line in _texts(result.get("left_out")))
+    if result.freed:
+        yield f"freed {size_text(result.freed).strip()}", ""
+    yield from ((f"~ left out: {line}", "yellow") for line in _shortened(result.left_out))
     yield from _verdicts(view)
-    if result.get("undone"):
-        yield f"taken back by job {result['undone']}", ""
+    if result.undone:
+        yield f"taken back by job {result.undone}", ""
     elif can_be_undone(view, now):
-        until = _time_text("%Y-%m-%d %H:%M", _number(result["undo_until"]))
+        until = _time_text("%Y-%m-%d %H:%M", result.undo_until)
         yield f"What it replaced is kept until {until}: u takes it back.", ""
-    if result.get("recovered"):
+    if result.recovered:
         yield "It had been interrupted, and was ended later.", ""
 
 
@@ -183,22 +179,17 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
 
 
 def _verdicts(view: JobView) -> Iterable[tuple[str, str]]:
-    verdicts, bad = verdicts_in(view.result), faults_in(view.result)
+    verdicts, bad = view.result.verdicts, view.result.bad_verdicts
     if verdicts:
         yield f"{len(verdicts) - len(bad)} of {len(verdicts)} archives are sound", "" if bad else "green"
-    for one in bad[:_MOST_LINES]:
-        where = " ".join(filter(None, (f"#{one.get('set_id')}", str(one.get("snap")), str(one.get("entry")))))
-        yield f"✗ {where}: {one.get('fault')}", "bold red"
+    for verdict in bad[:_MOST_LINES]:
+        where = " ".join(filter(None, (f"#{verdict.set_id}", verdict.snap, verdict.entry)))
+        yield f"✗ {where}: {verdict.fault}", "bold red"
 
 
-def _texts(found: object) -> list[str]:
-    lines = [str(line) for line in found[:_MOST_LINES]] if isinstance(found, list) else []
-    more = len(found) - len(lines) if isinstance(found, list) else 0
-    return [*lines, f"and {more} more"] if more else lines
-
-
-def _number(found: object) -> float:
-    return float(found) if isinstance(found, int | float) and abs(found) < 1 << 53 else 0.0
+def _shortened(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], f"and {more} more"] if more > 0 else list(lines)
 
 
 def progress_text(view: JobView, width: int, rows: int, now: float) -> Text:
@@ -268,16 +259,15 @@ def ending_text(view: JobView) -> str:
     told = f"{view.called} {view.state.value}: {plain(view.short)}"
     if view.error:
         return f"{view.called} {view.state.value}: {plain(view.error)}"
-    if faults := faults_in(view.result):
+    if faults := view.result.bad_verdicts:
         return f"{told} · {len(faults)} bad, J tells more"
     if view.state is JobState.PARTIAL:
         return f"{told} · something was left out, J tells more"
-    if view.result.get("duplicate"):
-        known = f"the same is here already as set #{view.result.get('set_id')}"
+    if view.result.duplicate:
+        known = f"the same is here already as set #{view.result.set_id}"
         return f"{view.called} {view.state.value}: nothing was added, {known} · {plain(view.short)}"
-    if view.result.get("beside"):
+    if view.result.beside:
         return f"{view.called} {view.state.value}: nothing was replaced · {plain(view.short)}"
-    until = view.result.get("undo_until")
-    if isinstance(until, int | float) and 0 < until < _LATEST:
+    if until := view.result.undo_until:
         return f"{told} · until {moment_text(until)} u takes it back"
     return told

@@ -10,6 +10,7 @@ from backend.engine.snapd.follow import watch
 from backend.engine.snapd.responses import BusyError
 from backend.operations import Forget, Operation, Restore, Save, Undo
 from backend.progress import Progress
+from backend.steps import SnapdAwaited
 
 _READING = ("check-snapshot", "forget-snapshot")
 _HARMLESS = ("pre-download", "become-operational", *_READING)
@@ -86,6 +87,6 @@ def when_free(site: SnapdContext, operation: Operation, progress: Progress, act:
 
 
 def _wait(site: SnapdContext, change: SnapdChange, progress: Progress) -> None:
-    progress.record_step({"waiting": change.id})
+    progress.record_step(SnapdAwaited(change.id))
     with progress.step(f"{WAITING}{change.title} of snapd"):
         watch(site.client, change.id, progress.quiet())

@@ -11,8 +11,9 @@ from backend.engine.snapd.client import Client
 from backend.engine.snapd.follow import Observe, follow
 from backend.engine.snapd.responses import Asked, BusyError
 from backend.errors import ConflictError, NotFoundError
-from backend.model import Snapshot, SnapshotSet
+from backend.model import Snapshot, SnapshotSet, selected_snapshots
 from backend.progress import Progress
+from backend.steps import SnapdAsked, SnapdStarted
 from backend.store.store import Store
 
 
@@ -51,23 +52,17 @@ class SnapdContext:
 
     def selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
         """The snapshots of a set; NotFoundError when there is none."""
-        found = [snapshot for one in self.sets(set_id) for snapshot in one.snapshots]
-        if not found:
-            raise NotFoundError("no snapshot set with the given ID")
-        chosen = [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
-        if not chosen:
-            raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
-        return chosen
+        return selected_snapshots(self.sets(set_id), snaps)
 
     def ask(self, action: str, asking: Callable[[], Asked], progress: Progress) -> Asked:
         """Ask snapd to begin something, and note the change, so that its end can be known after a crash."""
         progress.raise_if_cancelled()
-        progress.record_step({"asked": action})
+        progress.record_step(SnapdAsked(action))
         try:
             asked = asking()
         except ConflictError as busy:
             raise self._named(busy) from busy
-        progress.record_step({"change": asked.change, "action": action, "set_id": asked.set_id})
+        progress.record_step(SnapdStarted(asked.change, action, asked.set_id))
         return asked
 
     def _named(self, busy: ConflictError) -> ConflictError:

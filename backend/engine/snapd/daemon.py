@@ -8,10 +8,11 @@ from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import Following, Observe, SavedBytes, UnpackedBytes, watch
 from backend.engine.snapd.info import running
 from backend.engine.snapd.recovery import change_behind
-from backend.errors import NotFoundError
-from backend.jobs.journal import JobRecord, JobState
+from backend.errors import NotFoundError, SnapshotError
+from backend.jobs.record import JobRecord, JobState
 from backend.operations import Operation
 from backend.progress import Event, Progress, Started
+from backend.steps import SnapdAsked, SnapdStarted, SnapdStep
 
 
 def attach(site: SnapdContext, number: str, progress: Progress) -> SnapdChange:
@@ -41,9 +42,9 @@ class ChangeWatch:
         """Those that run, and once those that have ended since the last look. Raises SnapshotError."""
         steps = [_asked(record) for record in self._site.journal.records() if _runs(record)]
         present = {change.id: change for change in running(self._site)}
-        ours = {str(step.get("change", "")) for asked in steps for step in asked}
+        ours = {step.change for asked in steps for step in asked if isinstance(step, SnapdStarted)}
         # Between the question and its note nobody can tell whose a new change is.
-        is_certain = not any("asked" in asked[-1] for asked in steps if asked)
+        is_certain = not any(isinstance(asked[-1], SnapdAsked) for asked in steps if asked)
         for number, change in present.items():
             if is_certain and number not in ours and number not in self._known:
                 self._known[number] = _Seen(self._site, change)
@@ -80,10 +81,10 @@ def _runs(record: JobRecord) -> bool:
     return record.state is JobState.RUNNING
 
 
-def _asked(record: JobRecord) -> list[dict[str, object]]:
+def _asked(record: JobRecord) -> list[SnapdStep]:
     try:
         return record.asked
-    except OSError:
+    except SnapshotError:
         return []
 
 

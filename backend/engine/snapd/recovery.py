@@ -1,25 +1,25 @@
 """Ending jobs of ours that died: snapd went on with what it had been asked, so it says how that ended."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.context import SnapdContext
-from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError, SnapshotError
-from backend.jobs.effects import is_ours
-from backend.jobs.journal import JobRecord, JobState
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError
+from backend.jobs.cleanup import Task, drop_old_jobs, end_each, may_hold_data, noted
+from backend.jobs.effects import is_ours, undone_by
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions, Resolved, resolutions_of
 from backend.jobs.resolution import resolve as end_files_as_chosen
+from backend.jobs.result import JobResult
 from backend.jobs.safety_snapshots import safeguarded_restores, safety_snapshot_of
 from backend.operations import DAY
 from backend.progress import Progress
+from backend.steps import ExportBegun, SnapdAwaited, SnapdStarted, SnapdStep
 from backend.transfer.exporter import end_part
 
-_KEPT_JOBS = 100
 _READING = ("check-snapshot", "export-snapshot")
-_REVERSIBLE = ("restore", "extract", "undo")
 
 
 def tidy(site: SnapdContext, progress: Progress) -> list[str]:
@@ -28,35 +28,23 @@ def tidy(site: SnapdContext, progress: Progress) -> list[str]:
     What was done to the files while snapd was not running is left alone.
     """
     site.journal.sweep()
-    said = []
+    sentences = end_each(_overdue(site))
+    drop_old_jobs(site.journal, may_hold_data)
+    return noted(sentences, progress)
+
+
+def _overdue(site: SnapdContext) -> Iterator[Task]:
     for record in site.journal.records():
         if record.state is JobState.INTERRUPTED and is_ours(record, site.store):
-            said.append(_safely(record, partial(end, site, record)))
-    for one in safeguarded_restores(site.journal, site.store.root):
-        if one.until <= time.time():
-            said.append(_safely(one.record, partial(_expire, site, one.record, one.guard.set_id)))
-    site.journal.drop_oldest(_KEPT_JOBS, {one.id for one in site.journal.records() if _is_needed(one)})
-    said = list(filter(None, said))
-    for text in said:
-        progress.note(text)
-    return said
-
-
-def _is_needed(record: JobRecord) -> bool:
-    over = record.result.get("undone") or record.result.get("expired")
-    return record.operation.get("verb") in _REVERSIBLE and not over
-
-
-def _safely(record: JobRecord, act: Callable[[], str]) -> str:
-    try:
-        return act()
-    except SnapshotError as failure:
-        return f"job {record.id} ({record.operation.get('verb')}) was left as it is: {failure}"
+            yield record, partial(end, site, record)
+    for restore in safeguarded_restores(site.journal, site.store.root):
+        if restore.until <= site.journal.clock():
+            yield restore.record, partial(_expire, site, restore.record, restore.guard.set_id)
 
 
 def _expire(site: SnapdContext, record: JobRecord, guard: int) -> str:
     site.forget(guard, Progress())
-    site.journal.amend(record, {"expired": True})
+    site.journal.note_expired(record)
     return f"the undo of job {record.id} expired; its guard, snapshot set #{guard}, was removed"
 
 
@@ -91,7 +79,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours; BlockedError where that cannot be had."""
     record = site.journal.record(number)
     if not record.asked:
-        if record.operation.get("verb") not in _READING:
+        if record.verb not in _READING:
             raise ConflictError(
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
             )
@@ -106,72 +94,71 @@ def end(site: SnapdContext, record: JobRecord) -> str:
     """End one dead job, unless snapd goes on with it or it is for the files engine to end; says how."""
     steps = record.asked
     if not steps:
-        return _end_reading(site, record) if record.operation.get("verb") in _READING else ""
+        return _end_reading(site, record) if record.verb in _READING else ""
     change = _last_change(site, steps)
     if change and not change.ready:
         return ""
-    verb = record.operation.get("verb")
-    last: dict[str, Any] = next((step for step in reversed(steps) if "change" in step), {})
+    last = next((step for step in reversed(steps) if isinstance(step, SnapdStarted)), SnapdStarted(""))
     with site.journal.reopened(record) as reopened:
         state, result = _outcome(site, record, change, last)
-        reopened.finish(state, {**result, "recovered": True})
-    told = {JobState.DONE: "snapd completed it", JobState.TAKEN_BACK: "nothing of it is left"}
-    return f"job {record.id} ({verb}) had been interrupted; {told.get(state, result.get('error', ''))}"
+        reopened.finish(state, replace(result, recovered=True))
+    endings = {JobState.DONE: "snapd completed it", JobState.TAKEN_BACK: "nothing of it is left"}
+    return f"job {record.id} ({record.verb}) had been interrupted; {endings.get(state, result.error)}"
 
 
 def _waited(record: JobRecord) -> bool:
     """Whether it was waiting for another change when it died: what it had asked for before was refused."""
-    return bool(record.asked) and "waiting" in record.asked[-1]
+    return bool(record.asked) and isinstance(record.asked[-1], SnapdAwaited)
 
 
-def _last_change(site: SnapdContext, steps: Sequence[dict[str, Any]]) -> SnapdChange | None:
+def _last_change(site: SnapdContext, steps: Sequence[SnapdStep]) -> SnapdChange | None:
     """The change asked for last, where snapd still knows it; None also when the last step has none."""
-    number = str(steps[-1].get("change", "")) if steps else ""
+    if not steps or not isinstance(steps[-1], SnapdStarted):
+        return None
     try:
-        return site.client.change(number) if number else None
+        return site.client.change(steps[-1].change)
     except NotFoundError:
         return None
 
 
 def _outcome(
-    site: SnapdContext, record: JobRecord, change: SnapdChange | None, last: dict[str, Any]
-) -> tuple[JobState, dict[str, Any]]:
-    action = str(last.get("action", ""))
+    site: SnapdContext, record: JobRecord, change: SnapdChange | None, last: SnapdStarted
+) -> tuple[JobState, JobResult]:
+    action, set_id = last.action, last.set_id
     if _waited(record):
-        return JobState.TAKEN_BACK, {}
+        return JobState.TAKEN_BACK, JobResult()
     if change is None:
         text = "whether snapd did it is not known any more: look at the list"
-        return JobState.FAILED, {"error": text, "exit": 1}
+        return JobState.FAILED, JobResult(error=text, exit=1)
     guard = safety_snapshot_of(record)
-    set_id = last.get("set_id", 0)
     if change.done and action == "guard":
         site.forget(set_id, Progress())
-        return JobState.TAKEN_BACK, {}
+        return JobState.TAKEN_BACK, JobResult()
     if not change.done:
         if guard and action == "restore":
             site.forget(guard.set_id, Progress())
-        return JobState.TAKEN_BACK, {"told": change.error}
+        return JobState.TAKEN_BACK, JobResult(snapd_error=change.error)
     if guard and action == "undo":
         return _end_undo(site, record, guard.set_id)
     return JobState.DONE, _result(record, change, set_id, guarded=guard is not None)
 
 
-def _end_undo(site: SnapdContext, record: JobRecord, guard: int) -> tuple[JobState, dict[str, Any]]:
-    of = next((step["of"] for step in record.steps if isinstance(step.get("of"), int)), 0)
-    restored = next((one for one in site.journal.records() if one.id == of), None)
+def _end_undo(site: SnapdContext, record: JobRecord, guard: int) -> tuple[JobState, JobResult]:
+    undone = undone_by(record)
+    restored = next((earlier for earlier in site.journal.records() if earlier.id == undone), None)
     if restored is None:
         raise IntegrityError("its journal is damaged")
-    site.journal.amend(restored, {"undone": record.id})
+    site.journal.note_undone(restored, record.id)
     site.forget(guard, Progress())
-    return JobState.DONE, {"set_id": restored.operation.get("set_id", 0)}
+    return JobState.DONE, JobResult(getattr(restored.operation, "set_id", 0))
 
 
-def _result(record: JobRecord, change: SnapdChange, set_id: int, *, guarded: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {"set_id": set_id, "snaps": list(change.snaps)}
-    window = record.operation.get("undo_window", DAY)
-    if guarded and isinstance(window, int) and window:
-        result |= {"undo_job": record.id, "undo_until": record.started + window}
-    return result
+def _result(record: JobRecord, change: SnapdChange, set_id: int, *, guarded: bool) -> JobResult:
+    result = JobResult(set_id, tuple(change.snaps))
+    window = getattr(record.operation, "undo_window", DAY)
+    if not guarded or not window:
+        return result
+    return replace(result, undo_job=record.id, undo_until=record.started + window)
 
 
 def _end_reading(site: SnapdContext, record: JobRecord) -> str:
@@ -179,8 +166,8 @@ def _end_reading(site: SnapdContext, record: JobRecord) -> str:
     with site.journal.reopened(record) as reopened:
         complete = False
         for step in record.steps:
-            if "part" in step:
+            if isinstance(step, ExportBegun):
                 complete = end_part(step)
-        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, {"recovered": True})
+        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, JobResult(recovered=True))
     ending = "it was complete" if complete else "nothing of it is left"
-    return f"job {record.id} ({record.operation.get('verb')}) had been interrupted; {ending}"
+    return f"job {record.id} ({record.verb}) had been interrupted; {ending}"

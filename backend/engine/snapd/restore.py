@@ -3,7 +3,6 @@
 Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,12 +23,12 @@ from backend.errors import (
     UnreachableError,
 )
 from backend.host.layout import Layout
-from backend.jobs.safety_snapshots import SafetySnapshot
 from backend.model import ARCHIVE, Revision, Snapshot, user_of
 from backend.operations import Check, Restore, Result
 from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
+from backend.steps import SafetySnapshot
 
 _BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
@@ -149,7 +148,7 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
             _drop(site, guard)
         raise
     left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
-    until = time.time() + operation.undo_window if guard else 0.0
+    until = site.journal.clock() + operation.undo_window if guard else 0.0
     undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
 

@@ -16,6 +16,7 @@ from backend.format.metadata import set_content_hashes
 from backend.fs import files
 from backend.operations import Export, Import, Result
 from backend.progress import Progress
+from backend.steps import SnapdAsked
 from backend.transfer.exporter import export_to_file
 from backend.transfer.importer import opened_import
 
@@ -71,7 +72,7 @@ def take_in(site: SnapdContext, operation: Import, progress: Progress, stream: i
         before = {one.set_id for one in site.sets()}
         expiring = site.layout.state.auto_sets()
         size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
-        progress.record_step({"asked": "import"})
+        progress.record_step(SnapdAsked("import"))
         with progress.step("Importing through snapd; bytes sent", size):
             set_id, snaps = site.client.take_in(source, size, progress)
     duplicate = set_id in before

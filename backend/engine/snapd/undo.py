@@ -3,15 +3,14 @@
 A restore's own journal names its guard. A guard that somebody forgot is no offer any more.
 """
 
-import time
-
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import ConflictError, NotFoundError
-from backend.jobs.journal import JobRecord
-from backend.jobs.safety_snapshots import SafeguardedRestore, SafetySnapshot, safeguarded_restores
+from backend.jobs.record import JobRecord
+from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
 from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
+from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
 
 # Names nobody: a restore for it touches the system's archive only.
 _NOBODY = "-"
@@ -19,7 +18,7 @@ _NOBODY = "-"
 
 def note_guard(guard: SafetySnapshot, progress: Progress) -> SafetySnapshot:
     """Make a guard last in the journal of its restore."""
-    progress.record_step({"guard": guard._asdict()})
+    progress.record_step(SafetySnapshotMade(guard))
     return guard
 
 
@@ -29,20 +28,19 @@ def offers(site: SnapdContext) -> list[UndoOffer]:
     return [
         UndoOffer(one.record.id, _set_id(one.record), one.guard.snaps, one.until, sizes[one.guard.set_id])
         for one in safeguarded_restores(site.journal, site.store.root)
-        if one.until > time.time() and one.guard.set_id in sizes
+        if one.until > site.journal.clock() and one.guard.set_id in sizes
     ]
 
 
 def _set_id(record: JobRecord) -> int:
-    number = record.operation.get("set_id")
-    return number if isinstance(number, int) else 0
+    return getattr(record.operation, "set_id", 0)
 
 
 def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
     """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
-    progress.record_step({"of": record.id, "guard": guard._asdict()})
+    progress.record_step(SnapdUndoBegun(record.id, guard))
     places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
     with progress.step(f"Taking back job {record.id}; bytes unpacked"):
         site.carry_out(
@@ -52,7 +50,7 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
             UnpackedBytes(places) if site.reads_files else None,
         )
         with progress.uncancellable():
-            site.journal.amend(record, {"undone": int(progress.name) if progress.name.isdigit() else 0})
+            site.journal.note_undone(record, int(progress.name) if progress.name.isdigit() else 0)
             site.forget(guard.set_id, Progress())
     left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
     return Result(_set_id(record), guard.snaps, left)
@@ -63,7 +61,7 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     candidates = [
         one
         for one in safeguarded_restores(site.journal, site.store.root)
-        if one.until > time.time() and one.guard.set_id in here
+        if one.until > site.journal.clock() and one.guard.set_id in here
     ]
     files = [offer.job for offer in site.files.undo_offers()]
     if not number:

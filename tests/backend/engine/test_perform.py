@@ -13,7 +13,7 @@ from backend.engine.files import FilesEngine
 from backend.engine.perform import perform, perform_recorded
 from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.model import Action
 from backend.operations import (
     Check,
@@ -25,7 +25,6 @@ from backend.operations import (
     Result,
     Save,
     Undo,
-    operation_from_json,
 )
 from backend.progress import Advanced, Event, Noted, Progress, Started, event_json
 from tests.support.builders import Tree, World, plant, tree_of
@@ -83,10 +82,10 @@ def test_the_record_tells_all(world: World) -> None:
     heard: list[Event] = []
     result = perform_recorded(Save(("hello",)), world.engine, lambda _job: heard.append)
     (record,) = world.engine.journal.records()
-    assert operation_from_json(record.operation) == Save(("hello",))
+    assert record.operation == Save(("hello",))
     assert (record.root, record.uid, record.pid) == (world.engine.root, os.geteuid(), os.getpid())
     assert record.state is JobState.DONE
-    assert record.result["set_id"] == result.set_id
+    assert record.result.set_id == result.set_id
     told = [{key: value for key, value in event.items() if key != "at"} for event in record.events]
     assert told == [event_json(event) for event in heard]
     assert {type(event) for event in heard} >= {Started, Advanced, Noted}
@@ -103,8 +102,8 @@ def test_a_failure_is_recorded_with_its_words_and_code(world: World) -> None:
         world.do(Forget(9))
     (record,) = world.engine.journal.records()
     assert record.state is JobState.FAILED
-    assert record.result["error"] == "no snapshot set with the given ID"
-    assert record.result["exit"] == 1
+    assert record.result.error == "no snapshot set with the given ID"
+    assert record.result.exit == 1
 
 
 def test_a_stop_is_recorded(world: World) -> None:

@@ -13,13 +13,16 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import NotFoundError
 from backend.fs import files
-from backend.jobs.journal import JobRecord, JobState, OpenRecord
+from backend.jobs.journal import OpenRecord
+from backend.jobs.record import JobRecord, JobState
 from backend.operations import Export, Finding, Import, Operation, Restore, Save, Undo, to_json
 from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
+from backend.steps import DataCommitted, FileBegun
 from backend.store.store import Staged
 from tests.support.builders import Tree, World, plant, tree_of
+from tests.support.journals import note
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}
 NEW: Tree = {"x1": {"a": "new"}, "common": {"b": "new", "c": "1"}}
@@ -39,7 +42,7 @@ def world(tmp_path: Path) -> World:
 def dying(world: World, operation: Operation) -> Iterator[OpenRecord]:
     """A job whose process ends without a word when the block is left."""
     engine = world.engine
-    with engine.journal.job(to_json(operation), engine.root) as record:
+    with engine.journal.job(operation, engine.root) as record:
         yield record
 
 
@@ -71,7 +74,7 @@ def test_without_a_crash_there_is_nothing_to_do(world: World) -> None:
 def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.record_step({"temporary": str(path)})
+        note(record, {"temporary": str(path)})
         path.write_text("half")
     assert kinds(world) == [("interrupted", "1"), ("temporary", path.name)]
     assert tidy(world) == ["job 1 (save) had been interrupted; nothing of it is left"]
@@ -82,7 +85,7 @@ def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
 def test_a_dead_import_leaves_no_staging(world: World) -> None:
     with dying(world, Import("/e")) as record:
         folder = world.snapshots / ".snapstow-import-1-abc"
-        record.record_step({"staging": str(folder)})
+        note(record, {"staging": str(folder)})
         plant(folder, {"1_hello_1.0_x1.zip": "half", "deep": {"er": ""}})
     assert tidy(world) == ["job 1 (import-snapshot) had been interrupted; nothing of it is left"]
     assert world.names() == []
@@ -103,7 +106,7 @@ def publication(world: World, *snaps: str) -> dict[str, Any]:
 def test_a_half_published_set_is_taken_away(world: World, placed: int) -> None:
     with dying(world, Save()) as record:
         noted = publication(world, "aa", "bb")
-        record.record_step({"publish": noted})
+        note(record, {"publish": noted})
         (world.snapshots / "5_importing").touch()
         for path, name, *_ in noted["files"][:placed]:
             os.rename(path, world.snapshots / name)
@@ -126,8 +129,8 @@ def test_a_dead_export_leaves_no_part(world: World, tmp_path: Path) -> None:
     with dying(world, Export(1, str(tmp_path / "e"))) as record:
         part.write_text("half")
         about = part.stat()
-        record.record_step(
-            {"part": str(part), "file": str(tmp_path / "e"), "identity": [about.st_dev, about.st_ino]}
+        note(
+            record, {"part": str(part), "file": str(tmp_path / "e"), "identity": [about.st_dev, about.st_ino]}
         )
     tidy(world)
     assert not part.exists()
@@ -136,7 +139,7 @@ def test_a_dead_export_leaves_no_part(world: World, tmp_path: Path) -> None:
 def test_a_part_that_somebody_else_made_since_stays(world: World, tmp_path: Path) -> None:
     part = tmp_path / "e.part"
     with dying(world, Export(1, str(tmp_path / "e"))) as record:
-        record.record_step({"part": str(part), "file": str(tmp_path / "e"), "identity": [1, 2]})
+        note(record, {"part": str(part), "file": str(tmp_path / "e"), "identity": [1, 2]})
     part.write_text("somebody else's")
     tidy(world)
     assert part.read_text() == "somebody else's"
@@ -156,7 +159,7 @@ class Forgotten(RestoreState):
 def test_a_restore_that_died_unpacking_is_taken_back(world: World) -> None:
     with dying(world, Restore(1)) as record:
         parent = world.data("hello")
-        record.record_step({"slot": "1-tag", "parents": [str(parent)]})
+        note(record, {"slot": "1-tag", "parents": [str(parent)]})
         plant(parent, {".snapstow": {"1-tag": {"landing": {"common": {"half": ""}}}}})
         (parent / ".snapstow").chmod(0o700)
     before = tree_of(parent)
@@ -172,7 +175,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
 
         def keep(step: Any) -> None:
             record.record_step(step)
-            if "committed" in step:
+            if step == DataCommitted():
                 raise Died
 
         progress = Progress(record_step=keep, name=str(record.id))
@@ -195,7 +198,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
 def test_a_living_job_is_left_alone(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.record_step({"temporary": str(path)})
+        note(record, {"temporary": str(path)})
         path.write_text("half")
         age(path)
         assert (tidy(world), world.engine.repair(Progress()), kinds(world)) == ([], [], [])
@@ -232,7 +235,7 @@ def test_a_forged_journal_removes_nothing(world: World, step: dict[str, Any]) ->
     for old, new in facts.items():
         text = text.replace(old, new)
     with dying(world, Save()) as record:
-        record.record_step(json.loads(text))
+        note(record, json.loads(text))
     tidy(world)
     assert (victim.read_text(), good.exists()) == ("precious", True)
 
@@ -240,7 +243,7 @@ def test_a_forged_journal_removes_nothing(world: World, step: dict[str, Any]) ->
 def test_a_job_of_somebody_else_is_not_ended(world: World) -> None:
     with dying(world, Save()) as record:
         path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
-        record.record_step({"temporary": str(path)})
+        note(record, {"temporary": str(path)})
         path.write_text("half")
     header = Path(last(world).folder) / "operation.json"
     header.write_text(json.dumps(json.loads(header.read_text()) | {"uid": 4242}))
@@ -374,3 +377,16 @@ def test_jobs_are_numbered_on(world: World) -> None:
         world.engine.journal.record(2)
     world.do(Save())
     assert [one.id for one in world.engine.journal.records()] == [1, 2]
+
+
+def test_a_dead_job_of_a_newer_version_is_left_with_a_sentence(world: World) -> None:
+    with dying(world, Save()) as record:
+        path = world.snapshots / f"1_hello_1.0_x1.zip.{files.random_name()}~"
+        record.record_step(FileBegun(str(path)))
+        path.write_text("half")
+    header = Path(last(world).folder) / "operation.json"
+    header.write_text(json.dumps(json.loads(header.read_text()) | {"format": 99}))
+    (sentence,) = tidy(world)
+    assert sentence.startswith("job 1 (save) was left as it is: a newer version of snapstow wrote it")
+    assert (path.exists(), last(world).state) == (True, JobState.INTERRUPTED)
+    assert "a newer version" in world.engine.resolutions(1).finish.refusal

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,9 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import ConflictError, NotFoundError
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError
 from backend.fs import files
-from backend.jobs.journal import JobRecord, JobState, Journal
+from backend.jobs.journal import Journal
+from backend.jobs.record import FORMAT, JobRecord, JobState
+from backend.jobs.result import JobResult
+from backend.operations import Save
+from backend.steps import DirectoryMade, FileBegun, Published
+from tests.support.journals import note, recorded
 
 FORK = multiprocessing.get_context("fork")
 JSON = st.recursive(
@@ -35,8 +40,8 @@ def journal(tmp_path: Path) -> Journal:
 
 def ended(journal: Journal, state: JobState = JobState.DONE, **result: Any) -> JobRecord:
     """A job that came to its end."""
-    with journal.job({"verb": "save"}, {"path": "/"}) as record:
-        record.finish(state, result)
+    with journal.job(recorded({"verb": "save"}), {"path": "/"}) as record:
+        record.finish(state, JobResult(**result))
     return journal.record(record.id)
 
 
@@ -46,11 +51,11 @@ def told(record: JobRecord) -> list[dict[str, Any]]:
 
 
 def _work(folder: str, told: Connection) -> None:
-    with Journal(folder).job({"verb": "restore"}, {}) as record:
-        record.record_step({"made": "/a"})
+    with Journal(folder).job(recorded({"verb": "restore"}), {}) as record:
+        record.record_step(DirectoryMade("/a"))
         told.send(record.id)
         told.recv()
-        record.finish(JobState.DONE, {})
+        record.finish(JobState.DONE)
     told.send("ended")
 
 
@@ -69,40 +74,37 @@ def working(journal: Journal) -> Iterator[tuple[int, Any, Connection]]:
 
 
 def test_record_holds_all_that_a_job_tells(journal: Journal) -> None:
-    with journal.job({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7}) as record:
+    with journal.job(Save(("a",)), {"path": "/", "device": 7}) as record:
         record.tell({"step": "Saving"})
-        record.record_step({"temporary": "/a\udcff"})
-        record.record_step({"publish": 12})
+        record.record_step(FileBegun("/a\udcff"))
+        record.record_step(Published(12))
         running = journal.record(record.id)
-        record.finish(JobState.PARTIAL, {"set_id": 12})
+        record.finish(JobState.PARTIAL, JobResult(12))
     found = journal.record(record.id)
     assert running.state is JobState.RUNNING
-    assert (found.operation, found.root) == ({"verb": "save", "snaps": ["a"]}, {"path": "/", "device": 7})
+    assert (found.operation, found.root) == (Save(("a",)), {"path": "/", "device": 7})
     assert (found.pid, found.uid) == (os.getpid(), os.geteuid())
     assert told(found) == [{"step": "Saving"}]
     assert abs(found.events[0]["at"] - time.time()) < 60
-    assert found.steps == [{"temporary": "/a\udcff"}, {"publish": 12}]
-    assert (found.state, found.result["set_id"]) == (JobState.PARTIAL, 12)
-    assert found.result["ended"] >= found.started
+    assert found.steps == [FileBegun("/a\udcff"), Published(12)]
+    assert (found.state, found.result.set_id) == (JobState.PARTIAL, 12)
+    assert found.result.ended >= found.started
 
 
-@given(operation=MAPPINGS, root=MAPPINGS, steps=st.lists(MAPPINGS, max_size=3), result=MAPPINGS)
+@given(operation=MAPPINGS, root=MAPPINGS, events=st.lists(MAPPINGS, max_size=3))
 def test_any_record_is_read_back(
     tmp_path_factory: pytest.TempPathFactory,
     operation: dict[str, Any],
     root: dict[str, Any],
-    steps: list[dict[str, Any]],
-    result: dict[str, Any],
+    events: list[dict[str, Any]],
 ) -> None:
     journal = Journal(str(tmp_path_factory.mktemp("journal")))
-    with journal.job(operation, root) as record:
-        for step in steps:
-            record.record_step(step)
-            record.tell(step)
-        record.finish(JobState.FAILED, {**result, "state": "failed"})
+    with journal.job(recorded(operation), root) as record:
+        for event in events:
+            record.tell(event)
+        record.finish(JobState.FAILED)
     found = journal.record(record.id)
-    assert (found.operation, found.root, found.steps, told(found)) == (operation, root, steps, steps)
-    assert {**found.result, **result, "state": "failed"} == found.result
+    assert (found.operation, found.root, told(found)) == (recorded(operation), root, events)
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RUNNING])
@@ -111,7 +113,7 @@ def test_states_of_ended_jobs(journal: Journal, state: JobState) -> None:
 
 
 def test_a_job_that_ended_without_a_word_was_interrupted(journal: Journal) -> None:
-    with pytest.raises(ZeroDivisionError), journal.job({}, {}):
+    with pytest.raises(ZeroDivisionError), journal.job(recorded({}), {}):
         raise ZeroDivisionError
     assert [record.state for record in journal.records()] == [JobState.INTERRUPTED]
 
@@ -130,7 +132,7 @@ def test_a_killed_process_leaves_an_interrupted_job(journal: Journal) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         found = journal.record(number)
-        assert (found.state, found.steps) == (JobState.INTERRUPTED, [{"made": "/a"}])
+        assert (found.state, found.steps) == (JobState.INTERRUPTED, [DirectoryMade("/a")])
 
 
 def test_a_living_job_cannot_be_ended_by_others(journal: Journal) -> None:
@@ -143,35 +145,35 @@ def test_a_living_job_cannot_be_ended_by_others(journal: Journal) -> None:
 
 
 def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
-    with journal.job({}, {}) as record:
-        record.record_step({"made": "/a"})
+    with journal.job(recorded({}), {}) as record:
+        record.record_step(DirectoryMade("/a"))
     dead = journal.record(record.id)
     with journal.reopened(dead) as reopened:
         with pytest.raises(ConflictError), journal.reopened(dead):
             raise AssertionError("it was opened twice")
-        reopened.finish(JobState.TAKEN_BACK, {"recovered": True})
+        reopened.finish(JobState.TAKEN_BACK, JobResult(recovered=True))
     found = journal.record(dead.id)
-    assert (found.state, found.steps) == (JobState.TAKEN_BACK, [{"made": "/a"}])
+    assert (found.state, found.steps) == (JobState.TAKEN_BACK, [DirectoryMade("/a")])
 
 
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_a_torn_last_step_was_never_taken(journal: Journal, cut: int) -> None:
-    with journal.job({}, {}) as record:
+    with journal.job(recorded({}), {}) as record:
         for name in ("/a", "/b"):
-            record.record_step({"made": name})
+            record.record_step(DirectoryMade(name))
     path = Path(record.folder, "steps.jsonl")
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     lines = (len(whole) - cut + 1) // (len(whole) // 2)  # a line that lacks nothing but its end is whole
-    assert journal.record(record.id).steps == [{"made": "/a"}, {"made": "/b"}][:lines]
+    assert journal.record(record.id).steps == [DirectoryMade("/a"), DirectoryMade("/b")][:lines]
 
 
 def test_a_zeroed_tail_after_a_power_failure(journal: Journal) -> None:
-    with journal.job({}, {}) as record:
-        record.record_step({"made": "/a"})
+    with journal.job(recorded({}), {}) as record:
+        record.record_step(DirectoryMade("/a"))
     with Path(record.folder, "steps.jsonl").open("ab") as file:
         file.write(bytes(4096))
-    assert journal.record(record.id).steps == [{"made": "/a"}]
+    assert journal.record(record.id).steps == [DirectoryMade("/a")]
 
 
 @given(
@@ -182,7 +184,10 @@ def test_damaged_files_never_raise(tmp_path_factory: pytest.TempPathFactory, nam
     record = ended(journal)
     Path(record.folder, name).write_bytes(raw)
     for found in journal.records():
-        assert isinstance(found.steps + found.events, list)
+        assert isinstance(found.events, list)
+        assert isinstance(found.result, JobResult)
+        with suppress(IntegrityError):
+            assert isinstance(found.steps, list)
     journal.drop_oldest(0, set())
 
 
@@ -252,9 +257,9 @@ def test_the_oldest_are_dropped(journal: Journal, most: int, needed: set[int], l
 
 
 def test_jobs_that_have_not_ended_are_not_dropped(journal: Journal) -> None:
-    with journal.job({}, {}):
+    with journal.job(recorded({}), {}):
         pass
-    with journal.job({}, {}):
+    with journal.job(recorded({}), {}):
         ended(journal)
         journal.drop_oldest(0, set())
         assert [record.state for record in journal.records()] == [JobState.INTERRUPTED, JobState.RUNNING]
@@ -262,16 +267,16 @@ def test_jobs_that_have_not_ended_are_not_dropped(journal: Journal) -> None:
 
 def test_a_result_can_be_amended_once_there_is_one(journal: Journal) -> None:
     record = ended(journal, set_id=4)
-    journal.amend(record, {"undone": 9})
+    journal.note_undone(record, 9)
     found = journal.record(record.id)
-    assert (found.result["set_id"], found.result["undone"], found.state) == (4, 9, JobState.DONE)
-    with journal.job({}, {}) as running, pytest.raises(ConflictError):
-        journal.amend(journal.record(running.id), {"undone": 9})
+    assert (found.result.set_id, found.result.undone, found.state) == (4, 9, JobState.DONE)
+    with journal.job(recorded({}), {}) as running, pytest.raises(ConflictError):
+        journal.note_undone(journal.record(running.id), 9)
 
 
 def test_the_log_stops_growing(journal: Journal) -> None:
     event = {"note": "x" * 10_000}
-    with journal.job({}, {}) as record:
+    with journal.job(recorded({}), {}) as record:
         for _ in range(1000):
             record.tell(event)
         record.tell({"short": "but it still fits"})
@@ -283,9 +288,9 @@ def _start_jobs(folder: str, start: Any, told: Any) -> None:
     journal = Journal(folder)
     start.wait()
     for _ in range(10):
-        with journal.job({}, {}) as record:
+        with journal.job(recorded({}), {}) as record:
             journal.records()
-            record.finish(JobState.DONE, {})
+            record.finish(JobState.DONE)
         told.put(record.id)
 
 
@@ -304,13 +309,13 @@ def test_jobs_of_several_processes_have_numbers_of_their_own(journal: Journal) -
 def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1e9
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    with journal.job({"verb": "save"}, {}) as record:
+    with journal.job(recorded({"verb": "save"}), {}) as record:
         for second in range(1, 7200):
             now = 1e9 + second
             for tenth in range(10):
                 record.tell({"event": "advanced", "done": second * 10 + tenth})
         record.tell({"event": "part", "part": "a", "done": 1, "total": 2, "ended": True})
-        record.finish(JobState.DONE, {})
+        record.finish(JobState.DONE)
     events = journal.record(record.id).events
     assert len(events) < 8000
     assert events[-1]["ended"]
@@ -321,13 +326,13 @@ def test_a_clock_that_leaps_takes_no_count_away(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, leap: int
 ) -> None:
     now, lasted = 1e9, 0.0
-    monkeypatch.setattr(time, "time", lambda: now)
+    journal.clock = lambda: now
     monkeypatch.setattr(time, "monotonic", lambda: lasted)
-    with journal.job({"verb": "save"}, {}) as record:
+    with journal.job(Save(), {}) as record:
         for done in (1, 2, 3):
             record.tell({"event": "advanced", "done": done})
             now, lasted = now + leap, lasted + 10
-        record.finish(JobState.DONE, {})
+        record.finish(JobState.DONE)
     assert [event["done"] for event in journal.record(record.id).events] == [1, 2, 3]
 
 
@@ -340,7 +345,7 @@ def test_a_folder_of_jobs_that_leads_in_a_circle_holds_none(journal: Journal) ->
 def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with journal.job({"verb": "save"}, {}):
+    with journal.job(recorded({"verb": "save"}), {}):
         pass
     (record,) = journal.records()
     asked = []
@@ -357,7 +362,7 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
 
     monkeypatch.setattr(files, "is_locked", looking)
     with journal.reopened(record) as reopened:
-        reopened.finish(JobState.TAKEN_BACK, {})
+        reopened.finish(JobState.TAKEN_BACK)
     asked[-1].join()
     monkeypatch.undo()
     assert journal.record(record.id).state is JobState.TAKEN_BACK
@@ -377,3 +382,52 @@ def test_a_living_job_cannot_be_reopened(journal: Journal) -> None:
         journal.reopened(journal.record(number)),
     ):
         pass
+
+
+def of_a_newer_version(journal: Journal, *, is_over: bool = True) -> JobRecord:
+    """A job in a format that nobody knows yet."""
+    with journal.job(Save(), {"path": "/"}) as record:
+        note(record, {"tomorrow": 1})
+        if is_over:
+            record.finish(JobState.DONE, JobResult(7))
+    header = Path(record.folder, "operation.json")
+    header.write_text(json.dumps({**json.loads(header.read_text()), "format": FORMAT + 1}))
+    return journal.record(record.id)
+
+
+class TestNewerFormat:
+    def test_the_job_is_shown(self, journal: Journal) -> None:
+        record = of_a_newer_version(journal)
+        assert (record.is_newer, record.verb, record.state) == (True, "save", JobState.DONE)
+        assert record.result.set_id == 7
+
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda _journal, record: record.steps,
+            lambda journal, record: journal.note_undone(record, 9),
+            lambda journal, record: journal.note_expired(record),
+            lambda journal, record: journal.reopened(record).__enter__(),
+        ],
+    )
+    def test_nothing_is_made_of_it(self, journal: Journal, use: Any) -> None:
+        record = of_a_newer_version(journal)
+        before = {path.name: path.read_bytes() for path in Path(record.folder).iterdir()}
+        with pytest.raises(BlockedError, match="a newer version of snapstow wrote it"):
+            use(journal, record)
+        assert {path.name: path.read_bytes() for path in Path(record.folder).iterdir()} == before
+
+    def test_a_format_that_is_no_number_is_none_of_ours(self, journal: Journal) -> None:
+        record = of_a_newer_version(journal)
+        header = Path(record.folder, "operation.json")
+        header.write_text(json.dumps({**json.loads(header.read_text()), "format": "two"}))
+        assert journal.record(record.id).is_newer
+
+
+def test_the_version_before_gave_no_format(journal: Journal) -> None:
+    record = ended(journal)
+    header = Path(record.folder, "operation.json")
+    document = json.loads(header.read_text())
+    assert document.pop("format") == FORMAT
+    header.write_text(json.dumps(document))
+    assert not journal.record(record.id).is_newer

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from backend.errors import NotAllowedError, NotFoundError
 from backend.host.layout import Layout
-from backend.jobs.journal import JobState, Journal
+from backend.jobs.journal import Journal
 from backend.jobs.other_users import ForeignJournal, _remote, journals
+from backend.jobs.record import JobState
+from backend.jobs.result import JobResult
 from backend.jobs.runner import Follower, Runner
 from backend.model import User
 from backend.operations import Check, Save, to_json
@@ -100,7 +102,7 @@ def test_root_sees_the_jobs_that_others_keep_for_the_same_root(theirs: Theirs) -
     (journal,) = theirs.found()
     first, second = journal.records()
     assert (first.name, first.owner, first.uid, first.pid) == ("alice/3", "alice", THEM, 0)
-    assert (first.state, first.operation["verb"]) == (JobState.FAILED, "check-snapshot")
+    assert (first.state, first.verb) == (JobState.FAILED, "check-snapshot")
     assert second.state is JobState.INTERRUPTED
     assert journal.record(4) == second
     with pytest.raises(NotFoundError, match="no job alice/9"):
@@ -277,13 +279,13 @@ def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, monkeypatch: p
 def test_any_document(theirs: Theirs, operation: Any, result: Any) -> None:
     theirs.job(1, operation=operation, result=result)
     for record in theirs.journal.records():
-        assert isinstance(record.operation, dict)
-        assert isinstance(record.result, dict)
+        assert record.operation.verb == record.verb
+        assert isinstance(record.result, JobResult)
 
 
 def test_a_journal_of_ours_has_no_owner(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "own"))
-    with journal.job(to_json(Save()), {}) as record:
+    with journal.job(Save(), {}) as record:
         record.tell({"event": "noted", "text": "x"})
     (found,) = journal.records()
     assert (found.owner, found.name) == ("", "1")

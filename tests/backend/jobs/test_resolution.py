@@ -12,14 +12,16 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.fs import files
-from backend.jobs.journal import JobRecord, JobState
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions
-from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo, to_json
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo
 from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
+from backend.steps import DataCommitted
 from backend.store.store import Staged
 from tests.support.builders import Tree, World, plant, tree_of
+from tests.support.journals import note, recorded
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}
 NEW: Tree = {"x1": {"a": "new"}, "common": {"b": "new", "c": "1"}}
@@ -37,9 +39,9 @@ def world(tmp_path: Path) -> World:
 
 def died(world: World, operation: Operation, *steps: Mapping[str, Any]) -> JobRecord:
     """A job whose process died after these steps."""
-    with world.engine.journal.job(to_json(operation), world.engine.root) as record:
+    with world.engine.journal.job(operation, world.engine.root) as record:
         for step in steps:
-            record.record_step(step)
+            note(record, step)
     return last(world)
 
 
@@ -67,13 +69,13 @@ def died_restoring(world: World, operation: Restore, *, committed: bool) -> None
     engine = world.engine
     path = world.snapshots / "1_hello_1.0_x1.zip"
     with (
-        engine.journal.job(to_json(operation), engine.root) as record,
+        engine.journal.job(operation, engine.root) as record,
         Reader.open(str(path)) as reader,
     ):
 
         def keep(step: Any) -> None:
             record.record_step(step)
-            if "committed" in step:
+            if step == DataCommitted():
                 raise Died
 
         restoration = Restoration([(reader, engine.plan(operation)[0])], engine.layout)
@@ -193,7 +195,7 @@ def test_a_save_that_was_published(world: World) -> None:
     aside = f"{path}.{files.random_name()}~"
     path.rename(aside)
     engine = world.engine
-    with engine.journal.job(to_json(Save()), engine.root) as record:
+    with engine.journal.job(Save(), engine.root) as record:
         engine.store.publish(2, [Staged(aside, path.name)], Progress(record_step=record.record_step))
     told = ways(world)
     assert told.finish == Resolution("Set #2 is there, whole: it is complete.")
@@ -278,7 +280,7 @@ def test_finished_jobs_cannot_be_ended_again(world: World) -> None:
 
 def test_running_jobs_cannot_be_ended(world: World) -> None:
     engine = world.engine
-    with engine.journal.job(to_json(Save()), engine.root):
+    with engine.journal.job(Save(), engine.root):
         assert "it is running" in ways(world).take_back.refusal
 
 
@@ -309,7 +311,7 @@ def test_a_damaged_journal_is_refused(world: World, operation: Operation, step: 
 
 def test_an_operation_that_nobody_knows(world: World) -> None:
     engine = world.engine
-    with engine.journal.job({"verb": "dance"}, engine.root):
+    with engine.journal.job(recorded({"verb": "dance"}), engine.root):
         pass
     assert "there is no operation 'dance'" in ways(world).finish.refusal
 

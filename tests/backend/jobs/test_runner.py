@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConflictError, SnapshotError
-from backend.jobs.journal import JobRecord, JobState
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.runner import LONGEST_LOG, Follower, Runner
-from backend.operations import Check, Operation, Save, operation_from_json, to_json
+from backend.operations import Check, Operation, Save, to_json
 from backend.progress import Progress
 from tests.support import TOP
 from tests.support.builders import World
@@ -33,7 +33,7 @@ from backend.engine.perform import perform_recorded
 
 # The job can be stopped as soon as it is in the journal, so nothing may come before there is an answer.
 signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGHUP))
-root, gate, token, document = sys.argv[1:]
+root, gate = sys.argv[1:]
 gate = os.open(gate, os.O_RDWR)
 
 def watch(job):
@@ -50,9 +50,12 @@ def watch(job):
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGHUP))
     return hear
 
+def begun(number):
+    os.write(1, b"%d" % number)
+
 engine = FilesEngine(Layout(root), root + "/var/lib/snapstow")
 try:
-    perform_recorded(operation_from_json(json.loads(document)), engine, watch, token=token)
+    perform_recorded(operation_from_json(json.load(sys.stdin)), engine, watch, begun=begun)
 except Cancelled:
     sys.exit(130)
 except SnapshotError as failure:
@@ -119,13 +122,13 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
 def test_a_job_lives_in_a_session_of_its_own_and_does_what_was_asked(jobs: Jobs) -> None:
     record = jobs.start(Save(("hello",)))
     assert record.state is JobState.RUNNING
-    assert operation_from_json(record.operation) == Save(("hello",))
+    assert record.operation == Save(("hello",))
     assert os.getsid(record.pid) == record.pid
     assert not [name for name in os.listdir(jobs.journal.folder) if name.startswith("start-")]
     jobs.let_go()
     ended = jobs.ended(record)
-    assert (ended.state, ended.result["snaps"]) == (JobState.DONE, ["hello"])
-    assert [one.set_id for one in jobs.world.engine.sets()] == [ended.result["set_id"]]
+    assert (ended.state, ended.result.snaps) == (JobState.DONE, ("hello",))
+    assert [one.set_id for one in jobs.world.engine.sets()] == [ended.result.set_id]
 
 
 def test_a_hang_up_does_not_end_it(jobs: Jobs) -> None:
@@ -176,13 +179,13 @@ def test_two_jobs_run_at_once(jobs: Jobs) -> None:
     jobs.let_go(2)
     ended = [jobs.ended(one) for one in records]
     assert [one.state for one in ended] == [JobState.DONE] * 2
-    assert len({one.result["set_id"] for one in ended}) == 2
+    assert len({one.result.set_id for one in ended}) == 2
 
 
 def test_a_refused_job_says_so_in_its_journal(jobs: Jobs) -> None:
     record = jobs.ended(jobs.start(Check(7)))
     assert record.state is JobState.FAILED
-    assert "no snapshot set" in record.result["error"]
+    assert "no snapshot set" in record.result.error
 
 
 @pytest.mark.parametrize(
@@ -212,7 +215,7 @@ def test_several_follow_one_job_from_its_beginning(jobs: Jobs) -> None:
 
 
 def follower(folder: str) -> Follower:
-    return Follower(JobRecord(1, folder, {}, {}, 0.0, 0, 0, JobState.RUNNING, {}))
+    return Follower(JobRecord(1, folder, {}, {}, JobState.RUNNING))
 
 
 def test_nothing_is_told_before_there_is_a_log(tmp_path: Path) -> None:

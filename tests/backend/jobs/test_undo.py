@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError
-from backend.jobs.journal import JobRecord, JobState
+from backend.jobs.record import JobRecord, JobState
 from backend.operations import DAY, Restore, Save, Undo
 from backend.progress import Progress
 from tests.support.builders import Tree, World, plant, tree_of, uid_of
+from tests.support.journals import amend
 
 ONE: Tree = {"x1": {"a": "one"}, "common": {"b": "one"}}
 TWO: Tree = {"x1": {"a": "two", "more": "2"}, "common": {"b": "two"}}
@@ -47,7 +48,7 @@ def offers(world: World) -> list[int]:
 
 
 def expire(world: World, number: int) -> None:
-    world.engine.journal.amend(record(world, number), {"undo_until": 1.0})
+    amend(record(world, number), {"undo_until": 1.0})
 
 
 def test_everything_comes_back(world: World) -> None:
@@ -75,7 +76,7 @@ def test_an_undo_can_be_undone_and_so_on(world: World) -> None:
         world.do(Undo())
     world.do(Undo(third.undo_job))
     assert live(world) == THREE
-    assert record(world, first.undo_job).result["undone"] == second.undo_job
+    assert record(world, first.undo_job).result.undone == second.undo_job
 
 
 def test_restores_are_taken_back_in_turn(world: World) -> None:
@@ -209,7 +210,7 @@ def test_records_about_others_are_never_acted_on(world: World, header: dict[str,
     assert world.engine.tidy(Progress()) == []
     assert (world.data("hello") / ".snapstow").is_dir()
     forge(world, done.undo_job, **header)
-    world.engine.journal.amend(record(world, done.undo_job), {"undo_until": 9e9})
+    amend(record(world, done.undo_job), {"undo_until": 9e9})
     with pytest.raises(NotFoundError):
         world.engine.undo(Undo(), Progress(name="9"))
     assert live(world) == ONE
@@ -247,7 +248,7 @@ def test_a_root_that_was_copied_is_another_root(world: World, tmp_path: Path) ->
 )
 def test_a_damaged_result_harms_nothing_but_itself(world: World, result: dict[str, object]) -> None:
     first, second = world.do(Restore(1)), world.do(Restore(2))
-    world.engine.journal.amend(record(world, second.undo_job), result)
+    amend(record(world, second.undo_job), result)
     assert first.undo_job in offers(world)
     world.engine.findings()
     world.engine.tidy(Progress())

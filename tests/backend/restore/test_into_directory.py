@@ -19,11 +19,12 @@ from backend.errors import (
     NoSpaceError,
     SnapshotError,
 )
-from backend.operations import Restore, to_json
+from backend.operations import Restore
 from backend.progress import Progress
 from backend.restore.plan import RestorePlan, Verdict
 from backend.restore.slots import HOLDER, find_slot, make_slot
 from backend.restore.swap import Move, RestoreState
+from backend.steps import SlotsMade
 from tests.support.builders import (
     AS_ROOT,
     Tree,
@@ -238,7 +239,7 @@ def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
 
     before, engine, operation = surroundings(to), world.engine, Restore(1, to=str(to))
     monkeypatch.setattr(RestoreState, "revert", lambda _state: None)
-    with pytest.raises(Died), engine.journal.job(to_json(operation), engine.root) as record:
+    with pytest.raises(Died), engine.journal.job(operation, engine.root) as record:
         engine.restore(operation, Meddling(die, record.record_step, str(record.id)))
     monkeypatch.undo()
     assert surroundings(to) != before
@@ -365,7 +366,7 @@ class Meddling(Progress):
         self._is_staging = False
 
     def _note(self, step: Any) -> None:
-        self._is_staging |= "slot" in step
+        self._is_staging |= isinstance(step, SlotsMade)
         self._keep(step)
 
     def part(self, name: str, total: int | None = None) -> Any:

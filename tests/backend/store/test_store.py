@@ -13,6 +13,7 @@ from backend.errors import Cancelled, ConflictError, MultiError, SnapshotError
 from backend.host.layout import Layout
 from backend.operations import Check, Export, Forget, Restore, Save
 from backend.progress import Progress
+from backend.steps import Published
 from backend.store.store import Staged, Store
 from tests.support.builders import Link, Tree, World, plant
 
@@ -199,7 +200,7 @@ def test_a_stop_before_publishing_leaves_nothing(world: World) -> None:
 
 def test_past_the_beginning_a_stop_is_too_late(world: World) -> None:
     files = staged(world, "aa", "bb")
-    progress = Progress(record_step=lambda step: progress.stop() if "published" in step else None)
+    progress = Progress(record_step=lambda step: progress.stop() if isinstance(step, Published) else None)
     world.engine.store.publish(5, files, progress)
     assert len(world.names()) == 2
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from backend.archive.reader import Reader
 from backend.errors import NotFoundError, SnapshotError
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.model import Snapshot
 from backend.operations import Check, Export, Forget, Restore, Save, Undo
 from backend.progress import Progress
@@ -47,6 +47,7 @@ from tests.support.builders import (
     uid_of,
     write_snapshot,
 )
+from tests.support.journals import amend, note, recorded
 
 LIES = 20
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
@@ -714,8 +715,8 @@ def test_a_link_that_appears_before_the_undo(tmp_path: Path) -> None:
         world.do(Undo())
     assert golden.tree(target) == outside
     assert tree_of(world.data("hello")) == {"x1": {"a": "saved"}}
-    (record,) = (one for one in world.engine.journal.records() if one.operation["verb"] == "restore")
-    world.engine.journal.amend(record, {"undo_until": 1.0})
+    (record,) = (one for one in world.engine.journal.records() if one.verb == "restore")
+    amend(record, {"undo_until": 1.0})
     world.engine.tidy(Progress())
     assert golden.tree(target) == outside
     assert not (world.data("hello") / HOLDER).exists()
@@ -894,11 +895,9 @@ def test_journals_that_lie(tmp_path: Path, victim: Path, number: int, window: ob
     told = lies(world, victim)
     assert len(told) == LIES
     case = sorted(told)[number]
-    with world.engine.journal.job(
-        {"verb": case.partition(":")[0], "undo_window": window}, world.engine.root
-    ) as record:
-        for step in told[case]:
-            record.record_step(step)
+    operation = recorded({"verb": case.partition(":")[0], "undo_window": window})
+    with world.engine.journal.job(operation, world.engine.root) as record:
+        note(record, *told[case])
     before = golden.tree(victim)
     with nothing_changes(world):
         world.engine.findings()
@@ -954,7 +953,7 @@ def test_results_that_lie(tmp_path: Path, values: dict[str, Any]) -> None:
     world.install("hello", data={"a": "live"})
     world.do(Save())
     world.do(Restore(1))
-    world.engine.journal.amend(world.engine.journal.record(2), values)
+    amend(world.engine.journal.record(2), values)
     world.engine.findings()
     world.engine.undo_offers()
     try:

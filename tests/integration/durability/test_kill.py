@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Export, Forget, Import, Operation, Restore, Save, Undo
 from backend.progress import Progress
 from backend.restore.slots import HOLDER
@@ -26,6 +26,7 @@ from backend.transfer.exporter import SnapshotExport, export_to_file
 from tests import golden
 from tests.support import TOP
 from tests.support.builders import Tree, World
+from tests.support.journals import amend
 from tests.support.killing import TIDY, Ending, Killer
 
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
@@ -457,7 +458,7 @@ def test_expiry(killer: Killer, fresh: Fresh) -> None:
     did(killer, world, Restore(5, undo_window=1))
     new = live(world)
     (record,) = world.engine.journal.records()
-    world.engine.journal.amend(record, {"undo_until": 1.0})
+    amend(record, {"undo_until": 1.0})
     tidied_in_pieces(killer, world)
     started_again(killer, world)
     assert leftovers(world) == []
@@ -592,7 +593,7 @@ def test_signals(plain_killer: Killer, fresh: Fresh, verb: str, number: int) -> 
     for moment in points(ending.changes, 11, 4):
         world = prepared()
         ending = plain_killer.command(world.root, words, moment, number)
-        jobs = [one for one in world.engine.journal.records() if one.operation["verb"] == words[0]]
+        jobs = [one for one in world.engine.journal.records() if one.verb == words[0]]
         if ending.died or not jobs or jobs[-1].state is JobState.INTERRUPTED:
             assert moment < BORN
             did(plain_killer, world, TIDY)

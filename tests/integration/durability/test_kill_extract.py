@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Extract, Undo
 from tests import golden
 from tests.support.builders import Link, Tree, World

@@ -11,7 +11,7 @@ import pytest
 
 from backend.engine.snapd.responses import BusyError
 from backend.errors import Cancelled, ConflictError
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
 from backend.progress import Event, Progress, Started
 from tests.integration.format.test_golden import snapstow

@@ -7,7 +7,7 @@ import pytest
 
 from backend.engine.select import files_engine
 from backend.errors import BlockedError
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Export, Forget, Restore, Save, Undo
 from backend.progress import Progress
 from tests.support.builders import tree_of
@@ -36,7 +36,7 @@ def test_changes_going_on_without_us_end_with_snapds_end(snapd: RealSnapd) -> No
     (said,) = engine(snapd).tidy(Progress())
     assert said == f"job {number} (save) had been interrupted; snapd completed it"
     record = engine(snapd).journal.record(number)
-    assert (record.state, record.result["set_id"], record.result["snaps"]) == (JobState.DONE, 1, ["hello"])
+    assert (record.state, record.result.set_id, record.result.snaps) == (JobState.DONE, 1, ("hello",))
 
 
 def test_a_job_is_ended_by_hand_as_snapd_ended_it(hello: RealSnapd) -> None:

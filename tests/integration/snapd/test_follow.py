@@ -9,7 +9,7 @@ import pytest
 from backend.engine.daemon import SnapdTask
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import Cancelled, ConflictError
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from backend.operations import Export, Forget, Import, Restore, Result, Save
 from backend.progress import Advanced, Entered, Event, PartAdvanced, Progress, Started
 from tests.support.realsnapd import RealSnapd

@@ -10,6 +10,7 @@ from backend.operations import Restore, Save, Undo
 from backend.progress import Progress
 from tests.support.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.support.fakes import Disk
+from tests.support.journals import amend
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
 
@@ -41,7 +42,7 @@ def test_undo_brings_back_whose_data_the_restore_replaced(hello: RealSnapd) -> N
     trees = [tree_of(hello.data("hello", user)) for user in (None, "alice", "bob")]
     assert trees == [NEW, NEW, NEW]
     assert (sets(hello), engine(hello).undo_offers()) == ([1], [])
-    assert engine(hello).journal.record(restored.undo_job).result["undone"]
+    assert engine(hello).journal.record(restored.undo_job).result.undone
     with pytest.raises(NotFoundError, match="no restore to take back"):
         do(hello, Undo())
 
@@ -82,7 +83,7 @@ def test_a_guard_expires(hello: RealSnapd) -> None:
     restored = do(hello, Restore(1))
     journal = engine(hello).journal
     record = journal.record(restored.undo_job)
-    journal.amend(record, {"undo_until": record.started})
+    amend(record, {"undo_until": record.started})
     assert engine(hello).undo_offers() == []
     (said,) = engine(hello).tidy(Progress())
     assert f"the undo of job {record.id} expired" in said
@@ -147,9 +148,9 @@ def test_restores_made_without_snapd_are_undone_without_it(snapd: RealSnapd) -> 
 def test_the_files_engine_leaves_guards_alone(hello: RealSnapd) -> None:
     do(hello, Save())
     record = engine(hello).journal.record(do(hello, Restore(1)).undo_job)
-    engine(hello).journal.amend(record, {"undo_until": record.started})
+    amend(record, {"undo_until": record.started})
     hello.stop()
     files = files_engine(str(hello.base))
     assert (files.undo_offers(), files.tidy(Progress())) == ([], [])
     assert [one.set_id for one in files.sets()] == [1, 2]
-    assert "expired" not in files.journal.record(record.id).result
+    assert not files.journal.record(record.id).result.expired

@@ -14,7 +14,7 @@ import pytest
 
 from backend.archive import compression_text
 from backend.engine.select import open_engine
-from backend.jobs.journal import JobState
+from backend.jobs.record import JobState
 from tests.integration.format.test_golden import snapstow
 from tests.support import TOP
 from tests.support.builders import plant
@@ -176,7 +176,7 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
     again = snapstow(snapd.base, "attach", "snapd/1")
     assert (again.code, again.out) == (0, told)
     first = open_engine(str(snapd.base)).journal.record(1)
-    assert (first.state, first.result["set_id"]) == (JobState.DONE, 1)
+    assert (first.state, first.result.set_id) == (JobState.DONE, 1)
 
 
 def _await_step(snapd: RealSnapd, key: str) -> None:

@@ -20,7 +20,7 @@ from tui.cli.arguments.changes import (
     UndoArgs,
 )
 from tui.cli.arguments.contents import ORDERS, POLICIES, CatArgs, ExtractArgs, LsArgs
-from tui.cli.arguments.jobs import JobsArgs, RunJobArgs
+from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.manual import HelpArgs, VersionArgs
 from tui.cli.arguments.parser import GlobalOptions, UsageError
 from tui.cli.arguments.reading import CommandLine, parse
@@ -59,7 +59,6 @@ class TestUnderstood:
             ("browse -h", HelpArgs("browse")),
             ("help restore", HelpArgs("restore")),
             ("--version", VersionArgs()),
-            ("run-job token {}", RunJobArgs("token", "{}")),
         ],
     )
     def test_values(self, line: str, expected: object) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from tests.tui.support.driver import run_here
 from tui.cli.arguments.manual import SHELLS
-from tui.cli.arguments.verbs import HIDDEN
 from tui.cli.manual import described_parsers
 
 PARSERS = {parser.verb: parser for parser in described_parsers()}
@@ -48,11 +47,6 @@ class TestCompletion:
                 flag if shell != "fish" else f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
             )
             assert re.search(rf"(?<![\w-]){re.escape(spelled)}(?![\w-])", about), flag
-
-    @pytest.mark.parametrize("shell", SHELLS)
-    def test_tells_nothing_of_hidden_verbs(self, shell: str) -> None:
-        script = run_here("completion", shell).out
-        assert not any(verb in script for verb in HIDDEN)
 
     @pytest.mark.parametrize("shell", SHELLS)
     def test_is_understood_by_the_shell(self, shell: str, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from backend import open_engine
 from backend.jobs import JobState
-from backend.operations import Save, to_json
+from backend.jobs.result import JobResult
+from backend.operations import Save
 from tests.support.builders import World, tree_of
 from tests.tui.support.driver import Snapstow
 from tui.plain.console import Console, Dropped, EndOfInput
@@ -228,7 +229,7 @@ def test_a_running_job_is_told_followed_left_and_stopped(world: World) -> None:
     asked: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     try:
-        with engine.journal.job(to_json(Save()), engine.root) as record:
+        with engine.journal.job(Save(), engine.root) as record:
             record.tell({"event": "started", "title": "Saving", "total": 1000})
             record.tell({"event": "advanced", "done": 400})
             record.tell({"event": "noted", "text": f"a socket {EVIL}"})
@@ -237,7 +238,7 @@ def test_a_running_job_is_told_followed_left_and_stopped(world: World) -> None:
                 raise KeyboardInterrupt
 
             told = talk(world, "attach", "stop 1", "no", "stop", "yes", pause=interrupted)
-            record.finish(JobState.CANCELLED, {})
+            record.finish(JobState.CANCELLED)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert "Job 1: running since just now, save, Saving, 40 percent" in told
@@ -255,7 +256,7 @@ class Clock:
 
 
 def moving(done: int, title: str = "Restoring", **facts: Any) -> JobView:
-    view = JobView(1, "", "restore 1", JobState.RUNNING, 0.0, NOTHING_YET, "", (), "", {})
+    view = JobView(1, "", "restore 1", JobState.RUNNING, 0.0, NOTHING_YET, "", (), "", JobResult())
     return view._replace(progress=ProgressView(title, done, 1000, 5.0, (1000 - done) / 5), **facts)
 
 

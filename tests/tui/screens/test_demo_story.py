@@ -86,7 +86,7 @@ def ends_well(demo: Demo, sums: dict[str, dict[str, str] | None]) -> None:
     assert demo.states(1) == {CheckState.NEVER}
     told, name = demo.export.with_name("new.snapshot.sha256").read_text().split()
     assert (told, name) == (hashlib.sha256(demo.export.read_bytes()).hexdigest(), "new.snapshot")
-    jobs = [(one.operation["verb"], one.state.value) for one in demo.engine.journal.records()[1:]]
+    jobs = [(one.verb, one.state.value) for one in demo.engine.journal.records()[1:]]
     assert jobs == [
         ("save", "done"),
         ("check-snapshot", "done"),
@@ -96,7 +96,7 @@ def ends_well(demo: Demo, sums: dict[str, dict[str, str] | None]) -> None:
         ("forget", "done"),
         ("import-snapshot", "done"),
     ]
-    assert demo.engine.journal.record(4).result["undone"]
+    assert demo.engine.journal.record(4).result.undone
     assert [(offer.job, offer.set_id) for offer in demo.engine.undo_offers()] == [(5, NEW)]
 
 

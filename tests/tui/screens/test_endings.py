@@ -8,6 +8,7 @@ import pytest
 from backend import Export, Forget, Import, Operation, Restore, Save
 from backend.progress import Progress
 from tests.support.builders import World
+from tests.support.journals import recorded
 from tests.tui.support.patient import Patient, patiently
 
 
@@ -97,7 +98,7 @@ def test_ctrl_c_tells_how_to_leave(world: World) -> None:
 
 def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
     journal = world.engine.journal
-    with journal.job({"verb": Save.verb}, world.engine.root):
+    with journal.job(recorded({"verb": Save.verb}), world.engine.root):
         pass  # as if its process had died
 
     async def tell(user: Patient) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from backend.fs.files import FileLock
 from backend.jobs import ForeignJournal, JobState
+from backend.jobs.result import parse_result
 from backend.model import User
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow
@@ -56,8 +57,19 @@ def test_words_without_end_are_cut(journal: ForeignJournal, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("until", ABSURD_TIMES)
 def test_the_end_of_a_job_is_told_whatever_time_its_journal_says(until: float) -> None:
-    result = {"state": "done", "undo_until": until, "ended": until}
-    view = JobView(3, "snapstow restore 1", "restore 1", JobState.DONE, 0.0, NOTHING_YET, "", (), "", result)
+    result = parse_result({"state": "done", "undo_until": until, "ended": until})
+    view = JobView(
+        3,
+        "snapstow restore 1",
+        "restore 1",
+        JobState.DONE,
+        0.0,
+        NOTHING_YET,
+        "",
+        (),
+        "",
+        result,
+    )
     assert ending_text(view) == "job 3 done: restore 1"
 
 

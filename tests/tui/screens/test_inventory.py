@@ -13,9 +13,11 @@ from backend import Revision, Snapshot, SnapshotError, SnapshotSet, demo_root, o
 from backend.archive import Reader
 from backend.engine.perform import perform_recorded
 from backend.jobs import JobState
+from backend.jobs.result import JobResult
 from backend.operations import Check, Export, Forget, Import, Restore
 from backend.progress import Progress
 from backend.store import CheckState, CheckStatus
+from tests.support.journals import recorded
 from tests.tui.support.settling import tick
 from tests.tui.support.user import User, story
 from tui.screens.inventory import keys as verbkeys
@@ -236,8 +238,8 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
 
 def test_trouble_leaves_what_is_shown(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = open_engine(root)
-    with engine.journal.job({"verb": "save"}, engine.root) as record:
-        record.finish(JobState.FAILED, {"error": "no luck"})
+    with engine.journal.job(recorded({"verb": "save"}), engine.root) as record:
+        record.finish(JobState.FAILED, JobResult(error="no luck"))
 
     def fails(_board: JobBoard) -> None:
         raise SnapshotError("cannot read the jobs: no luck")

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 from backend.jobs import JobState
 from backend.jobs.journal import OpenRecord
 from backend.jobs.other_users import ForeignJournal
+from backend.jobs.result import JobResult, parse_result
 from backend.model import User
-from backend.operations import Check, Forget, Operation, Restore, Save, to_json
+from backend.operations import Check, Forget, Operation, Restore, Save
 from tests.support import TOP
 from tests.support.builders import World, plant
+from tests.support.journals import note
 from tests.tui.support.patient import Patient, patiently
 from tui.cli.main import main
 from tui.screens.jobs.screen import JobsScreen
@@ -46,7 +49,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 def running(world: World, operation: Operation, *events: Mapping[str, Any]) -> Iterator[OpenRecord]:
     """A job of this very process, which has told some events."""
     engine = world.engine
-    with engine.journal.job(to_json(operation), engine.root) as record:
+    with engine.journal.job(operation, engine.root) as record:
         for event in events:
             record.tell(event)
         yield record
@@ -54,7 +57,7 @@ def running(world: World, operation: Operation, *events: Mapping[str, Any]) -> I
 
 def ended(world: World, operation: Operation, state: JobState, **result: Any) -> None:
     with running(world, operation) as record:
-        record.finish(state, result)
+        record.finish(state, parse_result(result))
 
 
 async def opens(user: Patient) -> Patient:
@@ -100,7 +103,7 @@ def test_a_running_job_is_followed_until_it_ends(world: World) -> None:
             await user.sees("1.0 of 2.0 MB")
             await user.sees("now: hello, alice")
             await user.sees("! a socket was left out")
-            record.finish(JobState.DONE, {"set_id": 2})
+            record.finish(JobState.DONE, JobResult(2))
         await user.sees("✓ done")
         assert "▶ running" not in user.screen()
         assert "1.0 of 2.0 MB" not in user.screen()
@@ -132,7 +135,7 @@ def test_each_part_under_way_has_a_bar(world: World, size: tuple[int, int]) -> N
             await user.sees("7 parts done")
             await user.sees("snap8  0.8 of 1.0 MB")
             assert "snap7  " not in user.screen()
-            record.finish(JobState.DONE, {"set_id": 2})
+            record.finish(JobState.DONE, JobResult(2))
         await user.sees("3.60MB")
         await user.sees("· 1 warning")
         assert "took 0:0" in user.screen()
@@ -158,7 +161,7 @@ def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
 
 def view(number: int, state: JobState, **facts: Any) -> JobView:
     progress = ProgressView("Saving snapshot set #2", 10, 4_000_000, 5.0, 12.0)
-    blank = JobView(number, "snapstow save", "save", state, 0.0, progress, "", (), "", {})
+    blank = JobView(number, "snapstow save", "save", state, 0.0, progress, "", (), "", JobResult())
     return blank._replace(**facts)
 
 
@@ -167,7 +170,11 @@ FAULTY = {"verdicts": [{"fault": "it is damaged"}]}
 
 def test_the_strip_is_one_line_at_any_width() -> None:
     run = [view(number, JobState.RUNNING, standing="waiting " * number) for number in (2, 0)]
-    bad = [view(1, JobState.FAILED), view(3, JobState.INTERRUPTED), view(4, JobState.DONE, result=FAULTY)]
+    bad = [
+        view(1, JobState.FAILED),
+        view(3, JobState.INTERRUPTED),
+        view(4, JobState.DONE, result=parse_result(FAULTY)),
+    ]
     for views in (run, bad, [*run, *bad], [run[1], *bad]):
         for width in (40, 60, 80, 200):
             text = strip_text(views, width)
@@ -265,7 +272,7 @@ def test_x_asks_the_job_to_stop(world: World) -> None:
             with running(world, Save()) as record:
                 await (await opens(user)).sees("▶ running")
                 await (await user.presses("x")).sees("asked job 1 to stop")
-                record.finish(JobState.CANCELLED, {})
+                record.finish(JobState.CANCELLED)
             await user.sees("- cancelled")
             await (await user.presses("x")).sees("job 1 is not running: it is cancelled")
 
@@ -290,7 +297,7 @@ def interrupted(world: World, operation: Operation, *steps: Mapping[str, Any]) -
     """A job whose process died after these steps."""
     with running(world, operation) as record:
         for step in steps:
-            record.record_step(step)
+            note(record, step)
 
 
 def half_restored(world: World) -> Path:
@@ -398,7 +405,7 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
     with running(world, Save()) as record:
         for number in range(50):
             record.tell({"event": "noted", "text": f"note [{number}]"})
-        record.finish(JobState.DONE, {})
+        record.finish(JobState.DONE)
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("45 lines before")
@@ -492,7 +499,7 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
     with running(world, Save()):
         (record,) = world.engine.journal.records()
-    old = record._replace(started=record.started - 100_000)
+    old = replace(record, header={**record.header, "started": record.started - 100_000})
     pulse = StallDetector(lambda: now)
     pulse.words(old, 1, list)
     now = 100.0

@@ -15,11 +15,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from backend.jobs.journal import JobRecord, Journal, OpenRecord
+from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.record import JobRecord
 from backend.jobs.runner import Runner
 from tests.tui.support.driver import PATIENCE, Terminal
 
-_START = "from tui.cli.main import main"
+_START = "from backend.engine.worker import run"
 
 
 class Moment(Enum):

@@ -3,7 +3,6 @@
 import pytest
 
 from backend import Save
-from backend.operations import to_json
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow, Terminal
 
@@ -60,7 +59,7 @@ def test_nothing_blinks_where_something_can_be_typed(key: bytes, snapstow: Snaps
 
 def test_a_tick_of_progress(snapstow: Snapstow) -> None:
     engine = snapstow.world.engine
-    with engine.journal.job(to_json(Save()), engine.root) as record:
+    with engine.journal.job(Save(), engine.root) as record:
         record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
         with snapstow.terminal(columns=120, COLORTERM="truecolor") as terminal:
             terminal.until(lambda: any("Saving hello" in line for line in terminal.text))

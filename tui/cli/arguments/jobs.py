@@ -26,13 +26,6 @@ class EndArgs(NamedTuple):
     no_wait: bool
 
 
-class RunJobArgs(NamedTuple):
-    """The token by which a job is recognized, and its operation as JSON."""
-
-    token: str
-    operation: str
-
-
 def jobs(parser: Parser) -> type[JobsArgs]:
     """Describe `jobs`."""
     parser.describe("Lists what was done in this place, what is running, and what was interrupted.")
@@ -83,14 +76,6 @@ def takeback(parser: Parser) -> type[EndArgs]:
     _add_job(parser)
     add_no_wait(parser)
     return EndArgs
-
-
-def run_job(parser: Parser) -> type[RunJobArgs]:
-    """Describe the hidden `run-job`."""
-    parser.describe("Is what a job's own process runs; not for typing.")
-    parser.operand("token", "TOKEN", "by which the job is recognized", missing="`<token>`")
-    parser.operand("operation", "JSON", "what the job does", missing="`<operation>`")
-    return RunJobArgs
 
 
 def _add_job(parser: Parser) -> None:

@@ -3,7 +3,6 @@
 import sys
 
 SCREENS = "browse"  # what no verb at all means
-HIDDEN = ("run-job",)  # what programs of ours start, and nobody types
 
 # The modules that hold the description of a verb's arguments, and the function that carries it out; in both,
 # the function is called as the verb is, with underscores.
@@ -36,7 +35,6 @@ VERBS = {
     "man": ("manual", "generate"),
     "version": ("manual", "generate"),
     "help": ("manual", "help"),
-    "run-job": ("jobs", "jobs"),
 }
 
 

@@ -1,55 +1,31 @@
-"""The verbs about jobs that run in processes of their own: run one, follow one, stop one."""
+"""The verbs about jobs that run in processes of their own: follow one, stop one, end one."""
 
 import json
-import signal
 import time
-from collections.abc import Callable
 
 from backend import (
     Cancelled,
-    Event,
     IntegrityError,
     NotAllowedError,
     NotFoundError,
     Progress,
     event_from_json,
-    operation_from_json,
 )
-from backend.engine import perform_recorded
 from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
-from tui.cli.arguments.jobs import EndArgs, JobArgs, RunJobArgs
+from tui.cli.arguments.jobs import EndArgs, JobArgs
 from tui.cli.arguments.parser import UsageError
 from tui.cli.arguments.values import is_number
 from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
-from tui.session.job_views import faults_in
 from tui.session.meter import time_of
 from tui.session.stalls import StallDetector
 from tui.text import plain
 
 POLL = 0.25
 _CHANGE = "snapd/"
-_WISHES = (signal.SIGINT, signal.SIGTERM)
 _ATTACHED = "goes on"  # what holds of a job that somebody only watched
-
-
-def run_job(context: Context, args: RunJobArgs) -> int:
-    """Be the process of a job: what the runner starts. Its journal is all it says."""
-
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # Whoever reads the journal may ask to stop before anything is here to listen: the wish waits.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _WISHES)
-
-    def watch(progress: Progress) -> Callable[[Event], None]:
-        for wish in _WISHES:
-            signal.signal(wish, lambda _number, _frame: progress.stop())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WISHES)
-        return lambda _event: None
-
-    operation = operation_from_json(json.loads(args.operation))
-    return perform_recorded(operation, context.engine, watch, token=args.token).exit_code
 
 
 def attach(context: Context, args: JobArgs) -> int:
@@ -131,9 +107,8 @@ def _ended(
 
 def _title(record: JobRecord) -> str:
     """A job in a few words: `restore #86, started 14:02 by root (job 3)`."""
-    operation = record.operation
-    title = [str(operation.get("verb")).removesuffix("-snapshot")]
-    if isinstance(number := operation.get("set_id"), int) and number:
+    title = [record.verb.removesuffix("-snapshot")]
+    if number := getattr(record.operation, "set_id", 0):
         title.append(f"#{number}")
     return (
         f"{plain(' '.join(title))}, started {_clock(record.started)} by {plain(_user(record))} "
@@ -161,16 +136,17 @@ def _user(record: JobRecord) -> str:
 
 def _tell_end(context: Context, record: JobRecord) -> int:
     if context.json:
-        print_result(json.dumps({"event": "result", "state": record.state.value, **record.result}))
+        ending = record.to_json()["result"]
+        print_result(json.dumps({"event": "result", "state": record.state.value, **ending}))
     else:
         print_result(f"Job {plain(record.name)} {_outcome(record)}")
     return _exit_code(record)
 
 
 def _outcome(record: JobRecord) -> str:
-    if error := record.result.get("error"):
-        return f"{record.state.value}: {plain(str(error))}"
-    if bad := len(faults_in(record.result)):
+    if error := record.result.error:
+        return f"{record.state.value}: {plain(error)}"
+    if bad := len(record.result.bad_verdicts):
         return (
             f"{record.state.value}: verification failed: {bad} {'part is' if bad == 1 else 'parts are'} bad"
         )
@@ -178,10 +154,9 @@ def _outcome(record: JobRecord) -> str:
 
 
 def _exit_code(record: JobRecord) -> int:
-    exit_code = record.result.get("exit")
-    if isinstance(exit_code, int) and 0 < exit_code < 256:
-        return exit_code
-    if faults_in(record.result):
+    if 0 < (record.result.exit or 0) < 256:
+        return record.result.exit or 0
+    if record.result.bad_verdicts:
         return IntegrityError.exit_code
     codes = {JobState.DONE: 0, JobState.PARTIAL: 3, JobState.CANCELLED: Cancelled.exit_code}
     return codes.get(record.state, 1)

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from backend import Action, Finding, InvalidInputError, Progress, command_line, operation_from_json
+from backend import Action, Finding, Progress, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
@@ -14,7 +14,6 @@ from tui.cli.arguments.place import DoctorArgs, EstimateArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import Foreground
-from tui.session.job_views import faults_in
 from tui.text import age_text, cut_middle, plain, size_text
 from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
@@ -45,7 +44,7 @@ def jobs(context: Context, args: JobsArgs) -> int:
     records += [record for journal in engine.others() for record in journal.records()]
     changes = engine.daemon.watch().look()
     if context.json:
-        print_result(json.dumps([*map(_job_json, records), *map(_change_json, changes)]))
+        print_result(json.dumps([*(record.to_json() for record in records), *map(_change_json, changes)]))
         return 0
     now = time.time()
     rows = [("Job", "Age", "State", "Operation", "Notes")]
@@ -72,19 +71,6 @@ def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
         yield f"      {text}"
 
 
-def _job_json(record: JobRecord) -> dict[str, object]:
-    return {
-        "job": record.id,
-        **({"owner": record.owner} if record.owner else {}),
-        "operation": record.operation,
-        "state": record.state.value,
-        "started": record.started,
-        "pid": record.pid,
-        "uid": record.uid,
-        "result": record.result,
-    }
-
-
 def _change_json(followed: Followed) -> dict[str, object]:
     change = followed.change
     return {
@@ -97,28 +83,27 @@ def _change_json(followed: Followed) -> dict[str, object]:
 
 
 def _state(record: JobRecord) -> str:
-    return "undone" if record.result.get("undone") else record.state.value
+    return "undone" if record.result.undone else record.state.value
 
 
 def _operation(record: JobRecord) -> str:
-    try:
-        text = command_line(operation_from_json(record.operation)).removeprefix("snapstow ")
-    except InvalidInputError:
-        text = str(record.operation.get("verb"))
+    text = record.verb
+    if not isinstance(record.operation, UnknownOperation):
+        text = command_line(record.operation).removeprefix("snapstow ")
     return cut_middle(plain(text[:_LONGEST]), _WIDEST)
 
 
 def _notes(record: JobRecord) -> str:
     """Whose it is, why it ended so, and what became of it since."""
     result = record.result
-    made = result.get("set_id") if record.operation.get("verb") in ("save", "import-snapshot") else 0
-    left_out, bad = result.get("left_out"), len(faults_in(result))
+    made = result.set_id if record.verb in ("save", "import-snapshot") else 0
+    left_out, bad = len(result.left_out), len(result.bad_verdicts)
     notes = (
         f"by {record.owner}" if record.owner else "",
-        str(result.get("error", "")).split("\n")[0][:_LONGEST],
-        f"set #{made}" if isinstance(made, int) and made else "",
+        result.error.split("\n")[0][:_LONGEST],
+        f"set #{made}" if made else "",
         "its process is gone" if record.state is JobState.INTERRUPTED else "",
-        f"{len(left_out)} left out" if isinstance(left_out, list) else "",
+        f"{left_out} left out" if left_out else "",
         f"{bad} bad" if bad else "",
         _reversal(record),
     )
@@ -127,11 +112,11 @@ def _notes(record: JobRecord) -> str:
 
 def _reversal(record: JobRecord) -> str:
     """Whether what a job replaced can be had back."""
-    if isinstance(by := record.result.get("undone"), int):
-        return f"by job {by}"
-    if record.result.get("expired"):
+    if record.result.undone:
+        return f"by job {record.result.undone}"
+    if record.result.expired:
         return "undo expired"
-    return "can be undone" if record.result.get("undo_until") and not record.owner else ""
+    return "can be undone" if record.result.undo_until and not record.owner else ""
 
 
 def show_offers(context: Context, *, abs_time: bool) -> int:

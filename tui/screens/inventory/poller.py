@@ -244,9 +244,7 @@ class PlaceScreen(Screen[None]):
     def _weigh_if_changed(self, jobs: list[JobView]) -> None:
         """Measure what the undos hold when there are others: that reads all of it."""
         reversible = tuple(
-            (job.id, job.result.get("undone"), job.result.get("expired"))
-            for job in jobs
-            if job.result.get("undo_until")
+            (job.id, job.result.undone, job.result.expired) for job in jobs if job.result.undo_until
         )
         if reversible != self._reversible:
             self._reversible = reversible

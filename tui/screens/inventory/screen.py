@@ -149,7 +149,7 @@ class InventoryScreen(InventoryBrowser):
 
     def on_launched(self, message: Launched) -> None:
         """Say what could not be started, and look at what was."""
-        imports = (job.id for job in message.jobs if job.operation.get("verb") == "import-snapshot")
+        imports = (job.id for job in message.jobs if job.verb == "import-snapshot")
         self._imports.update(imports)
         self._trouble = "; ".join(message.troubles)
         if self._trouble:
@@ -167,8 +167,7 @@ class InventoryScreen(InventoryBrowser):
         for job in jobs:
             if job.id in self._imports and not job.is_running:
                 self._imports.discard(job.id)
-                found = job.result.get("set_id")
-                self._arrived = found if isinstance(found, int) else 0
+                self._arrived = job.result.set_id
         self._go_to_arrived()
 
     def show_stock(self, stock: InventoryData) -> None:

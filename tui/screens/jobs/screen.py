@@ -18,8 +18,8 @@ from backend import (
     Operation,
     SnapshotError,
     Undo,
+    UnknownOperation,
     command_line,
-    operation_from_json,
 )
 from backend.jobs import JobState
 from tui.dialogs.base import Line as Told
@@ -249,8 +249,11 @@ class JobsScreen(Screen[None]):
 
     def _command_of(self, log: Log | ChangeLog) -> str:
         record = log.record if isinstance(log, Log) else None
-        operation = operation_from_json(record.operation if record else {})
-        return command_line(operation, self._place.words)
+        if record is None:
+            raise InvalidInputError("there is no command for it")
+        if isinstance(record.operation, UnknownOperation):
+            raise InvalidInputError(record.operation.reason)
+        return command_line(record.operation, self._place.words)
 
     @work
     async def action_stop(self) -> None:
@@ -346,7 +349,7 @@ class JobsScreen(Screen[None]):
             told.append(ended.text)
             if ended.again:
                 job = self._place.runner.start(ended.again)
-                told.append(f"started job {job.id}: {job.operation['verb']}")
+                told.append(f"started job {job.id}: {job.verb}")
         except SnapshotError as trouble:
             told.append(str(trouble))
         self.app.call_later(self._say, "; ".join(told))

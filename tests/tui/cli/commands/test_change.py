@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import pytest
 
 from backend import Restore
 from backend.archive import compression_text
+from backend.engine.files import FilesEngine
 from backend.fs.files import os_errors_as
 from backend.jobs import JobState
 from backend.jobs.journal import Journal
 from tests.support.builders import World, plant, tree_of
+from tests.support.journals import amend, recorded
 from tests.tui.support.driver import Snapstow, run_here
 
 DAY = 24 * 3600
@@ -474,8 +477,9 @@ class TestQueries:
 
     def test_jobs_of_a_damaged_journal(self, snapstow: Snapstow) -> None:
         journal = Journal(str(snapstow.state))
-        with journal.job({"verb": "dance\x1b[2J"}, {}) as record:
-            record.finish(JobState.FAILED, {"error": "\x1b[31m\nred", "left_out": 5, "verdicts": [3]})
+        with journal.job(recorded({"verb": "dance\x1b[2J"}), {}) as record:
+            record.finish(JobState.FAILED)
+        amend(journal.record(1), {"error": "\x1b[31m\nred", "left_out": 5, "verdicts": [3]})
         done = snapstow("jobs")
         assert done.code == 0
         assert done.out.splitlines()[1].endswith("failed  dance\\x1b[2J  \\x1b[31m")
@@ -495,7 +499,7 @@ class TestQueries:
         marker.touch()
         os.utime(marker, (1, 1))
         (world.snapshots / "6_hello_1.0_x1.zip").write_bytes(b"none")
-        with Journal(str(snapstow.state)).job({"verb": "restore", "set_id": 1}, {}):
+        with Journal(str(snapstow.state)).job(recorded({"verb": "restore", "set_id": 1}), {}):
             pass
         sick = snapstow("doctor")
         assert sick.code == 0
@@ -539,7 +543,8 @@ class TestHints:
 
     def test_snapd_is_running(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         snapstow.world.add(1, "hello")
-        monkeypatch.setattr("backend.engine.availability.daemon_answers", lambda _socket: True)
+        engine = partial(FilesEngine, snapd_answers=lambda _socket: True)
+        monkeypatch.setattr("backend.engine.select.FilesEngine", engine)
         plan = snapstow("restore", "1", "--plan")
         assert "cannot restore: snapd is running for" in plan.out.splitlines()[-1]
         assert snapstow("restore", "1").code == 11

@@ -11,6 +11,7 @@ import pytest
 
 from backend.jobs import JobState
 from backend.jobs.other_users import ForeignJournal
+from backend.jobs.result import JobResult
 from backend.model import User
 from backend.operations import Check, Export, Operation, Restore, Save, to_json
 from tests.support import TOP
@@ -30,7 +31,7 @@ def snapstow(tmp_path: Path) -> Snapstow:
 
 
 def died(world: World, operation: Operation) -> None:
-    with world.engine.journal.job(to_json(operation), world.engine.root):
+    with world.engine.journal.job(operation, world.engine.root):
         pass
 
 
@@ -124,7 +125,7 @@ def test_a_verb_that_is_not_waited_for(started: Snapstow, words: list[str]) -> N
     assert done.stderr.decode() == f"Follow it with: snapstow --root {started.world.root} attach 1\n"
     assert started("attach", "1").code == 0
     (record,) = started.world.engine.journal.records()
-    assert (record.state, record.operation["verb"]) == (JobState.DONE, words[0])
+    assert (record.state, record.verb) == (JobState.DONE, words[0])
 
 
 def test_an_undo_and_an_import_that_are_not_waited_for(started: Snapstow) -> None:
@@ -182,11 +183,12 @@ def test_attach_says_to_what_and_tells_each_note_once(
     snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = snapstow.world
-    with world.engine.journal.job(to_json(Restore(1)), world.engine.root) as record:
+    with world.engine.journal.job(Restore(1), world.engine.root) as record:
         for _ in range(2):
             record.tell({"event": "noted", "text": "so far"})
         monkeypatch.setattr(
-            "tui.cli.commands.jobs.time.sleep", lambda _seconds: record.finish(JobState.DONE, {"exit": 0})
+            "tui.cli.commands.jobs.time.sleep",
+            lambda _seconds: record.finish(JobState.DONE, JobResult(exit=0)),
         )
         done = snapstow("attach", "1")
     assert done.code == 0
@@ -204,11 +206,11 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
         lambda *_all: "waiting for job 7 (save) to end" if next(polls) > 2 else "",
     )
     for flags in ([], ["--json"]):
-        with world.engine.journal.job(to_json(Save()), world.engine.root) as record:
+        with world.engine.journal.job(Save(), world.engine.root) as record:
 
             def wait(_seconds: float, record: Any = record) -> None:
                 if next(polls) > 10:
-                    record.finish(JobState.DONE, {})
+                    record.finish(JobState.DONE)
 
             monkeypatch.setattr("tui.cli.commands.jobs.time.sleep", wait)
             done = snapstow(*flags, "attach", str(record.id))

@@ -1,0 +1,29 @@
+"""Starting jobs at the place of an engine, each as a process of its own."""
+
+import json
+import os
+import sys
+
+from backend.engine.protocol import Engine
+from backend.jobs.runner import Runner
+
+# The worker finds the package where this process found it: installed, a checkout, or unpacked from one file.
+# An argument reaches it in any case; the environment does not where systemd starts it.
+_ENTRY = """import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+from backend.engine.worker import run
+run()"""
+
+
+def runner_of(engine: Engine) -> Runner:
+    """What starts jobs at the place of an engine."""
+    return Runner(engine.journal, worker_command(engine))
+
+
+def worker_command(engine: Engine) -> list[str]:
+    """What runs a job, through that very engine: where it may not be used any more, the job is refused.
+
+    It takes the operation and tells the number as `python -m backend.engine.worker` does.
+    """
+    path = json.dumps([os.path.abspath(folder) for folder in sys.path])
+    return [sys.executable, "-c", _ENTRY, path, "--root", engine.layout.root, "--engine", engine.name]

@@ -1,0 +1,228 @@
+"""One job as its folder tells: what it was to do, how it stands, which steps it noted, whose it is."""
+
+import errno
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from backend.errors import BlockedError
+from backend.fs import files
+from backend.jobs.result import JobResult, number_in, parse_result
+from backend.operations import Operation, UnknownOperation, recorded_operation
+from backend.steps import SnapdStep, Step, parse_step
+
+FORMAT = 2
+
+_CAP = 64 << 20
+
+
+class JobState(Enum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TAKEN_BACK = "taken back"
+
+
+ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One job as its folder tells.
+
+    `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
+    for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and
+    `home` is the directory of that user's below which no link is followed.
+    """
+
+    id: int
+    folder: str
+    header: Mapping[str, Any] = field(repr=False)
+    ending: Mapping[str, Any] = field(repr=False)
+    state: JobState
+    owner: str = ""
+    home: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called: its number, after the name of its owner where that is somebody else."""
+        return f"{self.owner}/{self.id}" if self.owner else str(self.id)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a plain mapping of all that is known of it."""
+        return {
+            "job": self.id,
+            **({"owner": self.owner} if self.owner else {}),
+            "operation": self.header["operation"],
+            "state": self.state.value,
+            "started": self.started,
+            "pid": self.pid,
+            "uid": self.uid,
+            "result": self.ending,
+        }
+
+    # -- what it was to do
+
+    @property
+    def verb(self) -> str:
+        """The verb of its operation, whether that can be understood or not."""
+        return str(self.header["operation"].get("verb"))
+
+    @cached_property
+    def operation(self) -> Operation | UnknownOperation:
+        """What it was to do."""
+        return recorded_operation(self.header["operation"])
+
+    @property
+    def root(self) -> Mapping[str, Any]:
+        """The root that it is about."""
+        root = self.header.get("root")
+        return root if isinstance(root, dict) else {}
+
+    @property
+    def started(self) -> float:
+        """When it began, in seconds since the epoch, UTC."""
+        return number_in(self.header.get("started"), 0)
+
+    @property
+    def pid(self) -> int:
+        """Its process, 0 where that is not known."""
+        return int(number_in(self.header.get("pid"), 0))
+
+    @property
+    def uid(self) -> int:
+        """The user who started it, -1 where that is not known."""
+        return int(number_in(self.header.get("uid"), -1))
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version wrote it, in a format that this one does not know: it is only shown."""
+        return number_in(self.header.get("format", 1), math.inf) > FORMAT
+
+    def demand_known_format(self) -> None:
+        """Refuse a job that only a newer version understands.
+
+        Raises:
+            BlockedError: it is one.
+        """
+        if self.is_newer:
+            raise BlockedError("a newer version of snapstow wrote it, which alone can change or end it")
+
+    # -- what happened
+
+    @cached_property
+    def result(self) -> JobResult:
+        """How it ended; empty while it has not."""
+        return parse_result(self.ending)
+
+    def is_like(self, other: "JobRecord") -> bool:
+        """Whether the same was known of the job when `other` was read."""
+        return self.ending == other.ending and self.state is other.state
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has a result."""
+        return bool(self.ending)
+
+    @contextmanager
+    def opened_events(self) -> Iterator[int]:
+        """A descriptor of what it told, for reading; OSError where there is nothing to read."""
+        path = os.path.join(self.folder, "events.jsonl")
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        if not self.owner:
+            with files.opened(path, flags) as fd:
+                yield fd
+            return
+        with files.opened_beneath(self.home, path.removeprefix(f"{self.home}/"), flags) as fd:
+            if not stat.S_ISREG(os.fstat(fd).st_mode) or os.fstat(fd).st_uid != self.uid:
+                raise OSError(errno.EPERM, "it is not the owner's own file", path)
+            yield fd
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it told, oldest first."""
+        return list(_lines(os.path.join(self.folder, "events.jsonl")))
+
+    @property
+    def steps(self) -> list[Step]:
+        """Read the steps it noted, oldest first; one torn by a crash was never taken.
+
+        Raises:
+            SnapshotError: they cannot be read: that says nothing about what was done.
+            IntegrityError: one of them is none.
+            BlockedError: only a newer version understands them.
+        """
+        self.demand_known_format()
+        return [parse_step(line) for line in _lines(os.path.join(self.folder, "steps.jsonl"))]
+
+    @property
+    def asked(self) -> list[SnapdStep]:
+        """The steps by which it gave its work to snapd, which alone knows how that ended; often none."""
+        return [step for step in self.steps if isinstance(step, SnapdStep)]
+
+    # -- whose it is
+
+    def is_ours(self, root: Mapping[str, Any]) -> bool:
+        """Written by us and for this very root: nobody else's journal may make us change data."""
+        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
+
+    @property
+    def is_private(self) -> bool:
+        """Whether we wrote it and nobody else can have: only then may it make us do anything."""
+        jobs = os.path.dirname(self.folder)
+        places = (self.folder, jobs, os.path.dirname(jobs))
+        return self.uid == os.geteuid() and all(_is_private_folder(place) for place in places)
+
+
+def _is_private_folder(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def state_of(result: Mapping[str, Any], *, alive: bool) -> JobState:
+    """How a job stands, by its result and whether its process lives."""
+    if not result:
+        return JobState.RUNNING if alive else JobState.INTERRUPTED
+    try:
+        return JobState(result.get("state"))
+    except ValueError:
+        return JobState.FAILED
+
+
+def load_document(path: str) -> dict[str, Any]:
+    """Read a document of a job; empty where there is none that can be understood."""
+    try:
+        document = json.loads(files.read_whole(path, _CAP))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _lines(path: str) -> Iterator[dict[str, Any]]:
+    with files.os_errors_as("cannot read the journal"):
+        try:
+            raw = files.read_whole(path, _CAP)
+        except FileNotFoundError:
+            return
+    for line in raw.splitlines():
+        try:
+            document = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(document, dict):
+            yield document

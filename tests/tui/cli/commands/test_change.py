@@ -538,7 +538,7 @@ class TestHints:
 
     def test_snapd_is_running(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         snapstow.world.add(1, "hello")
-        monkeypatch.setattr("backend.engine.files.daemon_answers", lambda _socket: True)
+        monkeypatch.setattr("backend.engine.availability.daemon_answers", lambda _socket: True)
         plan = snapstow("restore", "1", "--plan")
         assert "cannot restore: snapd is running for" in plan.out.splitlines()[-1]
         assert snapstow("restore", "1").code == 11

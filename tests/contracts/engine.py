@@ -13,8 +13,9 @@ from backend.engine.protocol import Engine
 from backend.errors import Cancelled, NotFoundError, SnapshotError
 from backend.model import Action
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
-from backend.progress import Event, Progress
+from backend.progress import Event, Noted, Progress
 from backend.restore.plan import Verdict
+from backend.restore.planner import RestorePlanner
 from tests.support.builders import Tree
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old", "deep": {"er": "1"}}}
@@ -191,6 +192,22 @@ class EngineContract:
         assert sorted(plan.snapshot.snap for plan in plans) == ["hello", "storey"]
         assert all(plan.verdict is not Verdict.BLOCKED for plan in plans)
         assert place.tree("hello") == NEW
+
+    def test_a_preview_tells_what_the_job_will_find_unchanged(self, place: Place) -> None:
+        made = do(place, Save())
+        preview = RestorePlanner(place.engine).preview(Restore(made.set_id))
+        assert preview.snaps == ("hello", "storey")
+        assert preview.losses_known
+        assert preview.verdict is not Verdict.BLOCKED
+        confirmed = preview.confirm(Restore(made.set_id))
+        assert len(confirmed.confirmed) == 2
+        notes: list[str] = []
+
+        def listen(_progress: Progress) -> Callable[[Event], None]:
+            return lambda event: notes.extend([event.text] if isinstance(event, Noted) else [])
+
+        perform_recorded(confirmed, place.engine, listen)
+        assert not [note for note in notes if "the plan showed" in note]
 
     def test_undo_brings_back_what_the_restore_replaced(self, place: Place) -> None:
         made = do(place, Save())

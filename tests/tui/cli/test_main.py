@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from backend import Engine, open_engine
+from backend.engine.files import FilesEngine
 from tests.support.builders import World
 from tests.tui.support.driver import HERE, Snapstow, environment, run_here, run_process
 from tui.cli.arguments.reading import parse, parser_of
@@ -123,7 +124,6 @@ class TestErrors:
         self, verb: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from backend import SnapshotError
-        from backend.engine import FilesEngine
 
         def fail(*_arguments: object, **_more: object) -> None:
             raise SnapshotError("cannot look: it is dark")
@@ -139,7 +139,6 @@ class TestErrors:
     def test_a_bug_is_one_sentence_and_a_file(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend.engine import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("divided\nby \x1b[31m zero")
@@ -156,7 +155,6 @@ class TestErrors:
         assert "in stumble" in path.read_text()
 
     def test_a_bug_in_an_operation_as_well(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
-        from backend.engine import FilesEngine
 
         def stumble(*_arguments: object) -> None:
             raise ZeroDivisionError("by zero")
@@ -172,10 +170,10 @@ class TestErrors:
     def test_a_bug_where_no_file_can_be_written(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def stumble(*_arguments: object) -> None:
+        def stumble(*_arguments: object, **_options: object) -> None:
             raise ZeroDivisionError("by zero")
 
-        monkeypatch.setattr("tui.cli.context.open_engine", stumble)
+        monkeypatch.setattr(FilesEngine, "__init__", stumble)
         monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
         done = snapstow("saved")
         assert done.code == 1
@@ -184,7 +182,6 @@ class TestErrors:
     def test_an_unforeseen_refusal_of_the_system(
         self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backend.engine import FilesEngine
 
         def refuse(*_arguments: object) -> None:
             raise PermissionError(13, "Permission denied", "/some\x1bwhere")

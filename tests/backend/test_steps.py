@@ -102,7 +102,7 @@ def test_every_kind_is_written_above() -> None:
         {"change": 12},
     ],
 )
-def test_what_is_no_step_is_damage(document: dict[str, Any]) -> None:
+def test_invalid_steps_are_damage(document: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError, match="its journal is damaged"):
         parse_step(document)
 

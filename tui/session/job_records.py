@@ -27,7 +27,7 @@ class _Read(NamedTuple):
 
     def is_current(self, changed: int) -> bool:
         """Whether it has ended and nothing can have changed since."""
-        return bool(self.record.result) and self.changed == changed < self.at - _SETTLED
+        return self.record.has_ended and self.changed == changed < self.at - _SETTLED
 
 
 class JobRecords:

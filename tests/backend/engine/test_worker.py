@@ -69,7 +69,7 @@ def test_a_failure_has_its_exit_code_and_its_words(world: World) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, [], 5, {"verb": "dance"}, {"verb": "save", "snaps": 5}])
-def test_what_is_no_operation_becomes_no_job(world: World, document: object) -> None:
+def test_input_without_an_operation_makes_no_job(world: World, document: object) -> None:
     done = run(world, document)
     assert done.returncode != 0
     assert done.stderr.startswith("error: ")

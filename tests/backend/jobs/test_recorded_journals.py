@@ -61,7 +61,7 @@ def test_every_document_is_understood(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_what_is_read_is_written_in_the_same_words(name: str) -> None:
+def test_recorded_documents_are_written_again_as_they_were(name: str) -> None:
     """So that the version before can read what this one writes."""
     for path in (journals.HERE / name).glob("jobs/*/steps.jsonl"):
         steps = [_numbered(json.loads(line)) for line in path.read_text().splitlines()]

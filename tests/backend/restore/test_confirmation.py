@@ -75,7 +75,7 @@ class TestChangesSinceItWasConfirmed:
         )
 
 
-def test_what_is_left_out_of_a_plan_was_not_confirmed(world: World) -> None:
+def test_skipped_entries_of_a_plan_are_not_confirmed(world: World) -> None:
     assert len(confirmed(world, Restore(1)).confirmed) == 1
 
 
@@ -86,6 +86,6 @@ def test_a_confirmed_restore_is_the_same_operation_and_survives_the_journal(worl
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "no json", "[1,2]", '["a","b","c",5,"x"]'])
-def test_what_is_no_confirmation_says_nothing(world: World, text: str) -> None:
+def test_invalid_confirmation_says_nothing(world: World, text: str) -> None:
     make_newer(world.data("hello") / "x1/more")
     assert notes_of(world, Restore(1, confirmed=(text,))) == []

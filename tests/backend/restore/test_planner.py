@@ -72,6 +72,8 @@ def test_the_revisions_of_one_snap(world: World) -> None:
         (Restore(1, revision="x7"), InvalidInputError, "cannot restore 2 snaps onto revision x7"),
     ],
 )
-def test_what_cannot_be_planned(world: World, restore: Restore, error: type[Exception], reason: str) -> None:
+def test_blocked_plans_tell_their_reasons(
+    world: World, restore: Restore, error: type[Exception], reason: str
+) -> None:
     with pytest.raises(error, match=reason):
         RestorePlanner(world.engine).preview(restore)

@@ -116,7 +116,7 @@ class TestUnderstood:
         assert isinstance(extracted, ExtractArgs)
         assert (extracted.set_id, extracted.paths) == (0, ("hello:a", "hello:b"))
 
-    def test_what_may_be_left_out(self) -> None:
+    def test_optional_operands_may_be_left_out(self) -> None:
         for line, job in (("undo", ""), ("undo 7", "7")):
             undone = values(line)
             assert isinstance(undone, UndoArgs)

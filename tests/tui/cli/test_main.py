@@ -245,7 +245,7 @@ class TestStreams:
         assert done.stderr.decode() == f"error: cannot {deed}: No space left on device\n"
 
     @pytest.mark.parametrize(("words", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
-    def test_what_cannot_be_told_on_standard_error_changes_no_exit_code(
+    def test_closed_standard_error_changes_no_exit_code(
         self, words: str, code: int, snapstow: Snapstow
     ) -> None:
         with open("/dev/full", "wb") as full:

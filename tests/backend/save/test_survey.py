@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from backend.archive.tar.program import RECORD, Tar
@@ -153,6 +153,8 @@ PATTERNS = st.builds(
     paths=st.lists(st.builds("{}/{}".format, st.sampled_from(["x1", "common"]), PATHS), max_size=9),
     patterns=st.lists(PATTERNS, max_size=3),
 )
+@example(["x1/\\", "x1/a\\"], ["$SNAP_DATA/*\\"])
+@example(["x1/\\", "x1/a\\"], ["$SNAP_DATA/\\"])
 def test_tar_is_of_the_same_opinion(
     tmp_path_factory: pytest.TempPathFactory, paths: list[str], patterns: list[str]
 ) -> None:

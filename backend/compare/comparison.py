@@ -46,7 +46,7 @@ class Comparison:
         self.facets: list[ComparedSide] = []
         self.notes: list[str] = []
         self._layout = layout
-        self._own = state_dir
+        self._state_dir = state_dir
         self._stack = ExitStack()
         self._held: list[HeldSnapshot | None] = []
         self._walked: dict[str, tuple[ComparedTree, ComparedTree]] = {}
@@ -183,7 +183,7 @@ class Comparison:
         archive = next((part for part in held.archives if (user_of(part.entry) or "") == owner), None)
         if archive is None:
             return EmptyTree()
-        tree = self._stack.enter_context(Tree(archive, self._own))
+        tree = self._stack.enter_context(Tree(archive, self._state_dir))
         with progress.part(
             f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size
         ) as part:

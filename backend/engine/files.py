@@ -231,7 +231,9 @@ class FilesEngine:
             progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
         made = save_set(self.store, snaps, users, options, progress)
         stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
-        return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
+        return Result(
+            made.set_id, tuple(snapshot.snap for snapshot in made.snapshots), (*stray, *made.left_out)
+        )
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""

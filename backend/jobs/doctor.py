@@ -22,27 +22,27 @@ _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 def findings(journal: Journal, store: Store) -> list[Finding]:
     """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
-    found = []
+    findings = []
     for record in journal.records():
         if record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
-            found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
-    found += _marker_findings(store)
-    found += _temporary_findings(journal, store)
-    found += _unknown_findings(store)
+            findings.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
+    findings += _marker_findings(store)
+    findings += _temporary_findings(journal, store)
+    findings += _unknown_findings(store)
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
             kind = "hidden" if snapshot.hidden else "broken"
-            found.append(Finding(kind, snapshot.path, snapshot.broken))
+            findings.append(Finding(kind, snapshot.path, snapshot.broken))
         elif snapshot.warning:
-            found.append(Finding("renamed", snapshot.path, snapshot.warning))
+            findings.append(Finding("renamed", snapshot.path, snapshot.warning))
     for path in _snapd_leftovers(store):
-        found.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
+        findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
         text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
-        found.append(Finding("undo", "", text))
-    return found
+        findings.append(Finding("undo", "", text))
+    return findings
 
 
 def _marker_findings(store: Store) -> Iterator[Finding]:

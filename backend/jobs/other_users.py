@@ -104,8 +104,8 @@ class ForeignJournal:
 def _ids(jobs: int) -> list[int]:
     """The numbers of the newest jobs, ascending."""
     numbers = []
-    with os.scandir(jobs) as found:
-        for _, entry in zip(range(_MOST_NAMES), found, strict=False):
+    with os.scandir(jobs) as entries:
+        for _, entry in zip(range(_MOST_NAMES), entries, strict=False):
             if _JOB.fullmatch(entry.name):
                 numbers.append(int(entry.name))
     return sorted(numbers)[-_MOST_JOBS:]
@@ -119,14 +119,14 @@ def journals(layout: Layout, accounts: Accounts | None = None) -> list[ForeignJo
     except (OSError, SnapshotError):
         return []
     slow = list(_slow_mounts())
-    found: dict[str, ForeignJournal] = {}
+    journals: dict[str, ForeignJournal] = {}
     for user in everyone:
         place = f"{user.home}/{folder}/"
-        if user.uid in (0, os.geteuid()) or user.home in found or len(found) == _MOST_JOURNALS:
+        if user.uid in (0, os.geteuid()) or user.home in journals or len(journals) == _MOST_JOURNALS:
             continue
         if not any(place.startswith(f"{mount}/") for mount in slow) and _is_there(user, f"{folder}/jobs"):
-            found[user.home] = ForeignJournal(user, folder)
-    return list(found.values())
+            journals[user.home] = ForeignJournal(user, folder)
+    return list(journals.values())
 
 
 def _is_there(user: User, path: str) -> bool:
@@ -153,4 +153,4 @@ def _remote(mountinfo: str) -> Iterator[str]:
             continue
         kind = fields[fields.index("-", 6) + 1]
         if _REMOTE.fullmatch(kind) and fields[4] != "/":
-            yield _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4])
+            yield _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])

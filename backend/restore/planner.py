@@ -188,7 +188,7 @@ class RestorePlanner:
         (snapshot,) = sound
         installed = self._place.layout.revision(snapshot.snap)
         saved = snapshot.revision if snapshot.revision.number else None
-        first = [saved, installed] if restore.to else [installed, saved]
+        first = [saved, installed] if restore.target_dir else [installed, saved]
         present = _revisions_in(self._place.layout.system_parent(snapshot.snap))
         usual = [str(revision) for revision in first if revision]
         numbers = dict.fromkeys((*usual, *present, *filter(None, [restore.revision])))

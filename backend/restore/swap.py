@@ -267,13 +267,13 @@ def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None
 
 
 def _recorded(slot: Slot) -> list[Any]:
-    own = [] if slot.holder == HOLDER else [slot.holder]
-    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *own]
+    holder = [] if slot.holder == HOLDER else [slot.holder]
+    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *holder]
 
 
 def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
-    parent, dev, ino, name, slot_dev, slot_ino, *own = recorded
-    holder = holder_name(*own) if own else HOLDER
+    parent, dev, ino, name, slot_dev, slot_ino, *holders = recorded
+    holder = holder_name(*holders) if holders else HOLDER
     parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
     return Slot(str(parent), parent_id, slot_name(name), slot_id, holder)
 

@@ -82,9 +82,9 @@ def expected(
     return {entry: measure([f"{top}/{name}" for name in names], progress) for entry, top in places.items()}
 
 
-def tar_size(found: Measured) -> int:
+def tar_size(measured: Measured) -> int:
     """The bytes that tar makes of what was measured, about: it always writes whole records."""
-    return -(-(found.packed + _TAR_END) // RECORD) * RECORD if found.packed else 0
+    return -(-(measured.packed + _TAR_END) // RECORD) * RECORD if measured.packed else 0
 
 
 class Saver:
@@ -261,12 +261,12 @@ class Saver:
 
     def _is_data(self, directory: int, parent: str, name: str) -> bool:
         try:
-            found = os.lstat(name, dir_fd=directory)
+            status = os.lstat(name, dir_fd=directory)
         except FileNotFoundError:
             return False
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             return True
-        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
+        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a directory"
         self._left_out.append(f"{parent}/{name} was not saved: it is {kind}")
         return False
 
@@ -288,27 +288,32 @@ def save_set(
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with progress.step("Measuring"):
-            found = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
-            needed = sum(one.allocated for entries in found for one in entries.values())
+            measured = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
+            needed = sum(size.allocated for sizes in measured for size in sizes.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
-        sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
+        expected_sizes = [{entry: tar_size(size) for entry, size in sizes.items()} for sizes in measured]
         with store.lock():
             set_id = store.allocate_id()
-        savers = [Saver(store, snap, users, options, known) for snap, known in zip(snaps, sizes, strict=True)]
-        with progress.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
+        savers = [
+            Saver(store, snap, users, options, known)
+            for snap, known in zip(snaps, expected_sizes, strict=True)
+        ]
+        with progress.step(
+            f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in expected_sizes)
+        ):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():
-                store.publish(set_id, [one.staged for one in saved], progress)
+                store.publish(set_id, [made.staged for made in saved], progress)
         except BaseException:
-            for one in saved:
-                files.remove_tree(one.staged.path)
+            for made in saved:
+                files.remove_tree(made.staged.path)
             raise
-    left_out = [line for one in saved for line in one.left_out]
-    left_out += [f"changed while being read: {line}" for one in saved for line in one.changed]
+    left_out = [line for made in saved for line in made.left_out]
+    left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
     left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
-    published = tuple(one.snapshot._replace(path=store.path_of(one.snapshot)) for one in saved)
+    published = tuple(made.snapshot._replace(path=store.path_of(made.snapshot)) for made in saved)
     return SavedSet(set_id, published, tuple(left_out))
 
 
@@ -326,8 +331,8 @@ def _save_each(
                 progress.note(f'snap "{saver.snap.name}": {failure}')
         progress.raise_if_cancelled()
     except BaseException:
-        for one in saved:
-            os.unlink(one.staged.path)
+        for made in saved:
+            os.unlink(made.staged.path)
         raise
     if not saved:
         raise next(iter(failures.values()))

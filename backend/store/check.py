@@ -29,7 +29,11 @@ def due(
         return list(snapshots)
     now = time.time() if now is None else now
     standing = ledger.standing(snapshots, now)
-    return [one for one in snapshots if not _is_covered(standing[one.path], level, (now - age, now))]
+    return [
+        snapshot
+        for snapshot in snapshots
+        if not _is_covered(standing[snapshot.path], level, (now - age, now))
+    ]
 
 
 def _is_covered(known: CheckStatus, level: CheckLevel, span: tuple[float, float]) -> bool:
@@ -55,13 +59,13 @@ def check_all(
     for start in range(0, len(snapshots), _BATCH):
         some = snapshots[start : start + _BATCH]
         opened: dict[str, str] = {}
-        found = _check_some(some, users, level, opened, progress)
-        ledger.record(some, found, level, opened)
+        checked = _check_some(some, users, level, opened, progress)
+        ledger.record(some, checked, level, opened)
         for path in (path for path, identity in opened.items() if identity_at(path) != identity):
             progress.note(
                 f"{path} changed while it was checked: what was found says nothing of what is there now"
             )
-        verdicts += found
+        verdicts += checked
     return verdicts
 
 

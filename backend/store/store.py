@@ -59,18 +59,18 @@ def _never_stopped() -> None:
 
 
 class Store:
-    """The snapshots of one layout. `own` is our state folder for this root: locks, high-water mark, index."""
+    """The snapshots of one layout; locks, the largest set id and an index lie in `state_dir`."""
 
-    def __init__(self, layout: Layout, own: str) -> None:
+    def __init__(self, layout: Layout, state_dir: str) -> None:
         self.layout = layout
         self.folder = layout.snapshots
-        self._own = own
+        self._state_dir = state_dir
 
     @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
-        found = os.stat(self.layout.root)
-        return {"path": self.layout.root, "device": found.st_dev, "inode": found.st_ino}
+        status = os.stat(self.layout.root)
+        return {"path": self.layout.root, "device": status.st_dev, "inode": status.st_ino}
 
     # -- looking
 
@@ -79,8 +79,8 @@ class Store:
 
         SnapshotError `cannot open snapshots directory: …` when it cannot be read.
         """
-        found = ((snapshot_id(name), name) for name in self._listing())
-        return sorted((number, name) for number, name in found if number is not None)
+        numbered = ((snapshot_id(name), name) for name in self._listing())
+        return sorted((number, name) for number, name in numbered if number is not None)
 
     def _listing(self) -> list[str]:
         with files.os_errors_as("cannot open snapshots directory"):
@@ -116,7 +116,7 @@ class Store:
         return [(number, name) for number, name in names if number not in importing]
 
     def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
-        with MetadataCache.opened(self._own, self.folder) as index:
+        with MetadataCache.opened(self._state_dir, self.folder) as index:
             for _, name in names:
                 check()
                 try:
@@ -128,14 +128,16 @@ class Store:
         self, set_id: int | None = None, snaps: Sequence[str] = (), progress: "Progress | None" = None
     ) -> list[SnapshotSet]:
         """The sets (or one), by id, their snapshots by snap name, those of `snaps` only."""
-        found = self.iter_snapshots(set_id, progress)
-        return self._gathered(snapshot for snapshot in found if not snaps or snapshot.snap in snaps)
+        snapshots = self.iter_snapshots(set_id, progress)
+        return self._gathered(snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps)
 
     def newest_sets(self, count: int) -> list[SnapshotSet]:
         """The sets, by id, that the last `count` files belong to."""
         names = self._whole()
         ids = {number for number, _ in names[-count:]}
-        return self._gathered(self._read([one for one in names if one[0] in ids], _never_stopped))
+        return self._gathered(
+            self._read([(number, name) for number, name in names if number in ids], _never_stopped)
+        )
 
     def _gathered(self, snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
         sets: dict[int, list[Snapshot]] = {}
@@ -178,9 +180,9 @@ class Store:
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
     def _lock(self, name: str, busy: str) -> FileLock:
-        folder = f"{self._own}/locks"
+        folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
-            files.make_directories(self._own, 0o700)
+            files.make_directories(self._state_dir, 0o700)
             files.make_directories(folder, 0o700)
         return FileLock(f"{folder}/{name}", busy)
 
@@ -204,7 +206,7 @@ class Store:
     @property
     def _mark(self) -> str:
         """The file of the largest set id that was noted as used."""
-        return f"{self._own}/last-set-id"
+        return f"{self._state_dir}/last-set-id"
 
     def _noted(self) -> int:
         try:
@@ -213,20 +215,20 @@ class Store:
             return 0
 
     def _note(self, number: int) -> None:
-        files.make_directories(self._own, 0o700)
+        files.make_directories(self._state_dir, 0o700)
         files.write_whole(self._mark, b"%d\n" % number)
 
     def has_guards(self) -> bool:
         """Whether the journal may name guards: a look that costs less than to read it."""
         try:
-            with os.scandir(f"{self._own}/jobs") as jobs:
+            with os.scandir(f"{self._state_dir}/jobs") as jobs:
                 return any(b'"guard"' in _beginning(f"{job.path}/steps.jsonl") for job in jobs)
         except OSError:
             return False
 
     def _largest_marker(self) -> int:
         return max(
-            (int(found[1]) for name in self._listing() if (found := re.fullmatch(_MARKER, name))), default=0
+            (int(match[1]) for name in self._listing() if (match := re.fullmatch(_MARKER, name))), default=0
         )
 
     def marker(self, set_id: int) -> str:
@@ -328,7 +330,9 @@ class Store:
 
     def _note_last(self, snapshots: Sequence[Snapshot]) -> None:
         """Note their largest set id: nothing else may tell of it once they are gone."""
-        last = max((one.set_id for one in snapshots if one.set_id < LARGEST_SANE_ID), default=0)
+        last = max(
+            (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID), default=0
+        )
         try:
             if last > self._noted():
                 self._note(last)
@@ -365,12 +369,12 @@ class Store:
 
     def sweep(self) -> None:
         """Remove half-written notes of set ids from our state folder."""
-        if not os.path.isdir(self._own):
+        if not os.path.isdir(self._state_dir):
             return
         with self.lock():
-            for name in os.listdir(self._own):
+            for name in os.listdir(self._state_dir):
                 if _HALF_NOTE.fullmatch(name):
-                    os.unlink(f"{self._own}/{name}")
+                    os.unlink(f"{self._state_dir}/{name}")
 
     def clean_up_abandoned_imports(self) -> int:
         """Remove every set that has a marker, and the marker; returns how many sets.
@@ -392,10 +396,10 @@ class Store:
 
     def abandon_import(self, marker: str) -> None:
         """Remove one set with its marker file, whatever the number's spelling."""
-        found = re.fullmatch(_MARKER, marker)
-        if not found:
+        match = re.fullmatch(_MARKER, marker)
+        if not match:
             raise SnapshotError(f'cannot determine snapshot id from "{self.folder}/{marker}"')
-        number = int(found[1])
+        number = int(match[1])
         doomed = [name for owner, name in self.names() if owner == number]
         failures: list[Exception] = []
         for name in [*doomed, marker]:

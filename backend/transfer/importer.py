@@ -42,8 +42,8 @@ class _Stream:
         self._fd = fd
         self._progress = progress
         self._at = 0
-        found = os.fstat(fd)
-        self.size = found.st_size if stat.S_ISREG(found.st_mode) else None
+        status = os.fstat(fd)
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if self.size is not None:
             self._at = os.lseek(fd, 0, os.SEEK_CUR)
 
@@ -295,11 +295,11 @@ def _check_complete(names: Sequence[str], listed: tuple[str, ...] | None) -> Non
     if listed is not None and sorted(listed) != sorted(names):
         missing = sorted(set(listed) - set(names))
         extra = sorted(set(names) - set(listed))
-        told = [f"missing: {', '.join(missing)}"] * bool(missing) + [
+        differences = [f"missing: {', '.join(missing)}"] * bool(missing) + [
             f"not listed: {', '.join(extra)}"
         ] * bool(extra)
         raise InvalidInputError(
-            f"the files are not those that export.json lists ({'; '.join(told) or 'repeated'})"
+            f"the files are not those that export.json lists ({'; '.join(differences) or 'repeated'})"
         )
     if not names:
         raise InvalidInputError("there is no snapshot in it")

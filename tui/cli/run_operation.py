@@ -122,7 +122,7 @@ def run_operation(context: Context, operation: Operation, stream: int | None = N
 def _what_remains(operation: Operation) -> str:
     """What a reader must know of the place after an operation broke off."""
     match operation:
-        case Restore(set_id, to=target_dir) if target_dir:
+        case Restore(set_id, target_dir=target_dir) if target_dir:
             left = f"nothing of it is left in {plain(target_dir)}"
             return f"The restore of snapshot #{set_id} was stopped; {left}."
         case Restore(set_id):

@@ -119,7 +119,9 @@ class FilesEngine:
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
         """The sets by which restores through snapd can be taken back, by number."""
-        if not self.store.has_guards():
+        from backend.jobs.glance import may_name_guards
+
+        if not may_name_guards(self.state_dir):
             return {}
         from backend.jobs.safety_snapshots import safety_snapshots_by_set
 

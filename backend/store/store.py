@@ -5,13 +5,12 @@ at all, under snapd's own marker for unfinished imports.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, MultiError, SnapshotError
+from backend.errors import ConflictError, IntegrityError
 from backend.format.names import filename, snapshot_id
 from backend.fs import files
 from backend.fs.files import FileLock
@@ -19,21 +18,14 @@ from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.metadata_cache import MetadataCache
+from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
+from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
 if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.steps import DoomedFile, PublicationBegun
 
-LARGEST_SANE_ID = 1 << 62
-TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
-_SNAPDS_TEMPORARY = rf"{TEMPORARY}|[0-9]+_[^/]*\.zip\.[0-9]{{1,10}}~"  # the latter since 2.77 at the latest
-_TEMPORARY_LIKE = r"[0-9]+_.*\.zip\..*~"
 _LOOKS = 20
-STAGING = ".snapstow-import-"
-_MARKER = r"([0-9]+)_importing"
-_GLANCE = 16 << 10
-_HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
-_MARKER_LIKE = r"[0-9].*_importing"
 
 
 def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
@@ -65,6 +57,7 @@ class Store:
         self.layout = layout
         self.folder = layout.snapshots
         self._state_dir = state_dir
+        self._noted_id = NotedSetId(state_dir)
 
     @property
     def root(self) -> dict[str, Any]:
@@ -79,10 +72,11 @@ class Store:
 
         SnapshotError `cannot open snapshots directory: …` when it cannot be read.
         """
-        numbered = ((snapshot_id(name), name) for name in self._listing())
+        numbered = ((snapshot_id(name), name) for name in self.listing())
         return sorted((number, name) for number, name in numbered if number is not None)
 
-    def _listing(self) -> list[str]:
+    def listing(self) -> list[str]:
+        """The names of all that is in the directory, whatever it is; none without a folder."""
         with files.os_errors_as("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
@@ -197,43 +191,19 @@ class Store:
 
     def allocate_id(self) -> int:
         """A set id that was never used, by snapd or by us. Call it holding `lock`."""
-        known = (self._noted(), self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
+        known = (self._noted_id.read(), self.last_set_id(), self.layout.state.last_set_id(), *self._marked())
         number = max(value for value in known if value < LARGEST_SANE_ID) + 1
         with files.os_errors_as("cannot note the new set id"):
-            self._note(number)
+            self._noted_id.write(number)
         return number
 
-    @property
-    def _mark(self) -> str:
-        """The file of the largest set id that was noted as used."""
-        return f"{self._state_dir}/last-set-id"
-
-    def _noted(self) -> int:
-        try:
-            return int(files.read_whole(self._mark, 64).strip() or b"0")
-        except (FileNotFoundError, ValueError):
-            return 0
-
-    def _note(self, number: int) -> None:
-        files.make_directories(self._state_dir, 0o700)
-        files.write_whole(self._mark, b"%d\n" % number)
-
-    def has_guards(self) -> bool:
-        """Whether the journal may name guards: a look that costs less than to read it."""
-        try:
-            with os.scandir(f"{self._state_dir}/jobs") as jobs:
-                return any(b'"guard"' in _beginning(f"{job.path}/steps.jsonl") for job in jobs)
-        except OSError:
-            return False
-
-    def _largest_marker(self) -> int:
-        return max(
-            (int(match[1]) for name in self._listing() if (match := re.fullmatch(_MARKER, name))), default=0
-        )
+    def _marked(self) -> list[int]:
+        """The ids of sets whose files are hidden, or yet to come."""
+        return [number for name in self.listing() if (number := marked_set(name)) is not None]
 
     def marker(self, set_id: int) -> str:
         """The file that hides a set while it is incomplete, from snapd as well."""
-        return f"{self.folder}/{set_id}_importing"
+        return f"{self.folder}/{marker_name(set_id)}"
 
     def publish(self, set_id: int, staged: Sequence[Staged], progress: "Progress") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
@@ -300,7 +270,7 @@ class Store:
         folder, name = os.path.split(path)
         if os.path.dirname(folder) == self.folder and os.path.basename(folder).startswith(STAGING):
             return snapshot_id(name) is not None
-        return folder == self.folder and bool(re.fullmatch(TEMPORARY, name) or name.startswith(STAGING))
+        return folder == self.folder and is_ours(name)
 
     # -- removing
 
@@ -312,7 +282,8 @@ class Store:
         from backend.steps import DoomedFile, ForgetBegun
 
         freed = 0
-        self._note_last(snapshots)
+        known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
+        self._noted_id.raise_to(max(known, default=0))  # nothing else may tell of it once they are gone
         identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
@@ -328,17 +299,6 @@ class Store:
             files.sync_directory(self.folder)
         return freed
 
-    def _note_last(self, snapshots: Sequence[Snapshot]) -> None:
-        """Note their largest set id: nothing else may tell of it once they are gone."""
-        last = max(
-            (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID), default=0
-        )
-        try:
-            if last > self._noted():
-                self._note(last)
-        except OSError:
-            pass  # where there is no room, to make some comes first
-
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
         """Remove what is left of the files that a `forget` noted before it died."""
         for name, identity in doomed:
@@ -351,80 +311,8 @@ class Store:
 
     # -- what a crash left
 
-    def markers(self) -> list[str]:
-        """The names of all markers of unfinished imports."""
-        return sorted(name for name in self._listing() if re.fullmatch(_MARKER_LIKE, name))
-
-    def temporaries(self) -> list[str]:
-        """Paths of files and folders of interrupted saves and imports, ours and snapd's."""
-        return sorted(path for path in map(self._path, self._listing()) if _is_temporary(path))
-
-    def likenesses(self) -> list[str]:
-        """Paths of what is named much like an unfinished save, but is surely neither ours nor snapd's."""
-        alike = [self._path(name) for name in self._listing() if re.fullmatch(_TEMPORARY_LIKE, name, re.S)]
-        return sorted(path for path in alike if not _is_temporary(path))
-
-    def _path(self, name: str) -> str:
-        return f"{self.folder}/{name}"
-
     def sweep(self) -> None:
         """Remove half-written notes of set ids from our state folder."""
-        if not os.path.isdir(self._state_dir):
-            return
-        with self.lock():
-            for name in os.listdir(self._state_dir):
-                if _HALF_NOTE.fullmatch(name):
-                    os.unlink(f"{self._state_dir}/{name}")
-
-    def clean_up_abandoned_imports(self) -> int:
-        """Remove every set that has a marker, and the marker; returns how many sets.
-
-        For the start of whoever alone owns the store. MultiError `cannot cleanup imports` lists the failures,
-        after everything else was cleaned.
-        """
-        cleaned = 0
-        failures: list[Exception] = []
-        for name in self.markers():
-            try:
-                self.abandon_import(name)
-                cleaned += 1
-            except SnapshotError as failure:
-                failures.append(failure)
-        if failures:
-            raise MultiError("cannot cleanup imports", failures)
-        return cleaned
-
-    def abandon_import(self, marker: str) -> None:
-        """Remove one set with its marker file, whatever the number's spelling."""
-        match = re.fullmatch(_MARKER, marker)
-        if not match:
-            raise SnapshotError(f'cannot determine snapshot id from "{self.folder}/{marker}"')
-        number = int(match[1])
-        doomed = [name for owner, name in self.names() if owner == number]
-        failures: list[Exception] = []
-        for name in [*doomed, marker]:
-            try:
-                os.unlink(f"{self.folder}/{name}")
-            except OSError as cause:
-                failures.append(
-                    SnapshotError(f"remove {self.folder}/{name}: {(cause.strerror or '').lower()}")
-                )
-        if failures:
-            raise MultiError(f"cannot cancel import for set id {number}", failures)
-
-
-def _is_temporary(path: str) -> bool:
-    """Whether a path is an unfinished save or import, by its name and kind; or was, where it is gone."""
-    name = os.path.basename(path)
-    if not re.fullmatch(_SNAPDS_TEMPORARY, name):
-        return name.startswith(STAGING)
-    return not os.path.lexists(path) or (os.path.isfile(path) and not os.path.islink(path))
-
-
-def _beginning(path: str) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
-    try:
-        with files.opened(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
-            return os.read(fd, _GLANCE)
-    except OSError:
-        return b""
+        if os.path.isdir(self._state_dir):
+            with self.lock():
+                self._noted_id.sweep()

@@ -29,7 +29,8 @@ from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import StagingBegun
-from backend.store.store import STAGING, Staged, Store
+from backend.store.store import Staged, Store
+from backend.store.unfinished import STAGING
 
 _PATIENCE = 200  # milliseconds
 _LARGEST_MEMBER = 64 << 20

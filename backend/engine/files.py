@@ -11,22 +11,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.engine.availability import files_availability
+from backend.engine.selection import (
+    checked_snapshots,
+    installed_snaps,
+    marked_snapshots,
+    snapshots_of,
+    users_of,
+)
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
-from backend.model import Action, Snapshot, SnapshotSet, selected_snapshots
+from backend.model import Action, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
     from backend.engine.protocol import Availability
-    from backend.host.layout import InstalledSnap
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved
     from backend.jobs.safety_snapshots import SafeguardedRestore
-    from backend.model import User
     from backend.operations import (
         Check,
         Estimate,
@@ -148,8 +153,10 @@ class FilesEngine:
         """What a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.save.estimate import estimate_snap
 
-        people = self._users(users)[0]
-        return [estimate_snap(self.layout, snap, people, progress) for snap in self._installed(snaps)]
+        people = users_of(self.layout, users)[0]
+        return [
+            estimate_snap(self.layout, snap, people, progress) for snap in installed_snaps(self.layout, snaps)
+        ]
 
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
@@ -165,14 +172,16 @@ class FilesEngine:
 
         if look:
             return list(RestorePlanner(self).preview(restore, progress).plans)
-        chosen = self._selected(restore.set_id, restore.snaps)
+        chosen = snapshots_of(self.store, restore.set_id, restore.snaps)
         return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """What an extraction would do with every path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
-        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, progress)
+        return Extractor(self.store, self.journal.folder).plan(
+            marked_snapshots(self.store, extract), extract, progress
+        )
 
     def export_size(self, export: "Export") -> int:
         """The bytes that the file of an export would take, whatever is broken left out."""
@@ -180,33 +189,6 @@ class FilesEngine:
 
         with SnapshotExport(self.store, export.set_id, skip_broken=True, snaps=export.snaps) as measured:
             return measured.size
-
-    def _marked(self, extract: "Extract") -> list[Snapshot]:
-        """The snapshots that hold what is to be extracted."""
-        if extract.file:
-            return []
-        return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
-
-    def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
-        """The snapshots of a set; NotFoundError when there is none."""
-        return selected_snapshots(self.store.list_sets(set_id), snaps)
-
-    def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
-        """The named snaps, each once; without any, all that are installed and active."""
-        named = list(dict.fromkeys(snaps))
-        installed = []
-        for name in named or self.layout.installed_names():
-            snap = self.layout.installed(name)
-            if snap is None:
-                raise NotFoundError(f'snap "{name}" is not installed')
-            if named or snap.active:
-                installed.append(snap)
-        return installed
-
-    def _users(self, names: Sequence[str]) -> "tuple[list[User], list[str]]":
-        if names:
-            return self.layout.find_users(names), []
-        return self.layout.users_with_data()
 
     # -- doing
 
@@ -225,8 +207,8 @@ class FilesEngine:
             operation.exclude or None, level, operation.accept_changed, operation.ignore_space
         )
         options.validate()
-        snaps = self._installed(operation.snaps)
-        users, strays = self._users(operation.users)
+        snaps = installed_snaps(self.layout, operation.snaps)
+        users, strays = users_of(self.layout, operation.users)
         if not snaps:
             raise NotFoundError("cannot save: no snaps are installed")
         if not self.layout.state.readable:
@@ -244,10 +226,7 @@ class FilesEngine:
         from backend.store.verifications import VerificationLog
 
         level = operation.level
-        if operation.set_id:
-            chosen = self._selected(operation.set_id, operation.snaps)
-        else:
-            chosen = [s for group in self.store.list_sets(snaps=operation.snaps) for s in group.snapshots]
+        chosen = checked_snapshots(self.store, operation)
         ledger = VerificationLog(self.journal.folder)
         with ExitStack() as locks:
             if operation.set_id:
@@ -276,7 +255,7 @@ class FilesEngine:
         from backend.restore.restorer import Restorer
 
         self._demand(operation.action)
-        chosen = self._selected(operation.set_id, operation.snaps)
+        chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
@@ -285,7 +264,7 @@ class FilesEngine:
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
-        chosen = self._marked(operation)
+        chosen = marked_snapshots(self.store, operation)
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
             if not operation.file:
@@ -311,7 +290,7 @@ class FilesEngine:
         from backend.operations import Result
 
         self._demand(operation.action)
-        chosen = self._selected(operation.set_id, operation.snaps)
+        chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
             freed = self.store.forget(chosen, progress)
         TocCache(self.state_dir).sweep()

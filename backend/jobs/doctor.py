@@ -59,9 +59,8 @@ def _marker_findings(store: Store) -> Iterator[Finding]:
 
 
 def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
-    temporaries = leftovers.temporaries(
-        store
-    )  # before the living are asked: what they make later is not in it
+    # Before the living are asked: what they make later is not in it.
+    temporaries = leftovers.temporaries(store)
     running = [record for record in journal.records() if record.state is JobState.RUNNING]
     living = {path for record in running for path in _unfinished_of(record)}
     is_certain = not any(record.is_newer for record in running)

@@ -29,9 +29,8 @@ def test_leftovers_of_a_crash_are_found_by_name(world: World) -> None:
     plant(world.snapshots, innocent)
     store = world.engine.store
     assert leftovers.markers(store) == ["1abc_importing", "5_importing"]
-    assert [os.path.basename(path) for path in leftovers.temporaries(store)] == sorted(left)[:1] + sorted(
-        left
-    )[3:]
+    temporaries = [os.path.basename(path) for path in leftovers.temporaries(store)]
+    assert temporaries == sorted(left)[:1] + sorted(left)[3:]
     assert leftovers.lookalikes(store) == []
 
 

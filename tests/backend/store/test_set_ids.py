@@ -27,8 +27,8 @@ def test_ids_are_given_out_once(world: World) -> None:
 def test_a_damaged_note_of_ids_is_passed_over(world: World, mark: bytes) -> None:
     world.add(3, "hello")
     store = world.engine.store
-    own = plant(world.root / "var/lib/snapstow", {})
-    (own / "last-set-id").write_bytes(mark)
+    state_dir = plant(world.root / "var/lib/snapstow", {})
+    (state_dir / "last-set-id").write_bytes(mark)
     assert store.allocate_id() == 4
 
 

@@ -129,7 +129,8 @@ class Reader:
         from backend.archive import hashing
 
         declared = (self.snapshot.sums or {}).get(entry, "")
-        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, progress)
+        size = self.stored_size(entry)
+        hashing.verify(f'snapshot entry "{entry}"', read, size=size, declared=declared, progress=progress)
 
     def selected(self, users: Sequence[str] = ()) -> list[str]:
         """The entries that belong to `users` or to no user; all of them without `users`."""
@@ -265,7 +266,7 @@ def check(
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
-    calls = [partial(_verdict, reader, entry, progress, level) for reader, entry, _ in work]
+    calls = [partial(_verdict, reader, entry, progress=progress, level=level) for reader, entry, _ in work]
     verdicts += [call() for call in calls] if level is CheckLevel.QUICK else hashing.in_parallel(calls)
     return sorted(
         verdicts,

@@ -191,7 +191,9 @@ class SnapshotFile:
             archives = [self._archive(reader, place[0], entry) for entry in _in_order(reader.held())]
         except IntegrityError:
             parts = carve_archives(fd, place)
-            archives = [self._salvaged(fd, part.at, part.size, part.entry, snapshot) for part in parts]
+            archives = [
+                self._salvaged(fd, part.at, part.size, entry=part.entry, snapshot=snapshot) for part in parts
+            ]
             reader = reader if not snapshot.broken else None
         self._readers.append(reader)
         self.held = (*self.held, HeldSnapshot(snapshot, tuple(archives)))
@@ -209,7 +211,7 @@ class SnapshotFile:
         at = place[0] if place else start
         return self._made(reader, packed, partial(reader.stream, entry), (entry, at, reader.snapshot))
 
-    def _salvaged(self, fd: int, at: int, size: int, entry: str, snapshot: Snapshot) -> Archive:
+    def _salvaged(self, fd: int, at: int, size: int, *, entry: str, snapshot: Snapshot) -> Archive:
         packed = CompressedSource(_within(fd, at, size), size)
         return self._made(fd, packed, partial(_in_sequence, packed), (entry, at, snapshot))
 

@@ -117,8 +117,17 @@ class ArchivedTree:
     def _entry(self, node: Node) -> TreeEntry:
         kind = Kind.FILE if node.kind is Kind.HARD_LINK else node.kind
         size = node.size if kind is Kind.FILE else 0
-        owners = (node.uid, node.gid)
-        return TreeEntry(node.name, kind, size, node.mode, node.mtime_ns, *owners, node.link, node)
+        return TreeEntry(
+            node.name,
+            kind,
+            size,
+            mode=node.mode,
+            mtime_ns=node.mtime_ns,
+            uid=node.uid,
+            gid=node.gid,
+            link=node.link,
+            key=node,
+        )
 
     def pieces(self, entry: TreeEntry) -> Pieces:
         """The bytes of a file. IntegrityError where the archive is damaged."""

@@ -213,7 +213,7 @@ class FilesEngine:
             raise NotFoundError("cannot save: no snaps are installed")
         if not self.layout.state.readable:
             progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
-        made = save_set(self.store, snaps, users, options, progress)
+        made = save_set(self.store, snaps, users=users, options=options, progress=progress)
         stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
         return Result(
             made.set_id, tuple(snapshot.snap for snapshot in made.snapshots), (*stray, *made.left_out)
@@ -234,7 +234,7 @@ class FilesEngine:
             some = due(chosen, level, operation.older_than, ledger)
             total = None if operation.quick else sum(snapshot.size for snapshot in some)
             with progress.step("Checking", total):
-                verdicts = check_all(some, operation.users, level, ledger, progress)
+                verdicts = check_all(some, operation.users, level, ledger=ledger, progress=progress)
         snaps = tuple(snapshot.snap for snapshot in some)
         return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
 

@@ -61,6 +61,7 @@ def perform_recorded(
     operation: Operation,
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
+    *,
     stream: int | None = None,
     begun: Callable[[int], None] = _ignore,
 ) -> Result:
@@ -72,11 +73,11 @@ def perform_recorded(
     """
     engine.tidy(Progress())
     try:
-        result = _recorded(operation, engine, watch, stream, begun)
+        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     except NoSpaceError:
         if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
             raise
-        result = _recorded(operation, engine, watch, stream, begun)
+        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     engine.journal.keep_reserve()
     return result
 
@@ -85,6 +86,7 @@ def _recorded(
     operation: Operation,
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
+    *,
     stream: int | None,
     begun: Callable[[int], None],
 ) -> Result:

@@ -24,7 +24,12 @@ _NAMED = 20
 
 
 def losses(
-    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], progress: Progress | None = None
+    snapshot: Snapshot,
+    layout: Layout,
+    entry: str,
+    replaced: Sequence[str],
+    *,
+    progress: Progress | None = None,
 ) -> Losses:
     """What replacing the directories `replaced` by an entry of a snapshot would lose.
 
@@ -113,7 +118,9 @@ class ImpactScanner:
     def _losses(self, plan: RestorePlan, entry: EntryPlan, progress: Progress) -> Losses:
         key = (plan.snapshot.path, entry.entry, entry.replaced)
         if key not in self._lost:
-            self._lost[key] = losses(plan.snapshot, self._layout, entry.entry, entry.replaced, progress)
+            self._lost[key] = losses(
+                plan.snapshot, self._layout, entry.entry, entry.replaced, progress=progress
+            )
         return self._lost[key]
 
     def with_contents(self, plan: RestorePlan, progress: Progress) -> RestorePlan:

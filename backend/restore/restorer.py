@@ -123,6 +123,7 @@ def restore_snapshot(
     reader: Reader,
     layout: Layout,
     current: Revision,
+    *,
     users: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RestoreState:

@@ -101,6 +101,7 @@ class Saver:
         snap: InstalledSnap,
         users: Sequence[User],
         options: SaveOptions,
+        *,
         sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._store = store
@@ -150,9 +151,9 @@ class Saver:
 
     def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], progress: Progress) -> Snapshot:
         writer = ContainerWriter(fd)
-        self._add(writer, ARCHIVE, None, patterns, progress)
+        self._add(writer, ARCHIVE, None, patterns=patterns, progress=progress)
         for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
-            self._add(writer, user_entry(user.name), user, patterns, progress)
+            self._add(writer, user_entry(user.name), user, patterns=patterns, progress=progress)
         if not self._sums:
             self._store_empty(writer)
         snapshot = snapshot._replace(sums=self._sums, size=self._size)
@@ -168,6 +169,7 @@ class Saver:
         writer: ContainerWriter,
         entry: str,
         user: User | None,
+        *,
         patterns: Sequence[str],
         progress: Progress,
     ) -> None:
@@ -274,6 +276,7 @@ class Saver:
 def save_set(
     store: Store,
     snaps: Sequence[InstalledSnap],
+    *,
     users: Sequence[User],
     options: SaveOptions,
     progress: Progress,
@@ -296,7 +299,7 @@ def save_set(
         with store.lock():
             set_id = store.allocate_id()
         savers = [
-            Saver(store, snap, users, options, known)
+            Saver(store, snap, users, options, sizes=known)
             for snap, known in zip(snaps, expected_sizes, strict=True)
         ]
         with progress.step(
@@ -342,6 +345,7 @@ def _save_each(
 def save_snap(
     store: Store,
     snap: str,
+    *,
     users: Sequence[str] = (),
     options: SaveOptions | None = None,
     progress: Progress | None = None,
@@ -355,7 +359,8 @@ def save_snap(
     if installed is None:
         raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    return save_set(store, [installed], owners, options or SaveOptions(), progress or Progress()).snapshots[0]
+    options, progress = options or SaveOptions(), progress or Progress()
+    return save_set(store, [installed], users=owners, options=options, progress=progress).snapshots[0]
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:

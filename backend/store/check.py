@@ -19,6 +19,7 @@ def due(
     level: CheckLevel,
     age: int,
     ledger: VerificationLog,
+    *,
     now: float | None = None,
 ) -> list[Snapshot]:
     """Those that no check at `level`, or at a stronger one, found sound in the last `age` seconds.
@@ -47,6 +48,7 @@ def check_all(
     snapshots: Sequence[Snapshot],
     users: Sequence[str],
     level: CheckLevel,
+    *,
     ledger: VerificationLog,
     progress: Progress,
 ) -> list[CheckResult]:
@@ -59,7 +61,7 @@ def check_all(
     for start in range(0, len(snapshots), _BATCH):
         some = snapshots[start : start + _BATCH]
         opened: dict[str, str] = {}
-        checked = _check_some(some, users, level, opened, progress)
+        checked = _check_some(some, users, level, opened=opened, progress=progress)
         ledger.record(some, checked, level, opened)
         for path in (path for path, identity in opened.items() if identity_at(path) != identity):
             progress.note(
@@ -73,6 +75,7 @@ def _check_some(
     snapshots: Sequence[Snapshot],
     users: Sequence[str],
     level: CheckLevel,
+    *,
     opened: dict[str, str],
     progress: Progress,
 ) -> list[CheckResult]:

@@ -62,7 +62,7 @@ class _Target:
     def copy(self, source: int, size: int, progress: Progress) -> int:
         """Copy a file of `size` bytes; returns the bytes copied."""
         if self._is_file and self._hasher is None:
-            return files.copy_range(source, 0, self._fd, size, progress.advance)
+            return files.copy_range(source, 0, self._fd, size, advance=progress.advance)
         copied = 0
         while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
             self.put(piece, progress)

@@ -75,7 +75,7 @@ class _Stream:
     def copy(self, count: int, target: int, progress: Progress) -> None:
         """Copy `count` bytes to another file, counting them in `job`."""
         if self.size is not None:
-            copied = files.copy_range(self._fd, self._at, target, count, progress.advance)
+            copied = files.copy_range(self._fd, self._at, target, count, advance=progress.advance)
             self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
         else:
             copied = 0

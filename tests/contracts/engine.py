@@ -48,7 +48,7 @@ class Place(Protocol):
 
 def do(place: Place, operation: Operation, stream: int | None = None) -> Result:
     """Carry it out as a job."""
-    return perform_recorded(operation, place.engine, _deaf, stream)
+    return perform_recorded(operation, place.engine, _deaf, stream=stream)
 
 
 def _deaf(_job: Progress) -> Callable[[Event], None]:

@@ -99,7 +99,7 @@ def run_operation(context: Context, operation: Operation, stream: int | None = N
     operation = confirm_wait(context, operation)
     with Foreground(json=context.json, data_out=data_out) as foreground:
         try:
-            result = perform_recorded(operation, context.engine, foreground.watch, stream)
+            result = perform_recorded(operation, context.engine, foreground.watch, stream=stream)
         except Cancelled as cancelled:
             if context.json:
                 foreground.line({"event": "cancelled", "exit": cancelled.exit_code})

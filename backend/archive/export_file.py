@@ -123,14 +123,14 @@ class _Look:
             self._faults.append(str(fault))
         self._check_complete()
         return ExportFile(
-            self._path,
-            self._size,
-            tuple(self._snapshots),
-            self._date,
-            self._digest,
-            self._hash_fits(),
-            tuple(dict.fromkeys(self._faults)),
-            tuple(self._places),
+            path=self._path,
+            size=self._size,
+            snapshots=tuple(self._snapshots),
+            date=self._date,
+            declared_hash=self._digest,
+            hash_fits=self._hash_fits(),
+            faults=tuple(dict.fromkeys(self._faults)),
+            places=tuple(self._places),
         )
 
     def _first(self) -> TarMember:

@@ -262,7 +262,9 @@ def check(
         snapshot = reader.snapshot
         if snapshot.broken:
             fault = f"cannot open snapshot: {snapshot.broken}"
-            verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, fault))
+            verdicts.append(
+                CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=fault)
+            )
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
@@ -292,7 +294,15 @@ def _verdict(reader: Reader, entry: str, progress: "Progress", level: CheckLevel
     except SnapshotError as error:
         fault = str(error)
     snapshot = reader.snapshot
-    return CheckResult(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
+    return CheckResult(
+        set_id=snapshot.set_id,
+        snap=snapshot.snap,
+        entry=entry,
+        size=size,
+        fault=fault,
+        path=snapshot.path,
+        unpacked=unpacked,
+    )
 
 
 def _verify(reader: Reader, archive: tuple[str, int], progress: "Progress", level: CheckLevel) -> int | None:

@@ -132,7 +132,9 @@ def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) 
             with progress.part(name, tree.size) as part:
                 tree.index(part)
         for node in tree.find(pattern.encode("utf-8", "surrogateescape"), progress):
-            yield Hit(snapshot, archive.path, archive.entry, tree.path(node), node)
+            yield Hit(
+                snapshot=snapshot, file=archive.path, entry=archive.entry, path=tree.path(node), node=node
+            )
         if tree.fault:
             yield Missed(snapshot, archive.path, archive.entry, f"not all of it could be read: {tree.fault}")
 

@@ -165,7 +165,9 @@ class SnapshotFile:
                 continue
             if reader is None or snapshot.broken:
                 text = f"cannot open snapshot: {snapshot.broken}"
-                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(
+                    CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=text)
+                )
             else:
                 readers.append(reader)
         return verdicts + check(readers, users, progress, level)
@@ -226,7 +228,7 @@ class SnapshotFile:
         stamp = str(Fingerprint.of(os.fstat(file if isinstance(file, int) else file.fileno())))
         declared = (snapshot.sums or {}).get(entry, "")
         key = Key(self.path, stamp, f"{at} {packed.size} {entry} {snapshot.revision} {declared}")
-        return Archive(snapshot, entry, packed, stream, self.path, key)
+        return Archive(snapshot=snapshot, entry=entry, packed=packed, stream=stream, path=self.path, key=key)
 
 
 def reading_recorded(tree: Tree, ledger: VerificationLog) -> bool:

@@ -126,7 +126,13 @@ class Tree:
         self._gathered = SeekPoints()
         archive = self.archive
         revision = archive.snapshot.revision
-        source = Source(archive.packed, archive.stream(), archive.entry, archive.declared, revision)
+        source = Source(
+            packed=archive.packed,
+            read=archive.stream(),
+            entry=archive.entry,
+            declared=archive.declared,
+            revision=revision,
+        )
         outcome = index(source, self._table, self._gathered, progress)
         self.is_indexed = self.was_read = True
         self._gathered = None
@@ -257,7 +263,21 @@ class Tree:
         return Content(size, read)
 
 
-_EMPTY_ROOT = Node(ROOT, 0, b"", Kind.FOLDER, 0, 0, 0, 0, b"", 0, 0, 0, Flag.IMPLIED)
+_EMPTY_ROOT = Node(
+    id=ROOT,
+    parent=0,
+    name=b"",
+    kind=Kind.FOLDER,
+    size=0,
+    files=0,
+    mtime_ns=0,
+    mode=0,
+    link=b"",
+    data=0,
+    stored=0,
+    head=0,
+    flags=Flag.IMPLIED,
+)
 
 
 def _text(name: bytes) -> str:

@@ -194,7 +194,17 @@ def _entry_at(name: bytes, above: str, status: os.stat_result, fd: int) -> TreeE
     size = status.st_size if kind is Kind.FILE else 0
     key = os.fsencode(above) + name
     mode = stat.S_IMODE(status.st_mode)
-    return TreeEntry(name, kind, size, mode, status.st_mtime_ns, status.st_uid, status.st_gid, link, key)
+    return TreeEntry(
+        name=name,
+        kind=kind,
+        size=size,
+        mode=mode,
+        mtime_ns=status.st_mtime_ns,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        link=link,
+        key=key,
+    )
 
 
 def opened_live(parent: str) -> int | None:

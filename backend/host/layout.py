@@ -159,12 +159,12 @@ class Layout:
         described = read_description(f"{folder}/snap.yaml")
         version, epoch = described or ("", Epoch())
         return InstalledSnap(
-            name,
-            revision,
-            version,
-            epoch,
-            self.state.snap_id(name),
-            f"{folder}/snapshots.yaml",
+            name=name,
+            revision=revision,
+            version=version,
+            epoch=epoch,
+            snap_id=self.state.snap_id(name),
+            exclude_manifest=f"{folder}/snapshots.yaml",
             active=self.state.active(name) or self.state.current(name) is None,
             described=described is not None,
         )

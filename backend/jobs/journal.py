@@ -165,7 +165,9 @@ class Journal:
         # In this order: the lock is taken before the header is written and let go after the result is.
         alive = files.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
-        return JobRecord(number, folder, header, result, state_of(result, alive=alive))
+        return JobRecord(
+            id=number, folder=folder, header=header, ending=result, state=state_of(result, alive=alive)
+        )
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""

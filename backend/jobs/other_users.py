@@ -80,11 +80,11 @@ class ForeignJournal:
         if not isinstance(header.get("operation"), dict):
             return None
         return JobRecord(
-            number,
-            f"{self._user.home}/{self._jobs}/{number}",
-            {**header, "root": {}, "pid": 0, "uid": self._user.uid},
-            result,
-            state_of(result, alive=alive),
+            id=number,
+            folder=f"{self._user.home}/{self._jobs}/{number}",
+            header={**header, "root": {}, "pid": 0, "uid": self._user.uid},
+            ending=result,
+            state=state_of(result, alive=alive),
             owner=self.owner,
             home=self._user.home,
         )

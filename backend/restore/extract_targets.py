@@ -216,5 +216,11 @@ class _Looking:
 
 def _landing(name: bytes, member: SelectedMember, action: ExtractAction, reason: str = "") -> ExtractTarget:
     return ExtractTarget(
-        os.fsdecode(member.path), os.fsdecode(name), action, member.word, member.size, None, reason
+        source=os.fsdecode(member.path),
+        name=os.fsdecode(name),
+        action=action,
+        kind=member.word,
+        size=member.size,
+        present=None,
+        reason=reason,
     )

@@ -230,7 +230,9 @@ class Extraction:
         with files.opened_below(landing, folder) as fd:
             files.rename_new(name, fd, kept, slot_fd)
         before = _before(wanted, slot, parent)
-        self.state.moves.append(Move(slot, wanted.name, before, files.identity(kept, slot_fd), kept))
+        self.state.moves.append(
+            Move(slot=slot, name=wanted.name, before=before, after=files.identity(kept, slot_fd), kept=kept)
+        )
 
     def _commit(self, progress: Progress) -> None:
         for slot in self.state.slots:

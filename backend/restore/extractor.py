@@ -113,7 +113,14 @@ class Extractor:
         """The plan of one archive, and the marks that it does not hold."""
         snapshot, entry = reader.snapshot, marks[0].entry
         where = self._where(snapshot, entry, wanted)
-        part = ExtractPart(snapshot, entry, where.parent, where.owner, where.user, blocked=where.blocked)
+        part = ExtractPart(
+            snapshot=snapshot,
+            entry=entry,
+            parent=where.parent,
+            owner=where.owner,
+            user=where.user,
+            blocked=where.blocked,
+        )
         if where.blocked:
             return part, []
         stored = reader.stored_size(entry)
@@ -124,7 +131,11 @@ class Extractor:
         except IntegrityError as fault:
             return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
         way = PathMapping(
-            where.parent, str(snapshot.revision).encode(), str(where.onto).encode(), inside, wanted.strip
+            parent=where.parent,
+            revision=str(snapshot.revision).encode(),
+            onto=str(where.onto).encode(),
+            marks=inside,
+            strip=wanted.strip,
         )
         made = extract_targets(members, way, wanted.policy)
         needed = members.needed(os.fsencode(target.source) for target in made if target.is_taken)

@@ -101,7 +101,7 @@ def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
     os.fsync(fd)
     if identity.device != _identity_of(fd).device:
         raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
-    return Slot(parent, _identity_of(fd), name, identity, holder)
+    return Slot(parent=parent, parent_id=_identity_of(fd), name=name, slot_id=identity, holder=holder)
 
 
 def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
@@ -115,7 +115,13 @@ def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
             _private(parent, fd, holder_name(holder)) as holding,
         ):
             identity = files.identity(slot_name(name), holding)
-            return Slot(parent, _identity_of(fd), name, identity or _NOWHERE, holder)
+            return Slot(
+                parent=parent,
+                parent_id=_identity_of(fd),
+                name=name,
+                slot_id=identity or _NOWHERE,
+                holder=holder,
+            )
     except (FileNotFoundError, NotADirectoryError, BlockedError):
         return None
 

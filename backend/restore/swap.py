@@ -275,7 +275,7 @@ def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
     parent, dev, ino, name, slot_dev, slot_ino, *holders = recorded
     holder = holder_name(*holders) if holders else HOLDER
     parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
-    return Slot(str(parent), parent_id, slot_name(name), slot_id, holder)
+    return Slot(parent=str(parent), parent_id=parent_id, name=slot_name(name), slot_id=slot_id, holder=holder)
 
 
 def _kept_name(name: str) -> str:

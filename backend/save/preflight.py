@@ -102,7 +102,14 @@ def preflight_save(place: SnapshotPlace) -> SavePreflight:
     ]
     concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
     free = free_space(layout.snapshots)
-    return SavePreflight(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
+    return SavePreflight(
+        snaps=tuple(snaps),
+        users=tuple(users),
+        past=_past(place),
+        concerns=concerns,
+        free=free,
+        whole=not damaged,
+    )
 
 
 def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:

@@ -124,12 +124,12 @@ class Saver:
         now = time.time_ns()
         state = self._layout.state
         snapshot = Snapshot(
-            set_id,
-            time_text(now, time.localtime(now // 10**9).tm_gmtoff),
-            snap.name,
-            snap.revision,
-            snap.snap_id,
-            snap.epoch,
+            set_id=set_id,
+            time=time_text(now, time.localtime(now // 10**9).tm_gmtoff),
+            snap=snap.name,
+            revision=snap.revision,
+            snap_id=snap.snap_id,
+            epoch=snap.epoch,
             version=snap.version,
             conf=state.config(snap.name) or None,
             exclude=self._options.exclude,

@@ -130,7 +130,13 @@ _KINDS = {
 def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
     """A concern of a known kind, in words."""
     outlook, singular, plural = _KINDS[kind]
-    return Concern(kind, outlook, f"{number} {singular if number == 1 else plural}", number, tuple(examples))
+    return Concern(
+        kind=kind,
+        outlook=outlook,
+        text=f"{number} {singular if number == 1 else plural}",
+        number=number,
+        examples=tuple(examples),
+    )
 
 
 def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: float | None = None) -> Survey:

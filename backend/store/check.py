@@ -90,5 +90,7 @@ def _check_some(
             except (OSError, SnapshotError) as fault:
                 reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
                 text = f"cannot open snapshot: {reason}"
-                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(
+                    CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=text)
+                )
         return verdicts + check(readers, users, progress, level)

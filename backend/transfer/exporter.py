@@ -182,7 +182,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _json_member(name: str, data: bytes, mtime: int) -> TarHeader:
-    return TarHeader(name, len(data), 0o640, mtime, 0, 0, None, data)
+    return TarHeader(name=name, size=len(data), mode=0o640, mtime=mtime, uid=0, gid=0, fd=None, data=data)
 
 
 def _zip_member(reader: Reader) -> TarHeader:
@@ -190,7 +190,16 @@ def _zip_member(reader: Reader) -> TarHeader:
     mtime = (status.st_mtime_ns + 500_000_000) // 10**9
     name = os.path.basename(reader.snapshot.path)
     mode = stat.S_IMODE(status.st_mode)
-    return TarHeader(name, status.st_size, mode, mtime, status.st_uid, status.st_gid, reader.fileno(), b"")
+    return TarHeader(
+        name=name,
+        size=status.st_size,
+        mode=mode,
+        mtime=mtime,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        fd=reader.fileno(),
+        data=b"",
+    )
 
 
 class _Part(NamedTuple):

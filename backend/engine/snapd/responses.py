@@ -121,15 +121,15 @@ def change_from(document: Json) -> SnapdChange:
     if not number:
         raise IntegrityError("snapd's answer is not a change")
     return SnapdChange(
-        number,
-        text(facts, "kind"),
-        text(facts, "summary"),
-        text(facts, "status"),
-        facts.get("ready") is True,
-        text(facts, "err"),
-        tuple(_task(mapping(task)) for task in listed(facts.get("tasks"))),
-        texts(mapping(facts.get("data")).get("snap-names")),
-        _moment(text(facts, "spawn-time")),
+        id=number,
+        kind=text(facts, "kind"),
+        summary=text(facts, "summary"),
+        status=text(facts, "status"),
+        ready=facts.get("ready") is True,
+        error=text(facts, "err"),
+        tasks=tuple(_task(mapping(task)) for task in listed(facts.get("tasks"))),
+        snaps=texts(mapping(facts.get("data")).get("snap-names")),
+        started=_moment(text(facts, "spawn-time")),
     )
 
 

@@ -27,11 +27,11 @@ def offers(site: SnapdContext) -> list[UndoOffer]:
     sizes = {group.set_id: group.size for group in site.sets()}
     return [
         UndoOffer(
-            restore.record.id,
-            _set_id(restore.record),
-            restore.guard.snaps,
-            restore.until,
-            sizes[restore.guard.set_id],
+            job=restore.record.id,
+            set_id=_set_id(restore.record),
+            snaps=restore.guard.snaps,
+            until=restore.until,
+            held=sizes[restore.guard.set_id],
         )
         for restore in safeguarded_restores(site.journal, site.store.root)
         if restore.until > site.journal.clock() and restore.guard.set_id in sizes

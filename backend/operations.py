@@ -218,7 +218,7 @@ def _told(verdict: CheckResult) -> dict[str, Any]:
 
 
 def to_json(operation: Operation) -> dict[str, Any]:
-    """A plain mapping that `operation_from_json` takes."""
+    """Return a plain mapping that `operation_from_json` takes."""
     spelled = {_spelling(name): value for name, value in asdict(operation).items()}
     return {"verb": operation.verb, **spelled}
 
@@ -228,7 +228,11 @@ def _spelling(name: str) -> str:
 
 
 def operation_from_json(document: Mapping[str, Any]) -> Operation:
-    """The operation that a mapping describes; InvalidInputError when it describes none."""
+    """Return the operation that a mapping describes.
+
+    Raises:
+        InvalidInputError: it describes none.
+    """
     for kind in _OPERATIONS:
         if document.get("verb") == kind.verb:
             told = {_FIELDS.get(key, key): _frozen(value) for key, value in document.items() if key != "verb"}
@@ -276,7 +280,7 @@ def _frozen(value: object) -> Any:
 
 
 def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
-    """The command that does the same, for a shell; `place` are the options that say where."""
+    """Write the command that does the same, for a shell; `place` are the options that say where."""
     words = ["snapstow", *place, operation.verb]
     match operation:
         case Check(set_id=0):

@@ -59,17 +59,17 @@ class ExportFile(NamedTuple):
 
     @property
     def set_id(self) -> int:
-        """The set it was exported from, 0 where the names do not agree on one."""
+        """The set it was exported from; 0 where the names do not agree on one."""
         numbers = {snapshot.set_id for snapshot in self.snapshots}
         return numbers.pop() if len(numbers) == 1 else 0
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was found for which an import would refuse it."""
+        """Whether nothing is wrong for which an import would refuse it."""
         return not self.faults
 
     def duplicate_of(self, sets: Iterable[SnapshotSet], snaps: Sequence[str] = ()) -> int:
-        """The first of some sets that holds the same, or the same as these snaps of it, or 0."""
+        """Return the id of the first set that holds the same as these snaps of it (without any: all); else 0."""
         taken = [snapshot for snapshot in self.snapshots if not snaps or snapshot.snap in snaps]
         if any(snapshot.broken for snapshot in taken) or not taken:
             return 0
@@ -84,9 +84,14 @@ class ExportFile(NamedTuple):
 def read_export_file(path: str, progress: Progress | None = None) -> ExportFile:
     """Look into an export file; however large it is, only its headers and metadata are read.
 
-    InvalidInputError for what is no export at all, SnapshotError (NotAllowedError) when it cannot be read.
     One that is damaged, incomplete or odd is returned, with what could be read and the `faults`. The bytes
     passed over are counted in the job's present step.
+
+    Raises:
+        InvalidInputError: it is no export at all, or no regular file.
+        NotAllowedError: it may not be read.
+        SnapshotError: it cannot be read for another reason.
+        Cancelled: the job was stopped.
     """
     with files.os_errors_as("cannot look into the file"):
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK

@@ -79,7 +79,11 @@ def search_files(
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
-    read, each a part of the job's step. Raises Cancelled; leaving the loop is stopping.
+    read, each as a part of the job's step. What cannot be searched is told as `Missed`. Whoever leaves the
+    loop stops the search.
+
+    Raises:
+        Cancelled: the job was stopped.
     """
     shelf = TocCache(state_dir)
     unread: list[tuple[Snapshot | str, str]] = []
@@ -140,7 +144,7 @@ def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) 
 
 
 def histories(hits: Iterable[Hit]) -> list[History]:
-    """The hits as files over time: what has the same size and time is one version of a file.
+    """Gather hits into files over time: hits of the same size and time are one version of a file.
 
     Files are in the order of snap, user and name.
     """

@@ -90,7 +90,11 @@ class SnapshotFile:
 
     @classmethod
     def of_store(cls, snapshot: Snapshot) -> Self:
-        """A snapshot of a store; SnapshotError when its file cannot be opened."""
+        """Open a snapshot of a store.
+
+        Raises:
+            SnapshotError: its file cannot be opened.
+        """
         with files.os_errors_as("cannot look into the snapshot"), ExitStack() as stack:
             flags = _FLAGS | os.O_NOFOLLOW
             fd = stack.enter_context(files.opened(snapshot.path, flags))
@@ -101,7 +105,12 @@ class SnapshotFile:
 
     @classmethod
     def of_file(cls, path: str, progress: Progress | None = None) -> Self:
-        """A single snapshot or an export, of any name anywhere; InvalidInputError for what is neither."""
+        """Open a single snapshot or an export, of any name anywhere.
+
+        Raises:
+            InvalidInputError: it is neither.
+            SnapshotError: it cannot be read.
+        """
         path = os.path.realpath(path)
         with files.os_errors_as("cannot look into the file"), ExitStack() as stack:
             fd = stack.enter_context(files.opened(path, _FLAGS))
@@ -129,18 +138,22 @@ class SnapshotFile:
 
     @property
     def snapshots(self) -> list[Snapshot]:
-        """What the file holds, broken ones as well."""
+        """List what the file holds, broken snapshots as well."""
         return [held.snapshot for held in self.held]
 
     def of_snap(self, snap: str) -> HeldSnapshot:
-        """What is held of a snap; NotFoundError."""
+        """Return what is held of a snap.
+
+        Raises:
+            NotFoundError: nothing is.
+        """
         for held in self.held:
             if held.snapshot.snap == snap:
                 return held
         raise NotFoundError(f'there is no snapshot of "{snap}" in {self.path}')
 
     def readers(self) -> list[Reader]:
-        """The snapshots whose metadata could be read, to be unpacked from; they are closed with this."""
+        """Return the snapshots whose metadata could be read, to unpack from; they are closed with this."""
         return [reader for reader in self._readers if reader is not None]
 
     def check(
@@ -154,7 +167,10 @@ class SnapshotFile:
     ) -> list[CheckResult]:
         """Verify the archives in place, as a store's are (`Check`).
 
-        One verdict each, and one for what is broken.
+        Each archive has a verdict, and so has each broken snapshot.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         level = CheckLevel.QUICK if quick else CheckLevel.STRUCTURE if structure else CheckLevel.HASH
         verdicts = []
@@ -232,7 +248,7 @@ class SnapshotFile:
 
 
 def reading_recorded(tree: Tree, ledger: VerificationLog) -> bool:
-    """Let the ledger know of a store's archive that `tree` read whole; whether it did.
+    """Note in the ledger that `tree` read an archive of a store whole; return whether that could be noted.
 
     Every byte of it was hashed on the way: that is a check of its hash.
     """

@@ -117,8 +117,11 @@ class Tree:
     def index(self, progress: Progress) -> None:
         """Read the archive, unless that was done before; its packed bytes (`size`) are counted on the job.
 
-        Raises Cancelled when the job is stopped, and SnapshotError where the table cannot be kept. What is
-        wrong with the archive is no error: see `fault` and `mismatch`.
+        What is wrong with the archive is no error: see `fault` and `mismatch`.
+
+        Raises:
+            SnapshotError: the table cannot be kept.
+            Cancelled: the job was stopped.
         """
         if self.is_indexed:
             return
@@ -150,7 +153,7 @@ class Tree:
         self._table = self._new()
 
     def before(self, offset: int) -> SeekPoint:
-        """The last point to start unpacking from at or before an offset."""
+        """Return the last point at or before an offset from which unpacking can start."""
         gathered = self._gathered
         return self._table.before(offset) if gathered is None else gathered.before(offset)
 
@@ -187,21 +190,25 @@ class Tree:
             return _EMPTY_ROOT
 
     def count(self, folder: Node) -> int:
-        """How many nodes are in a folder."""
+        """Count the nodes in a folder."""
         return self._table.count(folder.id)
 
     def listing(
         self, folder: Node, order: Order = Order.NAME, start: int = 0, count: int = 1000
     ) -> list[Node]:
-        """At most `count` nodes of a folder, from the one at `start` in that order."""
+        """List at most `count` nodes of a folder, from the one at `start` in that order."""
         return self._table.listing(folder.id, order, start, count)
 
     def position(self, node: Node) -> int:
-        """At which number of its folder, listed by name, a node stands."""
+        """Return at which number of its folder, listed by name, a node stands."""
         return self._table.position(node.id)
 
     def node(self, path: bytes) -> Node:
-        """The node of that name: of several the last. NotFoundError."""
+        """Return the node of that name: of several the last.
+
+        Raises:
+            NotFoundError: there is none.
+        """
         node = self.root
         for part in parts_of(path):
             child = self._table.child(node.id, part)
@@ -211,18 +218,21 @@ class Tree:
         return node
 
     def path(self, node: Node) -> bytes:
-        """The whole name of a node; nothing for the root."""
+        """Return the whole name of a node; nothing for the root."""
         return self._table.path(node)
 
     def parent(self, node: Node) -> Node:
-        """The folder a node is in; the root is in itself."""
+        """Return the folder a node is in; the root is in itself."""
         return node if node.id == ROOT else self._table.node(node.parent)
 
     def find(self, pattern: bytes, progress: Progress | None = None) -> Iterator[Node]:
-        """The nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
+        """Find nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
 
-        A pattern with slashes is compared with as many parts of the whole name, from its end. Leaving the
-        loop is stopping; raises Cancelled as well.
+        A pattern with slashes is compared with as many parts of the whole name, from its end. Whoever leaves
+        the loop stops the search.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         wanted = [re.compile(translate(_text(part))) for part in parts_of(pattern)]
         if not wanted:
@@ -245,9 +255,12 @@ class Tree:
     # -- reading what is in it
 
     def open(self, node: Node) -> Content:
-        """The bytes of a file; of a hard link those of what it is a link to, of a symbolic link its target.
+        """Open the bytes of a file: of a hard link those it is a link to, of a symbolic link its target.
 
-        InvalidInputError for what has none. Reading raises IntegrityError where the archive is damaged.
+        Reading them raises IntegrityError where the archive is damaged.
+
+        Raises:
+            InvalidInputError: the node has no bytes.
         """
         if node.kind is Kind.LINK:
             return Content(len(node.link), lambda at, size: node.link[at : at + size])

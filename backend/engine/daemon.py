@@ -95,7 +95,11 @@ class Watch(Protocol):
     """Follows every change about snapshots that no job of ours looks after, whoever asked for it."""
 
     def look(self) -> list[Followed]:
-        """Those that run, and once those that have ended since the last look. Raises SnapshotError."""
+        """List the changes that run, and once those that have ended since the last look.
+
+        Raises:
+            SnapshotError: snapd does not answer, or not as it should.
+        """
 
 
 class Daemon(Protocol):

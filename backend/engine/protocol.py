@@ -46,7 +46,7 @@ class Availability(NamedTuple):
     is_superseded: bool = False
 
     def refusal(self, action: Action) -> str:
-        """One sentence why an action cannot be done, or nothing."""
+        """Say in one sentence why an action cannot be done; nothing where it can."""
         return self.refusals.get(action, "")
 
 

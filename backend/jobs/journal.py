@@ -41,7 +41,11 @@ class Journal:
 
     @contextmanager
     def job(self, operation: Operation | UnknownOperation, root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
-        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted."""
+        """Begin a job, alive until the block is left; leaving it without `finish` makes it interrupted.
+
+        Raises:
+            OSError: it cannot be recorded.
+        """
         files.make_directories(self.folder, 0o700)
         files.make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
@@ -105,7 +109,7 @@ class Journal:
             return  # it is there already, or there is no room for it
 
     def spend_reserve(self) -> bool:
-        """Let go of that room; False when there was none."""
+        """Free the room that was held; return False when there was none."""
         try:
             os.unlink(os.path.join(self.folder, "reserve"))
         except OSError:
@@ -147,11 +151,15 @@ class Journal:
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 
     def records(self) -> list[JobRecord]:
-        """All jobs that can be read, oldest first."""
+        """Read all jobs that can be read, oldest first."""
         return [record for number in self._ids() if (record := self._read(number)) is not None]
 
     def record(self, number: int) -> JobRecord:
-        """One job; NotFoundError when there is none of that number."""
+        """Read one job.
+
+        Raises:
+            NotFoundError: there is none of that number.
+        """
         record = self._read(number)
         if record is None:
             raise NotFoundError(f"no job {number}")

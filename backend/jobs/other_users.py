@@ -48,7 +48,7 @@ class ForeignJournal:
             return 0.0
 
     def records(self) -> list[JobRecord]:
-        """The newest of them that can be read, oldest first; none where there is no such folder."""
+        """Read the newest of them that can be read, oldest first; none where there is no such folder."""
         try:
             with files.opened_beneath(self._user.home, self._jobs, DIRECTORY) as jobs:
                 if not self._is_theirs(jobs):
@@ -58,7 +58,11 @@ class ForeignJournal:
             return []
 
     def record(self, number: int) -> JobRecord:
-        """One job; NotFoundError when there is none of that number."""
+        """Read one job.
+
+        Raises:
+            NotFoundError: there is none of that number.
+        """
         record = next((record for record in self.records() if record.id == number), None)
         if record is None:
             raise NotFoundError(f"no job {self.owner}/{number}")

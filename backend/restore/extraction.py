@@ -96,7 +96,7 @@ class ExtractPlan:
         return Verdict.WITH_LOSS if newer or any(map(is_left_out, landings)) else Verdict.READY
 
     def count(self, action: ExtractAction) -> int:
-        """How many paths share a fate."""
+        """Count the paths that share a fate."""
         return sum(landing.action is action for part in self.parts for landing in part.landings)
 
     @property

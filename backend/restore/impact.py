@@ -112,7 +112,7 @@ class ImpactScanner:
         self._held: dict[tuple[str, str], Contents | str] = {}
 
     def with_losses(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
-        """The plan with what it would take away: the live data are walked."""
+        """Return the plan with what it would take away: the live data are walked."""
         return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, progress)))
 
     def _losses(self, plan: RestorePlan, entry: EntryPlan, progress: Progress) -> Losses:
@@ -124,9 +124,12 @@ class ImpactScanner:
         return self._lost[key]
 
     def with_contents(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
-        """The plan with what its archives hold: they are read whole, in parallel, and counted on the job.
+        """Return the plan with what its archives hold: read whole, in parallel, and counted on the job.
 
-        An archive that could not be unpacked is blocked. SnapshotError when the file cannot be read any more.
+        An archive that could not be unpacked is blocked.
+
+        Raises:
+            SnapshotError: the file cannot be read any more.
         """
         if unknown := [entry for entry in plan.entries if entry.is_active and not self._knows(plan, entry)]:
             with (

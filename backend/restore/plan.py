@@ -84,7 +84,7 @@ class Losses(NamedTuple):
         return self.newer_files + self.excluded_files
 
     def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
-        """The same with one more file."""
+        """Return the same with one more file."""
         examples = self.examples + named
         if excluded:
             files, total = self.excluded_files + 1, self.excluded_bytes + size
@@ -172,7 +172,7 @@ class RestorePlan:
 
 
 def worst_verdict(plans: Iterable[RestorePlan]) -> Verdict:
-    """What several plans come to together; without any, nothing can be restored."""
+    """Return what several plans come to together; without any, nothing can be restored."""
     return max((plan.verdict for plan in plans), key=lambda verdict: verdict.badness, default=Verdict.BLOCKED)
 
 

@@ -129,7 +129,14 @@ def restore_snapshot(
 ) -> RestoreState:
     """Put the data of an open snapshot in place as the revision `current` (0: the snap is not installed).
 
-    Skipped parts are noted to the progress. The state returned can be reverted or cleaned up.
+    Skipped parts are noted to the progress. The state that is returned can be reverted or cleaned up. When it
+    fails, nothing has changed.
+
+    Raises:
+        IntegrityError: an archive is not what was written.
+        BlockedError: something is in the way.
+        NoSpaceError: there is too little room.
+        Cancelled: the job was stopped.
     """
     progress = progress or Progress()
     plan = plan_restore(reader, layout, current, Wanted(tuple(users)))

@@ -51,7 +51,7 @@ class SavePreflight(NamedTuple):
     whole: bool = True
 
     def past_of(self, snap: str, patterns: Iterable[str]) -> EarlierSave | None:
-        """Of its snapshots the one that says most of a save that leaves out the same, or else nothing."""
+        """Return the snapshot that says most of a save that leaves out the same; None without any."""
         known, wanted = self.past.get(snap, []), frozenset(patterns)
         for left_out in (wanted, frozenset[str]()):
             for past in known:
@@ -79,7 +79,11 @@ class SaveSize(NamedTuple):
 
 
 def preflight_save(place: SnapshotPlace) -> SavePreflight:
-    """Look at what there is to save at a place. Raises SnapshotError."""
+    """Look at what there is to save at a place.
+
+    Raises:
+        SnapshotError: snaps, users or sets cannot be listed.
+    """
     layout = place.layout
     texts = []
     if not layout.state.readable:
@@ -153,7 +157,7 @@ class SaveSurveys:
         self.done = False
 
     def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
-        """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
+        """Stop what goes on; from now on these patterns count. Return the job to survey with."""
         with self._lock:
             self._progress.stop()
             self._progress = Progress()
@@ -169,7 +173,11 @@ class SaveSurveys:
         self._progress.stop()
 
     def survey_all(self, progress: Progress) -> None:
-        """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
+        """Survey everything whose patterns are others than before.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
         for snap in sorted(self._preflight.snaps, key=lambda snap: not snap.active):
             for user in (None, *self._preflight.users):
                 aim = self._aim(snap, user)
@@ -185,7 +193,11 @@ class SaveSurveys:
             self.reading, self.done = "", True
 
     def look_again(self, progress: Progress) -> None:
-        """Look once more at what changed lately; Cancelled when the job is stopped."""
+        """Look once more at what changed lately.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
         for survey in list(self._known.values()):
             progress.raise_if_cancelled()
             if survey.recent:
@@ -202,18 +214,18 @@ class SaveSurveys:
             self.version += 1
 
     def of(self, snap: str, owner: str) -> Survey | None:
-        """What is known of an owner's data (SYSTEM, or a user's) of a snap."""
+        """Return what is known of an owner's data (SYSTEM, or a user's) of a snap."""
         return self._known.get((snap, owner))
 
     def all_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Iterator[Survey]:
-        """Everything that is known of some snaps and owners."""
+        """Return everything that is known of some snaps and owners."""
         for snap in snaps:
             for owner in owners:
                 if survey := self._known.get((snap, owner)):
                     yield survey
 
     def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> SaveSize:
-        """What some snaps and owners come to, as far as it is known."""
+        """Add up what some snaps and owners come to, as far as it is known."""
         total = [0] * len(SaveSize._fields)
         for survey in self.all_of(snaps, owners):
             read, out = survey.read, survey.left_out
@@ -228,7 +240,7 @@ class SaveSurveys:
         )
 
     def taken_out(self, pattern: str, snaps: Iterable[str], owners: Sequence[str]) -> dict[str, int] | None:
-        """The bytes that a pattern keeps out, by snap; None while that is not known of all."""
+        """Return the bytes that a pattern keeps out, by snap; None while that is not known of all."""
         taken: dict[str, int] = {}
         for snap in snaps:
             for owner in owners:
@@ -242,7 +254,7 @@ class SaveSurveys:
         return taken
 
     def forecast(self, snap: str, owners: Sequence[str]) -> int | None:
-        """The bytes that a snap will probably take, compressed as before; None where that is not known."""
+        """Return the bytes that a snap will probably take, compressed as before; None where nobody knows."""
         past = self._preflight.past_of(snap, self._patterns)
         if past is None or not past.unpacked:
             return None

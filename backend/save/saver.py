@@ -48,7 +48,11 @@ class SaveOptions:
     ignore_space: bool = False
 
     def validate(self) -> None:
-        """InvalidInputError when a pattern cannot be accepted."""
+        """Check the patterns.
+
+        Raises:
+            InvalidInputError: one of them cannot be accepted.
+        """
         excludes.validate_excludes(self.exclude or ())
 
 
@@ -281,10 +285,14 @@ def save_set(
     options: SaveOptions,
     progress: Progress,
 ) -> SavedSet:
-    """Save snaps as one new set: those that succeed are published together, the others are told.
+    """Save snaps as one new set: those that succeed are published together, the others are named in it.
 
-    When none succeeds, the error of the first is raised. A stop leaves nothing behind. ConflictError when
-    a snap is being changed, NoSpaceError beforehand.
+    When none succeeds, the error of the first is raised. A stop leaves nothing behind.
+
+    Raises:
+        ConflictError: a snap is being changed.
+        NoSpaceError: there is too little room; nothing was begun.
+        Cancelled: the job was stopped.
     """
     with ExitStack() as locks:
         store.prepare()
@@ -350,9 +358,15 @@ def save_snap(
     options: SaveOptions | None = None,
     progress: Progress | None = None,
 ) -> Snapshot:
-    """Save one installed snap as a set of its own and publish it; returns the snapshot.
+    """Save one installed snap as a set of its own and publish it; return the snapshot.
 
-    Without `users`, everybody's data are saved. NotFoundError where the snap or a user is unknown.
+    Without `users`, everybody's data are saved. When it fails, nothing is left behind.
+
+    Raises:
+        NotFoundError: the snap or a user is unknown.
+        ConflictError: the snap is being changed.
+        NoSpaceError: there is too little room.
+        Cancelled: the job was stopped.
     """
     layout = store.layout
     installed = layout.installed(snap)
@@ -364,9 +378,13 @@ def save_snap(
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
-    """The apparent bytes that a save of `snap` would read, of everybody's data without `users`.
+    """Measure the apparent bytes that a save of `snap` would read, of everybody's data without `users`.
 
-    Of a snap that is not installed the common data only. Raises like `measure` and `Layout.find_users`.
+    Of a snap that is not installed only the common data count.
+
+    Raises:
+        NotFoundError: a user is unknown.
+        SnapshotError: something cannot be read; it is named.
     """
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     parents = [layout.system_parent(snap)]

@@ -83,10 +83,12 @@ class Survey(NamedTuple):
 
 
 def aims(layout: Layout, snaps: Sequence[str], users: Sequence[str]) -> list[Aim]:
-    """What a save of the named snaps and users is made of, archive by archive.
+    """List what a save of the named snaps and users is made of, archive by archive.
 
-    Without snaps all that are installed and active, without users everybody's data. NotFoundError for the
-    first that is unknown.
+    Without snaps all that are installed and active, without users everybody's data.
+
+    Raises:
+        NotFoundError: the first that is unknown.
     """
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     named = list(dict.fromkeys(snaps))
@@ -128,7 +130,7 @@ _KINDS = {
 
 
 def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
-    """A concern of a known kind, in words."""
+    """Put a concern of a known kind in words."""
     outlook, singular, plural = _KINDS[kind]
     return Concern(
         kind=kind,
@@ -142,8 +144,11 @@ def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
 def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: float | None = None) -> Survey:
     """Look at everything that a save would read; `now` is in seconds since the epoch.
 
-    What cannot be read is a concern, not an error. Counts the apparent bytes in the job's present step;
-    Cancelled when that is stopped. InvalidInputError for a pattern that is not valid.
+    What cannot be read is a concern, not an error. The apparent bytes are counted in the job's present step.
+
+    Raises:
+        InvalidInputError: a pattern is not valid.
+        Cancelled: the job was stopped.
     """
     excludes.validate_excludes(aim.patterns)
     survey = Survey(aim, by_pattern=(0,) * len(aim.patterns))
@@ -175,7 +180,7 @@ def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: f
 
 
 def resurvey(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimpse, ...]:
-    """The same files as they are now; without those that are gone or cannot be seen any more."""
+    """Look at the same files as they are now; those that are gone or cannot be seen any more are left out."""
     later: list[Glimpse] = []
     try:
         with parents.open_data_parent(_parent(layout, aim), aim.user, links=layout.is_machine) as directory:
@@ -191,7 +196,7 @@ def resurvey(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimp
 
 
 def with_changes(survey: Survey, later: Sequence[Glimpse]) -> Survey:
-    """The survey with what changed between its own look at `recent` and a later one."""
+    """Return the survey with what changed between its own look at `recent` and a later one."""
     now = {glimpse.path: glimpse for glimpse in later}
     changed = [glimpse.path for glimpse in survey.recent if now.get(glimpse.path) != glimpse]
     kept = tuple(known for known in survey.concerns if known.kind != "changing")

@@ -51,7 +51,10 @@ def _never_stopped() -> None:
 
 
 class Store:
-    """The snapshots of one layout; locks, the largest set id and an index lie in `state_dir`."""
+    """The snapshots of one layout; locks, the largest set id and an index lie in `state_dir`.
+
+    Methods raise SnapshotError where the directory of snapshots cannot be read or written.
+    """
 
     def __init__(self, layout: Layout, state_dir: str) -> None:
         self.layout = layout
@@ -68,15 +71,16 @@ class Store:
     # -- looking
 
     def names(self) -> list[tuple[int, str]]:
-        """Set ids and names of all files that count as snapshots, sorted; none without a folder.
+        """List set ids and names of all files that count as snapshots, sorted; none without a folder.
 
-        SnapshotError `cannot open snapshots directory: …` when it cannot be read.
+        Raises:
+            SnapshotError: `cannot open snapshots directory: …`.
         """
         numbered = ((snapshot_id(name), name) for name in self.listing())
         return sorted((number, name) for number, name in numbered if number is not None)
 
     def listing(self) -> list[str]:
-        """The names of all that is in the directory, whatever it is; none without a folder."""
+        """List the names of all that is in the directory, whatever it is; none without a folder."""
         with files.os_errors_as("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
@@ -86,9 +90,12 @@ class Store:
     def iter_snapshots(
         self, set_id: int | None = None, progress: "Progress | None" = None
     ) -> Iterator[Snapshot]:
-        """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
+        """Read every snapshot of the store, or of one set, by set id and name; damaged ones are broken ones.
 
-        Sets that are being imported are passed over as wholes. Leaving the loop is stopping.
+        Sets that are being imported are passed over as wholes.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         check = progress.raise_if_cancelled if progress is not None else _never_stopped
         check()
@@ -121,12 +128,16 @@ class Store:
     def list_sets(
         self, set_id: int | None = None, snaps: Sequence[str] = (), progress: "Progress | None" = None
     ) -> list[SnapshotSet]:
-        """The sets (or one), by id, their snapshots by snap name, those of `snaps` only."""
+        """List the sets, or one, by id, their snapshots by snap name, those of `snaps` only.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
         snapshots = self.iter_snapshots(set_id, progress)
         return self._gathered(snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps)
 
     def newest_sets(self, count: int) -> list[SnapshotSet]:
-        """The sets, by id, that the last `count` files belong to."""
+        """List the sets, by id, that the last `count` files belong to."""
         names = self._whole()
         ids = {number for number, _ in names[-count:]}
         return self._gathered(
@@ -149,27 +160,33 @@ class Store:
         ]
 
     def last_set_id(self) -> int:
-        """The largest set id on disk, 0 without any; negative and absurd ids do not count."""
+        """Return the largest set id on disk, 0 without any; negative and absurd ids do not count."""
         return max((number for number, _ in self.names() if number < LARGEST_SANE_ID), default=0)
 
     def path_of(self, snapshot: Snapshot) -> str:
-        """Where a snapshot belongs."""
+        """Return where a snapshot belongs."""
         return f"{self.folder}/{filename(snapshot)}"
 
     # -- locks
 
     def lock(self) -> AbstractContextManager[None]:
-        """Held while ids are given out and files appear or go; waits for its turn."""
+        """Return the lock that is held while ids are given out and files appear or go; it waits."""
         return self._lock("store", "the store is busy").held(wait=True)
 
     def snap_lock(self, snap: str, action: str) -> AbstractContextManager[None]:
-        """Held while the data of a snap are saved or replaced; ConflictError when they are in use."""
+        """Return the lock that is held while the data of a snap are saved or replaced.
+
+        Entering it raises ConflictError when they are in use; `action` is what it says cannot be done.
+        """
         return self._lock(
             f"snap-{snap}", f'cannot {action}: snap "{snap}" has another change in progress'
         ).held()
 
     def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[None]:
-        """Held shared while a set is read, alone while it is forgotten; ConflictError when that clashes."""
+        """Return the lock of a set: shared while it is read, alone while it is forgotten.
+
+        Entering it raises ConflictError when that clashes.
+        """
         busy = f"cannot operate on snapshot set #{set_id} while another operation on it is in progress"
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
@@ -190,7 +207,7 @@ class Store:
             files.make_directories(self.folder, 0o700)
 
     def allocate_id(self) -> int:
-        """A set id that was never used, by snapd or by us. Call it holding `lock`."""
+        """Give out a set id that was never used, by snapd or by us. Call it holding `lock`."""
         known = (self._noted_id.read(), self.last_set_id(), self.layout.state.last_set_id(), *self._marked())
         number = max(value for value in known if value < LARGEST_SANE_ID) + 1
         with files.os_errors_as("cannot note the new set id"):
@@ -202,13 +219,17 @@ class Store:
         return [number for name in self.listing() if (number := marked_set(name)) is not None]
 
     def marker(self, set_id: int) -> str:
-        """The file that hides a set while it is incomplete, from snapd as well."""
+        """Return the path of the file that hides a set while it is incomplete, from snapd as well."""
         return f"{self.folder}/{marker_name(set_id)}"
 
     def publish(self, set_id: int, staged: Sequence[Staged], progress: "Progress") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
 
         Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
+
+        Raises:
+            ConflictError: snapd was started meanwhile, or the set is being imported.
+            SnapshotError: a file could not be put in place.
         """
         from backend.steps import PublicationBegun, Published, PublishedFile
 
@@ -232,7 +253,11 @@ class Store:
             raise
 
     def demand_no_daemon(self, action: str) -> None:
-        """ConflictError when a snapd was started for this root since the work began."""
+        """Make sure that no snapd was started for this root since the work began.
+
+        Raises:
+            ConflictError: one was; `action` is what it says cannot be done.
+        """
         if daemon_answers(self.layout.socket):
             raise ConflictError(f"cannot {action}: snapd was started meanwhile; nothing was changed")
 
@@ -257,7 +282,11 @@ class Store:
         files.sync_directory(self.folder)
 
     def check_publication(self, publication: "PublicationBegun") -> None:
-        """IntegrityError unless it names files of its set, below our folder, and no others."""
+        """Make sure that a publication names files of its set, below our folder, and no others.
+
+        Raises:
+            IntegrityError: it names others.
+        """
         number = publication.set_id
         for path, name, _ in publication.files:
             if "/" in name or snapshot_id(name) != number:
@@ -275,9 +304,12 @@ class Store:
     # -- removing
 
     def forget(self, snapshots: Sequence[Snapshot], progress: "Progress") -> int:
-        """Remove snapshot files; returns the bytes freed. One that is gone already is fine.
+        """Remove snapshot files; return the bytes freed. One that is gone already is fine.
 
         Their set ids are noted as used. Call it holding `lock`.
+
+        Raises:
+            SnapshotError: a file cannot be removed; it is named.
         """
         from backend.steps import DoomedFile, ForgetBegun
 
@@ -300,7 +332,11 @@ class Store:
         return freed
 
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
-        """Remove what is left of the files that a `forget` noted before it died."""
+        """Remove what is left of the files that a `forget` noted before it died.
+
+        Raises:
+            IntegrityError: a name is not that of a snapshot file.
+        """
         for name, identity in doomed:
             if "/" in name or snapshot_id(name) is None:
                 raise IntegrityError(f"{name} is not a snapshot file")

@@ -113,7 +113,7 @@ class VerificationLog:
                     database.executemany(_KEEP, rows)
 
     def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
-        """What is known of each snapshot, by path. A file that changed since was never checked."""
+        """Return what is known of each snapshot, by path. A file that changed since was never checked."""
         now = self._clock() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
         with self._verdicts.opened(write=False) as database:
@@ -130,7 +130,7 @@ class VerificationLog:
         }
 
     def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
-        """What is known of each archive of a snapshot, by entry."""
+        """Return what is known of each archive of a snapshot, by entry."""
         now = self._clock() if now is None else now
         rows: list[tuple[str, ...]] = []
         with self._verdicts.opened(write=False) as database:
@@ -143,7 +143,7 @@ class VerificationLog:
         }
 
     def unpacked(self, snapshots: Iterable[Snapshot]) -> dict[str, int]:
-        """The bytes that snapshots unpack to, as their archives declare, by path: of those that are known."""
+        """Return the bytes that snapshots unpack to, as declared, by path: of those that are known."""
         known = self._known_sizes()
         sizes = {}
         for snapshot in snapshots:
@@ -157,8 +157,11 @@ class VerificationLog:
     ) -> Iterator[dict[str, int]]:
         """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
 
-        Only the ends of the archives are read. Yields what was found, so many snapshots at a time; where an
-        archive may unpack to more than it declares, nothing is known of its snapshot. Raises Cancelled.
+        Only the ends of the archives are read. Yields the sizes of so many snapshots at a time; where an
+        archive may unpack to more than it declares, nothing is known of its snapshot.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         known = self._known_sizes()
         new = [snapshot for snapshot in snapshots if not snapshot.broken and _is_new(snapshot.path, known)]

@@ -74,8 +74,11 @@ class SnapshotExport:
     """A set, or the snaps of it that are named, opened for export.
 
     What is removed or renamed meanwhile is exported all the same. `size` is the exact length of the stream in
-    bytes. NotFoundError when there is no such set, or no such snap in it; BlockedError when a snapshot to be
-    exported is broken, unless `skip_broken`, which then lists it in `left_out`.
+    bytes. With `skip_broken`, broken snapshots are not exported but listed in `left_out`.
+
+    Raises:
+        NotFoundError: there is no such set, or no such snap in it.
+        BlockedError: a snapshot to be exported is broken.
     """
 
     def __init__(
@@ -136,7 +139,9 @@ class SnapshotExport:
     def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write the stream to an open file, and all of it to a hash if one is given.
 
-        IntegrityError when a snapshot file became shorter meanwhile.
+        Raises:
+            IntegrityError: a snapshot file became shorter meanwhile.
+            Cancelled: the job was stopped.
         """
         out = _Target(target, hasher)
         with files.os_errors_as(f"cannot export snapshot {self.set_id}"):

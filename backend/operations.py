@@ -235,9 +235,11 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
     """
     for kind in _OPERATIONS:
         if document.get("verb") == kind.verb:
-            told = {_FIELDS.get(key, key): _frozen(value) for key, value in document.items() if key != "verb"}
+            values = {
+                _FIELDS.get(key, key): _frozen(value) for key, value in document.items() if key != "verb"
+            }
             try:
-                operation = kind(**told)
+                operation = kind(**values)
             except TypeError as cause:
                 raise InvalidInputError(f"cannot understand the operation: {cause}") from cause
             _demand_types(operation)
@@ -268,7 +270,7 @@ def _demand_types(operation: Operation) -> None:
         if option.type in (bool, int, str):
             sound = type(value) is option.type
         else:
-            sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+            sound = isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
         if not sound:
             raise InvalidInputError(
                 f"cannot understand the operation: {_spelling(option.name)} cannot be {value!r:.60}"
@@ -281,47 +283,47 @@ def _frozen(value: object) -> Any:
 
 def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
     """Write the command that does the same, for a shell; `place` are the options that say where."""
-    words = ["snapstow", *place, operation.verb]
+    arguments = ["snapstow", *place, operation.verb]
     match operation:
         case Check(set_id=0):
-            words.append("--all")
+            arguments.append("--all")
         case Check() | Restore() | Forget():
-            words.append(str(operation.set_id))
+            arguments.append(str(operation.set_id))
         case Export():
-            words += [str(operation.set_id), operation.file]
+            arguments += [str(operation.set_id), operation.file]
         case Extract(file=file):
-            words.append(f"--file={file}" if file else str(operation.set_id))
+            arguments.append(f"--file={file}" if file else str(operation.set_id))
         case Import():
-            words.append(operation.file)
+            arguments.append(operation.file)
         case Undo(job) if job:
-            words.append(str(job))
+            arguments.append(str(job))
         case _:
             pass
-    told = asdict(operation)
-    words += told.get("snaps", told.get("items", ()))
-    words += _options(told)
-    return shlex.join(words)
+    options = asdict(operation)
+    arguments += options.get("snaps", options.get("items", ()))
+    arguments += _options(options)
+    return shlex.join(arguments)
 
 
 def _options(fields: Mapping[str, Any]) -> list[str]:
-    words = []
+    arguments = []
     if fields.get("users"):
-        words.append(f"--users={','.join(fields['users'])}")
-    words += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
-    words += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
+        arguments.append(f"--users={','.join(fields['users'])}")
+    arguments += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
+    arguments += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
     window = fields.get("undo_window", DAY)
     if window != DAY:
-        words.append(f"--undo-window={window}s" if window else "--no-undo")
+        arguments.append(f"--undo-window={window}s" if window else "--no-undo")
     if age := fields.get("older_than"):
-        words.append(f"--older-than={age}s")
-    words += [
+        arguments.append(f"--older-than={age}s")
+    arguments += [
         f"--{_spelling(name)}={fields[name]}" for name in ("target_dir", "revision") if fields.get(name)
     ]
     if fields.get("owners"):
-        words.append(f"--owner={','.join(fields['owners'])}")
+        arguments.append(f"--owner={','.join(fields['owners'])}")
     if fields.get("policy", "always") != "always":
-        words.append(f"--policy={fields['policy']}")
-    return words
+        arguments.append(f"--policy={fields['policy']}")
+    return arguments
 
 
 class Estimate(NamedTuple):

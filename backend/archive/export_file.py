@@ -69,7 +69,7 @@ class ExportFile(NamedTuple):
         return not self.faults
 
     def duplicate_of(self, sets: Iterable[SnapshotSet], snaps: Sequence[str] = ()) -> int:
-        """Return the id of the first set that holds the same as these snaps of it (without any: all); else 0."""
+        """Return the id of the first set that holds the same as these snaps of it (all without any); or 0."""
         taken = [snapshot for snapshot in self.snapshots if not snaps or snapshot.snap in snaps]
         if any(snapshot.broken for snapshot in taken) or not taken:
             return 0

@@ -100,17 +100,17 @@ class FilesEngine:
         return files_availability(self.layout, self._snapd_answers)
 
     def refusal(self, action: Action) -> str:
-        """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
+        """Say why an action cannot be done here, or nothing; looks at the socket only where that decides."""
         if action.only_reads or action.writes_elsewhere:
             return ""
         return self.availability().refusal(action)
 
     def refusal_of(self, operation: "Operation") -> str:
-        """Why an operation with these very options cannot be had here, or nothing."""
+        """Say why an operation with these very options cannot be had here, or nothing."""
         return self.refusal(operation.action)
 
     def about(self) -> list[str]:
-        """Why this engine answers here, in words."""
+        """Say why this engine answers here."""
         if self.refusal(Action.SAVE):
             return ["snapd is running, so it only reads"]
         return ["ready, as no snapd answers for this root"]
@@ -123,7 +123,7 @@ class FilesEngine:
         return NoDaemon(self.layout)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """The sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be taken back, by number."""
         from backend.jobs.glance import may_name_guards
 
         if not may_name_guards(self.state_dir):
@@ -139,18 +139,18 @@ class FilesEngine:
     # -- looking
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets, or one, by id, holding the named snaps only."""
+        """List all sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
 
     def newest_sets(self, limit: int) -> list[SnapshotSet]:
-        """The newest sets where there are more than twice as many files; nothing where there are fewer."""
+        """List the newest sets where there are over twice as many files; nothing where there are fewer."""
         with suppress(SnapshotError):
             if len(self.store.names()) > 2 * limit:
                 return self.store.newest_sets(limit)
         return []
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
-        """What a save of the snaps (all installed ones without any) would read, by owner."""
+        """Measure what a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.save.estimate import estimate_snap
 
         people = users_of(self.layout, users)[0]
@@ -161,7 +161,7 @@ class FilesEngine:
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
     ) -> "list[RestorePlan]":
-        """What a restore would do, a plan for each snapshot.
+        """Plan a restore: a plan for each snapshot.
 
         With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
         when the job is stopped.
@@ -176,7 +176,7 @@ class FilesEngine:
         return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
-        """What an extraction would do with every path; archives are read for it, counted on the job."""
+        """Plan an extraction, path by path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
         return Extractor(self.store, self.journal.folder).plan(
@@ -184,7 +184,7 @@ class FilesEngine:
         )
 
     def export_size(self, export: "Export") -> int:
-        """The bytes that the file of an export would take, whatever is broken left out."""
+        """Return the bytes that the file of an export would take, whatever is broken left out."""
         from backend.transfer.exporter import SnapshotExport
 
         with SnapshotExport(self.store, export.set_id, skip_broken=True, snaps=export.snaps) as measured:
@@ -193,7 +193,7 @@ class FilesEngine:
     # -- doing
 
     def save(self, operation: "Save", progress: "Progress") -> "Result":
-        """Save each snap; those that succeed are published together, the others are told in `left_out`.
+        """Save each snap; those that succeed are published together, the others are named in `left_out`.
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
         """
@@ -272,7 +272,7 @@ class FilesEngine:
             return extractor.carry_out(chosen, operation, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """The restores that can be taken back, the newest first."""
+        """List the restores that can be taken back, the newest first."""
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)
@@ -340,7 +340,7 @@ class FilesEngine:
     # -- what a crash left
 
     def findings(self) -> "list[Finding]":
-        """What an earlier crash left, what is hidden, what undo holds."""
+        """List what an earlier crash left, what is hidden, what undo holds."""
         from backend.jobs import doctor
 
         return doctor.findings(self.journal, self.store)
@@ -353,7 +353,7 @@ class FilesEngine:
         return doctor.repair(self.journal, self.store, progress)
 
     def resolutions(self, number: int) -> "Resolutions":
-        """What can be made of an interrupted job, and what each way would mean; changes nothing."""
+        """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
         return resolutions_of(self.journal.record(number), self.store)
@@ -366,7 +366,7 @@ class FilesEngine:
         return resolve(self.journal, self.store, number, finish=finish)
 
     def others(self) -> "list[ForeignJournal]":
-        """The journals that other users keep for this root: for root, and to look at only."""
+        """List the journals that other users keep for this root: for root, and to look at only."""
         from backend.jobs.other_users import journals
 
         return journals(self.layout) if os.geteuid() == 0 else []

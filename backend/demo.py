@@ -39,7 +39,7 @@ _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hote
 
 
 def demo_root(*, anew: bool = False) -> str:
-    """The root of the demo, in the user's data folder; made on first use, or made `anew`."""
+    """Return the root of the demo, in the user's data folder; it is made on first use, or made `anew`."""
     base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
     root = os.path.join(base, "snapstow", "demo")
     files.make_directories(os.path.dirname(root), 0o700)
@@ -145,8 +145,7 @@ def _settle(root: str) -> None:
 
 
 def _prose(chance: random.Random, length: int) -> str:
-    words = chance.choices(_WORDS, k=length // 6)
-    return " ".join(words) + "\n"
+    return " ".join(chance.choices(_WORDS, k=length // 6)) + "\n"
 
 
 def _make_sets(engine: FilesEngine, root: str) -> None:

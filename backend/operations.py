@@ -63,9 +63,9 @@ class Check:
 class Restore:
     """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
 
-    `to` is a directory to restore beside into, where nothing is replaced. `revision` names another revision
-    to restore onto than the installed one; empty: that one. `confirmed` is what its plan showed when somebody
-    agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
+    With a `target_dir`, the data go there, beside what is live, and nothing is replaced. `revision` names
+    another revision to restore onto than the installed one; empty: that one. `confirmed` is what its plan
+    showed when somebody agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
     """
 
     verb: ClassVar[str] = "restore"
@@ -74,7 +74,7 @@ class Restore:
     users: tuple[str, ...] = ()
     devices: bool = False
     undo_window: int = DAY
-    to: str = ""
+    target_dir: str = ""
     revision: str = ""
     wait: bool = False
     confirmed: tuple[str, ...] = field(default=(), compare=False)
@@ -82,24 +82,24 @@ class Restore:
     @property
     def action(self) -> Action:
         """To restore in place, or into a directory."""
-        return Action.RESTORE_TO_DIRECTORY if self.to else Action.RESTORE
+        return Action.RESTORE_TO_DIRECTORY if self.target_dir else Action.RESTORE
 
 
 @dataclass(frozen=True)
 class Extract:
-    """Put marked files and folders of a set, or of a snapshot `file`, in place, or below the directory `to`.
+    """Put marked files and folders of a set, or of a snapshot `file`, in place, or below `target_dir`.
 
     `items` are written `SNAP:PATH` (`backend.browse.selectors`). What is there is replaced as the `policy`
     says: `always`, `changed`, `newer` or `never`; it is kept for `undo_window` seconds (0: not at all).
-    `owners` are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `to` by its own
-    name.
+    `owners` are written `alice=bob`: alice's data become bob's. With `strip`, each lands in `target_dir` by
+    its own name.
     """
 
     verb: ClassVar[str] = "extract"
     set_id: int = 0
     items: tuple[str, ...] = ()
     file: str = ""
-    to: str = ""
+    target_dir: str = ""
     policy: str = "always"
     owners: tuple[str, ...] = ()
     strip: bool = False
@@ -108,7 +108,7 @@ class Extract:
     @property
     def action(self) -> Action:
         """To extract in place, or into a directory."""
-        return Action.EXTRACT_TO_DIRECTORY if self.to else Action.EXTRACT
+        return Action.EXTRACT_TO_DIRECTORY if self.target_dir else Action.EXTRACT
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,9 @@ class Import:
 
 
 Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import
+# In journals and as a flag, this one is spelled otherwise than its field.
+_SPELLINGS = {"target_dir": "to"}
+_FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo, Forget, Export, Import)
 
 
@@ -215,17 +218,28 @@ def _told(verdict: CheckResult) -> dict[str, Any]:
 
 
 def to_json(operation: Operation) -> dict[str, Any]:
-    """A plain mapping that `operation_from_json` takes."""
-    return {"verb": operation.verb, **asdict(operation)}
+    """Return a plain mapping that `operation_from_json` takes."""
+    spelled = {_spelling(name): value for name, value in asdict(operation).items()}
+    return {"verb": operation.verb, **spelled}
+
+
+def _spelling(name: str) -> str:
+    return _SPELLINGS.get(name, name)
 
 
 def operation_from_json(document: Mapping[str, Any]) -> Operation:
-    """The operation that a mapping describes; InvalidInputError when it describes none."""
+    """Return the operation that a mapping describes.
+
+    Raises:
+        InvalidInputError: it describes none.
+    """
     for kind in _OPERATIONS:
         if document.get("verb") == kind.verb:
-            told = {key: _frozen(value) for key, value in document.items() if key != "verb"}
+            values = {
+                _FIELDS.get(key, key): _frozen(value) for key, value in document.items() if key != "verb"
+            }
             try:
-                operation = kind(**told)
+                operation = kind(**values)
             except TypeError as cause:
                 raise InvalidInputError(f"cannot understand the operation: {cause}") from cause
             _demand_types(operation)
@@ -256,9 +270,11 @@ def _demand_types(operation: Operation) -> None:
         if option.type in (bool, int, str):
             sound = type(value) is option.type
         else:
-            sound = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+            sound = isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
         if not sound:
-            raise InvalidInputError(f"cannot understand the operation: {option.name} cannot be {value!r:.60}")
+            raise InvalidInputError(
+                f"cannot understand the operation: {_spelling(option.name)} cannot be {value!r:.60}"
+            )
 
 
 def _frozen(value: object) -> Any:
@@ -266,46 +282,48 @@ def _frozen(value: object) -> Any:
 
 
 def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
-    """The command that does the same, for a shell; `place` are the options that say where."""
-    words = ["snapstow", *place, operation.verb]
+    """Write the command that does the same, for a shell; `place` are the options that say where."""
+    arguments = ["snapstow", *place, operation.verb]
     match operation:
         case Check(set_id=0):
-            words.append("--all")
+            arguments.append("--all")
         case Check() | Restore() | Forget():
-            words.append(str(operation.set_id))
+            arguments.append(str(operation.set_id))
         case Export():
-            words += [str(operation.set_id), operation.file]
+            arguments += [str(operation.set_id), operation.file]
         case Extract(file=file):
-            words.append(f"--file={file}" if file else str(operation.set_id))
+            arguments.append(f"--file={file}" if file else str(operation.set_id))
         case Import():
-            words.append(operation.file)
+            arguments.append(operation.file)
         case Undo(job) if job:
-            words.append(str(job))
+            arguments.append(str(job))
         case _:
             pass
-    told = asdict(operation)
-    words += told.get("snaps", told.get("items", ()))
-    words += _options(told)
-    return shlex.join(words)
+    options = asdict(operation)
+    arguments += options.get("snaps", options.get("items", ()))
+    arguments += _options(options)
+    return shlex.join(arguments)
 
 
 def _options(fields: Mapping[str, Any]) -> list[str]:
-    words = []
+    arguments = []
     if fields.get("users"):
-        words.append(f"--users={','.join(fields['users'])}")
-    words += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
-    words += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
+        arguments.append(f"--users={','.join(fields['users'])}")
+    arguments += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
+    arguments += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
     window = fields.get("undo_window", DAY)
     if window != DAY:
-        words.append(f"--undo-window={window}s" if window else "--no-undo")
+        arguments.append(f"--undo-window={window}s" if window else "--no-undo")
     if age := fields.get("older_than"):
-        words.append(f"--older-than={age}s")
-    words += [f"--{name}={fields[name]}" for name in ("to", "revision") if fields.get(name)]
+        arguments.append(f"--older-than={age}s")
+    arguments += [
+        f"--{_spelling(name)}={fields[name]}" for name in ("target_dir", "revision") if fields.get(name)
+    ]
     if fields.get("owners"):
-        words.append(f"--owner={','.join(fields['owners'])}")
+        arguments.append(f"--owner={','.join(fields['owners'])}")
     if fields.get("policy", "always") != "always":
-        words.append(f"--policy={fields['policy']}")
-    return words
+        arguments.append(f"--policy={fields['policy']}")
+    return arguments
 
 
 class Estimate(NamedTuple):

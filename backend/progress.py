@@ -248,7 +248,7 @@ class _Part(_Within):
 
 
 def event_json(event: Event) -> dict[str, Any]:
-    """An event as a plain mapping."""
+    """Return an event as a plain mapping."""
     match event:
         case Started(title, total):
             return {"event": "started", "title": title, "total": total}
@@ -263,7 +263,7 @@ def event_json(event: Event) -> dict[str, Any]:
 
 
 def event_from_json(document: Mapping[str, Any]) -> Event:
-    """The event that a mapping made by `event_json` describes; what is none is a note of it."""
+    """Return the event that a mapping made by `event_json` describes; what is none is a note of it."""
     match document:
         case {"event": "started", "title": str(title), "total": (int() | None) as total}:
             return Started(title, total)

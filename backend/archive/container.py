@@ -200,7 +200,7 @@ def _parse_directory(directory: bytes, end: _End) -> tuple[Member, ...]:
         if _MAX32 in (stored, size, offset):
             size, stored, offset = _widened(size, stored, offset, directory[extra_at : extra_at + extra])
         spelled = directory[name_at:extra_at].decode("utf-8", "surrogateescape")
-        members.append(Member(spelled, method, crc, stored, size, end.base + offset))
+        members.append(Member(spelled, method, crc, stored, size=size, header_offset=end.base + offset))
     return tuple(members)
 
 

@@ -59,17 +59,17 @@ class ExportFile(NamedTuple):
 
     @property
     def set_id(self) -> int:
-        """The set it was exported from, 0 where the names do not agree on one."""
+        """The set it was exported from; 0 where the names do not agree on one."""
         numbers = {snapshot.set_id for snapshot in self.snapshots}
         return numbers.pop() if len(numbers) == 1 else 0
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was found for which an import would refuse it."""
+        """Whether nothing is wrong for which an import would refuse it."""
         return not self.faults
 
     def duplicate_of(self, sets: Iterable[SnapshotSet], snaps: Sequence[str] = ()) -> int:
-        """The first of some sets that holds the same, or the same as these snaps of it, or 0."""
+        """Return the id of the first set that holds the same as these snaps of it (all without any); or 0."""
         taken = [snapshot for snapshot in self.snapshots if not snaps or snapshot.snap in snaps]
         if any(snapshot.broken for snapshot in taken) or not taken:
             return 0
@@ -84,9 +84,14 @@ class ExportFile(NamedTuple):
 def read_export_file(path: str, progress: Progress | None = None) -> ExportFile:
     """Look into an export file; however large it is, only its headers and metadata are read.
 
-    InvalidInputError for what is no export at all, SnapshotError (NotAllowedError) when it cannot be read.
     One that is damaged, incomplete or odd is returned, with what could be read and the `faults`. The bytes
     passed over are counted in the job's present step.
+
+    Raises:
+        InvalidInputError: it is no export at all, or no regular file.
+        NotAllowedError: it may not be read.
+        SnapshotError: it cannot be read for another reason.
+        Cancelled: the job was stopped.
     """
     with files.os_errors_as("cannot look into the file"):
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -123,14 +128,14 @@ class _Look:
             self._faults.append(str(fault))
         self._check_complete()
         return ExportFile(
-            self._path,
-            self._size,
-            tuple(self._snapshots),
-            self._date,
-            self._digest,
-            self._hash_fits(),
-            tuple(dict.fromkeys(self._faults)),
-            tuple(self._places),
+            path=self._path,
+            size=self._size,
+            snapshots=tuple(self._snapshots),
+            date=self._date,
+            declared_hash=self._digest,
+            hash_fits=self._hash_fits(),
+            faults=tuple(dict.fromkeys(self._faults)),
+            places=tuple(self._places),
         )
 
     def _first(self) -> TarMember:

@@ -29,7 +29,7 @@ def digest(read: Read, progress: Progress) -> tuple[str, int]:
     return hashed.finish()
 
 
-def verify(what: str, read: Read, size: int, declared: str, progress: Progress) -> None:
+def verify(what: str, read: Read, *, size: int, declared: str, progress: Progress) -> None:
     """IntegrityError unless `read` yields `size` bytes whose hash is the declared one."""
     actual, length = digest(read, progress)
     agree(what, (declared, size), (actual, length))

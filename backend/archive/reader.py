@@ -41,8 +41,12 @@ class Reader:
     def open(cls, path: str, set_id: int | None = None) -> Self:
         """Open a snapshot file; without `set_id` the file's name gives it.
 
-        Raises OSError, IntegrityError where the metadata cannot be decoded, and SnapshotError where the name
-        is not a snapshot's. A broken snapshot is returned, not raised.
+        A broken snapshot is returned, not raised.
+
+        Raises:
+            OSError: the file cannot be opened or read.
+            IntegrityError: its metadata cannot be decoded.
+            SnapshotError: without `set_id`: the name is not a snapshot's.
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
@@ -69,29 +73,33 @@ class Reader:
         return self._fd
 
     def stream(self, entry: str) -> "Read":
-        """A reader of the compressed bytes of an archive, from its beginning."""
+        """Return a reader of the compressed bytes of an archive, from its beginning."""
         return self._container.stream(self._container.find(entry))
 
     def held(self) -> list[str]:
-        """The archives that are in the file, whatever its metadata tell of them."""
+        """List the archives that are in the file, whatever its metadata tell of them."""
         names = (member.name for member in self._container.members)
         return list(dict.fromkeys(name for name in names if name == ARCHIVE or user_of(name) is not None))
 
     def place(self, entry: str) -> tuple[int, int] | None:
-        """Where the bytes of an archive lie, and how many; None where the zip packs them once more."""
+        """Tell where the bytes of an archive begin, and how many; None where the zip packs them again."""
         member = self._container.find(entry)
         return (self._container.data_offset(member), member.stored) if member.method == STORED else None
 
     def stored_size(self, entry: str) -> int:
-        """The compressed bytes of an archive; IntegrityError when it is missing."""
+        """Return the compressed bytes of an archive.
+
+        Raises:
+            IntegrityError: the archive is missing.
+        """
         return self._container.find(entry).size
 
     def unpacked_size(self, entry: str) -> int:
-        """About how many bytes an archive takes when unpacked, as it declares; not verified."""
+        """Return how many bytes an archive takes when unpacked, about, as it declares; not verified."""
         return self.declared(entry).size
 
     def declared(self, entry: str) -> "DeclaredSize":
-        """How many bytes an archive declares to unpack to, and whether it could be another number."""
+        """Return how many bytes an archive declares to unpack to, and whether it could be another number."""
         from backend.archive.gzip.sizes import DeclaredSize, declared_size
 
         member = self._container.find(entry)
@@ -101,7 +109,11 @@ class Reader:
         return declared_size(lambda at, count: os.pread(self._fd, count, start + at), member.stored)
 
     def locate(self, entry: str) -> None:
-        """IntegrityError unless an archive is in its place and as long as told; none of it is read."""
+        """Look whether an archive is in its place and as long as told; none of it is read.
+
+        Raises:
+            IntegrityError: it is not.
+        """
         member = self._container.find(entry)
         if member.method not in (STORED, DEFLATED):
             raise IntegrityError(UNKNOWN_METHOD)
@@ -111,11 +123,21 @@ class Reader:
             raise IntegrityError(f'snapshot entry "{entry}" {sizes}')
 
     def verify(self, entry: str, progress: "Progress") -> None:
-        """IntegrityError unless an archive is what was written."""
+        """Read an archive and compare its hash with the one in the metadata.
+
+        Raises:
+            IntegrityError: it is not what was written.
+            Cancelled: the job was stopped.
+        """
         self._verify(entry, self.stream(entry), progress)
 
     def fingerprint(self, entry: str, progress: "Progress") -> str:
-        """Verify an archive; returns what tells the same bytes again (SHA-256 in hex)."""
+        """Verify an archive; return its SHA-256 in hex, by which a second reading is compared with this one.
+
+        Raises:
+            IntegrityError: it is not what was written.
+            Cancelled: the job was stopped.
+        """
         from backend.archive.hashing import Fingerprint
 
         read = Fingerprint(self.stream(entry))
@@ -129,10 +151,11 @@ class Reader:
         from backend.archive import hashing
 
         declared = (self.snapshot.sums or {}).get(entry, "")
-        hashing.verify(f'snapshot entry "{entry}"', read, self.stored_size(entry), declared, progress)
+        size = self.stored_size(entry)
+        hashing.verify(f'snapshot entry "{entry}"', read, size=size, declared=declared, progress=progress)
 
     def selected(self, users: Sequence[str] = ()) -> list[str]:
-        """The entries that belong to `users` or to no user; all of them without `users`."""
+        """List the entries that belong to `users` or to no user; all of them without `users`."""
         return [
             entry
             for entry in self.snapshot.entries
@@ -142,7 +165,13 @@ class Reader:
     def check(
         self, users: Sequence[str] = (), progress: "Progress | None" = None, *, structure: bool = False
     ) -> list[CheckResult]:
-        """Verify every archive (of `users`, and the system's); one verdict each, none left out."""
+        """Verify every archive (of `users`, and the system's); return one verdict for each.
+
+        What is at fault is in its verdict, and raises nothing.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
         from backend.progress import Progress
 
         return check(
@@ -150,9 +179,11 @@ class Reader:
         )
 
     def vet(self, entry: str, progress: "Progress") -> int:
-        """Walk an archive without writing anything; returns the bytes it unpacks to.
+        """Walk an archive without writing anything; return the bytes it unpacks to.
 
-        IntegrityError when it could not be unpacked.
+        Raises:
+            IntegrityError: it could not be unpacked.
+            Cancelled: the job was stopped.
         """
         from backend.archive.gzip.blocks import inflate
         from backend.archive.tar import vetting
@@ -261,11 +292,13 @@ def check(
         snapshot = reader.snapshot
         if snapshot.broken:
             fault = f"cannot open snapshot: {snapshot.broken}"
-            verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, fault))
+            verdicts.append(
+                CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=fault)
+            )
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
-    calls = [partial(_verdict, reader, entry, progress, level) for reader, entry, _ in work]
+    calls = [partial(_verdict, reader, entry, progress=progress, level=level) for reader, entry, _ in work]
     verdicts += [call() for call in calls] if level is CheckLevel.QUICK else hashing.in_parallel(calls)
     return sorted(
         verdicts,
@@ -291,7 +324,15 @@ def _verdict(reader: Reader, entry: str, progress: "Progress", level: CheckLevel
     except SnapshotError as error:
         fault = str(error)
     snapshot = reader.snapshot
-    return CheckResult(snapshot.set_id, snapshot.snap, entry, size, fault, snapshot.path, unpacked)
+    return CheckResult(
+        set_id=snapshot.set_id,
+        snap=snapshot.snap,
+        entry=entry,
+        size=size,
+        fault=fault,
+        path=snapshot.path,
+        unpacked=unpacked,
+    )
 
 
 def _verify(reader: Reader, archive: tuple[str, int], progress: "Progress", level: CheckLevel) -> int | None:

@@ -66,7 +66,7 @@ class Preview(NamedTuple):
 
 
 def preview_of(head: bytes, size: int) -> Preview:
-    """A look at a file of `size` bytes of which `head` is the beginning: at most `CAP` bytes are shown."""
+    """Show the beginning of a file of `size` bytes that begins with `head`: at most `CAP` bytes of it."""
     head = head[:CAP]
     whole = len(head) >= size
     if not head:
@@ -140,7 +140,7 @@ def _indented(text: str) -> str:
 
 
 def harmless(line: str) -> str:
-    """A line with whatever steers a terminal, or the order of letters, spelled out; a long one is cut."""
+    """Spell out whatever in a line steers a terminal, or the order of letters; a long line is cut."""
     cut = line[:_LONGEST_LINE].expandtabs(_TAB)[:_LONGEST_LINE]
     shown = cut if cut.isprintable() else "".join(map(_spelled, cut))
     return shown + "…" if len(line) > _LONGEST_LINE else shown
@@ -158,7 +158,7 @@ def _spelled(letter: str) -> str:
 
 
 def hex_lines(data: bytes, start: int = 0) -> Iterator[str]:
-    """Bytes as offset, numbers and characters, sixteen in a line."""
+    """Show bytes as offset, numbers and characters, sixteen in a line; `start` is the first offset."""
     for at in range(0, len(data), _WIDTH):
         row = data[at : at + _WIDTH]
         numbers = " ".join(f"{byte:02x}" for byte in row)

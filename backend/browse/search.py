@@ -79,7 +79,11 @@ def search_files(
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
-    read, each a part of the job's step. Raises Cancelled; leaving the loop is stopping.
+    read, each as a part of the job's step. What cannot be searched is told as `Missed`. Whoever leaves the
+    loop stops the search.
+
+    Raises:
+        Cancelled: the job was stopped.
     """
     shelf = TocCache(state_dir)
     unread: list[tuple[Snapshot | str, str]] = []
@@ -132,13 +136,15 @@ def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) 
             with progress.part(name, tree.size) as part:
                 tree.index(part)
         for node in tree.find(pattern.encode("utf-8", "surrogateescape"), progress):
-            yield Hit(snapshot, archive.path, archive.entry, tree.path(node), node)
+            yield Hit(
+                snapshot=snapshot, file=archive.path, entry=archive.entry, path=tree.path(node), node=node
+            )
         if tree.fault:
             yield Missed(snapshot, archive.path, archive.entry, f"not all of it could be read: {tree.fault}")
 
 
 def histories(hits: Iterable[Hit]) -> list[History]:
-    """The hits as files over time: what has the same size and time is one version of a file.
+    """Gather hits into files over time: hits of the same size and time are one version of a file.
 
     Files are in the order of snap, user and name.
     """

@@ -87,7 +87,7 @@ def locate_path(path: str, snapshot: Snapshot) -> tuple[str, bytes]:
 
 
 def format_selector(snap: str, entry: str, inside: bytes) -> str:
-    """How something in an archive is written, so that `parse_selectors` finds it again."""
+    """Write down what is in an archive, so that `parse_selectors` finds it again."""
     shown = inside.decode("utf-8", "surrogateescape")
     if entry == ARCHIVE:
         return f"{snap}:{shown}" if shown else snap

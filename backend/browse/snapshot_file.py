@@ -90,7 +90,11 @@ class SnapshotFile:
 
     @classmethod
     def of_store(cls, snapshot: Snapshot) -> Self:
-        """A snapshot of a store; SnapshotError when its file cannot be opened."""
+        """Open a snapshot of a store.
+
+        Raises:
+            SnapshotError: its file cannot be opened.
+        """
         with files.os_errors_as("cannot look into the snapshot"), ExitStack() as stack:
             flags = _FLAGS | os.O_NOFOLLOW
             fd = stack.enter_context(files.opened(snapshot.path, flags))
@@ -101,7 +105,12 @@ class SnapshotFile:
 
     @classmethod
     def of_file(cls, path: str, progress: Progress | None = None) -> Self:
-        """A single snapshot or an export, of any name anywhere; InvalidInputError for what is neither."""
+        """Open a single snapshot or an export, of any name anywhere.
+
+        Raises:
+            InvalidInputError: it is neither.
+            SnapshotError: it cannot be read.
+        """
         path = os.path.realpath(path)
         with files.os_errors_as("cannot look into the file"), ExitStack() as stack:
             fd = stack.enter_context(files.opened(path, _FLAGS))
@@ -129,18 +138,22 @@ class SnapshotFile:
 
     @property
     def snapshots(self) -> list[Snapshot]:
-        """What the file holds, broken ones as well."""
+        """List what the file holds, broken snapshots as well."""
         return [held.snapshot for held in self.held]
 
     def of_snap(self, snap: str) -> HeldSnapshot:
-        """What is held of a snap; NotFoundError."""
+        """Return what is held of a snap.
+
+        Raises:
+            NotFoundError: nothing is.
+        """
         for held in self.held:
             if held.snapshot.snap == snap:
                 return held
         raise NotFoundError(f'there is no snapshot of "{snap}" in {self.path}')
 
     def readers(self) -> list[Reader]:
-        """The snapshots whose metadata could be read, to be unpacked from; they are closed with this."""
+        """Return the snapshots whose metadata could be read, to unpack from; they are closed with this."""
         return [reader for reader in self._readers if reader is not None]
 
     def check(
@@ -154,7 +167,10 @@ class SnapshotFile:
     ) -> list[CheckResult]:
         """Verify the archives in place, as a store's are (`Check`).
 
-        One verdict each, and one for what is broken.
+        Each archive has a verdict, and so has each broken snapshot.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         level = CheckLevel.QUICK if quick else CheckLevel.STRUCTURE if structure else CheckLevel.HASH
         verdicts = []
@@ -165,7 +181,9 @@ class SnapshotFile:
                 continue
             if reader is None or snapshot.broken:
                 text = f"cannot open snapshot: {snapshot.broken}"
-                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(
+                    CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=text)
+                )
             else:
                 readers.append(reader)
         return verdicts + check(readers, users, progress, level)
@@ -191,7 +209,9 @@ class SnapshotFile:
             archives = [self._archive(reader, place[0], entry) for entry in _in_order(reader.held())]
         except IntegrityError:
             parts = carve_archives(fd, place)
-            archives = [self._salvaged(fd, part.at, part.size, part.entry, snapshot) for part in parts]
+            archives = [
+                self._salvaged(fd, part.at, part.size, entry=part.entry, snapshot=snapshot) for part in parts
+            ]
             reader = reader if not snapshot.broken else None
         self._readers.append(reader)
         self.held = (*self.held, HeldSnapshot(snapshot, tuple(archives)))
@@ -209,7 +229,7 @@ class SnapshotFile:
         at = place[0] if place else start
         return self._made(reader, packed, partial(reader.stream, entry), (entry, at, reader.snapshot))
 
-    def _salvaged(self, fd: int, at: int, size: int, entry: str, snapshot: Snapshot) -> Archive:
+    def _salvaged(self, fd: int, at: int, size: int, *, entry: str, snapshot: Snapshot) -> Archive:
         packed = CompressedSource(_within(fd, at, size), size)
         return self._made(fd, packed, partial(_in_sequence, packed), (entry, at, snapshot))
 
@@ -224,11 +244,11 @@ class SnapshotFile:
         stamp = str(Fingerprint.of(os.fstat(file if isinstance(file, int) else file.fileno())))
         declared = (snapshot.sums or {}).get(entry, "")
         key = Key(self.path, stamp, f"{at} {packed.size} {entry} {snapshot.revision} {declared}")
-        return Archive(snapshot, entry, packed, stream, self.path, key)
+        return Archive(snapshot=snapshot, entry=entry, packed=packed, stream=stream, path=self.path, key=key)
 
 
 def reading_recorded(tree: Tree, ledger: VerificationLog) -> bool:
-    """Let the ledger know of a store's archive that `tree` read whole; whether it did.
+    """Note in the ledger that `tree` read an archive of a store whole; return whether that could be noted.
 
     Every byte of it was hashed on the way: that is a check of its hash.
     """

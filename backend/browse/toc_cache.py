@@ -64,7 +64,7 @@ class PendingToc:
 
 
 class TocCache:
-    """The tables kept in the state folder `own`, `cap` bytes at most; none where that cannot be written."""
+    """The tables kept in the state folder, `cap` bytes at most; none where that cannot be written."""
 
     def __init__(self, state_dir: str, cap: int = CAP) -> None:
         self._folder = f"{state_dir}/index" if state_dir else ""

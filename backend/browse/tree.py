@@ -117,8 +117,11 @@ class Tree:
     def index(self, progress: Progress) -> None:
         """Read the archive, unless that was done before; its packed bytes (`size`) are counted on the job.
 
-        Raises Cancelled when the job is stopped, and SnapshotError where the table cannot be kept. What is
-        wrong with the archive is no error: see `fault` and `mismatch`.
+        What is wrong with the archive is no error: see `fault` and `mismatch`.
+
+        Raises:
+            SnapshotError: the table cannot be kept.
+            Cancelled: the job was stopped.
         """
         if self.is_indexed:
             return
@@ -126,7 +129,13 @@ class Tree:
         self._gathered = SeekPoints()
         archive = self.archive
         revision = archive.snapshot.revision
-        source = Source(archive.packed, archive.stream(), archive.entry, archive.declared, revision)
+        source = Source(
+            packed=archive.packed,
+            read=archive.stream(),
+            entry=archive.entry,
+            declared=archive.declared,
+            revision=revision,
+        )
         outcome = index(source, self._table, self._gathered, progress)
         self.is_indexed = self.was_read = True
         self._gathered = None
@@ -144,7 +153,7 @@ class Tree:
         self._table = self._new()
 
     def before(self, offset: int) -> SeekPoint:
-        """The last point to start unpacking from at or before an offset."""
+        """Return the last point at or before an offset from which unpacking can start."""
         gathered = self._gathered
         return self._table.before(offset) if gathered is None else gathered.before(offset)
 
@@ -181,21 +190,25 @@ class Tree:
             return _EMPTY_ROOT
 
     def count(self, folder: Node) -> int:
-        """How many nodes are in a folder."""
+        """Count the nodes in a folder."""
         return self._table.count(folder.id)
 
     def listing(
         self, folder: Node, order: Order = Order.NAME, start: int = 0, count: int = 1000
     ) -> list[Node]:
-        """At most `count` nodes of a folder, from the one at `start` in that order."""
+        """List at most `count` nodes of a folder, from the one at `start` in that order."""
         return self._table.listing(folder.id, order, start, count)
 
     def position(self, node: Node) -> int:
-        """At which number of its folder, listed by name, a node stands."""
+        """Return at which number of its folder, listed by name, a node stands."""
         return self._table.position(node.id)
 
     def node(self, path: bytes) -> Node:
-        """The node of that name: of several the last. NotFoundError."""
+        """Return the node of that name: of several the last.
+
+        Raises:
+            NotFoundError: there is none.
+        """
         node = self.root
         for part in parts_of(path):
             child = self._table.child(node.id, part)
@@ -205,18 +218,21 @@ class Tree:
         return node
 
     def path(self, node: Node) -> bytes:
-        """The whole name of a node; nothing for the root."""
+        """Return the whole name of a node; nothing for the root."""
         return self._table.path(node)
 
     def parent(self, node: Node) -> Node:
-        """The folder a node is in; the root is in itself."""
+        """Return the folder a node is in; the root is in itself."""
         return node if node.id == ROOT else self._table.node(node.parent)
 
     def find(self, pattern: bytes, progress: Progress | None = None) -> Iterator[Node]:
-        """The nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
+        """Find nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
 
-        A pattern with slashes is compared with as many parts of the whole name, from its end. Leaving the
-        loop is stopping; raises Cancelled as well.
+        A pattern with slashes is compared with as many parts of the whole name, from its end. Whoever leaves
+        the loop stops the search.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         wanted = [re.compile(translate(_text(part))) for part in parts_of(pattern)]
         if not wanted:
@@ -239,9 +255,12 @@ class Tree:
     # -- reading what is in it
 
     def open(self, node: Node) -> Content:
-        """The bytes of a file; of a hard link those of what it is a link to, of a symbolic link its target.
+        """Open the bytes of a file: of a hard link those it is a link to, of a symbolic link its target.
 
-        InvalidInputError for what has none. Reading raises IntegrityError where the archive is damaged.
+        Reading them raises IntegrityError where the archive is damaged.
+
+        Raises:
+            InvalidInputError: the node has no bytes.
         """
         if node.kind is Kind.LINK:
             return Content(len(node.link), lambda at, size: node.link[at : at + size])
@@ -257,7 +276,21 @@ class Tree:
         return Content(size, read)
 
 
-_EMPTY_ROOT = Node(ROOT, 0, b"", Kind.FOLDER, 0, 0, 0, 0, b"", 0, 0, 0, Flag.IMPLIED)
+_EMPTY_ROOT = Node(
+    id=ROOT,
+    parent=0,
+    name=b"",
+    kind=Kind.FOLDER,
+    size=0,
+    files=0,
+    mtime_ns=0,
+    mode=0,
+    link=b"",
+    data=0,
+    stored=0,
+    head=0,
+    flags=Flag.IMPLIED,
+)
 
 
 def _text(name: bytes) -> str:

@@ -46,7 +46,7 @@ class Comparison:
         self.facets: list[ComparedSide] = []
         self.notes: list[str] = []
         self._layout = layout
-        self._own = state_dir
+        self._state_dir = state_dir
         self._stack = ExitStack()
         self._held: list[HeldSnapshot | None] = []
         self._walked: dict[str, tuple[ComparedTree, ComparedTree]] = {}
@@ -64,11 +64,22 @@ class Comparison:
     # -- opening
 
     def add_snapshot(self, label: str, snapshot: Snapshot) -> None:
-        """Take a snapshot of a store as the next side; BlockedError for a broken one."""
+        """Take a snapshot of a store as the next side.
+
+        Raises:
+            BlockedError: it is broken.
+            SnapshotError: its file cannot be opened.
+        """
         self._add(label, SnapshotFile.of_store(snapshot))
 
     def add_file(self, path: str, progress: Progress) -> None:
-        """Take the snapshot of the snap in a file as the next side."""
+        """Take the snapshot of the snap in a file as the next side.
+
+        Raises:
+            NotFoundError: the file holds none of that snap.
+            BlockedError: it is broken.
+            InvalidInputError: it is no snapshot and no export.
+        """
         self._add(path, SnapshotFile.of_file(path, progress))
 
     def _add(self, label: str, inside: SnapshotFile) -> None:
@@ -82,7 +93,11 @@ class Comparison:
         self.facets.append(ComparedSide(label, snapshot, *about))
 
     def add_live(self) -> None:
-        """Take the data in place as the next side; NotFoundError where there are none at all."""
+        """Take the data in place as the next side.
+
+        Raises:
+            NotFoundError: there are none.
+        """
         installed = self._layout.installed(self.snap)
         conf = self._layout.state.config(self.snap)
         if not self._layout.state.readable:
@@ -101,14 +116,14 @@ class Comparison:
 
     @property
     def configuration(self) -> list[KeyChange]:
-        """What differs in the configuration; nothing where that in place is not known."""
+        """List what differs in the configuration; nothing where that in place is not known."""
         before, after = self.facets
         if None in (before.snapshot, after.snapshot) and not self._layout.state.readable:
             return []
         return compare.configuration_diff(before.configuration, after.configuration)
 
     def placed(self, text: str) -> tuple[str, bytes]:
-        """Whose a path is as it is written for a mark, and the path that its difference has."""
+        """Read a path written as a mark: whose it is, and the path that its difference has."""
         parts = clean(text.encode("utf-8", "surrogateescape")).split(b"/")
         owner = ""
         if parts[0] == b"user" and len(parts) > 1:
@@ -121,7 +136,7 @@ class Comparison:
 
     @property
     def owners(self) -> list[str]:
-        """Whose data there are on either side: the system's (empty) first, then users by name."""
+        """List whose data there are on either side: the system's (empty) first, then users by name."""
         owners = {user_of(archive.entry) or "" for held in self._held if held for archive in held.archives}
         if None in self._held:
             owners.update(
@@ -132,9 +147,12 @@ class Comparison:
     def differences(
         self, progress: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
     ) -> Iterator[Difference]:
-        """What differs, by owner and path; with `below` only that path of that owner and what is in it.
+        """Tell what differs, by owner and path; with `below` only that path of that owner and what is in it.
 
         Archives that were never looked into are read first, which is counted on the job.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         for owner in self.owners if below is None else below[:1]:
             for difference in self._walk(owner, progress, options).differences(progress):
@@ -142,7 +160,13 @@ class Comparison:
                     yield difference
 
     def text_diff(self, owner: str, path: bytes, progress: Progress) -> TextDiff:
-        """The unified diff of one file; NotFoundError where neither side has it."""
+        """Return the unified diff of one file.
+
+        Raises:
+            NotFoundError: neither side has it.
+            SnapshotError: it cannot be read.
+            Cancelled: the job was stopped.
+        """
         sides = self._sides(owner, progress)
         pieces = []
         exists = False
@@ -162,7 +186,7 @@ class Comparison:
             raise SnapshotError(f'cannot read "{shown}": {cause.strerror}') from cause
 
     def mark_of(self, difference: Difference) -> str:
-        """How to mark what differs for an extraction that puts either side's, a snapshot's, back."""
+        """Write the mark by which an extraction puts back what a side, a snapshot's, has of a difference."""
         entry = user_entry(difference.owner) if difference.owner else ARCHIVE
         return format_selector(self.snap, entry, difference.path)
 
@@ -183,7 +207,7 @@ class Comparison:
         archive = next((part for part in held.archives if (user_of(part.entry) or "") == owner), None)
         if archive is None:
             return EmptyTree()
-        tree = self._stack.enter_context(Tree(archive, self._own))
+        tree = self._stack.enter_context(Tree(archive, self._state_dir))
         with progress.part(
             f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size
         ) as part:

@@ -159,7 +159,16 @@ class Walk:
         if folded:
             count, size = _total(side, entry)
         before, after = (size, None) if change is Change.REMOVED else (None, size)
-        return Difference(self._owner, path, change, entry.kind.value, before, after, count, folded)
+        return Difference(
+            self._owner,
+            path,
+            change,
+            entry.kind.value,
+            before=before,
+            after=after,
+            files=count,
+            folded=folded,
+        )
 
     def _of_both(self, path: bytes, before: TreeEntry, after: TreeEntry) -> Iterator[Difference]:
         metadata = _metadata(before, after)
@@ -168,9 +177,16 @@ class Walk:
         else:
             change = Change.CHANGED
         if change is not Change.SAME or self._options.same:
-            sizes, count = (before.size, after.size), int(not before.is_folder)
-            kind = before.kind.value
-            yield Difference(self._owner, path, change, kind, *sizes, count, metadata=metadata)
+            yield Difference(
+                self._owner,
+                path,
+                change,
+                before.kind.value,
+                before=before.size,
+                after=after.size,
+                files=int(not before.is_folder),
+                metadata=metadata,
+            )
 
     def _has_changed(self, before: TreeEntry, after: TreeEntry) -> bool:
         if before.kind is not Kind.FILE:

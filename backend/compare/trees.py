@@ -117,8 +117,17 @@ class ArchivedTree:
     def _entry(self, node: Node) -> TreeEntry:
         kind = Kind.FILE if node.kind is Kind.HARD_LINK else node.kind
         size = node.size if kind is Kind.FILE else 0
-        owners = (node.uid, node.gid)
-        return TreeEntry(node.name, kind, size, node.mode, node.mtime_ns, *owners, node.link, node)
+        return TreeEntry(
+            node.name,
+            kind,
+            size,
+            mode=node.mode,
+            mtime_ns=node.mtime_ns,
+            uid=node.uid,
+            gid=node.gid,
+            link=node.link,
+            key=node,
+        )
 
     def pieces(self, entry: TreeEntry) -> Pieces:
         """The bytes of a file. IntegrityError where the archive is damaged."""
@@ -185,7 +194,17 @@ def _entry_at(name: bytes, above: str, status: os.stat_result, fd: int) -> TreeE
     size = status.st_size if kind is Kind.FILE else 0
     key = os.fsencode(above) + name
     mode = stat.S_IMODE(status.st_mode)
-    return TreeEntry(name, kind, size, mode, status.st_mtime_ns, status.st_uid, status.st_gid, link, key)
+    return TreeEntry(
+        name=name,
+        kind=kind,
+        size=size,
+        mode=mode,
+        mtime_ns=status.st_mtime_ns,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        link=link,
+        key=key,
+    )
 
 
 def opened_live(parent: str) -> int | None:

@@ -31,8 +31,8 @@ class SnapdTask(NamedTuple):
     @property
     def snap(self) -> str:
         """The snap whose data it is about, or nothing."""
-        found = _SNAP.search(self.summary)
-        return found[1] if found else ""
+        match = _SNAP.search(self.summary)
+        return match[1] if match else ""
 
 
 class SnapdChange(NamedTuple):
@@ -65,7 +65,7 @@ class SnapdChange(NamedTuple):
     def set_id(self) -> int:
         """The snapshot set it is about, 0 where it says none."""
         texts = (self.summary, *(task.summary for task in self.tasks))
-        return next((int(found[1]) for text in texts if (found := _SET.search(text))), 0)
+        return next((int(match[1]) for text in texts if (match := _SET.search(text))), 0)
 
     @property
     def was_stopped(self) -> bool:
@@ -95,7 +95,11 @@ class Watch(Protocol):
     """Follows every change about snapshots that no job of ours looks after, whoever asked for it."""
 
     def look(self) -> list[Followed]:
-        """Those that run, and once those that have ended since the last look. Raises SnapshotError."""
+        """List the changes that run, and once those that have ended since the last look.
+
+        Raises:
+            SnapshotError: snapd does not answer, or not as it should.
+        """
 
 
 class Daemon(Protocol):

@@ -11,22 +11,27 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.engine.availability import files_availability
+from backend.engine.selection import (
+    checked_snapshots,
+    installed_snaps,
+    marked_snapshots,
+    snapshots_of,
+    users_of,
+)
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
-from backend.model import Action, Snapshot, SnapshotSet, selected_snapshots
+from backend.model import Action, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
     from backend.engine.protocol import Availability
-    from backend.host.layout import InstalledSnap
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved
     from backend.jobs.safety_snapshots import SafeguardedRestore
-    from backend.model import User
     from backend.operations import (
         Check,
         Estimate,
@@ -95,17 +100,17 @@ class FilesEngine:
         return files_availability(self.layout, self._snapd_answers)
 
     def refusal(self, action: Action) -> str:
-        """Why an action cannot be done here, or nothing; the socket is looked at only where that decides."""
+        """Say why an action cannot be done here, or nothing; looks at the socket only where that decides."""
         if action.only_reads or action.writes_elsewhere:
             return ""
         return self.availability().refusal(action)
 
     def refusal_of(self, operation: "Operation") -> str:
-        """Why an operation with these very options cannot be had here, or nothing."""
+        """Say why an operation with these very options cannot be had here, or nothing."""
         return self.refusal(operation.action)
 
     def about(self) -> list[str]:
-        """Why this engine answers here, in words."""
+        """Say why this engine answers here."""
         if self.refusal(Action.SAVE):
             return ["snapd is running, so it only reads"]
         return ["ready, as no snapd answers for this root"]
@@ -118,8 +123,10 @@ class FilesEngine:
         return NoDaemon(self.layout)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """The sets by which restores through snapd can be taken back, by number."""
-        if not self.store.has_guards():
+        """Return the sets by which restores through snapd can be taken back, by number."""
+        from backend.jobs.glance import may_name_guards
+
+        if not may_name_guards(self.state_dir):
             return {}
         from backend.jobs.safety_snapshots import safety_snapshots_by_set
 
@@ -132,27 +139,29 @@ class FilesEngine:
     # -- looking
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets, or one, by id, holding the named snaps only."""
+        """List all sets, or one, by id, holding the named snaps only."""
         return self.store.list_sets(set_id, snaps)
 
     def newest_sets(self, limit: int) -> list[SnapshotSet]:
-        """The newest sets where there are more than twice as many files; nothing where there are fewer."""
+        """List the newest sets where there are over twice as many files; nothing where there are fewer."""
         with suppress(SnapshotError):
             if len(self.store.names()) > 2 * limit:
                 return self.store.newest_sets(limit)
         return []
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
-        """What a save of the snaps (all installed ones without any) would read, by owner."""
+        """Measure what a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.save.estimate import estimate_snap
 
-        people = self._users(users)[0]
-        return [estimate_snap(self.layout, snap, people, progress) for snap in self._installed(snaps)]
+        people = users_of(self.layout, users)[0]
+        return [
+            estimate_snap(self.layout, snap, people, progress) for snap in installed_snaps(self.layout, snaps)
+        ]
 
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
     ) -> "list[RestorePlan]":
-        """What a restore would do, a plan for each snapshot.
+        """Plan a restore: a plan for each snapshot.
 
         With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
         when the job is stopped.
@@ -163,53 +172,28 @@ class FilesEngine:
 
         if look:
             return list(RestorePlanner(self).preview(restore, progress).plans)
-        chosen = self._selected(restore.set_id, restore.snaps)
+        chosen = snapshots_of(self.store, restore.set_id, restore.snaps)
         return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
-        """What an extraction would do with every path; archives are read for it, counted on the job."""
+        """Plan an extraction, path by path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
-        return Extractor(self.store, self.journal.folder).plan(self._marked(extract), extract, progress)
+        return Extractor(self.store, self.journal.folder).plan(
+            marked_snapshots(self.store, extract), extract, progress
+        )
 
     def export_size(self, export: "Export") -> int:
-        """The bytes that the file of an export would take, whatever is broken left out."""
+        """Return the bytes that the file of an export would take, whatever is broken left out."""
         from backend.transfer.exporter import SnapshotExport
 
         with SnapshotExport(self.store, export.set_id, skip_broken=True, snaps=export.snaps) as measured:
             return measured.size
 
-    def _marked(self, extract: "Extract") -> list[Snapshot]:
-        """The snapshots that hold what is to be extracted."""
-        if extract.file:
-            return []
-        return self._selected(extract.set_id, [item.partition(":")[0] for item in extract.items])
-
-    def _selected(self, set_id: int, snaps: Sequence[str]) -> list[Snapshot]:
-        """The snapshots of a set; NotFoundError when there is none."""
-        return selected_snapshots(self.store.list_sets(set_id), snaps)
-
-    def _installed(self, snaps: Sequence[str]) -> "list[InstalledSnap]":
-        """The named snaps, each once; without any, all that are installed and active."""
-        named = list(dict.fromkeys(snaps))
-        installed = []
-        for name in named or self.layout.installed_names():
-            snap = self.layout.installed(name)
-            if snap is None:
-                raise NotFoundError(f'snap "{name}" is not installed')
-            if named or snap.active:
-                installed.append(snap)
-        return installed
-
-    def _users(self, names: Sequence[str]) -> "tuple[list[User], list[str]]":
-        if names:
-            return self.layout.find_users(names), []
-        return self.layout.users_with_data()
-
     # -- doing
 
     def save(self, operation: "Save", progress: "Progress") -> "Result":
-        """Save each snap; those that succeed are published together, the others are told in `left_out`.
+        """Save each snap; those that succeed are published together, the others are named in `left_out`.
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
         """
@@ -223,15 +207,17 @@ class FilesEngine:
             operation.exclude or None, level, operation.accept_changed, operation.ignore_space
         )
         options.validate()
-        snaps = self._installed(operation.snaps)
-        users, strays = self._users(operation.users)
+        snaps = installed_snaps(self.layout, operation.snaps)
+        users, strays = users_of(self.layout, operation.users)
         if not snaps:
             raise NotFoundError("cannot save: no snaps are installed")
         if not self.layout.state.readable:
             progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
-        made = save_set(self.store, snaps, users, options, progress)
+        made = save_set(self.store, snaps, users=users, options=options, progress=progress)
         stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
-        return Result(made.set_id, tuple(one.snap for one in made.snapshots), (*stray, *made.left_out))
+        return Result(
+            made.set_id, tuple(snapshot.snap for snapshot in made.snapshots), (*stray, *made.left_out)
+        )
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
@@ -240,10 +226,7 @@ class FilesEngine:
         from backend.store.verifications import VerificationLog
 
         level = operation.level
-        if operation.set_id:
-            chosen = self._selected(operation.set_id, operation.snaps)
-        else:
-            chosen = [s for group in self.store.list_sets(snaps=operation.snaps) for s in group.snapshots]
+        chosen = checked_snapshots(self.store, operation)
         ledger = VerificationLog(self.journal.folder)
         with ExitStack() as locks:
             if operation.set_id:
@@ -251,7 +234,7 @@ class FilesEngine:
             some = due(chosen, level, operation.older_than, ledger)
             total = None if operation.quick else sum(snapshot.size for snapshot in some)
             with progress.step("Checking", total):
-                verdicts = check_all(some, operation.users, level, ledger, progress)
+                verdicts = check_all(some, operation.users, level, ledger=ledger, progress=progress)
         snaps = tuple(snapshot.snap for snapshot in some)
         return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
 
@@ -272,7 +255,7 @@ class FilesEngine:
         from backend.restore.restorer import Restorer
 
         self._demand(operation.action)
-        chosen = self._selected(operation.set_id, operation.snaps)
+        chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
@@ -281,7 +264,7 @@ class FilesEngine:
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
-        chosen = self._marked(operation)
+        chosen = marked_snapshots(self.store, operation)
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
             if not operation.file:
@@ -289,7 +272,7 @@ class FilesEngine:
             return extractor.carry_out(chosen, operation, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """The restores that can be taken back, the newest first."""
+        """List the restores that can be taken back, the newest first."""
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)
@@ -307,7 +290,7 @@ class FilesEngine:
         from backend.operations import Result
 
         self._demand(operation.action)
-        chosen = self._selected(operation.set_id, operation.snaps)
+        chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
             freed = self.store.forget(chosen, progress)
         TocCache(self.state_dir).sweep()
@@ -357,7 +340,7 @@ class FilesEngine:
     # -- what a crash left
 
     def findings(self) -> "list[Finding]":
-        """What an earlier crash left, what is hidden, what undo holds."""
+        """List what an earlier crash left, what is hidden, what undo holds."""
         from backend.jobs import doctor
 
         return doctor.findings(self.journal, self.store)
@@ -370,7 +353,7 @@ class FilesEngine:
         return doctor.repair(self.journal, self.store, progress)
 
     def resolutions(self, number: int) -> "Resolutions":
-        """What can be made of an interrupted job, and what each way would mean; changes nothing."""
+        """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
         return resolutions_of(self.journal.record(number), self.store)
@@ -383,7 +366,7 @@ class FilesEngine:
         return resolve(self.journal, self.store, number, finish=finish)
 
     def others(self) -> "list[ForeignJournal]":
-        """The journals that other users keep for this root: for root, and to look at only."""
+        """List the journals that other users keep for this root: for root, and to look at only."""
         from backend.jobs.other_users import journals
 
         return journals(self.layout) if os.geteuid() == 0 else []

@@ -16,14 +16,14 @@ run()"""
 
 
 def runner_of(engine: Engine) -> Runner:
-    """What starts jobs at the place of an engine."""
+    """Return what starts jobs at the place of an engine."""
     return Runner(engine.journal, worker_command(engine))
 
 
 def worker_command(engine: Engine) -> list[str]:
-    """What runs a job, through that very engine: where it may not be used any more, the job is refused.
+    """Return the command that runs a job through that very engine; it refuses where that may not be used.
 
-    It takes the operation and tells the number as `python -m backend.engine.worker` does.
+    The command takes the operation, and tells its job's number, as `python -m backend.engine.worker` does.
     """
     path = json.dumps([os.path.abspath(folder) for folder in sys.path])
     return [sys.executable, "-c", _ENTRY, path, "--root", engine.layout.root, "--engine", engine.name]

@@ -61,22 +61,29 @@ def perform_recorded(
     operation: Operation,
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
+    *,
     stream: int | None = None,
     begun: Callable[[int], None] = _ignore,
 ) -> Result:
     """Carry out an operation as a job with a journal, after ending what died before it.
 
-    `watch` is given the job, so that it can be stopped, and answers with the listener to its events. `begun`
-    is told its number as soon as it is in the journal.
-    On a full disk a forget is recorded in the room that the journal kept for that.
+    `watch` is given the job, so that it can be stopped, and returns the listener to its events. `begun` is
+    told the job's number as soon as it is in the journal. On a full disk a forget is recorded in the room
+    that the journal kept for that.
+
+    Raises:
+        UnrecordedError: the operation is done, but its end could not be recorded.
+        NoSpaceError: there is no room for the journal, or for the operation.
+        Cancelled: the job was stopped.
+        SnapshotError: it failed; the journal has the error.
     """
     engine.tidy(Progress())
     try:
-        result = _recorded(operation, engine, watch, stream, begun)
+        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     except NoSpaceError:
         if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
             raise
-        result = _recorded(operation, engine, watch, stream, begun)
+        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     engine.journal.keep_reserve()
     return result
 
@@ -85,6 +92,7 @@ def _recorded(
     operation: Operation,
     engine: Engine,
     watch: Callable[[Progress], Callable[[Event], None]],
+    *,
     stream: int | None,
     begun: Callable[[int], None],
 ) -> Result:

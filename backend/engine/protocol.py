@@ -46,7 +46,7 @@ class Availability(NamedTuple):
     is_superseded: bool = False
 
     def refusal(self, action: Action) -> str:
-        """One sentence why an action cannot be done, or nothing."""
+        """Say in one sentence why an action cannot be done; nothing where it can."""
         return self.refusals.get(action, "")
 
 
@@ -97,44 +97,44 @@ class Engine(Protocol):
         """Look at the socket once: what can be done now, and whether another engine is the right one."""
 
     def refusal(self, action: Action) -> str:
-        """One sentence why an action cannot be done here, or nothing; looks at the socket."""
+        """Say in one sentence why an action cannot be done here, or nothing; looks at the socket."""
 
     def refusal_of(self, operation: Operation) -> str:
-        """Why an operation with these very options cannot be had here, or nothing."""
+        """Say why an operation with these very options cannot be had here, or nothing."""
 
     def about(self) -> list[str]:
-        """Why this engine answers here, and what it knows of the place besides, in sentences."""
+        """Say why this engine answers here, and what it knows of the place besides, in sentences."""
 
     # -- looking
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
-        """All sets, or one, by id."""
+        """List all sets, or one, by id."""
 
     def newest_sets(self, limit: int) -> list[SnapshotSet]:
-        """The newest sets, at most `limit` files, to be shown before all are listed.
+        """List the newest sets, at most `limit` files, to be shown before all are listed.
 
         Nothing where listing all takes about as long, or where only snapd can list them.
         """
 
     def guards(self) -> dict[int, SafeguardedRestore]:
-        """The sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be taken back, by number."""
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
-        """What a save would read."""
+        """Measure what a save would read."""
 
     def plan(
         self, restore: Restore, *, look: bool = True, progress: Progress | None = None
     ) -> list[RestorePlan]:
-        """What a restore would do, a plan for each snapshot; with `look`, what is lost and held as well."""
+        """Plan a restore: a plan for each snapshot; with `look`, what is lost and held as well."""
 
     def plan_extract(self, extract: Extract, progress: Progress) -> ExtractPlan:
-        """What an extraction would do with every path; archives are read for it, counted on the job."""
+        """Plan an extraction, path by path; archives are read for it, counted on the job."""
 
     def export_size(self, export: Export) -> int:
-        """The bytes that the file of an export would take, whatever is broken left out."""
+        """Return the bytes that the file of an export would take, whatever is broken left out."""
 
     def undo_offers(self) -> list[UndoOffer]:
-        """The restores that can be taken back, the newest first."""
+        """List the restores that can be taken back, the newest first."""
 
     # -- doing
 
@@ -165,19 +165,23 @@ class Engine(Protocol):
     # -- what a crash left
 
     def findings(self) -> list[Finding]:
-        """What an earlier crash left, what is hidden, what undo holds."""
+        """List what an earlier crash left, what is hidden, what undo holds."""
 
     def repair(self, progress: Progress) -> list[Finding]:
-        """Clean up what `findings` offers to repair; returns what was done."""
+        """Clean up what `findings` offers to repair; return what was done."""
 
     def tidy(self, progress: Progress) -> list[str]:
-        """End jobs of ours that died and undo data that expired; says what was done."""
+        """End jobs of ours that died and undo data that expired; return what was done, in sentences."""
 
     def resolutions(self, number: int) -> Resolutions:
-        """What finishing an interrupted job, and taking it back, would mean; changes nothing."""
+        """Tell what finishing an interrupted job, and taking it back, would mean; changes nothing."""
 
     def resolve(self, number: int, *, finish: bool) -> Resolved:
-        """End an interrupted job one way or the other; BlockedError where that cannot be had."""
+        """End an interrupted job one way or the other.
+
+        Raises:
+            BlockedError: that way cannot be had.
+        """
 
     def others(self) -> list[ForeignJournal]:
-        """The journals that other users keep for this root: for root, and to look at only."""
+        """List the journals that other users keep for this root: for root, and to look at only."""

@@ -26,7 +26,7 @@ def own_state(layout: Layout) -> str:
 
 
 def user_state() -> str:
-    """The user's own folder for what belongs to no root."""
+    """Return the user's own folder for what belongs to no root."""
     return os.path.join(_users_state(), "snapstow")
 
 
@@ -41,9 +41,11 @@ def _existing(path: str) -> str:
 
 
 def open_engine(root: str, kind: str = "auto") -> "Engine":
-    """The engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
+    """Make the engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
 
-    InvalidInputError when the root is no directory, UnreachableError when snapd is asked for in vain.
+    Raises:
+        InvalidInputError: the root is no directory.
+        UnreachableError: snapd is asked for, and does not answer.
     """
     files = files_engine(root)
     engine = files if kind == "files" else _auto_engine(files)
@@ -55,7 +57,11 @@ def open_engine(root: str, kind: str = "auto") -> "Engine":
 
 
 def reopen_engine(engine: "Engine") -> "Engine":
-    """The engine that `auto` means now for the place of another one, with the same state directory."""
+    """Make the engine that `auto` means now for the place of another one, with the same state directory.
+
+    Raises:
+        InvalidInputError: its root cannot be one any more.
+    """
     return _auto_engine(FilesEngine(Layout(engine.layout.root), engine.state_dir))
 
 

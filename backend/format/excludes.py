@@ -29,9 +29,10 @@ _MEANING = re.compile(r"[\\*]")
 
 
 def validate_excludes(patterns: Iterable[str]) -> None:
-    """Raise InvalidInputError, in snapd's words, for the first pattern that is not acceptable.
+    """Check patterns by snapd's rules; also refuse what cannot be an argument of a program.
 
-    Beyond snapd's rules, what cannot be an argument of a program (NUL, half a surrogate pair) is refused.
+    Raises:
+        InvalidInputError: the first pattern that is not acceptable, in snapd's words.
     """
     for pattern in patterns:
         variable, *components = pattern.split("/")
@@ -64,9 +65,10 @@ def compiled(expanded: Sequence[str]) -> "re.Pattern[str] | None":
 
 
 def pattern_of(path: str, revision: Revision, system: bool) -> str:
-    """The pattern that leaves out just `path` of an archive, and what is below it.
+    """Write the pattern that leaves out just `path` of an archive, and what is below it.
 
-    InvalidInputError where the syntax has no words for that name.
+    Raises:
+        InvalidInputError: snapd's syntax cannot name that path.
     """
     role, slash, below = path.partition("/")
     variable = f"$SNAP_{'' if system else 'USER_'}{'COMMON' if role == 'common' else 'DATA'}"

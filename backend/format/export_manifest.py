@@ -1,4 +1,4 @@
-"""TODO."""
+"""The JSON members of an export: `content.json`, its content hash, and `export.json`, a list of its files."""
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64

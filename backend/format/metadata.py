@@ -85,12 +85,12 @@ def metadata_json(snapshot: Snapshot) -> bytes:
 
 
 def snapshot_json(snapshot: Snapshot) -> str:
-    """The snapshot as snapd lists it, on one line without a newline."""
+    """Write a snapshot as snapd lists it, on one line without a newline."""
     return dumps(_struct(snapshot))
 
 
 def content_hash(snapshot: Snapshot, *, newer: bool = False) -> bytes:
-    """SHA-256 of what a snapshot holds, whatever its set, time and options.
+    """Hash (SHA-256) what a snapshot holds, whatever its set, time and options.
 
     `newer` hashes the spelling of control characters that Go uses since 1.22.
     """
@@ -101,7 +101,7 @@ def content_hash(snapshot: Snapshot, *, newer: bool = False) -> bytes:
 
 
 def set_content_hash(snapshots: Iterable[Snapshot], *, newer: bool = False) -> bytes:
-    """SHA-256 of what a set holds; snapshots of one name count in the order given."""
+    """Hash (SHA-256) what a set holds; snapshots of one name count in the order given."""
     ordered = sorted(snapshots, key=lambda snapshot: raw_utf8(snapshot.snap))
     from hashlib import sha256
 
@@ -115,7 +115,7 @@ def set_content_hashes(snapshots: Iterable[Snapshot]) -> tuple[bytes, bytes]:
 
 
 def set_time(snapshots: Iterable[Snapshot]) -> str:
-    """The earliest time among snapshots, or the zero time without any."""
+    """Return the earliest time among snapshots; the zero time without any."""
     return min((snapshot.time for snapshot in snapshots), key=unix_time, default=ZERO_TIME)
 
 

@@ -59,7 +59,11 @@ def parse_filename(name: str) -> FileName | None:
 
 
 def filename(snapshot: Snapshot) -> str:
-    """The base name of the file of a snapshot; InvalidInputError where a part is not valid."""
+    """Return the base name of the file of a snapshot.
+
+    Raises:
+        InvalidInputError: a part of it is not valid.
+    """
     name = f"{snapshot.set_id}_{snapshot.snap}_{snapshot.version}_{snapshot.revision}.zip"
     if parse_filename(name) != (snapshot.set_id, snapshot.snap, snapshot.version, snapshot.revision):
         raise InvalidInputError(f"cannot name a snapshot file {quoted(name)}: invalid name")

@@ -21,7 +21,11 @@ _DAY = 24
 
 
 def parse_retention(text: str) -> str:
-    """A time as people write it in snapd's spelling: `14d` is `336h`; InvalidInputError for what is none."""
+    """Return a time as people write it in snapd's spelling: `14d` is `336h`.
+
+    Raises:
+        InvalidInputError: it is no time that snapd takes.
+    """
     match = _SPAN.fullmatch(text)
     hours = int(match[1]) * (_DAY if match[2] == "d" else 1) if match else 0
     if text in ("", NEVER):
@@ -32,7 +36,7 @@ def parse_retention(text: str) -> str:
 
 
 def retention_words(text: str) -> str:
-    """A time as snapd spells it, in days where it comes to whole ones: `744h` is `31d`."""
+    """Write a time of snapd's spelling in days where it comes to whole ones: `744h` is `31d`."""
     match = _SNAPDS.fullmatch(text)
     hours = int(match[1] or 0) if match else 0
     if not hours:
@@ -41,7 +45,7 @@ def retention_words(text: str) -> str:
 
 
 def retention_text(text: str) -> str:
-    """A sentence on how long they are kept."""
+    """Write the sentence on how long automatic snapshots are kept."""
     if text == NEVER:
         return "No automatic snapshots are made"
     return f"Automatic snapshots are kept for {retention_words(text)}"

@@ -26,7 +26,11 @@ def canonical_time(text: str) -> str:
 
 
 def unix_time(text: str) -> float:
-    """Seconds since 1970 of an RFC 3339 text; IntegrityError where it is none."""
+    """Return the seconds since 1970 of an RFC 3339 text.
+
+    Raises:
+        IntegrityError: it is no such text.
+    """
     match = _parts(text)
     year, month, day, hour, minute, second = map(int, match.group(1, 2, 3, 4, 5, 6))
     seconds = ((_days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second

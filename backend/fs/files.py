@@ -48,7 +48,13 @@ class Fingerprint(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> "Fingerprint":
         """Take it from what `stat` tells of a file."""
-        return cls(status.st_dev, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
+        return cls(
+            device=status.st_dev,
+            size=status.st_size,
+            inode=status.st_ino,
+            modified=status.st_mtime_ns,
+            changed=status.st_ctime_ns,
+        )
 
     def __str__(self) -> str:
         """The numbers with blanks between them, as caches keep it."""
@@ -214,7 +220,7 @@ def read_whole(path: str, cap: int, directory: int | None = None) -> bytes:
 
 def rename_new(name: str, from_directory: int | None, target: str, to_directory: int | None) -> None:
     """Rename without ever replacing something: FileExistsError when the target is there."""
-    if not _rename(name, from_directory, target, to_directory, _NOREPLACE):
+    if not _rename(name, from_directory, target, to_directory, flags=_NOREPLACE):
         if identity(target, to_directory) is not None:
             raise FileExistsError(errno.EEXIST, "File exists", target)
         os.rename(name, target, src_dir_fd=from_directory, dst_dir_fd=to_directory)
@@ -222,10 +228,10 @@ def rename_new(name: str, from_directory: int | None, target: str, to_directory:
 
 def exchange(name: str, directory: int, other: str, other_directory: int) -> bool:
     """Swap two names in one step; False, and nothing done, where the file system cannot."""
-    return _rename(name, directory, other, other_directory, _EXCHANGE)
+    return _rename(name, directory, other, other_directory, flags=_EXCHANGE)
 
 
-def _rename(name: str, source: int | None, target: str, destination: int | None, flags: int) -> bool:
+def _rename(name: str, source: int | None, target: str, destination: int | None, *, flags: int) -> bool:
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
@@ -332,7 +338,7 @@ def is_locked(path: str, directory: int | None = None) -> bool:
     return False
 
 
-def copy_range(source: int, offset: int, target: int, length: int, advance: Callable[[int], None]) -> int:
+def copy_range(source: int, offset: int, target: int, length: int, *, advance: Callable[[int], None]) -> int:
     """Copy `length` bytes from `offset` of one file to the present end of another; returns the bytes copied.
 
     Fewer than asked means that the source ended. Calls `advance` with each piece.

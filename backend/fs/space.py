@@ -46,11 +46,16 @@ _FOLDER = Measured(packed=_HEADER)
 
 
 def measure(paths: Sequence[str], progress: Progress | None = None) -> Measured:
-    """All regular files below the directories `paths`, however deep; links are not followed.
+    """Measure all regular files below the directories `paths`, however deep; links are not followed.
 
-    A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. Counts the
-    apparent bytes in the job's present step. Raises NotAllowedError, or SnapshotError, naming what cannot
-    be read, and ConflictError when directories are moved about meanwhile.
+    A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. The apparent
+    bytes are counted in the job's present step.
+
+    Raises:
+        NotAllowedError: something may not be read; it is named.
+        SnapshotError: something cannot be read for another reason; it is named.
+        ConflictError: directories are moved about meanwhile.
+        Cancelled: the job was stopped.
     """
     progress = progress or Progress()
     total = Measured()
@@ -77,7 +82,11 @@ class SpaceNeed(NamedTuple):
 
 
 def free_space(path: str) -> int:
-    """The bytes that may still be written at `path`, or where its nearest existing ancestor lies."""
+    """Return the bytes that may still be written at `path`, or where its nearest existing ancestor lies.
+
+    Raises:
+        SnapshotError: that cannot be told.
+    """
     path = os.path.abspath(path)
     with os_errors_as(_ACTION):
         while True:
@@ -90,9 +99,12 @@ def free_space(path: str) -> int:
 
 
 def space_needs(amounts: Iterable[tuple[str, int]]) -> tuple[SpaceNeed, ...]:
-    """What it takes to write these amounts of bytes at these paths: a room for each file system.
+    """Add up what it takes to write these amounts of bytes at these paths, by file system.
 
-    Paths need not exist. SnapshotError where the free space cannot be told.
+    Paths need not exist.
+
+    Raises:
+        SnapshotError: the free space cannot be told.
     """
     rooms: dict[int, SpaceNeed] = {}
     for path, amount in amounts:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Who has an account: on the running machine, or in the passwd file below another root."""
 
 import os
 from collections.abc import Iterable

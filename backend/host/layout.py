@@ -47,7 +47,10 @@ class Layout:
     """The places below `root`, as absolute paths on this machine.
 
     `users` replaces the account look-up, `hidden` tells which snaps keep their users' data below
-    ~/.snap/data (else snapd's state does). InvalidInputError when `root` cannot be one.
+    ~/.snap/data (else snapd's state does).
+
+    Raises:
+        InvalidInputError: `root` cannot be one.
     """
 
     def __init__(
@@ -76,7 +79,11 @@ class Layout:
         return f"snapstow/roots/{status.st_dev}-{status.st_ino}"
 
     def below(self, path: str) -> str:
-        """Where a path of the root's own lies on this machine; InvalidInputError for a loop of links."""
+        """Return where a path of the root's own lies on this machine.
+
+        Raises:
+            InvalidInputError: links lead in a circle.
+        """
         return joined("/", path) if self.is_machine else reach(self.root, path)
 
     @property
@@ -89,13 +96,18 @@ class Layout:
         return known[1]
 
     def system_parent(self, snap: str) -> str:
-        """The directory that holds the system data of a snap; InvalidInputError for what is no name."""
+        """Return the directory that holds the system data of a snap.
+
+        Raises:
+            InvalidInputError: `snap` is no snap's name.
+        """
         return f"{self._system}/{_checked(snap)}"
 
     def user_parent(self, user: User, snap: str) -> str:
-        """The directory that holds a user's data of a snap, always below the user's home.
+        """Return the directory that holds a user's data of a snap, always below the user's home.
 
-        InvalidInputError for what is no snap's name, and for a home in which the system's own snaps lie.
+        Raises:
+            InvalidInputError: `snap` is no snap's name, or the system's own snaps lie in that home.
         """
         hidden = self._hidden or self.state.hidden
         place = joined(user.home, _USER_DATA[hidden(_checked(snap))])
@@ -106,22 +118,23 @@ class Layout:
         return f"{place}/{snap}"
 
     def user_place(self, user: User, snap: str) -> str:
-        """As `user_parent`, but empty for a home in which there can be no data of snaps."""
+        """Return the same as `user_parent`, but nothing for a home in which there can be no data of snaps."""
         try:
             return self.user_parent(user, snap)
         except InvalidInputError:
             return ""
 
     def find_users(self, names: Sequence[str]) -> list[User]:
-        """The users named, by name or else by numeric id, in that order and each once.
+        """Return the users named, by name or else by numeric id, in that order and each once.
 
-        NotFoundError for the first unknown one.
+        Raises:
+            NotFoundError: the first that is unknown.
         """
         users = (self._find_user(name) for name in names)
         return list({user.name: user for user in users}.values())
 
     def users_with_data(self) -> tuple[list[User], list[str]]:
-        """Root and everybody with data of snaps; then the data directories that belong to none of them.
+        """Return root and everybody with data of snaps; then the data directories that belong to none.
 
         On the machine a directory is its owner's, elsewhere that of the account whose home it is in.
         What may not be looked into is passed over.
@@ -141,16 +154,21 @@ class Layout:
         return list(users.values()), orphans
 
     def installed_names(self) -> list[str]:
-        """The names of all installed snaps that can be seen, sorted; inactive ones too."""
+        """List all installed snaps that can be seen, sorted; inactive ones too."""
         names = {name for mount in _MOUNTS for name in _listed(self.below(mount)) if self._linked(name)}
         return sorted(names.union(self.state.snaps()))
 
     def revision(self, name: str) -> Revision | None:
-        """The installed revision of a snap: what snapd's state says, else its `current` link; or None."""
+        """Return the installed revision of a snap: from snapd's state, else its `current` link; or None."""
         return self.state.current(name) or self._linked(name)
 
     def installed(self, name: str) -> InstalledSnap | None:
-        """An installed snap, or None. InvalidInputError when its snap.yaml is damaged."""
+        """Return an installed snap, or None.
+
+        Raises:
+            InvalidInputError: its snap.yaml is damaged.
+            SnapshotError: its snap.yaml cannot be read.
+        """
         revision = self.revision(name)
         if revision is None:
             return None
@@ -159,12 +177,12 @@ class Layout:
         described = read_description(f"{folder}/snap.yaml")
         version, epoch = described or ("", Epoch())
         return InstalledSnap(
-            name,
-            revision,
-            version,
-            epoch,
-            self.state.snap_id(name),
-            f"{folder}/snapshots.yaml",
+            name=name,
+            revision=revision,
+            version=version,
+            epoch=epoch,
+            snap_id=self.state.snap_id(name),
+            exclude_manifest=f"{folder}/snapshots.yaml",
             active=self.state.active(name) or self.state.current(name) is None,
             described=described is not None,
         )

@@ -29,7 +29,7 @@ class Login(NamedTuple):
 
 
 def logout_warning(system: str = "", login: Login | None = None) -> str:
-    """Tell why logging out would end a job that is started now, in a sentence; nothing where it would not.
+    """Say why logging out would end a job that is started now, in a sentence; nothing where it would not.
 
     `system` is the directory that stands for `/`; without `login` whoever runs this would start the job.
     """

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Version and epoch of an installed snap, from its snap.yaml."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

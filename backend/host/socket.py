@@ -1,4 +1,4 @@
-"""TODO."""
+"""UNIX sockets: whether a snapd answers at one, whatever the length of its path."""
 
 import os
 from typing import TYPE_CHECKING

@@ -123,7 +123,7 @@ def installed_version(below: Callable[[str], str]) -> str:
 
 
 def version_of(text: str) -> tuple[int, int]:
-    """The first two numbers of a version; none that any snapd ever had where they cannot be told."""
+    """Return the first two numbers of a version; without them, numbers that no snapd ever had."""
     match = re.match(r"([0-9]{1,6})\.([0-9]{1,6})", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 

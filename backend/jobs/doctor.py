@@ -14,7 +14,9 @@ from backend.jobs.undo import undo_offers
 from backend.operations import Finding
 from backend.progress import Progress
 from backend.steps import FileBegun, StagingBegun
-from backend.store.store import STAGING, Store
+from backend.store import leftovers
+from backend.store.store import Store
+from backend.store.unfinished import STAGING, marked_set
 
 FRESH = 3600
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
@@ -22,33 +24,33 @@ _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 def findings(journal: Journal, store: Store) -> list[Finding]:
     """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
-    found = []
+    findings = []
     for record in journal.records():
         if record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
-            found.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
-    found += _marker_findings(store)
-    found += _temporary_findings(journal, store)
-    found += _unknown_findings(store)
+            findings.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
+    findings += _marker_findings(store)
+    findings += _temporary_findings(journal, store)
+    findings += _unknown_findings(store)
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
             kind = "hidden" if snapshot.hidden else "broken"
-            found.append(Finding(kind, snapshot.path, snapshot.broken))
+            findings.append(Finding(kind, snapshot.path, snapshot.broken))
         elif snapshot.warning:
-            found.append(Finding("renamed", snapshot.path, snapshot.warning))
+            findings.append(Finding("renamed", snapshot.path, snapshot.warning))
     for path in _snapd_leftovers(store):
-        found.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
+        findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
         text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
-        found.append(Finding("undo", "", text))
-    return found
+        findings.append(Finding("undo", "", text))
+    return findings
 
 
 def _marker_findings(store: Store) -> Iterator[Finding]:
-    for name in store.markers():
+    for name in leftovers.markers(store):
         path = f"{store.folder}/{name}"
-        if not re.fullmatch("[0-9]+_importing", name):
+        if marked_set(name) is None:
             yield Finding("marker", path, "not a marker of any set; it is ignored")
             continue
         fresh = time.time() - _age_mark(path) < FRESH
@@ -57,7 +59,8 @@ def _marker_findings(store: Store) -> Iterator[Finding]:
 
 
 def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
-    temporaries = store.temporaries()  # before the living are asked: what they make later is not in it
+    # Before the living are asked: what they make later is not in it.
+    temporaries = leftovers.temporaries(store)
     running = [record for record in journal.records() if record.state is JobState.RUNNING]
     living = {path for record in running for path in _unfinished_of(record)}
     is_certain = not any(record.is_newer for record in running)
@@ -79,7 +82,7 @@ def _unfinished_of(record: JobRecord) -> Iterator[str]:
 
 
 def _unknown_findings(store: Store) -> Iterator[Finding]:
-    for path in store.likenesses():
+    for path in leftovers.lookalikes(store):
         text = "neither snapd nor snapstow is known to name an unfinished save like this; it is left alone"
         yield Finding("unknown", path, text)
 
@@ -115,7 +118,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
             try:
                 with files.os_errors_as(f"cannot remove {finding.path}"):
                     if finding.kind == "import":
-                        store.abandon_import(os.path.basename(finding.path))
+                        leftovers.abandon_import(store, os.path.basename(finding.path))
                     else:
                         files.remove_tree(finding.path)
                 done.append(finding._replace(text="removed"))

@@ -99,7 +99,7 @@ def _is_below(place: str, top: str) -> bool:
 def target_directories(record: JobRecord) -> tuple[str, ...]:
     """The directories that a restore beside may have made things in; none for anything else."""
     match record.operation:
-        case Restore(to=target) | Extract(to=target) if target:
+        case Restore(target_dir=target) | Extract(target_dir=target) if target:
             directory = beside.directory(target)
             return (directory, os.path.dirname(directory))
     return ()

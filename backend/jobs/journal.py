@@ -41,7 +41,11 @@ class Journal:
 
     @contextmanager
     def job(self, operation: Operation | UnknownOperation, root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
-        """A new job, alive until the block is left; leaving it without `finish` makes it interrupted."""
+        """Begin a job, alive until the block is left; leaving it without `finish` makes it interrupted.
+
+        Raises:
+            OSError: it cannot be recorded.
+        """
         files.make_directories(self.folder, 0o700)
         files.make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
@@ -105,7 +109,7 @@ class Journal:
             return  # it is there already, or there is no room for it
 
     def spend_reserve(self) -> bool:
-        """Let go of that room; False when there was none."""
+        """Free the room that was held; return False when there was none."""
         try:
             os.unlink(os.path.join(self.folder, "reserve"))
         except OSError:
@@ -147,11 +151,15 @@ class Journal:
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 
     def records(self) -> list[JobRecord]:
-        """All jobs that can be read, oldest first."""
+        """Read all jobs that can be read, oldest first."""
         return [record for number in self._ids() if (record := self._read(number)) is not None]
 
     def record(self, number: int) -> JobRecord:
-        """One job; NotFoundError when there is none of that number."""
+        """Read one job.
+
+        Raises:
+            NotFoundError: there is none of that number.
+        """
         record = self._read(number)
         if record is None:
             raise NotFoundError(f"no job {number}")
@@ -165,7 +173,9 @@ class Journal:
         # In this order: the lock is taken before the header is written and let go after the result is.
         alive = files.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
-        return JobRecord(number, folder, header, result, state_of(result, alive=alive))
+        return JobRecord(
+            id=number, folder=folder, header=header, ending=result, state=state_of(result, alive=alive)
+        )
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""

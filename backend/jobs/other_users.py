@@ -48,7 +48,7 @@ class ForeignJournal:
             return 0.0
 
     def records(self) -> list[JobRecord]:
-        """The newest of them that can be read, oldest first; none where there is no such folder."""
+        """Read the newest of them that can be read, oldest first; none where there is no such folder."""
         try:
             with files.opened_beneath(self._user.home, self._jobs, DIRECTORY) as jobs:
                 if not self._is_theirs(jobs):
@@ -58,7 +58,11 @@ class ForeignJournal:
             return []
 
     def record(self, number: int) -> JobRecord:
-        """One job; NotFoundError when there is none of that number."""
+        """Read one job.
+
+        Raises:
+            NotFoundError: there is none of that number.
+        """
         record = next((record for record in self.records() if record.id == number), None)
         if record is None:
             raise NotFoundError(f"no job {self.owner}/{number}")
@@ -80,11 +84,11 @@ class ForeignJournal:
         if not isinstance(header.get("operation"), dict):
             return None
         return JobRecord(
-            number,
-            f"{self._user.home}/{self._jobs}/{number}",
-            {**header, "root": {}, "pid": 0, "uid": self._user.uid},
-            result,
-            state_of(result, alive=alive),
+            id=number,
+            folder=f"{self._user.home}/{self._jobs}/{number}",
+            header={**header, "root": {}, "pid": 0, "uid": self._user.uid},
+            ending=result,
+            state=state_of(result, alive=alive),
             owner=self.owner,
             home=self._user.home,
         )
@@ -104,8 +108,8 @@ class ForeignJournal:
 def _ids(jobs: int) -> list[int]:
     """The numbers of the newest jobs, ascending."""
     numbers = []
-    with os.scandir(jobs) as found:
-        for _, entry in zip(range(_MOST_NAMES), found, strict=False):
+    with os.scandir(jobs) as entries:
+        for _, entry in zip(range(_MOST_NAMES), entries, strict=False):
             if _JOB.fullmatch(entry.name):
                 numbers.append(int(entry.name))
     return sorted(numbers)[-_MOST_JOBS:]
@@ -119,14 +123,14 @@ def journals(layout: Layout, accounts: Accounts | None = None) -> list[ForeignJo
     except (OSError, SnapshotError):
         return []
     slow = list(_slow_mounts())
-    found: dict[str, ForeignJournal] = {}
+    journals: dict[str, ForeignJournal] = {}
     for user in everyone:
         place = f"{user.home}/{folder}/"
-        if user.uid in (0, os.geteuid()) or user.home in found or len(found) == _MOST_JOURNALS:
+        if user.uid in (0, os.geteuid()) or user.home in journals or len(journals) == _MOST_JOURNALS:
             continue
         if not any(place.startswith(f"{mount}/") for mount in slow) and _is_there(user, f"{folder}/jobs"):
-            found[user.home] = ForeignJournal(user, folder)
-    return list(found.values())
+            journals[user.home] = ForeignJournal(user, folder)
+    return list(journals.values())
 
 
 def _is_there(user: User, path: str) -> bool:
@@ -153,4 +157,4 @@ def _remote(mountinfo: str) -> Iterator[str]:
             continue
         kind = fields[fields.index("-", 6) + 1]
         if _REMOTE.fullmatch(kind) and fields[4] != "/":
-            yield _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4])
+            yield _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])

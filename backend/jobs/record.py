@@ -138,7 +138,11 @@ class JobRecord:
 
     @contextmanager
     def opened_events(self) -> Iterator[int]:
-        """A descriptor of what it told, for reading; OSError where there is nothing to read."""
+        """Open what it told, for reading, as a descriptor.
+
+        Raises:
+            OSError: there is nothing to read.
+        """
         path = os.path.join(self.folder, "events.jsonl")
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         if not self.owner:
@@ -152,7 +156,7 @@ class JobRecord:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What it told, oldest first."""
+        """Read what it told, oldest first."""
         return list(_lines(os.path.join(self.folder, "events.jsonl")))
 
     @property
@@ -175,7 +179,7 @@ class JobRecord:
     # -- whose it is
 
     def is_ours(self, root: Mapping[str, Any]) -> bool:
-        """Written by us and for this very root: nobody else's journal may make us change data."""
+        """Whether we wrote it, for this very root: nobody else's journal may make us change data."""
         return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
 
     @property
@@ -188,10 +192,10 @@ class JobRecord:
 
 def _is_private_folder(path: str) -> bool:
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def state_of(result: Mapping[str, Any], *, alive: bool) -> JobState:

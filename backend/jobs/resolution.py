@@ -132,7 +132,7 @@ def _from_scratch(operation: Operation, done: str) -> Resolutions:
 def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Resolutions:
     done = effects_of(record, store)
     done.refuse_outside()
-    if isinstance(operation, Restore) and operation.to:
+    if isinstance(operation, Restore) and operation.target_dir:
         return _of_beside(operation, committed=done.committed)
     if not done.committed:
         if isinstance(operation, Undo):
@@ -156,7 +156,7 @@ def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Stor
 def _of_beside(operation: Restore, *, committed: bool) -> Resolutions:
     if not committed:
         return _from_scratch(operation, "It had replaced nothing: what it had unpacked beside is removed")
-    there = f"all its data are in {operation.to}"
+    there = f"all its data are in {operation.target_dir}"
     finish = Resolution(f"{there[0].upper()}{there[1:]}: it is complete; nothing was replaced.")
     return Resolutions(finish, Resolution(refusal=f"{there}: remove that to take it back"))
 

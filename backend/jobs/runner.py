@@ -38,7 +38,7 @@ class Runner:
         self._children: list[subprocess.Popen[bytes]] = []
 
     def start(self, operation: Operation) -> JobRecord:
-        """Start an operation; returns its job once it lives.
+        """Start an operation; return its job once it lives.
 
         Raises:
             SnapshotError: it does not come to life.
@@ -68,7 +68,12 @@ class Runner:
             return self._journal.record(_born(number, process, operation, errors))
 
     def stop(self, record: JobRecord) -> None:
-        """Ask a job to stop; it undoes what it did and says so in its journal. ConflictError if it ended."""
+        """Ask a job to stop; it undoes what it did and says so in its journal.
+
+        Raises:
+            ConflictError: it has ended.
+            NotAllowedError: it is another user's, or others could have written its journal.
+        """
         if record.owner:
             raise NotAllowedError(
                 f"cannot stop job {record.name}: it is {record.owner}'s; {record.owner} can, with: "
@@ -92,7 +97,7 @@ class Follower:
         self._rest = b""
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """The events told since the last call, oldest first; a log longer than any of ours is cut off."""
+        """Return the events told since the last call, oldest first; an absurdly long log is cut off."""
         try:
             with self._record.opened_events() as fd:
                 raw = os.pread(fd, min(8 << 20, LONGEST_LOG - self._at), self._at)

@@ -39,6 +39,6 @@ def safeguarded_restores(journal: Journal, root: Mapping[str, Any]) -> list[Safe
 def safety_snapshots_by_set(journal: Journal, root: Mapping[str, Any]) -> dict[int, SafeguardedRestore]:
     """The same by the number of the guard's set; none where the journal cannot be read."""
     try:
-        return {one.guard.set_id: one for one in safeguarded_restores(journal, root)}
+        return {restore.guard.set_id: restore for restore in safeguarded_restores(journal, root)}
     except (SnapshotError, OSError):
         return {}

@@ -85,11 +85,11 @@ def _meets(touched: set[tuple[str, str]], within: set[tuple[str, str]], other: s
 
 def _above(touched: set[tuple[str, str]]) -> set[tuple[str, str]]:
     """The directories above paths, below the same parent."""
-    found = set()
+    places = set()
     for parent, name in touched:
         while name := name.rpartition("/")[0]:
-            found.add((parent, name))
-    return found
+            places.add((parent, name))
+    return places
 
 
 def _touched(record: JobRecord, store: Store) -> set[tuple[str, str]]:

@@ -76,6 +76,12 @@ def _parsed(texts: Sequence[str]) -> Iterator[ConfirmedEntry]:
     for text in texts:
         try:
             snap, entry, parent, replaced, lost = json.loads(text)
-            yield ConfirmedEntry(str(snap), str(entry), str(parent), tuple(map(str, replaced)), int(lost))
+            yield ConfirmedEntry(
+                snap=str(snap),
+                entry=str(entry),
+                parent=str(parent),
+                replaced=tuple(map(str, replaced)),
+                lost_files=int(lost),
+            )
         except (ValueError, TypeError, RecursionError):
             continue

@@ -101,9 +101,9 @@ def extract_targets(
     )
 
 
-def _with_doubles(found: Iterator[ExtractTarget]) -> Iterator[ExtractTarget]:
+def _with_doubles(targets: Iterator[ExtractTarget]) -> Iterator[ExtractTarget]:
     names = set()
-    for landing in found:
+    for landing in targets:
         if landing.name in names:
             reason = "another of what is marked has the same name"
             landing = landing._replace(action=ExtractAction.REFUSE, reason=reason)
@@ -178,9 +178,9 @@ class _Looking:
     def _decide(
         self, name: bytes, member: SelectedMember, there: os.stat_result
     ) -> tuple[ExtractAction, str]:
-        found = stat.S_IFMT(there.st_mode)
-        place = _PLACES.get(found, "a special file")
-        if found == stat.S_IFDIR or (found == stat.S_IFLNK and member.kind != SYMBOLIC_LINK):
+        file_type = stat.S_IFMT(there.st_mode)
+        place = _PLACES.get(file_type, "a special file")
+        if file_type == stat.S_IFDIR or (file_type == stat.S_IFLNK and member.kind != SYMBOLIC_LINK):
             return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
         if not member.marked:
             return ExtractAction.REFUSE, f"{place} is there instead of a directory"
@@ -216,5 +216,11 @@ class _Looking:
 
 def _landing(name: bytes, member: SelectedMember, action: ExtractAction, reason: str = "") -> ExtractTarget:
     return ExtractTarget(
-        os.fsdecode(member.path), os.fsdecode(name), action, member.word, member.size, None, reason
+        source=os.fsdecode(member.path),
+        name=os.fsdecode(name),
+        action=action,
+        kind=member.word,
+        size=member.size,
+        present=None,
+        reason=reason,
     )

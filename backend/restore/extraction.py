@@ -66,11 +66,11 @@ class ExtractPart:
 class ExtractPlan:
     """What an extraction would do; `notes` are things to know that stop nothing.
 
-    Where `to` is a directory, all lands below it and no snap's data are touched.
+    Where `target_dir` is given, all lands below it and no snap's data are touched.
     """
 
     parts: tuple[ExtractPart, ...]
-    to: str = ""
+    target_dir: str = ""
     notes: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
 
@@ -91,12 +91,12 @@ class ExtractPlan:
         """Whether it can be done, and whether something newer is replaced, or a device left out, by it."""
         if self.reasons:
             return Verdict.BLOCKED
-        found = [landing for part in self.parts for landing in part.landings]
-        newer = any(one.is_older and one.action is ExtractAction.REPLACE for one in found)
-        return Verdict.WITH_LOSS if newer or any(map(is_left_out, found)) else Verdict.READY
+        landings = [landing for part in self.parts for landing in part.landings]
+        newer = any(landing.is_older and landing.action is ExtractAction.REPLACE for landing in landings)
+        return Verdict.WITH_LOSS if newer or any(map(is_left_out, landings)) else Verdict.READY
 
     def count(self, action: ExtractAction) -> int:
-        """How many paths share a fate."""
+        """Count the paths that share a fate."""
         return sum(landing.action is action for part in self.parts for landing in part.landings)
 
     @property
@@ -134,7 +134,7 @@ class Extraction:
         self._refuse()
         self._verify(progress)
         tag = f"{progress.name}-{files.random_name()}"
-        self._holder = f"{HOLDER}-{tag}" if self._plan.to else HOLDER
+        self._holder = f"{HOLDER}-{tag}" if self._plan.target_dir else HOLDER
         snapshots = [part.snapshot for part in self._plan.parts]
         set_id = max((snapshot.set_id for snapshot in snapshots), default=0)
         snaps = tuple(sorted({snapshot.snap for snapshot in snapshots}))
@@ -198,10 +198,10 @@ class Extraction:
     def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
         make = restore.InPlaceTarget(self._layout, self.state).maker(
-            None if self._plan.to else part.user, progress
+            None if self._plan.target_dir else part.user, progress
         )
-        if self._plan.to:
-            with _made_beside(self._plan.to, part, make) as fd:
+        if self._plan.target_dir:
+            with _made_beside(self._plan.target_dir, part, make) as fd:
                 yield fd
         else:
             links = self._layout.is_machine
@@ -220,7 +220,7 @@ class Extraction:
 
     def _keeps_owners(self, part: ExtractPart) -> bool:
         is_known = part.entry == ARCHIVE or part.user is not None
-        return not self._plan.to or (os.geteuid() == 0 and is_known)
+        return not self._plan.target_dir or (os.geteuid() == 0 and is_known)
 
     def _take_over(self, wanted: ExtractTarget, slot: Slot, fds: tuple[int, int, int]) -> None:
         """Move one thing out of the reach of its owner, and note what it will replace."""
@@ -230,13 +230,15 @@ class Extraction:
         with files.opened_below(landing, folder) as fd:
             files.rename_new(name, fd, kept, slot_fd)
         before = _before(wanted, slot, parent)
-        self.state.moves.append(Move(slot, wanted.name, before, files.identity(kept, slot_fd), kept))
+        self.state.moves.append(
+            Move(slot=slot, name=wanted.name, before=before, after=files.identity(kept, slot_fd), kept=kept)
+        )
 
     def _commit(self, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
-        if not self._plan.to and daemon_answers(self._layout.socket):
+        if not self._plan.target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             progress.record_step(DataMoved(self.state.to_json()))
@@ -264,7 +266,7 @@ def _counted(read: hashing.Read, progress: Progress) -> hashing.Read:
 
 def _drop_helpers(part: ExtractPart, landing: int) -> None:
     """Remove what was unpacked only because something that is wanted is a hard link to it."""
-    wanted = {os.fsencode(one.source) for one in part.landings if one.is_taken}
+    wanted = {os.fsencode(target.source) for target in part.landings if target.is_taken}
     for path in part.needed - wanted:
         folder, _, name = path.rpartition(b"/")
         with files.opened_below(landing, os.fsdecode(folder)) as fd:
@@ -294,10 +296,10 @@ def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | 
 
 
 @contextmanager
-def _made_beside(to: str, part: ExtractPart, make: parents.Make) -> Iterator[int]:
-    """The directory below `to` that a part lands in, reached through no link, made where it is missing."""
-    top, name = os.path.split(to)
-    below = os.path.relpath(part.parent, to)
+def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make) -> Iterator[int]:
+    """Reach the directory that a part lands in through no link; make it where it is missing."""
+    top, name = os.path.split(target_dir)
+    below = os.path.relpath(part.parent, target_dir)
     with ExitStack() as stack:
         fd = stack.enter_context(beside.opened(top))
         fd = stack.enter_context(files.opened(".", DIRECTORY, fd))
@@ -308,7 +310,7 @@ def _made_beside(to: str, part: ExtractPart, make: parents.Make) -> Iterator[int
             if is_missing:
                 make(fd, step, path)
             fd = stack.enter_context(files.opened(step, DIRECTORY, fd))
-            if is_missing and path == part.parent and path != to:
+            if is_missing and path == part.parent and path != target_dir:
                 _give(fd, part)
         yield fd
 

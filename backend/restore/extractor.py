@@ -66,7 +66,7 @@ class Extractor:
         with ExitStack() as stack:
             sources = stack.enter_context(_opened(chosen, operation, progress))
             snaps = {reader.snapshot.snap for reader in sources.values()}
-            for name in sorted(snaps) if not operation.to else ():
+            for name in sorted(snaps) if not operation.target_dir else ():
                 stack.enter_context(self._store.snap_lock(name, "extract"))
             plan = self._plan(sources, operation, progress)
             for note in plan.notes:
@@ -75,7 +75,7 @@ class Extractor:
             state = extraction.run(progress)
         replaced = any(move.before for move in state.moves)
         until = time.time() + operation.undo_window if operation.undo_window else 0.0
-        if not state.moves or (plan.to and not replaced):
+        if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
         if not until:
             state.clean_up()
@@ -85,7 +85,7 @@ class Extractor:
             tuple(skipped_texts(plan.parts)),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
-            beside=plan.to,
+            beside=plan.target_dir,
             extracted=plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE),
             kept=plan.count(ExtractAction.SKIP),
         )
@@ -104,7 +104,7 @@ class Extractor:
                 self._part(sources[key], some, wanted, progress) for (key, _), some in by_archive.items()
             ]
         _demand_found(parts)
-        plan = ExtractPlan(tuple(_without_doubles(part for part, _ in parts)), wanted.to)
+        plan = ExtractPlan(tuple(_without_doubles(part for part, _ in parts)), wanted.target_dir)
         return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
 
     def _part(
@@ -113,22 +113,33 @@ class Extractor:
         """The plan of one archive, and the marks that it does not hold."""
         snapshot, entry = reader.snapshot, marks[0].entry
         where = self._where(snapshot, entry, wanted)
-        part = ExtractPart(snapshot, entry, where.parent, where.owner, where.user, blocked=where.blocked)
+        part = ExtractPart(
+            snapshot=snapshot,
+            entry=entry,
+            parent=where.parent,
+            owner=where.owner,
+            user=where.user,
+            blocked=where.blocked,
+        )
         if where.blocked:
             return part, []
         stored = reader.stored_size(entry)
         inside = tuple(dict.fromkeys(mark.inside for mark in marks))
         read = partial(_inflated, reader, entry, progress)
         try:
-            found = select_members(read, inside, snapshot.revision, progress.quiet())
+            members = select_members(read, inside, snapshot.revision, progress.quiet())
         except IntegrityError as fault:
             return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
         way = PathMapping(
-            where.parent, str(snapshot.revision).encode(), str(where.onto).encode(), inside, wanted.strip
+            parent=where.parent,
+            revision=str(snapshot.revision).encode(),
+            onto=str(where.onto).encode(),
+            marks=inside,
+            strip=wanted.strip,
         )
-        made = extract_targets(found, way, wanted.policy)
-        needed = found.needed(os.fsencode(one.source) for one in made if one.is_taken)
-        missing = [mark.text for mark in marks if mark.inside in found.missing]
+        made = extract_targets(members, way, wanted.policy)
+        needed = members.needed(os.fsencode(target.source) for target in made if target.is_taken)
+        missing = [mark.text for mark in marks if mark.inside in members.missing]
         return replace(part, landings=made, needed=needed, stored=stored), missing
 
     def _where(self, snapshot: Snapshot, entry: str, wanted: "_Wanted") -> _Where:
@@ -136,7 +147,7 @@ class Extractor:
         owner = wanted.owners.get(name, name) if name is not None else ""
         if name is None and entry != ARCHIVE:
             return _Where(blocked=f'cannot extract from unknown entry "{entry}"')
-        if wanted.to:
+        if wanted.target_dir:
             return self._beside(snapshot, owner, wanted)
         installed = self._layout.installed(snapshot.snap)
         onto = installed.revision if installed else snapshot.revision
@@ -159,7 +170,7 @@ class Extractor:
 
     def _beside(self, snapshot: Snapshot, owner: str, wanted: "_Wanted") -> _Where:
         """Below a directory of its own; a user need not be known here, but one that is named must be."""
-        parent, user = f"{wanted.to.rstrip('/')}/{snapshot.snap}", None
+        parent, user = f"{wanted.target_dir.rstrip('/')}/{snapshot.snap}", None
         if owner:
             if not is_user_name(owner):
                 return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": no user\'s name')
@@ -169,11 +180,11 @@ class Extractor:
             except NotFoundError as unknown:
                 if owner in wanted.owners.values():
                     return _Where(owner=owner, blocked=f'cannot extract for user "{owner}": {unknown}')
-        return _Where(wanted.to if wanted.strip else parent, owner, user, snapshot.revision)
+        return _Where(wanted.target_dir if wanted.strip else parent, owner, user, snapshot.revision)
 
     def _refusals(self, plan: ExtractPlan) -> tuple[str, ...]:
-        if plan.to:
-            fault = beside.fault(plan.to, self._layout, occupied=True)
+        if plan.target_dir:
+            fault = beside.fault(plan.target_dir, self._layout, occupied=True)
             return (fault.replace("cannot restore", "cannot extract", 1),) if fault else ()
         reasons: list[str] = []
         for snapshot in {key_of(part.snapshot): part.snapshot for part in plan.parts}.values():
@@ -182,7 +193,7 @@ class Extractor:
 
     def _notes(self, plan: ExtractPlan) -> Iterator[str]:
         snapshots = {key_of(part.snapshot): part.snapshot for part in plan.parts}
-        if any(snapshot.conf for snapshot in snapshots.values()) and not plan.to:
+        if any(snapshot.conf for snapshot in snapshots.values()) and not plan.target_dir:
             yield "only data are extracted: the configuration stays as it is"
         standing = VerificationLog(self._folder).standing(list(snapshots.values()))
         for snapshot in snapshots.values():
@@ -201,9 +212,9 @@ class _Wanted:
             raise InvalidInputError(
                 f"cannot extract: no policy {operation.policy!r:.40}; choose {known}"
             ) from None
-        self.to = beside.directory(operation.to) if operation.to else ""
+        self.target_dir = beside.directory(operation.target_dir) if operation.target_dir else ""
         self.strip = operation.strip
-        if self.strip and not self.to:
+        if self.strip and not self.target_dir:
             raise InvalidInputError("cannot extract by name alone in place: name a directory to extract to")
         self.owners = dict(_mapped(text) for text in operation.owners)
         if not operation.items:
@@ -260,7 +271,7 @@ def _opened(
             readers = [reader for reader in inside.readers() if reader.snapshot.snap in named]
         else:
             with files.os_errors_as("cannot open the snapshot"):
-                readers = [stack.enter_context(Reader.open(one.path, one.set_id)) for one in chosen]
+                readers = [stack.enter_context(Reader.open(marked.path, marked.set_id)) for marked in chosen]
         for snapshot in (*chosen, *(reader.snapshot for reader in readers)):
             if snapshot.broken:
                 raise BlockedError(f'snap "{snapshot.snap}": cannot open snapshot: {snapshot.broken}')

@@ -24,7 +24,12 @@ _NAMED = 20
 
 
 def losses(
-    snapshot: Snapshot, layout: Layout, entry: str, replaced: Sequence[str], progress: Progress | None = None
+    snapshot: Snapshot,
+    layout: Layout,
+    entry: str,
+    replaced: Sequence[str],
+    *,
+    progress: Progress | None = None,
 ) -> Losses:
     """What replacing the directories `replaced` by an entry of a snapshot would lose.
 
@@ -37,19 +42,19 @@ def losses(
     live_files = live_bytes = 0
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, found in _files_below(top, progress or Progress()):
+        for path, status in _files_below(top, progress or Progress()):
             live_files += 1
-            live_bytes += _on_disk(found)
+            live_bytes += _on_disk(status)
             is_excluded = excluded(path)
-            if not is_excluded and found.st_mtime <= since:
+            if not is_excluded and status.st_mtime <= since:
                 continue
             named = (f"{top}/{path}",) if len(lost.examples) < _NAMED else ()
-            lost = lost.with_file(found.st_size, excluded=is_excluded, named=named)
+            lost = lost.with_file(status.st_size, excluded=is_excluded, named=named)
     return lost._replace(live_files=live_files, live_bytes=live_bytes)
 
 
-def _on_disk(found: os.stat_result) -> int:
-    return min(found.st_size, found.st_blocks * 512) if stat.S_ISREG(found.st_mode) else 0
+def _on_disk(status: os.stat_result) -> int:
+    return min(status.st_size, status.st_blocks * 512) if stat.S_ISREG(status.st_mode) else 0
 
 
 def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool]:
@@ -87,12 +92,12 @@ def _files_below(top: str, progress: Progress) -> Iterator[tuple[str, os.stat_re
                 looked = list(_looked(fd, progress))
         except OSError:
             continue
-        for name, found in looked:
+        for name, status in looked:
             path = f"{folder}/{name}" if folder else name
-            if stat.S_ISDIR(found.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 folders.append(path)
             else:
-                yield path, found
+                yield path, status
 
 
 class ImpactScanner:
@@ -107,19 +112,24 @@ class ImpactScanner:
         self._held: dict[tuple[str, str], Contents | str] = {}
 
     def with_losses(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
-        """The plan with what it would take away: the live data are walked."""
+        """Return the plan with what it would take away: the live data are walked."""
         return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, progress)))
 
     def _losses(self, plan: RestorePlan, entry: EntryPlan, progress: Progress) -> Losses:
         key = (plan.snapshot.path, entry.entry, entry.replaced)
         if key not in self._lost:
-            self._lost[key] = losses(plan.snapshot, self._layout, entry.entry, entry.replaced, progress)
+            self._lost[key] = losses(
+                plan.snapshot, self._layout, entry.entry, entry.replaced, progress=progress
+            )
         return self._lost[key]
 
     def with_contents(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
-        """The plan with what its archives hold: they are read whole, in parallel, and counted on the job.
+        """Return the plan with what its archives hold: read whole, in parallel, and counted on the job.
 
-        An archive that could not be unpacked is blocked. SnapshotError when the file cannot be read any more.
+        An archive that could not be unpacked is blocked.
+
+        Raises:
+            SnapshotError: the file cannot be read any more.
         """
         if unknown := [entry for entry in plan.entries if entry.is_active and not self._knows(plan, entry)]:
             with (
@@ -135,10 +145,10 @@ class ImpactScanner:
     def _walk(self, reader: Reader, entry: EntryPlan, progress: Progress) -> None:
         snapshot = reader.snapshot
         try:
-            found: Contents | str = contents(inflate(reader.stream(entry.entry)), snapshot.revision, progress)
+            held: Contents | str = contents(inflate(reader.stream(entry.entry)), snapshot.revision, progress)
         except IntegrityError as fault:
-            found = f'snapshot entry "{entry.entry}": {fault}'
-        self._held[snapshot.path, entry.entry] = found
+            held = f'snapshot entry "{entry.entry}": {fault}'
+        self._held[snapshot.path, entry.entry] = held
 
     def _with_held(self, plan: RestorePlan, entry: EntryPlan) -> EntryPlan:
         held = self._held[plan.snapshot.path, entry.entry]

@@ -26,43 +26,45 @@ _SYSTEM = ("/var/snap", "/var/lib/snapd", "/var/lib/snapstow", "/snap")
 _OWN = ("snap", ".snap")
 
 
-def directory(to: str) -> str:
+def directory(target_dir: str) -> str:
     """The directory to restore into, spelled in one way; InvalidInputError unless the path is absolute."""
-    if not to.startswith("/") or "\0" in to:
-        raise InvalidInputError(f"cannot restore into {quoted(to)}: not an absolute path")
-    return f"/{os.path.normpath(to).lstrip('/')}"
+    if not target_dir.startswith("/") or "\0" in target_dir:
+        raise InvalidInputError(f"cannot restore into {quoted(target_dir)}: not an absolute path")
+    return f"/{os.path.normpath(target_dir).lstrip('/')}"
 
 
-def fault(to: str, layout: Layout, *, occupied: bool = False) -> str:
-    """Why nothing may be restored into the directory `to`, or nothing.
+def fault(target_dir: str, layout: Layout, *, occupied: bool = False) -> str:
+    """Why nothing may be restored into `target_dir`, or nothing.
 
     It may be missing in a directory that is there, or be empty, or hold anything where it may be `occupied`.
     No symbolic link may lead to it, and it may not lie where snapd, or a snap, keeps its data.
     """
-    parent, name = os.path.split(to)
-    told = f"cannot restore into {to}"
+    parent, name = os.path.split(target_dir)
+    beginning = f"cannot restore into {target_dir}"
     if name.startswith(HOLDER):
-        return f"{told}: names that begin with {HOLDER} are used for what is not whole yet"
+        return f"{beginning}: names that begin with {HOLDER} are used for what is not whole yet"
     try:
         with opened(parent) as fd:
             there = _is_there(name, fd, occupied=occupied)
             with files.opened(name if there else ".", _PASSED, fd) as ground:
-                return _unfit(told, to if there else parent, ground) or _taken(told, ground, layout)
+                return _unfit(beginning, target_dir if there else parent, ground) or _taken(
+                    beginning, ground, layout
+                )
     except BlockedError as reason:
-        return f"{told}: {reason}"
+        return f"{beginning}: {reason}"
     except OSError as cause:
-        return f"{told}: {cause.strerror}"
+        return f"{beginning}: {cause.strerror}"
 
 
 def _is_there(name: str, parent: int, *, occupied: bool) -> bool:
     """Whether the directory is there, empty unless `occupied`. BlockedError where something else is."""
     try:
-        found = os.lstat(name or ".", dir_fd=parent)
+        status = os.lstat(name or ".", dir_fd=parent)
     except FileNotFoundError:
         return False
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(status.st_mode):
         raise BlockedError("it is a symbolic link")
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise BlockedError("it is there already, and not a directory")
     with files.opened(name or ".", DIRECTORY, parent) as fd, os.scandir(fd) as entries:
         if not occupied and next(entries, None) is not None:
@@ -70,18 +72,18 @@ def _is_there(name: str, parent: int, *, occupied: bool) -> bool:
     return True
 
 
-def _unfit(told: str, ground: str, fd: int) -> str:
+def _unfit(beginning: str, ground: str, fd: int) -> str:
     """Why nothing can be made in an open directory, or nothing."""
     is_open = os.access(f"/proc/self/fd/{fd}", os.W_OK | os.X_OK)
-    return "" if is_open else f"{told}: no right to write to {ground}"
+    return "" if is_open else f"{beginning}: no right to write to {ground}"
 
 
-def _taken(told: str, fd: int, layout: Layout) -> str:
+def _taken(beginning: str, fd: int, layout: Layout) -> str:
     """Whose place it is that an open directory lies in, or nothing."""
     reserved = dict(_reserved(layout))
     for ancestor in _ancestors(fd):
         if place := reserved.get(ancestor):
-            return f"{told}: {place} holds data of snaps, or of snapd; choose a directory outside of it"
+            return f"{beginning}: {place} holds data of snaps, or of snapd; choose a directory outside of it"
     return ""
 
 
@@ -95,10 +97,10 @@ def _reserved(layout: Layout) -> Iterator[tuple[files.Identity, str]]:
     places = [layout.below(place) for place in _SYSTEM] + strays
     for place in (*places, *(f"{home.rstrip('/')}/{name}" for home in homes for name in _OWN)):
         try:
-            found = os.stat(place)
+            status = os.stat(place)
         except OSError:
             continue
-        yield files.Identity(found.st_dev, found.st_ino), place
+        yield files.Identity(status.st_dev, status.st_ino), place
 
 
 def _ancestors(fd: int) -> Iterator[files.Identity]:
@@ -106,8 +108,8 @@ def _ancestors(fd: int) -> Iterator[files.Identity]:
     with ExitStack() as stack:
         last = None
         while True:
-            found = os.fstat(fd)
-            here = files.Identity(found.st_dev, found.st_ino)
+            status = os.fstat(fd)
+            here = files.Identity(status.st_dev, status.st_ino)
             if here == last:
                 return
             yield here
@@ -123,9 +125,9 @@ def opened(path: str) -> Iterator[int]:
         reached = ""
         for name in filter(None, path.split("/")):
             reached = f"{reached}/{name}"
-            if (found := _kind(name, fd)) != stat.S_IFDIR:
+            if (kind := _kind(name, fd)) != stat.S_IFDIR:
                 what = {0: "there is no directory", stat.S_IFLNK: "a symbolic link is not followed:"}
-                raise BlockedError(f"{what.get(found, 'not a directory:')} {reached}")
+                raise BlockedError(f"{what.get(kind, 'not a directory:')} {reached}")
             fd = stack.enter_context(files.opened(name, _PASSED, fd))
         yield fd
 
@@ -138,14 +140,14 @@ def _kind(name: str, directory: int) -> int:
 
 
 class DirectoryTarget:
-    """The ground of a restore into the directory `to`; what it does on the way is kept in `state`."""
+    """The ground of a restore into `target_dir`; what it does on the way is kept in `state`."""
 
     needs_snapd_stopped = False
 
-    def __init__(self, to: str, state: RestoreState) -> None:
-        self._to = to
+    def __init__(self, target_dir: str, state: RestoreState) -> None:
+        self._target_dir = target_dir
         self._state = state
-        self._top = to if os.path.lexists(to) else os.path.dirname(to)
+        self._target_dirp = target_dir if os.path.lexists(target_dir) else os.path.dirname(target_dir)
         self._slot: Slot | None = None
 
     def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
@@ -153,7 +155,7 @@ class DirectoryTarget:
         parents = [entry.parent for entry in entries]
         if twice := {parent for parent in parents if parents.count(parent) > 1}:
             raise BlockedError(f"cannot restore into {min(twice)}: two snapshots of the set go there")
-        return SlotsMade(tag, (self._top,), f"{HOLDER}-{tag}")
+        return SlotsMade(tag, (self._target_dirp,), f"{HOLDER}-{tag}")
 
     def keeps_owners(self, plan: EntryPlan) -> bool:
         """Whether what is unpacked belongs to whom the archive says, or to its user."""
@@ -166,7 +168,7 @@ class DirectoryTarget:
             self._slot = self._make_slot(tag)
         with ExitStack() as stack:
             _, fd = stack.enter_context(self._slot.opened())
-            names = os.path.relpath(plan.parent, self._top).split("/")
+            names = os.path.relpath(plan.parent, self._target_dirp).split("/")
             for name in names[:-1]:
                 fd = stack.enter_context(_made(name, 0o755, fd))
             is_users = plan.entry != ARCHIVE
@@ -174,13 +176,13 @@ class DirectoryTarget:
             if plan.user is not None and os.geteuid() == 0:
                 os.fchown(fd, plan.user.uid, plan.user.gid)
             yield fd
-            own, wanted = str(snapshot.revision), str(plan.revision)
-            if own != wanted and files.identity(own, fd) is not None:
-                files.rename_new(own, fd, wanted, fd)
+            saved, wanted = str(snapshot.revision), str(plan.revision)
+            if saved != wanted and files.identity(saved, fd) is not None:
+                files.rename_new(saved, fd, wanted, fd)
 
     def _make_slot(self, tag: str) -> Slot:
-        with opened(self._top) as passed, files.opened(".", DIRECTORY, passed) as top:
-            slot = slots.make_slot(self._top, top, tag, f"{HOLDER}-{tag}")
+        with opened(self._target_dirp) as passed, files.opened(".", DIRECTORY, passed) as top:
+            slot = slots.make_slot(self._target_dirp, top, tag, f"{HOLDER}-{tag}")
         self._state.slots.append(slot)
         return slot
 
@@ -188,8 +190,8 @@ class DirectoryTarget:
         """Note what is to appear. BlockedError where the place is not free any more."""
         for slot in self._state.slots:
             with slot.opened() as (top, fd):
-                if self._top == self._to and set(os.listdir(top)) != {slot.holder}:
-                    raise BlockedError(f"cannot restore into {self._to}: it is not empty any more")
+                if self._target_dirp == self._target_dir and set(os.listdir(top)) != {slot.holder}:
+                    raise BlockedError(f"cannot restore into {self._target_dir}: it is not empty any more")
                 names = sorted(os.listdir(fd))
                 self._state.moves += [Move(slot, name, None, files.identity(name, fd)) for name in names]
 

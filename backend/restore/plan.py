@@ -39,12 +39,13 @@ class Source(Protocol):
 class Wanted(NamedTuple):
     """What of a restore decides where things go.
 
-    With `users`, only their archives and the system's are taken. `to` is a directory to restore beside into.
-    `revision` 0 is the installed one, or the snapshot's own beside and where none is installed.
+    With `users`, only their archives and the system's are taken. With a `target_dir`, all goes there,
+    beside what is live. `revision` 0 is the installed one, or the snapshot's own beside and where none is
+    installed.
     """
 
     users: tuple[str, ...] = ()
-    to: str = ""
+    target_dir: str = ""
     revision: Revision = Revision()
     devices: bool = False
 
@@ -83,7 +84,7 @@ class Losses(NamedTuple):
         return self.newer_files + self.excluded_files
 
     def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
-        """The same with one more file."""
+        """Return the same with one more file."""
         examples = self.examples + named
         if excluded:
             files, total = self.excluded_files + 1, self.excluded_bytes + size
@@ -135,8 +136,8 @@ class EntryPlan:
 class RestorePlan:
     """What a restore of one snapshot would do; `notes` are things to know that stop nothing.
 
-    With `devices`, device nodes come back as well. Where `to` is a directory, all goes there, beside: nothing
-    is replaced, and to remove that directory is to take it back.
+    With `devices`, device nodes come back as well. With a `target_dir`, all goes there, beside what is
+    live: nothing is replaced, and to remove that directory is to take it back.
     """
 
     snapshot: Snapshot
@@ -144,7 +145,7 @@ class RestorePlan:
     notes: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     devices: bool = False
-    to: str = ""
+    target_dir: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -171,7 +172,7 @@ class RestorePlan:
 
 
 def worst_verdict(plans: Iterable[RestorePlan]) -> Verdict:
-    """What several plans come to together; without any, nothing can be restored."""
+    """Return what several plans come to together; without any, nothing can be restored."""
     return max((plan.verdict for plan in plans), key=lambda verdict: verdict.badness, default=Verdict.BLOCKED)
 
 
@@ -195,20 +196,22 @@ def plan_restore(
         if name is not None and wanted.users and name not in wanted.users:
             continue
         plan = EntryPlan(entry, revision=revision)
-        if wanted.to:
-            plan = _place_beside(snapshot, layout, plan, wanted.to)
+        if wanted.target_dir:
+            plan = _place_beside(snapshot, layout, plan, wanted.target_dir)
         else:
             plan = _look_at_target(_place(snapshot, layout, plan))
         plans.append(replace(plan, needed=source.unpacked_size(entry)) if plan.is_active else plan)
     absent = [
         f'user "{name}" has no data in this snapshot' for name in wanted.users if name not in snapshot.users
     ]
-    return RestorePlan(snapshot, tuple(plans), tuple(absent), devices=wanted.devices, to=wanted.to)
+    return RestorePlan(
+        snapshot, tuple(plans), tuple(absent), devices=wanted.devices, target_dir=wanted.target_dir
+    )
 
 
 def _candidates(snapshot: Snapshot, current: Revision, wanted: Wanted) -> tuple[Revision, ...]:
     """The revisions to restore onto, the first one that is set counts."""
-    return (wanted.revision, *(() if wanted.to else (current,)), snapshot.revision)
+    return (wanted.revision, *(() if wanted.target_dir else (current,)), snapshot.revision)
 
 
 def _is_set(revision: Revision) -> bool:
@@ -218,10 +221,10 @@ def _is_set(revision: Revision) -> bool:
 # -- beside
 
 
-def _place_beside(snapshot: Snapshot, layout: Layout, plan: EntryPlan, to: str) -> EntryPlan:
+def _place_beside(snapshot: Snapshot, layout: Layout, plan: EntryPlan, target_dir: str) -> EntryPlan:
     """Where an entry goes below a directory of its own; a user need not be known here."""
     name = user_of(plan.entry)
-    parent, user = f"{to.rstrip('/')}/{snapshot.snap}", None
+    parent, user = f"{target_dir.rstrip('/')}/{snapshot.snap}", None
     if name is not None and is_user_name(name):
         parent, user = f"{parent}/users/{name}", _known(layout, name)
     elif plan.entry != ARCHIVE:
@@ -286,16 +289,16 @@ def _look_at_target(plan: EntryPlan) -> EntryPlan:
     for name in (str(plan.revision), "common"):
         path = f"{plan.parent}/{name}"
         try:
-            found = os.lstat(path)
+            status = os.lstat(path)
         except FileNotFoundError:
             made.append(path)
             continue
         except (NotADirectoryError, PermissionError) as cause:
             return replace(plan, blocked=f"cannot restore into {plan.parent}: {cause.strerror}")
-        if not stat.S_ISDIR(found.st_mode):
-            kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
+        if not stat.S_ISDIR(status.st_mode):
+            kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a directory"
             return replace(plan, blocked=f"cannot replace {path}: it is {kind}")
-        if found.st_dev != os.stat(plan.parent).st_dev:
+        if status.st_dev != os.stat(plan.parent).st_dev:
             return replace(plan, blocked=f"cannot replace {path}: another file system is mounted there")
         replaced.append(path)
     return replace(plan, replaced=tuple(replaced), made=tuple(made))

@@ -91,7 +91,7 @@ class RestorePreview:
         return sum(entry.lost.live_bytes for plan in self.plans for entry in plan.active)
 
     def confirm(self, restore: Restore) -> Restore:
-        """The restore, with what was shown of it, so that its job can note what has changed since."""
+        """Return the restore with what was shown of it, so that its job can note what has changed since."""
         return confirmed(restore, self.plans)
 
     @property
@@ -142,7 +142,13 @@ class RestorePlanner:
                 yield preview
 
     def preview(self, restore: Restore, progress: Progress | None = None) -> RestorePreview:
-        """Plan a restore with all that can be known of it; raises as `stages` does."""
+        """Plan a restore with all that can be known of it.
+
+        Raises:
+            NotFoundError: no such set, or none of the snaps is in it.
+            InvalidInputError: the operation makes no sense.
+            Cancelled: the job was stopped.
+        """
         *_, last = self.stages(restore, progress, past_blocked=True)
         return last
 
@@ -188,7 +194,7 @@ class RestorePlanner:
         (snapshot,) = sound
         installed = self._place.layout.revision(snapshot.snap)
         saved = snapshot.revision if snapshot.revision.number else None
-        first = [saved, installed] if restore.to else [installed, saved]
+        first = [saved, installed] if restore.target_dir else [installed, saved]
         present = _revisions_in(self._place.layout.system_parent(snapshot.snap))
         usual = [str(revision) for revision in first if revision]
         numbers = dict.fromkeys((*usual, *present, *filter(None, [restore.revision])))

@@ -137,7 +137,7 @@ def opened_landing(slot: int, user: User | None) -> Iterator[int]:
 class Restoration:
     """Carries plans out as one unit: everything is put in place, or nothing.
 
-    Where a directory `to` is given, into that, and nothing is replaced. With `devices`, device nodes are
+    Where `target_dir` is given, into that, and nothing is replaced. With `devices`, device nodes are
     restored as well; otherwise they are left out and listed in `left_out`.
     """
 
@@ -147,12 +147,12 @@ class Restoration:
         layout: Layout,
         *,
         devices: bool = False,
-        to: str = "",
+        target_dir: str = "",
     ) -> None:
         self._parts = parts
         self._layout = layout
         self._devices = devices
-        self._to = to
+        self._target_dir = target_dir
         self.state = RestoreState()
         self.left_out: list[str] = []
         self._fingerprints: dict[tuple[str, str], str] = {}
@@ -180,7 +180,11 @@ class Restoration:
         return self.state
 
     def _prepared(self) -> RestoreTarget:
-        return DirectoryTarget(self._to, self.state) if self._to else InPlaceTarget(self._layout, self.state)
+        return (
+            DirectoryTarget(self._target_dir, self.state)
+            if self._target_dir
+            else InPlaceTarget(self._layout, self.state)
+        )
 
     def _refuse(self) -> None:
         reasons = [reason for _, plan in self._parts for reason in plan.reasons]
@@ -254,9 +258,9 @@ def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as fault:
-        told = f'snapshot "{snapshot.path}"'
+        subject = f'snapshot "{snapshot.path}"'
         raise IntegrityError(
-            f'{told} entry "{entry}": {fault}' if told not in str(fault) else str(fault)
+            f'{subject} entry "{entry}": {fault}' if subject not in str(fault) else str(fault)
         ) from fault
 
 

@@ -36,7 +36,7 @@ class Restorer:
         InvalidInputError for an operation that makes no sense.
         """
         wanted = _wanted(operation, chosen)
-        fault = beside.fault(wanted.to, self._layout) if wanted.to else ""
+        fault = beside.fault(wanted.target_dir, self._layout) if wanted.target_dir else ""
         plans = []
         for snapshot in chosen:
             progress.raise_if_cancelled()
@@ -52,7 +52,7 @@ class Restorer:
         installed = self._layout.installed(snapshot.snap)
         current = installed.revision if installed else Revision()
         plan = plan_restore(reader, self._layout, current, wanted)
-        if wanted.to:
+        if wanted.target_dir:
             refusals, notes = [fault] if fault else [], []
         else:
             refusals = list(mismatches(snapshot, installed))
@@ -74,9 +74,9 @@ class Restorer:
             raise BlockedError(
                 "\n".join(f'snap "{s.snap}": cannot open snapshot: {s.broken}' for s in broken)
             )
-        fault = beside.fault(wanted.to, self._layout) if wanted.to else ""
+        fault = beside.fault(wanted.target_dir, self._layout) if wanted.target_dir else ""
         with ExitStack() as stack:
-            for name in sorted({snapshot.snap for snapshot in chosen}) if not wanted.to else ():
+            for name in sorted({snapshot.snap for snapshot in chosen}) if not wanted.target_dir else ():
                 stack.enter_context(self._store.snap_lock(name, "restore"))
             readers = [stack.enter_context(Reader.open(s.path)) for s in chosen]
             parts = [(reader, self._plan(reader, wanted, fault)) for reader in readers]
@@ -84,16 +84,25 @@ class Restorer:
             for text in dict.fromkeys((*left_out, *(note for _, plan in parts for note in plan.notes))):
                 progress.note(text)
             note_changes(operation, [plan for _, plan in parts], self._layout, progress)
-            restoration = Restoration(parts, self._layout, devices=operation.devices, to=wanted.to)
+            restoration = Restoration(
+                parts, self._layout, devices=operation.devices, target_dir=wanted.target_dir
+            )
             state = restoration.run(progress)
         left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
-        until = time.time() + operation.undo_window if operation.undo_window and not wanted.to else 0.0
+        until = (
+            time.time() + operation.undo_window if operation.undo_window and not wanted.target_dir else 0.0
+        )
         if not until:
             state.clean_up()
         snaps = tuple(snapshot.snap for snapshot in chosen)
         undo_job = int(progress.name) if until and progress.name.isdigit() else 0
         return Result(
-            operation.set_id, snaps, tuple(left_out), undo_job=undo_job, undo_until=until, beside=wanted.to
+            operation.set_id,
+            snaps,
+            tuple(left_out),
+            undo_job=undo_job,
+            undo_until=until,
+            beside=wanted.target_dir,
         )
 
 
@@ -114,12 +123,20 @@ def restore_snapshot(
     reader: Reader,
     layout: Layout,
     current: Revision,
+    *,
     users: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> RestoreState:
     """Put the data of an open snapshot in place as the revision `current` (0: the snap is not installed).
 
-    Skipped parts are noted to the progress. The state returned can be reverted or cleaned up.
+    Skipped parts are noted to the progress. The state that is returned can be reverted or cleaned up. When it
+    fails, nothing has changed.
+
+    Raises:
+        IntegrityError: an archive is not what was written.
+        BlockedError: something is in the way.
+        NoSpaceError: there is too little room.
+        Cancelled: the job was stopped.
     """
     progress = progress or Progress()
     plan = plan_restore(reader, layout, current, Wanted(tuple(users)))
@@ -135,8 +152,8 @@ def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
     if operation.revision and not revision.number:
         raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
     demand_one_snap(operation, chosen)
-    to = beside.directory(operation.to) if operation.to else ""
-    return Wanted(operation.users, to, revision, operation.devices)
+    target_dir = beside.directory(operation.target_dir) if operation.target_dir else ""
+    return Wanted(operation.users, target_dir, revision, operation.devices)
 
 
 def demand_one_snap(operation: Restore, chosen: Sequence[Snapshot]) -> None:

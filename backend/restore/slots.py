@@ -97,11 +97,11 @@ def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
         os.mkdir(name, 0o700, dir_fd=holding)
         os.fsync(holding)
         with files.opened(name, DIRECTORY, holding) as slot:
-            found = _identity_of(slot)
+            identity = _identity_of(slot)
     os.fsync(fd)
-    if found.device != _identity_of(fd).device:
+    if identity.device != _identity_of(fd).device:
         raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
-    return Slot(parent, _identity_of(fd), name, found, holder)
+    return Slot(parent=parent, parent_id=_identity_of(fd), name=name, slot_id=identity, holder=holder)
 
 
 def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
@@ -114,8 +114,14 @@ def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
             files.opened(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd,
             _private(parent, fd, holder_name(holder)) as holding,
         ):
-            found = files.identity(slot_name(name), holding)
-            return Slot(parent, _identity_of(fd), name, found or _NOWHERE, holder)
+            identity = files.identity(slot_name(name), holding)
+            return Slot(
+                parent=parent,
+                parent_id=_identity_of(fd),
+                name=name,
+                slot_id=identity or _NOWHERE,
+                holder=holder,
+            )
     except (FileNotFoundError, NotADirectoryError, BlockedError):
         return None
 
@@ -123,8 +129,8 @@ def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
 @contextmanager
 def _private(parent: str, fd: int, name: str) -> Iterator[int]:
     """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
-    found = os.lstat(name, dir_fd=fd)
-    ours = stat.S_ISDIR(found.st_mode) and _is_private(found)
+    status = os.lstat(name, dir_fd=fd)
+    ours = stat.S_ISDIR(status.st_mode) and _is_private(status)
     if ours:
         with files.opened(name, DIRECTORY, fd) as holder:
             if _is_private(os.fstat(holder)):
@@ -133,8 +139,8 @@ def _private(parent: str, fd: int, name: str) -> Iterator[int]:
     raise BlockedError(f"{parent}/{name} is not a private directory of ours: it will not be touched")
 
 
-def _is_private(found: os.stat_result) -> bool:
-    return found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+def _is_private(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
 
 
 @contextmanager
@@ -146,5 +152,5 @@ def _same(path: str, wanted: Identity) -> Iterator[int]:
 
 
 def _identity_of(fd: int) -> Identity:
-    found = os.fstat(fd)
-    return Identity(found.st_dev, found.st_ino)
+    status = os.fstat(fd)
+    return Identity(status.st_dev, status.st_ino)

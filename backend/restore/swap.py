@@ -172,7 +172,8 @@ class RestoreState:
     def take_back(self, exchange: Exchange = files.exchange) -> None:
         """Put everything back as it was before; the slots keep the other data.
 
-        What cannot be put back (ConflictError) does not keep the others from it.
+        Raises:
+            ConflictError: something could not be put back; everything else is.
         """
         failure: Exception | None = None
         for move in reversed(self.moves):
@@ -211,12 +212,12 @@ class RestoreState:
         self.done = True
 
     def turned(self) -> "RestoreState":
-        """The state that undoes this one; what is live now is what it will keep."""
+        """Return the state that undoes this one; what is live now is what it will keep."""
         moves = [replace(move, before=move.live, after=move.before) for move in self.moves]
         return RestoreState(list(self.slots), moves, list(self.made))
 
     def to_json(self) -> dict[str, Any]:
-        """A plain mapping that `from_json` takes."""
+        """Return a plain mapping that `from_json` takes."""
         return {
             "slots": [_recorded(slot) for slot in self.slots],
             "moves": [
@@ -230,7 +231,11 @@ class RestoreState:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "RestoreState":
-        """The state that a mapping made by `to_json` describes; IntegrityError for what is none."""
+        """Return the state that a mapping made by `to_json` describes.
+
+        Raises:
+            IntegrityError: it describes none.
+        """
         try:
             devices = [_device_of(str(slot[0])) for slot in document["slots"]]
             slots = [_slot(slot, now) for slot, now in zip(document["slots"], devices, strict=True)]
@@ -267,15 +272,15 @@ def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None
 
 
 def _recorded(slot: Slot) -> list[Any]:
-    own = [] if slot.holder == HOLDER else [slot.holder]
-    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *own]
+    holder = [] if slot.holder == HOLDER else [slot.holder]
+    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *holder]
 
 
 def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
-    parent, dev, ino, name, slot_dev, slot_ino, *own = recorded
-    holder = holder_name(*own) if own else HOLDER
+    parent, dev, ino, name, slot_dev, slot_ino, *holders = recorded
+    holder = holder_name(*holders) if holders else HOLDER
     parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
-    return Slot(str(parent), parent_id, slot_name(name), slot_id, holder)
+    return Slot(parent=str(parent), parent_id=parent_id, name=slot_name(name), slot_id=slot_id, holder=holder)
 
 
 def _kept_name(name: str) -> str:

@@ -51,7 +51,7 @@ class SavePreflight(NamedTuple):
     whole: bool = True
 
     def past_of(self, snap: str, patterns: Iterable[str]) -> EarlierSave | None:
-        """Of its snapshots the one that says most of a save that leaves out the same, or else nothing."""
+        """Return the snapshot that says most of a save that leaves out the same; None without any."""
         known, wanted = self.past.get(snap, []), frozenset(patterns)
         for left_out in (wanted, frozenset[str]()):
             for past in known:
@@ -79,7 +79,11 @@ class SaveSize(NamedTuple):
 
 
 def preflight_save(place: SnapshotPlace) -> SavePreflight:
-    """Look at what there is to save at a place. Raises SnapshotError."""
+    """Look at what there is to save at a place.
+
+    Raises:
+        SnapshotError: snaps, users or sets cannot be listed.
+    """
     layout = place.layout
     texts = []
     if not layout.state.readable:
@@ -97,23 +101,32 @@ def preflight_save(place: SnapshotPlace) -> SavePreflight:
     users, strays = layout.users_with_data()
     texts += damaged
     texts += [f"{path} belongs to no known user and will not be saved" for path in strays]
-    texts += [f"user {one.name} has no home at {one.home}" for one in users if not os.path.isdir(one.home)]
+    texts += [
+        f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
+    ]
     concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
     free = free_space(layout.snapshots)
-    return SavePreflight(tuple(snaps), tuple(users), _past(place), concerns, free, whole=not damaged)
+    return SavePreflight(
+        snaps=tuple(snaps),
+        users=tuple(users),
+        past=_past(place),
+        concerns=concerns,
+        free=free,
+        whole=not damaged,
+    )
 
 
 def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
-    snapshots = [snapshot for one in place.sets() for snapshot in one.snapshots]
+    snapshots = [snapshot for group in place.sets() for snapshot in group.snapshots]
     standing = VerificationLog(place.state_dir).standing(snapshots)
-    snapshots.sort(key=lambda one: -unix_time(one.time))
+    snapshots.sort(key=lambda snapshot: -unix_time(snapshot.time))
     past: dict[str, list[EarlierSave]] = {}
-    for one in snapshots:
-        if one.broken or one.hidden or standing[one.path].fault:
+    for snapshot in snapshots:
+        if snapshot.broken or snapshot.hidden or standing[snapshot.path].fault:
             continue
-        known, patterns = past.setdefault(one.snap, []), frozenset(one.exclude or ())
+        known, patterns = past.setdefault(snapshot.snap, []), frozenset(snapshot.exclude or ())
         if all(patterns != before.patterns for before in known):
-            known.append(EarlierSave(one.size, _unpacked(one), patterns))
+            known.append(EarlierSave(snapshot.size, _unpacked(snapshot), patterns))
     return past
 
 
@@ -144,7 +157,7 @@ class SaveSurveys:
         self.done = False
 
     def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
-        """Stop what goes on; from now on these patterns count. Returns the job to survey with."""
+        """Stop what goes on; from now on these patterns count. Return the job to survey with."""
         with self._lock:
             self._progress.stop()
             self._progress = Progress()
@@ -160,7 +173,11 @@ class SaveSurveys:
         self._progress.stop()
 
     def survey_all(self, progress: Progress) -> None:
-        """Survey everything whose patterns are others than before; Cancelled when the job is stopped."""
+        """Survey everything whose patterns are others than before.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
         for snap in sorted(self._preflight.snaps, key=lambda snap: not snap.active):
             for user in (None, *self._preflight.users):
                 aim = self._aim(snap, user)
@@ -176,39 +193,43 @@ class SaveSurveys:
             self.reading, self.done = "", True
 
     def look_again(self, progress: Progress) -> None:
-        """Look once more at what changed lately; Cancelled when the job is stopped."""
-        for found in list(self._known.values()):
+        """Look once more at what changed lately.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
+        for survey in list(self._known.values()):
             progress.raise_if_cancelled()
-            if found.recent:
-                self._keep(with_changes(found, resurvey(self._layout, found.aim, found.recent)), progress)
+            if survey.recent:
+                self._keep(with_changes(survey, resurvey(self._layout, survey.aim, survey.recent)), progress)
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
-        patterns = (one for one in self._patterns if is_for_users(one) == (user is not None))
+        patterns = (pattern for pattern in self._patterns if is_for_users(pattern) == (user is not None))
         return Aim(snap, user, tuple(patterns))
 
-    def _keep(self, found: Survey, progress: Progress) -> None:
+    def _keep(self, survey: Survey, progress: Progress) -> None:
         with self._lock:
             progress.raise_if_cancelled()
-            self._known[found.aim.snap.name, found.aim.user.name if found.aim.user else SYSTEM] = found
+            self._known[survey.aim.snap.name, survey.aim.user.name if survey.aim.user else SYSTEM] = survey
             self.version += 1
 
     def of(self, snap: str, owner: str) -> Survey | None:
-        """What is known of an owner's data (SYSTEM, or a user's) of a snap."""
+        """Return what is known of an owner's data (SYSTEM, or a user's) of a snap."""
         return self._known.get((snap, owner))
 
     def all_of(self, snaps: Iterable[str], owners: Sequence[str]) -> Iterator[Survey]:
-        """Everything that is known of some snaps and owners."""
+        """Return everything that is known of some snaps and owners."""
         for snap in snaps:
             for owner in owners:
-                if found := self._known.get((snap, owner)):
-                    yield found
+                if survey := self._known.get((snap, owner)):
+                    yield survey
 
     def sum_of(self, snaps: Iterable[str], owners: Sequence[str]) -> SaveSize:
-        """What some snaps and owners come to, as far as it is known."""
+        """Add up what some snaps and owners come to, as far as it is known."""
         total = [0] * len(SaveSize._fields)
-        for found in self.all_of(snaps, owners):
-            one, out = found.read, found.left_out
-            parts = (one.apparent, one.allocated, one.files, out.apparent, one.allocated + out.allocated)
+        for survey in self.all_of(snaps, owners):
+            read, out = survey.read, survey.left_out
+            parts = (read.apparent, read.allocated, read.files, out.apparent, read.allocated + out.allocated)
             total = [before + more for before, more in zip(total, parts, strict=True)]
         return SaveSize(*total)
 
@@ -219,27 +240,27 @@ class SaveSurveys:
         )
 
     def taken_out(self, pattern: str, snaps: Iterable[str], owners: Sequence[str]) -> dict[str, int] | None:
-        """The bytes that a pattern keeps out, by snap; None while that is not known of all."""
+        """Return the bytes that a pattern keeps out, by snap; None while that is not known of all."""
         taken: dict[str, int] = {}
         for snap in snaps:
             for owner in owners:
                 if is_for_users(pattern) == (owner == SYSTEM):
                     continue
-                found = self._known.get((snap, owner))
-                if found is None or pattern not in found.aim.patterns:
+                survey = self._known.get((snap, owner))
+                if survey is None or pattern not in survey.aim.patterns:
                     return None
-                size = found.by_pattern[found.aim.patterns.index(pattern)]
+                size = survey.by_pattern[survey.aim.patterns.index(pattern)]
                 taken[snap] = taken.get(snap, 0) + size
         return taken
 
     def forecast(self, snap: str, owners: Sequence[str]) -> int | None:
-        """The bytes that a snap will probably take, compressed as before; None where that is not known."""
+        """Return the bytes that a snap will probably take, compressed as before; None where nobody knows."""
         past = self._preflight.past_of(snap, self._patterns)
         if past is None or not past.unpacked:
             return None
-        packed = (found.read.packed for found in self.all_of([snap], owners))
+        packed = (survey.read.packed for survey in self.all_of([snap], owners))
         record = past.record
-        archived = sum(-(-(one + _TAR_END) // record) * record for one in packed if one)
+        archived = sum(-(-(size + _TAR_END) // record) * record for size in packed if size)
         return archived * past.stored // past.unpacked
 
 

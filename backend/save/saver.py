@@ -48,7 +48,11 @@ class SaveOptions:
     ignore_space: bool = False
 
     def validate(self) -> None:
-        """InvalidInputError when a pattern cannot be accepted."""
+        """Check the patterns.
+
+        Raises:
+            InvalidInputError: one of them cannot be accepted.
+        """
         excludes.validate_excludes(self.exclude or ())
 
 
@@ -82,9 +86,9 @@ def expected(
     return {entry: measure([f"{top}/{name}" for name in names], progress) for entry, top in places.items()}
 
 
-def tar_size(found: Measured) -> int:
+def tar_size(measured: Measured) -> int:
     """The bytes that tar makes of what was measured, about: it always writes whole records."""
-    return -(-(found.packed + _TAR_END) // RECORD) * RECORD if found.packed else 0
+    return -(-(measured.packed + _TAR_END) // RECORD) * RECORD if measured.packed else 0
 
 
 class Saver:
@@ -101,6 +105,7 @@ class Saver:
         snap: InstalledSnap,
         users: Sequence[User],
         options: SaveOptions,
+        *,
         sizes: Mapping[str, int] | None = None,
     ) -> None:
         self._store = store
@@ -123,12 +128,12 @@ class Saver:
         now = time.time_ns()
         state = self._layout.state
         snapshot = Snapshot(
-            set_id,
-            time_text(now, time.localtime(now // 10**9).tm_gmtoff),
-            snap.name,
-            snap.revision,
-            snap.snap_id,
-            snap.epoch,
+            set_id=set_id,
+            time=time_text(now, time.localtime(now // 10**9).tm_gmtoff),
+            snap=snap.name,
+            revision=snap.revision,
+            snap_id=snap.snap_id,
+            epoch=snap.epoch,
             version=snap.version,
             conf=state.config(snap.name) or None,
             exclude=self._options.exclude,
@@ -150,9 +155,9 @@ class Saver:
 
     def _write(self, fd: int, snapshot: Snapshot, patterns: Sequence[str], progress: Progress) -> Snapshot:
         writer = ContainerWriter(fd)
-        self._add(writer, ARCHIVE, None, patterns, progress)
+        self._add(writer, ARCHIVE, None, patterns=patterns, progress=progress)
         for user in (user for user in self._users if self._layout.user_place(user, self.snap.name)):
-            self._add(writer, user_entry(user.name), user, patterns, progress)
+            self._add(writer, user_entry(user.name), user, patterns=patterns, progress=progress)
         if not self._sums:
             self._store_empty(writer)
         snapshot = snapshot._replace(sums=self._sums, size=self._size)
@@ -168,6 +173,7 @@ class Saver:
         writer: ContainerWriter,
         entry: str,
         user: User | None,
+        *,
         patterns: Sequence[str],
         progress: Progress,
     ) -> None:
@@ -261,12 +267,12 @@ class Saver:
 
     def _is_data(self, directory: int, parent: str, name: str) -> bool:
         try:
-            found = os.lstat(name, dir_fd=directory)
+            status = os.lstat(name, dir_fd=directory)
         except FileNotFoundError:
             return False
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             return True
-        kind = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
+        kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a directory"
         self._left_out.append(f"{parent}/{name} was not saved: it is {kind}")
         return False
 
@@ -274,41 +280,51 @@ class Saver:
 def save_set(
     store: Store,
     snaps: Sequence[InstalledSnap],
+    *,
     users: Sequence[User],
     options: SaveOptions,
     progress: Progress,
 ) -> SavedSet:
-    """Save snaps as one new set: those that succeed are published together, the others are told.
+    """Save snaps as one new set: those that succeed are published together, the others are named in it.
 
-    When none succeeds, the error of the first is raised. A stop leaves nothing behind. ConflictError when
-    a snap is being changed, NoSpaceError beforehand.
+    When none succeeds, the error of the first is raised. A stop leaves nothing behind.
+
+    Raises:
+        ConflictError: a snap is being changed.
+        NoSpaceError: there is too little room; nothing was begun.
+        Cancelled: the job was stopped.
     """
     with ExitStack() as locks:
         store.prepare()
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with progress.step("Measuring"):
-            found = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
-            needed = sum(one.allocated for entries in found for one in entries.values())
+            measured = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
+            needed = sum(size.allocated for sizes in measured for size in sizes.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
-        sizes = [{entry: tar_size(one) for entry, one in entries.items()} for entries in found]
+        expected_sizes = [{entry: tar_size(size) for entry, size in sizes.items()} for sizes in measured]
         with store.lock():
             set_id = store.allocate_id()
-        savers = [Saver(store, snap, users, options, known) for snap, known in zip(snaps, sizes, strict=True)]
-        with progress.step(f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in sizes)):
+        savers = [
+            Saver(store, snap, users, options, sizes=known)
+            for snap, known in zip(snaps, expected_sizes, strict=True)
+        ]
+        with progress.step(
+            f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in expected_sizes)
+        ):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():
-                store.publish(set_id, [one.staged for one in saved], progress)
+                store.publish(set_id, [made.staged for made in saved], progress)
         except BaseException:
-            for one in saved:
-                files.remove_tree(one.staged.path)
+            for made in saved:
+                files.remove_tree(made.staged.path)
             raise
-    left_out = [line for one in saved for line in one.left_out]
-    left_out += [f"changed while being read: {line}" for one in saved for line in one.changed]
+    left_out = [line for made in saved for line in made.left_out]
+    left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
     left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
-    published = tuple(one.snapshot._replace(path=store.path_of(one.snapshot)) for one in saved)
+    published = tuple(made.snapshot._replace(path=store.path_of(made.snapshot)) for made in saved)
     return SavedSet(set_id, published, tuple(left_out))
 
 
@@ -326,8 +342,8 @@ def _save_each(
                 progress.note(f'snap "{saver.snap.name}": {failure}')
         progress.raise_if_cancelled()
     except BaseException:
-        for one in saved:
-            os.unlink(one.staged.path)
+        for made in saved:
+            os.unlink(made.staged.path)
         raise
     if not saved:
         raise next(iter(failures.values()))
@@ -337,26 +353,38 @@ def _save_each(
 def save_snap(
     store: Store,
     snap: str,
+    *,
     users: Sequence[str] = (),
     options: SaveOptions | None = None,
     progress: Progress | None = None,
 ) -> Snapshot:
-    """Save one installed snap as a set of its own and publish it; returns the snapshot.
+    """Save one installed snap as a set of its own and publish it; return the snapshot.
 
-    Without `users`, everybody's data are saved. NotFoundError where the snap or a user is unknown.
+    Without `users`, everybody's data are saved. When it fails, nothing is left behind.
+
+    Raises:
+        NotFoundError: the snap or a user is unknown.
+        ConflictError: the snap is being changed.
+        NoSpaceError: there is too little room.
+        Cancelled: the job was stopped.
     """
     layout = store.layout
     installed = layout.installed(snap)
     if installed is None:
         raise NotFoundError(f'snap "{snap}" is not installed')
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    return save_set(store, [installed], owners, options or SaveOptions(), progress or Progress()).snapshots[0]
+    options, progress = options or SaveOptions(), progress or Progress()
+    return save_set(store, [installed], users=owners, options=options, progress=progress).snapshots[0]
 
 
 def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
-    """The apparent bytes that a save of `snap` would read, of everybody's data without `users`.
+    """Measure the apparent bytes that a save of `snap` would read, of everybody's data without `users`.
 
-    Of a snap that is not installed the common data only. Raises like `measure` and `Layout.find_users`.
+    Of a snap that is not installed only the common data count.
+
+    Raises:
+        NotFoundError: a user is unknown.
+        SnapshotError: something cannot be read; it is named.
     """
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     parents = [layout.system_parent(snap)]

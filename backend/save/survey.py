@@ -83,21 +83,23 @@ class Survey(NamedTuple):
 
 
 def aims(layout: Layout, snaps: Sequence[str], users: Sequence[str]) -> list[Aim]:
-    """What a save of the named snaps and users is made of, archive by archive.
+    """List what a save of the named snaps and users is made of, archive by archive.
 
-    Without snaps all that are installed and active, without users everybody's data. NotFoundError for the
-    first that is unknown.
+    Without snaps all that are installed and active, without users everybody's data.
+
+    Raises:
+        NotFoundError: the first that is unknown.
     """
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     named = list(dict.fromkeys(snaps))
-    found = []
+    aims = []
     for name in named or layout.installed_names():
         snap = layout.installed(name)
         if snap is None:
             raise NotFoundError(f'snap "{name}" is not installed')
         if named or snap.active:
-            found += [Aim(snap, owner) for owner in (None, *owners)]
-    return found
+            aims += [Aim(snap, owner) for owner in (None, *owners)]
+    return aims
 
 
 _KINDS = {
@@ -128,21 +130,30 @@ _KINDS = {
 
 
 def concern(kind: str, number: int, examples: Sequence[str] = ()) -> Concern:
-    """A concern of a known kind, in words."""
-    outlook, one, many = _KINDS[kind]
-    return Concern(kind, outlook, f"{number} {one if number == 1 else many}", number, tuple(examples))
+    """Put a concern of a known kind in words."""
+    outlook, singular, plural = _KINDS[kind]
+    return Concern(
+        kind=kind,
+        outlook=outlook,
+        text=f"{number} {singular if number == 1 else plural}",
+        number=number,
+        examples=tuple(examples),
+    )
 
 
 def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: float | None = None) -> Survey:
     """Look at everything that a save would read; `now` is in seconds since the epoch.
 
-    What cannot be read is a concern, not an error. Counts the apparent bytes in the job's present step;
-    Cancelled when that is stopped. InvalidInputError for a pattern that is not valid.
+    What cannot be read is a concern, not an error. The apparent bytes are counted in the job's present step.
+
+    Raises:
+        InvalidInputError: a pattern is not valid.
+        Cancelled: the job was stopped.
     """
     excludes.validate_excludes(aim.patterns)
-    found = Survey(aim, by_pattern=(0,) * len(aim.patterns))
+    survey = Survey(aim, by_pattern=(0,) * len(aim.patterns))
     if not (parent := _parent(layout, aim)):
-        return found
+        return survey
     since = (time.time() if now is None else now) - _RECENT
     shipped, rights, faults = _circumstances(layout, aim)
     sieve = Sieve(shipped, aim.patterns, aim.snap.revision, system=aim.user is None)
@@ -152,31 +163,31 @@ def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: f
             place = parents.open_data_parent(parent, aim.user, links=layout.is_machine)
             directory = stack.enter_context(place)
         except (FileNotFoundError, NotADirectoryError):
-            return found if aim.user else found._replace(concerns=faults)
+            return survey if aim.user else survey._replace(concerns=faults)
         except BlockedError as reason:
-            return found._replace(concerns=(Concern("blocked", Outlook.LEFT_OUT, str(reason)),))
+            return survey._replace(concerns=(Concern("blocked", Outlook.LEFT_OUT, str(reason)),))
         except OSError as error:
             fault = _failure(f"{parent}: {error.strerror}")
-            return found._replace(concerns=(*faults, fault), whole=False)
+            return survey._replace(concerns=(*faults, fault), whole=False)
         try:
             for role in (str(aim.snap.revision), "common"):
                 surveyor.look_into(role, directory)
         except (OSError, SnapshotError) as trouble:
             text = f"{parent} could not be looked at: {trouble}"
-            found = found._replace(whole=False)
+            survey = survey._replace(whole=False)
             faults += (Concern("unseen", Outlook.UNSURE, text),)
-    return _summed(found, faults, surveyor)
+    return _summed(survey, faults, surveyor)
 
 
 def resurvey(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimpse, ...]:
-    """The same files as they are now; without those that are gone or cannot be seen any more."""
+    """Look at the same files as they are now; those that are gone or cannot be seen any more are left out."""
     later: list[Glimpse] = []
     try:
         with parents.open_data_parent(_parent(layout, aim), aim.user, links=layout.is_machine) as directory:
-            for one in recent:
+            for glimpse in recent:
                 try:
-                    with _holding(directory, one.path) as (fd, name):
-                        later.append(glimpse_of(one.path, os.lstat(name, dir_fd=fd)))
+                    with _holding(directory, glimpse.path) as (fd, name):
+                        later.append(glimpse_of(glimpse.path, os.lstat(name, dir_fd=fd)))
                 except OSError:
                     continue
     except (OSError, SnapshotError):
@@ -184,14 +195,14 @@ def resurvey(layout: Layout, aim: Aim, recent: Sequence[Glimpse]) -> tuple[Glimp
     return tuple(later)
 
 
-def with_changes(found: Survey, later: Sequence[Glimpse]) -> Survey:
-    """The survey with what changed between its own look at `recent` and a later one."""
-    now = {one.path: one for one in later}
-    changed = [one.path for one in found.recent if now.get(one.path) != one]
-    kept = tuple(one for one in found.concerns if one.kind != "changing")
+def with_changes(survey: Survey, later: Sequence[Glimpse]) -> Survey:
+    """Return the survey with what changed between its own look at `recent` and a later one."""
+    now = {glimpse.path: glimpse for glimpse in later}
+    changed = [glimpse.path for glimpse in survey.recent if now.get(glimpse.path) != glimpse]
+    kept = tuple(known for known in survey.concerns if known.kind != "changing")
     if changed:
         kept = (*kept, concern("changing", len(changed), changed[: Surveyor.NAMED]))
-    return found._replace(concerns=kept)
+    return survey._replace(concerns=kept)
 
 
 def _parent(layout: Layout, aim: Aim) -> str:
@@ -229,20 +240,20 @@ def _rights(layout: Layout, user: User | None) -> Rights:
     return Rights(user.uid, frozenset(groups), everything=False)
 
 
-def _summed(found: Survey, faults: Sequence[Concern], surveyor: Surveyor) -> Survey:
+def _summed(survey: Survey, faults: Sequence[Concern], surveyor: Surveyor) -> Survey:
     shipped, *by_pattern = surveyor.matched
     met = surveyor.met.items()
-    told = [*faults, *(concern(kind, number, sorted(named)) for kind, (number, named) in met)]
+    concerns = [*faults, *(concern(kind, number, sorted(named)) for kind, (number, named) in met)]
     order = list(Outlook)
-    return found._replace(
+    return survey._replace(
         read=Measured(*surveyor.kept),
         left_out=Measured(*surveyor.out),
         shipped=shipped,
         by_pattern=tuple(by_pattern),
-        largest=surveyor.largest(("", *found.aim.patterns)),
-        concerns=tuple(sorted(told, key=lambda one: order.index(one.outlook))),
+        largest=surveyor.largest(("", *survey.aim.patterns)),
+        concerns=tuple(sorted(concerns, key=lambda concern: order.index(concern.outlook))),
         recent=tuple(surveyor.recent),
-        whole=found.whole and surveyor.whole,
+        whole=survey.whole and surveyor.whole,
     )
 
 

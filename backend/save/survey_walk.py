@@ -151,7 +151,7 @@ class Surveyor:
 
     def largest(self, names: Sequence[str]) -> tuple[LargeFolder, ...]:
         """The largest folders, the largest first; `names` are those of the sieve's patterns."""
-        ordered = sorted(self._heap, key=lambda one: (-one[0], one[1]))
+        ordered = sorted(self._heap, key=lambda folder: (-folder[0], folder[1]))
         return tuple(
             LargeFolder(path, size, tuple(names[hit] for hit in sorted(hits))) for size, path, hits in ordered
         )

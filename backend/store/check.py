@@ -19,6 +19,7 @@ def due(
     level: CheckLevel,
     age: int,
     ledger: VerificationLog,
+    *,
     now: float | None = None,
 ) -> list[Snapshot]:
     """Those that no check at `level`, or at a stronger one, found sound in the last `age` seconds.
@@ -29,7 +30,11 @@ def due(
         return list(snapshots)
     now = time.time() if now is None else now
     standing = ledger.standing(snapshots, now)
-    return [one for one in snapshots if not _is_covered(standing[one.path], level, (now - age, now))]
+    return [
+        snapshot
+        for snapshot in snapshots
+        if not _is_covered(standing[snapshot.path], level, (now - age, now))
+    ]
 
 
 def _is_covered(known: CheckStatus, level: CheckLevel, span: tuple[float, float]) -> bool:
@@ -43,6 +48,7 @@ def check_all(
     snapshots: Sequence[Snapshot],
     users: Sequence[str],
     level: CheckLevel,
+    *,
     ledger: VerificationLog,
     progress: Progress,
 ) -> list[CheckResult]:
@@ -55,13 +61,13 @@ def check_all(
     for start in range(0, len(snapshots), _BATCH):
         some = snapshots[start : start + _BATCH]
         opened: dict[str, str] = {}
-        found = _check_some(some, users, level, opened, progress)
-        ledger.record(some, found, level, opened)
+        checked = _check_some(some, users, level, opened=opened, progress=progress)
+        ledger.record(some, checked, level, opened)
         for path in (path for path, identity in opened.items() if identity_at(path) != identity):
             progress.note(
                 f"{path} changed while it was checked: what was found says nothing of what is there now"
             )
-        verdicts += found
+        verdicts += checked
     return verdicts
 
 
@@ -69,6 +75,7 @@ def _check_some(
     snapshots: Sequence[Snapshot],
     users: Sequence[str],
     level: CheckLevel,
+    *,
     opened: dict[str, str],
     progress: Progress,
 ) -> list[CheckResult]:
@@ -83,5 +90,7 @@ def _check_some(
             except (OSError, SnapshotError) as fault:
                 reason = snapshot.broken or (fault.strerror if isinstance(fault, OSError) else str(fault))
                 text = f"cannot open snapshot: {reason}"
-                verdicts.append(CheckResult(snapshot.set_id, snapshot.snap, "", 0, text))
+                verdicts.append(
+                    CheckResult(set_id=snapshot.set_id, snap=snapshot.snap, entry="", size=0, fault=text)
+                )
         return verdicts + check(readers, users, progress, level)

@@ -50,12 +50,12 @@ class MetadataCache:
     @classmethod
     @contextmanager
     def opened(
-        cls, own: str, folder: str, clock: Callable[[], int] = time.time_ns
+        cls, state_dir: str, folder: str, clock: Callable[[], int] = time.time_ns
     ) -> Iterator["MetadataCache"]:
-        """The index kept in the state folder `own`, saved again when the block is left."""
+        """The index kept in the state folder, saved again when the block is left."""
         present = _names(folder)
-        kept = len(present) >= _WORTHWHILE and os.path.isdir(own)
-        index = cls(folder, f"{own}/index.json" if kept else "", present, clock)
+        kept = len(present) >= _WORTHWHILE and os.path.isdir(state_dir)
+        index = cls(folder, f"{state_dir}/index.json" if kept else "", present, clock)
         try:
             yield index
         finally:
@@ -102,10 +102,10 @@ def _load(path: str) -> dict[str, Row]:
     """The rows in a file of our own; none where it is damaged, or somebody else's."""
     try:
         with files.opened(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
-            found = os.fstat(fd)
-            if not S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > _LARGEST:
+            status = os.fstat(fd)
+            if not S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size > _LARGEST:
                 return {}
-            content = os.pread(fd, found.st_size, 0)
+            content = os.pread(fd, status.st_size, 0)
     except OSError:
         return {}
     start, content = content[:_START], content[_START:]

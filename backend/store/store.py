@@ -5,13 +5,12 @@ at all, under snapd's own marker for unfinished imports.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, MultiError, SnapshotError
+from backend.errors import ConflictError, IntegrityError
 from backend.format.names import filename, snapshot_id
 from backend.fs import files
 from backend.fs.files import FileLock
@@ -19,21 +18,14 @@ from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.metadata_cache import MetadataCache
+from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
+from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
 if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.steps import DoomedFile, PublicationBegun
 
-LARGEST_SANE_ID = 1 << 62
-TEMPORARY = r"[0-9]+_[^/]*\.zip\.[A-Za-z0-9]{12}~"
-_SNAPDS_TEMPORARY = rf"{TEMPORARY}|[0-9]+_[^/]*\.zip\.[0-9]{{1,10}}~"  # the latter since 2.77 at the latest
-_TEMPORARY_LIKE = r"[0-9]+_.*\.zip\..*~"
 _LOOKS = 20
-STAGING = ".snapstow-import-"
-_MARKER = r"([0-9]+)_importing"
-_GLANCE = 16 << 10
-_HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
-_MARKER_LIKE = r"[0-9].*_importing"
 
 
 def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
@@ -59,30 +51,36 @@ def _never_stopped() -> None:
 
 
 class Store:
-    """The snapshots of one layout. `own` is our state folder for this root: locks, high-water mark, index."""
+    """The snapshots of one layout; locks, the largest set id and an index lie in `state_dir`.
 
-    def __init__(self, layout: Layout, own: str) -> None:
+    Methods raise SnapshotError where the directory of snapshots cannot be read or written.
+    """
+
+    def __init__(self, layout: Layout, state_dir: str) -> None:
         self.layout = layout
         self.folder = layout.snapshots
-        self._own = own
+        self._state_dir = state_dir
+        self._noted_id = NotedSetId(state_dir)
 
     @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
-        found = os.stat(self.layout.root)
-        return {"path": self.layout.root, "device": found.st_dev, "inode": found.st_ino}
+        status = os.stat(self.layout.root)
+        return {"path": self.layout.root, "device": status.st_dev, "inode": status.st_ino}
 
     # -- looking
 
     def names(self) -> list[tuple[int, str]]:
-        """Set ids and names of all files that count as snapshots, sorted; none without a folder.
+        """List set ids and names of all files that count as snapshots, sorted; none without a folder.
 
-        SnapshotError `cannot open snapshots directory: …` when it cannot be read.
+        Raises:
+            SnapshotError: `cannot open snapshots directory: …`.
         """
-        found = ((snapshot_id(name), name) for name in self._listing())
-        return sorted((number, name) for number, name in found if number is not None)
+        numbered = ((snapshot_id(name), name) for name in self.listing())
+        return sorted((number, name) for number, name in numbered if number is not None)
 
-    def _listing(self) -> list[str]:
+    def listing(self) -> list[str]:
+        """List the names of all that is in the directory, whatever it is; none without a folder."""
         with files.os_errors_as("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
@@ -92,9 +90,12 @@ class Store:
     def iter_snapshots(
         self, set_id: int | None = None, progress: "Progress | None" = None
     ) -> Iterator[Snapshot]:
-        """Every snapshot of the store (or of one set), by set id and name; damaged ones are broken ones.
+        """Read every snapshot of the store, or of one set, by set id and name; damaged ones are broken ones.
 
-        Sets that are being imported are passed over as wholes. Leaving the loop is stopping.
+        Sets that are being imported are passed over as wholes.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         check = progress.raise_if_cancelled if progress is not None else _never_stopped
         check()
@@ -116,7 +117,7 @@ class Store:
         return [(number, name) for number, name in names if number not in importing]
 
     def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
-        with MetadataCache.opened(self._own, self.folder) as index:
+        with MetadataCache.opened(self._state_dir, self.folder) as index:
             for _, name in names:
                 check()
                 try:
@@ -127,15 +128,21 @@ class Store:
     def list_sets(
         self, set_id: int | None = None, snaps: Sequence[str] = (), progress: "Progress | None" = None
     ) -> list[SnapshotSet]:
-        """The sets (or one), by id, their snapshots by snap name, those of `snaps` only."""
-        found = self.iter_snapshots(set_id, progress)
-        return self._gathered(snapshot for snapshot in found if not snaps or snapshot.snap in snaps)
+        """List the sets, or one, by id, their snapshots by snap name, those of `snaps` only.
+
+        Raises:
+            Cancelled: the job was stopped.
+        """
+        snapshots = self.iter_snapshots(set_id, progress)
+        return self._gathered(snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps)
 
     def newest_sets(self, count: int) -> list[SnapshotSet]:
-        """The sets, by id, that the last `count` files belong to."""
+        """List the sets, by id, that the last `count` files belong to."""
         names = self._whole()
         ids = {number for number, _ in names[-count:]}
-        return self._gathered(self._read([one for one in names if one[0] in ids], _never_stopped))
+        return self._gathered(
+            self._read([(number, name) for number, name in names if number in ids], _never_stopped)
+        )
 
     def _gathered(self, snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
         sets: dict[int, list[Snapshot]] = {}
@@ -153,34 +160,40 @@ class Store:
         ]
 
     def last_set_id(self) -> int:
-        """The largest set id on disk, 0 without any; negative and absurd ids do not count."""
+        """Return the largest set id on disk, 0 without any; negative and absurd ids do not count."""
         return max((number for number, _ in self.names() if number < LARGEST_SANE_ID), default=0)
 
     def path_of(self, snapshot: Snapshot) -> str:
-        """Where a snapshot belongs."""
+        """Return where a snapshot belongs."""
         return f"{self.folder}/{filename(snapshot)}"
 
     # -- locks
 
     def lock(self) -> AbstractContextManager[None]:
-        """Held while ids are given out and files appear or go; waits for its turn."""
+        """Return the lock that is held while ids are given out and files appear or go; it waits."""
         return self._lock("store", "the store is busy").held(wait=True)
 
     def snap_lock(self, snap: str, action: str) -> AbstractContextManager[None]:
-        """Held while the data of a snap are saved or replaced; ConflictError when they are in use."""
+        """Return the lock that is held while the data of a snap are saved or replaced.
+
+        Entering it raises ConflictError when they are in use; `action` is what it says cannot be done.
+        """
         return self._lock(
             f"snap-{snap}", f'cannot {action}: snap "{snap}" has another change in progress'
         ).held()
 
     def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[None]:
-        """Held shared while a set is read, alone while it is forgotten; ConflictError when that clashes."""
+        """Return the lock of a set: shared while it is read, alone while it is forgotten.
+
+        Entering it raises ConflictError when that clashes.
+        """
         busy = f"cannot operate on snapshot set #{set_id} while another operation on it is in progress"
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
     def _lock(self, name: str, busy: str) -> FileLock:
-        folder = f"{self._own}/locks"
+        folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
-            files.make_directories(self._own, 0o700)
+            files.make_directories(self._state_dir, 0o700)
             files.make_directories(folder, 0o700)
         return FileLock(f"{folder}/{name}", busy)
 
@@ -194,49 +207,29 @@ class Store:
             files.make_directories(self.folder, 0o700)
 
     def allocate_id(self) -> int:
-        """A set id that was never used, by snapd or by us. Call it holding `lock`."""
-        known = (self._noted(), self.last_set_id(), self.layout.state.last_set_id(), self._largest_marker())
+        """Give out a set id that was never used, by snapd or by us. Call it holding `lock`."""
+        known = (self._noted_id.read(), self.last_set_id(), self.layout.state.last_set_id(), *self._marked())
         number = max(value for value in known if value < LARGEST_SANE_ID) + 1
         with files.os_errors_as("cannot note the new set id"):
-            self._note(number)
+            self._noted_id.write(number)
         return number
 
-    @property
-    def _mark(self) -> str:
-        """The file of the largest set id that was noted as used."""
-        return f"{self._own}/last-set-id"
-
-    def _noted(self) -> int:
-        try:
-            return int(files.read_whole(self._mark, 64).strip() or b"0")
-        except (FileNotFoundError, ValueError):
-            return 0
-
-    def _note(self, number: int) -> None:
-        files.make_directories(self._own, 0o700)
-        files.write_whole(self._mark, b"%d\n" % number)
-
-    def has_guards(self) -> bool:
-        """Whether the journal may name guards: a look that costs less than to read it."""
-        try:
-            with os.scandir(f"{self._own}/jobs") as jobs:
-                return any(b'"guard"' in _beginning(f"{job.path}/steps.jsonl") for job in jobs)
-        except OSError:
-            return False
-
-    def _largest_marker(self) -> int:
-        return max(
-            (int(found[1]) for name in self._listing() if (found := re.fullmatch(_MARKER, name))), default=0
-        )
+    def _marked(self) -> list[int]:
+        """The ids of sets whose files are hidden, or yet to come."""
+        return [number for name in self.listing() if (number := marked_set(name)) is not None]
 
     def marker(self, set_id: int) -> str:
-        """The file that hides a set while it is incomplete, from snapd as well."""
-        return f"{self.folder}/{set_id}_importing"
+        """Return the path of the file that hides a set while it is incomplete, from snapd as well."""
+        return f"{self.folder}/{marker_name(set_id)}"
 
     def publish(self, set_id: int, staged: Sequence[Staged], progress: "Progress") -> None:
         """Let a whole set appear at once: none of its files can be seen before all are in place.
 
         Never replaces a file. Call it holding `lock`. When it fails, nothing is left, staged or not.
+
+        Raises:
+            ConflictError: snapd was started meanwhile, or the set is being imported.
+            SnapshotError: a file could not be put in place.
         """
         from backend.steps import PublicationBegun, Published, PublishedFile
 
@@ -260,7 +253,11 @@ class Store:
             raise
 
     def demand_no_daemon(self, action: str) -> None:
-        """ConflictError when a snapd was started for this root since the work began."""
+        """Make sure that no snapd was started for this root since the work began.
+
+        Raises:
+            ConflictError: one was; `action` is what it says cannot be done.
+        """
         if daemon_answers(self.layout.socket):
             raise ConflictError(f"cannot {action}: snapd was started meanwhile; nothing was changed")
 
@@ -285,7 +282,11 @@ class Store:
         files.sync_directory(self.folder)
 
     def check_publication(self, publication: "PublicationBegun") -> None:
-        """IntegrityError unless it names files of its set, below our folder, and no others."""
+        """Make sure that a publication names files of its set, below our folder, and no others.
+
+        Raises:
+            IntegrityError: it names others.
+        """
         number = publication.set_id
         for path, name, _ in publication.files:
             if "/" in name or snapshot_id(name) != number:
@@ -298,19 +299,23 @@ class Store:
         folder, name = os.path.split(path)
         if os.path.dirname(folder) == self.folder and os.path.basename(folder).startswith(STAGING):
             return snapshot_id(name) is not None
-        return folder == self.folder and bool(re.fullmatch(TEMPORARY, name) or name.startswith(STAGING))
+        return folder == self.folder and is_ours(name)
 
     # -- removing
 
     def forget(self, snapshots: Sequence[Snapshot], progress: "Progress") -> int:
-        """Remove snapshot files; returns the bytes freed. One that is gone already is fine.
+        """Remove snapshot files; return the bytes freed. One that is gone already is fine.
 
         Their set ids are noted as used. Call it holding `lock`.
+
+        Raises:
+            SnapshotError: a file cannot be removed; it is named.
         """
         from backend.steps import DoomedFile, ForgetBegun
 
         freed = 0
-        self._note_last(snapshots)
+        known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
+        self._noted_id.raise_to(max(known, default=0))  # nothing else may tell of it once they are gone
         identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
@@ -326,17 +331,12 @@ class Store:
             files.sync_directory(self.folder)
         return freed
 
-    def _note_last(self, snapshots: Sequence[Snapshot]) -> None:
-        """Note their largest set id: nothing else may tell of it once they are gone."""
-        last = max((one.set_id for one in snapshots if one.set_id < LARGEST_SANE_ID), default=0)
-        try:
-            if last > self._noted():
-                self._note(last)
-        except OSError:
-            pass  # where there is no room, to make some comes first
-
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
-        """Remove what is left of the files that a `forget` noted before it died."""
+        """Remove what is left of the files that a `forget` noted before it died.
+
+        Raises:
+            IntegrityError: a name is not that of a snapshot file.
+        """
         for name, identity in doomed:
             if "/" in name or snapshot_id(name) is None:
                 raise IntegrityError(f"{name} is not a snapshot file")
@@ -347,80 +347,8 @@ class Store:
 
     # -- what a crash left
 
-    def markers(self) -> list[str]:
-        """The names of all markers of unfinished imports."""
-        return sorted(name for name in self._listing() if re.fullmatch(_MARKER_LIKE, name))
-
-    def temporaries(self) -> list[str]:
-        """Paths of files and folders of interrupted saves and imports, ours and snapd's."""
-        return sorted(path for path in map(self._path, self._listing()) if _is_temporary(path))
-
-    def likenesses(self) -> list[str]:
-        """Paths of what is named much like an unfinished save, but is surely neither ours nor snapd's."""
-        alike = [self._path(name) for name in self._listing() if re.fullmatch(_TEMPORARY_LIKE, name, re.S)]
-        return sorted(path for path in alike if not _is_temporary(path))
-
-    def _path(self, name: str) -> str:
-        return f"{self.folder}/{name}"
-
     def sweep(self) -> None:
         """Remove half-written notes of set ids from our state folder."""
-        if not os.path.isdir(self._own):
-            return
-        with self.lock():
-            for name in os.listdir(self._own):
-                if _HALF_NOTE.fullmatch(name):
-                    os.unlink(f"{self._own}/{name}")
-
-    def clean_up_abandoned_imports(self) -> int:
-        """Remove every set that has a marker, and the marker; returns how many sets.
-
-        For the start of whoever alone owns the store. MultiError `cannot cleanup imports` lists the failures,
-        after everything else was cleaned.
-        """
-        cleaned = 0
-        failures: list[Exception] = []
-        for name in self.markers():
-            try:
-                self.abandon_import(name)
-                cleaned += 1
-            except SnapshotError as failure:
-                failures.append(failure)
-        if failures:
-            raise MultiError("cannot cleanup imports", failures)
-        return cleaned
-
-    def abandon_import(self, marker: str) -> None:
-        """Remove one set with its marker file, whatever the number's spelling."""
-        found = re.fullmatch(_MARKER, marker)
-        if not found:
-            raise SnapshotError(f'cannot determine snapshot id from "{self.folder}/{marker}"')
-        number = int(found[1])
-        doomed = [name for owner, name in self.names() if owner == number]
-        failures: list[Exception] = []
-        for name in [*doomed, marker]:
-            try:
-                os.unlink(f"{self.folder}/{name}")
-            except OSError as cause:
-                failures.append(
-                    SnapshotError(f"remove {self.folder}/{name}: {(cause.strerror or '').lower()}")
-                )
-        if failures:
-            raise MultiError(f"cannot cancel import for set id {number}", failures)
-
-
-def _is_temporary(path: str) -> bool:
-    """Whether a path is an unfinished save or import, by its name and kind; or was, where it is gone."""
-    name = os.path.basename(path)
-    if not re.fullmatch(_SNAPDS_TEMPORARY, name):
-        return name.startswith(STAGING)
-    return not os.path.lexists(path) or (os.path.isfile(path) and not os.path.islink(path))
-
-
-def _beginning(path: str) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
-    try:
-        with files.opened(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK) as fd:
-            return os.read(fd, _GLANCE)
-    except OSError:
-        return b""
+        if os.path.isdir(self._state_dir):
+            with self.lock():
+                self._noted_id.sweep()

@@ -72,10 +72,10 @@ class VerificationLog:
     May be used from several threads; sizes are learned by one at a time.
     """
 
-    def __init__(self, own: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, state_dir: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._verdicts = _Database(own, "ledger.sqlite", "verdicts", _TABLE)
-        self._sizes = _Database(own, "sizes.sqlite", "sizes", _SIZES)
+        self._verdicts = _Database(state_dir, "ledger.sqlite", "verdicts", _TABLE)
+        self._sizes = _Database(state_dir, "sizes.sqlite", "sizes", _SIZES)
         self._learned: dict[str, _Size] = {}
 
     def record(
@@ -113,7 +113,7 @@ class VerificationLog:
                     database.executemany(_KEEP, rows)
 
     def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
-        """What is known of each snapshot, by path. A file that changed since was never checked."""
+        """Return what is known of each snapshot, by path. A file that changed since was never checked."""
         now = self._clock() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
         with self._verdicts.opened(write=False) as database:
@@ -124,10 +124,13 @@ class VerificationLog:
             )
             for name, *rest in rows:
                 known.setdefault(name, []).append(tuple(rest))
-        return {one.path: _standing(one, known.get(os.path.basename(one.path), []), now) for one in snapshots}
+        return {
+            snapshot.path: _standing(snapshot, known.get(os.path.basename(snapshot.path), []), now)
+            for snapshot in snapshots
+        }
 
     def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
-        """What is known of each archive of a snapshot, by entry."""
+        """Return what is known of each archive of a snapshot, by entry."""
         now = self._clock() if now is None else now
         rows: list[tuple[str, ...]] = []
         with self._verdicts.opened(write=False) as database:
@@ -135,12 +138,12 @@ class VerificationLog:
                 rows = list(database.execute(_OF_FILE, (os.path.basename(snapshot.path),)))
         alone = (snapshot._replace(sums={entry: digest}) for entry, digest in (snapshot.sums or {}).items())
         return {
-            one.entries[0]: _standing(one, [row for row in rows if row[1] in one.entries], now)
-            for one in alone
+            part.entries[0]: _standing(part, [row for row in rows if row[1] in part.entries], now)
+            for part in alone
         }
 
     def unpacked(self, snapshots: Iterable[Snapshot]) -> dict[str, int]:
-        """The bytes that snapshots unpack to, as their archives declare, by path: of those that are known."""
+        """Return the bytes that snapshots unpack to, as declared, by path: of those that are known."""
         known = self._known_sizes()
         sizes = {}
         for snapshot in snapshots:
@@ -154,19 +157,22 @@ class VerificationLog:
     ) -> Iterator[dict[str, int]]:
         """Read and remember what `unpacked` tells, of snapshots that were not looked at before.
 
-        Only the ends of the archives are read. Yields what was found, so many snapshots at a time; where an
-        archive may unpack to more than it declares, nothing is known of its snapshot. Raises Cancelled.
+        Only the ends of the archives are read. Yields the sizes of so many snapshots at a time; where an
+        archive may unpack to more than it declares, nothing is known of its snapshot.
+
+        Raises:
+            Cancelled: the job was stopped.
         """
         known = self._known_sizes()
         new = [snapshot for snapshot in snapshots if not snapshot.broken and _is_new(snapshot.path, known)]
         for start in range(0, len(new), batch):
-            found = {}
+            sizes = {}
             for snapshot in new[start : start + batch]:
                 progress.raise_if_cancelled()
                 if row := _declared(snapshot.path):
-                    found[snapshot.path] = row
-            self._keep_sizes(found)
-            yield {path: row.size for path, row in found.items() if row.size is not None}
+                    sizes[snapshot.path] = row
+            self._keep_sizes(sizes)
+            yield {path: row.size for path, row in sizes.items() if row.size is not None}
 
     def _known_sizes(self) -> dict[str, _Size]:
         known = {}
@@ -175,8 +181,8 @@ class VerificationLog:
             known = {name: _Size(identity, size) for name, identity, size in rows if _is_size(size)}
         return known | self._learned
 
-    def _keep_sizes(self, found: Mapping[str, _Size]) -> None:
-        rows = {os.path.basename(path): row for path, row in found.items()}
+    def _keep_sizes(self, sizes: Mapping[str, _Size]) -> None:
+        rows = {os.path.basename(path): row for path, row in sizes.items()}
         self._learned = self._learned | rows
         with self._sizes.opened(write=True) as database:
             if database is not None:
@@ -187,9 +193,9 @@ class VerificationLog:
 class _Database:
     """A file of ours with one table; one that is damaged is put aside when there is something to write."""
 
-    def __init__(self, own: str, name: str, table: str, create: str) -> None:
-        self._own = own
-        self._path = f"{own}/{name}"
+    def __init__(self, state_dir: str, name: str, table: str, create: str) -> None:
+        self._state_dir = state_dir
+        self._path = f"{state_dir}/{name}"
         self._table = table
         self._create = create
 
@@ -209,7 +215,7 @@ class _Database:
                 self._put_aside(write=write)
 
     def _connect(self, *, write: bool) -> sqlite3.Connection | None:
-        if not os.path.isdir(self._own) or not (write or os.path.exists(self._path)):
+        if not os.path.isdir(self._state_dir) or not (write or os.path.exists(self._path)):
             return None
         try:
             database = sqlite3.connect(self._path, timeout=2)
@@ -248,13 +254,13 @@ def _walked(
     known: Mapping[str, Snapshot], verdicts: Iterable[CheckResult], identities: Mapping[str, str]
 ) -> dict[str, _Size]:
     """The sizes of those snapshots all of whose archives a check walked to the end."""
-    found: dict[str, dict[str, int]] = {}
+    unpacked: dict[str, dict[str, int]] = {}
     for verdict in verdicts:
         if verdict.unpacked is not None:
-            found.setdefault(verdict.path, {})[verdict.entry] = verdict.unpacked
+            unpacked.setdefault(verdict.path, {})[verdict.entry] = verdict.unpacked
     return {
         path: _Size(identities[path], sum(sizes.values()))
-        for path, sizes in found.items()
+        for path, sizes in unpacked.items()
         if path in known and sizes.keys() == (known[path].sums or {}).keys()
     }
 
@@ -301,16 +307,16 @@ def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> Ch
         return CheckStatus(CheckState.BROKEN, fault=snapshot.broken)
     identity = identity_at(snapshot.path)
     sums = snapshot.sums or {}
-    found = {
+    current = {
         row[1]: row for row in rows if row[0] == identity and sums.get(row[1]) == row[2] and _is_sound(row)
     }
-    if fault := next((row[5] for row in found.values() if row[5]), ""):
-        at = min(float(row[4]) for row in found.values() if row[5])
+    if fault := next((row[5] for row in current.values() if row[5]), ""):
+        at = min(float(row[4]) for row in current.values() if row[5])
         return CheckStatus(CheckState.FAILED, at, fault=fault)
-    if not sums or found.keys() != sums.keys():
+    if not sums or current.keys() != sums.keys():
         return CheckStatus(CheckState.NEVER)
-    at = min(float(row[4]) for row in found.values())
-    levels = {row[3] for row in found.values()}
+    at = min(float(row[4]) for row in current.values())
+    levels = {row[3] for row in current.values()}
     level = CheckLevel.STRUCTURE.value if levels == {CheckLevel.STRUCTURE.value} else CheckLevel.HASH.value
     is_new = -_LEEWAY <= now - at <= OLD
     return CheckStatus(CheckState.OK if is_new else CheckState.OLD, at, level)

@@ -40,22 +40,25 @@ class ExportPlan(NamedTuple):
         return frozenset(snapshot.path for snapshot in self.snapshots if not snapshot.broken)
 
     def taken(self, choice: ExportChoice) -> tuple[Snapshot, ...]:
-        """The snapshots that are chosen."""
+        """List the snapshots that are chosen."""
         return tuple(snapshot for snapshot in self.snapshots if snapshot.path in choice.chosen)
 
     def broken(self, choice: ExportChoice) -> tuple[Snapshot, ...]:
-        """Those of them that are broken."""
+        """List those of the chosen snapshots that are broken."""
         return tuple(snapshot for snapshot in self.taken(choice) if snapshot.broken)
 
     def toggled(self, choice: ExportChoice, path: str) -> ExportChoice:
-        """With a snapshot chosen, or not any more; sound ones of one snap cannot be told apart by name."""
+        """Return the choice with a snapshot chosen, or not any more.
+
+        Sound ones of one snap are chosen together: they cannot be told apart by name.
+        """
         names = {s.snap for s in self.snapshots if s.path == path and not s.broken}
         alike = {s.path for s in self.snapshots if s.snap in names and not s.broken} | {path}
         chosen = choice.chosen - alike if path in choice.chosen else choice.chosen | alike
         return choice._replace(chosen=chosen)
 
     def operation(self, choice: ExportChoice, path: str) -> Export:
-        """The export that is asked for: the set as a whole where all sound snapshots of it are chosen."""
+        """Return the export that is asked for: the set as a whole where all sound snapshots are chosen."""
         is_whole = self.sound <= choice.chosen
         names = () if is_whole else tuple(dict.fromkeys(snapshot.snap for snapshot in self.taken(choice)))
         left = [s for s in self.snapshots if s.broken and s.path not in choice.chosen]
@@ -63,7 +66,7 @@ class ExportPlan(NamedTuple):
         return Export(self.set_id, path, skip_broken=skips, snaps=names, checksum=choice.checksum)
 
     def obstacle(self, choice: ExportChoice) -> ExportObstacle | None:
-        """Why what is chosen cannot be exported, wherever it goes."""
+        """Tell why what is chosen cannot be exported, wherever it goes; None where it can."""
         if self.trouble:
             return ExportObstacle.UNREADABLE
         if self.broken(choice):
@@ -72,7 +75,7 @@ class ExportPlan(NamedTuple):
 
 
 def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
-    """Look at a set as an export would; trouble is part of the plan."""
+    """Look at a set as an export would; trouble is part of the plan, and raises nothing."""
     try:
         snapshots = tuple(snapshot for group in place.sets(set_id) for snapshot in group.snapshots)
     except SnapshotError as trouble:

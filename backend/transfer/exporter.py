@@ -62,7 +62,7 @@ class _Target:
     def copy(self, source: int, size: int, progress: Progress) -> int:
         """Copy a file of `size` bytes; returns the bytes copied."""
         if self._is_file and self._hasher is None:
-            return files.copy_range(source, 0, self._fd, size, progress.advance)
+            return files.copy_range(source, 0, self._fd, size, advance=progress.advance)
         copied = 0
         while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
             self.put(piece, progress)
@@ -74,8 +74,11 @@ class SnapshotExport:
     """A set, or the snaps of it that are named, opened for export.
 
     What is removed or renamed meanwhile is exported all the same. `size` is the exact length of the stream in
-    bytes. NotFoundError when there is no such set, or no such snap in it; BlockedError when a snapshot to be
-    exported is broken, unless `skip_broken`, which then lists it in `left_out`.
+    bytes. With `skip_broken`, broken snapshots are not exported but listed in `left_out`.
+
+    Raises:
+        NotFoundError: there is no such set, or no such snap in it.
+        BlockedError: a snapshot to be exported is broken.
     """
 
     def __init__(
@@ -92,16 +95,16 @@ class SnapshotExport:
         self.size = sum(len(header(m)) + padded(m.size) for m in self._members) + 2 * BLOCK
 
     def _chosen(self, store: Store, snaps: Sequence[str]) -> list[Snapshot]:
-        found = list(store.iter_snapshots(self.set_id))
-        if not found:
+        snapshots = list(store.iter_snapshots(self.set_id))
+        if not snapshots:
             raise NotFoundError(f"no snapshot data found for {self.set_id}")
-        held = [snapshot.snap for snapshot in found if snapshot.snap]
+        held = [snapshot.snap for snapshot in snapshots if snapshot.snap]
         if missing := [name for name in dict.fromkeys(snaps) if name not in held]:
             raise NotFoundError(
                 f"cannot export snapshot {self.set_id}: there is no {_listed(missing)} in it, "
                 f"only {_listed(held) or 'what cannot be read'}"
             )
-        return [snapshot for snapshot in found if not snaps or snapshot.snap in snaps]
+        return [snapshot for snapshot in snapshots if not snaps or snapshot.snap in snaps]
 
     def _open(self, chosen: Sequence[Snapshot], skip_broken: bool) -> list[TarHeader]:
         readers = []
@@ -136,7 +139,9 @@ class SnapshotExport:
     def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write the stream to an open file, and all of it to a hash if one is given.
 
-        IntegrityError when a snapshot file became shorter meanwhile.
+        Raises:
+            IntegrityError: a snapshot file became shorter meanwhile.
+            Cancelled: the job was stopped.
         """
         out = _Target(target, hasher)
         with files.os_errors_as(f"cannot export snapshot {self.set_id}"):
@@ -182,15 +187,24 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _json_member(name: str, data: bytes, mtime: int) -> TarHeader:
-    return TarHeader(name, len(data), 0o640, mtime, 0, 0, None, data)
+    return TarHeader(name=name, size=len(data), mode=0o640, mtime=mtime, uid=0, gid=0, fd=None, data=data)
 
 
 def _zip_member(reader: Reader) -> TarHeader:
-    found = os.fstat(reader.fileno())
-    mtime = (found.st_mtime_ns + 500_000_000) // 10**9
+    status = os.fstat(reader.fileno())
+    mtime = (status.st_mtime_ns + 500_000_000) // 10**9
     name = os.path.basename(reader.snapshot.path)
-    mode = stat.S_IMODE(found.st_mode)
-    return TarHeader(name, found.st_size, mode, mtime, found.st_uid, found.st_gid, reader.fileno(), b"")
+    mode = stat.S_IMODE(status.st_mode)
+    return TarHeader(
+        name=name,
+        size=status.st_size,
+        mode=mode,
+        mtime=mtime,
+        uid=status.st_uid,
+        gid=status.st_gid,
+        fd=reader.fileno(),
+        data=b"",
+    )
 
 
 class _Part(NamedTuple):
@@ -245,8 +259,8 @@ def _new_part(target: str) -> Iterator[_Part]:
     """A new file beside `target`; it is removed when this fails, unless it is in place by then."""
     path = f"{target}.part"
     fd = os.open(path, files.NEW_FILE, 0o600)
-    found = os.fstat(fd)
-    identity = Identity(found.st_dev, found.st_ino)
+    status = os.fstat(fd)
+    identity = Identity(status.st_dev, status.st_ino)
     try:
         with files.locked(fd):
             yield _Part(fd, path, target, identity)
@@ -293,12 +307,12 @@ def checksum_line(digest: str, path: str) -> bytes:
 
 def _clear_the_way(target: str) -> None:
     """Remove the left-over of an export that died; refuse where one is being written, or what is no file."""
-    found = _kind(target)
-    if found and stat.S_ISDIR(found):
+    kind = _kind(target)
+    if kind and stat.S_ISDIR(kind):
         raise SnapshotError(f"cannot write {target}: it is a directory")
     part = f"{target}.part"
-    if found := _kind(part):
-        if not stat.S_ISREG(found):
+    if kind := _kind(part):
+        if not stat.S_ISREG(kind):
             raise SnapshotError(f"{part} is in the way: it is not a regular file")
         if files.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
@@ -342,10 +356,10 @@ def _end_checksum(target: str, identity: FileId | tuple[()], *, complete: bool) 
 def _is_blank(path: str) -> bool:
     """Whether it is an empty file of ours, as it is before its identity can be noted."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == 0 and found.st_uid == os.geteuid()
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0 and status.st_uid == os.geteuid()
 
 
 def _reserve(fd: int, size: int) -> None:

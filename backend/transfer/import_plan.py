@@ -33,7 +33,7 @@ class ImportChoice(NamedTuple):
     accept_hash: bool = False
 
     def toggled(self, snap: str) -> "ImportChoice":
-        """With a snap chosen, or not any more."""
+        """Return the choice with a snap chosen, or not any more."""
         return self._replace(snaps=self.snaps ^ {snap})
 
 
@@ -81,28 +81,28 @@ class ImportPlan:
         return max(0, self.export.size + RESERVED_SPACE - self.free) if self.export else 0
 
     def chosen(self, choice: ImportChoice) -> tuple[Snapshot, ...]:
-        """The snapshots that would be taken."""
+        """List the snapshots that would be taken."""
         return tuple(snapshot for snapshot in self.snapshots if snapshot.snap in choice.snaps)
 
     def operation(self, choice: ImportChoice) -> Import:
-        """The import that is asked for: all of the file where all is chosen."""
+        """Return the import that is asked for: all of the file where all is chosen."""
         is_whole = choice.snaps >= self.snaps
         names = () if is_whole else tuple(snapshot.snap for snapshot in self.chosen(choice))
         return Import(self.path, choice.accept_hash, names)
 
     def added_bytes(self, choice: ImportChoice) -> int:
-        """The bytes that would be added: those of the file, or at most those of a part of it."""
+        """Return the bytes that would be added: those of the file, or at most those of a part of it."""
         if self.export is None:
             return 0
         part = sum(snapshot.size + _MOST_METADATA for snapshot in self.chosen(choice))
         return self.export.size if choice.snaps >= self.snaps else min(part, self.export.size)
 
     def duplicate_of(self, choice: ImportChoice) -> int:
-        """The set that holds what would be taken already, or 0; hashes the metadata of every set."""
+        """Return the set that holds already what would be taken, or 0; hashes the metadata of every set."""
         return self.export.duplicate_of(self.sets, sorted(choice.snaps)) if self.export else 0
 
     def obstacle(self, choice: ImportChoice) -> ImportObstacle | None:
-        """Why it cannot be imported as asked for."""
+        """Tell why it cannot be imported as asked for; None where it can."""
         if self.export is None:
             return ImportObstacle.UNREADABLE
         if self.export.faults:
@@ -115,9 +115,10 @@ class ImportPlan:
 
 
 def plan_import(place: SnapshotPlace, path: str, progress: Progress) -> ImportPlan:
-    """Look into a file without importing it, and at what is here.
+    """Look into a file without importing it, and at what is here; trouble is part of the plan.
 
-    Trouble is part of the plan. Cancelled when the job is stopped.
+    Raises:
+        Cancelled: the job was stopped.
     """
     try:
         export = read_export_file(path, progress)

@@ -29,7 +29,8 @@ from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import StagingBegun
-from backend.store.store import STAGING, Staged, Store
+from backend.store.store import Staged, Store
+from backend.store.unfinished import STAGING
 
 _PATIENCE = 200  # milliseconds
 _LARGEST_MEMBER = 64 << 20
@@ -42,8 +43,8 @@ class _Stream:
         self._fd = fd
         self._progress = progress
         self._at = 0
-        found = os.fstat(fd)
-        self.size = found.st_size if stat.S_ISREG(found.st_mode) else None
+        status = os.fstat(fd)
+        self.size = status.st_size if stat.S_ISREG(status.st_mode) else None
         if self.size is not None:
             self._at = os.lseek(fd, 0, os.SEEK_CUR)
 
@@ -74,7 +75,7 @@ class _Stream:
     def copy(self, count: int, target: int, progress: Progress) -> None:
         """Copy `count` bytes to another file, counting them in `job`."""
         if self.size is not None:
-            copied = files.copy_range(self._fd, self._at, target, count, progress.advance)
+            copied = files.copy_range(self._fd, self._at, target, count, advance=progress.advance)
             self._at = os.lseek(self._fd, self._at + copied, os.SEEK_SET)
         else:
             copied = 0
@@ -126,7 +127,12 @@ class IncomingSet:
         return tuple(self._names)
 
     def add(self, member: TarMember, stream: _Stream) -> None:
-        """Stage a snapshot file and start verifying it; InvalidInputError for a name that cannot be."""
+        """Stage a snapshot file and start verifying it.
+
+        Raises:
+            InvalidInputError: its name is not a snapshot's, or its snap came before.
+            SnapshotError: it cannot be written.
+        """
         name = member.text
         named = parse_filename(name)
         if named is None or member.kind not in (tarstream.FILE, tarstream.CONTIGUOUS):
@@ -143,13 +149,19 @@ class IncomingSet:
         self._checks.append(self._pool.submit(_verified, path, self._progress))
 
     def verified(self) -> list[Snapshot]:
-        """The snapshots, once all are verified; IntegrityError for the first that is not what was written."""
+        """Return the snapshots, once all are verified.
+
+        Raises:
+            IntegrityError: the first that is not what was written.
+        """
         return [check.result() for check in self._checks]
 
     def commit(self, set_id: int, snaps: Sequence[str] = ()) -> list[Snapshot]:
         """Publish all, or these snaps, as set `set_id`, holding the store's lock; what is left is removed.
 
-        AlreadyFinishedError the second time.
+        Raises:
+            AlreadyFinishedError: it was committed or cancelled before.
+            ConflictError: snapd was started meanwhile, or the set is being imported.
         """
         if self._finished:
             raise AlreadyFinishedError
@@ -167,7 +179,11 @@ class IncomingSet:
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 
     def cancel(self) -> None:
-        """Remove all that was staged. AlreadyFinishedError once committed or cancelled."""
+        """Remove all that was staged.
+
+        Raises:
+            AlreadyFinishedError: it was committed or cancelled before.
+        """
         if self._finished:
             raise AlreadyFinishedError
         self._finished = True
@@ -210,9 +226,16 @@ def import_set(  # noqa: PLR0913 - the last four are named choices
     """Import an export stream from an open file as a new set; nothing is visible before the end.
 
     Without `set_id` the next free one is taken. With `snaps` only these are taken, though everything in the
-    stream is verified; NotFoundError when one is not in it. ConflictError when that set is here or being
-    imported, DuplicateSetError when what is taken is here already, IntegrityError or InvalidInputError when
-    anything in the stream is not as it should be, NoSpaceError beforehand where its size is known.
+    stream is verified. When it fails, nothing is left behind.
+
+    Raises:
+        NotFoundError: one of `snaps` is not in the stream.
+        ConflictError: that set is here, or being imported.
+        DuplicateSetError: what is taken is here already, unless `allow_duplicate`.
+        IntegrityError: the stream, or something in it, is damaged.
+        InvalidInputError: it is no export, or holds what cannot be imported.
+        NoSpaceError: there is too little room; known beforehand where the stream's size is.
+        Cancelled: the job was stopped.
     """
     with _importing():
         source = _Stream(stream, progress)
@@ -295,11 +318,11 @@ def _check_complete(names: Sequence[str], listed: tuple[str, ...] | None) -> Non
     if listed is not None and sorted(listed) != sorted(names):
         missing = sorted(set(listed) - set(names))
         extra = sorted(set(names) - set(listed))
-        told = [f"missing: {', '.join(missing)}"] * bool(missing) + [
+        differences = [f"missing: {', '.join(missing)}"] * bool(missing) + [
             f"not listed: {', '.join(extra)}"
         ] * bool(extra)
         raise InvalidInputError(
-            f"the files are not those that export.json lists ({'; '.join(told) or 'repeated'})"
+            f"the files are not those that export.json lists ({'; '.join(differences) or 'repeated'})"
         )
     if not names:
         raise InvalidInputError("there is no snapshot in it")

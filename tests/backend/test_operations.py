@@ -15,6 +15,7 @@ from backend.operations import (
     DAY,
     Check,
     Export,
+    Extract,
     Forget,
     Import,
     Operation,
@@ -92,6 +93,14 @@ def test_lines(operation: Operation, line: str) -> None:
 def test_other_json_than_an_operation_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
         operation_from_json(document)
+
+
+def test_a_journal_and_a_command_call_the_directory_to() -> None:
+    for operation in (Restore(1, target_dir="/out"), Extract(1, ("a:b",), target_dir="/out")):
+        document = to_json(operation)
+        assert (document["to"], "target_dir" in document) == ("/out", False)
+        assert operation_from_json(json.loads(json.dumps(document))) == operation
+        assert "--to=/out" in command_line(operation)
 
 
 def test_operations_are_frozen_and_small() -> None:

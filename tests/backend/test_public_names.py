@@ -27,6 +27,7 @@ from backend.host import Layout
 from backend.lazy import public_names
 from backend.restore import RestoreState, restore_snapshot
 from backend.save import SaveOptions, estimate_size, save_snap
+from backend.store import clean_up_abandoned_imports
 from backend.transfer import SnapshotExport, import_set
 from backend.transfer.importer import IncomingSet
 from tests.support import TOP
@@ -170,11 +171,11 @@ def test_cleanup_abandoned_imports(world: World) -> None:
     world.add(1, "hello")
     world.add(2, "hello")
     (world.snapshots / "1_importing").touch()
-    assert world.engine.store.clean_up_abandoned_imports() == 1
+    assert clean_up_abandoned_imports(world.engine.store) == 1
     assert world.names() == ["2_hello_1.0_x1.zip"]
     (world.snapshots / "1abc_importing").touch()
     with pytest.raises(MultiError, match="cannot cleanup imports"):
-        world.engine.store.clean_up_abandoned_imports()
+        clean_up_abandoned_imports(world.engine.store)
 
 
 def test_err_cannot_cancel(world: World) -> None:

@@ -48,7 +48,7 @@ class Place(Protocol):
 
 def do(place: Place, operation: Operation, stream: int | None = None) -> Result:
     """Carry it out as a job."""
-    return perform_recorded(operation, place.engine, _deaf, stream)
+    return perform_recorded(operation, place.engine, _deaf, stream=stream)
 
 
 def _deaf(_job: Progress) -> Callable[[Event], None]:
@@ -77,7 +77,9 @@ class EngineContract:
         assert {action: place.engine.refusal(action) for action in Action} == {
             action: availability.refusal(action) for action in Action
         }
-        assert all(place.engine.refusal_of(one) == "" for one in (Save(), Check(), Restore(1, to="/d")))
+        assert all(
+            place.engine.refusal_of(one) == "" for one in (Save(), Check(), Restore(1, target_dir="/d"))
+        )
 
     def test_the_place_of_an_engine(self, place: Place) -> None:
         engine = place.engine

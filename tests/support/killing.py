@@ -141,12 +141,12 @@ class _Countdown:
     def install(self, *, exchange: bool) -> None:
         rename = files._rename
 
-        def renaming(*arguments: Any) -> bool:
-            if not exchange and arguments[-1] == files._EXCHANGE:
+        def renaming(*arguments: Any, flags: int) -> bool:
+            if not exchange and flags == files._EXCHANGE:
                 return False
             if self.step():
                 self._strike()
-            return rename(*arguments)
+            return rename(*arguments, flags=flags)
 
         for name in _CHANGES:
             setattr(os, name, self.before(getattr(os, name)))

@@ -99,7 +99,7 @@ def run_operation(context: Context, operation: Operation, stream: int | None = N
     operation = confirm_wait(context, operation)
     with Foreground(json=context.json, data_out=data_out) as foreground:
         try:
-            result = perform_recorded(operation, context.engine, foreground.watch, stream)
+            result = perform_recorded(operation, context.engine, foreground.watch, stream=stream)
         except Cancelled as cancelled:
             if context.json:
                 foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
@@ -122,7 +122,7 @@ def run_operation(context: Context, operation: Operation, stream: int | None = N
 def _what_remains(operation: Operation) -> str:
     """What a reader must know of the place after an operation broke off."""
     match operation:
-        case Restore(set_id, to=target_dir) if target_dir:
+        case Restore(set_id, target_dir=target_dir) if target_dir:
             left = f"nothing of it is left in {plain(target_dir)}"
             return f"The restore of snapshot #{set_id} was stopped; {left}."
         case Restore(set_id):

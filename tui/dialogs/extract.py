@@ -59,7 +59,7 @@ class AskExtract(Unfolding[Extract | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The directory to put it into, another owner, and where a number is typed."""
-        yield PathInput(self._base, self._wanted.to or in_folder(self._base, _FOLDER), id="to")
+        yield PathInput(self._base, self._wanted.target_dir or in_folder(self._base, _FOLDER), id="to")
         yield Input(
             id="owner", compact=True, placeholder="another owner: alice=bob gives alice's data to bob"
         )
@@ -139,7 +139,7 @@ class AskExtract(Unfolding[Extract | None]):
         self.sum_up(self._summary())
         self.show_lines(extractlines.lines_of(view, wanted, self.unfolded, self._fitting))
         self.show_command(command_line(wanted, self._place.words))
-        self.query_one("#to", PathInput).display = bool(wanted.to)
+        self.query_one("#to", PathInput).display = bool(wanted.target_dir)
         self.query_one("#owner").display = any(":user/" in item for item in wanted.items)
         final = bool(plan) and not self._is_blocked and extractlines.is_final(plan, wanted) if plan else False
         proof = self.query_one("#proof", Proof)
@@ -178,7 +178,9 @@ class AskExtract(Unfolding[Extract | None]):
             case PartKey():
                 self.unfold({message.key})
             case key if key == PLACE:
-                self._want(replace(wanted, to="" if wanted.to else self._typed(), strip=False))
+                self._want(
+                    replace(wanted, target_dir="" if wanted.target_dir else self._typed(), strip=False)
+                )
             case key if key == NAMES:
                 self._want(replace(wanted, strip=not wanted.strip))
             case key if key == POLICY:
@@ -214,8 +216,8 @@ class AskExtract(Unfolding[Extract | None]):
     @on(Input.Changed, "#to")
     def plan_there(self) -> None:
         """Plan for the directory that is typed now."""
-        if self._wanted.to:
-            self._want(replace(self._wanted, to=self._typed()))
+        if self._wanted.target_dir:
+            self._want(replace(self._wanted, target_dir=self._typed()))
 
     @on(Input.Changed, "#owner")
     def plan_for(self, event: Input.Changed) -> None:
@@ -226,7 +228,7 @@ class AskExtract(Unfolding[Extract | None]):
     def on_path_input_listed(self, message: PathInput.Listed) -> None:
         """Show how the path can go on."""
         self._fitting = message.listing
-        if self._wanted.to and self.is_open:
+        if self._wanted.target_dir and self.is_open:
             self._show()
 
     # -- answering

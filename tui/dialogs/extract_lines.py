@@ -68,9 +68,9 @@ def lines_of(
 
 
 def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
-    places = (("in place", not wanted.to), ("beside, into a directory", bool(wanted.to)))
+    places = (("in place", not wanted.target_dir), ("beside, into a directory", bool(wanted.target_dir)))
     yield Line(PLACE, _options(places), head=_bold("Place"))
-    if wanted.to:
+    if wanted.target_dir:
         if fitting is not None and fitting.goes_on:
             names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in fitting.entries[:_FITTING]]
             yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names)}", DIM), depth=2)

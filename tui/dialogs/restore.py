@@ -86,7 +86,7 @@ class AskRestore(Unfolding[Restore | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The directory to restore beside into, and where the number of the set is typed."""
-        beside = self._wanted.to or in_folder(self._base, f"restored-{self._wanted.set_id}")
+        beside = self._wanted.target_dir or in_folder(self._base, f"restored-{self._wanted.set_id}")
         yield PathInput(self._base, beside, id="to")
         yield Proof()
 
@@ -161,7 +161,7 @@ class AskRestore(Unfolding[Restore | None]):
         self.show_command(command_line(wanted, self._place.words))
         blocked = preview.losses_known and preview.verdict is Verdict.BLOCKED
         final = preview.losses_known and not blocked and is_final(preview, wanted)
-        self.query_one("#to", PathInput).display = bool(wanted.to)
+        self.query_one("#to", PathInput).display = bool(wanted.target_dir)
         proof = self.query_one("#proof", Proof)
         proof.display = final
         why = "what is replaced will be gone" if not wanted.undo_window else "something would be lost"
@@ -209,7 +209,9 @@ class AskRestore(Unfolding[Restore | None]):
             case key if key == DEVICES:
                 self._want(replace(wanted, devices=not wanted.devices))
             case key if key == PLACE:
-                self._want(replace(wanted, to="" if wanted.to else self._typed(), revision=""))
+                self._want(
+                    replace(wanted, target_dir="" if wanted.target_dir else self._typed(), revision="")
+                )
             case key if key == REVISION:
                 self._next_revision()
             case LossKey():
@@ -240,7 +242,7 @@ class AskRestore(Unfolding[Restore | None]):
 
     def _next_window(self) -> None:
         wanted = self._wanted
-        if wanted.to:
+        if wanted.target_dir:
             self.say("nothing is replaced beside: there is nothing to keep for an undo")
             return
         around = windows(wanted.undo_window)
@@ -268,14 +270,14 @@ class AskRestore(Unfolding[Restore | None]):
     @on(Input.Changed, "#to")
     def plan_there(self) -> None:
         """Plan for the directory that is typed now."""
-        if self._wanted.to:
+        if self._wanted.target_dir:
             self.say("")
-            self._want(replace(self._wanted, to=self._typed()))
+            self._want(replace(self._wanted, target_dir=self._typed()))
 
     def on_path_input_listed(self, message: PathInput.Listed) -> None:
         """Show how the path can go on."""
         self._fitting = message.listing
-        if self._wanted.to and self.is_open:
+        if self._wanted.target_dir and self.is_open:
             self._show()
 
     # -- answering

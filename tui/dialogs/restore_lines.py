@@ -153,9 +153,9 @@ def _head(word: str) -> Content:
 def _place_lines(
     preview: RestorePreview, restore: Restore, completions: PathListing | None
 ) -> Iterator[Line]:
-    options = [("in place", not restore.to), ("beside, into a directory", bool(restore.to))]
+    options = [("in place", not restore.target_dir), ("beside, into a directory", bool(restore.target_dir))]
     yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Place"))
-    if restore.to and completions is not None and completions.goes_on:
+    if restore.target_dir and completions is not None and completions.goes_on:
         names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in completions.entries[:_FITTING]]
         more = ["…"] if len(completions.entries) > _FITTING else []
         yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names + more)}", DIM), depth=2)
@@ -187,8 +187,8 @@ def _revision_text(choice: RevisionChoice) -> str:
 
 
 def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
-    if restore.to:
-        return Content(f"nothing is replaced; remove {plain(restore.to)} to take it back")
+    if restore.target_dir:
+        return Content(f"nothing is replaced; remove {plain(restore.target_dir)} to take it back")
     options = [(window_text(one), one == restore.undo_window) for one in windows(restore.undo_window)]
     kept = ""
     if preview.losses_known and restore.undo_window:
@@ -204,7 +204,7 @@ def windows(chosen: int) -> tuple[int, ...]:
 
 def is_final(preview: RestorePreview, restore: Restore) -> bool:
     """Whether the number of the set has to be typed: files would be lost, or it cannot be taken back."""
-    return not restore.to and (bool(preview.lost_files) or not restore.undo_window)
+    return not restore.target_dir and (bool(preview.lost_files) or not restore.undo_window)
 
 
 def answer_text(preview: RestorePreview, restore: Restore) -> str:
@@ -212,7 +212,7 @@ def answer_text(preview: RestorePreview, restore: Restore) -> str:
     without = (
         f" without {counted(preview.devices_left_out, 'device node')}" if preview.devices_left_out else ""
     )
-    if restore.to:
+    if restore.target_dir:
         return f"Restore beside{without}"
     loss = f", losing {counted(preview.lost_files, 'file')}" if preview.lost_files else ""
     undo = f", undo for {window_text(restore.undo_window)}" if restore.undo_window else ", for good: no undo"

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A line of text for an event of a job, as its log shows it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""TODO."""
+"""How fast a step goes and how long it still takes, from the events of its job."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a palette offers: one thing to do, and whether typed words mean it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple

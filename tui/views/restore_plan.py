@@ -75,7 +75,7 @@ def snap_lines(
         yield from _entry_lines(plan, entry, context)
     for note in plan.notes:
         yield PlanLine(LineKind.NOTE, plain(note), snap)
-    if snap in preview.absent and not plan.to:
+    if snap in preview.absent and not plan.target_dir:
         yield PlanLine(LineKind.NOTE, "the snap is not installed; its data will wait for it", snap)
     if plan.verdict is Verdict.BLOCKED:
         several = len(preview.snaps) > 1
@@ -100,7 +100,7 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
-    made = [path for path in entry.made if not plan.to or path != entry.parent]
+    made = [path for path in entry.made if not plan.target_dir or path != entry.parent]
     effects = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
     effects += [f"makes {_names(entry, made)}"] if made else []
     size = held_text(entry, context.size)
@@ -145,7 +145,7 @@ def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
     leave = f", or leave {snap} out{context.leave_out_key}" if several else ""
     if plan.snapshot.broken:
         return f"its file is damaged: restore another set of it or import a sound copy{leave}"
-    if plan.to and plan.blocked:
+    if plan.target_dir and plan.blocked:
         return f"choose another directory, or put that one right and look again{context.refresh_key}"
     if any(entry.is_damaged for entry in plan.entries):
         return f"its archive cannot be unpacked: restore another set of it{leave}"
@@ -157,7 +157,7 @@ def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
 def plan_document(plan: RestorePlan, restore: Restore, refusal: str) -> dict[str, Any]:
     """The plan of one snapshot for a program."""
     return {
-        "to": restore.to,
+        "to": restore.target_dir,
         "set": plan.snapshot.set_id,
         "snap": plan.snapshot.snap,
         "verdict": plan.verdict.value,

@@ -112,7 +112,7 @@ def crc32(data: Readable, start: int = 0) -> int:
 
 
 def compression_text() -> str:
-    """What compresses and inflates here, and what would do it faster, in words."""
+    """Name what compresses and inflates here, and what would do it faster, in one sentence."""
     modules = {"isal": _isal, "deflate": _libdeflate}
     present = [f"{name} {module.__version__}" for name, module in modules.items() if module]
     missing = [name for name, module in modules.items() if not module]

@@ -198,6 +198,7 @@ def _running(
     command: list[str],
     directory: int,
     progress: Progress,
+    *,
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
 ) -> Iterator[tuple["subprocess.Popen[bytes]", _Messages]]:

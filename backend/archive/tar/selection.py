@@ -124,12 +124,12 @@ class _Search:
         if member.kind == HARD_LINK:
             self._links[path] = clean(member.link)
         self._met[path] = SelectedMember(
-            path,
-            member.kind,
-            member.real_size,
-            member.mode,
-            member.mtime_ns,
-            member.link if member.kind == SYMBOLIC_LINK else b"",
+            path=path,
+            kind=member.kind,
+            size=member.real_size,
+            mode=member.mode,
+            mtime_ns=member.mtime_ns,
+            target=member.link if member.kind == SYMBOLIC_LINK else b"",
             marked=marked,
             is_left_out=not is_taken,
         )

@@ -175,8 +175,18 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
     mode = number(block[100:108]) & 0o7777
-    about = _mtime_ns(block, prelude), block, prelude.records
-    return TarMember(name, kind, size, link, mode, device, real_size, *about)
+    return TarMember(
+        name,
+        kind,
+        size,
+        link,
+        mode=mode,
+        device=device,
+        real_size=real_size,
+        mtime_ns=_mtime_ns(block, prelude),
+        header=block,
+        records=prelude.records,
+    )
 
 
 def _with_mode(block: bytes, mode: int) -> bytes:

@@ -40,16 +40,16 @@ def header(member: TarHeader) -> bytes:
         if not fits:
             records[key] = str(value)
     owner, group = ("", "") if member.fd is None else _owner_names(member.uid, member.gid)
-    plain = _ustar(raw, member.mode, fields, b"0", (owner, group))
+    plain = _ustar(raw, member.mode, fields, kind=b"0", owners=(owner, group))
     if not records:
         return plain
     content = b"".join(_record(key, records[key]) for key in sorted(records))
     blank = {"size": len(content), "uid": 0, "gid": 0, "mtime": 0}
-    extended = _ustar(b"PaxHeaders.0/" + raw, 0, blank, b"x", ("", ""))
+    extended = _ustar(b"PaxHeaders.0/" + raw, 0, blank, kind=b"x", owners=("", ""))
     return extended + content + bytes(padded(len(content)) - len(content)) + plain
 
 
-def _ustar(name: bytes, mode: int, fields: dict[str, int], kind: bytes, owners: tuple[str, str]) -> bytes:
+def _ustar(name: bytes, mode: int, fields: dict[str, int], *, kind: bytes, owners: tuple[str, str]) -> bytes:
     name = bytes(byte for byte in name if byte < 0x80)[:_NAME]
     ids = b"%07o\0%07o\0%07o\0" % (mode, fields["uid"], fields["gid"])
     block = bytearray(name.ljust(_NAME, b"\0") + ids + b"%011o\0%011o\0" % (fields["size"], fields["mtime"]))

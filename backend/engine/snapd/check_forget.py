@@ -14,18 +14,20 @@ def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
     """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
     progress.raise_if_cancelled()
     chosen = site.selected(operation.set_id, operation.snaps)
-    left_out = [f"{one.path} was not removed: snapd does not see it" for one in chosen if one.hidden]
-    seen = [one for one in chosen if not one.hidden]
+    left_out = [
+        f"{snapshot.path} was not removed: snapd does not see it" for snapshot in chosen if snapshot.hidden
+    ]
+    seen = [snapshot for snapshot in chosen if not snapshot.hidden]
     if not seen:
         raise BlockedError(
             f"cannot forget: snapd does not see the damaged files of snapshot set #{operation.set_id}; stop "
             "snapd and use --engine files"
         )
-    freed = sum(_size(one) for one in seen)
-    snaps = [one.snap for one in seen] if operation.snaps else []
+    freed = sum(_size(snapshot) for snapshot in seen)
+    snaps = [snapshot.snap for snapshot in seen] if operation.snaps else []
     with progress.step(f"Forgetting snapshot set #{operation.set_id}"):
         site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
-    return Result(operation.set_id, tuple(one.snap for one in seen), tuple(left_out), freed=freed)
+    return Result(operation.set_id, tuple(snapshot.snap for snapshot in seen), tuple(left_out), freed=freed)
 
 
 def _size(snapshot: Snapshot) -> int:
@@ -52,12 +54,12 @@ def check(site: SnapdContext, operation: Check, progress: Progress) -> Result:
     if operation.set_id:
         chosen = site.selected(operation.set_id, operation.snaps)
     else:
-        chosen = [one for group in site.sets(snaps=operation.snaps) for one in group.snapshots]
+        chosen = [snapshot for group in site.sets(snaps=operation.snaps) for snapshot in group.snapshots]
     verdicts: list[CheckResult] = []
     with progress.step("Checking through snapd"):
         for snapshot in chosen:
             verdicts += _verdicts(site, snapshot, operation, progress)
-    return Result(operation.set_id, tuple(one.snap for one in chosen), verdicts=tuple(verdicts))
+    return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), verdicts=tuple(verdicts))
 
 
 def _verdicts(

@@ -65,8 +65,8 @@ class Client:
 
     def snaps(self) -> list[str]:
         """The names of all installed snaps, sorted."""
-        found = listed(self._ask("list the snaps", "GET", "/v2/snaps").result)
-        return sorted(name for one in found if (name := text(mapping(one), "name")))
+        rows = listed(self._ask("list the snaps", "GET", "/v2/snaps").result)
+        return sorted(name for row in rows if (name := text(mapping(row), "name")))
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id, with the named snaps only, as `GET /v2/snapshots` lists them."""
@@ -79,8 +79,8 @@ class Client:
     def changes(self, select: str = "in-progress") -> list[SnapdChange]:
         """The changes in progress, or all, or those that are ready; the oldest first."""
         answer = self._ask("list the changes", "GET", f"/v2/changes?select={select}")
-        found = [change_from(one) for one in listed(answer.result)]
-        return sorted(found, key=lambda change: (len(change.id), change.id))
+        changes = [change_from(row) for row in listed(answer.result)]
+        return sorted(changes, key=lambda change: (len(change.id), change.id))
 
     def change(self, number: str) -> SnapdChange:
         """One change; NotFoundError when snapd knows none of that id."""

@@ -56,12 +56,12 @@ def _touched(site: SnapdContext, operation: Operation) -> _Touched | None:
     match operation:
         case Save(snaps):
             return _Touched(frozenset(snaps) or None)
-        case Restore(set_id, snaps, to=""):
-            held = (one.snap for group in site.sets(set_id) for one in group.snapshots)
+        case Restore(set_id, snaps, target_dir=""):
+            held = (snapshot.snap for group in site.sets(set_id) for snapshot in group.snapshots)
             return _Touched(frozenset(snaps or held), set_id, ("forget-snapshot",))
         case Undo(number):
             offers = guards.offers(site)
-            chosen = next((one for one in offers if number in (0, one.job)), None)
+            chosen = next((offer for offer in offers if number in (0, offer.job)), None)
             return _Touched(frozenset(chosen.snaps)) if chosen else None
         case Forget(set_id):
             return _Touched(frozenset(), set_id, ("check-snapshot", "restore-snapshot"))

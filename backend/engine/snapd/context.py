@@ -67,9 +67,9 @@ class SnapdContext:
 
     def _named(self, busy: ConflictError) -> ConflictError:
         """The conflict with the change that is in the way, where that can be told."""
-        words = set(re.findall('"([^"]+)"', str(busy)))
+        names = set(re.findall('"([^"]+)"', str(busy)))
         for change in self.client.changes():
-            if change.id in words or words.intersection(change.snaps):
+            if change.id in names or names.intersection(change.snaps):
                 return BusyError(f"{busy}; attach snapd/{change.id} waits for it, as --wait does", change.id)
         return busy
 

@@ -49,10 +49,10 @@ class ChangeWatch:
             if is_certain and number not in ours and number not in self._known:
                 self._known[number] = _Seen(self._site, change)
         followed = [seen.look(present.get(number)) for number, seen in list(self._known.items())]
-        for one in filter(None, followed):
-            if one.change.ready:
-                del self._known[one.change.id]
-        return [one for one in followed if one is not None]
+        for change in (follower.change for follower in followed if follower is not None):
+            if change.ready:
+                del self._known[change.id]
+        return [follower for follower in followed if follower is not None]
 
 
 class _Seen:

@@ -168,8 +168,8 @@ class SnapdEngine:
         """The restores that can be taken back, the newest first; for some snapd must be stopped."""
         from backend.engine.snapd import undo as guards
 
-        found = [*guards.offers(self.site), *self._files.undo_offers()]
-        return sorted(found, key=lambda offer: -offer.job)
+        offers = [*guards.offers(self.site), *self._files.undo_offers()]
+        return sorted(offers, key=lambda offer: -offer.job)
 
     def findings(self) -> "list[Finding]":
         """What an earlier crash left, what is hidden, what undo holds, what snapd does and remembers."""
@@ -205,7 +205,7 @@ class SnapdEngine:
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
-        if operation.to:
+        if operation.target_dir:
             return self._files.restore(operation, progress)
         from backend.engine.snapd import restore as restoring
         from backend.engine.snapd.conflicts import when_free

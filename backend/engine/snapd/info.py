@@ -40,7 +40,7 @@ def expiry(site: SnapdContext, set_id: int) -> str:
     """When an automatic set will be removed, as RFC 3339 text, or in words; empty for one that stays."""
     if when := site.layout.state.expiry(set_id):
         return when
-    automatic = any(one.auto for group in site.sets(set_id) for one in group.snapshots)
+    automatic = any(snapshot.auto for group in site.sets(set_id) for snapshot in group.snapshots)
     return UNKNOWN if automatic and not site.layout.state.readable else ""
 
 
@@ -49,22 +49,20 @@ def findings(site: SnapdContext) -> list[Finding]:
     from backend.engine.snapd import undo as guards
 
     changes = running(site)
-    found = site.files.findings() if site.reads_files else []
+    findings = site.files.findings() if site.reads_files else []
     if changes:
-        found = [one for one in found if one.kind not in _AT_WORK]
-    found += [
+        findings = [finding for finding in findings if finding.kind not in _AT_WORK]
+    findings += [
         Finding("change", "", f"{change.summary}: {change.status}; attach snapd/{change.id} follows it")
         for change in changes
     ]
     for offer in guards.offers(site):
         text = f"job {offer.job} can be taken back; its guard holds {offer.held} bytes"
-        found.append(Finding("undo", "", text))
-    for one in site.sets():
-        if when := expiry(site, one.set_id):
-            found.append(
-                Finding("automatic", "", f"snapshot set #{one.set_id} is automatic; expires: {when}")
-            )
-    return found
+        findings.append(Finding("undo", "", text))
+    for number in (group.set_id for group in site.sets()):
+        if when := expiry(site, number):
+            findings.append(Finding("automatic", "", f"snapshot set #{number} is automatic; expires: {when}"))
+    return findings
 
 
 def about(site: SnapdContext) -> list[str]:

@@ -84,8 +84,8 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
             )
         return end_files_as_chosen(site.journal, site.store, number, finish=finish)
-    found = ways(site, number)
-    if reason := (found.finish if finish else found.take_back).refusal:
+    resolutions = ways(site, number)
+    if reason := (resolutions.finish if finish else resolutions.take_back).refusal:
         raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {reason}")
     return Resolved(end(site, record), None)
 

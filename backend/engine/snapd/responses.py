@@ -121,15 +121,15 @@ def change_from(document: Json) -> SnapdChange:
     if not number:
         raise IntegrityError("snapd's answer is not a change")
     return SnapdChange(
-        number,
-        text(facts, "kind"),
-        text(facts, "summary"),
-        text(facts, "status"),
-        facts.get("ready") is True,
-        text(facts, "err"),
-        tuple(_task(mapping(task)) for task in listed(facts.get("tasks"))),
-        texts(mapping(facts.get("data")).get("snap-names")),
-        _moment(text(facts, "spawn-time")),
+        id=number,
+        kind=text(facts, "kind"),
+        summary=text(facts, "summary"),
+        status=text(facts, "status"),
+        ready=facts.get("ready") is True,
+        error=text(facts, "err"),
+        tasks=tuple(_task(mapping(task)) for task in listed(facts.get("tasks"))),
+        snaps=texts(mapping(facts.get("data")).get("snap-names")),
+        started=_moment(text(facts, "spawn-time")),
     )
 
 
@@ -150,10 +150,10 @@ def _task(facts: dict[str, Json]) -> SnapdTask:
 def sets_from(document: Json, folder: str) -> list[SnapshotSet]:
     """The sets of a listing by id, their snapshots by name, each with the path it must have in `folder`."""
     sets = []
-    for one in listed(document):
-        number = integer(mapping(one), "id")
-        found = [_snapshot(entry, number, folder) for entry in listed(mapping(one).get("snapshots"))]
-        sets.append(SnapshotSet(number, tuple(sorted(found, key=lambda snapshot: snapshot.snap))))
+    for row in listed(document):
+        number = integer(mapping(row), "id")
+        snapshots = [_snapshot(entry, number, folder) for entry in listed(mapping(row).get("snapshots"))]
+        sets.append(SnapshotSet(number, tuple(sorted(snapshots, key=lambda snapshot: snapshot.snap))))
     return sorted(sets)
 
 
@@ -174,14 +174,14 @@ def _snapshot(document: Json, set_id: int, folder: str) -> Snapshot:
 
 def text(facts: dict[str, Json], key: str) -> str:
     """A text in an object; empty for anything else."""
-    found = facts.get(key)
-    return found if isinstance(found, str) else ""
+    value = facts.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def integer(facts: dict[str, Json], key: str) -> int:
     """A whole number that is no set id too large, in an object; 0 for anything else."""
-    found = facts.get(key)
-    digits = found.literal if isinstance(found, Number) else ""
+    value = facts.get(key)
+    digits = value.literal if isinstance(value, Number) else ""
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20):
         return 0
     return number if (number := int(digits)) <= LARGEST_ID else 0

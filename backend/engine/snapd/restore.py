@@ -41,14 +41,14 @@ def plan(site: SnapdContext, restore: Restore, progress: Progress | None = None)
         plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
     else:
         plans = site.files.plan(restore, look=False, progress=progress)
-    return plans if restore.to else [_through_snapd(site, one, restore) for one in plans]
+    return plans if restore.target_dir else [_through_snapd(site, plan, restore) for plan in plans]
 
 
 def _plan_unread(layout: Layout, snapshot: Snapshot, restore: Restore) -> RestorePlan:
     installed = layout.revision(snapshot.snap) or Revision()
-    found = plan_restore(_Unread(snapshot), layout, installed, Wanted(restore.users, restore.to))
+    plan = plan_restore(_Unread(snapshot), layout, installed, Wanted(restore.users, restore.target_dir))
     note = "its archives may not be read: sizes and losses are not known (try with sudo)"
-    return replace(found, notes=(*found.notes, note))
+    return replace(plan, notes=(*plan.notes, note))
 
 
 class _Unread:
@@ -72,21 +72,21 @@ class _Unread:
         raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
 
 
-def _through_snapd(site: SnapdContext, found: RestorePlan, restore: Restore) -> RestorePlan:
+def _through_snapd(site: SnapdContext, plan: RestorePlan, restore: Restore) -> RestorePlan:
     """The plan of the files engine, as it is when snapd carries it out."""
-    snapshot = found.snapshot
+    snapshot = plan.snapshot
     installed = site.layout.revision(snapshot.snap)
-    blocked = list(found.blocked)
+    blocked = list(plan.blocked)
     if restore.revision and restore.revision != str(installed or snapshot.revision):
         blocked.append(f'snapd restores snap "{snapshot.snap}" onto the installed revision only: {_BESIDE}')
     if not snapshot.broken and installed and installed != snapshot.revision and site.reads_files:
-        blocked += _without_revision(snapshot, installed, found.active)
-    notes = [note for note in found.notes if "configuration" not in note]
+        blocked += _without_revision(snapshot, installed, plan.active)
+    notes = [note for note in plan.notes if "configuration" not in note]
     if not snapshot.conf and site.layout.state.config(snapshot.snap):
         notes.append("the snapshot holds no configuration: snapd deletes the present one")
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
-    return replace(found, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+    return replace(plan, blocked=tuple(blocked), notes=tuple(notes), devices=True)
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:
@@ -122,17 +122,17 @@ def _why_no_guard(site: SnapdContext, snapshot: Snapshot) -> str:
 def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Result:
     """Restore a set as one unit: snapd restores all of it, or, after any failure or a stop, nothing."""
     plans = plan(site, operation)
-    if reasons := [f'snap "{one.snapshot.snap}": {text}' for one in plans for text in one.reasons]:
+    if reasons := [f'snap "{plan.snapshot.snap}": {text}' for plan in plans for text in plan.reasons]:
         raise BlockedError("\n".join(reasons))
-    skipped = [entry.skipped for one in plans for entry in one.entries if entry.skipped]
-    for text in [*skipped, *(note for one in plans for note in one.notes)]:
+    skipped = [entry.skipped for plan in plans for entry in plan.entries if entry.skipped]
+    for text in [*skipped, *(note for plan in plans for note in plan.notes)]:
         progress.note(text)
     note_changes(operation, plans, site.layout, progress)
     _verify(site, operation, progress)
     guard = _guarded(site, operation, plans, progress)
-    snaps = tuple(one.snapshot.snap for one in plans)
-    places = {one.snapshot.snap: [entry.parent for entry in one.active] for one in plans}
-    needed = sum(entry.needed for one in plans for entry in one.active)
+    snaps = tuple(plan.snapshot.snap for plan in plans)
+    places = {plan.snapshot.snap: [entry.parent for entry in plan.active] for plan in plans}
+    needed = sum(entry.needed for plan in plans for entry in plan.active)
     try:
         with progress.step(f"Restoring snapshot set #{operation.set_id}; bytes unpacked", needed or None):
             change = site.carry_out(
@@ -155,21 +155,21 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
 
 def _verify(site: SnapdContext, operation: Restore, progress: Progress) -> None:
     if site.reads_files:
-        found = site.files.check(Check(operation.set_id, operation.snaps, operation.users), progress)
-        if found.faults:
-            raise IntegrityError("\n".join(found.faults))
+        result = site.files.check(Check(operation.set_id, operation.snaps, operation.users), progress)
+        if result.faults:
+            raise IntegrityError("\n".join(result.faults))
 
 
 def _guarded(
     site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], progress: Progress
 ) -> SafetySnapshot | None:
     """Save what will be replaced; None where there is to be no undo, or nothing that could be saved."""
-    guarded = [one for one in plans if not _why_no_guard(site, one.snapshot)]
+    guarded = [plan for plan in plans if not _why_no_guard(site, plan.snapshot)]
     if not operation.undo_window or not guarded:
         return None
-    users = sorted({name for one in guarded for entry in one.active if (name := user_of(entry.entry))})
-    snaps = [one.snapshot.snap for one in guarded if any(entry.replaced for entry in one.active)]
-    made = [path for one in plans for entry in one.active for path in entry.made]
+    users = sorted({name for plan in guarded for entry in plan.active if (name := user_of(entry.entry))})
+    snaps = [plan.snapshot.snap for plan in guarded if any(entry.replaced for entry in plan.active)]
+    made = [path for plan in plans for entry in plan.active for path in entry.made]
     if not snaps:
         progress.note(f"{_NO_UNDO}there is nothing that the restore replaces")
         return None
@@ -187,7 +187,7 @@ def _demand_room(site: SnapdContext, snaps: Sequence[str], users: Sequence[str])
         estimates = site.files.estimate(snaps, users or ["root"], Progress())
     except (NotAllowedError, NotFoundError, SnapshotError):
         return
-    demand_space(site, sum(one.size for one in estimates))
+    demand_space(site, sum(estimate.size for estimate in estimates))
 
 
 def _drop(site: SnapdContext, guard: SafetySnapshot) -> None:

@@ -33,9 +33,9 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
     if operation.fast:
         progress.note("snapd compresses in its own way: --fast changes nothing here")
     asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
-    told = f" ({expected / 1e6:.1f} MB to read)" if expected else ""
+    amount = f" ({expected / 1e6:.1f} MB to read)" if expected else ""
     observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
-    with progress.step(f"Saving snapshot set #{asked.set_id}{told}; bytes written"):
+    with progress.step(f"Saving snapshot set #{asked.set_id}{amount}; bytes written"):
         change = follow(site.client, asked.change, progress, observe)
     return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *change.notes))
 
@@ -83,8 +83,8 @@ def _wanted(site: SnapdContext, operation: Save) -> list[str]:
 
 def _active(site: SnapdContext) -> list[str]:
     installed = (site.layout.installed(name) for name in site.layout.installed_names())
-    found = [snap.name for snap in installed if snap and snap.active]
-    return found if found or site.layout.state.readable else site.client.snaps()
+    active = [snap.name for snap in installed if snap and snap.active]
+    return active if active or site.layout.state.readable else site.client.snaps()
 
 
 def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
@@ -100,7 +100,7 @@ def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: P
     except SnapshotError as unknown:
         progress.note(f"it cannot be told beforehand how much there is to save: {unknown}")
         return 0
-    expected = sum(one.size for one in estimates)
+    expected = sum(estimate.size for estimate in estimates)
     demand_space(site, expected if not operation.ignore_space else 0)
     return expected
 

@@ -69,7 +69,7 @@ def take_in(site: SnapdContext, operation: Import, progress: Progress, stream: i
         offered = _sound(source, operation, progress)
         if known := _known(site, offered):
             return Result(known, tuple(snapshot.snap for snapshot in offered.snapshots), duplicate=True)
-        before = {one.set_id for one in site.sets()}
+        before = {group.set_id for group in site.sets()}
         expiring = site.layout.state.auto_sets()
         size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
         progress.record_step(SnapdAsked("import"))
@@ -104,15 +104,15 @@ def _sound(source: int, operation: Import, progress: Progress) -> ExportFile:
     """What a file says it holds; IntegrityError for one that our own importer would refuse."""
     if os.lseek(source, 0, os.SEEK_CUR):
         raise InvalidInputError("cannot import snapshot: the file must be read from its beginning")
-    found = read_export_file(f"/proc/self/fd/{source}", progress)
-    if found.faults:
-        raise IntegrityError("cannot import snapshot: " + "\n".join(found.faults))
-    if not found.hash_fits and not operation.accept_hash:
+    export = read_export_file(f"/proc/self/fd/{source}", progress)
+    if export.faults:
+        raise IntegrityError("cannot import snapshot: " + "\n".join(export.faults))
+    if not export.hash_fits and not operation.accept_hash:
         raise IntegrityError(
             "cannot import snapshot: the content hash of the set does not match its files; "
             "--accept-hash takes it"
         )
-    return found
+    return export
 
 
 def _known(site: SnapdContext, offered: ExportFile) -> int:

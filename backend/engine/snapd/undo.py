@@ -24,11 +24,17 @@ def note_guard(guard: SafetySnapshot, progress: Progress) -> SafetySnapshot:
 
 def offers(site: SnapdContext) -> list[UndoOffer]:
     """The restores through snapd that can be taken back, the newest first."""
-    sizes = {one.set_id: one.size for one in site.sets()}
+    sizes = {group.set_id: group.size for group in site.sets()}
     return [
-        UndoOffer(one.record.id, _set_id(one.record), one.guard.snaps, one.until, sizes[one.guard.set_id])
-        for one in safeguarded_restores(site.journal, site.store.root)
-        if one.until > site.journal.clock() and one.guard.set_id in sizes
+        UndoOffer(
+            job=restore.record.id,
+            set_id=_set_id(restore.record),
+            snaps=restore.guard.snaps,
+            until=restore.until,
+            held=sizes[restore.guard.set_id],
+        )
+        for restore in safeguarded_restores(site.journal, site.store.root)
+        if restore.until > site.journal.clock() and restore.guard.set_id in sizes
     ]
 
 
@@ -57,26 +63,26 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
 
 
 def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
-    here = {one.set_id for one in site.sets()}
+    here = {group.set_id for group in site.sets()}
     candidates = [
-        one
-        for one in safeguarded_restores(site.journal, site.store.root)
-        if one.until > site.journal.clock() and one.guard.set_id in here
+        restore
+        for restore in safeguarded_restores(site.journal, site.store.root)
+        if restore.until > site.journal.clock() and restore.guard.set_id in here
     ]
     files = [offer.job for offer in site.files.undo_offers()]
     if not number:
-        number = max((one.record.id for one in candidates), default=0)
+        number = max((restore.record.id for restore in candidates), default=0)
         number = max([number, *files])
         if not number:
             raise NotFoundError("there is no restore to take back")
-    chosen = next((one for one in candidates if one.record.id == number), None)
+    chosen = next((restore for restore in candidates if restore.record.id == number), None)
     if chosen is None:
         raise _refusal(site, number, number in files)
-    later = [one for one in candidates if one.record.id > number]
-    for one in later:
-        if set(one.guard.snaps) & set(chosen.guard.snaps):
+    for later in [restore for restore in candidates if restore.record.id > number]:
+        if set(later.guard.snaps) & set(chosen.guard.snaps):
             raise ConflictError(
-                f"cannot undo job {number}: job {one.record.id} changed the same data later; undo that first"
+                f"cannot undo job {number}: job {later.record.id} changed the same data later;"
+                " undo that first"
             )
     return chosen
 

@@ -46,15 +46,21 @@ def test_every_byte_is_counted_and_a_stop_noticed() -> None:
 
 
 def test_matching_content_is_accepted() -> None:
-    verify("it", io.BytesIO(b"abc").read, 3, hashlib.sha3_384(b"abc").hexdigest(), Progress())
+    verify(
+        "it",
+        io.BytesIO(b"abc").read,
+        size=3,
+        declared=hashlib.sha3_384(b"abc").hexdigest(),
+        progress=Progress(),
+    )
 
 
 def test_texts_of_the_original() -> None:
     with pytest.raises(IntegrityError, match=r"^entry size \(4\) different from actual \(3\)$"):
-        verify("entry", io.BytesIO(b"abc").read, 4, EMPTY, Progress())
+        verify("entry", io.BytesIO(b"abc").read, size=4, declared=EMPTY, progress=Progress())
     shown = hashlib.sha3_384(b"abc").hexdigest()[:7]
     with pytest.raises(IntegrityError) as caught:
-        verify("entry", io.BytesIO(b"abc").read, 3, EMPTY, Progress())
+        verify("entry", io.BytesIO(b"abc").read, size=3, declared=EMPTY, progress=Progress())
     assert str(caught.value) == f"entry expected hash (0c63a75…) does not match actual ({shown}…)"
 
 

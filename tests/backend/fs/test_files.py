@@ -137,7 +137,7 @@ def both(tmp_path: Path) -> tuple[Path, Path]:
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With renames that do not replace, and on a file system that has none."""
     if request.param != "kernel":
-        monkeypatch.setattr(files, "_rename", lambda *_arguments: False)
+        monkeypatch.setattr(files, "_rename", lambda *_arguments, **_flags: False)
     return str(request.param)
 
 
@@ -379,7 +379,7 @@ def test_a_piece_is_copied_to_the_end(
         files.opened(str(folder / "target"), flags) as target,
     ):
         os.lseek(target, 0, os.SEEK_END)
-        copied = copy_range(source, offset, target, length, counted.append)
+        copied = copy_range(source, offset, target, length, advance=counted.append)
     wanted = data[offset : offset + length]
     assert (folder / "target").read_bytes() == b"before" + wanted
     assert (copied, sum(counted)) == (len(wanted), len(wanted))
@@ -390,7 +390,7 @@ def test_a_copy_between_file_systems(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"0123456789")
     reader, writer = os.pipe()
     with os.fdopen(reader, "rb") as pipe, files.opened(str(tmp_path / "source")) as source:
-        assert copy_range(source, 2, writer, 5, lambda _count: None) == 5
+        assert copy_range(source, 2, writer, 5, advance=lambda _count: None) == 5
         os.close(writer)
         assert pipe.read() == b"23456"
 
@@ -405,7 +405,7 @@ def test_a_copy_can_be_stopped(tmp_path: Path) -> None:
         files.opened(str(tmp_path / "target"), files.NEW_FILE) as target,
         pytest.raises(ZeroDivisionError),
     ):
-        copy_range(source, 0, target, 100, stop)
+        copy_range(source, 0, target, 100, advance=stop)
 
 
 def test_everything_can_be_synced(tmp_path: Path) -> None:

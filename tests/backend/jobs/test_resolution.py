@@ -157,13 +157,13 @@ def test_one_that_keeps_nothing_cannot_be_taken_back(world: World, window: int, 
 @pytest.mark.parametrize("committed", [False, True])
 def test_a_restore_beside(world: World, tmp_path: Path, committed: bool) -> None:
     to = str(tmp_path / "beside")
-    died(world, Restore(1, to=to), *([{"committed": True}] if committed else []))
+    died(world, Restore(1, target_dir=to), *([{"committed": True}] if committed else []))
     told = ways(world)
     if committed:
         assert told.finish.text == f"All its data are in {to}: it is complete; nothing was replaced."
         assert told.take_back.refusal == f"all its data are in {to}: remove that to take it back"
     else:
-        assert told.finish.again == Restore(1, to=to)
+        assert told.finish.again == Restore(1, target_dir=to)
         assert told.take_back.text.startswith("It had replaced nothing")
 
 

@@ -540,7 +540,9 @@ def test_devices_are_left_out_and_told(world: World) -> None:
 def test_beside(world: World, tmp_path: Path) -> None:
     to = tmp_path / "out"
     before = everything(world)
-    result = world.do(Extract(1, ("hello:common/e", "hello:alice/common/j/k", "hello:rev/a"), to=str(to)))
+    result = world.do(
+        Extract(1, ("hello:common/e", "hello:alice/common/j/k", "hello:rev/a"), target_dir=str(to))
+    )
     assert tree_of(to) == {
         "hello": {
             "common": {"e": {"f": "old"}},
@@ -554,16 +556,18 @@ def test_beside(world: World, tmp_path: Path) -> None:
 
 def test_beside_by_name_alone(world: World, tmp_path: Path) -> None:
     to = plant(tmp_path / "out", {"other": "1"})
-    world.do(Extract(1, ("hello:common/e", "hello:rev/etc/b"), to=str(to), strip=True))
+    world.do(Extract(1, ("hello:common/e", "hello:rev/etc/b"), target_dir=str(to), strip=True))
     assert tree_of(to) == {"other": "1", "e": {"f": "old"}, "b": "old"}
 
 
 def test_by_name_alone_two_of_a_name_are_refused(world: World, tmp_path: Path) -> None:
     to = str(tmp_path / "out")
-    refused(world, BlockedError, "lands there", "hello:common", "hello:alice/common", to=to, strip=True)
+    refused(
+        world, BlockedError, "lands there", "hello:common", "hello:alice/common", target_dir=to, strip=True
+    )
     world.add(2, "hello", {"x1": {"n": "1"}, "common": {"n": "2"}})
     found = world.engine.plan_extract(
-        Extract(2, ("hello:rev/n", "hello:common/n"), to=to, strip=True), Progress()
+        Extract(2, ("hello:rev/n", "hello:common/n"), target_dir=to, strip=True), Progress()
     )
     assert "has the same name" in found.reasons[0]
 
@@ -575,7 +579,7 @@ def test_by_name_alone_needs_a_directory(world: World) -> None:
 def test_beside_over_what_is_there(world: World, tmp_path: Path) -> None:
     """What is replaced there is kept for an undo as well."""
     to = plant(tmp_path / "out", {"hello": {"common": {"d": "mine", "n": "mine"}}})
-    result = world.do(Extract(1, ("hello:common/d", "hello:common/to"), to=str(to)))
+    result = world.do(Extract(1, ("hello:common/d", "hello:common/to"), target_dir=str(to)))
     assert result.undo_job
     names = [name for name in os.listdir(to / "hello") if name != "common"]
     assert [name.startswith(".snapstow-") for name in names] == [True]
@@ -588,23 +592,25 @@ def test_beside_over_what_is_there(world: World, tmp_path: Path) -> None:
 def test_not_where_snaps_keep_their_data(world: World, place: str) -> None:
     to = world.root / place
     to.parent.mkdir(parents=True, exist_ok=True)
-    refused(world, BlockedError, "cannot extract into .* holds data of snaps", "hello:common", to=str(to))
+    refused(
+        world, BlockedError, "cannot extract into .* holds data of snaps", "hello:common", target_dir=str(to)
+    )
 
 
 def test_not_through_a_link(world: World, tmp_path: Path) -> None:
     outside = plant(tmp_path / "outside", {})
     (tmp_path / "out").symlink_to(outside)
-    refused(world, BlockedError, "symbolic link", "hello:common/d", to=str(tmp_path / "out"))
+    refused(world, BlockedError, "symbolic link", "hello:common/d", target_dir=str(tmp_path / "out"))
     to = plant(tmp_path / "second", {"hello": Link(str(outside))})
     with pytest.raises(SnapshotError):
-        world.do(Extract(1, ("hello:common/d",), to=str(to)))
+        world.do(Extract(1, ("hello:common/d",), target_dir=str(to)))
     assert tree_of(outside) == {}
 
 
 def test_a_loose_file(world: World, tmp_path: Path) -> None:
     (path,) = world.snapshots.glob("1_*")
     moved = path.rename(tmp_path / "any name.bin")
-    world.do(Extract(file=str(moved), items=("hello:common/d",), to=str(tmp_path / "out")))
+    world.do(Extract(file=str(moved), items=("hello:common/d",), target_dir=str(tmp_path / "out")))
     assert tree_of(tmp_path / "out") == {"hello": {"common": {"d": "old"}}}
     world.do(Extract(file=str(moved), items=("hello:common/d",)))
     assert live(world) == merged(NEW, ("common/d", "old"))
@@ -616,13 +622,13 @@ def test_an_export(world: World, tmp_path: Path) -> None:
         export_to_file(export, str(tmp_path / "one.snapshot"), Progress())
     file = str(tmp_path / "one.snapshot")
     items = ("other:common/o", "hello:alice/common/j", "hello:common/d")
-    world.do(Extract(file=file, items=items, to=str(tmp_path / "out")))
+    world.do(Extract(file=file, items=items, target_dir=str(tmp_path / "out")))
     assert tree_of(tmp_path / "out") == {
         "hello": {"common": {"d": "old"}, "users": {"alice": {"common": {"j": {"k": "hers"}}}}},
         "other": {"common": {"o": "other's"}},
     }
     with pytest.raises(NotFoundError, match="no snapshot of snap"):
-        world.do(Extract(file=file, items=("ghost:common",), to=str(tmp_path / "out")))
+        world.do(Extract(file=file, items=("ghost:common",), target_dir=str(tmp_path / "out")))
 
 
 def test_no_file_of_snapshots(world: World, tmp_path: Path) -> None:
@@ -660,7 +666,7 @@ def test_owners_as_root(world: World, tmp_path: Path) -> None:
     for path in (found, *found.parents[:4]):
         assert (path.stat().st_uid, path.stat().st_gid) == (uid_of("bob"), uid_of("bob")), path
     assert (world.data("hello") / "common/d").stat().st_uid == 0
-    world.do(Extract(1, ("hello:alice/common/j",), to=str(tmp_path / "out")))
+    world.do(Extract(1, ("hello:alice/common/j",), target_dir=str(tmp_path / "out")))
     there = tmp_path / "out/hello/users/alice"
     assert (there.stat().st_uid, stat.S_IMODE(there.stat().st_mode)) == (uid_of("alice"), 0o700)
     assert (there / "common/j/k").stat().st_uid == uid_of("alice")
@@ -681,7 +687,7 @@ def test_without_the_right_to_write(world: World) -> None:
 
 def test_as_a_command() -> None:
     operation = Extract(
-        3, ("hello:common/a b",), to="/out", policy="newer", owners=("alice=bob",), strip=True
+        3, ("hello:common/a b",), target_dir="/out", policy="newer", owners=("alice=bob",), strip=True
     )
     assert command_line(operation) == (
         "snapstow extract 3 'hello:common/a b' --strip --to=/out --owner=alice=bob --policy=newer"

@@ -76,7 +76,7 @@ def surroundings(to: Path) -> dict[str, Any]:
 
 
 def plans(world: World, to: Path | str, **wanted: Any) -> list[RestorePlan]:
-    return world.engine.plan(Restore(1, to=str(to), **wanted))
+    return world.engine.plan(Restore(1, target_dir=str(to), **wanted))
 
 
 def refused(world: World, to: Path | str, words: str) -> None:
@@ -85,7 +85,7 @@ def refused(world: World, to: Path | str, words: str) -> None:
     assert words in plans(world, to)[0].reasons[0]
     before = tree_of(world.root.parent, holder=True)
     with pytest.raises(BlockedError) as refusal:
-        world.engine.restore(Restore(1, to=str(to)), Progress())
+        world.engine.restore(Restore(1, target_dir=str(to)), Progress())
     assert str(refusal.value).count(words) == 1
     after = tree_of(world.root.parent, holder=True)
     for tree in (before, after):
@@ -98,7 +98,7 @@ def refused(world: World, to: Path | str, words: str) -> None:
 
 def test_everybody_gets_a_place_and_nothing_is_replaced(world: World, to: Path) -> None:
     before = everything(world)
-    result = world.do(Restore(1, to=str(to)))
+    result = world.do(Restore(1, target_dir=str(to)))
     assert (result.exit_code, result.left_out, result.beside) == (0, (), str(to))
     assert (result.undo_job, result.undo_until) == (0, 0)
     assert surroundings(to) == {"out": SET}
@@ -118,12 +118,12 @@ def test_the_plan_names_every_place(world: World, to: Path) -> None:
 
 
 def test_only_some_snaps_and_users(world: World, to: Path) -> None:
-    world.do(Restore(1, ("hello",), ("ghost",), to=str(to)))
+    world.do(Restore(1, ("hello",), ("ghost",), target_dir=str(to)))
     assert tree_of(to) == {"hello": {**OLD, "users": {"ghost": GHOST}}}
 
 
 def test_a_revision_names_the_directory(world: World, to: Path) -> None:
-    world.do(Restore(1, ("hello",), to=str(to), revision="29"))
+    world.do(Restore(1, ("hello",), target_dir=str(to), revision="29"))
     found = tree_of(to / "hello")
     assert (found["29"], found["users"]["alice"]) == (
         OLD["x1"],
@@ -135,29 +135,31 @@ def test_a_revision_names_the_directory(world: World, to: Path) -> None:
 def test_a_snap_that_must_not_have_the_data_does_not_matter(world: World, to: Path) -> None:
     world.remember("hello", snap_id="another")
     world.add(2, "hello", OLD, snap_id="this one")
-    assert world.do(Restore(2, to=str(to))).exit_code == 0
+    assert world.do(Restore(2, target_dir=str(to))).exit_code == 0
 
 
 def test_a_home_that_is_none_does_not_matter(world: World, to: Path) -> None:
     world.write_accounts(["alice", "ghost"])
-    assert world.do(Restore(1, to=str(to))).exit_code == 0
+    assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
     assert tree_of(to) == SET
 
 
 def test_entries_that_belong_to_nobody_are_skipped(world: World, to: Path) -> None:
     entries = {"archive.tgz": tgz(OLD), "novel.tgz": tgz({"common": {}})}
     write_snapshot(world.snapshots / "3_hello_1.0_x1.zip", snapshot_of(3, "hello", entries), entries)
-    assert world.do(Restore(3, to=str(to))).left_out == ('Skipping restore of unknown entry "novel.tgz".',)
+    assert world.do(Restore(3, target_dir=str(to))).left_out == (
+        'Skipping restore of unknown entry "novel.tgz".',
+    )
 
 
 def test_while_another_change_of_the_snap_is_under_way(world: World, to: Path) -> None:
     with world.engine.store.snap_lock("hello", "save"):
-        assert world.do(Restore(1, to=str(to))).exit_code == 0
+        assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
 
 
 @pytest.mark.root
 def test_data_belong_to_their_users_and_are_closed_to_others(world: World, to: Path) -> None:
-    world.do(Restore(1, to=str(to)))
+    world.do(Restore(1, target_dir=str(to)))
     users = to / "hello/users"
     for name, owner in (("alice", uid_of("alice")), ("ghost", 0)):
         assert stat.S_IMODE((users / name).stat().st_mode) == 0o700
@@ -183,7 +185,7 @@ def with_mode(tree: Tree, mode: int, owner: int) -> bytes:
 def test_nobody_can_be_made_to_run_files_as_whoever_restores(world: World, to: Path) -> None:
     """What belonged to somebody unknown, and now to us, must not act in our name."""
     world.add(4, "hello", {"common": {}}, users={"ghost": with_mode({"common": {"run": "1"}}, 0o6755, 4711)})
-    world.do(Restore(4, to=str(to)))
+    world.do(Restore(4, target_dir=str(to)))
     found = (to / "hello/users/ghost/common/run").stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o755)
 
@@ -191,7 +193,7 @@ def test_nobody_can_be_made_to_run_files_as_whoever_restores(world: World, to: P
 @pytest.mark.root
 def test_the_systems_data_keep_owners_and_modes(world: World, to: Path) -> None:
     world.add(4, "hello", with_mode({"common": {"run": "1"}}, 0o4711, 4711))
-    world.do(Restore(4, to=str(to)))
+    world.do(Restore(4, target_dir=str(to)))
     found = (to / "hello/common/run").stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (4711, 0o4711)
 
@@ -200,7 +202,7 @@ def test_device_nodes_of_somebody_unknown_never_come_back(world: World, to: Path
     node = tarfile.TarInfo("common/null")
     node.type, node.devmajor, node.devminor = tarfile.CHRTYPE, 1, 3
     world.add(4, "hello", {"common": {}}, users={"ghost": tgz({"common": {}}, extra=[node])})
-    result = world.do(Restore(4, to=str(to), devices=True))
+    result = world.do(Restore(4, target_dir=str(to), devices=True))
     path = f"{to}/hello/users/ghost/common/null"
     assert result.left_out == (f"{path} was not restored: it is a device node",)
     assert not os.path.lexists(path)
@@ -221,7 +223,7 @@ def snapd(world: World) -> Iterator[socket.socket]:
 def test_while_snapd_runs_beside_is_fine_and_in_place_is_not(
     world: World, to: Path, snapd: socket.socket
 ) -> None:
-    assert world.do(Restore(1, to=str(to))).exit_code == 0
+    assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
     assert tree_of(to) == SET
     with pytest.raises(ConflictError, match="snapd is running"):
         world.do(Restore(1))
@@ -237,7 +239,7 @@ def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
     def die() -> None:
         raise Died
 
-    before, engine, operation = surroundings(to), world.engine, Restore(1, to=str(to))
+    before, engine, operation = surroundings(to), world.engine, Restore(1, target_dir=str(to))
     monkeypatch.setattr(RestoreState, "revert", lambda _state: None)
     with pytest.raises(Died), engine.journal.job(operation, engine.root) as record:
         engine.restore(operation, Meddling(die, record.record_step, str(record.id)))
@@ -299,7 +301,7 @@ def test_two_snapshots_of_one_snap_in_a_set(world: World, to: Path) -> None:
     world.add(1, "hello", OLD, version="2.0")
     before = surroundings(to)
     with pytest.raises(BlockedError, match="two snapshots of the set go there"):
-        world.do(Restore(1, to=str(to)))
+        world.do(Restore(1, target_dir=str(to)))
     assert surroundings(to) == before
 
 
@@ -307,11 +309,11 @@ def test_two_snapshots_of_one_snap_in_a_set(world: World, to: Path) -> None:
 def test_paths_that_are_none(world: World, path: str) -> None:
     for ask in (world.engine.plan, world.do):
         with pytest.raises(InvalidInputError, match="not an absolute path"):
-            ask(Restore(1, to=path))
+            ask(Restore(1, target_dir=path))
 
 
 def test_paths_are_spelled_in_one_way(world: World, tmp_path: Path) -> None:
-    assert world.do(Restore(1, to=f"/{tmp_path}/./place/../out/")).beside == f"{tmp_path}/out"
+    assert world.do(Restore(1, target_dir=f"/{tmp_path}/./place/../out/")).beside == f"{tmp_path}/out"
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
@@ -323,7 +325,7 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
 def test_space_is_looked_for_there(world: World, to: Path, disk: Disk) -> None:
     disk.free = 0
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
-        world.do(Restore(1, to=str(to)))
+        world.do(Restore(1, target_dir=str(to)))
     assert set(disk.asked) <= {str(to), str(to.parent)}
 
 
@@ -336,7 +338,7 @@ def test_one_archive_that_cannot_be_unpacked_spoils_all(world: World, to: Path) 
     world.add(1, "zzz", {"common": {}}, users={"alice": tgz({"common": {}}, extra=[hard])})
     before = surroundings(to)
     with pytest.raises(SnapshotError, match="cannot unpack archive"):
-        world.do(Restore(1, to=str(to)))
+        world.do(Restore(1, target_dir=str(to)))
     assert surroundings(to) == before
 
 
@@ -344,13 +346,15 @@ def test_a_damaged_archive_is_known_before_anything_is_made(world: World, to: Pa
     world.add(1, "zzz", OLD, sums={"archive.tgz": "0" * 96})
     before = surroundings(to)
     with pytest.raises(SnapshotError, match="does not match actual"):
-        world.do(Restore(1, to=str(to)))
+        world.do(Restore(1, target_dir=str(to)))
     assert surroundings(to) == before
 
 
 def test_a_stop_at_any_time_leaves_nothing(world: World, to: Path) -> None:
     before = surroundings(to)
-    states = [surroundings(to) for _ in stops(lambda job: world.engine.restore(Restore(1, to=str(to)), job))]
+    states = [
+        surroundings(to) for _ in stops(lambda job: world.engine.restore(Restore(1, target_dir=str(to)), job))
+    ]
     assert len(states) > 10
     assert all(state == before for state in states)
     assert tree_of(to) == SET
@@ -389,7 +393,7 @@ def test_files_put_into_the_directory_meanwhile_are_not_touched(
 
     job = Meddling(meddle)
     with pytest.raises(SnapshotError):
-        world.engine.restore(Restore(1, to=str(to)), job)
+        world.engine.restore(Restore(1, target_dir=str(to)), job)
     assert tree_of(tmp_path, holder=True).keys() == {"root", "out"}
     assert tree_of(to, holder=True) == {"theirs": "1"}
 
@@ -397,7 +401,7 @@ def test_files_put_into_the_directory_meanwhile_are_not_touched(
 def test_somebodys_holder_is_not_used(world: World, tmp_path: Path) -> None:
     """Each restore beside has one of its own, so nobody's is in the way."""
     theirs = plant(tmp_path / HOLDER, {"mine": "1"}, uid_of("alice"))
-    world.do(Restore(1, to=str(tmp_path / "out")))
+    world.do(Restore(1, target_dir=str(tmp_path / "out")))
     assert tree_of(theirs) == {"mine": "1"}
 
 
@@ -409,7 +413,7 @@ def test_a_parent_that_is_replaced_by_a_link_on_the_way_is_noticed(world: World,
         place.symlink_to(other)
 
     with pytest.raises(SnapshotError, match="is not the directory that was recorded"):
-        world.engine.restore(Restore(1, to=str(place / "out")), Meddling(meddle))
+        world.engine.restore(Restore(1, target_dir=str(place / "out")), Meddling(meddle))
     assert tree_of(other, holder=True) == {}
 
 
@@ -418,7 +422,7 @@ def test_a_stopped_job_plans_nothing(world: World, to: Path) -> None:
     progress.stop()
     for look in (False, True):
         with pytest.raises(Cancelled):
-            world.engine.plan(Restore(1, to=str(to)), look=look, progress=progress)
+            world.engine.plan(Restore(1, target_dir=str(to)), look=look, progress=progress)
 
 
 def test_slots_with_holders_of_their_own_are_found_again(tmp_path: Path) -> None:

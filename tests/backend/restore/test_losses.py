@@ -87,7 +87,7 @@ def test_everything_there_is_measured_as_an_undo_would_hold_it(tmp_path: Path) -
 def test_loss_scan_can_be_cancelled_anywhere(tmp_path: Path) -> None:
     plant(tmp_path, *(f"x1/{number}/file" for number in range(20)))
     layout, top = Layout(str(tmp_path / "no root")), str(tmp_path / "x1")
-    moments = list(stops(lambda job: losses(snapshot(), layout, ARCHIVE, [top], job)))
+    moments = list(stops(lambda job: losses(snapshot(), layout, ARCHIVE, [top], progress=job)))
     assert len(moments) > 40
 
 

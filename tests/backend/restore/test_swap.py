@@ -33,7 +33,7 @@ class Disk:
         self._left = rename
 
     def _rename(
-        self, name: str, source: int | None, target: str, destination: int | None, flags: int
+        self, name: str, source: int | None, target: str, destination: int | None, *, flags: int
     ) -> bool:
         if flags == files._EXCHANGE and not self._exchanges:
             return False
@@ -41,7 +41,7 @@ class Disk:
             raise Crash
         self._left = None if self._left is None else self._left - 1
         self.renames += 1
-        return self._real(name, source, target, destination, flags)
+        return self._real(name, source, target, destination, flags=flags)
 
 
 class World:
@@ -146,7 +146,7 @@ def test_the_exchange_may_be_handed_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize("then_back", [False, True])
 @pytest.mark.parametrize("crash", range(4))
 @pytest.mark.parametrize(("old", "new"), WORLDS)
-def test_after_a_crash_at_any_rename_either_way_is_open(  # noqa: PLR0917 - each is a dimension of the cases
+def test_after_a_crash_at_any_rename_either_way_is_open(  # each is a dimension of the cases
     tmp_path: Path, disk: Disk, old: bool, new: bool, crash: int, then_back: bool, crashing_back: bool
 ) -> None:
     world = World(tmp_path / "snap", old=old, new=new)

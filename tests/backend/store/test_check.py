@@ -69,7 +69,7 @@ def test_snapshots_verified_lately_at_that_level_or_a_stronger_one_are_not_due(
     own.mkdir()
     ledger = VerificationLog(str(own))
     (one, *_) = listed(world)
-    check_all([one], (), verified, ledger, Progress())
+    check_all([one], (), verified, ledger=ledger, progress=Progress())
     assert due([one], asked, age, ledger) == ([one] if is_due else [])
 
 
@@ -77,9 +77,9 @@ def test_only_so_long(world: World, ledger: VerificationLog) -> None:
     world.do(Check(1))
     snapshots = listed(world)
     at = ledger.standing(snapshots)[snapshots[0].path].at
-    assert due(snapshots, CheckLevel.HASH, 60, ledger, at + 60) == snapshots[1:]
-    assert due(snapshots, CheckLevel.HASH, 60, ledger, at + 61) == snapshots
-    assert due(snapshots, CheckLevel.HASH, 60, ledger, at - 1) == snapshots, "the clock was set back"
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at + 60) == snapshots[1:]
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at + 61) == snapshots
+    assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at - 1) == snapshots, "the clock was set back"
 
 
 @pytest.mark.parametrize("what", ["some users", "damaged", "broken", "changed"])
@@ -198,6 +198,6 @@ def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(
         told.append(event)
         swap(event)
 
-    check_all([first], (), CheckLevel.HASH, ledger, Progress(tell))
+    check_all([first], (), CheckLevel.HASH, ledger=ledger, progress=Progress(tell))
     assert ledger.standing([first])[first.path].state is CheckState.NEVER
     assert [event.text for event in told if isinstance(event, Noted) and "changed while" in event.text]

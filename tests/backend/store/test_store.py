@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import Cancelled, ConflictError, MultiError, SnapshotError
+from backend.errors import Cancelled, ConflictError, SnapshotError
 from backend.host.layout import Layout
 from backend.operations import Check, Export, Forget, Restore, Save
 from backend.progress import Progress
 from backend.steps import Published
+from backend.store import leftovers
 from backend.store.store import Staged, Store
-from tests.support.builders import Link, Tree, World, plant
+from backend.store.unfinished import is_like_a_marker
+from tests.support.builders import World, plant
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def snaps(store: Store) -> list[tuple[int, str]]:
 
 def test_without_a_directory_there_is_nothing(world: World) -> None:
     store = world.engine.store
-    assert (store.names(), store.markers(), store.temporaries(), store.last_set_id()) == ([], [], [], 0)
+    assert (store.names(), store.listing(), store.last_set_id()) == ([], [], 0)
 
 
 def test_file_in_the_place_of_the_directory_is_an_error(world: World) -> None:
@@ -63,8 +65,8 @@ def test_any_names_in_the_directory(tmp_path_factory: pytest.TempPathFactory, na
     found = list(store.iter_snapshots())
     assert (1, "hello") in [(one.set_id, one.snap) for one in found]
     assert store.allocate_id() > 1
-    store.markers()
-    store.temporaries()
+    assert leftovers.markers(store) == [name for name in sorted(names) if is_like_a_marker(name)]
+    leftovers.temporaries(store)
 
 
 def test_names_that_are_not_text(world: World) -> None:
@@ -224,27 +226,6 @@ def test_nobody_ever_sees_a_part_of_a_set(world: World) -> None:
     assert set(seen) <= {0, 20}
 
 
-# -- ids
-
-
-def test_ids_are_given_out_once(world: World) -> None:
-    store = world.engine.store
-    with store.lock():
-        assert [store.allocate_id() for _ in range(3)] == [1, 2, 3]
-    assert world.engine.store.allocate_id() == 4
-    world.add(9, "hello")
-    assert store.allocate_id() == 10
-
-
-@pytest.mark.parametrize("mark", [b"", b"junk", b"-5", b"9" * 30, b"\xff"])
-def test_a_damaged_note_of_ids_is_passed_over(world: World, mark: bytes) -> None:
-    world.add(3, "hello")
-    store = world.engine.store
-    own = plant(world.root / "var/lib/snapstow", {})
-    (own / "last-set-id").write_bytes(mark)
-    assert store.allocate_id() == 4
-
-
 # -- removing
 
 
@@ -266,49 +247,6 @@ def test_broken_and_hidden_ones_can_be_forgotten(world: World) -> None:
     assert world.names() == []
 
 
-def test_leftovers_of_a_crash_are_found_by_name(world: World) -> None:
-    left: Tree = {
-        "74_postie_1.0_x1.zip.1846494151~": "",
-        "74_postie_1.0_x1.zip.4dkJrwnkg36r~": "",
-        "74_postie_1.0_x1.zip.7~": "",
-        ".snapstow-import-3-abc": {"1_x_1_x1.zip": ""},
-        "5_importing": "",
-        "1abc_importing": "",
-    }
-    innocent = {"notes.txt": "", "x_importing": "", "74_postie_1.0_x1.zip.bak": "", "1_000_f.zip~": ""}
-    plant(world.snapshots, left)
-    plant(world.snapshots, innocent)
-    store = world.engine.store
-    assert store.markers() == ["1abc_importing", "5_importing"]
-    assert [os.path.basename(path) for path in store.temporaries()] == sorted(left)[:1] + sorted(left)[3:]
-    assert store.likenesses() == []
-
-
-def test_names_like_an_unfinished_save_are_told_apart(world: World) -> None:
-    alike: Tree = {
-        "1_hello_1.0_x1.zip.4294967295a~": "",
-        "1_hello_1.0_x1.zip.42949672951~": "",
-        "1_hello_1.0_x1.zip.4dkJrwnkg36~": "",
-        "1_hello_1.0_x1.zip.bak~": "",
-        "1_hello_1.0_x1.zip.\n~": "",
-        "2_hello_1.0_x1.zip.1846494151~": {"a directory": ""},
-        "2_hello_1.0_x1.zip.4dkJrwnkg36r~": Link("elsewhere"),
-    }
-    plant(world.snapshots, alike)
-    store = world.engine.store
-    assert [os.path.basename(path) for path in store.likenesses()] == sorted(alike)
-    assert store.temporaries() == []
-
-
-def test_abandoned_imports_are_cleaned_up_and_all_failures_told(world: World) -> None:
-    world.add(5, "hello")
-    world.add(6, "hello")
-    plant(world.snapshots, {"005_importing": "", "7x_importing": ""})
-    with pytest.raises(MultiError, match=r'cannot determine snapshot id from ".*/7x_importing"'):
-        world.engine.store.clean_up_abandoned_imports()
-    assert world.names() == ["6_hello_1.0_x1.zip", "7x_importing"]
-
-
 def test_the_directory_is_private(world: World) -> None:
     store = world.engine.store
     store.prepare()
@@ -328,18 +266,3 @@ def test_two_users_share_a_store_and_see_the_same(world: World, tmp_path: Path) 
         world.add(ids[-1], "hello")
     assert ids == [1, 2, 3, 4]
     assert snaps(stores[0]) == snaps(stores[1])
-
-
-def test_the_id_of_a_set_that_was_forgotten_is_not_used_again(world: World) -> None:
-    world.add(7, "hello")
-    world.add(3, "hello")
-    world.do(Forget(7))
-    world.do(Forget(3))
-    assert world.engine.store.allocate_id() == 8
-
-
-def test_forgetting_goes_on_where_the_id_cannot_be_noted(world: World) -> None:
-    world.add(7, "hello")
-    os.makedirs(world.root / "var/lib/snapstow/last-set-id")
-    assert world.do(Forget(7)).snaps == ("hello",)
-    assert world.names() == []

@@ -61,7 +61,7 @@ CASES: dict[str, tuple[Sequence[Operation], Moment | None]] = {
     "restore-unpacking": ((Restore(5),), unpacked),
     "restore-moving": ((Restore(5),), half_moved),
     "restore-committed": ((Restore(5),), noted("committed")),
-    "restore-beside": ((Restore(5, to="@root@/beside"),), noted("moves")),
+    "restore-beside": ((Restore(5, target_dir="@root@/beside"),), noted("moves")),
     "extract-moving": ((Extract(5, ("foo:common", "foo:alice/common/n")),), noted("moves")),
     "undo-moving": ((Restore(5), Undo()), noted("moves")),
     "undo-done": ((Restore(5), Undo()), None),
@@ -104,7 +104,7 @@ def _placed(operation: Operation, root: Path) -> Operation:
 
     named: dict[str, Any] = {
         key: value.replace("@root@", str(root))
-        for key in ("to", "file")
+        for key in ("target_dir", "file")
         if (value := getattr(operation, key, ""))
     }
     placed: Operation = replace(operation, **named)

@@ -316,7 +316,7 @@ def test_restore_beside(plain_killer: Killer, fresh: Fresh, is_there: bool, in_p
     def around() -> list[str]:
         return sorted(name for name in os.listdir(fresh.root.parent) if name != "root")
 
-    operation = Restore(5, to=str(to))
+    operation = Restore(5, target_dir=str(to))
     world = prepared()
     old, empty = live(world), around()
     changes = did(plain_killer, world, operation).changes

@@ -166,7 +166,7 @@ def test_beside(killer: Killer, world: World) -> None:
     """Below a directory that holds something already."""
     again = Again(world)
     to = world.root.parent / "out"
-    operation = Extract(5, ITEMS, to=str(to))
+    operation = Extract(5, ITEMS, target_dir=str(to))
 
     def prepared() -> World:
         shutil.rmtree(to, ignore_errors=True)

@@ -34,6 +34,7 @@ from backend.operations import Export, Import, Restore, Save
 from backend.progress import Progress
 from backend.restore.restorer import restore_snapshot
 from backend.save.saver import estimate_size
+from backend.store import clean_up_abandoned_imports
 from backend.store.store import Store
 from backend.transfer.exporter import SnapshotExport
 from backend.transfer.importer import import_set
@@ -504,7 +505,7 @@ def test_cleanup_abandoned_imports(world: World) -> None:
         world.add(set_id, "foo")
         world.add(set_id, "bar")
     plant(world.snapshots, {"1_importing": ""})
-    assert world.engine.store.clean_up_abandoned_imports() == 1
+    assert clean_up_abandoned_imports(world.engine.store) == 1
     assert world.names() == ["2_bar_1.0_x1.zip", "2_foo_1.0_x1.zip"]
 
 
@@ -514,7 +515,7 @@ def test_cleanup_abandoned_imports_fail_many(world: World) -> None:
     plant(world.snapshots, doomed)
     plant(world.snapshots, {"2_importing": "", "3_importing": "", "1abc_importing": ""})
     with pytest.raises(MultiError) as failure:
-        world.engine.store.clean_up_abandoned_imports()
+        clean_up_abandoned_imports(world.engine.store)
     assert str(failure.value) == "\n".join(
         (
             "cannot cleanup imports:",

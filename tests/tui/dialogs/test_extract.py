@@ -96,7 +96,7 @@ def test_beside_it_lands_below_the_directory_that_is_typed(world: World, tmp_pat
         user.button().press()
         await user.waits()
 
-    assert ask(world, tell) == [Extract(1, ITEMS, to=str(tmp_path / "out"), strip=True)]
+    assert ask(world, tell) == [Extract(1, ITEMS, target_dir=str(tmp_path / "out"), strip=True)]
 
 
 def test_data_of_a_user_can_be_given_to_another(world: World) -> None:

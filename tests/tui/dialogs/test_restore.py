@@ -288,7 +288,7 @@ class TestBeside:
             user.button().focus()
             await user.presses("enter")
 
-        assert ask_restore(world, tell) == [Restore(1, to=to)]
+        assert ask_restore(world, tell) == [Restore(1, target_dir=to)]
 
     def test_a_path_is_typed_completed_and_planned_for(
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -311,7 +311,7 @@ class TestBeside:
             assert user.app.focused is user.button()
             await user.presses("enter")
 
-        assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, to=f"{tmp_path}/somewhere")]
+        assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, target_dir=f"{tmp_path}/somewhere")]
 
     def test_space_again_is_in_place_again(self, world: World) -> None:
         async def tell(user: Patient) -> None:
@@ -326,7 +326,7 @@ class TestBeside:
 
     def test_newer_files_are_not_lost_beside(self, world: World, tmp_path: Path) -> None:
         world.add(2, "cloud", {"common": {"f": "1"}}, time="2000-01-01T00:00:00Z")
-        wanted = Restore(2, to=str(tmp_path / "out"))
+        wanted = Restore(2, target_dir=str(tmp_path / "out"))
 
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
@@ -341,7 +341,7 @@ class TestBeside:
             await user.presses("space")
             await user.sees("nothing to keep for an undo")
 
-        assert ask_restore(world, tell, Restore(1, to=str(tmp_path / "out"))) == []
+        assert ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out"))) == []
 
     def test_who_is_not_here_is_served_as_well(self, world: World, tmp_path: Path) -> None:
         world.write_accounts(["alice"])
@@ -350,14 +350,14 @@ class TestBeside:
             await user.sees("✓ READY")
             assert any(line.startswith("bob") and "out/cloud/users/bob" in line for line in shown(user))
 
-        ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")))
+        ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")))
 
     def test_a_read_only_session_restores_nothing_beside(self, world: World, tmp_path: Path) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("cannot restore --to: this session is")
             assert not user.button().display
 
-        ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size=(160, 40), read_only=True)
+        ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")), size=(160, 40), read_only=True)
 
     @pytest.mark.parametrize("size", [(80, 24), (120, 40), (60, 15), (40, 10), (3, 2)])
     def test_every_size(self, world: World, tmp_path: Path, size: tuple[int, int]) -> None:
@@ -369,7 +369,7 @@ class TestBeside:
                 await user.sees("same as")
             await user.presses("escape")
 
-        assert ask_restore(world, tell, Restore(1, to=str(tmp_path / "out")), size) == [None]
+        assert ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")), size) == [None]
 
 
 class TestRevision:

@@ -117,7 +117,7 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
     ("operation", "told"),
     [
         (Import("{file}"), "nothing was added, the same is here already as set #1"),
-        (Restore(1, to="{beside}"), "nothing was replaced"),
+        (Restore(1, target_dir="{beside}"), "nothing was replaced"),
     ],
 )
 def test_an_end_that_changed_nothing_here_says_so(
@@ -127,7 +127,7 @@ def test_an_end_that_changed_nothing_here_says_so(
     world.do(Export(1, names["file"]))
     fields = {
         name: str(getattr(operation, name)).format(**names)
-        for name in ("file", "to")
+        for name in ("file", "target_dir")
         if hasattr(operation, name)
     }
 

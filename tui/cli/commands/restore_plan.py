@@ -63,8 +63,8 @@ def _ending(context: Context, operation: Restore, preview: RestorePreview) -> It
 
 def _what_is_kept(operation: Restore, size: str) -> str:
     """What becomes of what is replaced."""
-    if operation.to:
-        return f"Nothing is replaced; remove {plain(operation.to)} to take it back."
+    if operation.target_dir:
+        return f"Nothing is replaced; remove {plain(operation.target_dir)} to take it back."
     window = operation.undo_window
     if not window:
         return f"What is replaced, {size}, is gone for good."

@@ -610,7 +610,7 @@ def test_rights_are_told(snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) ->
         with os_errors_as("cannot open snapshots directory"):
             raise PermissionError(13, "Permission denied", "/the/store")
 
-    monkeypatch.setattr(Store, "_listing", refuse)
+    monkeypatch.setattr(Store, "listing", refuse)
     text = "error: cannot open snapshots directory: no permission for /the/store (try with sudo)\n"
     assert snapstow("saved") == (77, "", text)
 

@@ -42,12 +42,12 @@ def scope_of(
 ) -> list[Snapshot]:
     """The snapshots that a check would take; broken ones are told of, not read."""
     if wanted.scope == CHOSEN:
-        return [snapshot for one in chosen for snapshot in one.snapshots]
-    everything = [snapshot for one in stock.sets for snapshot in one.snapshots]
+        return [snapshot for set_ in chosen for snapshot in set_.snapshots]
+    everything = [snapshot for set_ in stock.sets for snapshot in set_.snapshots]
     if wanted.scope == ALL:
         return everything
     since = now - wanted.days * DAY
-    return [one for one in everything if not _is_fresh(one, stock, since, wanted.level)]
+    return [snapshot for snapshot in everything if not _is_fresh(snapshot, stock, since, wanted.level)]
 
 
 def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
@@ -74,14 +74,14 @@ class AskCheck(Proposing[list[Check] | None]):
         self,
         chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]],
         stock: InventoryData,
-        words: Sequence[str],
+        location_options: Sequence[str],
         place: Refuser | None = None,
     ) -> None:
         super().__init__("Check")
         self._place = place
         self._parts = tuple(chosen)
         self._stock = stock
-        self._words = words
+        self._location_options = location_options
         self._now = time.time()
         self._wanted = Wanted(CHOSEN if chosen else ALL)
 
@@ -103,11 +103,18 @@ class AskCheck(Proposing[list[Check] | None]):
 
     def _show(self) -> None:
         taken = self._taken(self._wanted)
-        size = sum(one.size for one in taken if not one.broken) if self._wanted.level != QUICK else 0
+        size = (
+            sum(snapshot.size for snapshot in taken if not snapshot.broken)
+            if self._wanted.level != QUICK
+            else 0
+        )
         amount = f"{size_text(size).strip()} to read" if size else "next to nothing to read"
         self.sum_up(f"{counted(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
         self.show_lines(list(self._lines()))
-        commands = [command_line(one, self._words) for one in operations_of(self._wanted, self._parts)]
+        commands = [
+            command_line(operation, self._location_options)
+            for operation in operations_of(self._wanted, self._parts)
+        ]
         self.show_command("; ".join(commands))
         button = self.query_one("#yes", Button)
         button.label = Content(f"Check {counted(len(taken), 'snapshot')}")

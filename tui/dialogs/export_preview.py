@@ -67,7 +67,7 @@ def obstacle(weight: Weight | None, where: Destination | None, choice: ExportCho
 def replaced(where: Destination | None, choice: ExportChoice) -> list[PathEntry]:
     """The files that an export would replace."""
     stands = [where.stands, where.sums if choice.checksum else None] if where else []
-    return [one for one in stands if one is not None]
+    return [file for file in stands if file is not None]
 
 
 def summary(weight: Weight | None, where: Destination | None, choice: ExportChoice) -> Content:
@@ -76,13 +76,13 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
         return Content("Looking at the set…")
     if weight.trouble:
         return said(weight.trouble, BAD)
-    words = f"{size_text(weight.size).strip()} ({weight.size} bytes) to write"
+    text = f"{size_text(weight.size).strip()} ({weight.size} bytes) to write"
     if where is None:
-        return Content(words)
+        return Content(text)
     if reason := obstacle(weight, where, choice):
-        return Content.assemble(words, " · ", said(reason, BAD))
+        return Content.assemble(text, " · ", said(reason, BAD))
     free, after = (size_text(room).strip() for room in (where.free, where.free - weight.size))
-    return Content(f"{words} · {free} free there, {after} after")
+    return Content(f"{text} · {free} free there, {after} after")
 
 
 def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoice) -> Iterator[Line]:

@@ -165,8 +165,8 @@ class AskExtract(Unfolding[Extract | None]):
             return Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(view.refused)}")
         reasons = len(view.plan.reasons)
         conflicts = f" · {counted(reasons, 'reason')} below: choose another policy, or mark less"
-        words = f"{size_text(view.plan.size).strip()} to put in place{conflicts if reasons else ''}"
-        return Content.assemble(verdict_text(view.plan.verdict), f"  {words}")
+        text = f"{size_text(view.plan.size).strip()} to put in place{conflicts if reasons else ''}"
+        return Content.assemble(verdict_text(view.plan.verdict), f"  {text}")
 
     # -- choosing
 
@@ -195,8 +195,8 @@ class AskExtract(Unfolding[Extract | None]):
 
     def fold_of(self, key: Hashable) -> Hashable | None:
         """The archive that a line tells of."""
-        own = key[0] if isinstance(key, tuple) and key else key
-        return own if isinstance(own, PartKey) else None
+        part_key = key[0] if isinstance(key, tuple) and key else key
+        return part_key if isinstance(part_key, PartKey) else None
 
     def redraw(self) -> None:
         """Show everything as it is now."""

@@ -72,7 +72,7 @@ def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
     yield Line(PLACE, _options(places), head=_bold("Place"))
     if wanted.to:
         if fitting is not None and fitting.goes_on:
-            names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in fitting.entries[:_FITTING]]
+            names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in fitting.entries[:_FITTING]]
             yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names)}", DIM), depth=2)
         names_kept = (("with their folders", not wanted.strip), ("by name alone", wanted.strip))
         yield Line(NAMES, _options(names_kept), head=_bold("Names"))
@@ -82,7 +82,7 @@ def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
 
 
 def _undo_text(wanted: Extract) -> Content:
-    options = [(window_text(one), one == wanted.undo_window) for one in windows(wanted.undo_window)]
+    options = [(window_text(window), window == wanted.undo_window) for window in windows(wanted.undo_window)]
     until = time.strftime("%a %H:%M", time.localtime(time.time() + wanted.undo_window))
     return Content.assemble(_options(options), f"  until {until}" if wanted.undo_window else "")
 
@@ -98,7 +98,7 @@ def _part_lines(part: ExtractPart, opened: frozenset[Hashable]) -> Iterator[Line
         yield Line((key, "blocked"), Content(plain(part.blocked)), depth=2, head=_styled("blocked  ", BAD))
         return
     yield Line((key, "sums"), _sums(part, is_open=key in opened), depth=2)
-    shown = part.landings if key in opened else [one for one in part.landings if not one.with_above]
+    shown = part.landings if key in opened else [known for known in part.landings if not known.with_above]
     for landing in _ordered(shown)[:_MOST]:
         head, style = _HEADS[landing.action]
         yield Line((key, landing.name), _landing_text(landing), depth=2, head=_styled(head, style))
@@ -114,12 +114,12 @@ def _ordered(landings: Iterable[ExtractTarget]) -> list[ExtractTarget]:
 
 def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     inner = sum(1 for landing in part.landings if landing.with_above)
-    words = [f"{counted(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
+    phrases = [f"{counted(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
     if inner:
-        words.append(f"{inner:,} of them with the folder they are in{'' if is_open else ' (l lists)'}")
+        phrases.append(f"{inner:,} of them with the folder they are in{'' if is_open else ' (l lists)'}")
     if part.stored:
-        words.append(f"{size_text(part.stored).strip()} are read and verified first")
-    return Content.styled(" · ".join(words), DIM)
+        phrases.append(f"{size_text(part.stored).strip()} are read and verified first")
+    return Content.styled(" · ".join(phrases), DIM)
 
 
 def _landing_text(landing: ExtractTarget) -> Content:
@@ -138,7 +138,7 @@ def _landing_text(landing: ExtractTarget) -> Content:
 
 def _options(options: Sequence[tuple[str, bool]]) -> Content:
     """What can be chosen on a line, the chosen one in brackets."""
-    parts = [(f"({words})" if is_it else f" {words} ", "bold" if is_it else DIM) for words, is_it in options]
+    parts = [(f"({text})" if is_it else f" {text} ", "bold" if is_it else DIM) for text, is_it in options]
     return Content.assemble(*parts, ("  Space changes", DIM))
 
 

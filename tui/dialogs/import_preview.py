@@ -16,41 +16,41 @@ from tui.views.import_plan import obstacle_text
 
 def summary(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Content:
     """What a file comes to, on a few lines; `duplicate` is None as long as it is not known."""
-    found = plan.export
-    if found is None:
+    export = plan.export
+    if export is None:
         return said(plan.trouble, BAD)
-    of = f"set #{found.set_id} of where it was exported" if found.set_id else "snapshots of several sets"
-    words = plain(f"{of}{_times(found)} · {size_text(found.size).strip()}")
+    of = f"set #{export.set_id} of where it was exported" if export.set_id else "snapshots of several sets"
+    text = plain(f"{of}{_times(export)} · {size_text(export.size).strip()}")
     if duplicate:
-        return Content.assemble(words, (f" · the same is here as #{duplicate}", WARN))
+        return Content.assemble(text, (f" · the same is here as #{duplicate}", WARN))
     if reason := obstacle_text(plan, choice._replace(accept_hash=True)):
-        return Content.assemble(words, said(f" · {reason}", BAD))
+        return Content.assemble(text, said(f" · {reason}", BAD))
     after = size_text(plan.free - plan.added_bytes(choice)).strip()
-    return Content(f"{words} · leaves {after} free")
+    return Content(f"{text} · leaves {after} free")
 
 
-def _times(found: ExportFile) -> str:
+def _times(export: ExportFile) -> str:
     """When it was saved, and when exported."""
-    saved = [one for one in found.snapshots if not one.broken]
+    saved = [snapshot for snapshot in export.snapshots if not snapshot.broken]
     times = [("saved", set_time(saved))] if saved else []
-    times += [("exported", found.date)] if found.date else []
+    times += [("exported", export.date)] if export.date else []
     return "".join(f", {what} {local_time_text(when)[:16].replace('T', ' ')}" for what, when in times)
 
 
 def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
     """What is in a file, snap by snap, beside what is here; then what is wrong with it."""
-    found = plan.export
-    if found is None:
+    export = plan.export
+    if export is None:
         return
-    yield from (Line(("fault", fault), said(f"✗ {fault}", BAD)) for fault in found.faults)
-    if found.faults:
+    yield from (Line(("fault", fault), said(f"✗ {fault}", BAD)) for fault in export.faults)
+    if export.faults:
         yield Line("usable", said(_usable_text(plan), WARN))
-    elif found.path.endswith(".zip"):
+    elif export.path.endswith(".zip"):
         yield Line("zip", said("its name ends in .zip, but it is an export all right", DIM))
-    if not found.hash_fits:
+    if not export.hash_fits:
         text = "take it although the content hash of the set does not fit"
         yield Line("hash", said(text, WARN), choice.accept_hash)
-    for snapshot in found.snapshots:
+    for snapshot in export.snapshots:
         yield from _snapshot_lines(snapshot, plan, choice)
     yield from _ending_lines(plan, choice, duplicate)
 
@@ -58,7 +58,7 @@ def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) 
 def _usable_text(plan: ImportPlan) -> str:
     """How much of a damaged file can still be read."""
     assert plan.export is not None
-    whole = sorted(one.snap for one in plan.export.snapshots if not one.broken)
+    whole = sorted(snapshot.snap for snapshot in plan.export.snapshots if not snapshot.broken)
     if not whole:
         return "Nothing in it can be used. Nothing of it is imported."
     names = ", ".join(whole)
@@ -112,7 +112,9 @@ def _compared(snapshot: Snapshot, snap: InstalledSnap, here: str) -> Content:
 
 def _ending_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
     """Who is unknown, whether anything would be added, and for how long."""
-    strangers = sorted({name for one in plan.chosen(choice) for name in one.users} & plan.unknown_users)
+    strangers = sorted(
+        {name for snapshot in plan.chosen(choice) for name in snapshot.users} & plan.unknown_users
+    )
     if strangers:
         names = ", ".join(strangers)
         yield Line("strangers", said(f"no such user here: {names}; a restore will skip their data", WARN))

@@ -116,12 +116,12 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     @work(thread=True, exclusive=True, group="look")
     def _look_in_thread(self, typed: str, progress: Progress) -> None:
         path = absolute(typed, self._base)
-        found = None if path.endswith("/") else file_at(path)
+        file = None if path.endswith("/") else file_at(path)
         plan = None
-        if found is not None and found.special:
-            plan = ImportPlan(path, trouble=f"cannot look into {path}: it is {found.special}")
-        elif found is not None:
-            self.post_message(Looking(typed, size=found.size))
+        if file is not None and file.special:
+            plan = ImportPlan(path, trouble=f"cannot look into {path}: it is {file.special}")
+        elif file is not None:
+            self.post_message(Looking(typed, size=file.size))
             try:
                 plan = plan_import(self._place.engine, path, progress)
             except Cancelled:

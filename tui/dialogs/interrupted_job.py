@@ -43,8 +43,8 @@ class AskEnding(Dialog[str | None]):
 
     def answers(self) -> Iterable[Button]:
         """Both ways, and to leave it."""
-        for name, words in _WORDS.items():
-            yield Button(Content(words), id=name, compact=True, classes="narrow")
+        for name, text in _WORDS.items():
+            yield Button(Content(text), id=name, compact=True, classes="narrow")
         yield Button("Leave it", id="leave", compact=True, variant="primary", classes="narrow")
 
     def on_mount(self) -> None:
@@ -81,8 +81,8 @@ class AskEnding(Dialog[str | None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the command that does what the button does."""
         name = event.widget.id or ""
-        words = " ".join(["snapstow", *self._place.words, name, str(self._view.id)])
-        self.show_command(words if name in _WORDS else "")
+        command = " ".join(["snapstow", *self._place.words, name, str(self._view.id)])
+        self.show_command(command if name in _WORDS else "")
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:
@@ -91,8 +91,8 @@ class AskEnding(Dialog[str | None]):
 
 
 def _lines(name: str, way: Resolution) -> Iterable[Line]:
-    words = Content.styled(f"{_WORDS[name]}: ", "bold")
+    label = Content.styled(f"{_WORDS[name]}: ", "bold")
     if way.refusal:
-        yield Line(name, Content.assemble(words, said(f"cannot be had: {way.refusal}.", WARN)))
+        yield Line(name, Content.assemble(label, said(f"cannot be had: {way.refusal}.", WARN)))
     else:
-        yield Line(name, Content.assemble(words, said(way.text)))
+        yield Line(name, Content.assemble(label, said(way.text)))

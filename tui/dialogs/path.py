@@ -128,35 +128,37 @@ class PathDialog(Dialog[ScreenResultType]):
 
     def folder_text(self) -> Content:
         """What the list shows of which directory."""
-        found = self._listing
+        listing = self._listing
         if self._jumps is not None:
             return Content("Places to go to: Enter goes there, h goes back")
-        if found is None:
+        if listing is None:
             return Content("Looking…")
-        folder = f"{plain(found.folder)}: "
-        if found.trouble:
-            return Content.assemble(folder, (plain(found.trouble), BAD))
-        if not found.fitting:
-            what = f'nothing here begins with "{plain(found.prefix)}"' if found.prefix else "this is empty"
-            return Content.assemble(folder, (f"{what}{_hidden_text(found)}", WARN))
-        return Content(f"{folder}{_count_text(found)}{_hidden_text(found)}")
+        folder = f"{plain(listing.folder)}: "
+        if listing.trouble:
+            return Content.assemble(folder, (plain(listing.trouble), BAD))
+        if not listing.fitting:
+            what = (
+                f'nothing here begins with "{plain(listing.prefix)}"' if listing.prefix else "this is empty"
+            )
+            return Content.assemble(folder, (f"{what}{_hidden_text(listing)}", WARN))
+        return Content(f"{folder}{_count_text(listing)}{_hidden_text(listing)}")
 
     def folder_lines(self) -> Iterator[Line]:
         """The directory as lines, or the places to go to."""
         if self._jumps is not None:
             yield from (Line(jump, _jump_text(jump)) for jump in self._jumps)
             return
-        found = self._listing
-        if found is None:
+        listing = self._listing
+        if listing is None:
             return
-        if found.folder != "/":
+        if listing.folder != "/":
             yield Line("..", said("../", DIM))
         yield Line("elsewhere", said("home, mounted disks and other places (F2)", DIM))
         now = time.time()
-        for entry in found.entries:
+        for entry in listing.entries:
             yield Line(entry, _entry_text(entry, now))
-        if found.fitting > len(found.entries):
-            text = f"{found.fitting - len(found.entries):,} more are not shown: type how the name begins"
+        if listing.fitting > len(listing.entries):
+            text = f"{listing.fitting - len(listing.entries):,} more are not shown: type how the name begins"
             yield Line("unseen", said(text, WARN))
 
     # -- walking
@@ -246,14 +248,14 @@ class PathDialog(Dialog[ScreenResultType]):
         self.set_focus(self.path_input)
 
 
-def _count_text(found: PathListing) -> str:
-    if found.more:
-        return f"the first {found.fitting:,} names, there are more"
-    return f"{found.fitting:,} names" if found.fitting != 1 else counted(1, "name")
+def _count_text(listing: PathListing) -> str:
+    if listing.more:
+        return f"the first {listing.fitting:,} names, there are more"
+    return f"{listing.fitting:,} names" if listing.fitting != 1 else counted(1, "name")
 
 
-def _hidden_text(found: PathListing) -> str:
-    return f", {found.hidden:,} hidden (. shows)" if found.hidden else ""
+def _hidden_text(listing: PathListing) -> str:
+    return f", {listing.hidden:,} hidden (. shows)" if listing.hidden else ""
 
 
 def _jump_text(jump: Jump) -> Content:

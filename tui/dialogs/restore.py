@@ -177,17 +177,19 @@ class AskRestore(Unfolding[Restore | None]):
         preview = self._preview
         if not preview.snapshots:
             return Content("Looking at what would be replaced… Esc leaves")
-        one, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
-        words = [f"{taken} of {counted(len(preview.snaps), 'snap')}"]
-        words += [f"saved {local_time_text(one.time)[:16].replace('T', ' ')}"] if not one.hidden else []
+        snapshot, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
+        phrases = [f"{taken} of {counted(len(preview.snaps), 'snap')}"]
+        phrases += (
+            [f"saved {local_time_text(snapshot.time)[:16].replace('T', ' ')}"] if not snapshot.hidden else []
+        )
         if not preview.losses_known:
-            words.append("looking for what would be lost… Esc leaves")
+            phrases.append("looking for what would be lost… Esc leaves")
         elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:
-            words.append("counting what it holds…")
+            phrases.append("counting what it holds…")
         if preview.refusal:
-            words.append(preview.refusal)
+            phrases.append(preview.refusal)
         return Content.assemble(
-            verdict_text(preview.verdict, complete=preview.losses_known), f"  {plain(' · '.join(words))}"
+            verdict_text(preview.verdict, complete=preview.losses_known), f"  {plain(' · '.join(phrases))}"
         )
 
     # -- choosing
@@ -221,8 +223,8 @@ class AskRestore(Unfolding[Restore | None]):
 
     def fold_of(self, key: Hashable) -> Hashable | None:
         """What would be lost, on its own line and on those of its names."""
-        own = key[0] if isinstance(key, tuple) and key else key
-        return own if isinstance(own, LossKey) else None
+        loss_key = key[0] if isinstance(key, tuple) and key else key
+        return loss_key if isinstance(loss_key, LossKey) else None
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -236,7 +238,7 @@ class AskRestore(Unfolding[Restore | None]):
         if not now:
             self.say(f"one {what} at least has to stay")
             return chosen
-        return () if now == set(known) else tuple(one for one in known if one in now)
+        return () if now == set(known) else tuple(choice for choice in known if choice in now)
 
     def _next_window(self) -> None:
         wanted = self._wanted

@@ -156,7 +156,7 @@ def _place_lines(
     options = [("in place", not restore.to), ("beside, into a directory", bool(restore.to))]
     yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Place"))
     if restore.to and completions is not None and completions.goes_on:
-        names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in completions.entries[:_FITTING]]
+        names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in completions.entries[:_FITTING]]
         more = ["…"] if len(completions.entries) > _FITTING else []
         yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names + more)}", DIM), depth=2)
     if len(preview.revisions) > 1:
@@ -169,8 +169,8 @@ def _place_lines(
 
 def _options(options: Sequence[tuple[str, bool]], more: str = "") -> Iterator[tuple[str, str]]:
     """What can be chosen on a line, the chosen one in brackets, and what else is to be said there."""
-    for words, is_it in options:
-        yield (f"({plain(words)})" if is_it else f" {plain(words)} ", "bold" if is_it else DIM)
+    for text, is_it in options:
+        yield (f"({plain(text)})" if is_it else f" {plain(text)} ", "bold" if is_it else DIM)
     yield (more, "")
     yield ("  Space changes", DIM)
 
@@ -189,7 +189,9 @@ def _revision_text(choice: RevisionChoice) -> str:
 def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
     if restore.to:
         return Content(f"nothing is replaced; remove {plain(restore.to)} to take it back")
-    options = [(window_text(one), one == restore.undo_window) for one in windows(restore.undo_window)]
+    options = [
+        (window_text(window), window == restore.undo_window) for window in windows(restore.undo_window)
+    ]
     kept = ""
     if preview.losses_known and restore.undo_window:
         until = moment_text(time.time() + restore.undo_window)

@@ -114,8 +114,8 @@ class AskRetention(Dialog[str | None]):
         button.label = Content(_answer(wanted))
         button.refresh(layout=True)
         self.say(fault)
-        words = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
-        self.show_command(words if wanted else "")
+        command = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
+        self.show_command(command if wanted else "")
 
     @on(Input.Submitted, "#time")
     def go_on(self) -> None:

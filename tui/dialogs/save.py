@@ -214,7 +214,7 @@ class AskSave(Proposing[Save | None]):
             case UserKey(user) if len(look.preflight.users) > 1:
                 return replace(draft, users=draft.users ^ {user})
             case PatternKey(pattern):
-                return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
+                return replace(draft, patterns=tuple(kept for kept in draft.patterns if kept != pattern))
             case OptionKey(name):
                 return draft.with_option(name)
             case PathKey():
@@ -225,13 +225,13 @@ class AskSave(Proposing[Save | None]):
 
     def _leaving_out(self, key: PathKey, look: Look) -> Draft:
         """The same without a file or directory, or with it again."""
-        found, draft = look.surveys.of(key.snap, key.user), look.draft
-        if found is None:
+        survey, draft = look.surveys.of(key.snap, key.user), look.draft
+        if survey is None:
             return draft
-        pattern, fault = pattern_for(found.aim, key.path)
+        pattern, fault = pattern_for(survey.aim, key.path)
         if pattern in draft.patterns:
-            return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
-        kept = next((keepers(one, draft) for one in found.largest if one.path == key.path), [])
+            return replace(draft, patterns=tuple(shown for shown in draft.patterns if shown != pattern))
+        kept = next((keepers(shown, draft) for shown in survey.largest if shown.path == key.path), [])
         if fault or kept:
             by = (
                 "the snap itself leaves it out"

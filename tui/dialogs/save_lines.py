@@ -164,14 +164,14 @@ def _concern_lines(look: Look) -> Iterator[Line]:
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
     met = met_in(surveys, accept_changed=look.draft.accept_changed)
-    met += [Met(one.kind, one.outlook, plain(one.text)) for one in look.preflight.concerns]
-    met.sort(key=lambda one: list(Outlook).index(one.outlook))
+    met += [Met(concern.kind, concern.outlook, plain(concern.text)) for concern in look.preflight.concerns]
+    met.sort(key=lambda concern: list(Outlook).index(concern.outlook))
     yield from saveconcerns.lines_of(met, look.opened, look.draft.patterns)
 
 
 def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     size = look.surveys.sum_of([snap.name], look.owners)
-    words = _size_words(size) if look.surveys.is_known(snap.name) else "…"
+    size_phrase = _size_words(size) if look.surveys.is_known(snap.name) else "…"
     past = look.preflight.past_of(snap.name, look.draft.patterns)
     before = f"last time {size_text(past.stored).strip()}" if past else "never saved"
     fold = "▾ " if SnapKey(snap.name) in look.opened else "▸ "
@@ -180,25 +180,25 @@ def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     outlook = look.outlook(snap.name)
     is_bad = outlook in (Outlook.FAILS, Outlook.UNSURE)
     sign = Content.assemble(sign_of(outlook), "  ") if is_bad else ""
-    return Content.assemble((fold, DIM), name, f"  {words:<18}  ", sign, (f"{before}{more}", DIM))
+    return Content.assemble((fold, DIM), name, f"  {size_phrase:<18}  ", sign, (f"{before}{more}", DIM))
 
 
 def _parts_of(look: Look, snap: str) -> Iterator[Line]:
     """The owners of a snap's data, and among them its largest folders."""
     surveys = list(look.surveys.all_of([snap], look.owners))
-    folders = [(folder, found) for found in surveys for folder in found.largest]
-    largest = sorted(folders, key=lambda one: -one[0].size)[:_LARGEST]
-    for found in surveys:
-        if not (found.read.files or found.left_out.files):
+    folders = [(folder, survey) for survey in surveys for folder in survey.largest]
+    largest = sorted(folders, key=lambda pair: -pair[0].size)[:_LARGEST]
+    for survey in surveys:
+        if not (survey.read.files or survey.left_out.files):
             continue
-        user = found.aim.user.name if found.aim.user else SYSTEM
+        user = survey.aim.user.name if survey.aim.user else SYSTEM
         size = look.surveys.sum_of([snap], [user])
-        text = Content.assemble(f"{plain(found.owner):<8}  ", (_size_words(size), DIM))
+        text = Content.assemble(f"{plain(survey.owner):<8}  ", (_size_words(size), DIM))
         yield Line(("owner", snap, user), text, depth=2)
         for folder, source in largest:
-            if source is found:
-                yield _folder_line(look, found.aim, folder)
-    if not any(found.read.files or found.left_out.files for found in surveys):
+            if source is survey:
+                yield _folder_line(look, survey.aim, folder)
+    if not any(survey.read.files or survey.left_out.files for survey in surveys):
         text = said("nothing to save" if look.surveys.is_known(snap) else "…", DIM)
         yield Line(("owner", snap, None), text, depth=2)
 
@@ -215,24 +215,24 @@ def _folder_line(look: Look, aim: Aim, folder: LargeFolder) -> Line:
 
 def keepers(folder: LargeFolder, draft: Draft) -> list[str]:
     """The patterns that keep a folder out still; the empty text is one that its snap ships."""
-    return [one for one in folder.left_out_by if not one or one in draft.patterns]
+    return [pattern for pattern in folder.left_out_by if not pattern or pattern in draft.patterns]
 
 
 def _size_words(size: SaveSize) -> str:
-    words = f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
-    return f"{words}, {size_text(size.left_out).strip()} left out" if size.left_out else words
+    text = f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
+    return f"{text}, {size_text(size.left_out).strip()} left out" if size.left_out else text
 
 
 def _pattern_lines(look: Look) -> Iterator[Line]:
     for pattern in look.draft.patterns:
         taken = look.surveys.taken_out(pattern, look.draft.snaps, look.owners)
-        words = "…"
+        effect = "…"
         if taken is not None:
             names = sorted(plain(snap) for snap, size in taken.items() if size)
             what = ", ".join(names) if len(names) <= _FEW else counted(len(names), "snap")
-            words = f"keeps {size_text(sum(taken.values())).strip()} out{f' of {what}' if names else ''}"
-        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {words}", DIM)), True)
-    shipped = sum(found.shipped for found in look.surveys.all_of(look.draft.snaps, look.owners))
+            effect = f"keeps {size_text(sum(taken.values())).strip()} out{f' of {what}' if names else ''}"
+        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {effect}", DIM)), True)
+    shipped = sum(survey.shipped for survey in look.surveys.all_of(look.draft.snaps, look.owners))
     if shipped:
         text = f"the snaps themselves leave out {size_text(shipped).strip()}"
         yield Line("shipped", said(text, DIM), depth=1)
@@ -262,11 +262,11 @@ def summary_of(look: Look) -> Content:
 def answer_of(look: Look) -> str:
     """What the button says: how many snaps, and how many of them will or may fail."""
     outlooks = [look.outlook(snap) for snap in look.draft.snaps]
-    words = [f"Save {counted(len(outlooks), 'snap')}"]
+    phrases = [f"Save {counted(len(outlooks), 'snap')}"]
     for outlook in (Outlook.FAILS, Outlook.UNSURE):
         if number := outlooks.count(outlook):
-            words.append(f"{number} {outlook.value}")
-    return ", ".join(words)
+            phrases.append(f"{number} {outlook.value}")
+    return ", ".join(phrases)
 
 
 def fault_of(pattern: str) -> str:

@@ -37,21 +37,23 @@ class Offered(Message):
 def offers_of(place: Place) -> tuple[Offer, ...]:
     """What can be taken back at a place, the newest first. Raises SnapshotError."""
     offers = place.engine.undo_offers()
-    found = []
+    listed = []
     for number, offer in enumerate(offers):
         verb = place.engine.journal.record(offer.job).verb
-        later = [one.job for one in offers[:number] if set(one.snaps) & set(offer.snaps)]
-        found.append(Offer(offer, verb, later[-1] if later else 0))
-    return tuple(found)
+        later = [
+            later_offer.job for later_offer in offers[:number] if set(later_offer.snaps) & set(offer.snaps)
+        ]
+        listed.append(Offer(offer, verb, later[-1] if later else 0))
+    return tuple(listed)
 
 
-def line_of(one: Offer, now: float) -> Line:
+def line_of(listed: Offer, now: float) -> Line:
     """An offer in words, at a time in seconds since the epoch."""
-    offer = one.offer
+    offer = listed.offer
     left = age_text(max(0.0, offer.until - now))
     holds = f"until {moment_text(offer.until)} (in {left}) · holds {size_text(offer.held).strip()}"
-    newer = f"\njob {one.newer} changed the same snaps later: take that back first" if one.newer else ""
-    what = f"{one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    newer = f"\njob {listed.newer} changed the same snaps later: take that back first" if listed.newer else ""
+    what = f"{listed.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
     return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 
@@ -101,7 +103,7 @@ class AskUndo(Dialog[int | None]):
             return
         self.sum_up("The data before it come back; what they replace is kept for 24 h and can be had again.")
         now = time.time()
-        self.show_lines([line_of(one, now) for one in message.offers])
+        self.show_lines([line_of(listed, now) for listed in message.offers])
         self.query_one("#yes", Button).disabled = False
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:

@@ -46,11 +46,11 @@ class Teller:
             yield f"{progress_words(view.progress)}{f', {plain(view.standing)}' if view.standing else ''}."
 
     def _is_due(self, view: JobView) -> bool:
-        told = self._told
-        if told is None:
+        last = self._told
+        if last is None:
             return True
-        quiet = self._clock() - told.at
-        is_further = view.progress.title != told.title or percent(view.progress) >= told.percent + STEP
+        quiet = self._clock() - last.at
+        is_further = view.progress.title != last.title or percent(view.progress) >= last.percent + STEP
         return quiet >= SELDOM or (quiet >= OFTEN and is_further)
 
 

@@ -52,15 +52,15 @@ class Lists:
             was = "was" if count == 1 else "were"
             self._console.say(f"{counted(count, 'job')} {was} interrupted. To hear which, type: jobs")
 
-    def list(self, words: Sequence[str]) -> None:
+    def list(self, terms: Sequence[str]) -> None:
         """Tell the sets that words fit, the newest first, or first those that need care."""
-        problems = _PROBLEMS in words
+        problems = _PROBLEMS in terms
         stock = self._desk.place.stock()
-        found = ordered(stock, [word for word in words if word != _PROBLEMS], problems=problems)
-        if words and not found:
+        sets = ordered(stock, [word for word in terms if word != _PROBLEMS], problems=problems)
+        if terms and not sets:
             self._console.say("No set fits.")
         else:
-            self._tell_sets(stock, found)
+            self._tell_sets(stock, sets)
 
     def more(self) -> None:
         """Tell the next sets of the last list."""
@@ -71,8 +71,8 @@ class Lists:
 
     def _tell_sets(self, stock: InventoryData, sets: Sequence[SnapshotSet]) -> None:
         now = time.time()
-        known = [stock.by_id[one.set_id] for one in sets if one.set_id in stock.by_id]
-        self._console.say(*(set_words(one, stock, now) for one in known[:PAGE]))
+        known = [stock.by_id[set_.set_id] for set_ in sets if set_.set_id in stock.by_id]
+        self._console.say(*(set_words(set_, stock, now) for set_ in known[:PAGE]))
         self._left = known[PAGE:]
         if not known:
             self._console.say("There are no sets. To save one, type: save. To read one from a file: import")
@@ -83,11 +83,11 @@ class Lists:
         """Tell everything about a set."""
         stock = self._desk.place.stock()
         now = time.time()
-        one = stock.by_id.get(part.set_id)
-        if one is None:
+        set_ = stock.by_id.get(part.set_id)
+        if set_ is None:
             raise NotFoundError(f"set {part.set_id} is gone")
-        self._console.say(set_words(one, stock, now))
-        for snapshot in one.snapshots:
+        self._console.say(set_words(set_, stock, now))
+        for snapshot in set_.snapshots:
             self._console.say(*snapshot_lines(snapshot, stock, now))
 
     def jobs(self) -> None:

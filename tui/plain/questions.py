@@ -86,14 +86,16 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
     """Tell what would be read; Ctrl-C ends the measuring only."""
     desk.console.say("Measuring. Control C goes on without.")
     try:
-        found = desk.place.engine.estimate(save.snaps, save.users, Progress())
+        estimates = desk.place.engine.estimate(save.snaps, save.users, Progress())
     except (KeyboardInterrupt, Cancelled):
         desk.console.say("", "Not measured.")
         return
-    for one in found:
-        desk.console.say(f"{plain(one.snap)}: {size_words(one.size)} in {counted(one.files, 'file')}.")
+    for estimate in estimates:
+        desk.console.say(
+            f"{plain(estimate.snap)}: {size_words(estimate.size)} in {counted(estimate.files, 'file')}."
+        )
     free = size_words(free_space(desk.place.engine.layout.snapshots))
-    total = size_words(sum(one.size for one in found))
+    total = size_words(sum(estimate.size for estimate in estimates))
     desk.console.say(f"At most {total} to store, before anything is left out; {free} free.")
 
 
@@ -102,11 +104,11 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
 
 def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restore:
     """What to put back, whose data, and for how long it can be undone; then the plan, then the last word."""
-    snaps = tuple(dict.fromkeys(one.snap for one in part.snapshots if one.snap))
+    snaps = tuple(dict.fromkeys(snapshot.snap for snapshot in part.snapshots if snapshot.snap))
     if not named:
         named = some_of(desk, f"Restore which snaps? It holds {and_words(snaps, 50)}.", snaps, _ALL)
-    taken = [one for one in part.snapshots if not named or one.snap in named]
-    users = tuple(dict.fromkeys(name for one in taken for name in one.users))
+    taken = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
+    users = tuple(dict.fromkeys(name for snapshot in taken for name in snapshot.users))
     question = f"Besides the system, data of which users? It holds {and_words(users, 50)}."
     chosen = some_of(desk, question, users, _EVERYONE)
     wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
@@ -187,7 +189,7 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
     from tui.dialogs.forget import losses
 
     stock = desk.place.stock()
-    going = [one for one in part.snapshots if not named or one.snap in named]
+    going = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
     for loss in losses([SnapshotSet(part.set_id, tuple(going))], stock):
         what = f"the last usable copy of {plain(loss.snap)}, of {and_words(loss.owners)}"
         if loss.left:
@@ -196,7 +198,7 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
         desk.console.say(f"Beware: this is {what}.")
     whole = not named or len(going) == len(part.snapshots)
     what = f"set {part.set_id}" if whole else f"{and_words(named)} of set {part.set_id}"
-    freed = size_words(sum(one.size for one in going))
+    freed = size_words(sum(snapshot.size for snapshot in going))
     forget = Forget(part.set_id, () if whole else named)
     desk.console.say(same_as(desk, forget), f"This frees {freed}. It cannot be undone.")
     desk.console.demands(f"Forget {what} for good?", str(part.set_id))
@@ -209,9 +211,9 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
 def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     """Where to, and what to do with what is broken or in the way."""
     plan = plan_export(desk.place.engine, part.set_id)
-    named_paths = (one.path for one in plan.snapshots if not named or one.snap in named)
+    named_paths = (snapshot.path for snapshot in plan.snapshots if not named or snapshot.snap in named)
     choice = ExportChoice(frozenset(named_paths), checksum=False)
-    if broken := [one.snap or "an unreadable file" for one in plan.broken(choice)]:
+    if broken := [snapshot.snap or "an unreadable file" for snapshot in plan.broken(choice)]:
         choice = choice._replace(chosen=choice.chosen & plan.sound)
         if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Leave that out?"):
             raise Dropped
@@ -271,10 +273,10 @@ def ask_import(desk: Desk, path: str) -> Import:
 
 
 def _inside(snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    for one in snapshots:
-        name = plain(one.snap) or "Unreadable"
-        if one.broken:
-            yield f"{name}: broken, {plain(one.broken)}."
+    for snapshot in snapshots:
+        name = plain(snapshot.snap) or "Unreadable"
+        if snapshot.broken:
+            yield f"{name}: broken, {plain(snapshot.broken)}."
         else:
-            whose = f", users {and_words(one.users)}" if one.users else ""
-            yield f"{name}, version {plain(one.version) or 'unknown'}, revision {one.revision}{whose}."
+            whose = f", users {and_words(snapshot.users)}" if snapshot.users else ""
+            yield f"{name}, version {plain(snapshot.version) or 'unknown'}, revision {snapshot.revision}{whose}."

@@ -82,9 +82,9 @@ def standing_words(standing: CheckStatus, now: float) -> str:
             return f"verified {ago}"
 
 
-def set_words(one: SnapshotSet, stock: InventoryData, now: float) -> str:
+def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     """A set on one line."""
-    total = stock.totals[one.set_id]
+    total = stock.totals[set_.set_id]
     bad = total.standing.state in (CheckState.BROKEN, CheckState.FAILED)
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
@@ -92,18 +92,18 @@ def set_words(one: SnapshotSet, stock: InventoryData, now: float) -> str:
     parts += [f"{size_words(total.size)} stored"] if total.size else []
     broken = [note for note in total.notes if note.startswith("broken")]
     parts += [] if broken else [standing_words(total.standing, now)]
-    parts += _notes(total.notes, stock.expiry.get(one.set_id, ""))
-    return f"Set {one.set_id}: {'problem, ' * bad}{', '.join(parts)}."
+    parts += _notes(total.notes, stock.expiry.get(set_.set_id, ""))
+    return f"Set {set_.set_id}: {'problem, ' * bad}{', '.join(parts)}."
 
 
 def _notes(notes: Iterable[str], expires: str) -> list[str]:
     """What is to be known, in words; `expires` is when a set goes by itself, or empty."""
-    words = {"auto": "saved automatically", "not shown by snap": "not shown by the snap command"}
-    told = [words.get(note, plain(note)) for note in notes if not note.startswith("expires ")]
+    known_notes = {"auto": "saved automatically", "not shown by snap": "not shown by the snap command"}
+    phrases = [known_notes.get(note, plain(note)) for note in notes if not note.startswith("expires ")]
     try:
-        return [*told, f"goes by itself on {_date(unix_time(expires))}"] if expires else told
+        return [*phrases, f"goes by itself on {_date(unix_time(expires))}"] if expires else phrases
     except SnapshotError:
-        return told
+        return phrases
 
 
 def _date(seconds: float) -> str:
@@ -126,8 +126,8 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
     if snapshot.exclude:
         yield f"  Left out of it: {', '.join(map(plain, snapshot.exclude))}."
     notes = [note for note in stock.notes_of(snapshot) if not note.startswith("broken")]
-    if told := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
-        yield f"  To be known: {', '.join(told)}."
+    if phrases := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
+        yield f"  To be known: {', '.join(phrases)}."
     yield f"  File: {plain(snapshot.path)}"
 
 
@@ -138,14 +138,14 @@ def _owners(snapshot: Snapshot) -> list[str]:
 
 def progress_words(view: ProgressView) -> str:
     """How far a step is: `Restoring, 40 percent, 2 minutes left`."""
-    words = [plain(view.title) or "Starting"]
+    phrases = [plain(view.title) or "Starting"]
     if view.total:
-        words.append(f"{percent(view)} percent")
+        phrases.append(f"{percent(view)} percent")
     elif view.done:
-        words.append(f"{size_words(view.done)} so far")
+        phrases.append(f"{size_words(view.done)} so far")
     if view.left is not None and view.left >= 1:
-        words.append(f"{span_words(view.left)} left")
-    return ", ".join(words)
+        phrases.append(f"{span_words(view.left)} left")
+    return ", ".join(phrases)
 
 
 def percent(view: ProgressView) -> int:
@@ -159,8 +159,8 @@ def job_words(view: JobView, now: float) -> str:
     what = plain(view.short)
     if view.is_running:
         return f"Job {plain(view.name)}: running since {age_words(now - view.started)}, {what}, {_far(view)}."
-    told = f": {plain(view.error)}" if view.error else ""
-    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{told}."
+    reason = f": {plain(view.error)}" if view.error else ""
+    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{reason}."
 
 
 def _far(view: JobView) -> str:
@@ -171,8 +171,8 @@ def _far(view: JobView) -> str:
 def ending_lines(view: JobView) -> Iterator[str]:
     """How a job ended, and what can be done next."""
     faults = view.result.bad_verdicts
-    found = " It found damage." if faults else ""
-    yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{found}"
+    damage = " It found damage." if faults else ""
+    yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{damage}"
     if view.error:
         yield from (f"The reason: {plain(line)}" for line in view.error.split("\n") if line)
     if verdicts := [verdict for verdict in view.result.verdicts if verdict.entry]:
@@ -206,25 +206,25 @@ def _result_lines(view: JobView) -> Iterator[str]:
 
 def counts_words(stock: InventoryData) -> str:
     """What of a place needs care: `2 failed, 3 verified too long ago, 1 never verified`."""
-    words = {
+    labels = {
         CheckState.BROKEN: "broken",
         CheckState.FAILED: "failed",
         CheckState.OLD: "verified too long ago",
         CheckState.NEVER: "never verified",
     }
-    found = [f"{stock.counts[state]} {text}" for state, text in words.items() if stock.counts[state]]
-    return ", ".join(found) or "all verified"
+    phrases = [f"{stock.counts[state]} {text}" for state, text in labels.items() if stock.counts[state]]
+    return ", ".join(phrases) or "all verified"
 
 
-def ordered(stock: InventoryData, words: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
+def ordered(stock: InventoryData, terms: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
     """The sets that all the words fit, the newest first, or the ones that need most care."""
-    wanted = [word.lower() for word in words]
-    found = [
-        one
-        for one in reversed(stock.sets)
-        if any(all(word in stock.haystacks[member.path] for word in wanted) for member in one.snapshots)
+    wanted = [word.lower() for word in terms]
+    sets = [
+        set_
+        for set_ in reversed(stock.sets)
+        if any(all(word in stock.haystacks[member.path] for word in wanted) for member in set_.snapshots)
     ]
     order = {state: number for number, state in enumerate(CheckState)}
     if problems:
-        found.sort(key=lambda one: order[stock.totals[one.set_id].standing.state])
-    return found
+        sets.sort(key=lambda set_: order[stock.totals[set_.set_id].standing.state])
+    return sets

@@ -129,14 +129,14 @@ def _summary(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     """How long an ended job took, what it worked on and how fast, what it warned of."""
     if not view.result.ended:
         return
-    words = [f"took {clock_text(view.elapsed(now))}"]
+    phrases = [f"took {clock_text(view.elapsed(now))}"]
     done, seconds = view.moved
     if done:
         rate = f" at {size_text(int(done / seconds)).strip()}/s" if seconds >= 1 else ""
-        words.append(f"{size_text(done).strip()}{rate}")
+        phrases.append(f"{size_text(done).strip()}{rate}")
     if view.warnings:
-        words.append(counted(view.warnings, "warning"))
-    yield " · ".join(words), ""
+        phrases.append(counted(view.warnings, "warning"))
+    yield " · ".join(phrases), ""
 
 
 def _error_lines(error: str) -> list[str]:
@@ -256,18 +256,18 @@ class EndedJobs:
 
 def ending_text(view: JobView) -> str:
     """What became of a job: its command, its result, and what can be done next."""
-    told = f"{view.called} {view.state.value}: {plain(view.short)}"
+    text = f"{view.called} {view.state.value}: {plain(view.short)}"
     if view.error:
         return f"{view.called} {view.state.value}: {plain(view.error)}"
     if faults := view.result.bad_verdicts:
-        return f"{told} · {len(faults)} bad, J tells more"
+        return f"{text} · {len(faults)} bad, J tells more"
     if view.state is JobState.PARTIAL:
-        return f"{told} · something was left out, J tells more"
+        return f"{text} · something was left out, J tells more"
     if view.result.duplicate:
         known = f"the same is here already as set #{view.result.set_id}"
         return f"{view.called} {view.state.value}: nothing was added, {known} · {plain(view.short)}"
     if view.result.beside:
         return f"{view.called} {view.state.value}: nothing was replaced · {plain(view.short)}"
     if until := view.result.undo_until:
-        return f"{told} · until {moment_text(until)} u takes it back"
-    return told
+        return f"{text} · until {moment_text(until)} u takes it back"
+    return text

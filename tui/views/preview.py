@@ -47,11 +47,11 @@ def seen(item: Item, content: Callable[[Item], Content]) -> Seen:
 
 def seen_of(head: bytes, size: int) -> Seen:
     """How a file of `size` bytes looks that begins like this."""
-    found = preview_of(head, size)
-    words = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(found.look, found.look.value)]
-    words += [word for word in (found.encoding, found.what) if word]
-    words.append(f"{size_text(size).strip()}{'' if found.whole else ', the beginning of it'}")
-    return Seen(" · ".join(words), found.lines, found)
+    preview = preview_of(head, size)
+    phrases = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(preview.look, preview.look.value)]
+    phrases += [word for word in (preview.encoding, preview.what) if word]
+    phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the beginning of it'}")
+    return Seen(" · ".join(phrases), preview.lines, preview)
 
 
 def about(item: Item, how: Seen | None, room: Size) -> Text:

@@ -65,7 +65,7 @@ class LineList(OptionList):
         Binding("k", "cursor_up", "Up", show=False),
         Binding("g", "first", "First", show=False),
         Binding("G", "last", "Last", show=False),
-        Binding("space", "mark", "Choose", show=False),
+        Binding("space", "mark", "Select", show=False),
         Binding("l,right", "select", "Open", show=False),
     ]
 
@@ -211,8 +211,8 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         Binding("up,k", "lines('cursor_up')", "Up", show=False, tooltip="Go up in the list"),
         Binding("pagedown", "lines('page_down')", "Page down", show=False, tooltip="Go down by a page"),
         Binding("pageup", "lines('page_up')", "Page up", show=False, tooltip="Go up by a page"),
-        Binding("space", "lines('mark')", "Choose", show=False, tooltip="Take the line, or take it out"),
-        Binding("l", "lines('select')", "Open", show=False, tooltip="Go into the line, as Enter does"),
+        Binding("space", "lines('mark')", "Select", show=False, tooltip="Select the line, or clear it"),
+        Binding("l", "lines('select')", "Open", show=False, tooltip="Open the line, as Enter does"),
         Binding("y", "copy", "Copy command", show=False),
         Binding("question_mark,f1", "help", "Help", show=False),
     ]

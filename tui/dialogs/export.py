@@ -63,7 +63,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     What `part` holds is chosen at first.
     """
 
-    KEYS = "F2 browse · Space choose · * all · y copy · Esc leave"
+    KEYS = "F2 browse · Space select · * all · y copy · Esc leave"
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
@@ -255,7 +255,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps that are sound, or none."""
         if self.is_browsing:
-            self.say("that is for the snaps of the set: Esc goes back to them")
+            self.say("this key selects snaps: Esc goes back to them")
         elif self._plan is not None:
             self._draw_up(self._choice._replace(chosen=self._plan.sound if everything else frozenset()))
 
@@ -275,7 +275,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
             self.say(reason)
         elif replaced(where, self._choice) and self._sure.value.lower() != "yes":
             names = " and ".join(file.name for file in replaced(where, self._choice))
-            self.say(f"{names} would be replaced: type yes, or another path")
+            self.say(f"{names} would be replaced: type yes, or choose another path")
             self.set_focus(self._sure)
         elif where is not None:
             self.dismiss(self._operation(where.path))

@@ -10,8 +10,9 @@ from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line
 from tui.dialogs.restore_lines import window_text, windows
+from tui.phrases import count_phrase
 from tui.session.paths import PathListing
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 
 PLACE = "place"
 NAMES = "names"
@@ -22,15 +23,15 @@ _FITTING = 6
 _POLICIES = {
     OverwritePolicy.ALWAYS: "always",
     OverwritePolicy.CHANGED: "if changed",
-    OverwritePolicy.NEWER: "if older there",
+    OverwritePolicy.NEWER: "if older",
     OverwritePolicy.NEVER: "never",
 }
 _ORDER = (ExtractAction.REFUSE, ExtractAction.REPLACE, ExtractAction.MAKE, ExtractAction.SKIP)
 _HEADS = {
     ExtractAction.REFUSE: ("conflict ", BAD),
     ExtractAction.REPLACE: ("replace  ", WARN),
-    ExtractAction.MAKE: ("make     ", GOOD),
-    ExtractAction.SKIP: ("let be   ", DIM),
+    ExtractAction.MAKE: ("create   ", GOOD),
+    ExtractAction.SKIP: ("keep     ", DIM),
 }
 
 
@@ -68,13 +69,13 @@ def lines_of(
 
 
 def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
-    places = (("in place", not wanted.to), ("beside, into a directory", bool(wanted.to)))
-    yield Line(PLACE, _options(places), head=_bold("Place"))
+    places = (("in place", not wanted.to), ("into another directory", bool(wanted.to)))
+    yield Line(PLACE, _options(places), head=_bold("Target"))
     if wanted.to:
         if fitting is not None and fitting.goes_on:
             names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in fitting.entries[:_FITTING]]
             yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names)}", DIM), depth=2)
-        names_kept = (("with their folders", not wanted.strip), ("by name alone", wanted.strip))
+        names_kept = (("with their directories", not wanted.strip), ("file names only", wanted.strip))
         yield Line(NAMES, _options(names_kept), head=_bold("Names"))
     policies = [(text, policy.value == wanted.policy) for policy, text in _POLICIES.items()]
     yield Line(POLICY, _options(policies), head=_bold("Replace"))
@@ -114,20 +115,20 @@ def _ordered(landings: Iterable[ExtractTarget]) -> list[ExtractTarget]:
 
 def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     inner = sum(1 for landing in part.landings if landing.with_above)
-    phrases = [f"{counted(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
+    phrases = [f"{count_phrase(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
     if inner:
-        phrases.append(f"{inner:,} of them with the folder they are in{'' if is_open else ' (l lists)'}")
+        phrases.append(f"{inner:,} of them inside a selected directory{'' if is_open else ' (l lists)'}")
     if part.stored:
-        phrases.append(f"{size_text(part.stored).strip()} are read and verified first")
+        phrases.append(f"{size_text(part.stored).strip()} to read and verify first")
     return Content.styled(" · ".join(phrases), DIM)
 
 
 def _landing_text(landing: ExtractTarget) -> Content:
     size = f"  {size_text(landing.size).strip()}" if landing.kind == "file" else f"  {landing.kind}"
     if landing.action is ExtractAction.REPLACE and landing.present is not None:
-        size += f" for {size_text(landing.present).strip()}"
+        size += f" (now {size_text(landing.present).strip()})"
     newer = (
-        ("  what is there is NEWER", WARN)
+        ("  the present one is NEWER", WARN)
         if landing.is_older and landing.action is ExtractAction.REPLACE
         else ""
     )
@@ -174,10 +175,8 @@ def proof_of(plan: ExtractPlan, wanted: Extract) -> str:
 def answer_text(plan: ExtractPlan, wanted: Extract) -> str:
     """What the button says it does."""
     taken = plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE)
-    does = f"Restore {counted(taken, 'path')}"
+    does = f"Restore {count_phrase(taken, 'path')}"
     if gone := replaced(plan):
-        undo = (
-            f", undo for {window_text(wanted.undo_window)}" if wanted.undo_window else ", for good: no undo"
-        )
+        undo = f", undo for {window_text(wanted.undo_window)}" if wanted.undo_window else ", no undo"
         return f"{does}, replacing {gone:,}{undo}"
     return f"{does}, replacing nothing"

@@ -12,7 +12,7 @@ from tui.dialogs.base import Dialog
 class Unfolding(Dialog[ScreenResultType]):
     """What is in `unfolded` is shown at length by `redraw`; `fold_of` tells what there is to unfold."""
 
-    NOTHING_FOLDED = "there is nothing to list"
+    NOTHING_FOLDED = "nothing to list"
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the list has it: there it means Enter, and that chooses.
         Binding("l", "unfold", "List", show=False, priority=True),

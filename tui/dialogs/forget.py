@@ -12,8 +12,9 @@ from textual.widgets import Button, Input
 from backend import Forget, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState, CheckStatus
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
+from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
@@ -94,7 +95,9 @@ class AskForget(Dialog[bool]):
         self, sets: list[SnapshotSet], stock: InventoryData, location_options: Sequence[str] = ()
     ) -> None:
         several = len(sets) != 1
-        super().__init__(f"Forget {counted(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}")
+        super().__init__(
+            f"Forget {count_phrase(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}"
+        )
         self._sets = sets
         self._stock = stock
         self._location_options = location_options
@@ -103,13 +106,13 @@ class AskForget(Dialog[bool]):
     def fields(self) -> Iterable[Widget]:
         """Where the word is typed."""
         box = Input(id="proof", compact=True, max_length=20)
-        box.placeholder = f"cannot be taken back: type {self._proof} to forget"
+        box.placeholder = f"cannot be undone: type {self._proof} to forget"
         box.cursor_blink = False
         yield box
 
     def answers(self) -> Iterable[Button]:
         """To forget, or not."""
-        yield Button("Forget for good", id="yes", compact=True, variant="error", disabled=True)
+        yield Button("Forget permanently", id="yes", compact=True, variant="error", disabled=True)
         yield Button("Keep", id="no", compact=True)
 
     def on_mount(self) -> None:
@@ -117,11 +120,7 @@ class AskForget(Dialog[bool]):
         import time
 
         freed = sum(set_.size for set_ in self._sets)
-        self.sum_up(
-            Content.assemble(
-                f"frees {size_text(freed).strip()}; ", ("this cannot be taken back", BAD), " by undo"
-            )
-        )
+        self.sum_up(Content.assemble(f"frees {size_text(freed).strip()}; ", ("this cannot be undone", BAD)))
         self.show_lines([*self._warnings(), *self._lines(time.time())])
         operations = forgets(self._sets, self._stock)
         self.show_command(
@@ -146,7 +145,7 @@ class AskForget(Dialog[bool]):
             text = f"#{set_.set_id}  {size_text(set_.size).strip()}"
             whole = next((known for known in self._stock.sets if known.set_id == set_.set_id), set_)
             rest = len(whole.snapshots) - len(set_.snapshots)
-            kept = f"  (the other {counted(rest, 'snap')} of it stay)" if rest else ""
+            kept = f"  ({count_phrase(rest, 'other snap')} of it kept)" if rest else ""
             yield Line(set_.set_id, Content.assemble((text, "bold"), (kept, DIM)))
             for snapshot in set_.snapshots:
                 yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
@@ -174,7 +173,7 @@ class AskForget(Dialog[bool]):
         if self._is_typed:
             self.dismiss(True)
         else:
-            self.say(f"type {self._proof} to forget for good, or Esc to keep")
+            self.say(f"type {self._proof} to forget permanently, or Esc to keep")
 
     @on(Button.Pressed, "#no")
     def action_leave(self) -> None:

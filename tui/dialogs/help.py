@@ -13,22 +13,22 @@ from textual.widgets import Input
 from tui.dialogs.base import DIM, Dialog, Line
 from tui.text import plain
 
-VERBS = "What can be done here"
-MOVES = "Moving, choosing, looking"
-SIGNS = "What the signs mean"
+VERBS = "Actions"
+MOVES = "Moving, selecting, viewing"
+SIGNS = "Symbols"
 
 _WIDE = 60
 _NAME = 13
 _SIGNS = (
-    ("✓ OK", "verified, and not long ago"),
-    ("~ OLD", "verified, but long ago"),
+    ("✓ OK", "verified recently"),
+    ("~ OLD", "verified, but too long ago"),
     ("? NEVER", "never verified"),
     ("✗ FAILED", "the last check found damage"),
     ("✗ BROKEN", "the file cannot be read as a snapshot"),
-    ("● ", "marked: verbs act on all marked rows"),
-    ("▸ ▾", "can be opened, is open: Enter, or → and ←"),
-    ("kB MB GB", "thousands, millions, milliards of bytes"),
-    ("stored", "bytes of the compressed archives; unpacked they are more"),
+    ("● ", "selected: verbs act on all selected rows"),
+    ("▸ ▾", "closed, open: Enter, or → and ←"),
+    ("kB MB GB", "thousands, millions, billions of bytes"),
+    ("stored", "size of the compressed archives; unpacked they are larger"),
 )
 
 

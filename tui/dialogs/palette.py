@@ -22,9 +22,9 @@ _LEAST_EFFECT = 12
 _NAME = 22
 _KEYS = 8
 _EFFECTS = {
-    "app.quit": "Leave; jobs go on",
-    "mark_all": "Mark every row",
-    "mark_none": "Take all marks away",
+    "app.quit": "Quit; jobs keep running",
+    "mark_all": "Select every row",
+    "mark_none": "Clear the selection",
 }
 
 
@@ -74,7 +74,7 @@ class Palette(Dialog[None]):
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
-        yield Input(id="search", compact=True, placeholder="a verb, a set, an order, a theme")
+        yield Input(id="search", compact=True, placeholder="a verb, a set, a sort order, a theme")
 
     def on_mount(self) -> None:
         """Show what there is."""
@@ -97,7 +97,7 @@ class Palette(Dialog[None]):
         if not isinstance(self.app, Themed):
             return
         for name in themes.NAMES:
-            effect = "the one in use" if name == self.app.theme else "change the colours"
+            effect = "the current theme" if name == self.app.theme else "change the colours"
             yield PaletteItem(f"theme {name}", partial(self.app.apply_theme, name), effect=effect)
 
     def _fill(self, wanted: str) -> None:
@@ -107,7 +107,7 @@ class Palette(Dialog[None]):
         self.show_lines([_line(number, choice, width) for number, choice in enumerate(self._choices)])
         self.lines.highlighted = 0 if items else None
         if len(items) > MOST:
-            self.say("more match: type further")
+            self.say("more matches: keep typing")
         else:
             self.say("" if items else f'nothing matches "{plain(wanted)}"')
 

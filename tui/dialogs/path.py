@@ -12,10 +12,10 @@ from textual.message import Message
 from textual.screen import ScreenResultType
 
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.phrases import ago_phrase, count_phrase
 from tui.session.mounts import media, mounts
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
-from tui.text import counted, plain, size_text
-from tui.views.set_rows import short_age
+from tui.text import plain, size_text
 from tui.widgets.path_input import PathInput
 
 
@@ -46,7 +46,7 @@ class PathDialog(Dialog[ScreenResultType]):
         Binding("h,left,backspace", "above", "Up", show=False),
         Binding("full_stop", "hidden", "Hidden names", show=False),
         Binding("slash", "type", "Type a path", show=False),
-        Binding("f5", "look", "Look again", show=False),
+        Binding("f5", "look", "Refresh", show=False),
     ]
 
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc leave"
@@ -130,7 +130,7 @@ class PathDialog(Dialog[ScreenResultType]):
         """What the list shows of which directory."""
         listing = self._listing
         if self._jumps is not None:
-            return Content("Places to go to: Enter goes there, h goes back")
+            return Content("Places: Enter goes there, h goes back")
         if listing is None:
             return Content("Looking…")
         folder = f"{plain(listing.folder)}: "
@@ -138,7 +138,9 @@ class PathDialog(Dialog[ScreenResultType]):
             return Content.assemble(folder, (plain(listing.trouble), BAD))
         if not listing.fitting:
             what = (
-                f'nothing here begins with "{plain(listing.prefix)}"' if listing.prefix else "this is empty"
+                f'no name starts with "{plain(listing.prefix)}"'
+                if listing.prefix
+                else "this directory is empty"
             )
             return Content.assemble(folder, (f"{what}{_hidden_text(listing)}", WARN))
         return Content(f"{folder}{_count_text(listing)}{_hidden_text(listing)}")
@@ -158,7 +160,7 @@ class PathDialog(Dialog[ScreenResultType]):
         for entry in listing.entries:
             yield Line(entry, _entry_text(entry, now))
         if listing.fitting > len(listing.entries):
-            text = f"{listing.fitting - len(listing.entries):,} more are not shown: type how the name begins"
+            text = f"{listing.fitting - len(listing.entries):,} more not shown: type the start of the name"
             yield Line("unseen", said(text, WARN))
 
     # -- walking
@@ -250,8 +252,8 @@ class PathDialog(Dialog[ScreenResultType]):
 
 def _count_text(listing: PathListing) -> str:
     if listing.more:
-        return f"the first {listing.fitting:,} names, there are more"
-    return f"{listing.fitting:,} names" if listing.fitting != 1 else counted(1, "name")
+        return f"the first {listing.fitting:,} names of more"
+    return count_phrase(listing.fitting, "name")
 
 
 def _hidden_text(listing: PathListing) -> str:
@@ -265,5 +267,5 @@ def _jump_text(jump: Jump) -> Content:
 def _entry_text(entry: PathEntry, now: float) -> Content:
     if entry.is_directory:
         return said(f"{entry.name}/")
-    about = entry.special or f"{size_text(entry.size).strip()}, {short_age(now - entry.when)} old"
+    about = entry.special or f"{size_text(entry.size).strip()}, {ago_phrase(now - entry.when)}"
     return Content.assemble(plain(entry.name), (f"  {about}", DIM))

@@ -30,9 +30,10 @@ from tui.dialogs.restore_lines import (
     verdict_text,
     windows,
 )
+from tui.phrases import count_phrase
 from tui.session.paths import PathListing, absolute, in_folder, working_directory
 from tui.session.place import Place
-from tui.text import counted, local_time_text, plain
+from tui.text import local_time_text, plain
 from tui.widgets.path_input import PathInput
 
 DIGITS = tuple("0123456789")
@@ -54,7 +55,7 @@ class Proof(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "screen.lines('cursor_down')", "Down", show=False, priority=True),
         Binding("k", "screen.lines('cursor_up')", "Up", show=False, priority=True),
-        Binding("space", "screen.lines('mark')", "Choose", show=False, priority=True),
+        Binding("space", "screen.lines('mark')", "Select", show=False, priority=True),
         Binding("l", "screen.unfold", "List", show=False, priority=True),
         Binding("y", "screen.copy", "Copy command", show=False, priority=True),
     ]
@@ -67,10 +68,10 @@ class Proof(Input):
 class AskRestore(Unfolding[Restore | None]):
     """Shows the plan of a restore; answers with what was confirmed, or None."""
 
-    NOTHING_FOLDED = "there is nothing to list: no file would be lost"
-    KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
+    NOTHING_FOLDED = "nothing to list: no file would be lost"
+    KEYS = "Space select · l list · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "look", "Refresh", show=False),
     ]
 
     def __init__(self, place: Place, wanted: Restore) -> None:
@@ -164,7 +165,7 @@ class AskRestore(Unfolding[Restore | None]):
         self.query_one("#to", PathInput).display = bool(wanted.to)
         proof = self.query_one("#proof", Proof)
         proof.display = final
-        why = "what is replaced will be gone" if not wanted.undo_window else "something would be lost"
+        why = "what is replaced cannot be recovered" if not wanted.undo_window else "files would be lost"
         proof.placeholder = f"{why}: type {wanted.set_id} to restore"
         button = self.query_one("#yes", Button)
         button.display = not blocked
@@ -176,16 +177,16 @@ class AskRestore(Unfolding[Restore | None]):
     def _summary(self) -> Content:
         preview = self._preview
         if not preview.snapshots:
-            return Content("Looking at what would be replaced… Esc leaves")
+            return Content("Checking what would be replaced… Esc leaves")
         snapshot, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
-        phrases = [f"{taken} of {counted(len(preview.snaps), 'snap')}"]
+        phrases = [f"{taken} of {count_phrase(len(preview.snaps), 'snap')}"]
         phrases += (
             [f"saved {local_time_text(snapshot.time)[:16].replace('T', ' ')}"] if not snapshot.hidden else []
         )
         if not preview.losses_known:
-            phrases.append("looking for what would be lost… Esc leaves")
+            phrases.append("checking what would be lost… Esc leaves")
         elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:
-            phrases.append("counting what it holds…")
+            phrases.append("counting its files…")
         if preview.refusal:
             phrases.append(preview.refusal)
         return Content.assemble(
@@ -236,14 +237,14 @@ class AskRestore(Unfolding[Restore | None]):
         """The choice with a name more or less; none at all stands for everything."""
         now = set(chosen or known) ^ {name}
         if not now:
-            self.say(f"one {what} at least has to stay")
+            self.say(f"at least one {what} has to stay selected")
             return chosen
         return () if now == set(known) else tuple(choice for choice in known if choice in now)
 
     def _next_window(self) -> None:
         wanted = self._wanted
         if wanted.to:
-            self.say("nothing is replaced beside: there is nothing to keep for an undo")
+            self.say("in another directory nothing is replaced: there is nothing to undo")
             return
         around = windows(wanted.undo_window)
         chosen = around[(around.index(wanted.undo_window) + 1) % len(around)]

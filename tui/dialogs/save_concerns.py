@@ -57,7 +57,7 @@ def lines_of(mets: Iterable[Met], opened: frozenset[Hashable], patterns: tuple[s
     for met in mets:
         key = ConcernKey(met.kind, "" if met.concerns else met.text)
         is_open = key in opened
-        more = "" if not met.concerns else "  (Space leaves one out)" if is_open else "  (l lists)"
+        more = "" if not met.concerns else "  (Space excludes one)" if is_open else "  (l lists)"
         yield Line(key, Content.assemble(met.text, (more, DIM)), head=head_of(met.outlook))
         if is_open:
             yield from _example_lines(met, patterns)
@@ -82,4 +82,4 @@ def pattern_for(aim: Aim, path: str) -> tuple[str, str]:
     try:
         return pattern_of(path, aim.snap.revision, aim.user is None), ""
     except InvalidInputError as fault:
-        return "", f"this name cannot be left out: {fault}"
+        return "", f"this name cannot be excluded: {fault}"

@@ -73,7 +73,7 @@ class Desk(NamedTuple):
 
 def same_as(desk: Desk, operation: Operation) -> str:
     """The command that does the same."""
-    return f"The same as: {plain(command_line(operation, desk.place.words))}"
+    return f"Command: {plain(command_line(operation, desk.place.words))}"
 
 
 def start(desk: Desk, operation: Operation) -> None:
@@ -83,11 +83,11 @@ def start(desk: Desk, operation: Operation) -> None:
             raise Dropped
         operation = waiting(operation)
     if warning := logout_warning():
-        desk.console.say(f"Beware: {warning}")
+        desk.console.say(f"Warning: {warning}")
     try:
         record = desk.place.runner.start(operation)
     except KeyboardInterrupt:
-        desk.console.say("", "The job was just being started. To hear whether it runs, type: jobs")
+        desk.console.say("", "The job was just being started. To see whether it runs, type: jobs")
         return
     follow(desk, record.id, f"Started job {record.id}. {same_as(desk, operation)}")
 
@@ -102,5 +102,5 @@ def follow(desk: Desk, number: int, *before: str) -> None:
             desk.pause(POLL)
         desk.console.say(*teller.lines(view), *ending_lines(view))
     except KeyboardInterrupt:
-        desk.console.say("", f"Job {number} goes on. To follow it again, type: attach {number}")
+        desk.console.say("", f"Job {number} keeps running. To follow it again, type: attach {number}")
         desk.console.say(f"To stop and undo it, type: stop {number}")

@@ -54,7 +54,7 @@ class Session:
 
     def _take_leave(self) -> None:
         if running := [view.name for view in self._desk.board.views() if view.is_running]:
-            self._console.say(f"Still running, and going on: job {and_words(running, PAGE)}.")
+            self._console.say(f"Still running: job {and_words(running, PAGE)}.")
         self._console.say("Leaving.")
 
     def _attempt(self, act: Callable[[], None]) -> None:
@@ -72,11 +72,11 @@ class Session:
     def _next(self) -> None:
         typed = self._console.ask("Command").split()
         if not typed:
-            self._console.say("To hear what can be typed, type: help")
+            self._console.say("For the list of commands, type: help")
             return
         name = _OTHER_NAMES.get(typed[0].lower(), typed[0].lower())
         if name not in VERBS:
-            self._console.say(f"There is no command {typed[0]}. To hear what can be typed, type: help")
+            self._console.say(f"Unknown command {typed[0]}. For the list of commands, type: help")
             return
         VERBS[name].act(self, typed[1:])
 
@@ -84,8 +84,8 @@ class Session:
         """Tell what can be typed."""
         for name, verb in VERBS.items():
             self._console.say(f"{name}{verb.operands and ' '}{verb.operands}: {verb.text}.")
-        self._console.say("N stands for the number of a set. A question that ends in brackets tells there")
-        self._console.say("what Enter alone answers. To drop what is being asked, type cancel or Control C.")
+        self._console.say("N stands for the number of a set. The answer in brackets after a question")
+        self._console.say("is what Enter alone gives. To drop the questions, type cancel or Control C.")
 
     def show(self, arguments: Sequence[str]) -> None:
         """Tell everything about a set."""
@@ -145,7 +145,7 @@ class Session:
         start(self._desk, ask_restore(self._desk, *self._set("restore", arguments)))
 
     def undo(self, arguments: Sequence[str]) -> None:
-        """Ask which restore to take back, and take it back."""
+        """Ask which restore to undo, and undo it."""
         self._demand(Action.UNDO)
         start(self._desk, ask_undo(self._desk, number_in(arguments[0]) if arguments else 0))
 
@@ -186,22 +186,22 @@ VERBS = {
     "list": Verb(
         lambda session, arguments: session.lists.list(arguments),
         "",
-        "tell the sets; after it problems: the worst first; or words: what they fit",
+        "list the sets; with problems: those that need attention first; with words: those that match",
     ),
-    "more": Verb(lambda session, _: session.lists.more(), "", "tell the next sets of the list"),
-    "show": Verb(Session.show, "N", "tell everything about a set"),
+    "more": Verb(lambda session, _: session.lists.more(), "", "list the next sets"),
+    "show": Verb(Session.show, "N", "show everything about a set"),
     "save": Verb(Session.save, "", "save the data of snaps as a new set"),
     "check": Verb(Session.check, "N", "verify a set; check all verifies every set"),
-    "restore": Verb(Session.restore, "N", "put the data of a set in place, after telling the plan"),
-    "undo": Verb(Session.undo, "", "take a restore back"),
+    "restore": Verb(Session.restore, "N", "restore the data of a set, after showing the plan"),
+    "undo": Verb(Session.undo, "", "undo a restore"),
     "export": Verb(Session.export, "N", "write a set to a file"),
     "import": Verb(Session.take_in, "", "read a set from a file"),
-    "forget": Verb(Session.forget, "N", "remove a set for good"),
-    "jobs": Verb(lambda session, _: session.lists.jobs(), "", "tell what runs, and how the others ended"),
+    "forget": Verb(Session.forget, "N", "remove a set permanently"),
+    "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),
-    "help": Verb(Session.help, "", "tell what can be typed"),
-    "quit": Verb(Session.quit, "", "leave; jobs go on"),
+    "help": Verb(Session.help, "", "list the commands"),
+    "quit": Verb(Session.quit, "", "quit; jobs keep running"),
 }
 _OTHER_NAMES = {
     "saved": "list",

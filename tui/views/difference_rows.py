@@ -19,8 +19,9 @@ from backend.compare import (
     Tally,
     TextDiff,
 )
+from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.table import Column, Line, Row
 
 MOST = 20_000
@@ -85,9 +86,11 @@ def pair_of(chosen: Sequence[Snapshot]) -> Pair | str:
     if len(chosen) == 1:
         return Pair(chosen[0].snap, chosen[0], None)
     if len(chosen) != 2:
-        return "mark two snapshots of one snap, or choose one to compare it with what is in place"
+        return "select two snapshots of one snap, or one to compare it with the live data"
     if chosen[0].snap != chosen[1].snap:
-        return f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are two snaps"
+        return (
+            f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are different snaps"
+        )
     before, after = sorted(chosen, key=lambda snapshot: snapshot.set_id)
     return Pair(before.snap, before, after)
 
@@ -189,7 +192,7 @@ class _Collected:
 
 
 def _label(facet: ComparedSide) -> str:
-    name = "what is in place" if facet.snapshot is None else plain(facet.label)
+    name = "live data" if facet.snapshot is None else plain(facet.label)
     return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
 
 
@@ -220,7 +223,8 @@ def key_of(difference: Difference) -> KeyOf:
 
 def _key_line(key_change: KeyChange, width: int) -> Line:
     sign, style = _SIGNS[key_change.change]
-    text = f"{sign} configuration {plain(key_change.key)}: {value_text(key_change.before)} → {value_text(key_change.after)}"
+    values = f"{value_text(key_change.before)} → {value_text(key_change.after)}"
+    text = f"{sign} configuration {plain(key_change.key)}: {values}"
     blanks = ("", "") if width >= _SHOWS_SIZES else ()
     return Line((text, *blanks, "", "configuration"), (style, *("dim" for _ in blanks), "dim", "dim"))
 
@@ -251,7 +255,7 @@ def _line(difference: Difference, width: int) -> Line:
     slash = "/" if difference.kind == Kind.FOLDER.value else ""
     sizes = [_size(difference.before), _size(difference.after)] if width >= _SHOWS_SIZES else []
     note = (
-        counted(difference.files, "file")
+        count_phrase(difference.files, "file")
         if difference.folded
         else ", ".join(difference.metadata) or difference.change.value
     )
@@ -279,7 +283,7 @@ def sums(result: Found) -> str:
         if result.files.get(change, 0)
     ]
     if result.configuration:
-        phrases.append(counted(len(result.configuration), "key"))
+        phrases.append(count_phrase(len(result.configuration), "key"))
     phrases.append(f"+{size_text(result.added).strip()} -{size_text(result.removed).strip()}")
     if result.cut:
         phrases.append(f"only the first {MOST:,} are shown")

@@ -7,8 +7,9 @@ from functools import partial
 
 from backend import Snapshot
 from backend.browse import Flag, Kind, Node, Order
+from tui.phrases import count_phrase
 from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.table import Column, Line, Row
 
 _SHOWS_NOTES, _SHOWS_TIMES, _SHOWS_BARS, _SHOWS_FILES, _SHOWS_OWNERS = 44, 60, 72, 90, 104
@@ -153,7 +154,7 @@ def _reading_note(reading: Reading) -> tuple[str, str]:
         case Stage.UNREAD:
             return f"not read yet, {size_text(reading.total).strip()} stored", "dim"
         case Stage.STOPPED:
-            return "INCOMPLETE: its reading was stopped", "warn"
+            return "INCOMPLETE: reading was stopped", "warn"
         case Stage.FAILED:
             return f"cannot be read: {plain(reading.reason)}", "bad"
         case Stage.READ:
@@ -213,13 +214,13 @@ def owner_text(node: Node) -> str:
 def refusal_to_take(item: Item) -> str:
     """Why something cannot be taken out of its archive, or nothing."""
     if item.snapshot.broken:
-        return "it cannot be marked: the snapshot is broken"
+        return "it cannot be selected: the snapshot is broken"
     if item.node is None or item.reading is not None:
         return ""
     if item.node.flags & _UNUSABLE:
-        return "it cannot be marked: its name leads out of the data, and it is never unpacked"
+        return "it cannot be selected: its name leads out of the data, and it is never unpacked"
     if item.node.flags & Flag.REPLACED:
-        return "it cannot be marked: a later member of the same name wins"
+        return "it cannot be selected: a later member of the same name wins"
     return ""
 
 
@@ -244,13 +245,13 @@ def trail(spot: Spot, snapshot: Snapshot | None, file: str) -> str:
 
 def facts(folder: Folder, order: Order, running: Sequence[tuple[Spot, Reading]]) -> Iterator[str]:
     """What is told of a folder, the most important first."""
-    yield f"{folder.entries:,} {'entry' if folder.entries == 1 else 'entries'}"
+    yield count_phrase(folder.entries, "entry", "entries")
     if folder.size:
         yield size_text(folder.size).strip()
     if order is not Order.NAME:
         yield f"by {order.value}"
     if folder.files:
-        yield counted(folder.files, "file")
+        yield count_phrase(folder.files, "file")
     if running:
         yield running_text(running)
 

@@ -8,8 +8,9 @@ from rich.text import Text
 from textual.geometry import Size
 
 from backend.browse import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
+from tui.phrases import count_phrase
 from tui.session.open_file import Item
-from tui.text import cells, counted, plain, size_text
+from tui.text import cells, plain, size_text
 from tui.views.file_rows import mode_text, name_of, note_of, owner_text, time_text
 
 CAP = 256 << 10
@@ -79,7 +80,7 @@ def facts(item: Item) -> Iterator[tuple[str, str]]:
         return
     yield "kind", node.kind.value
     if node.is_folder:
-        yield "holds", counted(node.files, "file")
+        yield "holds", count_phrase(node.files, "file")
     yield "size", f"{node.size:,} bytes"
     if item.reading is None:
         yield "changed", time_text(node.mtime_ns)

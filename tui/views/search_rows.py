@@ -7,7 +7,8 @@ from typing import NamedTuple
 from backend import Progress, Snapshot
 from backend.browse import History, Hit, Missed, Version, histories
 from backend.browse import search_files as searched
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase
+from tui.text import plain, size_text
 from tui.views.file_rows import time_text
 from tui.views.table import Column, Line, Row
 
@@ -105,7 +106,7 @@ def rows(histories: Sequence[History], width: int) -> Iterator[Row]:
 def _file_line(history: History, width: int) -> Line:
     whose = f", {plain(history.user)}" if history.user else ""
     path = plain(history.path.decode("utf-8", "surrogateescape"))
-    versions = counted(len(history.versions), "version")
+    versions = count_phrase(len(history.versions), "version")
     blank = ("",) if width >= _SHOWS_TIMES else ()
     return Line((f"{plain(history.snap)}{whose}: {path}", "", *blank, versions), ("", "", *blank, "dim"))
 
@@ -131,9 +132,11 @@ def sets_text(version: Version) -> str:
 
 def progress_text(progress: SearchProgress, count: int, reading: str) -> str:
     """How far it is, in words."""
-    hits = counted(count, "file")
-    missed = f" · {counted(len(progress.missed), 'archive')} not (all) searched" if progress.missed else ""
+    hits = count_phrase(count, "file")
+    missed = (
+        f" · {count_phrase(len(progress.missed), 'archive')} not fully searched" if progress.missed else ""
+    )
     if progress.complete:
-        return f"{hits} found in {counted(progress.total, 'snapshot')}{missed}"
+        return f"{hits} found in {count_phrase(progress.total, 'snapshot')}{missed}"
     what = f": {plain(reading)}" if reading else ""
     return f"searching {progress.done + 1} of {progress.total}…{what} · {hits} so far · x stops{missed}"

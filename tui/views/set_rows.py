@@ -22,7 +22,7 @@ class Sort(Enum):
     ID = "number"
     AGE = "age"
     SIZE = "size"
-    CARE = "what needs care first"
+    CARE = "needs attention"
 
 
 class Wish(NamedTuple):

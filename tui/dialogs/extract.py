@@ -150,7 +150,7 @@ class AskExtract(Unfolding[Extract | None]):
             proof.placeholder = f"what is replaced cannot be recovered: type {number} to continue"
         button = self.query_one("#yes", Button)
         button.display = not self._is_blocked
-        button.label = Content(extractlines.answer_text(plan, wanted) if plan else "Looking…")
+        button.label = Content(extractlines.answer_text(plan, wanted) if plan else "Checking…")
         button.refresh(layout=True)
         button.variant = "error" if final else "primary"
         button.disabled = not self._may_confirm()

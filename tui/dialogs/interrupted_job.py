@@ -72,7 +72,7 @@ class AskEnding(Dialog[str | None]):
         lines = [*_lines(FINISH, ways.finish), *_lines(TAKE_BACK, ways.take_back)]
         if ways.finish.refusal == ways.take_back.refusal != "":
             lines = [Line("refusal", said(f"Nothing can be done: {ways.finish.refusal}.", BAD))]
-        left = "Otherwise the next operation here ends it in the safe way."
+        left = "Otherwise the next operation here ends it safely."
         lines.append(Line("else", said(left, DIM)))
         for name, way in ((FINISH, ways.finish), (TAKE_BACK, ways.take_back)):
             self.query_one(f"#{name}", Button).display = not way.refusal

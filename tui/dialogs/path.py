@@ -132,7 +132,7 @@ class PathDialog(Dialog[ScreenResultType]):
         if self._jumps is not None:
             return Content("Places: Enter goes there, h goes back")
         if listing is None:
-            return Content("Looking…")
+            return Content("Loading…")
         folder = f"{plain(listing.folder)}: "
         if listing.trouble:
             return Content.assemble(folder, (plain(listing.trouble), BAD))

@@ -169,7 +169,7 @@ class AskRestore(Unfolding[Restore | None]):
         proof.placeholder = f"{why}: type {wanted.set_id} to restore"
         button = self.query_one("#yes", Button)
         button.display = not blocked
-        button.label = Content(answer_text(preview, wanted) if preview.losses_known else "Looking…")
+        button.label = Content(answer_text(preview, wanted) if preview.losses_known else "Checking…")
         button.refresh(layout=True)
         button.variant = "error" if final else "primary"
         button.disabled = not self._may_confirm()

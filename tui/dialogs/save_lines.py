@@ -91,9 +91,9 @@ class Draft:
             () if all_snaps else tuple(snap.name for snap in preflight.snaps if snap.name in self.snaps),
             () if all_users else self.owners(preflight)[1:],
             patterns,
-            self.fast,
-            self.accept_changed,
-            self.ignore_space,
+            fast=self.fast,
+            accept_changed=self.accept_changed,
+            ignore_space=self.ignore_space,
         )
 
 

@@ -176,7 +176,7 @@ def ending_lines(view: JobView) -> Iterator[str]:
 
 _ENDINGS = {
     JobState.RUNNING: "is running.",
-    JobState.INTERRUPTED: "was interrupted: its process is gone. The next operation ends it in the safe way.",
+    JobState.INTERRUPTED: "was interrupted: its process is gone. The next operation ends it safely.",
     JobState.DONE: "is done.",
     JobState.PARTIAL: "is done, but something was skipped.",
     JobState.FAILED: "failed.",

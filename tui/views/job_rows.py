@@ -97,7 +97,7 @@ def refusal(action: str, view: JobView, now: float) -> str:
         is_possible = action == "stop" and view.is_running
         return "" if is_possible else f"{view.called} can only be stopped, by x, while it runs"
     if view.owner:
-        return f"cannot {ACTS[action]} job {plain(view.name)}: it is {plain(view.owner)}'s, who alone can"
+        return f"cannot {ACTS[action]} job {plain(view.name)}: only {plain(view.owner)} can"
     if action == "stop" and not view.is_running:
         return f"job {view.id} is not running: it is {view.state.value}"
     if action == "undo" and not can_be_undone(view, now):
@@ -174,7 +174,7 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
         yield "snapd does it, for somebody else or for a job that died; x aborts it.", "dim"
     elif view.state is JobState.INTERRUPTED:
         yield "Its process is gone. t shows what it left, to finish it or to roll it back;", "yellow"
-        yield "otherwise the next operation here ends it in the safe way.", "yellow"
+        yield "otherwise the next operation here ends it safely.", "yellow"
     elif view.state is JobState.FAILED:
         yield "Enter shows its log; y copies the command, to try again.", "dim"
 
@@ -215,7 +215,7 @@ def _part_lines(view: JobView, width: int, rows: int) -> Iterable[str]:
     """The parts under way, or as many of them as there is room for."""
     shown = len(view.parts) if len(view.parts) <= rows else max(0, rows - 1)
     for part in view.parts[:shown]:
-        yield _barred(ProgressView(part.name, part.done, part.total, 0.0, None), width)
+        yield _barred(ProgressView(part.name, part.done, part.total, rate=0.0, left=None), width)
     if more := len(view.parts) - shown:
         yield f"{'and ' if shown else ''}{count_phrase(more, 'part')}{' more' if shown else ''} under way"
 

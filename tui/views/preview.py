@@ -39,7 +39,7 @@ def seen(item: Item, content: Callable[[Item], Content]) -> Seen:
         return Seen("a snapshot" if node is None else "a directory")
     if node.kind is Kind.LINK:
         target = node.link.decode("utf-8", "surrogateescape")
-        return Seen("a symbolic link; where it leads is not looked at", (f"→ {plain(target)}",))
+        return Seen("a symbolic link; its target is not read", (f"→ {plain(target)}",))
     if not is_readable(item):
         return Seen(f"a {node.kind.value}: there is nothing in it to read")
     held = content(item)
@@ -51,7 +51,7 @@ def seen_of(head: bytes, size: int) -> Seen:
     preview = preview_of(head, size)
     phrases = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(preview.look, preview.look.value)]
     phrases += [word for word in (preview.encoding, preview.what) if word]
-    phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the beginning of it'}")
+    phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the first part of it'}")
     return Seen(" · ".join(phrases), preview.lines, preview)
 
 
@@ -129,7 +129,7 @@ _CODECS = {
     "UTF-8": "utf-8-sig",
     "UTF-16": "utf-16",
     "UTF-32": "utf-32",
-    "ISO 8859-1, by the look of it": "latin-1",
+    "probably ISO 8859-1": "latin-1",
 }
 
 

@@ -93,11 +93,13 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
     if entry.lost.files:
         names = [_names(entry, (path,)) for path in entry.lost.examples]
         details = _with_rest(names, entry.lost.files)
-        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry, details)
+        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry=entry, details=details)
     if entry.contents and entry.devices_met:
         kind = LineKind.MAKES_DEVICES if plan.devices else LineKind.LOSES_DEVICES
         details = _with_rest([plain(name) for name in entry.contents.devices], entry.devices_met)
-        yield PlanLine(kind, count_phrase(entry.devices_met, "device node"), snap, entry, details)
+        yield PlanLine(
+            kind, count_phrase(entry.devices_met, "device node"), snap, entry=entry, details=details
+        )
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:

@@ -28,7 +28,7 @@ class JobPanel(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """Texts that change more and more often."""
-        yield Static("Looking…", id="job-facts", markup=False)
+        yield Static("Loading…", id="job-facts", markup=False)
         yield Static("", id="job-progress", markup=False)
         yield Static("", id="job-now", markup=False)
         yield Static("", id="job-log", markup=False)

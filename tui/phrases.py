@@ -1,4 +1,4 @@
-"""Counts, lists and spans of time as a sentence has them. What words them is loaded by the first sentence.
+"""Counts, lists and spans of time as a sentence has them. `humanize` is loaded by the first sentence only.
 
 Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
 """
@@ -17,11 +17,18 @@ def span_phrase(seconds: float) -> str:
     return precisedelta(round(seconds), suppress=hidden)
 
 
+def rough_span_phrase(seconds: float) -> str:
+    """A span of time in its largest unit, rounded: `a minute`, `3 hours`, `a day`."""
+    from humanize import naturaldelta
+
+    return naturaldelta(round(seconds))
+
+
 def ago_phrase(seconds: float) -> str:
-    """How long ago something was: `3 hours ago`, `a minute ago`, `now`."""
+    """How long ago something was: `3 hours ago`, `a minute ago`, `just now`."""
     from humanize import naturaltime
 
-    return naturaltime(max(0, round(seconds)))
+    return naturaltime(round(seconds)) if seconds >= 0.5 else "just now"
 
 
 def list_phrase(items: Iterable[str]) -> str:

@@ -70,8 +70,8 @@ def notes_text(snapshot: "Snapshot") -> str:
 
 
 def guard_text(restore: "SafeguardedRestore") -> str:
-    """What a set is that was made before a restore: `guard of job 12, until Tue 14:32`."""
-    return f"guard of job {restore.record.id}, until {moment_text(restore.until)}"
+    """What a set is that was made before a restore: `safety snapshot of job 12, until Tue 14:32`."""
+    return f"safety snapshot of job {restore.record.id}, until {moment_text(restore.until)}"
 
 
 def moment_text(seconds: float) -> str:
@@ -79,7 +79,7 @@ def moment_text(seconds: float) -> str:
     try:
         return time.strftime("%a %H:%M", time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
-        return "a time that cannot be told"
+        return "an unknown time"
 
 
 def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool, version: str = "") -> list[str]:

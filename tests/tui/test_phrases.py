@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.phrases import ago_phrase, count_phrase, list_phrase, span_phrase
+from tui.phrases import ago_phrase, count_phrase, list_phrase, rough_span_phrase, span_phrase
 
 DAY = 24 * 3600
 
@@ -26,10 +26,21 @@ def test_spans(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-5, "now"), (0.2, "now"), (60, "a minute ago"), (3 * 3600, "3 hours ago"), (DAY, "a day ago")],
+    [
+        (-5, "just now"),
+        (0.2, "just now"),
+        (60, "a minute ago"),
+        (3 * 3600, "3 hours ago"),
+        (DAY, "a day ago"),
+    ],
 )
 def test_ages(seconds: float, text: str) -> None:
     assert ago_phrase(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "a moment"), (7300, "2 hours"), (23.9 * 3600, "a day")])
+def test_rough_spans(seconds: float, text: str) -> None:
+    assert rough_span_phrase(seconds) == text
 
 
 def test_lists() -> None:

@@ -65,7 +65,7 @@ class LineList(OptionList):
         Binding("k", "cursor_up", "Up", show=False),
         Binding("g", "first", "First", show=False),
         Binding("G", "last", "Last", show=False),
-        Binding("space", "mark", "Choose", show=False),
+        Binding("space", "mark", "Select", show=False),
         Binding("l,right", "select", "Open", show=False),
     ]
 
@@ -211,8 +211,8 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         Binding("up,k", "lines('cursor_up')", "Up", show=False, tooltip="Go up in the list"),
         Binding("pagedown", "lines('page_down')", "Page down", show=False, tooltip="Go down by a page"),
         Binding("pageup", "lines('page_up')", "Page up", show=False, tooltip="Go up by a page"),
-        Binding("space", "lines('mark')", "Choose", show=False, tooltip="Take the line, or take it out"),
-        Binding("l", "lines('select')", "Open", show=False, tooltip="Go into the line, as Enter does"),
+        Binding("space", "lines('mark')", "Select", show=False, tooltip="Select the line, or clear it"),
+        Binding("l", "lines('select')", "Open", show=False, tooltip="Open the line, as Enter does"),
         Binding("y", "copy", "Copy command", show=False),
         Binding("question_mark,f1", "help", "Help", show=False),
     ]
@@ -277,7 +277,11 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         if not self.is_open:
             return
         frame = self.query_one(".dialog")
-        others = sum(one.outer_size.height for one in frame.children if one.display and one is not self.lines)
+        others = sum(
+            widget.outer_size.height
+            for widget in frame.children
+            if widget.display and widget is not self.lines
+        )
         whole = self.size.height if self.has_class("-low") else self.size.height * 9 // 10
         self.lines.styles.max_height = max(_FEWEST, whole - others - _FRAME)
 
@@ -316,12 +320,12 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def _own_bindings(self) -> list[BindingType]:
         """The keys of the dialog and of what it is derived from; the nearest has its say."""
-        found: dict[str, BindingType] = {}
-        for one in type(self).__mro__:
-            if issubclass(one, Dialog):
-                for binding in Binding.make_bindings(one.__dict__.get("BINDINGS", ())):
-                    found.setdefault(binding.key, binding)
-        return list(found.values())
+        bindings: dict[str, BindingType] = {}
+        for class_ in type(self).__mro__:
+            if issubclass(class_, Dialog):
+                for binding in Binding.make_bindings(class_.__dict__.get("BINDINGS", ())):
+                    bindings.setdefault(binding.key, binding)
+        return list(bindings.values())
 
     def action_leave(self) -> None:
         """Leave without an answer."""

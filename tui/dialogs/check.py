@@ -14,23 +14,24 @@ from backend import Check, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState
 from tui.dialogs.base import DIM, Line, LineList, said
 from tui.dialogs.operation import Proposing, Refuser
+from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import counted, size_text
+from tui.text import size_text
 
 DAY = 24 * 3600
 AGES = (1, 7, 30, 90)
 CHOSEN, ALL, OLD = "chosen", "all", "old"
 QUICK, FULL, STRUCTURE = "quick", "full", "structure"
 _LEVELS = {
-    QUICK: ("quick", "metadata sound, nothing missing; reads next to nothing, proves little"),
-    FULL: ("full", "every byte is what was written: snapd's own hashes"),
-    STRUCTURE: ("structure", "full, and every archive is walked as a restore would, without writing"),
+    QUICK: ("quick", "metadata valid, nothing missing; fast, but proves little"),
+    FULL: ("full", "every byte matches snapd's own hashes"),
+    STRUCTURE: ("structure", "full, and every archive is read as a restore would read it"),
 }
 _SOUND = (CheckState.OK, CheckState.OLD)
 
 
 class Wanted(NamedTuple):
-    """What was chosen: the scope, the level, and for what was not verified for so long, the days."""
+    """What was chosen: the scope, the level, and for not verified for so long, the days."""
 
     scope: str
     level: str = FULL
@@ -42,12 +43,12 @@ def scope_of(
 ) -> list[Snapshot]:
     """The snapshots that a check would take; broken ones are told of, not read."""
     if wanted.scope == CHOSEN:
-        return [snapshot for one in chosen for snapshot in one.snapshots]
-    everything = [snapshot for one in stock.sets for snapshot in one.snapshots]
+        return [snapshot for set_ in chosen for snapshot in set_.snapshots]
+    everything = [snapshot for set_ in stock.sets for snapshot in set_.snapshots]
     if wanted.scope == ALL:
         return everything
     since = now - wanted.days * DAY
-    return [one for one in everything if not _is_fresh(one, stock, since, wanted.level)]
+    return [snapshot for snapshot in everything if not _is_fresh(snapshot, stock, since, wanted.level)]
 
 
 def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
@@ -67,21 +68,21 @@ def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, 
 class AskCheck(Proposing[list[Check] | None]):
     """Lets scope and level be chosen; answers with the checks, or None. Enter checks what was chosen."""
 
-    KEYS = "Space choose · y copy · Tab next · Esc leave"
+    KEYS = "Space select · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
         self,
         chosen: Sequence[tuple[SnapshotSet, tuple[str, ...]]],
         stock: InventoryData,
-        words: Sequence[str],
+        location_options: Sequence[str],
         place: Refuser | None = None,
     ) -> None:
         super().__init__("Check")
         self._place = place
         self._parts = tuple(chosen)
         self._stock = stock
-        self._words = words
+        self._location_options = location_options
         self._now = time.time()
         self._wanted = Wanted(CHOSEN if chosen else ALL)
 
@@ -103,14 +104,21 @@ class AskCheck(Proposing[list[Check] | None]):
 
     def _show(self) -> None:
         taken = self._taken(self._wanted)
-        size = sum(one.size for one in taken if not one.broken) if self._wanted.level != QUICK else 0
-        amount = f"{size_text(size).strip()} to read" if size else "next to nothing to read"
-        self.sum_up(f"{counted(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
+        size = (
+            sum(snapshot.size for snapshot in taken if not snapshot.broken)
+            if self._wanted.level != QUICK
+            else 0
+        )
+        amount = f"{size_text(size).strip()} to read" if size else "almost nothing to read"
+        self.sum_up(f"{count_phrase(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
         self.show_lines(list(self._lines()))
-        commands = [command_line(one, self._words) for one in operations_of(self._wanted, self._parts)]
+        commands = [
+            command_line(operation, self._location_options)
+            for operation in operations_of(self._wanted, self._parts)
+        ]
         self.show_command("; ".join(commands))
         button = self.query_one("#yes", Button)
-        button.label = Content(f"Check {counted(len(taken), 'snapshot')}")
+        button.label = Content(f"Check {count_phrase(len(taken), 'snapshot')}")
         button.refresh(layout=True)
         button.disabled = not taken or bool(self.refusal)
         if self._place is not None:
@@ -121,17 +129,17 @@ class AskCheck(Proposing[list[Check] | None]):
         self._show()
 
     def _lines(self) -> Iterator[Line]:
-        yield Line("of what", said("What", "bold"))
+        yield Line("of what", said("Scope", "bold"))
         if self._parts:
             sets = ", ".join(f"#{part.set_id}" for part, _ in self._parts[:12])
             more = ", …" if self._parts[12:] else ""
-            yield self._choice(CHOSEN, f"what is chosen: {sets}{more}")
-        yield self._choice(ALL, f"everything: {counted(len(self._stock.sets), 'set')}")
+            yield self._choice(CHOSEN, f"selected: {sets}{more}")
+        yield self._choice(ALL, f"all: {count_phrase(len(self._stock.sets), 'set')}")
         days = self._wanted.days
         count = len(self._taken(self._wanted._replace(scope=OLD)))
-        text = f"what was not verified for {counted(days, 'day')}: {counted(count, 'snapshot')}"
-        yield self._choice(OLD, text, "  Space again: other days")
-        yield Line("how", said("How", "bold"))
+        text = f"not verified for {count_phrase(days, 'day')}: {count_phrase(count, 'snapshot')}"
+        yield self._choice(OLD, text, "  Space changes the days")
+        yield Line("how", said("Level", "bold"))
         for level, (name, meaning) in _LEVELS.items():
             marked = level == self._wanted.level
             yield Line(level, Content.assemble(f"{name:<10}", (meaning, DIM)), marked)

@@ -28,10 +28,10 @@ async def confirm_wait_screen(
     patient = tuple(map(waiting, operations))
     lines = [
         Line("what", said(f"snapd is busy with {busy}.")),
-        Line("how", said("A job can be started that waits until it is through, and then begins.")),
-        Line("stop", said("While it waits, it can be stopped like any job: nothing was begun then.")),
+        Line("how", said("The job can wait until snapd is done, and start then.")),
+        Line("stop", said("While it waits it can be stopped like any job, and nothing is changed.")),
     ]
-    commands = "; ".join(command_line(one, place.words) for one in patient)
+    commands = "; ".join(command_line(operation, place.words) for operation in patient)
     asked = Confirm("snapd is busy", "Wait, then start", lines, commands)
     return patient if await screen.app.push_screen_wait(asked) else ()
 

@@ -63,7 +63,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     What `part` holds is chosen at first.
     """
 
-    KEYS = "F2 browse · Space choose · * all · y copy · Esc leave"
+    KEYS = "F2 browse · Space select · * all · y copy · Esc leave"
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
@@ -75,7 +75,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self._place = place
         self._set_id = part.set_id
         self._file_name = f"{part.set_id}.snapshot"
-        self._choice = ExportChoice(frozenset(one.path for one in part.snapshots))
+        self._choice = ExportChoice(frozenset(snapshot.path for snapshot in part.snapshots))
         self._plan: ExportPlan | None = None
         self._weight: Weight | None = None
         self._where: Destination | None = None
@@ -177,8 +177,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def begin(self) -> None:
         """Show the directory; the file keeps the name that was typed for it."""
         name = os.path.basename(absolute(self.path_input.typed, self._base))
-        found = self._listing
-        directories = {one.name for one in found.entries if one.is_directory} if found else set()
+        listing = self._listing
+        directories = {entry.name for entry in listing.entries if entry.is_directory} if listing else set()
         if name and not self.is_browsing and name not in directories:
             self._file_name = name
         self._walks = True
@@ -222,8 +222,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def _summary(self, *, browsing: bool) -> Content:
         reason = refusal(self._plan, self._choice)
         weight = Weight(trouble=reason) if reason and self._plan is not None else self._weight
-        words = summary(weight, self._where, self._choice)
-        return Content.assemble(words, "\n", self.folder_text()) if browsing else words
+        text = summary(weight, self._where, self._choice)
+        return Content.assemble(text, "\n", self.folder_text()) if browsing else text
 
     def _lines(self) -> Iterator[Line]:
         return export_lines(self._plan or ExportPlan(self._set_id), self._where, self._choice)
@@ -255,7 +255,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps that are sound, or none."""
         if self.is_browsing:
-            self.say("that is for the snaps of the set: Esc goes back to them")
+            self.say("this key selects snaps: Esc goes back to them")
         elif self._plan is not None:
             self._draw_up(self._choice._replace(chosen=self._plan.sound if everything else frozenset()))
 
@@ -274,8 +274,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
             self._is_eager = missing == LOOKING
             self.say(reason)
         elif replaced(where, self._choice) and self._sure.value.lower() != "yes":
-            names = " and ".join(one.name for one in replaced(where, self._choice))
-            self.say(f"{names} would be replaced: type yes, or another path")
+            names = " and ".join(file.name for file in replaced(where, self._choice))
+            self.say(f"{names} would be replaced: type yes, or choose another path")
             self.set_focus(self._sure)
         elif where is not None:
             self.dismiss(self._operation(where.path))

@@ -9,13 +9,13 @@ from textual.content import Content
 from backend import Export, Snapshot, SnapshotError
 from backend.transfer import ExportChoice, ExportObstacle, ExportPlan
 from tui.dialogs.base import BAD, DIM, WARN, Line, said
+from tui.phrases import ago_phrase
 from tui.session.destination import CHECKSUM, Destination
 from tui.session.paths import PathEntry
 from tui.session.place import Place
 from tui.text import plain, size_text
-from tui.views.set_rows import short_age
 
-LOOKING = "still looking"
+LOOKING = "still checking"
 
 
 class Weight(NamedTuple):
@@ -44,9 +44,9 @@ def refusal(plan: ExportPlan | None, choice: ExportChoice) -> str:
             return plan.trouble
         case ExportObstacle.BROKEN as obstacle:
             names = ", ".join(snapshot.snap or "(unreadable)" for snapshot in plan.broken(choice))
-            return f"{obstacle.value}: {names}; choose to leave that out, with Space"
+            return f"{obstacle.value}: {names}; deselect with Space"
         case ExportObstacle.NOTHING_CHOSEN as obstacle:
-            return f"{obstacle.value}: Space chooses a snap"
+            return f"{obstacle.value}: select a snap with Space"
 
 
 def obstacle(weight: Weight | None, where: Destination | None, choice: ExportChoice) -> str:
@@ -57,32 +57,33 @@ def obstacle(weight: Weight | None, where: Destination | None, choice: ExportCho
         return trouble
     if where.largest and weight.size > where.largest:
         most = size_text(where.largest).strip()
-        return f"too large: {where.limit} a file has {most} at most; choose fewer snaps, or another place"
+        way_out = "select fewer snaps or another directory"
+        return f"too large: {where.limit} a file can have at most {most}; {way_out}"
     if weight.size > where.free:
         missing = size_text(weight.size - where.free).strip()
-        return f"not enough room there: {missing} more is needed"
+        return f"not enough free space there: {missing} more is needed"
     return ""
 
 
 def replaced(where: Destination | None, choice: ExportChoice) -> list[PathEntry]:
     """The files that an export would replace."""
     stands = [where.stands, where.sums if choice.checksum else None] if where else []
-    return [one for one in stands if one is not None]
+    return [file for file in stands if file is not None]
 
 
 def summary(weight: Weight | None, where: Destination | None, choice: ExportChoice) -> Content:
     """What it comes to: bytes to write, and the room before and after."""
     if weight is None:
-        return Content("Looking at the set…")
+        return Content("Reading the set…")
     if weight.trouble:
         return said(weight.trouble, BAD)
-    words = f"{size_text(weight.size).strip()} ({weight.size} bytes) to write"
+    text = f"{size_text(weight.size).strip()} ({weight.size} bytes) to write"
     if where is None:
-        return Content(words)
+        return Content(text)
     if reason := obstacle(weight, where, choice):
-        return Content.assemble(words, " · ", said(reason, BAD))
+        return Content.assemble(text, " · ", said(reason, BAD))
     free, after = (size_text(room).strip() for room in (where.free, where.free - weight.size))
-    return Content(f"{words} · {free} free there, {after} after")
+    return Content(f"{text} · {free} free there, {after} after")
 
 
 def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoice) -> Iterator[Line]:
@@ -90,10 +91,10 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
     for snapshot in plan.snapshots:
         marked = None if plan.trouble else snapshot.path in choice.chosen
         yield Line(("snap", snapshot.path), _snapshot_text(snapshot), marked)
-    yield Line("sums", said(f"write its SHA-256 beside it ({CHECKSUM})"), choice.checksum)
+    yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
     for entry in replaced(where, choice):
-        age = short_age(time.time() - entry.when)
-        text = f"{entry.name} is there already: {size_text(entry.size).strip()}, {age} old"
+        age = ago_phrase(time.time() - entry.when)
+        text = f"{entry.name} already exists: {size_text(entry.size).strip()}, changed {age}"
         yield Line(("stands", entry.name), said(text, WARN))
     if where is not None and where.note:
         yield Line("note", said(where.note, WARN))

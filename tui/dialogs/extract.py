@@ -20,9 +20,10 @@ from tui.dialogs.extract_lines import NAMES, PLACE, POLICY, UNDO, PartKey, View
 from tui.dialogs.folding import Unfolding
 from tui.dialogs.restore import DIGITS, Proof
 from tui.dialogs.restore_lines import verdict_text, windows
+from tui.phrases import count_phrase
 from tui.session.paths import PathListing, absolute, in_folder, working_directory
 from tui.session.place import Place
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.widgets.path_input import PathInput
 
 _FOLDER = "extracted"
@@ -41,14 +42,14 @@ class Looked(Message):
 class AskExtract(Unfolding[Extract | None]):
     """Shows the plan of an extraction; answers with what was confirmed, or None."""
 
-    KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
+    KEYS = "Space select · l list · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "look", "Refresh", show=False),
     ]
 
     def __init__(self, place: Place, wanted: Extract) -> None:
         where = f"#{wanted.set_id}" if wanted.set_id else plain(wanted.file.rpartition("/")[2])
-        super().__init__(f"Restore {counted(len(wanted.items), 'thing')} out of {where}")
+        super().__init__(f"Restore {count_phrase(len(wanted.items), 'item')} from {where}")
         self._place = place
         self._wanted = wanted
         self._progress = Progress()
@@ -146,10 +147,10 @@ class AskExtract(Unfolding[Extract | None]):
         proof.display = final
         if plan is not None and final:
             number = extractlines.proof_of(plan, wanted)
-            proof.placeholder = f"what is replaced will be gone: type {number} to go on"
+            proof.placeholder = f"what is replaced cannot be recovered: type {number} to continue"
         button = self.query_one("#yes", Button)
         button.display = not self._is_blocked
-        button.label = Content(extractlines.answer_text(plan, wanted) if plan else "Looking…")
+        button.label = Content(extractlines.answer_text(plan, wanted) if plan else "Checking…")
         button.refresh(layout=True)
         button.variant = "error" if final else "primary"
         button.disabled = not self._may_confirm()
@@ -160,13 +161,13 @@ class AskExtract(Unfolding[Extract | None]):
             return Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(self._told)}")
         if view.plan is None:
             done = f" {size_text(view.done).strip()} of {size_text(view.total).strip()}" if view.total else ""
-            return Content(f"Looking for what is marked…{done} · Esc leaves")
+            return Content(f"Looking for the selected files…{done} · Esc leaves")
         if view.refused:
             return Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(view.refused)}")
         reasons = len(view.plan.reasons)
-        conflicts = f" · {counted(reasons, 'reason')} below: choose another policy, or mark less"
-        words = f"{size_text(view.plan.size).strip()} to put in place{conflicts if reasons else ''}"
-        return Content.assemble(verdict_text(view.plan.verdict), f"  {words}")
+        conflicts = f" · {count_phrase(reasons, 'reason')} below: choose another policy, or select less"
+        text = f"{size_text(view.plan.size).strip()} to restore{conflicts if reasons else ''}"
+        return Content.assemble(verdict_text(view.plan.verdict), f"  {text}")
 
     # -- choosing
 
@@ -197,8 +198,8 @@ class AskExtract(Unfolding[Extract | None]):
 
     def fold_of(self, key: Hashable) -> Hashable | None:
         """The archive that a line tells of."""
-        own = key[0] if isinstance(key, tuple) and key else key
-        return own if isinstance(own, PartKey) else None
+        part_key = key[0] if isinstance(key, tuple) and key else key
+        return part_key if isinstance(part_key, PartKey) else None
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -269,7 +270,7 @@ class AskExtract(Unfolding[Extract | None]):
         if self._may_confirm():
             self.dismiss(self._wanted)
         elif plan is not None:
-            self.say(f"type {extractlines.proof_of(plan, self._wanted)} to go on: there is no undo")
+            self.say(f"type {extractlines.proof_of(plan, self._wanted)} to continue: this cannot be undone")
 
     @on(Button.Pressed, "#no")
     def refuse(self) -> None:

@@ -10,8 +10,9 @@ from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line
 from tui.dialogs.restore_lines import window_text, windows
+from tui.phrases import count_phrase
 from tui.session.paths import PathListing
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 
 PLACE = "place"
 NAMES = "names"
@@ -22,15 +23,15 @@ _FITTING = 6
 _POLICIES = {
     OverwritePolicy.ALWAYS: "always",
     OverwritePolicy.CHANGED: "if changed",
-    OverwritePolicy.NEWER: "if older there",
+    OverwritePolicy.NEWER: "if older",
     OverwritePolicy.NEVER: "never",
 }
 _ORDER = (ExtractAction.REFUSE, ExtractAction.REPLACE, ExtractAction.MAKE, ExtractAction.SKIP)
 _HEADS = {
     ExtractAction.REFUSE: ("conflict ", BAD),
     ExtractAction.REPLACE: ("replace  ", WARN),
-    ExtractAction.MAKE: ("make     ", GOOD),
-    ExtractAction.SKIP: ("let be   ", DIM),
+    ExtractAction.MAKE: ("create   ", GOOD),
+    ExtractAction.SKIP: ("keep     ", DIM),
 }
 
 
@@ -68,13 +69,13 @@ def lines_of(
 
 
 def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
-    places = (("in place", not wanted.target_dir), ("beside, into a directory", bool(wanted.target_dir)))
-    yield Line(PLACE, _options(places), head=_bold("Place"))
+    places = (("in place", not wanted.target_dir), ("into another directory", bool(wanted.target_dir)))
+    yield Line(PLACE, _options(places), head=_bold("Target"))
     if wanted.target_dir:
         if fitting is not None and fitting.goes_on:
-            names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in fitting.entries[:_FITTING]]
+            names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in fitting.entries[:_FITTING]]
             yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names)}", DIM), depth=2)
-        names_kept = (("with their folders", not wanted.strip), ("by name alone", wanted.strip))
+        names_kept = (("with their directories", not wanted.strip), ("file names only", wanted.strip))
         yield Line(NAMES, _options(names_kept), head=_bold("Names"))
     policies = [(text, policy.value == wanted.policy) for policy, text in _POLICIES.items()]
     yield Line(POLICY, _options(policies), head=_bold("Replace"))
@@ -82,7 +83,7 @@ def _choices(wanted: Extract, fitting: PathListing | None) -> Iterator[Line]:
 
 
 def _undo_text(wanted: Extract) -> Content:
-    options = [(window_text(one), one == wanted.undo_window) for one in windows(wanted.undo_window)]
+    options = [(window_text(window), window == wanted.undo_window) for window in windows(wanted.undo_window)]
     until = time.strftime("%a %H:%M", time.localtime(time.time() + wanted.undo_window))
     return Content.assemble(_options(options), f"  until {until}" if wanted.undo_window else "")
 
@@ -98,7 +99,7 @@ def _part_lines(part: ExtractPart, opened: frozenset[Hashable]) -> Iterator[Line
         yield Line((key, "blocked"), Content(plain(part.blocked)), depth=2, head=_styled("blocked  ", BAD))
         return
     yield Line((key, "sums"), _sums(part, is_open=key in opened), depth=2)
-    shown = part.landings if key in opened else [one for one in part.landings if not one.with_above]
+    shown = part.landings if key in opened else [known for known in part.landings if not known.with_above]
     for landing in _ordered(shown)[:_MOST]:
         head, style = _HEADS[landing.action]
         yield Line((key, landing.name), _landing_text(landing), depth=2, head=_styled(head, style))
@@ -114,20 +115,20 @@ def _ordered(landings: Iterable[ExtractTarget]) -> list[ExtractTarget]:
 
 def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     inner = sum(1 for landing in part.landings if landing.with_above)
-    words = [f"{counted(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
+    phrases = [f"{count_phrase(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
     if inner:
-        words.append(f"{inner:,} of them with the folder they are in{'' if is_open else ' (l lists)'}")
+        phrases.append(f"{inner:,} of them inside a selected directory{'' if is_open else ' (l lists)'}")
     if part.stored:
-        words.append(f"{size_text(part.stored).strip()} are read and verified first")
-    return Content.styled(" · ".join(words), DIM)
+        phrases.append(f"{size_text(part.stored).strip()} to read and verify first")
+    return Content.styled(" · ".join(phrases), DIM)
 
 
 def _landing_text(landing: ExtractTarget) -> Content:
     size = f"  {size_text(landing.size).strip()}" if landing.kind == "file" else f"  {landing.kind}"
     if landing.action is ExtractAction.REPLACE and landing.present is not None:
-        size += f" for {size_text(landing.present).strip()}"
+        size += f" (now {size_text(landing.present).strip()})"
     newer = (
-        ("  what is there is NEWER", WARN)
+        ("  the present one is NEWER", WARN)
         if landing.is_older and landing.action is ExtractAction.REPLACE
         else ""
     )
@@ -138,7 +139,7 @@ def _landing_text(landing: ExtractTarget) -> Content:
 
 def _options(options: Sequence[tuple[str, bool]]) -> Content:
     """What can be chosen on a line, the chosen one in brackets."""
-    parts = [(f"({words})" if is_it else f" {words} ", "bold" if is_it else DIM) for words, is_it in options]
+    parts = [(f"({text})" if is_it else f" {text} ", "bold" if is_it else DIM) for text, is_it in options]
     return Content.assemble(*parts, ("  Space changes", DIM))
 
 
@@ -174,10 +175,8 @@ def proof_of(plan: ExtractPlan, wanted: Extract) -> str:
 def answer_text(plan: ExtractPlan, wanted: Extract) -> str:
     """What the button says it does."""
     taken = plan.count(ExtractAction.MAKE) + plan.count(ExtractAction.REPLACE)
-    does = f"Restore {counted(taken, 'path')}"
+    does = f"Restore {count_phrase(taken, 'path')}"
     if gone := replaced(plan):
-        undo = (
-            f", undo for {window_text(wanted.undo_window)}" if wanted.undo_window else ", for good: no undo"
-        )
+        undo = f", undo for {window_text(wanted.undo_window)}" if wanted.undo_window else ", no undo"
         return f"{does}, replacing {gone:,}{undo}"
     return f"{does}, replacing nothing"

@@ -12,7 +12,7 @@ from tui.dialogs.base import Dialog
 class Unfolding(Dialog[ScreenResultType]):
     """What is in `unfolded` is shown at length by `redraw`; `fold_of` tells what there is to unfold."""
 
-    NOTHING_FOLDED = "there is nothing to list"
+    NOTHING_FOLDED = "nothing to list"
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the list has it: there it means Enter, and that chooses.
         Binding("l", "unfold", "List", show=False, priority=True),
@@ -33,8 +33,8 @@ class Unfolding(Dialog[ScreenResultType]):
     def action_unfold(self) -> None:
         """List what the line stands for, elsewhere all that can be listed; again: no more."""
         self.set_focus(self.lines)
-        own = self.fold_of(self.lines.cursor_key)
-        folds = {own} if own is not None else {self.fold_of(key) for key in self.lines.keys} - {None}
+        fold = self.fold_of(self.lines.cursor_key)
+        folds = {fold} if fold is not None else {self.fold_of(key) for key in self.lines.keys} - {None}
         self.say("" if folds else self.NOTHING_FOLDED)
         self.unfold(folds)
 

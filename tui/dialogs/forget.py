@@ -12,8 +12,9 @@ from textual.widgets import Button, Input
 from backend import Forget, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState, CheckStatus
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
+from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
@@ -34,26 +35,26 @@ class Loss(NamedTuple):
 
 def losses(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Loss]:
     """Of what a forget would take the last copy, or else the last verified one."""
-    going = {snapshot.path: snapshot for one in sets for snapshot in one.snapshots}
-    staying = [snapshot for one in stock.sets for snapshot in one.snapshots if snapshot.path not in going]
-    found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    going = {snapshot.path: snapshot for set_ in sets for snapshot in set_.snapshots}
+    staying = [snapshot for set_ in stock.sets for snapshot in set_.snapshots if snapshot.path not in going]
+    owners_of_loss: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     for snap, entry in sorted({(s.snap, entry) for s in going.values() for entry in s.entries}):
         gone = _usable(going.values(), snap, entry, stock)
         left = _usable(staying, snap, entry, stock)
-        verified_goes = any(_state(one, stock) in _VERIFIED for one in gone)
+        verified_goes = any(_state(snapshot, stock) in _VERIFIED for snapshot in gone)
         if gone and not left:
-            found.setdefault((snap, ()), []).append(_owner(entry))
-        elif verified_goes and not any(_state(one, stock) in _VERIFIED for one in left):
-            sets_left = tuple(sorted({one.set_id for one in left}))
-            found.setdefault((snap, sets_left), []).append(_owner(entry))
-    return [Loss(snap, tuple(owners), left) for (snap, left), owners in found.items()]
+            owners_of_loss.setdefault((snap, ()), []).append(_owner(entry))
+        elif verified_goes and not any(_state(snapshot, stock) in _VERIFIED for snapshot in left):
+            sets_left = tuple(sorted({snapshot.set_id for snapshot in left}))
+            owners_of_loss.setdefault((snap, sets_left), []).append(_owner(entry))
+    return [Loss(snap, tuple(owners), left) for (snap, left), owners in owners_of_loss.items()]
 
 
 def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: InventoryData) -> list[Snapshot]:
     return [
-        one
-        for one in snapshots
-        if one.snap == snap and entry in (one.sums or {}) and _state(one, stock) not in _BAD
+        snapshot
+        for snapshot in snapshots
+        if snapshot.snap == snap and entry in (snapshot.sums or {}) and _state(snapshot, stock) not in _BAD
     ]
 
 
@@ -69,13 +70,13 @@ def _owner(entry: str) -> str:
 
 def forgets(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Forget]:
     """The operations that forget these sets, or parts of sets."""
-    whole = {one.set_id: len(one.snapshots) for one in stock.sets}
+    whole = {set_.set_id: len(set_.snapshots) for set_ in stock.sets}
     return [
         Forget(
             part.set_id,
             ()
             if len(part.snapshots) == whole.get(part.set_id)
-            else tuple(one.snap for one in part.snapshots),
+            else tuple(snapshot.snap for snapshot in part.snapshots),
         )
         for part in sets
     ]
@@ -90,39 +91,41 @@ class AskForget(Dialog[bool]):
     KEYS = "↑↓ move · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    def __init__(self, sets: list[SnapshotSet], stock: InventoryData, words: Sequence[str] = ()) -> None:
+    def __init__(
+        self, sets: list[SnapshotSet], stock: InventoryData, location_options: Sequence[str] = ()
+    ) -> None:
         several = len(sets) != 1
-        super().__init__(f"Forget {counted(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}")
+        super().__init__(
+            f"Forget {count_phrase(len(sets), 'set')}" if several else f"Forget #{sets[0].set_id}"
+        )
         self._sets = sets
         self._stock = stock
-        self._words = words
+        self._location_options = location_options
         self._proof = "forget" if several else str(sets[0].set_id)
 
     def fields(self) -> Iterable[Widget]:
         """Where the word is typed."""
         box = Input(id="proof", compact=True, max_length=20)
-        box.placeholder = f"cannot be taken back: type {self._proof} to forget"
+        box.placeholder = f"cannot be undone: type {self._proof} to forget"
         box.cursor_blink = False
         yield box
 
     def answers(self) -> Iterable[Button]:
         """To forget, or not."""
-        yield Button("Forget for good", id="yes", compact=True, variant="error", disabled=True)
+        yield Button("Forget permanently", id="yes", compact=True, variant="error", disabled=True)
         yield Button("Keep", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Show all; the word has to be typed."""
         import time
 
-        freed = sum(one.size for one in self._sets)
-        self.sum_up(
-            Content.assemble(
-                f"frees {size_text(freed).strip()}; ", ("this cannot be taken back", BAD), " by undo"
-            )
-        )
+        freed = sum(set_.size for set_ in self._sets)
+        self.sum_up(Content.assemble(f"frees {size_text(freed).strip()}; ", ("this cannot be undone", BAD)))
         self.show_lines([*self._warnings(), *self._lines(time.time())])
         operations = forgets(self._sets, self._stock)
-        self.show_command(" && ".join(command_line(one, self._words) for one in operations))
+        self.show_command(
+            " && ".join(command_line(operation, self._location_options) for operation in operations)
+        )
         self.say("")
         self.query_one("#proof", Input).focus()
 
@@ -138,13 +141,13 @@ class AskForget(Dialog[bool]):
                 yield Line(loss, said(text, WARN))
 
     def _lines(self, now: float) -> Iterator[Line]:
-        for one in self._sets:
-            text = f"#{one.set_id}  {size_text(one.size).strip()}"
-            whole = next((known for known in self._stock.sets if known.set_id == one.set_id), one)
-            rest = len(whole.snapshots) - len(one.snapshots)
-            kept = f"  (the other {counted(rest, 'snap')} of it stay)" if rest else ""
-            yield Line(one.set_id, Content.assemble((text, "bold"), (kept, DIM)))
-            for snapshot in one.snapshots:
+        for set_ in self._sets:
+            text = f"#{set_.set_id}  {size_text(set_.size).strip()}"
+            whole = next((known for known in self._stock.sets if known.set_id == set_.set_id), set_)
+            rest = len(whole.snapshots) - len(set_.snapshots)
+            kept = f"  ({count_phrase(rest, 'other snap')} of it kept)" if rest else ""
+            yield Line(set_.set_id, Content.assemble((text, "bold"), (kept, DIM)))
+            for snapshot in set_.snapshots:
                 yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
 
     def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
@@ -170,7 +173,7 @@ class AskForget(Dialog[bool]):
         if self._is_typed:
             self.dismiss(True)
         else:
-            self.say(f"type {self._proof} to forget for good, or Esc to keep")
+            self.say(f"type {self._proof} to forget permanently, or Esc to keep")
 
     @on(Button.Pressed, "#no")
     def action_leave(self) -> None:

@@ -13,22 +13,22 @@ from textual.widgets import Input
 from tui.dialogs.base import DIM, Dialog, Line
 from tui.text import plain
 
-VERBS = "What can be done here"
-MOVES = "Moving, choosing, looking"
-SIGNS = "What the signs mean"
+VERBS = "Actions"
+MOVES = "Moving, selecting, viewing"
+SIGNS = "Symbols"
 
 _WIDE = 60
 _NAME = 13
 _SIGNS = (
-    ("✓ OK", "verified, and not long ago"),
-    ("~ OLD", "verified, but long ago"),
+    ("✓ OK", "verified recently"),
+    ("~ OLD", "verified, but too long ago"),
     ("? NEVER", "never verified"),
     ("✗ FAILED", "the last check found damage"),
     ("✗ BROKEN", "the file cannot be read as a snapshot"),
-    ("● ", "marked: verbs act on all marked rows"),
-    ("▸ ▾", "can be opened, is open: Enter, or → and ←"),
-    ("kB MB GB", "thousands, millions, milliards of bytes"),
-    ("stored", "bytes of the compressed archives; unpacked they are more"),
+    ("● ", "selected: verbs act on all selected rows"),
+    ("▸ ▾", "closed, open: Enter, or → and ←"),
+    ("kB MB GB", "thousands, millions, billions of bytes"),
+    ("stored", "size of the compressed archives; unpacked they are larger"),
 )
 
 
@@ -40,31 +40,31 @@ class Entry(NamedTuple):
     name: str
     effect: str = ""
 
-    def matches(self, words: Sequence[str]) -> bool:
+    def matches(self, terms: Sequence[str]) -> bool:
         """Whether every word is in it."""
         text = f"{self.keys} {self.name} {self.effect}".lower()
-        return all(word in text for word in words)
+        return all(word in text for word in terms)
 
 
 def entries_of(app: App[object], bindings: Iterable[BindingType], nodes: Sequence[DOMNode]) -> list[Entry]:
     """The bindings as entries: keys of one action together, what the footer shows first."""
-    found: dict[tuple[str, str], Entry] = {}
+    entries: dict[tuple[str, str], Entry] = {}
     for binding in Binding.make_bindings(bindings):
         if not binding.description:
             continue
         key = (binding.action, binding.description)
         shown = plain(app.get_key_display(binding))
-        known = found.get(key)
+        known = entries.get(key)
         if known is not None:
             keys = known.keys if shown in known.keys.split(" ") else f"{known.keys} {shown}"
-            found[key] = known._replace(keys=keys)
+            entries[key] = known._replace(keys=keys)
         else:
             group = VERBS if binding.show else MOVES
             group = binding.group.description if binding.group and binding.group.description else group
-            found[key] = Entry(
+            entries[key] = Entry(
                 group, shown, binding.description, binding.tooltip or effect_of(binding, nodes)
             )
-    return sorted(found.values(), key=lambda entry: (entry.group != VERBS, entry.group != MOVES))
+    return sorted(entries.values(), key=lambda entry: (entry.group != VERBS, entry.group != MOVES))
 
 
 def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
@@ -111,17 +111,17 @@ class Help(Dialog[None]):
         self.query_one("#search", Input).focus()
 
     def _fill(self, wanted: str) -> None:
-        found = [entry for entry in self._entries if entry.matches(wanted.lower().split())]
+        entries = [entry for entry in self._entries if entry.matches(wanted.lower().split())]
         lines = []
         group = ""
-        for entry in found:
+        for entry in entries:
             if entry.group != group:
                 group = entry.group
                 lines.append(Line(group, Content.styled(plain(group), "bold")))
             head, text = _told(entry, wide=self.size.width >= _WIDE)
             lines.append(Line((group, entry.keys, entry.name), text, depth=1, head=head))
         self.show_lines(lines)
-        self.say("" if found else f'no key matches "{plain(wanted)}"')
+        self.say("" if entries else f'no key matches "{plain(wanted)}"')
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search while typing."""

@@ -10,47 +10,48 @@ from backend.format import set_time
 from backend.host import InstalledSnap
 from backend.transfer import ImportChoice, ImportPlan, InstalledHere
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
-from tui.text import counted, local_time_text, plain, size_text
+from tui.phrases import count_phrase, list_phrase
+from tui.text import local_time_text, plain, size_text
 from tui.views.import_plan import obstacle_text
 
 
 def summary(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Content:
     """What a file comes to, on a few lines; `duplicate` is None as long as it is not known."""
-    found = plan.export
-    if found is None:
+    export = plan.export
+    if export is None:
         return said(plan.trouble, BAD)
-    of = f"set #{found.set_id} of where it was exported" if found.set_id else "snapshots of several sets"
-    words = plain(f"{of}{_times(found)} · {size_text(found.size).strip()}")
+    of = f"exported as set #{export.set_id}" if export.set_id else "snapshots of several sets"
+    text = plain(f"{of}{_times(export)} · {size_text(export.size).strip()}")
     if duplicate:
-        return Content.assemble(words, (f" · the same is here as #{duplicate}", WARN))
+        return Content.assemble(text, (f" · identical to #{duplicate}", WARN))
     if reason := obstacle_text(plan, choice._replace(accept_hash=True)):
-        return Content.assemble(words, said(f" · {reason}", BAD))
+        return Content.assemble(text, said(f" · {reason}", BAD))
     after = size_text(plan.free - plan.added_bytes(choice)).strip()
-    return Content(f"{words} · leaves {after} free")
+    return Content(f"{text} · leaves {after} free")
 
 
-def _times(found: ExportFile) -> str:
+def _times(export: ExportFile) -> str:
     """When it was saved, and when exported."""
-    saved = [one for one in found.snapshots if not one.broken]
+    saved = [snapshot for snapshot in export.snapshots if not snapshot.broken]
     times = [("saved", set_time(saved))] if saved else []
-    times += [("exported", found.date)] if found.date else []
+    times += [("exported", export.date)] if export.date else []
     return "".join(f", {what} {local_time_text(when)[:16].replace('T', ' ')}" for what, when in times)
 
 
 def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
     """What is in a file, snap by snap, beside what is here; then what is wrong with it."""
-    found = plan.export
-    if found is None:
+    export = plan.export
+    if export is None:
         return
-    yield from (Line(("fault", fault), said(f"✗ {fault}", BAD)) for fault in found.faults)
-    if found.faults:
+    yield from (Line(("fault", fault), said(f"✗ {fault}", BAD)) for fault in export.faults)
+    if export.faults:
         yield Line("usable", said(_usable_text(plan), WARN))
-    elif found.path.endswith(".zip"):
-        yield Line("zip", said("its name ends in .zip, but it is an export all right", DIM))
-    if not found.hash_fits:
-        text = "take it although the content hash of the set does not fit"
+    elif export.path.endswith(".zip"):
+        yield Line("zip", said("its name ends in .zip, but it is a valid export", DIM))
+    if not export.hash_fits:
+        text = "import it although the content hash of the set does not match"
         yield Line("hash", said(text, WARN), choice.accept_hash)
-    for snapshot in found.snapshots:
+    for snapshot in export.snapshots:
         yield from _snapshot_lines(snapshot, plan, choice)
     yield from _ending_lines(plan, choice, duplicate)
 
@@ -58,11 +59,11 @@ def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) 
 def _usable_text(plan: ImportPlan) -> str:
     """How much of a damaged file can still be read."""
     assert plan.export is not None
-    whole = sorted(one.snap for one in plan.export.snapshots if not one.broken)
+    whole = sorted(snapshot.snap for snapshot in plan.export.snapshots if not snapshot.broken)
     if not whole:
-        return "Nothing in it can be used. Nothing of it is imported."
-    names = ", ".join(whole)
-    return f"Readable in it: {counted(len(whole), 'snap')} ({names}). Nothing of it is imported as it is."
+        return "Nothing in it is readable. Nothing will be imported."
+    names = list_phrase(whole)
+    return f"Readable: {count_phrase(len(whole), 'snap')} ({names}). A damaged file is not imported."
 
 
 def _snapshot_lines(snapshot: Snapshot, plan: ImportPlan, choice: ImportChoice) -> Iterator[Line]:
@@ -89,14 +90,14 @@ def _here_text(snapshot: Snapshot, plan: ImportPlan) -> Content:
     """What is installed of the snap, and what a restore onto it would meet."""
     snap, trouble = plan.installed.get(snapshot.snap, InstalledHere())
     if snap is None:
-        return said(trouble or "not installed here", WARN if trouble else DIM)
-    here = f"here {snap.version or 'it is'} rev {snap.revision}"
+        return said(trouble or "not installed", WARN if trouble else DIM)
+    here = " ".join(filter(None, ("installed", snap.version, f"rev {snap.revision}")))
     if snap.snap_id and snapshot.snap_id and snap.snap_id != snapshot.snap_id:
         ids = f"(ID {snap.snap_id[:7]}…, in the file {snapshot.snap_id[:7]}…)"
         return said(f"{here} is another snap of that name {ids}: a restore is refused", BAD)
     if snap.described and not snap.epoch.can_read(snapshot.epoch):
         epochs = f"(epoch {snap.epoch}, in the file {snapshot.epoch})"
-        return said(f"{here} cannot read these data {epochs}: a restore is refused", BAD)
+        return said(f"{here} cannot read this data {epochs}: a restore is refused", BAD)
     return _compared(snapshot, snap, here)
 
 
@@ -104,7 +105,7 @@ def _compared(snapshot: Snapshot, snap: InstalledSnap, here: str) -> Content:
     """Which is newer; a revision from the store and a local one cannot be compared."""
     mine, theirs = snap.revision.number, snapshot.revision.number
     if mine == theirs:
-        return said("the same revision is installed here", GOOD)
+        return said("the same revision is installed", GOOD)
     if (mine > 0) != (theirs > 0) or not theirs:
         return said(f"{here}, another revision", WARN)
     return said(f"{here}, {'newer' if abs(mine) > abs(theirs) else 'older'} than in the file", WARN)
@@ -112,15 +113,17 @@ def _compared(snapshot: Snapshot, snap: InstalledSnap, here: str) -> Content:
 
 def _ending_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
     """Who is unknown, whether anything would be added, and for how long."""
-    strangers = sorted({name for one in plan.chosen(choice) for name in one.users} & plan.unknown_users)
+    strangers = sorted(
+        {name for snapshot in plan.chosen(choice) for name in snapshot.users} & plan.unknown_users
+    )
     if strangers:
-        names = ", ".join(strangers)
+        names = list_phrase(strangers)
         yield Line("strangers", said(f"no such user here: {names}; a restore will skip their data", WARN))
     if duplicate:
-        text = f"Nothing would be added: #{duplicate} holds the same."
+        text = f"Nothing would be added: #{duplicate} is identical."
         if expires := plan.expiry.get(duplicate):
             day = local_time_text(expires)[:10]
             text += f" It is an automatic set, which snapd removes after {day}."
         yield Line("duplicate", said(text, WARN))
     elif plan.export is not None and not plan.export.faults:
-        yield Line("stays", said("It will not expire, and gets a number of its own.", DIM))
+        yield Line("stays", said("It gets its own number and does not expire.", DIM))

@@ -58,7 +58,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     What is shown is what the file says of itself when it is looked into: the import proves it.
     """
 
-    KEYS = "Space choose · * all · h back · y copy · Esc leave"
+    KEYS = "Space select · * all · h back · y copy · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -116,12 +116,12 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     @work(thread=True, exclusive=True, group="look")
     def _look_in_thread(self, typed: str, progress: Progress) -> None:
         path = absolute(typed, self._base)
-        found = None if path.endswith("/") else file_at(path)
+        file = None if path.endswith("/") else file_at(path)
         plan = None
-        if found is not None and found.special:
-            plan = ImportPlan(path, trouble=f"cannot look into {path}: it is {found.special}")
-        elif found is not None:
-            self.post_message(Looking(typed, size=found.size))
+        if file is not None and file.special:
+            plan = ImportPlan(path, trouble=f"cannot read {path}: it is {file.special}")
+        elif file is not None:
+            self.post_message(Looking(typed, size=file.size))
             try:
                 plan = plan_import(self._place.engine, path, progress)
             except Cancelled:
@@ -210,7 +210,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
             return self.folder_text()
         name = plain(os.path.basename(self.path_input.typed))
         passed, size = (size_text(count).strip() for count in (self._passed, self._length))
-        return Content(f"Looking into {name}: {passed} of {size} passed over… Esc leaves")
+        return Content(f"Reading {name}: {passed} of {size}… Esc leaves")
 
     # -- choosing
 
@@ -239,7 +239,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps of the file, or none."""
         if self._plan is None:
-            self.say("that is for the snaps in a file: choose one first")
+            self.say("this key selects snaps: choose a file first")
         else:
             self._draw_up(self._choice._replace(snaps=self._plan.snaps if everything else frozenset()))
 
@@ -254,7 +254,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         """Answer with what was shown, or say what is missing."""
         plan = self._plan
         if plan is None:
-            self.say("still looking into it" if self._length else "choose a file first")
+            self.say("still reading it" if self._length else "choose a file first")
         elif reason := obstacle_text(plan, self._choice) or self.refusal:
             self.say(reason)
         else:

@@ -1,4 +1,4 @@
-"""What can be made of a job that was interrupted: to finish it, or to take it back."""
+"""What can be made of a job that was interrupted: to finish it, or to roll it back."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -16,7 +16,7 @@ from tui.session.job_views import JobView
 from tui.session.place import Place
 
 FINISH, TAKE_BACK = "finish", "takeback"
-_WORDS = {FINISH: "Finish", TAKE_BACK: "Take back"}
+_WORDS = {FINISH: "Finish", TAKE_BACK: "Roll back"}
 
 
 class Known(Message):
@@ -43,9 +43,9 @@ class AskEnding(Dialog[str | None]):
 
     def answers(self) -> Iterable[Button]:
         """Both ways, and to leave it."""
-        for name, words in _WORDS.items():
-            yield Button(Content(words), id=name, compact=True, classes="narrow")
-        yield Button("Leave it", id="leave", compact=True, variant="primary", classes="narrow")
+        for name, text in _WORDS.items():
+            yield Button(Content(text), id=name, compact=True, classes="narrow")
+        yield Button("Leave as is", id="leave", compact=True, variant="primary", classes="narrow")
 
     def on_mount(self) -> None:
         """Look what it left."""
@@ -53,7 +53,7 @@ class AskEnding(Dialog[str | None]):
             self.query_one(f"#{name}", Button).display = False
         self.sum_up(said(self._view.command))
         self.query_one("#leave", Button).focus()
-        self.show_lines([Line("looking", said("Looking what it left…", DIM))])
+        self.show_lines([Line("looking", said("Checking what it left…", DIM))])
         self._look()
 
     @work(thread=True, group="look")
@@ -65,14 +65,14 @@ class AskEnding(Dialog[str | None]):
         self.post_message(Known(ways))
 
     def on_known(self, message: Known) -> None:
-        """Show both ways; a button only for one that can be had."""
+        """Show both ways; a button only for one that is available."""
         if not self.is_open:
             return
         ways = message.ways
         lines = [*_lines(FINISH, ways.finish), *_lines(TAKE_BACK, ways.take_back)]
         if ways.finish.refusal == ways.take_back.refusal != "":
             lines = [Line("refusal", said(f"Nothing can be done: {ways.finish.refusal}.", BAD))]
-        left = "Left as it is, the next operation here ends it in the safe way."
+        left = "Otherwise the next operation here ends it safely."
         lines.append(Line("else", said(left, DIM)))
         for name, way in ((FINISH, ways.finish), (TAKE_BACK, ways.take_back)):
             self.query_one(f"#{name}", Button).display = not way.refusal
@@ -81,8 +81,8 @@ class AskEnding(Dialog[str | None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the command that does what the button does."""
         name = event.widget.id or ""
-        words = " ".join(["snapstow", *self._place.words, name, str(self._view.id)])
-        self.show_command(words if name in _WORDS else "")
+        command = " ".join(["snapstow", *self._place.words, name, str(self._view.id)])
+        self.show_command(command if name in _WORDS else "")
 
     @on(Button.Pressed)
     def answer(self, event: Button.Pressed) -> None:
@@ -91,8 +91,8 @@ class AskEnding(Dialog[str | None]):
 
 
 def _lines(name: str, way: Resolution) -> Iterable[Line]:
-    words = Content.styled(f"{_WORDS[name]}: ", "bold")
+    label = Content.styled(f"{_WORDS[name]}: ", "bold")
     if way.refusal:
-        yield Line(name, Content.assemble(words, said(f"cannot be had: {way.refusal}.", WARN)))
+        yield Line(name, Content.assemble(label, said(f"not available: {way.refusal}.", WARN)))
     else:
-        yield Line(name, Content.assemble(words, said(way.text)))
+        yield Line(name, Content.assemble(label, said(way.text)))

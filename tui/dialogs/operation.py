@@ -55,7 +55,7 @@ class Proposing(Dialog[ScreenResultType]):
 
     @work(thread=True, exclusive=True, group="refusal")
     def _look_for_refusal(self, place: Refuser, operations: Sequence[Operation]) -> None:
-        reasons = filter(None, (place.refusal_of(one) for one in operations))
+        reasons = filter(None, (place.refusal_of(operation) for operation in operations))
         self.post_message(Refused(operations, next(reasons, "")))
 
     def on_refused(self, message: Refused) -> None:

@@ -22,9 +22,9 @@ _LEAST_EFFECT = 12
 _NAME = 22
 _KEYS = 8
 _EFFECTS = {
-    "app.quit": "Leave; jobs go on",
-    "mark_all": "Mark every row",
-    "mark_none": "Take all marks away",
+    "app.quit": "Quit; jobs keep running",
+    "mark_all": "Select every row",
+    "mark_none": "Clear the selection",
 }
 
 
@@ -32,7 +32,7 @@ _EFFECTS = {
 class Offering(Protocol):
     """A screen that has more to choose than its keys."""
 
-    def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
+    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
         """What matches every word, in lower case; at best lazily: only the first ones are taken."""
 
 
@@ -47,7 +47,7 @@ class Themed(Protocol):
 def keyed(screen: Screen[Any]) -> list[PaletteItem]:
     """The verbs of a screen that can be had now, what its key bar shows first; moving about is left out."""
     nodes = [screen, *screen.walk_children(), screen.app]
-    found: dict[str, PaletteItem] = {}
+    items: dict[str, PaletteItem] = {}
     ordered = sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show)
     for node, binding, enabled, _tooltip in ordered:
         effect = _EFFECTS.get(binding.action) or binding.tooltip or effect_of(binding, nodes)
@@ -55,10 +55,10 @@ def keyed(screen: Screen[Any]) -> list[PaletteItem]:
         if is_verb and enabled and binding.description and not refused(screen, binding.action):
             keys = plain(screen.app.get_key_display(binding))
             act = partial(screen.app.run_action, binding.action, node)
-            known = found.setdefault(binding.action, PaletteItem(binding.description, act, keys, effect))
+            known = items.setdefault(binding.action, PaletteItem(binding.description, act, keys, effect))
             if keys not in known.keys.split():
-                found[binding.action] = known._replace(keys=f"{known.keys} {keys}")
-    return list(found.values())
+                items[binding.action] = known._replace(keys=f"{known.keys} {keys}")
+    return list(items.values())
 
 
 class Palette(Dialog[None]):
@@ -74,7 +74,7 @@ class Palette(Dialog[None]):
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
-        yield Input(id="search", compact=True, placeholder="a verb, a set, an order, a theme")
+        yield Input(id="search", compact=True, placeholder="a verb, a set, a sort order, a theme")
 
     def on_mount(self) -> None:
         """Show what there is."""
@@ -85,31 +85,31 @@ class Palette(Dialog[None]):
         search.cursor_blink = False
         search.focus()
 
-    def _matching(self, words: Sequence[str]) -> Iterator[PaletteItem]:
-        named = [choice for choice in self._keyed if choice.matches(words)]
+    def _matching(self, terms: Sequence[str]) -> Iterator[PaletteItem]:
+        named = [choice for choice in self._keyed if choice.matches(terms)]
         yield from named
         if isinstance(self._below, Offering):
-            yield from self._below.choices(words)
-        yield from (choice for choice in self._themes() if choice.matches(words))
-        yield from (choice for choice in self._keyed if choice.is_about(words) and choice not in named)
+            yield from self._below.choices(terms)
+        yield from (choice for choice in self._themes() if choice.matches(terms))
+        yield from (choice for choice in self._keyed if choice.is_about(terms) and choice not in named)
 
     def _themes(self) -> Iterator[PaletteItem]:
         if not isinstance(self.app, Themed):
             return
         for name in themes.NAMES:
-            effect = "the one in use" if name == self.app.theme else "change the colours"
+            effect = "the current theme" if name == self.app.theme else "change the colours"
             yield PaletteItem(f"theme {name}", partial(self.app.apply_theme, name), effect=effect)
 
     def _fill(self, wanted: str) -> None:
-        found = list(islice(self._matching(wanted.lower().split()), MOST + 1))
-        self._choices = found[:MOST]
+        items = list(islice(self._matching(wanted.lower().split()), MOST + 1))
+        self._choices = items[:MOST]
         width = min(self.size.width, 100) - 6
         self.show_lines([_line(number, choice, width) for number, choice in enumerate(self._choices)])
-        self.lines.highlighted = 0 if found else None
-        if len(found) > MOST:
-            self.say("more match: type further")
+        self.lines.highlighted = 0 if items else None
+        if len(items) > MOST:
+            self.say("more matches: keep typing")
         else:
-            self.say("" if found else f'nothing matches "{plain(wanted)}"')
+            self.say("" if items else f'nothing matches "{plain(wanted)}"')
 
     def action_lines(self, action: str) -> None:
         """Move in the list, while what is typed still searches."""

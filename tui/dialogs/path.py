@@ -12,10 +12,10 @@ from textual.message import Message
 from textual.screen import ScreenResultType
 
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.phrases import ago_phrase, count_phrase
 from tui.session.mounts import media, mounts
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
-from tui.text import counted, plain, size_text
-from tui.views.set_rows import short_age
+from tui.text import plain, size_text
 from tui.widgets.path_input import PathInput
 
 
@@ -46,7 +46,7 @@ class PathDialog(Dialog[ScreenResultType]):
         Binding("h,left,backspace", "above", "Up", show=False),
         Binding("full_stop", "hidden", "Hidden names", show=False),
         Binding("slash", "type", "Type a path", show=False),
-        Binding("f5", "look", "Look again", show=False),
+        Binding("f5", "look", "Refresh", show=False),
     ]
 
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc leave"
@@ -128,35 +128,39 @@ class PathDialog(Dialog[ScreenResultType]):
 
     def folder_text(self) -> Content:
         """What the list shows of which directory."""
-        found = self._listing
+        listing = self._listing
         if self._jumps is not None:
-            return Content("Places to go to: Enter goes there, h goes back")
-        if found is None:
-            return Content("Looking…")
-        folder = f"{plain(found.folder)}: "
-        if found.trouble:
-            return Content.assemble(folder, (plain(found.trouble), BAD))
-        if not found.fitting:
-            what = f'nothing here begins with "{plain(found.prefix)}"' if found.prefix else "this is empty"
-            return Content.assemble(folder, (f"{what}{_hidden_text(found)}", WARN))
-        return Content(f"{folder}{_count_text(found)}{_hidden_text(found)}")
+            return Content("Places: Enter goes there, h goes back")
+        if listing is None:
+            return Content("Loading…")
+        folder = f"{plain(listing.folder)}: "
+        if listing.trouble:
+            return Content.assemble(folder, (plain(listing.trouble), BAD))
+        if not listing.fitting:
+            what = (
+                f'no name starts with "{plain(listing.prefix)}"'
+                if listing.prefix
+                else "this directory is empty"
+            )
+            return Content.assemble(folder, (f"{what}{_hidden_text(listing)}", WARN))
+        return Content(f"{folder}{_count_text(listing)}{_hidden_text(listing)}")
 
     def folder_lines(self) -> Iterator[Line]:
         """The directory as lines, or the places to go to."""
         if self._jumps is not None:
             yield from (Line(jump, _jump_text(jump)) for jump in self._jumps)
             return
-        found = self._listing
-        if found is None:
+        listing = self._listing
+        if listing is None:
             return
-        if found.folder != "/":
+        if listing.folder != "/":
             yield Line("..", said("../", DIM))
         yield Line("elsewhere", said("home, mounted disks and other places (F2)", DIM))
         now = time.time()
-        for entry in found.entries:
+        for entry in listing.entries:
             yield Line(entry, _entry_text(entry, now))
-        if found.fitting > len(found.entries):
-            text = f"{found.fitting - len(found.entries):,} more are not shown: type how the name begins"
+        if listing.fitting > len(listing.entries):
+            text = f"{listing.fitting - len(listing.entries):,} more not shown: type the start of the name"
             yield Line("unseen", said(text, WARN))
 
     # -- walking
@@ -246,14 +250,14 @@ class PathDialog(Dialog[ScreenResultType]):
         self.set_focus(self.path_input)
 
 
-def _count_text(found: PathListing) -> str:
-    if found.more:
-        return f"the first {found.fitting:,} names, there are more"
-    return f"{found.fitting:,} names" if found.fitting != 1 else counted(1, "name")
+def _count_text(listing: PathListing) -> str:
+    if listing.more:
+        return f"the first {listing.fitting:,} names of more"
+    return count_phrase(listing.fitting, "name")
 
 
-def _hidden_text(found: PathListing) -> str:
-    return f", {found.hidden:,} hidden (. shows)" if found.hidden else ""
+def _hidden_text(listing: PathListing) -> str:
+    return f", {listing.hidden:,} hidden (. shows)" if listing.hidden else ""
 
 
 def _jump_text(jump: Jump) -> Content:
@@ -263,5 +267,5 @@ def _jump_text(jump: Jump) -> Content:
 def _entry_text(entry: PathEntry, now: float) -> Content:
     if entry.is_directory:
         return said(f"{entry.name}/")
-    about = entry.special or f"{size_text(entry.size).strip()}, {short_age(now - entry.when)} old"
+    about = entry.special or f"{size_text(entry.size).strip()}, {ago_phrase(now - entry.when)}"
     return Content.assemble(plain(entry.name), (f"  {about}", DIM))

@@ -30,9 +30,10 @@ from tui.dialogs.restore_lines import (
     verdict_text,
     windows,
 )
+from tui.phrases import count_phrase
 from tui.session.paths import PathListing, absolute, in_folder, working_directory
 from tui.session.place import Place
-from tui.text import counted, local_time_text, plain
+from tui.text import local_time_text, plain
 from tui.widgets.path_input import PathInput
 
 DIGITS = tuple("0123456789")
@@ -54,7 +55,7 @@ class Proof(Input):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "screen.lines('cursor_down')", "Down", show=False, priority=True),
         Binding("k", "screen.lines('cursor_up')", "Up", show=False, priority=True),
-        Binding("space", "screen.lines('mark')", "Choose", show=False, priority=True),
+        Binding("space", "screen.lines('mark')", "Select", show=False, priority=True),
         Binding("l", "screen.unfold", "List", show=False, priority=True),
         Binding("y", "screen.copy", "Copy command", show=False, priority=True),
     ]
@@ -67,10 +68,10 @@ class Proof(Input):
 class AskRestore(Unfolding[Restore | None]):
     """Shows the plan of a restore; answers with what was confirmed, or None."""
 
-    NOTHING_FOLDED = "there is nothing to list: no file would be lost"
-    KEYS = "Space choose · l list · y copy · Tab next · Esc leave"
+    NOTHING_FOLDED = "nothing to list: no file would be lost"
+    KEYS = "Space select · l list · y copy · Tab next · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "look", "Refresh", show=False),
     ]
 
     def __init__(self, place: Place, wanted: Restore) -> None:
@@ -164,11 +165,11 @@ class AskRestore(Unfolding[Restore | None]):
         self.query_one("#to", PathInput).display = bool(wanted.target_dir)
         proof = self.query_one("#proof", Proof)
         proof.display = final
-        why = "what is replaced will be gone" if not wanted.undo_window else "something would be lost"
+        why = "what is replaced cannot be recovered" if not wanted.undo_window else "files would be lost"
         proof.placeholder = f"{why}: type {wanted.set_id} to restore"
         button = self.query_one("#yes", Button)
         button.display = not blocked
-        button.label = Content(answer_text(preview, wanted) if preview.losses_known else "Looking…")
+        button.label = Content(answer_text(preview, wanted) if preview.losses_known else "Checking…")
         button.refresh(layout=True)
         button.variant = "error" if final else "primary"
         button.disabled = not self._may_confirm()
@@ -176,18 +177,20 @@ class AskRestore(Unfolding[Restore | None]):
     def _summary(self) -> Content:
         preview = self._preview
         if not preview.snapshots:
-            return Content("Looking at what would be replaced… Esc leaves")
-        one, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
-        words = [f"{taken} of {counted(len(preview.snaps), 'snap')}"]
-        words += [f"saved {local_time_text(one.time)[:16].replace('T', ' ')}"] if not one.hidden else []
+            return Content("Checking what would be replaced… Esc leaves")
+        snapshot, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
+        phrases = [f"{taken} of {count_phrase(len(preview.snaps), 'snap')}"]
+        phrases += (
+            [f"saved {local_time_text(snapshot.time)[:16].replace('T', ' ')}"] if not snapshot.hidden else []
+        )
         if not preview.losses_known:
-            words.append("looking for what would be lost… Esc leaves")
+            phrases.append("checking what would be lost… Esc leaves")
         elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:
-            words.append("counting what it holds…")
+            phrases.append("counting its files…")
         if preview.refusal:
-            words.append(preview.refusal)
+            phrases.append(preview.refusal)
         return Content.assemble(
-            verdict_text(preview.verdict, complete=preview.losses_known), f"  {plain(' · '.join(words))}"
+            verdict_text(preview.verdict, complete=preview.losses_known), f"  {plain(' · '.join(phrases))}"
         )
 
     # -- choosing
@@ -223,8 +226,8 @@ class AskRestore(Unfolding[Restore | None]):
 
     def fold_of(self, key: Hashable) -> Hashable | None:
         """What would be lost, on its own line and on those of its names."""
-        own = key[0] if isinstance(key, tuple) and key else key
-        return own if isinstance(own, LossKey) else None
+        loss_key = key[0] if isinstance(key, tuple) and key else key
+        return loss_key if isinstance(loss_key, LossKey) else None
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -236,14 +239,14 @@ class AskRestore(Unfolding[Restore | None]):
         """The choice with a name more or less; none at all stands for everything."""
         now = set(chosen or known) ^ {name}
         if not now:
-            self.say(f"one {what} at least has to stay")
+            self.say(f"at least one {what} has to stay selected")
             return chosen
-        return () if now == set(known) else tuple(one for one in known if one in now)
+        return () if now == set(known) else tuple(choice for choice in known if choice in now)
 
     def _next_window(self) -> None:
         wanted = self._wanted
         if wanted.target_dir:
-            self.say("nothing is replaced beside: there is nothing to keep for an undo")
+            self.say("in another directory nothing is replaced: there is nothing to undo")
             return
         around = windows(wanted.undo_window)
         chosen = around[(around.index(wanted.undo_window) + 1) % len(around)]

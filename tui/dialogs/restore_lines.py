@@ -9,8 +9,9 @@ from textual.content import Content
 from backend import Restore
 from backend.restore import RestorePlan, RestorePreview, RevisionChoice, Verdict, worst_verdict
 from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
+from tui.phrases import count_phrase, span_phrase
 from tui.session.paths import PathListing
-from tui.text import age_text, counted, moment_text, plain, size_text
+from tui.text import moment_text, plain, size_text
 from tui.views.restore_plan import LineKind, PlanContext, PlanLine, snap_lines, space_lines
 
 DAY = 24 * 3600
@@ -30,14 +31,14 @@ _HEADS = {
     LineKind.LOSES_DEVICES: ("loses", WARN),
     LineKind.MAKES_DEVICES: ("with", ""),
     LineKind.NOTE: ("note", DIM),
-    LineKind.WAY_OUT: ("way out", "bold"),
-    LineKind.SPACE: ("Room", "bold"),
-    LineKind.NO_SPACE: ("Room", "bold"),
+    LineKind.WAY_OUT: ("to fix", "bold"),
+    LineKind.SPACE: ("Space", "bold"),
+    LineKind.NO_SPACE: ("Space", "bold"),
 }
 _FOLDED = {
     LineKind.LOSES_FILES: "",
-    LineKind.LOSES_DEVICES: " left out",
-    LineKind.MAKES_DEVICES: ", restored as well",
+    LineKind.LOSES_DEVICES: " skipped",
+    LineKind.MAKES_DEVICES: ", restored too",
 }
 _LOOKS = {Verdict.READY: ("✓", GOOD), Verdict.WITH_LOSS: ("!", WARN), Verdict.BLOCKED: ("✗", BAD)}
 
@@ -67,8 +68,7 @@ class LossKey:
 
 def window_text(seconds: int) -> str:
     """How long what was replaced is kept."""
-    known = {0: "none", DAY: "24 h", 7 * DAY: "7 days"}
-    return known.get(seconds) or age_text(seconds)
+    return span_phrase(seconds) if seconds else "none"
 
 
 def lines_of(
@@ -110,7 +110,7 @@ def _snap_text(preview: RestorePreview, snap: str, plans: Sequence[RestorePlan])
 def verdict_text(verdict: Verdict, *, complete: bool = True) -> Content:
     """A verdict with its glyph; one that may still change is not told."""
     if not complete and verdict is not Verdict.BLOCKED:
-        return Content.styled("… looking", DIM)
+        return Content.styled("… checking", DIM)
     glyph, style = _LOOKS[verdict]
     return Content.styled(f"{glyph} {verdict.value}", style)
 
@@ -143,7 +143,7 @@ def _choices(preview: RestorePreview, restore: Restore) -> Iterator[Line]:
     if preview.losses_known and preview.verdict is Verdict.BLOCKED:
         return
     yield Line(UNDO, _undo_text(preview, restore), head=_head("Undo"))
-    yield Line(DEVICES, Content("restore device nodes as well"), restore.devices)
+    yield Line(DEVICES, Content("restore device nodes too"), restore.devices)
 
 
 def _head(word: str) -> Content:
@@ -153,10 +153,10 @@ def _head(word: str) -> Content:
 def _place_lines(
     preview: RestorePreview, restore: Restore, completions: PathListing | None
 ) -> Iterator[Line]:
-    options = [("in place", not restore.target_dir), ("beside, into a directory", bool(restore.target_dir))]
-    yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Place"))
+    options = [("in place", not restore.target_dir), ("into another directory", bool(restore.target_dir))]
+    yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Target"))
     if restore.target_dir and completions is not None and completions.goes_on:
-        names = [f"{plain(one.name)}{'/' * one.is_directory}" for one in completions.entries[:_FITTING]]
+        names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in completions.entries[:_FITTING]]
         more = ["…"] if len(completions.entries) > _FITTING else []
         yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names + more)}", DIM), depth=2)
     if len(preview.revisions) > 1:
@@ -169,8 +169,8 @@ def _place_lines(
 
 def _options(options: Sequence[tuple[str, bool]], more: str = "") -> Iterator[tuple[str, str]]:
     """What can be chosen on a line, the chosen one in brackets, and what else is to be said there."""
-    for words, is_it in options:
-        yield (f"({plain(words)})" if is_it else f" {plain(words)} ", "bold" if is_it else DIM)
+    for text, is_it in options:
+        yield (f"({plain(text)})" if is_it else f" {plain(text)} ", "bold" if is_it else DIM)
     yield (more, "")
     yield ("  Space changes", DIM)
 
@@ -188,8 +188,10 @@ def _revision_text(choice: RevisionChoice) -> str:
 
 def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
     if restore.target_dir:
-        return Content(f"nothing is replaced; remove {plain(restore.target_dir)} to take it back")
-    options = [(window_text(one), one == restore.undo_window) for one in windows(restore.undo_window)]
+        return Content(f"nothing is replaced; to undo, remove {plain(restore.target_dir)}")
+    options = [
+        (window_text(window), window == restore.undo_window) for window in windows(restore.undo_window)
+    ]
     kept = ""
     if preview.losses_known and restore.undo_window:
         until = moment_text(time.time() + restore.undo_window)
@@ -203,17 +205,19 @@ def windows(chosen: int) -> tuple[int, ...]:
 
 
 def is_final(preview: RestorePreview, restore: Restore) -> bool:
-    """Whether the number of the set has to be typed: files would be lost, or it cannot be taken back."""
+    """Whether the number of the set has to be typed: files would be lost, or it cannot be undone."""
     return not restore.target_dir and (bool(preview.lost_files) or not restore.undo_window)
 
 
 def answer_text(preview: RestorePreview, restore: Restore) -> str:
     """What the button says it does."""
     without = (
-        f" without {counted(preview.devices_left_out, 'device node')}" if preview.devices_left_out else ""
+        f" without {count_phrase(preview.devices_left_out, 'device node')}"
+        if preview.devices_left_out
+        else ""
     )
     if restore.target_dir:
-        return f"Restore beside{without}"
-    loss = f", losing {counted(preview.lost_files, 'file')}" if preview.lost_files else ""
-    undo = f", undo for {window_text(restore.undo_window)}" if restore.undo_window else ", for good: no undo"
+        return f"Restore into the directory{without}"
+    loss = f", losing {count_phrase(preview.lost_files, 'file')}" if preview.lost_files else ""
+    undo = f", undo for {window_text(restore.undo_window)}" if restore.undo_window else ", no undo"
     return f"Restore{without}{loss}{undo}"

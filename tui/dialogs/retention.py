@@ -55,7 +55,7 @@ class AskRetention(Dialog[str | None]):
     def answers(self) -> Iterable[Button]:
         """To change it, or to leave it."""
         yield Button("Change", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Leave it", id="no", compact=True)
+        yield Button("Leave as is", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Ask how long they are kept."""
@@ -114,15 +114,15 @@ class AskRetention(Dialog[str | None]):
         button.label = Content(_answer(wanted))
         button.refresh(layout=True)
         self.say(fault)
-        words = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
-        self.show_command(words if wanted else "")
+        command = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
+        self.show_command(command if wanted else "")
 
     @on(Input.Submitted, "#time")
     def go_on(self) -> None:
         """What was typed stands; the button answers."""
         button = self.query_one("#yes", Button)
         if button.disabled:
-            self.say(f"write {RETENTION_SYNTAX}; Esc leaves it as it is")
+            self.say(f"type {RETENTION_SYNTAX}; Esc leaves it as it is")
         else:
             button.focus()
 
@@ -165,10 +165,10 @@ class AskRetention(Dialog[str | None]):
 def _answer(wanted: str) -> str:
     if not wanted:
         return "Change"
-    return "Make none any more" if wanted == "no" else f"Keep for {retention_words(wanted)}"
+    return "Disable automatic snapshots" if wanted == "no" else f"Keep for {retention_words(wanted)}"
 
 
 def _lines() -> Iterator[Line]:
-    yield Line("what", said("snapd makes one by itself when the last revision of a snap is removed."))
-    yield Line("accepted", said(f"It takes {RETENTION_SYNTAX}."))
+    yield Line("what", said("snapd saves one automatically when the last revision of a snap is removed."))
+    yield Line("accepted", said(f"Accepted: {RETENTION_SYNTAX}."))
     yield Line("standing", said(RETENTION_NOTE))

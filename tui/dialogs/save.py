@@ -57,11 +57,11 @@ class Surveyed(Message):
 class AskSave(Proposing[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
-    KEYS = "Space choose · l unfold · * all · - none · Esc leave"
+    KEYS = "Space select · l unfold · * all · - none · Esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
-        Binding("f5", "look_anew", "Look again", show=False),
+        Binding("f5", "look_anew", "Refresh", show=False),
     ]
 
     def __init__(self, place: Place) -> None:
@@ -73,7 +73,7 @@ class AskSave(Proposing[Save | None]):
     def fields(self) -> Iterable[Widget]:
         """Where patterns are typed."""
         suggester = SuggestFromList(VARIABLES, case_sensitive=False)
-        hint = "leave out, e.g. $SNAP_COMMON/cache (Enter adds it)"
+        hint = "exclude, e.g. $SNAP_COMMON/cache (Enter adds it)"
         yield Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
 
     def answers(self) -> Iterable[Button]:
@@ -85,7 +85,7 @@ class AskSave(Proposing[Save | None]):
         """Look around."""
         self.lines.focus()
         self.say("")
-        self.sum_up("Looking at what is installed… Esc leaves")
+        self.sum_up("Reading what is installed… Esc leaves")
         self.show_command(command_line(Save(), self._place.words))
         self._look_around()
         self.set_interval(PERIOD, self._follow)
@@ -210,33 +210,33 @@ class AskSave(Proposing[Save | None]):
             case SnapKey(snap):
                 return replace(draft, snaps=draft.snaps ^ {snap})
             case UserKey(user) if draft.users == {user}:
-                self.say("one user at least has to stay")
+                self.say("at least one user has to stay selected")
             case UserKey(user) if len(look.preflight.users) > 1:
                 return replace(draft, users=draft.users ^ {user})
             case PatternKey(pattern):
-                return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
+                return replace(draft, patterns=tuple(kept for kept in draft.patterns if kept != pattern))
             case OptionKey(name):
                 return draft.with_option(name)
             case PathKey():
                 return self._leaving_out(key, look)
             case ConcernKey():
-                self.say("l lists what it is about")
+                self.say("l lists them")
         return draft
 
     def _leaving_out(self, key: PathKey, look: Look) -> Draft:
         """The same without a file or directory, or with it again."""
-        found, draft = look.surveys.of(key.snap, key.user), look.draft
-        if found is None:
+        survey, draft = look.surveys.of(key.snap, key.user), look.draft
+        if survey is None:
             return draft
-        pattern, fault = pattern_for(found.aim, key.path)
+        pattern, fault = pattern_for(survey.aim, key.path)
         if pattern in draft.patterns:
-            return replace(draft, patterns=tuple(one for one in draft.patterns if one != pattern))
-        kept = next((keepers(one, draft) for one in found.largest if one.path == key.path), [])
+            return replace(draft, patterns=tuple(shown for shown in draft.patterns if shown != pattern))
+        kept = next((keepers(shown, draft) for shown in survey.largest if shown.path == key.path), [])
         if fault or kept:
             by = (
-                "the snap itself leaves it out"
+                "the snap itself excludes it"
                 if "" in kept
-                else f"{', '.join(kept)} leaves it out; see Left out"
+                else f"{', '.join(kept)} excludes it; see Excluded"
             )
             self.say(fault or by)
             return draft
@@ -253,7 +253,7 @@ class AskSave(Proposing[Save | None]):
             if everything:
                 self._draw_up(replace(draft, users=frozenset(user.name for user in preflight.users)))
             else:
-                self.say("one user at least has to stay")
+                self.say("at least one user has to stay selected")
         else:
             self._draw_up(replace(draft, snaps=preflight.active if everything else frozenset()))
 

@@ -55,9 +55,9 @@ def head_of(outlook: Outlook) -> Content:
 def lines_of(mets: Iterable[Met], opened: frozenset[Hashable], patterns: tuple[str, ...]) -> Iterator[Line]:
     """The concerns, and what each is about where it is opened."""
     for met in mets:
-        key = ConcernKey(met.kind, "" if met.found else met.text)
+        key = ConcernKey(met.kind, "" if met.concerns else met.text)
         is_open = key in opened
-        more = "" if not met.found else "  (Space leaves one out)" if is_open else "  (l lists)"
+        more = "" if not met.concerns else "  (Space excludes one)" if is_open else "  (l lists)"
         yield Line(key, Content.assemble(met.text, (more, DIM)), head=head_of(met.outlook))
         if is_open:
             yield from _example_lines(met, patterns)
@@ -65,15 +65,15 @@ def lines_of(mets: Iterable[Met], opened: frozenset[Hashable], patterns: tuple[s
 
 def _example_lines(met: Met, patterns: tuple[str, ...]) -> Iterator[Line]:
     shown = 0
-    for found, one in met.found:
-        for path in one.examples[: _NAMED - shown]:
+    for survey, concern in met.concerns:
+        for path in concern.examples[: _NAMED - shown]:
             shown += 1
-            user = found.aim.user.name if found.aim.user else ""
-            text = Content.assemble((f"{name_of(found.aim)}: ", DIM), plain(path))
-            pattern, _ = pattern_for(found.aim, path)
+            user = survey.aim.user.name if survey.aim.user else ""
+            text = Content.assemble((f"{name_of(survey.aim)}: ", DIM), plain(path))
+            pattern, _ = pattern_for(survey.aim, path)
             marked = None if met.outlook is Outlook.LEFT_OUT else pattern not in patterns
-            yield Line(PathKey(met.kind, found.aim.snap.name, user, path), text, marked, depth=2)
-    if rest := sum(one.number for _, one in met.found) - shown:
+            yield Line(PathKey(met.kind, survey.aim.snap.name, user, path), text, marked, depth=2)
+    if rest := sum(concern.number for _, concern in met.concerns) - shown:
         yield Line((met.kind, ""), said(f"and {rest} more", DIM), depth=2)
 
 
@@ -82,4 +82,4 @@ def pattern_for(aim: Aim, path: str) -> tuple[str, str]:
     try:
         return pattern_of(path, aim.snap.revision, aim.user is None), ""
     except InvalidInputError as fault:
-        return "", f"this name cannot be left out: {fault}"
+        return "", f"this name cannot be excluded: {fault}"

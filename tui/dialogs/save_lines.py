@@ -14,7 +14,8 @@ from backend.save import SYSTEM, Aim, LargeFolder, Outlook, SavePreflight, SaveS
 from tui.dialogs import save_concerns as saveconcerns
 from tui.dialogs.base import BAD, DIM, Line, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
-from tui.text import cells, counted, plain, size_text
+from tui.phrases import count_phrase, list_phrase
+from tui.text import cells, plain, size_text
 from tui.views.survey import Met, met_in, worst_of
 
 _LARGEST = 10
@@ -50,9 +51,9 @@ class OptionKey:
 
 
 _OPTIONS = {
-    "fast": "fast: finish sooner, compress less",
-    "accept_changed": "keep files that change while they are read",
-    "ignore_space": "start although there may not be room for all of it",
+    "fast": "fast: compress less, finish sooner",
+    "accept_changed": "accept files that change while they are read",
+    "ignore_space": "start even if the free space may not suffice",
 }
 
 
@@ -90,9 +91,9 @@ class Draft:
             () if all_snaps else tuple(snap.name for snap in preflight.snaps if snap.name in self.snaps),
             () if all_users else self.owners(preflight)[1:],
             patterns,
-            self.fast,
-            self.accept_changed,
-            self.ignore_space,
+            fast=self.fast,
+            accept_changed=self.accept_changed,
+            ignore_space=self.ignore_space,
         )
 
 
@@ -148,7 +149,7 @@ def lines_of(look: Look) -> list[Line]:
         size = look.surveys.sum_of(look.draft.snaps, [user.name])
         text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
         lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
-    lines.append(Line("patterns", said("Left out", "bold")))
+    lines.append(Line("patterns", said("Excluded", "bold")))
     lines += _pattern_lines(look)
     lines.append(Line("options", said("Options", "bold")))
     for name, label in _OPTIONS.items():
@@ -160,18 +161,20 @@ def lines_of(look: Look) -> list[Line]:
 def _concern_lines(look: Look) -> Iterator[Line]:
     if look.is_short and not look.draft.ignore_space:
         needed, free = size_text(look.chosen.needed + RESERVED_SPACE), size_text(look.preflight.free)
-        text = f"there may not be room: up to {needed.strip()} needed, {free.strip()} free; see Options"
+        text = (
+            f"the free space may not suffice: up to {needed.strip()} needed, {free.strip()} free; see Options"
+        )
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
     met = met_in(surveys, accept_changed=look.draft.accept_changed)
-    met += [Met(one.kind, one.outlook, plain(one.text)) for one in look.preflight.concerns]
-    met.sort(key=lambda one: list(Outlook).index(one.outlook))
+    met += [Met(concern.kind, concern.outlook, plain(concern.text)) for concern in look.preflight.concerns]
+    met.sort(key=lambda concern: list(Outlook).index(concern.outlook))
     yield from saveconcerns.lines_of(met, look.opened, look.draft.patterns)
 
 
 def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     size = look.surveys.sum_of([snap.name], look.owners)
-    words = _size_words(size) if look.surveys.is_known(snap.name) else "…"
+    size_phrase = _size_words(size) if look.surveys.is_known(snap.name) else "…"
     past = look.preflight.past_of(snap.name, look.draft.patterns)
     before = f"last time {size_text(past.stored).strip()}" if past else "never saved"
     fold = "▾ " if SnapKey(snap.name) in look.opened else "▸ "
@@ -180,25 +183,25 @@ def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     outlook = look.outlook(snap.name)
     is_bad = outlook in (Outlook.FAILS, Outlook.UNSURE)
     sign = Content.assemble(sign_of(outlook), "  ") if is_bad else ""
-    return Content.assemble((fold, DIM), name, f"  {words:<18}  ", sign, (f"{before}{more}", DIM))
+    return Content.assemble((fold, DIM), name, f"  {size_phrase:<18}  ", sign, (f"{before}{more}", DIM))
 
 
 def _parts_of(look: Look, snap: str) -> Iterator[Line]:
     """The owners of a snap's data, and among them its largest folders."""
     surveys = list(look.surveys.all_of([snap], look.owners))
-    folders = [(folder, found) for found in surveys for folder in found.largest]
-    largest = sorted(folders, key=lambda one: -one[0].size)[:_LARGEST]
-    for found in surveys:
-        if not (found.read.files or found.left_out.files):
+    folders = [(folder, survey) for survey in surveys for folder in survey.largest]
+    largest = sorted(folders, key=lambda pair: -pair[0].size)[:_LARGEST]
+    for survey in surveys:
+        if not (survey.read.files or survey.left_out.files):
             continue
-        user = found.aim.user.name if found.aim.user else SYSTEM
+        user = survey.aim.user.name if survey.aim.user else SYSTEM
         size = look.surveys.sum_of([snap], [user])
-        text = Content.assemble(f"{plain(found.owner):<8}  ", (_size_words(size), DIM))
+        text = Content.assemble(f"{plain(survey.owner):<8}  ", (_size_words(size), DIM))
         yield Line(("owner", snap, user), text, depth=2)
         for folder, source in largest:
-            if source is found:
-                yield _folder_line(look, found.aim, folder)
-    if not any(found.read.files or found.left_out.files for found in surveys):
+            if source is survey:
+                yield _folder_line(look, survey.aim, folder)
+    if not any(survey.read.files or survey.left_out.files for survey in surveys):
         text = said("nothing to save" if look.surveys.is_known(snap) else "…", DIM)
         yield Line(("owner", snap, None), text, depth=2)
 
@@ -207,7 +210,7 @@ def _folder_line(look: Look, aim: Aim, folder: LargeFolder) -> Line:
     pattern, _ = pattern_for(aim, folder.path)
     others = keepers(folder, look.draft)
     taken = not others and pattern not in look.draft.patterns
-    why = "" if taken else "  left out by the snap" if "" in others else "  left out"
+    why = "" if taken else "  excluded by the snap" if "" in others else "  excluded"
     user = aim.user.name if aim.user else SYSTEM
     text = Content.assemble(f"{size_text(folder.size)}  ", plain(folder.path), (why, DIM))
     return Line(PathKey("folder", aim.snap.name, user, folder.path), text, taken, depth=3)
@@ -215,36 +218,36 @@ def _folder_line(look: Look, aim: Aim, folder: LargeFolder) -> Line:
 
 def keepers(folder: LargeFolder, draft: Draft) -> list[str]:
     """The patterns that keep a folder out still; the empty text is one that its snap ships."""
-    return [one for one in folder.left_out_by if not one or one in draft.patterns]
+    return [pattern for pattern in folder.left_out_by if not pattern or pattern in draft.patterns]
 
 
 def _size_words(size: SaveSize) -> str:
-    words = f"{size_text(size.read)} in {counted(size.files, 'file')}" if size.files else "no files"
-    return f"{words}, {size_text(size.left_out).strip()} left out" if size.left_out else words
+    text = f"{size_text(size.read)} in {count_phrase(size.files, 'file')}" if size.files else "no files"
+    return f"{text}, {size_text(size.left_out).strip()} excluded" if size.left_out else text
 
 
 def _pattern_lines(look: Look) -> Iterator[Line]:
     for pattern in look.draft.patterns:
         taken = look.surveys.taken_out(pattern, look.draft.snaps, look.owners)
-        words = "…"
+        effect = "…"
         if taken is not None:
             names = sorted(plain(snap) for snap, size in taken.items() if size)
-            what = ", ".join(names) if len(names) <= _FEW else counted(len(names), "snap")
-            words = f"keeps {size_text(sum(taken.values())).strip()} out{f' of {what}' if names else ''}"
-        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {words}", DIM)), True)
-    shipped = sum(found.shipped for found in look.surveys.all_of(look.draft.snaps, look.owners))
+            what = list_phrase(names) if len(names) <= _FEW else count_phrase(len(names), "snap")
+            effect = f"excludes {size_text(sum(taken.values())).strip()}{f' of {what}' if names else ''}"
+        yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {effect}", DIM)), True)
+    shipped = sum(survey.shipped for survey in look.surveys.all_of(look.draft.snaps, look.owners))
     if shipped:
-        text = f"the snaps themselves leave out {size_text(shipped).strip()}"
+        text = f"the snaps themselves exclude {size_text(shipped).strip()}"
         yield Line("shipped", said(text, DIM), depth=1)
     elif not look.draft.patterns:
-        yield Line("shipped", said("nothing but what the snaps themselves leave out", DIM), depth=1)
+        yield Line("shipped", said("only what the snaps themselves exclude", DIM), depth=1)
 
 
 def summary_of(look: Look) -> Content:
     """What the save comes to."""
     size = look.chosen
-    users = counted(len(look.draft.users), "user")
-    head = f"{counted(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
+    users = count_phrase(len(look.draft.users), "user")
+    head = f"{count_phrase(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
     if look.surveys.reading:
         head += f" · measuring {plain(look.surveys.reading)}…"
     forecast, most = look.forecast(), size_text(size.allocated).strip()
@@ -262,11 +265,11 @@ def summary_of(look: Look) -> Content:
 def answer_of(look: Look) -> str:
     """What the button says: how many snaps, and how many of them will or may fail."""
     outlooks = [look.outlook(snap) for snap in look.draft.snaps]
-    words = [f"Save {counted(len(outlooks), 'snap')}"]
+    phrases = [f"Save {count_phrase(len(outlooks), 'snap')}"]
     for outlook in (Outlook.FAILS, Outlook.UNSURE):
         if number := outlooks.count(outlook):
-            words.append(f"{number} {outlook.value}")
-    return ", ".join(words)
+            phrases.append(f"{number} {outlook.value}")
+    return ", ".join(phrases)
 
 
 def fault_of(pattern: str) -> str:

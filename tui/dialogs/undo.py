@@ -1,4 +1,4 @@
-"""The dialog before an undo: which restores can be taken back, until when, and what that holds."""
+"""The dialog before an undo: which restores can be undone, until when, and what that holds."""
 
 import time
 from collections.abc import Iterable
@@ -11,14 +11,15 @@ from textual.widgets import Button
 
 from backend import SnapshotError, Undo, UndoOffer, command_line
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.phrases import rough_span_phrase
 from tui.session.place import Place
-from tui.text import age_text, moment_text, plain, size_text
+from tui.text import moment_text, plain, size_text
 
-NOTHING = "Nothing can be taken back. What a restore replaces is kept for a day, and is found here."
+NOTHING = "Nothing can be undone. What a restore replaces is kept for a day and listed here."
 
 
 class Offer(NamedTuple):
-    """A job that can be taken back; `verb` is what it did, `newer` a later one of the same snaps."""
+    """A job that can be undone; `verb` is what it did, `newer` a later one of the same snaps."""
 
     offer: UndoOffer
     verb: str
@@ -26,7 +27,7 @@ class Offer(NamedTuple):
 
 
 class Offered(Message):
-    """What can be taken back is known, or why it is not."""
+    """What can be undone is known, or why it is not."""
 
     def __init__(self, offers: tuple[Offer, ...], trouble: str = "") -> None:
         super().__init__()
@@ -35,31 +36,33 @@ class Offered(Message):
 
 
 def offers_of(place: Place) -> tuple[Offer, ...]:
-    """What can be taken back at a place, the newest first. Raises SnapshotError."""
+    """What can be undone at a place, the newest first. Raises SnapshotError."""
     offers = place.engine.undo_offers()
-    found = []
+    listed = []
     for number, offer in enumerate(offers):
         verb = place.engine.journal.record(offer.job).verb
-        later = [one.job for one in offers[:number] if set(one.snaps) & set(offer.snaps)]
-        found.append(Offer(offer, verb, later[-1] if later else 0))
-    return tuple(found)
+        later = [
+            later_offer.job for later_offer in offers[:number] if set(later_offer.snaps) & set(offer.snaps)
+        ]
+        listed.append(Offer(offer, verb, later[-1] if later else 0))
+    return tuple(listed)
 
 
-def line_of(one: Offer, now: float) -> Line:
+def line_of(listed: Offer, now: float) -> Line:
     """An offer in words, at a time in seconds since the epoch."""
-    offer = one.offer
-    left = age_text(max(0.0, offer.until - now))
+    offer = listed.offer
+    left = rough_span_phrase(max(0.0, offer.until - now))
     holds = f"until {moment_text(offer.until)} (in {left}) · holds {size_text(offer.held).strip()}"
-    newer = f"\njob {one.newer} changed the same snaps later: take that back first" if one.newer else ""
-    what = f"{one.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    newer = f"\njob {listed.newer} changed the same snaps later: undo that first" if listed.newer else ""
+    what = f"{listed.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
     return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 
 
 class AskUndo(Dialog[int | None]):
-    """Lists what can be taken back; answers with the chosen job, or None."""
+    """Lists what can be undone; answers with the chosen job, or None."""
 
-    KEYS = "↑↓ move · Enter take back · y copy · Esc leave"
+    KEYS = "↑↓ move · Enter undo · y copy · Esc leave"
 
     def __init__(self, place: Place) -> None:
         super().__init__("Undo a restore")
@@ -67,15 +70,15 @@ class AskUndo(Dialog[int | None]):
         self._offers: tuple[Offer, ...] = ()
 
     def answers(self) -> Iterable[Button]:
-        """To take back, or not."""
-        yield Button("Take back", id="yes", compact=True, variant="primary", disabled=True)
+        """To undo, or not."""
+        yield Button("Undo", id="yes", compact=True, variant="primary", disabled=True)
         yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
-        """Look for what can be taken back."""
+        """Look for what can be undone."""
         self.lines.focus()
         self.say("")
-        self.sum_up("Looking at what can be taken back… Esc leaves")
+        self.sum_up("Checking what can be undone… Esc leaves")
         self._look()
 
     @work(thread=True, group="look")
@@ -99,31 +102,33 @@ class AskUndo(Dialog[int | None]):
             self.query_one(".dialog").border_subtitle = Content("Esc leave")
             self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
-        self.sum_up("The data before it come back; what they replace is kept for 24 h and can be had again.")
+        self.sum_up(
+            "The data from before is restored; what it replaces is kept for 24 hours, to be undone as well."
+        )
         now = time.time()
-        self.show_lines([line_of(one, now) for one in message.offers])
+        self.show_lines([line_of(listed, now) for listed in message.offers])
         self.query_one("#yes", Button).disabled = False
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         """Let the button and the command tell what Enter does."""
         if self.is_open and isinstance(message.key, int):
             button = self.query_one("#yes", Button)
-            button.label = Content(f"Take back job {message.key}")
+            button.label = Content(f"Undo job {message.key}")
             button.refresh(layout=True)
             self.show_command(command_line(Undo(message.key), self._place.words))
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """Take the chosen one back."""
+        """Undo the chosen one."""
         if isinstance(message.key, int):
             self.dismiss(message.key)
 
     @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Take the chosen one back."""
+        """Undo the chosen one."""
         if isinstance(key := self.lines.cursor_key, int):
             self.dismiss(key)
 
     @on(Button.Pressed, "#no")
     def refuse(self) -> None:
-        """Take nothing back."""
+        """Undo nothing."""
         self.dismiss(None)

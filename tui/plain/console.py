@@ -78,8 +78,8 @@ class Console:
             pass
 
     def demands(self, question: str, proof: str) -> None:
-        """Go on only when `proof` is typed; anything else drops it."""
-        if self.ask(f"{question} Type {proof} to go on", CANCEL) != proof:
+        """Continue only when `proof` is typed; anything else drops it."""
+        if self.ask(f"{question} Type {proof} to continue", CANCEL) != proof:
             raise Dropped
 
     def agrees(self, question: str, *, default: bool = False) -> bool:

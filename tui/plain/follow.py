@@ -46,11 +46,11 @@ class Teller:
             yield f"{progress_words(view.progress)}{f', {plain(view.standing)}' if view.standing else ''}."
 
     def _is_due(self, view: JobView) -> bool:
-        told = self._told
-        if told is None:
+        last = self._told
+        if last is None:
             return True
-        quiet = self._clock() - told.at
-        is_further = view.progress.title != told.title or percent(view.progress) >= told.percent + STEP
+        quiet = self._clock() - last.at
+        is_further = view.progress.title != last.title or percent(view.progress) >= last.percent + STEP
         return quiet >= SELDOM or (quiet >= OFTEN and is_further)
 
 
@@ -73,7 +73,7 @@ class Desk(NamedTuple):
 
 def same_as(desk: Desk, operation: Operation) -> str:
     """The command that does the same."""
-    return f"The same as: {plain(command_line(operation, desk.place.words))}"
+    return f"Command: {plain(command_line(operation, desk.place.words))}"
 
 
 def start(desk: Desk, operation: Operation) -> None:
@@ -83,11 +83,11 @@ def start(desk: Desk, operation: Operation) -> None:
             raise Dropped
         operation = waiting(operation)
     if warning := logout_warning():
-        desk.console.say(f"Beware: {warning}")
+        desk.console.say(f"Warning: {warning}")
     try:
         record = desk.place.runner.start(operation)
     except KeyboardInterrupt:
-        desk.console.say("", "The job was just being started. To hear whether it runs, type: jobs")
+        desk.console.say("", "The job was just being started. To see whether it runs, type: jobs")
         return
     follow(desk, record.id, f"Started job {record.id}. {same_as(desk, operation)}")
 
@@ -102,5 +102,5 @@ def follow(desk: Desk, number: int, *before: str) -> None:
             desk.pause(POLL)
         desk.console.say(*teller.lines(view), *ending_lines(view))
     except KeyboardInterrupt:
-        desk.console.say("", f"Job {number} goes on. To follow it again, type: attach {number}")
+        desk.console.say("", f"Job {number} keeps running. To follow it again, type: attach {number}")
         desk.console.say(f"To stop and undo it, type: stop {number}")

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from backend import Action, NotFoundError, SnapshotSet
 from backend.jobs import JobState
+from tui.phrases import count_phrase
 from tui.plain.follow import Desk
 from tui.plain.words import counts_words, job_words, ordered, set_words, size_words, snapshot_lines
 from tui.session.inventory import InventoryData
-from tui.text import counted, plain
+from tui.text import plain
 
 PAGE = 20
 _PROBLEMS = "problems"
@@ -32,16 +33,16 @@ class Lists:
         where = "the demo" if "--demo" in here.words else "this machine" if root == "/" else root
         stored, free = size_words(stock.stored), size_words(stock.free)
         self._console.say(
-            f"Snapstow, at {where}, as {_who()}: {counted(len(stock.sets), 'set')}, {stored} stored, "
+            f"Snapstow, at {where}, as {_who()}: {count_phrase(len(stock.sets), 'set')}, {stored} stored, "
             f"{free} free; {counts_words(stock)}."
         )
         if reason := here.refusal(Action.SAVE):
-            self._console.say(f"Only looking is possible: {reason}.")
+            self._console.say(f"Read-only: {reason}.")
         if warning := here.engine.warning:
-            self._console.say(f"To be known: {warning}.")
+            self._console.say(f"Note: {warning}.")
         self._tell_sets(stock, ordered(stock, (), problems=False))
         self._tell_news()
-        self._console.say("To hear what can be typed, type: help")
+        self._console.say("For the list of commands, type: help")
 
     def _tell_news(self) -> None:
         """Tell what runs, perhaps since another login, and what was interrupted."""
@@ -50,44 +51,46 @@ class Lists:
         self._console.say(*(job_words(view, now) for view in views if view.is_running))
         if count := sum(1 for view in views if view.state is JobState.INTERRUPTED):
             was = "was" if count == 1 else "were"
-            self._console.say(f"{counted(count, 'job')} {was} interrupted. To hear which, type: jobs")
+            self._console.say(f"{count_phrase(count, 'job')} {was} interrupted. To list the jobs, type: jobs")
 
-    def list(self, words: Sequence[str]) -> None:
-        """Tell the sets that words fit, the newest first, or first those that need care."""
-        problems = _PROBLEMS in words
+    def list(self, terms: Sequence[str]) -> None:
+        """Tell the sets that words fit, the newest first, or first those that need attention."""
+        problems = _PROBLEMS in terms
         stock = self._desk.place.stock()
-        found = ordered(stock, [word for word in words if word != _PROBLEMS], problems=problems)
-        if words and not found:
-            self._console.say("No set fits.")
+        sets = ordered(stock, [word for word in terms if word != _PROBLEMS], problems=problems)
+        if terms and not sets:
+            self._console.say("No set matches.")
         else:
-            self._tell_sets(stock, found)
+            self._tell_sets(stock, sets)
 
     def more(self) -> None:
         """Tell the next sets of the last list."""
         if self._left:
             self._tell_sets(self._desk.place.stock(), self._left)
         else:
-            self._console.say("That was all.")
+            self._console.say("There are no more.")
 
     def _tell_sets(self, stock: InventoryData, sets: Sequence[SnapshotSet]) -> None:
         now = time.time()
-        known = [stock.by_id[one.set_id] for one in sets if one.set_id in stock.by_id]
-        self._console.say(*(set_words(one, stock, now) for one in known[:PAGE]))
+        known = [stock.by_id[set_.set_id] for set_ in sets if set_.set_id in stock.by_id]
+        self._console.say(*(set_words(set_, stock, now) for set_ in known[:PAGE]))
         self._left = known[PAGE:]
         if not known:
             self._console.say("There are no sets. To save one, type: save. To read one from a file: import")
         if self._left:
-            self._console.say(f"{counted(len(self._left), 'other set')} not told yet. To go on, type: more")
+            self._console.say(
+                f"{count_phrase(len(self._left), 'other set')} not shown yet. To continue, type: more"
+            )
 
     def show(self, part: SnapshotSet) -> None:
         """Tell everything about a set."""
         stock = self._desk.place.stock()
         now = time.time()
-        one = stock.by_id.get(part.set_id)
-        if one is None:
+        set_ = stock.by_id.get(part.set_id)
+        if set_ is None:
             raise NotFoundError(f"set {part.set_id} is gone")
-        self._console.say(set_words(one, stock, now))
-        for snapshot in one.snapshots:
+        self._console.say(set_words(set_, stock, now))
+        for snapshot in set_.snapshots:
             self._console.say(*snapshot_lines(snapshot, stock, now))
 
     def jobs(self) -> None:
@@ -98,7 +101,7 @@ class Lists:
         if not views:
             self._console.say("There are no jobs yet.")
         elif len(views) > PAGE:
-            self._console.say(f"{counted(len(views) - PAGE, 'older job')} not told.")
+            self._console.say(f"{count_phrase(len(views) - PAGE, 'older job')} not shown.")
 
 
 def _who() -> str:

@@ -23,10 +23,11 @@ from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
 from backend.transfer import ExportChoice, ImportChoice, ImportObstacle, plan_export, plan_import
+from tui.phrases import count_phrase
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words, size_words
-from tui.text import counted, plain
+from tui.text import plain
 from tui.views.import_plan import obstacle_text
 
 _ALL, _EVERYONE, _NOTHING = "all", "everyone", "nothing"
@@ -39,7 +40,7 @@ def some_of(desk: Desk, question: str, known: Sequence[str], everything: str) ->
     if len(known) < 2:
         return ()
     while True:
-        answer = desk.console.ask(f"{question} Names with blanks between them, or {everything}", everything)
+        answer = desk.console.ask(f"{question} Names separated by blanks, or {everything}", everything)
         names = tuple(dict.fromkeys(answer.replace(",", " ").split()))
         strange = [name for name in names if name not in known]
         if answer.lower() == everything or set(names) == set(known):
@@ -56,7 +57,7 @@ def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
     if not installed:
         raise NotFoundError("cannot save: no snaps are installed")
     users = [user.name for user in layout.users_with_data()[0]]
-    desk.console.say(f"Installed are {and_words(installed, 50)}.")
+    desk.console.say(f"Installed snaps: {and_words(installed, 50)}.")
     if not layout.state.readable:
         desk.console.say(f"Configuration is not recorded: {layout.state.why_not}.")
     snaps = snaps or some_of(desk, "Save which snaps?", installed, _ALL)
@@ -70,31 +71,33 @@ def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
 
 
 def _patterns(desk: Desk) -> tuple[str, ...]:
-    question = "Leave anything out? Patterns such as $SNAP_COMMON/cache, with blanks between them"
+    question = "Exclude anything? Patterns such as $SNAP_COMMON/cache, separated by blanks"
     while True:
         answer = desk.console.ask(question, _NOTHING)
         patterns = () if answer.lower() == _NOTHING else tuple(answer.split())
         try:
             validate_excludes(patterns)
         except InvalidInputError as fault:
-            desk.console.say(f"This cannot be taken: {fault}.")
+            desk.console.say(f"Not a valid pattern: {fault}.")
         else:
             return patterns
 
 
 def _tell_sizes(desk: Desk, save: Save) -> None:
     """Tell what would be read; Ctrl-C ends the measuring only."""
-    desk.console.say("Measuring. Control C goes on without.")
+    desk.console.say("Measuring. Control C skips this.")
     try:
-        found = desk.place.engine.estimate(save.snaps, save.users, Progress())
+        estimates = desk.place.engine.estimate(save.snaps, save.users, Progress())
     except (KeyboardInterrupt, Cancelled):
         desk.console.say("", "Not measured.")
         return
-    for one in found:
-        desk.console.say(f"{plain(one.snap)}: {size_words(one.size)} in {counted(one.files, 'file')}.")
+    for estimate in estimates:
+        desk.console.say(
+            f"{plain(estimate.snap)}: {size_words(estimate.size)} in {count_phrase(estimate.files, 'file')}."
+        )
     free = size_words(free_space(desk.place.engine.layout.snapshots))
-    total = size_words(sum(one.size for one in found))
-    desk.console.say(f"At most {total} to store, before anything is left out; {free} free.")
+    total = size_words(sum(estimate.size for estimate in estimates))
+    desk.console.say(f"At most {total} to store, before exclusions; {free} free.")
 
 
 # -- restore
@@ -102,19 +105,19 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
 
 def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restore:
     """What to put back, whose data, and for how long it can be undone; then the plan, then the last word."""
-    snaps = tuple(dict.fromkeys(one.snap for one in part.snapshots if one.snap))
+    snaps = tuple(dict.fromkeys(snapshot.snap for snapshot in part.snapshots if snapshot.snap))
     if not named:
         named = some_of(desk, f"Restore which snaps? It holds {and_words(snaps, 50)}.", snaps, _ALL)
-    taken = [one for one in part.snapshots if not named or one.snap in named]
-    users = tuple(dict.fromkeys(name for one in taken for name in one.users))
-    question = f"Besides the system, data of which users? It holds {and_words(users, 50)}."
+    taken = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
+    users = tuple(dict.fromkeys(name for snapshot in taken for name in snapshot.users))
+    question = f"In addition to the system, data of which users? It holds {and_words(users, 50)}."
     chosen = some_of(desk, question, users, _EVERYONE)
     wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
     return _agree_to_plan(desk, wanted)
 
 
 def _window(desk: Desk) -> int:
-    question = "Keep what is replaced for how long, so that it can be undone? Such as 7 days, or none"
+    question = "Keep what is replaced for how long, so that it can be undone? For example 7 days, or none"
     while True:
         span = span_of(desk.console.ask(question, "24 hours"))
         if span is not None:
@@ -139,14 +142,14 @@ def span_of(text: str) -> int | None:
 def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
     from tui.plain.restore_plan import plan_sentences
 
-    desk.console.say("Looking at what would be replaced.")
+    desk.console.say("Checking what would be replaced.")
     preview = desk.place.restore_planner().preview(wanted)
     desk.console.say(*plan_sentences(preview, wanted), same_as(desk, wanted))
     if preview.verdict is Verdict.BLOCKED:
         raise Dropped
     if preview.lost_files or not wanted.undo_window:
         lost = preview.lost_files
-        loss = f"{counted(lost, 'file')} would be lost." if lost else "It cannot be undone."
+        loss = f"{count_phrase(lost, 'file')} would be lost." if lost else "It cannot be undone."
         desk.console.demands(f"Restore set {wanted.set_id}? {loss}", str(wanted.set_id))
     elif not desk.console.agrees(f"Restore set {wanted.set_id}?"):
         raise Dropped
@@ -154,10 +157,10 @@ def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
 
 
 def ask_undo(desk: Desk, job: int) -> Undo:
-    """Which restore to take back."""
+    """Which restore to undo."""
     offers = desk.place.engine.undo_offers()
     if not offers:
-        raise NotFoundError("nothing can be taken back: what a restore replaces is kept for a day as a rule")
+        raise NotFoundError("nothing can be undone: what a restore replaces is kept for a day by default")
     for offer in offers:
         snaps, until = and_words(offer.snaps), moment_words(offer.until)
         held = size_words(offer.held)
@@ -165,10 +168,10 @@ def ask_undo(desk: Desk, job: int) -> Undo:
     known = {offer.job for offer in offers}
     while job not in known:
         if job:
-            desk.console.say(f"Job {job} cannot be taken back.")
-        job = number_in(desk.console.ask("Take back which job?", CANCEL))
+            desk.console.say(f"Job {job} cannot be undone.")
+        job = number_in(desk.console.ask("Undo which job?", CANCEL))
     desk.console.say(same_as(desk, Undo(job)))
-    if not desk.console.agrees(f"Take back job {job}? The data before it come back"):
+    if not desk.console.agrees(f"Undo job {job}? The data from before is restored"):
         raise Dropped
     return Undo(job)
 
@@ -183,23 +186,23 @@ def number_in(text: str) -> int:
 
 
 def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
-    """Tell what would go for good, and have the number typed."""
+    """Tell what would be removed, and have the number typed."""
     from tui.dialogs.forget import losses
 
     stock = desk.place.stock()
-    going = [one for one in part.snapshots if not named or one.snap in named]
+    going = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
     for loss in losses([SnapshotSet(part.set_id, tuple(going))], stock):
         what = f"the last usable copy of {plain(loss.snap)}, of {and_words(loss.owners)}"
         if loss.left:
             left = and_words(str(number) for number in loss.left)
             what = f"the last verified copy of {plain(loss.snap)}; not verified: set {left}"
-        desk.console.say(f"Beware: this is {what}.")
+        desk.console.say(f"Warning: this is {what}.")
     whole = not named or len(going) == len(part.snapshots)
     what = f"set {part.set_id}" if whole else f"{and_words(named)} of set {part.set_id}"
-    freed = size_words(sum(one.size for one in going))
+    freed = size_words(sum(snapshot.size for snapshot in going))
     forget = Forget(part.set_id, () if whole else named)
     desk.console.say(same_as(desk, forget), f"This frees {freed}. It cannot be undone.")
-    desk.console.demands(f"Forget {what} for good?", str(part.set_id))
+    desk.console.demands(f"Forget {what} permanently?", str(part.set_id))
     return forget
 
 
@@ -209,11 +212,11 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
 def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     """Where to, and what to do with what is broken or in the way."""
     plan = plan_export(desk.place.engine, part.set_id)
-    named_paths = (one.path for one in plan.snapshots if not named or one.snap in named)
+    named_paths = (snapshot.path for snapshot in plan.snapshots if not named or snapshot.snap in named)
     choice = ExportChoice(frozenset(named_paths), checksum=False)
-    if broken := [one.snap or "an unreadable file" for one in plan.broken(choice)]:
+    if broken := [snapshot.snap or "an unreadable file" for snapshot in plan.broken(choice)]:
         choice = choice._replace(chosen=choice.chosen & plan.sound)
-        if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Leave that out?"):
+        if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Skip that?"):
             raise Dropped
     if plan.obstacle(choice):
         raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
@@ -235,10 +238,10 @@ def _target(desk: Desk, name: str) -> str:
             desk.console.ask("Write to which file?", f"{offer.base.rstrip('/')}/{name}"), offer
         )
         if where.trouble:
-            desk.console.say(f"This cannot be: {where.trouble}.")
+            desk.console.say(f"Not possible: {where.trouble}.")
             continue
         if where.stands is not None:
-            desk.console.say(f"{where.path} is there already, {size_words(where.stands.size)}.")
+            desk.console.say(f"{where.path} already exists, {size_words(where.stands.size)}.")
             if not desk.console.agrees("Replace it?"):
                 continue
         return where.path
@@ -249,15 +252,15 @@ def ask_import(desk: Desk, path: str) -> Import:
     from tui.session.paths import absolute, working_directory
 
     path = absolute(path or desk.console.ask("Import which file?", CANCEL), working_directory())
-    desk.console.say("Looking into the file.")
+    desk.console.say("Reading the file.")
     plan = plan_import(desk.place.engine, path, Progress())
     choice = ImportChoice(plan.snaps)
     desk.console.say(*_inside(plan.snapshots))
     if number := plan.duplicate_of(choice):
-        desk.console.say(f"The same is here already, as set {number}: nothing would be added.")
+        desk.console.say(f"It is identical to set {number}: nothing would be added.")
     if plan.obstacle(choice) is ImportObstacle.WRONG_HASH:
-        desk.console.say("The content hash of the set does not fit, though every file in it is sound.")
-        if not desk.console.agrees("Take it all the same?"):
+        desk.console.say("The content hash of the set does not match, though every file in it is sound.")
+        if not desk.console.agrees("Import it anyway?"):
             raise Dropped
         choice = choice._replace(accept_hash=True)
     if reason := obstacle_text(plan, choice, size_words):
@@ -271,10 +274,11 @@ def ask_import(desk: Desk, path: str) -> Import:
 
 
 def _inside(snapshots: Sequence[Snapshot]) -> Iterator[str]:
-    for one in snapshots:
-        name = plain(one.snap) or "Unreadable"
-        if one.broken:
-            yield f"{name}: broken, {plain(one.broken)}."
+    for snapshot in snapshots:
+        name = plain(snapshot.snap) or "Unreadable"
+        if snapshot.broken:
+            yield f"{name}: broken, {plain(snapshot.broken)}."
         else:
-            whose = f", users {and_words(one.users)}" if one.users else ""
-            yield f"{name}, version {plain(one.version) or 'unknown'}, revision {one.revision}{whose}."
+            whose = f", users {and_words(snapshot.users)}" if snapshot.users else ""
+            version = plain(snapshot.version) or "unknown"
+            yield f"{name}, version {version}, revision {snapshot.revision}{whose}."

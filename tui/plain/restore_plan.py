@@ -4,26 +4,27 @@ from collections.abc import Iterator
 
 from backend import Restore
 from backend.restore import RestorePreview, Verdict
-from tui.plain.words import size_words, span_words
-from tui.text import counted, plain
+from tui.phrases import count_phrase, span_phrase
+from tui.plain.words import size_words
+from tui.text import plain
 from tui.views.restore_plan import LineKind, PlanContext, PlanLine, snap_lines, space_lines
 
 _SPOKEN = PlanContext(size=size_words)
 _MOST_DETAILS = 5
 _SENTENCES = {
     LineKind.BLOCKED: "{name} cannot be restored: {text}.",
-    LineKind.SKIPPED: "{name}, left out: {text}.",
+    LineKind.SKIPPED: "{name}, skipped: {text}.",
     LineKind.RESTORES: "{name}, data of {whose}: {text}.",
-    LineKind.LOSES_FILES: "  Lost by it: {text}.",
-    LineKind.LOSES_DEVICES: "  Left out: {text}.",
-    LineKind.MAKES_DEVICES: "  Restored as well: {text}.",
-    LineKind.NOTE: "{name}, to be known: {text}.",
-    LineKind.WAY_OUT: "What can be done about {name}: {text}.",
+    LineKind.LOSES_FILES: "  Lost: {text}.",
+    LineKind.LOSES_DEVICES: "  Skipped: {text}.",
+    LineKind.MAKES_DEVICES: "  Restored too: {text}.",
+    LineKind.NOTE: "{name}, note: {text}.",
+    LineKind.WAY_OUT: "To fix {name}: {text}.",
 }
 
 
 def plan_sentences(preview: RestorePreview, restore: Restore) -> Iterator[str]:
-    """What a restore would replace, lose and keep, and whether it can be had."""
+    """What a restore would replace, lose and keep, and whether it is possible."""
     for plan in preview.plans:
         name = plain(plan.snapshot.snap) or "Unreadable"
         for line in snap_lines(preview, plan, _SPOKEN):
@@ -49,9 +50,9 @@ def _sentences(name: str, line: PlanLine) -> Iterator[str]:
 
 def _verdict(preview: RestorePreview, restore: Restore) -> str:
     if preview.verdict is Verdict.BLOCKED:
-        return "The plan is blocked: this restore cannot be had, and nothing is changed."
+        return "The plan is blocked: this restore is not possible, and nothing is changed."
     lost = preview.lost_files
-    loss = f", with a loss of {counted(lost, 'file')}" if lost else ", and nothing is lost"
-    kept = f"is kept for {span_words(restore.undo_window)}, and undo brings it back"
-    undo = kept if restore.undo_window else "is gone for good"
+    loss = f", with a loss of {count_phrase(lost, 'file')}" if lost else ", and nothing is lost"
+    kept = f"is kept for {span_phrase(restore.undo_window)}, so that it can be undone"
+    undo = kept if restore.undo_window else "is lost: it cannot be undone"
     return f"The plan can be carried out{loss}. What is replaced {undo}."

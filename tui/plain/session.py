@@ -54,7 +54,7 @@ class Session:
 
     def _take_leave(self) -> None:
         if running := [view.name for view in self._desk.board.views() if view.is_running]:
-            self._console.say(f"Still running, and going on: job {and_words(running, PAGE)}.")
+            self._console.say(f"Still running: job {and_words(running, PAGE)}.")
         self._console.say("Leaving.")
 
     def _attempt(self, act: Callable[[], None]) -> None:
@@ -70,45 +70,45 @@ class Session:
             self._console.say(f"Error: {lines[0]}", *lines[1:])
 
     def _next(self) -> None:
-        words = self._console.ask("Command").split()
-        if not words:
-            self._console.say("To hear what can be typed, type: help")
+        typed = self._console.ask("Command").split()
+        if not typed:
+            self._console.say("For the list of commands, type: help")
             return
-        name = _OTHER_NAMES.get(words[0].lower(), words[0].lower())
+        name = _OTHER_NAMES.get(typed[0].lower(), typed[0].lower())
         if name not in VERBS:
-            self._console.say(f"There is no command {words[0]}. To hear what can be typed, type: help")
+            self._console.say(f"Unknown command {typed[0]}. For the list of commands, type: help")
             return
-        VERBS[name].act(self, words[1:])
+        VERBS[name].act(self, typed[1:])
 
     def help(self, _words: Sequence[str]) -> None:
         """Tell what can be typed."""
         for name, verb in VERBS.items():
             self._console.say(f"{name}{verb.operands and ' '}{verb.operands}: {verb.text}.")
-        self._console.say("N stands for the number of a set. A question that ends in brackets tells there")
-        self._console.say("what Enter alone answers. To drop what is being asked, type cancel or Control C.")
+        self._console.say("N stands for the number of a set. The answer in brackets after a question")
+        self._console.say("is what Enter alone gives. To drop the questions, type cancel or Control C.")
 
-    def show(self, words: Sequence[str]) -> None:
+    def show(self, arguments: Sequence[str]) -> None:
         """Tell everything about a set."""
-        self.lists.show(self._set("show", words)[0])
+        self.lists.show(self._set("show", arguments)[0])
 
     # -- which set, which job
 
-    def _set(self, verb: str, words: Sequence[str]) -> tuple[SnapshotSet, tuple[str, ...]]:
+    def _set(self, verb: str, arguments: Sequence[str]) -> tuple[SnapshotSet, tuple[str, ...]]:
         """The set that is named, or asked for, and the snaps named after it."""
-        typed = words[0] if words else self._console.ask(f"Which set to {verb}?", CANCEL)
+        typed = arguments[0] if arguments else self._console.ask(f"Which set to {verb}?", CANCEL)
         number = number_in(typed)
-        found = self._desk.place.engine.sets(number) if number else []
-        if not found:
+        sets = self._desk.place.engine.sets(number) if number else []
+        if not sets:
             raise NotFoundError(f"there is no set {plain(typed)}")
-        names, known = tuple(words[1:]), {one.snap for one in found[0].snapshots}
+        names, known = tuple(arguments[1:]), {snapshot.snap for snapshot in sets[0].snapshots}
         if strange := [name for name in names if name not in known]:
             raise NotFoundError(f"there is no {and_words(strange)} in set {number}")
-        return found[0], names
+        return sets[0], names
 
-    def _job(self, verb: str, words: Sequence[str]) -> int:
+    def _job(self, verb: str, arguments: Sequence[str]) -> int:
         """The job that is named, or else the newest that runs."""
-        if words:
-            number = number_in(words[0])
+        if arguments:
+            number = number_in(arguments[0])
             self._desk.view(number)
             return number
         running = [view.id for view in self._desk.board.views() if view.is_running]
@@ -122,15 +122,15 @@ class Session:
 
     # -- doing
 
-    def save(self, words: Sequence[str]) -> None:
+    def save(self, arguments: Sequence[str]) -> None:
         """Ask what to save, and save it."""
         self._demand(Action.SAVE)
-        start(self._desk, ask_save(self._desk, tuple(words)))
+        start(self._desk, ask_save(self._desk, tuple(arguments)))
 
-    def check(self, words: Sequence[str]) -> None:
+    def check(self, arguments: Sequence[str]) -> None:
         """Verify a set, or all: reading changes nothing, so nothing is asked."""
-        kinds = [word.lstrip("-") for word in words if word.lstrip("-") in ("structure", "quick")]
-        rest = [word for word in words if word.lstrip("-") not in ("structure", "quick")]
+        kinds = [word.lstrip("-") for word in arguments if word.lstrip("-") in ("structure", "quick")]
+        rest = [word for word in arguments if word.lstrip("-") not in ("structure", "quick")]
         structure, quick = "structure" in kinds, "quick" in kinds
         if rest and rest[0].lstrip("-") == "all":
             operation = Check(0, tuple(rest[1:]), structure=structure, quick=quick)
@@ -139,39 +139,39 @@ class Session:
             operation = Check(part.set_id, names, structure=structure, quick=quick)
         start(self._desk, operation)
 
-    def restore(self, words: Sequence[str]) -> None:
+    def restore(self, arguments: Sequence[str]) -> None:
         """Ask what to restore, tell the plan, and restore."""
         self._demand(Action.RESTORE)
-        start(self._desk, ask_restore(self._desk, *self._set("restore", words)))
+        start(self._desk, ask_restore(self._desk, *self._set("restore", arguments)))
 
-    def undo(self, words: Sequence[str]) -> None:
-        """Ask which restore to take back, and take it back."""
+    def undo(self, arguments: Sequence[str]) -> None:
+        """Ask which restore to undo, and undo it."""
         self._demand(Action.UNDO)
-        start(self._desk, ask_undo(self._desk, number_in(words[0]) if words else 0))
+        start(self._desk, ask_undo(self._desk, number_in(arguments[0]) if arguments else 0))
 
-    def export(self, words: Sequence[str]) -> None:
+    def export(self, arguments: Sequence[str]) -> None:
         """Ask where to, and export."""
-        start(self._desk, ask_export(self._desk, *self._set("export", words)))
+        start(self._desk, ask_export(self._desk, *self._set("export", arguments)))
 
-    def take_in(self, words: Sequence[str]) -> None:
+    def take_in(self, arguments: Sequence[str]) -> None:
         """Ask for a file, tell what is in it, and import it."""
         self._demand(Action.IMPORT)
-        start(self._desk, ask_import(self._desk, " ".join(words)))
+        start(self._desk, ask_import(self._desk, " ".join(arguments)))
 
-    def forget(self, words: Sequence[str]) -> None:
+    def forget(self, arguments: Sequence[str]) -> None:
         """Tell what would go, have the number typed, and forget it."""
         self._demand(Action.FORGET)
-        start(self._desk, ask_forget(self._desk, *self._set("forget", words)))
+        start(self._desk, ask_forget(self._desk, *self._set("forget", arguments)))
 
-    def attach(self, words: Sequence[str]) -> None:
+    def attach(self, arguments: Sequence[str]) -> None:
         """Follow a job."""
-        follow(self._desk, self._job("attach", words))
+        follow(self._desk, self._job("attach", arguments))
 
-    def stop(self, words: Sequence[str]) -> None:
+    def stop(self, arguments: Sequence[str]) -> None:
         """Ask a job to stop, and follow it until it has."""
         if self._desk.place.read_only:
             raise NotAllowedError("cannot stop a job: this session is read-only")
-        number = self._job("stop", words)
+        number = self._job("stop", arguments)
         if not self._console.agrees(f"Stop job {number}? It undoes what it did."):
             raise Dropped
         self._desk.place.runner.stop(self._desk.place.engine.journal.record(number))
@@ -184,24 +184,24 @@ class Session:
 
 VERBS = {
     "list": Verb(
-        lambda session, words: session.lists.list(words),
+        lambda session, arguments: session.lists.list(arguments),
         "",
-        "tell the sets; after it problems: the worst first; or words: what they fit",
+        "list the sets; with problems: those that need attention first; with words: those that match",
     ),
-    "more": Verb(lambda session, _: session.lists.more(), "", "tell the next sets of the list"),
-    "show": Verb(Session.show, "N", "tell everything about a set"),
+    "more": Verb(lambda session, _: session.lists.more(), "", "list the next sets"),
+    "show": Verb(Session.show, "N", "show everything about a set"),
     "save": Verb(Session.save, "", "save the data of snaps as a new set"),
     "check": Verb(Session.check, "N", "verify a set; check all verifies every set"),
-    "restore": Verb(Session.restore, "N", "put the data of a set in place, after telling the plan"),
-    "undo": Verb(Session.undo, "", "take a restore back"),
+    "restore": Verb(Session.restore, "N", "restore the data of a set, after showing the plan"),
+    "undo": Verb(Session.undo, "", "undo a restore"),
     "export": Verb(Session.export, "N", "write a set to a file"),
     "import": Verb(Session.take_in, "", "read a set from a file"),
-    "forget": Verb(Session.forget, "N", "remove a set for good"),
-    "jobs": Verb(lambda session, _: session.lists.jobs(), "", "tell what runs, and how the others ended"),
+    "forget": Verb(Session.forget, "N", "remove a set permanently"),
+    "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),
-    "help": Verb(Session.help, "", "tell what can be typed"),
-    "quit": Verb(Session.quit, "", "leave; jobs go on"),
+    "help": Verb(Session.help, "", "list the commands"),
+    "quit": Verb(Session.quit, "", "quit; jobs keep running"),
 }
 _OTHER_NAMES = {
     "saved": "list",

@@ -10,13 +10,13 @@ from backend import Snapshot, SnapshotError, SnapshotSet
 from backend.format import unix_time
 from backend.jobs import JobState
 from backend.store import CheckState, CheckStatus
+from tui.phrases import ago_phrase, count_phrase, list_phrase, rough_span_phrase
 from tui.session.inventory import NAMELESS, InventoryData
 from tui.session.job_views import JobView
-from tui.text import ProgressView, counted, plain
+from tui.text import ProgressView, plain
 
 DAY = 24 * 3600
 
-_SPANS = (("year", 365 * DAY), ("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1))
 _UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte", "exabyte")
 _FEW = 4
 
@@ -24,7 +24,7 @@ _FEW = 4
 def size_words(size: int) -> str:
     """An amount of bytes: `416 bytes`, `6.2 gigabytes`."""
     if size < 1000:
-        return counted(size, "byte")
+        return count_phrase(size, "byte")
     amount, unit = float(size), ""
     for unit in _UNITS:  # noqa: B007 - the one at which it stops is used below
         amount /= 1000
@@ -34,19 +34,9 @@ def size_words(size: int) -> str:
     return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
 
 
-def span_words(seconds: float) -> str:
-    """A span of time in its largest unit, rounded down: `2 hours`."""
-    for unit, size in _SPANS:
-        if seconds >= size:
-            return counted(int(seconds // size), unit)
-    return "less than a second"
-
-
 def age_words(seconds: float) -> str:
-    """How long ago something was: `2 hours ago`; a time that is still to come is said to be."""
-    if seconds < 0:
-        return f"{span_words(-seconds)} in the future"
-    return f"{span_words(seconds)} ago" if seconds >= 1 else "just now"
+    """How long ago something was, `2 hours ago`, or how far in the future it lies."""
+    return ago_phrase(seconds) if seconds >= 0 else f"{rough_span_phrase(-seconds)} in the future"
 
 
 def moment_words(seconds: float) -> str:
@@ -54,16 +44,15 @@ def moment_words(seconds: float) -> str:
     try:
         return time.strftime("%A %d %B, %H:%M", time.localtime(seconds)).replace(" 0", " ")
     except (OverflowError, ValueError, OSError):
-        return "a time that cannot be told"
+        return "an unknown time"
 
 
 def and_words(names: Iterable[str], most: int = _FEW) -> str:
     """Names in a sentence: `alice, bob and carol`; `nextcloud and 7 more` where there are many."""
     known = [plain(name) for name in names]
     if len(known) > most:
-        return f"{', '.join(known[: most - 1])} and {len(known) - most + 1} more"
-    *first, last = known or ["nobody"]
-    return f"{', '.join(first)} and {last}" if first else last
+        known = [*known[: most - 1], f"{len(known) - most + 1} more"]
+    return list_phrase(known or ["nobody"])
 
 
 def standing_words(standing: CheckStatus, now: float) -> str:
@@ -82,9 +71,9 @@ def standing_words(standing: CheckStatus, now: float) -> str:
             return f"verified {ago}"
 
 
-def set_words(one: SnapshotSet, stock: InventoryData, now: float) -> str:
+def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     """A set on one line."""
-    total = stock.totals[one.set_id]
+    total = stock.totals[set_.set_id]
     bad = total.standing.state in (CheckState.BROKEN, CheckState.FAILED)
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
@@ -92,18 +81,18 @@ def set_words(one: SnapshotSet, stock: InventoryData, now: float) -> str:
     parts += [f"{size_words(total.size)} stored"] if total.size else []
     broken = [note for note in total.notes if note.startswith("broken")]
     parts += [] if broken else [standing_words(total.standing, now)]
-    parts += _notes(total.notes, stock.expiry.get(one.set_id, ""))
-    return f"Set {one.set_id}: {'problem, ' * bad}{', '.join(parts)}."
+    parts += _notes(total.notes, stock.expiry.get(set_.set_id, ""))
+    return f"Set {set_.set_id}: {'problem, ' * bad}{', '.join(parts)}."
 
 
 def _notes(notes: Iterable[str], expires: str) -> list[str]:
-    """What is to be known, in words; `expires` is when a set goes by itself, or empty."""
-    words = {"auto": "saved automatically", "not shown by snap": "not shown by the snap command"}
-    told = [words.get(note, plain(note)) for note in notes if not note.startswith("expires ")]
+    """What is to be known, in words; `expires` is when snapd removes a set, or empty."""
+    known_notes = {"auto": "saved automatically", "not shown by snap": "not shown by the snap command"}
+    phrases = [known_notes.get(note, plain(note)) for note in notes if not note.startswith("expires ")]
     try:
-        return [*told, f"goes by itself on {_date(unix_time(expires))}"] if expires else told
+        return [*phrases, f"expires on {_date(unix_time(expires))}"] if expires else phrases
     except SnapshotError:
-        return told
+        return phrases
 
 
 def _date(seconds: float) -> str:
@@ -122,12 +111,12 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
     if standing.state is not CheckState.BROKEN:
         yield f"  It was {standing_words(standing, now)}."
     if standing.fault:
-        yield f"  What the check found: {plain(standing.fault)}."
+        yield f"  The check found: {plain(standing.fault)}."
     if snapshot.exclude:
-        yield f"  Left out of it: {', '.join(map(plain, snapshot.exclude))}."
+        yield f"  Excluded: {list_phrase(map(plain, snapshot.exclude))}."
     notes = [note for note in stock.notes_of(snapshot) if not note.startswith("broken")]
-    if told := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
-        yield f"  To be known: {', '.join(told)}."
+    if phrases := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
+        yield f"  Notes: {', '.join(phrases)}."
     yield f"  File: {plain(snapshot.path)}"
 
 
@@ -138,14 +127,14 @@ def _owners(snapshot: Snapshot) -> list[str]:
 
 def progress_words(view: ProgressView) -> str:
     """How far a step is: `Restoring, 40 percent, 2 minutes left`."""
-    words = [plain(view.title) or "Starting"]
+    phrases = [plain(view.title) or "Starting"]
     if view.total:
-        words.append(f"{percent(view)} percent")
+        phrases.append(f"{percent(view)} percent")
     elif view.done:
-        words.append(f"{size_words(view.done)} so far")
+        phrases.append(f"{size_words(view.done)} so far")
     if view.left is not None and view.left >= 1:
-        words.append(f"{span_words(view.left)} left")
-    return ", ".join(words)
+        phrases.append(f"{rough_span_phrase(view.left)} left")
+    return ", ".join(phrases)
 
 
 def percent(view: ProgressView) -> int:
@@ -155,12 +144,14 @@ def percent(view: ProgressView) -> int:
 
 def job_words(view: JobView, now: float) -> str:
     """A job on one line."""
-    state = "taken back" if view.result.undone else view.state.value
+    state = "undone" if view.result.undone else view.state.value
     what = plain(view.short)
     if view.is_running:
-        return f"Job {plain(view.name)}: running since {age_words(now - view.started)}, {what}, {_far(view)}."
-    told = f": {plain(view.error)}" if view.error else ""
-    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{told}."
+        return (
+            f"Job {plain(view.name)}: running, started {age_words(now - view.started)}, {what}, {_far(view)}."
+        )
+    reason = f": {plain(view.error)}" if view.error else ""
+    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{reason}."
 
 
 def _far(view: JobView) -> str:
@@ -171,13 +162,13 @@ def _far(view: JobView) -> str:
 def ending_lines(view: JobView) -> Iterator[str]:
     """How a job ended, and what can be done next."""
     faults = view.result.bad_verdicts
-    found = " It found damage." if faults else ""
-    yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{found}"
+    damage = " It found damage." if faults else ""
+    yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{damage}"
     if view.error:
         yield from (f"The reason: {plain(line)}" for line in view.error.split("\n") if line)
     if verdicts := [verdict for verdict in view.result.verdicts if verdict.entry]:
         bad = sum(1 for verdict in verdicts if verdict.fault)
-        yield f"{len(verdicts) - bad} of {counted(len(verdicts), 'archive')} are sound."
+        yield f"{len(verdicts) - bad} of {count_phrase(len(verdicts), 'archive')} are sound."
     for fault in faults[:20]:
         yield f"  {plain(fault.snap)}: {plain(fault.fault)}"
     yield from _result_lines(view)
@@ -185,46 +176,46 @@ def ending_lines(view: JobView) -> Iterator[str]:
 
 _ENDINGS = {
     JobState.RUNNING: "is running.",
-    JobState.INTERRUPTED: "was interrupted: its process is gone. The next change puts things right.",
+    JobState.INTERRUPTED: "was interrupted: its process is gone. The next operation ends it safely.",
     JobState.DONE: "is done.",
-    JobState.PARTIAL: "is done, but something was left out.",
+    JobState.PARTIAL: "is done, but something was skipped.",
     JobState.FAILED: "failed.",
-    JobState.CANCELLED: "was stopped. What it had done was undone.",
-    JobState.TAKEN_BACK: "was interrupted, and what it had done was undone.",
+    JobState.CANCELLED: "was stopped and undone.",
+    JobState.TAKEN_BACK: "was interrupted and rolled back.",
 }
 
 
 def _result_lines(view: JobView) -> Iterator[str]:
-    yield from (f"Left out: {plain(text)}." for text in view.result.left_out)
+    yield from (f"Skipped: {plain(text)}." for text in view.result.left_out)
     number, verb = view.result.set_id, view.short.partition(" ")[0]
     if number and verb in ("save", "import-snapshot"):
-        there = "was here already, as" if view.result.duplicate else "is"
+        there = "is identical to" if view.result.duplicate else "is"
         yield f"It {there} set {number}."
     if until := view.result.undo_until:
-        yield f"What was replaced is kept until {moment_words(until)}. To take it back, type: undo {view.id}"
+        yield f"What was replaced is kept until {moment_words(until)}. To undo it, type: undo {view.id}"
 
 
 def counts_words(stock: InventoryData) -> str:
-    """What of a place needs care: `2 failed, 3 verified too long ago, 1 never verified`."""
-    words = {
+    """What of a place needs attention: `2 failed, 3 verified too long ago, 1 never verified`."""
+    labels = {
         CheckState.BROKEN: "broken",
         CheckState.FAILED: "failed",
         CheckState.OLD: "verified too long ago",
         CheckState.NEVER: "never verified",
     }
-    found = [f"{stock.counts[state]} {text}" for state, text in words.items() if stock.counts[state]]
-    return ", ".join(found) or "all verified"
+    phrases = [f"{stock.counts[state]} {text}" for state, text in labels.items() if stock.counts[state]]
+    return ", ".join(phrases) or "all verified"
 
 
-def ordered(stock: InventoryData, words: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
-    """The sets that all the words fit, the newest first, or the ones that need most care."""
-    wanted = [word.lower() for word in words]
-    found = [
-        one
-        for one in reversed(stock.sets)
-        if any(all(word in stock.haystacks[member.path] for word in wanted) for member in one.snapshots)
+def ordered(stock: InventoryData, terms: Sequence[str], *, problems: bool) -> list[SnapshotSet]:
+    """The sets that all the words fit, the newest first, or those that need attention."""
+    wanted = [word.lower() for word in terms]
+    sets = [
+        set_
+        for set_ in reversed(stock.sets)
+        if any(all(word in stock.haystacks[member.path] for word in wanted) for member in set_.snapshots)
     ]
     order = {state: number for number, state in enumerate(CheckState)}
     if problems:
-        found.sort(key=lambda one: order[stock.totals[one.set_id].standing.state])
-    return found
+        sets.sort(key=lambda set_: order[stock.totals[set_.set_id].standing.state])
+    return sets

@@ -12,6 +12,6 @@ def copied(app: App[Any], command: str) -> str:
     could act on the terminal that it is pasted into.
     """
     if not command.isprintable():
-        return "the command cannot be copied: a name in it does not print"
+        return "the command cannot be copied: a name in it is not printable"
     app.copy_to_clipboard(command)
     return f"copied: {command}"

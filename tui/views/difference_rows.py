@@ -19,8 +19,9 @@ from backend.compare import (
     Tally,
     TextDiff,
 )
+from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.table import Column, Line, Row
 
 MOST = 20_000
@@ -80,15 +81,17 @@ class Found(NamedTuple):
 
 def pair_of(chosen: Sequence[Snapshot]) -> Pair | str:
     """What one snapshot (with the data in place), or two of a snap, mean; or why they mean nothing."""
-    if broken := [one for one in chosen if one.broken]:
+    if broken := [snapshot for snapshot in chosen if snapshot.broken]:
         return f"cannot compare: #{broken[0].set_id} is broken"
     if len(chosen) == 1:
         return Pair(chosen[0].snap, chosen[0], None)
     if len(chosen) != 2:
-        return "mark two snapshots of one snap, or choose one to compare it with what is in place"
+        return "select two snapshots of one snap, or one to compare it with the live data"
     if chosen[0].snap != chosen[1].snap:
-        return f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are two snaps"
-    before, after = sorted(chosen, key=lambda one: one.set_id)
+        return (
+            f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are different snaps"
+        )
+    before, after = sorted(chosen, key=lambda snapshot: snapshot.set_id)
     return Pair(before.snap, before, after)
 
 
@@ -161,8 +164,8 @@ class Comparer:
 class _Collected:
     """Differences as they come: the first ones, and the sums."""
 
-    def __init__(self, found: Found, notes: Sequence[str]) -> None:
-        self._found = found
+    def __init__(self, summary: Found, notes: Sequence[str]) -> None:
+        self._found = summary
         self._notes = notes
         self._kept: list[Difference] = []
         self._tally = Tally()
@@ -189,7 +192,7 @@ class _Collected:
 
 
 def _label(facet: ComparedSide) -> str:
-    name = "what is in place" if facet.snapshot is None else plain(facet.label)
+    name = "live data" if facet.snapshot is None else plain(facet.label)
     return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
 
 
@@ -202,10 +205,15 @@ def columns(width: int) -> list[Column]:
     return [Column("WHAT DIFFERS", 0), *sizes, Column("BYTES", 9, right=True), Column("NOTE", 18)]
 
 
-def rows(found: Found, width: int) -> list[Row]:
+def rows(result: Found, width: int) -> list[Row]:
     """The configuration first, then the paths by owner."""
-    some = [Row(ConfigKey(one.key), partial(_key_line, one, width)) for one in found.configuration]
-    return some + [Row(key_of(one), partial(_line, one, width)) for one in found.differences]
+    some = [
+        Row(ConfigKey(difference.key), partial(_key_line, difference, width))
+        for difference in result.configuration
+    ]
+    return some + [
+        Row(key_of(difference), partial(_line, difference, width)) for difference in result.differences
+    ]
 
 
 def key_of(difference: Difference) -> KeyOf:
@@ -213,9 +221,10 @@ def key_of(difference: Difference) -> KeyOf:
     return KeyOf(difference.owner, difference.path, difference.kind)
 
 
-def _key_line(one: KeyChange, width: int) -> Line:
-    sign, style = _SIGNS[one.change]
-    text = f"{sign} configuration {plain(one.key)}: {value_text(one.before)} → {value_text(one.after)}"
+def _key_line(key_change: KeyChange, width: int) -> Line:
+    sign, style = _SIGNS[key_change.change]
+    values = f"{value_text(key_change.before)} → {value_text(key_change.after)}"
+    text = f"{sign} configuration {plain(key_change.key)}: {values}"
     blanks = ("", "") if width >= _SHOWS_SIZES else ()
     return Line((text, *blanks, "", "configuration"), (style, *("dim" for _ in blanks), "dim", "dim"))
 
@@ -235,16 +244,22 @@ def json_text(value: object) -> str:
     literal = getattr(value, "literal", None)
     if isinstance(literal, str):
         return literal
-    return json.dumps(value, default=lambda one: getattr(one, "literal", str(one)), ensure_ascii=False)
+    return json.dumps(
+        value, default=lambda number: getattr(number, "literal", str(number)), ensure_ascii=False
+    )
 
 
-def _line(one: Difference, width: int) -> Line:
-    sign, style = _SIGNS[one.change]
-    whose = f"{plain(one.owner)}: " if one.owner else ""
-    slash = "/" if one.kind == Kind.FOLDER.value else ""
-    sizes = [_size(one.before), _size(one.after)] if width >= _SHOWS_SIZES else []
-    note = counted(one.files, "file") if one.folded else ", ".join(one.metadata) or one.change.value
-    cells = (f"{sign} {whose}{plain(one.text)}{slash}", *sizes, delta_text(one), note)
+def _line(difference: Difference, width: int) -> Line:
+    sign, style = _SIGNS[difference.change]
+    whose = f"{plain(difference.owner)}: " if difference.owner else ""
+    slash = "/" if difference.kind == Kind.FOLDER.value else ""
+    sizes = [_size(difference.before), _size(difference.after)] if width >= _SHOWS_SIZES else []
+    note = (
+        count_phrase(difference.files, "file")
+        if difference.folded
+        else ", ".join(difference.metadata) or difference.change.value
+    )
+    cells = (f"{sign} {whose}{plain(difference.text)}{slash}", *sizes, delta_text(difference), note)
     return Line(cells, (style, *("dim" for _ in sizes), "", "dim"))
 
 
@@ -252,24 +267,24 @@ def _size(size: int | None) -> str:
     return "-" if size is None else size_text(size).strip()
 
 
-def delta_text(one: Difference) -> str:
+def delta_text(difference: Difference) -> str:
     """By how many bytes it grew or shrank; nothing where it did not."""
-    delta = (one.after or 0) - (one.before or 0)
-    if not delta or (one.kind == Kind.FOLDER.value and not one.folded):
+    delta = (difference.after or 0) - (difference.before or 0)
+    if not delta or (difference.kind == Kind.FOLDER.value and not difference.folded):
         return ""
     return f"{'+' if delta > 0 else '-'}{size_text(abs(delta)).strip()}"
 
 
-def sums(found: Found) -> str:
+def sums(result: Found) -> str:
     """What it comes to in one line."""
-    words = [
-        f"{_SIGNS[change][0]} {found.files.get(change, 0):,} {change.value}"
+    phrases = [
+        f"{_SIGNS[change][0]} {result.files.get(change, 0):,} {change.value}"
         for change in Change
-        if found.files.get(change, 0)
+        if result.files.get(change, 0)
     ]
-    if found.configuration:
-        words.append(counted(len(found.configuration), "key"))
-    words.append(f"+{size_text(found.added).strip()} -{size_text(found.removed).strip()}")
-    if found.cut:
-        words.append(f"only the first {MOST:,} are shown")
-    return " · ".join(words)
+    if result.configuration:
+        phrases.append(count_phrase(len(result.configuration), "key"))
+    phrases.append(f"+{size_text(result.added).strip()} -{size_text(result.removed).strip()}")
+    if result.cut:
+        phrases.append(f"only the first {MOST:,} are shown")
+    return " · ".join(phrases)

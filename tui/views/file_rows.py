@@ -7,8 +7,9 @@ from functools import partial
 
 from backend import Snapshot
 from backend.browse import Flag, Kind, Node, Order
+from tui.phrases import count_phrase
 from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views.table import Column, Line, Row
 
 _SHOWS_NOTES, _SHOWS_TIMES, _SHOWS_BARS, _SHOWS_FILES, _SHOWS_OWNERS = 44, 60, 72, 90, 104
@@ -75,9 +76,17 @@ def line_of(item: Item, of_all: int, width: int) -> Line:
     note, style = note_of(item)
     node = item.node
     if node is None:
-        one = item.snapshot
-        size = size_text(one.size).strip()
-        cells = (name_of(item), "", _bar(one.size, of_all), one.time[:16].replace("T", " "), "", "", size)
+        snapshot = item.snapshot
+        size = size_text(snapshot.size).strip()
+        cells = (
+            name_of(item),
+            "",
+            _bar(snapshot.size, of_all),
+            snapshot.time[:16].replace("T", " "),
+            "",
+            "",
+            size,
+        )
     else:
         is_known = item.reading is None or item.reading.stage is not Stage.UNREAD
         cells = (
@@ -98,8 +107,8 @@ def line_of(item: Item, of_all: int, width: int) -> Line:
 def name_of(item: Item) -> str:
     """The name to show: the tops in words."""
     if item.node is None:
-        one = item.snapshot
-        return f"{plain(one.snap) or '(unreadable)'} {plain(one.version)} rev {one.revision}"
+        snapshot = item.snapshot
+        return f"{plain(snapshot.snap) or '(unreadable)'} {plain(snapshot.version)} rev {snapshot.revision}"
     if item.reading is not None:
         return f"{owner_of(item.spot)}'s data"
     return top_name(item.spot, item.snapshot) or plain(item.node.text)
@@ -121,15 +130,19 @@ def owner_of(spot: Spot) -> str:
 
 def note_of(item: Item) -> tuple[str, str]:
     """What is to be known of something, and how it looks."""
-    node, one = item.node, item.snapshot
+    node, snapshot = item.node, item.snapshot
     if node is None:
-        return (f"BROKEN: {plain(one.broken)}", "bad") if one.broken else (plain(one.summary), "dim")
+        return (
+            (f"BROKEN: {plain(snapshot.broken)}", "bad")
+            if snapshot.broken
+            else (plain(snapshot.summary), "dim")
+        )
     if item.reading is not None:
         return _reading_note(item.reading)
     for flag, text, style in _ODD:
         if node.flags & flag:
             return f"{text}{_target(node)}", style
-    if top_name(item.spot, one):
+    if top_name(item.spot, snapshot):
         return plain(node.text), "dim"
     return _target(node).strip(), "dim"
 
@@ -141,7 +154,7 @@ def _reading_note(reading: Reading) -> tuple[str, str]:
         case Stage.UNREAD:
             return f"not read yet, {size_text(reading.total).strip()} stored", "dim"
         case Stage.STOPPED:
-            return "INCOMPLETE: its reading was stopped", "warn"
+            return "INCOMPLETE: reading was stopped", "warn"
         case Stage.FAILED:
             return f"cannot be read: {plain(reading.reason)}", "bad"
         case Stage.READ:
@@ -201,13 +214,13 @@ def owner_text(node: Node) -> str:
 def refusal_to_take(item: Item) -> str:
     """Why something cannot be taken out of its archive, or nothing."""
     if item.snapshot.broken:
-        return "it cannot be marked: the snapshot is broken"
+        return "it cannot be selected: the snapshot is broken"
     if item.node is None or item.reading is not None:
         return ""
     if item.node.flags & _UNUSABLE:
-        return "it cannot be marked: its name leads out of the data, and it is never unpacked"
+        return "it cannot be selected: its name leads out of the data, and it is never unpacked"
     if item.node.flags & Flag.REPLACED:
-        return "it cannot be marked: a later member of the same name wins"
+        return "it cannot be selected: a later member of the same name wins"
     return ""
 
 
@@ -218,27 +231,27 @@ def trail(spot: Spot, snapshot: Snapshot | None, file: str) -> str:
     """The way to a place, in words."""
     if snapshot is None or spot.held < 0:
         return file
-    words = [f"#{snapshot.set_id} {plain(snapshot.snap)} rev {snapshot.revision}" if snapshot.set_id else ""]
-    words[0] = words[0] or f"{plain(snapshot.snap)} rev {snapshot.revision}"
+    steps = [f"#{snapshot.set_id} {plain(snapshot.snap)} rev {snapshot.revision}" if snapshot.set_id else ""]
+    steps[0] = steps[0] or f"{plain(snapshot.snap)} rev {snapshot.revision}"
     if spot.entry not in ("", SYSTEM):
-        words.append(f"{owner_of(spot)}'s data")
+        steps.append(f"{owner_of(spot)}'s data")
     if spot.path:
         top, slash, rest = spot.path.partition(b"/")
-        words.append(top_name(Spot(spot.held, spot.entry, top), snapshot) or plain(_text(top) or "/"))
+        steps.append(top_name(Spot(spot.held, spot.entry, top), snapshot) or plain(_text(top) or "/"))
         if slash and rest:
-            words.append(plain(_text(rest)))
-    return " › ".join(words)
+            steps.append(plain(_text(rest)))
+    return " › ".join(steps)
 
 
 def facts(folder: Folder, order: Order, running: Sequence[tuple[Spot, Reading]]) -> Iterator[str]:
     """What is told of a folder, the most important first."""
-    yield f"{folder.entries:,} {'entry' if folder.entries == 1 else 'entries'}"
+    yield count_phrase(folder.entries, "entry", "entries")
     if folder.size:
         yield size_text(folder.size).strip()
     if order is not Order.NAME:
         yield f"by {order.value}"
     if folder.files:
-        yield counted(folder.files, "file")
+        yield count_phrase(folder.files, "file")
     if running:
         yield running_text(running)
 

@@ -16,8 +16,8 @@ def obstacle_text(plan: ImportPlan, choice: ImportChoice, size: Callable[[int], 
         case ImportObstacle.FAULTY as obstacle:
             return f"{obstacle.value}: {plan.export.faults[0] if plan.export else ''}"
         case ImportObstacle.NOTHING_CHOSEN as obstacle:
-            return f"{obstacle.value}: Space chooses a snap"
+            return f"{obstacle.value}: select a snap with Space"
         case ImportObstacle.WRONG_HASH as obstacle:
-            return f"{obstacle.value}; choose to take it all the same, with Space"
+            return f"{obstacle.value}; accept it with Space"
         case ImportObstacle.NO_SPACE:
-            return f"not enough room: {size(plan.missing_space).strip()} more is needed"
+            return f"not enough free space: {size(plan.missing_space).strip()} more is needed"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from backend.jobs import JobState
+from tui.phrases import count_phrase
 from tui.session.job_views import ENDED, JobView
-from tui.text import ProgressView, cells, counted, cut_middle, moment_text, plain, progress_line, size_text
+from tui.text import ProgressView, cells, cut_middle, moment_text, plain, progress_line, size_text
 from tui.views.table import Column, Line
 
 _COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
@@ -20,10 +21,10 @@ _WORDS = {
     JobState.PARTIAL: ("~ partial", "warn"),
     JobState.FAILED: ("✗ failed", "bad"),
     JobState.CANCELLED: ("- cancelled", "dim"),
-    JobState.TAKEN_BACK: ("< taken back", "dim"),
+    JobState.TAKEN_BACK: ("< rolled back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
-ACTS = {"stop": "stop", "undo": "take back", "end": "end"}
+ACTS = {"stop": "stop", "undo": "undo", "end": "end"}
 _REVERSIBLE = ("restore", "extract", "undo")
 _MOST_LINES = 200
 
@@ -72,7 +73,7 @@ def _time_text(form: str, seconds: float) -> str:
     try:
         return time.strftime(form, time.localtime(seconds))
     except (OverflowError, ValueError, OSError):
-        return "at no time"
+        return "at an unknown time"
 
 
 def clock_text(seconds: float) -> str:
@@ -89,18 +90,18 @@ def can_be_undone(view: JobView, now: float) -> bool:
 
 
 def refusal(action: str, view: JobView, now: float) -> str:
-    """Why one of the acts cannot be had for a job, or nothing."""
+    """Why one of the acts is not available for a job, or nothing."""
     if action not in ACTS:
         return ""
     if view.change:
         is_possible = action == "stop" and view.is_running
         return "" if is_possible else f"{view.called} can only be stopped, by x, while it runs"
     if view.owner:
-        return f"cannot {ACTS[action]} job {plain(view.name)}: it is {plain(view.owner)}'s, who alone can"
+        return f"cannot {ACTS[action]} job {plain(view.name)}: only {plain(view.owner)} can"
     if action == "stop" and not view.is_running:
         return f"job {view.id} is not running: it is {view.state.value}"
     if action == "undo" and not can_be_undone(view, now):
-        return f"job {view.id} cannot be taken back: it replaced nothing that is still kept"
+        return f"job {view.id} cannot be undone: it replaced nothing that is still kept"
     if action == "end" and view.state is not JobState.INTERRUPTED:
         return f"job {view.id} was not interrupted: it is {view.state.value}"
     return ""
@@ -129,14 +130,14 @@ def _summary(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     """How long an ended job took, what it worked on and how fast, what it warned of."""
     if not view.result.ended:
         return
-    words = [f"took {clock_text(view.elapsed(now))}"]
+    phrases = [f"took {clock_text(view.elapsed(now))}"]
     done, seconds = view.moved
     if done:
         rate = f" at {size_text(int(done / seconds)).strip()}/s" if seconds >= 1 else ""
-        words.append(f"{size_text(done).strip()}{rate}")
+        phrases.append(f"{size_text(done).strip()}{rate}")
     if view.warnings:
-        words.append(counted(view.warnings, "warning"))
-    yield " · ".join(words), ""
+        phrases.append(count_phrase(view.warnings, "warning"))
+    yield " · ".join(phrases), ""
 
 
 def _error_lines(error: str) -> list[str]:
@@ -149,31 +150,31 @@ def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     yield from _standing_of(view)
     if result.set_id and verb_of(view) in ("save", "import-snapshot"):
         yield (
-            f"{'the same is here already as' if result.duplicate else 'made'} set #{result.set_id}",
+            f"{'identical to' if result.duplicate else 'created'} set #{result.set_id}",
             "",
         )
     if result.freed:
         yield f"freed {size_text(result.freed).strip()}", ""
-    yield from ((f"~ left out: {line}", "yellow") for line in _shortened(result.left_out))
+    yield from ((f"~ skipped: {line}", "yellow") for line in _shortened(result.left_out))
     yield from _verdicts(view)
     if result.undone:
-        yield f"taken back by job {result.undone}", ""
+        yield f"undone by job {result.undone}", ""
     elif can_be_undone(view, now):
         until = _time_text("%Y-%m-%d %H:%M", result.undo_until)
-        yield f"What it replaced is kept until {until}: u takes it back.", ""
+        yield f"What it replaced is kept until {until}: u undoes it.", ""
     if result.recovered:
-        yield "It had been interrupted, and was ended later.", ""
+        yield "It was interrupted, and ended later.", ""
 
 
 def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
     """Whose it is, and what can be done about one that did not come to its end."""
     if view.owner:
-        yield f"It is {view.owner}'s: to look at only.", "dim"
+        yield f"It is {view.owner}'s: read-only here.", "dim"
     elif view.change:
         yield "snapd does it, for somebody else or for a job that died; x aborts it.", "dim"
     elif view.state is JobState.INTERRUPTED:
-        yield "Its process is gone. t tells what it left, to finish it or to take it back;", "yellow"
-        yield "else the next operation here ends it in the safe way.", "yellow"
+        yield "Its process is gone. t shows what it left, to finish it or to roll it back;", "yellow"
+        yield "otherwise the next operation here ends it safely.", "yellow"
     elif view.state is JobState.FAILED:
         yield "Enter shows its log; y copies the command, to try again.", "dim"
 
@@ -201,9 +202,9 @@ def progress_text(view: JobView, width: int, rows: int, now: float) -> Text:
         return Text()
     since = [f"running for {clock_text(view.elapsed(now))}"]
     if view.warnings:
-        since.append(counted(view.warnings, "warning"))
+        since.append(count_phrase(view.warnings, "warning"))
     if view.parts_ended:
-        since.append(f"{counted(view.parts_ended, 'part')} done")
+        since.append(f"{count_phrase(view.parts_ended, 'part')} done")
     lines = ["starting…"]
     if view.progress.title:
         lines = [_barred(view.progress, width), *_part_lines(view, width, rows - 2)]
@@ -214,9 +215,9 @@ def _part_lines(view: JobView, width: int, rows: int) -> Iterable[str]:
     """The parts under way, or as many of them as there is room for."""
     shown = len(view.parts) if len(view.parts) <= rows else max(0, rows - 1)
     for part in view.parts[:shown]:
-        yield _barred(ProgressView(part.name, part.done, part.total, 0.0, None), width)
+        yield _barred(ProgressView(part.name, part.done, part.total, rate=0.0, left=None), width)
     if more := len(view.parts) - shown:
-        yield f"{'and ' if shown else ''}{counted(more, 'part')}{' more' if shown else ''} under way"
+        yield f"{'and ' if shown else ''}{count_phrase(more, 'part')}{' more' if shown else ''} under way"
 
 
 def _barred(progress: ProgressView, width: int) -> str:
@@ -256,18 +257,18 @@ class EndedJobs:
 
 def ending_text(view: JobView) -> str:
     """What became of a job: its command, its result, and what can be done next."""
-    told = f"{view.called} {view.state.value}: {plain(view.short)}"
+    text = f"{view.called} {view.state.value}: {plain(view.short)}"
     if view.error:
         return f"{view.called} {view.state.value}: {plain(view.error)}"
     if faults := view.result.bad_verdicts:
-        return f"{told} · {len(faults)} bad, J tells more"
+        return f"{text} · {len(faults)} bad, J shows more"
     if view.state is JobState.PARTIAL:
-        return f"{told} · something was left out, J tells more"
+        return f"{text} · something was skipped, J shows more"
     if view.result.duplicate:
-        known = f"the same is here already as set #{view.result.set_id}"
+        known = f"it is identical to set #{view.result.set_id}"
         return f"{view.called} {view.state.value}: nothing was added, {known} · {plain(view.short)}"
     if view.result.beside:
         return f"{view.called} {view.state.value}: nothing was replaced · {plain(view.short)}"
     if until := view.result.undo_until:
-        return f"{told} · until {moment_text(until)} u takes it back"
-    return told
+        return f"{text} · until {moment_text(until)} u undoes it"
+    return text

@@ -12,12 +12,12 @@ class PaletteItem(NamedTuple):
     keys: str = ""
     effect: str = ""
 
-    def matches(self, words: Sequence[str]) -> bool:
+    def matches(self, terms: Sequence[str]) -> bool:
         """Whether every word, in lower case, is in it."""
         text = f"{self.name} {self.keys}".lower()
-        return all(word in text for word in words)
+        return all(word in text for word in terms)
 
-    def is_about(self, words: Sequence[str]) -> bool:
+    def is_about(self, terms: Sequence[str]) -> bool:
         """Whether every word is in it or in its effect."""
         text = f"{self.name} {self.effect}".lower()
-        return all(word in text for word in words)
+        return all(word in text for word in terms)

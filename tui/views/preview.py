@@ -8,8 +8,9 @@ from rich.text import Text
 from textual.geometry import Size
 
 from backend.browse import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
+from tui.phrases import count_phrase
 from tui.session.open_file import Item
-from tui.text import cells, counted, plain, size_text
+from tui.text import cells, plain, size_text
 from tui.views.file_rows import mode_text, name_of, note_of, owner_text, time_text
 
 CAP = 256 << 10
@@ -38,7 +39,7 @@ def seen(item: Item, content: Callable[[Item], Content]) -> Seen:
         return Seen("a snapshot" if node is None else "a directory")
     if node.kind is Kind.LINK:
         target = node.link.decode("utf-8", "surrogateescape")
-        return Seen("a symbolic link; where it leads is not looked at", (f"→ {plain(target)}",))
+        return Seen("a symbolic link; its target is not read", (f"→ {plain(target)}",))
     if not is_readable(item):
         return Seen(f"a {node.kind.value}: there is nothing in it to read")
     held = content(item)
@@ -47,11 +48,11 @@ def seen(item: Item, content: Callable[[Item], Content]) -> Seen:
 
 def seen_of(head: bytes, size: int) -> Seen:
     """How a file of `size` bytes looks that begins like this."""
-    found = preview_of(head, size)
-    words = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(found.look, found.look.value)]
-    words += [word for word in (found.encoding, found.what) if word]
-    words.append(f"{size_text(size).strip()}{'' if found.whole else ', the beginning of it'}")
-    return Seen(" · ".join(words), found.lines, found)
+    preview = preview_of(head, size)
+    phrases = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(preview.look, preview.look.value)]
+    phrases += [word for word in (preview.encoding, preview.what) if word]
+    phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the first part of it'}")
+    return Seen(" · ".join(phrases), preview.lines, preview)
 
 
 def about(item: Item, how: Seen | None, room: Size) -> Text:
@@ -79,7 +80,7 @@ def facts(item: Item) -> Iterator[tuple[str, str]]:
         return
     yield "kind", node.kind.value
     if node.is_folder:
-        yield "holds", counted(node.files, "file")
+        yield "holds", count_phrase(node.files, "file")
     yield "size", f"{node.size:,} bytes"
     if item.reading is None:
         yield "changed", time_text(node.mtime_ns)
@@ -128,7 +129,7 @@ _CODECS = {
     "UTF-8": "utf-8-sig",
     "UTF-16": "utf-16",
     "UTF-32": "utf-32",
-    "ISO 8859-1, by the look of it": "latin-1",
+    "probably ISO 8859-1": "latin-1",
 }
 
 

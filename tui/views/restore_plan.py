@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from backend import Restore
 from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase
+from tui.text import plain, size_text
 
 
 class LineKind(Enum):
@@ -19,7 +20,7 @@ class LineKind(Enum):
     LOSES_DEVICES = "without"
     MAKES_DEVICES = "with"
     NOTE = "note"
-    WAY_OUT = "way out"
+    WAY_OUT = "to fix"
     SPACE = "space"
     NO_SPACE = "no space"
 
@@ -61,7 +62,7 @@ def space_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iter
             kind, f"needs at most {context.size(need.needed)}, {context.size(need.free)} free{where}"
         )
     if preview.lacks_space:
-        yield PlanLine(LineKind.WAY_OUT, f"free some space there, or leave snaps out{context.leave_out_key}")
+        yield PlanLine(LineKind.WAY_OUT, f"free some space there, or skip snaps{context.leave_out_key}")
 
 
 def snap_lines(
@@ -76,7 +77,7 @@ def snap_lines(
     for note in plan.notes:
         yield PlanLine(LineKind.NOTE, plain(note), snap)
     if snap in preview.absent and not plan.target_dir:
-        yield PlanLine(LineKind.NOTE, "the snap is not installed; its data will wait for it", snap)
+        yield PlanLine(LineKind.NOTE, "the snap is not installed; its data is restored for when it is", snap)
     if plan.verdict is Verdict.BLOCKED:
         several = len(preview.snaps) > 1
         yield PlanLine(LineKind.WAY_OUT, _way_out(plan, context, several=several), snap)
@@ -92,17 +93,19 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
     if entry.lost.files:
         names = [_names(entry, (path,)) for path in entry.lost.examples]
         details = _with_rest(names, entry.lost.files)
-        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry, details)
+        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry=entry, details=details)
     if entry.contents and entry.devices_met:
         kind = LineKind.MAKES_DEVICES if plan.devices else LineKind.LOSES_DEVICES
         details = _with_rest([plain(name) for name in entry.contents.devices], entry.devices_met)
-        yield PlanLine(kind, counted(entry.devices_met, "device node"), snap, entry, details)
+        yield PlanLine(
+            kind, count_phrase(entry.devices_met, "device node"), snap, entry=entry, details=details
+        )
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
     made = [path for path in entry.made if not plan.target_dir or path != entry.parent]
     effects = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
-    effects += [f"makes {_names(entry, made)}"] if made else []
+    effects += [f"creates {_names(entry, made)}"] if made else []
     size = held_text(entry, context.size)
     return f"{'; '.join(effects) or 'changes nothing'}{size and f'; {size}'}, in {plain(entry.parent)}"
 
@@ -110,7 +113,7 @@ def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
 def held_text(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> str:
     """What an archive holds once that is counted; before that, what it declares."""
     if entry.contents:
-        return f"{counted(entry.contents.files, 'file')}, {size(entry.contents.bytes)}"
+        return f"{count_phrase(entry.contents.files, 'file')}, {size(entry.contents.bytes)}"
     return f"at most {size(entry.needed)}" if entry.needed else ""
 
 
@@ -125,10 +128,10 @@ def _names(entry: EntryPlan, paths: Sequence[str]) -> str:
 def _loss(entry: EntryPlan, context: PlanContext) -> str:
     lost = entry.lost
     return "; ".join(
-        f"{counted(count, 'file')} {what}, {context.size(size)}"
+        f"{count_phrase(count, 'file')} {what}, {context.size(size)}"
         for count, size, what in (
             (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
-            (lost.excluded_files, lost.excluded_bytes, "left out of it"),
+            (lost.excluded_files, lost.excluded_bytes, "excluded from it"),
         )
         if count
     )
@@ -142,16 +145,16 @@ def _with_rest(names: Sequence[str], count: int) -> tuple[str, ...]:
 def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
     """What can be done about a blocked part."""
     snap = plain(plan.snapshot.snap) or "it"
-    leave = f", or leave {snap} out{context.leave_out_key}" if several else ""
+    leave = f", or skip {snap}{context.leave_out_key}" if several else ""
     if plan.snapshot.broken:
-        return f"its file is damaged: restore another set of it or import a sound copy{leave}"
+        return f"its file is damaged: restore another set, or import a sound copy{leave}"
     if plan.target_dir and plan.blocked:
-        return f"choose another directory, or put that one right and look again{context.refresh_key}"
+        return f"choose another directory, or fix that one and refresh{context.refresh_key}"
     if any(entry.is_damaged for entry in plan.entries):
-        return f"its archive cannot be unpacked: restore another set of it{leave}"
+        return f"its archive cannot be unpacked: restore another set{leave}"
     if any(entry.blocked for entry in plan.entries):
-        return f"put that path right and look again{context.refresh_key}, or restore beside{leave}"
-    return f"install the snap, or the revision, that these data belong to, or restore beside{leave}"
+        return f"fix that path and refresh{context.refresh_key}, or restore into another directory{leave}"
+    return f"install the snap or revision this data belongs to, or restore into another directory{leave}"
 
 
 def plan_document(plan: RestorePlan, restore: Restore, refusal: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from backend import Progress, Snapshot
 from backend.browse import History, Hit, Missed, Version, histories
 from backend.browse import search_files as searched
-from tui.text import counted, plain, size_text
+from tui.phrases import count_phrase
+from tui.text import plain, size_text
 from tui.views.file_rows import time_text
 from tui.views.table import Column, Line, Row
 
@@ -52,10 +53,10 @@ def pattern_of(typed: str) -> str:
 class Search:
     """Looks for a pattern in snapshots and files; for one thread. What is indexed is searched first."""
 
-    def __init__(self, where: Sequence[Snapshot | str], pattern: str, own: str) -> None:
+    def __init__(self, where: Sequence[Snapshot | str], pattern: str, state_dir: str) -> None:
         self._where = where
         self._pattern = pattern
-        self._own = own
+        self._state_dir = state_dir
         self._met: set[tuple[str, str, bytes, int]] = set()
         self._missed: dict[tuple[str, str], Missed] = {}
         self._hits: list[Hit] = []
@@ -73,14 +74,14 @@ class Search:
         tell(histories(self._hits), SearchProgress(total, total, tuple(self._missed.values()), complete=True))
 
     def _note(self, place: Snapshot | str, *, reads: bool, progress: Progress) -> None:
-        for found in searched([place], self._pattern, self._own, progress, read_others=reads):
-            if isinstance(found, Missed):
-                self._missed[found.file, found.entry] = found
+        for hit in searched([place], self._pattern, self._state_dir, progress, read_others=reads):
+            if isinstance(hit, Missed):
+                self._missed[hit.file, hit.entry] = hit
                 continue
-            key = (found.file, found.entry, found.path, found.node.id)
+            key = (hit.file, hit.entry, hit.path, hit.node.id)
             if key not in self._met and len(self._hits) < MOST:
                 self._met.add(key)
-                self._hits.append(found)
+                self._hits.append(hit)
 
 
 # -- rows
@@ -92,9 +93,9 @@ def columns(width: int) -> list[Column]:
     return [Column("FILE, AND ITS VERSIONS", 0), Column("SIZE", 7, right=True), *times, Column("IN", 16)]
 
 
-def rows(found: Sequence[History], width: int) -> Iterator[Row]:
+def rows(histories: Sequence[History], width: int) -> Iterator[Row]:
     """Each file, its versions below it."""
-    for history in found:
+    for history in histories:
         key = FileKey(history.snap, history.user, history.path)
         yield Row(key, partial(_file_line, history, width), 0, "▾")
         for number, version in enumerate(history.versions):
@@ -105,7 +106,7 @@ def rows(found: Sequence[History], width: int) -> Iterator[Row]:
 def _file_line(history: History, width: int) -> Line:
     whose = f", {plain(history.user)}" if history.user else ""
     path = plain(history.path.decode("utf-8", "surrogateescape"))
-    versions = counted(len(history.versions), "version")
+    versions = count_phrase(len(history.versions), "version")
     blank = ("",) if width >= _SHOWS_TIMES else ()
     return Line((f"{plain(history.snap)}{whose}: {path}", "", *blank, versions), ("", "", *blank, "dim"))
 
@@ -129,11 +130,13 @@ def sets_text(version: Version) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def progress_text(progress: SearchProgress, found: int, reading: str) -> str:
+def progress_text(progress: SearchProgress, count: int, reading: str) -> str:
     """How far it is, in words."""
-    hits = counted(found, "file")
-    missed = f" · {counted(len(progress.missed), 'archive')} not (all) searched" if progress.missed else ""
+    hits = count_phrase(count, "file")
+    missed = (
+        f" · {count_phrase(len(progress.missed), 'archive')} not fully searched" if progress.missed else ""
+    )
     if progress.complete:
-        return f"{hits} found in {counted(progress.total, 'snapshot')}{missed}"
+        return f"{hits} found in {count_phrase(progress.total, 'snapshot')}{missed}"
     what = f": {plain(reading)}" if reading else ""
     return f"searching {progress.done + 1} of {progress.total}…{what} · {hits} so far · x stops{missed}"

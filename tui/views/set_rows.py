@@ -22,7 +22,7 @@ class Sort(Enum):
     ID = "number"
     AGE = "age"
     SIZE = "size"
-    CARE = "what needs care first"
+    CARE = "needs attention"
 
 
 class Wish(NamedTuple):
@@ -125,28 +125,28 @@ def _shown(width: int) -> list[int]:
 def rows(view: View, wish: Wish) -> list[Row]:
     """The rows that a wish asks for, those opened with their parts below them; drawn only when seen."""
     if wish.pivot is Pivot.SET:
-        return [row for one in _ordered(view.stock, wish) for row in _set_rows(one, view, wish)]
+        return [row for set_ in _ordered(view.stock, wish) for row in _set_rows(set_, view, wish)]
     return _grouped(view, wish)
 
 
 def _ordered(stock: InventoryData, wish: Wish) -> list[SnapshotSet]:
-    words, totals = wish.filter.lower().split(), stock.totals
-    texts = stock.texts if words else {}
-    wanted = [one for one in reversed(stock.sets) if all(word in texts[one.set_id] for word in words)]
+    terms, totals = wish.filter.lower().split(), stock.totals
+    texts = stock.texts if terms else {}
+    wanted = [set_ for set_ in reversed(stock.sets) if all(word in texts[set_.set_id] for word in terms)]
     keys: dict[Sort, Callable[[SnapshotSet], float]] = {
-        Sort.AGE: lambda one: -totals[one.set_id].when,
-        Sort.SIZE: lambda one: -totals[one.set_id].size,
-        Sort.CARE: lambda one: WORST_FIRST[totals[one.set_id].standing.state],
+        Sort.AGE: lambda set_: -totals[set_.set_id].when,
+        Sort.SIZE: lambda set_: -totals[set_.set_id].size,
+        Sort.CARE: lambda set_: WORST_FIRST[totals[set_.set_id].standing.state],
     }
     return sorted(wanted, key=keys[wish.sort]) if wish.sort in keys else wanted
 
 
-def _set_rows(one: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
-    key = SetKey(one.set_id)
+def _set_rows(set_: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
+    key = SetKey(set_.set_id)
     is_open = key in wish.opened
-    yield Row(key, partial(_set_line, one.set_id, view), 0, OPEN if is_open else CLOSED)
+    yield Row(key, partial(_set_line, set_.set_id, view), 0, OPEN if is_open else CLOSED)
     if is_open:
-        for snapshot in one.snapshots:
+        for snapshot in set_.snapshots:
             yield from _snapshot_rows(snapshot, view, wish)
 
 
@@ -162,26 +162,28 @@ def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish, owner: str = "") 
 
 def _grouped(view: View, wish: Wish) -> list[Row]:
     """One row for each snap, or each user, its snapshots below it."""
-    groups, words = view.stock.groups[wish.pivot], wish.filter.lower().split()
+    groups, terms = view.stock.groups[wish.pivot], wish.filter.lower().split()
     keys: dict[Sort, Callable[[str], float]] = {
         Sort.AGE: lambda name: -groups[name].total.when,
         Sort.SIZE: lambda name: -groups[name].total.size,
         Sort.CARE: lambda name: WORST_FIRST[groups[name].total.standing.state],
     }
-    found: list[Row] = []
+    grouped_rows: list[Row] = []
     for name in sorted(groups, key=keys[wish.sort]) if wish.sort in keys else groups:
-        group = _narrowed(groups[name], view.stock, words)
+        group = _narrowed(groups[name], view.stock, terms)
         if group.members:
-            found += _group_rows(GroupKey(wish.pivot, name), group, view, wish)
-    return found
+            grouped_rows += _group_rows(GroupKey(wish.pivot, name), group, view, wish)
+    return grouped_rows
 
 
-def _narrowed(group: Group, stock: InventoryData, words: Sequence[str]) -> Group:
+def _narrowed(group: Group, stock: InventoryData, terms: Sequence[str]) -> Group:
     """What of a group a filter leaves."""
-    if not words:
+    if not terms:
         return group
     texts = stock.haystacks
-    members = tuple([one for one in group.members if all(word in texts[one.path] for word in words)])
+    members = tuple(
+        [snapshot for snapshot in group.members if all(word in texts[snapshot.path] for word in terms)]
+    )
     return Group(members, stock.total_of(members)) if len(members) < len(group.members) else group
 
 
@@ -210,7 +212,7 @@ def _snapshot_line(snapshot: Snapshot, view: View) -> Line:
 
 
 def _group_line(key: GroupKey, group: Group, view: View) -> Line:
-    numbers = dict.fromkeys(one.set_id for one in group.members)
+    numbers = dict.fromkeys(snapshot.set_id for snapshot in group.members)
     sets = ", ".join(f"#{number}" for number, _ in zip(numbers, range(40), strict=False))
     is_shared = key.pivot is Pivot.USER
     return _line((plain(key.name), sets), group.total, view, limit="≤" if is_shared else "")
@@ -287,8 +289,8 @@ class Choosing:
 
 def covered(stock: InventoryData, keys: Iterable[Hashable]) -> list[Snapshot]:
     """The snapshots that rows with these keys stand for, in the order of the stock, each once."""
-    found = {snapshot.path: snapshot for key in keys for snapshot in _covered(stock, key)}
-    return sorted(found.values(), key=attrgetter("set_id", "snap", "path"))
+    snapshots = {snapshot.path: snapshot for key in keys for snapshot in _covered(stock, key)}
+    return sorted(snapshots.values(), key=attrgetter("set_id", "snap", "path"))
 
 
 def _covered(stock: InventoryData, key: Hashable) -> Sequence[Snapshot]:

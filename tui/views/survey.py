@@ -18,7 +18,7 @@ class Met(NamedTuple):
     kind: str
     outlook: Outlook
     text: str
-    found: tuple[tuple[Survey, Concern], ...] = ()
+    concerns: tuple[tuple[Survey, Concern], ...] = ()
 
 
 def name_of(aim: Aim) -> str:
@@ -30,18 +30,18 @@ def met_in(surveys: Iterable[Survey], *, accept_changed: bool = False) -> list[M
     """What is to be known of all of them, worst first; what is alike on one line."""
     alone: list[Met] = []
     alike: dict[str, list[tuple[Survey, Concern]]] = {}
-    for found in surveys:
-        for one in found.concerns:
-            if one.examples:
-                alike.setdefault(one.kind, []).append((found, one))
+    for survey in surveys:
+        for single in survey.concerns:
+            if single.examples:
+                alike.setdefault(single.kind, []).append((survey, single))
             else:
-                alone.append(Met(one.kind, one.outlook, f"{name_of(found.aim)}: {plain(one.text)}"))
+                alone.append(Met(single.kind, single.outlook, f"{name_of(survey.aim)}: {plain(single.text)}"))
     for kind, pairs in alike.items():
-        told = concern(kind, sum(one.number for _, one in pairs))
+        combined = concern(kind, sum(single.number for _, single in pairs))
         is_accepted = kind == "changing" and accept_changed
-        names = ", ".join(dict.fromkeys(name_of(found.aim) for found, _ in pairs))
-        text = f"{told.text}{_KEPT if is_accepted else ''}: {names}"
-        alone.append(Met(kind, Outlook.HARMLESS if is_accepted else told.outlook, text, tuple(pairs)))
+        names = ", ".join(dict.fromkeys(name_of(survey.aim) for survey, _ in pairs))
+        text = f"{combined.text}{_KEPT if is_accepted else ''}: {names}"
+        alone.append(Met(kind, Outlook.HARMLESS if is_accepted else combined.outlook, text, tuple(pairs)))
     order = list(Outlook)
     return sorted(alone, key=lambda met: order.index(met.outlook))
 
@@ -51,9 +51,9 @@ def worst_of(surveys: Iterable[Survey], *, accept_changed: bool = False) -> Outl
     return next((met.outlook for met in met_in(surveys, accept_changed=accept_changed)), Outlook.HARMLESS)
 
 
-def estimate_rows(found: Sequence[Survey]) -> list[tuple[str, ...]]:
+def estimate_rows(all_surveys: Sequence[Survey]) -> list[tuple[str, ...]]:
     """A row for each snap, below a header."""
-    snaps = _by_snap(found)
+    snaps = _by_snap(all_surveys)
     rows: list[tuple[str, ...]] = [("Snap", "Size", "Files", "Owners")]
     for name, surveys in snaps.items():
         sizes = _owners(surveys)
@@ -68,37 +68,39 @@ def estimate_rows(found: Sequence[Survey]) -> list[tuple[str, ...]]:
 def _owners(surveys: list[Survey]) -> dict[str, int]:
     """The bytes of each owner, whatever patterns leave out; of those without files not."""
     return {
-        one.owner: one.read.apparent + one.left_out.apparent
-        for one in surveys
-        if one.aim.user is None or one.read.files + one.left_out.files
+        survey.owner: survey.read.apparent + survey.left_out.apparent
+        for survey in surveys
+        if survey.aim.user is None or survey.read.files + survey.left_out.files
     }
 
 
 def _files(surveys: list[Survey]) -> int:
-    return sum(one.read.files + one.left_out.files for one in surveys)
+    return sum(survey.read.files + survey.left_out.files for survey in surveys)
 
 
-def estimate_notes(found: Sequence[Survey]) -> Iterator[str]:
+def estimate_notes(surveys: Sequence[Survey]) -> Iterator[str]:
     """What will fail, may fail, is not included, is harmless; a line each and a few examples."""
-    for met in met_in(found):
+    for met in met_in(surveys):
         yield f"{met.outlook.value}: {met.text}"
         yield from (f"  {plain(path)}" for path in _first_paths(met))
 
 
-def estimates_json(found: Sequence[Survey]) -> list[dict[str, object]]:
+def estimates_json(all_surveys: Sequence[Survey]) -> list[dict[str, object]]:
     """Plain mappings, one for each snap."""
-    return [_estimate_json(name, surveys) for name, surveys in _by_snap(found).items()]
+    return [_estimate_json(name, surveys) for name, surveys in _by_snap(all_surveys).items()]
 
 
-def _by_snap(found: Sequence[Survey]) -> dict[str, list[Survey]]:
+def _by_snap(surveys: Sequence[Survey]) -> dict[str, list[Survey]]:
     snaps: dict[str, list[Survey]] = {}
-    for one in found:
-        snaps.setdefault(one.aim.snap.name, []).append(one)
+    for survey in surveys:
+        snaps.setdefault(survey.aim.snap.name, []).append(survey)
     return snaps
 
 
 def _first_paths(met: Met) -> list[str]:
-    paths = [f"{name_of(found.aim)}: {path}" for found, one in met.found for path in one.examples]
+    paths = [
+        f"{name_of(survey.aim)}: {path}" for survey, concern in met.concerns for path in concern.examples
+    ]
     return paths if len(paths) <= _FEW else [*paths[:_FEW], "…"]
 
 
@@ -109,22 +111,22 @@ def _estimate_json(name: str, surveys: list[Survey]) -> dict[str, object]:
         "size": sum(sizes.values()),
         "owners": sizes,
         "files": _files(surveys),
-        "left_out": sum(one.left_out.apparent for one in surveys),
+        "left_out": sum(survey.left_out.apparent for survey in surveys),
         "findings": [
             {
-                "owner": one.owner,
+                "owner": survey.owner,
                 "kind": met.kind,
                 "outlook": met.outlook.value,
                 "text": met.text,
                 "count": met.number,
                 "examples": met.examples,
             }
-            for one in surveys
-            for met in one.concerns
+            for survey in surveys
+            for met in survey.concerns
         ],
         "largest": [
-            {"owner": one.owner, "path": folder.path, "size": folder.size}
-            for one in surveys
-            for folder in one.largest
+            {"owner": survey.owner, "path": folder.path, "size": folder.size}
+            for survey in surveys
+            for folder in survey.largest
         ],
     }

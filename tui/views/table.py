@@ -1,4 +1,4 @@
-"""What tables show, as values: columns, and rows that are drawn when they come into sight."""
+"""A table as values: its columns, and rows that are drawn when they come into sight."""
 
 from collections.abc import Callable, Hashable
 from typing import NamedTuple

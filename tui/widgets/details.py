@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from backend import Number, Snapshot, UndoOffer
+from tui.phrases import ago_phrase, count_phrase
 from tui.session.inventory import NAMELESS, InventoryData
 from tui.text import cells, local_time_text, plain, size_text
-from tui.views.set_rows import check_text, short_age
+from tui.views.set_rows import check_text
 from tui.widgets.text import DiffStatic
 
 Fact: TypeAlias = tuple[str, str]  # a label, or nothing where the one before goes on, and a text
@@ -81,7 +82,7 @@ def _one(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[Fact]
     yield "unpacked", "not known" if unpacked is None else f"about {_bytes(unpacked)}"
     yield "check", check_text(standing, now)
     if standing.at:
-        yield "", f"{_level(standing.level)}, {short_age(now - standing.at)} ago"
+        yield "", f"{_level(standing.level)}, {ago_phrase(now - standing.at)}"
     if snapshot.broken or standing.fault:
         yield "reason", plain(snapshot.broken or standing.fault)
     reason = plain(snapshot.broken)
@@ -92,7 +93,7 @@ def _one(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[Fact]
     yield "snap-id", plain(snapshot.snap_id) or "-"
     yield "epoch", str(snapshot.epoch)
     settings = list(_settings(snapshot.conf or {}))
-    yield "config", f"{len(settings)} settings" if settings else "none"
+    yield "config", count_phrase(len(settings), "setting") if settings else "none"
     yield from (("", f"{name} = {value}") for name, value in settings[:_SETTINGS])
     yield from (("exclude" if not n else "", plain(p)) for n, p in enumerate(snapshot.exclude or ()))
     for entry in snapshot.entries:
@@ -123,7 +124,7 @@ def _bytes(amount: int) -> str:
 
 
 def _level(level: str) -> str:
-    return {"full": "every byte, by its hash", "structure": "hashes, and every archive walked"}.get(
+    return {"full": "every byte, by its hash", "structure": "hashes, and every archive read"}.get(
         level, level
     )
 
@@ -131,13 +132,13 @@ def _level(level: str) -> str:
 def _several(snapshots: Sequence[Snapshot], stock: InventoryData, now: float) -> Iterator[Fact]:
     total = stock.total_of(snapshots)
     numbers = list(dict.fromkeys(snapshot.set_id for snapshot in snapshots))
-    yield "chosen", f"{len(snapshots)} snapshots"
+    yield "chosen", count_phrase(len(snapshots), "snapshot")
     yield "sets", _listed([f"#{number}" for number in numbers])
     yield "snaps", _listed([plain(name) for name in total.names])
     yield "users", _listed([plain(name) for name in total.users]) or "none"
-    yield "oldest", f"{short_age(now - total.when)} ago" if total.when else "unknown"
+    yield "oldest", ago_phrase(now - total.when) if total.when else "unknown"
     yield "stored", _bytes(total.size)
-    yield "unpacked", "not known of all" if total.unpacked is None else f"about {_bytes(total.unpacked)}"
+    yield "unpacked", "not known for all" if total.unpacked is None else f"about {_bytes(total.unpacked)}"
     yield "worst", check_text(total.standing, now)
     yield from (("note" if not n else "", note) for n, note in enumerate(total.notes[:_SHOWN]))
 

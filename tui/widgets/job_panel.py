@@ -28,7 +28,7 @@ class JobPanel(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         """Texts that change more and more often."""
-        yield Static("Looking…", id="job-facts", markup=False)
+        yield Static("Loading…", id="job-facts", markup=False)
         yield Static("", id="job-progress", markup=False)
         yield Static("", id="job-now", markup=False)
         yield Static("", id="job-log", markup=False)
@@ -41,7 +41,7 @@ class JobPanel(VerticalScroll):
         self._put("#job-progress", jobtext.progress_text(view, width, rows, time.time()))
         self._put("#job-now", jobtext.now_text(view, width))
         before = len(lines) - TAIL
-        more = [f"… {before} lines before; Enter shows all"] if before > 0 else []
+        more = [f"… {before} earlier lines; Enter shows all"] if before > 0 else []
         self._put("#job-log", Text("\n".join([*more, *lines[-TAIL:]]), style="dim"))
 
     def show_nothing(self, why: str) -> None:

@@ -87,7 +87,7 @@ def test_snaps_are_chosen_and_the_size_follows(world: World, here: Path) -> None
         await user.presses("minus")
         await reads(user, "nothing is chosen")
         user.button().press()
-        await reads(await user.waits(), "nothing is chosen: Space chooses a snap")
+        await reads(await user.waits(), "nothing is chosen: select a snap with Space")
         await reads(await user.presses("asterisk"), "free there")
         sizes.append(bytes_to_write(user))
         await stands_on(user, "other")
@@ -169,7 +169,7 @@ def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: P
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
         await reads(user, "✗ broken")
-        await reads(await user.presses("enter"), "broken: third; choose to leave that out")
+        await reads(await user.presses("enter"), "broken: third; deselect with Space")
         await stands_on(user, "third")
         await user.presses("space")
         await reads(user, "--skip-broken")
@@ -220,7 +220,7 @@ def test_too_large_for_the_file_system_or_for_the_room() -> None:
     draft = ExportChoice(frozenset(["a"]))
     assert "on that file system (vfat) a file has" in obstacle(Weight(2**32), where, draft)
     assert not obstacle(Weight(2**32 - 1), where, draft)
-    assert "not enough room" in obstacle(Weight(10), Destination("/m/x", free=9), draft)
+    assert "not enough free space" in obstacle(Weight(10), Destination("/m/x", free=9), draft)
     assert obstacle(Weight(1), Destination("/m/x", 9, sums_trouble="odd"), draft) == "odd"
     assert not obstacle(Weight(1), Destination("/m/x", 9, sums_trouble="odd"), draft._replace(checksum=False))
 

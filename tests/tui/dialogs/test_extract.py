@@ -38,10 +38,10 @@ def ask(world: World, tell: Tell, items: tuple[str, ...] = ITEMS, **facts: Any) 
 def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("replace  common/f")
-        await user.sees("make     common/d")
+        await user.sees("create   common/d")
         await user.sees("2 of them with the folder they are in")
         assert user.app.focused is user.button()
-        assert "replacing 1, undo for 24 h" in str(user.button().label)
+        assert "replacing 1, undo for 24 hours" in str(user.button().label)
         await user.presses("enter")
 
     assert ask(world, tell) == [Extract(1, ITEMS)]
@@ -49,7 +49,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
 
 def test_content_of_a_folder_is_listed_on_demand(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("make     common/d")
+        await user.sees("create   common/d")
         assert "common/d/x" not in user.screen()
         await goes_to(user, "cloud, system")
         await user.presses("l")
@@ -64,7 +64,7 @@ def test_without_an_undo_the_number_has_to_be_typed(world: World) -> None:
         await user.sees("replace  common/f")
         await goes_to(user, "Undo")
         await user.presses("space", "space")
-        await user.sees("what is replaced will be gone: type 1")
+        await user.sees("what is replaced cannot be recovered: type 1")
         assert user.button().disabled
         await user.presses("1", "enter")
 
@@ -76,7 +76,7 @@ def test_a_policy_lets_be_what_is_there(world: World) -> None:
         await user.sees("replace  common/f")
         await goes_to(user, "Replace")
         await user.presses("space", "space", "space")
-        await user.sees("let be   common/f")
+        await user.sees("keep     common/f")
         await user.sees("replacing nothing")
         await user.presses("escape")
 
@@ -86,13 +86,13 @@ def test_a_policy_lets_be_what_is_there(world: World) -> None:
 def test_beside_it_lands_below_the_directory_that_is_typed(world: World, tmp_path: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("replace  common/f")
-        await goes_to(user, "Place")
+        await goes_to(user, "Target")
         await user.presses("space")
         await user.types(str(tmp_path / "out"), "#to")
         await user.sees("replacing nothing")
         await goes_to(user, "Names")
         await user.presses("space")
-        await user.sees("make     f")
+        await user.sees("create   f")
         user.button().press()
         await user.waits()
 

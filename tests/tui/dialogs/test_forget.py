@@ -65,10 +65,10 @@ def test_the_number_of_the_set_has_to_be_typed(world: World, size: tuple[int, in
         await user.is_asked(AskForget(list(stock.sets), stock, ("--demo",)))
         await user.sees("the last usable copy of other (system)")
         assert "snapstow --demo forget 1" in user.screen()
-        await (await user.presses("enter")).sees("type 1 to forget for good")
+        await (await user.presses("enter")).sees("type 1 to forget permanently")
         await user.types("2")
         assert user.button().disabled
-        await (await user.presses("enter")).sees("type 1 to forget for good")
+        await (await user.presses("enter")).sees("type 1 to forget permanently")
         assert user.answers == []
         await user.types("#1")
         assert not user.button().disabled

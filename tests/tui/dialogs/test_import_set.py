@@ -103,7 +103,7 @@ def test_obstacles_of_a_later_restore_are_told(tmp_path: Path, here: Path) -> No
         target.remember(snap, rev="4", snap_id="b" * 32)
     told = lines_about(target, here / "e.snapshot")
     assert any("is another snap of that name (ID bbbbbbb…, in the file aaaaaaa…)" in line for line in told)
-    assert any("cannot read these data (epoch 0, in the file 5)" in line for line in told)
+    assert any("cannot read this data (epoch 0, in the file 5)" in line for line in told)
 
 
 def lines_about(world: World, path: Path) -> list[str]:
@@ -116,7 +116,7 @@ def lines_about(world: World, path: Path) -> list[str]:
 
 def test_duplicate_of_a_set_here_is_told(world: World, exported: Path) -> None:
     async def tell(user: Patient) -> None:
-        await looks_into(user, "e.snapshot", "the same is here as #1")
+        await looks_into(user, "e.snapshot", "identical to #1")
         assert "Nothing would be added" in wording(user)
         assert "import-snapshot" in wording(user)
         assert "automatic" not in wording(user)
@@ -141,7 +141,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot", "will not expire")
         await stands_on(user, "other")
-        await reads(await user.presses("space"), "the same is here as #1")
+        await reads(await user.presses("space"), "identical to #1")
         await user.presses("asterisk")
         await reads(user, "will not expire")
         await reads(await user.presses("minus"), "nothing is chosen")
@@ -159,7 +159,7 @@ def test_the_room_follows_the_choice(other: World, exported: Path) -> None:
     assert inside.added_bytes(none) < inside.added_bytes(whole) == os.path.getsize(exported)
     assert not obstacle_text(inside, whole)
     assert obstacle_text(inside, none).startswith("nothing is chosen")
-    assert "not enough room" in obstacle_text(replace(inside, free=1 << 20), whole)
+    assert "not enough free space" in obstacle_text(replace(inside, free=1 << 20), whole)
 
 
 def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path
 
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot")
-        await reads(await user.presses("enter"), "content hash of the set does not fit; choose")
+        await reads(await user.presses("enter"), "content hash of the set does not fit; accept")
         await stands_on(user, "take it although")
         await reads(await user.presses("space"), "--accept-hash")
         await imports(user)
@@ -280,7 +280,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))
         await reads(user, "12.0GB of 80.0GB passed over")
-        await reads(await user.presses("enter"), "still looking into it")
+        await reads(await user.presses("enter"), "still reading it")
         job = screen._progress
         await user.presses("escape")
         assert job.stopping

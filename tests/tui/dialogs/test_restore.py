@@ -45,7 +45,7 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             assert user.app.focused is user.button()
-            assert str(user.button().label) == "Restore, undo for 24 h"
+            assert str(user.button().label) == "Restore, undo for 24 hours"
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1)]
@@ -54,7 +54,7 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             await user.sees("2 of 2 snaps")
             await user.sees("replaces x1, common")
-            await user.sees("makes")
+            await user.sees("creates")
             await user.sees("same as: snapstow --demo restore 1")
 
         ask_restore(world, tell, size=(160, 40))
@@ -185,7 +185,7 @@ class TestRestore:
             await user.sees("✓ READY")
             await goes_to(user, "device nodes")
             await user.presses("space")
-            await goes_to(user, "24 h")
+            await goes_to(user, "24 hours")
             await user.presses("space")
             assert str(user.button().label) == "Restore, undo for 7 days"
             user.button().focus()
@@ -196,7 +196,7 @@ class TestRestore:
     def test_without_undo_the_button_says_so(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            await goes_to(user, "24 h")
+            await goes_to(user, "24 hours")
             await user.presses("space", "space")
             assert "no undo" in str(user.button().label)
             await user.presses("1", "enter")
@@ -209,7 +209,7 @@ class TestRestore:
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
-            await user.sees("way out")
+            await user.sees("to fix")
             assert not user.button().display
             await user.presses("enter", "3", "enter", "space")
             assert not user.answers
@@ -225,7 +225,7 @@ class TestRestore:
 
         async def tell(user: Patient) -> None:
             await user.sees("it is a symbolic link")
-            await user.sees("leave chat out")
+            await user.sees("skip chat")
             await goes_to(user, "chat ")
             await user.presses("space")
             await user.sees("✓ READY")
@@ -264,7 +264,7 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             if size[0] >= 60:
                 await user.sees("READY")
-                await user.sees("Restore, undo for 24 h")
+                await user.sees("Restore, undo for 24 hours")
                 await user.sees("same as")
                 await goes_to(user, "device nodes")
                 await user.sees("device nodes")
@@ -283,7 +283,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await goes_to(user, "in place")
             await user.presses("space")
-            await user.sees("Restore beside")
+            await user.sees("Restore into the directory")
             assert f"Undo     nothing is replaced; remove {to} to take it back" in shown(user)
             user.button().focus()
             await user.presses("enter")
@@ -364,7 +364,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             if size[0] >= 60:
                 await user.sees("READY")
-                await user.sees("Restore beside")
+                await user.sees("Restore into the directory")
                 await user.sees("out")
                 await user.sees("same as")
             await user.presses("escape")
@@ -447,9 +447,9 @@ class TestLooking:
 
         async def tell(user: Patient) -> None:
             await user.sees("READY WITH LOSS")
-            await user.sees("1 device node left out")
+            await user.sees("1 device node skipped")
             assert str(user.button().label).startswith("Restore without 1 device node")
-            await goes_to(user, "left out")
+            await goes_to(user, "node skipped")
             await user.presses("l")
             await user.sees(r"common/\x1b[31mnull")
             await goes_to(user, "restore device nodes")

@@ -93,7 +93,7 @@ def test_one_user_stays(world: World) -> None:
 
 def test_options(world: World) -> None:
     async def tell(user: Patient) -> None:
-        assert "may not be room" not in user.screen()
+        assert "may not suffice" not in user.screen()
         await goes_to(user, "fast")
         await user.presses("space")
         await goes_to(user, "keep files that change")
@@ -107,7 +107,7 @@ def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch:
     monkeypatch.setattr(save_preflight, "free_space", lambda _path: 1000)
 
     async def tell(user: Patient) -> None:
-        await user.sees("✗ will fail     there may not be room")
+        await user.sees("✗ will fail     the free space may not suffice")
         await goes_to(user, "start although")
         await user.presses("space")
         assert "will fail" not in user.screen()
@@ -167,7 +167,7 @@ def test_left_out_bytes_are_taken_off(world: World) -> None:
         await types(user, "$SNAP_COMMON/cache/f")
         await user.presses("enter")
         await follows(user)
-        await user.sees("10B in 4 files, 700B left out")
+        await user.sees("10B in 4 files, 700B excluded")
         lines = user.screen().splitlines()
         for pattern in ("$SNAP_COMMON/c*", "$SNAP_COMMON/cache/f"):
             assert "keeps 700B out of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
@@ -301,14 +301,14 @@ def test_a_folder_is_left_out_and_taken_in_again(world: World) -> None:
         await goes_to(user, "common/cache")
         await user.presses("space")
         await follows(user)
-        await user.sees("[ ]   700B  common/cache  left out")
+        await user.sees("[ ]   700B  common/cache  excluded")
         await user.sees("$SNAP_COMMON/cache  keeps 700B out")
         await user.presses("enter")
         await follows(user)
         await user.sees("[x]   700B  common/cache")
         await goes_to(user, "common/a*[b]")
         await user.presses("space")
-        await user.sees("this name cannot be left out")
+        await user.sees("this name cannot be excluded")
         await goes_to(user, "common/s*r")
         await user.presses("space")
         await confirms(user)
@@ -324,15 +324,15 @@ def test_exclusions_of_others_are_named(world: World) -> None:
         await types(user, "$SNAP_COMMON/ca*")
         await user.presses("enter")
         await follows(user)
-        await user.sees("the snaps themselves leave out 2B")
+        await user.sees("the snaps themselves exclude 2B")
         await goes_to(user, "▸ cloud")
         await user.presses("l")
         await goes_to(user, "common/cache")
         await user.presses("space")
-        await user.sees("$SNAP_COMMON/ca* leaves it out")
+        await user.sees("$SNAP_COMMON/ca* excludes it")
         await goes_to(user, "x1/shipped")
         await user.presses("space")
-        await user.sees("the snap itself leaves it out")
+        await user.sees("the snap itself excludes it")
         await confirms(user)
 
     assert ask(world, tell) == [Save(exclude=("$SNAP_COMMON/ca*",))]
@@ -444,7 +444,7 @@ def test_every_size(world: World, size: tuple[int, int]) -> None:
         if size[0] >= 60:
             await user.sees("2 snaps, 3 users")
             await user.sees("Save 2 snaps")
-            await user.sees("leave out")
+            await user.sees("exclude")
         await user.presses("escape")
 
     assert ask(world, tell, size) == [None]

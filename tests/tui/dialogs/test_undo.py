@@ -19,7 +19,7 @@ def help_of_inventory(_place: Place) -> Help:
 class TestUndo:
     def test_nothing_to_take_back(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("Nothing can be taken back")
+            await user.sees("Nothing can be undone")
             await user.presses("enter")
 
         assert ask(world, AskUndo, tell) == [None]
@@ -33,7 +33,7 @@ class TestUndo:
             await user.sees(f"job {second} changed the same snaps later")
             await user.sees(f"undo {second}")
             await user.presses("j")
-            await user.sees(f"Take back job {first}")
+            await user.sees(f"Undo job {first}")
             await user.presses("enter")
 
         assert ask(world, AskUndo, tell) == [first]
@@ -51,7 +51,7 @@ class TestUndo:
 class TestHelp:
     def test_keys_with_their_effects_can_be_searched(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("What can be done here")
+            await user.sees("Actions")
             await user.sees("Choose a restore to take back")
             await keys_in(user, "take back")
             await user.sees("Choose a restore to take back")

@@ -120,7 +120,7 @@ def test_one_snapshot_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("#1")
         await user.presses("end", "d")
-        await user.sees("what is in place")
+        await user.sees("live data")
         await user.sees("- common/same")
         await user.presses("v")
         await user.sees("the snapshot stays first")
@@ -161,7 +161,7 @@ def test_selections_unfit_to_compare_say_why() -> None:
     one, two = snapshot_of(1, "cloud", {}), snapshot_of(3, "cloud", {})
     assert pair_of([two, one]) == Pair("cloud", one, two)
     assert pair_of([one]) == Pair("cloud", one, None)
-    assert "mark two" in str(pair_of([]))
+    assert "select two" in str(pair_of([]))
     assert "two snaps" in str(pair_of([one, snapshot_of(2, "chat", {})]))
     assert "broken" in str(pair_of([one._replace(broken="cut")]))
 

@@ -340,7 +340,7 @@ class TestHostile:
             await user.sees("OUTSIDE")
             await goes_to(user, "OUTSIDE")
             await user.presses("space")
-            await user.sees("it cannot be marked")
+            await user.sees("it cannot be selected")
             assert not contents(user).table.marked
 
         patiently(str(world.root), tell, (120, 30))

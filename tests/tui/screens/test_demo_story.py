@@ -209,7 +209,7 @@ def saves_and_checks(guest: Guest, demo: Demo) -> None:
     guest.presses(f"\t\t\t{PATTERN}")  # from the button to the box
     guest.sees(f"save '--exclude={PATTERN}'")
     guest.presses("\r")
-    guest.sees(f"[x] {PATTERN}  keeps 1.20MB out of nextcloud", "in 50 files", gone="measuring")
+    guest.sees(f"[x] {PATTERN}  excludes 1.20MB of nextcloud", "in 50 files", gone="measuring")
     guest.presses("\r\r")  # from the box to the button
     guest.sees("job 2 done: save", f"#{NEW} ")
     guest.presses("gc")
@@ -230,7 +230,7 @@ def restores_and_takes_back(guest: Guest, demo: Demo) -> None:
     guest.sees(f"job 4 done: restore {NEW}", f"u takes back #{NEW}")
     assert demo.pictures == 0
     guest.presses("u")
-    guest.sees("Take back job 4", f"restore of #{NEW}")
+    guest.sees("Undo job 4", f"restore of #{NEW}")
     guest.presses("\r")
     guest.sees("job 5 done: undo 4")
     assert demo.pictures == PICTURES
@@ -287,7 +287,7 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.types(PATTERN)
     await critic.reads(f"save '--exclude={PATTERN}'")
     await critic.presses("enter")
-    await critic.reads("keeps 1.20MB out of nextcloud", "in 50 files", gone="measuring")
+    await critic.reads("excludes 1.20MB of nextcloud", "in 50 files", gone="measuring")
     await critic.presses("enter", "enter")
     await critic.reads("job 2 done: save", f"#{NEW} ")
     await critic.presses("g", "c")
@@ -301,7 +301,7 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.presses("backspace", *str(NEW), "enter")
     await critic.reads("job 4 done", f"u takes back #{NEW}")
     await critic.presses("u")
-    await critic.reads("Take back job 4")
+    await critic.reads("Undo job 4")
     await critic.presses("enter")
     await critic.reads("job 5 done: undo 4")
 
@@ -324,7 +324,7 @@ async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
     await critic.presses("enter")
     await critic.reads("job 8 done: import-snapshot", "imported")
     await critic.presses("J")
-    await critic.reads("8 jobs", f"made set #{AGAIN}")
+    await critic.reads("8 jobs", f"created set #{AGAIN}")
     await critic.presses("escape", "r")
     await critic.reads(f"Restore #{AGAIN}", f"type {AGAIN} to restore")
 

@@ -116,7 +116,7 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
 @pytest.mark.parametrize(
     ("operation", "told"),
     [
-        (Import("{file}"), "nothing was added, the same is here already as set #1"),
+        (Import("{file}"), "nothing was added, it is identical to set #1"),
         (Restore(1, target_dir="{beside}"), "nothing was replaced"),
     ],
 )

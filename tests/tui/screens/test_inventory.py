@@ -273,10 +273,10 @@ def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
         await user.sees("#9")
         perform_recorded(Check(7), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
-        await user.sees("check-snapshot 7 · 1 bad, J tells more")
+        await user.sees("check-snapshot 7 · 1 bad, J shows more")
         perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
-        await user.sees("u takes it back")
+        await user.sees("u undoes it")
 
     story(root, tell)
 

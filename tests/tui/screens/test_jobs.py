@@ -88,7 +88,7 @@ def test_every_state_is_told_in_words(world: World, size: tuple[int, int]) -> No
             assert words in user.screen()
         await (await user.presses("j")).sees("a thing was not saved")
         await (await user.presses("j", "j")).sees("cannot check: \\x1b]0;T\\x07 [/red] no")
-        await (await user.presses("j")).sees("made set #7")
+        await (await user.presses("j")).sees("created set #7")
 
     patiently(str(world.root), tell, size)
 
@@ -250,7 +250,7 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
             await (await user.presses("j", "j")).sees("alice/3  ▶ running")
             for key, words in (
                 ("x", "cannot stop job alice/3"),
-                ("u", "cannot take back"),
+                ("u", "cannot undo"),
                 ("t", "cannot end"),
             ):
                 await (await user.presses(key)).sees(words)
@@ -317,7 +317,7 @@ def test_t_tells_both_ways_out_of_an_interrupted_job(world: World, size: tuple[i
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("Job 1 was interrupted")
         await user.sees("Finish: It had replaced nothing")
-        await user.sees("Take back: It had replaced nothing")
+        await user.sees("Roll back: It had replaced nothing")
         assert all(user.button(name).region.right <= size[0] for name in ("#finish", "#takeback", "#leave"))
         await user.presses("enter")
         assert isinstance(user.app.screen, JobsScreen)
@@ -331,11 +331,11 @@ def test_taking_back_from_the_screen(world: World) -> None:
     left = half_restored(world)
 
     async def tell(user: Patient) -> None:
-        await (await opens(user)).sees("t tells what it left")
+        await (await opens(user)).sees("t shows what it left")
         await (await user.presses("t")).sees("It had replaced nothing yet")
         await (await user.presses("shift+tab")).sees("same as: snapstow --demo takeback 1")
         await (await user.presses("enter")).sees("the data are as before it")
-        await user.sees("< taken back")
+        await user.sees("< rolled back")
         await (await user.presses("t")).sees("job 1 was not interrupted: it is taken back")
 
     patiently(str(world.root), tell, (100, 24))
@@ -366,7 +366,7 @@ def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
-        await (await user.presses("t")).sees("Take back: cannot be had: what it was to remove is gone")
+        await (await user.presses("t")).sees("Roll back: not available: what it was to remove is gone")
         assert not user.button("#takeback").display
         assert user.button("#finish").display
         await (await user.presses("escape")).sees("! interrupted")
@@ -380,7 +380,7 @@ def test_u_takes_the_restore_back_after_a_question(world: World) -> None:
     assert file.read_text() == "then"
 
     async def tell(user: Patient) -> None:
-        await (await opens(user)).sees("u takes it back")
+        await (await opens(user)).sees("u undoes it")
         await (await user.presses("u")).sees("Take back job 1")
         await user.presses("escape")
         assert file.read_text() == "then"
@@ -396,7 +396,7 @@ def test_u_explains_itself_where_there_is_nothing_to_take_back(world: World) -> 
     ended(world, Save(), JobState.DONE, set_id=1)
 
     async def tell(user: Patient) -> None:
-        await (await (await opens(user)).presses("u")).sees("job 1 cannot be taken back")
+        await (await (await opens(user)).presses("u")).sees("job 1 cannot be undone")
 
     patiently(str(world.root), tell)
 

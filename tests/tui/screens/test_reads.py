@@ -60,7 +60,7 @@ def main(root: str) -> None:
         await user.presses("r")
         await user.sees("✓ READY")
         await user.presses("enter")
-        await user.sees("u takes it back")
+        await user.sees("u undoes it")
 
     stamp = Place.stamp
     Place.stamp = counted  # type: ignore[method-assign,assignment]

@@ -120,7 +120,7 @@ def test_guards_are_told_apart(hello: RealSnapd) -> None:
         _do(hello, operation)
 
     async def tell(user: Patient) -> None:
-        await user.sees("guard of job 2, until ")
+        await user.sees("safety snapshot of job 2, until ")
         await user.presses("slash", *"guard", "enter")
         assert "▸ #2" in user.screen()
         assert "▸ #1" not in user.screen()
@@ -221,7 +221,7 @@ def test_retention_is_shown_and_changed(hello: RealSnapd) -> None:
         await user.types("automatic", "#search")
         await user.sees("Automatic snapshots are kept for 31d")
         await user.presses("enter")
-        await user.sees("Leave it")
+        await user.sees("Leave as is")
         await user.presses(*"4h")
         await reads(user, "24h at least")
         assert user.button().disabled

@@ -46,7 +46,7 @@ def test_content_is_told_by_its_looks(data: bytes, what: str) -> None:
 
 
 def test_content_beyond_the_cap_is_said_to_be_a_beginning() -> None:
-    assert seen_of(b"text\n" * 10, 10**9).what.endswith("1.00GB, the beginning of it")
+    assert seen_of(b"text\n" * 10, 10**9).what.endswith("1.00GB, the first part of it")
 
 
 @given(st.binary(max_size=3000))

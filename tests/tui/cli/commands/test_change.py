@@ -308,9 +308,9 @@ class TestPlan:
         assert done.code == 0
         assert lines[0] == "#1 hello (revision x1): READY WITH LOSS"
         assert lines[1] == f"  restore  system: replaces x1, common; 2 files, 12B, in {data}"
-        assert lines[2] == "  lose     1 file newer than the snapshot, 5B; 1 file left out of it, 3B"
+        assert lines[2] == "  lose     1 file newer than the snapshot, 5B; 1 file excluded from it, 3B"
         assert "           x1/new" in lines
-        assert any("makes x1" in line for line in lines)
+        assert any("creates x1" in line for line in lines)
         assert lines[-2:] == [
             "What is replaced is kept for 24 hours, to be had back with undo; it takes 24B.",
             f"To do it: snapstow --root {world.root} restore 1",

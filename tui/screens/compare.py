@@ -35,10 +35,10 @@ _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 class Compared(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, progress: Progress, found: Found | None, trouble: str = "") -> None:
+    def __init__(self, progress: Progress, comparison: Found | None, trouble: str = "") -> None:
         super().__init__()
         self.job = progress
-        self.found = found
+        self.found = comparison
         self.trouble = trouble
 
 
@@ -118,15 +118,15 @@ class CompareScreen(Screen[None]):
     @work(thread=True, group="compare")
     def _compare(self, comparer: Comparer, options: CompareOptions, progress: Progress) -> None:
         try:
-            comparer.run(options, progress, lambda found: self._tell(progress, found))
+            comparer.run(options, progress, lambda comparison: self._tell(progress, comparison))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
             self.post_message(Compared(progress, None, str(trouble)))
 
-    def _tell(self, progress: Progress, found: Found) -> None:
+    def _tell(self, progress: Progress, comparison: Found) -> None:
         progress.raise_if_cancelled()
-        self.post_message(Compared(progress, found))
+        self.post_message(Compared(progress, comparison))
 
     def on_told(self, message: Told) -> None:
         """Say how far it is."""
@@ -142,23 +142,23 @@ class CompareScreen(Screen[None]):
             self.say(message.trouble)
             return
         self._found = message.found
-        self._by_key = {differing.key_of(one): one for one in message.found.differences}
+        self._by_key = {differing.key_of(difference): difference for difference in message.found.differences}
         self._fill()
 
     def _fill(self) -> None:
-        found, table = self._found, self.query_one(LineTable)
+        comparison, table = self._found, self.query_one(LineTable)
         width = self.size.width
         table.show_columns(differing.columns(width))
-        table.show(differing.rows(found, width))
-        sides = " → ".join(found.labels) if found.labels[0] else "Opening…"
+        table.show(differing.rows(comparison, width))
+        sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
         title = f"{plain(self._pair.snap)}: {sides}"
         put(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
-        sums = f" {differing.sums(found)}{'' if found.complete else ' so far'}"
+        sums = f" {differing.sums(comparison)}{'' if comparison.complete else ' so far'}"
         put(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
         faults = self.query_one("#faults", Static)
-        faults.display = bool(found.notes)
-        put(faults, Text(f" {plain('; '.join(found.notes))}", no_wrap=True, overflow="ellipsis"))
-        if found.complete and table.cursor_key is None:
+        faults.display = bool(comparison.notes)
+        put(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
+        if comparison.complete and table.cursor_key is None:
             self.say("nothing differs" if not self._options.exact else "nothing differs, by content either")
 
     def on_resize(self) -> None:
@@ -173,14 +173,14 @@ class CompareScreen(Screen[None]):
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Tell everything about the row."""
-        one = self._by_key.get(message.key)
-        marked = len(self.query_one(LineTable).marked)
-        words = [f"{marked} marked"] if marked else []
-        if one is not None:
-            words += [one.text, one.kind, one.change.value, *one.metadata]
+        difference = self._by_key.get(message.key)
+        selected = len(self.query_one(LineTable).marked)
+        facts = [f"{selected} marked"] if selected else []
+        if difference is not None:
+            facts += [difference.text, difference.kind, difference.change.value, *difference.metadata]
         elif isinstance(message.key, ConfigKey):
-            words += [f"configuration key {message.key.key}", "snap set puts one back"]
-        self.say(" · ".join(words))
+            facts += [f"configuration key {message.key.key}", "snap set puts one back"]
+        self.say(" · ".join(facts))
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
         """Show how a text differs."""
@@ -194,22 +194,24 @@ class CompareScreen(Screen[None]):
             self.action_back()
 
     def _show_diff(self, key: Hashable) -> None:
-        one = self._by_key.get(key)
+        difference = self._by_key.get(key)
         if isinstance(key, ConfigKey):
             self._show_values(key)
-        elif not isinstance(key, KeyOf) or one is None or one.kind != Kind.FILE.value:
-            self.say(f"only files have contents to compare; this is a {one.kind if one else 'line'}")
+        elif not isinstance(key, KeyOf) or difference is None or difference.kind != Kind.FILE.value:
+            self.say(
+                f"only files have contents to compare; this is a {difference.kind if difference else 'line'}"
+            )
         elif not self._place.previews:
             self.say(preview.OFF)
         elif not self._found.complete:
             self.say("it is still being compared: x stops that")
         else:
             comparer = self._comparer
-            title = f"{one.text}: {' → '.join(self._found.labels)}"
+            title = f"{difference.text}: {' → '.join(self._found.labels)}"
             self.app.push_screen(TextViewer(title, lambda job: diff_sheet(comparer, key, job)))
 
     def _show_values(self, key: ConfigKey) -> None:
-        change = next(one for one in self._found.configuration if one.key == key.key)
+        change = next(key_change for key_change in self._found.configuration if key_change.key == key.key)
         lines = []
         for label, value in zip(self._found.labels, (change.before, change.after), strict=True):
             lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
@@ -269,8 +271,8 @@ class CompareScreen(Screen[None]):
         """What would put back what is chosen, from the first side; None after saying why not."""
         table = self.query_one(LineTable)
         keys = table.marked or {table.cursor_key}
-        chosen = [one for key, one in self._by_key.items() if key in keys]
-        there = [one for one in chosen if one.before is not None]
+        chosen = [difference for key, difference in self._by_key.items() if key in keys]
+        there = [difference for difference in chosen if difference.before is not None]
         if not chosen:
             self.say("there is nothing to put back here; of the configuration, snap set puts a key back")
         elif not there:
@@ -298,8 +300,14 @@ class CompareScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy the command that compares the same."""
-        words = ["snapstow", *self._place.words, "diff", _word(self._pair.before), _word(self._pair.after)]
-        self.say(copied(self.app, shlex.join([*words, self._pair.snap])))
+        arguments = [
+            "snapstow",
+            *self._place.words,
+            "diff",
+            _word(self._pair.before),
+            _word(self._pair.after),
+        ]
+        self.say(copied(self.app, shlex.join([*arguments, self._pair.snap])))
 
     def action_jobs(self) -> None:
         """Show all jobs."""
@@ -316,10 +324,10 @@ def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
     from backend.browse import harmless
 
-    found = comparer.diff_of(key, progress)
-    if found.why_not:
-        return Document(f"it cannot be compared line by line: {found.why_not}")
-    lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in found.lines]
+    text_diff = comparer.diff_of(key, progress)
+    if text_diff.why_not:
+        return Document(f"it cannot be compared line by line: {text_diff.why_not}")
+    lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in text_diff.lines]
     return Document("a unified diff" if lines else "the contents are the same", lines)
 
 

@@ -27,4 +27,7 @@ class Launcher(Protocol):
 def is_acting(screen: Screen[Any]) -> bool:
     """Whether an action of a screen is under way, be it only a question: it is about the present engine."""
     acting = ("default", "start", "act")
-    return any(one.node is screen and one.group in acting and not one.is_finished for one in screen.workers)
+    return any(
+        worker.node is screen and worker.group in acting and not worker.is_finished
+        for worker in screen.workers
+    )

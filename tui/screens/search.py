@@ -42,10 +42,10 @@ from tui.widgets.text import put
 class Told(Message):
     """What was found so far, and how far the search is."""
 
-    def __init__(self, search: Progress, found: list[History], progress: SearchProgress) -> None:
+    def __init__(self, search: Progress, histories: list[History], progress: SearchProgress) -> None:
         super().__init__()
         self.search = search
-        self.found = found
+        self.found = histories
         self.progress = progress
 
 
@@ -96,8 +96,8 @@ class SearchScreen(Screen[None]):
         self._search_progress.stop()
 
     def _only(self) -> str:
-        one = self._where[0]
-        return plain(one if isinstance(one, str) else f"#{one.set_id} {one.snap}")
+        source = self._where[0]
+        return plain(source if isinstance(source, str) else f"#{source.set_id} {source.snap}")
 
     # -- searching
 
@@ -124,7 +124,7 @@ class SearchScreen(Screen[None]):
     @work(thread=True, group="search")
     def _search(self, search: Search, progress: Progress) -> None:
         try:
-            search.run(progress, lambda found, state: self._tell(Told(progress, found, state)))
+            search.run(progress, lambda histories, state: self._tell(Told(progress, histories, state)))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
@@ -146,10 +146,10 @@ class SearchScreen(Screen[None]):
 
     def _tell_progress(self) -> None:
         if self.is_attached:
-            told = hits.progress_text(self._progress, len(self._histories), self._reading)
+            status = hits.progress_text(self._progress, len(self._histories), self._reading)
             missed = self._progress.missed
             why = f" ({missed[0].reason})" if missed and self._progress.complete else ""
-            self.say(told + why)
+            self.say(status + why)
 
     def _fill(self) -> None:
         table, width = self.query_one(LineTable), self.size.width
@@ -209,9 +209,9 @@ class SearchScreen(Screen[None]):
         if not self._place.previews:
             self.say(preview.OFF)
             return
-        own = self._place.engine.state_dir
+        state_dir = self._place.engine.state_dir
         title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
-        self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, own, job)))
+        self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, state_dir, job)))
 
     def _name_of(self, hit: Hit) -> str:
         return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
@@ -304,15 +304,15 @@ class SearchScreen(Screen[None]):
         self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
-def hit_sheet(hit: Hit, own: str, progress: Progress) -> Document:
+def hit_sheet(hit: Hit, state_dir: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
     item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(hit, own, progress, lambda content: preview.seen(item, lambda _item: content))
+    seen = _with_content(hit, state_dir, progress, lambda content: preview.seen(item, lambda _item: content))
     return Document(seen.what, [(line, "") for line in seen.lines])
 
 
 def _with_content(
-    hit: Hit, own: str, progress: Progress, use: Callable[[Content], preview.Seen]
+    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.Seen]
 ) -> preview.Seen:
     if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
         return preview.seen(
@@ -326,7 +326,7 @@ def _with_content(
     ):
         for archive in inside.of_snap(hit.snapshot.snap).archives:
             if archive.entry == hit.entry:
-                with Tree(archive, own) as tree:
+                with Tree(archive, state_dir) as tree:
                     tree.index(progress)
                     return use(tree.open(tree.node(hit.path)))
     raise SnapshotError(f"there is no {hit.entry} in {hit.file} any more")

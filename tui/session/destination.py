@@ -112,16 +112,16 @@ def _name_trouble(path: str, folder: str, mount: Mount | None) -> str:
 def _standing(path: str, folder: str) -> tuple[PathEntry | None, str]:
     """What stands at a path, and why it cannot be replaced."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return None, ""
     name = os.path.basename(path)
-    if not stat.S_ISREG(found.st_mode):
-        return None, f"{name} is {kind_of(found.st_mode)} there, which is not replaced"
+    if not stat.S_ISREG(status.st_mode):
+        return None, f"{name} is {kind_of(status.st_mode)} there, which is not replaced"
     above = os.stat(folder)
-    if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, above.st_uid):
+    if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, status.st_uid, above.st_uid):
         return None, f"{name} is somebody else's there, and only its owner may replace it"
-    return PathEntry(name, False, found.st_size, found.st_mtime), ""
+    return PathEntry(name, False, status.st_size, status.st_mtime), ""
 
 
 def _limit(mount: Mount | None) -> tuple[int, str]:

@@ -168,12 +168,12 @@ class JobBoard:
     def __init__(
         self,
         journal: Records,
-        words: Sequence[str] = (),
+        location_options: Sequence[str] = (),
         shown: int = 200,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal
-        self._words = words
+        self._words = location_options
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
@@ -210,11 +210,11 @@ class JobBoard:
         return view
 
 
-def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
+def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
     """A job as its record alone tells; `words` name the place in its command."""
     return JobView(
         record.id,
-        command_of(record, words),
+        command_of(record, location_options),
         command_of(record).removeprefix("snapstow "),
         record.state,
         record.started,
@@ -227,8 +227,8 @@ def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
     )
 
 
-def command_of(record: JobRecord, words: Sequence[str] = ()) -> str:
+def command_of(record: JobRecord, location_options: Sequence[str] = ()) -> str:
     """The command that does what a job does; `words` name the place."""
     if isinstance(record.operation, UnknownOperation):
         return record.verb[:_LONGEST]
-    return command_line(record.operation, words)[:_LONGEST]
+    return command_line(record.operation, location_options)[:_LONGEST]

@@ -69,7 +69,7 @@ def _mount(line: bytes) -> Mount | None:
 
 def _text(field: bytes) -> str:
     """A field with its octal escapes resolved, as a path."""
-    raw = _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field)
+    raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field)
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -93,9 +93,9 @@ class Opened:
     `close` at any time: what is still being read stops, and the last one to use it lets go of the files.
     """
 
-    def __init__(self, inside: SnapshotFile, own: str, ledger: VerificationLog | None = None) -> None:
+    def __init__(self, inside: SnapshotFile, state_dir: str, ledger: VerificationLog | None = None) -> None:
         self.inside = inside
-        self._own = own
+        self._own = state_dir
         self._ledger = ledger
         self._trees: dict[tuple[int, str], Tree] = {}
         self._readings: dict[tuple[int, str], Reading] = {}
@@ -185,10 +185,10 @@ class Opened:
         """What is known of a place now; nothing is in one that was not met yet."""
         if spot.held < 0:
             held = self.inside.held
-            return Folder(spot, len(held), sum(one.snapshot.size for one in held), 0, self.inside.faults)
+            return Folder(spot, len(held), sum(each.snapshot.size for each in held), 0, self.inside.faults)
         others = [] if spot.entry else self._others(spot)
         roots = [self.tree(Spot(spot.held, entry)).root for entry in others]
-        size, files, count = sum(one.size for one in roots), sum(one.files for one in roots), len(roots)
+        size, files, count = sum(root.size for root in roots), sum(root.files for root in roots), len(roots)
         try:
             tree = self.tree(spot)
             node = tree.node(spot.path)
@@ -220,11 +220,11 @@ class Opened:
         items = list(self._members(spot, order, start, count))
         if spot.entry:
             return items
-        own = self.folder(spot).entries - len(self._others(spot))
+        own_count = self.folder(spot).entries - len(self._others(spot))
         left = count - len(items)
         if left <= 0:
             return items
-        return items + self._archives(spot, order)[max(0, start - own) :][:left]
+        return items + self._archives(spot, order)[max(0, start - own_count) :][:left]
 
     def _members(self, spot: Spot, order: Order, start: int, count: int) -> Iterator[Item]:
         try:
@@ -245,7 +245,7 @@ class Opened:
 
     def _others(self, spot: Spot) -> Sequence[str]:
         """The archives that are listed beside the tops of the system's."""
-        return [one.entry for one in self.inside.held[spot.held].archives if one.entry != SYSTEM]
+        return [archive.entry for archive in self.inside.held[spot.held].archives if archive.entry != SYSTEM]
 
     def _archives(self, spot: Spot, order: Order) -> list[Item]:
         snapshot = self.snapshot(spot)
@@ -295,7 +295,7 @@ class Opened:
         """The archive to read next for a place: its own, then the others of its snapshot."""
         if spot.held < 0 or self._is_closed:
             return None
-        entries = [one.entry for one in self.inside.held[spot.held].archives]
+        entries = [archive.entry for archive in self.inside.held[spot.held].archives]
         wanted = spot.entry or SYSTEM
         for entry in sorted(entries, key=lambda entry: (entry != wanted, entry != SYSTEM, entry)):
             if self.reading(Spot(spot.held, entry)).stage is Stage.UNREAD:
@@ -344,8 +344,8 @@ class Opened:
     @property
     def running(self) -> list[tuple[Spot, Reading]]:
         """What is being read now."""
-        found = list(self._readings.items())
-        return [(Spot(*key), known) for key, known in found if known.stage is Stage.READING]
+        readings = list(self._readings.items())
+        return [(Spot(*key), known) for key, known in readings if known.stage is Stage.READING]
 
 
 def below(folder: bytes, name: bytes) -> bytes:

@@ -53,7 +53,7 @@ class Place:
     def __init__(
         self,
         engine: Engine,
-        words: tuple[str, ...],
+        location_options: tuple[str, ...],
         *,
         read_only: bool = False,
         previews: bool = True,
@@ -61,11 +61,11 @@ class Place:
     ) -> None:
         self.engine = engine
         self.follows = follows
-        self.words = words
+        self.words = location_options
         self.read_only = read_only
         self.previews = previews
         self.runner = runner_of(engine)
-        self.changes = Changes(words)
+        self.changes = Changes(location_options)
         self.jobs = JobRecords(engine.journal)
         self._ledger = VerificationLog(engine.journal.folder)
 
@@ -88,17 +88,19 @@ class Place:
             about = tuple(self.engine.about())
         except SnapshotError as trouble:
             return Way("through snapd", (str(trouble),))
-        words = f"through snapd {_short(version)}" if version else "files"
+        summary = f"through snapd {_short(version)}" if version else "files"
         try:
-            return Way(words, about, self.engine.daemon.retention())
+            return Way(summary, about, self.engine.daemon.retention())
         except SnapshotError:
-            return Way(words, about)
+            return Way(summary, about)
 
     def in_the_way(self, operations: Sequence[Operation]) -> str:
         """What snapd is doing that operations would have to wait for, or nothing; for threads."""
         try:
-            found = (self.engine.daemon.in_the_way(one) for one in operations if can_wait(one))
-            change = next(filter(None, found), None)
+            changes = (
+                self.engine.daemon.in_the_way(operation) for operation in operations if can_wait(operation)
+            )
+            change = next(filter(None, changes), None)
         except SnapshotError:
             return ""  # which the operation itself will tell of
         return change.title if change else ""
@@ -155,7 +157,7 @@ class Place:
         return replace(stock, unpacked=unpacked).worked_out()
 
     def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> InventoryData:
-        snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+        snapshots = [snapshot for group in sets for snapshot in group.snapshots]
         layout = self.engine.layout
         return InventoryData(
             tuple(sets),
@@ -165,7 +167,7 @@ class Place:
             self._imported() if complete else frozenset(),
             layout.state.auto_sets(),
             complete,
-            {number: guard_text(one) for number, one in self.engine.guards().items()},
+            {number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
             knows_expiry=layout.state.readable,
         ).worked_out()
 

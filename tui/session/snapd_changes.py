@@ -31,8 +31,8 @@ class Changes:
     Asked as often as you like, from any thread; the event loop must not, as snapd is asked.
     """
 
-    def __init__(self, words: tuple[str, ...] = ()) -> None:
-        self._words = words
+    def __init__(self, location_options: tuple[str, ...] = ()) -> None:
+        self._words = location_options
         self._engine: Engine | None = None
         self._watch: Watch | None = None
         self._heard: dict[str, _Heard] = {}
@@ -46,14 +46,14 @@ class Changes:
                 self._engine, self._watch = engine, engine.daemon.watch()
                 self._heard.clear()
             try:
-                for one in self._watch.look():
-                    self._hear(one)
+                for followed in self._watch.look():
+                    self._hear(followed)
             except SnapshotError:
                 pass  # whoever asks snapd for more will tell of it
             while len(self._heard) > _KEPT:
                 del self._heard[next(iter(self._heard))]
-            found = [heard.view() for heard in reversed(self._heard.values())]
-        return sorted(found, key=lambda view: not view.is_running)
+            views = [heard.view() for heard in reversed(self._heard.values())]
+        return sorted(views, key=lambda view: not view.is_running)
 
     def lines(self, name: str) -> tuple[str, ...]:
         """All that a change said."""
@@ -67,37 +67,37 @@ class Changes:
         with self._lock:
             self._aborted.add(change)
 
-    def _hear(self, one: Followed) -> None:
-        heard = self._heard.setdefault(one.change.id, _Heard(one, self._words))
-        heard.hear(one, aborted=one.change.id in self._aborted)
+    def _hear(self, followed: Followed) -> None:
+        heard = self._heard.setdefault(followed.change.id, _Heard(followed, self._words))
+        heard.hear(followed, aborted=followed.change.id in self._aborted)
 
 
 class _Heard:
     """A change, and what was heard of it."""
 
-    def __init__(self, one: Followed, words: tuple[str, ...]) -> None:
+    def __init__(self, followed: Followed, location_options: tuple[str, ...]) -> None:
         self.lines: list[str] = []
-        self._words = words
+        self._words = location_options
         self._hearing = JobEventFold()
-        self._view = self._seen(one, aborted=False)
+        self._view = self._seen(followed, aborted=False)
 
-    def hear(self, one: Followed, *, aborted: bool) -> None:
-        for event in one.events:
+    def hear(self, followed: Followed, *, aborted: bool) -> None:
+        for event in followed.events:
             self._hearing.hear(event, None)
             if line := log_line(event_json(event)):
                 self.lines = [*self.lines[1 - _LONGEST_LOG :], line]
-        self._view = self._seen(one, aborted=aborted)
+        self._view = self._seen(followed, aborted=aborted)
 
     def view(self) -> JobView:
         return self._hearing.told(self._view)
 
-    def _seen(self, one: Followed, *, aborted: bool) -> JobView:
-        change = one.change
+    def _seen(self, followed: Followed, *, aborted: bool) -> JobView:
+        change = followed.change
         return JobView(
             -int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
             " ".join(("snapstow", *self._words, "attach", f"snapd/{change.id}")),
             change.summary[:_LONGEST],
-            _state(one, aborted=aborted),
+            _state(followed, aborted=aborted),
             change.started,
             NOTHING_YET,
             "",
@@ -109,9 +109,9 @@ class _Heard:
         )
 
 
-def _state(one: Followed, *, aborted: bool) -> JobState:
-    if not one.change.ready:
+def _state(followed: Followed, *, aborted: bool) -> JobState:
+    if not followed.change.ready:
         return JobState.RUNNING
-    if one.change.done:
+    if followed.change.done:
         return JobState.DONE
-    return JobState.CANCELLED if aborted or one.change.was_stopped else JobState.FAILED
+    return JobState.CANCELLED if aborted or followed.change.was_stopped else JobState.FAILED

@@ -17,10 +17,10 @@ _HOLDING = re.compile(r"(\d+): FLOCK +\w+ +\w+ +(\d+) ")
 
 def blocker(locks: str, pid: int) -> int | None:
     """Who holds the lock that a process waits for, by the text of /proc/locks; 0 unknown, None: none."""
-    waits = {found[1] for found in _WAITING.finditer(locks) if int(found[2]) == pid}
+    waits = {match[1] for match in _WAITING.finditer(locks) if int(match[2]) == pid}
     if not waits:
         return None
-    return next((int(found[2]) for found in _HOLDING.finditer(locks) if found[1] in waits), 0)
+    return next((int(match[2]) for match in _HOLDING.finditer(locks) if match[1] in waits), 0)
 
 
 def standstill(pid: int) -> tuple[str, int]:
@@ -63,7 +63,7 @@ class StallDetector:
         if quiet < QUIET:
             return ""
         reason, holder = standstill(record.pid) if record.pid else ("", 0)
-        other = next((one for one in records() if one.pid == holder), None) if holder else None
+        other = next((job for job in records() if job.pid == holder), None) if holder else None
         if other is not None:
             return f"waiting for job {other.id} ({other.verb}) to end"
         if reason:

@@ -84,8 +84,8 @@ def looked(opened: Opened, wish: Wish) -> tuple[Folder, int, dict[int, list[Item
     folder = opened.folder(wish.spot)
     at = wish.at
     if wish.anchor is not None:
-        found = opened.find(wish.anchor, wish.order, wish.at)
-        at = wish.at if found is None else found
+        position = opened.find(wish.anchor, wish.order, wish.at)
+        at = wish.at if position is None else position
     at = max(0, min(at, folder.entries - 1))
     pages = {}
     for page in {max(0, at - _MARGIN) // PAGE, at // PAGE, (at + _MARGIN) // PAGE}:
@@ -98,14 +98,14 @@ def places_of(place: Place, opened: Opened, spot: Spot) -> dict[str, str]:
     if spot.held < 0:
         return {}
     snapshot, layout = opened.snapshot(spot), place.engine.layout
-    found = {}
+    parents = {}
     for archive in opened.inside.held[spot.held].archives:
         user = archive.entry.removeprefix("user/").removesuffix(".tgz")
         try:
             if archive.entry == SYSTEM:
-                found[SYSTEM] = layout.system_parent(snapshot.snap)
+                parents[SYSTEM] = layout.system_parent(snapshot.snap)
             else:
-                found[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
+                parents[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
         except (SnapshotError, OSError, IndexError):
-            found[archive.entry] = f"{archive.entry}:"
-    return found
+            parents[archive.entry] = f"{archive.entry}:"
+    return parents

@@ -118,8 +118,8 @@ class NavigationScreen(Screen[None]):
         except (SnapshotError, OSError) as trouble:
             self.post_message(Trouble(str(trouble)))
             return
-        own = self._place.engine.state_dir
-        opened = Opened(inside, own, None if isinstance(source, str) else VerificationLog(own))
+        state_dir = self._place.engine.state_dir
+        opened = Opened(inside, state_dir, None if isinstance(source, str) else VerificationLog(state_dir))
         if self._opening.stopping:
             opened.close()
         else:

@@ -80,15 +80,15 @@ class PreviewScreen(NavigationScreen):
 
     def _tell_row(self) -> None:
         item = self.item
-        marked = len(self.table.marked)
-        words = [f"{marked} marked"] if marked else []
+        selected = len(self.table.marked)
+        facts = [f"{selected} marked"] if selected else []
         if item is not None:
-            others = [*words, *self._about(item)]
-            room = self.size.width - 1 - sum(len(word) + 3 for word in others)
-            words += [cut_path(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+            others = [*facts, *self._about(item)]
+            width = self.size.width - 1 - sum(len(word) + 3 for word in others)
+            facts += [cut_path(plain(self._where(item)), max(_LEAST_PATH, width)), *self._about(item)]
         elif not len(self._shown):
-            words.append(self._why_empty())
-        self.say(" · ".join(words))
+            facts.append(self._why_empty())
+        self.say(" · ".join(facts))
         self._tells_row = True
 
     def _about(self, item: Item) -> list[str]:

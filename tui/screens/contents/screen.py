@@ -42,9 +42,9 @@ class Gathered(Message):
 class Checked(Message):
     """How a check went, or how far it is."""
 
-    def __init__(self, told: str, lines: tuple[str, ...] = ()) -> None:
+    def __init__(self, summary: str, lines: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.told = told
+        self.told = summary
         self.lines = lines
 
 
@@ -180,10 +180,14 @@ class ContentsScreen(PreviewScreen):
         except (SnapshotError, OSError) as trouble:
             self.post_message(Checked(str(trouble)))
             return
-        bad = [f"{one.snap or '(unreadable)'} {one.entry}: {one.fault}" for one in verdicts if one.fault]
+        bad = [
+            f"{verdict.snap or '(unreadable)'} {verdict.entry}: {verdict.fault}"
+            for verdict in verdicts
+            if verdict.fault
+        ]
         good = f"✓ OK: {counted(len(verdicts), 'archive')} verified, and all as they were saved"
-        told = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
-        self.post_message(Checked(told if bad else good, tuple(bad)))
+        failure = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
+        self.post_message(Checked(failure if bad else good, tuple(bad)))
 
     def on_checked(self, message: Checked) -> None:
         """Tell it; every fault on a screen of its own."""
@@ -221,7 +225,7 @@ class ContentsScreen(PreviewScreen):
         from tui.screens.search import SearchScreen
 
         where: list[Snapshot | str] = [self._source]
-        where += [one for one in self._launcher.everything() if one != self._source]
+        where += [snapshot for snapshot in self._launcher.everything() if snapshot != self._source]
         self.app.push_screen(SearchScreen(self._place, where, self._launcher))
 
     def action_jobs(self) -> None:
@@ -259,10 +263,10 @@ def without_inner(spots: list[Spot]) -> list[Spot]:
 def _above(spot: Spot) -> list[Spot]:
     if not spot.entry:
         return []
-    found = [Spot(spot.held)]
+    ancestors = [Spot(spot.held)]
     if spot.path:
-        found.append(Spot(spot.held, spot.entry))
+        ancestors.append(Spot(spot.held, spot.entry))
     path = spot.path
     while path := path.rpartition(b"/")[0]:
-        found.append(Spot(spot.held, spot.entry, path))
-    return found
+        ancestors.append(Spot(spot.held, spot.entry, path))
+    return ancestors

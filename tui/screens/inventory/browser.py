@@ -126,18 +126,18 @@ class InventoryBrowser(PlaceScreen):
 
     def fill(self) -> None:
         """Show the stock as it is wished for."""
-        stock = self._stock
-        if stock is None:
+        inventory = self._stock
+        if inventory is None:
             return
         wide = self.size.width >= ROOM_FOR_DETAILS and self._shows_details
         self.query_one(Details).display = wide
         width = self.size.width - (_DETAILS if wide else 0)
         self._table.show_columns(columns(width, self._wish.pivot))
-        found = rows(View(stock, time.time(), width, self._parts), self._wish)
-        self._table.show(found)
-        put(self.query_one("#header", Static), self._head(stock))
+        table_rows = rows(View(inventory, time.time(), width, self._parts), self._wish)
+        self._table.show(table_rows)
+        put(self.query_one("#header", Static), self._head(inventory))
         self._describe(self.chosen())
-        if not found and self._tells_row:
+        if not table_rows and self._tells_row:
             self._tell_row(self._why_empty())
 
     def _why_empty(self) -> str:
@@ -248,13 +248,13 @@ class InventoryBrowser(PlaceScreen):
         box.display = False
         self.wish(self._wish._replace(filter=""))
 
-    def wish(self, wish: Wish, told: str = "") -> None:
+    def wish(self, wish: Wish, status: str = "") -> None:
         """Show something else, and say what."""
         self._wish = wish
         self._tells_row = True
         self.fill()
-        if told:
-            self.say(told)
+        if status:
+            self.say(status)
 
     def action_pivot(self) -> None:
         """Gather by set, by snap, by user: the next of them."""

@@ -49,4 +49,4 @@ def snaps_of(part: SnapshotSet, stock: InventoryData | None) -> tuple[str, ...]:
     """The snaps to name for a part of a set: none when it is all of it, its own when the set is gone."""
     whole = stock.by_id.get(part.set_id) if stock else None
     is_whole = whole is not None and len(whole.snapshots) == len(part.snapshots)
-    return () if is_whole else tuple(one.snap for one in part.snapshots)
+    return () if is_whole else tuple(snapshot.snap for snapshot in part.snapshots)

@@ -35,44 +35,46 @@ class Shelf(Protocol):
 
 
 def choices(
-    stock: InventoryData | None, words: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
+    stock: InventoryData | None, terms: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
 ) -> Iterator[PaletteItem]:
     """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
     for sort in Sort:
         choice = PaletteItem(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
-        if choice.matches(words):
+        if choice.matches(terms):
             yield choice
     for pivot in Pivot:
         choice = PaletteItem(
             f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each"
         )
-        if choice.matches(words):
+        if choice.matches(terms):
             yield choice
     if stock is not None:
         allowed = [act for act in _ACTS if not (act[1] and refusal_of(act[1]))]
-        newest = reversed(stock.sets if words else stock.sets[-SHOWN_UNASKED:])
-        for one in newest:
-            yield from _of_set(one, words, shelf, allowed if words else allowed[:1])
+        newest = reversed(stock.sets if terms else stock.sets[-SHOWN_UNASKED:])
+        for snapshot_set in newest:
+            yield from _of_set(snapshot_set, terms, shelf, allowed if terms else allowed[:1])
 
 
 def _of_set(
-    one: SnapshotSet, words: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
+    snapshot_set: SnapshotSet, terms: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
 ) -> Iterator[PaletteItem]:
-    text = f"#{one.set_id} {' '.join((*(snap.snap for snap in one.snapshots), *_users(one)))}".lower()
+    text = f"#{snapshot_set.set_id} {' '.join((*(snap.snap for snap in snapshot_set.snapshots), *_users(snapshot_set)))}".lower()
     for verb, action, effect in acts:
-        if all(word in text or word in verb for word in words):
+        if all(word in text or word in verb for word in terms):
             yield PaletteItem(
-                f"{verb} #{one.set_id} {_told(one)}", partial(shelf.go_to, one.set_id, action), effect=effect
+                f"{verb} #{snapshot_set.set_id} {_told(snapshot_set)}",
+                partial(shelf.go_to, snapshot_set.set_id, action),
+                effect=effect,
             )
 
 
-def _users(one: SnapshotSet) -> list[str]:
-    return list(dict.fromkeys(user for snapshot in one.snapshots for user in snapshot.users))
+def _users(snapshot_set: SnapshotSet) -> list[str]:
+    return list(dict.fromkeys(user for snapshot in snapshot_set.snapshots for user in snapshot.users))
 
 
-def _told(one: SnapshotSet) -> str:
+def _told(snapshot_set: SnapshotSet) -> str:
     """The snaps of a set and whose data it holds, the first of each by name."""
-    groups = ([snapshot.snap or "(unreadable)" for snapshot in one.snapshots], _users(one))
+    groups = ([snapshot.snap or "(unreadable)" for snapshot in snapshot_set.snapshots], _users(snapshot_set))
     return "; ".join(_some(names) for names in groups if names)
 
 

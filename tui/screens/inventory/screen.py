@@ -77,12 +77,12 @@ class InventoryScreen(InventoryBrowser):
 
     # -- what the palette offers
 
-    def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
+    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
         """Sets, orders and gatherings that match every word."""
-        yield from choices(self._stock, words, self, self.refusal_of)
+        yield from choices(self._stock, terms, self, self.refusal_of)
         kept = retention_text(self.way.retention) if self.way.retention else "Automatic snapshots"
         about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
-        if about.matches(words):
+        if about.matches(terms):
             yield about
 
     def ask_retention(self) -> None:
@@ -91,9 +91,9 @@ class InventoryScreen(InventoryBrowser):
 
         self.app.push_screen(AskRetention(self._place), self._tell_retention)
 
-    def _tell_retention(self, told: str | None) -> None:
-        if told:
-            self.say(told)
+    def _tell_retention(self, status: str | None) -> None:
+        if status:
+            self.say(status)
             self.action_look()
 
     def go_to(self, set_id: int, action: str = "") -> None:
@@ -118,7 +118,7 @@ class InventoryScreen(InventoryBrowser):
             from tui.dialogs.confirm import Confirm
 
             lines = [Line("why", said(self._mortal))]
-            commands = "; ".join(command_line(one, self._place.words) for one in operations)
+            commands = "; ".join(command_line(operation, self._place.words) for operation in operations)
             if not await self.app.push_screen_wait(
                 Confirm("A job ends with the login", "Start", lines, commands)
             ):

@@ -163,20 +163,20 @@ class JobsScreen(Screen[None]):
         self._fill()
 
     def _head(self) -> None:
-        own = [view for view in self._views if not view.owner and not view.change]
-        counts = {state: sum(1 for view in own if view.state is state) for state in JobState}
-        words = [counted(len(own), "job"), f"{counts[JobState.RUNNING]} running"]
+        own_jobs = [view for view in self._views if not view.owner and not view.change]
+        counts = {state: sum(1 for view in own_jobs if view.state is state) for state in JobState}
+        parts = [counted(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
         if changes := sum(1 for view in self._views if view.change and view.is_running):
-            words.append(f"snapd does {changes}")
+            parts.append(f"snapd does {changes}")
         if others := sum(1 for view in self._views if view.owner):
-            words.append(f"{others} of other users")
+            parts.append(f"{others} of other users")
         bad = [
             Text(f"  {counts[state]} {state.value}", style="bold red")
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
         where = cut_path(plain(self._place.engine.layout.root), 30)
-        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
+        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(parts), *bad))
 
     def _say(self, text: str) -> None:
         self.query_one("#jobs-status", Static).update(f" {plain(text)}")
@@ -280,19 +280,19 @@ class JobsScreen(Screen[None]):
     def _abort(self, view: JobView) -> None:
         try:
             self._place.changes.abort(self._place.engine, view.change)
-            told = f"asked snapd to stop change {view.change}, and to undo what it did"
+            status = f"asked snapd to stop change {view.change}, and to undo what it did"
         except SnapshotError as trouble:
-            told = f"cannot stop change {view.change}: {trouble}"
-        self.app.call_later(self._say, told)
+            status = f"cannot stop change {view.change}: {trouble}"
+        self.app.call_later(self._say, status)
 
     @work(thread=True, group="act")
     def _stop(self, number: int) -> None:
         try:
             self._place.runner.stop(self._place.engine.journal.record(number))
-            told = f"asked job {number} to stop: unless all but done, it undoes all"
+            status = f"asked job {number} to stop: unless all but done, it undoes all"
         except (SnapshotError, OSError) as trouble:
-            told = f"cannot stop job {number}: {trouble}"
-        self.app.call_later(self._say, told)
+            status = f"cannot stop job {number}: {trouble}"
+        self.app.call_later(self._say, status)
 
     @work
     async def action_undo(self) -> None:
@@ -321,10 +321,10 @@ class JobsScreen(Screen[None]):
     def _begin(self, operation: Operation) -> None:
         try:
             record = self._place.runner.start(operation)
-            told = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
+            status = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
         except SnapshotError as trouble:
-            told = str(trouble)
-        self.app.call_later(self._say, told)
+            status = str(trouble)
+        self.app.call_later(self._say, status)
 
     @work
     async def action_end(self) -> None:
@@ -335,7 +335,7 @@ class JobsScreen(Screen[None]):
         if reason := self._place.refusal(Action.FINISH):
             self._say(reason)
         elif view.state is not JobState.INTERRUPTED:
-            interrupted = [one.name for one in self._views if one.state is JobState.INTERRUPTED]
+            interrupted = [job.name for job in self._views if job.state is JobState.INTERRUPTED]
             others = f"; job {interrupted[0]} was" if interrupted else ""
             self._say(f"job {view.id} was not interrupted: it is {view.state.value}{others}")
         elif answer := await self.app.push_screen_wait(AskEnding(self._place, view)):
@@ -343,16 +343,16 @@ class JobsScreen(Screen[None]):
 
     @work(thread=True, group="act")
     def _end(self, number: int, *, finish: bool) -> None:
-        told = []
+        sentences = []
         try:
             ended = self._place.engine.resolve(number, finish=finish)
-            told.append(ended.text)
+            sentences.append(ended.text)
             if ended.again:
                 job = self._place.runner.start(ended.again)
-                told.append(f"started job {job.id}: {job.verb}")
+                sentences.append(f"started job {job.id}: {job.verb}")
         except SnapshotError as trouble:
-            told.append(str(trouble))
-        self.app.call_later(self._say, "; ".join(told))
+            sentences.append(str(trouble))
+        self.app.call_later(self._say, "; ".join(sentences))
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""

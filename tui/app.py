@@ -50,7 +50,7 @@ class Looks(NamedTuple):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under way."""
+        """Seconds between two looks at what is under engine_summary."""
         return 0.5 if self.low_bandwidth else 0.25
 
 
@@ -145,8 +145,8 @@ class SnapstowApp(App[int]):
     def _facts(self) -> Iterator[tuple[str, str]]:
         """How changes are made and why; where the journal is that the jobs write."""
         for screen in self.screen_stack:
-            if isinstance(screen, InventoryScreen) and screen.way.about:
-                yield "engine", plain(". ".join(screen.way.about))
+            if isinstance(screen, InventoryScreen) and screen.engine_summary.about:
+                yield "engine", plain(". ".join(screen.engine_summary.about))
         yield "log", f"J shows it for each job; it lies in {plain(self.place.engine.journal.folder)}"
 
     def action_command_palette(self) -> None:

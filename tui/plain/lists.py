@@ -26,7 +26,7 @@ class Lists:
 
     def greet(self) -> None:
         """Tell where we are, what there is, and what runs."""
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         here = self._desk.place
         root = here.engine.layout.root
         where = "the demo" if "--demo" in here.words else "this machine" if root == "/" else root
@@ -55,7 +55,7 @@ class Lists:
     def list(self, words: Sequence[str]) -> None:
         """Tell the sets that words fit, the newest first, or first those that need care."""
         problems = _PROBLEMS in words
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         found = ordered(stock, [word for word in words if word != _PROBLEMS], problems=problems)
         if words and not found:
             self._console.say("No set fits.")
@@ -65,7 +65,7 @@ class Lists:
     def more(self) -> None:
         """Tell the next sets of the last list."""
         if self._left:
-            self._tell_sets(self._desk.place.stock(), self._left)
+            self._tell_sets(self._desk.place.inventory(), self._left)
         else:
             self._console.say("That was all.")
 
@@ -81,7 +81,7 @@ class Lists:
 
     def show(self, part: SnapshotSet) -> None:
         """Tell everything about a set."""
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         now = time.time()
         one = stock.by_id.get(part.set_id)
         if one is None:

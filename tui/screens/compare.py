@@ -32,17 +32,17 @@ from tui.widgets.text import put
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
 
-class Compared(Message):
+class ComparisonUpdated(Message):
     """More is known of a comparison, or why nothing is."""
 
     def __init__(self, progress: Progress, comparison: Found | None, trouble: str = "") -> None:
         super().__init__()
         self.job = progress
-        self.found = comparison
+        self.comparison = comparison
         self.trouble = trouble
 
 
-class Told(Message):
+class ReadingProgressed(Message):
     """How far the reading is."""
 
     def __init__(self, text: str) -> None:
@@ -61,7 +61,7 @@ class CompareScreen(Screen[None]):
         Binding("x", "stop", "Stop", show=False),
         Binding("y", "copy", "Copy command", show=False),
         Binding("J", "jobs", "Jobs", show=False),
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "reload", "Refresh", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", key_display="Esc"),
         Binding("q", "app.quit", "Quit", show=False),
@@ -75,7 +75,7 @@ class CompareScreen(Screen[None]):
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
         self._progress = Progress()
-        self._found = Found()
+        self._comparison = Found()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
 
@@ -103,50 +103,52 @@ class CompareScreen(Screen[None]):
 
     def _begin(self) -> None:
         self._progress.stop()
-        self._found = Found()
-        self._progress = Progress(self._hear)
+        self._comparison = Found()
+        self._progress = Progress(self._handle)
         self._fill()
         self._compare(self._comparer, self._options, self._progress)
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Entered(part):
                 self._part = part
             case Advanced(done):
-                self.post_message(Told(f"reading {self._part}: {size_text(done).strip()}"))
+                self.post_message(ReadingProgressed(f"reading {self._part}: {size_text(done).strip()}"))
 
     @work(thread=True, group="compare")
     def _compare(self, comparer: Comparer, options: CompareOptions, progress: Progress) -> None:
         try:
-            comparer.run(options, progress, lambda comparison: self._tell(progress, comparison))
+            comparer.run(options, progress, lambda comparison: self._post_update(progress, comparison))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Compared(progress, None, str(trouble)))
+            self.post_message(ComparisonUpdated(progress, None, str(trouble)))
 
-    def _tell(self, progress: Progress, comparison: Found) -> None:
+    def _post_update(self, progress: Progress, comparison: Found) -> None:
         progress.raise_if_cancelled()
-        self.post_message(Compared(progress, comparison))
+        self.post_message(ComparisonUpdated(progress, comparison))
 
-    def on_told(self, message: Told) -> None:
+    def on_reading_progressed(self, message: ReadingProgressed) -> None:
         """Say how far it is."""
-        if not self._found.complete:
+        if not self._comparison.complete:
             self.say(message.text)
 
-    def on_compared(self, message: Compared) -> None:
+    def on_comparison_updated(self, message: ComparisonUpdated) -> None:
         """Show what differs so far."""
         if message.job is not self._progress:
             return
-        if message.found is None:
-            self._found = self._found._replace(complete=True)
+        if message.comparison is None:
+            self._comparison = self._comparison._replace(complete=True)
             self.say(message.trouble)
             return
-        self._found = message.found
-        self._by_key = {differing.key_of(difference): difference for difference in message.found.differences}
+        self._comparison = message.comparison
+        self._by_key = {
+            differing.key_of(difference): difference for difference in message.comparison.differences
+        }
         self._fill()
 
     def _fill(self) -> None:
-        comparison, table = self._found, self.query_one(LineTable)
+        comparison, table = self._comparison, self.query_one(LineTable)
         width = self.size.width
         table.show_columns(differing.columns(width))
         table.show(differing.rows(comparison, width))
@@ -203,21 +205,23 @@ class CompareScreen(Screen[None]):
             )
         elif not self._place.previews:
             self.say(preview.OFF)
-        elif not self._found.complete:
+        elif not self._comparison.complete:
             self.say("it is still being compared: x stops that")
         else:
             comparer = self._comparer
-            title = f"{difference.text}: {' → '.join(self._found.labels)}"
-            self.app.push_screen(TextViewer(title, lambda job: diff_sheet(comparer, key, job)))
+            title = f"{difference.text}: {' → '.join(self._comparison.labels)}"
+            self.app.push_screen(TextViewer(title, lambda job: diff_document(comparer, key, job)))
 
     def _show_values(self, key: ConfigKey) -> None:
-        change = next(key_change for key_change in self._found.configuration if key_change.key == key.key)
+        change = next(
+            key_change for key_change in self._comparison.configuration if key_change.key == key.key
+        )
         lines = []
-        for label, value in zip(self._found.labels, (change.before, change.after), strict=True):
+        for label, value in zip(self._comparison.labels, (change.before, change.after), strict=True):
             lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
-        sheet = Document("a key of the configuration", lines)
+        document = Document("a key of the configuration", lines)
         if self._place.previews:
-            self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: sheet))
+            self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: document))
         else:
             self.say(preview.OFF)
 
@@ -227,14 +231,14 @@ class CompareScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Stop comparing; what was found stays."""
-        if self._found.complete:
+        if self._comparison.complete:
             self.say("nothing is being compared: there is nothing to stop")
         else:
             self._progress.stop()
-            self._found = self._found._replace(complete=True)
+            self._comparison = self._comparison._replace(complete=True)
             self.say("stopped: what was found so far is shown · F5 compares again")
 
-    def action_look(self) -> None:
+    def action_reload(self) -> None:
         """Compare anew."""
         self._begin()
 
@@ -276,8 +280,8 @@ class CompareScreen(Screen[None]):
         if not chosen:
             self.say("there is nothing to put back here; of the configuration, snap set puts a key back")
         elif not there:
-            self.say(f"it is not in {self._found.labels[0]}: there is nothing to put back")
-        elif not self._found.complete:
+            self.say(f"it is not in {self._comparison.labels[0]}: there is nothing to put back")
+        elif not self._comparison.complete:
             self.say("it is still being compared: x stops that")
         else:
             items = self._comparer.marks_of(there)
@@ -304,8 +308,8 @@ class CompareScreen(Screen[None]):
             "snapstow",
             *self._place.words,
             "diff",
-            _word(self._pair.before),
-            _word(self._pair.after),
+            _side_argument(self._pair.before),
+            _side_argument(self._pair.after),
         ]
         self.say(copied(self.app, shlex.join([*arguments, self._pair.snap])))
 
@@ -320,7 +324,7 @@ class CompareScreen(Screen[None]):
         self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
-def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
+def diff_document(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
     from backend.browse import harmless
 
@@ -331,7 +335,7 @@ def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     return Document("a unified diff" if lines else "the contents are the same", lines)
 
 
-def _word(side: Snapshot | str | None) -> str:
+def _side_argument(side: Snapshot | str | None) -> str:
     if side is None:
         return "live"
     return side if isinstance(side, str) else str(side.set_id)

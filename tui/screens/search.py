@@ -23,10 +23,10 @@ from backend import (
     command_line,
 )
 from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
-from tui.screens.compare import diff_sheet
+from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import Item, Spot
+from tui.session.open_file import Item, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import counted, plain
@@ -39,13 +39,13 @@ from tui.widgets.table import LineTable
 from tui.widgets.text import put
 
 
-class Told(Message):
+class SearchProgressed(Message):
     """What was found so far, and how far the search is."""
 
     def __init__(self, search: Progress, histories: list[History], progress: SearchProgress) -> None:
         super().__init__()
         self.search = search
-        self.found = histories
+        self.histories = histories
         self.progress = progress
 
 
@@ -110,41 +110,43 @@ class SearchScreen(Screen[None]):
         self._search_progress.stop()
         self._histories, self._reading = [], ""
         self._progress = SearchProgress(0, len(self._where))
-        self._search_progress = Progress(self._hear)
+        self._search_progress = Progress(self._handle)
         self.query_one(LineTable).focus()
         self._fill()
         self._search(Search(self._where, pattern, self._place.engine.state_dir), self._search_progress)
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, PartAdvanced):
             share = f" {100 * event.done // event.total} %" if event.total else ""
             self._reading = "" if event.ended else f"reading {event.part}{share}"
-            self.app.call_later(self._tell_progress)
+            self.app.call_later(self._show_progress)
 
     @work(thread=True, group="search")
     def _search(self, search: Search, progress: Progress) -> None:
         try:
-            search.run(progress, lambda histories, state: self._tell(Told(progress, histories, state)))
+            search.run(
+                progress, lambda histories, state: self._tell(SearchProgressed(progress, histories, state))
+            )
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
             self.app.call_later(self.say, str(trouble))
 
-    def _tell(self, message: Told) -> None:
+    def _tell(self, message: SearchProgressed) -> None:
         self.post_message(message)
 
-    def on_told(self, message: Told) -> None:
+    def on_search_progressed(self, message: SearchProgressed) -> None:
         """Show what was found so far; the cursor stays."""
         if message.search is not self._search_progress:
             return
         is_first = not self._histories
-        self._histories, self._progress = message.found, message.progress
+        self._histories, self._progress = message.histories, message.progress
         self._fill()
         if is_first and self._histories:
             self.query_one(LineTable).action_first()
-        self._tell_progress()
+        self._show_progress()
 
-    def _tell_progress(self) -> None:
+    def _show_progress(self) -> None:
         if self.is_attached:
             status = hits.progress_text(self._progress, len(self._histories), self._reading)
             missed = self._progress.missed
@@ -211,7 +213,7 @@ class SearchScreen(Screen[None]):
             return
         state_dir = self._place.engine.state_dir
         title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
-        self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, state_dir, job)))
+        self.app.push_screen(TextViewer(title, lambda job: hit_document(hit, state_dir, job)))
 
     def _name_of(self, hit: Hit) -> str:
         return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
@@ -254,7 +256,7 @@ class SearchScreen(Screen[None]):
 
         def load(progress: Progress) -> Document:
             try:
-                return diff_sheet(comparer, key, progress)
+                return diff_document(comparer, key, progress)
             finally:
                 comparer.close()
 
@@ -304,9 +306,9 @@ class SearchScreen(Screen[None]):
         self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
-def hit_sheet(hit: Hit, state_dir: str, progress: Progress) -> Document:
+def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
-    item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
+    item = Item(Location(0, hit.entry, hit.path), hit.snapshot, hit.node)
     seen = _with_content(hit, state_dir, progress, lambda content: preview.seen(item, lambda _item: content))
     return Document(seen.what, [(line, "") for line in seen.lines])
 
@@ -314,9 +316,9 @@ def hit_sheet(hit: Hit, state_dir: str, progress: Progress) -> Document:
 def _with_content(
     hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.Seen]
 ) -> preview.Seen:
-    if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
+    if not preview.is_readable(Item(Location(), hit.snapshot, hit.node)):
         return preview.seen(
-            Item(Spot(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
+            Item(Location(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file
     with (

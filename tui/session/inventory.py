@@ -160,7 +160,7 @@ class InventoryData:
         )
 
     def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
-        """Some snapshots of this stock in sum."""
+        """Some snapshots of this inventory in sum."""
         singles = self._singles
         parts = [singles[snapshot.path] for snapshot in snapshots]
         if len(parts) == 1:

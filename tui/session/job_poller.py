@@ -39,7 +39,7 @@ class Log:
             return tuple(self._lines)
 
 
-class Sight(NamedTuple):
+class JobsReport(NamedTuple):
     """What was seen: what snapd does, all jobs, the newest first, other users'; the log of the chosen one."""
 
     views: list[JobView]
@@ -95,7 +95,7 @@ class JobPoller:
         self._log: Log | ChangeLog | None = None
         self._runs = False
 
-    def look(self, chosen: Hashable) -> Sight | None:
+    def look(self, chosen: Hashable) -> JobsReport | None:
         """What there is, or None where nothing can have changed; `chosen` is the name of a job.
 
         Raises SnapshotError, OSError.
@@ -110,7 +110,7 @@ class JobPoller:
         own_views = self._board.views(int(name) if name.isdigit() else None)
         views = [*changes, *own_views, *self._others.views(name)]
         self._stamp, self._runs = stamp, any(view.is_running for view in views)
-        return Sight(views, self._log, self._log.look() if self._log else ())
+        return JobsReport(views, self._log, self._log.look() if self._log else ())
 
     def _log_of(self, name: str, changes: Sequence[JobView]) -> Log | ChangeLog:
         if any(view.name == name for view in changes):

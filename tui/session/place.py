@@ -33,13 +33,13 @@ from tui.text import guard_text
 _FEW = 400
 
 
-class Way(NamedTuple):
+class EngineSummary(NamedTuple):
     """By what changes are made, in a few words, and in sentences; how long automatic snapshots are kept.
 
     `retention` is in snapd's spelling, empty where it may not be read.
     """
 
-    words: str = ""
+    text: str = ""
     about: tuple[str, ...] = ()
     retention: str = ""
 
@@ -81,18 +81,18 @@ class Place:
         self.runner.command = worker_command(engine)
         return engine.introduction
 
-    def way(self) -> Way:
+    def engine_summary(self) -> EngineSummary:
         """By what changes are made here, and why; asks snapd, so never from the event loop."""
         try:
             version = self.engine.daemon.version
             about = tuple(self.engine.about())
         except SnapshotError as trouble:
-            return Way("through snapd", (str(trouble),))
+            return EngineSummary("through snapd", (str(trouble),))
         summary = f"through snapd {_short(version)}" if version else "files"
         try:
-            return Way(summary, about, self.engine.daemon.retention())
+            return EngineSummary(summary, about, self.engine.daemon.retention())
         except SnapshotError:
-            return Way(summary, about)
+            return EngineSummary(summary, about)
 
     def in_the_way(self, operations: Sequence[Operation]) -> str:
         """What snapd is doing that operations would have to wait for, or nothing; for threads."""
@@ -120,15 +120,15 @@ class Place:
 
     # -- what there is
 
-    def stock(self) -> InventoryData:
+    def inventory(self) -> InventoryData:
         """Look at everything; reads the disk, so never from the event loop. Raises SnapshotError."""
         return self._worked_out(self.engine.sets())
 
-    def stocks(self) -> Iterator[InventoryData]:
+    def inventories(self) -> Iterator[InventoryData]:
         """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
         if newest := self.engine.newest_sets(_FEW):
             yield self._worked_out(newest, complete=False)
-        yield self.stock()
+        yield self.inventory()
 
     def parts(self, snapshot: Snapshot) -> dict[str, Part]:
         """The archives of a snapshot by entry; none where it cannot be read."""
@@ -146,15 +146,15 @@ class Place:
         except (SnapshotError, OSError):
             return {}
 
-    def learned(self, stock: InventoryData, progress: Progress) -> InventoryData | None:
-        """The stock with the unpacked bytes of what was not looked at before; None where nothing is new.
+    def with_unpacked_sizes(self, inventory: InventoryData, progress: Progress) -> InventoryData | None:
+        """The inventory with the unpacked bytes of what was not looked at before; None where nothing is new.
 
         Reads the end of every archive, so never from the event loop. Raises Cancelled.
         """
-        if not any([*self._ledger.learn_unpacked(stock.by_path.values(), progress)]):
+        if not any([*self._ledger.learn_unpacked(inventory.by_path.values(), progress)]):
             return None
-        unpacked = self._ledger.unpacked(stock.by_path.values())
-        return replace(stock, unpacked=unpacked).worked_out()
+        unpacked = self._ledger.unpacked(inventory.by_path.values())
+        return replace(inventory, unpacked=unpacked).worked_out()
 
     def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> InventoryData:
         snapshots = [snapshot for group in sets for snapshot in group.snapshots]
@@ -180,7 +180,7 @@ class Place:
         )
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes whenever the stock may have changed."""
+        """Changes whenever the inventory may have changed."""
         stamps = []
         for path in (self.engine.layout.snapshots, f"{self.engine.journal.folder}/ledger.sqlite"):
             try:

@@ -49,7 +49,7 @@ class StallDetector:
         self._clock = clock
         self._seen: dict[int, tuple[object, float]] = {}
 
-    def words(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
+    def reason(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
         """Why a job makes no progress, or nothing while it does.
 
         `sign` is another one whenever the job got further; `records` answers with all jobs.

@@ -139,15 +139,15 @@ def test_only_what_makes_sense_here(world: World) -> None:
 
 
 class Nowhere:
-    """A shelf that nobody looks at."""
+    """A list of sets that nobody looks at."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
         raise AssertionError
 
-    def gather(self, pivot: Pivot) -> None:
+    def group_by(self, pivot: Pivot) -> None:
         raise AssertionError
 
-    def order(self, sort: object) -> None:
+    def sort_by(self, sort: object) -> None:
         raise AssertionError
 
 

@@ -16,7 +16,7 @@ from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.user import User
 from tui.screens.contents.screen import ContentsScreen, item_text, without_inner
 from tui.screens.inventory.screen import InventoryScreen
-from tui.session.open_file import Spot
+from tui.session.open_file import Location
 
 Tell = Callable[[Patient], Awaitable[object]]
 GOLDEN = TOP / "tests/golden"
@@ -548,15 +548,15 @@ def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
 
 
 def test_a_folder_is_not_taken_out_twice() -> None:
-    inner = Spot(0, "archive.tgz", b"common/a/b")
-    assert without_inner([inner, Spot(0, "archive.tgz", b"common/a")]) == [
-        Spot(0, "archive.tgz", b"common/a")
+    inner = Location(0, "archive.tgz", b"common/a/b")
+    assert without_inner([inner, Location(0, "archive.tgz", b"common/a")]) == [
+        Location(0, "archive.tgz", b"common/a")
     ]
-    assert without_inner([inner, Spot(0)]) == [Spot(0)]
-    assert without_inner([inner, Spot(0, "user/a.tgz")]) == sorted([inner, Spot(0, "user/a.tgz")])
+    assert without_inner([inner, Location(0)]) == [Location(0)]
+    assert without_inner([inner, Location(0, "user/a.tgz")]) == sorted([inner, Location(0, "user/a.tgz")])
 
 
 def test_a_whole_snapshot_is_named_by_its_snap(world: World) -> None:
     snapshot = world.engine.sets()[0].snapshots[0]
-    assert item_text(Spot(0), snapshot) == "cloud"
-    assert item_text(Spot(0, "user/alice.tgz"), snapshot) == "cloud:user/alice"
+    assert item_text(Location(0), snapshot) == "cloud"
+    assert item_text(Location(0, "user/alice.tgz"), snapshot) == "cloud:user/alice"

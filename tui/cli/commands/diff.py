@@ -29,7 +29,7 @@ def diff(context: Context, args: DiffArgs) -> int:
     snap, _, path = args.what.partition(":")
     engine = context.engine
     with Foreground() as foreground, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         for side in (args.one, args.other):
             _add_side(context, comparison, side, progress)

@@ -32,7 +32,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
 def _show_plan(context: Context, operation: Extract) -> int:
     engine = context.engine
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         plan = engine.plan_extract(operation, progress)
     refusal = engine.refusal(operation.action)

@@ -138,7 +138,7 @@ def check_file(context: Context, args: CheckArgs) -> int:
     """Verify an export or a single snapshot where it lies; 4 where something is bad."""
     snaps = tuple(filter(None, (args.set_id, *args.snaps)))
     with Foreground(json=context.json) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         with SnapshotFile.of_file(args.file, progress.quiet()) as file:
             for snap in snaps:
@@ -193,7 +193,7 @@ def _spot(context: Context, args: LsArgs | CatArgs, file: SnapshotFile) -> Itera
 @contextmanager
 def _reading() -> Iterator[Progress]:
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         yield progress
 

@@ -44,7 +44,7 @@ def attach(context: Context, args: JobArgs) -> int:
 def _follow_change(context: Context, number: str, typed: str) -> int:
     """Follow a change of snapd until it ends; `typed` is how the user named it."""
     with Foreground(json=context.json) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         try:
             change = context.engine.daemon.attach(number, progress)
@@ -98,10 +98,10 @@ def _ended(
             present = journal.record(record.id)
             for document in follower.news():
                 heard += 1
-                foreground.hear(event_from_json(document), time_of(document))
+                foreground.handle(event_from_json(document), time_of(document))
             if present.state is not JobState.RUNNING:
                 return present
-            foreground.stand(stalls.words(present, heard, journal.records))
+            foreground.stand(stalls.reason(present, heard, journal.records))
             time.sleep(POLL)
 
 

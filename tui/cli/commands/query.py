@@ -25,7 +25,7 @@ def estimate(context: Context, args: EstimateArgs) -> int:
     """Tell what a save would read and meet; 3 where not everything could be looked at."""
     layout = context.engine.layout
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         with progress.step("Measuring"):
             surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
@@ -141,7 +141,7 @@ def doctor(context: Context, args: DoctorArgs) -> int:
     """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
     engine = context.engine
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         findings = engine.repair(progress.quiet()) if args.repair else engine.findings()
     if context.json:

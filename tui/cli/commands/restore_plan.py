@@ -15,7 +15,7 @@ from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines
 def show_plan(context: Context, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         preview = RestorePlanner(context.engine).preview(operation, progress)
     if context.json:

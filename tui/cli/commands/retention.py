@@ -40,7 +40,7 @@ def _change(context: Context, wanted: str, *, agreed: bool) -> bool:
         if not ask_yes_no(_question(daemon.retention(), wanted)):
             return False
     with Foreground(json=context.json, data_out=True) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         daemon.set_retention(wanted, progress)
     return True

@@ -4,7 +4,7 @@ from textual import work
 from textual.message import Message
 
 from backend import Snapshot, SnapshotError
-from tui.screens.contents.navigation import ROOM_FOR_PREVIEW, NavigationScreen
+from tui.screens.contents.navigation import PREVIEW_MIN_WIDTH, NavigationScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import ClosedError, Item
@@ -19,7 +19,7 @@ _PREVIEW_AFTER = 0.15
 _LEAST_PATH = 20
 
 
-class Previewed(Message):
+class PreviewLoaded(Message):
     """How something looks."""
 
     def __init__(self, item: Item, seen: preview.Seen | None) -> None:
@@ -58,7 +58,7 @@ class PreviewScreen(NavigationScreen):
         elif not self._place.previews:
             self.say(preview.OFF)
         else:
-            self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._sheet_of(item), None))
+            self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
         """Go up; from the top back to where it was opened, once no marks are lost by it."""
@@ -74,11 +74,11 @@ class PreviewScreen(NavigationScreen):
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Tell about the row, and look at it a moment later."""
         self._has_moved = self._has_moved or message.by_key
-        if message.by_key or self._tells_row:
-            self._tell_row()
+        if message.by_key or self._status_follows_row:
+            self._describe_row()
         self._show_preview()
 
-    def _tell_row(self) -> None:
+    def _describe_row(self) -> None:
         item = self.item
         selected = len(self.table.marked)
         facts = [f"{selected} marked"] if selected else []
@@ -89,7 +89,7 @@ class PreviewScreen(NavigationScreen):
         elif not len(self._shown):
             facts.append(self._why_empty())
         self.say(" · ".join(facts))
-        self._tells_row = True
+        self._status_follows_row = True
 
     def _about(self, item: Item) -> list[str]:
         node = item.node
@@ -101,8 +101,8 @@ class PreviewScreen(NavigationScreen):
         """The real path of something; for snapshots what they are."""
         if item.node is None:
             return f"{item.snapshot.snap} saved {item.snapshot.time[:16].replace('T', ' ')}"
-        parent = self._places.get(item.spot.entry, item.spot.entry)
-        path = item.spot.path.decode("utf-8", "surrogateescape")
+        parent = self._places.get(item.location.entry, item.location.entry)
+        path = item.location.path.decode("utf-8", "surrogateescape")
         return f"{parent}/{path}" if path else parent
 
     def _why_empty(self) -> str:
@@ -117,7 +117,7 @@ class PreviewScreen(NavigationScreen):
 
     def _title_of(self, item: Item) -> str:
         """The way to something in the snapshot: what is in place there may be another."""
-        return treerows.trail(item.spot, item.snapshot, plain(self.file))
+        return treerows.trail(item.location, item.snapshot, plain(self.file))
 
     # -- looking at things
 
@@ -128,7 +128,7 @@ class PreviewScreen(NavigationScreen):
 
     @property
     def _has_pane(self) -> bool:
-        return self._shows_preview and self.size.width >= ROOM_FOR_PREVIEW
+        return self._shows_preview and self.size.width >= PREVIEW_MIN_WIDTH
 
     def _show_preview(self) -> None:
         item = self.item
@@ -138,28 +138,28 @@ class PreviewScreen(NavigationScreen):
         self._previewing = item
         pane.show(preview.about(item, None, pane.content_size))
         if preview.is_readable(item) and self._place.previews:
-            self.set_timer(_PREVIEW_AFTER, lambda: self._look_at(item) if self.item == item else None)
+            self.set_timer(_PREVIEW_AFTER, lambda: self._load_preview(item) if self.item == item else None)
 
     @work(thread=True, group="preview")
-    def _look_at(self, item: Item) -> None:
+    def _load_preview(self, item: Item) -> None:
         opened = self._opened
         if opened is None:
             return
         try:
             with opened.using():
-                self.post_message(Previewed(item, preview.seen(item, opened.content)))
+                self.post_message(PreviewLoaded(item, preview.seen(item, opened.content)))
         except ClosedError:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Previewed(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
+            self.post_message(PreviewLoaded(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
 
-    def on_previewed(self, message: Previewed) -> None:
+    def on_preview_loaded(self, message: PreviewLoaded) -> None:
         """Show it, if the cursor is still there."""
         if self.item == message.item:
             pane = self.query_one("#preview", ScrollPane)
             pane.show(preview.about(message.item, message.seen, pane.content_size))
 
-    def _sheet_of(self, item: Item) -> Document:
+    def _document_of(self, item: Item) -> Document:
         assert self._opened is not None
         with self._opened.using() as opened:
             seen = preview.seen(item, opened.content)
@@ -185,7 +185,7 @@ class PreviewScreen(NavigationScreen):
 
     def action_details(self) -> None:
         """Show or hide the preview beside the table; where there is no room, show it alone."""
-        if self.size.width < ROOM_FOR_PREVIEW:
+        if self.size.width < PREVIEW_MIN_WIDTH:
             self._go_in_alone()
             return
         self._shows_preview = not self._shows_preview

@@ -21,7 +21,7 @@ from backend.browse import Order, format_selector
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import SYSTEM, ClosedError, Spot
+from tui.session.open_file import SYSTEM, ClosedError, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import counted, plain, size_text
@@ -31,20 +31,20 @@ from tui.widgets.paged_table import PagedTable
 _MOST_AT_ONCE = 5000
 
 
-class Gathered(Message):
+class SelectableLoaded(Message):
     """All that can be marked in a place."""
 
-    def __init__(self, spots: list[Spot]) -> None:
+    def __init__(self, locations: list[Location]) -> None:
         super().__init__()
-        self.spots = spots
+        self.locations = locations
 
 
-class Checked(Message):
+class CheckUpdated(Message):
     """How a check went, or how far it is."""
 
     def __init__(self, summary: str, lines: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.told = summary
+        self.summary = summary
         self.lines = lines
 
 
@@ -63,7 +63,7 @@ class ContentsScreen(PreviewScreen):
         Binding("y", "copy", "Copy command", show=False),
         Binding("D", "details", "Preview", show=False),
         Binding("J", "jobs", "Jobs", show=False),
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "reload", "Refresh", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", show=False),
         Binding("q", "app.quit", "Quit", show=False),
@@ -95,33 +95,35 @@ class ContentsScreen(PreviewScreen):
                 f"more than {_MOST_AT_ONCE:,} are too many to mark one by one: mark the folder (h goes up)"
             )
         else:
-            self._gather(self._wish.spot, self._wish.order)
+            self._load_selectable(self._request.location, self._request.order)
 
-    @work(thread=True, group="gather")
-    def _gather(self, spot: Spot, order: Order) -> None:
+    @work(thread=True, group="selectable")
+    def _load_selectable(self, location: Location, order: Order) -> None:
         opened = self._opened
         if opened is None:
             return
         try:
             with opened.using():
-                items = opened.listing(spot, order, 0, _MOST_AT_ONCE)
+                items = opened.listing(location, order, 0, _MOST_AT_ONCE)
         except SnapshotError:
             return
-        self.post_message(Gathered([item.spot for item in items if not treerows.refusal_to_take(item)]))
+        self.post_message(
+            SelectableLoaded([item.location for item in items if not treerows.refusal_to_take(item)])
+        )
 
-    def on_gathered(self, message: Gathered) -> None:
+    def on_selectable_loaded(self, message: SelectableLoaded) -> None:
         """Mark them."""
-        self.table.mark(message.spots)
+        self.table.mark(message.locations)
 
-    def _chosen(self) -> list[Spot]:
+    def _chosen(self) -> list[Location]:
         """What a verb acts on: the marks, without what lies in others of them, or else the row."""
-        marked = [key for key in self.table.marked if isinstance(key, Spot)]
+        marked = [key for key in self.table.marked if isinstance(key, Location)]
         item = self.item
         if not marked and item is not None:
             if reason := treerows.refusal_to_take(item):
                 self.say(reason.replace("marked", "restored"))
                 return []
-            return [item.spot]
+            return [item.location]
         return without_inner(marked)
 
     # -- verbs
@@ -131,7 +133,7 @@ class ContentsScreen(PreviewScreen):
         opened, chosen = self._opened, self._chosen()
         if opened is None or not chosen:
             return None
-        items = tuple(item_text(spot, opened.snapshot(spot)) for spot in chosen)
+        items = tuple(item_text(location, opened.snapshot(location)) for location in chosen)
         if self.file:
             return Extract(0, items, self.file)
         return Extract(opened.snapshot(chosen[0]).set_id, items)
@@ -155,7 +157,7 @@ class ContentsScreen(PreviewScreen):
             self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
         elif self._opened is not None:
             self._progress.stop()
-            self._progress = Progress(self._tell_check)
+            self._progress = Progress(self._show_check_progress)
             self._check_file(self._progress)
 
     @work
@@ -163,9 +165,9 @@ class ContentsScreen(PreviewScreen):
         await self._launcher.launch(operation)
         self.say("checking, as a job: J shows how it goes")
 
-    def _tell_check(self, event: Event) -> None:
+    def _show_check_progress(self, event: Event) -> None:
         if isinstance(event, Advanced):
-            self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
+            self.post_message(CheckUpdated(f"checking… {size_text(event.done).strip()}"))
 
     @work(thread=True, group="check")
     def _check_file(self, progress: Progress) -> None:
@@ -178,7 +180,7 @@ class ContentsScreen(PreviewScreen):
         except (Cancelled, ClosedError):
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Checked(str(trouble)))
+            self.post_message(CheckUpdated(str(trouble)))
             return
         bad = [
             f"{verdict.snap or '(unreadable)'} {verdict.entry}: {verdict.fault}"
@@ -187,14 +189,14 @@ class ContentsScreen(PreviewScreen):
         ]
         good = f"✓ OK: {counted(len(verdicts), 'archive')} verified, and all as they were saved"
         failure = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
-        self.post_message(Checked(failure if bad else good, tuple(bad)))
+        self.post_message(CheckUpdated(failure if bad else good, tuple(bad)))
 
-    def on_checked(self, message: Checked) -> None:
+    def on_check_updated(self, message: CheckUpdated) -> None:
         """Tell it; every fault on a screen of its own."""
-        self.say(message.told)
+        self.say(message.summary)
         if message.lines:
-            sheet = Document(message.told, [(plain(line), "bad") for line in message.lines])
-            self.app.push_screen(TextViewer(f"Check of {self.file}", lambda _job: sheet))
+            document = Document(message.summary, [(plain(line), "bad") for line in message.lines])
+            self.app.push_screen(TextViewer(f"Check of {self.file}", lambda _job: document))
 
     @work
     async def action_import(self) -> None:
@@ -213,10 +215,16 @@ class ContentsScreen(PreviewScreen):
         from tui.views.difference_rows import Pair
 
         opened = self._opened
-        spot = self._wish.spot if self._wish.spot.held >= 0 else self.item.spot if self.item else None
-        if opened is None or spot is None:
+        location = (
+            self._request.location
+            if self._request.location.held >= 0
+            else self.item.location
+            if self.item
+            else None
+        )
+        if opened is None or location is None:
             return
-        snapshot = opened.snapshot(spot)
+        snapshot = opened.snapshot(location)
         pair = Pair(snapshot.snap, self.file or snapshot, None)
         self.app.push_screen(CompareScreen(self._place, pair, self._launcher))
 
@@ -249,24 +257,28 @@ class ContentsScreen(PreviewScreen):
         self._progress.stop()
 
 
-def item_text(spot: Spot, snapshot: Snapshot) -> str:
+def item_text(location: Location, snapshot: Snapshot) -> str:
     """How a place is written for an extraction."""
-    return format_selector(snapshot.snap, spot.entry or SYSTEM, spot.path) if spot.entry else snapshot.snap
+    return (
+        format_selector(snapshot.snap, location.entry or SYSTEM, location.path)
+        if location.entry
+        else snapshot.snap
+    )
 
 
-def without_inner(spots: list[Spot]) -> list[Spot]:
+def without_inner(locations: list[Location]) -> list[Location]:
     """The places that lie in none of the others, in order."""
-    known = set(spots)
-    return sorted(spot for spot in known if not any(above in known for above in _above(spot)))
+    known = set(locations)
+    return sorted(location for location in known if not any(above in known for above in _above(location)))
 
 
-def _above(spot: Spot) -> list[Spot]:
-    if not spot.entry:
+def _above(location: Location) -> list[Location]:
+    if not location.entry:
         return []
-    ancestors = [Spot(spot.held)]
-    if spot.path:
-        ancestors.append(Spot(spot.held, spot.entry))
-    path = spot.path
+    ancestors = [Location(location.held)]
+    if location.path:
+        ancestors.append(Location(location.held, location.entry))
+    path = location.path
     while path := path.rpartition(b"/")[0]:
-        ancestors.append(Spot(spot.held, spot.entry, path))
+        ancestors.append(Location(location.held, location.entry, path))
     return ancestors

@@ -21,49 +21,52 @@ _ACTS = (
 )
 
 
-class Shelf(Protocol):
+class SetList(Protocol):
     """A screen that shows sets."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
 
-    def gather(self, pivot: Pivot) -> None:
-        """Show the rows gathered by something."""
+    def group_by(self, pivot: Pivot) -> None:
+        """Show the rows grouped by something."""
 
-    def order(self, sort: Sort) -> None:
+    def sort_by(self, sort: Sort) -> None:
         """Show the rows in an order."""
 
 
 def choices(
-    stock: InventoryData | None, terms: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
+    inventory: InventoryData | None, terms: Sequence[str], set_list: SetList, refusal_of: Callable[[str], str]
 ) -> Iterator[PaletteItem]:
     """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
     for sort in Sort:
-        choice = PaletteItem(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
+        choice = PaletteItem(
+            f"sort by {sort.value}", partial(set_list.sort_by, sort), effect="order the rows"
+        )
         if choice.matches(terms):
             yield choice
     for pivot in Pivot:
         choice = PaletteItem(
-            f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each"
+            f"group by {pivot.value}", partial(set_list.group_by, pivot), effect="one row for each"
         )
         if choice.matches(terms):
             yield choice
-    if stock is not None:
+    if inventory is not None:
         allowed = [act for act in _ACTS if not (act[1] and refusal_of(act[1]))]
-        newest = reversed(stock.sets if terms else stock.sets[-SHOWN_UNASKED:])
+        newest = reversed(inventory.sets if terms else inventory.sets[-SHOWN_UNASKED:])
         for snapshot_set in newest:
-            yield from _of_set(snapshot_set, terms, shelf, allowed if terms else allowed[:1])
+            yield from _of_set(snapshot_set, terms, set_list, allowed if terms else allowed[:1])
 
 
 def _of_set(
-    snapshot_set: SnapshotSet, terms: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
+    snapshot_set: SnapshotSet, terms: Sequence[str], set_list: SetList, acts: Iterable[tuple[str, str, str]]
 ) -> Iterator[PaletteItem]:
-    text = f"#{snapshot_set.set_id} {' '.join((*(snap.snap for snap in snapshot_set.snapshots), *_users(snapshot_set)))}".lower()
+    names = (*(snapshot.snap for snapshot in snapshot_set.snapshots), *_users(snapshot_set))
+    text = f"#{snapshot_set.set_id} {' '.join(names)}".lower()
     for verb, action, effect in acts:
         if all(word in text or word in verb for word in terms):
             yield PaletteItem(
-                f"{verb} #{snapshot_set.set_id} {_told(snapshot_set)}",
-                partial(shelf.go_to, snapshot_set.set_id, action),
+                f"{verb} #{snapshot_set.set_id} {_summary(snapshot_set)}",
+                partial(set_list.go_to, snapshot_set.set_id, action),
                 effect=effect,
             )
 
@@ -72,7 +75,7 @@ def _users(snapshot_set: SnapshotSet) -> list[str]:
     return list(dict.fromkeys(user for snapshot in snapshot_set.snapshots for user in snapshot.users))
 
 
-def _told(snapshot_set: SnapshotSet) -> str:
+def _summary(snapshot_set: SnapshotSet) -> str:
     """The snaps of a set and whose data it holds, the first of each by name."""
     groups = ([snapshot.snap or "(unreadable)" for snapshot in snapshot_set.snapshots], _users(snapshot_set))
     return "; ".join(_some(names) for names in groups if names)

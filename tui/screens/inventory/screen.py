@@ -24,7 +24,7 @@ from tui.views.set_rows import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
 
-class Launched(Message):
+class JobsStarted(Message):
     """Jobs were started; `troubles` are those that could not be."""
 
     def __init__(self, jobs: list[JobRecord], troubles: list[str]) -> None:
@@ -42,7 +42,7 @@ class InventoryScreen(InventoryBrowser):
         super().__init__(place)
         self._tick = tick
         self._imports: set[int] = set()
-        self._arrived = 0
+        self._imported_set = 0
         self._is_warned = False
         self._trouble = ""
 
@@ -50,10 +50,10 @@ class InventoryScreen(InventoryBrowser):
 
     def _chosen_sets(self) -> list[SnapshotSet]:
         """The sets that are chosen, each with the chosen snapshots only."""
-        return verbkeys.gathered(self.chosen())
+        return verbkeys.grouped_by_set(self.chosen())
 
     def _snaps_of(self, part: SnapshotSet) -> tuple[str, ...]:
-        return verbkeys.snaps_of(part, self._stock)
+        return verbkeys.snaps_of(part, self._inventory)
 
     def _restore_of(self, part: SnapshotSet) -> Restore:
         """The restore of what is chosen of a set: only of those users whose rows were chosen."""
@@ -79,8 +79,12 @@ class InventoryScreen(InventoryBrowser):
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
         """Sets, orders and gatherings that match every word."""
-        yield from choices(self._stock, terms, self, self.refusal_of)
-        kept = retention_text(self.way.retention) if self.way.retention else "Automatic snapshots"
+        yield from choices(self._inventory, terms, self, self.refusal_of)
+        kept = (
+            retention_text(self.engine_summary.retention)
+            if self.engine_summary.retention
+            else "Automatic snapshots"
+        )
         about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
         if about.matches(terms):
             yield about
@@ -89,12 +93,12 @@ class InventoryScreen(InventoryBrowser):
         """Show how long automatic snapshots are kept, and change it."""
         from tui.dialogs.retention import AskRetention
 
-        self.app.push_screen(AskRetention(self._place), self._tell_retention)
+        self.app.push_screen(AskRetention(self._place), self._show_retention)
 
-    def _tell_retention(self, status: str | None) -> None:
+    def _show_retention(self, status: str | None) -> None:
         if status:
             self.say(status)
-            self.action_look()
+            self.action_reload()
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
@@ -114,10 +118,10 @@ class InventoryScreen(InventoryBrowser):
 
     async def _launch(self, *operations: Operation) -> None:
         """Start operations; where a job would end with the login, only after that was told once."""
-        if self._mortal and not self._is_warned:
+        if self._logout_warning and not self._is_warned:
             from tui.dialogs.confirm import Confirm
 
-            lines = [Line("why", said(self._mortal))]
+            lines = [Line("why", said(self._logout_warning))]
             commands = "; ".join(command_line(operation, self._place.words) for operation in operations)
             if not await self.app.push_screen_wait(
                 Confirm("A job ends with the login", "Start", lines, commands)
@@ -145,16 +149,16 @@ class InventoryScreen(InventoryBrowser):
                 jobs.append(self._place.runner.start(operation))
             except SnapshotError as trouble:
                 troubles.append(str(trouble))
-        self.post_message(Launched(jobs, troubles))
+        self.post_message(JobsStarted(jobs, troubles))
 
-    def on_launched(self, message: Launched) -> None:
+    def on_jobs_started(self, message: JobsStarted) -> None:
         """Say what could not be started, and look at what was."""
         imports = (job.id for job in message.jobs if job.verb == "import-snapshot")
         self._imports.update(imports)
         self._trouble = "; ".join(message.troubles)
         if self._trouble:
             self.say(self._trouble)
-        self._look()
+        self._poll()
 
     def trouble(self) -> str:
         """Why the last operations were not started."""
@@ -167,19 +171,19 @@ class InventoryScreen(InventoryBrowser):
         for job in jobs:
             if job.id in self._imports and not job.is_running:
                 self._imports.discard(job.id)
-                self._arrived = job.result.set_id
-        self._go_to_arrived()
+                self._imported_set = job.result.set_id
+        self._go_to_imported()
 
-    def show_stock(self, stock: InventoryData) -> None:
+    def show_inventory(self, inventory: InventoryData) -> None:
         """Show it, the cursor on the set that was imported just now."""
-        super().show_stock(stock)
-        self._go_to_arrived()
+        super().show_inventory(inventory)
+        self._go_to_imported()
 
-    def _go_to_arrived(self) -> None:
+    def _go_to_imported(self) -> None:
         """Put the cursor on a set that was imported just now, once it is both told of and seen."""
-        if self._stock is not None and self._arrived in self._stock.by_id:
-            self.show_set(self._arrived)
-            self._arrived = 0
+        if self._inventory is not None and self._imported_set in self._inventory.by_id:
+            self.show_set(self._imported_set)
+            self._imported_set = 0
 
     def action_jobs(self) -> None:
         """Show all jobs."""
@@ -193,9 +197,9 @@ class InventoryScreen(InventoryBrowser):
         """Show what is in a snapshot, or in one of its archives."""
         from tui.screens.contents.screen import ContentsScreen
 
-        if self._stock is None or not isinstance(key, SnapKey | EntryKey):
+        if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
-        if snapshot := self._stock.by_path.get(key.path):
+        if snapshot := self._inventory.by_path.get(key.path):
             entry = key.entry if isinstance(key, EntryKey) else ""
             self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
         return True
@@ -217,7 +221,7 @@ class InventoryScreen(InventoryBrowser):
 
     def everything(self) -> list[Snapshot]:
         """All snapshots of the place, as they are known now; the newest first."""
-        return list(reversed(self._stock.by_path.values())) if self._stock is not None else []
+        return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
         """Compare two snapshots of a snap, or one with the data in place."""
@@ -236,11 +240,11 @@ class InventoryScreen(InventoryBrowser):
         """Choose how much and how thoroughly, then verify."""
         from tui.dialogs.check import AskCheck
 
-        if self._stock is None or not self._stock.sets:
+        if self._inventory is None or not self._inventory.sets:
             self.say("there is nothing to check")
             return
         chosen = [(part, self._snaps_of(part)) for part in self._chosen_sets()]
-        dialog = AskCheck(chosen, self._stock, self._place.words, self._place)
+        dialog = AskCheck(chosen, self._inventory, self._place.words, self._place)
         if answer := await self.app.push_screen_wait(dialog):
             await self._launch(*answer)
 
@@ -288,13 +292,13 @@ class InventoryScreen(InventoryBrowser):
         from tui.dialogs.forget import AskForget, forgets
 
         sets = self._chosen_sets()
-        if self._is_refused("forget") or self._stock is None:
+        if self._is_refused("forget") or self._inventory is None:
             return
         if not sets:
             self.say("there is nothing to forget")
             return
-        operations = forgets(sets, self._stock)
-        if await self.app.push_screen_wait(AskForget(sets, self._stock, self._place.words)):
+        operations = forgets(sets, self._inventory)
+        if await self.app.push_screen_wait(AskForget(sets, self._inventory, self._place.words)):
             await self._launch(*operations)
 
     @work

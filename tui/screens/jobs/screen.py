@@ -22,13 +22,13 @@ from backend import (
     command_line,
 )
 from backend.jobs import JobState
-from tui.dialogs.base import Line as Told
+from tui.dialogs.base import Line as DialogLine
 from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
-from tui.session.job_poller import JobPoller, Log, Sight
+from tui.session.job_poller import JobPoller, JobsReport, Log
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
@@ -46,12 +46,12 @@ _FEWEST = 3
 NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
 
 
-class Seen(Message):
+class JobsUpdated(Message):
     """Somebody looked."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, report: JobsReport) -> None:
         super().__init__()
-        self.sight = sight
+        self.report = report
 
 
 class JobTable(Lines):
@@ -78,13 +78,13 @@ class JobsScreen(Screen[None]):
         self._place = place
         self._tick = tick
         self._board = board
-        self._lookout = JobPoller(place, board)
+        self._poller = JobPoller(place, board)
         self._views: list[JobView] = []
         self._rows: list[tuple[str, Line]] = []
         self._log: Log | ChangeLog | None = None
         self._lines: tuple[str, ...] = ()
-        self._is_looking = False
-        self._looked_at = 0.0
+        self._is_polling = False
+        self._polled_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The table of jobs, the one under the cursor, what happened last, keys."""
@@ -97,45 +97,45 @@ class JobsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Look now; again at every tick while something runs, else once a second for what changed."""
         self.query_one(LineTable).focus()
-        self._look()
-        self.set_interval(self._tick, self._look_again)
+        self._poll()
+        self.set_interval(self._tick, self._poll_if_due)
 
     # -- looking
 
-    def _look_again(self) -> None:
-        due = time.monotonic() - self._looked_at >= IDLE
+    def _poll_if_due(self) -> None:
+        due = time.monotonic() - self._polled_at >= IDLE
         if self.is_current and (due or any(view.is_running for view in self._views)):
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
-        if self._is_looking:
-            self._looked_at = 0.0  # at the next tick, then
+    def _poll(self) -> None:
+        if self._is_polling:
+            self._polled_at = 0.0  # at the next tick, then
             return
-        self._is_looking = True
-        self._looked_at = time.monotonic()
-        self._look_in_thread(self._chosen_name())
+        self._is_polling = True
+        self._polled_at = time.monotonic()
+        self._poll_in_thread(self._chosen_name())
 
-    @work(thread=True, group="look")
-    def _look_in_thread(self, chosen: str) -> None:
+    @work(thread=True, group="poll")
+    def _poll_in_thread(self, chosen: str) -> None:
         try:
             if engine := self._place.successor(self._place.availability()):
                 self.app.call_later(self._adopt, engine)
-            if sight := self._lookout.look(chosen):
-                self._board.saw(sight.views)
-                self.post_message(Seen(sight))
+            if report := self._poller.look(chosen):
+                self._board.saw(report.views)
+                self.post_message(JobsUpdated(report))
         except (SnapshotError, OSError) as trouble:
             self.app.call_later(self._say, str(trouble))
         finally:
-            self._is_looking = False
+            self._is_polling = False
 
     def _adopt(self, engine: Engine) -> None:
         """Work through another engine from now on, unless a question stands above."""
         if self.is_current and not is_acting(self):
             self._say(self._place.adopt(engine))
 
-    def on_seen(self, message: Seen) -> None:
+    def on_jobs_updated(self, message: JobsUpdated) -> None:
         """Show what was seen; only what changed is drawn."""
-        views, log, lines = message.sight
+        views, log, lines = message.report
         self._views = views
         self.query_one(KeyBar).renew()
         rows = [(view.name, jobtext.job_line(view)) for view in views]
@@ -146,7 +146,7 @@ class JobsScreen(Screen[None]):
         if view is None:
             self.query_one(JobPanel).show_nothing(NOTHING)
         elif log is None or log.name != view.name:
-            self._look()
+            self._poll()
         else:
             self._log, self._lines = log, lines
             self.query_one(JobPanel).show(view, lines)
@@ -211,7 +211,7 @@ class JobsScreen(Screen[None]):
         self.query_one(KeyBar).renew()
         name = self._chosen_name()
         if name and (self._log is None or self._log.name != name):
-            self._look()
+            self._poll()
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
         """Enter shows the whole log, h goes back."""
@@ -270,8 +270,8 @@ class JobsScreen(Screen[None]):
 
     def _ask_abort(self, view: JobView) -> ConfirmFinal:
         lines = [
-            Told("what", said(f"{view.called}: {view.short}")),
-            Told("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
+            DialogLine("what", said(f"{view.called}: {view.short}")),
+            DialogLine("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
         ]
         command = " ".join(("snapstow", *self._place.words, "stop", view.name))
         return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
@@ -309,9 +309,9 @@ class JobsScreen(Screen[None]):
     def _ask_undo(self, view: JobView) -> Confirm:
         command = command_line(Undo(view.id), self._place.words)
         lines = [
-            Told("what", said(f"job {view.id}: {view.command}")),
-            Told("how", said("The data become again what they were before it.")),
-            Told(
+            DialogLine("what", said(f"job {view.id}: {view.command}")),
+            DialogLine("how", said("The data become again what they were before it.")),
+            DialogLine(
                 "again", said("What is taken away is kept as long again, and can be had by an undo of this.")
             ),
         ]

@@ -202,7 +202,7 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
     world = snapstow.world
     polls: Iterator[int] = iter(range(100))
     monkeypatch.setattr(
-        "tui.cli.commands.jobs.StallDetector.words",
+        "tui.cli.commands.jobs.StallDetector.reason",
         lambda *_all: "waiting for job 7 (save) to end" if next(polls) > 2 else "",
     )
     for flags in ([], ["--json"]):

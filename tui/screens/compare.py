@@ -51,12 +51,12 @@ class ReadingProgressed(Message):
 
 
 class CompareScreen(Screen[None]):
-    """The differences of a pair, only what differs at first; what is marked can be put back from there."""
+    """The differences of a pair, at first only what differs; selected files can be restored from here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "restore", "Put back"),
+        Binding("r", "restore", "Restore"),
         Binding("v", "pivot", "Swap sides"),
-        Binding("equals_sign", "same", "Same as well", key_display="="),
+        Binding("equals_sign", "same", "Unchanged", key_display="="),
         Binding("c", "check", "By content"),
         Binding("x", "stop", "Stop", show=False),
         Binding("y", "copy", "Copy command", show=False),
@@ -161,7 +161,7 @@ class CompareScreen(Screen[None]):
         faults.display = bool(comparison.notes)
         put(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
         if comparison.complete and table.cursor_key is None:
-            self.say("nothing differs" if not self._options.exact else "nothing differs, by content either")
+            self.say("no differences" if not self._options.exact else "no differences, by content either")
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
@@ -174,14 +174,14 @@ class CompareScreen(Screen[None]):
     # -- keys
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell everything about the row."""
+        """Show everything about the row."""
         difference = self._by_key.get(message.key)
         selected = len(self.query_one(LineTable).marked)
-        facts = [f"{selected} marked"] if selected else []
+        facts = [f"{selected} selected"] if selected else []
         if difference is not None:
             facts += [difference.text, difference.kind, difference.change.value, *difference.metadata]
         elif isinstance(message.key, ConfigKey):
-            facts += [f"configuration key {message.key.key}", "snap set puts one back"]
+            facts += [f"configuration key {message.key.key}", "restore it with snap set"]
         self.say(" · ".join(facts))
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
@@ -200,13 +200,12 @@ class CompareScreen(Screen[None]):
         if isinstance(key, ConfigKey):
             self._show_values(key)
         elif not isinstance(key, KeyOf) or difference is None or difference.kind != Kind.FILE.value:
-            self.say(
-                f"only files have contents to compare; this is a {difference.kind if difference else 'line'}"
-            )
+            kind = difference.kind if difference else "line"
+            self.say(f"only files can be compared line by line; this is a {kind}")
         elif not self._place.previews:
             self.say(preview.OFF)
         elif not self._comparison.complete:
-            self.say("it is still being compared: x stops that")
+            self.say("the comparison is still running: x stops it")
         else:
             comparer = self._comparer
             title = f"{difference.text}: {' → '.join(self._comparison.labels)}"
@@ -219,7 +218,7 @@ class CompareScreen(Screen[None]):
         lines = []
         for label, value in zip(self._comparison.labels, (change.before, change.after), strict=True):
             lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
-        document = Document("a key of the configuration", lines)
+        document = Document("a configuration key", lines)
         if self._place.previews:
             self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: document))
         else:
@@ -232,11 +231,11 @@ class CompareScreen(Screen[None]):
     def action_stop(self) -> None:
         """Stop comparing; what was found stays."""
         if self._comparison.complete:
-            self.say("nothing is being compared: there is nothing to stop")
+            self.say("no comparison is running")
         else:
             self._progress.stop()
             self._comparison = self._comparison._replace(complete=True)
-            self.say("stopped: what was found so far is shown · F5 compares again")
+            self.say("stopped: results so far are shown · F5 compares again")
 
     def action_reload(self) -> None:
         """Compare anew."""
@@ -247,20 +246,22 @@ class CompareScreen(Screen[None]):
         shows = not self._options.same
         self._options = self._options._replace(same=shows)
         self._begin()
-        self.say("what is the same is shown as well" if shows else "only what differs is shown")
+        self.say("unchanged files are shown as well" if shows else "only differences are shown")
 
     def action_check(self) -> None:
         """Compare by content, not by size and time; or the other way about."""
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
-        self.say("comparing contents: that reads all of both" if exact else "comparing sizes and times")
+        self.say(
+            "comparing by content: both sides are read completely" if exact else "comparing by size and time"
+        )
 
     def action_pivot(self) -> None:
-        """Swap the sides: the first one is what can be put back."""
+        """Swap the sides: the first one can be restored."""
         pair = self._pair
         if pair.after is None or pair.before is None:
-            self.say("the snapshot stays first: it is what can be put back")
+            self.say("cannot swap sides: only the snapshot can be restored")
             return
         self._pair = pair._replace(before=pair.after, after=pair.before)
         self._progress.stop()
@@ -269,20 +270,20 @@ class CompareScreen(Screen[None]):
         self.query_one(LineTable).action_mark_none()
         self._begin()
 
-    # -- putting back
+    # -- restoring
 
     def extraction(self) -> Extract | None:
-        """What would put back what is chosen, from the first side; None after saying why not."""
+        """The extraction that would restore the selection from the first side; None after saying why not."""
         table = self.query_one(LineTable)
         keys = table.marked or {table.cursor_key}
         chosen = [difference for key, difference in self._by_key.items() if key in keys]
         there = [difference for difference in chosen if difference.before is not None]
         if not chosen:
-            self.say("there is nothing to put back here; of the configuration, snap set puts a key back")
+            self.say("nothing here can be restored; use snap set to restore a configuration key")
         elif not there:
-            self.say(f"it is not in {self._comparison.labels[0]}: there is nothing to put back")
+            self.say(f"it is not in {self._comparison.labels[0]}: there is nothing to restore")
         elif not self._comparison.complete:
-            self.say("it is still being compared: x stops that")
+            self.say("the comparison is still running: x stops it")
         else:
             items = self._comparer.marks_of(there)
             source = self._pair.before
@@ -291,7 +292,7 @@ class CompareScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Put back what is marked, as it is on the first side."""
+        """Restore what is selected, as it is on the first side."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
@@ -300,7 +301,7 @@ class CompareScreen(Screen[None]):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes · F5 compares again")
+                self.say("job started: J shows its progress · F5 compares again")
 
     def action_copy(self) -> None:
         """Copy the command that compares the same."""
@@ -330,9 +331,9 @@ def diff_document(comparer: Comparer, key: KeyOf, progress: Progress) -> Documen
 
     text_diff = comparer.diff_of(key, progress)
     if text_diff.why_not:
-        return Document(f"it cannot be compared line by line: {text_diff.why_not}")
+        return Document(f"cannot be compared line by line: {text_diff.why_not}")
     lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in text_diff.lines]
-    return Document("a unified diff" if lines else "the contents are the same", lines)
+    return Document("a unified diff" if lines else "the contents are identical", lines)
 
 
 def _side_argument(side: Snapshot | str | None) -> str:

@@ -8,11 +8,11 @@ from backend import Operation, Snapshot
 
 
 class Launcher(Protocol):
-    """A screen that starts jobs, and looks every `tick` seconds at what is under way."""
+    """A screen that starts jobs, and polls every `tick` seconds what is under way."""
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks."""
+        """Seconds between two polls."""
 
     async def launch(self, *operations: Operation) -> None:
         """Start operations, each as a job of its own."""

@@ -23,13 +23,14 @@ from backend import (
     command_line,
 )
 from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
+from tui.phrases import count_phrase
 from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import Item, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import counted, plain
+from tui.text import plain
 from tui.views import preview
 from tui.views import search_rows as hits
 from tui.views.difference_rows import Comparer, KeyOf, Pair
@@ -50,12 +51,12 @@ class SearchProgressed(Message):
 
 
 class SearchScreen(Screen[None]):
-    """Type a name, see every version of every file that fits; look at them, compare, put one back."""
+    """Type a name, see every version of every matching file; preview, compare, restore."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
         Binding("d", "compare", "Compare"),
-        Binding("slash,F", "filter", "Search again", key_display="/"),
+        Binding("slash,F", "filter", "New search", key_display="/"),
         Binding("x", "stop", "Stop"),
         Binding("y", "copy", "Copy command", show=False),
         Binding("J", "jobs", "Jobs", show=False),
@@ -77,7 +78,7 @@ class SearchScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """What to look for, what was found, how far it is, keys."""
         yield Static("", id="header", markup=False)
-        box = Input(placeholder="a name, or a pattern: config.php, *.conf, common/etc/*", id="filter")
+        box = Input(placeholder="file name or pattern: config.php, *.conf, common/etc/*", id="filter")
         box.cursor_blink = False
         yield box
         yield LineTable(hits.columns(80), id="table")
@@ -86,7 +87,7 @@ class SearchScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Wait for a name."""
-        where = counted(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
+        where = count_phrase(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
         put(self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis"))
         self.query_one(Input).focus()
         self.say("Enter searches · Esc leaves")
@@ -105,7 +106,7 @@ class SearchScreen(Screen[None]):
         """Search."""
         pattern = hits.pattern_of(event.value.strip())
         if not pattern:
-            self.say("type a name, or a part of one")
+            self.say("type a file name, or part of one")
             return
         self._search_progress.stop()
         self._histories, self._reading = [], ""
@@ -181,12 +182,12 @@ class SearchScreen(Screen[None]):
     def _hit(self) -> Hit | None:
         chosen = self._chosen()
         if chosen is None:
-            self.say("nothing is chosen: type a name and press Enter")
+            self.say("nothing is selected: type a name and press Enter")
             return None
         return chosen[0].versions[chosen[1]].hits[-1]
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell where the version is."""
+        """Show where the version is."""
         chosen = self._chosen()
         if message.by_key and chosen is not None:
             version = chosen[0].versions[chosen[1]]
@@ -231,17 +232,17 @@ class SearchScreen(Screen[None]):
     def action_stop(self) -> None:
         """Stop searching; what was found stays."""
         if self._progress.complete:
-            self.say("nothing is being searched: there is nothing to stop")
+            self.say("no search is running")
             return
         self._search_progress.stop()
         self._progress = self._progress._replace(complete=True)
-        self.say(f"stopped after {self._progress.done} of {counted(self._progress.total, 'snapshot')}")
+        self.say(f"stopped after {self._progress.done} of {count_phrase(self._progress.total, 'snapshot')}")
 
     def action_compare(self) -> None:
-        """Compare the version with the one before it, the oldest with what is in place."""
+        """Compare the version with the one before it, the oldest with the live file."""
         chosen = self._chosen()
         if chosen is None:
-            self.say("nothing is chosen: type a name and press Enter")
+            self.say("nothing is selected: type a name and press Enter")
             return
         if not self._place.previews:
             self.say(preview.OFF)
@@ -260,12 +261,12 @@ class SearchScreen(Screen[None]):
             finally:
                 comparer.close()
 
-        with_what = "the version before it" if number else "what is in place"
+        with_what = "the version before it" if number else "the live file"
         shown = plain(history.path.decode("utf-8", "surrogateescape"))
         self.app.push_screen(TextViewer(f"{shown}: compared with {with_what}", load))
 
     def extraction(self) -> Extract | None:
-        """What would put the version back; None after saying why there is nothing."""
+        """The extraction of the version; None after saying why there is none."""
         hit = self._hit()
         if hit is None:
             return None
@@ -279,7 +280,7 @@ class SearchScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Show where the version would land, then put it there."""
+        """Show where the version would go, then restore it."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
@@ -288,10 +289,10 @@ class SearchScreen(Screen[None]):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes")
+                self.say("job started: J shows its progress")
 
     def action_copy(self) -> None:
-        """Copy the command that puts the version back."""
+        """Copy the command that restores the version."""
         if wanted := self.extraction():
             self.say(copied(self.app, command_line(wanted, self._place.words)))
 
@@ -331,4 +332,4 @@ def _with_content(
                 with Tree(archive, state_dir) as tree:
                     tree.index(progress)
                     return use(tree.open(tree.node(hit.path)))
-    raise SnapshotError(f"there is no {hit.entry} in {hit.file} any more")
+    raise SnapshotError(f"{hit.entry} is no longer in {hit.file}")

@@ -18,7 +18,7 @@ _NEVER = CheckStatus(CheckState.NEVER)
 
 
 class Pivot(Enum):
-    """By what the rows are gathered."""
+    """What the rows are grouped by."""
 
     SET = "set"
     SNAP = "snap"
@@ -30,7 +30,7 @@ class Total(NamedTuple):
 
     `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
     bytes, `unpacked` what they take unpacked, None where that is not known of all; `standing` is that of the
-    one that needs most care.
+    one that needs attention most.
     """
 
     names: tuple[str, ...]

@@ -39,9 +39,9 @@ class Mount(NamedTuple):
     def note(self) -> str:
         """What is to be known before much is written there, or nothing."""
         if self.kind in _NETWORK:
-            return f"that lies on another machine ({self.kind}): the last step, syncing, may take long"
+            return f"network file system ({self.kind}): the final sync may take a while"
         if self.kind.startswith("fuse"):
-            return f"that file system is served by a program ({self.kind}): syncing may take long"
+            return f"FUSE file system ({self.kind}): the final sync may take a while"
         return ""
 
 

@@ -83,7 +83,7 @@ class Folder(NamedTuple):
 
 
 class ClosedError(SnapshotError):
-    """Nobody looks any more."""
+    """The file was closed."""
 
 
 class Opened:
@@ -108,7 +108,7 @@ class Opened:
 
     @contextmanager
     def using(self) -> Iterator["Opened"]:
-        """Keep it open inside; raises ClosedError when nobody looks any more."""
+        """Keep it open inside; raises ClosedError once it was closed."""
         with self._lock:
             if self._is_closed:
                 raise ClosedError("the file was closed")
@@ -147,7 +147,7 @@ class Opened:
         for archive in self.inside.held[location.held].archives:
             if archive.entry == (location.entry or SYSTEM):
                 return archive
-        raise NotFoundError("there are no data of the system in the snapshot")
+        raise NotFoundError("the snapshot has no system data")
 
     def tree(self, location: Location) -> Tree:
         """The tree of the archive that a place is in; NotFoundError."""
@@ -213,7 +213,7 @@ class Opened:
             if tree.fault:
                 yield f"{name}incomplete: {tree.fault}"
             elif tree.mismatch:
-                yield f"{name}not as it was saved: {tree.mismatch}"
+                yield f"{name}differs from what was saved: {tree.mismatch}"
 
     def listing(self, location: Location, order: Order, start: int, count: int) -> list[Item]:
         """Part of what is in a place, in order: its own things, then the archives of users."""

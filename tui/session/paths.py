@@ -153,7 +153,7 @@ def _entry(dir_entry: "os.DirEntry[str]") -> PathEntry:
     try:
         return _described(dir_entry.name, dir_entry.stat())
     except OSError:
-        return PathEntry(dir_entry.name, False, special="a link that leads nowhere, or cannot be looked at")
+        return PathEntry(dir_entry.name, False, special="a broken or inaccessible link")
 
 
 def _described(name: str, facts: os.stat_result) -> PathEntry:

@@ -30,7 +30,7 @@ def standstill(pid: int) -> tuple[str, int]:
         return "waiting for another job", holder
     state = _text(_STATUS.format(pid)).rpartition(")")[2].split()[:1]
     if state in (["T"], ["t"]):
-        return "suspended; SIGCONT lets it go on", 0
+        return "suspended; SIGCONT resumes it", 0
     return ("waiting for the disk" if state == ["D"] else ""), 0
 
 
@@ -65,8 +65,8 @@ class StallDetector:
         reason, holder = standstill(record.pid) if record.pid else ("", 0)
         other = next((job for job in records() if job.pid == holder), None) if holder else None
         if other is not None:
-            return f"waiting for job {other.id} ({other.verb}) to end"
+            return f"waiting for job {other.id} ({other.verb}) to finish"
         if reason:
             return reason
         longest = max(STALLED, (time.time() - record.started) / _COUNTS_TOLD)
-        return f"stalled? no news for {int(quiet // 10) * 10} s" if quiet >= longest else ""
+        return f"stalled? no progress for {int(quiet // 10) * 10} s" if quiet >= longest else ""

@@ -201,13 +201,13 @@ def owner_text(node: Node) -> str:
 def refusal_to_take(item: Item) -> str:
     """Why something cannot be taken out of its archive, or nothing."""
     if item.snapshot.broken:
-        return "it cannot be marked: the snapshot is broken"
+        return "it cannot be selected: the snapshot is broken"
     if item.node is None or item.reading is not None:
         return ""
     if item.node.flags & _UNUSABLE:
-        return "it cannot be marked: its name leads out of the data, and it is never unpacked"
+        return "it cannot be selected: its name leads out of the data, and it is never unpacked"
     if item.node.flags & Flag.REPLACED:
-        return "it cannot be marked: a later member of the same name wins"
+        return "it cannot be selected: a later member of the same name wins"
     return ""
 
 

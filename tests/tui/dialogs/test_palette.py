@@ -130,7 +130,7 @@ def test_only_what_makes_sense_here(world: World) -> None:
         assert isinstance(user.app.screen, Palette)
         lines = "\n".join(shown(user))
         assert [
-            name for name in ("Restore", "Quit", "sort by age", "gather by user") if name not in lines
+            name for name in ("Restore", "Quit", "sort by age", "group by user") if name not in lines
         ] == []
         for name in ("Screenshot", "Maximize", "Focus Next"):
             assert name not in lines

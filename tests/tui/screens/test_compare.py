@@ -68,7 +68,7 @@ def test_the_configuration_is_compared_key_by_key(world: World) -> None:
         await user.sees("~ configuration port: 80 → 81")
         await goes_to(user, "port")
         await user.presses("enter")
-        await user.sees("a key of the configuration")
+        await user.sees("a configuration key")
 
     compare(world, tell)
 
@@ -120,7 +120,7 @@ def test_one_snapshot_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("#1")
         await user.presses("end", "d")
-        await user.sees("what is in place")
+        await user.sees("the live file")
         await user.sees("- common/same")
         await user.presses("v")
         await user.sees("the snapshot stays first")

@@ -197,7 +197,7 @@ def test_marks_stay_over_folders_and_archives_and_become_one_extraction(world: W
         await user.presses("enter")
         await user.sees("common data")
         await user.presses("space")
-        await user.sees("2 marked")
+        await user.sees("2 selected")
         wanted = contents(user).extraction()
         assert wanted is not None
         assert wanted.items == ("cloud:common/notes.txt", "cloud:user/alice/common")
@@ -226,7 +226,7 @@ def test_all_of_a_folder_is_marked_at_once(world: World) -> None:
         await user.presses("enter")
         await user.sees("notes.txt")
         await user.presses("asterisk")
-        await user.sees("4 marked")
+        await user.sees("4 selected")
         await user.presses("minus")
         assert not contents(user).table.marked
 
@@ -340,7 +340,7 @@ class TestHostile:
             await user.sees("OUTSIDE")
             await goes_to(user, "OUTSIDE")
             await user.presses("space")
-            await user.sees("it cannot be marked")
+            await user.sees("it cannot be selected")
             assert not contents(user).table.marked
 
         patiently(str(world.root), tell, (120, 30))

@@ -89,7 +89,7 @@ def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> No
         assert "#5" in user.screen()
         assert "#9" not in user.screen()
         await user.presses("x")
-        await user.sees('nothing matches "postgresx"')
+        await user.sees('no match for "postgresx"')
         await user.presses("escape")
         await user.sees("#9")
 
@@ -124,11 +124,11 @@ def test_marks_are_counted_and_verbs_act_on_all_marked(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("#1")
         await user.presses("space", "space")
-        await user.sees("2 marked")
+        await user.sees("2 selected")
         await user.presses("r")
-        await user.sees("choose one set to restore")
+        await user.sees("select one set to restore")
         await user.presses("minus")
-        assert "marked" not in user.screen()
+        assert "selected" not in user.screen()
 
     story(root, tell)
 
@@ -161,7 +161,7 @@ def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None
         assert "#9 " not in user.screen()
         assert here.split()[1] == "#7"
         await user.presses("space")
-        await user.sees("1 marked")
+        await user.sees("1 selected")
         assert row_of(user, "#7").lstrip().startswith("●")
 
     story(root, tell)
@@ -342,7 +342,7 @@ def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
     (offer,) = engine.undo_offers()
 
     async def tell(user: User) -> None:
-        await user.sees(f"u takes back #1 (job {offer.job})")
+        await user.sees(f"u undoes job {offer.job} (#1)")
         assert f"holds {size_text(offer.held).strip()}" in user.screen()
         await user.presses("end")
         await user.sees(f"undo     job {offer.job}")

@@ -366,7 +366,7 @@ def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
-        await (await user.presses("t")).sees("Take back: cannot be had: what it was to remove is gone")
+        await (await user.presses("t")).sees("Take back: not available: what it was to remove is gone")
         assert not user.button("#takeback").display
         assert user.button("#finish").display
         await (await user.presses("escape")).sees("! interrupted")
@@ -483,7 +483,7 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
     now = 29.0
     assert words(1) == ""
     now = 47.0
-    assert words(1) == "stalled? no news for 40 s"
+    assert words(1) == "stalled? no progress for 40 s"
     assert words(2) == ""
     now = 60.0
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
@@ -505,7 +505,7 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
     now = 100.0
     assert pulse.reason(old, 1, list) == ""
     now = 300.0
-    assert pulse.reason(old, 1, list) == "stalled? no news for 300 s"
+    assert pulse.reason(old, 1, list) == "stalled? no progress for 300 s"
 
 
 @pytest.mark.parametrize("told", [{}, {"exit": 4}])

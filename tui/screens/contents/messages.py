@@ -1,4 +1,4 @@
-"""What walking in a file of archives asks for and is told: plain values, messages, and the looking itself."""
+"""What walking in a file of archives asks for and gets: plain values, messages, and the loading itself."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,9 +15,9 @@ _MARGIN = 60
 
 
 class FolderRequest(NamedTuple):
-    """What is to be shown: a place, in an order, the cursor at a number or, where it is found, on `anchor`.
+    """The folder to show, in an order, the cursor at a number or, where that exists, on `anchor`.
 
-    `was` is the number that the cursor was at when that was wished for; -1 where it was elsewhere.
+    `was` is the number that the cursor was at when that was asked for; -1 where it was elsewhere.
     """
 
     location: Location
@@ -49,7 +49,7 @@ class FolderPage(NamedTuple):
 
 
 class FolderLoaded(Message):
-    """A place was looked at."""
+    """A folder was read."""
 
     def __init__(self, request: FolderRequest, page: FolderPage) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class FolderLoaded(Message):
 
 
 class PageLoaded(Message):
-    """A page that was asked for; None where it cannot be had."""
+    """A page that was asked for; None where it is not available."""
 
     def __init__(self, pages: Pages[Item], page: int, items: list[Item] | None) -> None:
         super().__init__()

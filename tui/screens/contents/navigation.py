@@ -76,7 +76,7 @@ class NavigationScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Open the file; look again while it is being read."""
+        """Open the file; refresh while it is being read."""
         self.query_one("#faults").display = False
         self.query_one(ScrollPane).display = False
         self.table.focus()
@@ -159,7 +159,7 @@ class NavigationScreen(Screen[None]):
         return True
 
     def reload(self, order: Order | None = None) -> None:
-        """Look at the same place again; in another order if there is one."""
+        """Load the same folder again; in another order if there is one."""
         here, item = self._request, self.item
         anchor = item.location if item is not None and self._has_moved else None
         at = self.table.at if order is None else 0
@@ -197,7 +197,7 @@ class NavigationScreen(Screen[None]):
             self._is_loading = False
 
     def on_folder_loaded(self, message: FolderLoaded) -> None:
-        """Show it, unless something else was wished for meanwhile."""
+        """Show it, unless something else was asked for meanwhile."""
         if message.request != self._request or not self.is_attached:
             return
         folder_page = message.page
@@ -282,15 +282,15 @@ class NavigationScreen(Screen[None]):
         self._reload_if_reading()
 
     def action_stop(self) -> None:
-        """Stop reading; what was met so far stays."""
+        """Stop reading; what was read so far stays."""
         self._is_stopped = self._opened is not None and self._opened.stop()
         if self._is_stopped:
-            self.say("stopped reading: what was met so far is shown · F5 reads it all")
+            self.say("reading stopped: what was read so far is shown · F5 reads all of it")
         else:
-            self.say("nothing is being read: there is nothing to stop")
+            self.say("nothing is being read")
 
     def action_reload(self) -> None:
-        """Look again; what was stopped is read from its beginning."""
+        """Refresh; what was stopped is read from its beginning."""
         if self._opened is None:
             self._open()
             return

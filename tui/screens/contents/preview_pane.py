@@ -9,7 +9,7 @@ from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import ClosedError, Item
 from tui.session.place import Place
-from tui.text import counted, cut_path, plain
+from tui.text import cut_path, plain
 from tui.views import file_rows as treerows
 from tui.views import preview
 from tui.widgets.table import LineTable
@@ -61,18 +61,18 @@ class PreviewScreen(NavigationScreen):
             self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
-        """Go up; from the top back to where it was opened, once no marks are lost by it."""
+        """Go up; from the top back to where it was opened, the selection is cleared first."""
         if self.go_up():
             return
         if self.table.marked:
-            self.say(f"{counted(len(self.table.marked), 'mark')} taken away; once more leaves")
+            self.say("selection cleared; once more leaves")
             self.table.marked.clear()
             self.table.refresh()
         else:
             self.dismiss()
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell about the row, and look at it a moment later."""
+        """Describe the row, and preview it a moment later."""
         self._has_moved = self._has_moved or message.by_key
         if message.by_key or self._status_follows_row:
             self._describe_row()
@@ -81,7 +81,7 @@ class PreviewScreen(NavigationScreen):
     def _describe_row(self) -> None:
         item = self.item
         selected = len(self.table.marked)
-        facts = [f"{selected} marked"] if selected else []
+        facts = [f"{selected} selected"] if selected else []
         if item is not None:
             others = [*facts, *self._about(item)]
             width = self.size.width - 1 - sum(len(word) + 3 for word in others)
@@ -110,10 +110,10 @@ class PreviewScreen(NavigationScreen):
         if opened is None:
             return "Opening…"
         if opened.running:
-            return "nothing was met here yet; the archive is being read"
+            return "nothing found here yet; the archive is still being read"
         if self._folder.faults:
-            return "nothing of it can be shown"
-        return "there is nothing in it · h goes back"
+            return "nothing in it can be shown"
+        return "empty · h goes back"
 
     def _title_of(self, item: Item) -> str:
         """The way to something in the snapshot: what is in place there may be another."""
@@ -122,7 +122,7 @@ class PreviewScreen(NavigationScreen):
     # -- looking at things
 
     def fill(self) -> None:
-        """Show the preview where there is room for it."""
+        """Show the preview where it fits."""
         self.query_one("#preview", ScrollPane).display = self._has_pane
         super().fill()
 
@@ -173,7 +173,7 @@ class PreviewScreen(NavigationScreen):
         if not self._place.previews:
             self.say(preview.OFF)
         elif item is None or opened is None or not preview.is_readable(item):
-            self.say("cannot open the pager: the cursor is on no file")
+            self.say("cannot open the pager: the cursor is not on a file")
         else:
             try:
                 seen = preview.seen(item, opened.content)
@@ -184,7 +184,7 @@ class PreviewScreen(NavigationScreen):
                 self.say(str(trouble))
 
     def action_details(self) -> None:
-        """Show or hide the preview beside the table; where there is no room, show it alone."""
+        """Show or hide the preview beside the table; where it does not fit, show it alone."""
         if self.size.width < PREVIEW_MIN_WIDTH:
             self._go_in_alone()
             return

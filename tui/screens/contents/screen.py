@@ -1,4 +1,4 @@
-"""What is in a snapshot, or in a file of snapshots: looked at, compared, taken out."""
+"""What is in a snapshot, or in a file of snapshots: browsed, compared, restored."""
 
 from typing import ClassVar
 
@@ -18,13 +18,14 @@ from backend import (
     command_line,
 )
 from backend.browse import Order, format_selector
+from tui.phrases import count_phrase
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import SYSTEM, ClosedError, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views import file_rows as treerows
 from tui.widgets.paged_table import PagedTable
 
@@ -32,7 +33,7 @@ _MOST_AT_ONCE = 5000
 
 
 class SelectableLoaded(Message):
-    """All that can be marked in a place."""
+    """All that can be selected in a folder."""
 
     def __init__(self, locations: list[Location]) -> None:
         super().__init__()
@@ -49,7 +50,7 @@ class CheckUpdated(Message):
 
 
 class ContentsScreen(PreviewScreen):
-    """Browse what was saved; mark it, look at it, put it back."""
+    """Browse what was saved; select, preview, restore."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
@@ -76,23 +77,23 @@ class ContentsScreen(PreviewScreen):
     def refusal_of(self, action: str) -> str:
         """Why an action cannot be had here, or nothing."""
         if action == "import" and not self.file:
-            return "cannot import: this snapshot is in the store already"
+            return "cannot import: this snapshot is already in the store"
         if action == "import" and self._opened is not None and not self._opened.inside.is_export:
-            return "cannot import: it is a single snapshot, and only an export of a set can be imported"
+            return "cannot import: this is a single snapshot; only an export of a set can be imported"
         is_change = action in ("import", "restore") and self._place.read_only
         return f"cannot {action}: this session is read-only" if is_change else ""
 
-    # -- marking
+    # -- selecting
 
     def on_paged_table_refused(self, message: PagedTable.Refused) -> None:
-        """Say why it was not marked."""
+        """Say why it was not selected."""
         self.say(message.reason)
 
     def on_paged_table_all_wanted(self) -> None:
-        """Mark everything in this place, unless that is too much."""
+        """Select everything in this folder, unless that is too much."""
         if self._folder.entries > _MOST_AT_ONCE:
             self.say(
-                f"more than {_MOST_AT_ONCE:,} are too many to mark one by one: mark the folder (h goes up)"
+                f"more than {_MOST_AT_ONCE:,} cannot be selected one by one: select the folder (h goes up)"
             )
         else:
             self._load_selectable(self._request.location, self._request.order)
@@ -112,16 +113,16 @@ class ContentsScreen(PreviewScreen):
         )
 
     def on_selectable_loaded(self, message: SelectableLoaded) -> None:
-        """Mark them."""
+        """Select them."""
         self.table.mark(message.locations)
 
     def _chosen(self) -> list[Location]:
-        """What a verb acts on: the marks, without what lies in others of them, or else the row."""
+        """What a verb acts on: the selection, without what lies in other parts of it, or else the row."""
         marked = [key for key in self.table.marked if isinstance(key, Location)]
         item = self.item
         if not marked and item is not None:
             if reason := treerows.refusal_to_take(item):
-                self.say(reason.replace("marked", "restored"))
+                self.say(reason.replace("selected", "restored"))
                 return []
             return [item.location]
         return without_inner(marked)
@@ -129,7 +130,7 @@ class ContentsScreen(PreviewScreen):
     # -- verbs
 
     def extraction(self) -> Extract | None:
-        """What would take out what is chosen; None after saying why there is nothing."""
+        """The extraction of what is chosen; None after saying why there is none."""
         opened, chosen = self._opened, self._chosen()
         if opened is None or not chosen:
             return None
@@ -140,7 +141,7 @@ class ContentsScreen(PreviewScreen):
 
     @work
     async def action_restore(self) -> None:
-        """Show where everything marked would land, then put it there."""
+        """Show where everything selected would go, then restore it."""
         from tui.dialogs.extract import AskExtract
 
         if reason := self.refusal_of("restore"):
@@ -149,7 +150,7 @@ class ContentsScreen(PreviewScreen):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes")
+                self.say("job started: J shows its progress")
 
     def action_check(self) -> None:
         """Verify the snapshot, or all of the file, where it lies."""
@@ -163,7 +164,7 @@ class ContentsScreen(PreviewScreen):
     @work
     async def _check_in_store(self, operation: Check) -> None:
         await self._launcher.launch(operation)
-        self.say("checking, as a job: J shows how it goes")
+        self.say("check started as a job: J shows its progress")
 
     def _show_check_progress(self, event: Event) -> None:
         if isinstance(event, Advanced):
@@ -187,12 +188,12 @@ class ContentsScreen(PreviewScreen):
             for verdict in verdicts
             if verdict.fault
         ]
-        good = f"✓ OK: {counted(len(verdicts), 'archive')} verified, and all as they were saved"
-        failure = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
+        good = f"✓ OK: {count_phrase(len(verdicts), 'archive')} verified, all hashes match"
+        failure = f"✗ FAILED: {count_phrase(len(bad), 'fault')} in {count_phrase(len(verdicts), 'archive')}"
         self.post_message(CheckUpdated(failure if bad else good, tuple(bad)))
 
     def on_check_updated(self, message: CheckUpdated) -> None:
-        """Tell it; every fault on a screen of its own."""
+        """Show it; every fault on a screen of its own."""
         self.say(message.summary)
         if message.lines:
             document = Document(message.summary, [(plain(line), "bad") for line in message.lines])
@@ -207,7 +208,7 @@ class ContentsScreen(PreviewScreen):
             self.say(reason)
         elif answer := await self.app.push_screen_wait(AskImport(self._place, self.file)):
             await self._launcher.launch(answer)
-            self.say("started: J shows how it goes")
+            self.say("job started: J shows its progress")
 
     def action_compare(self) -> None:
         """Compare the snapshot with the data in place."""
@@ -241,7 +242,7 @@ class ContentsScreen(PreviewScreen):
         self._launcher.action_jobs()
 
     def action_copy(self) -> None:
-        """Copy the command that puts back what is chosen."""
+        """Copy the command that restores what is chosen."""
         if wanted := self.extraction():
             text = command_line(wanted, self._place.words)
             self.say(copied(self.app, text))

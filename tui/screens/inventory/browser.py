@@ -1,4 +1,4 @@
-"""Browsing an inventory: a table with a filter, orders and pivots, and everything known of what is chosen."""
+"""Browsing an inventory: a table that is filtered, sorted and grouped, with details of what is chosen."""
 
 import os
 import pwd
@@ -52,16 +52,16 @@ class InventoryBrowser(PlaceScreen):
         self._status_follows_row = True
 
     def compose(self) -> ComposeResult:
-        """Header, table with details beside it, filter, what can be taken back, jobs, keys."""
+        """Header, table with details beside it, filter, what can be undone, jobs, keys."""
         yield Static("", id="header", markup=False)
         with Horizontal(id="middle"):
             yield LineTable(columns(80, Pivot.SET), id="table")
             yield Details(id="details")
-        box = Input(placeholder="filter: words, names, #numbers, notes, states", id="filter")
+        box = Input(placeholder="filter: snaps, users, #numbers, notes, states", id="filter")
         box.cursor_blink = False
         box.display = False
         yield box
-        yield Static("Looking…", id="status", markup=False)
+        yield Static("Loading…", id="status", markup=False)
         offers = Static("", id="offers", markup=False)
         offers.display = False
         yield offers
@@ -82,7 +82,7 @@ class InventoryBrowser(PlaceScreen):
     # -- what is seen
 
     def show_inventory(self, inventory: InventoryData) -> None:
-        """Show it; what was opened is looked into again."""
+        """Show it; the archives of expanded snapshots are read again."""
         opened = {key.path for key in self._wish.opened if isinstance(key, SnapKey)}
         self._parts = {path: parts for path, parts in self._parts.items() if path in opened}
         for path in opened & inventory.by_path.keys():
@@ -94,14 +94,14 @@ class InventoryBrowser(PlaceScreen):
         self.query_one(JobStrip).show(jobs)
 
     def show_offers(self, offers: list[UndoOffer]) -> None:
-        """Show on one line what u would take back, as long as it can."""
+        """Show on one line what u would undo, as long as it can."""
         line = self.query_one("#offers", Static)
         line.display = bool(offers)
         if offers:
             put(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
 
     def show_refusals(self) -> None:
-        """Let the keys below the table tell what can be had."""
+        """Let the keys below the table show what is available."""
         self.query_one(KeyBar).renew()
         if self._inventory is not None:
             put(self.query_one("#header", Static), self._head(self._inventory))
@@ -125,7 +125,7 @@ class InventoryBrowser(PlaceScreen):
         self.fill()
 
     def fill(self) -> None:
-        """Show the inventory as it is wished for."""
+        """Show the inventory, filtered, sorted and grouped."""
         inventory = self._inventory
         if inventory is None:
             return
@@ -142,8 +142,8 @@ class InventoryBrowser(PlaceScreen):
 
     def _why_empty(self) -> str:
         if self._wish.filter:
-            return f'nothing matches "{self._wish.filter}" · Esc shows everything'
-        return "No snapshots here yet. s saves one, i imports a file."
+            return f'no match for "{self._wish.filter}" · Esc clears the filter'
+        return "No snapshots yet. s saves a set, i imports a file."
 
     def _head(self, inventory: InventoryData) -> Text:
         care = [
@@ -158,14 +158,14 @@ class InventoryBrowser(PlaceScreen):
         return head
 
     def _facts(self, inventory: InventoryData) -> Iterator[str]:
-        """What the header tells, the most important first."""
+        """What the header shows, the most important first."""
         yield "read-only" if self._availability.refusal(Action.SAVE) else who()
         if self._engine_summary.text:
             yield plain(self._engine_summary.text)
         yield (
             f"{len(inventory.sets)} sets"
             if inventory.complete
-            else f"{len(inventory.sets)} sets, reading more…"
+            else f"{len(inventory.sets)} sets, loading more…"
         )
         yield f"{size_text(inventory.stored).strip()} stored"
         yield f"{size_text(inventory.free).strip()} free"
@@ -174,10 +174,10 @@ class InventoryBrowser(PlaceScreen):
     # -- moving about
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell everything about the row; news stay when the cursor moved only because the rows did."""
-        marked, chosen = len(self._table.marked), self.chosen()
+        """Describe the row; a message stays when the cursor moved only because the rows did."""
+        selected, chosen = len(self._table.marked), self.chosen()
         if chosen and (message.by_key or self._status_follows_row):
-            head = f"{marked} marked · " if marked else ""
+            head = f"{selected} selected · " if selected else ""
             self._describe_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
         self._describe(chosen)
 
@@ -219,13 +219,13 @@ class InventoryBrowser(PlaceScreen):
         self.fill()
 
     def chosen(self) -> list[Snapshot]:
-        """The snapshots that a verb would act on: the marked rows', or else the row's under the cursor."""
+        """The snapshots that a verb would act on: the selected rows', or else the row's under the cursor."""
         if self._inventory is None:
             return []
         keys = frozenset(self._table.marked or {self._table.cursor_key})
         return self._choosing.chosen(self._inventory, keys)
 
-    # -- finding and ordering
+    # -- filtering and sorting
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -242,7 +242,7 @@ class InventoryBrowser(PlaceScreen):
         self._table.focus()
 
     def action_back(self) -> None:
-        """Take the filter away, or else all marks."""
+        """Clear the filter, or else the selection."""
         box = self.query_one("#filter", Input)
         self._table.focus()
         if not box.display:
@@ -261,7 +261,7 @@ class InventoryBrowser(PlaceScreen):
             self.say(status)
 
     def action_pivot(self) -> None:
-        """Gather by set, by snap, by user: the next of them."""
+        """Group by set, snap or user: the next of them."""
         around = list(Pivot)
         self.group_by(around[(around.index(self._wish.pivot) + 1) % len(around)])
 
@@ -270,16 +270,16 @@ class InventoryBrowser(PlaceScreen):
         self.change_view(self._wish._replace(pivot=pivot, opened=frozenset()), f"grouped by {pivot.value}")
 
     def action_sort(self) -> None:
-        """Order by number, age, size, care: the next of them."""
+        """Sort by the next of the orders."""
         around = list(Sort)
         self.sort_by(around[(around.index(self._wish.sort) + 1) % len(around)])
 
     def sort_by(self, sort: Sort) -> None:
-        """Show the rows in an order."""
+        """Sort the rows."""
         self.change_view(self._wish._replace(sort=sort), f"sorted by {sort.value}")
 
     def show_set(self, set_id: int) -> None:
-        """Put the cursor on a set, and take away what hides it."""
+        """Put the cursor on a set, and clear what hides it."""
         key = SetKey(set_id)
         self._table.select(key)
         if self._table.cursor_key != key:
@@ -290,7 +290,7 @@ class InventoryBrowser(PlaceScreen):
             self._table.select(key)
 
     def action_details(self) -> None:
-        """Show or hide the details beside the table; where there is no room, show them alone."""
+        """Show or hide the details beside the table; where they do not fit, show them alone."""
         if self.size.width >= DETAILS_MIN_WIDTH:
             self._shows_details = not self._shows_details
             self.fill()
@@ -309,10 +309,10 @@ def who() -> str:
 
 
 def _offer_text(offers: list[UndoOffer], width: int) -> str:
-    """What can be taken back until when, and what that holds; shorter where there is less room."""
+    """What can be undone until when, and the space it uses; shorter where it does not fit."""
     newest = offers[0]
     until = time.strftime("%a %H:%M", time.localtime(newest.until))
-    holds = f"holds {size_text(sum(offer.held for offer in offers)).strip()}"
-    more = f" (and {len(offers) - 1} more)" if offers[1:] else ""
-    long = f"u takes back #{newest.set_id} (job {newest.job}){more} until {until} · {holds}"
-    return long if len(long) <= width else f"u: #{newest.set_id} until {until} · {holds}"
+    uses = f"uses {size_text(sum(offer.held for offer in offers)).strip()}"
+    more = f" and {len(offers) - 1} more" if offers[1:] else ""
+    long = f"u undoes job {newest.job} (#{newest.set_id}){more} until {until} · {uses}"
+    return long if len(long) <= width else f"u undoes #{newest.set_id} until {until} · {uses}"

@@ -19,7 +19,7 @@ KEYS = (
     Binding("F,ctrl+f", "find", "Find", key_display="F"),
     Binding("J", "jobs", "Jobs"),
     Binding("slash", "filter", "Filter", key_display="/", show=False),
-    Binding("v", "pivot", "Pivot", show=False),
+    Binding("v", "pivot", "Group by", show=False),
     Binding("o", "sort", "Sort", show=False),
     Binding("y", "copy", "Copy command", show=False),
     Binding("D", "details", "Details", show=False),

@@ -1,4 +1,4 @@
-"""What the palette offers over the inventory: sets to go to and to act on, orders, gatherings."""
+"""What the palette offers over the inventory: sets to go to and to act on, sort orders, groupings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -13,11 +13,11 @@ from tui.views.set_rows import Sort
 SHOWN_UNASKED = 5
 _NAMES = 3
 _ACTS = (
-    ("go to", "", "put the cursor on it"),
-    ("restore", "restore", "show what a restore of it would do"),
+    ("go to", "", "move the cursor to it"),
+    ("restore", "restore", "show the plan, then restore"),
     ("check", "check", "verify its archives"),
     ("export", "export", "write it to a file"),
-    ("forget", "forget", "remove it, after a question"),
+    ("forget", "forget", "remove it, after confirmation"),
 )
 
 
@@ -25,13 +25,13 @@ class SetList(Protocol):
     """A screen that shows sets."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
-        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+        """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
 
     def group_by(self, pivot: Pivot) -> None:
-        """Show the rows grouped by something."""
+        """Group the rows."""
 
     def sort_by(self, sort: Sort) -> None:
-        """Show the rows in an order."""
+        """Sort the rows."""
 
 
 def choices(
@@ -39,14 +39,12 @@ def choices(
 ) -> Iterator[PaletteItem]:
     """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
     for sort in Sort:
-        choice = PaletteItem(
-            f"sort by {sort.value}", partial(set_list.sort_by, sort), effect="order the rows"
-        )
+        choice = PaletteItem(f"sort by {sort.value}", partial(set_list.sort_by, sort), effect="sort the rows")
         if choice.matches(terms):
             yield choice
     for pivot in Pivot:
         choice = PaletteItem(
-            f"group by {pivot.value}", partial(set_list.group_by, pivot), effect="one row for each"
+            f"group by {pivot.value}", partial(set_list.group_by, pivot), effect="one row each"
         )
         if choice.matches(terms):
             yield choice

@@ -1,4 +1,4 @@
-"""Keeping an eye on a place: what it holds, its jobs, what can be taken back; looked up on threads."""
+"""Polling a place on threads: its inventory, its jobs, what can be undone."""
 
 import gc
 import time
@@ -24,9 +24,9 @@ _INTERVAL = 1.0
 
 
 class InventoryLoaded(Message):
-    """Someone looked at the place: what there is, as of a stamp; `inventory` is None where it is the same.
+    """The inventory as of a stamp, with the jobs; `inventory` is None where it is the same.
 
-    `availability` tells why actions cannot be done now.
+    `availability` says why actions are not available now.
     """
 
     def __init__(self, inventory: InventoryData | None, state: "PlaceState") -> None:
@@ -56,7 +56,7 @@ class EngineReplaced(Message):
 
 
 class RefreshFailed(Message):
-    """Someone tried to look at the place, and could not."""
+    """The place could not be read."""
 
     def __init__(self, trouble: str) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class UnpackedSizesLoaded(Message):
 
 
 class UndoOffersLoaded(Message):
-    """What can be taken back, with the bytes that it holds."""
+    """What can be undone, with the space that it uses."""
 
     def __init__(self, offers: list[UndoOffer]) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class PlaceScreen(Screen[None]):
         self._is_loading_sizes = False
 
     def on_mount(self) -> None:
-        """Look now, and again while the screen is open."""
+        """Poll now, and again while the screen is open."""
         self._poll()
         self._load_logout_warning()
         self.set_interval(_INTERVAL, self._poll_if_current)
@@ -113,24 +113,24 @@ class PlaceScreen(Screen[None]):
     # -- what is seen
 
     def show_inventory(self, inventory: InventoryData) -> None:
-        """There is another inventory."""
+        """Show another inventory."""
 
     def show_jobs(self, jobs: list[JobView]) -> None:
-        """This is how the jobs stand."""
+        """Show the jobs."""
 
     def show_offers(self, offers: list[UndoOffer]) -> None:
-        """This can be taken back."""
+        """Show what can be undone."""
 
     def show_refusals(self) -> None:
-        """Other actions than before can be done."""
+        """Show that other actions are available than before."""
 
     def say(self, text: str) -> None:
-        """Something happened."""
+        """Show a message."""
 
-    # -- looking
+    # -- polling
 
     def action_reload(self) -> None:
-        """Look at everything anew; a look that is under way is followed by another."""
+        """Reload everything; a poll that is under way is followed by another."""
         self._poll_again = self._is_polling
         self._stamp = ()
         self._poll()
@@ -165,7 +165,7 @@ class PlaceScreen(Screen[None]):
             self.post_message(RefreshFailed(str(trouble)))
 
     def on_inventory_loaded(self, message: InventoryLoaded) -> None:
-        """Show what was seen."""
+        """Show what was loaded."""
         self.show_jobs(message.jobs)
         engine_summary = message.engine_summary or self._engine_summary
         if (message.availability, engine_summary) != (self._availability, self._engine_summary):
@@ -197,11 +197,11 @@ class PlaceScreen(Screen[None]):
 
     @property
     def engine_summary(self) -> EngineSummary:
-        """By what changes are made, as of the last look."""
+        """By what changes are made, as of the last poll."""
         return self._engine_summary
 
     def on_refresh_failed(self, message: RefreshFailed) -> None:
-        """Say why nothing was seen; what is shown stays."""
+        """Say why nothing was loaded; what is shown stays."""
         self.say(message.trouble)
         self._end_poll()
 
@@ -239,10 +239,10 @@ class PlaceScreen(Screen[None]):
         """Read no more."""
         self._size_progress.stop()
 
-    # -- what can be taken back
+    # -- what can be undone
 
     def _reload_undo_offers(self, jobs: list[JobView]) -> None:
-        """Measure what the undos hold when there are others: that reads all of it."""
+        """Measure the space of the undos when there are others: that reads all of it."""
         undoable = tuple(
             (job.id, job.result.undone, job.result.expired) for job in jobs if job.result.undo_until
         )
@@ -258,7 +258,7 @@ class PlaceScreen(Screen[None]):
             self.post_message(RefreshFailed(str(trouble)))
 
     def on_undo_offers_loaded(self, message: UndoOffersLoaded) -> None:
-        """Show what can be taken back."""
+        """Show what can be undone."""
         now = time.time()
         self._offers = [offer for offer in message.offers if offer.until > now]
         self.show_offers(self._offers)

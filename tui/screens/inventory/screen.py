@@ -1,4 +1,4 @@
-"""The first screen: every set, its state, nothing hidden; every verb starts here."""
+"""The first screen: every set and its state; every verb starts here."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar
@@ -61,15 +61,15 @@ class InventoryScreen(InventoryBrowser):
         return Restore(part.set_id, self._snaps_of(part), users)
 
     def _is_refused(self, action: str) -> bool:
-        """Whether an action cannot be had here; says why."""
+        """Whether an action is not available; says why."""
         if reason := self.refusal_of(action):
             self.say(reason)
         return bool(reason)
 
     def refusal_of(self, action: str) -> str:
-        """Why an action cannot be had here and now, as it was when last looked; or nothing.
+        """Why an action is not available, as of the last poll; or nothing.
 
-        A restore can be had even where its place cannot be the live data: its dialog tells of both.
+        A restore is available even where it cannot replace live data: its dialog explains both targets.
         """
         if action == "restore" and not self._place.read_only:
             return ""
@@ -78,14 +78,14 @@ class InventoryScreen(InventoryBrowser):
     # -- what the palette offers
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, orders and gatherings that match every word."""
+        """Sets, sort orders and groupings that match every term."""
         yield from choices(self._inventory, terms, self, self.refusal_of)
         kept = (
             retention_text(self.engine_summary.retention)
             if self.engine_summary.retention
             else "Automatic snapshots"
         )
-        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
+        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; can be changed")
         if about.matches(terms):
             yield about
 
@@ -101,7 +101,7 @@ class InventoryScreen(InventoryBrowser):
             self.action_reload()
 
     def go_to(self, set_id: int, action: str = "") -> None:
-        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+        """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
         self._table.action_mark_none()
         self.show_set(set_id)
         if action:
@@ -111,21 +111,19 @@ class InventoryScreen(InventoryBrowser):
         """The one set that is chosen, or None after saying why there is none."""
         sets = self._chosen_sets()
         if len(sets) != 1:
-            self.say(f"choose one set to {verb}" if sets else f"there is nothing to {verb}")
+            self.say(f"select one set to {verb}" if sets else f"there is nothing to {verb}")
         return sets[0] if len(sets) == 1 else None
 
     # -- jobs
 
     async def _launch(self, *operations: Operation) -> None:
-        """Start operations; where a job would end with the login, only after that was told once."""
+        """Start operations; where a job would end with the login, only after a warning, once."""
         if self._logout_warning and not self._is_warned:
             from tui.dialogs.confirm import Confirm
 
             lines = [Line("why", said(self._logout_warning))]
             commands = "; ".join(command_line(operation, self._place.words) for operation in operations)
-            if not await self.app.push_screen_wait(
-                Confirm("A job ends with the login", "Start", lines, commands)
-            ):
+            if not await self.app.push_screen_wait(Confirm("Jobs end at logout", "Start", lines, commands)):
                 return
             self._is_warned = True
         if free := await confirm_wait_screen(self, self._place, operations):
@@ -133,7 +131,7 @@ class InventoryScreen(InventoryBrowser):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under way."""
+        """Seconds between two polls of what is under way."""
         return self._tick
 
     async def launch(self, *operations: Operation) -> None:
@@ -152,7 +150,7 @@ class InventoryScreen(InventoryBrowser):
         self.post_message(JobsStarted(jobs, troubles))
 
     def on_jobs_started(self, message: JobsStarted) -> None:
-        """Say what could not be started, and look at what was."""
+        """Say what could not be started, and poll what was."""
         imports = (job.id for job in message.jobs if job.verb == "import-snapshot")
         self._imports.update(imports)
         self._trouble = "; ".join(message.troubles)
@@ -180,7 +178,7 @@ class InventoryScreen(InventoryBrowser):
         self._go_to_imported()
 
     def _go_to_imported(self) -> None:
-        """Put the cursor on a set that was imported just now, once it is both told of and seen."""
+        """Put the cursor on a set that was imported just now, once both the job and the set are loaded."""
         if self._inventory is not None and self._imported_set in self._inventory.by_id:
             self.show_set(self._imported_set)
             self._imported_set = 0
@@ -211,7 +209,7 @@ class InventoryScreen(InventoryBrowser):
         self.app.push_screen(ContentsScreen(self._place, path, self))
 
     def action_find(self) -> None:
-        """Find a file by its name in what is marked, or in all snapshots."""
+        """Find a file by its name in the selection, or in all snapshots."""
         from tui.screens.search import SearchScreen
 
         if where := self.chosen() if self._table.marked else self.everything():
@@ -303,7 +301,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_undo(self) -> None:
-        """Choose a restore to take back."""
+        """Choose a job to undo."""
         from tui.dialogs.undo import AskUndo
 
         if not self._is_refused("undo") and (answer := await self.app.push_screen_wait(AskUndo(self._place))):

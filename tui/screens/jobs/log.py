@@ -76,7 +76,7 @@ class JobLog(Screen[None]):
             table.action_last()
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell the whole line."""
+        """Show the whole line."""
         if isinstance(message.key, int) and message.key < len(self._lines):
             self.query_one("#log-status", Static).update(f" {self._lines[message.key].strip()}")
 

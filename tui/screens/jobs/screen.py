@@ -26,6 +26,7 @@ from tui.dialogs.base import Line as DialogLine
 from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
+from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
 from tui.session.job_poller import JobPoller, JobsReport, Log
@@ -33,7 +34,7 @@ from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
-from tui.text import counted, cut_path, plain
+from tui.text import cut_path, plain
 from tui.views import job_rows as jobtext
 from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
@@ -43,11 +44,11 @@ from tui.widgets.table import Lines, LineTable
 IDLE = 1.0
 NARROW = 60
 _FEWEST = 3
-NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
+NOTHING = "No jobs yet. What you start in the inventory is listed here."
 
 
 class JobsUpdated(Message):
-    """Somebody looked."""
+    """The jobs were polled."""
 
     def __init__(self, report: JobsReport) -> None:
         super().__init__()
@@ -95,12 +96,12 @@ class JobsScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Look now; again at every tick while something runs, else once a second for what changed."""
+        """Poll now; again at every tick while something runs, else once a second for what changed."""
         self.query_one(LineTable).focus()
         self._poll()
         self.set_interval(self._tick, self._poll_if_due)
 
-    # -- looking
+    # -- polling
 
     def _poll_if_due(self) -> None:
         due = time.monotonic() - self._polled_at >= IDLE
@@ -134,7 +135,7 @@ class JobsScreen(Screen[None]):
             self._say(self._place.adopt(engine))
 
     def on_jobs_updated(self, message: JobsUpdated) -> None:
-        """Show what was seen; only what changed is drawn."""
+        """Show the jobs; only what changed is drawn."""
         views, log, lines = message.report
         self._views = views
         self.query_one(KeyBar).renew()
@@ -165,11 +166,11 @@ class JobsScreen(Screen[None]):
     def _head(self) -> None:
         own_jobs = [view for view in self._views if not view.owner and not view.change]
         counts = {state: sum(1 for view in own_jobs if view.state is state) for state in JobState}
-        parts = [counted(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
+        parts = [count_phrase(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
         if changes := sum(1 for view in self._views if view.change and view.is_running):
-            parts.append(f"snapd does {changes}")
+            parts.append(f"{changes} in snapd")
         if others := sum(1 for view in self._views if view.owner):
-            parts.append(f"{others} of other users")
+            parts.append(f"{others} by other users")
         bad = [
             Text(f"  {counts[state]} {state.value}", style="bold red")
             for state in (JobState.FAILED, JobState.INTERRUPTED)
@@ -192,22 +193,22 @@ class JobsScreen(Screen[None]):
         return next((view for view in self._views if view.name == name), None)
 
     def refusal_of(self, action: str) -> str:
-        """Why an action cannot be had for the job under the cursor, as it was last seen; or nothing."""
+        """Why an action is not available for the job under the cursor, as of the last poll; or nothing."""
         view = self._chosen()
         if action in jobtext.ACTS and self._place.read_only:
             return f"cannot {jobtext.ACTS[action]} a job: this session is read-only"
         return jobtext.refusal(action, view, time.time()) if view is not None else ""
 
     def _chosen_own(self, action: str) -> JobView | None:
-        """The job under the cursor where it is one of this place's own; else says why nothing can be done."""
+        """The job under the cursor unless it is another user's; that is said."""
         view = self._chosen()
         if view is None or not view.owner:
             return view
-        self._say(f"cannot {action} job {view.name}: it is {view.owner}'s, who alone can")
+        self._say(f"cannot {action} job {view.name}: only its owner, {view.owner}, can")
         return None
 
     def on_line_table_moved(self) -> None:
-        """Show the other job, and the keys that are of use for it."""
+        """Show the other job, and the keys that apply to it."""
         self.query_one(KeyBar).renew()
         name = self._chosen_name()
         if name and (self._log is None or self._log.name != name):
@@ -233,7 +234,7 @@ class JobsScreen(Screen[None]):
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"{self._log.name} has said nothing")
+            self._say(f"the log of {self._log.name} is empty")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
@@ -250,7 +251,7 @@ class JobsScreen(Screen[None]):
     def _command_of(self, log: Log | ChangeLog) -> str:
         record = log.record if isinstance(log, Log) else None
         if record is None:
-            raise InvalidInputError("there is no command for it")
+            raise InvalidInputError("there is no command for this")
         if isinstance(record.operation, UnknownOperation):
             raise InvalidInputError(record.operation.reason)
         return command_line(record.operation, self._place.words)
@@ -271,7 +272,9 @@ class JobsScreen(Screen[None]):
     def _ask_abort(self, view: JobView) -> ConfirmFinal:
         lines = [
             DialogLine("what", said(f"{view.called}: {view.short}")),
-            DialogLine("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
+            DialogLine(
+                "how", said("snapd stops it, undoes what it did, and reports that to whoever started it.")
+            ),
         ]
         command = " ".join(("snapstow", *self._place.words, "stop", view.name))
         return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
@@ -280,7 +283,7 @@ class JobsScreen(Screen[None]):
     def _abort(self, view: JobView) -> None:
         try:
             self._place.changes.abort(self._place.engine, view.change)
-            status = f"asked snapd to stop change {view.change}, and to undo what it did"
+            status = f"asked snapd to abort change {view.change} and undo what it did"
         except SnapshotError as trouble:
             status = f"cannot stop change {view.change}: {trouble}"
         self.app.call_later(self._say, status)
@@ -289,15 +292,15 @@ class JobsScreen(Screen[None]):
     def _stop(self, number: int) -> None:
         try:
             self._place.runner.stop(self._place.engine.journal.record(number))
-            status = f"asked job {number} to stop: unless all but done, it undoes all"
+            status = f"asked job {number} to stop: it undoes its changes unless nearly done"
         except (SnapshotError, OSError) as trouble:
             status = f"cannot stop job {number}: {trouble}"
         self.app.call_later(self._say, status)
 
     @work
     async def action_undo(self) -> None:
-        """Take the restore back that the cursor is on."""
-        view = self._chosen_own("take back")
+        """Undo the restore that the cursor is on."""
+        view = self._chosen_own("undo")
         if view is None:
             return
         if reason := self._place.refusal(Action.UNDO) or self.refusal_of("undo"):
@@ -310,12 +313,12 @@ class JobsScreen(Screen[None]):
         command = command_line(Undo(view.id), self._place.words)
         lines = [
             DialogLine("what", said(f"job {view.id}: {view.command}")),
-            DialogLine("how", said("The data become again what they were before it.")),
+            DialogLine("how", said("The data are restored to what they were before the job.")),
             DialogLine(
-                "again", said("What is taken away is kept as long again, and can be had by an undo of this.")
+                "redo", said("The data replaced now are kept as long again; undo this job to restore them.")
             ),
         ]
-        return Confirm(f"Take back job {view.id}", "Take back", lines, command)
+        return Confirm(f"Undo job {view.id}", "Undo", lines, command)
 
     @work(thread=True, group="act")
     def _begin(self, operation: Operation) -> None:

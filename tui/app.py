@@ -1,4 +1,4 @@
-"""The screens as one application: chooses the first screen and the looks; works nothing out."""
+"""The screens as one application: chooses the first screen and the theme."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ class Looks(NamedTuple):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under way."""
+        """Seconds between two looks at what is under engine_summary."""
         return 0.5 if self.low_bandwidth else 0.25
 
 
@@ -145,12 +145,12 @@ class SnapstowApp(App[int]):
     def _facts(self) -> Iterator[tuple[str, str]]:
         """How changes are made and why; where the journal is that the jobs write."""
         for screen in self.screen_stack:
-            if isinstance(screen, InventoryScreen) and screen.way.about:
-                yield "engine", plain(". ".join(screen.way.about))
-        yield "log", f"J shows it for each job; it lies in {plain(self.place.engine.journal.folder)}"
+            if isinstance(screen, InventoryScreen) and screen.engine_summary.about:
+                yield "engine", plain(". ".join(screen.engine_summary.about))
+        yield "log", f"J shows the log of each job; stored in {plain(self.place.engine.journal.folder)}"
 
     def action_command_palette(self) -> None:
-        """Find a verb, a set, an order, a theme by typing."""
+        """Find a verb, a set, a sort order or a theme by typing."""
         from tui.dialogs.palette import Palette
 
         if isinstance(self.screen, Palette):
@@ -160,7 +160,7 @@ class SnapstowApp(App[int]):
 
     def action_help_quit(self) -> None:
         """Say how to leave (ctrl+c)."""
-        self.notify("Ctrl+Q leaves, jobs go on", markup=False)
+        self.notify("Ctrl+Q quits, jobs keep running", markup=False)
 
     # -- bugs
 
@@ -207,5 +207,5 @@ def run(place: Place, looks: Looks, *, mouse: bool = True, file: str = "") -> in
     app = SnapstowApp(place, looks, file)
     app.run(mouse=mouse)
     if app.bug is not None:
-        raise BugError(f"cannot go on: a bug in snapstow: {app.bug!r}") from app.bug
+        raise BugError(f"cannot continue: a bug in snapstow: {app.bug!r}") from app.bug
     return app.return_code or 0

@@ -133,7 +133,7 @@ async def growth(world: World) -> tuple[int, int]:
                 next(world.snapshots.glob("9999_*")).unlink()
             else:
                 write_snapshot(world.snapshots, 9999, "app-0", b"saved data\n")
-            user.screen_of(InventoryScreen).action_look()
+            user.screen_of(InventoryScreen).action_reload()
             await user.waits()
             sizes.append(_resident())
     return max(sizes[: _SETTLED_AFTER + 1]), max(sizes[_SETTLED_AFTER + 1 :])

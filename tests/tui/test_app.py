@@ -12,7 +12,7 @@ from tui.session.place import Place
 def stock(place):
     secret = "a secret value"
     raise ValueError("nobody foresaw this")
-Place.stock = stock
+Place.inventory = stock
 from tui.cli.main import main
 sys.exit(main())
 """

@@ -73,7 +73,7 @@ def _keep(text: str, context: Context | None) -> str:
 
 
 def _state_folders(context: Context | None) -> list[str]:
-    """The state folder of the place, where it can be had, and the user's own."""
+    """The state folder of the place, where that is available, and the user's own."""
     users_folder = user_state()
     if context is None:
         return [users_folder]

@@ -1,4 +1,4 @@
-"""What is told of the verbs, made of their parsers: pages for `help`, manual pages for `man`."""
+"""The documentation of the verbs, made of their parsers: pages for `help`, manual pages for `man`."""
 
 import argparse
 from collections.abc import Iterator
@@ -12,40 +12,40 @@ GROUPS = {
         "saved": "list the snapshots",
         "save": "save the data of snaps as a new set",
         "check-snapshot": "verify a set, or all of them",
-        "restore": "put the data of a set in place",
-        "extract": "put marked files and folders in place, or beside",
-        "undo": "take a restore back",
+        "restore": "restore the data of a set",
+        "extract": "restore single files and folders",
+        "undo": "undo a restore",
         "forget": "remove a set, or snaps of it",
         "export-snapshot": "write a set to a file",
         "import-snapshot": "read a set from a file",
     },
 }
 GROUPS_IN_PAIRS = {
-    "Inside of them": {
+    "Contents": {
         "ls": "list a folder",
-        "cat": "write out a file",
+        "cat": "print a file",
         "find": "find files by name",
         "diff": "compare two snapshots",
-        "open": "tell what a file holds",
+        "open": "browse an export",
     },
-    "Looking after them": {
-        "estimate": "tell what a save would read",
-        "jobs": "list jobs and their ends",
-        "doctor": "tell what a crash left",
-        "retention": "keep automatic ones longer",
+    "Maintenance": {
+        "estimate": "show what a save would read",
+        "jobs": "list jobs",
+        "doctor": "find leftovers of crashes",
+        "retention": "expiry of automatic ones",
         "attach": "follow a running job",
-        "stop": "stop a job, and undo it",
-        "finish": "end an interrupted job",
-        "takeback": "undo an interrupted job",
+        "stop": "stop a running job",
+        "finish": "complete interrupted jobs",
+        "takeback": "undo interrupted jobs",
     },
 }
 _UNLISTED = {
     "browse": "open the screens",
-    "reset": "make the demo anew",
-    "completion": "make a shell complete verbs and flags",
+    "reset": "recreate the demo",
+    "completion": "print a completion script for a shell",
     "man": "write the manual pages",
-    "version": "tell the version",
-    "help": "tell about a verb, or about all of them",
+    "version": "show the version",
+    "help": "explain a verb, or list all of them",
 }
 SUMMARIES = {
     name: text

@@ -92,7 +92,7 @@ class _Outcome:
                 self._forgotten(operation)
             case _:
                 print_result(self._undoable(operation))
-                tell_undo(self._context, self._result)
+                show_undo(self._context, self._result)
 
     def _name(self, operation: "Check | Restore | Export | Forget") -> str:
         return f"#{plain(self._typed.set_id or str(operation.set_id))}"
@@ -101,11 +101,11 @@ class _Outcome:
         beside, result = plain(self._result.beside), self._result
         match operation:
             case Restore(snaps=snaps):
-                where = f" beside, into {beside}; nothing was replaced" if beside else ""
+                where = f" into {beside}; nothing was replaced" if beside else ""
                 return f"Restored snapshot {self._name(operation)}{_of_snaps(snaps)}{where}."
             case Undo(job=job):
                 which = f"job {job}" if job else "the last restore"
-                return f"Took back {which}, of snapshot #{result.set_id}."
+                return f"Undid {which}, of snapshot #{result.set_id}."
             case Extract():
                 kept = f"; {count_phrase(result.kept, 'path')} left as they were" if result.kept else ""
                 where = f" into {beside}" if beside else ""
@@ -115,7 +115,7 @@ class _Outcome:
         set_id, engine = self._result.set_id, self._context.engine
         if isinstance(operation, Import):
             if self._result.duplicate:
-                print_status("The same content is here already; nothing was added.")
+                print_status("The same content is already here; nothing was added.")
             print_result(f"Imported snapshot as #{set_id}")
         show_table(engine.sets(set_id), engine, abs_time=self._abs_time)
 
@@ -137,14 +137,14 @@ def _of_snaps(snaps: tuple[str, ...]) -> str:
     return f" of snaps {plain(quoted(snaps))}" if snaps else ""
 
 
-def tell_undo(context: Context, result: Result) -> None:
-    """Say how what was replaced can be had back."""
+def show_undo(context: Context, result: Result) -> None:
+    """Say how to undo it."""
     if result.beside and not result.undo_job:
-        print_status(f"To take it back, remove {plain(result.beside)}.")
+        print_status(f"To undo, remove {plain(result.beside)}.")
     if result.undo_job:
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
         again = context.command(Undo(result.undo_job))
-        print_status(f"What was replaced is kept until {until}. To have it back:", f"  {again}")
+        print_status(f"Replaced data are kept until {until}. To undo:", f"  {again}")
 
 
 # -- what a check found
@@ -152,7 +152,7 @@ def tell_undo(context: Context, result: Result) -> None:
 
 def verdict_outcome(*, quick: bool) -> str:
     """What can be said of archives in which a check found nothing wrong."""
-    return "are there; none was read" if quick else "verified successfully"
+    return "are present; none was read" if quick else "verified successfully"
 
 
 class _Verdicts:
@@ -200,7 +200,7 @@ def _skipped(result: Result) -> str:
     checked = len(result.snaps)
     if not checked:
         were = "1 snapshot was" if result.skipped == 1 else f"All {result.skipped} snapshots were"
-        return f"{were} verified since; nothing is left to check."
+        return f"{were} verified since; nothing left to check."
     were = "was" if result.skipped == 1 else "were"
     of_all = f"{result.skipped} of {result.skipped + checked} snapshots"
     return f"{of_all} {were} verified since; {checked} checked."

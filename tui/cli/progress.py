@@ -64,7 +64,7 @@ class Foreground:
         for number in _SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job
                 self._kept[number] = signal.signal(number, stop)
-        return self.hear
+        return self.handle
 
     def greet(self, name: str, text: str) -> None:
         """Say which job it is that is followed now."""
@@ -83,12 +83,12 @@ class Foreground:
         elif changed and standing:
             print_status(plain(standing))
 
-    def hear(self, event: Event, at: float | None = None) -> None:
+    def handle(self, event: Event, at: float | None = None) -> None:
         """Show an event; `at` is when it happened, now without it."""
         if self._json:
             self.line(event_json(event))
             return
-        self._meter.hear(event, at)
+        self._meter.handle(event, at)
         if isinstance(event, Noted):
             if event.text not in self.noted:
                 self.noted.add(event.text)

@@ -62,7 +62,7 @@ def confirm_wait(context: Context, operation: Wanted) -> Wanted:
     try:
         change = context.engine.daemon.in_the_way(operation)
     except SnapshotError:
-        return operation  # which will tell of the trouble itself
+        return operation  # which will report the trouble itself
     if change is None:
         return operation
     if not ask_yes_no(f"snapd is busy with {change.title}. Wait for it?"):
@@ -89,12 +89,12 @@ def start_job(context: Context, operation: Operation) -> int:
     print_result(str(record.id))
     print_status(f"Follow it with: {context.command(f'attach {record.id}')}")
     if warning:
-        print_status(f"Beware: {warning}")
+        print_status(f"Warning: {warning}")
     return 0
 
 
 def run_operation(context: Context, operation: Operation, stream: int | None = None) -> Result:
-    """Do it in the foreground, telling its progress, and what was left out."""
+    """Carry it out in the foreground, showing progress and what was left out."""
     data_out = isinstance(operation, Export) and operation.file == "-"
     operation = confirm_wait(context, operation)
     with Foreground(json=context.json, data_out=data_out) as foreground:
@@ -126,11 +126,11 @@ def _what_remains(operation: Operation) -> str:
             left = f"nothing of it is left in {plain(target_dir)}"
             return f"The restore of snapshot #{set_id} was stopped; {left}."
         case Restore(set_id):
-            return f"The restore of snapshot #{set_id} was stopped; the data are as before."
+            return f"The restore of snapshot #{set_id} was stopped; the data are unchanged."
         case Extract():
-            return "The extraction was stopped; everything is as before."
+            return "The extraction was stopped; nothing was changed."
         case Export(set_id, file):
-            return "What was written is not whole." if file == "-" else f"{file} was not written."
+            return "The output is incomplete." if file == "-" else f"{file} was not written."
         case Save():
             return "Nothing was saved."
         case Import():

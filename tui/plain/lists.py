@@ -27,7 +27,7 @@ class Lists:
 
     def greet(self) -> None:
         """Tell where we are, what there is, and what runs."""
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         here = self._desk.place
         root = here.engine.layout.root
         where = "the demo" if "--demo" in here.words else "this machine" if root == "/" else root
@@ -56,7 +56,7 @@ class Lists:
     def list(self, terms: Sequence[str]) -> None:
         """Tell the sets that words fit, the newest first, or first those that need attention."""
         problems = _PROBLEMS in terms
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         sets = ordered(stock, [word for word in terms if word != _PROBLEMS], problems=problems)
         if terms and not sets:
             self._console.say("No set matches.")
@@ -66,7 +66,7 @@ class Lists:
     def more(self) -> None:
         """Tell the next sets of the last list."""
         if self._left:
-            self._tell_sets(self._desk.place.stock(), self._left)
+            self._tell_sets(self._desk.place.inventory(), self._left)
         else:
             self._console.say("There are no more.")
 
@@ -84,7 +84,7 @@ class Lists:
 
     def show(self, part: SnapshotSet) -> None:
         """Tell everything about a set."""
-        stock = self._desk.place.stock()
+        stock = self._desk.place.inventory()
         now = time.time()
         set_ = stock.by_id.get(part.set_id)
         if set_ is None:

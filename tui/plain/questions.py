@@ -189,7 +189,7 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
     """Tell what would be removed, and have the number typed."""
     from tui.dialogs.forget import losses
 
-    stock = desk.place.stock()
+    stock = desk.place.inventory()
     going = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
     for loss in losses([SnapshotSet(part.set_id, tuple(going))], stock):
         what = f"the last usable copy of {plain(loss.snap)}, of {and_words(loss.owners)}"

@@ -32,17 +32,17 @@ from tui.widgets.text import put
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
 
-class Compared(Message):
+class ComparisonUpdated(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, progress: Progress, found: Found | None, trouble: str = "") -> None:
+    def __init__(self, progress: Progress, comparison: Found | None, trouble: str = "") -> None:
         super().__init__()
         self.job = progress
-        self.found = found
+        self.comparison = comparison
         self.trouble = trouble
 
 
-class Told(Message):
+class ReadingProgressed(Message):
     """How far the reading is."""
 
     def __init__(self, text: str) -> None:
@@ -51,17 +51,17 @@ class Told(Message):
 
 
 class CompareScreen(Screen[None]):
-    """The differences of a pair, only what differs at first; what is marked can be put back from there."""
+    """The differences of a pair, at first only what differs; selected files can be restored from here."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "restore", "Put back"),
+        Binding("r", "restore", "Restore"),
         Binding("v", "pivot", "Swap sides"),
-        Binding("equals_sign", "same", "Same as well", key_display="="),
+        Binding("equals_sign", "same", "Unchanged", key_display="="),
         Binding("c", "check", "By content"),
         Binding("x", "stop", "Stop", show=False),
         Binding("y", "copy", "Copy command", show=False),
         Binding("J", "jobs", "Jobs", show=False),
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "reload", "Refresh", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", key_display="Esc"),
         Binding("q", "app.quit", "Quit", show=False),
@@ -75,7 +75,7 @@ class CompareScreen(Screen[None]):
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
         self._progress = Progress()
-        self._found = Found()
+        self._comparison = Found()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
 
@@ -103,63 +103,65 @@ class CompareScreen(Screen[None]):
 
     def _begin(self) -> None:
         self._progress.stop()
-        self._found = Found()
-        self._progress = Progress(self._hear)
+        self._comparison = Found()
+        self._progress = Progress(self._handle)
         self._fill()
         self._compare(self._comparer, self._options, self._progress)
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Entered(part):
                 self._part = part
             case Advanced(done):
-                self.post_message(Told(f"reading {self._part}: {size_text(done).strip()}"))
+                self.post_message(ReadingProgressed(f"reading {self._part}: {size_text(done).strip()}"))
 
     @work(thread=True, group="compare")
     def _compare(self, comparer: Comparer, options: CompareOptions, progress: Progress) -> None:
         try:
-            comparer.run(options, progress, lambda found: self._tell(progress, found))
+            comparer.run(options, progress, lambda comparison: self._post_update(progress, comparison))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Compared(progress, None, str(trouble)))
+            self.post_message(ComparisonUpdated(progress, None, str(trouble)))
 
-    def _tell(self, progress: Progress, found: Found) -> None:
+    def _post_update(self, progress: Progress, comparison: Found) -> None:
         progress.raise_if_cancelled()
-        self.post_message(Compared(progress, found))
+        self.post_message(ComparisonUpdated(progress, comparison))
 
-    def on_told(self, message: Told) -> None:
+    def on_reading_progressed(self, message: ReadingProgressed) -> None:
         """Say how far it is."""
-        if not self._found.complete:
+        if not self._comparison.complete:
             self.say(message.text)
 
-    def on_compared(self, message: Compared) -> None:
+    def on_comparison_updated(self, message: ComparisonUpdated) -> None:
         """Show what differs so far."""
         if message.job is not self._progress:
             return
-        if message.found is None:
-            self._found = self._found._replace(complete=True)
+        if message.comparison is None:
+            self._comparison = self._comparison._replace(complete=True)
             self.say(message.trouble)
             return
-        self._found = message.found
-        self._by_key = {differing.key_of(one): one for one in message.found.differences}
+        self._comparison = message.comparison
+        self._by_key = {
+            differing.key_of(difference): difference for difference in message.comparison.differences
+        }
         self._fill()
 
     def _fill(self) -> None:
-        found, table = self._found, self.query_one(LineTable)
+        comparison, table = self._comparison, self.query_one(LineTable)
         width = self.size.width
         table.show_columns(differing.columns(width))
-        table.show(differing.rows(found, width))
-        sides = " → ".join(found.labels) if found.labels[0] else "Opening…"
+        table.show(differing.rows(comparison, width))
+        sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
         title = f"{plain(self._pair.snap)}: {sides}"
         put(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
-        sums = f" {differing.sums(found)}{'' if found.complete else ' so far'}"
+        sums = f" {differing.sums(comparison)}{'' if comparison.complete else ' so far'}"
         put(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
         faults = self.query_one("#faults", Static)
-        faults.display = bool(found.notes)
-        put(faults, Text(f" {plain('; '.join(found.notes))}", no_wrap=True, overflow="ellipsis"))
-        if found.complete and table.cursor_key is None:
-            self.say("nothing differs" if not self._options.exact else "nothing differs, by content either")
+        faults.display = bool(comparison.notes)
+        put(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
+        if comparison.complete and table.cursor_key is None:
+            self.say("no differences" if not self._options.exact else "no differences, by content either")
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
@@ -172,15 +174,15 @@ class CompareScreen(Screen[None]):
     # -- keys
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell everything about the row."""
-        one = self._by_key.get(message.key)
-        marked = len(self.query_one(LineTable).marked)
-        words = [f"{marked} marked"] if marked else []
-        if one is not None:
-            words += [one.text, one.kind, one.change.value, *one.metadata]
+        """Show everything about the row."""
+        difference = self._by_key.get(message.key)
+        selected = len(self.query_one(LineTable).marked)
+        facts = [f"{selected} selected"] if selected else []
+        if difference is not None:
+            facts += [difference.text, difference.kind, difference.change.value, *difference.metadata]
         elif isinstance(message.key, ConfigKey):
-            words += [f"configuration key {message.key.key}", "snap set puts one back"]
-        self.say(" · ".join(words))
+            facts += [f"configuration key {message.key.key}", "restore it with snap set"]
+        self.say(" · ".join(facts))
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
         """Show how a text differs."""
@@ -194,28 +196,31 @@ class CompareScreen(Screen[None]):
             self.action_back()
 
     def _show_diff(self, key: Hashable) -> None:
-        one = self._by_key.get(key)
+        difference = self._by_key.get(key)
         if isinstance(key, ConfigKey):
             self._show_values(key)
-        elif not isinstance(key, KeyOf) or one is None or one.kind != Kind.FILE.value:
-            self.say(f"only files have contents to compare; this is a {one.kind if one else 'line'}")
+        elif not isinstance(key, KeyOf) or difference is None or difference.kind != Kind.FILE.value:
+            kind = difference.kind if difference else "line"
+            self.say(f"only files can be compared line by line; this is a {kind}")
         elif not self._place.previews:
             self.say(preview.OFF)
-        elif not self._found.complete:
-            self.say("it is still being compared: x stops that")
+        elif not self._comparison.complete:
+            self.say("the comparison is still running: x stops it")
         else:
             comparer = self._comparer
-            title = f"{one.text}: {' → '.join(self._found.labels)}"
-            self.app.push_screen(TextViewer(title, lambda job: diff_sheet(comparer, key, job)))
+            title = f"{difference.text}: {' → '.join(self._comparison.labels)}"
+            self.app.push_screen(TextViewer(title, lambda job: diff_document(comparer, key, job)))
 
     def _show_values(self, key: ConfigKey) -> None:
-        change = next(one for one in self._found.configuration if one.key == key.key)
+        change = next(
+            key_change for key_change in self._comparison.configuration if key_change.key == key.key
+        )
         lines = []
-        for label, value in zip(self._found.labels, (change.before, change.after), strict=True):
+        for label, value in zip(self._comparison.labels, (change.before, change.after), strict=True):
             lines += [(label, "dim"), (f"  {plain(differing.json_text(value))}", "")]
-        sheet = Document("a key of the configuration", lines)
+        document = Document("a configuration key", lines)
         if self._place.previews:
-            self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: sheet))
+            self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: document))
         else:
             self.say(preview.OFF)
 
@@ -225,14 +230,14 @@ class CompareScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Stop comparing; what was found stays."""
-        if self._found.complete:
-            self.say("nothing is being compared: there is nothing to stop")
+        if self._comparison.complete:
+            self.say("no comparison is running")
         else:
             self._progress.stop()
-            self._found = self._found._replace(complete=True)
-            self.say("stopped: what was found so far is shown · F5 compares again")
+            self._comparison = self._comparison._replace(complete=True)
+            self.say("stopped: results so far are shown · F5 compares again")
 
-    def action_look(self) -> None:
+    def action_reload(self) -> None:
         """Compare anew."""
         self._begin()
 
@@ -241,20 +246,22 @@ class CompareScreen(Screen[None]):
         shows = not self._options.same
         self._options = self._options._replace(same=shows)
         self._begin()
-        self.say("what is the same is shown as well" if shows else "only what differs is shown")
+        self.say("unchanged files are shown as well" if shows else "only differences are shown")
 
     def action_check(self) -> None:
         """Compare by content, not by size and time; or the other way about."""
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
-        self.say("comparing contents: that reads all of both" if exact else "comparing sizes and times")
+        self.say(
+            "comparing by content: both sides are read completely" if exact else "comparing by size and time"
+        )
 
     def action_pivot(self) -> None:
-        """Swap the sides: the first one is what can be put back."""
+        """Swap the sides: the first one can be restored."""
         pair = self._pair
         if pair.after is None or pair.before is None:
-            self.say("the snapshot stays first: it is what can be put back")
+            self.say("cannot swap sides: only the snapshot can be restored")
             return
         self._pair = pair._replace(before=pair.after, after=pair.before)
         self._progress.stop()
@@ -263,20 +270,20 @@ class CompareScreen(Screen[None]):
         self.query_one(LineTable).action_mark_none()
         self._begin()
 
-    # -- putting back
+    # -- restoring
 
     def extraction(self) -> Extract | None:
-        """What would put back what is chosen, from the first side; None after saying why not."""
+        """The extraction that would restore the selection from the first side; None after saying why not."""
         table = self.query_one(LineTable)
         keys = table.marked or {table.cursor_key}
-        chosen = [one for key, one in self._by_key.items() if key in keys]
-        there = [one for one in chosen if one.before is not None]
+        chosen = [difference for key, difference in self._by_key.items() if key in keys]
+        there = [difference for difference in chosen if difference.before is not None]
         if not chosen:
-            self.say("there is nothing to put back here; of the configuration, snap set puts a key back")
+            self.say("nothing here can be restored; use snap set to restore a configuration key")
         elif not there:
-            self.say(f"it is not in {self._found.labels[0]}: there is nothing to put back")
-        elif not self._found.complete:
-            self.say("it is still being compared: x stops that")
+            self.say(f"it is not in {self._comparison.labels[0]}: there is nothing to restore")
+        elif not self._comparison.complete:
+            self.say("the comparison is still running: x stops it")
         else:
             items = self._comparer.marks_of(there)
             source = self._pair.before
@@ -285,7 +292,7 @@ class CompareScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Put back what is marked, as it is on the first side."""
+        """Restore what is selected, as it is on the first side."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
@@ -294,12 +301,18 @@ class CompareScreen(Screen[None]):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes · F5 compares again")
+                self.say("job started: J shows its progress · F5 compares again")
 
     def action_copy(self) -> None:
         """Copy the command that compares the same."""
-        words = ["snapstow", *self._place.words, "diff", _word(self._pair.before), _word(self._pair.after)]
-        self.say(copied(self.app, shlex.join([*words, self._pair.snap])))
+        arguments = [
+            "snapstow",
+            *self._place.words,
+            "diff",
+            _side_argument(self._pair.before),
+            _side_argument(self._pair.after),
+        ]
+        self.say(copied(self.app, shlex.join([*arguments, self._pair.snap])))
 
     def action_jobs(self) -> None:
         """Show all jobs."""
@@ -312,18 +325,18 @@ class CompareScreen(Screen[None]):
         self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
-def diff_sheet(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
+def diff_document(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:
     """The unified diff of one file as lines to read. Raises SnapshotError, Cancelled."""
     from backend.browse import harmless
 
-    found = comparer.diff_of(key, progress)
-    if found.why_not:
-        return Document(f"it cannot be compared line by line: {found.why_not}")
-    lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in found.lines]
-    return Document("a unified diff" if lines else "the contents are the same", lines)
+    text_diff = comparer.diff_of(key, progress)
+    if text_diff.why_not:
+        return Document(f"cannot be compared line by line: {text_diff.why_not}")
+    lines = [(harmless(line), _STYLES.get(line[:1], "")) for line in text_diff.lines]
+    return Document("a unified diff" if lines else "the contents are identical", lines)
 
 
-def _word(side: Snapshot | str | None) -> str:
+def _side_argument(side: Snapshot | str | None) -> str:
     if side is None:
         return "live"
     return side if isinstance(side, str) else str(side.set_id)

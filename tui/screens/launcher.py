@@ -8,11 +8,11 @@ from backend import Operation, Snapshot
 
 
 class Launcher(Protocol):
-    """A screen that starts jobs, and looks every `tick` seconds at what is under way."""
+    """A screen that starts jobs, and polls every `tick` seconds what is under way."""
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks."""
+        """Seconds between two polls."""
 
     async def launch(self, *operations: Operation) -> None:
         """Start operations, each as a job of its own."""
@@ -27,4 +27,7 @@ class Launcher(Protocol):
 def is_acting(screen: Screen[Any]) -> bool:
     """Whether an action of a screen is under way, be it only a question: it is about the present engine."""
     acting = ("default", "start", "act")
-    return any(one.node is screen and one.group in acting and not one.is_finished for one in screen.workers)
+    return any(
+        worker.node is screen and worker.group in acting and not worker.is_finished
+        for worker in screen.workers
+    )

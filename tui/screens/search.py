@@ -23,13 +23,14 @@ from backend import (
     command_line,
 )
 from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
-from tui.screens.compare import diff_sheet
+from tui.phrases import count_phrase
+from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import Item, Spot
+from tui.session.open_file import Item, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import counted, plain
+from tui.text import plain
 from tui.views import preview
 from tui.views import search_rows as hits
 from tui.views.difference_rows import Comparer, KeyOf, Pair
@@ -39,23 +40,23 @@ from tui.widgets.table import LineTable
 from tui.widgets.text import put
 
 
-class Told(Message):
+class SearchProgressed(Message):
     """What was found so far, and how far the search is."""
 
-    def __init__(self, search: Progress, found: list[History], progress: SearchProgress) -> None:
+    def __init__(self, search: Progress, histories: list[History], progress: SearchProgress) -> None:
         super().__init__()
         self.search = search
-        self.found = found
+        self.histories = histories
         self.progress = progress
 
 
 class SearchScreen(Screen[None]):
-    """Type a name, see every version of every file that fits; look at them, compare, put one back."""
+    """Type a name, see every version of every matching file; preview, compare, restore."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
         Binding("d", "compare", "Compare"),
-        Binding("slash,F", "filter", "Search again", key_display="/"),
+        Binding("slash,F", "filter", "New search", key_display="/"),
         Binding("x", "stop", "Stop"),
         Binding("y", "copy", "Copy command", show=False),
         Binding("J", "jobs", "Jobs", show=False),
@@ -77,7 +78,7 @@ class SearchScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """What to look for, what was found, how far it is, keys."""
         yield Static("", id="header", markup=False)
-        box = Input(placeholder="a name, or a pattern: config.php, *.conf, common/etc/*", id="filter")
+        box = Input(placeholder="file name or pattern: config.php, *.conf, common/etc/*", id="filter")
         box.cursor_blink = False
         yield box
         yield LineTable(hits.columns(80), id="table")
@@ -86,7 +87,7 @@ class SearchScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Wait for a name."""
-        where = counted(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
+        where = count_phrase(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
         put(self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis"))
         self.query_one(Input).focus()
         self.say("Enter searches · Esc leaves")
@@ -96,8 +97,8 @@ class SearchScreen(Screen[None]):
         self._search_progress.stop()
 
     def _only(self) -> str:
-        one = self._where[0]
-        return plain(one if isinstance(one, str) else f"#{one.set_id} {one.snap}")
+        source = self._where[0]
+        return plain(source if isinstance(source, str) else f"#{source.set_id} {source.snap}")
 
     # -- searching
 
@@ -105,51 +106,53 @@ class SearchScreen(Screen[None]):
         """Search."""
         pattern = hits.pattern_of(event.value.strip())
         if not pattern:
-            self.say("type a name, or a part of one")
+            self.say("type a file name, or part of one")
             return
         self._search_progress.stop()
         self._histories, self._reading = [], ""
         self._progress = SearchProgress(0, len(self._where))
-        self._search_progress = Progress(self._hear)
+        self._search_progress = Progress(self._handle)
         self.query_one(LineTable).focus()
         self._fill()
         self._search(Search(self._where, pattern, self._place.engine.state_dir), self._search_progress)
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, PartAdvanced):
             share = f" {100 * event.done // event.total} %" if event.total else ""
             self._reading = "" if event.ended else f"reading {event.part}{share}"
-            self.app.call_later(self._tell_progress)
+            self.app.call_later(self._show_progress)
 
     @work(thread=True, group="search")
     def _search(self, search: Search, progress: Progress) -> None:
         try:
-            search.run(progress, lambda found, state: self._tell(Told(progress, found, state)))
+            search.run(
+                progress, lambda histories, state: self._tell(SearchProgressed(progress, histories, state))
+            )
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
             self.app.call_later(self.say, str(trouble))
 
-    def _tell(self, message: Told) -> None:
+    def _tell(self, message: SearchProgressed) -> None:
         self.post_message(message)
 
-    def on_told(self, message: Told) -> None:
+    def on_search_progressed(self, message: SearchProgressed) -> None:
         """Show what was found so far; the cursor stays."""
         if message.search is not self._search_progress:
             return
         is_first = not self._histories
-        self._histories, self._progress = message.found, message.progress
+        self._histories, self._progress = message.histories, message.progress
         self._fill()
         if is_first and self._histories:
             self.query_one(LineTable).action_first()
-        self._tell_progress()
+        self._show_progress()
 
-    def _tell_progress(self) -> None:
+    def _show_progress(self) -> None:
         if self.is_attached:
-            told = hits.progress_text(self._progress, len(self._histories), self._reading)
+            status = hits.progress_text(self._progress, len(self._histories), self._reading)
             missed = self._progress.missed
             why = f" ({missed[0].reason})" if missed and self._progress.complete else ""
-            self.say(told + why)
+            self.say(status + why)
 
     def _fill(self) -> None:
         table, width = self.query_one(LineTable), self.size.width
@@ -179,12 +182,12 @@ class SearchScreen(Screen[None]):
     def _hit(self) -> Hit | None:
         chosen = self._chosen()
         if chosen is None:
-            self.say("nothing is chosen: type a name and press Enter")
+            self.say("nothing is selected: type a name and press Enter")
             return None
         return chosen[0].versions[chosen[1]].hits[-1]
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell where the version is."""
+        """Show where the version is."""
         chosen = self._chosen()
         if message.by_key and chosen is not None:
             version = chosen[0].versions[chosen[1]]
@@ -209,9 +212,9 @@ class SearchScreen(Screen[None]):
         if not self._place.previews:
             self.say(preview.OFF)
             return
-        own = self._place.engine.state_dir
+        state_dir = self._place.engine.state_dir
         title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
-        self.app.push_screen(TextViewer(title, lambda job: hit_sheet(hit, own, job)))
+        self.app.push_screen(TextViewer(title, lambda job: hit_document(hit, state_dir, job)))
 
     def _name_of(self, hit: Hit) -> str:
         return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
@@ -229,17 +232,17 @@ class SearchScreen(Screen[None]):
     def action_stop(self) -> None:
         """Stop searching; what was found stays."""
         if self._progress.complete:
-            self.say("nothing is being searched: there is nothing to stop")
+            self.say("no search is running")
             return
         self._search_progress.stop()
         self._progress = self._progress._replace(complete=True)
-        self.say(f"stopped after {self._progress.done} of {counted(self._progress.total, 'snapshot')}")
+        self.say(f"stopped after {self._progress.done} of {count_phrase(self._progress.total, 'snapshot')}")
 
     def action_compare(self) -> None:
-        """Compare the version with the one before it, the oldest with what is in place."""
+        """Compare the version with the one before it, the oldest with the live file."""
         chosen = self._chosen()
         if chosen is None:
-            self.say("nothing is chosen: type a name and press Enter")
+            self.say("nothing is selected: type a name and press Enter")
             return
         if not self._place.previews:
             self.say(preview.OFF)
@@ -254,16 +257,16 @@ class SearchScreen(Screen[None]):
 
         def load(progress: Progress) -> Document:
             try:
-                return diff_sheet(comparer, key, progress)
+                return diff_document(comparer, key, progress)
             finally:
                 comparer.close()
 
-        with_what = "the version before it" if number else "what is in place"
+        with_what = "the version before it" if number else "the live file"
         shown = plain(history.path.decode("utf-8", "surrogateescape"))
         self.app.push_screen(TextViewer(f"{shown}: compared with {with_what}", load))
 
     def extraction(self) -> Extract | None:
-        """What would put the version back; None after saying why there is nothing."""
+        """The extraction of the version; None after saying why there is none."""
         hit = self._hit()
         if hit is None:
             return None
@@ -277,7 +280,7 @@ class SearchScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Show where the version would land, then put it there."""
+        """Show where the version would go, then restore it."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
@@ -286,10 +289,10 @@ class SearchScreen(Screen[None]):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes")
+                self.say("job started: J shows its progress")
 
     def action_copy(self) -> None:
-        """Copy the command that puts the version back."""
+        """Copy the command that restores the version."""
         if wanted := self.extraction():
             self.say(copied(self.app, command_line(wanted, self._place.words)))
 
@@ -304,19 +307,19 @@ class SearchScreen(Screen[None]):
         self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
 
 
-def hit_sheet(hit: Hit, own: str, progress: Progress) -> Document:
+def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
-    item = Item(Spot(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(hit, own, progress, lambda content: preview.seen(item, lambda _item: content))
+    item = Item(Location(0, hit.entry, hit.path), hit.snapshot, hit.node)
+    seen = _with_content(hit, state_dir, progress, lambda content: preview.seen(item, lambda _item: content))
     return Document(seen.what, [(line, "") for line in seen.lines])
 
 
 def _with_content(
-    hit: Hit, own: str, progress: Progress, use: Callable[[Content], preview.Seen]
+    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.Seen]
 ) -> preview.Seen:
-    if not preview.is_readable(Item(Spot(), hit.snapshot, hit.node)):
+    if not preview.is_readable(Item(Location(), hit.snapshot, hit.node)):
         return preview.seen(
-            Item(Spot(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
+            Item(Location(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file
     with (
@@ -326,7 +329,7 @@ def _with_content(
     ):
         for archive in inside.of_snap(hit.snapshot.snap).archives:
             if archive.entry == hit.entry:
-                with Tree(archive, own) as tree:
+                with Tree(archive, state_dir) as tree:
                     tree.index(progress)
                     return use(tree.open(tree.node(hit.path)))
-    raise SnapshotError(f"there is no {hit.entry} in {hit.file} any more")
+    raise SnapshotError(f"{hit.entry} is no longer in {hit.file}")

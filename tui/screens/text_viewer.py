@@ -19,7 +19,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import Lines, LineTable
 from tui.widgets.text import put
 
-_BESIDE = 6
+_MARGIN = 6
 
 
 class Document(NamedTuple):
@@ -29,16 +29,16 @@ class Document(NamedTuple):
     lines: Sequence[tuple[str, str]] = ()
 
 
-class Came(Message):
-    """The sheet is there."""
+class DocumentLoaded(Message):
+    """The document is there."""
 
-    def __init__(self, sheet: Document) -> None:
+    def __init__(self, document: Document) -> None:
         super().__init__()
-        self.sheet = sheet
+        self.document = document
 
 
 class TextViewer(Screen[None]):
-    """Shows a sheet that `load` makes on a thread; `whole` are all its lines for a pager."""
+    """Shows a document that `load` makes on a thread; `whole` are all its lines for a pager."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("vertical_line", "pager", "Pager", key_display="|"),
@@ -55,10 +55,10 @@ class TextViewer(Screen[None]):
     ) -> None:
         super().__init__()
         self._titled = plain(title)
-        self._load_sheet = load
+        self._load = load
         self._whole = whole
         self._progress = Progress()
-        self._sheet = Document("Reading…")
+        self._document = Document("Reading…")
 
     def compose(self) -> ComposeResult:
         """What it is, the lines, keys."""
@@ -71,27 +71,27 @@ class TextViewer(Screen[None]):
         """Begin to read."""
         self._head()
         self.query_one(LineTable).focus()
-        self.say(self._sheet.what)
-        self._read_sheet()
+        self.say(self._document.what)
+        self._read_document()
 
     def on_unmount(self) -> None:
         """Read no more."""
         self._progress.stop()
 
-    @work(thread=True, group="sheet")
-    def _read_sheet(self) -> None:
+    @work(thread=True, group="document")
+    def _read_document(self) -> None:
         try:
-            self.post_message(Came(self._load_sheet(self._progress)))
+            self.post_message(DocumentLoaded(self._load(self._progress)))
         except Cancelled:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Came(Document(str(trouble))))
+            self.post_message(DocumentLoaded(Document(str(trouble))))
 
-    def on_came(self, message: Came) -> None:
+    def on_document_loaded(self, message: DocumentLoaded) -> None:
         """Show it."""
-        self._sheet = message.sheet
+        self._document = message.document
         self._fill()
-        self.say(message.sheet.what)
+        self.say(message.document.what)
 
     def on_resize(self) -> None:
         """Break long lines anew."""
@@ -102,18 +102,18 @@ class TextViewer(Screen[None]):
         put(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
 
     def _fill(self) -> None:
-        room = max(1, self.size.width - _BESIDE)
+        width = max(1, self.size.width - _MARGIN)
         rows = [
             _row((number, piece), text, style)
-            for number, (line, style) in enumerate(self._sheet.lines)
-            for piece, text in enumerate(broken(line, room))
+            for number, (line, style) in enumerate(self._document.lines)
+            for piece, text in enumerate(broken(line, width))
         ]
         self.query_one(LineTable).show(rows)
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Tell which line it is."""
         if isinstance(message.key, tuple):
-            self.say(f"line {message.key[0] + 1} of {len(self._sheet.lines)} · {self._sheet.what}")
+            self.say(f"line {message.key[0] + 1} of {len(self._document.lines)} · {self._document.what}")
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
         """h goes back."""
@@ -126,7 +126,7 @@ class TextViewer(Screen[None]):
 
     def action_pager(self) -> None:
         """Show all of it in the pager, $PAGER."""
-        lines = self._whole() if self._whole is not None else [text for text, _ in self._sheet.lines]
+        lines = self._whole() if self._whole is not None else [text for text, _ in self._document.lines]
         if trouble := show_lines(self.app, lines):
             self.say(trouble)
 
@@ -146,16 +146,16 @@ def _row(key: tuple[int, int], text: str, style: str) -> Row:
     return Row(key, lambda: line)
 
 
-def broken(line: str, room: int) -> list[str]:
+def broken(line: str, width: int) -> list[str]:
     """A harmless line in pieces of at most so many columns."""
-    if cells(line) <= room:
+    if cells(line) <= width:
         return [line]
-    pieces, width = [""], 0
+    pieces, taken = [""], 0
     for letter in line:
-        wide = cells(letter)
-        if width + wide > room and pieces[-1]:
+        needed = cells(letter)
+        if taken + needed > width and pieces[-1]:
             pieces.append("")
-            width = 0
+            taken = 0
         pieces[-1] += letter
-        width += wide
+        taken += needed
     return pieces

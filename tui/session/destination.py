@@ -36,7 +36,7 @@ class Destination(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """The directory that a typed path is relative to, the name for the file, where nothing may be put."""
+    """The directory that a typed path is relative to, the name for the file, the directory to avoid."""
 
     base: str
     name: str
@@ -78,17 +78,17 @@ def _destination(path: str, folder: str, mount: Mount | None) -> Destination:
 
 
 def _folder_trouble(folder: str, avoid: str) -> str:
-    """Why nothing can be put into a directory, or nothing."""
+    """Why nothing can be written to a directory, or nothing."""
     if not os.path.lexists(folder):
         return f"there is no directory {folder}"
     if not os.path.isdir(folder):
-        return f"{folder} is not a directory that can be opened"
+        return f"{folder} is not an accessible directory"
     if avoid and _is_within(os.path.realpath(folder), os.path.realpath(avoid)):
-        return f"{avoid} is kept for snapshots: an export has to lie elsewhere"
+        return f"{avoid} is the directory of snapshots: export to another directory"
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        return f"{folder} is on a file system that can only be read"
+        return f"{folder} is on a read-only file system"
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-        return f"you may not write to {folder}"
+        return f"no permission to write to {folder}"
     return ""
 
 
@@ -101,27 +101,27 @@ def _name_trouble(path: str, folder: str, mount: Mount | None) -> str:
     name = os.path.basename(path)
     longest = os.statvfs(folder).f_namemax - _LONGEST_ENDING
     if len(os.fsencode(name)) > longest:
-        return f"the name is too long: {longest} bytes at most, for there is a longer one while it is written"
+        return f"the name is too long: at most {longest} bytes, as the temporary file has a longer one"
     if "\0" in name:
-        return "a name cannot hold a null byte"
+        return "a file name cannot contain a null byte"
     if mount and (odd := sorted(set(name) & set(mount.forbidden))):
-        return f"on that file system ({mount.kind}) no name can hold {' '.join(odd)}"
+        return f"file names on that file system ({mount.kind}) cannot contain {' '.join(odd)}"
     return ""
 
 
 def _standing(path: str, folder: str) -> tuple[PathEntry | None, str]:
     """What stands at a path, and why it cannot be replaced."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return None, ""
     name = os.path.basename(path)
-    if not stat.S_ISREG(found.st_mode):
-        return None, f"{name} is {kind_of(found.st_mode)} there, which is not replaced"
+    if not stat.S_ISREG(status.st_mode):
+        return None, f"{name} is {kind_of(status.st_mode)} and is not replaced"
     above = os.stat(folder)
-    if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, above.st_uid):
-        return None, f"{name} is somebody else's there, and only its owner may replace it"
-    return PathEntry(name, False, found.st_size, found.st_mtime), ""
+    if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, status.st_uid, above.st_uid):
+        return None, f"{name} belongs to another user; only its owner can replace it"
+    return PathEntry(name, False, status.st_size, status.st_mtime), ""
 
 
 def _limit(mount: Mount | None) -> tuple[int, str]:

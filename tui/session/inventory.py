@@ -18,7 +18,7 @@ _NEVER = CheckStatus(CheckState.NEVER)
 
 
 class Pivot(Enum):
-    """By what the rows are gathered."""
+    """What the rows are grouped by."""
 
     SET = "set"
     SNAP = "snap"
@@ -30,7 +30,7 @@ class Total(NamedTuple):
 
     `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
     bytes, `unpacked` what they take unpacked, None where that is not known of all; `standing` is that of the
-    one that needs most care.
+    one that needs attention most.
     """
 
     names: tuple[str, ...]
@@ -90,26 +90,26 @@ class InventoryData:
     @cached_property
     def stored(self) -> int:
         """The bytes of all archives."""
-        return sum(one.size for one in self.sets)
+        return sum(snapshot_set.size for snapshot_set in self.sets)
 
     @cached_property
     def counts(self) -> dict[CheckState, int]:
         """How many snapshots are in which state."""
         counts = dict.fromkeys(CheckState, 0)
-        for one in self.sets:
-            for snapshot in one.snapshots:
+        for snapshot_set in self.sets:
+            for snapshot in snapshot_set.snapshots:
                 counts[self.standing_of(snapshot).state] += 1
         return counts
 
     @cached_property
     def by_id(self) -> dict[int, SnapshotSet]:
         """The sets by number."""
-        return {one.set_id: one for one in self.sets}
+        return {snapshot_set.set_id: snapshot_set for snapshot_set in self.sets}
 
     @cached_property
     def by_path(self) -> dict[str, Snapshot]:
         """The snapshots by the path of their file."""
-        return {snapshot.path: snapshot for one in self.sets for snapshot in one.snapshots}
+        return {snapshot.path: snapshot for snapshot_set in self.sets for snapshot in snapshot_set.snapshots}
 
     @cached_property
     def haystacks(self) -> dict[str, str]:
@@ -120,12 +120,15 @@ class InventoryData:
     def texts(self) -> dict[int, str]:
         """What a filter looks at for a whole set, by its number."""
         known = self.haystacks
-        return {one.set_id: " ".join([known[each.path] for each in one.snapshots]) for one in self.sets}
+        return {
+            snapshot_set.set_id: " ".join([known[snapshot.path] for snapshot in snapshot_set.snapshots])
+            for snapshot_set in self.sets
+        }
 
     @cached_property
     def totals(self) -> dict[int, Total]:
         """The sum of each set."""
-        return {one.set_id: self.total_of(one.snapshots) for one in self.sets}
+        return {snapshot_set.set_id: self.total_of(snapshot_set.snapshots) for snapshot_set in self.sets}
 
     @cached_property
     def groups(self) -> dict[Pivot, dict[str, Group]]:
@@ -137,14 +140,27 @@ class InventoryData:
         """Each snapshot as a sum of one, by path."""
         return {path: self._single(snapshot) for path, snapshot in self.by_path.items()}
 
-    def _single(self, one: Snapshot) -> Total:
-        when = 0.0 if one.hidden else unix_time(one.time)
-        names, users, notes = (one.snap or NAMELESS,), tuple(one.users), tuple(self.notes_of(one))
-        unpacked = self.unpacked.get(one.path)
-        return Total(names, users, when, one.size, unpacked, self.standing_of(one), notes, not one.hidden)
+    def _single(self, snapshot: Snapshot) -> Total:
+        when = 0.0 if snapshot.hidden else unix_time(snapshot.time)
+        names, users, notes = (
+            (snapshot.snap or NAMELESS,),
+            tuple(snapshot.users),
+            tuple(self.notes_of(snapshot)),
+        )
+        unpacked = self.unpacked.get(snapshot.path)
+        return Total(
+            names,
+            users,
+            when,
+            snapshot.size,
+            unpacked,
+            self.standing_of(snapshot),
+            notes,
+            not snapshot.hidden,
+        )
 
     def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
-        """Some snapshots of this stock in sum."""
+        """Some snapshots of this inventory in sum."""
         singles = self._singles
         parts = [singles[snapshot.path] for snapshot in snapshots]
         if len(parts) == 1:
@@ -157,15 +173,15 @@ class InventoryData:
             min([part.when for part in known], default=0.0),
             sum([part.size for part in parts]),
             _sum([part.unpacked for part in parts]),
-            min(standings, key=lambda one: (WORST_FIRST[one.state], one.at)),
+            min(standings, key=lambda status: (WORST_FIRST[status.state], status.at)),
             tuple(dict.fromkeys([note for part in parts for note in part.notes])),
             bool(known),
         )
 
     def notes_of(self, snapshot: Snapshot) -> list[str]:
         """What is to be known about a snapshot, in words."""
-        told = notes_text(snapshot)
-        notes = [told] if told != "-" else []
+        text = notes_text(snapshot)
+        notes = [text] if text != "-" else []
         if when := self.expiry.get(snapshot.set_id):
             notes.append(f"expires {when[5:10]}")
         if guard := self.guards.get(snapshot.set_id):
@@ -174,18 +190,29 @@ class InventoryData:
             notes.append("imported")
         return notes
 
-    def _haystack(self, one: Snapshot) -> str:
-        notes, state = self.notes_of(one), self.standing_of(one).state.value
-        words = (f"#{one.set_id}", one.snap, one.version, str(one.revision), *one.users, *notes, state)
-        return " ".join(words).lower()
+    def _haystack(self, snapshot: Snapshot) -> str:
+        notes, state = self.notes_of(snapshot), self.standing_of(snapshot).state.value
+        texts = (
+            f"#{snapshot.set_id}",
+            snapshot.snap,
+            snapshot.version,
+            str(snapshot.revision),
+            *snapshot.users,
+            *notes,
+            state,
+        )
+        return " ".join(texts).lower()
 
     def _grouped(self, pivot: Pivot) -> dict[str, Group]:
         members: dict[str, list[Snapshot]] = {}
-        for one in reversed(self.sets):
-            for snapshot in one.snapshots:
+        for snapshot_set in reversed(self.sets):
+            for snapshot in snapshot_set.snapshots:
                 for name in group_names(snapshot, pivot):
                     members.setdefault(name, []).append(snapshot)
-        return {name: Group(tuple(found), self.total_of(found)) for name, found in sorted(members.items())}
+        return {
+            name: Group(tuple(snapshots), self.total_of(snapshots))
+            for name, snapshots in sorted(members.items())
+        }
 
 
 def group_names(snapshot: Snapshot, pivot: Pivot) -> list[str]:

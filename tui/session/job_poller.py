@@ -39,7 +39,7 @@ class Log:
             return tuple(self._lines)
 
 
-class Sight(NamedTuple):
+class JobsReport(NamedTuple):
     """What was seen: what snapd does, all jobs, the newest first, other users'; the log of the chosen one."""
 
     views: list[JobView]
@@ -75,10 +75,10 @@ class Others:
         """Changes when a job of theirs comes or goes."""
         if self._clock() - self._looked_at >= REVIEW:
             self._looked_at = self._clock()
-            found = {journal.owner: journal for journal in self._place.engine.others()}
+            journals = {journal.owner: journal for journal in self._place.engine.others()}
             self._boards = {
                 owner: self._boards.get(owner) or (journal, JobBoard(journal, self._place.words))
-                for owner, journal in found.items()
+                for owner, journal in journals.items()
             }
         return tuple(journal.stamp() for journal, _ in self._boards.values())
 
@@ -95,7 +95,7 @@ class JobPoller:
         self._log: Log | ChangeLog | None = None
         self._runs = False
 
-    def look(self, chosen: Hashable) -> Sight | None:
+    def look(self, chosen: Hashable) -> JobsReport | None:
         """What there is, or None where nothing can have changed; `chosen` is the name of a job.
 
         Raises SnapshotError, OSError.
@@ -107,10 +107,10 @@ class JobPoller:
             self._log = self._log_of(name, changes) if name else None
         elif stamp == self._stamp and not self._runs:
             return None
-        own = self._board.views(int(name) if name.isdigit() else None)
-        views = [*changes, *own, *self._others.views(name)]
+        own_views = self._board.views(int(name) if name.isdigit() else None)
+        views = [*changes, *own_views, *self._others.views(name)]
         self._stamp, self._runs = stamp, any(view.is_running for view in views)
-        return Sight(views, self._log, self._log.look() if self._log else ())
+        return JobsReport(views, self._log, self._log.look() if self._log else ())
 
     def _log_of(self, name: str, changes: Sequence[JobView]) -> Log | ChangeLog:
         if any(view.name == name for view in changes):
@@ -125,8 +125,8 @@ class JobPoller:
         """Changes when a job appears, ends or is amended."""
         folder = f"{self._journal.folder}/jobs"
         try:
-            with os.scandir(folder) as found:
-                own = (os.stat(folder).st_mtime, *(entry.stat().st_mtime for entry in found))
+            with os.scandir(folder) as entries:
+                own_stamp = (os.stat(folder).st_mtime, *(entry.stat().st_mtime for entry in entries))
         except OSError:
-            own = (0.0,)
-        return (*own, *self._others.stamp())
+            own_stamp = (0.0,)
+        return (*own_stamp, *self._others.stamp())

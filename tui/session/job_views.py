@@ -106,13 +106,13 @@ class _Watched:
 
     def __init__(self, record: JobRecord) -> None:
         self._follower = Follower(record)
-        self._hearing = JobEventFold()
+        self._fold = JobEventFold()
 
-    def told(self, view: JobView) -> JobView:
+    def applied_to(self, view: JobView) -> JobView:
         """The view with what the log tells so far."""
         for document in self._follower.news():
-            self._hearing.hear(event_from_json(document), time_of(document))
-        return self._hearing.told(view)
+            self._fold.handle(event_from_json(document), time_of(document))
+        return self._fold.applied_to(view)
 
 
 class JobEventFold:
@@ -125,7 +125,7 @@ class JobEventFold:
         self._parts: dict[str, PartView] = {}
         self._parts_ended = 0
 
-    def told(self, view: JobView) -> JobView:
+    def applied_to(self, view: JobView) -> JobView:
         """The view with what was heard so far."""
         running = tuple(self._parts.values()) if view.is_running else ()
         return view._replace(
@@ -138,9 +138,9 @@ class JobEventFold:
             moved=self._meter.moved,
         )
 
-    def hear(self, event: Event, at: float | None) -> None:
+    def handle(self, event: Event, at: float | None) -> None:
         """Take in an event; `at` is when it happened, now without it."""
-        self._meter.hear(event, at)
+        self._meter.handle(event, at)
         match event:
             case Started():
                 self._parts.clear()
@@ -168,18 +168,18 @@ class JobBoard:
     def __init__(
         self,
         journal: Records,
-        words: Sequence[str] = (),
+        location_options: Sequence[str] = (),
         shown: int = 200,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal
-        self._words = words
+        self._words = location_options
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
         self._records: dict[int, JobRecord] = {}  # those that the ended ones were seen in
         self._seen: set[int] = set()
-        self._pulse = StallDetector(clock)
+        self._stalls = StallDetector(clock)
         self._lock = Lock()
 
     def views(self, whole: int | None = None) -> list[JobView]:
@@ -200,21 +200,21 @@ class JobBoard:
             return known._replace(seen=record.id in self._seen)
         view = view_of(record, self._words)._replace(seen=record.id in self._seen)
         if view.is_running or whole or record.id in self._watched:
-            view = self._watched.setdefault(record.id, _Watched(record)).told(view)
+            view = self._watched.setdefault(record.id, _Watched(record)).applied_to(view)
         if view.is_running:
             sign = (view.progress.title, view.progress.done, view.part, view.warnings)
             if view.progress.title.startswith(WAITING):
                 return view
-            return view._replace(standing=self._pulse.words(record, sign, lambda: records))
+            return view._replace(standing=self._stalls.reason(record, sign, lambda: records))
         self._ended[record.id], self._records[record.id] = view, record
         return view
 
 
-def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
+def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
     """A job as its record alone tells; `words` name the place in its command."""
     return JobView(
         record.id,
-        command_of(record, words),
+        command_of(record, location_options),
         command_of(record).removeprefix("snapstow "),
         record.state,
         record.started,
@@ -227,8 +227,8 @@ def view_of(record: JobRecord, words: Sequence[str] = ()) -> JobView:
     )
 
 
-def command_of(record: JobRecord, words: Sequence[str] = ()) -> str:
+def command_of(record: JobRecord, location_options: Sequence[str] = ()) -> str:
     """The command that does what a job does; `words` name the place."""
     if isinstance(record.operation, UnknownOperation):
         return record.verb[:_LONGEST]
-    return command_line(record.operation, words)[:_LONGEST]
+    return command_line(record.operation, location_options)[:_LONGEST]

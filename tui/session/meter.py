@@ -43,7 +43,7 @@ class Meter:
         self.total: int | None = None
         self.done = 0
 
-    def hear(self, event: Event, at: float | None = None) -> None:
+    def handle(self, event: Event, at: float | None = None) -> None:
         """Take in an event; `at` is when it happened, now without it."""
         now = self._moment(at)
         match event:

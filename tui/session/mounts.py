@@ -39,9 +39,9 @@ class Mount(NamedTuple):
     def note(self) -> str:
         """What is to be known before much is written there, or nothing."""
         if self.kind in _NETWORK:
-            return f"that lies on another machine ({self.kind}): the last step, syncing, may take long"
+            return f"network file system ({self.kind}): the final sync may take a while"
         if self.kind.startswith("fuse"):
-            return f"that file system is served by a program ({self.kind}): syncing may take long"
+            return f"FUSE file system ({self.kind}): the final sync may take a while"
         return ""
 
 
@@ -69,7 +69,7 @@ def _mount(line: bytes) -> Mount | None:
 
 def _text(field: bytes) -> str:
     """A field with its octal escapes resolved, as a path."""
-    raw = _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), field)
+    raw = _ESCAPE.sub(lambda match: bytes([int(match[1], 8) & 0xFF]), field)
     return raw.decode("utf-8", "surrogateescape")
 
 

@@ -1,6 +1,6 @@
 """A file of archives that is being looked into: its folders, listed page by page; for threads.
 
-What is shown is a `Spot`: the list of snapshots, the tops of one, or a folder of an archive.
+What is shown is a `Location`: the list of snapshots, the tops of one, or a folder of an archive.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _SLASH = b"/"
 _NEAR = 500
 
 
-class Spot(NamedTuple):
+class Location(NamedTuple):
     """A place in a file: a snapshot by its number (-1: the list of them), an archive of it, a name in that.
 
     Without an `entry` it stands for the tops of a snapshot. `twin` tells members apart that have one name.
@@ -30,7 +30,7 @@ class Spot(NamedTuple):
     twin: int = 0
 
 
-LIST = Spot()
+LIST = Location()
 
 
 class Stage(Enum):
@@ -58,7 +58,7 @@ class Item(NamedTuple):
     `of_all` is the size of what it is in, for comparison; `reading` stands for an archive.
     """
 
-    spot: Spot
+    location: Location
     snapshot: Snapshot
     node: Node | None
     reading: Reading | None = None
@@ -75,7 +75,7 @@ class Folder(NamedTuple):
     `faults` are told above it, in words.
     """
 
-    spot: Spot
+    location: Location
     entries: int
     size: int
     files: int
@@ -83,7 +83,7 @@ class Folder(NamedTuple):
 
 
 class ClosedError(SnapshotError):
-    """Nobody looks any more."""
+    """The file was closed."""
 
 
 class Opened:
@@ -93,9 +93,9 @@ class Opened:
     `close` at any time: what is still being read stops, and the last one to use it lets go of the files.
     """
 
-    def __init__(self, inside: SnapshotFile, own: str, ledger: VerificationLog | None = None) -> None:
+    def __init__(self, inside: SnapshotFile, state_dir: str, ledger: VerificationLog | None = None) -> None:
         self.inside = inside
-        self._own = own
+        self._own = state_dir
         self._ledger = ledger
         self._trees: dict[tuple[int, str], Tree] = {}
         self._readings: dict[tuple[int, str], Reading] = {}
@@ -108,7 +108,7 @@ class Opened:
 
     @contextmanager
     def using(self) -> Iterator["Opened"]:
-        """Keep it open inside; raises ClosedError when nobody looks any more."""
+        """Keep it open inside; raises ClosedError once it was closed."""
         with self._lock:
             if self._is_closed:
                 raise ClosedError("the file was closed")
@@ -138,21 +138,21 @@ class Opened:
 
     # -- what is in it
 
-    def snapshot(self, spot: Spot) -> Snapshot:
+    def snapshot(self, location: Location) -> Snapshot:
         """The snapshot that a place is in."""
-        return self.inside.held[max(0, spot.held)].snapshot
+        return self.inside.held[max(0, location.held)].snapshot
 
-    def archive(self, spot: Spot) -> Archive:
+    def archive(self, location: Location) -> Archive:
         """The archive that a place is in; NotFoundError."""
-        for archive in self.inside.held[spot.held].archives:
-            if archive.entry == (spot.entry or SYSTEM):
+        for archive in self.inside.held[location.held].archives:
+            if archive.entry == (location.entry or SYSTEM):
                 return archive
-        raise NotFoundError("there are no data of the system in the snapshot")
+        raise NotFoundError("the snapshot has no system data")
 
-    def tree(self, spot: Spot) -> Tree:
+    def tree(self, location: Location) -> Tree:
         """The tree of the archive that a place is in; NotFoundError."""
-        archive = self.archive(spot)
-        key = (spot.held, archive.entry)
+        archive = self.archive(location)
+        key = (location.held, archive.entry)
         with self._lock:
             if key not in self._trees:
                 self._trees[key] = Tree(archive, self._own)
@@ -161,151 +161,155 @@ class Opened:
     def content(self, item: Item) -> Content:
         """The bytes of a file; InvalidInputError for what has none."""
         assert item.node is not None
-        return self.tree(item.spot).open(item.node)
+        return self.tree(item.location).open(item.node)
 
-    def top(self) -> Spot:
+    def top(self) -> Location:
         """Where looking begins: at the list, or at the only snapshot of a file that is no export."""
-        return LIST if self.inside.is_export or len(self.inside.held) != 1 else Spot(0)
+        return LIST if self.inside.is_export or len(self.inside.held) != 1 else Location(0)
 
-    def above(self, spot: Spot) -> Spot | None:
+    def above(self, location: Location) -> Location | None:
         """What a place is in; None for the top of all."""
-        if spot == self.top():
+        if location == self.top():
             return None
-        if spot.path:
-            path = spot.path.rpartition(_SLASH)[0] if spot.path.rstrip(_SLASH) else b""
-            if not path and spot.path.startswith(_SLASH) and spot.path != _SLASH:
+        if location.path:
+            path = location.path.rpartition(_SLASH)[0] if location.path.rstrip(_SLASH) else b""
+            if not path and location.path.startswith(_SLASH) and location.path != _SLASH:
                 path = _SLASH
-            above = Spot(spot.held, spot.entry, path)
-            return above if path or spot.entry != SYSTEM else Spot(spot.held)
-        return Spot(spot.held) if spot.entry else LIST
+            above = Location(location.held, location.entry, path)
+            return above if path or location.entry != SYSTEM else Location(location.held)
+        return Location(location.held) if location.entry else LIST
 
     # -- looking
 
-    def folder(self, spot: Spot) -> Folder:
+    def folder(self, location: Location) -> Folder:
         """What is known of a place now; nothing is in one that was not met yet."""
-        if spot.held < 0:
+        if location.held < 0:
             held = self.inside.held
-            return Folder(spot, len(held), sum(one.snapshot.size for one in held), 0, self.inside.faults)
-        others = [] if spot.entry else self._others(spot)
-        roots = [self.tree(Spot(spot.held, entry)).root for entry in others]
-        size, files, count = sum(one.size for one in roots), sum(one.files for one in roots), len(roots)
+            return Folder(
+                location, len(held), sum(each.snapshot.size for each in held), 0, self.inside.faults
+            )
+        others = [] if location.entry else self._others(location)
+        roots = [self.tree(Location(location.held, entry)).root for entry in others]
+        size, files, count = sum(root.size for root in roots), sum(root.files for root in roots), len(roots)
         try:
-            tree = self.tree(spot)
-            node = tree.node(spot.path)
+            tree = self.tree(location)
+            node = tree.node(location.path)
             size, files, count = size + node.size, files + node.files, count + tree.count(node)
         except NotFoundError:
             pass  # it was not met yet
-        return Folder(spot, count, size, files, tuple(self._faults(spot)))
+        return Folder(location, count, size, files, tuple(self._faults(location)))
 
-    def _faults(self, spot: Spot) -> Iterator[str]:
-        snapshot = self.snapshot(spot)
+    def _faults(self, location: Location) -> Iterator[str]:
+        snapshot = self.snapshot(location)
         if snapshot.broken:
             yield f"broken: {snapshot.broken}"
-        archives = [archive for archive in self.inside.held[spot.held].archives]
-        wanted = spot.entry or SYSTEM
+        archives = [archive for archive in self.inside.held[location.held].archives]
+        wanted = location.entry or SYSTEM
         for archive in archives:
-            tree = self._trees.get((spot.held, archive.entry))
-            if tree is None or (archive.entry != wanted and spot.entry):
+            tree = self._trees.get((location.held, archive.entry))
+            if tree is None or (archive.entry != wanted and location.entry):
                 continue
-            name = "" if archive.entry == wanted and spot.entry else f"{archive.entry}: "
+            name = "" if archive.entry == wanted and location.entry else f"{archive.entry}: "
             if tree.fault:
                 yield f"{name}incomplete: {tree.fault}"
             elif tree.mismatch:
-                yield f"{name}not as it was saved: {tree.mismatch}"
+                yield f"{name}differs from what was saved: {tree.mismatch}"
 
-    def listing(self, spot: Spot, order: Order, start: int, count: int) -> list[Item]:
+    def listing(self, location: Location, order: Order, start: int, count: int) -> list[Item]:
         """Part of what is in a place, in order: its own things, then the archives of users."""
-        if spot.held < 0:
+        if location.held < 0:
             return self._snapshots(order)[start : start + count]
-        items = list(self._members(spot, order, start, count))
-        if spot.entry:
+        items = list(self._members(location, order, start, count))
+        if location.entry:
             return items
-        own = self.folder(spot).entries - len(self._others(spot))
+        own_count = self.folder(location).entries - len(self._others(location))
         left = count - len(items)
         if left <= 0:
             return items
-        return items + self._archives(spot, order)[max(0, start - own) :][:left]
+        return items + self._archives(location, order)[max(0, start - own_count) :][:left]
 
-    def _members(self, spot: Spot, order: Order, start: int, count: int) -> Iterator[Item]:
+    def _members(self, location: Location, order: Order, start: int, count: int) -> Iterator[Item]:
         try:
-            tree = self.tree(spot)
-            folder = tree.node(spot.path)
+            tree = self.tree(location)
+            folder = tree.node(location.path)
         except NotFoundError:
             return
-        snapshot, entry = self.snapshot(spot), spot.entry or SYSTEM
+        snapshot, entry = self.snapshot(location), location.entry or SYSTEM
         for node in tree.listing(folder, order, start, count):
             twin = node.id if node.flags & Flag.REPLACED else 0
-            yield Item(Spot(spot.held, entry, below(spot.path, node.name), twin), snapshot, node)
+            yield Item(Location(location.held, entry, below(location.path, node.name), twin), snapshot, node)
 
     def _snapshots(self, order: Order) -> list[Item]:
-        items = [Item(Spot(number), held.snapshot, None) for number, held in enumerate(self.inside.held)]
+        items = [Item(Location(number), held.snapshot, None) for number, held in enumerate(self.inside.held)]
         if order is Order.SIZE:
             items.sort(key=lambda item: -item.snapshot.size)
         return items
 
-    def _others(self, spot: Spot) -> Sequence[str]:
+    def _others(self, location: Location) -> Sequence[str]:
         """The archives that are listed beside the tops of the system's."""
-        return [one.entry for one in self.inside.held[spot.held].archives if one.entry != SYSTEM]
+        return [
+            archive.entry for archive in self.inside.held[location.held].archives if archive.entry != SYSTEM
+        ]
 
-    def _archives(self, spot: Spot, order: Order) -> list[Item]:
-        snapshot = self.snapshot(spot)
+    def _archives(self, location: Location, order: Order) -> list[Item]:
+        snapshot = self.snapshot(location)
         items = []
-        for entry in self._others(spot):
-            there = Spot(spot.held, entry)
+        for entry in self._others(location):
+            there = Location(location.held, entry)
             items.append(Item(there, snapshot, self.tree(there).root, self.reading(there)))
         if order is Order.SIZE:
             items.sort(key=lambda item: -(item.node.size if item.node else 0))
         return items
 
-    def find(self, spot: Spot, order: Order, near: int) -> int | None:
+    def find(self, location: Location, order: Order, near: int) -> int | None:
         """At which number of its folder something stands; None where that is not known.
 
         By size and time it is looked for about where it stood before.
         """
-        above = self.above(spot)
+        above = self.above(location)
         if above is None:
             return None
-        if order is Order.NAME and spot.path and not spot.twin:
+        if order is Order.NAME and location.path and not location.twin:
             try:
-                tree = self.tree(spot)
-                return tree.position(tree.node(spot.path))
+                tree = self.tree(location)
+                return tree.position(tree.node(location.path))
             except NotFoundError:
                 return None
         start = max(0, near - _NEAR)
         for number, item in enumerate(self.listing(above, order, start, 2 * _NEAR)):
-            if item.spot == spot:
+            if item.location == location:
                 return start + number
         return None
 
     # -- reading
 
-    def reading(self, spot: Spot) -> Reading:
+    def reading(self, location: Location) -> Reading:
         """How far the reading of the archive is that a place is in."""
-        entry = spot.entry or SYSTEM
-        known = self._readings.get((spot.held, entry))
+        entry = location.entry or SYSTEM
+        known = self._readings.get((location.held, entry))
         if known is not None and known.stage is not Stage.READ:
             return known
         try:
-            tree = self.tree(spot)
+            tree = self.tree(location)
         except SnapshotError as reason:
             return Reading(Stage.FAILED, reason=str(reason))
         return Reading(Stage.READ if tree.is_indexed else Stage.UNREAD, total=tree.size)
 
-    def next_unread(self, spot: Spot) -> Spot | None:
+    def next_unread(self, location: Location) -> Location | None:
         """The archive to read next for a place: its own, then the others of its snapshot."""
-        if spot.held < 0 or self._is_closed:
+        if location.held < 0 or self._is_closed:
             return None
-        entries = [one.entry for one in self.inside.held[spot.held].archives]
-        wanted = spot.entry or SYSTEM
+        entries = [archive.entry for archive in self.inside.held[location.held].archives]
+        wanted = location.entry or SYSTEM
         for entry in sorted(entries, key=lambda entry: (entry != wanted, entry != SYSTEM, entry)):
-            if self.reading(Spot(spot.held, entry)).stage is Stage.UNREAD:
-                return Spot(spot.held, entry)
+            if self.reading(Location(location.held, entry)).stage is Stage.UNREAD:
+                return Location(location.held, entry)
         return None
 
-    def read(self, spot: Spot) -> None:
+    def read(self, location: Location) -> None:
         """Read the archive that a place is in, unless that is being done; how it stands tells `reading`."""
-        key = (spot.held, spot.entry or SYSTEM)
-        tree = self.tree(spot)
+        key = (location.held, location.entry or SYSTEM)
+        tree = self.tree(location)
 
         def tell(event: Event) -> None:
             if isinstance(event, Advanced):
@@ -342,10 +346,10 @@ class Opened:
                 del self._readings[key]
 
     @property
-    def running(self) -> list[tuple[Spot, Reading]]:
+    def running(self) -> list[tuple[Location, Reading]]:
         """What is being read now."""
-        found = list(self._readings.items())
-        return [(Spot(*key), known) for key, known in found if known.stage is Stage.READING]
+        readings = list(self._readings.items())
+        return [(Location(*key), known) for key, known in readings if known.stage is Stage.READING]
 
 
 def below(folder: bytes, name: bytes) -> bytes:

@@ -57,7 +57,7 @@ class PathListing(NamedTuple):
     @property
     def goes_on(self) -> bool:
         """Whether there is more to it than what was typed."""
-        return bool(self.entries) and [one.name for one in self.entries] != [self.prefix]
+        return bool(self.entries) and [entry.name for entry in self.entries] != [self.prefix]
 
 
 def working_directory() -> str:
@@ -92,8 +92,8 @@ def listing(
     """
     folder, prefix = os.path.split(absolute(typed, base))
     try:
-        with os.scandir(folder) as found:
-            names = list(islice(_until(found, is_stopped), _MOST_SCANNED))
+        with os.scandir(folder) as scan:
+            names = list(islice(_until(scan, is_stopped), _MOST_SCANNED))
     except (OSError, ValueError) as trouble:
         return PathListing(folder, prefix, trouble=reason_of(trouble))
     begun = [entry for entry in names if entry.name.startswith(prefix)]
@@ -140,8 +140,8 @@ def file_at(path: str) -> PathEntry | None:
         facts = os.stat(path)
     except (OSError, ValueError):
         return None
-    found = _described(os.path.basename(path), facts)
-    return None if found.is_directory else found
+    entry = _described(os.path.basename(path), facts)
+    return None if entry.is_directory else entry
 
 
 def kind_of(mode: int) -> str:
@@ -149,11 +149,11 @@ def kind_of(mode: int) -> str:
     return _KINDS.get(stat.S_IFMT(mode), "not a file")
 
 
-def _entry(found: "os.DirEntry[str]") -> PathEntry:
+def _entry(dir_entry: "os.DirEntry[str]") -> PathEntry:
     try:
-        return _described(found.name, found.stat())
+        return _described(dir_entry.name, dir_entry.stat())
     except OSError:
-        return PathEntry(found.name, False, special="a link that leads nowhere, or cannot be looked at")
+        return PathEntry(dir_entry.name, False, special="a broken or inaccessible link")
 
 
 def _described(name: str, facts: os.stat_result) -> PathEntry:

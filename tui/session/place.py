@@ -33,13 +33,13 @@ from tui.text import guard_text
 _FEW = 400
 
 
-class Way(NamedTuple):
+class EngineSummary(NamedTuple):
     """By what changes are made, in a few words, and in sentences; how long automatic snapshots are kept.
 
     `retention` is in snapd's spelling, empty where it may not be read.
     """
 
-    words: str = ""
+    text: str = ""
     about: tuple[str, ...] = ()
     retention: str = ""
 
@@ -53,7 +53,7 @@ class Place:
     def __init__(
         self,
         engine: Engine,
-        words: tuple[str, ...],
+        location_options: tuple[str, ...],
         *,
         read_only: bool = False,
         previews: bool = True,
@@ -61,11 +61,11 @@ class Place:
     ) -> None:
         self.engine = engine
         self.follows = follows
-        self.words = words
+        self.words = location_options
         self.read_only = read_only
         self.previews = previews
         self.runner = runner_of(engine)
-        self.changes = Changes(words)
+        self.changes = Changes(location_options)
         self.jobs = JobRecords(engine.journal)
         self._ledger = VerificationLog(engine.journal.folder)
 
@@ -81,24 +81,26 @@ class Place:
         self.runner.command = worker_command(engine)
         return engine.introduction
 
-    def way(self) -> Way:
+    def engine_summary(self) -> EngineSummary:
         """By what changes are made here, and why; asks snapd, so never from the event loop."""
         try:
             version = self.engine.daemon.version
             about = tuple(self.engine.about())
         except SnapshotError as trouble:
-            return Way("through snapd", (str(trouble),))
-        words = f"through snapd {_short(version)}" if version else "files"
+            return EngineSummary("through snapd", (str(trouble),))
+        summary = f"through snapd {_short(version)}" if version else "files"
         try:
-            return Way(words, about, self.engine.daemon.retention())
+            return EngineSummary(summary, about, self.engine.daemon.retention())
         except SnapshotError:
-            return Way(words, about)
+            return EngineSummary(summary, about)
 
     def in_the_way(self, operations: Sequence[Operation]) -> str:
         """What snapd is doing that operations would have to wait for, or nothing; for threads."""
         try:
-            found = (self.engine.daemon.in_the_way(one) for one in operations if can_wait(one))
-            change = next(filter(None, found), None)
+            changes = (
+                self.engine.daemon.in_the_way(operation) for operation in operations if can_wait(operation)
+            )
+            change = next(filter(None, changes), None)
         except SnapshotError:
             return ""  # which the operation itself will tell of
         return change.title if change else ""
@@ -118,15 +120,15 @@ class Place:
 
     # -- what there is
 
-    def stock(self) -> InventoryData:
+    def inventory(self) -> InventoryData:
         """Look at everything; reads the disk, so never from the event loop. Raises SnapshotError."""
         return self._worked_out(self.engine.sets())
 
-    def stocks(self) -> Iterator[InventoryData]:
+    def inventories(self) -> Iterator[InventoryData]:
         """The same, the newest sets first where there are many, then all. Raises SnapshotError."""
         if newest := self.engine.newest_sets(_FEW):
             yield self._worked_out(newest, complete=False)
-        yield self.stock()
+        yield self.inventory()
 
     def parts(self, snapshot: Snapshot) -> dict[str, Part]:
         """The archives of a snapshot by entry; none where it cannot be read."""
@@ -144,18 +146,18 @@ class Place:
         except (SnapshotError, OSError):
             return {}
 
-    def learned(self, stock: InventoryData, progress: Progress) -> InventoryData | None:
-        """The stock with the unpacked bytes of what was not looked at before; None where nothing is new.
+    def with_unpacked_sizes(self, inventory: InventoryData, progress: Progress) -> InventoryData | None:
+        """The inventory with the unpacked bytes of what was not looked at before; None where nothing is new.
 
         Reads the end of every archive, so never from the event loop. Raises Cancelled.
         """
-        if not any([*self._ledger.learn_unpacked(stock.by_path.values(), progress)]):
+        if not any([*self._ledger.learn_unpacked(inventory.by_path.values(), progress)]):
             return None
-        unpacked = self._ledger.unpacked(stock.by_path.values())
-        return replace(stock, unpacked=unpacked).worked_out()
+        unpacked = self._ledger.unpacked(inventory.by_path.values())
+        return replace(inventory, unpacked=unpacked).worked_out()
 
     def _worked_out(self, sets: list[SnapshotSet], *, complete: bool = True) -> InventoryData:
-        snapshots = [snapshot for one in sets for snapshot in one.snapshots]
+        snapshots = [snapshot for group in sets for snapshot in group.snapshots]
         layout = self.engine.layout
         return InventoryData(
             tuple(sets),
@@ -165,7 +167,7 @@ class Place:
             self._imported() if complete else frozenset(),
             layout.state.auto_sets(),
             complete,
-            {number: guard_text(one) for number, one in self.engine.guards().items()},
+            {number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
             knows_expiry=layout.state.readable,
         ).worked_out()
 
@@ -178,7 +180,7 @@ class Place:
         )
 
     def stamp(self) -> tuple[int, ...]:
-        """Changes whenever the stock may have changed."""
+        """Changes whenever the inventory may have changed."""
         stamps = []
         for path in (self.engine.layout.snapshots, f"{self.engine.journal.folder}/ledger.sqlite"):
             try:

@@ -31,11 +31,11 @@ class Changes:
     Asked as often as you like, from any thread; the event loop must not, as snapd is asked.
     """
 
-    def __init__(self, words: tuple[str, ...] = ()) -> None:
-        self._words = words
+    def __init__(self, location_options: tuple[str, ...] = ()) -> None:
+        self._words = location_options
         self._engine: Engine | None = None
         self._watch: Watch | None = None
-        self._heard: dict[str, _Heard] = {}
+        self._changes: dict[str, _ChangeView] = {}
         self._aborted: set[str] = set()
         self._lock = Lock()
 
@@ -44,22 +44,22 @@ class Changes:
         with self._lock:
             if engine is not self._engine or self._watch is None:
                 self._engine, self._watch = engine, engine.daemon.watch()
-                self._heard.clear()
+                self._changes.clear()
             try:
-                for one in self._watch.look():
-                    self._hear(one)
+                for followed in self._watch.look():
+                    self._update(followed)
             except SnapshotError:
                 pass  # whoever asks snapd for more will tell of it
-            while len(self._heard) > _KEPT:
-                del self._heard[next(iter(self._heard))]
-            found = [heard.view() for heard in reversed(self._heard.values())]
-        return sorted(found, key=lambda view: not view.is_running)
+            while len(self._changes) > _KEPT:
+                del self._changes[next(iter(self._changes))]
+            views = [change_view.view() for change_view in reversed(self._changes.values())]
+        return sorted(views, key=lambda view: not view.is_running)
 
     def lines(self, name: str) -> tuple[str, ...]:
         """All that a change said."""
         with self._lock:
-            heard = self._heard.get(name.removeprefix("snapd/"))
-            return tuple(heard.lines) if heard else ()
+            change_view = self._changes.get(name.removeprefix("snapd/"))
+            return tuple(change_view.lines) if change_view else ()
 
     def abort(self, engine: Engine, change: str) -> None:
         """Ask snapd to stop a change and to undo what it did. Raises SnapshotError."""
@@ -67,37 +67,37 @@ class Changes:
         with self._lock:
             self._aborted.add(change)
 
-    def _hear(self, one: Followed) -> None:
-        heard = self._heard.setdefault(one.change.id, _Heard(one, self._words))
-        heard.hear(one, aborted=one.change.id in self._aborted)
+    def _update(self, followed: Followed) -> None:
+        change_view = self._changes.setdefault(followed.change.id, _ChangeView(followed, self._words))
+        change_view.update(followed, aborted=followed.change.id in self._aborted)
 
 
-class _Heard:
-    """A change, and what was heard of it."""
+class _ChangeView:
+    """A change, and what was reported of it."""
 
-    def __init__(self, one: Followed, words: tuple[str, ...]) -> None:
+    def __init__(self, followed: Followed, location_options: tuple[str, ...]) -> None:
         self.lines: list[str] = []
-        self._words = words
-        self._hearing = JobEventFold()
-        self._view = self._seen(one, aborted=False)
+        self._words = location_options
+        self._fold = JobEventFold()
+        self._view = self._view_of(followed, aborted=False)
 
-    def hear(self, one: Followed, *, aborted: bool) -> None:
-        for event in one.events:
-            self._hearing.hear(event, None)
+    def update(self, followed: Followed, *, aborted: bool) -> None:
+        for event in followed.events:
+            self._fold.handle(event, None)
             if line := log_line(event_json(event)):
                 self.lines = [*self.lines[1 - _LONGEST_LOG :], line]
-        self._view = self._seen(one, aborted=aborted)
+        self._view = self._view_of(followed, aborted=aborted)
 
     def view(self) -> JobView:
-        return self._hearing.told(self._view)
+        return self._fold.applied_to(self._view)
 
-    def _seen(self, one: Followed, *, aborted: bool) -> JobView:
-        change = one.change
+    def _view_of(self, followed: Followed, *, aborted: bool) -> JobView:
+        change = followed.change
         return JobView(
             -int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
             " ".join(("snapstow", *self._words, "attach", f"snapd/{change.id}")),
             change.summary[:_LONGEST],
-            _state(one, aborted=aborted),
+            _state(followed, aborted=aborted),
             change.started,
             NOTHING_YET,
             "",
@@ -109,9 +109,9 @@ class _Heard:
         )
 
 
-def _state(one: Followed, *, aborted: bool) -> JobState:
-    if not one.change.ready:
+def _state(followed: Followed, *, aborted: bool) -> JobState:
+    if not followed.change.ready:
         return JobState.RUNNING
-    if one.change.done:
+    if followed.change.done:
         return JobState.DONE
-    return JobState.CANCELLED if aborted or one.change.was_stopped else JobState.FAILED
+    return JobState.CANCELLED if aborted or followed.change.was_stopped else JobState.FAILED

@@ -17,10 +17,10 @@ _HOLDING = re.compile(r"(\d+): FLOCK +\w+ +\w+ +(\d+) ")
 
 def blocker(locks: str, pid: int) -> int | None:
     """Who holds the lock that a process waits for, by the text of /proc/locks; 0 unknown, None: none."""
-    waits = {found[1] for found in _WAITING.finditer(locks) if int(found[2]) == pid}
+    waits = {match[1] for match in _WAITING.finditer(locks) if int(match[2]) == pid}
     if not waits:
         return None
-    return next((int(found[2]) for found in _HOLDING.finditer(locks) if found[1] in waits), 0)
+    return next((int(match[2]) for match in _HOLDING.finditer(locks) if match[1] in waits), 0)
 
 
 def standstill(pid: int) -> tuple[str, int]:
@@ -30,7 +30,7 @@ def standstill(pid: int) -> tuple[str, int]:
         return "waiting for another job", holder
     state = _text(_STATUS.format(pid)).rpartition(")")[2].split()[:1]
     if state in (["T"], ["t"]):
-        return "suspended; SIGCONT lets it go on", 0
+        return "suspended; SIGCONT resumes it", 0
     return ("waiting for the disk" if state == ["D"] else ""), 0
 
 
@@ -49,7 +49,7 @@ class StallDetector:
         self._clock = clock
         self._seen: dict[int, tuple[object, float]] = {}
 
-    def words(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
+    def reason(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
         """Why a job makes no progress, or nothing while it does.
 
         `sign` is another one whenever the job got further; `records` answers with all jobs.
@@ -63,10 +63,10 @@ class StallDetector:
         if quiet < QUIET:
             return ""
         reason, holder = standstill(record.pid) if record.pid else ("", 0)
-        other = next((one for one in records() if one.pid == holder), None) if holder else None
+        other = next((job for job in records() if job.pid == holder), None) if holder else None
         if other is not None:
-            return f"waiting for job {other.id} ({other.verb}) to end"
+            return f"waiting for job {other.id} ({other.verb}) to finish"
         if reason:
             return reason
         longest = max(STALLED, (time.time() - record.started) / _COUNTS_TOLD)
-        return f"stalled? no news for {int(quiet // 10) * 10} s" if quiet >= longest else ""
+        return f"stalled? no progress for {int(quiet // 10) * 10} s" if quiet >= longest else ""

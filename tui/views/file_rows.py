@@ -8,7 +8,7 @@ from functools import partial
 from backend import Snapshot
 from backend.browse import Flag, Kind, Node, Order
 from tui.phrases import count_phrase
-from tui.session.open_file import SYSTEM, Folder, Item, Reading, Spot, Stage
+from tui.session.open_file import SYSTEM, Folder, Item, Location, Reading, Stage
 from tui.text import plain, size_text
 from tui.views.table import Column, Line, Row
 
@@ -68,7 +68,7 @@ def _shown(width: int) -> list[int]:
 def row_of(item: Item, of_all: int, width: int) -> Row:
     """A row; its bar is a share of `of_all` bytes."""
     sign = _SIGNS.get(item.node.kind, " ") if item.node is not None else "▸"
-    return Row(item.spot, partial(line_of, item, of_all, width), sign=sign)
+    return Row(item.location, partial(line_of, item, of_all, width), sign=sign)
 
 
 def line_of(item: Item, of_all: int, width: int) -> Line:
@@ -110,18 +110,18 @@ def name_of(item: Item) -> str:
         snapshot = item.snapshot
         return f"{plain(snapshot.snap) or '(unreadable)'} {plain(snapshot.version)} rev {snapshot.revision}"
     if item.reading is not None:
-        return f"{owner_of(item.spot)}'s data"
-    return top_name(item.spot, item.snapshot) or plain(item.node.text)
+        return f"{owner_of(item.location)}'s data"
+    return top_name(item.location, item.snapshot) or plain(item.node.text)
 
 
-def top_name(spot: Spot, snapshot: Snapshot) -> str:
+def top_name(spot: Location, snapshot: Snapshot) -> str:
     """What a top of an archive is, in words; nothing for anything else."""
     if spot.path == b"common":
         return "common data"
     return "data of this revision" if spot.path == str(snapshot.revision).encode() else ""
 
 
-def owner_of(spot: Spot) -> str:
+def owner_of(spot: Location) -> str:
     """Whose archive it is."""
     if spot.entry in ("", SYSTEM):
         return "system"
@@ -142,7 +142,7 @@ def note_of(item: Item) -> tuple[str, str]:
     for flag, text, style in _ODD:
         if node.flags & flag:
             return f"{text}{_target(node)}", style
-    if top_name(item.spot, snapshot):
+    if top_name(item.location, snapshot):
         return plain(node.text), "dim"
     return _target(node).strip(), "dim"
 
@@ -227,7 +227,7 @@ def refusal_to_take(item: Item) -> str:
 # -- above and below the table
 
 
-def trail(spot: Spot, snapshot: Snapshot | None, file: str) -> str:
+def trail(spot: Location, snapshot: Snapshot | None, file: str) -> str:
     """The way to a place, in words."""
     if snapshot is None or spot.held < 0:
         return file
@@ -237,13 +237,13 @@ def trail(spot: Spot, snapshot: Snapshot | None, file: str) -> str:
         steps.append(f"{owner_of(spot)}'s data")
     if spot.path:
         top, slash, rest = spot.path.partition(b"/")
-        steps.append(top_name(Spot(spot.held, spot.entry, top), snapshot) or plain(_text(top) or "/"))
+        steps.append(top_name(Location(spot.held, spot.entry, top), snapshot) or plain(_text(top) or "/"))
         if slash and rest:
             steps.append(plain(_text(rest)))
     return " › ".join(steps)
 
 
-def facts(folder: Folder, order: Order, running: Sequence[tuple[Spot, Reading]]) -> Iterator[str]:
+def facts(folder: Folder, order: Order, running: Sequence[tuple[Location, Reading]]) -> Iterator[str]:
     """What is told of a folder, the most important first."""
     yield count_phrase(folder.entries, "entry", "entries")
     if folder.size:
@@ -256,7 +256,7 @@ def facts(folder: Folder, order: Order, running: Sequence[tuple[Spot, Reading]])
         yield running_text(running)
 
 
-def running_text(running: Sequence[tuple[Spot, Reading]]) -> str:
+def running_text(running: Sequence[tuple[Location, Reading]]) -> str:
     """What is being read, and how far."""
     spot, reading = running[0]
     more = f" and {len(running) - 1} more" if running[1:] else ""

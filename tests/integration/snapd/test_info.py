@@ -75,7 +75,7 @@ os.setgid(1000)
 os.setuid(1000)
 if sys.argv[2] == "browse":
     place = tui.session.place.Place(backend.open_engine(sys.argv[1].removeprefix("--root=")), ())
-    (stock,) = place.stocks()
+    (stock,) = place.inventories()
     (one,) = stock.by_path.values()
     print(one.snap, place.parts(one), place.engine.undo_offers(), place.engine.warning)
 else:

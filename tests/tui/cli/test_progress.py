@@ -48,10 +48,10 @@ class TestMeter:
     def test_the_rate_is_that_of_the_last_ten_seconds(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10_000))
+        meter.handle(Started("Saving", 10_000))
         for second in range(1, 31):
             clock.now = 1000.0 + second
-            meter.hear(Advanced(second * 100 if second <= 20 else 2000 + (second - 20) * 10))
+            meter.handle(Advanced(second * 100 if second <= 20 else 2000 + (second - 20) * 10))
         view = meter.view()
         assert view.rate == pytest.approx(10)
         assert view.left == pytest.approx((10_000 - 2100) / 10)
@@ -59,9 +59,9 @@ class TestMeter:
     def test_the_rate_falls_while_nothing_comes(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10_000))
+        meter.handle(Started("Saving", 10_000))
         clock.now += 5
-        meter.hear(Advanced(500))
+        meter.handle(Advanced(500))
         assert meter.view().rate == pytest.approx(100)
         clock.now += 20
         assert meter.view().rate == pytest.approx(20)
@@ -69,12 +69,12 @@ class TestMeter:
     def test_the_time_left_is_hidden_for_three_seconds(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 1000))
+        meter.handle(Started("Saving", 1000))
         clock.now += 2.9
-        meter.hear(Advanced(290))
+        meter.handle(Advanced(290))
         assert meter.view().left is None
         clock.now += 0.1
-        meter.hear(Advanced(300))
+        meter.handle(Advanced(300))
         assert meter.view().left == pytest.approx(7)
 
     def test_nothing_is_known_at_the_beginning(self) -> None:
@@ -84,26 +84,26 @@ class TestMeter:
     def test_a_total_that_is_not_known(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Measuring", None))
+        meter.handle(Started("Measuring", None))
         clock.now += 60
-        meter.hear(Advanced(60))
+        meter.handle(Advanced(60))
         assert meter.view() == ("Measuring", 60, None, 1.0, None)
 
     def test_more_than_was_announced(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 28))
+        meter.handle(Started("Saving", 28))
         clock.now += 10
-        meter.hear(Advanced(500))
+        meter.handle(Advanced(500))
         assert (meter.view().done, meter.view().total, meter.view().left) == (500, 500, 0)
 
     def test_one_who_comes_late_knows_the_rate_at_once(self) -> None:
         clock = Clock()
         clock.now = 2000.0
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10_000), 1980.0)
+        meter.handle(Started("Saving", 10_000), 1980.0)
         for second in range(1, 21):
-            meter.hear(Advanced(second * 100), 1980.0 + second)
+            meter.handle(Advanced(second * 100), 1980.0 + second)
         view = meter.view()
         assert view.rate == pytest.approx(100)
         assert view.left == pytest.approx(80)
@@ -113,9 +113,9 @@ class TestMeter:
     def test_impossible_times_do_no_harm(self, at: float) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10_000), 990.0)
-        meter.hear(Advanced(100), 995.0)
-        meter.hear(Advanced(200), at)
+        meter.handle(Started("Saving", 10_000), 990.0)
+        meter.handle(Advanced(100), 995.0)
+        meter.handle(Advanced(200), at)
         clock.now += 1
         view = meter.view()
         assert 0 <= view.rate <= 100
@@ -124,18 +124,18 @@ class TestMeter:
     def test_a_suspended_machine_counts_for_nothing(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 100_000))
+        meter.handle(Started("Saving", 100_000))
         for second in range(1, 21):
             clock.now = 1000.0 + second
-            meter.hear(Advanced(second * 100))
+            meter.handle(Advanced(second * 100))
         clock.now += 31
         assert (meter.view().rate, meter.view().left) == (0.0, None)
         clock.now += 7200
-        meter.hear(Advanced(2000))
+        meter.handle(Advanced(2000))
         assert meter.view().left is None
         for second in range(1, 5):
             clock.now += 1
-            meter.hear(Advanced(2000 + second * 100))
+            meter.handle(Advanced(2000 + second * 100))
             assert meter.view().rate == pytest.approx(100)
         assert meter.view().left == pytest.approx((100_000 - 2400) / 100)
         assert meter.moved.done == 2400
@@ -145,22 +145,22 @@ class TestMeter:
         """The journal of a job of many hours keeps a count every so many seconds."""
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10_000_000))
+        meter.handle(Started("Saving", 10_000_000))
         for gap in (10, 15, 25, 40, 40, 40):
             clock.now += gap
-            meter.hear(Advanced(int(clock.now - 1000) * 100))
+            meter.handle(Advanced(int(clock.now - 1000) * 100))
             assert meter.view().rate == pytest.approx(100)
 
     def test_the_time_left_is_hidden_while_it_swings(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 1_000_000))
+        meter.handle(Started("Saving", 1_000_000))
         done = 0
         shown = []
         for rate in [100] * 12 + [5000] * 12:
             clock.now += 1
             done += rate
-            meter.hear(Advanced(done))
+            meter.handle(Advanced(done))
             shown.append(meter.view().left is not None)
         assert shown[2:12] == [True] * 10
         assert shown[13:15] == [False] * 2
@@ -169,22 +169,22 @@ class TestMeter:
     def test_amounts_that_nobody_can_have_counted(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("Saving", 10**400))
+        meter.handle(Started("Saving", 10**400))
         clock.now += 5
-        meter.hear(Advanced(-(10**400)))
-        meter.hear(Advanced(10**400))
+        meter.handle(Advanced(-(10**400)))
+        meter.handle(Advanced(10**400))
         assert meter.view().done == meter.view().total == 1 << 62
 
     def test_a_new_step_begins_anew(self) -> None:
         clock = Clock()
         meter = Meter(clock)
-        meter.hear(Started("One", 10))
-        meter.hear(Entered("part"))
+        meter.handle(Started("One", 10))
+        meter.handle(Entered("part"))
         clock.now += 10
-        meter.hear(Advanced(10))
-        meter.hear(Noted("something"))
+        meter.handle(Advanced(10))
+        meter.handle(Noted("something"))
         assert meter.part == "part"
-        meter.hear(Started("Two", 20))
+        meter.handle(Started("Two", 20))
         assert meter.part == ""
         assert meter.view() == ("Two", 0, 20, 0.0, None)
 
@@ -193,23 +193,23 @@ class TestForeground:
     def test_nothing_is_drawn_where_there_is_no_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
         with Foreground() as foreground:
             for event in (Started("Saving", 10), Entered("x"), Advanced(10)):
-                foreground.hear(event)
+                foreground.handle(event)
         assert capsys.readouterr() == ("", "")
 
     def test_notes_are_told_once_and_harmless(self, capsys: pytest.CaptureFixture[str]) -> None:
         with Foreground() as foreground:
             for text in ("a\x1b[2Jb", "c", "a\x1b[2Jb"):
-                foreground.hear(Noted(text))
+                foreground.handle(Noted(text))
         assert capsys.readouterr() == ("", "a\\x1b[2Jb\nc\n")
 
     def test_at_most_four_lines_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clock = Clock()
         monkeypatch.setattr(sys, "stderr", screen := Screen())
         with Foreground(clock=clock) as foreground:
-            foreground.hear(Started("Saving\x1b[31m", 1000))
+            foreground.handle(Started("Saving\x1b[31m", 1000))
             for _ in range(100):
                 clock.now += 0.02
-                foreground.hear(Advanced(1))
+                foreground.handle(Advanced(1))
         *drawn, last = screen.getvalue().split("\r")[1:]
         assert 7 <= len(drawn) <= 9
         assert all(line.endswith("\x1b[K") and line.count("\x1b") == 1 for line in drawn)
@@ -219,18 +219,18 @@ class TestForeground:
         monkeypatch.setattr(sys, "stderr", screen := Screen())
         clock = Clock()
         with Foreground(clock=clock) as foreground:
-            foreground.hear(Started("Saving", 4_000_000))
+            foreground.handle(Started("Saving", 4_000_000))
             clock.now += 5
-            foreground.hear(Entered("hello, alice"))
+            foreground.handle(Entered("hello, alice"))
             clock.now += 5
-            foreground.hear(Advanced(2_000_000))
+            foreground.handle(Advanced(2_000_000))
         shown = "Saving: hello, alice  2.0 of 4.0 MB  200 kB/s  0:10 left"
         assert screen.getvalue().endswith(f"\r{shown}\x1b[K\r\x1b[K")
 
     def test_events_for_programs(self, capsys: pytest.CaptureFixture[str]) -> None:
         for data_out in (False, True):
             with Foreground(json=True, data_out=data_out) as foreground:
-                foreground.hear(Noted("n\x1b\udcff"))
+                foreground.handle(Noted("n\x1b\udcff"))
                 foreground.line({"event": "result"})
             told = capsys.readouterr()[1 if data_out else 0]
             assert [json.loads(line) for line in told.splitlines()] == [
@@ -243,8 +243,8 @@ class TestForeground:
         monkeypatch.setattr(sys, "stderr", Pipe())
         for foreground in (Foreground(json=True), Foreground()):
             with foreground:
-                foreground.hear(Started("Saving", 10))
-                foreground.hear(Noted("note"))
+                foreground.handle(Started("Saving", 10))
+                foreground.handle(Noted("note"))
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_signals_stop_the_job_and_mean_the_same_as_before_afterwards(self, number: int) -> None:
@@ -289,14 +289,14 @@ class TestInterrupted:
             snapstow("save")
         file = root.parent / "file"
         before = (snapstow.world.names(), sorted(os.listdir(root / "var/snap/hello")))
-        heard = Foreground.hear
+        heard = Foreground.handle
 
-        def hear(self: Foreground, event: object) -> None:
+        def handle(self: Foreground, event: object) -> None:
             heard(self, event)  # type: ignore[arg-type] # whatever it is
             if isinstance(event, Entered | Started) and "Measuring" not in str(event):
                 signal.raise_signal(signal.SIGTERM)
 
-        monkeypatch.setattr(Foreground, "hear", hear)
+        monkeypatch.setattr(Foreground, "handle", handle)
         done = snapstow(*json_flag, *(word.replace("FILE", str(file)) for word in words))
         assert done.code == 130
         assert done.err == "error: cancelled; nothing was changed\n"
@@ -313,6 +313,6 @@ class TestInterrupted:
 
 def test_words_of_any_length_from_a_journal_are_cut() -> None:
     meter = Meter()
-    meter.hear(Started("t" * 1_000_000, 5))
-    meter.hear(Entered("p" * 1_000_000))
+    meter.handle(Started("t" * 1_000_000, 5))
+    meter.handle(Entered("p" * 1_000_000))
     assert (len(meter.view().title), len(meter.part)) == (LONGEST, LONGEST)

@@ -18,7 +18,7 @@ __all__ = ["world_of_two"]
 
 
 def stock_of(world: World, **states: CheckState) -> InventoryData:
-    stock = Place(world.engine, ()).stock()
+    stock = Place(world.engine, ()).inventory()
     standing = {
         one.path: CheckStatus(states.get(f"s{one.set_id}", CheckState.NEVER))
         for part in stock.sets
@@ -61,7 +61,7 @@ def test_a_part_of_a_set_is_named_by_its_snaps(world: World) -> None:
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 def test_the_number_of_the_set_has_to_be_typed(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
-        stock = place_of(user).stock()
+        stock = place_of(user).inventory()
         await user.is_asked(AskForget(list(stock.sets), stock, ("--demo",)))
         await user.sees("the last usable copy of other (system)")
         assert "snapstow --demo forget 1" in user.screen()
@@ -81,7 +81,7 @@ def test_several_sets_are_forgotten_by_a_word_and_esc_keeps_them(world: World) -
     world.add(2, "hello")
 
     async def tell(user: Patient) -> None:
-        stock = place_of(user).stock()
+        stock = place_of(user).inventory()
         await user.is_asked(AskForget(list(stock.sets), stock))
         await user.sees("Forget 2 sets")
         await user.presses("escape")

@@ -130,7 +130,7 @@ def test_only_what_makes_sense_here(world: World) -> None:
         assert isinstance(user.app.screen, Palette)
         lines = "\n".join(shown(user))
         assert [
-            name for name in ("Restore", "Quit", "sort by age", "gather by user") if name not in lines
+            name for name in ("Restore", "Quit", "sort by age", "group by user") if name not in lines
         ] == []
         for name in ("Screenshot", "Maximize", "Focus Next"):
             assert name not in lines
@@ -139,15 +139,15 @@ def test_only_what_makes_sense_here(world: World) -> None:
 
 
 class Nowhere:
-    """A shelf that nobody looks at."""
+    """A list of sets that nobody looks at."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
         raise AssertionError
 
-    def gather(self, pivot: Pivot) -> None:
+    def group_by(self, pivot: Pivot) -> None:
         raise AssertionError
 
-    def order(self, sort: object) -> None:
+    def sort_by(self, sort: object) -> None:
         raise AssertionError
 
 

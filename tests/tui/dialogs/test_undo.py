@@ -52,9 +52,9 @@ class TestHelp:
     def test_keys_with_their_effects_can_be_searched(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("Actions")
-            await user.sees("Choose a restore to take back")
+            await user.sees("Choose a job to undo")
             await keys_in(user, "take back")
-            await user.sees("Choose a restore to take back")
+            await user.sees("Choose a job to undo")
             assert "Export" not in user.screen()
             await keys_in(user, "zzz")
             await user.sees("no key matches")

@@ -68,7 +68,7 @@ def test_the_configuration_is_compared_key_by_key(world: World) -> None:
         await user.sees("~ configuration port: 80 → 81")
         await goes_to(user, "port")
         await user.presses("enter")
-        await user.sees("a key of the configuration")
+        await user.sees("a configuration key")
 
     compare(world, tell)
 

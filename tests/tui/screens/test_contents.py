@@ -16,7 +16,7 @@ from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.user import User
 from tui.screens.contents.screen import ContentsScreen, item_text, without_inner
 from tui.screens.inventory.screen import InventoryScreen
-from tui.session.open_file import Spot
+from tui.session.open_file import Location
 
 Tell = Callable[[Patient], Awaitable[object]]
 GOLDEN = TOP / "tests/golden"
@@ -197,7 +197,7 @@ def test_marks_stay_over_folders_and_archives_and_become_one_extraction(world: W
         await user.presses("enter")
         await user.sees("common data")
         await user.presses("space")
-        await user.sees("2 marked")
+        await user.sees("2 selected")
         wanted = contents(user).extraction()
         assert wanted is not None
         assert wanted.items == ("cloud:common/notes.txt", "cloud:user/alice/common")
@@ -226,7 +226,7 @@ def test_all_of_a_folder_is_marked_at_once(world: World) -> None:
         await user.presses("enter")
         await user.sees("notes.txt")
         await user.presses("asterisk")
-        await user.sees("4 marked")
+        await user.sees("4 selected")
         await user.presses("minus")
         assert not contents(user).table.marked
 
@@ -548,15 +548,15 @@ def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
 
 
 def test_a_folder_is_not_taken_out_twice() -> None:
-    inner = Spot(0, "archive.tgz", b"common/a/b")
-    assert without_inner([inner, Spot(0, "archive.tgz", b"common/a")]) == [
-        Spot(0, "archive.tgz", b"common/a")
+    inner = Location(0, "archive.tgz", b"common/a/b")
+    assert without_inner([inner, Location(0, "archive.tgz", b"common/a")]) == [
+        Location(0, "archive.tgz", b"common/a")
     ]
-    assert without_inner([inner, Spot(0)]) == [Spot(0)]
-    assert without_inner([inner, Spot(0, "user/a.tgz")]) == sorted([inner, Spot(0, "user/a.tgz")])
+    assert without_inner([inner, Location(0)]) == [Location(0)]
+    assert without_inner([inner, Location(0, "user/a.tgz")]) == sorted([inner, Location(0, "user/a.tgz")])
 
 
 def test_a_whole_snapshot_is_named_by_its_snap(world: World) -> None:
     snapshot = world.engine.sets()[0].snapshots[0]
-    assert item_text(Spot(0), snapshot) == "cloud"
-    assert item_text(Spot(0, "user/alice.tgz"), snapshot) == "cloud:user/alice"
+    assert item_text(Location(0), snapshot) == "cloud"
+    assert item_text(Location(0, "user/alice.tgz"), snapshot) == "cloud:user/alice"

@@ -227,7 +227,7 @@ def restores_and_takes_back(guest: Guest, demo: Demo) -> None:
     guest.sees("Restore #11", f"type {NEW}, the number of the set")
     assert demo.pictures == PICTURES
     guest.presses("\x7f1\r")
-    guest.sees(f"job 4 done: restore {NEW}", f"u takes back #{NEW}")
+    guest.sees(f"job 4 done: restore {NEW}", f"(#{NEW}) until")
     assert demo.pictures == 0
     guest.presses("u")
     guest.sees("Undo job 4", f"restore of #{NEW}")
@@ -299,7 +299,7 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.presses("9", "enter")
     await critic.reads(f"type {NEW}, the number of the set")
     await critic.presses("backspace", *str(NEW), "enter")
-    await critic.reads("job 4 done", f"u takes back #{NEW}")
+    await critic.reads("job 4 done", f"(#{NEW}) until")
     await critic.presses("u")
     await critic.reads("Undo job 4")
     await critic.presses("enter")

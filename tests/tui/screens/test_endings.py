@@ -53,7 +53,7 @@ def test_a_row_that_takes_the_place_of_another_is_told(world: World) -> None:
 def test_how_the_rows_are_gathered_is_told(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("v")
-        assert "gathered by snap" in last_lines(user)
+        assert "grouped by snap" in last_lines(user)
 
     patiently(str(world.root), tell)
 
@@ -61,9 +61,9 @@ def test_how_the_rows_are_gathered_is_told(world: World) -> None:
 def test_a_filter_without_a_match_is_told_until_there_is_one(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("slash", *"zz")
-        assert 'nothing matches "zz"' in last_lines(user)
+        assert 'no match for "zz"' in last_lines(user)
         await user.presses("escape")
-        assert "nothing matches" not in user.screen()
+        assert "no match for" not in user.screen()
         assert "_hello" in last_lines(user)
 
     patiently(str(world.root), tell)
@@ -91,7 +91,7 @@ def test_the_command_of_several_sets_is_not_that_of_one(world: World) -> None:
 def test_ctrl_c_tells_how_to_leave(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("ctrl+c")
-        await user.sees("Ctrl+Q leaves, jobs go on")
+        await user.sees("Ctrl+Q quits, jobs keep running")
 
     patiently(str(world.root), tell, (60, 15))
 

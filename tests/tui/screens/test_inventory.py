@@ -89,7 +89,7 @@ def test_the_filter_works_while_typing_and_escape_takes_it_away(root: str) -> No
         assert "#5" in user.screen()
         assert "#9" not in user.screen()
         await user.presses("x")
-        await user.sees('nothing matches "postgresx"')
+        await user.sees('no match for "postgresx"')
         await user.presses("escape")
         await user.sees("#9")
 
@@ -124,11 +124,11 @@ def test_marks_are_counted_and_verbs_act_on_all_marked(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("#1")
         await user.presses("space", "space")
-        await user.sees("2 marked")
+        await user.sees("2 selected")
         await user.presses("r")
-        await user.sees("choose one set to restore")
+        await user.sees("select one set to restore")
         await user.presses("minus")
-        assert "marked" not in user.screen()
+        assert "selected" not in user.screen()
 
     story(root, tell)
 
@@ -161,7 +161,7 @@ def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None
         assert "#9 " not in user.screen()
         assert here.split()[1] == "#7"
         await user.presses("space")
-        await user.sees("1 marked")
+        await user.sees("1 selected")
         assert row_of(user, "#7").lstrip().startswith("●")
 
     story(root, tell)
@@ -212,7 +212,7 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
 
 def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
-    real = Place.stock
+    real = Place.inventory
     go_on = threading.Event()
 
     def slow(place: Place) -> InventoryData:
@@ -222,13 +222,13 @@ def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch
 
     async def tell(user: User) -> None:
         await user.sees("#9")
-        monkeypatch.setattr(Place, "stock", slow)
+        monkeypatch.setattr(Place, "inventory", slow)
         screen = user.app.screen
         assert isinstance(screen, InventoryScreen)
-        screen.action_look()
+        screen.action_reload()
         for _ in range(5):
             await tick(screen)
-        screen.action_look()
+        screen.action_reload()
         go_on.set()
         await user.waits()
         assert len(looks) == 2
@@ -257,8 +257,8 @@ def test_trouble_leaves_what_is_shown(root: str, monkeypatch: pytest.MonkeyPatch
 
 def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
     engine = open_engine(root)
-    stock = Place(engine, ()).stock()
-    (part,) = verbkeys.gathered(engine.sets(9)[0].snapshots)
+    stock = Place(engine, ()).inventory()
+    (part,) = verbkeys.grouped_by_set(engine.sets(9)[0].snapshots)
     names = tuple(one.snap for one in part.snapshots)
     assert verbkeys.snaps_of(part, stock) == ()
     left = replace(stock, sets=tuple(one for one in stock.sets if one.set_id != 9))
@@ -342,7 +342,7 @@ def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
     (offer,) = engine.undo_offers()
 
     async def tell(user: User) -> None:
-        await user.sees(f"u takes back #1 (job {offer.job})")
+        await user.sees(f"u undoes job {offer.job} (#1)")
         assert f"holds {size_text(offer.held).strip()}" in user.screen()
         await user.presses("end")
         await user.sees(f"undo     job {offer.job}")
@@ -352,7 +352,7 @@ def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
 
 def test_the_newest_sets_are_shown_before_all_are_read(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.session.place._FEW", 2)
-    first, last = Place(open_engine(root), ()).stocks()
+    first, last = Place(open_engine(root), ()).inventories()
     assert not first.complete
     assert last.complete
     assert max(first.by_id) == max(last.by_id)
@@ -396,7 +396,7 @@ def test_the_palette_and_an_import_go_to_a_set_whatever_hides_it(root: str) -> N
         screen.go_to(7)
         await user.waits()
         assert user.table.cursor_key == SetKey(7)
-        screen.order(Sort.SIZE)
+        screen.sort_by(Sort.SIZE)
         await user.sees("sorted by size")
 
     story(root, tell)

@@ -148,7 +148,7 @@ def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tui.session.job_views.StallDetector.words", lambda *_all: "waiting for job 7 (save) to end"
+        "tui.session.job_views.StallDetector.reason", lambda *_all: "waiting for job 7 (save) to end"
     )
 
     async def tell(user: Patient) -> None:
@@ -477,19 +477,19 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
         (record,) = world.engine.journal.records()
 
     def words(sign: int) -> str:
-        return pulse.words(record, sign, list)
+        return pulse.reason(record, sign, list)
 
     assert words(1) == ""
     now = 29.0
     assert words(1) == ""
     now = 47.0
-    assert words(1) == "stalled? no news for 40 s"
+    assert words(1) == "stalled? no progress for 40 s"
     assert words(2) == ""
     now = 60.0
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
     assert words(2) == "waiting for another job"
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", record.pid))
-    assert pulse.words(record, 2, lambda: [record]) == "waiting for job 1 (save) to end"
+    assert pulse.reason(record, 2, lambda: [record]) == "waiting for job 1 (save) to end"
 
 
 def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
@@ -501,11 +501,11 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
         (record,) = world.engine.journal.records()
     old = replace(record, header={**record.header, "started": record.started - 100_000})
     pulse = StallDetector(lambda: now)
-    pulse.words(old, 1, list)
+    pulse.reason(old, 1, list)
     now = 100.0
-    assert pulse.words(old, 1, list) == ""
+    assert pulse.reason(old, 1, list) == ""
     now = 300.0
-    assert pulse.words(old, 1, list) == "stalled? no news for 300 s"
+    assert pulse.reason(old, 1, list) == "stalled? no progress for 300 s"
 
 
 @pytest.mark.parametrize("told", [{}, {"exit": 4}])

@@ -75,7 +75,7 @@ def test_a_stock_goes_when_there_is_another(tmp_path: Path) -> None:
             world.add(number, "hello")
             await user.presses("f5")
             await user.sees(f"#{number} ")
-            stock = user.screen_of(InventoryScreen)._stock
+            stock = user.screen_of(InventoryScreen)._inventory
             assert stock is not None
             seen.append(weakref.ref(stock))
             del stock

@@ -87,7 +87,7 @@ def test_the_oldest_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("2 versions")
         await user.presses("down", "d")
-        await user.sees("live data")
+        await user.sees("the live file")
         await user.sees("+live")
 
     search(world, tell)

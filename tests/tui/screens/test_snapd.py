@@ -323,7 +323,7 @@ def test_changes_of_others_are_listed_followed_and_stopped(hello: RealSnapd) -> 
             await user.presses("x")
             await user.sees(f"Abort change {number}")
             user.button().press()
-            await user.sees("asked snapd to stop change")
+            await user.sees("asked snapd to abort change")
             await_gzip.open()
             await user.sees("- cancelled")
             await user.presses("x")

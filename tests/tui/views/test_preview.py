@@ -10,7 +10,7 @@ from textual.geometry import Size
 from backend.browse import Content, Flag, Kind, Look, Node, preview_of
 from tests.support.builders import snapshot_of
 from tui.screens.text_viewer import broken
-from tui.session.open_file import Item, Spot
+from tui.session.open_file import Item, Location
 from tui.terminal.pager import command
 from tui.views.preview import about, all_lines, is_readable, seen, seen_of
 
@@ -23,7 +23,7 @@ def node_of(kind: Kind = Kind.FILE, size: int = 0, **facts: Any) -> Node:
 
 
 def item_of(node: Node) -> Item:
-    return Item(Spot(0, "archive.tgz", b"common/name"), snapshot_of(1, "cloud", {}), node)
+    return Item(Location(0, "archive.tgz", b"common/name"), snapshot_of(1, "cloud", {}), node)
 
 
 def content_of(data: bytes) -> Content:

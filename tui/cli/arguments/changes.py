@@ -53,7 +53,7 @@ class CheckArgs(NamedTuple):
 
 
 class RestoreArgs(NamedTuple):
-    """What to put in place, or beside; `undo_window` 0 stands for the usual time."""
+    """What to restore, in place or into another directory; `undo_window` 0 stands for the default."""
 
     set_id: SetId
     snaps: tuple[str, ...]
@@ -69,7 +69,7 @@ class RestoreArgs(NamedTuple):
 
 
 class UndoArgs(NamedTuple):
-    """What to take back; no job is the last restore."""
+    """What to undo; no job is the last restore."""
 
     job: str
     list: bool
@@ -111,16 +111,18 @@ class ImportArgs(NamedTuple):
 def save(parser: Parser) -> type[SaveArgs]:
     """Describe `save`."""
     parser.describe(
-        "Saves the named snaps, or all that are installed, as one set.",
+        "Saves the named snaps, or all installed snaps, as one set.",
         "save nextcloud --exclude '$SNAP_DATA/cache/*'",
         "save --users alice,bob",
     )
-    add_snaps(parser, "the snaps to save; all without any")
+    add_snaps(parser, "the snaps to save (default: all)")
     add_users(parser)
-    parser.option("exclude", "PATTERN", "leave out; may be repeated", default=[], action="append")
-    parser.flag("fast", "compress faster and a little less")
-    parser.flag("accept-changed", "keep files that change while being read")
-    parser.flag("ignore-space", "start even if the space may not suffice")
+    parser.option(
+        "exclude", "PATTERN", "leave out matching files; may be repeated", default=[], action="append"
+    )
+    parser.flag("fast", "compress faster, with larger archives")
+    parser.flag("accept-changed", "accept files that change while being read")
+    parser.flag("ignore-space", "start even if free space may not suffice")
     add_abs_time(parser)
     add_wait(parser)
     add_no_wait(parser)
@@ -130,18 +132,18 @@ def save(parser: Parser) -> type[SaveArgs]:
 def check_snapshot(parser: Parser) -> type[CheckArgs]:
     """Describe `check-snapshot`."""
     parser.describe(
-        "Reads every archive and compares it with its hash; tells every bad part.",
+        "Reads every archive and compares it with its hash; reports every bad part.",
         "check-snapshot 3",
         "check-snapshot --all --older-than 30d",
     )
-    parser.operand("set_id", "ID", "the set; none with --all or --file")
+    parser.operand("set_id", "ID", "the set (not with --all or --file)")
     add_snaps(parser)
     parser.flag("all", "verify every set")
-    parser.flag("quick", "only look whether all is there; read no archive")
-    parser.flag("structure", "walk through every archive as well")
+    parser.flag("quick", "only check that all parts exist; read no archive")
+    parser.flag("structure", "also walk through every archive")
     older_than = seconds("verify what is older than")
     parser.option(
-        "older-than", "TIME", "only what was not verified for: 12h, 30d", default=0, type=older_than
+        "older-than", "TIME", "only if not verified this long: 12h, 30d", default=0, type=older_than
     )
     add_users(parser)
     add_file(parser)
@@ -153,8 +155,8 @@ def check_snapshot(parser: Parser) -> type[CheckArgs]:
 def restore(parser: Parser) -> type[RestoreArgs]:
     """Describe `restore`."""
     parser.describe(
-        "Replaces the present data by those of a set: all of them, or none. What is\n"
-        "replaced is kept for a day, and `undo` brings it back. --plan only tells.",
+        "Replaces the current data with those of a set: all of them, or none. Replaced\n"
+        "data are kept for a day; `undo` restores them. --plan only shows the plan.",
         "restore 3 nextcloud --plan",
         "restore 3 --users alice --undo-window 7d",
         "restore 3 --to ~/three",
@@ -164,9 +166,9 @@ def restore(parser: Parser) -> type[RestoreArgs]:
     add_plan(parser)
     add_users(parser)
     add_undo_window(parser)
-    parser.flag("devices", "restore device nodes as well")
+    parser.flag("devices", "also restore device nodes")
     add_to(parser)
-    parser.option("revision", "REV", "onto this revision, not the installed one")
+    parser.option("revision", "REV", "for this revision, not the installed one")
     parser.refuse_empty("revision")
     add_wait(parser)
     add_no_wait(parser)
@@ -176,13 +178,13 @@ def restore(parser: Parser) -> type[RestoreArgs]:
 def undo(parser: Parser) -> type[UndoArgs]:
     """Describe `undo`."""
     parser.describe(
-        "Puts back what a restore replaced: the last one, or that of a job (see --list).",
+        "Undoes the last restore, or the one of a job (see --list).",
         "undo",
         "undo --list",
         "undo 12",
     )
-    parser.operand("job", "JOB", "the restore to take back; the last one without it")
-    parser.flag("list", "only tell what can be taken back")
+    parser.operand("job", "JOB", "the restore to undo (default: the last one)")
+    parser.flag("list", "list what can be undone")
     add_abs_time(parser)
     add_wait(parser)
     add_no_wait(parser)
@@ -202,15 +204,15 @@ def forget(parser: Parser) -> type[ForgetArgs]:
 def export_snapshot(parser: Parser) -> type[ExportArgs]:
     """Describe `export-snapshot`."""
     parser.describe(
-        "Writes a set as one file, as snap does; - is standard output.",
+        "Writes a set to one file, as snap does; - is standard output.",
         "export-snapshot 3 three.snapshot",
         "export-snapshot 3 - | ssh other snapstow import-snapshot -",
     )
     add_set_id(parser)
     parser.operand("file", "FILE|-", "the file to write", missing="`<filename>`")
     add_snaps(parser)
-    parser.flag("skip-broken", "leave broken snapshots out instead of refusing")
-    parser.flag("checksum", "write the SHA-256 beside the file, as FILE.sha256")
+    parser.flag("skip-broken", "leave out broken snapshots instead of refusing")
+    parser.flag("checksum", "also write its SHA-256, as FILE.sha256")
     add_no_wait(parser)
     return ExportArgs
 
@@ -218,12 +220,12 @@ def export_snapshot(parser: Parser) -> type[ExportArgs]:
 def import_snapshot(parser: Parser) -> type[ImportArgs]:
     """Describe `import-snapshot`."""
     parser.describe(
-        "Reads what export-snapshot wrote as a new set; - is standard input.",
+        "Imports what export-snapshot wrote as a new set; - is standard input.",
         "import-snapshot three.snapshot",
     )
     parser.operand("file", "FILE|-", "the file to read", missing="`<filename>`", type=absolute)
     add_snaps(parser)
-    parser.flag("accept-hash", "take a set of sound files whose own hash is wrong")
+    parser.flag("accept-hash", "accept intact files whose set hash is wrong")
     add_abs_time(parser)
     add_no_wait(parser)
     return ImportArgs
@@ -244,22 +246,22 @@ def add_users(parser: Parser) -> None:
 
 
 def add_plan(parser: Parser) -> None:
-    """Describe the flag that only tells."""
-    parser.flag("plan", "only tell what would be done, and lost")
+    """Describe the flag that only shows the plan."""
+    parser.flag("plan", "only show what would be done, and lost")
 
 
 def add_undo_window(parser: Parser) -> None:
-    """Describe how long what is replaced is kept."""
-    text = "keep what is replaced so long: 90m, 24h, 7d (24h)"
-    span = seconds("keep what is replaced for")
+    """Describe how long replaced data are kept."""
+    text = "keep replaced data this long: 90m, 24h, 7d (24h)"
+    span = seconds("keep replaced data for")
     parser.option("undo-window", "TIME", text, default=0, type=span)
-    parser.flag("no-undo", "do not keep what is replaced")
+    parser.flag("no-undo", "do not keep replaced data")
     parser.exclude("undo-window", "no-undo")
 
 
 def add_to(parser: Parser) -> None:
-    """Describe the directory beside."""
-    parser.option("to", "DIR", "beside, into DIR, instead of in place", type=absolute)
+    """Describe the directory to restore into."""
+    parser.option("to", "DIR", "into DIR instead of in place", type=absolute)
     parser.refuse_empty("to")
 
 
@@ -272,7 +274,7 @@ def add_file(parser: Parser) -> None:
 
 def add_wait(parser: Parser) -> None:
     """Describe the flag that waits for snapd."""
-    parser.flag("wait", "first wait for what snapd is doing already")
+    parser.flag("wait", "wait for snapd to finish what it is doing")
 
 
 def add_no_wait(parser: Parser) -> None:

@@ -16,7 +16,7 @@ _NO_PATH = "the required argument `<snap>:<path>` was not provided"
 
 
 class ExtractArgs(NamedTuple):
-    """Which paths of a set, or of a file, to take out; `undo_window` 0 stands for the usual time."""
+    """Which paths of a set, or of a file, to restore; `undo_window` 0 stands for the usual time."""
 
     set_id: int
     paths: tuple[str, ...]
@@ -90,7 +90,7 @@ def _set_or_file(first: str, second: str, file: str) -> tuple[int, str]:
             raise UsageError(_NO_ID)
         return set_number(first), second
     if second:
-        raise UsageError("a set and --file exclude each other")
+        raise UsageError("a set and --file cannot be combined")
     return 0, first
 
 
@@ -100,8 +100,8 @@ def ls(parser: Parser) -> Callable[..., LsArgs]:
         "Lists a folder of a snapshot, with sizes. PATH begins with common\n"
         "or rev (the data of the revision), or with a user's name before that, as in\n"
         "nextcloud:alice/common/notes; user/NAME/... is the same for any name, and\n"
-        "system/... lists whatever else there is. The first time, the whole archive is\n"
-        "read; its hash is verified on the way.",
+        "system/... lists everything else. The first time, the whole archive is read\n"
+        "and its hash verified.",
         "ls 3",
         "ls 3 nextcloud:common/etc --sort size",
         "ls --file three.snapshot nextcloud",
@@ -123,7 +123,7 @@ def ls(parser: Parser) -> Callable[..., LsArgs]:
 def cat(parser: Parser) -> Callable[..., CatArgs]:
     """Describe `cat`."""
     parser.describe(
-        "Writes a file of a snapshot to standard output; harmless text on a terminal.",
+        "Writes a file of a snapshot to standard output; on a terminal, escaped.",
         "cat 3 nextcloud:rev/config.php",
         "cat 3 nextcloud:alice/common/log | tail",
     )
@@ -142,9 +142,9 @@ def cat(parser: Parser) -> Callable[..., CatArgs]:
 def find(parser: Parser) -> type[FindArgs]:
     """Describe `find`."""
     parser.describe(
-        "Finds files in all snapshots by a pattern of the shell (*, ?, [...]): the whole\n"
-        "name, or with slashes the end of the path. Tells the versions of each, oldest\n"
-        "first. What was never looked into is read first.",
+        "Finds files in all snapshots by a shell pattern (*, ?, [...]): the whole name,\n"
+        "or with slashes the end of the path. Shows the versions of each, oldest first.\n"
+        "Archives that were never read are read first.",
         "find config.php",
         "find 'etc/*.conf' nextcloud",
     )
@@ -160,25 +160,25 @@ def find(parser: Parser) -> type[FindArgs]:
 def diff(parser: Parser) -> type[DiffArgs]:
     """Describe `diff`."""
     parser.describe(
-        "Compares two snapshots of a snap, or one with the data in place (live), or with\n"
-        "that in a file: sizes and times first, contents with --exact. The data of two\n"
-        "revisions meet as rev/. With the path of a text, tells its lines.",
+        "Compares two snapshots of a snap, or one with the live data (live) or with a\n"
+        "file: by size and time, or with --exact by content. The data of different\n"
+        "revisions are compared as rev/. With the path of a text file, shows its lines.",
         "diff 3 5 nextcloud",
         "diff 3 live nextcloud:common/config.php",
     )
     parser.operand("one", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
     parser.operand("other", "ID|FILE|live", "what to compare it with", missing="`<id>`")
     parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data", missing="`<snap>`")
-    parser.flag("exact", "read files that could be the same")
-    parser.flag("same", "tell what is the same as well")
-    parser.flag("exit-code", "return 1 where something differs")
+    parser.flag("exact", "compare by content")
+    parser.flag("same", "also show what is unchanged")
+    parser.flag("exit-code", "exit with 1 if anything differs")
     return DiffArgs
 
 
 def open(parser: Parser) -> type[OpenArgs]:
     """Describe `open`."""
     parser.describe(
-        "Looks into an export, or a single snapshot, where it lies; imports nothing.", "open three.snapshot"
+        "Browses an export or a single snapshot file without importing it.", "open three.snapshot"
     )
     parser.operand("file", "FILE", "an export or a snapshot file", missing="`<filename>`", type=absolute)
     add_screen_flags(parser)
@@ -188,20 +188,20 @@ def open(parser: Parser) -> type[OpenArgs]:
 def extract(parser: Parser) -> Callable[..., ExtractArgs]:
     """Describe `extract`."""
     parser.describe(
-        "Puts marked files and folders in place, merged into what is there: all of them,\n"
-        "or none; with --to, below a directory of your own. PATH is as for `ls`. What is\n"
-        "replaced is kept for a day, and `undo` brings it back. --plan only tells.",
+        "Restores single files and folders in place, merged into the live data: all of\n"
+        "them, or none; with --to, into another directory. PATH is as for `ls`. Replaced\n"
+        "files are kept for a day; `undo` restores them. --plan only shows the plan.",
         "extract 3 nextcloud:common/config.php --plan",
         "extract 3 nextcloud:alice/common/notes --to ~/rescued --strip",
     )
-    parser.operand("set_id", "ID", "the set; none with --file")
+    parser.operand("set_id", "ID", "the set (not with --file)")
     parser.operand("paths", "SNAP:PATH", "the files and folders", many=True)
     add_to(parser)
     add_plan(parser)
-    parser.option("policy", "WHEN", "what to replace: always, changed, newer, never", default="always")
+    parser.option("policy", "WHEN", "when to replace: always, changed, newer, never", default="always")
     parser.offer("policy", POLICIES)
-    parser.option("owner", "U=V,...", "make user U's data user V's", default=(), type=names)
-    parser.flag("strip", "with --to: each by its name, no folders above")
+    parser.option("owner", "U=V,...", "restore user U's data as user V's", default=(), type=names)
+    parser.flag("strip", "with --to: without parent folders")
     add_file(parser)
     add_undo_window(parser)
     add_no_wait(parser)
@@ -222,5 +222,5 @@ def extract(parser: Parser) -> Callable[..., ExtractArgs]:
 
 
 def _add_set_and_target(parser: Parser) -> None:
-    parser.operand("set_id", "ID", "the set; none with --file")
+    parser.operand("set_id", "ID", "the set (not with --file)")
     parser.operand("target", "SNAP[:PATH]", "the snap, and a path in its data")

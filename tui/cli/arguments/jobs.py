@@ -28,7 +28,7 @@ class EndArgs(NamedTuple):
 
 def jobs(parser: Parser) -> type[JobsArgs]:
     """Describe `jobs`."""
-    parser.describe("Lists what was done in this place, what is running, and what was interrupted.")
+    parser.describe("Lists the jobs here: running, ended and interrupted.")
     add_abs_time(parser)
     return JobsArgs
 
@@ -37,8 +37,8 @@ def attach(parser: Parser) -> type[JobArgs]:
     """Describe `attach`."""
     parser.describe(
         "Shows a job's progress until it ends; Ctrl-C leaves the job running.\n"
-        "Root can follow the jobs of others as well: attach alice/3.\n"
-        "A change of snapd is followed as well: attach snapd/7."
+        "Root can follow the jobs of other users: attach alice/3.\n"
+        "Changes in snapd can be followed too: attach snapd/7."
     )
     _add_job(parser)
     return JobArgs
@@ -47,7 +47,7 @@ def attach(parser: Parser) -> type[JobArgs]:
 def stop(parser: Parser) -> type[JobArgs]:
     """Describe `stop`."""
     parser.describe(
-        "Asks a job to stop, and waits until it has undone what it did.\n"
+        "Stops a job, and waits until it has undone what it did.\n"
         "A change of snapd is aborted: stop snapd/7.",
         "stop 12",
         "stop snapd/7",
@@ -59,8 +59,8 @@ def stop(parser: Parser) -> type[JobArgs]:
 def finish(parser: Parser) -> type[EndArgs]:
     """Describe `finish`."""
     parser.describe(
-        "Completes an interrupted job where all but its end was done; else takes it back\n"
-        "and does the same again. `jobs` lists them; the next operation ends them too."
+        "Completes an interrupted job if only its end is missing; otherwise undoes it\n"
+        "and starts it again. `jobs` lists them; the next change resolves them too."
     )
     _add_job(parser)
     add_no_wait(parser)
@@ -70,8 +70,8 @@ def finish(parser: Parser) -> type[EndArgs]:
 def takeback(parser: Parser) -> type[EndArgs]:
     """Describe `takeback`."""
     parser.describe(
-        "Takes an interrupted job back: the data become what they were, and what it had\n"
-        "not finished is removed. A restore that was complete is undone."
+        "Undoes an interrupted job: the data are restored to what they were, and\n"
+        "unfinished files are removed. A restore that was complete is undone."
     )
     _add_job(parser)
     add_no_wait(parser)

@@ -1,4 +1,4 @@
-"""The arguments of the verbs that tell about the command itself."""
+"""The arguments of the verbs about the command itself."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 class HelpArgs(NamedTuple):
-    """The verb to tell about, or nothing for all of them."""
+    """The verb to explain, or nothing for all of them."""
 
     topic: str = ""
 
@@ -31,21 +31,21 @@ class VersionArgs(NamedTuple):
 
 def help(parser: Parser) -> type[HelpArgs]:
     """Describe `help`."""
-    parser.describe("Tells about all verbs, or about one.")
-    parser.operand("topic", "VERB", "the verb to tell about")
+    parser.describe("Lists all verbs, or explains one.")
+    parser.operand("topic", "VERB", "the verb to explain")
     return HelpArgs
 
 
 def version(parser: Parser) -> type[VersionArgs]:
     """Describe `version`."""
-    parser.describe("Tells the version, and by what archives are compressed.")
+    parser.describe("Shows the version, and what compresses archives.")
     return VersionArgs
 
 
 def completion(parser: Parser) -> type[CompletionArgs]:
     """Describe `completion`."""
     parser.describe(
-        "Prints what makes a shell complete verbs, flags and file names.",
+        "Prints a script that makes a shell complete verbs, flags and file names.",
         "completion bash >> ~/.bash_completion",
         "completion zsh > ~/.zfunc/_snapstow",
         "completion fish > ~/.config/fish/completions/snapstow.fish",

@@ -106,14 +106,14 @@ class Parser(argparse.ArgumentParser):
         add = self._global_group.add_argument
         default = GlobalOptions()
         add("--root", metavar="DIR", default=default.root, help="work below this directory instead of /")
-        add("--demo", action="store_true", help="work in a small world made for trying things out")
-        add("--json", action="store_true", help="for programs: one document, or one object a line")
+        add("--demo", action="store_true", help="work in a small demo system")
+        add("--json", action="store_true", help="for programs: one document, or one object per line")
         engine = choice("flag `--engine'", ENGINES)
-        about = "who does the work (auto)"
+        about = "the engine to use (auto)"
         add("--engine", metavar="|".join(ENGINES), default=default.engine, type=engine, help=about)
         self.offer("engine", ENGINES)
-        add("--version", action="store_true", help="tell the version")
-        add("-h", "--help", action="store_true", help="tell about a verb, or about all of them")
+        add("--version", action="store_true", help="show the version")
+        add("-h", "--help", action="store_true", help="explain a verb, or list all of them")
 
     def verb_flags(self) -> list[argparse.Action]:
         """The flags that are the verb's alone."""
@@ -178,7 +178,7 @@ class Parser(argparse.ArgumentParser):
         typed = {option.partition("=")[0] for option in options if not option.endswith("=")}
         for first, second in self._exclusive:
             if first in typed and second in typed:
-                self.error(f"{first} and {second} exclude each other")
+                self.error(f"{first} and {second} cannot be combined")
 
     def _check_operands(self, operands: list[str]) -> None:
         if missing := self._required[len(operands) :]:

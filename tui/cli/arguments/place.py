@@ -21,7 +21,7 @@ class DoctorArgs(NamedTuple):
 
 
 class RetentionArgs(NamedTuple):
-    """The new time for automatic snapshots, or nothing to tell the present one; `yes` asks no question."""
+    """The new time for automatic snapshots, or nothing to show the current one; `yes` skips the question."""
 
     time: str
     yes: bool
@@ -33,7 +33,7 @@ class ResetArgs(NamedTuple):
 
 def estimate(parser: Parser) -> type[EstimateArgs]:
     """Describe `estimate`."""
-    parser.describe("Tells what a save would read, by snap and owner, and what would fail.")
+    parser.describe("Shows what a save would read, by snap and owner, and what would fail.")
     add_snaps(parser)
     add_users(parser)
     return EstimateArgs
@@ -42,31 +42,31 @@ def estimate(parser: Parser) -> type[EstimateArgs]:
 def doctor(parser: Parser) -> type[DoctorArgs]:
     """Describe `doctor`."""
     parser.describe(
-        "Tells by what changes are made here, and why, and what compresses; looks for\n"
-        "what a crash left and for what snapd hides. Looking changes nothing.",
+        "Shows which engine makes changes here, and why, and what compresses archives;\n"
+        "finds leftovers of crashes and what snapd hides. Only --repair makes changes.",
         "doctor",
         "doctor --repair",
     )
-    parser.flag("repair", "clean up what is offered")
+    parser.flag("repair", "clean up what was found")
     return DoctorArgs
 
 
 def retention(parser: Parser) -> type[RetentionArgs]:
     """Describe `retention`."""
     parser.describe(
-        "Tells how long snapd keeps the snapshots that it makes by itself when a snap is\n"
-        "removed; or changes that for those to come, after a question. At least 24h; no\n"
-        "stands for none. Those that are here already keep their date.",
+        "Shows how long snapd keeps the automatic snapshots that it makes when a snap is\n"
+        "removed, or changes that for new ones, after confirmation. At least 24h; no\n"
+        "turns them off. Existing snapshots keep their date.",
         "retention",
         "retention 14d",
         "retention no --yes",
     )
     parser.operand("time", "TIME|no", "how long to keep them from now on")
-    parser.flag("yes", "change it without a question")
+    parser.flag("yes", "do not ask for confirmation")
     return RetentionArgs
 
 
 def reset(parser: Parser) -> type[ResetArgs]:
     """Describe `reset`."""
-    parser.describe("Throws the demo's world away and makes a new one.", "--demo reset")
+    parser.describe("Discards the demo and creates a new one.", "--demo reset")
     return ResetArgs

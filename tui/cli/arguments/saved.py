@@ -17,7 +17,7 @@ class SavedArgs(NamedTuple):
 def saved(parser: Parser) -> type[SavedArgs]:
     """Describe `saved`."""
     parser.describe(
-        "Lists what `snap saved` lists, and after it, marked in Notes, what snapd hides.",
+        "Lists what `snap saved` lists, then what snapd hides, as said in Notes.",
         "saved --id 3",
         "saved nextcloud --abs-time",
     )
@@ -39,4 +39,4 @@ def add_id(parser: Parser) -> None:
 
 def add_abs_time(parser: Parser) -> None:
     """Describe the flag for dates instead of ages."""
-    parser.flag("abs-time", "tell times as dates, not as ages")
+    parser.flag("abs-time", "show times as dates, not as ages")

@@ -22,8 +22,8 @@ class BrowseArgs(NamedTuple):
 def browse(parser: Parser) -> type[BrowseArgs]:
     """Describe `browse`."""
     parser.describe(
-        "Opens the screens, as snapstow does without a verb; there ? explains the keys.\n"
-        "Where there is no terminal, lists as `saved` does."
+        "Opens the screens, as snapstow does without a verb; ? explains the keys.\n"
+        "Without a terminal, lists as `saved` does."
     )
     add_screen_flags(parser)
     return BrowseArgs
@@ -34,7 +34,7 @@ def add_screen_flags(parser: Parser) -> None:
     parser.flag("read-only", "refuse every change")
     parser.flag("low-bandwidth", "draw at most twice a second")
     parser.flag("no-mouse", "leave the mouse to the terminal")
-    parser.flag("no-preview", "never show what is in files")
+    parser.flag("no-preview", "never show file contents")
     parser.flag("plain", "no screens: prompts and lines, for screen readers")
     parser.flag("ascii", "draw with ASCII characters only")
     parser.option("theme", "NAME", "terminal, dark, light or contrast")

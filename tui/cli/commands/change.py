@@ -38,7 +38,7 @@ def save(context: Context, args: SaveArgs) -> int:
 
 
 def check_snapshot(context: Context, args: CheckArgs) -> int:
-    """Verify a set or every set, or a file where it lies; every bad part is told."""
+    """Verify a set or every set, or a file where it lies; every bad part is reported."""
     if args.file:
         from tui.cli.commands.inspect import check_file
 
@@ -54,10 +54,10 @@ def check_snapshot(context: Context, args: CheckArgs) -> int:
 
 def _check_all(context: Context, args: CheckArgs) -> int:
     if is_number(args.set_id):
-        raise UsageError("a set and --all exclude each other", "check-snapshot")
+        raise UsageError("a set and --all cannot be combined", "check-snapshot")
     snaps = (args.set_id, *args.snaps) if args.set_id else args.snaps
     if snaps and not context.engine.sets(None, snaps):
-        raise NotFoundError(f"cannot check: no set holds {quoted(snaps)}")
+        raise NotFoundError(f"cannot check: no set contains {quoted(snaps)}")
     return perform(context, _check(args, 0, snaps), no_wait=args.no_wait)
 
 
@@ -73,7 +73,7 @@ def _check(args: CheckArgs, number: int, snaps: tuple[str, ...]) -> Check:
 
 
 def restore(context: Context, args: RestoreArgs) -> int:
-    """Put a set in place, or only tell what that would do."""
+    """Restore a set, or only show its plan."""
     operation = Restore(
         set_id=args.set_id.number,
         snaps=args.snaps,
@@ -92,14 +92,14 @@ def restore(context: Context, args: RestoreArgs) -> int:
 
 
 def undo(context: Context, args: UndoArgs) -> int:
-    """Take a restore back, or only tell which can be."""
+    """Undo a restore, or list those that can be undone."""
     if args.list:
         from tui.cli.commands.query import show_offers
 
         return show_offers(context, abs_time=args.abs_time)
     if args.job and not is_number(args.job):
         ways = context.command("undo --list")
-        raise UsageError(f"cannot undo \"{args.job}\": a job has a number (see '{ways}')", "undo")
+        raise UsageError(f"cannot undo \"{args.job}\": expected the number of a job (see '{ways}')", "undo")
     return perform(context, Undo(int(args.job or "0"), args.wait), no_wait=args.no_wait)
 
 
@@ -129,10 +129,10 @@ def import_snapshot(context: Context, args: ImportArgs) -> int:
 
 
 def reset(context: Context, _args: ResetArgs) -> int:
-    """Make the demo anew."""
+    """Create the demo anew."""
     from backend import demo_root
 
     if not context.demo:
-        raise UsageError("reset goes with --demo only", "reset")
-    print_result(f"The demo was made anew below {plain(demo_root(anew=True))}")
+        raise UsageError("reset works with --demo only", "reset")
+    print_result(f"The demo was recreated in {plain(demo_root(anew=True))}")
     return 0

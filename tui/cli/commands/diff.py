@@ -1,4 +1,4 @@
-"""The verb `diff`: what differs between two snapshots of a snap, or one and what is in place."""
+"""The verb `diff`: what differs between two snapshots of a snap, or one and the live data."""
 
 import json
 import os
@@ -25,11 +25,11 @@ _SIGNS = {
 
 
 def diff(context: Context, args: DiffArgs) -> int:
-    """Tell what differs between two snapshots of a snap, or one and what is in place."""
+    """Show what differs between two snapshots of a snap, or one and the live data."""
     snap, _, path = args.what.partition(":")
     engine = context.engine
     with Foreground() as foreground, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         for side in (args.one, args.other):
             _add_side(context, comparison, side, progress)
@@ -56,7 +56,7 @@ def _add_side(context: Context, comparison: Comparison, side: str, progress: Pro
         sets = context.engine.sets(int(side), [comparison.snap])
         snapshots = [snapshot for group in sets for snapshot in group.snapshots]
         if not snapshots:
-            raise NotFoundError(f'cannot compare: set #{side} holds no snapshot of "{comparison.snap}"')
+            raise NotFoundError(f'cannot compare: set #{side} has no snapshot of "{comparison.snap}"')
         comparison.add_snapshot(f"#{side}", snapshots[0])
     else:
         comparison.add_file(os.path.abspath(side), progress)
@@ -71,11 +71,12 @@ def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: i
         print_result(json.dumps({"totals": files_by_change | sums, "notes": comparison.notes}))
         return
     if not any(counts.values()) and not keys:
-        print_result("Nothing differs.")
+        print_result("No differences.")
         return
     files = ", ".join(f"{count} {change.value}" for change, count in counts.items() if count)
     sizes = f"+{size_text(tally.added).strip()} -{size_text(tally.removed).strip()}"
-    print_result(f"Files: {files or 'none'}; {sizes}{f'; {keys} keys of the configuration' if keys else ''}.")
+    configuration = f"; {count_phrase(keys, 'configuration key')}" if keys else ""
+    print_result(f"Files: {files or 'none'}; {sizes}{configuration}.")
 
 
 def _lines(comparison: Comparison, differences: Iterator[Difference], tally: Tally) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _show_text(comparison: Comparison, below: tuple[str, bytes], tally: Tally, p
     text_diff = comparison.text_diff(*below, progress)
     print_result(*map(plain, text_diff.lines))
     if text_diff.why_not:
-        print_status(f"Its lines are not told: {plain(text_diff.why_not)}")
+        print_status(f"no line differences: {plain(text_diff.why_not)}")
 
 
 def _key_line(key: KeyChange) -> str:

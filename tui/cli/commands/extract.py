@@ -15,7 +15,7 @@ from tui.text import plain, size_text
 
 
 def extract(context: Context, args: ExtractArgs) -> int:
-    """Put marked files and folders in place or beside, or only tell what that would do."""
+    """Restore single files and folders, or only show the plan."""
     operation = Extract(
         set_id=args.set_id,
         items=args.paths,
@@ -32,7 +32,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
 def _show_plan(context: Context, operation: Extract) -> int:
     engine = context.engine
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         plan = engine.plan_extract(operation, progress)
     refusal = engine.refusal(operation.action)
@@ -102,7 +102,7 @@ def _landing_line(landing: ExtractTarget) -> str:
         line += f", {size_text(landing.size).strip()}"
     if landing.present is not None and landing.action is ExtractAction.REPLACE:
         newer = ", newer" if landing.is_older else ""
-        line += f" (there: {size_text(landing.present).strip()}{newer})"
+        line += f" (live: {size_text(landing.present).strip()}{newer})"
     return f"{line}: {plain(landing.reason)}" if landing.reason else line
 
 
@@ -111,9 +111,9 @@ def _ending(context: Context, operation: Extract, plan: ExtractPlan, refusal: st
         yield "This extraction would be refused; nothing would be changed."
         return
     counts = ", ".join(f"{plan.count(action)} to {action.value}" for action in list(ExtractAction)[:3])
-    yield f"{counts}; {size_text(plan.size).strip()} in all."
-    yield f"First, {size_text(plan.stored).strip()} are read and verified."
+    yield f"{counts}; {size_text(plan.size).strip()} in total."
+    yield f"{size_text(plan.stored).strip()} are read and verified first."
     if plan.count(ExtractAction.REPLACE):
-        kept = "can be had back with undo" if operation.undo_window else "is gone for good"
+        kept = "can be restored with undo" if operation.undo_window else "is lost for good"
         yield f"What is replaced {kept}."
     yield plain(refusal) if refusal else f"To do it: {context.command(operation)}"

@@ -1,4 +1,4 @@
-"""The verbs that tell about the command itself: its version, its completions, its manual pages."""
+"""The verbs about the command itself: its version, its completions, its manual pages."""
 
 import os
 

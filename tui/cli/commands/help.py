@@ -24,7 +24,7 @@ def help(_context: Context, args: HelpArgs) -> int:
 
 
 def _overview() -> Iterator[str]:
-    yield "Snapstow keeps the snapshots of snaps. Without a verb it opens its screens."
+    yield "Snapstow manages the snapshots of snaps. Without a verb it opens its screens."
     yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
     for title, verbs in GROUPS.items():
         yield f"{title}:"

@@ -100,7 +100,7 @@ def find(context: Context, args: FindArgs) -> int:
         for hit in search_files(where, args.pattern, context.engine.state_dir, progress):
             if isinstance(hit, Missed):
                 missed += 1
-                print_status(f"not (all) searched: {_place_text(hit)}: {plain(hit.reason)}")
+                print_status(f"not fully searched: {_place_text(hit)}: {plain(hit.reason)}")
             elif context.json:
                 print_result(json.dumps(hit_document(hit)))
             elif len(hits) < _MOST_HITS:
@@ -116,12 +116,12 @@ def _of_store(context: Context, args: FindArgs) -> list[Snapshot]:
     if not sets and (args.set_id or args.snaps):
         of_snaps = f" of {quoted(args.snaps)}" if args.snaps else ""
         in_set = f" in set #{args.set_id}" if args.set_id else ""
-        raise NotFoundError(f"cannot search: there is no snapshot{of_snaps}{in_set}")
+        raise NotFoundError(f"cannot search: no snapshot{of_snaps}{in_set}")
     return [snapshot for group in sets for snapshot in group.snapshots]
 
 
 def open(context: Context, args: OpenArgs) -> int:
-    """Show, or without a terminal tell, what an export or a single snapshot holds; nothing is imported."""
+    """Browse, or without a terminal list, an export or a single snapshot; nothing is imported."""
     if can_draw() and not (context.json or args.plain):
         from tui.cli.commands.browse import draw
 
@@ -138,7 +138,7 @@ def check_file(context: Context, args: CheckArgs) -> int:
     """Verify an export or a single snapshot where it lies; 4 where something is bad."""
     snaps = tuple(filter(None, (args.set_id, *args.snaps)))
     with Foreground(json=context.json) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         with SnapshotFile.of_file(args.file, progress.quiet()) as file:
             for snap in snaps:
@@ -152,7 +152,7 @@ def check_file(context: Context, args: CheckArgs) -> int:
         if context.json:
             foreground.line({"event": "result", "exit": code, **result.to_json(), "faults": list(faults)})
     if not context.json:
-        _tell_check(result, faults, quick=args.quick)
+        _show_check(result, faults, quick=args.quick)
     return code
 
 
@@ -168,8 +168,8 @@ def _wanted(context: Context, args: LsArgs | CatArgs, stack: ExitStack) -> list[
     sets = context.engine.sets(args.set_id, (snap,) if snap else ())
     snapshots = [snapshot for group in sets for snapshot in group.snapshots]
     if not snapshots:
-        what = f"there is no snapshot of {quoted([snap])} in it" if snap else "there is no such set"
-        raise NotFoundError(f"cannot look into snapshot set #{args.set_id}: {what}")
+        what = f"it has no snapshot of {quoted([snap])}" if snap else "there is no such set"
+        raise NotFoundError(f"cannot open snapshot set #{args.set_id}: {what}")
     return [stack.enter_context(SnapshotFile.of_store(snapshot)) for snapshot in snapshots]
 
 
@@ -193,7 +193,7 @@ def _spot(context: Context, args: LsArgs | CatArgs, file: SnapshotFile) -> Itera
 @contextmanager
 def _reading() -> Iterator[Progress]:
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         yield progress
 
@@ -217,11 +217,11 @@ def _list(context: Context, spot: Spot, order: Order) -> None:
 
 
 def _ending(tree: Tree, *, json_output: bool) -> int:
-    """Tell what is wrong with an archive that was looked into; the exit code."""
+    """Report what is wrong with an archive that was read; the exit code."""
     if tree.fault:
         print_status(f"not all of it could be read: {plain(tree.fault)}")
     if tree.verified is False:
-        print_status(f"the archive is not what was saved: {plain(tree.mismatch)}")
+        print_status(f"the archive differs from what was saved: {plain(tree.mismatch)}")
     if json_output and (tree.fault or tree.verified is False):
         print_result(json.dumps({"incomplete": tree.fault, "mismatch": tree.mismatch}))
     if tree.fault:
@@ -239,12 +239,12 @@ def _show_text(head: bytes, size: int, spot: Spot) -> None:
     lines = head.decode("utf-8", "surrogateescape").splitlines() if seen.look is Look.JSON else ()
     print_result(*(map(harmless, lines) if lines else seen.lines))
     if not seen.whole:
-        print_status("... and more: redirect standard output to have all of it")
+        print_status("... truncated: redirect standard output to get all of it")
 
 
 def _show_tops(context: Context, inside: SnapshotFile, snap: str = "") -> None:
     """Print what a file holds, of one snap or of all: its snapshots, and how their archives are named."""
-    rows = [("Path", "Packed", "Holds")]
+    rows = [("Path", "Packed", "Contents")]
     for held in inside.held:
         if snap and held.snapshot.snap != snap:
             continue
@@ -258,7 +258,7 @@ def _show_tops(context: Context, inside: SnapshotFile, snap: str = "") -> None:
             rows.append(archive_row(archive))
     print_status(*(f"warning: {plain(fault)}" for fault in inside.faults))
     if not context.json:
-        show_rows(rows, empty="There are no archives in it.")
+        show_rows(rows, empty="It contains no archives.")
 
 
 def _show_histories(hits: Sequence[Hit], *, abs_time: bool) -> None:
@@ -292,7 +292,7 @@ def _broken(inside: SnapshotFile) -> bool:
     return any(snapshot.broken for snapshot in inside.snapshots)
 
 
-def _tell_check(result: Result, faults: Sequence[str], *, quick: bool) -> None:
+def _show_check(result: Result, faults: Sequence[str], *, quick: bool) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
     print_status(*(f"error: {plain(fault)}" for fault in faults))
     print_status(*(plain(f"error: {verdict.snap or 'snapshot'}: {verdict.fault}") for verdict in sorted(bad)))

@@ -18,13 +18,13 @@ _LETTERS = {
     Kind.BLOCK: "b",
 }
 _ODDITIES = {
-    Flag.OUTSIDE: "outside of the data",
+    Flag.OUTSIDE: "outside the data",
     Flag.ABSOLUTE: "absolute",
     Flag.CLIMBING: 'has ".."',
     Flag.TOO_LONG: "name too long",
     Flag.REPLACED: "replaced later in the archive",
     Flag.SPARSE: "sparse",
-    Flag.DANGLING: "link to nothing",
+    Flag.DANGLING: "dangling link",
 }
 HEADER = f"{'Mode':10}  {'Owner':17}  {'Size':>6}  {'Modified':16}  Name"
 

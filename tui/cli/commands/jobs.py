@@ -25,7 +25,7 @@ from tui.text import plain
 
 POLL = 0.25
 _CHANGE = "snapd/"
-_ATTACHED = "goes on"  # what holds of a job that somebody only watched
+_ATTACHED = "keeps running"  # what holds of a job that somebody only watched
 
 
 def attach(context: Context, args: JobArgs) -> int:
@@ -44,13 +44,13 @@ def attach(context: Context, args: JobArgs) -> int:
 def _follow_change(context: Context, number: str, typed: str) -> int:
     """Follow a change of snapd until it ends; `typed` is how the user named it."""
     with Foreground(json=context.json) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         try:
             change = context.engine.daemon.attach(number, progress)
         except Cancelled as left:
             again = context.command(f"attach {typed}")
-            print_status(f"change {plain(number)} goes on; attach again with: {again}")
+            print_status(f"change {plain(number)} keeps running; attach again with: {again}")
             return left.exit_code
     if context.json:
         ended = {"change": change.id, "status": change.status, "error": change.error}
@@ -65,7 +65,7 @@ def _follow(context: Context, record: JobRecord, journal: Journal | ForeignJourn
     """Follow a job until it ends; `standing` is what holds of it when Ctrl-C comes first."""
     greeting = f"re-attached to {_title(record)}" if standing == _ATTACHED else ""
     try:
-        return _tell_end(context, _ended(context, record, journal, greeting))
+        return _show_end(context, _ended(context, record, journal, greeting))
     except KeyboardInterrupt:
         again = context.command(f"attach {record.name}")
         print_status(f"job {plain(record.name)} {standing}; attach again with: {again}")
@@ -77,13 +77,13 @@ def _named(context: Context, verb: str, job: str) -> tuple[JobRecord, Journal | 
     engine = context.engine
     owner, slash, digits = job.rpartition("/")
     if not is_number(digits):
-        raise UsageError(f'there is no job "{plain(job)}": a job has a number', verb)
+        raise UsageError(f'invalid job "{plain(job)}": expected the number of a job', verb)
     if not slash:
         return engine.journal.record(int(digits)), engine.journal
     for journal in engine.others():
         if journal.owner == owner:
             return journal.record(int(digits)), journal
-    raise NotFoundError(f"no job {job}: no other user of that name has any that can be seen")
+    raise NotFoundError(f"no job {job}: no jobs of that user are visible")
 
 
 def _ended(
@@ -98,10 +98,10 @@ def _ended(
             present = journal.record(record.id)
             for document in follower.news():
                 heard += 1
-                foreground.hear(event_from_json(document), time_of(document))
+                foreground.handle(event_from_json(document), time_of(document))
             if present.state is not JobState.RUNNING:
                 return present
-            foreground.stand(stalls.words(present, heard, journal.records))
+            foreground.stand(stalls.reason(present, heard, journal.records))
             time.sleep(POLL)
 
 
@@ -134,7 +134,7 @@ def _user(record: JobRecord) -> str:
         return f"user {record.uid}"
 
 
-def _tell_end(context: Context, record: JobRecord) -> int:
+def _show_end(context: Context, record: JobRecord) -> int:
     if context.json:
         ending = record.to_json()["result"]
         print_result(json.dumps({"event": "result", "state": record.state.value, **ending}))
@@ -174,19 +174,19 @@ def stop(context: Context, args: JobArgs) -> int:
 
 
 def finish(context: Context, args: EndArgs) -> int:
-    """Bring an interrupted job to its end: complete it, or take it back and do the same again."""
+    """Complete an interrupted job, or undo it and start it again."""
     return _end(context, args, finish=True)
 
 
 def takeback(context: Context, args: EndArgs) -> int:
-    """Take an interrupted job back."""
+    """Undo an interrupted job."""
     return _end(context, args, finish=False)
 
 
 def _end(context: Context, args: EndArgs, *, finish: bool) -> int:
     record, _ = _named(context, "finish" if finish else "takeback", args.job)
     if record.owner:
-        raise NotAllowedError(f"cannot end job {record.name}: it is {record.owner}'s, who alone can")
+        raise NotAllowedError(f"cannot end job {record.name}: only its owner, {record.owner}, can")
     ended = context.engine.resolve(record.id, finish=finish)
     if context.json:
         print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))

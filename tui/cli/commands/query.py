@@ -22,10 +22,10 @@ _WIDEST = 100
 
 
 def estimate(context: Context, args: EstimateArgs) -> int:
-    """Tell what a save would read and meet; 3 where not everything could be looked at."""
+    """Show what a save would read; 3 where not everything could be read."""
     layout = context.engine.layout
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         with progress.step("Measuring"):
             surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
@@ -53,7 +53,7 @@ def jobs(context: Context, args: JobsArgs) -> int:
         rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
     for change, _ in changes:
         age = _date(change.started) if args.abs_time else age_text(max(0.0, now - change.started))
-        rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "snapd does it"))
+        rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "by snapd"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
@@ -64,9 +64,9 @@ def jobs(context: Context, args: JobsArgs) -> int:
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     """What can be made of an interrupted job, and how."""
     ways = context.engine.resolutions(record.id)
-    yield f"Job {record.id} was interrupted; the next change here ends it in the safe way, or choose:"
+    yield f"Job {record.id} was interrupted; the next change here resolves it safely, or choose:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
-        text = plain(f"cannot be had: {way.refusal}" if way.refusal else way.text)
+        text = plain(f"not available: {way.refusal}" if way.refusal else way.text)
         yield f"  {context.command(f'{verb} {record.id}')}"
         yield f"      {text}"
 
@@ -111,7 +111,7 @@ def _notes(record: JobRecord) -> str:
 
 
 def _reversal(record: JobRecord) -> str:
-    """Whether what a job replaced can be had back."""
+    """Whether a job can be undone."""
     if record.result.undone:
         return f"by job {record.result.undone}"
     if record.result.expired:
@@ -120,40 +120,40 @@ def _reversal(record: JobRecord) -> str:
 
 
 def show_offers(context: Context, *, abs_time: bool) -> int:
-    """Print the restores that can be taken back, the newest first."""
+    """Print what can be undone, the newest first."""
     offers = context.engine.undo_offers()
     if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
-    rows = [("Job", "Set", "Until" if abs_time else "Left", "Holds", "Snaps")]
+    rows = [("Job", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
         rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
-    show_rows(rows, empty="There is nothing to undo.")
+    show_rows(rows, empty="Nothing to undo.")
     if offers:
-        print_status(f"To take one back: {context.command('undo JOB')}")
+        print_status(f"To undo one: {context.command('undo JOB')}")
     return 0
 
 
 def doctor(context: Context, args: DoctorArgs) -> int:
-    """Tell what a crash left, what is hidden or odd; with --repair, clean up."""
+    """Show leftovers of crashes, and what is hidden; with --repair, clean up."""
     engine = context.engine
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         findings = engine.repair(progress.quiet()) if args.repair else engine.findings()
     if context.json:
         print_result(json.dumps([finding._asdict() for finding in findings]))
         return 0
     why, *more = engine.about()
-    print_result(f"Engine {engine.name} below {plain(engine.layout.root)}: {plain(why)}.")
+    print_result(f"Engine {engine.name} for {plain(engine.layout.root)}: {plain(why)}.")
     print_result(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
     for finding in findings:
         print_result(*_finding_lines(finding, done=args.repair))
     if not findings:
-        print_result("There was nothing to repair." if args.repair else "No leftovers, nothing hidden.")
+        print_result("Nothing to repair." if args.repair else "No leftovers, nothing hidden.")
     elif not args.repair and any(finding.repair for finding in findings):
         refused = engine.refusal(Action.REPAIR)
         print_result("", plain(refused) if refused else f"To repair: {context.command('doctor --repair')}")

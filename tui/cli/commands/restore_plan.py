@@ -15,7 +15,7 @@ from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines
 def show_plan(context: Context, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
     with Foreground() as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         preview = RestorePlanner(context.engine).preview(operation, progress)
     if context.json:
@@ -29,7 +29,7 @@ def show_plan(context: Context, operation: Restore) -> int:
 
 
 def _is_blocked(preview: RestorePreview) -> bool:
-    """Whether the data or the space stand in its way; by what engine it can be had is told beside."""
+    """Whether the data or the space stand in its way; whether an engine can do it is reported apart."""
     return preview.lacks_space or worst_verdict(preview.plans) is Verdict.BLOCKED
 
 
@@ -64,8 +64,8 @@ def _ending(context: Context, operation: Restore, preview: RestorePreview) -> It
 def _what_is_kept(operation: Restore, size: str) -> str:
     """What becomes of what is replaced."""
     if operation.target_dir:
-        return f"Nothing is replaced; remove {plain(operation.target_dir)} to take it back."
+        return f"Nothing is replaced; remove {plain(operation.target_dir)} to undo it."
     window = operation.undo_window
     if not window:
-        return f"What is replaced, {size}, is gone for good."
-    return f"What is replaced is kept for {span_phrase(window)}, to be had back with undo; it takes {size}."
+        return f"Replaced data, {size}, are lost for good."
+    return f"Replaced data, {size}, are kept for {span_phrase(window)} and can be restored with undo."

@@ -12,7 +12,7 @@ from tui.cli.run_operation import ask_yes_no, is_interactive
 
 
 def retention(context: Context, args: RetentionArgs) -> int:
-    """Tell how long automatic snapshots are kept, or change it after a question."""
+    """Show how long automatic snapshots are kept, or change it after confirmation."""
     daemon = context.engine.daemon
     if args.time:
         wanted = parse_retention(args.time)
@@ -33,14 +33,14 @@ def _change(context: Context, wanted: str, *, agreed: bool) -> bool:
         raise ConflictError(reason)
     if not agreed and (context.json or not is_interactive()):
         raise InvalidInputError(
-            "cannot change how long automatic snapshots are kept without a terminal to ask at: add --yes"
+            "cannot change how long automatic snapshots are kept: no terminal for confirmation; add --yes"
         )
     if not agreed:
         print_status(RETENTION_NOTE)
         if not ask_yes_no(_question(daemon.retention(), wanted)):
             return False
     with Foreground(json=context.json, data_out=True) as foreground:
-        progress = Progress(foreground.hear)
+        progress = Progress(foreground.handle)
         foreground.watch(progress)
         daemon.set_retention(wanted, progress)
     return True
@@ -49,7 +49,7 @@ def _change(context: Context, wanted: str, *, agreed: bool) -> bool:
 def _question(before: str, wanted: str) -> str:
     now = retention_words(before)
     if wanted == "no":
-        return f"Make no automatic snapshots any more (now they are kept for {now})?"
+        return f"Turn off automatic snapshots (they are kept for {now} now)?"
     if before == "no":
-        return f"Make automatic snapshots again, and keep them for {retention_words(wanted)}?"
+        return f"Turn on automatic snapshots, and keep them for {retention_words(wanted)}?"
     return f"Keep automatic snapshots for {retention_words(wanted)} instead of {now}?"

@@ -1,4 +1,4 @@
-"""What walking in a file of archives asks for and is told: plain values, messages, and the looking itself."""
+"""What walking in a file of archives asks for and gets: plain values, messages, and the loading itself."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,27 +7,27 @@ from textual.message import Message
 
 from backend import SnapshotError
 from backend.browse import Order
-from tui.session.open_file import SYSTEM, Folder, Item, Opened, Spot
+from tui.session.open_file import SYSTEM, Folder, Item, Location, Opened
 from tui.session.place import Place
 from tui.widgets.paged_table import PAGE, Pages
 
 _MARGIN = 60
 
 
-class Wish(NamedTuple):
-    """What is to be shown: a place, in an order, the cursor at a number or, where it is found, on `anchor`.
+class FolderRequest(NamedTuple):
+    """The folder to show, in an order, the cursor at a number or, where that exists, on `anchor`.
 
-    `was` is the number that the cursor was at when that was wished for; -1 where it was elsewhere.
+    `was` is the number that the cursor was at when that was asked for; -1 where it was elsewhere.
     """
 
-    spot: Spot
+    location: Location
     order: Order
     at: int = 0
-    anchor: Spot | None = None
+    anchor: Location | None = None
     was: int = -1
 
 
-class Ready(Message):
+class FileOpened(Message):
     """The file is open."""
 
     def __init__(self, opened: Opened) -> None:
@@ -48,17 +48,17 @@ class FolderPage(NamedTuple):
     took: float
 
 
-class Loaded(Message):
-    """A place was looked at."""
+class FolderLoaded(Message):
+    """A folder was read."""
 
-    def __init__(self, wish: Wish, sight: FolderPage) -> None:
+    def __init__(self, request: FolderRequest, page: FolderPage) -> None:
         super().__init__()
-        self.wish = wish
-        self.sight = sight
+        self.request = request
+        self.page = page
 
 
-class PageCame(Message):
-    """A page that was asked for; None where it cannot be had."""
+class PageLoaded(Message):
+    """A page that was asked for; None where it is not available."""
 
     def __init__(self, pages: Pages[Item], page: int, items: list[Item] | None) -> None:
         super().__init__()
@@ -67,11 +67,11 @@ class PageCame(Message):
         self.items = items
 
 
-class ReadOn(Message):
+class ArchiveRead(Message):
     """An archive was read to its end, or as far as that goes."""
 
 
-class Trouble(Message):
+class ReadFailed(Message):
     """Something could not be read."""
 
     def __init__(self, text: str) -> None:
@@ -79,33 +79,33 @@ class Trouble(Message):
         self.text = text
 
 
-def looked(opened: Opened, wish: Wish) -> tuple[Folder, int, dict[int, list[Item]]]:
+def load_folder(opened: Opened, request: FolderRequest) -> tuple[Folder, int, dict[int, list[Item]]]:
     """What is in a place, where the cursor belongs, and the pages about that. Raises SnapshotError."""
-    folder = opened.folder(wish.spot)
-    at = wish.at
-    if wish.anchor is not None:
-        found = opened.find(wish.anchor, wish.order, wish.at)
-        at = wish.at if found is None else found
+    folder = opened.folder(request.location)
+    at = request.at
+    if request.anchor is not None:
+        position = opened.find(request.anchor, request.order, request.at)
+        at = request.at if position is None else position
     at = max(0, min(at, folder.entries - 1))
     pages = {}
     for page in {max(0, at - _MARGIN) // PAGE, at // PAGE, (at + _MARGIN) // PAGE}:
-        pages[page] = opened.listing(wish.spot, wish.order, page * PAGE, PAGE)
+        pages[page] = opened.listing(request.location, request.order, page * PAGE, PAGE)
     return folder, at, pages
 
 
-def places_of(place: Place, opened: Opened, spot: Spot) -> dict[str, str]:
+def parents_of(place: Place, opened: Opened, location: Location) -> dict[str, str]:
     """Where the data of each archive of a snapshot belong on this machine, as far as that is known."""
-    if spot.held < 0:
+    if location.held < 0:
         return {}
-    snapshot, layout = opened.snapshot(spot), place.engine.layout
-    found = {}
-    for archive in opened.inside.held[spot.held].archives:
+    snapshot, layout = opened.snapshot(location), place.engine.layout
+    parents = {}
+    for archive in opened.inside.held[location.held].archives:
         user = archive.entry.removeprefix("user/").removesuffix(".tgz")
         try:
             if archive.entry == SYSTEM:
-                found[SYSTEM] = layout.system_parent(snapshot.snap)
+                parents[SYSTEM] = layout.system_parent(snapshot.snap)
             else:
-                found[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
+                parents[archive.entry] = layout.user_parent(layout.find_users([user])[0], snapshot.snap)
         except (SnapshotError, OSError, IndexError):
-            found[archive.entry] = f"{archive.entry}:"
-    return found
+            parents[archive.entry] = f"{archive.entry}:"
+    return parents

@@ -14,18 +14,18 @@ from backend import Progress, Snapshot, SnapshotError
 from backend.browse import Order, SnapshotFile
 from backend.store import VerificationLog
 from tui.screens.contents.messages import (
+    ArchiveRead,
+    FileOpened,
+    FolderLoaded,
     FolderPage,
-    Loaded,
-    PageCame,
-    ReadOn,
-    Ready,
-    Trouble,
-    Wish,
-    looked,
-    places_of,
+    FolderRequest,
+    PageLoaded,
+    ReadFailed,
+    load_folder,
+    parents_of,
 )
 from tui.screens.launcher import Launcher
-from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Opened, Spot, Stage
+from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Location, Opened, Stage
 from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views import file_rows as treerows
@@ -34,7 +34,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
 from tui.widgets.text import ScrollPane, put
 
-ROOM_FOR_PREVIEW = 110
+PREVIEW_MIN_WIDTH = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
@@ -52,17 +52,17 @@ class NavigationScreen(Screen[None]):
         self._begin_in = entry
         self._opening = Progress()
         self._opened: Opened | None = None
-        self._wish = Wish(Spot(), Order.NAME)
-        self._folder = Folder(Spot(), 0, 0, 0)
+        self._request = FolderRequest(Location(), Order.NAME)
+        self._folder = Folder(Location(), 0, 0, 0)
         self._shown: Pages[Item] = Pages(0, self._row_of, self._ask)
         self._places: Mapping[str, str] = {}
-        self._left: dict[Spot, int] = {}
+        self._left: dict[Location, int] = {}
         self._is_loading = False
         self._is_chaining = False
         self._is_stopped = False
         self._was_reading = False
-        self._look_due = 0.0
-        self._tells_row = True
+        self._next_reload = 0.0
+        self._status_follows_row = True
         self._has_moved = False
 
     def compose(self) -> ComposeResult:
@@ -76,13 +76,13 @@ class NavigationScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Open the file; look again while it is being read."""
+        """Open the file; refresh while it is being read."""
         self.query_one("#faults").display = False
         self.query_one(ScrollPane).display = False
         self.table.focus()
         self.table.refuses = self._refusal_of_mark
         self._open()
-        self.set_interval(self._launcher.tick, self._look_again)
+        self.set_interval(self._launcher.tick, self._reload_if_reading)
 
     def on_unmount(self) -> None:
         """Read no more, and let go of the file."""
@@ -116,16 +116,16 @@ class NavigationScreen(Screen[None]):
             else:
                 inside = SnapshotFile.of_store(source)
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Trouble(str(trouble)))
+            self.post_message(ReadFailed(str(trouble)))
             return
-        own = self._place.engine.state_dir
-        opened = Opened(inside, own, None if isinstance(source, str) else VerificationLog(own))
+        state_dir = self._place.engine.state_dir
+        opened = Opened(inside, state_dir, None if isinstance(source, str) else VerificationLog(state_dir))
         if self._opening.stopping:
             opened.close()
         else:
-            self.post_message(Ready(opened))
+            self.post_message(FileOpened(opened))
 
-    def on_ready(self, message: Ready) -> None:
+    def on_file_opened(self, message: FileOpened) -> None:
         """Show the top, or the archive that was asked for."""
         if not self.is_attached:
             message.opened.close()
@@ -134,109 +134,109 @@ class NavigationScreen(Screen[None]):
         top = self._opened.top()
         users = {archive.entry for held in self._opened.inside.held for archive in held.archives}
         inner = self._begin_in if self._begin_in in users and self._begin_in != SYSTEM else ""
-        self.go(Spot(0, inner) if inner else top)
+        self.go(Location(0, inner) if inner else top)
 
     # -- going about
 
-    def go(self, spot: Spot, at: int = 0, anchor: Spot | None = None) -> None:
+    def go(self, location: Location, at: int = 0, anchor: Location | None = None) -> None:
         """Show a place, with the cursor at a number or near it on `anchor`; read it if that is due."""
-        self._wish = Wish(spot, self._wish.order, at, anchor)
+        self._request = FolderRequest(location, self._request.order, at, anchor)
         self._has_moved = anchor is not None
-        self._load(self._wish)
+        self._load(self._request)
         self._read()
 
     def enter(self, item: Item) -> None:
         """Go into a folder."""
-        self._left[self._wish.spot] = self.table.at
-        self.go(item.spot)
+        self._left[self._request.location] = self.table.at
+        self.go(item.location)
 
     def go_up(self) -> bool:
         """Go to what this is in; False at the top of all."""
-        above = self._opened.above(self._wish.spot) if self._opened else None
+        above = self._opened.above(self._request.location) if self._opened else None
         if above is None:
             return False
-        self.go(above, self._left.pop(above, 0), self._wish.spot)
+        self.go(above, self._left.pop(above, 0), self._request.location)
         return True
 
-    def look_again(self, order: Order | None = None) -> None:
-        """Look at the same place again; in another order if there is one."""
-        here, item = self._wish, self.item
-        anchor = item.spot if item is not None and self._has_moved else None
+    def reload(self, order: Order | None = None) -> None:
+        """Load the same folder again; in another order if there is one."""
+        here, item = self._request, self.item
+        anchor = item.location if item is not None and self._has_moved else None
         at = self.table.at if order is None else 0
-        self._wish = Wish(here.spot, order or here.order, at, anchor, self.table.at)
-        self._load(self._wish)
+        self._request = FolderRequest(here.location, order or here.order, at, anchor, self.table.at)
+        self._load(self._request)
 
-    def _look_again(self) -> None:
+    def _reload_if_reading(self) -> None:
         """Follow what is being read, as often as that costs little."""
         opened = self._opened
         if opened is None or self._is_loading or not self.is_current:
             return
         is_reading = bool(opened.running)
-        if (is_reading or self._was_reading) and time.monotonic() >= self._look_due:
+        if (is_reading or self._was_reading) and time.monotonic() >= self._next_reload:
             self._was_reading = is_reading
-            self.look_again()
+            self.reload()
 
     @work(thread=True, group="load")
-    def _load(self, wish: Wish) -> None:
+    def _load(self, request: FolderRequest) -> None:
         opened = self._opened
-        if opened is None or wish != self._wish:
+        if opened is None or request != self._request:
             return
         self._is_loading = True
         began = time.monotonic()
         try:
             with opened.using():
-                folder, at, pages = looked(opened, wish)
-                places = places_of(self._place, opened, wish.spot)
+                folder, at, pages = load_folder(opened, request)
+                places = parents_of(self._place, opened, request.location)
             took = time.monotonic() - began
-            self.post_message(Loaded(wish, FolderPage(folder, at, pages, places, took)))
+            self.post_message(FolderLoaded(request, FolderPage(folder, at, pages, places, took)))
         except ClosedError:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Trouble(str(trouble)))
+            self.post_message(ReadFailed(str(trouble)))
         finally:
             self._is_loading = False
 
-    def on_loaded(self, message: Loaded) -> None:
-        """Show it, unless something else was wished for meanwhile."""
-        if message.wish != self._wish or not self.is_attached:
+    def on_folder_loaded(self, message: FolderLoaded) -> None:
+        """Show it, unless something else was asked for meanwhile."""
+        if message.request != self._request or not self.is_attached:
             return
-        sight = message.sight
-        self._look_due = time.monotonic() + _PATIENCE * sight.took
-        same = self._folder.spot == sight.folder.spot and message.wish.was >= 0
-        self._folder, self._places = sight.folder, sight.places
-        at = sight.at
+        folder_page = message.page
+        self._next_reload = time.monotonic() + _PATIENCE * folder_page.took
+        same = self._folder.location == folder_page.folder.location and message.request.was >= 0
+        self._folder, self._places = folder_page.folder, folder_page.places
+        at = folder_page.at
         if same:
-            at = max(0, at + self.table.at - message.wish.was)  # the cursor moved while it was looked
-        self._shown = Pages(sight.folder.entries, self._row_of, self._ask)
-        for page, items in sight.pages.items():
+            at = max(0, at + self.table.at - message.request.was)  # the cursor moved while it was looked
+        self._shown = Pages(folder_page.folder.entries, self._row_of, self._ask)
+        for page, items in folder_page.pages.items():
             self._shown.put(page, items)
         self.fill()
         self.table.show_pages(self._shown, at, same=same)
 
-    def on_trouble(self, message: Trouble) -> None:
+    def on_read_failed(self, message: ReadFailed) -> None:
         """Say what could not be read."""
         self.say(message.text)
 
     def _ask(self, pages: Pages[Item], page: int) -> None:
         if pages is self._shown:
-            self._fetch(pages, page, self._wish)
+            self._fetch(pages, page, self._request)
 
     @work(thread=True, group="page")
-    def _fetch(self, pages: Pages[Item], page: int, wish: Wish) -> None:
+    def _fetch(self, pages: Pages[Item], page: int, request: FolderRequest) -> None:
         opened = self._opened
         if opened is None or pages is not self._shown:
             return
         items = None
         try:
             with opened.using():
-                items = opened.listing(wish.spot, wish.order, page * PAGE, PAGE)
+                items = opened.listing(request.location, request.order, page * PAGE, PAGE)
         except ClosedError:
             return
         except SnapshotError as trouble:
-            self.post_message(Trouble(str(trouble)))
-        self.post_message(PageCame(pages, page, items))
+            self.post_message(ReadFailed(str(trouble)))
+        self.post_message(PageLoaded(pages, page, items))
 
-    def on_page_came(self, message: PageCame) -> None:
+    def on_page_loaded(self, message: PageLoaded) -> None:
         """Show the page, if it is still wanted."""
         if message.pages is not self._shown:
             return
@@ -251,59 +251,59 @@ class NavigationScreen(Screen[None]):
     def _read(self) -> None:
         if not self._is_stopped and self._opened is not None:
             self._was_reading = True
-            self._read_archives(self._opened, self._wish.spot)
+            self._read_archives(self._opened, self._request.location)
 
     @work(thread=True, group="read")
-    def _read_archives(self, opened: Opened, here: Spot) -> None:
+    def _read_archives(self, opened: Opened, here: Location) -> None:
         """Read the archive of a place, then the others of its snapshot, one after the other."""
         try:
             with opened.using():
                 if here.held >= 0 and opened.reading(here).stage is Stage.UNREAD:
                     opened.read(here)
-                    self.post_message(ReadOn())
+                    self.post_message(ArchiveRead())
                 if self._is_chaining:
                     return
                 self._is_chaining = True
                 try:
-                    while not self._is_stopped and (target := opened.next_unread(self._wish.spot)):
+                    while not self._is_stopped and (target := opened.next_unread(self._request.location)):
                         opened.read(target)
-                        self.post_message(ReadOn())
+                        self.post_message(ArchiveRead())
                 finally:
                     self._is_chaining = False
         except ClosedError:
             return
         except SnapshotError as trouble:
-            self.post_message(Trouble(str(trouble)))
+            self.post_message(ReadFailed(str(trouble)))
 
-    def on_read_on(self) -> None:
+    def on_archive_read(self) -> None:
         """One archive is read: show it at once."""
-        self._look_due = 0.0
+        self._next_reload = 0.0
         self._was_reading = True
-        self._look_again()
+        self._reload_if_reading()
 
     def action_stop(self) -> None:
-        """Stop reading; what was met so far stays."""
+        """Stop reading; what was read so far stays."""
         self._is_stopped = self._opened is not None and self._opened.stop()
         if self._is_stopped:
-            self.say("stopped reading: what was met so far is shown · F5 reads it all")
+            self.say("reading stopped: what was read so far is shown · F5 reads all of it")
         else:
-            self.say("nothing is being read: there is nothing to stop")
+            self.say("nothing is being read")
 
-    def action_look(self) -> None:
-        """Look again; what was stopped is read from its beginning."""
+    def action_reload(self) -> None:
+        """Refresh; what was stopped is read from its beginning."""
         if self._opened is None:
             self._open()
             return
         self._is_stopped = False
         self._opened.begin_again()
         self._read()
-        self.look_again()
+        self.reload()
 
     def action_sort(self) -> None:
         """Order by name, size, time: the next of them."""
         around = list(Order)
-        order = around[(around.index(self._wish.order) + 1) % len(around)]
-        self.look_again(order)
+        order = around[(around.index(self._request.order) + 1) % len(around)]
+        self.reload(order)
         self.say(f"sorted by {order.value}")
 
     # -- what is seen
@@ -321,10 +321,12 @@ class NavigationScreen(Screen[None]):
         """Show where this is, what is wrong with it, and the columns that fit."""
         if self._opened is None:
             return
-        spot = self._wish.spot
-        snapshot = self._opened.snapshot(spot) if self._opened.inside.held else None
-        head = Text(f" {cut_middle(treerows.trail(spot, snapshot, plain(self.file)), self.size.width - 2)}")
-        for word in treerows.facts(self._folder, self._wish.order, self._opened.running):
+        location = self._request.location
+        snapshot = self._opened.snapshot(location) if self._opened.inside.held else None
+        head = Text(
+            f" {cut_middle(treerows.trail(location, snapshot, plain(self.file)), self.size.width - 2)}"
+        )
+        for word in treerows.facts(self._folder, self._request.order, self._opened.running):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
         put(self.query_one("#header", Static), head)
@@ -339,5 +341,5 @@ class NavigationScreen(Screen[None]):
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor."""
-        self._tells_row = False
+        self._status_follows_row = False
         put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))

@@ -4,12 +4,12 @@ from textual import work
 from textual.message import Message
 
 from backend import Snapshot, SnapshotError
-from tui.screens.contents.navigation import ROOM_FOR_PREVIEW, NavigationScreen
+from tui.screens.contents.navigation import PREVIEW_MIN_WIDTH, NavigationScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import ClosedError, Item
 from tui.session.place import Place
-from tui.text import counted, cut_path, plain
+from tui.text import cut_path, plain
 from tui.views import file_rows as treerows
 from tui.views import preview
 from tui.widgets.table import LineTable
@@ -19,7 +19,7 @@ _PREVIEW_AFTER = 0.15
 _LEAST_PATH = 20
 
 
-class Previewed(Message):
+class PreviewLoaded(Message):
     """How something looks."""
 
     def __init__(self, item: Item, seen: preview.Seen | None) -> None:
@@ -58,38 +58,38 @@ class PreviewScreen(NavigationScreen):
         elif not self._place.previews:
             self.say(preview.OFF)
         else:
-            self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._sheet_of(item), None))
+            self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
-        """Go up; from the top back to where it was opened, once no marks are lost by it."""
+        """Go up; from the top back to where it was opened, the selection is cleared first."""
         if self.go_up():
             return
         if self.table.marked:
-            self.say(f"{counted(len(self.table.marked), 'mark')} taken away; once more leaves")
+            self.say("selection cleared; once more leaves")
             self.table.marked.clear()
             self.table.refresh()
         else:
             self.dismiss()
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell about the row, and look at it a moment later."""
+        """Describe the row, and preview it a moment later."""
         self._has_moved = self._has_moved or message.by_key
-        if message.by_key or self._tells_row:
-            self._tell_row()
+        if message.by_key or self._status_follows_row:
+            self._describe_row()
         self._show_preview()
 
-    def _tell_row(self) -> None:
+    def _describe_row(self) -> None:
         item = self.item
-        marked = len(self.table.marked)
-        words = [f"{marked} marked"] if marked else []
+        selected = len(self.table.marked)
+        facts = [f"{selected} selected"] if selected else []
         if item is not None:
-            others = [*words, *self._about(item)]
-            room = self.size.width - 1 - sum(len(word) + 3 for word in others)
-            words += [cut_path(plain(self._where(item)), max(_LEAST_PATH, room)), *self._about(item)]
+            others = [*facts, *self._about(item)]
+            width = self.size.width - 1 - sum(len(word) + 3 for word in others)
+            facts += [cut_path(plain(self._where(item)), max(_LEAST_PATH, width)), *self._about(item)]
         elif not len(self._shown):
-            words.append(self._why_empty())
-        self.say(" · ".join(words))
-        self._tells_row = True
+            facts.append(self._why_empty())
+        self.say(" · ".join(facts))
+        self._status_follows_row = True
 
     def _about(self, item: Item) -> list[str]:
         node = item.node
@@ -101,8 +101,8 @@ class PreviewScreen(NavigationScreen):
         """The real path of something; for snapshots what they are."""
         if item.node is None:
             return f"{item.snapshot.snap} saved {item.snapshot.time[:16].replace('T', ' ')}"
-        parent = self._places.get(item.spot.entry, item.spot.entry)
-        path = item.spot.path.decode("utf-8", "surrogateescape")
+        parent = self._places.get(item.location.entry, item.location.entry)
+        path = item.location.path.decode("utf-8", "surrogateescape")
         return f"{parent}/{path}" if path else parent
 
     def _why_empty(self) -> str:
@@ -110,25 +110,25 @@ class PreviewScreen(NavigationScreen):
         if opened is None:
             return "Opening…"
         if opened.running:
-            return "nothing was met here yet; the archive is being read"
+            return "nothing found here yet; the archive is still being read"
         if self._folder.faults:
-            return "nothing of it can be shown"
-        return "there is nothing in it · h goes back"
+            return "nothing in it can be shown"
+        return "empty · h goes back"
 
     def _title_of(self, item: Item) -> str:
         """The way to something in the snapshot: what is in place there may be another."""
-        return treerows.trail(item.spot, item.snapshot, plain(self.file))
+        return treerows.trail(item.location, item.snapshot, plain(self.file))
 
     # -- looking at things
 
     def fill(self) -> None:
-        """Show the preview where there is room for it."""
+        """Show the preview where it fits."""
         self.query_one("#preview", ScrollPane).display = self._has_pane
         super().fill()
 
     @property
     def _has_pane(self) -> bool:
-        return self._shows_preview and self.size.width >= ROOM_FOR_PREVIEW
+        return self._shows_preview and self.size.width >= PREVIEW_MIN_WIDTH
 
     def _show_preview(self) -> None:
         item = self.item
@@ -138,28 +138,28 @@ class PreviewScreen(NavigationScreen):
         self._previewing = item
         pane.show(preview.about(item, None, pane.content_size))
         if preview.is_readable(item) and self._place.previews:
-            self.set_timer(_PREVIEW_AFTER, lambda: self._look_at(item) if self.item == item else None)
+            self.set_timer(_PREVIEW_AFTER, lambda: self._load_preview(item) if self.item == item else None)
 
     @work(thread=True, group="preview")
-    def _look_at(self, item: Item) -> None:
+    def _load_preview(self, item: Item) -> None:
         opened = self._opened
         if opened is None:
             return
         try:
             with opened.using():
-                self.post_message(Previewed(item, preview.seen(item, opened.content)))
+                self.post_message(PreviewLoaded(item, preview.seen(item, opened.content)))
         except ClosedError:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Previewed(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
+            self.post_message(PreviewLoaded(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
 
-    def on_previewed(self, message: Previewed) -> None:
+    def on_preview_loaded(self, message: PreviewLoaded) -> None:
         """Show it, if the cursor is still there."""
         if self.item == message.item:
             pane = self.query_one("#preview", ScrollPane)
             pane.show(preview.about(message.item, message.seen, pane.content_size))
 
-    def _sheet_of(self, item: Item) -> Document:
+    def _document_of(self, item: Item) -> Document:
         assert self._opened is not None
         with self._opened.using() as opened:
             seen = preview.seen(item, opened.content)
@@ -173,7 +173,7 @@ class PreviewScreen(NavigationScreen):
         if not self._place.previews:
             self.say(preview.OFF)
         elif item is None or opened is None or not preview.is_readable(item):
-            self.say("cannot open the pager: the cursor is on no file")
+            self.say("cannot open the pager: the cursor is not on a file")
         else:
             try:
                 seen = preview.seen(item, opened.content)
@@ -184,8 +184,8 @@ class PreviewScreen(NavigationScreen):
                 self.say(str(trouble))
 
     def action_details(self) -> None:
-        """Show or hide the preview beside the table; where there is no room, show it alone."""
-        if self.size.width < ROOM_FOR_PREVIEW:
+        """Show or hide the preview beside the table; where it does not fit, show it alone."""
+        if self.size.width < PREVIEW_MIN_WIDTH:
             self._go_in_alone()
             return
         self._shows_preview = not self._shows_preview

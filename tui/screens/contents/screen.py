@@ -1,4 +1,4 @@
-"""What is in a snapshot, or in a file of snapshots: looked at, compared, taken out."""
+"""What is in a snapshot, or in a file of snapshots: browsed, compared, restored."""
 
 from typing import ClassVar
 
@@ -18,38 +18,39 @@ from backend import (
     command_line,
 )
 from backend.browse import Order, format_selector
+from tui.phrases import count_phrase
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import SYSTEM, ClosedError, Spot
+from tui.session.open_file import SYSTEM, ClosedError, Location
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import counted, plain, size_text
+from tui.text import plain, size_text
 from tui.views import file_rows as treerows
 from tui.widgets.paged_table import PagedTable
 
 _MOST_AT_ONCE = 5000
 
 
-class Gathered(Message):
-    """All that can be marked in a place."""
+class SelectableLoaded(Message):
+    """All that can be selected in a folder."""
 
-    def __init__(self, spots: list[Spot]) -> None:
+    def __init__(self, locations: list[Location]) -> None:
         super().__init__()
-        self.spots = spots
+        self.locations = locations
 
 
-class Checked(Message):
+class CheckUpdated(Message):
     """How a check went, or how far it is."""
 
-    def __init__(self, told: str, lines: tuple[str, ...] = ()) -> None:
+    def __init__(self, summary: str, lines: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.told = told
+        self.summary = summary
         self.lines = lines
 
 
 class ContentsScreen(PreviewScreen):
-    """Browse what was saved; mark it, look at it, put it back."""
+    """Browse what was saved; select, preview, restore."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
@@ -63,7 +64,7 @@ class ContentsScreen(PreviewScreen):
         Binding("y", "copy", "Copy command", show=False),
         Binding("D", "details", "Preview", show=False),
         Binding("J", "jobs", "Jobs", show=False),
-        Binding("f5,R", "look", "Look again", show=False),
+        Binding("f5,R", "reload", "Refresh", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", show=False),
         Binding("q", "app.quit", "Quit", show=False),
@@ -76,69 +77,71 @@ class ContentsScreen(PreviewScreen):
     def refusal_of(self, action: str) -> str:
         """Why an action cannot be had here, or nothing."""
         if action == "import" and not self.file:
-            return "cannot import: this snapshot is in the store already"
+            return "cannot import: this snapshot is already in the store"
         if action == "import" and self._opened is not None and not self._opened.inside.is_export:
-            return "cannot import: it is a single snapshot, and only an export of a set can be imported"
+            return "cannot import: this is a single snapshot; only an export of a set can be imported"
         is_change = action in ("import", "restore") and self._place.read_only
         return f"cannot {action}: this session is read-only" if is_change else ""
 
-    # -- marking
+    # -- selecting
 
     def on_paged_table_refused(self, message: PagedTable.Refused) -> None:
-        """Say why it was not marked."""
+        """Say why it was not selected."""
         self.say(message.reason)
 
     def on_paged_table_all_wanted(self) -> None:
-        """Mark everything in this place, unless that is too much."""
+        """Select everything in this folder, unless that is too much."""
         if self._folder.entries > _MOST_AT_ONCE:
             self.say(
-                f"more than {_MOST_AT_ONCE:,} are too many to mark one by one: mark the folder (h goes up)"
+                f"more than {_MOST_AT_ONCE:,} cannot be selected one by one: select the folder (h goes up)"
             )
         else:
-            self._gather(self._wish.spot, self._wish.order)
+            self._load_selectable(self._request.location, self._request.order)
 
-    @work(thread=True, group="gather")
-    def _gather(self, spot: Spot, order: Order) -> None:
+    @work(thread=True, group="selectable")
+    def _load_selectable(self, location: Location, order: Order) -> None:
         opened = self._opened
         if opened is None:
             return
         try:
             with opened.using():
-                items = opened.listing(spot, order, 0, _MOST_AT_ONCE)
+                items = opened.listing(location, order, 0, _MOST_AT_ONCE)
         except SnapshotError:
             return
-        self.post_message(Gathered([item.spot for item in items if not treerows.refusal_to_take(item)]))
+        self.post_message(
+            SelectableLoaded([item.location for item in items if not treerows.refusal_to_take(item)])
+        )
 
-    def on_gathered(self, message: Gathered) -> None:
-        """Mark them."""
-        self.table.mark(message.spots)
+    def on_selectable_loaded(self, message: SelectableLoaded) -> None:
+        """Select them."""
+        self.table.mark(message.locations)
 
-    def _chosen(self) -> list[Spot]:
-        """What a verb acts on: the marks, without what lies in others of them, or else the row."""
-        marked = [key for key in self.table.marked if isinstance(key, Spot)]
+    def _chosen(self) -> list[Location]:
+        """What a verb acts on: the selection, without what lies in other parts of it, or else the row."""
+        marked = [key for key in self.table.marked if isinstance(key, Location)]
         item = self.item
         if not marked and item is not None:
             if reason := treerows.refusal_to_take(item):
-                self.say(reason.replace("marked", "restored"))
+                self.say(reason.replace("selected", "restored"))
                 return []
-            return [item.spot]
+            return [item.location]
         return without_inner(marked)
 
     # -- verbs
 
     def extraction(self) -> Extract | None:
-        """What would take out what is chosen; None after saying why there is nothing."""
+        """The extraction of what is chosen; None after saying why there is none."""
         opened, chosen = self._opened, self._chosen()
         if opened is None or not chosen:
             return None
-        items = tuple(item_text(spot, opened.snapshot(spot)) for spot in chosen)
+        items = tuple(item_text(location, opened.snapshot(location)) for location in chosen)
         if self.file:
             return Extract(0, items, self.file)
         return Extract(opened.snapshot(chosen[0]).set_id, items)
 
     @work
     async def action_restore(self) -> None:
-        """Show where everything marked would land, then put it there."""
+        """Show where everything selected would go, then restore it."""
         from tui.dialogs.extract import AskExtract
 
         if reason := self.refusal_of("restore"):
@@ -147,7 +150,7 @@ class ContentsScreen(PreviewScreen):
             answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
             if answer is not None:
                 await self._launcher.launch(answer)
-                self.say("started: J shows how it goes")
+                self.say("job started: J shows its progress")
 
     def action_check(self) -> None:
         """Verify the snapshot, or all of the file, where it lies."""
@@ -155,17 +158,17 @@ class ContentsScreen(PreviewScreen):
             self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
         elif self._opened is not None:
             self._progress.stop()
-            self._progress = Progress(self._tell_check)
+            self._progress = Progress(self._show_check_progress)
             self._check_file(self._progress)
 
     @work
     async def _check_in_store(self, operation: Check) -> None:
         await self._launcher.launch(operation)
-        self.say("checking, as a job: J shows how it goes")
+        self.say("check started as a job: J shows its progress")
 
-    def _tell_check(self, event: Event) -> None:
+    def _show_check_progress(self, event: Event) -> None:
         if isinstance(event, Advanced):
-            self.post_message(Checked(f"checking… {size_text(event.done).strip()}"))
+            self.post_message(CheckUpdated(f"checking… {size_text(event.done).strip()}"))
 
     @work(thread=True, group="check")
     def _check_file(self, progress: Progress) -> None:
@@ -178,19 +181,23 @@ class ContentsScreen(PreviewScreen):
         except (Cancelled, ClosedError):
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Checked(str(trouble)))
+            self.post_message(CheckUpdated(str(trouble)))
             return
-        bad = [f"{one.snap or '(unreadable)'} {one.entry}: {one.fault}" for one in verdicts if one.fault]
-        good = f"✓ OK: {counted(len(verdicts), 'archive')} verified, and all as they were saved"
-        told = f"✗ FAILED: {counted(len(bad), 'fault')} in {counted(len(verdicts), 'archive')}"
-        self.post_message(Checked(told if bad else good, tuple(bad)))
+        bad = [
+            f"{verdict.snap or '(unreadable)'} {verdict.entry}: {verdict.fault}"
+            for verdict in verdicts
+            if verdict.fault
+        ]
+        good = f"✓ OK: {count_phrase(len(verdicts), 'archive')} verified, all hashes match"
+        failure = f"✗ FAILED: {count_phrase(len(bad), 'fault')} in {count_phrase(len(verdicts), 'archive')}"
+        self.post_message(CheckUpdated(failure if bad else good, tuple(bad)))
 
-    def on_checked(self, message: Checked) -> None:
-        """Tell it; every fault on a screen of its own."""
-        self.say(message.told)
+    def on_check_updated(self, message: CheckUpdated) -> None:
+        """Show it; every fault on a screen of its own."""
+        self.say(message.summary)
         if message.lines:
-            sheet = Document(message.told, [(plain(line), "bad") for line in message.lines])
-            self.app.push_screen(TextViewer(f"Check of {self.file}", lambda _job: sheet))
+            document = Document(message.summary, [(plain(line), "bad") for line in message.lines])
+            self.app.push_screen(TextViewer(f"Check of {self.file}", lambda _job: document))
 
     @work
     async def action_import(self) -> None:
@@ -201,7 +208,7 @@ class ContentsScreen(PreviewScreen):
             self.say(reason)
         elif answer := await self.app.push_screen_wait(AskImport(self._place, self.file)):
             await self._launcher.launch(answer)
-            self.say("started: J shows how it goes")
+            self.say("job started: J shows its progress")
 
     def action_compare(self) -> None:
         """Compare the snapshot with the data in place."""
@@ -209,10 +216,16 @@ class ContentsScreen(PreviewScreen):
         from tui.views.difference_rows import Pair
 
         opened = self._opened
-        spot = self._wish.spot if self._wish.spot.held >= 0 else self.item.spot if self.item else None
-        if opened is None or spot is None:
+        location = (
+            self._request.location
+            if self._request.location.held >= 0
+            else self.item.location
+            if self.item
+            else None
+        )
+        if opened is None or location is None:
             return
-        snapshot = opened.snapshot(spot)
+        snapshot = opened.snapshot(location)
         pair = Pair(snapshot.snap, self.file or snapshot, None)
         self.app.push_screen(CompareScreen(self._place, pair, self._launcher))
 
@@ -221,7 +234,7 @@ class ContentsScreen(PreviewScreen):
         from tui.screens.search import SearchScreen
 
         where: list[Snapshot | str] = [self._source]
-        where += [one for one in self._launcher.everything() if one != self._source]
+        where += [snapshot for snapshot in self._launcher.everything() if snapshot != self._source]
         self.app.push_screen(SearchScreen(self._place, where, self._launcher))
 
     def action_jobs(self) -> None:
@@ -229,7 +242,7 @@ class ContentsScreen(PreviewScreen):
         self._launcher.action_jobs()
 
     def action_copy(self) -> None:
-        """Copy the command that puts back what is chosen."""
+        """Copy the command that restores what is chosen."""
         if wanted := self.extraction():
             text = command_line(wanted, self._place.words)
             self.say(copied(self.app, text))
@@ -245,24 +258,28 @@ class ContentsScreen(PreviewScreen):
         self._progress.stop()
 
 
-def item_text(spot: Spot, snapshot: Snapshot) -> str:
+def item_text(location: Location, snapshot: Snapshot) -> str:
     """How a place is written for an extraction."""
-    return format_selector(snapshot.snap, spot.entry or SYSTEM, spot.path) if spot.entry else snapshot.snap
+    return (
+        format_selector(snapshot.snap, location.entry or SYSTEM, location.path)
+        if location.entry
+        else snapshot.snap
+    )
 
 
-def without_inner(spots: list[Spot]) -> list[Spot]:
+def without_inner(locations: list[Location]) -> list[Location]:
     """The places that lie in none of the others, in order."""
-    known = set(spots)
-    return sorted(spot for spot in known if not any(above in known for above in _above(spot)))
+    known = set(locations)
+    return sorted(location for location in known if not any(above in known for above in _above(location)))
 
 
-def _above(spot: Spot) -> list[Spot]:
-    if not spot.entry:
+def _above(location: Location) -> list[Location]:
+    if not location.entry:
         return []
-    found = [Spot(spot.held)]
-    if spot.path:
-        found.append(Spot(spot.held, spot.entry))
-    path = spot.path
+    ancestors = [Location(location.held)]
+    if location.path:
+        ancestors.append(Location(location.held, location.entry))
+    path = location.path
     while path := path.rpartition(b"/")[0]:
-        found.append(Spot(spot.held, spot.entry, path))
-    return found
+        ancestors.append(Location(location.held, location.entry, path))
+    return ancestors

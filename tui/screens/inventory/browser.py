@@ -1,4 +1,4 @@
-"""Browsing a stock: a table with a filter, orders and pivots, and everything known of what is chosen."""
+"""Browsing an inventory: a table that is filtered, sorted and grouped, with details of what is chosen."""
 
 import os
 import pwd
@@ -26,12 +26,12 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 from tui.widgets.text import put
 
-ROOM_FOR_DETAILS = 110
+DETAILS_MIN_WIDTH = 110
 _DETAILS = 40
 _AGING = 60.0
 
 
-class Dissected(Message):
+class ArchivesLoaded(Message):
     """The archives of an opened snapshot are known."""
 
     def __init__(self, path: str, parts: Mapping[str, Part]) -> None:
@@ -49,19 +49,19 @@ class InventoryBrowser(PlaceScreen):
         self._choosing = Choosing()
         self._parts: dict[str, Mapping[str, Part]] = {}
         self._shows_details = True
-        self._tells_row = True
+        self._status_follows_row = True
 
     def compose(self) -> ComposeResult:
-        """Header, table with details beside it, filter, what can be taken back, jobs, keys."""
+        """Header, table with details beside it, filter, what can be undone, jobs, keys."""
         yield Static("", id="header", markup=False)
         with Horizontal(id="middle"):
             yield LineTable(columns(80, Pivot.SET), id="table")
             yield Details(id="details")
-        box = Input(placeholder="filter: words, names, #numbers, notes, states", id="filter")
+        box = Input(placeholder="filter: snaps, users, #numbers, notes, states", id="filter")
         box.cursor_blink = False
         box.display = False
         yield box
-        yield Static("Looking…", id="status", markup=False)
+        yield Static("Loading…", id="status", markup=False)
         offers = Static("", id="offers", markup=False)
         offers.display = False
         yield offers
@@ -81,12 +81,12 @@ class InventoryBrowser(PlaceScreen):
 
     # -- what is seen
 
-    def show_stock(self, stock: InventoryData) -> None:
-        """Show it; what was opened is looked into again."""
+    def show_inventory(self, inventory: InventoryData) -> None:
+        """Show it; the archives of expanded snapshots are read again."""
         opened = {key.path for key in self._wish.opened if isinstance(key, SnapKey)}
         self._parts = {path: parts for path, parts in self._parts.items() if path in opened}
-        for path in opened & stock.by_path.keys():
-            self._dissect(stock.by_path[path])
+        for path in opened & inventory.by_path.keys():
+            self._load_archives(inventory.by_path[path])
         self.fill()
 
     def show_jobs(self, jobs: list[JobView]) -> None:
@@ -94,27 +94,27 @@ class InventoryBrowser(PlaceScreen):
         self.query_one(JobStrip).show(jobs)
 
     def show_offers(self, offers: list[UndoOffer]) -> None:
-        """Show on one line what u would take back, as long as it can."""
+        """Show on one line what u would undo, as long as it can."""
         line = self.query_one("#offers", Static)
         line.display = bool(offers)
         if offers:
             put(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
 
     def show_refusals(self) -> None:
-        """Let the keys below the table tell what can be had."""
+        """Let the keys below the table show what is available."""
         self.query_one(KeyBar).renew()
-        if self._stock is not None:
-            put(self.query_one("#header", Static), self._head(self._stock))
+        if self._inventory is not None:
+            put(self.query_one("#header", Static), self._head(self._inventory))
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor or says something else."""
-        self._tells_row = False
+        self._status_follows_row = False
         put(self.query_one("#status", Static), Text(f" {plain(text)}"))
 
-    def _tell_row(self, text: str) -> None:
+    def _describe_row(self, text: str) -> None:
         """The same for what holds of the rows in sight only."""
         self.say(text)
-        self._tells_row = True
+        self._status_follows_row = True
 
     def _grow_older(self) -> None:
         self.fill()
@@ -125,56 +125,60 @@ class InventoryBrowser(PlaceScreen):
         self.fill()
 
     def fill(self) -> None:
-        """Show the stock as it is wished for."""
-        stock = self._stock
-        if stock is None:
+        """Show the inventory, filtered, sorted and grouped."""
+        inventory = self._inventory
+        if inventory is None:
             return
-        wide = self.size.width >= ROOM_FOR_DETAILS and self._shows_details
+        wide = self.size.width >= DETAILS_MIN_WIDTH and self._shows_details
         self.query_one(Details).display = wide
         width = self.size.width - (_DETAILS if wide else 0)
         self._table.show_columns(columns(width, self._wish.pivot))
-        found = rows(View(stock, time.time(), width, self._parts), self._wish)
-        self._table.show(found)
-        put(self.query_one("#header", Static), self._head(stock))
+        table_rows = rows(View(inventory, time.time(), width, self._parts), self._wish)
+        self._table.show(table_rows)
+        put(self.query_one("#header", Static), self._head(inventory))
         self._describe(self.chosen())
-        if not found and self._tells_row:
-            self._tell_row(self._why_empty())
+        if not table_rows and self._status_follows_row:
+            self._describe_row(self._why_empty())
 
     def _why_empty(self) -> str:
         if self._wish.filter:
-            return f'nothing matches "{self._wish.filter}" · Esc shows everything'
-        return "No snapshots here yet. s saves one, i imports a file."
+            return f'no match for "{self._wish.filter}" · Esc clears the filter'
+        return "No snapshots yet. s saves a set, i imports a file."
 
-    def _head(self, stock: InventoryData) -> Text:
+    def _head(self, inventory: InventoryData) -> Text:
         care = [
-            Text(f" {stock.counts[state]} {state.value}", style="bold red" if bad else "yellow")
+            Text(f" {inventory.counts[state]} {state.value}", style="bold red" if bad else "yellow")
             for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
-            if stock.counts[state]
+            if inventory.counts[state]
         ]
         head = Text.assemble(*care, f" {cut_path(plain(self._place.engine.layout.root), 30)}")
-        for word in self._facts(stock):
+        for word in self._facts(inventory):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
         return head
 
-    def _facts(self, stock: InventoryData) -> Iterator[str]:
-        """What the header tells, the most important first."""
+    def _facts(self, inventory: InventoryData) -> Iterator[str]:
+        """What the header shows, the most important first."""
         yield "read-only" if self._availability.refusal(Action.SAVE) else who()
-        if self._way.words:
-            yield plain(self._way.words)
-        yield f"{len(stock.sets)} sets" if stock.complete else f"{len(stock.sets)} sets, reading more…"
-        yield f"{size_text(stock.stored).strip()} stored"
-        yield f"{size_text(stock.free).strip()} free"
-        yield f"{stock.counts[CheckState.NEVER]} never checked"
+        if self._engine_summary.text:
+            yield plain(self._engine_summary.text)
+        yield (
+            f"{len(inventory.sets)} sets"
+            if inventory.complete
+            else f"{len(inventory.sets)} sets, loading more…"
+        )
+        yield f"{size_text(inventory.stored).strip()} stored"
+        yield f"{size_text(inventory.free).strip()} free"
+        yield f"{inventory.counts[CheckState.NEVER]} never checked"
 
     # -- moving about
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell everything about the row; news stay when the cursor moved only because the rows did."""
-        marked, chosen = len(self._table.marked), self.chosen()
-        if chosen and (message.by_key or self._tells_row):
-            head = f"{marked} marked · " if marked else ""
-            self._tell_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
+        """Describe the row; a message stays when the cursor moved only because the rows did."""
+        selected, chosen = len(self._table.marked), self.chosen()
+        if chosen and (message.by_key or self._status_follows_row):
+            head = f"{selected} selected · " if selected else ""
+            self._describe_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:
@@ -183,7 +187,7 @@ class InventoryBrowser(PlaceScreen):
             pane.show(self._details_of(chosen))
 
     def _details_of(self, chosen: Sequence[Snapshot]) -> list[Fact]:
-        return details_of(chosen, self._stock or InventoryData(), self._offers, time.time())
+        return details_of(chosen, self._inventory or InventoryData(), self._offers, time.time())
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
         """Look inside a snapshot; open or close any other row."""
@@ -200,28 +204,28 @@ class InventoryBrowser(PlaceScreen):
         self._wish = self._wish._replace(
             opened=opened | {message.key} if message.wider else opened - {message.key}
         )
-        stock, key = self._stock or InventoryData(), message.key
-        if message.wider and isinstance(key, SnapKey) and key.path in stock.by_path:
-            self._dissect(stock.by_path[key.path])
+        inventory, key = self._inventory or InventoryData(), message.key
+        if message.wider and isinstance(key, SnapKey) and key.path in inventory.by_path:
+            self._load_archives(inventory.by_path[key.path])
         self.fill()
 
-    @work(thread=True, group="dissect")
-    def _dissect(self, snapshot: Snapshot) -> None:
-        self.post_message(Dissected(snapshot.path, self._place.parts(snapshot)))
+    @work(thread=True, group="archives")
+    def _load_archives(self, snapshot: Snapshot) -> None:
+        self.post_message(ArchivesLoaded(snapshot.path, self._place.parts(snapshot)))
 
-    def on_dissected(self, message: Dissected) -> None:
+    def on_archives_loaded(self, message: ArchivesLoaded) -> None:
         """Show the archives with what is known of them."""
         self._parts[message.path] = message.parts
         self.fill()
 
     def chosen(self) -> list[Snapshot]:
-        """The snapshots that a verb would act on: the marked rows', or else the row's under the cursor."""
-        if self._stock is None:
+        """The snapshots that a verb would act on: the selected rows', or else the row's under the cursor."""
+        if self._inventory is None:
             return []
         keys = frozenset(self._table.marked or {self._table.cursor_key})
-        return self._choosing.chosen(self._stock, keys)
+        return self._choosing.chosen(self._inventory, keys)
 
-    # -- finding and ordering
+    # -- filtering and sorting
 
     def action_filter(self) -> None:
         """Type a filter."""
@@ -231,14 +235,14 @@ class InventoryBrowser(PlaceScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while typing."""
-        self.wish(self._wish._replace(filter=event.value))
+        self.change_view(self._wish._replace(filter=event.value))
 
     def on_input_submitted(self) -> None:
         """Back to the table, the filter stays."""
         self._table.focus()
 
     def action_back(self) -> None:
-        """Take the filter away, or else all marks."""
+        """Clear the filter, or else the selection."""
         box = self.query_one("#filter", Input)
         self._table.focus()
         if not box.display:
@@ -246,48 +250,48 @@ class InventoryBrowser(PlaceScreen):
             return
         box.value = ""
         box.display = False
-        self.wish(self._wish._replace(filter=""))
+        self.change_view(self._wish._replace(filter=""))
 
-    def wish(self, wish: Wish, told: str = "") -> None:
+    def change_view(self, wish: Wish, status: str = "") -> None:
         """Show something else, and say what."""
         self._wish = wish
-        self._tells_row = True
+        self._status_follows_row = True
         self.fill()
-        if told:
-            self.say(told)
+        if status:
+            self.say(status)
 
     def action_pivot(self) -> None:
-        """Gather by set, by snap, by user: the next of them."""
+        """Group by set, snap or user: the next of them."""
         around = list(Pivot)
-        self.gather(around[(around.index(self._wish.pivot) + 1) % len(around)])
+        self.group_by(around[(around.index(self._wish.pivot) + 1) % len(around)])
 
-    def gather(self, pivot: Pivot) -> None:
-        """Show the rows gathered by something."""
-        self.wish(self._wish._replace(pivot=pivot, opened=frozenset()), f"gathered by {pivot.value}")
+    def group_by(self, pivot: Pivot) -> None:
+        """Show the rows grouped by something."""
+        self.change_view(self._wish._replace(pivot=pivot, opened=frozenset()), f"grouped by {pivot.value}")
 
     def action_sort(self) -> None:
-        """Order by number, age, size, care: the next of them."""
+        """Sort by the next of the orders."""
         around = list(Sort)
-        self.order(around[(around.index(self._wish.sort) + 1) % len(around)])
+        self.sort_by(around[(around.index(self._wish.sort) + 1) % len(around)])
 
-    def order(self, sort: Sort) -> None:
-        """Show the rows in an order."""
-        self.wish(self._wish._replace(sort=sort), f"sorted by {sort.value}")
+    def sort_by(self, sort: Sort) -> None:
+        """Sort the rows."""
+        self.change_view(self._wish._replace(sort=sort), f"sorted by {sort.value}")
 
     def show_set(self, set_id: int) -> None:
-        """Put the cursor on a set, and take away what hides it."""
+        """Put the cursor on a set, and clear what hides it."""
         key = SetKey(set_id)
         self._table.select(key)
         if self._table.cursor_key != key:
             if self._wish.filter:
                 self.action_back()
             if self._wish.pivot is not Pivot.SET:
-                self.gather(Pivot.SET)
+                self.group_by(Pivot.SET)
             self._table.select(key)
 
     def action_details(self) -> None:
-        """Show or hide the details beside the table; where there is no room, show them alone."""
-        if self.size.width >= ROOM_FOR_DETAILS:
+        """Show or hide the details beside the table; where they do not fit, show them alone."""
+        if self.size.width >= DETAILS_MIN_WIDTH:
             self._shows_details = not self._shows_details
             self.fill()
         else:
@@ -305,10 +309,10 @@ def who() -> str:
 
 
 def _offer_text(offers: list[UndoOffer], width: int) -> str:
-    """What can be taken back until when, and what that holds; shorter where there is less room."""
+    """What can be undone until when, and the space it uses; shorter where it does not fit."""
     newest = offers[0]
     until = time.strftime("%a %H:%M", time.localtime(newest.until))
-    holds = f"holds {size_text(sum(offer.held for offer in offers)).strip()}"
-    more = f" (and {len(offers) - 1} more)" if offers[1:] else ""
-    long = f"u takes back #{newest.set_id} (job {newest.job}){more} until {until} · {holds}"
-    return long if len(long) <= width else f"u: #{newest.set_id} until {until} · {holds}"
+    uses = f"uses {size_text(sum(offer.held for offer in offers)).strip()}"
+    more = f" and {len(offers) - 1} more" if offers[1:] else ""
+    long = f"u undoes job {newest.job} (#{newest.set_id}){more} until {until} · {uses}"
+    return long if len(long) <= width else f"u undoes #{newest.set_id} until {until} · {uses}"

@@ -19,11 +19,11 @@ KEYS = (
     Binding("F,ctrl+f", "find", "Find", key_display="F"),
     Binding("J", "jobs", "Jobs"),
     Binding("slash", "filter", "Filter", key_display="/", show=False),
-    Binding("v", "pivot", "Pivot", show=False),
+    Binding("v", "pivot", "Group by", show=False),
     Binding("o", "sort", "Sort", show=False),
     Binding("y", "copy", "Copy command", show=False),
     Binding("D", "details", "Details", show=False),
-    Binding("f5,R", "look", "Look again", show=False),
+    Binding("f5,R", "reload", "Refresh", show=False),
     Binding("question_mark,f1", "help", "Help", key_display="?"),
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
@@ -37,7 +37,7 @@ ACTIONS = {
 }
 
 
-def gathered(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
+def grouped_by_set(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
     """The sets of snapshots by number, each with those snapshots only."""
     by_set: dict[int, list[Snapshot]] = {}
     for snapshot in snapshots:
@@ -45,8 +45,8 @@ def gathered(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
     return [SnapshotSet(number, tuple(by_set[number])) for number in sorted(by_set)]
 
 
-def snaps_of(part: SnapshotSet, stock: InventoryData | None) -> tuple[str, ...]:
+def snaps_of(part: SnapshotSet, inventory: InventoryData | None) -> tuple[str, ...]:
     """The snaps to name for a part of a set: none when it is all of it, its own when the set is gone."""
-    whole = stock.by_id.get(part.set_id) if stock else None
+    whole = inventory.by_id.get(part.set_id) if inventory else None
     is_whole = whole is not None and len(whole.snapshots) == len(part.snapshots)
-    return () if is_whole else tuple(one.snap for one in part.snapshots)
+    return () if is_whole else tuple(snapshot.snap for snapshot in part.snapshots)

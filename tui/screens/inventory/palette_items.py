@@ -1,4 +1,4 @@
-"""What the palette offers over the inventory: sets to go to and to act on, orders, gatherings."""
+"""What the palette offers over the inventory: sets to go to and to act on, sort orders, groupings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -13,66 +13,69 @@ from tui.views.set_rows import Sort
 SHOWN_UNASKED = 5
 _NAMES = 3
 _ACTS = (
-    ("go to", "", "put the cursor on it"),
-    ("restore", "restore", "show what a restore of it would do"),
+    ("go to", "", "move the cursor to it"),
+    ("restore", "restore", "show the plan, then restore"),
     ("check", "check", "verify its archives"),
     ("export", "export", "write it to a file"),
-    ("forget", "forget", "remove it, after a question"),
+    ("forget", "forget", "remove it, after confirmation"),
 )
 
 
-class Shelf(Protocol):
+class SetList(Protocol):
     """A screen that shows sets."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
-        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+        """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
 
-    def gather(self, pivot: Pivot) -> None:
-        """Show the rows gathered by something."""
+    def group_by(self, pivot: Pivot) -> None:
+        """Group the rows."""
 
-    def order(self, sort: Sort) -> None:
-        """Show the rows in an order."""
+    def sort_by(self, sort: Sort) -> None:
+        """Sort the rows."""
 
 
 def choices(
-    stock: InventoryData | None, words: Sequence[str], shelf: Shelf, refusal_of: Callable[[str], str]
+    inventory: InventoryData | None, terms: Sequence[str], set_list: SetList, refusal_of: Callable[[str], str]
 ) -> Iterator[PaletteItem]:
     """All that matches every word, lazily: ten thousand sets are looked through, not listed."""
     for sort in Sort:
-        choice = PaletteItem(f"sort by {sort.value}", partial(shelf.order, sort), effect="order the rows")
-        if choice.matches(words):
+        choice = PaletteItem(f"sort by {sort.value}", partial(set_list.sort_by, sort), effect="sort the rows")
+        if choice.matches(terms):
             yield choice
     for pivot in Pivot:
         choice = PaletteItem(
-            f"gather by {pivot.value}", partial(shelf.gather, pivot), effect="one row for each"
+            f"group by {pivot.value}", partial(set_list.group_by, pivot), effect="one row each"
         )
-        if choice.matches(words):
+        if choice.matches(terms):
             yield choice
-    if stock is not None:
+    if inventory is not None:
         allowed = [act for act in _ACTS if not (act[1] and refusal_of(act[1]))]
-        newest = reversed(stock.sets if words else stock.sets[-SHOWN_UNASKED:])
-        for one in newest:
-            yield from _of_set(one, words, shelf, allowed if words else allowed[:1])
+        newest = reversed(inventory.sets if terms else inventory.sets[-SHOWN_UNASKED:])
+        for snapshot_set in newest:
+            yield from _of_set(snapshot_set, terms, set_list, allowed if terms else allowed[:1])
 
 
 def _of_set(
-    one: SnapshotSet, words: Sequence[str], shelf: Shelf, acts: Iterable[tuple[str, str, str]]
+    snapshot_set: SnapshotSet, terms: Sequence[str], set_list: SetList, acts: Iterable[tuple[str, str, str]]
 ) -> Iterator[PaletteItem]:
-    text = f"#{one.set_id} {' '.join((*(snap.snap for snap in one.snapshots), *_users(one)))}".lower()
+    names = (*(snapshot.snap for snapshot in snapshot_set.snapshots), *_users(snapshot_set))
+    text = f"#{snapshot_set.set_id} {' '.join(names)}".lower()
     for verb, action, effect in acts:
-        if all(word in text or word in verb for word in words):
+        if all(word in text or word in verb for word in terms):
             yield PaletteItem(
-                f"{verb} #{one.set_id} {_told(one)}", partial(shelf.go_to, one.set_id, action), effect=effect
+                f"{verb} #{snapshot_set.set_id} {_summary(snapshot_set)}",
+                partial(set_list.go_to, snapshot_set.set_id, action),
+                effect=effect,
             )
 
 
-def _users(one: SnapshotSet) -> list[str]:
-    return list(dict.fromkeys(user for snapshot in one.snapshots for user in snapshot.users))
+def _users(snapshot_set: SnapshotSet) -> list[str]:
+    return list(dict.fromkeys(user for snapshot in snapshot_set.snapshots for user in snapshot.users))
 
 
-def _told(one: SnapshotSet) -> str:
+def _summary(snapshot_set: SnapshotSet) -> str:
     """The snaps of a set and whose data it holds, the first of each by name."""
-    groups = ([snapshot.snap or "(unreadable)" for snapshot in one.snapshots], _users(one))
+    groups = ([snapshot.snap or "(unreadable)" for snapshot in snapshot_set.snapshots], _users(snapshot_set))
     return "; ".join(_some(names) for names in groups if names)
 
 

@@ -1,4 +1,4 @@
-"""Keeping an eye on a place: what it holds, its jobs, what can be taken back; looked up on threads."""
+"""Polling a place on threads: its inventory, its jobs, what can be undone."""
 
 import gc
 import time
@@ -17,37 +17,37 @@ from backend.host import logout_warning
 from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobBoard, JobView
-from tui.session.place import Place, Way
+from tui.session.place import EngineSummary, Place
 from tui.views.job_rows import EndedJobs
 
-_LOOK_AGAIN = 1.0
+_INTERVAL = 1.0
 
 
-class Looked(Message):
-    """Someone looked at the place: what there is, as of a stamp; `stock` is None where it is the same.
+class InventoryLoaded(Message):
+    """The inventory as of a stamp, with the jobs; `inventory` is None where it is the same.
 
-    `availability` tells why actions cannot be done now.
+    `availability` says why actions are not available now.
     """
 
-    def __init__(self, stock: InventoryData | None, now: "Now") -> None:
+    def __init__(self, inventory: InventoryData | None, state: "PlaceState") -> None:
         super().__init__()
-        self.stock = stock
-        self.jobs, self.stamp, self.availability, self.way = now
+        self.inventory = inventory
+        self.jobs, self.stamp, self.availability, self.engine_summary = state
 
 
-class Now(NamedTuple):
-    """What may change at any time: the jobs, the stamp of the stock, what can be done.
+class PlaceState(NamedTuple):
+    """What may change at any time: the jobs, the stamp of the inventory, what can be done.
 
-    `way` is by what changes are made, None where that is the same.
+    `engine_summary` is by what changes are made, None where that is the same.
     """
 
     jobs: list[JobView]
     stamp: tuple[int, ...]
     availability: Availability
-    way: Way | None = None
+    engine_summary: EngineSummary | None = None
 
 
-class Switched(Message):
+class EngineReplaced(Message):
     """Another engine is the right one now."""
 
     def __init__(self, engine: Engine) -> None:
@@ -55,25 +55,25 @@ class Switched(Message):
         self.engine = engine
 
 
-class Missed(Message):
-    """Someone tried to look at the place, and could not."""
+class RefreshFailed(Message):
+    """The place could not be read."""
 
     def __init__(self, trouble: str) -> None:
         super().__init__()
         self.trouble = trouble
 
 
-class Learned(Message):
-    """More is known of a stock."""
+class UnpackedSizesLoaded(Message):
+    """More is known of an inventory."""
 
-    def __init__(self, before: InventoryData, stock: InventoryData) -> None:
+    def __init__(self, before: InventoryData, inventory: InventoryData) -> None:
         super().__init__()
         self.before = before
-        self.stock = stock
+        self.inventory = inventory
 
 
-class Weighed(Message):
-    """What can be taken back, with the bytes that it holds."""
+class UndoOffersLoaded(Message):
+    """What can be undone, with the space that it uses."""
 
     def __init__(self, offers: list[UndoOffer]) -> None:
         super().__init__()
@@ -83,8 +83,8 @@ class Weighed(Message):
 class PlaceScreen(Screen[None]):
     """A screen that follows a place while it is open.
 
-    What it sees it hands to `show_stock`, `show_jobs`, `show_offers`, `show_refusals` and `say`, in the event
-    loop.
+    What it loads it hands to `show_inventory`, `show_jobs`, `show_offers`, `show_refusals` and `say`, in the
+    event loop.
     """
 
     def __init__(self, place: Place) -> None:
@@ -92,173 +92,173 @@ class PlaceScreen(Screen[None]):
         self._place = place
         self._endings = EndedJobs()
         self._board = JobBoard(place.jobs, place.words)
-        self._stock: InventoryData | None = None
+        self._inventory: InventoryData | None = None
         self._offers: list[UndoOffer] = []
         self._availability = Availability()
-        self._way = Way()
-        self._mortal = ""
+        self._engine_summary = EngineSummary()
+        self._logout_warning = ""
         self._stamp: tuple[int, ...] = ()
-        self._reversible: tuple[object, ...] = ()
-        self._is_looking = False
-        self._look_afterwards = False
-        self._learning = Progress()
-        self._is_learning = False
+        self._undoable: tuple[object, ...] = ()
+        self._is_polling = False
+        self._poll_again = False
+        self._size_progress = Progress()
+        self._is_loading_sizes = False
 
     def on_mount(self) -> None:
-        """Look now, and again while the screen is open."""
-        self._look()
-        self._look_at_login()
-        self.set_interval(_LOOK_AGAIN, self._look_again)
+        """Poll now, and again while the screen is open."""
+        self._poll()
+        self._load_logout_warning()
+        self.set_interval(_INTERVAL, self._poll_if_current)
 
     # -- what is seen
 
-    def show_stock(self, stock: InventoryData) -> None:
-        """There is another stock."""
+    def show_inventory(self, inventory: InventoryData) -> None:
+        """Show another inventory."""
 
     def show_jobs(self, jobs: list[JobView]) -> None:
-        """This is how the jobs stand."""
+        """Show the jobs."""
 
     def show_offers(self, offers: list[UndoOffer]) -> None:
-        """This can be taken back."""
+        """Show what can be undone."""
 
     def show_refusals(self) -> None:
-        """Other actions than before can be done."""
+        """Show that other actions are available than before."""
 
     def say(self, text: str) -> None:
-        """Something happened."""
+        """Show a message."""
 
-    # -- looking
+    # -- polling
 
-    def action_look(self) -> None:
-        """Look at everything anew; a look that is under way is followed by another."""
-        self._look_afterwards = self._is_looking
+    def action_reload(self) -> None:
+        """Reload everything; a poll that is under way is followed by another."""
+        self._poll_again = self._is_polling
         self._stamp = ()
-        self._look()
+        self._poll()
 
-    def _look_again(self) -> None:
+    def _poll_if_current(self) -> None:
         if self.is_current:
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self._look_from(self._stamp)
+    def _poll(self) -> None:
+        if not self._is_polling:
+            self._is_polling = True
+            self._load_from(self._stamp)
 
-    @work(thread=True, group="look")
-    def _look_from(self, known: tuple[int, ...]) -> None:
+    @work(thread=True, group="poll")
+    def _load_from(self, known: tuple[int, ...]) -> None:
         worker = get_current_worker()
         availability = self._place.availability()
         if engine := self._place.successor(availability):
-            self.post_message(Switched(engine))
+            self.post_message(EngineReplaced(engine))
             return
         try:
-            way = self._place.way() if not known else None
+            engine_summary = self._place.engine_summary() if not known else None
             views = [*self._board.views(), *self._place.changes.views(self._place.engine)]
-            now = Now(views, self._place.stamp(), availability, way)
-            stocks = self._place.stocks() if now.stamp != known else iter([None])
+            state = PlaceState(views, self._place.stamp(), availability, engine_summary)
+            inventories = self._place.inventories() if state.stamp != known else iter([None])
             with _uncollected():
-                for stock in stocks:
+                for inventory in inventories:
                     if worker.is_cancelled:
                         return
-                    self.post_message(Looked(stock, now))
+                    self.post_message(InventoryLoaded(inventory, state))
         except SnapshotError as trouble:
-            self.post_message(Missed(str(trouble)))
+            self.post_message(RefreshFailed(str(trouble)))
 
-    def on_looked(self, message: Looked) -> None:
-        """Show what was seen."""
+    def on_inventory_loaded(self, message: InventoryLoaded) -> None:
+        """Show what was loaded."""
         self.show_jobs(message.jobs)
-        way = message.way or self._way
-        if (message.availability, way) != (self._availability, self._way):
-            self._availability, self._way = message.availability, way
+        engine_summary = message.engine_summary or self._engine_summary
+        if (message.availability, engine_summary) != (self._availability, self._engine_summary):
+            self._availability, self._engine_summary = message.availability, engine_summary
             self.show_refusals()
-        if message.stock is not None:
-            self._stock = message.stock
-            self.show_stock(message.stock)
-            if message.stock.complete and not self._is_learning:
-                self._is_learning = True
-                self._learn()
+        if message.inventory is not None:
+            self._inventory = message.inventory
+            self.show_inventory(message.inventory)
+            if message.inventory.complete and not self._is_loading_sizes:
+                self._is_loading_sizes = True
+                self._load_unpacked_sizes()
         for line in self._endings.news(message.jobs):
             self.say(line)
-        if message.stock is None or message.stock.complete:
+        if message.inventory is None or message.inventory.complete:
             self._stamp = message.stamp
-            self._weigh_if_changed(message.jobs)
-            self._end_look()
+            self._reload_undo_offers(message.jobs)
+            self._end_poll()
 
-    def on_switched(self, message: Switched) -> None:
+    def on_engine_replaced(self, message: EngineReplaced) -> None:
         """Work through the other engine from now on; while a question about this one is open, later."""
-        self._is_looking = False
+        self._is_polling = False
         if self.is_current and not is_acting(self):
             self.say(" · ".join(filter(None, (self.trouble(), self._place.adopt(message.engine)))))
-            self.action_look()
+            self.action_reload()
 
     def trouble(self) -> str:
         """What went wrong just before, and is to stay on the screen."""
         return ""
 
     @property
-    def way(self) -> Way:
-        """By what changes are made, as of the last look."""
-        return self._way
+    def engine_summary(self) -> EngineSummary:
+        """By what changes are made, as of the last poll."""
+        return self._engine_summary
 
-    def on_missed(self, message: Missed) -> None:
-        """Say why nothing was seen; what is shown stays."""
+    def on_refresh_failed(self, message: RefreshFailed) -> None:
+        """Say why nothing was loaded; what is shown stays."""
         self.say(message.trouble)
-        self._end_look()
+        self._end_poll()
 
-    def _end_look(self) -> None:
-        self._is_looking = False
-        if self._look_afterwards:
-            self.action_look()
+    def _end_poll(self) -> None:
+        self._is_polling = False
+        if self._poll_again:
+            self.action_reload()
 
     @work(thread=True, group="login")
-    def _look_at_login(self) -> None:
-        self._mortal = logout_warning()
+    def _load_logout_warning(self) -> None:
+        self._logout_warning = logout_warning()
 
     # -- what archives unpack to
 
-    @work(thread=True, group="learn")
-    def _learn(self) -> None:
+    @work(thread=True, group="sizes")
+    def _load_unpacked_sizes(self) -> None:
         # Not an argument: Textual keeps those, and their text, for as long as the collector lets it.
-        stock = self._stock or InventoryData()
+        inventory = self._inventory or InventoryData()
         try:
             with _uncollected():
-                if learned := self._place.learned(stock, self._learning):
-                    self.post_message(Learned(stock, learned))
+                if enriched := self._place.with_unpacked_sizes(inventory, self._size_progress):
+                    self.post_message(UnpackedSizesLoaded(inventory, enriched))
         except Cancelled:
             pass
         finally:
-            self._is_learning = False
+            self._is_loading_sizes = False
 
-    def on_learned(self, message: Learned) -> None:
-        """Show it, unless there is another stock by now."""
-        if self._stock is message.before:
-            self._stock = message.stock
-            self.show_stock(message.stock)
+    def on_unpacked_sizes_loaded(self, message: UnpackedSizesLoaded) -> None:
+        """Show it, unless there is another inventory by now."""
+        if self._inventory is message.before:
+            self._inventory = message.inventory
+            self.show_inventory(message.inventory)
 
     def on_unmount(self) -> None:
         """Read no more."""
-        self._learning.stop()
+        self._size_progress.stop()
 
-    # -- what can be taken back
+    # -- what can be undone
 
-    def _weigh_if_changed(self, jobs: list[JobView]) -> None:
-        """Measure what the undos hold when there are others: that reads all of it."""
-        reversible = tuple(
+    def _reload_undo_offers(self, jobs: list[JobView]) -> None:
+        """Measure the space of the undos when there are others: that reads all of it."""
+        undoable = tuple(
             (job.id, job.result.undone, job.result.expired) for job in jobs if job.result.undo_until
         )
-        if reversible != self._reversible:
-            self._reversible = reversible
-            self._weigh()
+        if undoable != self._undoable:
+            self._undoable = undoable
+            self._load_undo_offers()
 
-    @work(thread=True, group="weigh")
-    def _weigh(self) -> None:
+    @work(thread=True, group="offers")
+    def _load_undo_offers(self) -> None:
         try:
-            self.post_message(Weighed(self._place.engine.undo_offers()))
+            self.post_message(UndoOffersLoaded(self._place.engine.undo_offers()))
         except SnapshotError as trouble:
-            self.post_message(Missed(str(trouble)))
+            self.post_message(RefreshFailed(str(trouble)))
 
-    def on_weighed(self, message: Weighed) -> None:
-        """Show what can be taken back."""
+    def on_undo_offers_loaded(self, message: UndoOffersLoaded) -> None:
+        """Show what can be undone."""
         now = time.time()
         self._offers = [offer for offer in message.offers if offer.until > now]
         self.show_offers(self._offers)

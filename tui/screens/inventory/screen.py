@@ -1,4 +1,4 @@
-"""The first screen: every set, its state, nothing hidden; every verb starts here."""
+"""The first screen: every set and its state; every verb starts here."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import ClassVar
@@ -24,7 +24,7 @@ from tui.views.set_rows import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
 
-class Launched(Message):
+class JobsStarted(Message):
     """Jobs were started; `troubles` are those that could not be."""
 
     def __init__(self, jobs: list[JobRecord], troubles: list[str]) -> None:
@@ -42,7 +42,7 @@ class InventoryScreen(InventoryBrowser):
         super().__init__(place)
         self._tick = tick
         self._imports: set[int] = set()
-        self._arrived = 0
+        self._imported_set = 0
         self._is_warned = False
         self._trouble = ""
 
@@ -50,10 +50,10 @@ class InventoryScreen(InventoryBrowser):
 
     def _chosen_sets(self) -> list[SnapshotSet]:
         """The sets that are chosen, each with the chosen snapshots only."""
-        return verbkeys.gathered(self.chosen())
+        return verbkeys.grouped_by_set(self.chosen())
 
     def _snaps_of(self, part: SnapshotSet) -> tuple[str, ...]:
-        return verbkeys.snaps_of(part, self._stock)
+        return verbkeys.snaps_of(part, self._inventory)
 
     def _restore_of(self, part: SnapshotSet) -> Restore:
         """The restore of what is chosen of a set: only of those users whose rows were chosen."""
@@ -61,15 +61,15 @@ class InventoryScreen(InventoryBrowser):
         return Restore(part.set_id, self._snaps_of(part), users)
 
     def _is_refused(self, action: str) -> bool:
-        """Whether an action cannot be had here; says why."""
+        """Whether an action is not available; says why."""
         if reason := self.refusal_of(action):
             self.say(reason)
         return bool(reason)
 
     def refusal_of(self, action: str) -> str:
-        """Why an action cannot be had here and now, as it was when last looked; or nothing.
+        """Why an action is not available, as of the last poll; or nothing.
 
-        A restore can be had even where its place cannot be the live data: its dialog tells of both.
+        A restore is available even where it cannot replace live data: its dialog explains both targets.
         """
         if action == "restore" and not self._place.read_only:
             return ""
@@ -77,27 +77,31 @@ class InventoryScreen(InventoryBrowser):
 
     # -- what the palette offers
 
-    def choices(self, words: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, orders and gatherings that match every word."""
-        yield from choices(self._stock, words, self, self.refusal_of)
-        kept = retention_text(self.way.retention) if self.way.retention else "Automatic snapshots"
-        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; change it")
-        if about.matches(words):
+    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
+        """Sets, sort orders and groupings that match every term."""
+        yield from choices(self._inventory, terms, self, self.refusal_of)
+        kept = (
+            retention_text(self.engine_summary.retention)
+            if self.engine_summary.retention
+            else "Automatic snapshots"
+        )
+        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; can be changed")
+        if about.matches(terms):
             yield about
 
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
         from tui.dialogs.retention import AskRetention
 
-        self.app.push_screen(AskRetention(self._place), self._tell_retention)
+        self.app.push_screen(AskRetention(self._place), self._show_retention)
 
-    def _tell_retention(self, told: str | None) -> None:
-        if told:
-            self.say(told)
-            self.action_look()
+    def _show_retention(self, status: str | None) -> None:
+        if status:
+            self.say(status)
+            self.action_reload()
 
     def go_to(self, set_id: int, action: str = "") -> None:
-        """Put the cursor on a set, whatever was filtered or marked, then do something with it."""
+        """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
         self._table.action_mark_none()
         self.show_set(set_id)
         if action:
@@ -107,21 +111,19 @@ class InventoryScreen(InventoryBrowser):
         """The one set that is chosen, or None after saying why there is none."""
         sets = self._chosen_sets()
         if len(sets) != 1:
-            self.say(f"choose one set to {verb}" if sets else f"there is nothing to {verb}")
+            self.say(f"select one set to {verb}" if sets else f"there is nothing to {verb}")
         return sets[0] if len(sets) == 1 else None
 
     # -- jobs
 
     async def _launch(self, *operations: Operation) -> None:
-        """Start operations; where a job would end with the login, only after that was told once."""
-        if self._mortal and not self._is_warned:
+        """Start operations; where a job would end with the login, only after a warning, once."""
+        if self._logout_warning and not self._is_warned:
             from tui.dialogs.confirm import Confirm
 
-            lines = [Line("why", said(self._mortal))]
-            commands = "; ".join(command_line(one, self._place.words) for one in operations)
-            if not await self.app.push_screen_wait(
-                Confirm("A job ends with the login", "Start", lines, commands)
-            ):
+            lines = [Line("why", said(self._logout_warning))]
+            commands = "; ".join(command_line(operation, self._place.words) for operation in operations)
+            if not await self.app.push_screen_wait(Confirm("Jobs end at logout", "Start", lines, commands)):
                 return
             self._is_warned = True
         if free := await confirm_wait_screen(self, self._place, operations):
@@ -129,7 +131,7 @@ class InventoryScreen(InventoryBrowser):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under way."""
+        """Seconds between two polls of what is under way."""
         return self._tick
 
     async def launch(self, *operations: Operation) -> None:
@@ -145,16 +147,16 @@ class InventoryScreen(InventoryBrowser):
                 jobs.append(self._place.runner.start(operation))
             except SnapshotError as trouble:
                 troubles.append(str(trouble))
-        self.post_message(Launched(jobs, troubles))
+        self.post_message(JobsStarted(jobs, troubles))
 
-    def on_launched(self, message: Launched) -> None:
-        """Say what could not be started, and look at what was."""
+    def on_jobs_started(self, message: JobsStarted) -> None:
+        """Say what could not be started, and poll what was."""
         imports = (job.id for job in message.jobs if job.verb == "import-snapshot")
         self._imports.update(imports)
         self._trouble = "; ".join(message.troubles)
         if self._trouble:
             self.say(self._trouble)
-        self._look()
+        self._poll()
 
     def trouble(self) -> str:
         """Why the last operations were not started."""
@@ -167,19 +169,19 @@ class InventoryScreen(InventoryBrowser):
         for job in jobs:
             if job.id in self._imports and not job.is_running:
                 self._imports.discard(job.id)
-                self._arrived = job.result.set_id
-        self._go_to_arrived()
+                self._imported_set = job.result.set_id
+        self._go_to_imported()
 
-    def show_stock(self, stock: InventoryData) -> None:
+    def show_inventory(self, inventory: InventoryData) -> None:
         """Show it, the cursor on the set that was imported just now."""
-        super().show_stock(stock)
-        self._go_to_arrived()
+        super().show_inventory(inventory)
+        self._go_to_imported()
 
-    def _go_to_arrived(self) -> None:
-        """Put the cursor on a set that was imported just now, once it is both told of and seen."""
-        if self._stock is not None and self._arrived in self._stock.by_id:
-            self.show_set(self._arrived)
-            self._arrived = 0
+    def _go_to_imported(self) -> None:
+        """Put the cursor on a set that was imported just now, once both the job and the set are loaded."""
+        if self._inventory is not None and self._imported_set in self._inventory.by_id:
+            self.show_set(self._imported_set)
+            self._imported_set = 0
 
     def action_jobs(self) -> None:
         """Show all jobs."""
@@ -193,9 +195,9 @@ class InventoryScreen(InventoryBrowser):
         """Show what is in a snapshot, or in one of its archives."""
         from tui.screens.contents.screen import ContentsScreen
 
-        if self._stock is None or not isinstance(key, SnapKey | EntryKey):
+        if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
-        if snapshot := self._stock.by_path.get(key.path):
+        if snapshot := self._inventory.by_path.get(key.path):
             entry = key.entry if isinstance(key, EntryKey) else ""
             self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
         return True
@@ -207,7 +209,7 @@ class InventoryScreen(InventoryBrowser):
         self.app.push_screen(ContentsScreen(self._place, path, self))
 
     def action_find(self) -> None:
-        """Find a file by its name in what is marked, or in all snapshots."""
+        """Find a file by its name in the selection, or in all snapshots."""
         from tui.screens.search import SearchScreen
 
         if where := self.chosen() if self._table.marked else self.everything():
@@ -217,7 +219,7 @@ class InventoryScreen(InventoryBrowser):
 
     def everything(self) -> list[Snapshot]:
         """All snapshots of the place, as they are known now; the newest first."""
-        return list(reversed(self._stock.by_path.values())) if self._stock is not None else []
+        return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
         """Compare two snapshots of a snap, or one with the data in place."""
@@ -236,11 +238,11 @@ class InventoryScreen(InventoryBrowser):
         """Choose how much and how thoroughly, then verify."""
         from tui.dialogs.check import AskCheck
 
-        if self._stock is None or not self._stock.sets:
+        if self._inventory is None or not self._inventory.sets:
             self.say("there is nothing to check")
             return
         chosen = [(part, self._snaps_of(part)) for part in self._chosen_sets()]
-        dialog = AskCheck(chosen, self._stock, self._place.words, self._place)
+        dialog = AskCheck(chosen, self._inventory, self._place.words, self._place)
         if answer := await self.app.push_screen_wait(dialog):
             await self._launch(*answer)
 
@@ -288,18 +290,18 @@ class InventoryScreen(InventoryBrowser):
         from tui.dialogs.forget import AskForget, forgets
 
         sets = self._chosen_sets()
-        if self._is_refused("forget") or self._stock is None:
+        if self._is_refused("forget") or self._inventory is None:
             return
         if not sets:
             self.say("there is nothing to forget")
             return
-        operations = forgets(sets, self._stock)
-        if await self.app.push_screen_wait(AskForget(sets, self._stock, self._place.words)):
+        operations = forgets(sets, self._inventory)
+        if await self.app.push_screen_wait(AskForget(sets, self._inventory, self._place.words)):
             await self._launch(*operations)
 
     @work
     async def action_undo(self) -> None:
-        """Choose a restore to take back."""
+        """Choose a job to undo."""
         from tui.dialogs.undo import AskUndo
 
         if not self._is_refused("undo") and (answer := await self.app.push_screen_wait(AskUndo(self._place))):

@@ -17,7 +17,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import Lines, LineTable
 
 
-class LogSeen(Message):
+class LogUpdated(Message):
     """The lines of a log so far."""
 
     def __init__(self, lines: tuple[str, ...]) -> None:
@@ -38,7 +38,7 @@ class JobLog(Screen[None]):
         self._log = log
         self._tick = tick
         self._lines: tuple[str, ...] = ()
-        self._is_looking = False
+        self._is_polling = False
 
     def compose(self) -> ComposeResult:
         """The lines; the one under the cursor in full below."""
@@ -49,24 +49,24 @@ class JobLog(Screen[None]):
     def on_mount(self) -> None:
         """Show the end of it, then what comes."""
         self.query_one(LineTable).focus()
-        self._look()
-        self.set_interval(max(self._tick, 0.5), self._look)
+        self._poll()
+        self.set_interval(max(self._tick, 0.5), self._poll)
 
-    def _look(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self._look_in_thread()
+    def _poll(self) -> None:
+        if not self._is_polling:
+            self._is_polling = True
+            self._poll_in_thread()
 
-    @work(thread=True, group="look")
-    def _look_in_thread(self) -> None:
+    @work(thread=True, group="poll")
+    def _poll_in_thread(self) -> None:
         try:
             lines = self._log.look()
             if lines != self._lines:
-                self.post_message(LogSeen(lines))
+                self.post_message(LogUpdated(lines))
         finally:
-            self._is_looking = False
+            self._is_polling = False
 
-    def on_log_seen(self, message: LogSeen) -> None:
+    def on_log_updated(self, message: LogUpdated) -> None:
         """Show the lines; the cursor stays at the end if it was there."""
         table = self.query_one(LineTable)
         at_end = table.cursor_key in (None, len(self._lines) - 1)
@@ -76,7 +76,7 @@ class JobLog(Screen[None]):
             table.action_last()
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell the whole line."""
+        """Show the whole line."""
         if isinstance(message.key, int) and message.key < len(self._lines):
             self.query_one("#log-status", Static).update(f" {self._lines[message.key].strip()}")
 

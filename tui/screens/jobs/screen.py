@@ -22,18 +22,19 @@ from backend import (
     command_line,
 )
 from backend.jobs import JobState
-from tui.dialogs.base import Line as Told
+from tui.dialogs.base import Line as DialogLine
 from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
+from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
-from tui.session.job_poller import JobPoller, Log, Sight
+from tui.session.job_poller import JobPoller, JobsReport, Log
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
-from tui.text import counted, cut_path, plain
+from tui.text import cut_path, plain
 from tui.views import job_rows as jobtext
 from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
@@ -43,15 +44,15 @@ from tui.widgets.table import Lines, LineTable
 IDLE = 1.0
 NARROW = 60
 _FEWEST = 3
-NOTHING = "No jobs yet. Whatever is started in the inventory is listed here, and stays."
+NOTHING = "No jobs yet. What you start in the inventory is listed here."
 
 
-class Seen(Message):
-    """Somebody looked."""
+class JobsUpdated(Message):
+    """The jobs were polled."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(self, report: JobsReport) -> None:
         super().__init__()
-        self.sight = sight
+        self.report = report
 
 
 class JobTable(Lines):
@@ -78,13 +79,13 @@ class JobsScreen(Screen[None]):
         self._place = place
         self._tick = tick
         self._board = board
-        self._lookout = JobPoller(place, board)
+        self._poller = JobPoller(place, board)
         self._views: list[JobView] = []
         self._rows: list[tuple[str, Line]] = []
         self._log: Log | ChangeLog | None = None
         self._lines: tuple[str, ...] = ()
-        self._is_looking = False
-        self._looked_at = 0.0
+        self._is_polling = False
+        self._polled_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The table of jobs, the one under the cursor, what happened last, keys."""
@@ -95,47 +96,47 @@ class JobsScreen(Screen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Look now; again at every tick while something runs, else once a second for what changed."""
+        """Poll now; again at every tick while something runs, else once a second for what changed."""
         self.query_one(LineTable).focus()
-        self._look()
-        self.set_interval(self._tick, self._look_again)
+        self._poll()
+        self.set_interval(self._tick, self._poll_if_due)
 
-    # -- looking
+    # -- polling
 
-    def _look_again(self) -> None:
-        due = time.monotonic() - self._looked_at >= IDLE
+    def _poll_if_due(self) -> None:
+        due = time.monotonic() - self._polled_at >= IDLE
         if self.is_current and (due or any(view.is_running for view in self._views)):
-            self._look()
+            self._poll()
 
-    def _look(self) -> None:
-        if self._is_looking:
-            self._looked_at = 0.0  # at the next tick, then
+    def _poll(self) -> None:
+        if self._is_polling:
+            self._polled_at = 0.0  # at the next tick, then
             return
-        self._is_looking = True
-        self._looked_at = time.monotonic()
-        self._look_in_thread(self._chosen_name())
+        self._is_polling = True
+        self._polled_at = time.monotonic()
+        self._poll_in_thread(self._chosen_name())
 
-    @work(thread=True, group="look")
-    def _look_in_thread(self, chosen: str) -> None:
+    @work(thread=True, group="poll")
+    def _poll_in_thread(self, chosen: str) -> None:
         try:
             if engine := self._place.successor(self._place.availability()):
                 self.app.call_later(self._adopt, engine)
-            if sight := self._lookout.look(chosen):
-                self._board.saw(sight.views)
-                self.post_message(Seen(sight))
+            if report := self._poller.look(chosen):
+                self._board.saw(report.views)
+                self.post_message(JobsUpdated(report))
         except (SnapshotError, OSError) as trouble:
             self.app.call_later(self._say, str(trouble))
         finally:
-            self._is_looking = False
+            self._is_polling = False
 
     def _adopt(self, engine: Engine) -> None:
         """Work through another engine from now on, unless a question stands above."""
         if self.is_current and not is_acting(self):
             self._say(self._place.adopt(engine))
 
-    def on_seen(self, message: Seen) -> None:
-        """Show what was seen; only what changed is drawn."""
-        views, log, lines = message.sight
+    def on_jobs_updated(self, message: JobsUpdated) -> None:
+        """Show the jobs; only what changed is drawn."""
+        views, log, lines = message.report
         self._views = views
         self.query_one(KeyBar).renew()
         rows = [(view.name, jobtext.job_line(view)) for view in views]
@@ -146,7 +147,7 @@ class JobsScreen(Screen[None]):
         if view is None:
             self.query_one(JobPanel).show_nothing(NOTHING)
         elif log is None or log.name != view.name:
-            self._look()
+            self._poll()
         else:
             self._log, self._lines = log, lines
             self.query_one(JobPanel).show(view, lines)
@@ -163,20 +164,20 @@ class JobsScreen(Screen[None]):
         self._fill()
 
     def _head(self) -> None:
-        own = [view for view in self._views if not view.owner and not view.change]
-        counts = {state: sum(1 for view in own if view.state is state) for state in JobState}
-        words = [counted(len(own), "job"), f"{counts[JobState.RUNNING]} running"]
+        own_jobs = [view for view in self._views if not view.owner and not view.change]
+        counts = {state: sum(1 for view in own_jobs if view.state is state) for state in JobState}
+        parts = [count_phrase(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
         if changes := sum(1 for view in self._views if view.change and view.is_running):
-            words.append(f"snapd does {changes}")
+            parts.append(f"{changes} in snapd")
         if others := sum(1 for view in self._views if view.owner):
-            words.append(f"{others} of other users")
+            parts.append(f"{others} by other users")
         bad = [
             Text(f"  {counts[state]} {state.value}", style="bold red")
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
         where = cut_path(plain(self._place.engine.layout.root), 30)
-        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(words), *bad))
+        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(parts), *bad))
 
     def _say(self, text: str) -> None:
         self.query_one("#jobs-status", Static).update(f" {plain(text)}")
@@ -192,26 +193,26 @@ class JobsScreen(Screen[None]):
         return next((view for view in self._views if view.name == name), None)
 
     def refusal_of(self, action: str) -> str:
-        """Why an action cannot be had for the job under the cursor, as it was last seen; or nothing."""
+        """Why an action is not available for the job under the cursor, as of the last poll; or nothing."""
         view = self._chosen()
         if action in jobtext.ACTS and self._place.read_only:
             return f"cannot {jobtext.ACTS[action]} a job: this session is read-only"
         return jobtext.refusal(action, view, time.time()) if view is not None else ""
 
     def _chosen_own(self, action: str) -> JobView | None:
-        """The job under the cursor where it is one of this place's own; else says why nothing can be done."""
+        """The job under the cursor unless it is another user's; that is said."""
         view = self._chosen()
         if view is None or not view.owner:
             return view
-        self._say(f"cannot {action} job {view.name}: it is {view.owner}'s, who alone can")
+        self._say(f"cannot {action} job {view.name}: only its owner, {view.owner}, can")
         return None
 
     def on_line_table_moved(self) -> None:
-        """Show the other job, and the keys that are of use for it."""
+        """Show the other job, and the keys that apply to it."""
         self.query_one(KeyBar).renew()
         name = self._chosen_name()
         if name and (self._log is None or self._log.name != name):
-            self._look()
+            self._poll()
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
         """Enter shows the whole log, h goes back."""
@@ -233,7 +234,7 @@ class JobsScreen(Screen[None]):
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"{self._log.name} has said nothing")
+            self._say(f"the log of {self._log.name} is empty")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
@@ -250,7 +251,7 @@ class JobsScreen(Screen[None]):
     def _command_of(self, log: Log | ChangeLog) -> str:
         record = log.record if isinstance(log, Log) else None
         if record is None:
-            raise InvalidInputError("there is no command for it")
+            raise InvalidInputError("there is no command for this")
         if isinstance(record.operation, UnknownOperation):
             raise InvalidInputError(record.operation.reason)
         return command_line(record.operation, self._place.words)
@@ -270,8 +271,10 @@ class JobsScreen(Screen[None]):
 
     def _ask_abort(self, view: JobView) -> ConfirmFinal:
         lines = [
-            Told("what", said(f"{view.called}: {view.short}")),
-            Told("how", said("snapd stops it, undoes what it did, and tells whoever began it so.")),
+            DialogLine("what", said(f"{view.called}: {view.short}")),
+            DialogLine(
+                "how", said("snapd stops it, undoes what it did, and reports that to whoever started it.")
+            ),
         ]
         command = " ".join(("snapstow", *self._place.words, "stop", view.name))
         return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
@@ -280,24 +283,24 @@ class JobsScreen(Screen[None]):
     def _abort(self, view: JobView) -> None:
         try:
             self._place.changes.abort(self._place.engine, view.change)
-            told = f"asked snapd to stop change {view.change}, and to undo what it did"
+            status = f"asked snapd to abort change {view.change} and undo what it did"
         except SnapshotError as trouble:
-            told = f"cannot stop change {view.change}: {trouble}"
-        self.app.call_later(self._say, told)
+            status = f"cannot stop change {view.change}: {trouble}"
+        self.app.call_later(self._say, status)
 
     @work(thread=True, group="act")
     def _stop(self, number: int) -> None:
         try:
             self._place.runner.stop(self._place.engine.journal.record(number))
-            told = f"asked job {number} to stop: unless all but done, it undoes all"
+            status = f"asked job {number} to stop: it undoes its changes unless nearly done"
         except (SnapshotError, OSError) as trouble:
-            told = f"cannot stop job {number}: {trouble}"
-        self.app.call_later(self._say, told)
+            status = f"cannot stop job {number}: {trouble}"
+        self.app.call_later(self._say, status)
 
     @work
     async def action_undo(self) -> None:
-        """Take the restore back that the cursor is on."""
-        view = self._chosen_own("take back")
+        """Undo the restore that the cursor is on."""
+        view = self._chosen_own("undo")
         if view is None:
             return
         if reason := self._place.refusal(Action.UNDO) or self.refusal_of("undo"):
@@ -309,22 +312,22 @@ class JobsScreen(Screen[None]):
     def _ask_undo(self, view: JobView) -> Confirm:
         command = command_line(Undo(view.id), self._place.words)
         lines = [
-            Told("what", said(f"job {view.id}: {view.command}")),
-            Told("how", said("The data become again what they were before it.")),
-            Told(
-                "again", said("What is taken away is kept as long again, and can be had by an undo of this.")
+            DialogLine("what", said(f"job {view.id}: {view.command}")),
+            DialogLine("how", said("The data are restored to what they were before the job.")),
+            DialogLine(
+                "redo", said("The data replaced now are kept as long again; undo this job to restore them.")
             ),
         ]
-        return Confirm(f"Take back job {view.id}", "Take back", lines, command)
+        return Confirm(f"Undo job {view.id}", "Undo", lines, command)
 
     @work(thread=True, group="act")
     def _begin(self, operation: Operation) -> None:
         try:
             record = self._place.runner.start(operation)
-            told = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
+            status = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
         except SnapshotError as trouble:
-            told = str(trouble)
-        self.app.call_later(self._say, told)
+            status = str(trouble)
+        self.app.call_later(self._say, status)
 
     @work
     async def action_end(self) -> None:
@@ -335,7 +338,7 @@ class JobsScreen(Screen[None]):
         if reason := self._place.refusal(Action.FINISH):
             self._say(reason)
         elif view.state is not JobState.INTERRUPTED:
-            interrupted = [one.name for one in self._views if one.state is JobState.INTERRUPTED]
+            interrupted = [job.name for job in self._views if job.state is JobState.INTERRUPTED]
             others = f"; job {interrupted[0]} was" if interrupted else ""
             self._say(f"job {view.id} was not interrupted: it is {view.state.value}{others}")
         elif answer := await self.app.push_screen_wait(AskEnding(self._place, view)):
@@ -343,16 +346,16 @@ class JobsScreen(Screen[None]):
 
     @work(thread=True, group="act")
     def _end(self, number: int, *, finish: bool) -> None:
-        told = []
+        sentences = []
         try:
             ended = self._place.engine.resolve(number, finish=finish)
-            told.append(ended.text)
+            sentences.append(ended.text)
             if ended.again:
                 job = self._place.runner.start(ended.again)
-                told.append(f"started job {job.id}: {job.verb}")
+                sentences.append(f"started job {job.id}: {job.verb}")
         except SnapshotError as trouble:
-            told.append(str(trouble))
-        self.app.call_later(self._say, "; ".join(told))
+            sentences.append(str(trouble))
+        self.app.call_later(self._say, "; ".join(sentences))
 
     def action_help(self) -> None:
         """Explain the keys of this screen."""

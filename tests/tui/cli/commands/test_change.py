@@ -161,7 +161,7 @@ class TestCheck:
         snapstow.world.add(1, "hello")
         assert (
             snapstow("check-snapshot", "--all", "nosnap").err
-            == 'error: cannot check: no set holds "nosnap"\n'
+            == 'error: cannot check: no set contains "nosnap"\n'
         )
         assert snapstow("check-snapshot", "1", "nosnap").code == 1
         assert snapstow("check-snapshot", "9").err == "error: no snapshot set with the given ID\n"
@@ -180,13 +180,13 @@ class TestCheck:
         snapstow("save")
         damage(snapstow.world.add(2, "hello"))
         done = snapstow("check-snapshot", "1", "--quick")
-        assert done.out == "Snapshot #1: all archives are there; none was read.\n"
+        assert done.out == "Snapshot #1: all archives are present; none was read.\n"
         done = snapstow("check-snapshot", "--all", "--quick")
-        assert (done.code, done.out) == (0, "All 4 archives are there; none was read.\n")
+        assert (done.code, done.out) == (0, "All 4 archives are present; none was read.\n")
         path = snapstow.world.add(3, "hello")
         path.write_bytes(path.read_bytes().replace(b"archive.tgz", b"archiwe.tgz"))
         done = snapstow("check-snapshot", "--all", "--quick")
-        assert done.err.splitlines()[-1] == "4 of 5 archives are there; none was read."
+        assert done.err.splitlines()[-1] == "4 of 5 archives are present; none was read."
         assert snapstow("check-snapshot", "1", "--quick", "--structure").code == 2
 
     def test_recently_verified_sets_are_left_out(self, snapstow: Snapstow) -> None:
@@ -198,9 +198,9 @@ class TestCheck:
             "1 of 3 snapshots was verified since; 2 checked.",
             "All 2 archives verified successfully.",
         ]
-        nothing = "All 3 snapshots were verified since; nothing is left to check.\n"
+        nothing = "All 3 snapshots were verified since; nothing left to check.\n"
         assert snapstow("check-snapshot", "--all", "--older-than=30d") == (0, nothing, "")
-        nothing = "1 snapshot was verified since; nothing is left to check.\n"
+        nothing = "1 snapshot was verified since; nothing left to check.\n"
         assert snapstow("check-snapshot", "1", "--older-than=1h") == (0, nothing, "")
         result = snapstow("--json", "check-snapshot", "--all", "--older-than=1h").lines[-1]
         assert (result["exit"], result["skipped"], "left_out" in result) == (0, 3, False)
@@ -228,11 +228,11 @@ class TestRestore:
         done = snapstow("restore", "1", "hello")
         assert (done.code, done.out) == (0, 'Restored snapshot #1 of snaps "hello".\n')
         assert tree_of(data)["x1"] == {"f": "system"}
-        command = done.err.partition("To have it back:\n")[2].strip()
+        command = done.err.partition("To undo:\n")[2].strip()
         program, *words = shlex.split(command)
         assert program == "snapstow"
         back = run_here(*words)
-        assert (back.code, back.out.startswith("Took back ")) == (0, True)
+        assert (back.code, back.out.startswith("Undid ")) == (0, True)
         assert tree_of(data) == changed
 
     def test_the_window_of_undo(self, snapstow: Snapstow) -> None:
@@ -250,7 +250,7 @@ class TestRestore:
         done = snapstow("restore", "1", f"--undo-window={text}")
         if text:
             assert done.code == 2
-            assert done.err.startswith(f'error: cannot keep what is replaced for "{text}": write e.g. 90m')
+            assert done.err.startswith(f'error: cannot keep replaced data for "{text}": write e.g. 90m')
         else:
             assert done.code == 0
         assert snapstow("restore", "1", "--undo-window=1h", "--no-undo").code == 2
@@ -262,7 +262,7 @@ class TestRestore:
         done = snapstow("restore", "1")
         assert done.code == 4
         assert done.err.splitlines()[-1].strip() == (
-            "The restore of snapshot #1 was stopped; the data are as before."
+            "The restore of snapshot #1 was stopped; the data are unchanged."
         )
         assert tree_of(world.root / "var/snap") == before
 
@@ -275,18 +275,18 @@ class TestRestore:
 
     def test_nothing_to_undo(self, snapstow: Snapstow) -> None:
         assert snapstow("undo") == (1, "", "error: there is no restore to take back\n")
-        assert snapstow("undo", "--list").out == "There is nothing to undo.\n"
+        assert snapstow("undo", "--list").out == "Nothing to undo.\n"
         assert snapstow("undo", "99").err == "error: no job 99\n"
         done = snapstow("undo", "x")
         assert done.code == 2
-        assert done.err.startswith('error: cannot undo "x": a job has a number')
+        assert done.err.startswith('error: cannot undo "x": expected the number of a job')
 
     def test_the_list_of_what_can_be_undone(self, snapstow: Snapstow) -> None:
         snapstow("save", "hello")
         snapstow("restore", "1", "--undo-window=2h")
         done = snapstow("undo", "--list")
         header, row = done.out.splitlines()
-        assert header.split() == ["Job", "Set", "Left", "Holds", "Snaps"]
+        assert header.split() == ["Job", "Set", "Left", "Size", "Snaps"]
         assert re.fullmatch(r"2 +#1 +1h59m +\d+B +hello", row)
         assert f"snapstow --root {snapstow.world.root} undo JOB" in done.err
         assert re.search(r"#1 +\d{4}-\d\d-\d\dT", snapstow("undo", "--list", "--abs-time").out)
@@ -312,7 +312,7 @@ class TestPlan:
         assert "           x1/new" in lines
         assert any("creates x1" in line for line in lines)
         assert lines[-2:] == [
-            "What is replaced is kept for 24 hours, to be had back with undo; it takes 24B.",
+            "Replaced data, 24B, are kept for 24 hours and can be restored with undo.",
             f"To do it: snapstow --root {world.root} restore 1",
         ]
 
@@ -344,8 +344,8 @@ class TestPlan:
         spans = {"7d": "7 days", "24h": "24 hours", "1h": "1 hour", "90m": "1 hour and 30 minutes"}
         for window, span in spans.items():
             done = snapstow("restore", "1", "--plan", "--undo-window", window)
-            assert f"What is replaced is kept for {span}, " in done.out
-        assert "is gone for good." in snapstow("restore", "1", "--plan", "--no-undo").out
+            assert f" kept for {span} and " in done.out
+        assert "is lost for good." in snapstow("restore", "1", "--plan", "--no-undo").out
 
 
 class TestForget:
@@ -369,7 +369,7 @@ class TestExportAndImport:
         again = snapstow("import-snapshot", str(file))
         assert again.code == 0
         assert again.out.startswith("Imported snapshot as #1\nSet  Snap")
-        assert again.err == "The same content is here already; nothing was added.\n"
+        assert again.err == "The same content is already here; nothing was added.\n"
         snapstow("forget", "1")
         assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
 
@@ -489,7 +489,7 @@ class TestQueries:
         root = world.root
         calm = snapstow("doctor")
         assert calm.out.splitlines() == [
-            f"Engine files below {root}: ready, as no snapd answers for this root.",
+            f"Engine files for {root}: ready, as no snapd answers for this root.",
             f"Compression by {compression_text()}.",
             "No leftovers, nothing hidden.",
         ]
@@ -533,11 +533,11 @@ class TestHints:
         plan = run_here("--demo", "restore", "1", "--plan")
         assert plan.out.endswith("To do it: snapstow --demo restore 1\n")
         done = run_here("--demo", "restore", "1", "nextcloud")
-        assert done.err.endswith("To have it back:\n  snapstow --demo undo 2\n")
+        assert done.err.endswith("To undo:\n  snapstow --demo undo 2\n")
         assert run_here("--demo", "undo", "2").code == 0
         assert run_here("--demo", "check-snapshot", "--all").code == 4
         made = run_here("--demo", "reset")
-        assert made.out == f"The demo was made anew below {tmp_path}/snapstow/demo\n"
+        assert made.out == f"The demo was recreated in {tmp_path}/snapstow/demo\n"
         assert "taken back" not in run_here("--demo", "jobs").out
         assert run_here("reset").code == 2
 

@@ -40,7 +40,7 @@ class TestExtract:
     def test_in_place_and_back(self, snapstow: Snapstow) -> None:
         done = snapstow("extract", "3", "hello:common/e", "hello:rev/a")
         assert (done.code, done.out) == (0, "Extracted 3 paths.\n")
-        assert "To have it back:" in done.err
+        assert "To undo:" in done.err
         assert live(snapstow.world) == {
             "x1": {"a": "old"},
             "common": {"d": "one\n2\n", "mine": "1", "e": {"f": "12345"}},
@@ -54,7 +54,7 @@ class TestExtract:
         assert done.out.splitlines()[:5] == [
             "READY WITH LOSS",
             f"#3 hello, system, into {parent}",
-            "  replace  common/d, 8B (there: 6B, newer)",
+            "  replace  common/d, 8B (live: 6B, newer)",
             "  make     common/e/",
             "  make     common/e/f, 5B",
         ]
@@ -86,7 +86,7 @@ class TestExtract:
         to = tmp_path / "out"
         done = snapstow("extract", "3", "hello:common/e/f", "--to", str(to), "--strip")
         assert (done.code, done.out) == (0, f"Extracted 1 path into {to}.\n")
-        assert done.err == f"To take it back, remove {to}.\n"
+        assert done.err == f"To undo, remove {to}.\n"
         assert tree_of(to) == {"f": "12345"}
 
     def test_policy_and_owner(self, snapstow: Snapstow) -> None:
@@ -118,7 +118,7 @@ class TestExtract:
         [
             ((), 2, "`<id>` was not provided"),
             (("3",), 2, "`<snap>:<path>` was not provided"),
-            (("3", "hello:common", "--no-undo", "--undo-window", "1d"), 2, "exclude each other"),
+            (("3", "hello:common", "--no-undo", "--undo-window", "1d"), 2, "cannot be combined"),
             (("3", "hello:common", "--policy", "often"), 5, "no policy 'often'"),
             (("3", "hello:common", "--to", ""), 2, "expected argument for flag `--to'"),
             (("3", "hello:conf"), 5, "cannot extract configuration"),
@@ -176,7 +176,7 @@ class TestDiff:
         ]
         assert done.code == 0
         assert snapstow("diff", "3", "5", "hello", "--exit-code").code == 1
-        assert snapstow("diff", "3", "3", "hello", "--exit-code").out.splitlines()[-1] == "Nothing differs."
+        assert snapstow("diff", "3", "3", "hello", "--exit-code").out.splitlines()[-1] == "No differences."
 
     def test_with_what_is_in_place(self, snapstow: Snapstow) -> None:
         lines = snapstow("diff", "3", "live", "hello", "--exact").out.splitlines()
@@ -215,7 +215,7 @@ class TestDiff:
     def test_a_file_is_a_side(self, snapstow: Snapstow, tmp_path: Path) -> None:
         file = str(tmp_path / "three")
         assert snapstow("export-snapshot", "3", file).code == 0
-        assert snapstow("diff", file, "3", "hello").out.splitlines()[-1] == "Nothing differs."
+        assert snapstow("diff", file, "3", "hello").out.splitlines()[-1] == "No differences."
 
     def test_hostile_text_is_harmless(self, snapstow: Snapstow) -> None:
         snapstow.world.add(7, "hello", {"common": {"d": "\x1b[2J\rtwo"}})
@@ -227,8 +227,8 @@ class TestDiff:
         ("words", "code", "text"),
         [
             (("3",), 2, "were not provided"),
-            (("3", "9", "hello"), 1, "set #9 holds no snapshot"),
-            (("3", "live", "ghost"), 1, "set #3 holds no snapshot"),
+            (("3", "9", "hello"), 1, "set #9 has no snapshot"),
+            (("3", "live", "ghost"), 1, "set #3 has no snapshot"),
             (("3", "nosuchfile", "hello"), 1, "nosuchfile"),
             (("3", "5", "hello:../x"), 5, "leads out"),
         ],

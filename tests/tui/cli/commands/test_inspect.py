@@ -84,7 +84,7 @@ class TestLs:
         assert base64.b64decode(odd["name_bytes"]) == HOSTILE[3:]
         assert base64.b64decode(odd["path_bytes"]) == HOSTILE
         assert "name_bytes" not in found["f"]
-        assert "  /  [outside of the data, absolute]\n" in snapstow("ls", "9", "foo:system/").out
+        assert "  /  [outside the data, absolute]\n" in snapstow("ls", "9", "foo:system/").out
 
     def test_missing_sets_snaps_and_paths_are_errors(self, snapstow: Snapstow) -> None:
         for words in (["7"], ["3", "baz"], ["3", "foo:rev/nix"], ["3", "foo:user/carol/x"]):
@@ -114,7 +114,7 @@ class TestLs:
         path.write_bytes(raw)
         done = snapstow("ls", "4", "bar:rev")
         assert done.code == 4
-        assert "the archive is not what was saved" in done.err
+        assert "the archive differs from what was saved" in done.err
         assert snapstow("ls", "4", "bar:rev", "--json").lines[-1]["mismatch"]
         assert "FAILED" in str(
             VerificationLog(str(snapstow.state)).standing(snapstow.world.engine.sets(4)[0].snapshots)
@@ -164,7 +164,7 @@ class TestFind:
         for words, missing in ((["--id", "99"], "in set #99"), (["nosuch"], 'of "nosuch"')):
             done = snapstow("find", "f", *words)
             assert (done.code, done.out) == (1, "")
-            assert f"cannot search: there is no snapshot {missing}" in done.err
+            assert f"cannot search: no snapshot {missing}" in done.err
 
     def test_for_programs(self, snapstow: Snapstow) -> None:
         found = snapstow("--json", "find", "mine").lines

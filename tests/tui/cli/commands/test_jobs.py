@@ -48,7 +48,7 @@ def test_jobs_tells_both_ways_out(snapstow: Snapstow) -> None:
     assert re.search(r"^1 .* interrupted +restore 1 +its process is gone$", done.out, re.MULTILINE)
     root = snapstow.world.root
     assert done.err.splitlines() == [
-        "Job 1 was interrupted; the next change here ends it in the safe way, or choose:",
+        "Job 1 was interrupted; the next change here resolves it safely, or choose:",
         f"  snapstow --root {root} finish 1",
         "      It had replaced nothing yet; then the same restore starts from its beginning, as a new job.",
         f"  snapstow --root {root} takeback 1",
@@ -95,7 +95,7 @@ def test_finished_jobs_cannot_be_ended(snapstow: Snapstow, verb: str) -> None:
     assert snapstow(verb, "7").err == "error: no job 7\n"
     odd = snapstow(verb, "x\x1b")
     assert odd.code == 2
-    assert 'there is no job "x\\x1b": a job has a number' in odd.err
+    assert 'invalid job "x\\x1b": expected the number of a job' in odd.err
 
 
 # -- without waiting
@@ -172,7 +172,7 @@ def test_the_end_of_the_login_is_warned_of(
     monkeypatch.setattr("tui.cli.run_operation.runner_of", lambda _engine: Starter())
     monkeypatch.setattr("tui.cli.run_operation.logout_warning", lambda: "logging out ends the job")
     done = snapstow("save", "--no-wait")
-    assert (done.out, done.err.splitlines()[-1]) == ("4\n", "Beware: logging out ends the job")
+    assert (done.out, done.err.splitlines()[-1]) == ("4\n", "Warning: logging out ends the job")
     assert snapstow("--json", "save", "--no-wait").document["warning"] == "logging out ends the job"
 
 
@@ -202,7 +202,7 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
     world = snapstow.world
     polls: Iterator[int] = iter(range(100))
     monkeypatch.setattr(
-        "tui.cli.commands.jobs.StallDetector.words",
+        "tui.cli.commands.jobs.StallDetector.reason",
         lambda *_all: "waiting for job 7 (save) to end" if next(polls) > 2 else "",
     )
     for flags in ([], ["--json"]):
@@ -268,7 +268,7 @@ def test_jobs_of_others_can_be_followed_and_nothing_else(snapstow: Snapstow, the
         refused = snapstow(verb, "alice/3")
         assert (refused.code, refused.err) == (
             77,
-            "error: cannot end job alice/3: it is alice's, who alone can\n",
+            "error: cannot end job alice/3: only its owner, alice, can\n",
         )
     assert snapstow("attach", "bob/3").err.startswith("error: no job bob/3")
     assert snapstow("attach", "alice/4").err == "error: no job alice/4\n"

@@ -24,8 +24,8 @@ def test_beside_says_where_and_how_to_take_it_back(snapstow: Snapstow, tmp_path:
     to = tmp_path / "out"
     done = snapstow("restore", "1", "--to", str(to))
     assert done.code == 0
-    assert done.out == f"Restored snapshot #1 beside, into {to}; nothing was replaced.\n"
-    assert done.err.splitlines()[-1] == f"To take it back, remove {to}."
+    assert done.out == f"Restored snapshot #1 into {to}; nothing was replaced.\n"
+    assert done.err.splitlines()[-1] == f"To undo, remove {to}."
     assert tree_of(to) == {"hello": {**OLD, "users": {"ghost": {"common": {"g": "1"}}}}}
     assert tree_of(snapstow.world.data("hello")) == {"x1": {"a": "new"}, "common": {"b": "new"}}
 
@@ -54,7 +54,7 @@ def test_the_plan_tells_where(snapstow: Snapstow, tmp_path: Path) -> None:
         f"  restore  system: creates x1, common; 2 files, 6B, in {to}/hello",
         f"  restore  user ghost: creates x1, common; 1 file, 1B, in {to}/hello/users/ghost",
         "",
-        f"Nothing is replaced; remove {to} to take it back.",
+        f"Nothing is replaced; remove {to} to undo it.",
         f"To do it: snapstow --root {snapstow.world.root} restore 1 --to={to}",
     ]
     assert not to.exists()

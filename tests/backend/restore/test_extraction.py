@@ -64,15 +64,15 @@ def plan(world: World, *items: str, **wanted: Any) -> ExtractPlan:
     return world.engine.plan_extract(Extract(1, items, **wanted), Progress())
 
 
-def fates(found: ExtractPlan) -> dict[str, str]:
+def fates(extract_plan: ExtractPlan) -> dict[str, str]:
     """What becomes of each path, by its path below the directory that it lands in."""
-    return {one.name: one.action.value for part in found.parts for one in part.landings}
+    return {landing.name: landing.action.value for part in extract_plan.parts for landing in part.landings}
 
 
-def refused(world: World, kind: type[SnapshotError], words: str, *items: str, **wanted: Any) -> None:
+def refused(world: World, kind: type[SnapshotError], message: str, *items: str, **wanted: Any) -> None:
     """An extraction fails with these words and changes nothing."""
     before = everything(world)
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind, match=message):
         world.do(Extract(1, items, **wanted))
     assert everything(world) == before
 
@@ -208,8 +208,8 @@ def test_links_and_pipes(world: World) -> None:
 
 def test_the_plan_names_every_path_and_changes_nothing(world: World) -> None:
     before = everything(world)
-    found = plan(world, "hello:common", "hello:rev/etc/deep")
-    assert fates(found) == {
+    extract_plan = plan(world, "hello:common", "hello:rev/etc/deep")
+    assert fates(extract_plan) == {
         "common/d": "replace",
         "common/e/f": "replace",
         "common/to": "make",
@@ -217,15 +217,19 @@ def test_the_plan_names_every_path_and_changes_nothing(world: World) -> None:
         "x1/etc/deep": "make",
         "x1/etc/deep/c": "make",
     }
-    (part,) = found.parts
-    assert [one.name for one in part.landings if one.moves] == [
+    (part,) = extract_plan.parts
+    assert [landing.name for landing in part.landings if landing.moves] == [
         "common/d",
         "common/e/f",
         "common/to",
         "x1/etc",
     ]
-    assert (found.count(ExtractAction.MAKE), found.count(ExtractAction.REPLACE), found.size) == (4, 2, 9)
-    assert found.stored == part.stored > 0
+    assert (
+        extract_plan.count(ExtractAction.MAKE),
+        extract_plan.count(ExtractAction.REPLACE),
+        extract_plan.size,
+    ) == (4, 2, 9)
+    assert extract_plan.stored == part.stored > 0
     assert everything(world) == before
 
 
@@ -256,8 +260,8 @@ def test_policies(world: World, policy: str, same: str, older: str, newer: str) 
         path.chmod(0o644)
         os.utime(path, (0, {"same": 1000, "older": 999, "newer": 1001}[name]))
     world.add(2, "hello", tgz({"common": {}}, extra=members))
-    found = world.engine.plan_extract(Extract(2, ("hello:common",), policy=policy), Progress())
-    assert fates(found) == {"common/same": same, "common/older": older, "common/newer": newer}
+    extract_plan = world.engine.plan_extract(Extract(2, ("hello:common",), policy=policy), Progress())
+    assert fates(extract_plan) == {"common/same": same, "common/older": older, "common/newer": newer}
 
 
 @pytest.mark.parametrize("change", ["size", "mode", "kind", "target"])
@@ -275,8 +279,8 @@ def test_changed_files_are_told_from_unchanged_ones(world: World, change: str) -
         os.mkfifo(there / "file", 0o640)
         (there / "file").chmod(0o640)
     os.utime(there / "file", (0, 1000))
-    found = fates(world.engine.plan_extract(Extract(2, ("hello:common",), policy="changed"), Progress()))
-    assert found == {
+    actions = fates(world.engine.plan_extract(Extract(2, ("hello:common",), policy="changed"), Progress()))
+    assert actions == {
         "common/file": "skip" if change == "target" else "replace",
         "common/link": "replace" if change == "target" else "skip",
     }
@@ -292,15 +296,15 @@ def test_configuration_is_not_this_engines(world: World) -> None:
 
 def test_only_data_is_said(world: World) -> None:
     world.add(2, "hello", OLD, conf={"port": 80})
-    found = world.engine.plan_extract(Extract(2, ("hello:common",)), Progress())
-    assert found.notes == ("only data are extracted: the configuration stays as it is",)
+    extract_plan = world.engine.plan_extract(Extract(2, ("hello:common",)), Progress())
+    assert extract_plan.notes == ("only data are extracted: the configuration stays as it is",)
 
 
 # -- what is in the way
 
 
 @pytest.mark.parametrize(
-    ("path", "planted", "item", "words"),
+    ("path", "planted", "item", "message"),
     [
         ("common/e", Link("/etc"), "hello:common/e/f", "a symbolic link is there"),
         ("common/e", Link("/etc"), "hello:common/e", "a symbolic link is there"),
@@ -312,17 +316,17 @@ def test_only_data_is_said(world: World) -> None:
         ("common", Link("/tmp"), "hello:common/d", "a symbolic link is there"),
     ],
 )
-def test_clashes_are_refused(world: World, path: str, planted: Any, item: str, words: str) -> None:
+def test_clashes_are_refused(world: World, path: str, planted: Any, item: str, message: str) -> None:
     place = world.data("hello") / path
     if place.is_dir():
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
     plant(place.parent, {place.name: planted})
-    found = plan(world, item)
-    assert found.verdict is Verdict.BLOCKED
-    assert words in found.reasons[0]
-    refused(world, BlockedError, words, item)
+    extract_plan = plan(world, item)
+    assert extract_plan.verdict is Verdict.BLOCKED
+    assert message in extract_plan.reasons[0]
+    refused(world, BlockedError, message, item)
 
 
 def test_a_marked_folder_takes_the_place_of_a_file(world: World) -> None:
@@ -480,8 +484,8 @@ def doubled(*contents: bytes) -> bytes:
 
 def test_of_several_of_a_name_the_last_wins(world: World) -> None:
     world.add(2, "hello", doubled(b"first", b"the second"))
-    found = world.engine.plan_extract(Extract(2, ("hello:common/twice",)), Progress())
-    assert [one.size for one in found.parts[0].landings] == [10]
+    extract_plan = world.engine.plan_extract(Extract(2, ("hello:common/twice",)), Progress())
+    assert [landing.size for landing in extract_plan.parts[0].landings] == [10]
     world.do(Extract(2, ("hello:common/twice",)))
     assert live(world) == merged(NEW, ("common/twice", "the second"))
 
@@ -526,8 +530,8 @@ def test_devices_are_left_out_and_told(world: World) -> None:
     node = member("common/n/dev", tarfile.CHRTYPE)
     node.devmajor, node.devminor = 1, 3
     world.add(2, "hello", tgz({"common": {"n": {"x": "1"}}}, extra=[node]))
-    found = world.engine.plan_extract(Extract(2, ("hello:common/n",)), Progress())
-    assert (found.verdict, fates(found)["common/n/dev"]) == (Verdict.WITH_LOSS, "skip")
+    extract_plan = world.engine.plan_extract(Extract(2, ("hello:common/n",)), Progress())
+    assert (extract_plan.verdict, fates(extract_plan)["common/n/dev"]) == (Verdict.WITH_LOSS, "skip")
     result = world.do(Extract(2, ("hello:common/n",)))
     assert result.exit_code == 3
     assert "it is a device node" in result.left_out[0]
@@ -538,10 +542,12 @@ def test_devices_are_left_out_and_told(world: World) -> None:
 
 
 def test_beside(world: World, tmp_path: Path) -> None:
-    to = tmp_path / "out"
+    target_dir = tmp_path / "out"
     before = everything(world)
-    result = world.do(Extract(1, ("hello:common/e", "hello:alice/common/j/k", "hello:rev/a"), to=str(to)))
-    assert tree_of(to) == {
+    result = world.do(
+        Extract(1, ("hello:common/e", "hello:alice/common/j/k", "hello:rev/a"), to=str(target_dir))
+    )
+    assert tree_of(target_dir) == {
         "hello": {
             "common": {"e": {"f": "old"}},
             "x1": {"a": "old"},
@@ -549,23 +555,25 @@ def test_beside(world: World, tmp_path: Path) -> None:
         }
     }
     assert everything(world) == before
-    assert (result.beside, result.undo_job) == (str(to), 0)
+    assert (result.beside, result.undo_job) == (str(target_dir), 0)
 
 
 def test_beside_by_name_alone(world: World, tmp_path: Path) -> None:
-    to = plant(tmp_path / "out", {"other": "1"})
-    world.do(Extract(1, ("hello:common/e", "hello:rev/etc/b"), to=str(to), strip=True))
-    assert tree_of(to) == {"other": "1", "e": {"f": "old"}, "b": "old"}
+    target_dir = plant(tmp_path / "out", {"other": "1"})
+    world.do(Extract(1, ("hello:common/e", "hello:rev/etc/b"), to=str(target_dir), strip=True))
+    assert tree_of(target_dir) == {"other": "1", "e": {"f": "old"}, "b": "old"}
 
 
 def test_by_name_alone_two_of_a_name_are_refused(world: World, tmp_path: Path) -> None:
-    to = str(tmp_path / "out")
-    refused(world, BlockedError, "lands there", "hello:common", "hello:alice/common", to=to, strip=True)
-    world.add(2, "hello", {"x1": {"n": "1"}, "common": {"n": "2"}})
-    found = world.engine.plan_extract(
-        Extract(2, ("hello:rev/n", "hello:common/n"), to=to, strip=True), Progress()
+    target_dir = str(tmp_path / "out")
+    refused(
+        world, BlockedError, "lands there", "hello:common", "hello:alice/common", to=target_dir, strip=True
     )
-    assert "has the same name" in found.reasons[0]
+    world.add(2, "hello", {"x1": {"n": "1"}, "common": {"n": "2"}})
+    extract_plan = world.engine.plan_extract(
+        Extract(2, ("hello:rev/n", "hello:common/n"), to=target_dir, strip=True), Progress()
+    )
+    assert "has the same name" in extract_plan.reasons[0]
 
 
 def test_by_name_alone_needs_a_directory(world: World) -> None:
@@ -574,30 +582,32 @@ def test_by_name_alone_needs_a_directory(world: World) -> None:
 
 def test_beside_over_what_is_there(world: World, tmp_path: Path) -> None:
     """What is replaced there is kept for an undo as well."""
-    to = plant(tmp_path / "out", {"hello": {"common": {"d": "mine", "n": "mine"}}})
-    result = world.do(Extract(1, ("hello:common/d", "hello:common/to"), to=str(to)))
+    target_dir = plant(tmp_path / "out", {"hello": {"common": {"d": "mine", "n": "mine"}}})
+    result = world.do(Extract(1, ("hello:common/d", "hello:common/to"), to=str(target_dir)))
     assert result.undo_job
-    names = [name for name in os.listdir(to / "hello") if name != "common"]
+    names = [name for name in os.listdir(target_dir / "hello") if name != "common"]
     assert [name.startswith(".snapstow-") for name in names] == [True]
-    assert tree_of(to / "hello/common") == {"d": "old", "n": "mine", "to": Link("d")}
+    assert tree_of(target_dir / "hello/common") == {"d": "old", "n": "mine", "to": Link("d")}
     world.do(Undo())
-    assert tree_of(to / "hello/common") == {"d": "mine", "n": "mine"}
+    assert tree_of(target_dir / "hello/common") == {"d": "mine", "n": "mine"}
 
 
 @pytest.mark.parametrize("place", ["var/snap/hello/common/out", "home/alice/snap/out"])
 def test_not_where_snaps_keep_their_data(world: World, place: str) -> None:
-    to = world.root / place
-    to.parent.mkdir(parents=True, exist_ok=True)
-    refused(world, BlockedError, "cannot extract into .* holds data of snaps", "hello:common", to=str(to))
+    target_dir = world.root / place
+    target_dir.parent.mkdir(parents=True, exist_ok=True)
+    refused(
+        world, BlockedError, "cannot extract into .* holds data of snaps", "hello:common", to=str(target_dir)
+    )
 
 
 def test_not_through_a_link(world: World, tmp_path: Path) -> None:
     outside = plant(tmp_path / "outside", {})
     (tmp_path / "out").symlink_to(outside)
     refused(world, BlockedError, "symbolic link", "hello:common/d", to=str(tmp_path / "out"))
-    to = plant(tmp_path / "second", {"hello": Link(str(outside))})
+    target_dir = plant(tmp_path / "second", {"hello": Link(str(outside))})
     with pytest.raises(SnapshotError):
-        world.do(Extract(1, ("hello:common/d",), to=str(to)))
+        world.do(Extract(1, ("hello:common/d",), to=str(target_dir)))
     assert tree_of(outside) == {}
 
 
@@ -642,22 +652,24 @@ def test_for_another_user(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("owners", "kind", "words"),
+    ("owners", "kind", "message"),
     [
         (("alice=ghost",), BlockedError, 'for user "ghost": user: unknown user ghost'),
         (("alice",), InvalidInputError, "write alice=bob"),
         (("alice=../bob",), InvalidInputError, "write alice=bob"),
     ],
 )
-def test_no_such_owner(world: World, owners: tuple[str, ...], kind: type[SnapshotError], words: str) -> None:
-    refused(world, kind, words, "hello:alice/common/i", owners=owners)
+def test_no_such_owner(
+    world: World, owners: tuple[str, ...], kind: type[SnapshotError], message: str
+) -> None:
+    refused(world, kind, message, "hello:alice/common/i", owners=owners)
 
 
 @pytest.mark.root
 def test_owners_as_root(world: World, tmp_path: Path) -> None:
     world.do(Extract(1, ("hello:alice/common/j", "hello:common/d"), owners=("alice=bob",)))
-    found = world.data("hello", "bob") / "common/j/k"
-    for path in (found, *found.parents[:4]):
+    file = world.data("hello", "bob") / "common/j/k"
+    for path in (file, *file.parents[:4]):
         assert (path.stat().st_uid, path.stat().st_gid) == (uid_of("bob"), uid_of("bob")), path
     assert (world.data("hello") / "common/d").stat().st_uid == 0
     world.do(Extract(1, ("hello:alice/common/j",), to=str(tmp_path / "out")))
@@ -708,13 +720,13 @@ def test_a_merge_is_what_a_merge_should_be(
     except (BlockedError, NotFoundError):
         assert tree_of(world.data("hello"), holder=True)["common"] == there
         return
-    found = _files(tree_of(world.data("hello") / "common"))
+    files = _files(tree_of(world.data("hello") / "common"))
     taken = {
         path: text for path, text in _files(saved).items() if path == mark or path.startswith(f"{mark}/")
     }
     kept = {path: text for path, text in _files(there).items() if path not in taken}
-    assert {path: text for path, text in found.items() if path in taken} == taken
-    replaced = set(kept) - set(found)
+    assert {path: text for path, text in files.items() if path in taken} == taken
+    replaced = set(kept) - set(files)
     assert all(any(path.startswith(f"{gone}/") for path in taken) for gone in replaced)
     world.do(Undo())
     assert tree_of(world.data("hello") / "common") == there
@@ -732,10 +744,10 @@ def _tree(paths: set[str], text: str) -> dict[str, Any]:
 
 
 def _files(tree: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for name, content in tree.items():
         if isinstance(content, Mapping):
-            found |= _files(content, f"{above}{name}/")
+            files |= _files(content, f"{above}{name}/")
         else:
-            found[f"{above}{name}"] = content
-    return found
+            files[f"{above}{name}"] = content
+    return files

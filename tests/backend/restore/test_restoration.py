@@ -65,10 +65,10 @@ def everything(world: World) -> dict[str, Any]:
     return {top: tree_of(world.root / top, holder=True) for top in ("var/snap", "home", "root")}
 
 
-def refused(world: World, kind: type[SnapshotError], words: str, **wanted: Any) -> None:
+def refused(world: World, kind: type[SnapshotError], message: str, **wanted: Any) -> None:
     """A restore fails with these words and changes nothing."""
     before = everything(world)
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind, match=message):
         world.do(Restore(1, **wanted))
     assert everything(world) == before
 
@@ -174,19 +174,19 @@ def test_configuration_is_said_to_stay(world: World) -> None:
 def test_another_snap_of_that_name(world: World) -> None:
     world.add(1, "hello", OLD, snap_id="XXXXXXXYYY")
     world.remember("hello", snap_id="buPKUD3Txx")
-    words = r"current snap \(ID buPKUD3…\) does not match snapshot \(ID XXXXXXX…\)"
+    message = r"current snap \(ID buPKUD3…\) does not match snapshot \(ID XXXXXXX…\)"
     assert plan(world).verdict is Verdict.BLOCKED
-    refused(world, BlockedError, words)
+    refused(world, BlockedError, message)
 
 
 def test_data_that_the_installed_snap_cannot_read(world: World) -> None:
     world.install("storey", epoch="1*")
     world.add(1, "storey", OLD, epoch=Epoch((5, 7), (6, 7)))
-    words = (
+    message = (
         r'cannot restore snapshot for "storey": current snap \(epoch 1\*\) cannot read snapshot data '
         r'\(epoch {"read":\[5,7\],"write":\[6,7\]}\)'
     )
-    refused(world, BlockedError, words)
+    refused(world, BlockedError, message)
 
 
 def test_a_compatible_epoch_and_an_unknown_id_are_fine(world: World) -> None:
@@ -353,8 +353,8 @@ def test_made_directories_belong_to_the_user(world: World) -> None:
     world.do(Restore(1))
     home = world.home("alice")
     for place in ("snap", "snap/hello", "snap/hello/common", "snap/hello/common/c"):
-        found = (home / place).stat()
-        assert (found.st_uid, found.st_gid) == (uid_of("alice"), uid_of("alice")), place
+        status = (home / place).stat()
+        assert (status.st_uid, status.st_gid) == (uid_of("alice"), uid_of("alice")), place
     assert stat.S_IMODE((home / "snap").stat().st_mode) == 0o755
 
 
@@ -521,6 +521,6 @@ def test_a_holder_that_a_user_made_is_not_touched(world: World) -> None:
 
 def test_the_reasons_are_told_to_the_job(world: World) -> None:
     world.add(1, "hello", OLD, users={"ghost": {"common": {}}})
-    told: list[Event] = []
-    world.engine.restore(Restore(1), Progress(told.append))
-    assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in told
+    events: list[Event] = []
+    world.engine.restore(Restore(1), Progress(events.append))
+    assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in events

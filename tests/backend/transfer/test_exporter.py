@@ -136,7 +136,7 @@ def test_export_is_snapds_own_to_the_byte(world: World) -> None:
 
 def _timeless(stream: bytes) -> dict[str, bytes]:
     """Each member, header and all, without owners, times, check sums, and what export.json lists."""
-    found = {}
+    by_name = {}
     for member in members(stream):
         header = bytearray(stream[member.offset : member.offset + 512])
         for start, end in ((108, 124), (136, 156), (265, 329)):
@@ -144,8 +144,8 @@ def _timeless(stream: bytes) -> dict[str, bytes]:
         data = stream[member.offset_data : member.offset_data + (member.size + 511) // 512 * 512]
         if member.name == "export.json":
             header[124:136], data = bytes(12), data.rstrip(b"\0")[:18]
-        found[member.name] = bytes(header) + data
-    return found
+        by_name[member.name] = bytes(header) + data
+    return by_name
 
 
 def test_the_header_field_by_field(world: World) -> None:
@@ -260,11 +260,11 @@ def test_a_time_from_2242_on(world: World) -> None:
 
 def test_a_broken_member_is_refused_by_name(world: World) -> None:
     path = world.add(3, "void", sums={})
-    words = f"cannot export snapshot 3: {path.name} is broken: invalid snapshot"
-    with pytest.raises(BlockedError, match=words):
+    message = f"cannot export snapshot 3: {path.name} is broken: invalid snapshot"
+    with pytest.raises(BlockedError, match=message):
         SnapshotExport(world.engine.store, 3)
     result = world.do(Export(3, str(world.root / "e"), skip_broken=True))
-    assert (result.left_out, result.exit_code) == ((words,), 3)
+    assert (result.left_out, result.exit_code) == ((message,), 3)
     names = [member.name for member in members((world.root / "e").read_bytes())]
     assert path.name not in names
     assert len(names) == 4
@@ -317,8 +317,8 @@ def test_a_part_in_the_engine(world: World) -> None:
 
 
 def test_a_snap_that_is_not_in_it(world: World) -> None:
-    words = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
-    with pytest.raises(NotFoundError, match=words):
+    message = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=message):
         world.do(Export(3, str(world.root / "e"), snaps=("hello", "ghost")))
     with pytest.raises(NotFoundError, match="no snapshot data found for 9"):
         SnapshotExport(world.engine.store, 9, snaps=("ghost",))
@@ -340,13 +340,13 @@ def test_broken_snapshots_not_asked_for_do_not_matter(world: World) -> None:
 
 @pytest.mark.parametrize("checksum", [False, True])
 def test_every_byte_counts_once_and_each_snapshot_is_a_part(world: World, checksum: bool) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     file = world.root / "e"
-    world.engine.export(Export(3, str(file), checksum=checksum), Progress(told.append))
-    (start,) = (event for event in told if isinstance(event, Started))
+    world.engine.export(Export(3, str(file), checksum=checksum), Progress(events.append))
+    (start,) = (event for event in events if isinstance(event, Started))
     assert start.total == file.stat().st_size
-    assert [event.done for event in told if isinstance(event, Advanced)][-1] == start.total
-    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert [event.done for event in events if isinstance(event, Advanced)][-1] == start.total
+    parts = {e.part: (e.done, e.total) for e in events if isinstance(e, PartAdvanced) and e.ended}
     assert list(parts) == ["3_hello_1.0_x1.zip", "3_other_1.0_x1.zip"]
     for name, (done, total) in parts.items():
         assert done == total == 512 + -(-(world.snapshots / name).stat().st_size // 512) * 512
@@ -363,8 +363,8 @@ def test_sha256sum_agrees(world: World, folder: Path, name: str) -> None:
     world.do(Export(3, str(folder / name), checksum=True))
     assert sorted(os.listdir(folder)) == sorted([name, f"{name}.sha256"])
     assert stat.S_IMODE((folder / f"{name}.sha256").stat().st_mode) == 0o600
-    for words in (["--check", "--strict", "--", f"{name}.sha256"], ["--", name]):
-        done = subprocess.run(["sha256sum", *words], cwd=folder, capture_output=True, check=True)
+    for arguments in (["--check", "--strict", "--", f"{name}.sha256"], ["--", name]):
+        done = subprocess.run(["sha256sum", *arguments], cwd=folder, capture_output=True, check=True)
     assert done.stdout == (folder / f"{name}.sha256").read_bytes()
 
 

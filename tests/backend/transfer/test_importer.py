@@ -82,13 +82,13 @@ def take_in(world: World, content: bytes, **options: Any) -> Imported:
         return import_set(world.engine.store, fd, Progress(), **options)
 
 
-def refused(world: World, content: bytes, words: str, kind: type[SnapshotError] = SnapshotError) -> None:
+def refused(world: World, content: bytes, message: str, kind: type[SnapshotError] = SnapshotError) -> None:
     """Refused with these words, whether it is a file or a pipe, and nothing is left of it."""
     before = world.names()
-    with pytest.raises(kind, match=rf"^cannot import snapshot: .*{words}"):
+    with pytest.raises(kind, match=rf"^cannot import snapshot: .*{message}"):
         take_in(world, content)
     assert world.names() == before
-    with pytest.raises(kind, match=f"cannot import snapshot: .*{words}"):
+    with pytest.raises(kind, match=f"cannot import snapshot: .*{message}"):
         through_pipe(world, content)
     assert world.names() == before
 
@@ -118,9 +118,9 @@ def through_pipe(world: World, content: bytes, progress: Progress | None = None)
 def test_a_sound_stream_makes_a_set_of_its_own(world: World, sound: Members) -> None:
     imported = take_in(world, stream(*sound, MANIFEST))
     assert imported.set_id == 2
-    assert [one.snap for one in imported.snapshots] == ["hello", "other"]
+    assert [snapshot.snap for snapshot in imported.snapshots] == ["hello", "other"]
     assert world.names() == ["1_resident_1.0_x1.zip", "2_hello_1.0_x1.zip", "2_other_1.0_x1.zip"]
-    assert all(Path(one.path).stat().st_mode & 0o777 == 0o600 for one in imported.snapshots)
+    assert all(Path(snapshot.path).stat().st_mode & 0o777 == 0o600 for snapshot in imported.snapshots)
     assert (world.snapshots / "2_hello_1.0_x1.zip").read_bytes() == sound[0][1]
 
 
@@ -137,7 +137,10 @@ def test_the_real_snapds_export(world: World) -> None:
     raw = (golden.HERE / golden.index()["files"]["export"]).read_bytes()
     take_in(world, raw)
     (group,) = world.engine.sets(2)
-    assert [(one.snap, one.broken) for one in group.snapshots] == [("hello", ""), ("storey", "")]
+    assert [(snapshot.snap, snapshot.broken) for snapshot in group.snapshots] == [
+        ("hello", ""),
+        ("storey", ""),
+    ]
 
 
 def lenient() -> dict[str, Callable[[Members], bytes]]:
@@ -194,9 +197,9 @@ ODD_NAMES = (
 )
 
 
-@pytest.mark.parametrize(("name", "words"), ODD_NAMES)
-def test_odd_names(world: World, sound: Members, name: str, words: str) -> None:
-    refused(world, stream(*sound[1:], (name, sound[0][1]), MANIFEST), words, InvalidInputError)
+@pytest.mark.parametrize(("name", "message"), ODD_NAMES)
+def test_odd_names(world: World, sound: Members, name: str, message: str) -> None:
+    refused(world, stream(*sound[1:], (name, sound[0][1]), MANIFEST), message, InvalidInputError)
 
 
 def damaged() -> dict[str, tuple[Callable[[bytes], bytes], str]]:
@@ -224,12 +227,12 @@ def damaged() -> dict[str, tuple[Callable[[bytes], bytes], str]]:
 
 @pytest.mark.parametrize("case", damaged())
 def test_damaged_zips(world: World, sound: Members, case: str) -> None:
-    damage, words = damaged()[case]
-    refused(world, stream((HELLO, damage(sound[0][1])), sound[1], MANIFEST), words, IntegrityError)
+    damage, message = damaged()[case]
+    refused(world, stream((HELLO, damage(sound[0][1])), sound[1], MANIFEST), message, IntegrityError)
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"),
+    ("facts", "message"),
     [
         ({"sums": {"archive.tgz": "0" * 96}}, "validation failed for .*expected hash .0000000…"),
         ({"sums": {}}, "cannot open snapshot: invalid snapshot"),
@@ -240,12 +243,12 @@ def test_damaged_zips(world: World, sound: Members, case: str) -> None:
     ],
 )
 def test_metadata_that_do_not_fit(
-    world: World, sound: Members, tmp_path: Path, facts: dict[str, Any], words: str
+    world: World, sound: Members, tmp_path: Path, facts: dict[str, Any], message: str
 ) -> None:
     liar = write_snapshot(
         tmp_path / "liar.zip", snapshot_of(5, "hello", ENTRIES)._replace(**facts), ENTRIES
     ).read_bytes()
-    refused(world, stream((HELLO, liar), sound[1], MANIFEST), words)
+    refused(world, stream((HELLO, liar), sound[1], MANIFEST), message)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
@@ -328,8 +331,8 @@ def _header(name: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("case", shaped())
 def test_streams_of_a_wrong_shape(world: World, sound: Members, case: str) -> None:
-    shape, words = shaped()[case]
-    refused(world, shape(sound), words)
+    shape, message = shaped()[case]
+    refused(world, shape(sound), message)
 
 
 def test_a_compressed_stream(world: World, sound: Members) -> None:
@@ -374,8 +377,8 @@ def test_the_right_hash(world: World, sound: Members) -> None:
 
 
 def test_a_wrong_hash_is_refused_unless_accepted(world: World, sound: Members) -> None:
-    words = "every file is sound, but the content hash of the set does not match"
-    refused(world, hashed(world, sound, spoil=True), words, IntegrityError)
+    message = "every file is sound, but the content hash of the set does not match"
+    refused(world, hashed(world, sound, spoil=True), message, IntegrityError)
     assert take_in(world, hashed(world, sound, spoil=True), accept_hash=True).set_id == 2
 
 
@@ -419,7 +422,7 @@ def test_a_part_of_a_set_is_no_duplicate(world: World, sound: Members) -> None:
 
 def test_some_snaps_of_it(world: World, sound: Members) -> None:
     imported = take_in(world, stream(*sound, MANIFEST), snaps=("other",))
-    assert (imported.set_id, [one.snap for one in imported.snapshots]) == (2, ["other"])
+    assert (imported.set_id, [snapshot.snap for snapshot in imported.snapshots]) == (2, ["other"])
     assert world.names() == ["1_resident_1.0_x1.zip", "2_other_1.0_x1.zip"]
     with open(world.root / "e", "wb") as file:
         file.write(stream(*sound, MANIFEST))
@@ -440,8 +443,8 @@ def test_duplicates_are_judged_by_what_is_taken(world: World, sound: Members) ->
 
 def test_a_snap_that_is_not_in_the_file(world: World, sound: Members) -> None:
     before = world.names()
-    words = 'cannot import snapshot: there is no "ghost" in the file, only "hello", "other"'
-    with pytest.raises(NotFoundError, match=words):
+    message = 'cannot import snapshot: there is no "ghost" in the file, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=message):
         take_in(world, stream(*sound, MANIFEST), snaps=("hello", "ghost"))
     assert world.names() == before
 
@@ -457,16 +460,16 @@ def test_members_not_taken_are_verified_all_the_same(world: World, sound: Member
 
 @pytest.mark.parametrize("piped", [False, True])
 def test_each_file_is_a_part_and_every_byte_counts_once(world: World, sound: Members, piped: bool) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     content = stream(*sound, MANIFEST)
     if piped:
-        through_pipe(world, content, Progress(told.append))
+        through_pipe(world, content, Progress(events.append))
     else:
         (world.root / "e").write_bytes(content)
-        world.engine.take_in(Import(str(world.root / "e")), Progress(told.append))
-        assert [event.total for event in told if isinstance(event, Started)] == [len(content)]
-        assert [event.done for event in told if isinstance(event, Advanced)] == [len(content)]
-    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+        world.engine.take_in(Import(str(world.root / "e")), Progress(events.append))
+        assert [event.total for event in events if isinstance(event, Started)] == [len(content)]
+        assert [event.done for event in events if isinstance(event, Advanced)] == [len(content)]
+    parts = {e.part: (e.done, e.total) for e in events if isinstance(e, PartAdvanced) and e.ended}
     assert parts == {name: (len(data), len(data)) for name, data in sound}
 
 
@@ -562,8 +565,8 @@ def test_too_little_space_is_known_beforehand(world: World, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["missing", "folder"])
 def test_files_that_cannot_be_opened(world: World, tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    words = "cannot import snapshot|error accessing file: open .*: no such file or directory"
-    with pytest.raises(SnapshotError, match=words):
+    message = "cannot import snapshot|error accessing file: open .*: no such file or directory"
+    with pytest.raises(SnapshotError, match=message):
         world.do(Import(str(tmp_path / name)))
 
 

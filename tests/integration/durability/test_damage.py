@@ -89,10 +89,10 @@ def extend(more: bytes) -> Damage:
     return lambda raw: raw + more
 
 
-def swap(one: int, other: int, size: int) -> Damage:
+def swap(nth: int, other: int, size: int) -> Damage:
     def damage(raw: bytes) -> bytes:
         blocks = [raw[at : at + size] for at in range(0, len(raw), size)]
-        first, second = one % len(blocks), other % len(blocks)
+        first, second = nth % len(blocks), other % len(blocks)
         blocks[first], blocks[second] = blocks[second], blocks[first]
         return b"".join(blocks)
 
@@ -179,13 +179,13 @@ def same_or_refused(world: World, kind: str, original: bytes, damaged: bytes) ->
     path = placed(world, kind, original)
     wanted = contents(path)
     path.write_bytes(damaged)
-    (listed,) = (one for group in world.engine.sets() for one in group.snapshots)
+    (listed,) = (snapshot for group in world.engine.sets() for snapshot in group.snapshots)
     assert listed.path == str(path)
     try:
-        found = contents(path)
+        members = contents(path)
     except (SnapshotError, OSError):
         return False
-    assert found == wanted
+    assert members == wanted
     assert not listed.broken
     return True
 
@@ -229,12 +229,12 @@ def test_restoring_damaged_snapshots(
     good = same_or_refused(room, kind, sound[kind], raw)
     before = clean(room)
     try:
-        found = restored(room)
+        result = restored(room)
     except SnapshotError:
         assert not good
         assert data(room) == before
     else:
-        assert found == wanted
+        assert result == wanted
 
 
 def clean(world: World) -> dict[str, Any]:
@@ -249,9 +249,9 @@ def restored(world: World) -> dict[str, Any]:
     """The data that a restore of set 1 puts into an empty world."""
     clean(world)
     world.engine.restore(Restore(1, undo_window=0), Progress())
-    found = data(world)
+    live_data = data(world)
     clean(world)
-    return found
+    return live_data
 
 
 def test_a_check_of_everything_names_the_damaged_one(room: World, sound: Mapping[str, bytes]) -> None:
@@ -287,21 +287,21 @@ def taken_in(world: World, raw: bytes) -> dict[str, dict[str, bytes]]:
             imported = import_set(world.engine.store, stream.fileno(), Progress())
         finally:
             (world.root / "incoming").unlink()
-    listed = [one for group in world.engine.sets() for one in group.snapshots]
-    assert [one.set_id for one in listed] == [imported.set_id] * len(listed)
-    found = {one.snap: contents(Path(one.path))[1] for one in listed}
+    listed = [snapshot for group in world.engine.sets() for snapshot in group.snapshots]
+    assert [snapshot.set_id for snapshot in listed] == [imported.set_id] * len(listed)
+    by_snap = {snapshot.snap: contents(Path(snapshot.path))[1] for snapshot in listed}
     world.engine.forget(Forget(imported.set_id), Progress())
-    return found
+    return by_snap
 
 
 def came_in_or_not(world: World, original: bytes, damaged: bytes) -> bool:
     wanted = taken_in(world, original)
     with nothing_changes(world):
         try:
-            found = taken_in(world, damaged)
+            imported = taken_in(world, damaged)
         except SnapshotError:
             return False
-    assert found == wanted
+    assert imported == wanted
     return True
 
 
@@ -715,7 +715,7 @@ def test_a_link_that_appears_before_the_undo(tmp_path: Path) -> None:
         world.do(Undo())
     assert golden.tree(target) == outside
     assert tree_of(world.data("hello")) == {"x1": {"a": "saved"}}
-    (record,) = (one for one in world.engine.journal.records() if one.verb == "restore")
+    (record,) = (candidate for candidate in world.engine.journal.records() if candidate.verb == "restore")
     amend(record, {"undo_until": 1.0})
     world.engine.tidy(Progress())
     assert golden.tree(target) == outside
@@ -750,10 +750,10 @@ def test_odd_entries_of_the_store_are_harmless(tmp_path: Path) -> None:
     before = outside.read_bytes()
     odd = odd_files(world.snapshots, outside)
     with alarm(20):
-        listed = {one.path: one for group in world.engine.sets() for one in group.snapshots}
+        listed = {snapshot.path: snapshot for group in world.engine.sets() for snapshot in group.snapshots}
         assert listed.keys() == {str(path) for path in odd.values()}
-        assert all(one.broken for one in listed.values())
-        for number in sorted(one.set_id for one in listed.values()):
+        assert all(snapshot.broken for snapshot in listed.values())
+        for number in sorted(snapshot.set_id for snapshot in listed.values()):
             assert world.do(Check(number)).faults
             for operation in (Restore(number), Export(number, str(tmp_path / "out"))):
                 with pytest.raises(SnapshotError):
@@ -892,12 +892,12 @@ def lies(world: World, victim: Path) -> dict[str, list[dict[str, Any]]]:
 def test_journals_that_lie(tmp_path: Path, victim: Path, number: int, window: object) -> None:
     world = World(tmp_path / "root")
     world.add(5, "hello")
-    told = lies(world, victim)
-    assert len(told) == LIES
-    case = sorted(told)[number]
+    cases = lies(world, victim)
+    assert len(cases) == LIES
+    case = sorted(cases)[number]
     operation = recorded({"verb": case.partition(":")[0], "undo_window": window})
     with world.engine.journal.job(operation, world.engine.root) as record:
-        note(record, *told[case])
+        note(record, *cases[case])
     before = golden.tree(victim)
     with nothing_changes(world):
         world.engine.findings()

@@ -97,12 +97,12 @@ class Fresh:
 
 def live(world: World) -> golden.Tree:
     """Everybody's data: names, types, contents, owners, modes; times too, but for those of directories."""
-    found = {}
+    entries = {}
     for place in ("var/snap", "home", "root"):
         for path, about in golden.tree(world.root / place).items():
             if HOLDER not in path.split("/"):
-                found[f"{place}/{path}"] = about | ({"mtime": 0} if about["type"] == "dir" else {})
-    return found
+                entries[f"{place}/{path}"] = about | ({"mtime": 0} if about["type"] == "dir" else {})
+    return entries
 
 
 def everything(world: World) -> dict[str, Any]:
@@ -111,12 +111,12 @@ def everything(world: World) -> dict[str, Any]:
 
 def leftovers(world: World, *, undo: bool = False) -> list[str]:
     """What nobody needs: temporary files, markers, staged files, and slots unless there is an undo."""
-    found = []
+    paths = []
     for path in everything(world):
         name = path.rpartition("/")[2]
         if LEFTOVER.fullmatch(name) or (name == HOLDER and not undo):
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def sets(world: World) -> dict[int, list[str]]:
@@ -129,7 +129,7 @@ def started_again(killer: Killer, world: World) -> None:
     """The next start; another one finds nothing to do."""
     did(killer, world, TIDY)
     before = everything(world)
-    assert did(killer, world, TIDY).told == []
+    assert did(killer, world, TIDY).answer == []
     assert everything(world) == before
     assert not [record for record in world.engine.journal.records() if record.state is JobState.INTERRUPTED]
 
@@ -162,13 +162,13 @@ def did(killer: Killer, world: World, what: Operation | str) -> Ending:
 
 def added_whole(killer: Killer, world: World, known: set[int], snaps: list[str]) -> None:
     """No new set, or just one that is whole; and what comes next gets an id that nobody had."""
-    found = sets(world)
-    new = set(found) - known
-    assert all(found[number] == snaps for number in new)
+    after = sets(world)
+    new = set(after) - known
+    assert all(after[number] == snaps for number in new)
     assert len(new) <= 1
     assert leftovers(world) == []
-    used = max(_ids_given_out(world) | set(found))
-    assert did(killer, world, Save(("bar",))).told == used + 1
+    used = max(_ids_given_out(world) | set(after))
+    assert did(killer, world, Save(("bar",))).answer == used + 1
     assert world.engine.journal.records()[-1].state is JobState.DONE
 
 
@@ -218,7 +218,7 @@ def test_export(plain_killer: Killer, fresh: Fresh, before: str) -> None:
         started_again(plain_killer, world)
         assert leftovers(world) == []
         if target.exists() and target.read_bytes() != before.encode():
-            assert did(plain_killer, world, Import(str(target))).told == 5
+            assert did(plain_killer, world, Import(str(target))).answer == 5
         else:
             assert target.exists() == bool(before)
 
@@ -279,13 +279,13 @@ def ends(killer: Killer, fresh: Fresh) -> tuple[golden.Tree, golden.Tree, int]:
 
 def restored_or_not(killer: Killer, world: World, old: golden.Tree, new: golden.Tree) -> None:
     """All data are the old ones and nothing is left, or all are the new ones and can be taken back."""
-    found = live(world)
+    live_data = live(world)
     offers = world.engine.undo_offers()
-    if found == old:
+    if live_data == old:
         assert offers == []
         assert leftovers(world) == []
         return
-    assert found == new
+    assert live_data == new
     assert leftovers(world, undo=True) == []
     assert [(offer.set_id, offer.snaps) for offer in offers] == [(5, ("bar", "foo"))]
     did(killer, world, Undo())
@@ -294,9 +294,9 @@ def restored_or_not(killer: Killer, world: World, old: golden.Tree, new: golden.
 
 def assert_same_data(world: World, wanted: golden.Tree) -> None:
     """The data are these; parents that a restore had to make may stay, empty."""
-    found = live(world)
-    extra = {path: about for path, about in found.items() if path not in wanted}
-    assert {path: found.get(path) for path in wanted} == wanted
+    live_data = live(world)
+    extra = {path: about for path, about in live_data.items() if path not in wanted}
+    assert {path: live_data.get(path) for path in wanted} == wanted
     assert [path for path, about in extra.items() if about["type"] != "dir"] == []
 
 
@@ -304,31 +304,31 @@ def assert_same_data(world: World, wanted: golden.Tree) -> None:
 @pytest.mark.parametrize("is_there", [False, True], ids=["missing", "empty"])
 def test_restore_beside(plain_killer: Killer, fresh: Fresh, is_there: bool, in_pieces: bool) -> None:
     """All of it is there, or nothing is; what was live stays as it was."""
-    to = fresh.root.parent / "beside"
+    target_dir = fresh.root.parent / "beside"
 
     def prepared() -> World:
-        if to.exists():
-            shutil.rmtree(to)
+        if target_dir.exists():
+            shutil.rmtree(target_dir)
         if is_there:
-            to.mkdir()
+            target_dir.mkdir()
         return fresh()
 
     def around() -> list[str]:
         return sorted(name for name in os.listdir(fresh.root.parent) if name != "root")
 
-    operation = Restore(5, to=str(to))
+    operation = Restore(5, to=str(target_dir))
     world = prepared()
     old, empty = live(world), around()
     changes = did(plain_killer, world, operation).changes
-    whole = golden.tree(to)
+    whole = golden.tree(target_dir)
     for moment in points(changes, 11, 1 + 3 * is_there + 5 * in_pieces):
         world = prepared()
         died(plain_killer, world, operation, moment)
         if in_pieces:
             tidied_in_pieces(plain_killer, world)
         started_again(plain_killer, world)
-        found = golden.tree(to) if to.exists() else {}
-        assert (around(), found.keys()) in ((empty, set()), (["beside"], whole.keys()))
+        tree = golden.tree(target_dir) if target_dir.exists() else {}
+        assert (around(), tree.keys()) in ((empty, set()), (["beside"], whole.keys()))
         assert live(world) == old
         assert leftovers(world) == []
         assert world.engine.undo_offers() == []
@@ -443,12 +443,12 @@ def test_undo(killer: Killer, fresh: Fresh, times: int) -> None:
         if moment % 2:
             tidied_in_pieces(killer, world)
         started_again(killer, world)
-        found = live(world)
-        assert found in (before, after)
+        live_data = live(world)
+        assert live_data in (before, after)
         assert leftovers(world, undo=True) == []
         assert [(offer.set_id, offer.snaps) for offer in world.engine.undo_offers()] == [(5, ("bar", "foo"))]
         did(killer, world, latest(world))
-        assert live(world) == (after if found == before else before)
+        assert live(world) == (after if live_data == before else before)
 
 
 @pytest.mark.slow
@@ -492,7 +492,7 @@ def test_a_restore_ended_as_chosen(
         if not was_born(world):
             continue
         ending = ended_as_chosen(killer, world, verb)
-        assert (ending.died, ending.error, ending.told) == (False, "", 0)
+        assert (ending.died, ending.error, ending.answer) == (False, "", 0)
         assert leftovers(world, undo=True) == []
         if verb == "takeback":
             assert_same_data(world, old)
@@ -516,8 +516,8 @@ def test_an_ending_that_dies_itself(
         ended_as_chosen(killer, world, verb, at)
         started_again(killer, world)
         assert leftovers(world, undo=True) == []
-        found = live(world)
-        if found != new:
+        live_data = live(world)
+        if live_data != new:
             assert_same_data(world, old)
 
 
@@ -532,8 +532,8 @@ def test_a_save_ended_as_chosen(plain_killer: Killer, fresh: Fresh, verb: str) -
             continue
         complete = len(sets(world)) > len(KNOWN)
         ending = ended_as_chosen(plain_killer, world, verb)
-        assert (ending.error, ending.told) == ("", 5 if complete and verb == "takeback" else 0)
-        if not ending.told:
+        assert (ending.error, ending.answer) == ("", 5 if complete and verb == "takeback" else 0)
+        if not ending.answer:
             assert len(sets(world)) == len(KNOWN) + (verb == "finish")
             assert leftovers(world) == []
         did(plain_killer, world, TIDY)
@@ -550,7 +550,7 @@ def test_a_forget_that_is_taken_back_keeps_what_is_left(plain_killer: Killer, fr
             continue
         before = sets(world)
         ending = ended_as_chosen(plain_killer, world, "takeback")
-        assert ending.told == (0 if 5 in before else 5)
+        assert ending.answer == (0 if 5 in before else 5)
         assert sets(world) == before
         kept.add(len(before.get(5, ())))
     assert kept == {0, 1, 2}
@@ -568,7 +568,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 def test_signals(plain_killer: Killer, fresh: Fresh, verb: str, number: int) -> None:
     """A stop ends with 130 and nothing done, or comes too late; either way nothing is left to tidy up."""
     out = fresh.root / "out.snapshot"
-    words = {
+    arguments = {
         "save": ["save"],
         "import": ["import-snapshot", str(fresh.root / "five.snapshot")],
         "export": ["export-snapshot", "5", str(out)],
@@ -587,46 +587,46 @@ def test_signals(plain_killer: Killer, fresh: Fresh, verb: str, number: int) -> 
 
     world = prepared()
     old = state(world)
-    ending = plain_killer.command(world.root, words)
-    assert (ending.error, ending.told) == ("", 0)
+    ending = plain_killer.command(world.root, arguments)
+    assert (ending.error, ending.answer) == ("", 0)
     new = state(world)
     for moment in points(ending.changes, 11, 4):
         world = prepared()
-        ending = plain_killer.command(world.root, words, moment, number)
-        jobs = [one for one in world.engine.journal.records() if one.verb == words[0]]
+        ending = plain_killer.command(world.root, arguments, moment, number)
+        jobs = [record for record in world.engine.journal.records() if record.verb == arguments[0]]
         if ending.died or not jobs or jobs[-1].state is JobState.INTERRUPTED:
             assert moment < BORN
             did(plain_killer, world, TIDY)
             assert state(world) == old
             continue
         assert not ending.error
-        if ending.told:
-            assert ending.told == 130
+        if ending.answer:
+            assert ending.answer == 130
             assert jobs[-1].state is JobState.CANCELLED
             assert state(world) == old
         else:
             assert jobs[-1].state is JobState.DONE
             assert state(world) == new
         assert (
-            leftovers(world, undo=verb in ("undo", "restore") and (verb == "undo" or not ending.told)) == []
+            leftovers(world, undo=verb in ("undo", "restore") and (verb == "undo" or not ending.answer)) == []
         )
-        assert did(plain_killer, world, TIDY).told == []
+        assert did(plain_killer, world, TIDY).answer == []
 
 
-@pytest.mark.parametrize("words", [["import-snapshot", "-"], ["export-snapshot", "5", "-"]], ids=str)
-def test_a_stop_while_the_other_end_of_a_pipe_waits(template: World, words: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["import-snapshot", "-"], ["export-snapshot", "5", "-"]], ids=str)
+def test_a_stop_while_the_other_end_of_a_pipe_waits(template: World, arguments: list[str]) -> None:
     """Whoever sends nothing, or reads nothing, does not keep us from stopping."""
 
     hear, tell = os.pipe()
     fcntl.fcntl(tell, fcntl.F_SETPIPE_SZ, 4096)
-    command = [sys.executable, "-m", "tui.cli.main", f"--root={template.root}", "--json", *words]
-    incoming = words[0].startswith("import")
+    command = [sys.executable, "-m", "tui.cli.main", f"--root={template.root}", "--json", *arguments]
+    incoming = arguments[0].startswith("import")
     process = subprocess.Popen(
         command, stdin=hear, stdout=tell if not incoming else subprocess.PIPE, stderr=subprocess.PIPE, cwd=TOP
     )
-    said = process.stdout if incoming else process.stderr
-    assert said is not None
-    assert b"started" in said.readline()
+    stream = process.stdout if incoming else process.stderr
+    assert stream is not None
+    assert b"started" in stream.readline()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
     assert process.returncode == 130

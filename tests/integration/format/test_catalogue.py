@@ -65,7 +65,9 @@ def take_in(world: World, stream: bytes) -> list[str]:
     path = world.root / "incoming"
     path.write_bytes(stream)
     with open(path, "rb") as file:
-        return [one.snap for one in import_set(world.engine.store, file.fileno(), Progress()).snapshots]
+        return [
+            snapshot.snap for snapshot in import_set(world.engine.store, file.fileno(), Progress()).snapshots
+        ]
 
 
 def stream_of(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
@@ -158,17 +160,17 @@ def test_iter_bails_if_snapshots_dir_fails(world: World) -> None:
 def test_iter_warns_on_open_error_if_snapshot_nil(world: World) -> None:
     """What cannot be decoded is listed as broken and `hidden`, not only logged."""
     plant(world.snapshots, {"1_hello_1.0_x1.zip": "not a zip"})
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.set_id, found.snap, found.version, found.hidden) == (1, "hello", "1.0", True)
-    assert found.broken == "cannot be read: zip: not a valid zip file"
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.set_id, snapshot.snap, snapshot.version, snapshot.hidden) == (1, "hello", "1.0", True)
+    assert snapshot.broken == "cannot be read: zip: not a valid zip file"
 
 
 def test_iter_calls_func_if_snapshot_not_nil(world: World) -> None:
     path = world.add(1, "hello")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.broken == 'missing archive member "meta.sha3_384"'
-    assert not found.hidden
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot.broken == 'missing archive member "meta.sha3_384"'
+    assert not snapshot.hidden
 
 
 def test_iter_reports_close_error(world: World) -> None:
@@ -188,9 +190,9 @@ def test_iter_ignores_snapshots_with_invalid_names(world: World) -> None:
 
 def test_iter_set_id_override(world: World) -> None:
     world.add(12, "hello").rename(world.snapshots / "33_hello.zip")
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.set_id, found.snap, found.broken) == (33, "hello", "")
-    assert found.warning == "file name does not fit 33_hello_1.0_x1.zip"
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.set_id, snapshot.snap, snapshot.broken) == (33, "hello", "")
+    assert snapshot.warning == "file name does not fit 33_hello_1.0_x1.zip"
 
 
 def test_list(world: World) -> None:
@@ -198,15 +200,17 @@ def test_list(world: World) -> None:
         world.add(set_id, snap, version="v1")
     store = world.engine.store
 
-    def told(set_id: int | None = None, snaps: tuple[str, ...] = ()) -> list[tuple[int, list[str]]]:
-        return [(s.set_id, [one.snap for one in s.snapshots]) for s in store.list_sets(set_id, snaps)]
+    def listed(set_id: int | None = None, snaps: tuple[str, ...] = ()) -> list[tuple[int, list[str]]]:
+        return [
+            (s.set_id, [snapshot.snap for snapshot in s.snapshots]) for s in store.list_sets(set_id, snaps)
+        ]
 
-    assert told() == [(1, ["foo"]), (3, ["baz"]), (42, ["bar", "foo"])]
-    assert told(42) == [(42, ["bar", "foo"])]
-    assert told(snaps=("foo", "baz")) == [(1, ["foo"]), (3, ["baz"]), (42, ["foo"])]
-    assert told(42, ("foo",)) == [(42, ["foo"])]
-    assert told(42, ("baz",)) == told(99) == []
-    files = {filename(one) for group in store.list_sets() for one in group.snapshots}
+    assert listed() == [(1, ["foo"]), (3, ["baz"]), (42, ["bar", "foo"])]
+    assert listed(42) == [(42, ["bar", "foo"])]
+    assert listed(snaps=("foo", "baz")) == [(1, ["foo"]), (3, ["baz"]), (42, ["foo"])]
+    assert listed(42, ("foo",)) == [(42, ["foo"])]
+    assert listed(42, ("baz",)) == listed(99) == []
+    files = {filename(snapshot) for group in store.list_sets() for snapshot in group.snapshots}
     assert files == set(world.names())
 
 
@@ -215,7 +219,7 @@ def test_iter_with_mocked_snapshot_files(world: World) -> None:
     world.add(10, "hidden")
     blank = Snapshot(3, "0001-01-01T00:00:00Z", "", Revision())
     write_snapshot(world.snapshots / "3_foo_1.0_x1.zip", blank, {})
-    assert [(one.set_id, one.broken) for one in world.engine.store.iter_snapshots()] == [
+    assert [(snapshot.set_id, snapshot.broken) for snapshot in world.engine.store.iter_snapshots()] == [
         (3, "invalid snapshot")
     ]
 
@@ -228,8 +232,8 @@ def test_add_dir_to_zip_bails(world: World) -> None:
     world.install("hello")
     plant(world.data("hello"), {"common": "a file where a directory should be"})
     result = world.do(Save())
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.entries, found.broken) == (["archive.tgz"], "")
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.entries, snapshot.broken) == (["archive.tgz"], "")
     assert result.left_out == (f"{world.data('hello')}/common was not saved: it is not a directory",)
 
 
@@ -243,10 +247,10 @@ def test_add_dir_to_zip_tar_fails(world: World) -> None:
 def test_add_dir_to_zip(world: World) -> None:
     world.install("hello", common={"a": "1"})
     world.do(Save())
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.sums is not None
-    assert [(entry, len(digest)) for entry, digest in found.sums.items()] == [("archive.tgz", 96)]
-    assert found.size > 0
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot.sums is not None
+    assert [(entry, len(digest)) for entry, digest in snapshot.sums.items()] == [("archive.tgz", 96)]
+    assert snapshot.size > 0
 
 
 def test_add_dir_to_zip_exclusions() -> None:
@@ -262,17 +266,26 @@ def roundtrip(world: World, data: Tree | None, common: Tree | None) -> None:
     world.install("hello", "42", version="v1.33", exclude=shipped, data=data, common=common)
     world.remember("hello", "42", snap_id="h" * 32, conf=conf)
     world.do(Save(exclude=("$SNAP_DATA/dynamic", "$SNAP_COMMON/dynamic")))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found[:2] + found[2:8] == (1, found.time, "hello", Revision(42), "h" * 32, Epoch(), "", "v1.33")
-    assert found.exclude == ("$SNAP_DATA/dynamic", "$SNAP_COMMON/dynamic")
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot[:2] + snapshot[2:8] == (
+        1,
+        snapshot.time,
+        "hello",
+        Revision(42),
+        "h" * 32,
+        Epoch(),
+        "",
+        "v1.33",
+    )
+    assert snapshot.exclude == ("$SNAP_DATA/dynamic", "$SNAP_COMMON/dynamic")
     kept = {
         name: {key: value for key, value in tree.items() if key not in ("static", "dynamic")}
         for name, tree in (("42", data), ("common", common))
         if tree is not None
     }
     fresh = World(world.root.parent / "fresh")
-    with Reader.open(found.path) as reader:
-        assert reader.snapshot == found
+    with Reader.open(snapshot.path) as reader:
+        assert reader.snapshot == snapshot
         assert [verdict.fault for verdict in reader.check()] == [""]
         for _ in range(3):
             restore_snapshot(reader, Layout(str(fresh.root)), Revision()).clean_up()
@@ -392,7 +405,7 @@ def test_import_in_progress(world: World) -> None:
     zips = three_zips(world)
     plant(world.snapshots, {"15_importing": ""})
     take_in(world, stream_of(*zips, MANIFEST))
-    assert [one.set_id for one in world.engine.store.list_sets()] == [16]
+    assert [group.set_id for group in world.engine.store.list_sets()] == [16]
     store = world.engine.store
     plant(world.snapshots, {"17_importing": ""})
     with pytest.raises(ConflictError, match="cannot import snapshot 17: already in progress for this set id"):
@@ -429,7 +442,9 @@ def test_import_export_roundtrip(world: World) -> None:
     plant(world.snapshots, {"122_gone.zip": ""})
     assert world.do(Import(file)).set_id == 123
     (after,) = world.engine.store.list_sets(123)
-    assert [one._replace(path="") for one in after.snapshots] == [before._replace(path="", set_id=123)]
+    assert [snapshot._replace(path="") for snapshot in after.snapshots] == [
+        before._replace(path="", set_id=123)
+    ]
     with Reader.open(after.snapshots[0].path) as reader:
         assert reader.snapshot.set_id == 123
 
@@ -562,25 +577,29 @@ def test_client_snapshot_is_valid(field: str) -> None:
 
 
 def test_client_snapshot_set_size() -> None:
-    one = snapshot_of(1, "hello", {"archive.tgz": b"12345"})
-    assert SnapshotSet(1, (one, one._replace(size=7))).size == 12
+    snapshot = snapshot_of(1, "hello", {"archive.tgz": b"12345"})
+    assert SnapshotSet(1, (snapshot, snapshot._replace(size=7))).size == 12
     assert SnapshotSet(1, ()).size == 0
 
 
 def test_client_snapshot_content_hash() -> None:
-    one = snapshot_of(1, "hello", {"archive.tgz": b"1"}, exclude=("$SNAP_DATA/a",))
-    for same in (one._replace(set_id=2), one._replace(time="2020-01-01T00:00:00Z"), one._replace(exclude=())):
-        assert content_hash(same) == content_hash(one)
-    for other in (one._replace(snap="other"), one._replace(sums={"archive.tgz": "0" * 96})):
-        assert content_hash(other) != content_hash(one)
+    snapshot = snapshot_of(1, "hello", {"archive.tgz": b"1"}, exclude=("$SNAP_DATA/a",))
+    for same in (
+        snapshot._replace(set_id=2),
+        snapshot._replace(time="2020-01-01T00:00:00Z"),
+        snapshot._replace(exclude=()),
+    ):
+        assert content_hash(same) == content_hash(snapshot)
+    for other in (snapshot._replace(snap="other"), snapshot._replace(sums={"archive.tgz": "0" * 96})):
+        assert content_hash(other) != content_hash(snapshot)
 
 
 def test_client_snapshot_set_content_hash() -> None:
-    one, two = (snapshot_of(1, snap, {"archive.tgz": b"1"}) for snap in ("aa", "bb"))
-    assert set_content_hash([one, two]) == set_content_hash(
-        [two, one._replace(set_id=4, exclude=("$SNAP_DATA/x",))]
+    first, second = (snapshot_of(1, snap, {"archive.tgz": b"1"}) for snap in ("aa", "bb"))
+    assert set_content_hash([first, second]) == set_content_hash(
+        [second, first._replace(set_id=4, exclude=("$SNAP_DATA/x",))]
     )
-    assert set_content_hash([one, two]) != set_content_hash([one, two._replace(size=99)])
+    assert set_content_hash([first, second]) != set_content_hash([first, second._replace(size=99)])
 
 
 def test_merge_dynamic_excludes_error(world: World) -> None:
@@ -596,15 +615,15 @@ def test_merge_dynamic_excludes_happy(world: World) -> None:
     world.do(Save(exclude=("$SNAP_DATA/d", "$SNAP_COMMON/b", "$SNAP_COMMON/a")))
     world.do(Restore(1))
     assert tree_of(world.data("hello") / "x1") == {"a": "1"}
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.exclude == ("$SNAP_DATA/d", "$SNAP_COMMON/b", "$SNAP_COMMON/a")
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot.exclude == ("$SNAP_DATA/d", "$SNAP_COMMON/b", "$SNAP_COMMON/a")
 
 
 def test_unset(world: World) -> None:
     world.install("hello", data={"a": "1"})
     world.do(Save(exclude=()))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.exclude is None
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot.exclude is None
 
 
 def test_snapshot_export_happy(world: World) -> None:

@@ -43,15 +43,15 @@ def _deaf(_job: Progress) -> Callable[[Event], None]:
 
 
 def test_demo_shows_good_and_bad_sets(engine: FilesEngine) -> None:
-    sets = {one.set_id: one.snapshots for one in engine.sets()}
+    sets = {group.set_id: group.snapshots for group in engine.sets()}
     assert sorted(sets) == [1, 2, 3, 5, 6, 7, 8, 9]
-    assert [(one.snap, one.broken) for one in sets[1]] == [
+    assert [(snapshot.snap, snapshot.broken) for snapshot in sets[1]] == [
         (snap, "") for snap in ("hello-world", "nextcloud", "postgresql", "telegram_work")
     ]
     assert sets[2][0].auto
     assert sets[3][0].exclude == ("$SNAP_COMMON/data/IMG_*",)
     assert sets[2][0].users == ["alice", "bob"]
-    assert [one[0].broken != "" for one in (sets[7], sets[8], sets[9])] == [False, True, True]
+    assert [snapshots[0].broken != "" for snapshots in (sets[7], sets[8], sets[9])] == [False, True, True]
     assert sets[8][0].hidden
 
 
@@ -92,18 +92,18 @@ def test_restores_of_users_work_too(engine: FilesEngine) -> None:
 
 
 def test_the_interrupted_restore_is_found_and_taken_back(engine: FilesEngine, original: Path) -> None:
-    found = {one.kind for one in open_engine(str(original)).findings()}
-    assert found >= {"interrupted", "import", "hidden", "broken"}
+    kinds = {finding.kind for finding in open_engine(str(original)).findings()}
+    assert kinds >= {"interrupted", "import", "hidden", "broken"}
     here = open_engine(str(original))
     assert here.journal.records()[-1].state is JobState.INTERRUPTED
-    assert [one.state for one in engine.journal.records()] == [JobState.INTERRUPTED]
+    assert [record.state for record in engine.journal.records()] == [JobState.INTERRUPTED]
 
 
 def test_leftovers_in_the_demo_are_repaired(tmp_path: Path) -> None:
     engine = make_demo(str(tmp_path / "root"))
-    done = [one.kind for one in engine.repair(Progress())]
+    done = [finding.kind for finding in engine.repair(Progress())]
     assert done == ["tidied", "import"]
-    assert not any(one.repair for one in engine.findings())
+    assert not any(finding.repair for finding in engine.findings())
     assert not os.path.exists(f"{engine.layout.system_parent('postgresql')}/.snapstow")
 
 

@@ -49,8 +49,8 @@ def test_through_json_and_back(operation: Operation) -> None:
 
 @given(OPERATIONS)
 def test_the_line_for_a_shell_is_one_command(operation: Operation) -> None:
-    words = shlex.split(command_line(operation, ("--root", "/mnt/a b")))
-    assert words[:4] == ["snapstow", "--root", "/mnt/a b", operation.verb]
+    arguments = shlex.split(command_line(operation, ("--root", "/mnt/a b")))
+    assert arguments[:4] == ["snapstow", "--root", "/mnt/a b", operation.verb]
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_exit_codes(result: Result, code: int) -> None:
 
 def test_a_result_as_json_is_without_what_is_empty() -> None:
     assert Result().to_json() == {}
-    told = Result(3, ("hello",), verdicts=(verdict("bad"),), undo_job=4, undo_until=5.5).to_json()
-    assert json.loads(json.dumps(told)) == {
+    document = Result(3, ("hello",), verdicts=(verdict("bad"),), undo_job=4, undo_until=5.5).to_json()
+    assert json.loads(json.dumps(document)) == {
         "set_id": 3,
         "snaps": ["hello"],
         "verdicts": [

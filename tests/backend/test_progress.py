@@ -22,53 +22,53 @@ class Clock:
 
 
 def test_counts_are_told_ten_times_a_second_and_at_the_end() -> None:
-    told: list[Event] = []
-    progress = Progress(told.append, clock=Clock(0.01))
+    events: list[Event] = []
+    progress = Progress(events.append, clock=Clock(0.01))
     with progress.step("Saving", 500):
         for _ in range(100):
             progress.advance(5)
-    assert told[0] == Started("Saving", 500)
-    assert told[-1] == Advanced(500)
-    assert 10 <= len(told) <= 12
+    assert events[0] == Started("Saving", 500)
+    assert events[-1] == Advanced(500)
+    assert 10 <= len(events) <= 12
 
 
 @given(ticks=st.floats(0.0001, 1), amounts=st.lists(st.integers(0, 1 << 40), max_size=60))
 def test_counts_only_grow_and_end_at_the_sum(ticks: float, amounts: list[int]) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     clock = Clock(ticks)
-    progress = Progress(told.append, clock=clock)
+    progress = Progress(events.append, clock=clock)
     with progress.step("Saving"):
         for amount in amounts:
             progress.advance(amount)
-    counts = [event.done for event in told if isinstance(event, Advanced)]
+    counts = [event.done for event in events if isinstance(event, Advanced)]
     assert counts == sorted(counts)
     assert counts[-1] == sum(amounts)
     assert len(counts) <= clock.now / INTERVAL + 2
 
 
 def test_each_step_counts_from_zero() -> None:
-    told: list[Event] = []
-    progress = Progress(told.append, clock=Clock(1))
+    events: list[Event] = []
+    progress = Progress(events.append, clock=Clock(1))
     for title in ("one", "two"):
         with progress.step(title):
             progress.advance(3)
-    assert told == [
+    assert events == [
         *(Started("one", None), Advanced(3), Advanced(3)),
         *(Started("two", None), Advanced(3), Advanced(3)),
     ]
 
 
 def test_a_step_that_fails_does_not_say_it_is_complete() -> None:
-    told: list[Event] = []
-    with pytest.raises(ZeroDivisionError), Progress(told.append).step("Saving"):
+    events: list[Event] = []
+    with pytest.raises(ZeroDivisionError), Progress(events.append).step("Saving"):
         raise ZeroDivisionError
-    assert told == [Started("Saving", None)]
+    assert events == [Started("Saving", None)]
 
 
 def test_notes_are_told_at_once() -> None:
-    told: list[Event] = []
-    Progress(told.append, clock=Clock(0)).note("harmless")
-    assert told == [Noted("harmless")]
+    events: list[Event] = []
+    Progress(events.append, clock=Clock(0)).note("harmless")
+    assert events == [Noted("harmless")]
 
 
 def test_a_bare_job_is_silent_and_never_stops() -> None:
@@ -167,16 +167,16 @@ def test_watchers_are_called_once_a_stop_is_asked_for_inside() -> None:
 
 
 def test_a_quiet_job_stops_with_its_owner_and_counts_nothing() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     acts: list[str] = []
-    progress = Progress(told.append, clock=Clock(1), name="7")
+    progress = Progress(events.append, clock=Clock(1), name="7")
     quiet = progress.quiet()
     assert quiet.name == "7"
     with progress.step("Checking", 9):
         with quiet.step("Looking"):
             quiet.advance(5)
         progress.advance(9)
-    assert told == [Started("Checking", 9), Advanced(9), Advanced(9)]
+    assert events == [Started("Checking", 9), Advanced(9), Advanced(9)]
     with quiet.on_cancel(lambda: acts.append("act")):
         progress.stop()
     assert acts == ["act"]
@@ -224,5 +224,5 @@ def test_a_part_that_counts_often_tells_seldom() -> None:
     with progress.part("a", 1000) as part:
         for _ in range(1000):
             part.advance(1)
-    told = [event for event in heard if isinstance(event, PartAdvanced)]
-    assert told == [PartAdvanced("a", 0, 1000), PartAdvanced("a", 1000, 1000, ended=True)]
+    advances = [event for event in heard if isinstance(event, PartAdvanced)]
+    assert advances == [PartAdvanced("a", 0, 1000), PartAdvanced("a", 1000, 1000, ended=True)]

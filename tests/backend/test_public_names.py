@@ -88,13 +88,13 @@ def test_reader_check(world: World) -> None:
 
 
 def test_reader_restore_and_logf(world: World) -> None:
-    said: list[object] = []
+    events: list[object] = []
     path = str(world.add(1, "hello", DATA, users={"ghost": {"common": {}}}))
     with Reader.open(path) as reader:
         layout = Layout(str(world.root))
-        restore_snapshot(reader, layout, Revision(42), progress=Progress(said.append)).clean_up()
+        restore_snapshot(reader, layout, Revision(42), progress=Progress(events.append)).clean_up()
     assert tree_of(world.data("hello")) == DATA | {"42": DATA["x1"]}
-    assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in said
+    assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in events
 
 
 def test_restore_state_revert_and_clean_up(world: World) -> None:
@@ -127,7 +127,7 @@ def test_list(world: World) -> None:
     for set_id, snap in ((2, "bb"), (2, "aa"), (10, "aa")):
         world.add(set_id, snap)
     sets = world.engine.store.list_sets()
-    assert [(one.set_id, [s.snap for s in one.snapshots]) for one in sets] == [
+    assert [(group.set_id, [s.snap for s in group.snapshots]) for group in sets] == [
         (2, ["aa", "bb"]),
         (10, ["aa"]),
     ]
@@ -137,8 +137,8 @@ def test_last_snapshot_set_id_and_filename(world: World) -> None:
     assert world.engine.store.last_set_id() == 0
     path = world.add(42, "a-snap", version="1.33")
     assert world.engine.store.last_set_id() == 42
-    (one,) = world.engine.store.iter_snapshots()
-    assert filename(one) == path.name == "42_a-snap_1.33_x1.zip"
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert filename(snapshot) == path.name == "42_a-snap_1.33_x1.zip"
 
 
 def test_estimate_snapshot_size(world: World) -> None:

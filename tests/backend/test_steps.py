@@ -66,7 +66,7 @@ STEPS: list[tuple[Step, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("step", "document"), STEPS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(("step", "document"), STEPS, ids=lambda parameter: type(parameter).__name__)
 def test_a_step_is_written_in_words_that_never_change(step: Step, document: dict[str, Any]) -> None:
     assert json.loads(json.dumps(step.to_json())) == document
     assert parse_step(document) == step

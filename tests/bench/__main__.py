@@ -99,9 +99,9 @@ def _copy(source: Path, target: Path) -> None:
 def peak_memory(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> bool:
     """Little data beside much."""
     sizes = (arguments.small, arguments.large)
-    found: list[Mapping[str, memory.Peak]] = [memory.peaks(folder, corpus, size * MB) for size in sizes]
-    print(report.memory(found[0], found[1], (f"{sizes[0]} MB", f"{sizes[1]} MB")))
-    return report.fits(*found)
+    peaks: list[Mapping[str, memory.Peak]] = [memory.peaks(folder, corpus, size * MB) for size in sizes]
+    print(report.memory(peaks[0], peaks[1], (f"{sizes[0]} MB", f"{sizes[1]} MB")))
+    return report.fits(*peaks)
 
 
 def parse() -> argparse.Namespace:

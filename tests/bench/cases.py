@@ -117,7 +117,7 @@ class Pair:
 
     def _restore(self, name: str, which: str) -> Case:
         number = self._sets[which]
-        words = ("restore", "--undo-window=1s", str(number))
+        arguments = ("restore", "--undo-window=1s", str(number))
 
         def by_snapd() -> None:
             self._daemon.act("restore", number)
@@ -125,7 +125,7 @@ class Pair:
         sides = {
             SNAPD: Side(by_snapd, self._daemon.settle),
             ENGINE: Side(partial(self._perform, Restore(number, undo_window=1)), self._ours.tidy),
-            COMMAND: Side(partial(self._ours.command, *words), self._ours.tidy),
+            COMMAND: Side(partial(self._ours.command, *arguments), self._ours.tidy),
         }
         return Case(name, lambda: sides, (Target(ENGINE, SNAPD, 2.0),))
 
@@ -208,10 +208,10 @@ def estimating(ours: Ours, snap: str) -> Case:
     place = f"{ours.root}/var/snap/{snap}"
 
     def find() -> None:
-        found = subprocess.run(
+        done = subprocess.run(
             ["find", place, "-type", "f", "-printf", r"%s\n"], capture_output=True, check=True
         )
-        sum(map(int, found.stdout.split()))
+        sum(map(int, done.stdout.split()))
 
     sides = {
         BARE: Side(find),

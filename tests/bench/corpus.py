@@ -66,15 +66,15 @@ class Corpus:
     def _piece(self, kind: str, length: int) -> bytes:
         pool = self._pools[kind]
         start = self._random.randrange(len(pool))
-        found = pool[start : start + length]
-        while len(found) < length:
-            found += pool[: length - len(found)]
-        return found
+        piece = pool[start : start + length]
+        while len(piece) < length:
+            piece += pool[: length - len(piece)]
+        return piece
 
     def _prose(self) -> bytes:
         weights = [1 / (rank + 2) for rank in range(_WORDS)]
-        words = self._random.choices(self._words, weights, k=_POOL // 5)
-        lines = (" ".join(words[at : at + 12]) for at in range(0, len(words), 12))
+        prose_words = self._random.choices(self._words, weights, k=_POOL // 5)
+        lines = (" ".join(prose_words[at : at + 12]) for at in range(0, len(prose_words), 12))
         return "\n".join(lines).encode()[:_POOL]
 
     def _records(self) -> bytes:

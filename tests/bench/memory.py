@@ -30,22 +30,29 @@ sys.exit(code)
 class Peak(NamedTuple):
     """In bytes: our own process, and the largest of its children at any moment seen."""
 
-    own: int
+    ours: int
     children: int
 
 
-def measure_peak(ours: Ours, *words: str) -> Peak:
+def measure_peak(ours: Ours, *arguments: str) -> Peak:
     """Run our command and tell its peaks; RuntimeError where it failed."""
     with tempfile.NamedTemporaryFile() as report:
-        command = [sys.executable, "-c", _TOLD.format(report=report.name), "--root", str(ours.root), *words]
+        command = [
+            sys.executable,
+            "-c",
+            _TOLD.format(report=report.name),
+            "--root",
+            str(ours.root),
+            *arguments,
+        ]
         process = subprocess.Popen(
             command, cwd=HERE, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         children = _Children(process.pid)
-        _, said = process.communicate()
+        _, errors = process.communicate()
         children.join()
         if process.returncode:
-            raise RuntimeError(f"{words}: {said.decode()}")
+            raise RuntimeError(f"{arguments}: {errors.decode()}")
         return Peak(int(Path(report.name).read_text()) << 10, children.most << 10)
 
 
@@ -62,10 +69,10 @@ class _Children(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(0.02):
             try:
-                found = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+                children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
             except OSError:
                 return
-            self.most = max((self.most, *(_resident_peak(int(pid)) for pid in found)))
+            self.most = max((self.most, *(_resident_peak(int(pid)) for pid in children)))
 
     def join(self, timeout: float | None = None) -> None:
         self._over.set()
@@ -88,7 +95,7 @@ def peaks(folder: Path, corpus: Corpus, size: int) -> Mapping[str, Peak]:
     corpus.fill_large(snapd.install("big") / "common/data", size)
     ours = Ours(base)
     out = f"{base}/out.export"
-    found = {
+    by_operation = {
         "save": measure_peak(ours, "save", "big"),
         "save --fast": measure_peak(ours, "save", "--fast", "big"),
         "check": measure_peak(ours, "check-snapshot", "1"),
@@ -99,6 +106,6 @@ def peaks(folder: Path, corpus: Corpus, size: int) -> Mapping[str, Peak]:
         "saved": measure_peak(ours, "saved"),
     }
     ours.forget(1)
-    found["import"] = measure_peak(ours, "import-snapshot", out)
+    by_operation["import"] = measure_peak(ours, "import-snapshot", out)
     os.unlink(out)
-    return found
+    return by_operation

@@ -89,9 +89,9 @@ def results(outcomes: Sequence[Outcome]) -> str:
     return f"{_aligned(rows)}\n\nRounds with foreign load that had to be kept: {busy} of {rounds}.\n"
 
 
-def fits(*found: Mapping[str, Peak]) -> bool:
+def fits(*measured: Mapping[str, Peak]) -> bool:
     """Whether every peak of our own process is below the limit."""
-    return all(peak.own < LIMIT for peaks in found for peak in peaks.values())
+    return all(peak.ours < LIMIT for peaks in measured for peak in peaks.values())
 
 
 def memory(small: Mapping[str, Peak], large: Mapping[str, Peak], names: tuple[str, str]) -> str:
@@ -101,9 +101,9 @@ def memory(small: Mapping[str, Peak], large: Mapping[str, Peak], names: tuple[st
         rows.append(
             (
                 operation,
-                _mebibytes(small[operation].own),
-                _mebibytes(peak.own),
-                "reached" if max(peak.own, small[operation].own) < LIMIT else "MISSED",
+                _mebibytes(small[operation].ours),
+                _mebibytes(peak.ours),
+                "reached" if max(peak.ours, small[operation].ours) < LIMIT else "MISSED",
                 _mebibytes(peak.children),
             )
         )
@@ -113,14 +113,14 @@ def memory(small: Mapping[str, Peak], large: Mapping[str, Peak], names: tuple[st
 def explanation(outcome: Outcome, sides: Mapping[str, Side]) -> str:
     """Where the time of a missed target goes: CPU of both sides, and a profile of ours."""
     series = outcome.series
-    told = [f"{outcome.case.name}:"]
-    told += [
+    lines = [f"{outcome.case.name}:"]
+    lines += [
         f"  {side}: {series.median(side) * 1000:.0f} ms, CPU {series.cpu(side) * 1000:.0f} ms"
         for side in series.rounds[0]
     ]
     for name in {target.fast for target in outcome.missed} & {ENGINE, FAST} & sides.keys():
-        told.append(_profile(sides[name]))
-    return "\n".join(told)
+        lines.append(_profile(sides[name]))
+    return "\n".join(lines)
 
 
 def _profile(side: Side) -> str:

@@ -43,16 +43,16 @@ class Series(NamedTuple):
 
     def median(self, side: str) -> float:
         """The median wall time of a side."""
-        return statistics.median(one[side].wall for one in self.rounds)
+        return statistics.median(timings[side].wall for timings in self.rounds)
 
     def cpu(self, side: str) -> float:
         """The median CPU time of a side."""
-        return statistics.median(one[side].cpu for one in self.rounds)
+        return statistics.median(timings[side].cpu for timings in self.rounds)
 
     def ratio(self, slow: str, fast: str) -> tuple[float, float, float]:
         """How many times faster `fast` is: the median over the rounds, the least, the most."""
-        found = [one[slow].wall / one[fast].wall for one in self.rounds]
-        return statistics.median(found), min(found), max(found)
+        ratios = [timings[slow].wall / timings[fast].wall for timings in self.rounds]
+        return statistics.median(ratios), min(ratios), max(ratios)
 
 
 class Stopwatch:
@@ -63,17 +63,17 @@ class Stopwatch:
 
     def time(self, run: Callable[[], object]) -> Timing:
         """Run it once."""
-        busy, own = _machine_cpu(), self._own_cpu()
+        busy, ours = _machine_cpu(), self._own_cpu()
         start = time.perf_counter()
         run()
         wall = time.perf_counter() - start
-        cpu = self._own_cpu() - own
+        cpu = self._own_cpu() - ours
         foreign = max(0.0, _machine_cpu() - busy - cpu) / wall
         return Timing(wall, cpu, foreign)
 
     def _own_cpu(self) -> float:
-        found = os.times()
-        return sum(found[:4]) + _cpu_of(self._daemon)
+        times = os.times()
+        return sum(times[:4]) + _cpu_of(self._daemon)
 
 
 def _machine_cpu() -> float:
@@ -93,8 +93,8 @@ def alternate(sides: Mapping[str, Side], rounds: int, watch: Stopwatch) -> Serie
     kept: list[Mapping[str, Timing]] = []
     noisy: list[Mapping[str, Timing]] = []
     while len(kept) < rounds and len(kept) + len(noisy) < 2 * rounds:
-        one = _round(sides, watch)
-        (noisy if _disturbed(one) else kept).append(one)
+        timings = _round(sides, watch)
+        (noisy if _disturbed(timings) else kept).append(timings)
     missing = rounds - len(kept)
     noisy.sort(key=_disturbance)
     return Series((*kept, *noisy[:missing]), missing)
@@ -109,10 +109,10 @@ def _round(sides: Mapping[str, Side], watch: Stopwatch) -> Mapping[str, Timing]:
     return times
 
 
-def _disturbed(one: Mapping[str, Timing]) -> bool:
+def _disturbed(timings: Mapping[str, Timing]) -> bool:
     # Ticks of 10 ms say nothing about what is over in a few of them.
-    return any(timing.foreign > BUSY and timing.wall > _SHORT for timing in one.values())
+    return any(timing.foreign > BUSY and timing.wall > _SHORT for timing in timings.values())
 
 
-def _disturbance(one: Mapping[str, Timing]) -> float:
-    return max(timing.foreign for timing in one.values())
+def _disturbance(timings: Mapping[str, Timing]) -> float:
+    return max(timing.foreign for timing in timings.values())

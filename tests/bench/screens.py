@@ -71,15 +71,15 @@ async def figures(world: World, rounds: int) -> Figures:
     """Open the screens on a place, cold and warm, and press every key in turn."""
     sets = len(os.listdir(world.snapshots)) // IN_EACH
     cold, warm = await _start(world, sets), await _start(world, sets)
-    found: dict[str, list[float]] = {}
+    seconds: dict[str, list[float]] = {}
     async with at(_place(world), User) as user:
         for _ in range(rounds):
             for number, key in enumerate(_KEYS):
                 before = time.thread_time()
                 await press(user.app, key)
-                found.setdefault(f"{number + 1} {key}", []).append(time.thread_time() - before)
+                seconds.setdefault(f"{number + 1} {key}", []).append(time.thread_time() - before)
                 await user.waits()
-    return Figures(cold, warm, {name: statistics.median(times) for name, times in found.items()})
+    return Figures(cold, warm, {name: statistics.median(times) for name, times in seconds.items()})
 
 
 def _place(world: World) -> Place:
@@ -108,18 +108,18 @@ async def _until(app: SnapstowApp, rows: int) -> float:
 @contextmanager
 def _blocks() -> Iterator[list[float]]:
     """The CPU seconds of everything that the event loop runs in one piece."""
-    run, found = Handle._run, [0.0]
+    run, seconds = Handle._run, [0.0]
 
     def timed(handle: Handle) -> Any:
         before = time.thread_time()
         try:
             return run(handle)
         finally:
-            found.append(time.thread_time() - before)
+            seconds.append(time.thread_time() - before)
 
     Handle._run = timed  # type: ignore[method-assign, assignment] # there is no hook for it
     try:
-        yield found
+        yield seconds
     finally:
         Handle._run = run  # type: ignore[method-assign]
 

@@ -77,19 +77,19 @@ class Daemon:
             connection.putheader("Content-Length", str(os.path.getsize(path)))
             connection.endheaders()
             connection.sock.sendfile(file)
-            found = _json(connection.getresponse())
+            answer = _json(connection.getresponse())
         connection.close()
-        return int(found["result"]["set-id"])
+        return int(answer["result"]["set-id"])
 
     def listing(self) -> bytes:
         """All sets, as JSON."""
         return self.snapd.raw("GET", "/v2/snapshots")[1]
 
-    def command(self, *words: str) -> None:
+    def command(self, *arguments: str) -> None:
         """The real `snap` command, whole."""
-        found = self.snapd.cli(*words)
-        if found.returncode:
-            raise RuntimeError(found.stderr)
+        done = self.snapd.cli(*arguments)
+        if done.returncode:
+            raise RuntimeError(done.stderr)
 
 
 def _json(response: http.client.HTTPResponse) -> Any:
@@ -109,9 +109,9 @@ class Ours:
         """A new engine that knows nothing yet."""
         return files_engine(str(self.root))
 
-    def command(self, *words: str) -> None:
+    def command(self, *arguments: str) -> None:
         """The whole command in a process of its own, started as an installed one is."""
-        run_command([sys.executable, "-c", COMMAND, "--root", str(self.root), *words])
+        run_command([sys.executable, "-c", COMMAND, "--root", str(self.root), *arguments])
 
     def newest(self) -> int:
         """The id of the last set."""
@@ -120,7 +120,9 @@ class Ours:
     def forget(self, set_id: int) -> None:
         """Remove a set."""
         store = self.engine().store
-        store.forget([snapshot for one in store.list_sets(set_id) for snapshot in one.snapshots], Progress())
+        store.forget(
+            [snapshot for group in store.list_sets(set_id) for snapshot in group.snapshots], Progress()
+        )
 
     def tidy(self) -> None:
         """Remove what restores keep so that they can be undone (they are asked to keep it for a second)."""
@@ -140,9 +142,9 @@ def environment() -> dict[str, str]:
 
 def run_command(command: Sequence[str]) -> None:
     """Run a program of ours quietly; RuntimeError with what it said where it failed."""
-    found = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, text=True, check=False)
-    if found.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {found.stderr or found.stdout}")
+    done = subprocess.run(command, cwd=HERE, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
 
 
 def furnish(base: Path, corpus: Corpus, size: int) -> RealSnapd:

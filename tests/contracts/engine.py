@@ -57,7 +57,7 @@ def _deaf(_job: Progress) -> Callable[[Event], None]:
 
 def listed(place: Place) -> dict[int, list[str]]:
     """The snaps of each set."""
-    return {one.set_id: [snapshot.snap for snapshot in one.snapshots] for one in place.engine.sets()}
+    return {group.set_id: [snapshot.snap for snapshot in group.snapshots] for group in place.engine.sets()}
 
 
 class EngineContract:
@@ -78,7 +78,8 @@ class EngineContract:
             action: availability.refusal(action) for action in Action
         }
         assert all(
-            place.engine.refusal_of(one) == "" for one in (Save(), Check(), Restore(1, target_dir="/d"))
+            place.engine.refusal_of(operation) == ""
+            for operation in (Save(), Check(), Restore(1, target_dir="/d"))
         )
 
     def test_the_place_of_an_engine(self, place: Place) -> None:
@@ -92,7 +93,7 @@ class EngineContract:
     def test_the_newest_sets_are_listed_first_only_where_there_are_many(self, place: Place) -> None:
         numbers = [do(place, Save(("hello",))).set_id for _ in range(3)]
         assert place.engine.newest_sets(2) == []
-        assert [one.set_id for one in place.engine.newest_sets(1)] in ([numbers[-1]], [])
+        assert [group.set_id for group in place.engine.newest_sets(1)] in ([numbers[-1]], [])
 
     def test_a_job_that_ended_has_no_resolution(self, place: Place) -> None:
         do(place, Save())
@@ -111,10 +112,10 @@ class EngineContract:
         assert sorted(made.snaps) == ["hello", "storey"]
         assert made.exit_code == 0
         assert listed(place) == {made.set_id: ["hello", "storey"]}
-        (one,) = place.engine.sets(made.set_id)
+        (group,) = place.engine.sets(made.set_id)
         assert all(
             (s.broken, str(s.revision), s.set_id) == ("", "x1", made.set_id) and s.size > 0
-            for s in one.snapshots
+            for s in group.snapshots
         )
 
     def test_save_of_one_snap(self, place: Place) -> None:
@@ -130,8 +131,8 @@ class EngineContract:
         first, second = do(place, Save(("hello",))).set_id, do(place, Save()).set_id
         assert first < second
         assert list(listed(place)) == [first, second]
-        assert [one.set_id for one in place.engine.sets(snaps=("storey",))] == [second]
-        assert [one.set_id for one in place.engine.sets(first)] == [first]
+        assert [group.set_id for group in place.engine.sets(snaps=("storey",))] == [second]
+        assert [group.set_id for group in place.engine.sets(first)] == [first]
         assert place.engine.sets(second + 1) == []
 
     def test_check_of_sound_sets(self, place: Place) -> None:
@@ -142,9 +143,9 @@ class EngineContract:
     def test_check_finds_the_damage_and_where(self, place: Place) -> None:
         made = do(place, Save())
         place.damage(made.set_id, "hello")
-        found = do(place, Check(made.set_id))
-        assert found.exit_code == 4
-        assert len(found.faults) == 1
+        result = do(place, Check(made.set_id))
+        assert result.exit_code == 4
+        assert len(result.faults) == 1
         assert do(place, Check(made.set_id, ("storey",))).exit_code == 0
 
     def test_restore_replaces_the_data_and_does_not_merge(self, place: Place) -> None:
@@ -290,8 +291,8 @@ class EngineContract:
         assert listed(place) == {}
 
     def test_an_estimate_is_the_sum_of_the_files(self, place: Place) -> None:
-        (one,) = place.engine.estimate(("hello",), (), Progress())
-        assert (one.snap, one.size) == ("hello", len("oldold1"))
+        (estimate,) = place.engine.estimate(("hello",), (), Progress())
+        assert (estimate.snap, estimate.size) == ("hello", len("oldold1"))
 
     @pytest.mark.parametrize("operation", [Save(), Import("/e"), Export(1, "/e"), Restore(1), Check(1)])
     def test_a_job_that_is_to_stop_does_nothing(self, place: Place, operation: Operation) -> None:

@@ -37,11 +37,11 @@ def tree(top: Path | str) -> Tree:
     `mtime` (whole seconds); a file `size`, `sha256` and, where it has several names, `twins`, all of them;
     a symlink its `target`. Bytes that are not UTF-8 are surrogates.
     """
-    found = sorted(os.path.join(place, name) for place, dirs, files in os.walk(top) for name in dirs + files)
+    paths = sorted(os.path.join(place, name) for place, dirs, files in os.walk(top) for name in dirs + files)
     names: dict[int, list[str]] = {}
-    for path in found:
+    for path in paths:
         names.setdefault(os.lstat(path).st_ino, []).append(os.path.relpath(path, top))
-    return {os.path.relpath(path, top): _describe(path, names[os.lstat(path).st_ino]) for path in found}
+    return {os.path.relpath(path, top): _describe(path, names[os.lstat(path).st_ino]) for path in paths}
 
 
 def _describe(path: str, names: list[str]) -> dict[str, Any]:

@@ -163,8 +163,8 @@ def record(snapd: RealSnapd) -> dict[str, bytes]:
         "files": {"list": LISTING, "table": TABLE, "export": EXPORT},
         "content_hash": content_hash(stream),
         "sets": {
-            str(one["id"]): [describe(snapd, item) for item in one["snapshots"]]
-            for one in json.loads(listing)["result"]
+            str(group["id"]): [describe(snapd, item) for item in group["snapshots"]]
+            for group in json.loads(listing)["result"]
         },
     }
     return {
@@ -196,10 +196,10 @@ def describe(snapd: RealSnapd, snapshot: dict[str, Any]) -> dict[str, Any]:
 def restored(snapd: RealSnapd, name: str, entry: str) -> Tree:
     """The tree that an entry was restored to."""
     user = entry.removeprefix("user/").removesuffix(".tgz") if entry.startswith("user/") else None
-    found = tree(snapd.data(name, user))
-    if not found:
+    entries = tree(snapd.data(name, user))
+    if not entries:
         raise RuntimeError(f"nothing was restored from {entry} of {name}")
-    return found
+    return entries
 
 
 def content_hash(stream: bytes) -> str:

@@ -37,9 +37,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_the_version_tells_that_it_is_slower(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "tui.cli.main", "--version"]
-    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-    assert told.splitlines()[1].startswith("compression by zlib ")
-    assert told.endswith(" (faster with isal and deflate, not installed)\n")
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert output.splitlines()[1].startswith("compression by zlib ")
+    assert output.endswith(" (faster with isal and deflate, not installed)\n")
 
 
 @pytest.mark.slow

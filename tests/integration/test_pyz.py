@@ -44,9 +44,9 @@ class Machine:
         assert made.returncode == 0, made.stderr
         venv.create(self._bare)
 
-    def run(self, *words: str, first: tuple[Path | str, ...] = ()) -> str:
+    def run(self, *arguments: str, first: tuple[Path | str, ...] = ()) -> str:
         """Run the file, which must succeed and complain of nothing."""
-        command = [*first, self.file, *words]
+        command = [*first, self.file, *arguments]
         environment = {**self.environment, "LANG": "C.UTF-8"}
         done = subprocess.run(
             command, env=environment, cwd="/", check=False, capture_output=True, text=True, timeout=PATIENCE
@@ -54,9 +54,9 @@ class Machine:
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
         return done.stdout
 
-    def by_python(self, *words: str) -> str:
+    def by_python(self, *arguments: str) -> str:
         """Run the file as an argument of the bare Python, apart from all that the user has."""
-        return self.run(*words, first=(self._bare / "bin/python", "-I"))
+        return self.run(*arguments, first=(self._bare / "bin/python", "-I"))
 
 
 def test_one_file_is_the_whole_program(tmp_path: Path) -> None:

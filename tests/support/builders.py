@@ -69,21 +69,21 @@ def plant(top: Path | str, tree: Tree, owner: int | None = None) -> Path:
 
 def tree_of(top: Path | str, *, holder: bool = False) -> dict[str, Any]:
     """What is below a directory, as `plant` takes it; without `.snapstow`, unless `holder`."""
-    found: dict[str, Any] = {}
+    tree: dict[str, Any] = {}
     for name in sorted(os.listdir(top)):
         path = os.path.join(top, name)
         mode = os.lstat(path).st_mode
         if name == HOLDER and not holder:
             continue
         if stat.S_ISDIR(mode):
-            found[name] = tree_of(path, holder=holder)
+            tree[name] = tree_of(path, holder=holder)
         elif stat.S_ISLNK(mode):
-            found[name] = Link(os.readlink(path))
+            tree[name] = Link(os.readlink(path))
         elif stat.S_ISREG(mode):
-            found[name] = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+            tree[name] = Path(path).read_bytes().decode("utf-8", "surrogateescape")
         else:
-            found[name] = stat.S_IFMT(mode)
-    return found
+            tree[name] = stat.S_IFMT(mode)
+    return tree
 
 
 def tgz(tree: Tree, owner: int | None = None, extra: Iterable[tarfile.TarInfo] = ()) -> bytes:

@@ -64,11 +64,11 @@ def _rewritten(text: str, rewrite: Callable[[Any], Any]) -> str:
 def _through(value: Any, rewrite: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {
-            key: rewrite(("uid", one)) if key == "uid" else _through(one, rewrite)
-            for key, one in value.items()
+            key: rewrite(("uid", member)) if key == "uid" else _through(member, rewrite)
+            for key, member in value.items()
         }
     if isinstance(value, list):
-        return [_through(one, rewrite) for one in value]
+        return [_through(member, rewrite) for member in value]
     return rewrite(value)
 
 

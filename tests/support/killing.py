@@ -36,13 +36,13 @@ _CHANGES = (
 class Ending(NamedTuple):
     """How an operation ended: by its death, or after so many `changes`, with an `error` or without.
 
-    `told` is what a TIDY said, the set id that an operation is about, or the exit code of a command.
+    `answer` is what a TIDY answered, the set id that an operation is about, or the exit code of a command.
     """
 
     died: bool
     changes: int
     error: str
-    told: Any
+    answer: Any
 
 
 class Killer:
@@ -72,12 +72,12 @@ class Killer:
 
         0 is never. With `torn`, it dies in the middle of that change, where it is a writing of bytes.
         """
-        told = what if isinstance(what, str) else to_json(what)
-        return self._ask({"root": str(root), "what": told, "kill": kill, "torn": torn})
+        request = what if isinstance(what, str) else to_json(what)
+        return self._ask({"root": str(root), "what": request, "kill": kill, "torn": torn})
 
-    def command(self, root: Path, words: Sequence[str], at: int = 0, number: int = 0) -> Ending:
+    def command(self, root: Path, arguments: Sequence[str], at: int = 0, number: int = 0) -> Ending:
         """Run our command on `root`; it gets the signal `number` just before its change number `at`."""
-        line = [f"--root={root}", *words]
+        line = [f"--root={root}", *arguments]
         return self._ask({"root": str(root), "what": line, "kill": at, "torn": False, "signal": number})
 
     def _ask(self, order: dict[str, Any]) -> Ending:
@@ -166,14 +166,14 @@ def _answer(what: Any, engine: FilesEngine) -> Any:
     return perform_recorded(operation_from_json(what), engine, lambda _job: lambda _event: None).set_id
 
 
-def _exit_code(words: list[str]) -> int:
+def _exit_code(arguments: list[str]) -> int:
     from tui.cli.main import main as run
 
     sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, how) for how in ("r", "w", "w"))  # noqa: SIM115
-    return run(words)
+    return run(arguments)
 
 
-def _serve(order: dict[str, Any], told: int) -> None:
+def _serve(order: dict[str, Any], channel: int) -> None:
     """In a process of its own: carry out, tell how it went, and end."""
     countdown = _Countdown(order["kill"], order["signal"], torn=order["torn"])
     engine = FilesEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
@@ -184,7 +184,7 @@ def _serve(order: dict[str, Any], told: int) -> None:
         answer = _answer(order["what"], engine)
     except Exception as failure:  # noqa: BLE001 - whatever it is, the test is to see it
         error = f"{type(failure).__name__}: {failure}"
-    write(told, json.dumps([countdown.changes, error, answer]).encode())
+    write(channel, json.dumps([countdown.changes, error, answer]).encode())
     os._exit(0)
 
 
@@ -199,11 +199,11 @@ def _carried_out(order: dict[str, Any]) -> Ending:
     with open(hear, "rb") as answer:
         if not select.select([answer], [], [], _PATIENCE)[0]:
             os.kill(child, signal.SIGKILL)
-        told = answer.read()
+        text = answer.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return Ending(True, order["kill"], "", None)
-    return Ending(False, *(json.loads(told) if told else (0, f"it ended with status {status}", None)))
+    return Ending(False, *(json.loads(text) if text else (0, f"it ended with status {status}", None)))
 
 
 def _orders() -> Iterator[dict[str, Any]]:

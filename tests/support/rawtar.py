@@ -20,9 +20,9 @@ def header(
     at: Mapping[int, bytes] | None = None,
 ) -> bytes:
     """A header with a right checksum; a field given as bytes, or by its offset, is taken as it is."""
-    told = size if isinstance(size, bytes) else b"%011o\0" % size
+    size_field = size if isinstance(size, bytes) else b"%011o\0" % size
     owner = b"0000000\0" * 2
-    fields = (name, b"0000755\0", owner, told, b"00000000000\0", b"", kind, link, magic)
+    fields = (name, b"0000755\0", owner, size_field, b"00000000000\0", b"", kind, link, magic)
     block = bytearray(struct.pack("100s 8s 16s 12s 12s 8s 1s 100s 8s 247x", *fields))
     for offset, value in (at or {}).items():
         block[offset : offset + len(value)] = value

@@ -26,7 +26,7 @@ def hello_there(snapd: RealSnapd) -> RealSnapd:
     """A running snapd with one snap, data of the system and of alice."""
     install(snapd, "hello", conf={"a": 1})
     if "alice" in snapd.users:  # without root there is only root
-        own(snapd, "alice", "hello", OLD)
+        give_data(snapd, "alice", "hello", OLD)
     return snapd.start()
 
 
@@ -34,7 +34,7 @@ def install(snapd: RealSnapd, name: str, **facts: Any) -> None:
     plant(snapd.install(name, **facts), OLD)
 
 
-def own(snapd: RealSnapd, user: str, name: str, tree: Tree) -> None:
+def give_data(snapd: RealSnapd, user: str, name: str, tree: Tree) -> None:
     """Make `tree` a user's data of a snap."""
     data = snapd.furnish_user(user, name)
     change(data, tree)
@@ -50,9 +50,9 @@ def change(data: Path, tree: Tree) -> None:
 
 
 def engine(snapd: RealSnapd) -> SnapdEngine:
-    found = open_engine(str(snapd.base))
-    assert isinstance(found, SnapdEngine)
-    return found
+    snapd_engine = open_engine(str(snapd.base))
+    assert isinstance(snapd_engine, SnapdEngine)
+    return snapd_engine
 
 
 def do(
@@ -67,7 +67,7 @@ def do(
 
 
 def sets(snapd: RealSnapd) -> list[int]:
-    return [one.set_id for one in engine(snapd).sets()]
+    return [group.set_id for group in engine(snapd).sets()]
 
 
 @contextmanager

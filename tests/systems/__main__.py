@@ -104,8 +104,8 @@ def _try(name: str, folder: Path, run: Path, account: str, commands: Commands) -
 
         def code_of(command: str) -> int:
             _say(f"{name}, as {account}: {command}; {log}")
-            words = chroot.as_user(account, command)
-            return chroot.enter(folder, words, output.fileno(), env=env, mounts=mounts).returncode
+            arguments = chroot.as_user(account, command)
+            return chroot.enter(folder, arguments, output.fileno(), env=env, mounts=mounts).returncode
 
         demo, tests = code_of(commands.demo), code_of(commands.tests)
     facts = chroot.enter(folder, ["sh", "-ec", FACTS], subprocess.PIPE, check=True).stdout.decode()
@@ -140,8 +140,8 @@ def _environment(account: str) -> dict[str, str]:
 
 def _pip_places() -> dict[str, Path]:
     """The files and folders of this machine that pip's settings in the environment name."""
-    words = (word for key, value in os.environ.items() if key.startswith("PIP_") for word in value.split())
-    return {word: Path(word) for word in words if word.startswith("/") and Path(word).exists()}
+    settings = (word for key, value in os.environ.items() if key.startswith("PIP_") for word in value.split())
+    return {word: Path(word) for word in settings if word.startswith("/") and Path(word).exists()}
 
 
 def _tell_failures(outcome: Outcome) -> None:

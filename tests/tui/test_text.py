@@ -186,7 +186,7 @@ def test_the_table_is_the_one_that_the_real_snap_printed() -> None:
         for member in held:
             raw = _metadata(golden.SNAPSHOTS / member["file"])
             members.setdefault(int(set_id), []).append(parse_metadata(raw, int(set_id)))
-    sets = [SnapshotSet(set_id, tuple(found)) for set_id, found in members.items()]
+    sets = [SnapshotSet(set_id, tuple(snapshots)) for set_id, snapshots in members.items()]
     printed = (golden.HERE / "saved.txt").read_text().splitlines()
     version = golden.index()["made_by"].removeprefix("snapd ")
     assert saved_table(sets, NOW, abs_time=True, version=version) == printed

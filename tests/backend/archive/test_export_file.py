@@ -69,38 +69,41 @@ def import_error(engine: FilesEngine, path: str) -> str:
 
 
 def test_tells_what_an_export_holds(world: World, exported: bytes, tmp_path: Path) -> None:
-    found = read_export_file(saved(tmp_path, exported))
-    assert (found.set_id, found.size, found.complete, found.hash_fits) == (3, len(exported), True, True)
-    assert [(one.snap, one.version, str(one.revision), one.users) for one in found.snapshots] == [
+    export = read_export_file(saved(tmp_path, exported))
+    assert (export.set_id, export.size, export.complete, export.hash_fits) == (3, len(exported), True, True)
+    assert [
+        (snapshot.snap, snapshot.version, str(snapshot.revision), snapshot.users)
+        for snapshot in export.snapshots
+    ] == [
         ("hello", "6.4", "42", ["alice"]),
         ("other_one", "", "x1", []),
     ]
     (known,) = world.engine.sets(3)
-    assert [one.size for one in found.snapshots] == [one.size for one in known.snapshots]
-    assert found.date.startswith("20")
-    assert found.declared_hash
+    assert [snapshot.size for snapshot in export.snapshots] == [snapshot.size for snapshot in known.snapshots]
+    assert export.date.startswith("20")
+    assert export.declared_hash
 
 
 def test_a_set_that_is_here_is_recognised_by_its_content(
     world: World, exported: bytes, tmp_path: Path
 ) -> None:
-    found = read_export_file(saved(tmp_path, exported))
-    assert found.duplicate_of(world.engine.sets()) == 3
+    export = read_export_file(saved(tmp_path, exported))
+    assert export.duplicate_of(world.engine.sets()) == 3
     other = World(tmp_path / "other")
     other.add(1, "hello")
-    assert found.duplicate_of(other.engine.sets()) == 0
+    assert export.duplicate_of(other.engine.sets()) == 0
 
 
 def test_a_part_of_it_is_recognised_by_itself(world: World, exported: bytes, tmp_path: Path) -> None:
-    found = read_export_file(saved(tmp_path, exported))
-    assert found.duplicate_of(world.engine.sets(), ("hello",)) == 0
+    export = read_export_file(saved(tmp_path, exported))
+    assert export.duplicate_of(world.engine.sets(), ("hello",)) == 0
     path = str(tmp_path / "part")
     world.engine.export(Export(3, path, snaps=("hello",)), Progress())
     with open(path, "rb") as file:
         taken = import_set(world.engine.store, file.fileno(), Progress())
-    assert found.duplicate_of(world.engine.sets(), ("hello",)) == taken.set_id != 3
-    assert found.duplicate_of(world.engine.sets(), ("other_one",)) == 0
-    assert found.duplicate_of(world.engine.sets()) == 3
+    assert export.duplicate_of(world.engine.sets(), ("hello",)) == taken.set_id != 3
+    assert export.duplicate_of(world.engine.sets(), ("other_one",)) == 0
+    assert export.duplicate_of(world.engine.sets()) == 3
 
 
 def test_reads_headers_and_metadata_only(
@@ -141,16 +144,16 @@ def test_faults_that_an_import_refuses_are_told_beforehand(
     exported: bytes, tmp_path: Path, change: Change, reason: str
 ) -> None:
     path = saved(tmp_path, rewritten(exported, change))
-    found = read_export_file(path)
-    assert any(reason in fault for fault in found.faults), found.faults
+    export = read_export_file(path)
+    assert any(reason in fault for fault in export.faults), export.faults
     assert import_error(World(tmp_path / "w").engine, path)
 
 
 def test_only_a_wrong_content_hash_is_told_apart(exported: bytes, tmp_path: Path) -> None:
     wrong = content_json(b"\1" * 32)
     raw = rewritten(exported, lambda name, data: (name, wrong if name == "content.json" else data))
-    found = read_export_file(saved(tmp_path, raw))
-    assert (found.complete, found.hash_fits) == (True, False)
+    export = read_export_file(saved(tmp_path, raw))
+    assert (export.complete, export.hash_fits) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +182,9 @@ def test_fifos_and_folders_are_refused_without_waiting(tmp_path: Path) -> None:
 
 def test_a_cut_file_tells_what_is_left_of_it(exported: bytes, tmp_path: Path) -> None:
     for length in range(512, len(exported) - 1024, 512):
-        found = read_export_file(saved(tmp_path, exported[:length]))
-        assert not found.complete
-    assert [one.snap for one in found.snapshots] == ["hello", "other_one"]
+        export = read_export_file(saved(tmp_path, exported[:length]))
+        assert not export.complete
+    assert [snapshot.snap for snapshot in export.snapshots] == ["hello", "other_one"]
 
 
 def test_a_zip_may_not_point_at_its_neighbours(exported: bytes, tmp_path: Path) -> None:
@@ -190,8 +193,8 @@ def test_a_zip_may_not_point_at_its_neighbours(exported: bytes, tmp_path: Path) 
     def change(name: str, data: bytes) -> tuple[str, bytes]:
         return (name, data[data.index(b"PK\x01\x02") :]) if "other_one" in name else (name, data)
 
-    found = read_export_file(saved(tmp_path, rewritten(exported, change)))
-    assert [("outside" in one.broken) for one in found.snapshots] == [False, True]
+    export = read_export_file(saved(tmp_path, rewritten(exported, change)))
+    assert [("outside" in snapshot.broken) for snapshot in export.snapshots] == [False, True]
 
 
 def test_a_flood_of_members_is_left_off(tmp_path: Path) -> None:
@@ -199,8 +202,8 @@ def test_a_flood_of_members_is_left_off(tmp_path: Path) -> None:
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for number in range(5000):
             archive.addfile(tarfile.TarInfo(f"{number}"))
-    found = read_export_file(saved(tmp_path, stream.getvalue()))
-    assert any("more than" in fault for fault in found.faults)
+    export = read_export_file(saved(tmp_path, stream.getvalue()))
+    assert any("more than" in fault for fault in export.faults)
 
 
 def test_a_sparse_giant_costs_nothing(exported: bytes, tmp_path: Path) -> None:
@@ -210,9 +213,9 @@ def test_a_sparse_giant_costs_nothing(exported: bytes, tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(header.tobuf(tarfile.GNU_FORMAT))
         file.truncate((1 << 40) + 4096)
-    found = read_export_file(str(path))
-    assert not found.complete
-    assert found.snapshots[0].broken
+    export = read_export_file(str(path))
+    assert not export.complete
+    assert export.snapshots[0].broken
 
 
 @pytest.mark.slow

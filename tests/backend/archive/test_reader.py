@@ -51,10 +51,10 @@ def rewritten(path: Path, **changes: bytes | None) -> Path:
 
 def test_written_snapshot_is_read(path: Path) -> None:
     with Reader.open(str(path)) as reader:
-        told = snapshot_of(7, "hello", ENTRIES, path=str(path))
-        assert reader.snapshot == told
+        expected = snapshot_of(7, "hello", ENTRIES, path=str(path))
+        assert reader.snapshot == expected
         assert reader.snapshot.users == ["alice", "bob"]
-        assert [reader.stored_size(entry) for entry in told.entries] == [len(d) for d in ENTRIES.values()]
+        assert [reader.stored_size(entry) for entry in expected.entries] == [len(d) for d in ENTRIES.values()]
 
 
 def test_another_librarys_zip_is_as_good(path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_name_that_is_no_snapshots_needs_an_id(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"meta": None}, 'missing archive member "meta.json"'),
         ({"meta": b"[]"}, ""),
@@ -101,13 +101,13 @@ def test_a_name_that_is_no_snapshots_needs_an_id(path: Path) -> None:
         ({"meta": b'{"set":1'}, ""),
     ],
 )
-def test_metadata_that_cannot_be_decoded_raise(path: Path, changes: dict[str, bytes], words: str) -> None:
-    with pytest.raises(IntegrityError, match=words or None):
+def test_metadata_that_cannot_be_decoded_raise(path: Path, changes: dict[str, bytes], message: str) -> None:
+    with pytest.raises(IntegrityError, match=message or None):
         Reader.open(str(rewritten(path, **changes)))
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "reason"),
     [
         ({"digest": None}, 'missing archive member "meta.sha3_384"'),
         ({"digest": b"abcdefgh" * 12}, "declared hash (abcdefg…) does not match actual ("),
@@ -116,9 +116,9 @@ def test_metadata_that_cannot_be_decoded_raise(path: Path, changes: dict[str, by
         ({"meta": b"{}"}, "invalid snapshot"),
     ],
 )
-def test_wrong_metadata_make_a_snapshot_broken(path: Path, changes: dict[str, bytes], words: str) -> None:
+def test_wrong_metadata_make_a_snapshot_broken(path: Path, changes: dict[str, bytes], reason: str) -> None:
     with Reader.open(str(rewritten(path, **changes))) as reader:
-        assert reader.snapshot.broken.startswith(words)
+        assert reader.snapshot.broken.startswith(reason)
         assert [verdict.fault for verdict in reader.check()] == [
             f"cannot open snapshot: {reader.snapshot.broken}"
         ]
@@ -133,17 +133,17 @@ def test_white_space_around_the_hash_is_accepted(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../../etc", "a/b", "UPPER", "x" * 200, "", "-dash"])
 def test_hostile_names_in_the_metadata_are_broken(tmp_path: Path, name: str) -> None:
-    found = read_snapshot(str(written(tmp_path, snap=name)))
-    assert found.broken
-    assert (found.hidden, found.set_id) == (False, 7)
+    snapshot = read_snapshot(str(written(tmp_path, snap=name)))
+    assert snapshot.broken
+    assert (snapshot.hidden, snapshot.set_id) == (False, 7)
 
 
 def test_a_file_that_is_no_file(tmp_path: Path, path: Path) -> None:
     for number, make in enumerate((os.mkdir, os.mkfifo), 1):
         odd = tmp_path / f"9_odd_1.0_x{number}.zip"
         make(odd)
-        found = read_snapshot(str(odd))
-        assert (found.set_id, found.snap, found.hidden) == (9, "odd", True)
+        snapshot = read_snapshot(str(odd))
+        assert (snapshot.set_id, snapshot.snap, snapshot.hidden) == (9, "odd", True)
     link = tmp_path / "8_hello_1.0_x1.zip"
     link.symlink_to(path)
     assert read_snapshot(str(link)).broken
@@ -155,9 +155,9 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_of_what_cannot_be_read_only_the_name_is_known() -> None:
-    found = unreadable("/a/12_hello_v1.33_42.zip", "why")
-    assert found[:4] == (12, "0001-01-01T00:00:00Z", "hello", Revision(42))
-    assert (found.version, found.broken, found.hidden) == ("v1.33", "why", True)
+    snapshot = unreadable("/a/12_hello_v1.33_42.zip", "why")
+    assert snapshot[:4] == (12, "0001-01-01T00:00:00Z", "hello", Revision(42))
+    assert (snapshot.version, snapshot.broken, snapshot.hidden) == ("v1.33", "why", True)
     assert unreadable("/a/12_odd.zip", "why")[:4] == (12, "0001-01-01T00:00:00Z", "", Revision())
 
 
@@ -182,9 +182,9 @@ def test_any_damaged_byte_is_noticed_or_does_not_matter(
     raw = bytearray(path.read_bytes())
     raw[int(at * len(raw))] ^= mask
     path.write_bytes(raw)
-    found = read_snapshot(str(path))
-    if not found.broken:
-        assert found == snapshot_of(7, "hello", ENTRIES, path=str(path))
+    snapshot = read_snapshot(str(path))
+    if not snapshot.broken:
+        assert snapshot == snapshot_of(7, "hello", ENTRIES, path=str(path))
         with Reader.open(str(path)) as reader:
             if not any(verdict.fault for verdict in reader.check(structure=True)):
                 for entry, data in ENTRIES.items():
@@ -233,7 +233,7 @@ def test_damage_in_other_users_archives_does_not_matter(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sums", "words"),
+    ("sums", "fault"),
     [
         (
             {"archive.tgz": "0" * 96},
@@ -242,10 +242,10 @@ def test_damage_in_other_users_archives_does_not_matter(path: Path) -> None:
         ({"user/gone.tgz": "0" * 96}, 'missing archive member "user/gone.tgz"'),
     ],
 )
-def test_the_words_are_snapds(tmp_path: Path, sums: dict[str, str], words: str) -> None:
+def test_the_words_are_snapds(tmp_path: Path, sums: dict[str, str], fault: str) -> None:
     with Reader.open(str(written(tmp_path, sums=sums))) as reader:
         (verdict,) = reader.check()
-    assert verdict.fault.startswith(words)
+    assert verdict.fault.startswith(fault)
 
 
 def test_members_that_the_metadata_do_not_name_are_ignored(tmp_path: Path) -> None:
@@ -299,9 +299,9 @@ def test_a_check_counts_all_bytes_and_can_be_stopped(path: Path) -> None:
 
 
 def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     with Reader.open(str(path)) as reader:
-        reader.check(progress=Progress(told.append))
+        reader.check(progress=Progress(events.append))
         sizes = {
             f"#7 hello, {user}": reader.stored_size(entry)
             for user, entry in (
@@ -310,9 +310,9 @@ def test_each_archive_is_a_part_of_its_own(path: Path) -> None:
                 ("bob", "user/bob.tgz"),
             )
         }
-    ends = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    ends = {e.part: (e.done, e.total) for e in events if isinstance(e, PartAdvanced) and e.ended}
     assert ends == {name: (size, size) for name, size in sizes.items()}
-    assert {event.part for event in told if isinstance(event, Entered)} == {*sizes}
+    assert {event.part for event in events if isinstance(event, Entered)} == {*sizes}
 
 
 # -- a quick look
@@ -361,8 +361,8 @@ def test_a_quick_look_compares_the_sizes(path: Path) -> None:
     assert int.from_bytes(raw[at : at + 4], "little") == size
     raw[at : at + 4] = (size + 1).to_bytes(4, "little")
     path.write_bytes(raw)
-    words = f'snapshot entry "archive.tgz" size ({size + 1}) different from actual ({size})'
-    assert looked_at(path) == [words, "", ""]
+    fault = f'snapshot entry "archive.tgz" size ({size + 1}) different from actual ({size})'
+    assert looked_at(path) == [fault, "", ""]
 
 
 def test_a_quick_look_at_a_broken_one_and_a_stop(path: Path) -> None:
@@ -408,8 +408,8 @@ def test_sizes_before_and_after_unpacking(path: Path) -> None:
 
 def test_declared_size_is_true_where_it_is_certain(path: Path) -> None:
     with Reader.open(str(path)) as reader:
-        found = reader.declared("archive.tgz")
-        assert found == (10240, True)
+        declared = reader.declared("archive.tgz")
+        assert declared == (10240, True)
         assert reader.unpacked_size("archive.tgz") == 10240
     with zipfile.ZipFile(path) as old:
         members = {name: old.read(name) for name in old.namelist()}

@@ -8,8 +8,8 @@ from backend.browse.preview import CAP, Look, harmless, hex_lines, preview_of
 
 
 def seen(data: bytes, size: int | None = None) -> tuple[Look, tuple[str, ...]]:
-    found = preview_of(data, len(data) if size is None else size)
-    return found.look, found.lines
+    preview = preview_of(data, len(data) if size is None else size)
+    return preview.look, preview.lines
 
 
 def test_text_by_its_encoding() -> None:
@@ -26,9 +26,9 @@ def test_nothing() -> None:
 
 def test_text_cut_within_a_letter_is_still_text() -> None:
     data = ("ä" * 100).encode()[:-1]
-    found = preview_of(data, 1000)
-    assert (found.look, found.encoding, found.whole) == (Look.TEXT, "UTF-8", False)
-    assert found.lines == ("ä" * 99,)
+    preview = preview_of(data, 1000)
+    assert (preview.look, preview.encoding, preview.whole) == (Look.TEXT, "UTF-8", False)
+    assert preview.lines == ("ä" * 99,)
 
 
 def test_json_on_one_line_is_spread_and_stays_as_it_is_spelled() -> None:
@@ -51,11 +51,11 @@ def test_malformed_json_is_text(text: bytes) -> None:
 
 def test_binary_content_is_named_and_shown_in_hex() -> None:
     head = b"SQLite format 3\0" + (4096).to_bytes(2, "big") + bytes(10) + (7).to_bytes(4, "big") + bytes(90)
-    found = preview_of(head, 1 << 20)
-    assert (found.look, found.whole) == (Look.BINARY, False)
-    assert found.what == "SQLite database, pages of 4096 bytes, 7 of them"
-    assert found.lines[0].startswith("00000000  53 51 4c 69 74 65")
-    assert found.lines[0].endswith("SQLite format 3.")
+    preview = preview_of(head, 1 << 20)
+    assert (preview.look, preview.whole) == (Look.BINARY, False)
+    assert preview.what == "SQLite database, pages of 4096 bytes, 7 of them"
+    assert preview.lines[0].startswith("00000000  53 51 4c 69 74 65")
+    assert preview.lines[0].endswith("SQLite format 3.")
 
 
 def test_hex_lines_line_up() -> None:
@@ -72,11 +72,11 @@ def test_a_line_does_no_harm() -> None:
 
 @given(st.binary(max_size=3000), st.integers(0, 5000))
 def test_preview_lines_are_printable_for_any_bytes(data: bytes, more: int) -> None:
-    found = preview_of(data, len(data) + more)
-    assert all(line.isprintable() or not line.strip() for line in found.lines)
+    preview = preview_of(data, len(data) + more)
+    assert all(line.isprintable() or not line.strip() for line in preview.lines)
 
 
 def test_there_is_a_cap() -> None:
-    found = preview_of(b"ab\n" * CAP, 3 * CAP)
-    assert sum(map(len, found.lines)) <= CAP
-    assert not found.whole
+    preview = preview_of(b"ab\n" * CAP, 3 * CAP)
+    assert sum(map(len, preview.lines)) <= CAP
+    assert not preview.whole

@@ -28,17 +28,17 @@ def world(tmp_path: Path) -> World:
 
 
 def snapshots(world: World) -> list[Snapshot]:
-    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+    return [snapshot for group in world.engine.sets() for snapshot in group.snapshots]
 
 
-def found(world: World, pattern: str, own: str = "", progress: Progress | None = None) -> list[Hit]:
-    hits = list(search_files(snapshots(world), pattern, own, progress or Progress()))
+def hits_of(world: World, pattern: str, state_dir: str = "", progress: Progress | None = None) -> list[Hit]:
+    hits = list(search_files(snapshots(world), pattern, state_dir, progress or Progress()))
     assert not any(isinstance(hit, Missed) for hit in hits)
     return [hit for hit in hits if isinstance(hit, Hit)]
 
 
 def test_every_snapshot_is_searched(world: World) -> None:
-    hits = found(world, "app.conf")
+    hits = hits_of(world, "app.conf")
     assert len(hits) == 9
     assert {(hit.snapshot.set_id, hit.user, hit.path) for hit in hits} >= {
         (1, "", b"x1/etc/app.conf"),
@@ -50,22 +50,22 @@ def test_every_snapshot_is_searched(world: World) -> None:
 def test_indexed_snapshots_are_searched_first_and_the_rest_only_on_demand(
     world: World, tmp_path: Path
 ) -> None:
-    own = str(tmp_path / "own")
-    third = next(one for one in snapshots(world) if (one.set_id, one.snap) == (3, "foo"))
-    list(search_files([third], "x", own, Progress()))
-    quick = list(search_files(snapshots(world), "app.conf", own, Progress(), read_others=False))
+    state_dir = str(tmp_path / "own")
+    third = next(snapshot for snapshot in snapshots(world) if (snapshot.set_id, snapshot.snap) == (3, "foo"))
+    list(search_files([third], "x", state_dir, Progress()))
+    quick = list(search_files(snapshots(world), "app.conf", state_dir, Progress(), read_others=False))
     assert {hit.snapshot.set_id for hit in quick if isinstance(hit, Hit)} == {3}
-    hits = found(world, "app.conf", own)
+    hits = hits_of(world, "app.conf", state_dir)
     assert [hit.snapshot.set_id for hit in hits[:3]] == [3, 3, 3]
     assert len(hits) == 9
 
 
 def test_progress_names_what_is_read(world: World) -> None:
-    told: list[object] = []
-    progress = Progress(told.append)
+    events: list[object] = []
+    progress = Progress(events.append)
     with progress.step("Searching"):
-        found(world, "nothing", progress=progress)
-    parts = {event.part for event in told if isinstance(event, PartAdvanced)}
+        hits_of(world, "nothing", progress=progress)
+    parts = {event.part for event in events if isinstance(event, PartAdvanced)}
     assert parts >= {"#1 foo, system", "#1 foo, alice", "#3 bar, system"}
 
 
@@ -85,7 +85,7 @@ def test_unreadable_snapshots_are_named_by_a_search(world: World, tmp_path: Path
     hits = list(search_files([*where, str(tmp_path / "text")], "app.conf", "", Progress()))
     missed = [hit for hit in hits if isinstance(hit, Missed)]
     assert {missed[0].file, missed[-1].file} <= {where[0].path, where[1].path, str(tmp_path / "text")}
-    assert len({one.file for one in missed}) == 3
+    assert len({miss.file for miss in missed}) == 3
     assert sum(isinstance(hit, Hit) for hit in hits) == 3
 
 
@@ -98,7 +98,7 @@ def test_files_of_exports_are_searched_as_well(world: World, tmp_path: Path) -> 
 
 
 def test_versions_are_grouped_and_the_oldest_comes_first(world: World) -> None:
-    groups = histories(found(world, "app.conf"))
+    groups = histories(hits_of(world, "app.conf"))
     assert [(group.snap, group.user, group.path) for group in groups] == [
         ("foo", "", b"common/app.conf"),
         ("foo", "", b"rev/etc/app.conf"),
@@ -112,7 +112,7 @@ def test_revisions_are_aligned(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.add(1, "foo", {"x1": {"f": "1"}}, time="2026-11-01T10:00:00Z")
     world.add(2, "foo", {"x2": {"f": "1"}}, rev="x2", time="2026-11-02T10:00:00Z")
-    (group,) = histories(found(world, "f"))
+    (group,) = histories(hits_of(world, "f"))
     assert group.path == b"rev/f"
     assert len(group.versions) == 1
 

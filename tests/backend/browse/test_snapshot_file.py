@@ -37,7 +37,7 @@ def export(world: World, tmp_path: Path) -> Path:
 
 def texts(inside: SnapshotFile) -> dict[str, bytes]:
     """Every file in it, by snap, entry and path."""
-    found = {}
+    contents = {}
     for held in inside.held:
         for archive in held.archives:
             with Tree(archive) as tree:
@@ -46,8 +46,8 @@ def texts(inside: SnapshotFile) -> dict[str, bytes]:
                 for node in tree.find(b"*"):
                     if not node.is_folder:
                         name = f"{held.snapshot.snap} {archive.entry} {tree.path(node).decode()}"
-                        found[name] = tree.open(node).read(0, node.size)
-    return found
+                        contents[name] = tree.open(node).read(0, node.size)
+    return contents
 
 
 FOO = {
@@ -61,7 +61,9 @@ FOO = {
 
 class TestPlaces:
     def test_a_snapshot_of_the_store(self, world: World) -> None:
-        snapshot = next(one for one in world.engine.sets(3)[0].snapshots if one.snap == "foo")
+        snapshot = next(
+            candidate for candidate in world.engine.sets(3)[0].snapshots if candidate.snap == "foo"
+        )
         with SnapshotFile.of_store(snapshot) as inside:
             assert texts(inside) == FOO
             assert not inside.is_export
@@ -138,8 +140,8 @@ class TestPaths:
     )
     def test_where_they_lead(self, world: World, path: str, entry: str, name: bytes) -> None:
         with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
-            archive, found = inside.of_snap("foo").locate(path)
-            assert (archive.entry, found) == (entry, name)
+            archive, member = inside.of_snap("foo").locate(path)
+            assert (archive.entry, member) == (entry, name)
 
     def test_unknown_user_snap_or_entry_is_an_error(self, world: World) -> None:
         with SnapshotFile.of_file(str(world.snapshots / "3_foo_1.0_x1.zip")) as inside:
@@ -235,15 +237,17 @@ class TestCheck:
         world.snapshots.joinpath("3_bar_1.0_x1.zip").unlink()
         from backend.operations import Check
 
-        expected = [(one.entry, one.fault) for one in world.do(Check(3)).verdicts]
+        expected = [(verdict.entry, verdict.fault) for verdict in world.do(Check(3)).verdicts]
         with SnapshotFile.of_file(str(path)) as inside:
-            assert [(one.entry, one.fault) for one in inside.check(Progress())] == expected
+            assert [(verdict.entry, verdict.fault) for verdict in inside.check(Progress())] == expected
         assert sum(bool(fault) for _, fault in expected) == 1
 
     def test_an_export_in_place(self, export: Path) -> None:
         with SnapshotFile.of_file(str(export)) as inside:
             assert [verdict.fault for verdict in inside.check(Progress())] == [""] * 4
-            assert [one.snap for one in inside.check(Progress(), snaps=["bar"], structure=True)] == ["bar"]
+            assert [verdict.snap for verdict in inside.check(Progress(), snaps=["bar"], structure=True)] == [
+                "bar"
+            ]
             assert len(inside.check(Progress(), users=["bob"], snaps=["foo"], quick=True)) == 2
 
     def test_damage_in_an_export_is_found(self, export: Path) -> None:
@@ -252,22 +256,24 @@ class TestCheck:
         content[at + 20] ^= 1
         export.write_bytes(content)
         with SnapshotFile.of_file(str(export)) as inside:
-            assert [one.entry for one in inside.check(Progress()) if one.fault] == ["user/bob.tgz"]
+            assert [verdict.entry for verdict in inside.check(Progress()) if verdict.fault] == [
+                "user/bob.tgz"
+            ]
 
 
 class TestLedger:
     def test_a_whole_reading_counts_as_a_check(self, world: World, tmp_path: Path) -> None:
         path = world.add(4, "one", DATA)
-        own = str(tmp_path / "own")
-        os.mkdir(own)
-        ledger = VerificationLog(own)
+        state_dir = str(tmp_path / "own")
+        os.mkdir(state_dir)
+        ledger = VerificationLog(state_dir)
         snapshot = read_snapshot(str(path))
-        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             assert not reading_recorded(tree, ledger)
             tree.index(Progress())
             assert reading_recorded(tree, ledger)
         assert ledger.standing([snapshot])[str(path)].state is CheckState.OK
-        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             assert tree.is_indexed
             assert not reading_recorded(tree, ledger)
 
@@ -275,11 +281,11 @@ class TestLedger:
         path = world.add(4, "one", DATA)
         content = bytearray(path.read_bytes())
         content[60] ^= 1
-        own = str(tmp_path / "own")
-        os.mkdir(own)
-        ledger = VerificationLog(own)
+        state_dir = str(tmp_path / "own")
+        os.mkdir(state_dir)
+        ledger = VerificationLog(state_dir)
         snapshot = read_snapshot(str(path))
-        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             tree.index(Progress())
             path.with_suffix(".new").write_bytes(content)
             path.with_suffix(".new").rename(path)
@@ -291,26 +297,26 @@ class TestLedger:
         content = bytearray(path.read_bytes())
         content[60] ^= 1
         path.write_bytes(content)
-        own = str(tmp_path / "own")
-        os.mkdir(own)
+        state_dir = str(tmp_path / "own")
+        os.mkdir(state_dir)
         snapshot = read_snapshot(str(path))
-        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), own) as tree:
+        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             tree.index(Progress())
-            assert reading_recorded(tree, VerificationLog(own))
-        assert VerificationLog(own).standing([snapshot])[str(path)].state is CheckState.FAILED
+            assert reading_recorded(tree, VerificationLog(state_dir))
+        assert VerificationLog(state_dir).standing([snapshot])[str(path)].state is CheckState.FAILED
 
 
 def test_a_table_goes_with_the_snapshot(world: World, tmp_path: Path) -> None:
-    own = str(tmp_path / "own")
+    state_dir = str(tmp_path / "own")
     for name in ("3_foo_1.0_x1.zip", "3_bar_1.0_x1.zip"):
         with (
             SnapshotFile.of_file(str(world.snapshots / name)) as inside,
-            Tree(inside.held[0].archive(), own) as tree,
+            Tree(inside.held[0].archive(), state_dir) as tree,
         ):
             tree.index(Progress())
     (world.snapshots / "3_bar_1.0_x1.zip").unlink()
-    TocCache(own).sweep()
-    assert len(list(Path(own).rglob("*.toc"))) == 1
+    TocCache(state_dir).sweep()
+    assert len(list(Path(state_dir).rglob("*.toc"))) == 1
 
 
 def test_gzip_is_what_the_builders_make() -> None:
@@ -318,13 +324,16 @@ def test_gzip_is_what_the_builders_make() -> None:
 
 
 def test_forgetting_a_set_forgets_what_was_in_it(world: World) -> None:
-    own = Path(world.engine.state_dir)
+    state_dir = Path(world.engine.state_dir)
     for snapshot in world.engine.sets(3)[0].snapshots:
-        with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), str(own)) as tree:
+        with (
+            SnapshotFile.of_store(snapshot) as inside,
+            Tree(inside.held[0].archive(), str(state_dir)) as tree,
+        ):
             tree.index(Progress())
-    assert len(list(own.rglob("*.toc"))) == 2
+    assert len(list(state_dir.rglob("*.toc"))) == 2
     world.do(Forget(3))
-    assert not list(own.rglob("*.toc"))
+    assert not list(state_dir.rglob("*.toc"))
 
 
 def test_metadata_with_letters_that_are_none(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from tests.support.builders import snapshot_of, tgz
 Make = Callable[..., Tree]
 
 
-def own(data: bytes) -> bytes:
+def block_gzip(data: bytes) -> bytes:
     out = io.BytesIO()
     compress(io.BytesIO(data).readinto, out.write)
     return out.getvalue()
@@ -75,7 +75,7 @@ TAR = gzip.decompress(tgz({"x1": {"b": "bb", "a": {"one": "1", "two": "22"}}, "c
 
 
 class TestListing:
-    @pytest.mark.parametrize("packed_by", [gzip.compress, own])
+    @pytest.mark.parametrize("packed_by", [gzip.compress, block_gzip])
     def test_folders_first_then_by_name(self, make: Make, packed_by: Callable[[bytes], bytes]) -> None:
         tree = make(TAR, packed_by=packed_by)
         assert names(tree) == [b"common", b"x1"]
@@ -191,8 +191,8 @@ class TestOddMembers:
         tree = make(
             raw(rawtar.member(b"x1/d", b"four"), rawtar.directory(b"x1/d"), rawtar.member(b"x1/d/f", b"1"))
         )
-        found = {node.kind: node.flags for node in tree.listing(tree.node(b"x1"))}
-        assert found == {Kind.FILE: Flag.REPLACED, Kind.FOLDER: Flag(0)}
+        flags = {node.kind: node.flags for node in tree.listing(tree.node(b"x1"))}
+        assert flags == {Kind.FILE: Flag.REPLACED, Kind.FOLDER: Flag(0)}
         assert tree.root.size == 1
 
     def test_hard_links_have_the_content_of_what_came_first(self, make: Make) -> None:
@@ -249,7 +249,7 @@ class TestSparse:
             file.truncate(20_000_000)
         command = ["tar", "-C", str(tmp_path), "--format=gnu", "--sparse", "-c", "x1"]
         tar = subprocess.run(command, check=True, capture_output=True).stdout
-        tree = make(tar, packed_by=own)
+        tree = make(tar, packed_by=block_gzip)
         node = tree.node(b"x1/s")
         if not node.flags & Flag.SPARSE:
             pytest.skip("this file system keeps no holes")
@@ -416,8 +416,8 @@ class TestIndexing:
 
     def test_a_stopped_reading_starts_again(self) -> None:
         packed = gzip.compress(raw(*(rawtar.member(b"x1/f%d" % n, os.urandom(5000)) for n in range(200))))
-        told: list[Event] = []
-        progress = Progress(told.append)
+        events: list[Event] = []
+        progress = Progress(events.append)
         source = Halting(packed, 400_000)
         archive = archive_of(packed)
         with Tree(archive._replace(stream=lambda: source.read)) as tree:
@@ -480,7 +480,7 @@ class TestManyFiles:
             for n in range(self.COUNT)
         ]
         tar = raw(rawtar.directory(b"x1"), *members)
-        return archive_of(own(tar) if request.param == "ours" else gzip.compress(tar, 1))
+        return archive_of(block_gzip(tar) if request.param == "ours" else gzip.compress(tar, 1))
 
     def test_hundred_thousand_members_take_little_memory(self, archive: Archive) -> None:
         with Tree(archive) as tree:
@@ -581,7 +581,7 @@ class TestKept:
 
     def test_the_longest_unused_go_beyond_the_cap(self, tmp_path: Path) -> None:
         shelf = TocCache(str(tmp_path / "own"), cap=2500)
-        found = []
+        paths = []
         for number in range(4):
             source = tmp_path / f"s{number}"
             source.write_bytes(b"")
@@ -595,9 +595,9 @@ class TestKept:
             path = shelf.find(key)
             assert path is not None
             os.utime(path, (number, number))
-            found.append(Path(path))
+            paths.append(Path(path))
         shelf.sweep()
-        assert [path.exists() for path in found] == [False, False, True, True]
+        assert [path.exists() for path in paths] == [False, False, True, True]
 
     @pytest.mark.parametrize("content", [b"", b"not a database" * 100, b"SQLite format 3\0" + bytes(4000)])
     def test_a_damaged_table_is_made_anew(self, tmp_path: Path, content: bytes) -> None:

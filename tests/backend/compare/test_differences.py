@@ -44,12 +44,12 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def opened(world: World, one: int | str, other: int | str) -> Comparison:
+def opened(world: World, first: int | str, other: int | str) -> Comparison:
     comparison = Comparison("hello", world.engine.layout, str(world.root / "own"))
-    for side in (one, other):
+    for side in (first, other):
         if isinstance(side, int):
-            (found,) = world.engine.sets(side)
-            comparison.add_snapshot(str(side), found.snapshots[0])
+            (snapshot_set,) = world.engine.sets(side)
+            comparison.add_snapshot(str(side), snapshot_set.snapshots[0])
         elif side == "live":
             comparison.add_live()
         else:
@@ -57,21 +57,21 @@ def opened(world: World, one: int | str, other: int | str) -> Comparison:
     return comparison
 
 
-def told(
+def changes_of(
     comparison: Comparison, options: CompareOptions = PLAIN, below: tuple[str, bytes] | None = None
 ) -> dict[str, str]:
     """The change of each path, users' paths after their name."""
     with comparison:
         return {
-            f"{one.owner}{'/' if one.owner else ''}{one.text}": one.change.value
-            for one in comparison.differences(Progress(), options, below)
+            f"{difference.owner}{'/' if difference.owner else ''}{difference.text}": difference.change.value
+            for difference in comparison.differences(Progress(), options, below)
         }
 
 
 def test_two_revisions_meet(world: World) -> None:
     """Only what differs is told; the directories of both revisions are one."""
-    found = told(opened(world, 1, 2))
-    assert found == {
+    changes = changes_of(opened(world, 1, 2))
+    assert changes == {
         "rev/a": "changed",
         "common/gone": "removed",
         "common/new": "added",
@@ -81,30 +81,38 @@ def test_two_revisions_meet(world: World) -> None:
 
 def test_contents_are_read_where_asked_for(world: World) -> None:
     """Of the same size and time, but with another content."""
-    assert "common/t" not in told(opened(world, 1, 2))
-    assert told(opened(world, 1, 2), CompareOptions(exact=True))["common/t"] == "changed"
+    assert "common/t" not in changes_of(opened(world, 1, 2))
+    assert changes_of(opened(world, 1, 2), CompareOptions(exact=True))["common/t"] == "changed"
 
 
 def test_the_same_is_told_where_asked_for(world: World) -> None:
-    found = told(opened(world, 1, 2), CompareOptions(same=True))
-    assert (found["rev"], found["rev/same"], found["common/t"]) == ("same", "same", "same")
+    changes = changes_of(opened(world, 1, 2), CompareOptions(same=True))
+    assert (changes["rev"], changes["rev/same"], changes["common/t"]) == ("same", "same", "same")
 
 
 def test_folded_ones_stand_for_all_below(world: World) -> None:
     tally = Tally()
     with opened(world, 1, 2) as comparison:
-        found = {one.text: one for one in comparison.differences(Progress()) if not one.owner}
-        for one in found.values():
-            tally.add(one)
-    assert (found["common/gone"].files, found["common/gone"].before, found["common/gone"].after) == (
+        differences = {
+            difference.text: difference
+            for difference in comparison.differences(Progress())
+            if not difference.owner
+        }
+        for difference in differences.values():
+            tally.add(difference)
+    assert (
+        differences["common/gone"].files,
+        differences["common/gone"].before,
+        differences["common/gone"].after,
+    ) == (
         2,
         5,
         None,
     )
-    assert found["common/gone"].folded
+    assert differences["common/gone"].folded
     assert tally.files[Change.REMOVED] == 2
     assert (tally.added, tally.removed) == (5, 5)
-    unfolded = told(opened(world, 1, 2), CompareOptions(folded=False))
+    unfolded = changes_of(opened(world, 1, 2), CompareOptions(folded=False))
     assert unfolded["common/gone/g"] == "removed"
     assert unfolded["common/gone"] == "removed"
 
@@ -113,27 +121,36 @@ def test_with_what_is_in_place(world: World) -> None:
     """Times decide where the sizes are equal; the content does where asked for."""
     os.chmod(world.data("hello") / "x2/same", 0o600)
     plant(world.data("hello", "bob"), {"common": {"b": "his"}}, uid_of("bob"))
-    found = told(opened(world, 2, "live"), CompareOptions(exact=True))
-    assert found["rev/same"] == "metadata changed"
-    assert found["bob/common"] == "added"
-    assert "changed" not in found.values()
-    assert told(opened(world, 2, "live"))["rev/a"] == "changed", "its time is another one"
+    changes = changes_of(opened(world, 2, "live"), CompareOptions(exact=True))
+    assert changes["rev/same"] == "metadata changed"
+    assert changes["bob/common"] == "added"
+    assert "changed" not in changes.values()
+    assert changes_of(opened(world, 2, "live"))["rev/a"] == "changed", "its time is another one"
 
 
 def test_changed_metadata_are_named(world: World) -> None:
     os.chmod(world.data("hello") / "x2/same", 0o600)
     with opened(world, 2, "live") as comparison:
-        found = {one.text: one for one in comparison.differences(Progress(), CompareOptions(exact=True))}
-    assert found["rev/same"].metadata == ("mode", "time")
-    assert found["rev/a"].metadata == ("time",) or set(found["rev/a"].metadata) == {"mode", "time"}
+        differences = {
+            difference.text: difference
+            for difference in comparison.differences(Progress(), CompareOptions(exact=True))
+        }
+    assert differences["rev/same"].metadata == ("mode", "time")
+    assert differences["rev/a"].metadata == ("time",) or set(differences["rev/a"].metadata) == {
+        "mode",
+        "time",
+    }
 
 
 def test_kinds_that_differ(world: World) -> None:
     world.add(3, "hello", {"common": {"l": Link("a"), "p": FIFO, "d": {"x": "1"}, "k": "file"}})
     world.add(4, "hello", {"common": {"l": Link("b"), "p": FIFO, "d": "file", "k": Link("x")}})
     with opened(world, 3, 4) as comparison:
-        found = [(one.text, one.change.value, one.kind) for one in comparison.differences(Progress())]
-    assert found == [
+        differences = [
+            (difference.text, difference.change.value, difference.kind)
+            for difference in comparison.differences(Progress())
+        ]
+    assert differences == [
         ("common/d", "removed", "directory"),
         ("common/d", "added", "file"),
         ("common/k", "removed", "file"),
@@ -143,14 +160,14 @@ def test_kinds_that_differ(world: World) -> None:
 
 
 def test_below_a_path(world: World) -> None:
-    assert told(opened(world, 1, 2), below=("", b"common/gone")) == {"common/gone": "removed"}
+    assert changes_of(opened(world, 1, 2), below=("", b"common/gone")) == {"common/gone": "removed"}
 
 
 def test_a_file_is_a_side_too(world: World, tmp_path: Path) -> None:
     (path,) = world.snapshots.glob("1_*")
     file = str(path.rename(tmp_path / "loose"))
-    found = told(opened(world, file, 2))
-    assert found["rev/a"] == "changed"
+    changes = changes_of(opened(world, file, 2))
+    assert changes["rev/a"] == "changed"
 
 
 def test_hard_links_are_the_files_that_they_are(world: World) -> None:
@@ -159,7 +176,7 @@ def test_hard_links_are_the_files_that_they_are(world: World) -> None:
     link.uid = link.gid = os.geteuid()
     world.add(3, "hello", tgz({"common": {"one": "same"}}, extra=[link]))
     world.add(4, "hello", {"common": {"one": "same", "two": "same"}})
-    assert told(opened(world, 3, 4), CompareOptions(exact=True)) == {}
+    assert changes_of(opened(world, 3, 4), CompareOptions(exact=True)) == {}
 
 
 def test_names_that_are_not_utf8(world: World) -> None:
@@ -167,9 +184,9 @@ def test_names_that_are_not_utf8(world: World) -> None:
     world.add(3, "hello", {"common": {name: "1"}})
     world.add(4, "hello", {"common": {}})
     with opened(world, 3, 4) as comparison:
-        (found,) = comparison.differences(Progress())
-        assert found.path == b"common/caf\xe9\n"
-        mark = comparison.mark_of(found)
+        (difference,) = comparison.differences(Progress())
+        assert difference.path == b"common/caf\xe9\n"
+        mark = comparison.mark_of(difference)
     world.do(Extract(3, (mark,)))
     assert name in os.listdir(world.data("hello") / "common")
 
@@ -200,9 +217,9 @@ def test_links_in_place_are_not_followed(world: World, tmp_path: Path) -> None:
     world.add(3, "hello", {"common": {"d": {"secret": "1"}}})
     world.install("hello")
     plant(world.data("hello") / "common", {"d": Link(str(outside))})
-    found = told(opened(world, 3, "live"))
-    assert found["common/d"] == "added"
-    assert "common/d/secret" not in found
+    changes = changes_of(opened(world, 3, "live"))
+    assert changes["common/d"] == "added"
+    assert "common/d/secret" not in changes
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may read everything")
@@ -220,13 +237,15 @@ def test_unreadable_folders_are_named(world: World) -> None:
 def test_a_marked_side_can_be_put_back(world: World) -> None:
     with opened(world, 1, "live") as comparison:
         marks = tuple(
-            comparison.mark_of(one)
-            for one in comparison.differences(Progress(), CompareOptions(exact=True))
-            if one.change is not Change.ADDED
+            comparison.mark_of(difference)
+            for difference in comparison.differences(Progress(), CompareOptions(exact=True))
+            if difference.change is not Change.ADDED
         )
     world.do(Extract(1, marks))
     with opened(world, 1, "live") as comparison:
-        left = {one.text for one in comparison.differences(Progress(), CompareOptions(exact=True))}
+        left = {
+            difference.text for difference in comparison.differences(Progress(), CompareOptions(exact=True))
+        }
     assert left == {"common/new"}
     assert tree_of(world.data("hello", "alice")) == {"common": {"i": "1"}}
 
@@ -236,8 +255,8 @@ def test_a_marked_side_can_be_put_back(world: World) -> None:
 
 def test_the_diff_of_a_text(world: World) -> None:
     with opened(world, 1, 2) as comparison:
-        found = comparison.text_diff("", b"common/t", Progress())
-    assert found.lines == (
+        diff = comparison.text_diff("", b"common/t", Progress())
+    assert diff.lines == (
         "--- 1/common/t",
         "+++ 2/common/t",
         "@@ -1,2 +1,2 @@",
@@ -248,8 +267,8 @@ def test_the_diff_of_a_text(world: World) -> None:
 
 
 def test_a_text_without_a_last_newline() -> None:
-    found = text_diff(iter([b"one\ntw", b"o"]), iter([b"one\ntwo\n"]), ("a", "b"))
-    assert found.lines[2:] == ("@@ -1,2 +1,2 @@", " one", "-two", "\\ No newline at end of file", "+two")
+    diff = text_diff(iter([b"one\ntw", b"o"]), iter([b"one\ntwo\n"]), ("a", "b"))
+    assert diff.lines[2:] == ("@@ -1,2 +1,2 @@", " one", "-two", "\\ No newline at end of file", "+two")
 
 
 def test_the_diff_of_revision_data_and_of_what_is_on_one_side(world: World) -> None:
@@ -262,7 +281,7 @@ def test_the_diff_of_revision_data_and_of_what_is_on_one_side(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "reason"),
     [
         (b"\xff\xfe", "no text in UTF-8"),
         (b"a\0b", "no text"),
@@ -270,8 +289,8 @@ def test_the_diff_of_revision_data_and_of_what_is_on_one_side(world: World) -> N
         (b"\n" * 20_000, "more than 10000 lines"),
     ],
 )
-def test_no_text(content: bytes, words: str) -> None:
-    assert words in text_diff(iter([content]), iter([b"text"]), ("a", "b")).why_not
+def test_no_text(content: bytes, reason: str) -> None:
+    assert reason in text_diff(iter([content]), iter([b"text"]), ("a", "b")).why_not
 
 
 # -- the configuration
@@ -279,14 +298,19 @@ def test_no_text(content: bytes, words: str) -> None:
 
 def test_configuration_key_by_key(world: World) -> None:
     with opened(world, 1, 2) as comparison:
-        (found,) = comparison.configuration
-    assert (found.key, found.change, found.before, found.after) == ("more.deep", Change.ADDED, ABSENT, True)
+        (difference,) = comparison.configuration
+    assert (difference.key, difference.change, difference.before, difference.after) == (
+        "more.deep",
+        Change.ADDED,
+        ABSENT,
+        True,
+    )
 
 
 def test_configuration_in_place(world: World) -> None:
     world.remember("hello", "x2", conf={"port": 81})
     with opened(world, 1, "live") as comparison:
-        assert [one.key for one in comparison.configuration] == ["port"]
+        assert [difference.key for difference in comparison.configuration] == ["port"]
     world.write_state("no JSON")
     with opened(world, 1, "live") as comparison:
         assert comparison.configuration == []
@@ -294,11 +318,11 @@ def test_configuration_in_place(world: World) -> None:
 
 
 def test_values_of_other_kinds_differ() -> None:
-    found = configuration_diff(
+    differences = configuration_diff(
         {"a": {"b": None, "c": []}, "d": True, "e": "same", "f": {}, "g": 1},
         {"a": {"b": {}, "c": [0]}, "d": 1, "e": "same", "f": {"x": "1"}, "g": None},
     )
-    assert [(one.key, one.change.value) for one in found] == [
+    assert [(difference.key, difference.change.value) for difference in differences] == [
         ("a.b", "changed"),
         ("a.c", "changed"),
         ("d", "changed"),
@@ -347,19 +371,19 @@ TOPS = st.fixed_dictionaries({"common": st.dictionaries(st.sampled_from(["a", "b
 def flat(tree: Any, path: str = "") -> dict[str, bytes | None]:
     if not isinstance(tree, dict):
         return {path: tree}
-    found: dict[str, bytes | None] = {path: None} if path else {}
+    files: dict[str, bytes | None] = {path: None} if path else {}
     for name, below in tree.items():
-        found |= flat(below, f"{path}/{name}".strip("/"))
-    return found
+        files |= flat(below, f"{path}/{name}".strip("/"))
+    return files
 
 
 @given(TOPS, TOPS)
-def test_every_difference_is_told_once(one: Tree, other: Tree) -> None:
+def test_every_difference_is_told_once(tree: Tree, other: Tree) -> None:
     """Against a comparison of both as flat mappings."""
     options = CompareOptions(exact=True, folded=False)
-    walk = Walk("", (Planted(one), Planted(other)), Roles(b"x1", b"x2"), options)
-    found = [(difference.text, difference.change) for difference in walk.differences(Progress())]
-    before, after = flat(one), flat(other)
+    walk = Walk("", (Planted(tree), Planted(other)), Roles(b"x1", b"x2"), options)
+    differences = [(difference.text, difference.change) for difference in walk.differences(Progress())]
+    before, after = flat(tree), flat(other)
     wanted = []
     for path in {*before, *after}:
         if path not in after:
@@ -370,16 +394,16 @@ def test_every_difference_is_told_once(one: Tree, other: Tree) -> None:
             wanted += [(path, Change.REMOVED), (path, Change.ADDED)]
         elif before[path] != after[path]:
             wanted.append((path, Change.CHANGED))
-    assert sorted(found, key=str) == sorted(wanted, key=str)
+    assert sorted(differences, key=str) == sorted(wanted, key=str)
 
 
 @given(TOPS, TOPS)
-def test_folding_loses_no_file_and_no_byte(one: Tree, other: Tree) -> None:
+def test_folding_loses_no_file_and_no_byte(tree: Tree, other: Tree) -> None:
     tallies = []
     for folded in (False, True):
         tally = Tally()
         options = CompareOptions(exact=True, folded=folded)
-        for difference in Walk("", (Planted(one), Planted(other)), Roles(b"1", b"2"), options).differences(
+        for difference in Walk("", (Planted(tree), Planted(other)), Roles(b"1", b"2"), options).differences(
             Progress()
         ):
             tally.add(difference)

@@ -86,8 +86,8 @@ def test_the_record_tells_all(world: World) -> None:
     assert (record.root, record.uid, record.pid) == (world.engine.root, os.geteuid(), os.getpid())
     assert record.state is JobState.DONE
     assert record.result.set_id == result.set_id
-    told = [{key: value for key, value in event.items() if key != "at"} for event in record.events]
-    assert told == [event_json(event) for event in heard]
+    documents = [{key: value for key, value in event.items() if key != "at"} for event in record.events]
+    assert documents == [event_json(event) for event in heard]
     assert {type(event) for event in heard} >= {Started, Advanced, Noted}
 
 
@@ -165,7 +165,7 @@ def test_nothing_is_changed_while_snapd_runs(
 
 def test_queries_go_on_while_snapd_runs(world: World, snapd: socket.socket, tmp_path: Path) -> None:
     engine = world.engine
-    assert [one.set_id for one in engine.sets()] == [1]
+    assert [group.set_id for group in engine.sets()] == [1]
     assert engine.plan(Restore(1))[0].entries
     assert engine.estimate(("hello",), (), Progress())[0].size == 3
     assert (engine.undo_offers(), engine.findings()) == ([], [])

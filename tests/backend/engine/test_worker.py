@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> World:
 
 
 def run(
-    world: World, document: object, *words: str, fds: tuple[int, ...] = ()
+    world: World, document: object, *arguments: str, fds: tuple[int, ...] = ()
 ) -> "subprocess.CompletedProcess[str]":
     """Run the worker with a document on its standard input."""
     command = [
@@ -35,7 +35,7 @@ def run(
         "backend.engine.worker",
         f"--root={world.root}",
         "--engine=files",
-        *words,
+        *arguments,
     ]
     return subprocess.run(
         command,
@@ -92,12 +92,12 @@ def test_a_script_starts_jobs_from_wherever_the_package_is(world: World, tmp_pat
     checkout.mkdir()
     os.symlink(TOP / "backend", checkout / "backend")
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    words = [sys.executable, *(("-S",) if how != "installed" else ()), "-c", START, str(world.root)]
+    command = [sys.executable, *(("-S",) if how != "installed" else ()), "-c", START, str(world.root)]
     place = checkout if how == "by directory" else tmp_path
     if how == "by path":
         os.symlink(checkout, tmp_path / "linked")  # PYTHONPATH holds no colon
         environment["PYTHONPATH"] = str(tmp_path / "linked")
-    done = subprocess.run(words, cwd=place, env=environment, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=place, env=environment, check=False, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
     assert ended(world.engine.journal, 1).state in (JobState.DONE, JobState.PARTIAL)
 

@@ -392,9 +392,11 @@ class TestContentHash:
         assert newer == sha256(sha256((text % r"\b\f").encode()).digest()).digest()
 
     @given(snapshots, snapshots)
-    def test_set_time_and_options_do_not_count(self, one: Snapshot, other: Snapshot) -> None:
-        moved = one._replace(set_id=other.set_id, time=other.time, exclude=other.exclude, auto=other.auto)
-        assert content_hash(one) == content_hash(moved)
+    def test_set_time_and_options_do_not_count(self, snapshot: Snapshot, other: Snapshot) -> None:
+        moved = snapshot._replace(
+            set_id=other.set_id, time=other.time, exclude=other.exclude, auto=other.auto
+        )
+        assert content_hash(snapshot) == content_hash(moved)
 
 
 class TestContentJson:
@@ -474,6 +476,6 @@ class TestExportJson:
 
 def test_the_time_of_a_set_is_its_earliest_whatever_the_zones() -> None:
     early, late = "2026-11-22T10:00:00+02:00", "2026-11-22T09:00:00Z"
-    one = Snapshot(1, late, "a", Revision(1))
-    assert set_time([one, one._replace(time=early)]) == early
+    snapshot = Snapshot(1, late, "a", Revision(1))
+    assert set_time([snapshot, snapshot._replace(time=early)]) == early
     assert set_time([]) == ZERO_TIME

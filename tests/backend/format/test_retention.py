@@ -39,11 +39,11 @@ def test_days_come_back_as_days(days: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("snapds", "words"),
+    ("snapds", "phrase"),
     [("744h", "31d"), ("744h0m0s", "31d"), ("36h", "36h"), ("25h30m", "25h30m"), ("no", "no"), ("", "")],
 )
-def test_durations_of_snapd_are_put_in_words(snapds: str, words: str) -> None:
-    assert retention_words(snapds) == words
+def test_durations_of_snapd_are_put_in_words(snapds: str, phrase: str) -> None:
+    assert retention_words(snapds) == phrase
 
 
 def test_in_a_sentence() -> None:

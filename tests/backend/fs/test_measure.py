@@ -50,9 +50,9 @@ def test_regular_files_count_with_their_apparent_size_and_links_do_not(tmp_path:
     os.mkfifo(top / "fifo")
     sparse = write(top / "sparse", 0)
     os.truncate(sparse, 10 << 20)
-    found = measure([str(top)])
-    assert (found.apparent, found.files) == (100 + 100 + (10 << 20), 4)
-    assert found.allocated == 200
+    usage = measure([str(top)])
+    assert (usage.apparent, usage.files) == (100 + 100 + (10 << 20), 4)
+    assert usage.allocated == 200
 
 
 def test_roots_that_are_no_directories_add_nothing(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def opened(parent: Path | str, user: User | None = None) -> os.stat_result:
         assert os.listdir("/proc/self/fd") == before
 
 
-def same(found: os.stat_result, path: Path) -> bool:
-    return os.path.samestat(found, path.stat())
+def same(status: os.stat_result, path: Path) -> bool:
+    return os.path.samestat(status, path.stat())
 
 
 def test_the_nearest_directory_that_is_there(tmp_path: Path) -> None:

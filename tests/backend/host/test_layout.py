@@ -139,8 +139,8 @@ def test_user_data_move_when_the_snap_is_migrated(root: Path) -> None:
     layout = layout_of(root)
     assert layout.user_parent(ada, "hello") == f"{root}/home/ada/snap/hello"
     assert layout.user_parent(ada, "moved") == f"{root}/home/ada/.snap/data/moved"
-    told = layout_of(root, hidden={"hello"}.__contains__)
-    assert told.user_parent(ada, "hello") == f"{root}/home/ada/.snap/data/hello"
+    migrated = layout_of(root, hidden={"hello"}.__contains__)
+    assert migrated.user_parent(ada, "hello") == f"{root}/home/ada/.snap/data/hello"
 
 
 @pytest.mark.parametrize("home", ["", "/", "/var", "/var/lib/snapd"])
@@ -196,8 +196,8 @@ def test_the_machines_accounts_are_those_of_its_own_database() -> None:
 
 def test_users_are_found_by_name_or_number_in_order_and_once(root: Path) -> None:
     layout = layout_of(root)
-    found = layout.find_users(["bob@corp", "1000", "ada", "0", "bob@corp"])
-    assert [user.name for user in found] == ["bob@corp", "ada", "root"]
+    users = layout.find_users(["bob@corp", "1000", "ada", "0", "bob@corp"])
+    assert [user.name for user in users] == ["bob@corp", "ada", "root"]
     assert layout.find_users([]) == []
 
 

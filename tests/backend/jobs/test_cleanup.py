@@ -55,7 +55,7 @@ def last(world: World) -> JobRecord:
 
 
 def kinds(world: World) -> list[tuple[str, str]]:
-    return [(one.kind, os.path.basename(one.path)) for one in world.engine.findings()]
+    return [(finding.kind, os.path.basename(finding.path)) for finding in world.engine.findings()]
 
 
 def age(path: Path) -> Path:
@@ -263,8 +263,8 @@ def test_everything_odd_is_found_and_nothing_is_removed(world: World, tmp_path: 
     plant(world.snapshots, {"7_x_1_x1.zip.1846494151~": "", "7_x_1_x1.zip.old~": ""})
     plant(world.data("hello"), {".snapshot123": {}, "common.~BCDFGHJKL~": {}})
     before = tree_of(world.root)
-    found = kinds(world)
-    assert found == [
+    findings = kinds(world)
+    assert findings == [
         ("import", "4_importing"),
         ("marker", "6x_importing"),
         ("temporary", "7_x_1_x1.zip.1846494151~"),
@@ -284,9 +284,9 @@ def test_everything_odd_is_found_and_nothing_is_removed(world: World, tmp_path: 
 def test_space_held_by_undo_is_a_finding(world: World) -> None:
     world.add(1, "hello", OLD)
     world.do(Restore(1))
-    (found,) = world.engine.findings()
-    assert found.kind == "undo"
-    assert "job 1 can be taken back until" in found.text
+    (finding,) = world.engine.findings()
+    assert finding.kind == "undo"
+    assert "job 1 can be taken back until" in finding.text
 
 
 def test_a_fresh_marker_of_somebody_else_is_left_alone(world: World) -> None:
@@ -317,7 +317,7 @@ def test_temporary_files_go_by_a_repair_only(world: World, name: str, is_fresh_o
     if not is_fresh_ours:
         assert world.engine.repair(Progress()) == []
         age(world.snapshots / name)
-    assert [one.text for one in world.engine.repair(Progress())] == ["removed"]
+    assert [finding.text for finding in world.engine.repair(Progress())] == ["removed"]
     assert world.names() == []
 
 
@@ -326,7 +326,7 @@ def test_a_repair_leaves_what_is_surely_nobodys(world: World) -> None:
     for name in world.names():
         age(world.snapshots / name)
     before = world.names()
-    assert [(one.kind, one.repair) for one in world.engine.findings()] == [("unknown", "")] * 2
+    assert [(finding.kind, finding.repair) for finding in world.engine.findings()] == [("unknown", "")] * 2
     assert world.engine.repair(Progress()) == []
     assert world.names() == before
 
@@ -342,7 +342,7 @@ def test_a_repair_tells_what_it_could_not_do(world: World) -> None:
 def test_odd_markers_can_be_repaired_when_they_are_numbers(world: World) -> None:
     world.add(7, "hello")
     age(plant(world.snapshots, {"007_importing": ""}) / "007_importing")
-    assert [one.text for one in world.engine.repair(Progress())] == ["removed"]
+    assert [finding.text for finding in world.engine.repair(Progress())] == ["removed"]
     assert world.names() == []
 
 
@@ -376,7 +376,7 @@ def test_jobs_are_numbered_on(world: World) -> None:
     with pytest.raises(NotFoundError, match="no job 2"):
         world.engine.journal.record(2)
     world.do(Save())
-    assert [one.id for one in world.engine.journal.records()] == [1, 2]
+    assert [record.id for record in world.engine.journal.records()] == [1, 2]
 
 
 def test_a_dead_job_of_a_newer_version_is_left_with_a_sentence(world: World) -> None:

@@ -45,18 +45,18 @@ def ended(journal: Journal, state: JobState = JobState.DONE, **result: Any) -> J
     return journal.record(record.id)
 
 
-def told(record: JobRecord) -> list[dict[str, Any]]:
+def untimed_events(record: JobRecord) -> list[dict[str, Any]]:
     """The events of a job without their times."""
     return [{key: value for key, value in event.items() if key != "at"} for event in record.events]
 
 
-def _work(folder: str, told: Connection) -> None:
+def _work(folder: str, channel: Connection) -> None:
     with Journal(folder).job(recorded({"verb": "restore"}), {}) as record:
         record.record_step(DirectoryMade("/a"))
-        told.send(record.id)
-        told.recv()
+        channel.send(record.id)
+        channel.recv()
         record.finish(JobState.DONE)
-    told.send("ended")
+    channel.send("ended")
 
 
 @contextmanager
@@ -80,15 +80,15 @@ def test_record_holds_all_that_a_job_tells(journal: Journal) -> None:
         record.record_step(Published(12))
         running = journal.record(record.id)
         record.finish(JobState.PARTIAL, JobResult(12))
-    found = journal.record(record.id)
+    read_back = journal.record(record.id)
     assert running.state is JobState.RUNNING
-    assert (found.operation, found.root) == (Save(("a",)), {"path": "/", "device": 7})
-    assert (found.pid, found.uid) == (os.getpid(), os.geteuid())
-    assert told(found) == [{"step": "Saving"}]
-    assert abs(found.events[0]["at"] - time.time()) < 60
-    assert found.steps == [FileBegun("/a\udcff"), Published(12)]
-    assert (found.state, found.result.set_id) == (JobState.PARTIAL, 12)
-    assert found.result.ended >= found.started
+    assert (read_back.operation, read_back.root) == (Save(("a",)), {"path": "/", "device": 7})
+    assert (read_back.pid, read_back.uid) == (os.getpid(), os.geteuid())
+    assert untimed_events(read_back) == [{"step": "Saving"}]
+    assert abs(read_back.events[0]["at"] - time.time()) < 60
+    assert read_back.steps == [FileBegun("/a\udcff"), Published(12)]
+    assert (read_back.state, read_back.result.set_id) == (JobState.PARTIAL, 12)
+    assert read_back.result.ended >= read_back.started
 
 
 @given(operation=MAPPINGS, root=MAPPINGS, events=st.lists(MAPPINGS, max_size=3))
@@ -103,8 +103,12 @@ def test_any_record_is_read_back(
         for event in events:
             record.tell(event)
         record.finish(JobState.FAILED)
-    found = journal.record(record.id)
-    assert (found.operation, found.root, told(found)) == (recorded(operation), root, events)
+    read_back = journal.record(record.id)
+    assert (read_back.operation, read_back.root, untimed_events(read_back)) == (
+        recorded(operation),
+        root,
+        events,
+    )
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state is not JobState.RUNNING])
@@ -131,8 +135,8 @@ def test_a_killed_process_leaves_an_interrupted_job(journal: Journal) -> None:
     with working(journal) as (number, process, _line):
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-        found = journal.record(number)
-        assert (found.state, found.steps) == (JobState.INTERRUPTED, [DirectoryMade("/a")])
+        read_back = journal.record(number)
+        assert (read_back.state, read_back.steps) == (JobState.INTERRUPTED, [DirectoryMade("/a")])
 
 
 def test_a_living_job_cannot_be_ended_by_others(journal: Journal) -> None:
@@ -152,8 +156,8 @@ def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
         with pytest.raises(ConflictError), journal.reopened(dead):
             raise AssertionError("it was opened twice")
         reopened.finish(JobState.TAKEN_BACK, JobResult(recovered=True))
-    found = journal.record(dead.id)
-    assert (found.state, found.steps) == (JobState.TAKEN_BACK, [DirectoryMade("/a")])
+    read_back = journal.record(dead.id)
+    assert (read_back.state, read_back.steps) == (JobState.TAKEN_BACK, [DirectoryMade("/a")])
 
 
 @pytest.mark.parametrize("cut", range(1, 30))
@@ -183,11 +187,11 @@ def test_damaged_files_never_raise(tmp_path_factory: pytest.TempPathFactory, nam
     journal = Journal(str(tmp_path_factory.mktemp("journal")))
     record = ended(journal)
     Path(record.folder, name).write_bytes(raw)
-    for found in journal.records():
-        assert isinstance(found.events, list)
-        assert isinstance(found.result, JobResult)
+    for read_back in journal.records():
+        assert isinstance(read_back.events, list)
+        assert isinstance(read_back.result, JobResult)
         with suppress(IntegrityError):
-            assert isinstance(found.steps, list)
+            assert isinstance(read_back.steps, list)
     journal.drop_oldest(0, set())
 
 
@@ -196,10 +200,10 @@ def test_odd_values_in_a_header_count_as_missing(journal: Journal, odd: object) 
     record = ended(journal)
     header = {"operation": {"verb": "save"}, "root": odd, "started": odd, "pid": odd, "uid": odd}
     Path(record.folder, "operation.json").write_text(json.dumps(header))
-    found = journal.record(record.id)
-    assert isinstance(found.root, dict)
-    assert isinstance(found.started, int | float)
-    assert (type(found.pid), type(found.uid)) == (int, int)
+    read_back = journal.record(record.id)
+    assert isinstance(read_back.root, dict)
+    assert isinstance(read_back.started, int | float)
+    assert (type(read_back.pid), type(read_back.uid)) == (int, int)
     Path(record.folder, "result.json").write_text(json.dumps({"state": odd}))
     assert journal.record(record.id).state is JobState.FAILED
 
@@ -268,8 +272,8 @@ def test_jobs_that_have_not_ended_are_not_dropped(journal: Journal) -> None:
 def test_a_result_can_be_amended_once_there_is_one(journal: Journal) -> None:
     record = ended(journal, set_id=4)
     journal.note_undone(record, 9)
-    found = journal.record(record.id)
-    assert (found.result.set_id, found.result.undone, found.state) == (4, 9, JobState.DONE)
+    read_back = journal.record(record.id)
+    assert (read_back.result.set_id, read_back.result.undone, read_back.state) == (4, 9, JobState.DONE)
     with journal.job(recorded({}), {}) as running, pytest.raises(ConflictError):
         journal.note_undone(journal.record(running.id), 9)
 
@@ -284,22 +288,22 @@ def test_the_log_stops_growing(journal: Journal) -> None:
     assert len(journal.record(record.id).events) > 400
 
 
-def _start_jobs(folder: str, start: Any, told: Any) -> None:
+def _start_jobs(folder: str, start: Any, queue: Any) -> None:
     journal = Journal(folder)
     start.wait()
     for _ in range(10):
         with journal.job(recorded({}), {}) as record:
             journal.records()
             record.finish(JobState.DONE)
-        told.put(record.id)
+        queue.put(record.id)
 
 
 def test_jobs_of_several_processes_have_numbers_of_their_own(journal: Journal) -> None:
-    start, told = FORK.Barrier(4), FORK.SimpleQueue()
-    processes = [FORK.Process(target=_start_jobs, args=(journal.folder, start, told)) for _ in range(4)]
+    start, queue = FORK.Barrier(4), FORK.SimpleQueue()
+    processes = [FORK.Process(target=_start_jobs, args=(journal.folder, start, queue)) for _ in range(4)]
     for process in processes:
         process.start()
-    numbers = [told.get() for _ in range(40)]
+    numbers = [queue.get() for _ in range(40)]
     for process in processes:
         process.join()
     assert sorted(numbers) == list(range(1, 41))
@@ -353,12 +357,12 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
 
     def looking(path: str) -> bool:
         """Somebody begins to look just when it was found dead, and looks until the lock is waited for."""
-        found = real(path)
+        status = real(path)
         reading = open(path)  # noqa: SIM115 - closed by the thread
         fcntl.flock(reading, fcntl.LOCK_SH)
         asked.append(threading.Thread(target=_let_go_when_waited_for, args=(reading,)))
         asked[-1].start()
-        return found
+        return status
 
     monkeypatch.setattr(files, "is_locked", looking)
     with journal.reopened(record) as reopened:

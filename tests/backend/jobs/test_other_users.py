@@ -71,15 +71,19 @@ class Theirs:
             "uid": 0,
             "pid": 1,
         }
-        contents = {"operation.json": header, **{f"{name}.json": found for name, found in documents.items()}}
+        contents = {
+            "operation.json": header,
+            **{f"{name}.json": document for name, document in documents.items()},
+        }
         texts = {
-            name: found if isinstance(found, str) else json.dumps(found) for name, found in contents.items()
+            name: document if isinstance(document, str) else json.dumps(document)
+            for name, document in contents.items()
         }
         plant(folder, {"alive": "", **texts})
         self.owned()
         return folder
 
-    def found(self) -> list[ForeignJournal]:
+    def seen_journals(self) -> list[ForeignJournal]:
         return journals(self.layout, People(self.user))
 
     @property
@@ -99,7 +103,7 @@ as_root = pytest.mark.skipif(ME != 0, reason="only root looks at others, and can
 def test_root_sees_the_jobs_that_others_keep_for_the_same_root(theirs: Theirs) -> None:
     theirs.job(3, operation=to_json(Check(7)), result={"state": "failed", "error": "no luck"})
     theirs.job(4)
-    (journal,) = theirs.found()
+    (journal,) = theirs.seen_journals()
     first, second = journal.records()
     assert (first.name, first.owner, first.uid, first.pid) == ("alice/3", "alice", THEM, 0)
     assert (first.state, first.verb) == (JobState.FAILED, "check-snapshot")
@@ -154,7 +158,7 @@ def test_no_link_is_followed(theirs: Theirs, part: str, tmp_path: Path) -> None:
     shutil.move(place, elsewhere)
     place.symlink_to(elsewhere)
     os.chown(place, THEM, THEM, follow_symlinks=False)
-    assert [record for journal in theirs.found() for record in journal.records()] == []
+    assert [record for journal in theirs.seen_journals() for record in journal.records()] == []
 
 
 @as_root
@@ -268,9 +272,9 @@ def test_places_that_may_keep_one_waiting() -> None:
 @as_root
 def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs.job(1)
-    assert len(theirs.found()) == 1
+    assert len(theirs.seen_journals()) == 1
     monkeypatch.setattr("backend.jobs.other_users._slow_mounts", lambda: [str(theirs.home)])
-    assert theirs.found() == []
+    assert theirs.seen_journals() == []
 
 
 @as_root
@@ -287,9 +291,9 @@ def test_a_journal_of_ours_has_no_owner(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "own"))
     with journal.job(Save(), {}) as record:
         record.tell({"event": "noted", "text": "x"})
-    (found,) = journal.records()
-    assert (found.owner, found.name) == ("", "1")
-    with found.opened_events() as fd:
+    (read_back,) = journal.records()
+    assert (read_back.owner, read_back.name) == ("", "1")
+    with read_back.opened_events() as fd:
         assert os.pread(fd, 9, 0) == b'{"event":'
 
 

@@ -71,9 +71,9 @@ def test_recorded_documents_are_written_again_as_they_were(name: str) -> None:
 def _numbered(value: Any) -> Any:
     """The same with numbers where a recording has words instead."""
     if isinstance(value, dict):
-        return {key: _numbered(one) for key, one in value.items()}
+        return {key: _numbered(member) for key, member in value.items()}
     if isinstance(value, list):
-        return [_numbered(one) for one in value]
+        return [_numbered(member) for member in value]
     is_number = isinstance(value, str) and value.startswith(("@inode ", "@device@"))
     return len(value) if is_number else value
 

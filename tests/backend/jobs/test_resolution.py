@@ -111,8 +111,8 @@ def test_a_restore_that_had_not_replaced_anything(world: World) -> None:
 @pytest.mark.parametrize("finish", [True, False])
 def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
     died_restoring(world, Restore(1), committed=False)
-    told = ways(world)
-    assert told.take_back.text == "The data are put back as they were before it; that is all."
+    choices = ways(world)
+    assert choices.take_back.text == "The data are put back as they were before it; that is all."
     ended = world.engine.resolve(1, finish=finish)
     assert tree_of(world.data("hello")) == NEW
     assert ended.again == (Restore(1) if finish else None)
@@ -121,8 +121,10 @@ def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
 
 def test_a_restore_that_was_done_is_finished_and_can_be_undone(world: World) -> None:
     died_restoring(world, Restore(1), committed=True)
-    told = ways(world).finish.text
-    assert told.startswith("All its data are in place: it is complete, and what it replaced is kept for an")
+    sentence = ways(world).finish.text
+    assert sentence.startswith(
+        "All its data are in place: it is complete, and what it replaced is kept for an"
+    )
     assert world.engine.resolve(1, finish=True).again is None
     assert tree_of(world.data("hello")) == OLD
     assert [offer.job for offer in world.engine.undo_offers()] == [1]
@@ -144,8 +146,8 @@ def test_a_restore_that_was_done_is_taken_back_by_an_undo(world: World) -> None:
 def test_one_that_keeps_nothing_cannot_be_taken_back(world: World, window: int, reason: str) -> None:
     died_restoring(world, Restore(1, undo_window=window), committed=True)
     header = Path(last(world).folder) / "operation.json"
-    told = json.loads(header.read_text())
-    header.write_text(json.dumps(told | {"started": told["started"] - 7200}))
+    document = json.loads(header.read_text())
+    header.write_text(json.dumps(document | {"started": document["started"] - 7200}))
     assert reason in ways(world).take_back.refusal
     with pytest.raises(BlockedError, match=f"^cannot take back job 1: .*{reason}"):
         world.engine.resolve(1, finish=False)
@@ -156,15 +158,17 @@ def test_one_that_keeps_nothing_cannot_be_taken_back(world: World, window: int, 
 
 @pytest.mark.parametrize("committed", [False, True])
 def test_a_restore_beside(world: World, tmp_path: Path, committed: bool) -> None:
-    to = str(tmp_path / "beside")
-    died(world, Restore(1, target_dir=to), *([{"committed": True}] if committed else []))
-    told = ways(world)
+    target_dir = str(tmp_path / "beside")
+    died(world, Restore(1, target_dir=target_dir), *([{"committed": True}] if committed else []))
+    choices = ways(world)
     if committed:
-        assert told.finish.text == f"All its data are in {to}: it is complete; nothing was replaced."
-        assert told.take_back.refusal == f"all its data are in {to}: remove that to take it back"
+        assert (
+            choices.finish.text == f"All its data are in {target_dir}: it is complete; nothing was replaced."
+        )
+        assert choices.take_back.refusal == f"all its data are in {target_dir}: remove that to take it back"
     else:
-        assert told.finish.again == Restore(1, target_dir=to)
-        assert told.take_back.text.startswith("It had replaced nothing")
+        assert choices.finish.again == Restore(1, target_dir=target_dir)
+        assert choices.take_back.text.startswith("It had replaced nothing")
 
 
 def test_an_undo_without_a_number_means_the_same_restore_again(world: World) -> None:
@@ -197,9 +201,9 @@ def test_a_save_that_was_published(world: World) -> None:
     engine = world.engine
     with engine.journal.job(Save(), engine.root) as record:
         engine.store.publish(2, [Staged(aside, path.name)], Progress(record_step=record.record_step))
-    told = ways(world)
-    assert told.finish == Resolution("Set #2 is there, whole: it is complete.")
-    assert told.take_back.refusal == "set #2 is there, whole: forget 2 removes it"
+    choices = ways(world)
+    assert choices.finish == Resolution("Set #2 is there, whole: it is complete.")
+    assert choices.take_back.refusal == "set #2 is there, whole: forget 2 removes it"
     assert engine.resolve(1, finish=True).text.endswith("it was complete")
     assert path.exists()
 
@@ -207,11 +211,11 @@ def test_a_save_that_was_published(world: World) -> None:
 def test_an_export_that_was_whole(world: World, tmp_path: Path) -> None:
     file = tmp_path / "e"
     file.write_text("whole")
-    found = file.stat()
+    status = file.stat()
     died(
         world,
         Export(1, str(file)),
-        {"part": f"{file}.part", "file": str(file), "identity": [found.st_dev, found.st_ino]},
+        {"part": f"{file}.part", "file": str(file), "identity": [status.st_dev, status.st_ino]},
     )
     assert ways(world).take_back.refusal == f"{file} is there, whole: remove it yourself"
     file.unlink()

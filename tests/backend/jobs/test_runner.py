@@ -128,7 +128,7 @@ def test_a_job_lives_in_a_session_of_its_own_and_does_what_was_asked(jobs: Jobs)
     jobs.let_go()
     ended = jobs.ended(record)
     assert (ended.state, ended.result.snaps) == (JobState.DONE, ("hello",))
-    assert [one.set_id for one in jobs.world.engine.sets()] == [ended.result.set_id]
+    assert [group.set_id for group in jobs.world.engine.sets()] == [ended.result.set_id]
 
 
 def test_a_hang_up_does_not_end_it(jobs: Jobs) -> None:
@@ -139,9 +139,9 @@ def test_a_hang_up_does_not_end_it(jobs: Jobs) -> None:
 
 
 def test_job_outlives_the_process_that_started_it(jobs: Jobs) -> None:
-    words = [jobs.journal.folder, json.dumps(to_json(Save(("hello",)))), *jobs.command]
+    arguments = [jobs.journal.folder, json.dumps(to_json(Save(("hello",)))), *jobs.command]
     with subprocess.Popen(
-        [sys.executable, "-c", STARTER, *words],
+        [sys.executable, "-c", STARTER, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -175,11 +175,11 @@ def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:
 
 def test_two_jobs_run_at_once(jobs: Jobs) -> None:
     records = [jobs.start(Save((snap,))) for snap in ("hello", "other")]
-    assert [jobs.journal.record(one.id).state for one in records] == [JobState.RUNNING] * 2
+    assert [jobs.journal.record(record.id).state for record in records] == [JobState.RUNNING] * 2
     jobs.let_go(2)
-    ended = [jobs.ended(one) for one in records]
-    assert [one.state for one in ended] == [JobState.DONE] * 2
-    assert len({one.result.set_id for one in ended}) == 2
+    ended = [jobs.ended(record) for record in records]
+    assert [record.state for record in ended] == [JobState.DONE] * 2
+    assert len({record.result.set_id for record in ended}) == 2
 
 
 def test_a_refused_job_says_so_in_its_journal(jobs: Jobs) -> None:
@@ -208,9 +208,9 @@ def test_several_follow_one_job_from_its_beginning(jobs: Jobs) -> None:
     before = list(first.news())
     jobs.let_go()
     jobs.ended(record)
-    told = [*before, *first.news()]
-    assert [event["event"] for event in told].count("started") >= 1
-    assert list(Follower(record).news()) == told
+    events = [*before, *first.news()]
+    assert [event["event"] for event in events].count("started") >= 1
+    assert list(Follower(record).news()) == events
     assert list(first.news()) == []
 
 
@@ -240,12 +240,12 @@ def test_torn_lines_are_told_once_they_are_whole(
     raw = b"".join(json.dumps(event).encode() + b"\n" for event in events)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=6)))
     with TemporaryDirectory() as folder:
-        reader, told = follower(folder), []
+        reader, events_read = follower(folder), []
         with open(os.path.join(folder, "events.jsonl"), "wb", buffering=0) as log:
             for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
                 log.write(raw[start:end])
-                told += list(reader.news())
-    assert told == events
+                events_read += list(reader.news())
+    assert events_read == events
 
 
 @given(raw=st.binary(max_size=200))

@@ -146,8 +146,10 @@ def test_queries_remove_nothing(world: World) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_jobs_that_replaced_nothing(world: World, number: int) -> None:
     world.do(Save())
-    words = "job 1 cannot be taken back: it replaced nothing that is still kept" if number == 1 else "no job"
-    with pytest.raises(NotFoundError, match=words):
+    message = (
+        "job 1 cannot be taken back: it replaced nothing that is still kept" if number == 1 else "no job"
+    )
+    with pytest.raises(NotFoundError, match=message):
         world.engine.undo(Undo(number), Progress(name="9"))
 
 
@@ -232,7 +234,7 @@ def test_a_root_that_was_copied_is_another_root(world: World, tmp_path: Path) ->
     shutil.copytree(world.root, tmp_path / "copy", symlinks=True)
     copied = World(tmp_path / "copy", users=())
     assert copied.engine.undo_offers() == []
-    assert [one.state for one in copied.engine.journal.records()] == [JobState.DONE]
+    assert [record.state for record in copied.engine.journal.records()] == [JobState.DONE]
 
 
 @pytest.mark.parametrize(

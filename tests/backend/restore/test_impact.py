@@ -69,10 +69,10 @@ def test_any_damaged_byte_is_counted_or_refused(at: int, mask: int) -> None:
     damaged = bytearray(PLAIN)
     damaged[at] ^= mask
     try:
-        found = contents([bytes(damaged)], X1, Progress())
+        counts = contents([bytes(damaged)], X1, Progress())
     except IntegrityError:
         return
-    assert found.files <= 2
+    assert counts.files <= 2
 
 
 def test_the_first_device_nodes_are_named_and_all_are_counted(world: World) -> None:
@@ -126,10 +126,12 @@ def test_skipped_entries_are_not_scanned(world: World) -> None:
 
 def test_the_counts_are_told_as_a_step(world: World) -> None:
     world.add(1, "hello", {"common": {"f": "1" * 5000}})
-    told: list[Event] = []
-    plan(world, progress=Progress(told.append))
-    (step,) = [one for one in told if isinstance(one, Started) and one.title == "Counting what it holds"]
-    assert told[-1] == Advanced(step.total or 0)
+    events: list[Event] = []
+    plan(world, progress=Progress(events.append))
+    (step,) = [
+        event for event in events if isinstance(event, Started) and event.title == "Counting what it holds"
+    ]
+    assert events[-1] == Advanced(step.total or 0)
 
 
 def test_plan_can_be_cancelled_at_any_time(world: World) -> None:

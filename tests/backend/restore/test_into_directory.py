@@ -59,7 +59,7 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture(params=["missing", "empty"])
-def to(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def target_dir(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Where to restore to: a directory that is not there yet, or an empty one."""
     place = plant(tmp_path / "place", {}) / "out"
     if request.param == "empty":
@@ -71,22 +71,22 @@ def everything(world: World) -> dict[str, Any]:
     return {top: tree_of(world.root / top, holder=True) for top in ("var/snap", "home", "root")}
 
 
-def surroundings(to: Path) -> dict[str, Any]:
-    return tree_of(to.parent, holder=True)
+def surroundings(target_dir: Path) -> dict[str, Any]:
+    return tree_of(target_dir.parent, holder=True)
 
 
-def plans(world: World, to: Path | str, **wanted: Any) -> list[RestorePlan]:
-    return world.engine.plan(Restore(1, target_dir=str(to), **wanted))
+def plans(world: World, target_dir: Path | str, **wanted: Any) -> list[RestorePlan]:
+    return world.engine.plan(Restore(1, target_dir=str(target_dir), **wanted))
 
 
-def refused(world: World, to: Path | str, words: str) -> None:
+def refused(world: World, target_dir: Path | str, reason: str) -> None:
     """It is known beforehand that nothing can be restored there, and nothing is."""
-    assert {plan.verdict for plan in plans(world, to)} == {Verdict.BLOCKED}
-    assert words in plans(world, to)[0].reasons[0]
+    assert {plan.verdict for plan in plans(world, target_dir)} == {Verdict.BLOCKED}
+    assert reason in plans(world, target_dir)[0].reasons[0]
     before = tree_of(world.root.parent, holder=True)
     with pytest.raises(BlockedError) as refusal:
-        world.engine.restore(Restore(1, target_dir=str(to)), Progress())
-    assert str(refusal.value).count(words) == 1
+        world.engine.restore(Restore(1, target_dir=str(target_dir)), Progress())
+    assert str(refusal.value).count(reason) == 1
     after = tree_of(world.root.parent, holder=True)
     for tree in (before, after):
         tree["root"]["var"]["lib"].pop("snapstow", None)
@@ -96,77 +96,77 @@ def refused(world: World, to: Path | str, words: str) -> None:
 # -- what it does
 
 
-def test_everybody_gets_a_place_and_nothing_is_replaced(world: World, to: Path) -> None:
+def test_everybody_gets_a_place_and_nothing_is_replaced(world: World, target_dir: Path) -> None:
     before = everything(world)
-    result = world.do(Restore(1, target_dir=str(to)))
-    assert (result.exit_code, result.left_out, result.beside) == (0, (), str(to))
+    result = world.do(Restore(1, target_dir=str(target_dir)))
+    assert (result.exit_code, result.left_out, result.beside) == (0, (), str(target_dir))
     assert (result.undo_job, result.undo_until) == (0, 0)
-    assert surroundings(to) == {"out": SET}
+    assert surroundings(target_dir) == {"out": SET}
     assert everything(world) == before
     assert world.engine.undo_offers() == []
 
 
-def test_the_plan_names_every_place(world: World, to: Path) -> None:
-    made = plans(world, to)
+def test_the_plan_names_every_place(world: World, target_dir: Path) -> None:
+    made = plans(world, target_dir)
     assert {plan.verdict for plan in made} == {Verdict.READY}
     landings = {entry.entry: (entry.parent, entry.made, entry.replaced) for entry in made[0].entries}
-    hello = f"{to}/hello"
+    hello = f"{target_dir}/hello"
     assert landings["archive.tgz"] == (hello, (hello, f"{hello}/x1", f"{hello}/common"), ())
     ghost = f"{hello}/users/ghost"
     assert landings["user/ghost.tgz"] == (ghost, (ghost, f"{ghost}/x1", f"{ghost}/common"), ())
     assert [entry.lost.files for plan in made for entry in plan.entries] == [0, 0, 0, 0]
 
 
-def test_only_some_snaps_and_users(world: World, to: Path) -> None:
-    world.do(Restore(1, ("hello",), ("ghost",), target_dir=str(to)))
-    assert tree_of(to) == {"hello": {**OLD, "users": {"ghost": GHOST}}}
+def test_only_some_snaps_and_users(world: World, target_dir: Path) -> None:
+    world.do(Restore(1, ("hello",), ("ghost",), target_dir=str(target_dir)))
+    assert tree_of(target_dir) == {"hello": {**OLD, "users": {"ghost": GHOST}}}
 
 
-def test_a_revision_names_the_directory(world: World, to: Path) -> None:
-    world.do(Restore(1, ("hello",), target_dir=str(to), revision="29"))
-    found = tree_of(to / "hello")
-    assert (found["29"], found["users"]["alice"]) == (
+def test_a_revision_names_the_directory(world: World, target_dir: Path) -> None:
+    world.do(Restore(1, ("hello",), target_dir=str(target_dir), revision="29"))
+    tree = tree_of(target_dir / "hello")
+    assert (tree["29"], tree["users"]["alice"]) == (
         OLD["x1"],
         {"29": ALICE["x1"], "common": ALICE["common"]},
     )
-    assert "x1" not in found
+    assert "x1" not in tree
 
 
-def test_a_snap_that_must_not_have_the_data_does_not_matter(world: World, to: Path) -> None:
+def test_a_snap_that_must_not_have_the_data_does_not_matter(world: World, target_dir: Path) -> None:
     world.remember("hello", snap_id="another")
     world.add(2, "hello", OLD, snap_id="this one")
-    assert world.do(Restore(2, target_dir=str(to))).exit_code == 0
+    assert world.do(Restore(2, target_dir=str(target_dir))).exit_code == 0
 
 
-def test_a_home_that_is_none_does_not_matter(world: World, to: Path) -> None:
+def test_a_home_that_is_none_does_not_matter(world: World, target_dir: Path) -> None:
     world.write_accounts(["alice", "ghost"])
-    assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
-    assert tree_of(to) == SET
+    assert world.do(Restore(1, target_dir=str(target_dir))).exit_code == 0
+    assert tree_of(target_dir) == SET
 
 
-def test_entries_that_belong_to_nobody_are_skipped(world: World, to: Path) -> None:
+def test_entries_that_belong_to_nobody_are_skipped(world: World, target_dir: Path) -> None:
     entries = {"archive.tgz": tgz(OLD), "novel.tgz": tgz({"common": {}})}
     write_snapshot(world.snapshots / "3_hello_1.0_x1.zip", snapshot_of(3, "hello", entries), entries)
-    assert world.do(Restore(3, target_dir=str(to))).left_out == (
+    assert world.do(Restore(3, target_dir=str(target_dir))).left_out == (
         'Skipping restore of unknown entry "novel.tgz".',
     )
 
 
-def test_while_another_change_of_the_snap_is_under_way(world: World, to: Path) -> None:
+def test_while_another_change_of_the_snap_is_under_way(world: World, target_dir: Path) -> None:
     with world.engine.store.snap_lock("hello", "save"):
-        assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
+        assert world.do(Restore(1, target_dir=str(target_dir))).exit_code == 0
 
 
 @pytest.mark.root
-def test_data_belong_to_their_users_and_are_closed_to_others(world: World, to: Path) -> None:
-    world.do(Restore(1, target_dir=str(to)))
-    users = to / "hello/users"
+def test_data_belong_to_their_users_and_are_closed_to_others(world: World, target_dir: Path) -> None:
+    world.do(Restore(1, target_dir=str(target_dir)))
+    users = target_dir / "hello/users"
     for name, owner in (("alice", uid_of("alice")), ("ghost", 0)):
         assert stat.S_IMODE((users / name).stat().st_mode) == 0o700
         assert {path.stat().st_uid for path in (users / name).rglob("*")} | {
             (users / name).stat().st_uid
         } == {owner}
-    assert stat.S_IMODE(to.stat().st_mode) == 0o755
+    assert stat.S_IMODE(target_dir.stat().st_mode) == 0o755
 
 
 def with_mode(tree: Tree, mode: int, owner: int) -> bytes:
@@ -182,28 +182,28 @@ def with_mode(tree: Tree, mode: int, owner: int) -> bytes:
     return stream.getvalue()
 
 
-def test_nobody_can_be_made_to_run_files_as_whoever_restores(world: World, to: Path) -> None:
+def test_nobody_can_be_made_to_run_files_as_whoever_restores(world: World, target_dir: Path) -> None:
     """What belonged to somebody unknown, and now to us, must not act in our name."""
     world.add(4, "hello", {"common": {}}, users={"ghost": with_mode({"common": {"run": "1"}}, 0o6755, 4711)})
-    world.do(Restore(4, target_dir=str(to)))
-    found = (to / "hello/users/ghost/common/run").stat()
-    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o755)
+    world.do(Restore(4, target_dir=str(target_dir)))
+    status = (target_dir / "hello/users/ghost/common/run").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), 0o755)
 
 
 @pytest.mark.root
-def test_the_systems_data_keep_owners_and_modes(world: World, to: Path) -> None:
+def test_the_systems_data_keep_owners_and_modes(world: World, target_dir: Path) -> None:
     world.add(4, "hello", with_mode({"common": {"run": "1"}}, 0o4711, 4711))
-    world.do(Restore(4, target_dir=str(to)))
-    found = (to / "hello/common/run").stat()
-    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (4711, 0o4711)
+    world.do(Restore(4, target_dir=str(target_dir)))
+    status = (target_dir / "hello/common/run").stat()
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (4711, 0o4711)
 
 
-def test_device_nodes_of_somebody_unknown_never_come_back(world: World, to: Path) -> None:
+def test_device_nodes_of_somebody_unknown_never_come_back(world: World, target_dir: Path) -> None:
     node = tarfile.TarInfo("common/null")
     node.type, node.devmajor, node.devminor = tarfile.CHRTYPE, 1, 3
     world.add(4, "hello", {"common": {}}, users={"ghost": tgz({"common": {}}, extra=[node])})
-    result = world.do(Restore(4, target_dir=str(to), devices=True))
-    path = f"{to}/hello/users/ghost/common/null"
+    result = world.do(Restore(4, target_dir=str(target_dir), devices=True))
+    path = f"{target_dir}/hello/users/ghost/common/null"
     assert result.left_out == (f"{path} was not restored: it is a device node",)
     assert not os.path.lexists(path)
 
@@ -221,10 +221,10 @@ def snapd(world: World) -> Iterator[socket.socket]:
 
 
 def test_while_snapd_runs_beside_is_fine_and_in_place_is_not(
-    world: World, to: Path, snapd: socket.socket
+    world: World, target_dir: Path, snapd: socket.socket
 ) -> None:
-    assert world.do(Restore(1, target_dir=str(to))).exit_code == 0
-    assert tree_of(to) == SET
+    assert world.do(Restore(1, target_dir=str(target_dir))).exit_code == 0
+    assert tree_of(target_dir) == SET
     with pytest.raises(ConflictError, match="snapd is running"):
         world.do(Restore(1))
 
@@ -234,19 +234,19 @@ class Died(BaseException):
 
 
 def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
-    world: World, to: Path, snapd: socket.socket, monkeypatch: pytest.MonkeyPatch
+    world: World, target_dir: Path, snapd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die() -> None:
         raise Died
 
-    before, engine, operation = surroundings(to), world.engine, Restore(1, target_dir=str(to))
+    before, engine, operation = surroundings(target_dir), world.engine, Restore(1, target_dir=str(target_dir))
     monkeypatch.setattr(RestoreState, "revert", lambda _state: None)
     with pytest.raises(Died), engine.journal.job(operation, engine.root) as record:
         engine.restore(operation, Meddling(die, record.record_step, str(record.id)))
     monkeypatch.undo()
-    assert surroundings(to) != before
+    assert surroundings(target_dir) != before
     assert engine.tidy(Progress()) == ["job 1 (restore) had been interrupted; nothing of it is left"]
-    assert surroundings(to) == before
+    assert surroundings(target_dir) == before
     assert engine.tidy(Progress()) == []
 
 
@@ -297,12 +297,12 @@ def test_names_that_are_ours(world: World, tmp_path: Path) -> None:
     refused(world, tmp_path / f"{HOLDER}-x", "used for what is not whole yet")
 
 
-def test_two_snapshots_of_one_snap_in_a_set(world: World, to: Path) -> None:
+def test_two_snapshots_of_one_snap_in_a_set(world: World, target_dir: Path) -> None:
     world.add(1, "hello", OLD, version="2.0")
-    before = surroundings(to)
+    before = surroundings(target_dir)
     with pytest.raises(BlockedError, match="two snapshots of the set go there"):
-        world.do(Restore(1, target_dir=str(to)))
-    assert surroundings(to) == before
+        world.do(Restore(1, target_dir=str(target_dir)))
+    assert surroundings(target_dir) == before
 
 
 @pytest.mark.parametrize("path", ["out", "../out", "/a\0b"])
@@ -322,42 +322,43 @@ def test_a_place_that_is_closed(world: World, tmp_path: Path) -> None:
     refused(world, tmp_path / "closed/out", "no right to write")
 
 
-def test_space_is_looked_for_there(world: World, to: Path, disk: Disk) -> None:
+def test_space_is_looked_for_there(world: World, target_dir: Path, disk: Disk) -> None:
     disk.free = 0
     with pytest.raises(NoSpaceError, match="cannot restore: insufficient space in"):
-        world.do(Restore(1, target_dir=str(to)))
-    assert set(disk.asked) <= {str(to), str(to.parent)}
+        world.do(Restore(1, target_dir=str(target_dir)))
+    assert set(disk.asked) <= {str(target_dir), str(target_dir.parent)}
 
 
 # -- failures on the way
 
 
-def test_one_archive_that_cannot_be_unpacked_spoils_all(world: World, to: Path) -> None:
+def test_one_archive_that_cannot_be_unpacked_spoils_all(world: World, target_dir: Path) -> None:
     hard = tarfile.TarInfo("common/hard")
     hard.type, hard.linkname = tarfile.LNKTYPE, "common/not-there"
     world.add(1, "zzz", {"common": {}}, users={"alice": tgz({"common": {}}, extra=[hard])})
-    before = surroundings(to)
+    before = surroundings(target_dir)
     with pytest.raises(SnapshotError, match="cannot unpack archive"):
-        world.do(Restore(1, target_dir=str(to)))
-    assert surroundings(to) == before
+        world.do(Restore(1, target_dir=str(target_dir)))
+    assert surroundings(target_dir) == before
 
 
-def test_a_damaged_archive_is_known_before_anything_is_made(world: World, to: Path) -> None:
+def test_a_damaged_archive_is_known_before_anything_is_made(world: World, target_dir: Path) -> None:
     world.add(1, "zzz", OLD, sums={"archive.tgz": "0" * 96})
-    before = surroundings(to)
+    before = surroundings(target_dir)
     with pytest.raises(SnapshotError, match="does not match actual"):
-        world.do(Restore(1, target_dir=str(to)))
-    assert surroundings(to) == before
+        world.do(Restore(1, target_dir=str(target_dir)))
+    assert surroundings(target_dir) == before
 
 
-def test_a_stop_at_any_time_leaves_nothing(world: World, to: Path) -> None:
-    before = surroundings(to)
+def test_a_stop_at_any_time_leaves_nothing(world: World, target_dir: Path) -> None:
+    before = surroundings(target_dir)
     states = [
-        surroundings(to) for _ in stops(lambda job: world.engine.restore(Restore(1, target_dir=str(to)), job))
+        surroundings(target_dir)
+        for _ in stops(lambda job: world.engine.restore(Restore(1, target_dir=str(target_dir)), job))
     ]
     assert len(states) > 10
     assert all(state == before for state in states)
-    assert tree_of(to) == SET
+    assert tree_of(target_dir) == SET
 
 
 class Meddling(Progress):
@@ -384,18 +385,18 @@ class Meddling(Progress):
 def test_files_put_into_the_directory_meanwhile_are_not_touched(
     world: World, tmp_path: Path, is_there: bool
 ) -> None:
-    to = tmp_path / "out"
+    target_dir = tmp_path / "out"
     if is_there:
-        to.mkdir()
+        target_dir.mkdir()
 
     def meddle() -> None:
-        plant(to, {"theirs": "1"})
+        plant(target_dir, {"theirs": "1"})
 
     job = Meddling(meddle)
     with pytest.raises(SnapshotError):
-        world.engine.restore(Restore(1, target_dir=str(to)), job)
+        world.engine.restore(Restore(1, target_dir=str(target_dir)), job)
     assert tree_of(tmp_path, holder=True).keys() == {"root", "out"}
-    assert tree_of(to, holder=True) == {"theirs": "1"}
+    assert tree_of(target_dir, holder=True) == {"theirs": "1"}
 
 
 def test_somebodys_holder_is_not_used(world: World, tmp_path: Path) -> None:
@@ -417,12 +418,12 @@ def test_a_parent_that_is_replaced_by_a_link_on_the_way_is_noticed(world: World,
     assert tree_of(other, holder=True) == {}
 
 
-def test_a_stopped_job_plans_nothing(world: World, to: Path) -> None:
+def test_a_stopped_job_plans_nothing(world: World, target_dir: Path) -> None:
     progress = Progress()
     progress.stop()
     for look in (False, True):
         with pytest.raises(Cancelled):
-            world.engine.plan(Restore(1, target_dir=str(to)), look=look, progress=progress)
+            world.engine.plan(Restore(1, target_dir=str(target_dir)), look=look, progress=progress)
 
 
 def test_slots_with_holders_of_their_own_are_found_again(tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ def excluded(top: Path, patterns: Sequence[str], entry: str = ARCHIVE) -> set[st
 def test_files_newer_than_the_snapshot(tmp_path: Path) -> None:
     plant(tmp_path, "x1/old", "x1/new", "common/sub/new")
     os.utime(tmp_path / "x1/old", (100, 100))
-    found = lost(tmp_path, when=PAST)
-    assert (found.newer_files, found.newer_bytes, found.excluded_files) == (2, 10, 0)
-    assert sorted(found.examples) == [f"{tmp_path}/common/sub/new", f"{tmp_path}/x1/new"]
+    loss = lost(tmp_path, when=PAST)
+    assert (loss.newer_files, loss.newer_bytes, loss.excluded_files) == (2, 10, 0)
+    assert sorted(loss.examples) == [f"{tmp_path}/common/sub/new", f"{tmp_path}/x1/new"]
     assert lost(tmp_path) == Losses(live_files=3, live_bytes=15)
 
 
@@ -65,8 +65,8 @@ def test_a_fraction_of_a_second_counts(tmp_path: Path) -> None:
 
 def test_newer_and_excluded_counts_once(tmp_path: Path) -> None:
     plant(tmp_path, "x1/a")
-    found = lost(tmp_path, ["$SNAP_DATA/a"], PAST)
-    assert (found.newer_files, found.excluded_files, found.excluded_bytes, found.files) == (0, 1, 5, 1)
+    loss = lost(tmp_path, ["$SNAP_DATA/a"], PAST)
+    assert (loss.newer_files, loss.excluded_files, loss.excluded_bytes, loss.files) == (0, 1, 5, 1)
 
 
 def test_links_and_fifos_count_and_are_not_followed(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_everything_there_is_measured_as_an_undo_would_hold_it(tmp_path: Path) -
     plant(tmp_path, "x1/old", "common/new")
     with open(tmp_path / "common/hole", "wb") as hole:
         hole.truncate(1 << 30)
-    found = lost(tmp_path, ["$SNAP_DATA/old"])
-    assert (found.live_files, found.live_bytes, found.files) == (3, 10, 1)
+    loss = lost(tmp_path, ["$SNAP_DATA/old"])
+    assert (loss.live_files, loss.live_bytes, loss.files) == (3, 10, 1)
 
 
 def test_loss_scan_can_be_cancelled_anywhere(tmp_path: Path) -> None:
@@ -93,8 +93,8 @@ def test_loss_scan_can_be_cancelled_anywhere(tmp_path: Path) -> None:
 
 def test_some_are_named_all_are_counted(tmp_path: Path) -> None:
     plant(tmp_path, *(f"x1/{number}" for number in range(50)))
-    found = lost(tmp_path, when=PAST)
-    assert (found.files, len(found.examples)) == (50, 20)
+    loss = lost(tmp_path, when=PAST)
+    assert (loss.files, len(loss.examples)) == (50, 20)
 
 
 def test_directories_that_are_links_or_gone_are_passed_over(tmp_path: Path) -> None:
@@ -249,5 +249,5 @@ def test_exclusions_of_the_snap_count_as_losses(tmp_path: Path, manifest: str, w
     layout = installed(tmp_path / "root", manifest)
     assert layout.installed("hello") is not None
     plant(tmp_path, "x1/static", "x1/dynamic", "x1/kept")
-    found = losses(snapshot(["$SNAP_DATA/dynamic"]), layout, ARCHIVE, [str(tmp_path / "x1")])
-    assert found.excluded_files == wanted
+    loss = losses(snapshot(["$SNAP_DATA/dynamic"]), layout, ARCHIVE, [str(tmp_path / "x1")])
+    assert loss.excluded_files == wanted

@@ -1,38 +1,27 @@
-"""A restore says what it would do, and then does all of it, or nothing."""
+"""A restore says what it would do, and what blocks it."""
 
-import io
 import os
-import stat
 import subprocess
 import sys
-import tarfile
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backend.archive.reader import Reader
 from backend.errors import (
     BlockedError,
     ConflictError,
-    IntegrityError,
-    InvalidInputError,
     NoSpaceError,
     SnapshotError,
 )
 from backend.host.layout import Layout
 from backend.model import Epoch, Revision
 from backend.operations import Restore, Save
-from backend.progress import Event, Noted, Progress
+from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Verdict, plan_restore
 from backend.restore.restoration import Restoration
 from tests.support.builders import (
-    FIFO,
     Link,
-    Tree,
     World,
     plant,
     snapshot_of,
@@ -41,39 +30,9 @@ from tests.support.builders import (
     uid_of,
     write_snapshot,
 )
-from tests.support.fakes import stops
+from tests.support.restoring import OLD, everything, make_world, plan, refused
 
-OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}
-NEW: Tree = {"x1": {"a": "new", "more": "1"}, "common": {"b": "new"}}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(tmp_path / "root")
-    world.install("hello")
-    plant(world.data("hello"), NEW)
-    return world
-
-
-def plan(world: World, **wanted: Any) -> RestorePlan:
-    (only,) = world.engine.plan(Restore(1, **wanted))
-    return only
-
-
-def everything(world: World) -> dict[str, Any]:
-    """All data there are, what waits for an undo included."""
-    return {top: tree_of(world.root / top, holder=True) for top in ("var/snap", "home", "root")}
-
-
-def refused(world: World, kind: type[SnapshotError], words: str, **wanted: Any) -> None:
-    """A restore fails with these words and changes nothing."""
-    before = everything(world)
-    with pytest.raises(kind, match=words):
-        world.do(Restore(1, **wanted))
-    assert everything(world) == before
-
-
-# -- the plan
+world = pytest.fixture(make_world)
 
 
 def test_ready_when_nothing_would_be_lost(world: World) -> None:
@@ -174,19 +133,19 @@ def test_configuration_is_said_to_stay(world: World) -> None:
 def test_another_snap_of_that_name(world: World) -> None:
     world.add(1, "hello", OLD, snap_id="XXXXXXXYYY")
     world.remember("hello", snap_id="buPKUD3Txx")
-    words = r"current snap \(ID buPKUD3…\) does not match snapshot \(ID XXXXXXX…\)"
+    message = r"current snap \(ID buPKUD3…\) does not match snapshot \(ID XXXXXXX…\)"
     assert plan(world).verdict is Verdict.BLOCKED
-    refused(world, BlockedError, words)
+    refused(world, BlockedError, message)
 
 
 def test_data_that_the_installed_snap_cannot_read(world: World) -> None:
     world.install("storey", epoch="1*")
     world.add(1, "storey", OLD, epoch=Epoch((5, 7), (6, 7)))
-    words = (
+    message = (
         r'cannot restore snapshot for "storey": current snap \(epoch 1\*\) cannot read snapshot data '
         r'\(epoch {"read":\[5,7\],"write":\[6,7\]}\)'
     )
-    refused(world, BlockedError, words)
+    refused(world, BlockedError, message)
 
 
 def test_a_compatible_epoch_and_an_unknown_id_are_fine(world: World) -> None:
@@ -264,263 +223,3 @@ def test_two_changes_of_one_snap_do_not_meet(world: World) -> None:
     world.add(1, "hello", OLD)
     with world.engine.store.snap_lock("hello", "save"):
         refused(world, ConflictError, 'cannot restore: snap "hello" has another change in progress')
-
-
-# -- what it does
-
-
-def test_users_and_the_system_are_restored_as_a_unit(world: World) -> None:
-    users = {"alice": {"x1": {"c": "a"}}, "bob": {"common": {"c": "b"}}}
-    world.add(1, "hello", OLD, users=users)
-    assert world.do(Restore(1)).exit_code == 0
-    assert tree_of(world.data("hello")) == OLD
-    assert tree_of(world.data("hello", "alice")) == users["alice"]
-    assert tree_of(world.data("hello", "bob")) == users["bob"]
-
-
-def test_only_some_users_and_always_the_system(world: World) -> None:
-    world.add(1, "hello", OLD, users={"alice": {"common": {}}, "bob": {"common": {}}})
-    world.do(Restore(1, users=("bob",)))
-    assert tree_of(world.data("hello")) == OLD
-    assert not world.data("hello", "alice").exists()
-    assert tree_of(world.data("hello", "bob")) == {"common": {}}
-
-
-def test_directories_that_the_snapshot_lacks_stay(world: World) -> None:
-    world.add(1, "hello", {"common": {"b": "old"}})
-    world.do(Restore(1))
-    assert tree_of(world.data("hello")) == {"x1": NEW["x1"], "common": {"b": "old"}}
-
-
-def test_onto_another_revision(world: World) -> None:
-    world.add(1, "hello", {"5": {"a": "five"}, "common": {"b": "old"}}, rev="5")
-    world.do(Restore(1))
-    assert tree_of(world.data("hello")) == {"x1": {"a": "five"}, "common": {"b": "old"}}
-
-
-def test_onto_a_revision_that_is_not_the_installed_one(world: World) -> None:
-    world.add(1, "hello", OLD, users={"alice": {"x1": {"c": "1"}}})
-    looked = plan(world, revision="x7")
-    assert looked.verdict is not Verdict.BLOCKED
-    assert looked.entries[0].made == (f"{world.data('hello')}/x7",)
-    assert looked.entries[0].replaced == (f"{world.data('hello')}/common",)
-    assert looked.notes[0] == (
-        "revision x1 is installed: the snap will not see the data of revision x7 until that revision runs; "
-        "common is replaced either way"
-    )
-    world.do(Restore(1, revision="x7"))
-    assert tree_of(world.data("hello")) == {"x1": NEW["x1"], "x7": OLD["x1"], "common": OLD["common"]}
-    assert tree_of(world.data("hello", "alice")) == {"x7": {"c": "1"}}
-
-
-def test_onto_the_installed_revision_by_name(world: World) -> None:
-    world.add(1, "hello", OLD)
-    assert plan(world, revision="x1").notes == ()
-    world.do(Restore(1, revision="x1"))
-    assert tree_of(world.data("hello")) == OLD
-
-
-@pytest.mark.parametrize("revision", ["unset", "x0", "0", "../x1", "-1", "x", "x1/..", "9" * 20])
-def test_revisions_that_are_none(world: World, revision: str) -> None:
-    world.add(1, "hello", OLD)
-    with pytest.raises(InvalidInputError, match="revision"):
-        plan(world, revision=revision)
-    refused(world, InvalidInputError, "revision", revision=revision)
-
-
-def test_a_revision_of_several_snaps(world: World) -> None:
-    world.add(1, "hello", OLD)
-    world.add(1, "other", OLD)
-    refused(world, InvalidInputError, "cannot restore 2 snaps onto revision x7", revision="x7")
-    assert world.do(Restore(1, ("other",), revision="x7")).exit_code == 0
-
-
-def test_common_alone_onto_another_revision(world: World) -> None:
-    world.add(1, "hello", {"common": {"b": "old"}}, rev="5")
-    assert world.do(Restore(1)).exit_code == 0
-    assert tree_of(world.data("hello")) == {"x1": NEW["x1"], "common": {"b": "old"}}
-
-
-def test_a_snap_that_is_not_installed_gets_its_own_revision(world: World) -> None:
-    world.add(1, "gone", {"7": {"a": "1"}}, rev="7")
-    world.do(Restore(1))
-    assert tree_of(world.data("gone")) == {"7": {"a": "1"}}
-
-
-@pytest.mark.root
-def test_made_directories_belong_to_the_user(world: World) -> None:
-    world.add(1, "hello", {"common": {}}, users={"alice": {"common": {"c": "1"}}})
-    world.do(Restore(1))
-    home = world.home("alice")
-    for place in ("snap", "snap/hello", "snap/hello/common", "snap/hello/common/c"):
-        found = (home / place).stat()
-        assert (found.st_uid, found.st_gid) == (uid_of("alice"), uid_of("alice")), place
-    assert stat.S_IMODE((home / "snap").stat().st_mode) == 0o755
-
-
-@pytest.mark.root
-def test_archives_of_users_cannot_make_files_of_others(world: World) -> None:
-    hostile = tgz({"common": {"c": "1"}}, owner=0)
-    world.add(1, "hello", {"common": {}}, users={"alice": hostile})
-    world.do(Restore(1))
-    assert (world.data("hello", "alice") / "common/c").stat().st_uid == uid_of("alice")
-
-
-def node(name: str, kind: bytes, major: int, minor: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.devmajor, member.devminor = kind, major, minor
-    return member
-
-
-def test_device_nodes_are_left_out_and_named(world: World) -> None:
-    nodes = [node("common/null", tarfile.CHRTYPE, 1, 3), node("common/sda", tarfile.BLKTYPE, 8, 0)]
-    world.add(1, "hello", tgz({"common": {"b": "1", "pipe": FIFO}}, extra=nodes))
-    result = world.do(Restore(1))
-    assert result.left_out == tuple(
-        f"{world.data('hello')}/common/{name} was not restored: it is a device node"
-        for name in ("null", "sda")
-    )
-    assert result.exit_code == 3
-    assert tree_of(world.data("hello") / "common") == {"b": "1", "pipe": FIFO}
-
-
-@pytest.mark.root
-def test_device_nodes_on_request_and_whiteouts_always(world: World) -> None:
-    nodes = [node("common/null", tarfile.CHRTYPE, 1, 3), node("common/white", tarfile.CHRTYPE, 0, 0)]
-    world.add(1, "hello", tgz({"common": {}}, extra=nodes))
-    try:
-        assert world.do(Restore(1)).left_out[0].endswith("common/null was not restored: it is a device node")
-    except SnapshotError as refusal:
-        pytest.skip(f"no right to make device nodes: {refusal}")
-    assert list(tree_of(world.data("hello") / "common")) == ["white"]
-    assert world.do(Restore(1, devices=True)).exit_code == 0
-    assert os.stat(world.data("hello") / "common/null").st_rdev == os.makedev(1, 3)
-
-
-# -- damage
-
-
-def test_every_hash_is_verified_before_anything_is_touched(world: World) -> None:
-    world.add(1, "hello", OLD)
-    world.add(1, "other", OLD, sums={"archive.tgz": "0" * 96})
-    refused(world, IntegrityError, 'snapshot entry "archive.tgz" expected hash .0000000…')
-
-
-def test_a_missing_archive(world: World) -> None:
-    world.add(1, "hello", OLD, sums={"archive.tgz": "0" * 96, "user/alice.tgz": "0" * 96})
-    refused(world, IntegrityError, 'missing archive member "user/alice.tgz"')
-
-
-def test_an_archive_that_is_none_though_its_hash_is_right(world: World) -> None:
-    world.add(1, "hello", OLD, users={"alice": b"no gzip at all"})
-    refused(world, IntegrityError, '1_hello_1.0_x1.zip" entry "user/alice.tgz": not in gzip format')
-
-
-def hostile(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
-    member.type, member.linkname = kind, link
-    return member
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        [hostile("/etc/evil")],
-        [hostile("common/../../evil")],
-        [hostile("elsewhere/evil")],
-        [hostile("common", tarfile.SYMTYPE, "/etc")],
-        [hostile("common/link", tarfile.SYMTYPE, "/tmp"), hostile("common/link/evil")],
-        [hostile("common/link", tarfile.SYMTYPE, "/etc/passwd"), hostile("common/link")],
-        [hostile("common/hard", tarfile.LNKTYPE, "/etc/passwd")],
-        [hostile("common/hard", tarfile.LNKTYPE, "common/../../../etc/passwd")],
-        [hostile("x1", tarfile.FIFOTYPE)],
-    ],
-    ids=lambda members: members[-1].name,
-)
-def test_hostile_archives_are_refused(world: World, members: list[tarfile.TarInfo]) -> None:
-    world.add(1, "aaa", OLD)
-    world.add(1, "hello", tgz({}, extra=members))
-    refused(world, IntegrityError, "cannot unpack archive: member ")
-
-
-@given(at=st.floats(0, 0.999), mask=st.integers(1, 255))
-def test_any_damaged_byte_changes_nothing_or_does_no_harm(
-    tmp_path_factory: pytest.TempPathFactory, at: float, mask: int
-) -> None:
-    world = World(tmp_path_factory.mktemp("root"))
-    world.install("hello")
-    plant(world.data("hello"), NEW)
-    path = world.add(1, "hello", OLD)
-    raw = bytearray(path.read_bytes())
-    raw[int(at * len(raw))] ^= mask
-    path.write_bytes(raw)
-    try:
-        world.do(Restore(1))
-    except SnapshotError:
-        assert tree_of(world.data("hello"), holder=True) == NEW
-    else:
-        assert tree_of(world.data("hello")) == OLD
-
-
-# -- failures and stops on the way
-
-
-def test_a_failure_late_takes_everything_back(world: World) -> None:
-    plant(world.home("alice"), {"precious": "1"}, uid_of("alice"))
-    world.add(1, "aaa", {"x1": {}}, users={"alice": {"common": {}}, "bob": {"common": {}}})
-    world.add(1, "hello", OLD)
-    late = tgz({"common": {}}, extra=[hostile("common/hard", tarfile.LNKTYPE, "common/not-there")])
-    world.add(1, "zzz", {"common": {}}, users={"bob": late})
-    refused(world, SnapshotError, "cannot unpack archive")
-    assert not (world.home("alice") / "snap").exists()
-
-
-def test_a_stop_at_any_time_leaves_everything_as_it_was(world: World) -> None:
-    world.add(1, "hello", OLD, users={"alice": {"common": {"c": "1"}}})
-    world.add(1, "other", OLD)
-    before = everything(world)
-    states = [everything(world) for _ in stops(lambda job: world.engine.restore(Restore(1), job))]
-    assert len(states) > 10
-    assert all(state == before for state in states)
-    assert tree_of(world.data("other")) == OLD
-
-
-def test_without_an_undo_window_nothing_is_kept(world: World) -> None:
-    world.add(1, "hello", OLD)
-    result = world.do(Restore(1, undo_window=0))
-    assert (result.undo_job, result.undo_until) == (0, 0)
-    assert tree_of(world.data("hello"), holder=True) == OLD
-
-
-def test_with_one_the_old_data_wait_beside_out_of_sight(world: World) -> None:
-    world.add(1, "hello", OLD)
-    world.do(Restore(1))
-    holder = world.data("hello") / ".snapstow"
-    assert stat.S_IMODE(holder.stat().st_mode) == 0o700
-    (slot,) = tree_of(holder).values()
-    assert slot == NEW
-    world.do(Save())
-    (world.snapshots / "1_hello_1.0_x1.zip").unlink()
-    with tarfile.open(fileobj=_archive(world, 2)) as archive:
-        assert not any(".snapstow" in name for name in archive.getnames())
-
-
-def _archive(world: World, set_id: int) -> Any:
-    (path,) = world.snapshots.glob(f"{set_id}_*")
-    with zipfile.ZipFile(path) as file:
-        return io.BytesIO(file.read("archive.tgz"))
-
-
-@pytest.mark.root
-def test_a_holder_that_a_user_made_is_not_touched(world: World) -> None:
-    world.add(1, "hello", {"common": {}}, users={"alice": {"common": {"c": "1"}}})
-    theirs = plant(world.home("alice") / "snap", {"hello": {".snapstow": {"mine": "1"}}}, uid_of("alice"))
-    refused(world, BlockedError, "is not a private directory of ours")
-    assert tree_of(theirs, holder=True) == {"hello": {".snapstow": {"mine": "1"}}}
-
-
-def test_the_reasons_are_told_to_the_job(world: World) -> None:
-    world.add(1, "hello", OLD, users={"ghost": {"common": {}}})
-    told: list[Event] = []
-    world.engine.restore(Restore(1), Progress(told.append))
-    assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in told

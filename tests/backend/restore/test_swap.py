@@ -65,10 +65,10 @@ class World:
         """What is live: None, or the word in its files, which all must say the same."""
         if not os.path.lexists(self.live):
             return None
-        words = {path.read_text() for path in self.live.rglob("*") if path.is_file()}
-        assert len(words) == 1
+        texts = {path.read_text() for path in self.live.rglob("*") if path.is_file()}
+        assert len(texts) == 1
         assert sorted(path.name for path in self.live.rglob("*")) == ["a", "b", "below"]
-        return words.pop()
+        return texts.pop()
 
     @property
     def kept(self) -> list[str]:
@@ -94,7 +94,7 @@ def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Dis
     return Disk(monkeypatch, exchanges=request.param)
 
 
-def said(world: World, *, new: bool) -> str | None:
+def expected_text(world: World, *, new: bool) -> str | None:
     """What must be live after carrying out (`new`) or taking back."""
     wanted = world.move.after if new else world.move.before
     return None if wanted is None else ("new" if new else "old")
@@ -108,12 +108,12 @@ def test_there_and_back(tmp_path: Path, disk: Disk, old: bool, new: bool) -> Non
     world = World(tmp_path / "snap", old=old, new=new)
     for _ in range(2):
         world.move.carry_out()
-        assert world.shown == said(world, new=True)
+        assert world.shown == expected_text(world, new=True)
         world.move.carry_out()
-        assert world.shown == said(world, new=True)
+        assert world.shown == expected_text(world, new=True)
         assert world.kept == (["common"] if old else [])
         world.move.take_back()
-        assert world.shown == said(world, new=False)
+        assert world.shown == expected_text(world, new=False)
         world.move.take_back()
         assert world.kept == (["common"] if new else [])
 
@@ -157,7 +157,7 @@ def test_after_a_crash_at_any_rename_either_way_is_open(  # each is a dimension 
     crash_in(disk, act, crash)
     assert world.shown in ("old", "new", None)
     (world.move.take_back if then_back else world.move.carry_out)()
-    assert world.shown == said(world, new=not then_back)
+    assert world.shown == expected_text(world, new=not then_back)
     left = world.move.after if then_back else world.move.before
     assert world.kept == ([] if left is None else ["common"])
     if left is not None:
@@ -193,7 +193,7 @@ def test_crashes_upon_crashes_lose_nothing(
             crash_in(disk, world.move.take_back if backwards else world.move.carry_out, crash)
             monkeypatch.undo()
     (world.move.take_back if back else world.move.carry_out)()
-    assert world.shown == said(world, new=not back)
+    assert world.shown == expected_text(world, new=not back)
     assert len(world.kept) == sum(present) - (world.shown is not None)
 
 
@@ -321,13 +321,13 @@ def test_slots_are_private_and_told_apart(tmp_path: Path) -> None:
 
 def test_a_slot_that_was_not_made_is_nobodys(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
-    found = find_slot(world.slot.parent, "nothing")
-    assert found is not None
-    found.remove()
+    slot = find_slot(world.slot.parent, "nothing")
+    assert slot is not None
+    slot.remove()
     assert world.kept == ["common"]
     Path(world.slot.parent, HOLDER, "nothing").mkdir(mode=0o700)
     with pytest.raises(BlockedError):
-        Move(found, "common", None, world.move.before).take_back()
+        Move(slot, "common", None, world.move.before).take_back()
 
 
 def test_a_slot_is_never_made_twice(tmp_path: Path) -> None:

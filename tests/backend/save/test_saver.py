@@ -40,8 +40,8 @@ def world(tmp_path: Path) -> World:
 
 
 def the_only(world: World) -> Snapshot:
-    (found,) = world.engine.store.iter_snapshots()
-    return found
+    (snapshot,) = world.engine.store.iter_snapshots()
+    return snapshot
 
 
 # -- what is in it
@@ -50,8 +50,8 @@ def the_only(world: World) -> Snapshot:
 def test_the_file_has_snapds_layout(world: World) -> None:
     world.do(Save())
     path = world.snapshots / "1_hello_1.0_x1.zip"
-    with zipfile.ZipFile(path) as found:
-        members = [(one.filename, one.compress_type) for one in found.infolist()]
+    with zipfile.ZipFile(path) as archive:
+        members = [(info.filename, info.compress_type) for info in archive.infolist()]
     assert members == [
         ("archive.tgz", 0),
         ("user/alice.tgz", 0),
@@ -70,10 +70,10 @@ def test_configuration_and_snap_id_are_kept_to_the_digit(world: World) -> None:
     )
     world.write_state(raw)
     world.do(Save())
-    found = the_only(world)
+    snapshot = the_only(world)
     literals = {"big": Number("12345678901234567890"), "exp": Number("1.50e+02"), "minus": Number("-0.0")}
-    assert (found.snap_id, found.conf) == ("ID7", literals)
-    with zipfile.ZipFile(found.path) as file:
+    assert (snapshot.snap_id, snapshot.conf) == ("ID7", literals)
+    with zipfile.ZipFile(snapshot.path) as file:
         assert b'"conf":{"big":12345678901234567890,"exp":1.50e+02,"minus":-0.0}' in file.read("meta.json")
 
 
@@ -81,9 +81,9 @@ def test_configuration_and_snap_id_are_kept_to_the_digit(world: World) -> None:
 def test_without_a_readable_state_the_save_says_so(world: World, raw: str | None) -> None:
     if raw is not None:
         world.write_state(raw)
-    told: list[Event] = []
-    world.engine.save(Save(), Progress(told.append))
-    assert any(isinstance(event, Noted) and "not recorded" in event.text for event in told)
+    events: list[Event] = []
+    world.engine.save(Save(), Progress(events.append))
+    assert any(isinstance(event, Noted) and "not recorded" in event.text for event in events)
     assert (the_only(world).conf, the_only(world).snap_id) == (None, "")
 
 
@@ -119,8 +119,8 @@ def test_any_gzip_reads_every_level(world: World, level: Level) -> None:
     made = save_snap(world.engine.store, "hello", options=SaveOptions(level=level))
     with zipfile.ZipFile(made.path) as file:
         raw = gzip.decompress(file.read("archive.tgz"))
-    with tarfile.open(fileobj=io.BytesIO(raw)) as found:
-        assert sorted(found.getnames()) == ["common", "common/b", "x1", "x1/a", "x1/much"]
+    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
+        assert sorted(archive.getnames()) == ["common", "common/b", "x1", "x1/a", "x1/much"]
 
 
 def test_a_snap_without_data_makes_a_usable_set(world: World) -> None:
@@ -272,11 +272,11 @@ def test_accept_changed_saves_and_reports_the_file(world: World, big: Path) -> N
 
 def progress(world: World) -> tuple[int | None, int, dict[str, tuple[int, int | None]]]:
     """What a save announces, where it ends, and the same of its parts."""
-    told: list[Event] = []
-    world.engine.save(Save(), Progress(told.append))
-    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
-    at = max(index for index, event in enumerate(told) if isinstance(event, Started))
-    announced, rest = told[at], told[at:]
+    events: list[Event] = []
+    world.engine.save(Save(), Progress(events.append))
+    parts = {e.part: (e.done, e.total) for e in events if isinstance(e, PartAdvanced) and e.ended}
+    at = max(index for index, event in enumerate(events) if isinstance(event, Started))
+    announced, rest = events[at], events[at:]
     assert isinstance(announced, Started)
     return announced.total, [event.done for event in rest if isinstance(event, Advanced)][-1], parts
 
@@ -427,16 +427,16 @@ def test_parallel_saves_get_ids_of_their_own(world: World) -> None:
     snaps = [f"snap-{number}" for number in range(4)]
     for snap in snaps:
         world.install(snap, data={"a": snap})
-    found: list[int] = []
+    set_ids: list[int] = []
     threads = [
-        threading.Thread(target=lambda name=snap: found.append(world.do(Save((name,))).set_id))
+        threading.Thread(target=lambda name=snap: set_ids.append(world.do(Save((name,))).set_id))
         for snap in snaps
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(found) == [1, 2, 3, 4]
+    assert sorted(set_ids) == [1, 2, 3, 4]
     assert len(world.names()) == 4
 
 

@@ -51,8 +51,8 @@ def looked(world: World, user: str | None = None, *patterns: str, **options: Any
     return survey_of(world.engine.layout, aim_at(world, user, *patterns), **options)
 
 
-def met(found: Survey) -> dict[str, tuple[int, tuple[str, ...]]]:
-    return {one.kind: (one.number, one.examples) for one in found.concerns}
+def met(survey: Survey) -> dict[str, tuple[int, tuple[str, ...]]]:
+    return {concern.kind: (concern.number, concern.examples) for concern in survey.concerns}
 
 
 def fill(world: World, tree: Tree, user: str | None = None) -> Path:
@@ -98,8 +98,8 @@ def archived_by_tar(world: World) -> int:
 def test_aims_of_a_save_are_snaps_and_users(world: World) -> None:
     world.install("chat")
     layout = world.engine.layout
-    told = [(aim.snap.name, aim.user.name if aim.user else "") for aim in aims(layout, (), ())]
-    assert told == [(snap, user) for snap in ("chat", "cloud") for user in ("", "root", "alice")]
+    pairs = [(aim.snap.name, aim.user.name if aim.user else "") for aim in aims(layout, (), ())]
+    assert pairs == [(snap, user) for snap in ("chat", "cloud") for user in ("", "root", "alice")]
     assert [aim.user and aim.user.name for aim in aims(layout, ["chat"], ["bob"])] == [None, "bob"]
     with pytest.raises(NotFoundError, match="not installed"):
         aims(layout, ["none"], ())
@@ -112,18 +112,20 @@ def test_aims_of_a_save_are_snaps_and_users(world: World) -> None:
 
 def test_each_pattern_is_told_and_all_together_once(world: World) -> None:
     fill(world, {"cache": {"a": "1" * 10, "b": "2" * 20}, "keep": "3"})
-    found = looked(world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/*/a", "$SNAP_USER_COMMON", "$SNAP_DATA/x")
-    assert found.by_pattern == (30, 10, 0, 0)
-    assert (found.left_out.apparent, found.left_out.files) == (30, 2)
-    assert found.read.apparent == 5 + 1 + 1
+    survey = looked(
+        world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/*/a", "$SNAP_USER_COMMON", "$SNAP_DATA/x"
+    )
+    assert survey.by_pattern == (30, 10, 0, 0)
+    assert (survey.left_out.apparent, survey.left_out.files) == (30, 2)
+    assert survey.read.apparent == 5 + 1 + 1
 
 
 def test_exclusions_of_the_snap_are_told_apart(world: World) -> None:
     world.install("cloud", exclude=["$SNAP_COMMON/cache", "$SNAP_USER_COMMON/h"])
     fill(world, {"cache": {"a": "1" * 10}})
-    found = looked(world, None, "$SNAP_COMMON/c*")
-    assert (found.shipped, found.by_pattern, found.left_out.apparent) == (10, (10,), 10)
-    assert found.largest[0].left_out_by == ("", "$SNAP_COMMON/c*")
+    survey = looked(world, None, "$SNAP_COMMON/c*")
+    assert (survey.shipped, survey.by_pattern, survey.left_out.apparent) == (10, (10,), 10)
+    assert survey.largest[0].left_out_by == ("", "$SNAP_COMMON/c*")
     assert looked(world, "alice").read.apparent == 0
 
 
@@ -131,9 +133,9 @@ def test_patterns_are_checked_and_those_shipped_are_a_concern(world: World) -> N
     with pytest.raises(InvalidInputError, match="not clean"):
         looked(world, None, "$SNAP_COMMON/../x")
     world.install("cloud", exclude=["$HOME"])
-    (one,) = looked(world).concerns
-    assert one.outlook is Outlook.FAILS
-    assert "must start with" in one.text
+    (concern,) = looked(world).concerns
+    assert concern.outlook is Outlook.FAILS
+    assert "must start with" in concern.text
     assert looked(world, "alice").concerns == ()
 
 
@@ -171,11 +173,11 @@ def test_tar_is_of_the_same_opinion(
             place.write_text("1" * (number + 1))
         except OSError:
             continue  # a file is where this one wants a directory, or the other way round
-    found = looked(world, None, *patterns)
+    survey = looked(world, None, *patterns)
     saved = saved_by_tar(world, patterns)
-    assert (found.read.apparent, found.read.files) == (sum(saved), len(saved))
+    assert (survey.read.apparent, survey.read.files) == (sum(saved), len(saved))
     alone = [looked(world, None, pattern) for pattern in patterns]
-    assert list(found.by_pattern) == [one.left_out.apparent for one in alone]
+    assert list(survey.by_pattern) == [lone_survey.left_out.apparent for lone_survey in alone]
 
 
 def saved_by_tar(world: World, patterns: Sequence[str]) -> list[int]:
@@ -231,19 +233,19 @@ def test_some_names_cannot_be_written_as_a_pattern(name: str) -> None:
 def test_the_largest_folders_come_first_and_not_those_around_one_of_them(world: World) -> None:
     tree: dict[str, Any] = {f"d{number:02}": {"f": "1" * number} for number in range(1, 20)}
     fill(world, tree | {"around": {"big": {"f": "1" * 900}, "small": "1"}})
-    found = looked(world)
-    assert [(one.path, one.size) for one in found.largest[:3]] == [
+    survey = looked(world)
+    assert [(folder.path, folder.size) for folder in survey.largest[:3]] == [
         ("common/around/big", 900),
         ("common/d19", 19),
         ("common/d18", 18),
     ]
-    assert len(found.largest) == 10
+    assert len(survey.largest) == 10
 
 
 def test_a_folder_left_out_is_told_with_what_it_holds_and_nothing_in_it_is(world: World) -> None:
     fill(world, {"cache": {"a": {"f": "1" * 50}, "b": {"f": "1" * 40}}, "other": {"f": "1" * 10}})
-    found = looked(world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/other/*")
-    assert [tuple(one) for one in found.largest] == [("common/cache", 90, ("$SNAP_COMMON/cache",))]
+    survey = looked(world, None, "$SNAP_COMMON/cache", "$SNAP_COMMON/other/*")
+    assert [tuple(folder) for folder in survey.largest] == [("common/cache", 90, ("$SNAP_COMMON/cache",))]
 
 
 # -- concerns
@@ -253,7 +255,7 @@ def test_links_and_files_in_place_of_data_are_not_included(world: World) -> None
     top = world.data("cloud")
     (top / "common").rename(top / "away")
     (top / "common").symlink_to("away")
-    assert [(one.kind, one.outlook, one.examples) for one in looked(world).concerns] == [
+    assert [(concern.kind, concern.outlook, concern.examples) for concern in looked(world).concerns] == [
         ("link", Outlook.LEFT_OUT, ("common",))
     ]
     (top / "common").unlink()
@@ -266,19 +268,19 @@ def test_a_home_that_leads_elsewhere_is_not_included(world: World) -> None:
     home = world.home("alice")
     (home / "snap").rename(home / "elsewhere")
     (home / "snap").symlink_to("/etc")
-    (one,) = looked(world, "alice").concerns
-    assert one.outlook is Outlook.LEFT_OUT
-    assert "it is a symbolic link" in one.text
+    (concern,) = looked(world, "alice").concerns
+    assert concern.outlook is Outlook.LEFT_OUT
+    assert "it is a symbolic link" in concern.text
 
 
 def test_special_files_are_told_for_what_becomes_of_them(world: World) -> None:
     top = fill(world, {"fifo": FIFO, "ünd": {"fifo": FIFO}, "cache": {"fifo": FIFO}, "link": Link("/etc")})
-    with socket.socket(socket.AF_UNIX) as one:
-        one.bind(f"/proc/self/fd/{os.open(top, os.O_RDONLY)}/socket")
-        found = looked(world, None, "$SNAP_COMMON/cache")
-    assert met(found).keys() == {"fifo", "socket"}
-    assert sorted(met(found)["fifo"][1]) == ["common/fifo", "common/ünd/fifo"]
-    assert {one.outlook for one in found.concerns} == {Outlook.HARMLESS}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{os.open(top, os.O_RDONLY)}/socket")
+        survey = looked(world, None, "$SNAP_COMMON/cache")
+    assert met(survey).keys() == {"fifo", "socket"}
+    assert sorted(met(survey)["fifo"][1]) == ["common/fifo", "common/ünd/fifo"]
+    assert {concern.outlook for concern in survey.concerns} == {Outlook.HARMLESS}
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="makes device nodes")
@@ -302,9 +304,9 @@ def test_mounts_below_the_data_are_said_to_be_saved(world: World, monkeypatch: p
         return os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]], {"st_ctime_ns": 0})
 
     monkeypatch.setattr(os, "fstat", elsewhere)
-    found = looked(world)
-    assert met(found) == {"mount": (1, ("common/mnt",))}
-    assert found.read.apparent == 5 + 1 + 2
+    survey = looked(world)
+    assert met(survey) == {"mount": (1, ("common/mnt",))}
+    assert survey.read.apparent == 5 + 1 + 2
 
 
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="switches users")
@@ -317,11 +319,11 @@ def test_files_closed_to_their_user_fail_and_are_told(world: World) -> None:
     for name in ("theirs", "cache/theirs"):
         (top / name).chmod(0o600)
     (top / "closed").chmod(0o700)
-    found = looked(world, "alice")
-    assert sorted(met(found)["unreadable"][1]) == ["common/cache/theirs", "common/theirs"]
-    assert met(found)["closed"] == (1, ("common/closed",))
-    assert {one.outlook for one in found.concerns} == {Outlook.FAILS}
-    assert found.whole
+    survey = looked(world, "alice")
+    assert sorted(met(survey)["unreadable"][1]) == ["common/cache/theirs", "common/theirs"]
+    assert met(survey)["closed"] == (1, ("common/closed",))
+    assert {concern.outlook for concern in survey.concerns} == {Outlook.FAILS}
+    assert survey.whole
     assert fails_for_tar(world, "alice", [])
     patterns = ["$SNAP_USER_COMMON/theirs", "$SNAP_USER_COMMON/cache", "$SNAP_USER_COMMON/closed"]
     assert not looked(world, "alice", *patterns).concerns
@@ -342,7 +344,7 @@ def test_tar_and_the_survey_agree_on_every_mode(
     ids = {"root": (0, 0), "alice": (alice.uid, 0), "group": (0, alice.gid)}
     os.chown(path, *ids[owner])
     path.chmod(mode)
-    fails = any(one.outlook is Outlook.FAILS for one in looked(world, "alice").concerns)
+    fails = any(concern.outlook is Outlook.FAILS for concern in looked(world, "alice").concerns)
     assert fails == fails_for_tar(world, "alice", [])
 
 
@@ -375,16 +377,16 @@ def test_folders_closed_to_us_fail_and_are_not_measured(
         return really_open(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refuse)
-    found = looked(world, None, "$SNAP_COMMON/cache")
-    assert met(found) == {"closed": (1, ("common/closed",))}
-    assert not found.whole
+    survey = looked(world, None, "$SNAP_COMMON/cache")
+    assert met(survey) == {"closed": (1, ("common/closed",))}
+    assert not survey.whole
 
 
 def test_some_are_named_all_are_counted_and_none_is_endless(world: World) -> None:
     fill(world, {f"fifo{number}": FIFO for number in range(30)})
-    (one,) = looked(world).concerns
-    assert (one.number, len(one.examples)) == (30, 20)
-    assert one.text.startswith("30 FIFOs")
+    (concern,) = looked(world).concerns
+    assert (concern.number, len(concern.examples)) == (30, 20)
+    assert concern.text.startswith("30 FIFOs")
 
 
 # -- a second look
@@ -392,16 +394,16 @@ def test_some_are_named_all_are_counted_and_none_is_endless(world: World) -> Non
 
 def test_files_changing_between_two_looks_may_fail(world: World) -> None:
     top = fill(world, {"log": "1", "same": "1", "gone": "1"})
-    found = survey_of(world.engine.layout, aim_at(world), now=0.0)
+    survey = survey_of(world.engine.layout, aim_at(world), now=0.0)
     (top / "log").write_text("12")
     (top / "gone").unlink()
-    later = resurvey(world.engine.layout, found.aim, found.recent)
-    changed = with_changes(found, later)
-    assert {one.path for one in found.recent} >= {"common/log", "common/same", "common/gone", "x1/g"}
-    (one,) = changed.concerns
-    assert (one.kind, one.outlook) == ("changing", Outlook.UNSURE)
-    assert sorted(one.examples) == ["common", "common/gone", "common/log"]
-    assert with_changes(changed, found.recent).concerns == ()
+    later = resurvey(world.engine.layout, survey.aim, survey.recent)
+    changed = with_changes(survey, later)
+    assert {file.path for file in survey.recent} >= {"common/log", "common/same", "common/gone", "x1/g"}
+    (concern,) = changed.concerns
+    assert (concern.kind, concern.outlook) == ("changing", Outlook.UNSURE)
+    assert sorted(concern.examples) == ["common", "common/gone", "common/log"]
+    assert with_changes(changed, survey.recent).concerns == ()
 
 
 def test_only_what_changed_lately_is_looked_at_again(world: World) -> None:
@@ -412,14 +414,14 @@ def test_only_what_changed_lately_is_looked_at_again(world: World) -> None:
 
 def test_a_second_look_follows_no_link_and_forgives_what_is_gone(world: World) -> None:
     top = fill(world, {"a": {"f": "1"}})
-    found = survey_of(world.engine.layout, aim_at(world), now=0.0)
+    survey = survey_of(world.engine.layout, aim_at(world), now=0.0)
     (top / "a").rename(top.parent / "away")
     (top / "a").symlink_to("../away")
-    later = resurvey(world.engine.layout, found.aim, found.recent)
-    assert "common/a/f" not in {one.path for one in later}
+    later = resurvey(world.engine.layout, survey.aim, survey.recent)
+    assert "common/a/f" not in {file.path for file in later}
     before = open_descriptors()
     files.remove_tree(str(top.parent))
-    assert resurvey(world.engine.layout, found.aim, found.recent) == ()
+    assert resurvey(world.engine.layout, survey.aim, survey.recent) == ()
     assert open_descriptors() == before
 
 
@@ -438,12 +440,12 @@ def test_a_tree_of_any_depth(world: World) -> None:
         fd = below
     os.close(fd)
     before = open_descriptors()
-    found = survey_of(world.engine.layout, aim_at(world, None, "$SNAP_COMMON/*/*/file"), now=0.0)
+    survey = survey_of(world.engine.layout, aim_at(world, None, "$SNAP_COMMON/*/*/file"), now=0.0)
     try:
-        assert found.read.files == depth + 1
-        assert found.left_out.files == 1
-        assert all(len(example) <= 4097 for example in met(found)["fifo"][1])
-        assert all(len(one.path) <= 4096 for one in found.recent)
+        assert survey.read.files == depth + 1
+        assert survey.left_out.files == 1
+        assert all(len(example) <= 4097 for example in met(survey)["fifo"][1])
+        assert all(len(file.path) <= 4096 for file in survey.recent)
         assert open_descriptors() == before
     finally:
         files.remove_tree(str(top))
@@ -451,8 +453,8 @@ def test_a_tree_of_any_depth(world: World) -> None:
 
 def test_names_are_data(world: World) -> None:
     fill(world, {"x\x1b[31m\n[red]\udcff": FIFO})
-    (one,) = looked(world).concerns
-    assert one.examples == ("common/x\x1b[31m\n[red]\udcff",)
+    (concern,) = looked(world).concerns
+    assert concern.examples == ("common/x\x1b[31m\n[red]\udcff",)
 
 
 def test_survey_can_be_cancelled_anywhere_and_leaves_nothing_open(world: World) -> None:
@@ -486,6 +488,6 @@ def test_a_deep_tree_is_not_spelled_out_at_every_step(world: World, monkeypatch:
             os.mkdir("d" * 100, dir_fd=fd)
             fd = stack.enter_context(files.opened("d" * 100, files.DIRECTORY, fd))
             os.mkfifo("fifo", dir_fd=fd)
-    found = looked(world, now=0.0)
-    assert met(found)["fifo"][0] == depth
+    survey = looked(world, now=0.0)
+    assert met(survey)["fifo"][0] == depth
     assert len(spelled) < depth / 2

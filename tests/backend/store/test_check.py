@@ -33,11 +33,11 @@ def ledger(world: World) -> VerificationLog:
 
 
 def listed(world: World) -> list[Snapshot]:
-    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+    return [snapshot for group in world.engine.sets() for snapshot in group.snapshots]
 
 
 def states(world: World, ledger: VerificationLog) -> list[str]:
-    return [one.state.value for one in ledger.standing(listed(world)).values()]
+    return [status.state.value for status in ledger.standing(listed(world)).values()]
 
 
 def damage(path: str) -> None:
@@ -65,12 +65,12 @@ def damage(path: str) -> None:
 def test_snapshots_verified_lately_at_that_level_or_a_stronger_one_are_not_due(
     world: World, verified: CheckLevel, asked: CheckLevel, age: int, is_due: bool
 ) -> None:
-    own = world.root / "own"
-    own.mkdir()
-    ledger = VerificationLog(str(own))
-    (one, *_) = listed(world)
-    check_all([one], (), verified, ledger=ledger, progress=Progress())
-    assert due([one], asked, age, ledger) == ([one] if is_due else [])
+    state_dir = world.root / "own"
+    state_dir.mkdir()
+    ledger = VerificationLog(str(state_dir))
+    (snapshot, *_) = listed(world)
+    check_all([snapshot], (), verified, ledger=ledger, progress=Progress())
+    assert due([snapshot], asked, age, ledger) == ([snapshot] if is_due else [])
 
 
 def test_only_so_long(world: World, ledger: VerificationLog) -> None:
@@ -94,15 +94,15 @@ def test_snapshots_not_verified_as_a_whole_are_always_due(
         Path(path).write_bytes(b"none")
     if what == "changed":
         Path(path).touch()
-    (one, *_) = listed(world)
-    assert due([one], CheckLevel.HASH, DAY, ledger) == [one]
+    (unverified, *_) = listed(world)
+    assert due([unverified], CheckLevel.HASH, DAY, ledger) == [unverified]
 
 
 # -- through the engine
 
 
-def started(told: list[Event]) -> list[Started]:
-    return [event for event in told if isinstance(event, Started)]
+def started(events: list[Event]) -> list[Started]:
+    return [event for event in events if isinstance(event, Started)]
 
 
 def test_a_check_of_what_is_older_counts_what_it_skips_and_is_not_partial(world: World) -> None:
@@ -144,11 +144,11 @@ def test_a_quick_check_finds_what_is_missing(world: World, ledger: VerificationL
 
 
 def test_progress_of_the_levels(world: World) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     size = sum(snapshot.size for snapshot in listed(world))
-    world.engine.check(Check(), Progress(told.append))
-    world.engine.check(Check(quick=True), Progress(told.append))
-    assert [event.total for event in started(told)] == [size, None]
+    world.engine.check(Check(), Progress(events.append))
+    world.engine.check(Check(quick=True), Progress(events.append))
+    assert [event.total for event in started(events)] == [size, None]
 
 
 def test_a_level_is_one_or_the_other(world: World) -> None:
@@ -170,8 +170,8 @@ def test_verdicts_before_a_cancellation_are_kept(tmp_path: Path) -> None:
 
     with pytest.raises(Cancelled):
         perform_recorded(Check(), world.engine, stopped)
-    found = states(world, VerificationLog(world.engine.journal.folder))
-    assert found.count("OK") == 64
+    check_states = states(world, VerificationLog(world.engine.journal.folder))
+    assert check_states.count("OK") == 64
 
 
 def test_the_result_of_a_check_without_faults() -> None:
@@ -192,12 +192,12 @@ def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(
             os.rename(f"{first.path}~", first.path)
             Path(f"{first.path}~").touch()
 
-    told: list[Event] = []
+    events: list[Event] = []
 
     def tell(event: Event) -> None:
-        told.append(event)
+        events.append(event)
         swap(event)
 
     check_all([first], (), CheckLevel.HASH, ledger=ledger, progress=Progress(tell))
     assert ledger.standing([first])[first.path].state is CheckState.NEVER
-    assert [event.text for event in told if isinstance(event, Noted) and "changed while" in event.text]
+    assert [event.text for event in events if isinstance(event, Noted) and "changed while" in event.text]

@@ -38,7 +38,7 @@ def later() -> int:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def state_dir(tmp_path: Path) -> Path:
     """A state folder."""
     path = tmp_path / "own"
     path.mkdir()
@@ -60,30 +60,30 @@ def name_of(number: int) -> str:
 
 
 def listed(
-    own: Path, folder: Path, fresh: Snapshot = SNAPSHOT, clock: Callable[[], int] = later
+    state_dir: Path, folder: Path, fresh: Snapshot = SNAPSHOT, clock: Callable[[], int] = later
 ) -> list[str]:
     """List a store; answers the names of the files that had to be read."""
     read = []
-    with MetadataCache.opened(str(own), str(folder), clock) as index:
+    with MetadataCache.opened(str(state_dir), str(folder), clock) as index:
         for name in sorted(os.listdir(folder)):
-            found = index.snapshot(name)
-            if found is None:
+            snapshot = index.snapshot(name)
+            if snapshot is None:
                 read.append(name)
                 index.remember(name, fresh._replace(path=f"{folder}/{name}"))
             else:
-                assert found == fresh._replace(path=f"{folder}/{name}")
+                assert snapshot == fresh._replace(path=f"{folder}/{name}")
     return read
 
 
-def kept(own: Path) -> bytes:
+def kept(state_dir: Path) -> bytes:
     """The index itself: the only file in the state folder."""
-    (path,) = own.iterdir()
+    (path,) = state_dir.iterdir()
     return path.read_bytes()
 
 
-def test_unchanged_files_are_not_read_again(own: Path, folder: Path) -> None:
-    assert len(listed(own, folder)) == MANY
-    assert listed(own, folder) == []
+def test_unchanged_files_are_not_read_again(state_dir: Path, folder: Path) -> None:
+    assert len(listed(state_dir, folder)) == MANY
+    assert listed(state_dir, folder) == []
 
 
 def grow(path: Path) -> None:
@@ -112,39 +112,39 @@ def touch(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [grow, rewrite, replace, touch])
-def test_any_change_is_seen(own: Path, folder: Path, change: Callable[[Path], None]) -> None:
-    listed(own, folder)
+def test_any_change_is_seen(state_dir: Path, folder: Path, change: Callable[[Path], None]) -> None:
+    listed(state_dir, folder)
     change(folder / name_of(7))
-    assert listed(own, folder) == [name_of(7)]
-    assert listed(own, folder) == []
+    assert listed(state_dir, folder) == [name_of(7)]
+    assert listed(state_dir, folder) == []
 
 
-def test_files_changed_just_now_are_never_trusted(own: Path, folder: Path) -> None:
+def test_files_changed_just_now_are_never_trusted(state_dir: Path, folder: Path) -> None:
     for _ in range(2):
-        assert len(listed(own, folder, clock=time.time_ns)) == MANY
+        assert len(listed(state_dir, folder, clock=time.time_ns)) == MANY
 
 
-def test_files_changing_while_they_are_read_are_read_again(own: Path, folder: Path) -> None:
+def test_files_changing_while_they_are_read_are_read_again(state_dir: Path, folder: Path) -> None:
     path = folder / name_of(3)
-    with MetadataCache.opened(str(own), str(folder), later) as index:
+    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
         for name in os.listdir(folder):
             assert index.snapshot(name) is None
             if name == path.name:
                 grow(path)
             index.remember(name, SNAPSHOT)
-    assert listed(own, folder) == [path.name]
+    assert listed(state_dir, folder) == [path.name]
 
 
-def test_a_clock_set_back_is_no_reason_to_trust(own: Path, folder: Path) -> None:
-    listed(own, folder, clock=lambda: 0)
-    assert len(listed(own, folder)) == MANY
+def test_a_clock_set_back_is_no_reason_to_trust(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder, clock=lambda: 0)
+    assert len(listed(state_dir, folder)) == MANY
 
 
-def test_a_small_store_does_without(own: Path, folder: Path) -> None:
+def test_a_small_store_does_without(state_dir: Path, folder: Path) -> None:
     (folder / name_of(0)).unlink()
     for _ in range(2):
-        assert len(listed(own, folder)) == MANY - 1
-    assert os.listdir(own) == []
+        assert len(listed(state_dir, folder)) == MANY - 1
+    assert os.listdir(state_dir) == []
 
 
 def test_without_a_state_folder_none_is_made(tmp_path: Path, folder: Path) -> None:
@@ -153,66 +153,66 @@ def test_without_a_state_folder_none_is_made(tmp_path: Path, folder: Path) -> No
     assert not (tmp_path / "nothing").exists()
 
 
-def test_a_store_that_is_not_there(own: Path, tmp_path: Path) -> None:
-    with MetadataCache.opened(str(own), str(tmp_path / "nothing"), later):
+def test_a_store_that_is_not_there(state_dir: Path, tmp_path: Path) -> None:
+    with MetadataCache.opened(str(state_dir), str(tmp_path / "nothing"), later):
         pass
-    assert os.listdir(own) == []
+    assert os.listdir(state_dir) == []
 
 
-def test_removed_files_are_forgotten(own: Path, folder: Path) -> None:
+def test_removed_files_are_forgotten(state_dir: Path, folder: Path) -> None:
     (folder / "more").touch()
-    listed(own, folder)
-    assert b'"5_hello' in kept(own)
+    listed(state_dir, folder)
+    assert b'"5_hello' in kept(state_dir)
     (folder / name_of(5)).unlink()
-    assert listed(own, folder) == []
-    assert b'"5_hello' not in kept(own)
+    assert listed(state_dir, folder) == []
+    assert b'"5_hello' not in kept(state_dir)
 
 
-def test_a_file_that_vanishes_while_the_store_is_listed(own: Path, folder: Path) -> None:
-    with MetadataCache.opened(str(own), str(folder), later) as index:
+def test_a_file_that_vanishes_while_the_store_is_listed(state_dir: Path, folder: Path) -> None:
+    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
         (folder / name_of(5)).unlink()
         with pytest.raises(FileNotFoundError):
             index.snapshot(name_of(5))
 
 
-def test_a_listing_left_early_forgets_nothing(own: Path, folder: Path) -> None:
-    listed(own, folder)
+def test_a_listing_left_early_forgets_nothing(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder)
     touch(folder / name_of(0))
-    with MetadataCache.opened(str(own), str(folder), later) as index:
+    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
         assert index.snapshot(name_of(0)) is None
         index.remember(name_of(0), SNAPSHOT)
-    assert listed(own, folder) == []
+    assert listed(state_dir, folder) == []
 
 
-def test_metadata_read_before_a_failure_are_kept(own: Path, folder: Path) -> None:
+def test_metadata_read_before_a_failure_are_kept(state_dir: Path, folder: Path) -> None:
     def fail(index: MetadataCache) -> None:
         index.snapshot(name_of(0))
         index.remember(name_of(0), SNAPSHOT)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), MetadataCache.opened(str(own), str(folder), later) as index:
+    with pytest.raises(ZeroDivisionError), MetadataCache.opened(str(state_dir), str(folder), later) as index:
         fail(index)
-    assert len(listed(own, folder)) == MANY - 1
+    assert len(listed(state_dir, folder)) == MANY - 1
 
 
-def test_an_unchanged_index_is_not_written_again(own: Path, folder: Path) -> None:
-    listed(own, folder)
-    (path,) = own.iterdir()
+def test_an_unchanged_index_is_not_written_again(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     before = path.stat()
-    listed(own, folder)
+    listed(state_dir, folder)
     assert path.stat().st_ino == before.st_ino
 
 
-def test_hidden_snapshots_are_not_remembered(own: Path, folder: Path) -> None:
+def test_hidden_snapshots_are_not_remembered(state_dir: Path, folder: Path) -> None:
     hidden = SNAPSHOT._replace(broken="undecodable", hidden=True)
     for _ in range(2):
-        assert len(listed(own, folder, hidden)) == MANY
+        assert len(listed(state_dir, folder, hidden)) == MANY
 
 
-def test_names_that_are_no_text(own: Path, folder: Path) -> None:
+def test_names_that_are_no_text(state_dir: Path, folder: Path) -> None:
     (folder / os.fsdecode(b"7_\xff.zip")).touch()
-    assert len(listed(own, folder)) == MANY + 1
-    assert listed(own, folder) == []
+    assert len(listed(state_dir, folder)) == MANY + 1
+    assert listed(state_dir, folder) == []
 
 
 @pytest.mark.slow
@@ -220,62 +220,64 @@ def test_names_that_are_no_text(own: Path, folder: Path) -> None:
 def test_a_damaged_index_is_as_good_as_none(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes, at: int, cut: bool
 ) -> None:
-    own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
+    state_dir, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
     for number in range(MANY):
         (folder / name_of(number)).touch()
-    listed(own, folder)
-    (path,) = own.iterdir()
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:at] + raw + (b"" if cut else whole[at + len(raw) :]))
     intact = path.read_bytes() == whole
-    assert len(listed(own, folder)) == (0 if intact else MANY)
-    assert listed(own, folder) == []
+    assert len(listed(state_dir, folder)) == (0 if intact else MANY)
+    assert listed(state_dir, folder) == []
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"snapstow index 1\n{}", b"SQLite format 3\0" + bytes(4096), b"\xff" * 99]
 )
-def test_other_content_than_a_cache_is_replaced(own: Path, folder: Path, raw: bytes) -> None:
-    listed(own, folder)
-    (path,) = own.iterdir()
+def test_other_content_than_a_cache_is_replaced(state_dir: Path, folder: Path, raw: bytes) -> None:
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     path.write_bytes(raw)
-    assert len(listed(own, folder)) == MANY
-    assert listed(own, folder) == []
+    assert len(listed(state_dir, folder)) == MANY
+    assert listed(state_dir, folder) == []
 
 
 @pytest.mark.parametrize("plant", [os.mkfifo, os.mkdir, lambda path: os.symlink("elsewhere", path)])
-def test_odd_things_in_its_place_are_no_index(own: Path, folder: Path, plant: Callable[[Path], None]) -> None:
-    listed(own, folder)
-    (path,) = own.iterdir()
+def test_odd_things_in_its_place_are_no_index(
+    state_dir: Path, folder: Path, plant: Callable[[Path], None]
+) -> None:
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     path.unlink()
     plant(path)
-    assert len(listed(own, folder)) == MANY
-    assert not (own / "elsewhere").exists()
+    assert len(listed(state_dir, folder)) == MANY
+    assert not (state_dir / "elsewhere").exists()
 
 
 @pytest.mark.root
-def test_somebody_elses_index_is_not_believed(own: Path, folder: Path) -> None:
-    listed(own, folder)
-    (path,) = own.iterdir()
+def test_somebody_elses_index_is_not_believed(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     os.chown(path, 12345, 12345)
-    assert len(listed(own, folder)) == MANY
+    assert len(listed(state_dir, folder)) == MANY
 
 
 def test_an_index_that_cannot_be_written_is_still_of_use(
-    own: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    state_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed(own, folder)
+    listed(state_dir, folder)
     touch(folder / name_of(2))
-    before = kept(own)
+    before = kept(state_dir)
     monkeypatch.setattr(os, "access", lambda *_arguments: False)  # as for others than root
     for _ in range(2):
-        assert listed(own, folder) == [name_of(2)]
-    assert kept(own) == before
+        assert listed(state_dir, folder) == [name_of(2)]
+    assert kept(state_dir) == before
 
 
-def test_the_index_is_private(own: Path, folder: Path) -> None:
-    listed(own, folder)
-    (path,) = own.iterdir()
+def test_the_index_is_private(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder)
+    (path,) = state_dir.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -305,15 +307,15 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 def test_any_remembered_metadata_come_back(
     tmp_path_factory: pytest.TempPathFactory, snapshot: Snapshot
 ) -> None:
-    own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
+    state_dir, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("store")
     for count in range(MANY):
         (folder / name_of(count)).touch()
-    assert len(listed(own, folder, snapshot)) == MANY
-    assert listed(own, folder, snapshot) == []
+    assert len(listed(state_dir, folder, snapshot)) == MANY
+    assert listed(state_dir, folder, snapshot) == []
 
 
-def test_the_checksum_is_of_all_the_rows(own: Path, folder: Path) -> None:
-    listed(own, folder)
-    start, _, content = kept(own).partition(b"\n")
+def test_the_checksum_is_of_all_the_rows(state_dir: Path, folder: Path) -> None:
+    listed(state_dir, folder)
+    start, _, content = kept(state_dir).partition(b"\n")
     assert start.endswith(b" %08x" % zlib.crc32(content))
     assert sorted(json.loads(content)) == sorted(name_of(number) for number in range(MANY))

@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> World:
 
 
 def snaps(store: Store) -> list[tuple[int, str]]:
-    return [(one.set_id, one.snap) for one in store.iter_snapshots()]
+    return [(snapshot.set_id, snapshot.snap) for snapshot in store.iter_snapshots()]
 
 
 # -- looking
@@ -62,8 +62,8 @@ def test_any_names_in_the_directory(tmp_path_factory: pytest.TempPathFactory, na
         if len(os.fsencode(name)) < 200:
             (world.snapshots / name).write_bytes(b"junk")
     store = world.engine.store
-    found = list(store.iter_snapshots())
-    assert (1, "hello") in [(one.set_id, one.snap) for one in found]
+    snapshots = list(store.iter_snapshots())
+    assert (1, "hello") in [(snapshot.set_id, snapshot.snap) for snapshot in snapshots]
     assert store.allocate_id() > 1
     assert leftovers.markers(store) == [name for name in sorted(names) if is_like_a_marker(name)]
     leftovers.temporaries(store)
@@ -73,8 +73,8 @@ def test_names_that_are_not_text(world: World) -> None:
     plant(world.snapshots, {})
     raw = os.fsencode(world.snapshots) + b"/3_\xff\xfe_1.0_x1.zip"
     Path(os.fsdecode(raw)).write_bytes(b"junk")
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.set_id, found.hidden) == (3, True)
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.set_id, snapshot.hidden) == (3, True)
 
 
 def test_a_set_under_a_marker_is_hidden_as_a_whole(world: World) -> None:
@@ -89,8 +89,8 @@ def test_files_that_vanish_meanwhile_are_passed_over(world: World) -> None:
     for set_id in (1, 2, 3):
         world.add(set_id, "hello")
     seen = []
-    for one in world.engine.store.iter_snapshots():
-        seen.append(one.set_id)
+    for snapshot in world.engine.store.iter_snapshots():
+        seen.append(snapshot.set_id)
         (world.snapshots / "2_hello_1.0_x1.zip").unlink(missing_ok=True)
     assert seen == [1, 3]
 
@@ -99,7 +99,7 @@ def test_automatic_sets_are_marked(world: World) -> None:
     world.add(1, "hello")
     world.add(2, "hello")
     world.write_state(snapshots={"2": {"expiry-time": "2030-01-01T00:00:00Z"}})
-    assert [one.snapshots[0].auto for one in world.engine.sets()] == [False, True]
+    assert [group.snapshots[0].auto for group in world.engine.sets()] == [False, True]
 
 
 def test_a_large_store_is_remembered_and_never_stale(world: World) -> None:
@@ -116,25 +116,25 @@ def test_a_large_store_is_remembered_and_never_stale(world: World) -> None:
     world.add(7, "hello", summary="changed")
     (world.snapshots / "8_hello_1.0_x1.zip").unlink()
     (world.snapshots / "9_hello_1.0_x1.zip").write_bytes(b"junk")
-    found = {one.set_id: one for one in store.iter_snapshots()}
-    assert (found[7].summary, 8 in found, found[9].hidden) == ("changed", False, True)
-    assert [found[number] for number in range(10, 71)] == first[9:]
+    by_id = {snapshot.set_id: snapshot for snapshot in store.iter_snapshots()}
+    assert (by_id[7].summary, 8 in by_id, by_id[9].hidden) == ("changed", False, True)
+    assert [by_id[number] for number in range(10, 71)] == first[9:]
 
 
 # -- locks
 
 
 @pytest.mark.parametrize(
-    ("operation", "words"),
+    ("operation", "message"),
     [
         (Restore(1), 'cannot restore: snap "hello" has another change in progress'),
         (Save(), 'cannot save: snap "hello" has another change in progress'),
     ],
 )
-def test_one_change_of_a_snap_at_a_time(world: World, operation: Any, words: str) -> None:
+def test_one_change_of_a_snap_at_a_time(world: World, operation: Any, message: str) -> None:
     world.install("hello", data={"a": "1"})
     world.add(1, "hello")
-    with world.engine.store.snap_lock("hello", "x"), pytest.raises(ConflictError, match=words):
+    with world.engine.store.snap_lock("hello", "x"), pytest.raises(ConflictError, match=message):
         world.do(operation)
     with world.engine.store.snap_lock("other", "x"):
         world.do(operation)
@@ -142,15 +142,15 @@ def test_one_change_of_a_snap_at_a_time(world: World, operation: Any, words: str
 
 def test_sets_being_read_are_not_forgotten_and_the_reverse(world: World, tmp_path: Path) -> None:
     world.add(1, "hello")
-    words = "cannot operate on snapshot set #1 while another operation on it is in progress"
+    message = "cannot operate on snapshot set #1 while another operation on it is in progress"
     store = world.engine.store
     with store.set_lock(1, shared=True):
         world.do(Check(1))
-        with pytest.raises(ConflictError, match=words):
+        with pytest.raises(ConflictError, match=message):
             world.do(Forget(1))
     with store.set_lock(1, shared=False):
         for operation in (Check(1), Restore(1), Export(1, str(tmp_path / "e"))):
-            with pytest.raises(ConflictError, match=words):
+            with pytest.raises(ConflictError, match=message):
                 world.do(operation)
     assert world.do(Forget(1)).freed > 0
 
@@ -233,10 +233,10 @@ def test_forget_removes_exactly_what_it_is_given(world: World) -> None:
     for snap in ("aa", "bb"):
         world.add(1, snap)
     store = world.engine.store
-    one = next(iter(store.iter_snapshots()))
-    size = os.stat(one.path).st_size
-    assert store.forget([one], Progress()) == size
-    assert store.forget([one], Progress()) == 0
+    snapshot = next(iter(store.iter_snapshots()))
+    size = os.stat(snapshot.path).st_size
+    assert store.forget([snapshot], Progress()) == size
+    assert store.forget([snapshot], Progress()) == 0
     assert world.names() == ["1_bb_1.0_x1.zip"]
 
 

@@ -28,9 +28,9 @@ def snapshot(tmp_path: Path) -> Snapshot:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> VerificationLog:
-    own = tmp_path / "own"
-    own.mkdir()
-    return VerificationLog(str(own))
+    state_dir = tmp_path / "own"
+    state_dir.mkdir()
+    return VerificationLog(str(state_dir))
 
 
 def verdicts(snapshot: Snapshot, fault: str = "") -> list[CheckResult]:
@@ -106,11 +106,11 @@ def test_the_level_is_structure_only_when_every_archive_was_walked(
 def test_without_a_usable_ledger_nothing_is_known_and_nothing_fails(
     tmp_path: Path, snapshot: Snapshot, content: bytes | None
 ) -> None:
-    own = tmp_path / "other"
+    state_dir = tmp_path / "other"
     if content is not None:
-        own.mkdir()
-        (own / "ledger.sqlite").write_bytes(content)
-    ledger = VerificationLog(str(own))
+        state_dir.mkdir()
+        (state_dir / "ledger.sqlite").write_bytes(content)
+    ledger = VerificationLog(str(state_dir))
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) in (CheckState.NEVER, CheckState.OK)
 
@@ -184,7 +184,7 @@ def world(tmp_path: Path) -> World:
 
 
 def listed(world: World) -> list[Snapshot]:
-    return [snapshot for one in world.engine.sets() for snapshot in one.snapshots]
+    return [snapshot for group in world.engine.sets() for snapshot in group.snapshots]
 
 
 def learned(ledger: VerificationLog, snapshots: list[Snapshot], batch: int = 64) -> list[dict[str, int]]:
@@ -209,8 +209,8 @@ def test_a_file_that_changed_is_looked_at_again(world: World, ledger: Verificati
     learned(ledger, snapshots)
     world.add(1, "other", {"x1": {"much": "1" * 50_000}})
     assert set(ledger.unpacked(snapshots)) == {snapshots[0].path, snapshots[2].path}
-    (found,) = learned(ledger, snapshots)
-    assert found[snapshots[1].path] > 50_000
+    (sizes,) = learned(ledger, snapshots)
+    assert sizes[snapshots[1].path] > 50_000
 
 
 def test_where_the_length_may_have_gone_round_nothing_is_known(world: World, ledger: VerificationLog) -> None:
@@ -241,8 +241,8 @@ def test_unreadable_snapshots_are_passed_over(world: World, ledger: Verification
     snapshots = listed(world)
     os.unlink(snapshots[0].path)
     (world.snapshots / "2_hello_1.0_x1.zip").write_bytes(b"none")
-    (found,) = learned(ledger, snapshots)
-    assert list(found) == [snapshots[1].path]
+    (sizes,) = learned(ledger, snapshots)
+    assert list(sizes) == [snapshots[1].path]
 
 
 def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: VerificationLog) -> None:
@@ -261,15 +261,15 @@ def test_learning_can_be_stopped_and_goes_on_where_it_was(world: World, ledger: 
 def test_without_a_usable_state_folder_sizes_are_known_for_the_session(
     world: World, tmp_path: Path, content: bytes | None
 ) -> None:
-    own = tmp_path / "other"
+    state_dir = tmp_path / "other"
     if content is not None:
-        own.mkdir()
-        (own / "sizes.sqlite").write_bytes(content)
-    ledger = VerificationLog(str(own))
-    (found,) = learned(ledger, listed(world))
-    assert ledger.unpacked(listed(world)) == found
+        state_dir.mkdir()
+        (state_dir / "sizes.sqlite").write_bytes(content)
+    ledger = VerificationLog(str(state_dir))
+    (sizes,) = learned(ledger, listed(world))
+    assert ledger.unpacked(listed(world)) == sizes
     assert learned(ledger, listed(world)) == []
-    assert own.exists() == (content is not None)
+    assert state_dir.exists() == (content is not None)
 
 
 def test_where_the_state_folder_cannot_be_written_nothing_is(tmp_path: Path) -> None:
@@ -288,9 +288,9 @@ print(os.listdir(own))
         entries = {ARCHIVE: tgz({"x1": {"f": "1"}})}
         path = write_snapshot(folder / "1_hello_1.0_x1.zip", snapshot_of(1, "hello", entries), entries)
         path.chmod(0o644)
-        own = folder / "own"
-        own.mkdir(mode=0o555)
-        assert as_anybody(code, str(own), str(path)) == ["[1] 1", "[]"]
+        state_dir = folder / "own"
+        state_dir.mkdir(mode=0o555)
+        assert as_anybody(code, str(state_dir), str(path)) == ["[1] 1", "[]"]
 
 
 def test_verdicts_say_nothing_of_a_file_put_in_place_meanwhile(

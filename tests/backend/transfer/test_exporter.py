@@ -3,62 +3,28 @@
 import io
 import json
 import os
-import stat
-import subprocess
 import tarfile
 import threading
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from backend.errors import (
     BlockedError,
-    ConflictError,
     IntegrityError,
-    InvalidInputError,
-    NoSpaceError,
     NotFoundError,
     SnapshotError,
 )
 from backend.format.export_manifest import parse_content_json
 from backend.format.metadata import set_content_hashes
-from backend.fs import files
-from backend.operations import Export, Forget
+from backend.operations import Export
 from backend.progress import Advanced, Event, PartAdvanced, Progress, Started
-from backend.transfer.exporter import SnapshotExport, export_to_file
+from backend.transfer.exporter import SnapshotExport
 from tests import golden
 from tests.support.builders import World, plant
-from tests.support.fakes import StopAt, stops, telling_version
+from tests.support.exports import make_world, members, streamed, written
+from tests.support.fakes import telling_version
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(tmp_path / "root")
-    for snap in ("hello", "other"):
-        world.add(3, snap, {"x1": {"a": snap * 1000}})
-    return world
-
-
-def streamed(world: World, set_id: int = 3, **options: Any) -> bytes:
-    """The stream, which is as long as was said."""
-    with SnapshotExport(world.engine.store, set_id, **options) as export:
-        return written(export)
-
-
-def written(export: SnapshotExport) -> bytes:
-    fd = os.memfd_create("stream")
-    with os.fdopen(fd, "r+b") as file:
-        export.stream_to(fd, Progress())
-        file.seek(0)
-        content = file.read()
-    assert len(content) == export.size
-    return content
-
-
-def members(stream: bytes) -> list[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
-        return archive.getmembers()
+world = pytest.fixture(make_world)
 
 
 def content(stream: bytes, name: str) -> bytes:
@@ -136,7 +102,7 @@ def test_export_is_snapds_own_to_the_byte(world: World) -> None:
 
 def _timeless(stream: bytes) -> dict[str, bytes]:
     """Each member, header and all, without owners, times, check sums, and what export.json lists."""
-    found = {}
+    by_name = {}
     for member in members(stream):
         header = bytearray(stream[member.offset : member.offset + 512])
         for start, end in ((108, 124), (136, 156), (265, 329)):
@@ -144,8 +110,8 @@ def _timeless(stream: bytes) -> dict[str, bytes]:
         data = stream[member.offset_data : member.offset_data + (member.size + 511) // 512 * 512]
         if member.name == "export.json":
             header[124:136], data = bytes(12), data.rstrip(b"\0")[:18]
-        found[member.name] = bytes(header) + data
-    return found
+        by_name[member.name] = bytes(header) + data
+    return by_name
 
 
 def test_the_header_field_by_field(world: World) -> None:
@@ -260,11 +226,11 @@ def test_a_time_from_2242_on(world: World) -> None:
 
 def test_a_broken_member_is_refused_by_name(world: World) -> None:
     path = world.add(3, "void", sums={})
-    words = f"cannot export snapshot 3: {path.name} is broken: invalid snapshot"
-    with pytest.raises(BlockedError, match=words):
+    message = f"cannot export snapshot 3: {path.name} is broken: invalid snapshot"
+    with pytest.raises(BlockedError, match=message):
         SnapshotExport(world.engine.store, 3)
     result = world.do(Export(3, str(world.root / "e"), skip_broken=True))
-    assert (result.left_out, result.exit_code) == ((words,), 3)
+    assert (result.left_out, result.exit_code) == ((message,), 3)
     names = [member.name for member in members((world.root / "e").read_bytes())]
     assert path.name not in names
     assert len(names) == 4
@@ -317,8 +283,8 @@ def test_a_part_in_the_engine(world: World) -> None:
 
 
 def test_a_snap_that_is_not_in_it(world: World) -> None:
-    words = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
-    with pytest.raises(NotFoundError, match=words):
+    message = 'cannot export snapshot 3: there is no "ghost" in it, only "hello", "other"'
+    with pytest.raises(NotFoundError, match=message):
         world.do(Export(3, str(world.root / "e"), snaps=("hello", "ghost")))
     with pytest.raises(NotFoundError, match="no snapshot data found for 9"):
         SnapshotExport(world.engine.store, 9, snaps=("ghost",))
@@ -340,216 +306,13 @@ def test_broken_snapshots_not_asked_for_do_not_matter(world: World) -> None:
 
 @pytest.mark.parametrize("checksum", [False, True])
 def test_every_byte_counts_once_and_each_snapshot_is_a_part(world: World, checksum: bool) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     file = world.root / "e"
-    world.engine.export(Export(3, str(file), checksum=checksum), Progress(told.append))
-    (start,) = (event for event in told if isinstance(event, Started))
+    world.engine.export(Export(3, str(file), checksum=checksum), Progress(events.append))
+    (start,) = (event for event in events if isinstance(event, Started))
     assert start.total == file.stat().st_size
-    assert [event.done for event in told if isinstance(event, Advanced)][-1] == start.total
-    parts = {e.part: (e.done, e.total) for e in told if isinstance(e, PartAdvanced) and e.ended}
+    assert [event.done for event in events if isinstance(event, Advanced)][-1] == start.total
+    parts = {e.part: (e.done, e.total) for e in events if isinstance(e, PartAdvanced) and e.ended}
     assert list(parts) == ["3_hello_1.0_x1.zip", "3_other_1.0_x1.zip"]
     for name, (done, total) in parts.items():
         assert done == total == 512 + -(-(world.snapshots / name).stat().st_size // 512) * 512
-
-
-# -- its checksum
-
-
-ODD_NAMES = ["e", "two words", "back\\slash", "new\nline", "carriage\rreturn", "é", "-dash", "*star"]
-
-
-@pytest.mark.parametrize("name", ODD_NAMES)
-def test_sha256sum_agrees(world: World, folder: Path, name: str) -> None:
-    world.do(Export(3, str(folder / name), checksum=True))
-    assert sorted(os.listdir(folder)) == sorted([name, f"{name}.sha256"])
-    assert stat.S_IMODE((folder / f"{name}.sha256").stat().st_mode) == 0o600
-    for words in (["--check", "--strict", "--", f"{name}.sha256"], ["--", name]):
-        done = subprocess.run(["sha256sum", *words], cwd=folder, capture_output=True, check=True)
-    assert done.stdout == (folder / f"{name}.sha256").read_bytes()
-
-
-def test_the_bytes_are_the_same_with_a_checksum(world: World, folder: Path) -> None:
-    with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(folder / "plain"), Progress())
-        export_to_file(export, str(folder / "summed"), Progress(), checksum=True)
-    assert (folder / "plain").read_bytes() == (folder / "summed").read_bytes()
-
-
-def test_a_stream_has_no_checksum_beside_it(world: World) -> None:
-    with (
-        open(world.root / "e", "wb") as file,
-        pytest.raises(InvalidInputError, match="cannot write a checksum beside a stream: name a file"),
-    ):
-        world.engine.export(Export(3, "-", checksum=True), Progress(), file.fileno())
-    assert (world.root / "e").read_bytes() == b""
-
-
-def older(folder: Path) -> dict[str, str]:
-    (folder / "e").write_text("older")
-    (folder / "e.sha256").write_text("of the older")
-    return texts(folder)
-
-
-def texts(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text("latin-1") for path in folder.iterdir()}
-
-
-def summed(world: World, path: Path, progress: Progress) -> None:
-    with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(path), progress, checksum=True)
-
-
-def test_a_stop_at_any_time_leaves_the_older_pair(world: World, folder: Path) -> None:
-    before = older(folder)
-    states = [texts(folder) for _ in stops(lambda job: summed(world, folder / "e", job))]
-    assert states == [before] * len(states)
-    assert len(states) >= 4
-    assert texts(folder)["e.sha256"] != before["e.sha256"]
-
-
-@pytest.mark.parametrize("name", ["e", "e.sha256"])
-def test_a_directory_in_the_way_is_told_before_anything_is_written(
-    world: World, folder: Path, name: str
-) -> None:
-    (folder / name).mkdir()
-    kept: list[Any] = []
-    with pytest.raises(SnapshotError, match=f"cannot write {folder / name}: it is a directory"):
-        summed(world, folder / "e", Progress(record_step=kept.append))
-    assert (os.listdir(folder), kept) == ([name], [])
-
-
-def test_a_checksum_that_cannot_be_put_in_place(
-    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    older(folder)
-    rename = os.rename
-
-    def refusing(path: str, target: str) -> None:
-        if target.endswith(".sha256"):
-            raise PermissionError(1, "Operation not permitted")
-        rename(path, target)
-
-    monkeypatch.setattr(os, "rename", refusing)
-    with pytest.raises(SnapshotError, match="e is written, but not its checksum"):
-        summed(world, folder / "e", Progress())
-    assert os.listdir(folder) == ["e"]
-
-
-# -- the file
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return plant(tmp_path / "out", {})
-
-
-def to_file(world: World, path: Path, progress: Progress) -> None:
-    with SnapshotExport(world.engine.store, 3) as export:
-        export_to_file(export, str(path), progress)
-
-
-def test_the_file_is_private_whatever_was_there(world: World, folder: Path) -> None:
-    target = folder / "e"
-    target.write_text("older")
-    target.chmod(0o644)
-    world.do(Export(3, str(target)))
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert os.listdir(folder) == ["e"]
-
-
-def test_a_stop_at_any_time_leaves_what_was_there(world: World, folder: Path) -> None:
-    target = folder / "e"
-    target.write_text("older")
-    states = [
-        (os.listdir(folder), target.read_text()) for _ in stops(lambda job: to_file(world, target, job))
-    ]
-    assert states == [(["e"], "older")] * len(states)
-    assert len(states) >= 4
-
-
-def test_a_failure_leaves_what_was_there(world: World, folder: Path) -> None:
-    target = folder / "e"
-    target.write_text("older")
-    with SnapshotExport(world.engine.store, 3) as export:
-        os.truncate(world.snapshots / "3_other_1.0_x1.zip", 10)
-        with pytest.raises(IntegrityError):
-            export_to_file(export, str(target), Progress())
-    assert (os.listdir(folder), target.read_text()) == (["e"], "older")
-
-
-def test_a_dead_part_is_replaced_a_living_one_is_not(world: World, folder: Path) -> None:
-    part = folder / "e.part"
-    part.write_text("left by somebody who died")
-    with open(part, "rb") as file, files.locked(file.fileno()):
-        with pytest.raises(SnapshotError, match=r"e\.part is being written by another export"):
-            to_file(world, folder / "e", Progress())
-        assert part.read_text().startswith("left")
-    to_file(world, folder / "e", Progress())
-    assert os.listdir(folder) == ["e"]
-
-
-def test_a_link_in_the_way_is_not_followed(world: World, folder: Path, tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("precious")
-    (folder / "e.part").symlink_to(victim)
-    (folder / "e").symlink_to(victim)
-    try:
-        to_file(world, folder / "e", Progress())
-    except SnapshotError:
-        assert sorted(os.listdir(folder)) == ["e", "e.part"]
-    assert victim.read_text() == "precious"
-
-
-def test_a_folder_that_is_not_there(world: World, folder: Path) -> None:
-    with pytest.raises(SnapshotError, match=r"cannot export snapshot 3: .*No such file or directory"):
-        to_file(world, folder / "missing/e", Progress())
-
-
-def test_a_full_disk(world: World) -> None:
-    with (
-        SnapshotExport(world.engine.store, 3) as export,
-        open("/dev/full", "wb") as full,
-        pytest.raises(NoSpaceError, match="cannot export snapshot 3: insufficient space"),
-    ):
-        export.stream_to(full.fileno(), Progress())
-
-
-# -- pipes
-
-
-def test_through_a_pipe(world: World) -> None:
-    read_end, write_end = os.pipe()
-    got: list[bytes] = []
-    with os.fdopen(read_end, "rb") as source:
-        reader = threading.Thread(target=lambda: got.append(source.read()))
-        reader.start()
-        world.engine.export(Export(3, "-"), Progress(), write_end)
-        os.close(write_end)
-        reader.join()
-    assert len(got[0]) == len(streamed(world))
-    assert members(got[0])[0].name == "content.json"
-
-
-def test_into_a_pipe_that_nobody_reads(world: World) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    try:
-        with pytest.raises(SnapshotError, match="cannot export snapshot 3: Broken pipe"):
-            world.engine.export(Export(3, "-"), Progress(), write_end)
-    finally:
-        os.close(write_end)
-
-
-def test_a_set_that_is_read_is_not_forgotten(world: World) -> None:
-    world.do(Export(3, str(world.root / "e")))
-    refusals: list[str] = []
-
-    class Meanwhile(StopAt):
-        def advance(self, amount: int) -> None:
-            if not refusals:
-                with pytest.raises(ConflictError) as refusal:
-                    world.do(Forget(3))
-                refusals.append(str(refusal.value))
-
-    world.engine.export(Export(3, str(world.root / "e2")), Meanwhile(10**6))
-    assert refusals == ["cannot operate on snapshot set #3 while another operation on it is in progress"]

@@ -88,7 +88,7 @@ def make(case: str, base: Path, target: Path, killer: Killer) -> None:
     for kill in range(1, 1000) if is_moment else (0,):
         shutil.rmtree(root, ignore_errors=True)
         subprocess.run(["cp", "-a", base / "template", root], check=True)
-        *before, last = (_placed(one, root) for one in operations)
+        *before, last = (_placed(unplaced, root) for unplaced in operations)
         for operation in before:
             assert killer.do(root, operation).error == ""
         ending = killer.do(root, last, kill)

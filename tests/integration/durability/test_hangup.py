@@ -52,8 +52,8 @@ class Story:
     def journal(self) -> Journal:
         return self.world.engine.journal
 
-    def command(self, *words: str) -> Done:
-        return self.snapstow(*words)
+    def command(self, *arguments: str) -> Done:
+        return self.snapstow(*arguments)
 
     def attached(self) -> Done:
         """Follow job 1 from another login, to its end."""

@@ -45,11 +45,11 @@ def world(tmp_path: Path) -> World:
 
 def data(world: World) -> dict[str, Any]:
     """All that is below the root but for our own records; times of directories do not count."""
-    found = {}
+    entries = {}
     for place in ("var/snap", "home", "root"):
         for path, about in golden.tree(world.root / place).items():
-            found[f"{place}/{path}"] = about | ({"mtime": 0} if about["type"] == "dir" else {})
-    return found
+            entries[f"{place}/{path}"] = about | ({"mtime": 0} if about["type"] == "dir" else {})
+    return entries
 
 
 def live(world: World) -> dict[str, Any]:
@@ -92,8 +92,8 @@ def moments(last: int, stride: int) -> list[int]:
 
 def ended(killer: Killer, world: World) -> None:
     did(killer, world, TIDY)
-    assert did(killer, world, TIDY).told == []
-    assert not [one for one in world.engine.journal.records() if one.state is JobState.INTERRUPTED]
+    assert did(killer, world, TIDY).answer == []
+    assert not [record for record in world.engine.journal.records() if record.state is JobState.INTERRUPTED]
 
 
 def test_extract(killer: Killer, world: World) -> None:
@@ -122,9 +122,9 @@ def test_extract(killer: Killer, world: World) -> None:
 
 def assert_old(world: World, old: dict[str, Any]) -> None:
     """The data are as they were; parents of a snap's data that had to be made may stay, empty."""
-    found = live(world)
-    assert {path: found.get(path) for path in old} == old
-    assert all(about["type"] == "dir" for path, about in found.items() if path not in old)
+    live_data = live(world)
+    assert {path: live_data.get(path) for path in old} == old
+    assert all(about["type"] == "dir" for path, about in live_data.items() if path not in old)
 
 
 @pytest.mark.slow
@@ -165,18 +165,18 @@ def test_undo(killer: Killer, world: World) -> None:
 def test_beside(killer: Killer, world: World) -> None:
     """Below a directory that holds something already."""
     again = Again(world)
-    to = world.root.parent / "out"
-    operation = Extract(5, ITEMS, target_dir=str(to))
+    target_dir = world.root.parent / "out"
+    operation = Extract(5, ITEMS, target_dir=str(target_dir))
 
     def prepared() -> World:
-        shutil.rmtree(to, ignore_errors=True)
-        (to / "foo/common").mkdir(parents=True)
-        (to / "foo/common/b").write_text("mine")
+        shutil.rmtree(target_dir, ignore_errors=True)
+        (target_dir / "foo/common").mkdir(parents=True)
+        (target_dir / "foo/common/b").write_text("mine")
         return again()
 
     def around() -> dict[str, Any]:
-        found = golden.tree(to)
-        return {path: about | {"mtime": 0} for path, about in found.items() if ".snapstow" not in path}
+        tree = golden.tree(target_dir)
+        return {path: about | {"mtime": 0} for path, about in tree.items() if ".snapstow" not in path}
 
     world = prepared()
     old = around()
@@ -186,13 +186,13 @@ def test_beside(killer: Killer, world: World) -> None:
         world = prepared()
         struck(killer, world, operation, moment)
         ended(killer, world)
-        found = around()
-        assert found in (old, new)
-        if found == new:
+        tree = around()
+        assert tree in (old, new)
+        if tree == new:
             did(killer, world, Undo())
             assert around()["foo/common/b"] == old["foo/common/b"]
         else:
-            assert [path for path in golden.tree(to) if ".snapstow" in path] == []
+            assert [path for path in golden.tree(target_dir) if ".snapstow" in path] == []
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_ended_as_chosen(killer: Killer, world: World, finish: bool) -> None:
     changes = did(killer, world, operation).changes
     world = again()
     struck(killer, world, operation, changes // 2)
-    (number,) = (one.id for one in world.engine.journal.records())
+    (number,) = (record.id for record in world.engine.journal.records())
     ended_now = world.engine.resolve(number, finish=finish)
     assert data(world) == old
     assert ended_now.again == (operation if finish else None)

@@ -4,48 +4,24 @@ Each test bears the name of its row. Where this library differs on purpose, its 
 """
 
 import errno
-import io
 import os
-import tarfile
-from pathlib import Path
 
 import pytest
 
-from backend.archive.reader import Reader
-from backend.archive.tar import vetting
-from backend.archive.tar.program import Tar
 from backend.errors import (
     Cancelled,
-    ConflictError,
-    DuplicateSetError,
-    IntegrityError,
-    InvalidInputError,
-    MultiError,
-    NotAllowedError,
-    NotFoundError,
     SnapshotError,
 )
-from backend.format import excludes
-from backend.format.metadata import content_hash, parse_metadata, set_content_hash
 from backend.format.names import filename, snapshot_id
 from backend.host.layout import Layout
-from backend.model import Epoch, Revision, Snapshot, SnapshotSet, User
-from backend.operations import Export, Import, Restore, Save
+from backend.model import Revision, Snapshot
 from backend.progress import Progress
-from backend.restore.restorer import restore_snapshot
-from backend.save.saver import estimate_size
-from backend.store import clean_up_abandoned_imports
 from backend.store.store import Store
-from backend.transfer.exporter import SnapshotExport
-from backend.transfer.importer import import_set
-from tests.support.builders import WHEN, Tree, World, plant, snapshot_of, tgz, tree_of, write_snapshot
+from tests.support.builders import Tree, World, plant, write_snapshot
+from tests.support.catalogue import make_world
 
+world = pytest.fixture(make_world)
 DATA: Tree = {"x1": {"canary.txt": "system"}, "common": {"canary.txt": "common"}}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "root")
 
 
 def stopped() -> Progress:
@@ -59,35 +35,6 @@ def unreadable(world: World) -> Store:
     layout = Layout(str(world.root))
     layout.snapshots = f"{world.root}/{'n' * 300}"
     return Store(layout, str(world.root / "own"))
-
-
-def take_in(world: World, stream: bytes) -> list[str]:
-    """Import bytes; the names of the snaps."""
-    path = world.root / "incoming"
-    path.write_bytes(stream)
-    with open(path, "rb") as file:
-        return [one.snap for one in import_set(world.engine.store, file.fileno(), Progress()).snapshots]
-
-
-def stream_of(*members: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            member.type = tarfile.DIRTYPE if name.endswith("/") else kind
-            tar.addfile(member, io.BytesIO(data))
-    return stream.getvalue()
-
-
-def moved(path: Path) -> bytes:
-    """The bytes of a file, which is gone afterwards."""
-    content = path.read_bytes()
-    path.unlink()
-    return content
-
-
-MANIFEST = ("export.json", b'{"format":1}')
 
 
 # -- looking at the directory
@@ -159,17 +106,17 @@ def test_iter_bails_if_snapshots_dir_fails(world: World) -> None:
 def test_iter_warns_on_open_error_if_snapshot_nil(world: World) -> None:
     """What cannot be decoded is listed as broken and `hidden`, not only logged."""
     plant(world.snapshots, {"1_hello_1.0_x1.zip": "not a zip"})
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.set_id, found.snap, found.version, found.hidden) == (1, "hello", "1.0", True)
-    assert found.broken == "cannot be read: zip: not a valid zip file"
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.set_id, snapshot.snap, snapshot.version, snapshot.hidden) == (1, "hello", "1.0", True)
+    assert snapshot.broken == "cannot be read: zip: not a valid zip file"
 
 
 def test_iter_calls_func_if_snapshot_not_nil(world: World) -> None:
     path = world.add(1, "hello")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.broken == 'missing archive member "meta.sha3_384"'
-    assert not found.hidden
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert snapshot.broken == 'missing archive member "meta.sha3_384"'
+    assert not snapshot.hidden
 
 
 def test_iter_reports_close_error(world: World) -> None:
@@ -189,9 +136,9 @@ def test_iter_ignores_snapshots_with_invalid_names(world: World) -> None:
 
 def test_iter_set_id_override(world: World) -> None:
     world.add(12, "hello").rename(world.snapshots / "33_hello.zip")
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.set_id, found.snap, found.broken) == (33, "hello", "")
-    assert found.warning == "file name does not fit 33_hello_1.0_x1.zip"
+    (snapshot,) = world.engine.store.iter_snapshots()
+    assert (snapshot.set_id, snapshot.snap, snapshot.broken) == (33, "hello", "")
+    assert snapshot.warning == "file name does not fit 33_hello_1.0_x1.zip"
 
 
 def test_list(world: World) -> None:
@@ -199,15 +146,17 @@ def test_list(world: World) -> None:
         world.add(set_id, snap, version="v1")
     store = world.engine.store
 
-    def told(set_id: int | None = None, snaps: tuple[str, ...] = ()) -> list[tuple[int, list[str]]]:
-        return [(s.set_id, [one.snap for one in s.snapshots]) for s in store.list_sets(set_id, snaps)]
+    def listed(set_id: int | None = None, snaps: tuple[str, ...] = ()) -> list[tuple[int, list[str]]]:
+        return [
+            (s.set_id, [snapshot.snap for snapshot in s.snapshots]) for s in store.list_sets(set_id, snaps)
+        ]
 
-    assert told() == [(1, ["foo"]), (3, ["baz"]), (42, ["bar", "foo"])]
-    assert told(42) == [(42, ["bar", "foo"])]
-    assert told(snaps=("foo", "baz")) == [(1, ["foo"]), (3, ["baz"]), (42, ["foo"])]
-    assert told(42, ("foo",)) == [(42, ["foo"])]
-    assert told(42, ("baz",)) == told(99) == []
-    files = {filename(one) for group in store.list_sets() for one in group.snapshots}
+    assert listed() == [(1, ["foo"]), (3, ["baz"]), (42, ["bar", "foo"])]
+    assert listed(42) == [(42, ["bar", "foo"])]
+    assert listed(snaps=("foo", "baz")) == [(1, ["foo"]), (3, ["baz"]), (42, ["foo"])]
+    assert listed(42, ("foo",)) == [(42, ["foo"])]
+    assert listed(42, ("baz",)) == listed(99) == []
+    files = {filename(snapshot) for group in store.list_sets() for snapshot in group.snapshots}
     assert files == set(world.names())
 
 
@@ -216,419 +165,6 @@ def test_iter_with_mocked_snapshot_files(world: World) -> None:
     world.add(10, "hidden")
     blank = Snapshot(3, "0001-01-01T00:00:00Z", "", Revision())
     write_snapshot(world.snapshots / "3_foo_1.0_x1.zip", blank, {})
-    assert [(one.set_id, one.broken) for one in world.engine.store.iter_snapshots()] == [
+    assert [(snapshot.set_id, snapshot.broken) for snapshot in world.engine.store.iter_snapshots()] == [
         (3, "invalid snapshot")
     ]
-
-
-# -- saving
-
-
-def test_add_dir_to_zip_bails(world: World) -> None:
-    """A snap without data gets one empty archive, so that its set stays usable."""
-    world.install("hello")
-    plant(world.data("hello"), {"common": "a file where a directory should be"})
-    result = world.do(Save())
-    (found,) = world.engine.store.iter_snapshots()
-    assert (found.entries, found.broken) == (["archive.tgz"], "")
-    assert result.left_out == (f"{world.data('hello')}/common was not saved: it is not a directory",)
-
-
-def test_add_dir_to_zip_tar_fails(world: World) -> None:
-    world.install("hello", data={"a": "1"})
-    with pytest.raises(Cancelled, match=r"context canceled$"):
-        world.do(Save(), Progress.stop)
-    assert [name for name in world.names() if name.endswith((".zip", "~"))] == []
-
-
-def test_add_dir_to_zip(world: World) -> None:
-    world.install("hello", common={"a": "1"})
-    world.do(Save())
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.sums is not None
-    assert [(entry, len(digest)) for entry, digest in found.sums.items()] == [("archive.tgz", 96)]
-    assert found.size > 0
-
-
-def test_add_dir_to_zip_exclusions() -> None:
-    mixed = ["$SNAP_DATA/exclude", "$SNAP_USER_DATA/exc", "$SNAP_COMMON/a*", "$SNAP_USER_COMMON/b"]
-    assert excludes.expand(mixed, Revision(-1), True) == ["x1/exclude", "common/a*"]
-    assert excludes.expand(mixed, Revision(-1), False) == ["x1/exc", "common/b"]
-
-
-def roundtrip(world: World, data: Tree | None, common: Tree | None) -> None:
-    """Save, list, open, check, and restore three times into a fresh root."""
-    conf = {"some-setting": False, "big": 12345678901234567890}
-    shipped = ["$SNAP_DATA/static", "$SNAP_COMMON/static"]
-    world.install("hello", "42", version="v1.33", exclude=shipped, data=data, common=common)
-    world.remember("hello", "42", snap_id="h" * 32, conf=conf)
-    world.do(Save(exclude=("$SNAP_DATA/dynamic", "$SNAP_COMMON/dynamic")))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found[:2] + found[2:8] == (1, found.time, "hello", Revision(42), "h" * 32, Epoch(), "", "v1.33")
-    assert found.exclude == ("$SNAP_DATA/dynamic", "$SNAP_COMMON/dynamic")
-    kept = {
-        name: {key: value for key, value in tree.items() if key not in ("static", "dynamic")}
-        for name, tree in (("42", data), ("common", common))
-        if tree is not None
-    }
-    fresh = World(world.root.parent / "fresh")
-    with Reader.open(found.path) as reader:
-        assert reader.snapshot == found
-        assert [verdict.fault for verdict in reader.check()] == [""]
-        for _ in range(3):
-            restore_snapshot(reader, Layout(str(fresh.root)), Revision()).clean_up()
-            assert tree_of(fresh.data("hello")) == kept
-
-
-FULL: Tree = {"canary.txt": "x", "static": "s", "dynamic": {"d": "d"}, "sub": {"deep": ""}}
-
-
-def test_happy_roundtrip(world: World) -> None:
-    roundtrip(world, FULL, FULL)
-
-
-def test_happy_roundtrip_no_common(world: World) -> None:
-    roundtrip(world, FULL, None)
-
-
-def test_happy_roundtrip_no_rev(world: World) -> None:
-    roundtrip(world, None, FULL)
-
-
-def test_open_set_id_override(world: World) -> None:
-    with Reader.open(str(world.add(12, "hello")), 99) as reader:
-        assert reader.snapshot.set_id == 99
-
-
-def test_restore_roundtrip_different_revision(world: World) -> None:
-    path = world.add(1, "hello", {"42": {"a": "1"}, "common": {"b": "2"}}, rev="42")
-    with Reader.open(str(path)) as reader:
-        restore_snapshot(reader, Layout(str(world.root)), Revision(17)).clean_up()
-    assert tree_of(world.data("hello")) == {"17": {"a": "1"}, "common": {"b": "2"}}
-
-
-# -- switching users
-
-ALICE = User("alice", 12001, 12001, "/home/alice")
-ROOT = User("root", 0, 0, "/root")
-
-
-def finder(*present: str) -> tuple[list[str], list[str | None]]:
-    asked: list[str] = []
-
-    def find(name: str) -> str | None:
-        asked.append(name)
-        return f"/bin/{name}" if name in present else None
-
-    command = Tar(ALICE, effective_uid=0, find=find).command("--bar")
-    return asked, list(command)
-
-
-def test_pick_user_wrapper_runuser() -> None:
-    asked, command = finder("runuser", "sudo", "setpriv")
-    assert (asked, command[0]) == (["runuser"], "/bin/runuser")
-
-
-def test_pick_user_wrapper_sudo() -> None:
-    asked, command = finder("sudo", "setpriv")
-    assert (asked, command[0]) == (["runuser", "sudo"], "/bin/sudo")
-
-
-def test_pick_user_wrapper_nothing() -> None:
-    """Without a wrapper tar is not run as root instead, as snapd does: it is refused."""
-    with pytest.raises(NotAllowedError, match="cannot act as user alice"):
-        finder()
-
-
-def plain(user: User | None, uid: int) -> bool:
-    return Tar(user, effective_uid=uid, find=lambda _name: "/bin/x").command("--bar") == ["tar", "--bar"]
-
-
-def test_maybe_runuser_happy_runuser() -> None:
-    assert finder("runuser")[1] == ["/bin/runuser", "-u", "alice", "--", "tar", "--bar"]
-    assert plain(ROOT, 0)
-    assert plain(None, 0)
-    assert plain(ALICE, 42)
-
-
-def test_maybe_runuser_happy_sudo() -> None:
-    assert finder("sudo")[1] == ["/bin/sudo", "-u", "alice", "--", "tar", "--bar"]
-
-
-def test_maybe_runuser_no_happy() -> None:
-    """Refused for another user as root; root's own data and an ordinary user need no wrapper."""
-    with pytest.raises(NotAllowedError, match="none of runuser, sudo and setpriv was found"):
-        Tar(ALICE, effective_uid=0, find=lambda _name: None)
-    assert Tar(ROOT, effective_uid=0, find=lambda _name: None).command() == ["tar"]
-    assert Tar(ALICE, effective_uid=42, find=lambda _name: None).command() == ["tar"]
-
-
-# -- import
-
-
-def three_zips(world: World) -> list[tuple[str, bytes]]:
-    paths = [world.add(14, snap, {"x1": {"a": snap}}) for snap in ("foo", "bar", "baz")]
-    return [(path.name, moved(path)) for path in paths]
-
-
-def test_import(world: World) -> None:
-    zips = three_zips(world)
-    names = sorted(f"1_{name.partition('_')[2]}" for name, _ in zips)
-    assert take_in(world, stream_of(*zips, MANIFEST)) == ["foo", "bar", "baz"]
-    assert world.names() == names
-    refused = {
-        "no export.json file in uploaded data": stream_of(*zips),
-        "tar: ": b"junk" * 512,
-        "unexpected directory in import file": stream_of(("dir/", b""), MANIFEST),
-        "invalid filename in import file": stream_of(("1_../../etc_1.0_x1.zip", b""), MANIFEST),
-    }
-    for reason, stream in refused.items():
-        with pytest.raises((InvalidInputError, IntegrityError), match=f"cannot import snapshot: {reason}"):
-            take_in(world, stream)
-        assert world.names() == names
-
-
-def test_import_in_progress(world: World) -> None:
-    """The id is taken last, past every marker: an import does not clash with one under way for snapd."""
-    zips = three_zips(world)
-    plant(world.snapshots, {"15_importing": ""})
-    take_in(world, stream_of(*zips, MANIFEST))
-    assert [one.set_id for one in world.engine.store.list_sets()] == [16]
-    store = world.engine.store
-    plant(world.snapshots, {"17_importing": ""})
-    with pytest.raises(ConflictError, match="cannot import snapshot 17: already in progress for this set id"):
-        store.publish(17, [], Progress())
-
-
-def test_import_check_error(world: World) -> None:
-    path = world.add(1, "hello", sums={"archive.tgz": "d5ef563" + "0" * 89})
-    raw = moved(path)
-    expected = (
-        f'cannot import snapshot: validation failed for "{path.name}": snapshot entry "archive.tgz" '
-        "expected hash (d5ef563…) does not match actual ("
-    )
-    with pytest.raises(IntegrityError) as failure:
-        take_in(world, stream_of((path.name, raw), MANIFEST))
-    assert str(failure.value).startswith(expected)
-    assert world.names() == []
-
-
-def test_import_duplicated(world: World) -> None:
-    path = world.add(5, "hello")
-    with pytest.raises(DuplicateSetError) as known:
-        take_in(world, stream_of((path.name, path.read_bytes()), MANIFEST))
-    assert str(known.value) == "cannot import snapshot, already available as snapshot id 5"
-    assert (known.value.set_id, known.value.snaps) == (5, ("hello",))
-
-
-def test_import_export_roundtrip(world: World) -> None:
-    path = world.add(122, "hello", snap_id="s" * 32)
-    (before,) = world.engine.store.iter_snapshots()
-    file = str(world.root / "e")
-    world.do(Export(122, file))
-    path.unlink()
-    plant(world.snapshots, {"122_gone.zip": ""})
-    assert world.do(Import(file)).set_id == 123
-    (after,) = world.engine.store.list_sets(123)
-    assert [one._replace(path="") for one in after.snapshots] == [before._replace(path="", set_id=123)]
-    with Reader.open(after.snapshots[0].path) as reader:
-        assert reader.snapshot.set_id == 123
-
-
-# -- estimate
-
-
-def test_estimate_snapshot_size(world: World) -> None:
-    for hidden in (False, True):
-        layout = Layout(str(world.root), hidden=lambda _snap, hidden=hidden: hidden)  # type: ignore[misc]
-        world.install("hello", data={"a": "12"}, common={"b": "3"})
-        parent = Path(layout.user_parent(layout.find_users(["alice"])[0], "hello"))
-        plant(parent, {"x1": {"c": "4567"}, "common": {"sub": {"d": "89"}}})
-        assert estimate_size(layout, "hello", ["alice"]) == 9
-
-
-def test_estimate_snapshot_size_empty(world: World) -> None:
-    world.install("hello", data={}, common={}, users={"alice": {}})
-    assert estimate_size(Layout(str(world.root)), "hello") == 0
-
-
-def test_estimate_snapshot_passes_usernames(world: World) -> None:
-    world.install("hello", users={"alice": {"a": "1"}, "bob": {"a": "22"}})
-    assert estimate_size(Layout(str(world.root)), "hello", ["bob"]) == 2
-    with pytest.raises(NotFoundError, match="unknown user ghost"):
-        estimate_size(Layout(str(world.root)), "hello", ["ghost"])
-
-
-def test_estimate_snapshot_size_not_data_dirs(world: World) -> None:
-    world.install("hello")
-    assert estimate_size(Layout(str(world.root)), "hello") == 0
-
-
-# -- export
-
-
-def test_export_twice(world: World) -> None:
-    path = world.add(5, "hello")
-    assert path.stat().st_size <= 1024
-    sizes = []
-    for stamp in (0, 9_000_000_000, 0):
-        os.utime(path, (stamp, stamp))
-        with SnapshotExport(world.engine.store, 5) as export:
-            sizes.append(export.size)
-    small = 1024 + 512 + (path.stat().st_size + 511) // 512 * 512 + 1024 + 1024
-    assert sizes == [small, small + 1024, small]  # a time from 2242 on needs a header of its own
-
-
-def test_export_unhappy(world: World) -> None:
-    with pytest.raises(NotFoundError, match="no snapshot data found for 5"):
-        SnapshotExport(world.engine.store, 5)
-
-
-def test_snapshot_export_content_hash(world: World) -> None:
-    world.add(1, "hello")
-
-    def digest() -> bytes:
-        (group,) = world.engine.store.list_sets(1)
-        return set_content_hash(group.snapshots)
-
-    first = digest()
-    assert (len(first), first) == (32, digest())
-    world.add(1, "other")
-    assert digest() != first
-
-
-# -- what a crash left
-
-
-def test_cleanup_abandoned_imports(world: World) -> None:
-    for set_id in (1, 2):
-        world.add(set_id, "foo")
-        world.add(set_id, "bar")
-    plant(world.snapshots, {"1_importing": ""})
-    assert clean_up_abandoned_imports(world.engine.store) == 1
-    assert world.names() == ["2_bar_1.0_x1.zip", "2_foo_1.0_x1.zip"]
-
-
-def test_cleanup_abandoned_imports_fail_many(world: World) -> None:
-    """A marker such as `007_importing` can be removed."""
-    doomed: Tree = {"2_d.zip": {"in": "the way"}, "3_d.zip": {}, "1_importing": "", "007_importing": ""}
-    plant(world.snapshots, doomed)
-    plant(world.snapshots, {"2_importing": "", "3_importing": "", "1abc_importing": ""})
-    with pytest.raises(MultiError) as failure:
-        clean_up_abandoned_imports(world.engine.store)
-    assert str(failure.value) == "\n".join(
-        (
-            "cannot cleanup imports:",
-            f'- cannot determine snapshot id from "{world.snapshots}/1abc_importing"',
-            "- cannot cancel import for set id 2:",
-            f" - remove {world.snapshots}/2_d.zip: is a directory",
-            "- cannot cancel import for set id 3:",
-            f" - remove {world.snapshots}/3_d.zip: is a directory",
-        )
-    )
-    assert "007_importing" not in world.names()
-
-
-def test_multi_error() -> None:
-    errors = [SnapshotError("a"), MultiError("nested", [SnapshotError("b"), MultiError("more", [])])]
-    failure = MultiError("top", errors)
-    text = "top:\n- a\n- nested:\n - b\n - more:"
-    assert (str(failure), str(failure)) == (text, text)
-
-
-def test_multi_error_cycle() -> None:
-    failure = MultiError("cycle", [])
-    failure.errors = (failure,)
-    lines = str(failure).split("\n")
-    assert lines[-1].strip() == "- circular or too deep error nesting (max 8)?!"
-    assert len(lines) == 10
-
-
-# -- §8.4
-
-
-@pytest.mark.parametrize("field", ["snap", "revision", "sha3-384", "time", "set"])
-def test_client_snapshot_is_valid(field: str) -> None:
-    members = {
-        "time": f'"time":"{WHEN}"',
-        "snap": '"snap":"hello"',
-        "revision": '"revision":"x1"',
-        "sha3-384": '"sha3-384":{"archive.tgz":"%s"}' % ("0" * 96),
-    }
-    set_id = 0 if field == "set" else 1
-    sound = parse_metadata(f"{{{','.join(members.values())}}}".encode(), 1)
-    members.pop(field, None)
-    lacking = parse_metadata(f"{{{','.join(members.values())}}}".encode(), set_id)
-    assert (sound.broken, lacking.broken) == ("", "invalid snapshot")
-
-
-def test_client_snapshot_set_size() -> None:
-    one = snapshot_of(1, "hello", {"archive.tgz": b"12345"})
-    assert SnapshotSet(1, (one, one._replace(size=7))).size == 12
-    assert SnapshotSet(1, ()).size == 0
-
-
-def test_client_snapshot_content_hash() -> None:
-    one = snapshot_of(1, "hello", {"archive.tgz": b"1"}, exclude=("$SNAP_DATA/a",))
-    for same in (one._replace(set_id=2), one._replace(time="2020-01-01T00:00:00Z"), one._replace(exclude=())):
-        assert content_hash(same) == content_hash(one)
-    for other in (one._replace(snap="other"), one._replace(sums={"archive.tgz": "0" * 96})):
-        assert content_hash(other) != content_hash(one)
-
-
-def test_client_snapshot_set_content_hash() -> None:
-    one, two = (snapshot_of(1, snap, {"archive.tgz": b"1"}) for snap in ("aa", "bb"))
-    assert set_content_hash([one, two]) == set_content_hash(
-        [two, one._replace(set_id=4, exclude=("$SNAP_DATA/x",))]
-    )
-    assert set_content_hash([one, two]) != set_content_hash([one, two._replace(size=99)])
-
-
-def test_merge_dynamic_excludes_error(world: World) -> None:
-    world.install("hello", data={"a": "1"}, exclude=["$SNAP_DATA/static"])
-    with pytest.raises(InvalidInputError):
-        world.do(Save(exclude=("$SNAP_DATA/ok", "/etc/passwd")))
-    assert world.names() == []
-
-
-def test_merge_dynamic_excludes_happy(world: World) -> None:
-    """Both lists are left out; only the dynamic one is recorded, in its order."""
-    world.install("hello", data={"a": "1", "s": "2", "d": "3"}, exclude=["$SNAP_DATA/s"])
-    world.do(Save(exclude=("$SNAP_DATA/d", "$SNAP_COMMON/b", "$SNAP_COMMON/a")))
-    world.do(Restore(1))
-    assert tree_of(world.data("hello") / "x1") == {"a": "1"}
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.exclude == ("$SNAP_DATA/d", "$SNAP_COMMON/b", "$SNAP_COMMON/a")
-
-
-def test_unset(world: World) -> None:
-    world.install("hello", data={"a": "1"})
-    world.do(Save(exclude=()))
-    (found,) = world.engine.store.iter_snapshots()
-    assert found.exclude is None
-
-
-def test_snapshot_export_happy(world: World) -> None:
-    world.add(1, "hello")
-    folder = plant(world.root / "exports", {})
-    world.do(Export(1, str(folder / "1.snapshot")))
-    assert os.listdir(folder) == ["1.snapshot"]
-
-
-def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
-    """tar waits for a pipe that nobody fills; the stop ends it at once."""
-    progress = Progress()
-    vetter = vetting.ExtractionFilter(Revision(-1))
-    content = tgz({"x1": {"a": "1"}})
-
-    def endless() -> object:
-        yield content[:0]
-        progress.stop()
-        yield content[:0]
-
-    fd = os.open(tmp_path, os.O_RDONLY)
-    try:
-        with pytest.raises(Cancelled):
-            Tar(None).unpack(fd, endless(), vetter, progress)  # type: ignore[arg-type]
-    finally:
-        os.close(fd)

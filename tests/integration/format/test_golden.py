@@ -27,7 +27,7 @@ from tui.cli.main import main
 
 AS_ROOT = os.geteuid() == 0
 INDEX = golden.index()
-ABOUT = [one for kept in INDEX["sets"].values() for one in kept]
+ABOUT = [snapshot for snapshots in INDEX["sets"].values() for snapshot in snapshots]
 FILES = sorted(golden.SNAPSHOTS.iterdir())
 SOUND = [file for file in FILES if "_void_" not in file.name]
 EXPORT = golden.HERE / INDEX["files"]["export"]
@@ -43,11 +43,11 @@ class Done(NamedTuple):
     err: str
 
 
-def snapstow(root: Path | str, *words: str) -> Done:
+def snapstow(root: Path | str, *arguments: str) -> Done:
     """Run our command on a root, in this process."""
     out, err = io.StringIO(), io.StringIO()
     with _signals_kept(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([f"--root={root}", *words])
+        code = main([f"--root={root}", *arguments])
     return Done(code, out.getvalue(), err.getvalue())
 
 
@@ -63,17 +63,17 @@ def _signals_kept() -> Iterator[None]:
 
 def members(stream: bytes) -> dict[str, tuple[bytes, bytes]]:
     """The members of an export in its order: header block and content; nothing else may be in it."""
-    found = {}
+    by_name = {}
     at = 0
     with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
         for member in archive:
             assert member.offset == at, f"more than one header before {member.name}"
             start = member.offset_data
-            found[member.name] = (stream[member.offset : start], stream[start : start + member.size])
+            by_name[member.name] = (stream[member.offset : start], stream[start : start + member.size])
             at = start + (member.size + 511) // 512 * 512
             assert stream[start + member.size : at].strip(b"\0") == b""
     assert stream[at:] == bytes(1024)
-    return found
+    return by_name
 
 
 def timeless(header: bytes) -> bytes:
@@ -91,11 +91,11 @@ def seen(top: Path) -> golden.Tree:
             first = next((known for known in modes.values() if known.st_ino == facts.st_ino), facts)
             modes[os.path.relpath(path, top)] = first
             os.chmod(path, stat.S_IMODE(facts.st_mode) | 0o700)
-    found = golden.tree(top)
+    tree = golden.tree(top)
     for path, facts in modes.items():
         if path != ".":
-            found[path]["mode"] = f"{stat.S_IMODE(facts.st_mode):04o}"
-    return found
+            tree[path]["mode"] = f"{stat.S_IMODE(facts.st_mode):04o}"
+    return tree
 
 
 def _top_down(top: str) -> Iterator[str]:
@@ -148,7 +148,7 @@ def test_the_metadata_are_written_as_they_were(file: Path) -> None:
 
 @pytest.mark.parametrize("file", SOUND, ids=lambda file: file.name)
 def test_every_archive_is_sound_and_can_be_unpacked(file: Path) -> None:
-    about = next(one for one in ABOUT if one["file"] == file.name)
+    about = next(description for description in ABOUT if description["file"] == file.name)
     with Reader.open(str(file)) as reader:
         assert (reader.snapshot.broken, reader.snapshot.warning) == ("", "")
         assert reader.snapshot.entries == sorted(about["entries"])
@@ -185,16 +185,21 @@ def test_the_listing_is_that_of_snapd_to_the_byte(stocked: Path) -> None:
     assert answer.endswith(f'"result":{ours}}}')
 
 
-@pytest.mark.parametrize("words", [("--id=1",), ("--id=3",), ("storey",), ("--id=1", "hello"), ("--id=9",)])
-def test_a_choice_of_the_listing(stocked: Path, words: tuple[str, ...]) -> None:
-    chosen, names = next((int(w[5:]) for w in words if "=" in w), 0), [w for w in words if "=" not in w]
+@pytest.mark.parametrize(
+    "arguments", [("--id=1",), ("--id=3",), ("storey",), ("--id=1", "hello"), ("--id=9",)]
+)
+def test_a_choice_of_the_listing(stocked: Path, arguments: tuple[str, ...]) -> None:
+    chosen, names = (
+        next((int(w[5:]) for w in arguments if "=" in w), 0),
+        [w for w in arguments if "=" not in w],
+    )
     everything = json.loads((golden.HERE / INDEX["files"]["list"]).read_text())["result"]
     expected = []
-    for one in everything:
-        snapshots = [s for s in one["snapshots"] if not names or s["snap"] in names]
-        if chosen in (0, one["id"]) and snapshots:
-            expected.append({**one, "snapshots": snapshots})
-    assert json.loads(snapstow(stocked, "--json", "saved", *words).out) == expected
+    for group in everything:
+        snapshots = [s for s in group["snapshots"] if not names or s["snap"] in names]
+        if chosen in (0, group["id"]) and snapshots:
+            expected.append({**group, "snapshots": snapshots})
+    assert json.loads(snapstow(stocked, "--json", "saved", *arguments).out) == expected
 
 
 def test_the_export_comes_in_and_goes_out_again_as_it_was(root: Path) -> None:
@@ -235,10 +240,10 @@ def _own(header: bytes) -> bytes:
 def manifest(stream: dict[str, tuple[bytes, bytes]]) -> tuple[bytes, dict[str, Any]]:
     """The export's manifest: its text without date and names, and what it says without the date."""
     text = stream["export.json"][1]
-    said = json.loads(text)
-    assert said["files"] == [name for name in stream if name not in JSON_MEMBERS]
-    blank = text.replace(said.pop("date").encode(), b"DATE")
-    return blank.partition(b'"files"')[0], {**said, "files": sorted(said["files"])}
+    document = json.loads(text)
+    assert document["files"] == [name for name in stream if name not in JSON_MEMBERS]
+    blank = text.replace(document.pop("date").encode(), b"DATE")
+    return blank.partition(b'"files"')[0], {**document, "files": sorted(document["files"])}
 
 
 def test_the_export_is_known_when_it_comes_again(stocked: Path) -> None:
@@ -255,10 +260,10 @@ def test_restored_data_are_those_that_snapd_restores(stocked: Path) -> None:
         done = snapstow(stocked, "restore", "--no-undo", set_id)
         assert (done.code, done.out) == (0, f"Restored snapshot #{set_id}.\n")
     compared = 0
-    for one in ABOUT:
-        for entry, expected in one["entries"].items():
+    for about in ABOUT:
+        for entry, expected in about["entries"].items():
             user = entry.removeprefix("user/").removesuffix(".tgz") if entry.startswith("user/") else None
-            place = stocked / (f"home/{user}/snap" if user else "var/snap") / one["snap"]
+            place = stocked / (f"home/{user}/snap" if user else "var/snap") / about["snap"]
             assert ownerless(seen(place)) == ownerless(expected), entry
             compared += 1
     assert compared == 6

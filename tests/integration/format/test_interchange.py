@@ -101,10 +101,10 @@ def ruin(snapd: RealSnapd) -> None:
             (part / "newer").write_text("not in the snapshot\n")
 
 
-def ours(snapd: RealSnapd, *words: str, code: int = 0) -> str:
+def ours(snapd: RealSnapd, *arguments: str, code: int = 0) -> str:
     """What our command prints on the daemon's world; it must end with `code`."""
-    done = snapstow(snapd.base, *words)
-    assert done.code == code, (words, done)
+    done = snapstow(snapd.base, *arguments)
+    assert done.code == code, (arguments, done)
     return done.out
 
 
@@ -119,7 +119,7 @@ def names(snapd: RealSnapd) -> list[str]:
 
 
 def ids(snapd: RealSnapd) -> list[int]:
-    return [one["id"] for one in json.loads(listed(snapd))]
+    return [group["id"] for group in json.loads(listed(snapd))]
 
 
 # -- ours to theirs

@@ -59,7 +59,7 @@ def _everything(snapd: RealSnapd) -> dict[str, golden.Tree]:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("save",),
         ("save", "hello", "--users=root"),
@@ -72,10 +72,10 @@ def _everything(snapd: RealSnapd) -> dict[str, golden.Tree]:
     ],
     ids=" ".join,
 )
-def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, ...]) -> None:
+def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, arguments: tuple[str, ...]) -> None:
     before = _everything(busy)
-    words = tuple(str(busy.base / word) if word == "export" else word for word in words)
-    done = snapstow(busy.base, "--engine=files", *words)
+    arguments = tuple(str(busy.base / word) if word == "export" else word for word in arguments)
+    done = snapstow(busy.base, "--engine=files", *arguments)
     assert (done.code, done.out) == (11, "")
     assert done.err.startswith("error: cannot ")
     assert f"snapd is running for {busy.base}" in done.err
@@ -85,19 +85,19 @@ def test_nothing_is_changed_while_snapd_runs(busy: RealSnapd, words: tuple[str, 
 
 
 def test_reading_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
-    def ours(snapd: RealSnapd, *words: str) -> str:
-        done = snapstow(snapd.base, "--engine=files", *words)
+    def ours(snapd: RealSnapd, *arguments: str) -> str:
+        done = snapstow(snapd.base, "--engine=files", *arguments)
         assert done.code == 0, done.err
         return done.out
 
     before = _everything(busy)
-    assert [one["id"] for one in json.loads(ours(busy, "--json", "saved"))] == [1, 2]
+    assert [row["id"] for row in json.loads(ours(busy, "--json", "saved"))] == [1, 2]
     assert ours(busy, "check-snapshot", "2", "--structure") == "Snapshot #2 verified successfully.\n"
     assert ours(busy, "check-snapshot", "--all").startswith("All 2 archives verified")
     assert "READY" in ours(busy, "restore", "2", "--plan")
     assert json.loads(ours(busy, "--json", "estimate"))[0]["size"] == len("saved")
     assert "snapd is running" in ours(busy, "doctor")
-    assert {one["kind"] for one in json.loads(ours(busy, "--json", "doctor"))} >= {"import", "temporary"}
+    assert {row["kind"] for row in json.loads(ours(busy, "--json", "doctor"))} >= {"import", "temporary"}
     assert len(json.loads(ours(busy, "--json", "undo", "--list"))) == 1
     assert "save" in ours(busy, "jobs")
     ours(busy, "export-snapshot", "2", str(busy.base / "mine"))
@@ -107,8 +107,8 @@ def test_reading_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
 
 def test_refused_operations_are_done_once_snapd_is_down(busy: RealSnapd) -> None:
     busy.stop()
-    for words in (("undo",), ("save",), ("restore", "2"), ("doctor", "--repair"), ("forget", "1")):
-        ours(busy, *words)
+    for arguments in (("undo",), ("save",), ("restore", "2"), ("doctor", "--repair"), ("forget", "1")):
+        ours(busy, *arguments)
     ours(busy, "import-snapshot", str(busy.base / "export"))
     assert not (busy.snapshots / "9_importing").exists()
 
@@ -139,9 +139,9 @@ def test_the_table_begins_with_that_of_snap(snapd: RealSnapd, monkeypatch: pytes
     hidden = mine[len(theirs) :]
     assert [row.split()[0] for row in hidden] == ["30", "31"]
     assert all(row.endswith("not shown by snap") for row in hidden)
-    for words in (("--id=3",), ("--id=2",), ("--id=77",), ("hello",)):
-        shown = snapd.cli("saved", "--abs-time", *words)
-        assert ours(snapd, "saved", "--abs-time", *words) == shown.stdout
+    for arguments in (("--id=3",), ("--id=2",), ("--id=77",), ("hello",)):
+        shown = snapd.cli("saved", "--abs-time", *arguments)
+        assert ours(snapd, "saved", "--abs-time", *arguments) == shown.stdout
 
 
 @contextmanager
@@ -249,9 +249,9 @@ def test_odd_metadata_mean_to_us_what_they_mean_to_snapd(snapd: RealSnapd) -> No
             archive.writestr("meta.json", raw)
             archive.writestr("meta.sha3_384", hashlib.sha3_384(raw).hexdigest())
     snapd.start()
-    shown = [s for one in json.loads(listed(snapd)) for s in one["snapshots"]]
+    shown = [s for group in json.loads(listed(snapd)) for s in group["snapshots"]]
     layout = Layout(str(snapd.base))
-    mine = [s for one in Store(layout, f"{snapd.base}/own").list_sets() for s in one.snapshots]
+    mine = [s for group in Store(layout, f"{snapd.base}/own").list_sets() for s in group.snapshots]
     assert [json.loads(snapshot_json(s)) for s in mine if not s.hidden] == shown
     assert len(mine) == len(_SAME) > len(shown) > 20
 
@@ -338,8 +338,8 @@ def _repair_when_old(snapd: RealSnapd, left: Path, kind: str, doomed: list[Path]
 
 
 def _findings(snapd: RealSnapd) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(ours(snapd, "--json", "doctor"))
-    return found
+    findings: list[dict[str, Any]] = json.loads(ours(snapd, "--json", "doctor"))
+    return findings
 
 
 # -- numbers

@@ -45,10 +45,10 @@ def answering(*served: Serve) -> Iterator[Client]:
         listener.listen()
 
         def serve() -> None:
-            for one in served:
+            for answer in served:
                 connection, _ = listener.accept()
                 with connection:
-                    one(connection)
+                    answer(connection)
 
         server = threading.Thread(target=serve)
         server.start()
@@ -325,8 +325,8 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_answer_breaks_anything(value: Any) -> None:
-    for one in sets_from(value, "/snapshots"):
-        assert all(snapshot.path.startswith("/snapshots/") for snapshot in one.snapshots)
+    for group in sets_from(value, "/snapshots"):
+        assert all(snapshot.path.startswith("/snapshots/") for snapshot in group.snapshots)
     assert isinstance(failure("do", Told(500, value, "")), SnapshotError)
     try:
         assert change_from(value).id
@@ -336,5 +336,5 @@ def test_no_answer_breaks_anything(value: Any) -> None:
 
 def test_paths_of_a_listing_stay_in_the_folder() -> None:
     document: Any = [{"snapshots": [{"snap": "../../etc", "broken": "b", "time": "0001-01-01T00:00:00Z"}]}]
-    (one,) = sets_from(document, "/snapshots")
-    assert os.path.dirname(os.path.normpath(one.snapshots[0].path)) == "/snapshots"
+    (group,) = sets_from(document, "/snapshots")
+    assert os.path.dirname(os.path.normpath(group.snapshots[0].path)) == "/snapshots"

@@ -64,17 +64,17 @@ def when_waiting(act: Callable[[Progress], None]) -> Callable[[Progress, Event],
         (Undo(), False),
         (Check(1), False),
     ],
-    ids=lambda one: command_line(one) if isinstance(one, Operation) else "",
+    ids=lambda operation: command_line(operation) if isinstance(operation, Operation) else "",
 )
 def test_conflicting_changes_are_known_beforehand(
     snapd: RealSnapd, operation: Operation, is_in_the_way: bool
 ) -> None:
     with restoring(snapd):
-        found = engine(snapd).daemon.in_the_way(operation)
-        assert (found is not None) == is_in_the_way
-        if found is not None:
-            assert (found.id, found.set_id) == ("2", 1)
-            assert found.title == "change 2 (Restore of snapshot set #1)"
+        change = engine(snapd).daemon.in_the_way(operation)
+        assert (change is not None) == is_in_the_way
+        if change is not None:
+            assert (change.id, change.set_id) == ("2", 1)
+            assert change.title == "change 2 (Restore of snapshot set #1)"
 
 
 def test_an_undo_waits_for_what_changes_the_same_snap(snapd: RealSnapd) -> None:
@@ -87,9 +87,9 @@ def test_an_undo_waits_for_what_changes_the_same_snap(snapd: RealSnapd) -> None:
     with snapd.gate() as await_gzip:
         asked = snapd.api("POST", "/v2/snaps", {"action": "snapshot"})
         await_gzip()
-        found = engine(snapd).daemon.in_the_way(Undo())
-        assert found is not None
-        assert found.id == asked["change"]
+        change = engine(snapd).daemon.in_the_way(Undo())
+        assert change is not None
+        assert change.id == asked["change"]
         with pytest.raises(BusyError):
             do(snapd, Undo())
         undone = do(snapd, Undo(wait=True), lambda _job, event: _open_when_waiting(event, await_gzip))
@@ -128,7 +128,7 @@ def test_who_waits_can_be_stopped(snapd: RealSnapd) -> None:
     with restoring(snapd), pytest.raises(Cancelled):
         do(snapd, Save(wait=True), when_waiting(Progress.stop))
     assert sets(snapd) == [1]
-    kinds = {one["kind"] for one in snapd.api("GET", "/v2/changes?select=all")["result"]}
+    kinds = {change["kind"] for change in snapd.api("GET", "/v2/changes?select=all")["result"]}
     assert kinds == {"snapshot-snap", "restore-snapshot"}
     assert engine(snapd).journal.records()[-1].state is JobState.CANCELLED
 
@@ -141,9 +141,9 @@ def test_who_died_while_waiting_had_done_nothing(snapd: RealSnapd) -> None:
     ways = engine(snapd).resolutions(number)
     assert "snapd had not begun it" in ways.finish.text
     engine(snapd).resolve(refused, finish=True)
-    (said,) = engine(snapd).tidy(Progress())
-    assert said == f"job {number} (save) had been interrupted; nothing of it is left"
-    assert {one.state for one in engine(snapd).journal.records()} == {JobState.TAKEN_BACK}
+    (message,) = engine(snapd).tidy(Progress())
+    assert message == f"job {number} (save) had been interrupted; nothing of it is left"
+    assert {record.state for record in engine(snapd).journal.records()} == {JobState.TAKEN_BACK}
 
 
 def test_a_restore_that_died_while_waiting_keeps_no_guard_that_is_gone(snapd: RealSnapd) -> None:

@@ -28,13 +28,13 @@ def test_changes_going_on_without_us_end_with_snapds_end(snapd: RealSnapd) -> No
         assert engine(snapd).tidy(Progress()) == []
         with pytest.raises(BlockedError, match="snapd goes on with it"):
             engine(snapd).resolve(number, finish=True)
-        assert {one.kind for one in engine(snapd).findings()} == {"interrupted", "change"}
+        assert {finding.kind for finding in engine(snapd).findings()} == {"interrupted", "change"}
         ways = engine(snapd).resolutions(number)
         assert f"snapd goes on with it, as change {answer['change']}" in ways.finish.refusal
         assert f"snap abort {answer['change']}" in ways.take_back.refusal
     snapd.wait(answer)
-    (said,) = engine(snapd).tidy(Progress())
-    assert said == f"job {number} (save) had been interrupted; snapd completed it"
+    (message,) = engine(snapd).tidy(Progress())
+    assert message == f"job {number} (save) had been interrupted; snapd completed it"
     record = engine(snapd).journal.record(number)
     assert (record.state, record.result.set_id, record.result.snaps) == (JobState.DONE, 1, ("hello",))
 
@@ -109,6 +109,6 @@ def test_changes_that_snapd_does_not_know_are_called_unknown(
     hello: RealSnapd, steps: tuple[dict[str, Any], ...]
 ) -> None:
     number = dead_job(hello, Save(), *steps)
-    (said,) = engine(hello).tidy(Progress())
-    assert "whether snapd did it is not known any more" in said
+    (message,) = engine(hello).tidy(Progress())
+    assert "whether snapd did it is not known any more" in message
     assert engine(hello).journal.record(number).state is JobState.FAILED

@@ -119,14 +119,14 @@ def test_commands_inside_see_the_default_paths(hello: RealSnapd) -> None:
 
 def test_two_side_by_side(new_snapd: Callable[[], RealSnapd]) -> None:
     daemons = [new_snapd(), new_snapd()]
-    for number, one in enumerate(daemons):
-        (one.install("hello", f"{number}.0") / "common/f").write_text(str(number))
-        one.start()
-    for one in daemons:
-        one.save()
+    for number, daemon in enumerate(daemons):
+        (daemon.install("hello", f"{number}.0") / "common/f").write_text(str(number))
+        daemon.start()
+    for daemon in daemons:
+        daemon.save()
     daemons[0].act("forget", daemons[0].save())
     daemons[1].act("forget", 1)
-    names = [[path.name for path in one.snapshots.iterdir()] for one in daemons]
+    names = [[path.name for path in daemon.snapshots.iterdir()] for daemon in daemons]
     assert names == [["1_hello_0.0_x1.zip"], []]
     assert daemons[1].inside("cat", "/var/snap/hello/common/f").stdout == "1"
 
@@ -197,10 +197,10 @@ def test_golden_files_are_what_snapd_restores(snapd: RealSnapd) -> None:
     taken = snapd.take_in((golden.HERE / index["files"]["export"]).read_bytes())["result"]
     assert sorted(taken["snaps"]) == ["hello", "storey"]
     snapd.act("restore", taken["set-id"])
-    for one in index["sets"]["1"]:
-        for entry, expected in one["entries"].items():
+    for snapshot in index["sets"]["1"]:
+        for entry, expected in snapshot["entries"].items():
             user = entry.removeprefix("user/").removesuffix(".tgz") if entry.startswith("user/") else None
-            assert golden.tree(snapd.data(one["snap"], user)) == expected, entry
+            assert golden.tree(snapd.data(snapshot["snap"], user)) == expected, entry
 
 
 def test_golden_listing_is_what_snapd_says(snapd: RealSnapd) -> None:

@@ -40,20 +40,20 @@ def test_a_stop_aborts_the_change_and_waits_until_it_is_undone(snapd: RealSnapd)
 
 def test_bytes_are_those_of_the_files(hello: RealSnapd) -> None:
     (hello.data("hello") / "x1/big").write_bytes(os.urandom(4 << 20))
-    told: list[Event] = []
-    do(hello, Save(), lambda _job, event: told.append(event))
+    events: list[Event] = []
+    do(hello, Save(), lambda _job, event: events.append(event))
     size = (hello.snapshots / "1_hello_1.0_x1.zip").stat().st_size
-    ended = [event for event in told if isinstance(event, PartAdvanced) and event.ended]
+    ended = [event for event in events if isinstance(event, PartAdvanced) and event.ended]
     assert ended == [PartAdvanced("hello", size, None, ended=True)]
-    assert [event for event in told if isinstance(event, Advanced)][-1].done == size
-    (started,) = [event for event in told if isinstance(event, Started)]
+    assert [event for event in events if isinstance(event, Advanced)][-1].done == size
+    (started,) = [event for event in events if isinstance(event, Started)]
     assert started.title == "Saving snapshot set #1 (4.2 MB to read); bytes written"
-    told.clear()
+    events.clear()
     exported = str(hello.base / "export")
     do(hello, Export(1, exported))
     do(hello, Forget(1))
-    do(hello, Import(exported), lambda _job, event: told.append(event))
-    done = [event.done for event in told if isinstance(event, Advanced)]
+    do(hello, Import(exported), lambda _job, event: events.append(event))
+    done = [event.done for event in events if isinstance(event, Advanced)]
     assert os.path.getsize(exported) - (1 << 20) <= done[-1] <= os.path.getsize(exported)
 
 
@@ -91,7 +91,7 @@ def test_a_change_outlives_a_restart_of_snapd(snapd: RealSnapd) -> None:
         snapd.kill()
     snapd.start()
     worker.join(60)
-    assert [one.set_id for one in made] == [1]
+    assert [group.set_id for group in made] == [1]
     assert sets(snapd) == [1]
 
 

@@ -49,13 +49,13 @@ def test_a_duplicate_of_an_automatic_set_stays(hello: RealSnapd) -> None:
     hello.stop()
     let_expire(hello, 1)
     hello.start()
-    told = next(one.text for one in engine(hello).findings() if one.kind == "automatic")
-    assert told == "snapshot set #1 is automatic; expires: 2126-11-22T09:09:36.185921212Z"
+    text = next(finding.text for finding in engine(hello).findings() if finding.kind == "automatic")
+    assert text == "snapshot set #1 is automatic; expires: 2126-11-22T09:09:36.185921212Z"
     notes: list[Event] = []
     done = do(hello, Import(str(hello.base / "export")), lambda _job, event: notes.append(event))
     assert (done.set_id, done.duplicate) == (1, True)
     assert any(isinstance(note, Noted) and "snapd keeps it from now on" in note.text for note in notes)
-    assert [one.kind for one in engine(hello).findings()] == []
+    assert [finding.kind for finding in engine(hello).findings()] == []
 
 
 def test_a_duplicate_is_known_in_the_spelling_of_another_snapd(snapd: RealSnapd) -> None:

@@ -87,23 +87,23 @@ else:
 def test_without_rights_what_is_missing_is_said(hello: RealSnapd) -> None:
     do(hello, Save())
 
-    def as_alice(*words: str) -> Any:
-        command = [sys.executable, "-c", AS_ALICE, f"--root={hello.base}", *words]
+    def as_alice(*arguments: str) -> Any:
+        command = [sys.executable, "-c", AS_ALICE, f"--root={hello.base}", *arguments]
         env = os.environ | {"HOME": str(hello.base / "home/alice"), "PYTHONPATH": str(TOP)}
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     listing = as_alice("saved", "--abs-time")
     assert listing.returncode == 0, listing
     assert listing.stdout == hello.inside("snap", "saved", "--abs-time", user="alice").stdout
-    for words in (
+    for arguments in (
         ("save",),
         ("check-snapshot", "1"),
         ("restore", "1"),
         ("forget", "1"),
         ("export-snapshot", "1", "/x"),
     ):
-        refused = as_alice(*words)
-        assert refused.returncode == NotAllowedError.exit_code, (words, refused)
+        refused = as_alice(*arguments)
+        assert refused.returncode == NotAllowedError.exit_code, (arguments, refused)
         assert "(try with sudo)" in refused.stderr
     missing = "the snapshot files may not be read, so snapd lists them"
     assert missing in as_alice("doctor").stdout

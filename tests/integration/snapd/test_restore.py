@@ -68,7 +68,7 @@ def test_damage_is_found_before_snapd_unpacks_it(hello: RealSnapd) -> None:
     with pytest.raises(IntegrityError):
         do(hello, Restore(1))
     changes = hello.api("GET", "/v2/changes?select=all")["result"]
-    assert {one["kind"] for one in changes} == {"snapshot-snap"}
+    assert {made["kind"] for made in changes} == {"snapshot-snap"}
     assert tree_of(hello.data("hello")) == NEW
 
 

@@ -17,7 +17,7 @@ from backend.operations import Import, Operation, Restore, Save
 from backend.progress import Noted, Progress
 from tests.support.builders import tree_of
 from tests.support.realsnapd import RealSnapd
-from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
+from tests.support.snapdworld import NEW, OLD, change, do, engine, give_data, hello_there, install, sets
 
 __all__ = ["hello_there"]
 
@@ -28,25 +28,29 @@ def test_auto_is_snapd_while_it_answers(snapd: RealSnapd) -> None:
     root = str(snapd.base)
     assert open_engine(root).name == "files"
     snapd.start()
-    found = open_engine(root)
-    assert (found.name, found.refusal(Action.SAVE), open_engine(root, "snapd").name) == ("snapd", "", "snapd")
-    why, kept = found.about()
+    selected = open_engine(root)
+    assert (selected.name, selected.refusal(Action.SAVE), open_engine(root, "snapd").name) == (
+        "snapd",
+        "",
+        "snapd",
+    )
+    why, kept = selected.about()
     assert f"answers at {root}/run/snapd.socket" in why
     assert kept == "Automatic snapshots are kept for 31d"
     files = open_engine(root, "files")
     assert "use --engine snapd, or stop snapd first" in files.refusal(Action.SAVE)
     with pytest.raises(ConflictError, match="cannot repair"):
-        found.repair(Progress())
+        selected.repair(Progress())
     snapd.stop()
     assert open_engine(root).name == "files"
 
 
 @pytest.mark.root
 def test_save_of_users_and_snaps(hello: RealSnapd) -> None:
-    own(hello, "bob", "hello", OLD)
+    give_data(hello, "bob", "hello", OLD)
     assert do(hello, Save()).snaps == ("hello",)
     do(hello, Save(("hello", "hello"), ("alice",)))
-    users = [one.snapshots[0].users for one in engine(hello).sets()]
+    users = [group.snapshots[0].users for group in engine(hello).sets()]
     assert users == [["alice", "bob"], ["alice"]]
     with pytest.raises(NotFoundError, match="unknown user ghost"):
         do(hello, Save(users=("ghost",)))
@@ -58,8 +62,10 @@ def test_save_keeps_all_that_snapd_keeps(snapd: RealSnapd) -> None:
     (snapd.data("hello") / "common/cache").write_text("excluded by the snap")
     snapd.start()
     made = do(snapd, Save())
-    (one,) = engine(snapd).sets(made.set_id)[0].snapshots
-    assert json.loads(json.dumps(one.conf, default=lambda number: int(number.literal))) == {"a": [1, "ä<"]}
+    (snapshot,) = engine(snapd).sets(made.set_id)[0].snapshots
+    assert json.loads(json.dumps(snapshot.conf, default=lambda number: int(number.literal))) == {
+        "a": [1, "ä<"]
+    }
     change(snapd.data("hello"), NEW)
     do(snapd, Restore(made.set_id))
     assert tree_of(snapd.data("hello")) == OLD
@@ -77,7 +83,7 @@ def test_a_snap_without_data_makes_no_broken_snapshot(hello: RealSnapd) -> None:
     )
     assert (made.snaps, made.exit_code) == (("hello",), 0)
     assert 'snap "void" has no data: there is nothing to save of it' in notes
-    assert [s.broken for one in engine(hello).sets() for s in one.snapshots] == [""]
+    assert [s.broken for group in engine(hello).sets() for s in group.snapshots] == [""]
     with pytest.raises(NotFoundError, match="no data"):
         do(hello, Save(("void",)))
 
@@ -128,7 +134,7 @@ def test_patterns_go_to_a_snapd_that_takes_them(hello: RealSnapd, monkeypatch: p
 
     monkeypatch.setattr(Client, "save", save)
     for version in ("2.60", "2.63.1+ubuntu", "3.0"):
-        monkeypatch.setattr(Client, "version", lambda _client, found=version: found)
+        monkeypatch.setattr(Client, "version", lambda _client, stated=version: stated)
         do(hello, Save(exclude=("$SNAP_DATA/x",)))
     assert asked == [{"hello": ("$SNAP_DATA/x",)}] * 3
     with pytest.raises(InvalidInputError):

@@ -12,7 +12,7 @@ from tests.support.builders import snapshot_of, tgz, tree_of, write_snapshot
 from tests.support.fakes import Disk
 from tests.support.journals import amend
 from tests.support.realsnapd import RealSnapd
-from tests.support.snapdworld import NEW, OLD, change, do, engine, hello_there, install, own, sets
+from tests.support.snapdworld import NEW, OLD, change, do, engine, give_data, hello_there, install, sets
 
 __all__ = ["hello_there"]
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.snapd
 @pytest.mark.root
 def test_undo_brings_back_whose_data_the_restore_replaced(hello: RealSnapd) -> None:
     do(hello, Save())
-    own(hello, "bob", "hello", OLD)
+    give_data(hello, "bob", "hello", OLD)
     change(hello.data("hello"), NEW)
     change(hello.data("hello", "alice"), NEW)
     restored = do(hello, Restore(1))
@@ -85,8 +85,8 @@ def test_a_guard_expires(hello: RealSnapd) -> None:
     record = journal.record(restored.undo_job)
     amend(record, {"undo_until": record.started})
     assert engine(hello).undo_offers() == []
-    (said,) = engine(hello).tidy(Progress())
-    assert f"the undo of job {record.id} expired" in said
+    (message,) = engine(hello).tidy(Progress())
+    assert f"the undo of job {record.id} expired" in message
     assert sets(hello) == [1]
     assert engine(hello).tidy(Progress()) == []
 
@@ -152,5 +152,5 @@ def test_the_files_engine_leaves_guards_alone(hello: RealSnapd) -> None:
     hello.stop()
     files = files_engine(str(hello.base))
     assert (files.undo_offers(), files.tidy(Progress())) == ([], [])
-    assert [one.set_id for one in files.sets()] == [1, 2]
+    assert [group.set_id for group in files.sets()] == [1, 2]
     assert not files.journal.record(record.id).result.expired

@@ -32,13 +32,13 @@ def busy(snapd: RealSnapd) -> RealSnapd:
     return snapd.start()
 
 
-def theirs(snapd: RealSnapd, *words: str) -> tuple[int, str]:
-    done = snapd.cli(*words)
+def theirs(snapd: RealSnapd, *arguments: str) -> tuple[int, str]:
+    done = snapd.cli(*arguments)
     return done.returncode, plain(done.stdout)
 
 
-def ours(snapd: RealSnapd, *words: str) -> tuple[int, str]:
-    done = snapstow(snapd.base, *words)
+def ours(snapd: RealSnapd, *arguments: str) -> tuple[int, str]:
+    done = snapstow(snapd.base, *arguments)
     return done.code, plain(done.out)
 
 
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("saved",),
         ("saved", "hello"),
@@ -71,16 +71,16 @@ def plain(text: str) -> str:
     ],
     ids=" ".join,
 )
-def test_verbs_print_the_same(busy: RealSnapd, words: tuple[str, ...]) -> None:
+def test_verbs_print_the_same(busy: RealSnapd, arguments: tuple[str, ...]) -> None:
     busy.save()
-    assert ours(busy, *words) == theirs(busy, *words)
+    assert ours(busy, *arguments) == theirs(busy, *arguments)
 
 
 @pytest.mark.parametrize("snaps", [(), ("hello",), ("storey", "hello")], ids=" ".join)
 def test_forget_prints_the_same(busy: RealSnapd, snaps: tuple[str, ...]) -> None:
     first, second = str(busy.save()), str(busy.save())
     assert ours(busy, "forget", first, *snaps) == theirs(busy, "forget", second, *snaps)
-    left = [[s["snap"] for s in one["snapshots"]] for one in busy.api("GET", "/v2/snapshots")["result"]]
+    left = [[s["snap"] for s in group["snapshots"]] for group in busy.api("GET", "/v2/snapshots")["result"]]
     assert left == ([["storey"]] * 2 if snaps == ("hello",) else [])
 
 
@@ -98,7 +98,7 @@ def test_transfers_print_the_same(busy: RealSnapd, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("check-snapshot", "77"),
         ("restore", "77"),
@@ -110,10 +110,10 @@ def test_transfers_print_the_same(busy: RealSnapd, tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_verbs_fail_with_the_same_words(busy: RealSnapd, words: tuple[str, ...]) -> None:
+def test_verbs_fail_with_the_same_words(busy: RealSnapd, arguments: tuple[str, ...]) -> None:
     busy.save()
-    theirs_ended = busy.cli(*words)
-    mine = snapstow(busy.base, *words)
+    theirs_ended = busy.cli(*arguments)
+    mine = snapstow(busy.base, *arguments)
     assert (mine.code, mine.out) == (theirs_ended.returncode, theirs_ended.stdout) == (1, "")
     assert " ".join(mine.err.split()) == " ".join(theirs_ended.stderr.split())
 
@@ -141,10 +141,10 @@ def test_either_engine_ends_with_the_same_codes(busy: RealSnapd) -> None:
 
 def test_doctor_says_which_engine_and_why(busy: RealSnapd) -> None:
     busy.save()
-    said = snapstow(busy.base, "doctor").out.splitlines()
-    assert said[0].startswith(f"Engine snapd below {busy.base}: snapd 2.")
-    assert "so it is asked for every change; snapshots are read from their files." in said[0]
-    assert said[1:] == [
+    lines = snapstow(busy.base, "doctor").out.splitlines()
+    assert lines[0].startswith(f"Engine snapd below {busy.base}: snapd 2.")
+    assert "so it is asked for every change; snapshots are read from their files." in lines[0]
+    assert lines[1:] == [
         "Automatic snapshots are kept for 31d.",
         f"Compression by {compression_text()}.",
         "No leftovers, nothing hidden.",
@@ -167,14 +167,14 @@ def test_a_client_that_is_killed_leaves_the_change_running(snapd: RealSnapd) -> 
         assert (running["kind"], running["ready"]) == ("snapshot-snap", False)
         rows = [line.split() for line in snapstow(snapd.base, "jobs").out.splitlines()[1:]]
         assert [(row[0], row[2]) for row in rows] == [("1", "interrupted"), ("snapd/1", "running")]
-        said = snapstow(snapd.base, "doctor").out
-        assert 'Snapshot snaps "hello": Doing; attach snapd/1 follows it' in said
+        diagnosis = snapstow(snapd.base, "doctor").out
+        assert 'Snapshot snaps "hello": Doing; attach snapd/1 follows it' in diagnosis
         with subprocess.Popen([*command[:-1], "attach", "1"], **silent, text=True) as next_one:
             gate.open()
-            told = next_one.communicate(timeout=30)[0]
-    assert (next_one.returncode, told) == (0, 'Change 1 (Snapshot snaps "hello"): Done.\n')
+            output = next_one.communicate(timeout=30)[0]
+    assert (next_one.returncode, output) == (0, 'Change 1 (Snapshot snaps "hello"): Done.\n')
     again = snapstow(snapd.base, "attach", "snapd/1")
-    assert (again.code, again.out) == (0, told)
+    assert (again.code, again.out) == (0, output)
     first = open_engine(str(snapd.base)).journal.record(1)
     assert (first.state, first.result.set_id) == (JobState.DONE, 1)
 
@@ -199,16 +199,16 @@ def test_ctrl_c_takes_the_save_back(snapd: RealSnapd) -> None:
             while snapd.api("GET", "/v2/changes/1")["result"]["status"] == "Doing":
                 os.sched_yield()
             gate.open()
-            said = client.communicate(timeout=30)[1]
-    assert (client.returncode, said) == (130, "error: cancelled; nothing was changed\n")
+            errors = client.communicate(timeout=30)[1]
+    assert (client.returncode, errors) == (130, "error: cancelled; nothing was changed\n")
     assert (snapd.api("GET", "/v2/snapshots")["result"], list(snapd.snapshots.iterdir())) == ([], [])
 
 
 def test_a_change_that_failed_or_is_unknown(busy: RealSnapd) -> None:
     failed = busy.wait(busy.api("POST", "/v2/snaps", {"action": "snapshot", "users": ["ghost"]}))
-    told = snapstow(busy.base, "attach", f"snapd/{failed['id']}")
-    assert (told.code, "unknown user ghost" in told.err) == (1, True)
-    assert told.out.endswith(": Error.\n")
+    attached = snapstow(busy.base, "attach", f"snapd/{failed['id']}")
+    assert (attached.code, "unknown user ghost" in attached.err) == (1, True)
+    assert attached.out.endswith(": Error.\n")
     for kind, number in (("snapd", "99"), ("files", "1")):
         unknown = snapstow(busy.base, f"--engine={kind}", "attach", f"snapd/{number}")
         assert (unknown.code, "change" in unknown.err) == (1, True)
@@ -257,9 +257,9 @@ def test_retention_is_changed_after_a_question(
     monkeypatch.setattr("tui.cli.commands.retention.is_interactive", lambda: True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{answer}\n"))
     assert main(["--root", str(busy.base), "retention", "14d"]) == 0
-    told = capsys.readouterr()
-    assert "Keep automatic snapshots for 14d instead of 31d? [y/N]" in told.err
-    assert told.out == f"Automatic snapshots are kept for {kept}.\n"
+    printed = capsys.readouterr()
+    assert "Keep automatic snapshots for 14d instead of 31d? [y/N]" in printed.err
+    assert printed.out == f"Automatic snapshots are kept for {kept}.\n"
 
 
 def test_changes_of_others_are_listed_and_stopped(snapd: RealSnapd) -> None:
@@ -271,16 +271,16 @@ def test_changes_of_others_are_listed_and_stopped(snapd: RealSnapd) -> None:
         row = snapstow(snapd.base, "jobs").out.splitlines()[-1].split()
         assert row[0] == "snapd/1"
         assert " ".join(row[2:]) == "running Snapshot all snaps snapd does it"
-        (told,) = json.loads(snapstow(snapd.base, "jobs", "--json").out)
-        assert (told["change"], told["kind"], told["state"]) == ("1", "snapshot-snap", "running")
+        (change,) = json.loads(snapstow(snapd.base, "jobs", "--json").out)
+        assert (change["change"], change["kind"], change["state"]) == ("1", "snapshot-snap", "running")
         command = [sys.executable, "-m", "tui.cli.main", f"--root={snapd.base}", "stop", "snapd/1"]
         silent: dict[str, Any] = {"cwd": TOP, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, **silent, text=True) as stopping:
             while snapd.api("GET", "/v2/changes/1")["result"]["status"] == "Doing":
                 os.sched_yield()
             gate.open()
-            said = stopping.communicate(timeout=30)[0]
-    assert (stopping.returncode, said) == (130, "Change 1 (Snapshot all snaps): Error.\n")
+            output = stopping.communicate(timeout=30)[0]
+    assert (stopping.returncode, output) == (130, "Change 1 (Snapshot all snaps): Error.\n")
     assert snapd.api("GET", "/v2/snapshots")["result"] == []
     assert snapstow(snapd.base, "jobs").out == "No jobs yet.\n"
     again = snapstow(snapd.base, "stop", "snapd/1")

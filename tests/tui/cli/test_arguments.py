@@ -189,10 +189,10 @@ class TestRefused:
             parse(["forget", "0"])
 
 
-words = st.sampled_from([*VERBS, "--", "-", "--id", "--root", "--demo", "--help", "--users=x", "1"])
+arguments = st.sampled_from([*VERBS, "--", "-", "--id", "--root", "--demo", "--help", "--users=x", "1"])
 
 
-@given(st.lists(words | st.text()))
+@given(st.lists(arguments | st.text()))
 def test_anything_is_understood_or_refused(line: list[str]) -> None:
     try:
         read = parse(line)

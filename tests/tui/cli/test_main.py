@@ -58,9 +58,9 @@ class TestHelp:
     def test_an_unknown_verb_has_none(self) -> None:
         assert run_here("help", "wxyz").code == 2
 
-    @pytest.mark.parametrize("words", ["--version", "version", "saved --version", "restore --version"])
-    def test_the_version(self, words: str) -> None:
-        done = run_here(*words.split())
+    @pytest.mark.parametrize("line", ["--version", "version", "saved --version", "restore --version"])
+    def test_the_version(self, line: str) -> None:
+        done = run_here(*line.split())
         assert re.fullmatch(r"snapstow [0-9]+\.[0-9]+\.[0-9]+\ncompression by .*[0-9].*\n", done.out)
 
     def test_a_verb_that_nobody_mentions_is_summarized_all_the_same(self) -> None:
@@ -71,7 +71,7 @@ class TestOneEngine:
     """A command makes its engine once, whatever it asks of it."""
 
     @pytest.mark.parametrize(
-        "words",
+        "line",
         [
             "saved",
             "save",
@@ -91,7 +91,7 @@ class TestOneEngine:
             "finish 1",
         ],
     )
-    def test_is_made(self, words: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_made(self, line: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         opened = []
 
         def counting(root: str, kind: str) -> Engine:
@@ -99,7 +99,7 @@ class TestOneEngine:
             return open_engine(root, kind)
 
         monkeypatch.setattr("tui.cli.context.open_engine", counting)
-        snapstow(*words.split())
+        snapstow(*line.split())
         assert len(opened) == 1
 
     def test_help_makes_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,17 +191,17 @@ class TestErrors:
         assert snapstow("saved") == (1, "", text)
 
     @pytest.mark.parametrize(
-        ("words", "text"),
+        ("line", "text"),
         [("saved", "error: cancelled\n"), ("forget 1", "error: cancelled; nothing was changed\n")],
     )
     def test_control_c(
-        self, words: str, text: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
+        self, line: str, text: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def interrupt(*_arguments: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("tui.cli.context.open_engine", interrupt)
-        assert snapstow(*words.split()) == (130, "", text)
+        assert snapstow(*line.split()) == (130, "", text)
 
 
 class TestStreams:
@@ -228,7 +228,7 @@ class TestStreams:
 
     @pytest.mark.parametrize("buffered", [True, False])
     @pytest.mark.parametrize(
-        ("words", "deed"),
+        ("line", "deed"),
         [
             ("saved", "list the snapshots"),
             ("--json saved", "list the snapshots"),
@@ -237,26 +237,30 @@ class TestStreams:
             ("check-snapshot 1", "carry out check-snapshot"),
         ],
     )
-    def test_a_full_disk(self, words: str, deed: str, buffered: bool, snapstow: Snapstow) -> None:
+    def test_a_full_disk(self, line: str, deed: str, buffered: bool, snapstow: Snapstow) -> None:
         env = {} if buffered else {"PYTHONUNBUFFERED": "1"}
         with open("/dev/full", "wb") as full:
-            done = snapstow.process(*words.split(), stdout=full, env=env)
+            done = snapstow.process(*line.split(), stdout=full, env=env)
         assert done.returncode == 1
         assert done.stderr.decode() == f"error: cannot {deed}: No space left on device\n"
 
-    @pytest.mark.parametrize(("words", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
+    @pytest.mark.parametrize(("line", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
     def test_closed_standard_error_changes_no_exit_code(
-        self, words: str, code: int, snapstow: Snapstow
+        self, line: str, code: int, snapstow: Snapstow
     ) -> None:
         with open("/dev/full", "wb") as full:
-            assert snapstow.process(*words.split(), stderr=full).returncode == code
+            assert snapstow.process(*line.split(), stderr=full).returncode == code
 
     @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
     def test_closed_streams_are_not_taken_for_files(self, closed: str, snapstow: Snapstow) -> None:
-        words = [sys.executable, "-m", "tui.cli.main", "--root", str(snapstow.world.root), "--json", "save"]
+        command = [sys.executable, "-m", "tui.cli.main", "--root", str(snapstow.world.root), "--json", "save"]
         script = f'exec "$@" {closed}'
         done = subprocess.run(
-            ["sh", "-c", script, "sh", *words], check=False, capture_output=True, cwd=HERE, env=environment()
+            ["sh", "-c", script, "sh", *command],
+            check=False,
+            capture_output=True,
+            cwd=HERE,
+            env=environment(),
         )
         assert done.returncode == 0
         assert snapstow("check-snapshot", "2", "--structure").code == 0

@@ -232,8 +232,8 @@ class TestForeground:
             with Foreground(json=True, data_out=data_out) as foreground:
                 foreground.handle(Noted("n\x1b\udcff"))
                 foreground.line({"event": "result"})
-            told = capsys.readouterr()[1 if data_out else 0]
-            assert [json.loads(line) for line in told.splitlines()] == [
+            output = capsys.readouterr()[1 if data_out else 0]
+            assert [json.loads(line) for line in output.splitlines()] == [
                 {"event": "noted", "text": "n\x1b\udcff"},
                 {"event": "result"},
             ]
@@ -280,12 +280,12 @@ class TestInterrupted:
         return Snapstow(world)
 
     @pytest.mark.parametrize("json_flag", [[], ["--json"]])
-    @pytest.mark.parametrize("words", [["save"], ["restore", "1"], ["export-snapshot", "1", "FILE"]])
+    @pytest.mark.parametrize("arguments", [["save"], ["restore", "1"], ["export-snapshot", "1", "FILE"]])
     def test_the_verb_is_undone(
-        self, words: list[str], json_flag: list[str], snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
+        self, arguments: list[str], json_flag: list[str], snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         root = snapstow.world.root
-        if words != ["save"]:
+        if arguments != ["save"]:
             snapstow("save")
         file = root.parent / "file"
         before = (snapstow.world.names(), sorted(os.listdir(root / "var/snap/hello")))
@@ -297,7 +297,7 @@ class TestInterrupted:
                 signal.raise_signal(signal.SIGTERM)
 
         monkeypatch.setattr(Foreground, "handle", handle)
-        done = snapstow(*json_flag, *(word.replace("FILE", str(file)) for word in words))
+        done = snapstow(*json_flag, *(word.replace("FILE", str(file)) for word in arguments))
         assert done.code == 130
         assert done.err == "error: cancelled; nothing was changed\n"
         after = (

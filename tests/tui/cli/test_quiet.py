@@ -35,8 +35,8 @@ def test_no_command_has_anything_to_add(tmp_path: Path) -> None:
     world.install("hello", data={"f": "system"}, users={"alice": {"n": "hers"}})
     world.write_state()
     world.add(1, "hello", {"x1": {"f": "then"}, "common": {}}, users={"alice": {"common": {"n": "then"}}})
-    told = {}
-    for words in STORY:
-        done = Snapstow(world).process(*words.format(root=world.root).split(), python=STRICT)
-        told[words] = (done.returncode, done.stderr.decode())
-    assert told == dict.fromkeys(STORY, (0, ""))
+    endings = {}
+    for line in STORY:
+        done = Snapstow(world).process(*line.format(root=world.root).split(), python=STRICT)
+        endings[line] = (done.returncode, done.stderr.decode())
+    assert endings == dict.fromkeys(STORY, (0, ""))

@@ -72,14 +72,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return world.root
 
 
-def modules_after(*words: str) -> set[str]:
+def modules_after(*arguments: str) -> set[str]:
     """The modules that are there when a command is done."""
-    return modules_of(SHOW, *words)
+    return modules_of(SHOW, *arguments)
 
 
-def modules_of(program: str, *words: str) -> set[str]:
+def modules_of(program: str, *arguments: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program, *words],
+        [sys.executable, "-S", "-c", program, *arguments],
         capture_output=True,
         check=True,
         text=True,
@@ -95,9 +95,11 @@ def slow() -> frozenset[str]:
     return SLOW - modules_of(TUPLE)
 
 
-@pytest.mark.parametrize("words", [[], ["saved"], ["--json", "saved"], ["saved", "--id", "1", "--abs-time"]])
-def test_a_listing_loads_nothing_slow(words: list[str], root: Path, slow: frozenset[str]) -> None:
-    assert modules_after("--root", str(root), *words) & slow == set()
+@pytest.mark.parametrize(
+    "arguments", [[], ["saved"], ["--json", "saved"], ["saved", "--id", "1", "--abs-time"]]
+)
+def test_a_listing_loads_nothing_slow(arguments: list[str], root: Path, slow: frozenset[str]) -> None:
+    assert modules_after("--root", str(root), *arguments) & slow == set()
 
 
 def test_a_listing_loads_few_modules_of_ours(root: Path) -> None:

@@ -26,9 +26,9 @@ def stock_of(world: World, **states: tuple[CheckState, float, str]) -> Inventory
     sets = tuple(world.engine.sets())
     now = time.time()
     standing = {
-        one.snapshots[0].path: CheckStatus(state, now - days * DAY, level)
-        for one in sets
-        for state, days, level in [states.get(f"n{one.set_id}", (CheckState.NEVER, 0, ""))]
+        snapshot_set.snapshots[0].path: CheckStatus(state, now - days * DAY, level)
+        for snapshot_set in sets
+        for state, days, level in [states.get(f"n{snapshot_set.set_id}", (CheckState.NEVER, 0, ""))]
     }
     return InventoryData(sets, standing)
 
@@ -77,7 +77,7 @@ def test_only_what_was_verified_well_and_lately_and_thoroughly_enough_is_left_ou
     now = time.time()
 
     def taken(wanted: Wanted) -> list[int]:
-        return [one.set_id for one in scope_of(wanted, [stock.by_id[3]], stock, now)]
+        return [group.set_id for group in scope_of(wanted, [stock.by_id[3]], stock, now)]
 
     assert taken(Wanted(OLD)) == [2, 3, 4]
     assert taken(Wanted(OLD, days=1)) == [1, 2, 3, 4]

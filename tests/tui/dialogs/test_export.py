@@ -53,8 +53,8 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
         await reads(user, "free there,")
-        for words in ("bytes) to write", " after", "[x] hello", "[x] other"):
-            assert words in wording(user)
+        for part in ("bytes) to write", " after", "[x] hello", "[x] other"):
+            assert part in wording(user)
         await user.presses("enter")
 
     assert patiently(str(world.root), tell, size) == [whole(here)]
@@ -183,10 +183,10 @@ def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: P
 def test_a_part_beside_something_broken_is_a_part(world: World) -> None:
     path = world.add(1, "third")
     path.write_bytes(path.read_bytes().replace(b"meta.sha3_384", b"meta.sha3_38x"))
-    (one,) = world.engine.sets(1)
+    (group,) = world.engine.sets(1)
     plan, by_name = (
-        ExportPlan(1, one.snapshots),
-        {snapshot.snap: snapshot.path for snapshot in one.snapshots},
+        ExportPlan(1, group.snapshots),
+        {snapshot.snap: snapshot.path for snapshot in group.snapshots},
     )
     part = ExportChoice(frozenset([by_name["hello"]]), checksum=False)
     assert plan.operation(part, "/f") == Export(1, "/f", snaps=("hello",))

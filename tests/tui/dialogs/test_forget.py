@@ -20,9 +20,9 @@ __all__ = ["world_of_two"]
 def stock_of(world: World, **states: CheckState) -> InventoryData:
     stock = Place(world.engine, ()).inventory()
     standing = {
-        one.path: CheckStatus(states.get(f"s{one.set_id}", CheckState.NEVER))
+        snapshot.path: CheckStatus(states.get(f"s{snapshot.set_id}", CheckState.NEVER))
         for part in stock.sets
-        for one in part.snapshots
+        for snapshot in part.snapshots
     }
     return replace(stock, standing=standing)
 
@@ -52,9 +52,9 @@ def test_the_last_verified_copy_is_told(world: World) -> None:
 
 def test_a_part_of_a_set_is_named_by_its_snaps(world: World) -> None:
     stock = stock_of(world)
-    (one,) = stock.sets
-    assert forgets([one], stock) == [Forget(1)]
-    part = one._replace(snapshots=one.snapshots[:1])
+    (group,) = stock.sets
+    assert forgets([group], stock) == [Forget(1)]
+    part = group._replace(snapshots=group.snapshots[:1])
     assert forgets([part], stock) == [Forget(1, ("hello",))]
 
 

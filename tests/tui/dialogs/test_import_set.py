@@ -68,13 +68,13 @@ def test_a_file_is_chosen_looked_into_and_imported(
         await user.presses("enter")
         await reads(user, "set #1 of where it was")
         assert "saved 2026-11-22 09:09" in wording(user)
-        for words in (
+        for text in (
             "hello  1.0 rev x1",
             "here 2.0 rev x2, newer",
             "not installed here",
             "no such user here",
         ):
-            await stands_on(user, words)
+            await stands_on(user, text)
         await stands_on(user, "It will not expire")
         await imports(user)
 
@@ -83,13 +83,13 @@ def test_a_file_is_chosen_looked_into_and_imported(
 
 
 @pytest.mark.parametrize(
-    ("rev", "words"),
+    ("rev", "text"),
     [("x2", "newer than in the file"), ("x1", "the same revision"), ("7", "another revision")],
 )
-def test_the_installed_revision_is_compared(tmp_path: Path, exported: Path, rev: str, words: str) -> None:
+def test_the_installed_revision_is_compared(tmp_path: Path, exported: Path, rev: str, text: str) -> None:
     world = World(tmp_path / "third")
     world.install("hello", version="2.0", rev=rev)
-    assert any(words in line for line in lines_about(world, exported))
+    assert any(text in line for line in lines_about(world, exported))
 
 
 def test_obstacles_of_a_later_restore_are_told(tmp_path: Path, here: Path) -> None:
@@ -101,9 +101,9 @@ def test_obstacles_of_a_later_restore_are_told(tmp_path: Path, here: Path) -> No
     for snap in ("hello", "other"):
         target.install(snap, rev="4")
         target.remember(snap, rev="4", snap_id="b" * 32)
-    told = lines_about(target, here / "e.snapshot")
-    assert any("is another snap of that name (ID bbbbbbb…, in the file aaaaaaa…)" in line for line in told)
-    assert any("cannot read this data (epoch 0, in the file 5)" in line for line in told)
+    lines = lines_about(target, here / "e.snapshot")
+    assert any("is another snap of that name (ID bbbbbbb…, in the file aaaaaaa…)" in line for line in lines)
+    assert any("cannot read this data (epoch 0, in the file 5)" in line for line in lines)
 
 
 def lines_about(world: World, path: Path) -> list[str]:
@@ -180,24 +180,24 @@ def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path
 # -- what is no export
 
 
-def bare_zip(world: World, _exported: Path, to: Path) -> None:
-    shutil.copy(world.snapshots / world.names()[0], to)
+def bare_zip(world: World, _exported: Path, path: Path) -> None:
+    shutil.copy(world.snapshots / world.names()[0], path)
 
 
-def compressed(_world: World, exported: Path, to: Path) -> None:
-    to.write_bytes(gzip.compress(exported.read_bytes()))
+def compressed(_world: World, exported: Path, path: Path) -> None:
+    path.write_bytes(gzip.compress(exported.read_bytes()))
 
 
-def a_snap(_world: World, _exported: Path, to: Path) -> None:
-    to.write_bytes(b"hsqs" + bytes(4096))
+def a_snap(_world: World, _exported: Path, path: Path) -> None:
+    path.write_bytes(b"hsqs" + bytes(4096))
 
 
-def text(_world: World, _exported: Path, to: Path) -> None:
-    to.write_text("hello " * 1000)
+def text(_world: World, _exported: Path, path: Path) -> None:
+    path.write_text("hello " * 1000)
 
 
-def empty(_world: World, _exported: Path, to: Path) -> None:
-    to.write_bytes(b"")
+def empty(_world: World, _exported: Path, path: Path) -> None:
+    path.write_bytes(b"")
 
 
 ODD: dict[str, Callable[[World, Path, Path], None]] = {
@@ -209,13 +209,13 @@ ODD: dict[str, Callable[[World, Path, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("words", ODD)
+@pytest.mark.parametrize("reason", ODD)
 def test_other_files_are_named_for_what_they_are(
-    world: World, exported: Path, here: Path, words: str
+    world: World, exported: Path, here: Path, reason: str
 ) -> None:
-    ODD[words](world, exported, here / "odd")
+    ODD[reason](world, exported, here / "odd")
     inside = plan_import(world.engine, str(here / "odd"), Progress())
-    assert words in inside.trouble
+    assert reason in inside.trouble
     assert obstacle_text(inside, ImportChoice()) == inside.trouble
 
 
@@ -289,9 +289,9 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
 
 
 def test_a_look_counts_what_it_passes_over(exported: Path) -> None:
-    told: list[object] = []
-    read_export_file(str(exported), Progress(told.append))
-    assert told
+    events: list[object] = []
+    read_export_file(str(exported), Progress(events.append))
+    assert events
 
 
 def test_nothing_inside_is_nothing_to_import() -> None:

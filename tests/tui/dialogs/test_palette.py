@@ -152,18 +152,20 @@ class Nowhere:
 
 
 def sets(count: int, snap: str = "hello") -> InventoryData:
-    found = [Snapshot(number, "2024-01-01T00:00:00Z", snap, Revision(1)) for number in range(1, count + 1)]
-    return InventoryData(tuple(SnapshotSet(one.set_id, (one,)) for one in found))
+    snapshots = [
+        Snapshot(number, "2024-01-01T00:00:00Z", snap, Revision(1)) for number in range(1, count + 1)
+    ]
+    return InventoryData(tuple(SnapshotSet(snapshot.set_id, (snapshot,)) for snapshot in snapshots))
 
 
 def test_ten_thousand_sets_are_not_listed() -> None:
     stock = sets(10_000)
-    found: list[PaletteItem] = []
+    first_choices: list[PaletteItem] = []
     for choice in choices(stock, ["hello"], Nowhere(), lambda _action: ""):
-        found.append(choice)
-        if len(found) == 3:
+        first_choices.append(choice)
+        if len(first_choices) == 3:
             break
-    assert [choice.name.split()[-2] for choice in found] == ["#10000"] * 3
+    assert [choice.name.split()[-2] for choice in first_choices] == ["#10000"] * 3
     assert [c.name for c in choices(stock, ["go", "#777 "[:-1]], Nowhere(), lambda _action: "")][-1] == (
         "go to #777 hello"
     )
@@ -172,7 +174,7 @@ def test_ten_thousand_sets_are_not_listed() -> None:
 
 @pytest.mark.parametrize("name", ["x[/]", "[red]", "a\x1b]0;T\x07", "n\u202egpj", "caf\udce9", "a\nb"])
 def test_hostile_names_are_shown_plainly(name: str, world: World) -> None:
-    found = list(choices(sets(1, name), ["go"], Nowhere(), lambda _action: ""))
-    assert len(found) == 1
-    assert found[0].name.isprintable()
-    found[0].name.encode()
+    offered = list(choices(sets(1, name), ["go"], Nowhere(), lambda _action: ""))
+    assert len(offered) == 1
+    assert offered[0].name.isprintable()
+    offered[0].name.encode()

@@ -278,17 +278,17 @@ class TestBeside:
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        to = f"{tmp_path}/restored-1"
+        target_dir = f"{tmp_path}/restored-1"
 
         async def tell(user: Patient) -> None:
             await goes_to(user, "in place")
             await user.presses("space")
             await user.sees("Restore into the directory")
-            assert f"Undo     nothing is replaced; remove {to} to take it back" in shown(user)
+            assert f"Undo     nothing is replaced; remove {target_dir} to take it back" in shown(user)
             user.button().focus()
             await user.presses("enter")
 
-        assert ask_restore(world, tell) == [Restore(1, target_dir=to)]
+        assert ask_restore(world, tell) == [Restore(1, target_dir=target_dir)]
 
     def test_a_path_is_typed_completed_and_planned_for(
         self, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -284,9 +284,9 @@ def test_patterns_take_out_matching_bytes(tmp_path: Path, pattern: str, taken: i
     common: Tree = {"cache": {"a": "1" * 10, "b": "2" * 20}, "c": "3", "c*": "45", "away": Link("/etc")}
     world.install("cloud", common=common, users={"alice": {".hidden": "1234567"}})
     look = surveys_of(world, pattern)
-    found = look.surveys.taken_out(pattern, ["cloud"], look.owners)
-    assert found is not None
-    assert sum(found.values()) == taken
+    bytes_by_pattern = look.surveys.taken_out(pattern, ["cloud"], look.owners)
+    assert bytes_by_pattern is not None
+    assert sum(bytes_by_pattern.values()) == taken
     assert look.surveys.taken_out("$SNAP_DATA/other", ["cloud"], look.owners) is None
 
 
@@ -360,9 +360,9 @@ def test_concerns_about_the_root_are_told(world: World) -> None:
 def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
     common = world.data("chat") / "common"
     plant(common, {"fifo\x1b]0;T\x07[red]": FIFO})
-    with socket.socket(socket.AF_UNIX) as one:
+    with socket.socket(socket.AF_UNIX) as listener:
         fd = os.open(common, os.O_RDONLY)
-        one.bind(f"/proc/self/fd/{fd}/socket")
+        listener.bind(f"/proc/self/fd/{fd}/socket")
         os.close(fd)
     world.install("cloud", exclude=["$HOME"])
     (world.data("cloud") / "common").rename(world.data("cloud") / "away")
@@ -370,9 +370,9 @@ def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await follows(user)
-        words = ("✗ will fail", "! not included", "· harmless")
+        marks = ("✗ will fail", "! not included", "· harmless")
         screen = user.screen()
-        assert sorted(screen.index(word) for word in words) == [screen.index(word) for word in words]
+        assert sorted(screen.index(word) for word in marks) == [screen.index(word) for word in marks]
         await user.sees("cloud: ")
         assert str(user.button().label) == "Save 2 snaps, 1 will fail"
         assert "fifo" not in screen

@@ -45,12 +45,12 @@ def world(tmp_path: Path) -> World:
 def talk(world: World, *answers: str, pause: Callable[[float], None] = time.sleep, **options: Any) -> str:
     """Type these answers, then end the input; what was told."""
     place = Place(open_engine(str(world.root)), ("--demo",), **options)
-    told = io.StringIO()
-    console = Console(io.StringIO("".join(f"{answer}\n" for answer in answers)), told)
+    output = io.StringIO()
+    console = Console(io.StringIO("".join(f"{answer}\n" for answer in answers)), output)
     Session(Desk(place, console, JobBoard(place.engine.journal, place.words), pause=pause)).run()
     for child in place.runner._children:
         child.wait()
-    return told.getvalue()
+    return output.getvalue()
 
 
 def add_set(world: World, **facts: Any) -> None:
@@ -80,15 +80,17 @@ def test_an_empty_place_says_what_to_do(world: World) -> None:
 
 def test_lines_only(world: World) -> None:
     add_set(world, broken=EVIL)
-    told = talk(world, "show 1", "help", EVIL, f"show {EVIL}", f"list {EVIL}", "jobs", "check all", "show 1")
-    assert all(letter.isprintable() or letter == "\n" for letter in told)
-    assert not re.search(r"[·▸✓✗│─…?]  |  +\S+  +", told)
+    output = talk(
+        world, "show 1", "help", EVIL, f"show {EVIL}", f"list {EVIL}", "jobs", "check all", "show 1"
+    )
+    assert all(letter.isprintable() or letter == "\n" for letter in output)
+    assert not re.search(r"[·▸✓✗│─…?]  |  +\S+  +", output)
 
 
 def test_every_verb_is_explained_and_carried_out(world: World) -> None:
-    told = talk(world, "help")
+    output = talk(world, "help")
     for name in VERBS:
-        assert re.search(rf"^{name}\b.*: .*\.$", told, re.MULTILINE)
+        assert re.search(rf"^{name}\b.*: .*\.$", output, re.MULTILINE)
     assert "Unknown command bogus." in talk(world, "bogus")
     assert "For the list of commands, type: help" in talk(world, "")
 
@@ -97,15 +99,17 @@ def test_lists_are_told_in_parts_by_words_and_by_care(world: World) -> None:
     for number in range(1, 46):
         world.add(number, "foo" if number % 2 else "bar")
     (world.snapshots / "7_foo_1.0_x1.zip").write_bytes(b"none")
-    told = talk(world, "more", "more", "more")
-    assert [int(found) for found in re.findall(r"^Set (\d+):", told, re.MULTILINE)] == list(range(45, 0, -1))
-    assert "25 other sets not shown yet." in told
-    assert "There are no more." in told
+    output = talk(world, "more", "more", "more")
+    assert [int(digits) for digits in re.findall(r"^Set (\d+):", output, re.MULTILINE)] == list(
+        range(45, 0, -1)
+    )
+    assert "25 other sets not shown yet." in output
+    assert "There are no more." in output
     numbers = re.findall(r"^Set (\d+):", talk(world, "list problems").partition("Command")[2], re.MULTILINE)
     assert numbers[0] == "7"
-    told = talk(world, "list bar never", "list zebra").partition("Command")[2]
-    assert set(re.findall(r"^Set \d+: (\w+)", told, re.MULTILINE)) == {"bar"}
-    assert "No set matches." in told
+    output = talk(world, "list bar never", "list zebra").partition("Command")[2]
+    assert set(re.findall(r"^Set \d+: (\w+)", output, re.MULTILINE)) == {"bar"}
+    assert "No set matches." in output
 
 
 class TestSaving:
@@ -115,17 +119,17 @@ class TestSaving:
         assert world.names() == []
 
     def test_answers_make_the_save(self, world: World) -> None:
-        told = talk(world, "save", "foo", "alice", "$SNAP_DATA/f", "yes", "list")
-        assert "Command: snapstow --demo save foo --users=alice '--exclude=$SNAP_DATA/f'" in told
-        assert "Job 1 is done.\nIt is set 1.\n" in told
-        assert re.search(r"Set 1: foo, user alice, saved .*, never verified\.", told)
+        output = talk(world, "save", "foo", "alice", "$SNAP_DATA/f", "yes", "list")
+        assert "Command: snapstow --demo save foo --users=alice '--exclude=$SNAP_DATA/f'" in output
+        assert "Job 1 is done.\nIt is set 1.\n" in output
+        assert re.search(r"Set 1: foo, user alice, saved .*, never verified\.", output)
         assert world.names() == ["1_foo_1.0_x1.zip"]
 
     def test_impossible_answers_are_asked_again(self, world: World) -> None:
-        told = talk(world, "save", "zebra", "foo bar", "carol", "everyone", "/etc", "nothing", "yes")
-        assert "There is no zebra. There are bar and foo." in told
-        assert "There is no carol." in told
-        assert "Not a valid pattern: " in told
+        output = talk(world, "save", "zebra", "foo bar", "carol", "everyone", "/etc", "nothing", "yes")
+        assert "There is no zebra. There are bar and foo." in output
+        assert "There is no carol." in output
+        assert "Not a valid pattern: " in output
         assert world.names() == ["1_bar_1.0_x1.zip", "1_foo_1.0_x1.zip"]
 
 
@@ -133,61 +137,63 @@ class TestRestoring:
     def test_the_plan_is_told_and_the_number_typed_where_something_is_lost(self, world: World) -> None:
         add_set(world)
         before = tree_of(world.root / "var/snap")
-        told = talk(world, "restore 1 foo", "", "yes", "restore 1 foo", "", "1")
-        assert "foo, data of the system: replaces x1" in told
-        assert "Lost: 1 file newer than the snapshot, 3 bytes." in told
-        assert "The plan can be carried out, with a loss of 2 files." in told
-        assert "What is replaced is kept for 24 hours, so that it can be undone." in told
-        assert told.count("Nothing was done.") == 1
-        assert re.search(r"Job 1 is done\.\nWhat was replaced is kept until .*, type: undo 1\n", told)
+        output = talk(world, "restore 1 foo", "", "yes", "restore 1 foo", "", "1")
+        assert "foo, data of the system: replaces x1" in output
+        assert "Lost: 1 file newer than the snapshot, 3 bytes." in output
+        assert "The plan can be carried out, with a loss of 2 files." in output
+        assert "What is replaced is kept for 24 hours, so that it can be undone." in output
+        assert output.count("Nothing was done.") == 1
+        assert re.search(r"Job 1 is done\.\nWhat was replaced is kept until .*, type: undo 1\n", output)
         assert tree_of(world.data("foo"))["x1"] == {"f": "then"}
-        told = talk(world, "undo", "1", "yes")
-        assert "Job 2 is done." in told
+        output = talk(world, "undo", "1", "yes")
+        assert "Job 2 is done." in output
         assert tree_of(world.root / "var/snap") == before
 
     def test_yes_is_enough_where_nothing_is_lost(self, world: World) -> None:
         add_set(world, time="2100-01-01T00:00:00Z")
-        told = talk(world, "restore", "#1", "bar", "7 days", "yes")
-        assert "and nothing is lost" in told
-        assert "--undo-window=604800s" in told
+        output = talk(world, "restore", "#1", "bar", "7 days", "yes")
+        assert "and nothing is lost" in output
+        assert "--undo-window=604800s" in output
         assert tree_of(world.data("bar"))["x1"] == {"f": "then"}
         assert tree_of(world.data("foo"))["x1"] == {"f": "now"}
 
     def test_without_undo_the_number_is_typed(self, world: World) -> None:
         add_set(world, time="2100-01-01T00:00:00Z")
-        told = talk(world, "restore 1", "all", "soon", "none", "yes")
-        assert "Type a number of minutes, hours, days or weeks, or none." in told
-        assert "It cannot be undone. Type 1 to continue [cancel]" in told
-        assert "Nothing was done." in told
+        output = talk(world, "restore 1", "all", "soon", "none", "yes")
+        assert "Type a number of minutes, hours, days or weeks, or none." in output
+        assert "It cannot be undone. Type 1 to continue [cancel]" in output
+        assert "Nothing was done." in output
         assert tree_of(world.data("bar"))["x1"] == {"f": "now"}
 
     def test_a_blocked_plan_says_why_and_asks_nothing(self, world: World) -> None:
         add_set(world, snap_id="another")
         world.remember("foo", snap_id="mine")
-        told = talk(world, "restore 1 foo", "")
-        assert "foo cannot be restored: " in told
-        assert "The plan is blocked: this restore is not possible, and nothing is changed." in told
-        assert "Restore set 1?" not in told
+        output = talk(world, "restore 1 foo", "")
+        assert "foo cannot be restored: " in output
+        assert "The plan is blocked: this restore is not possible, and nothing is changed." in output
+        assert "Restore set 1?" not in output
 
 
 class TestOtherVerbs:
     def test_export_forget_and_import(self, world: World, tmp_path: Path) -> None:
         add_set(world)
         path = tmp_path / "out.snapshot"
-        told = talk(world, "export 1", str(path), "", "export 1", str(tmp_path / "none/x"), str(path), "yes")
-        assert "Not possible: there is no directory" in told
-        assert told.count("Nothing was done.") == 1
+        output = talk(
+            world, "export 1", str(path), "", "export 1", str(tmp_path / "none/x"), str(path), "yes"
+        )
+        assert "Not possible: there is no directory" in output
+        assert output.count("Nothing was done.") == 1
         assert path.stat().st_mode & 0o777 == 0o600
-        told = talk(world, "export 1", str(path), "no", "cancel", "forget 1", "yes", "forget 1", "1")
-        assert f"{path} already exists" in told
-        assert "Warning: this is the last usable copy of foo, of system and alice." in told
-        assert told.count("Nothing was done.") == 2
+        output = talk(world, "export 1", str(path), "no", "cancel", "forget 1", "yes", "forget 1", "1")
+        assert f"{path} already exists" in output
+        assert "Warning: this is the last usable copy of foo, of system and alice." in output
+        assert output.count("Nothing was done.") == 2
         assert world.names() == []
-        told = talk(world, "import", "cancel", f"import {path}", "yes", "check 2", f"import {path}", "yes")
-        assert "foo, version 1.0, revision x1, users alice." in told
-        assert "It is set 2." in told
-        assert "4 of 4 archives are sound." in told
-        assert "It is identical to set 2" in told
+        output = talk(world, "import", "cancel", f"import {path}", "yes", "check 2", f"import {path}", "yes")
+        assert "foo, version 1.0, revision x1, users alice." in output
+        assert "It is set 2." in output
+        assert "4 of 4 archives are sound." in output
+        assert "It is identical to set 2" in output
 
     def test_a_check_tells_what_it_found(self, world: World) -> None:
         add_set(world)
@@ -195,15 +201,16 @@ class TestOtherVerbs:
         raw = bytearray(path.read_bytes())
         raw[80] ^= 0x10
         path.write_bytes(raw)
-        told = talk(world, "check 1", "list")
-        assert "Job 1 is done. It found damage.\n3 of 4 archives are sound.\n  foo: " in told
+        output = talk(world, "check 1", "list")
+        assert "Job 1 is done. It found damage.\n3 of 4 archives are sound.\n  foo: " in output
         assert re.search(
-            r"Set 1: problem, bar and foo, .*, failed its check (just now|a second ago|\d+ seconds ago)", told
+            r"Set 1: problem, bar and foo, .*, failed its check (just now|a second ago|\d+ seconds ago)",
+            output,
         )
 
     def test_missing_sets_snaps_and_jobs_are_errors(self, world: World) -> None:
         add_set(world)
-        for words, told in (
+        for command, answer in (
             ("show 99", "Error: there is no set 99"),
             ("restore x", "Error: there is no set x"),
             ("check 1 zebra", "Error: there is no zebra in set 1"),
@@ -213,14 +220,14 @@ class TestOtherVerbs:
             ("stop 0", "Error: there is no job 0"),
             ("import /nonexistent", "Error: cannot "),
         ):
-            assert told in talk(world, words), words
+            assert answer in talk(world, command), command
 
     def test_a_read_only_session_refuses_in_sentences(self, world: World) -> None:
         add_set(world)
-        told = talk(world, "save", "restore 1", "forget 1", "undo", "import /x", "stop 1", read_only=True)
-        assert "Read-only: cannot save: this session is read-only." in told
+        output = talk(world, "save", "restore 1", "forget 1", "undo", "import /x", "stop 1", read_only=True)
+        assert "Read-only: cannot save: this session is read-only." in output
         for verb in ("save", "restore", "forget", "undo", "import", "stop a job"):
-            assert f"Error: cannot {verb}: this session is read-only\n" in told
+            assert f"Error: cannot {verb}: this session is read-only\n" in output
         assert world.engine.journal.records() == []
 
 
@@ -237,14 +244,14 @@ def test_a_running_job_is_told_followed_left_and_stopped(world: World) -> None:
             def interrupted(_seconds: float) -> None:
                 raise KeyboardInterrupt
 
-            told = talk(world, "attach", "stop 1", "no", "stop", "yes", pause=interrupted)
+            output = talk(world, "attach", "stop 1", "no", "stop", "yes", pause=interrupted)
             record.finish(JobState.CANCELLED)
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert "Job 1: running, started just now, save, Saving, 40 percent" in told
-    assert told.count("Job 1 keeps running. To follow it again, type: attach 1") == 2
-    assert "Saving, 40 percent" in told
-    assert "Still running: job 1." in told
+    assert "Job 1: running, started just now, save, Saving, 40 percent" in output
+    assert output.count("Job 1 keeps running. To follow it again, type: attach 1") == 2
+    assert "Saving, 40 percent" in output
+    assert "Still running: job 1." in output
     assert asked == [signal.SIGTERM]
 
 
@@ -263,24 +270,24 @@ def moving(done: int, title: str = "Restoring", **facts: Any) -> JobView:
 def test_progress_is_told_seldom_enough_to_be_heard() -> None:
     clock = Clock()
     teller = Teller(clock)
-    told = []
+    heard = []
     for second in range(201):
         clock.now = float(second)
-        told += [(second, line) for line in teller.lines(moving(second * 5))]
-    assert told[0] == (0, "Restoring, 0 percent, 3 minutes left.")
-    assert told[8] == (80, "Restoring, 40 percent, 2 minutes left.")
-    assert all(later - earlier >= 10 for (earlier, _), (later, _) in pairwise(told))
-    assert len(told) == 21
+        heard += [(second, line) for line in teller.lines(moving(second * 5))]
+    assert heard[0] == (0, "Restoring, 0 percent, 3 minutes left.")
+    assert heard[8] == (80, "Restoring, 40 percent, 2 minutes left.")
+    assert all(later - earlier >= 10 for (earlier, _), (later, _) in pairwise(heard))
+    assert len(heard) == 21
 
 
 def test_a_fast_job_is_not_told_more_than_every_two_seconds() -> None:
     clock = Clock()
     teller = Teller(clock)
-    told = []
+    heard = []
     for tenth in range(50):
         clock.now = tenth / 10
-        told += [tenth for _ in teller.lines(moving(tenth * 20, f"Step {tenth}"))]
-    assert told == [0, 20, 40]
+        heard += [tenth for _ in teller.lines(moving(tenth * 20, f"Step {tenth}"))]
+    assert heard == [0, 20, 40]
 
 
 def test_notes_are_told_once() -> None:
@@ -291,10 +298,10 @@ def test_notes_are_told_once() -> None:
 
 
 def test_a_line_without_end_is_refused_and_takes_no_memory() -> None:
-    told = io.StringIO()
-    console = Console(io.StringIO("x" * 100_000 + "\nyes\n"), told)
+    output = io.StringIO()
+    console = Console(io.StringIO("x" * 100_000 + "\nyes\n"), output)
     assert console.agrees("Do it?")
-    assert "That line is too long." in told.getvalue()
+    assert "That line is too long." in output.getvalue()
 
 
 def test_cancel_drops_and_the_end_of_input_ends() -> None:
@@ -324,7 +331,7 @@ def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("text", "expected"),
     [
         (size_words(0), "0 bytes"),
         (size_words(1), "1 byte"),
@@ -342,8 +349,8 @@ def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
         (percent(ProgressView("", 2000, 1000, 0.0, None)), 100),
     ],
 )
-def test_words(words: str, told: str) -> None:
-    assert words == told
+def test_words(text: str, expected: str) -> None:
+    assert text == expected
 
 
 def on_terminal(world: World, tell: Callable[[Any], None]) -> bytes:

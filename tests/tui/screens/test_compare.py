@@ -158,12 +158,12 @@ def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
 
 
 def test_selections_unfit_to_compare_say_why() -> None:
-    one, two = snapshot_of(1, "cloud", {}), snapshot_of(3, "cloud", {})
-    assert pair_of([two, one]) == Pair("cloud", one, two)
-    assert pair_of([one]) == Pair("cloud", one, None)
+    first, second = snapshot_of(1, "cloud", {}), snapshot_of(3, "cloud", {})
+    assert pair_of([second, first]) == Pair("cloud", first, second)
+    assert pair_of([first]) == Pair("cloud", first, None)
     assert "select two" in str(pair_of([]))
-    assert "two snaps" in str(pair_of([one, snapshot_of(2, "chat", {})]))
-    assert "broken" in str(pair_of([one._replace(broken="cut")]))
+    assert "two snaps" in str(pair_of([first, snapshot_of(2, "chat", {})]))
+    assert "broken" in str(pair_of([first._replace(broken="cut")]))
 
 
 def test_values_and_deltas_are_short() -> None:

@@ -56,13 +56,15 @@ class Demo(NamedTuple):
 
     def states(self, set_id: int) -> set[CheckState]:
         """How the snapshots of a set stand."""
-        snapshots = [one for found in self.engine.sets(set_id) for one in found.snapshots]
+        snapshots = [snapshot for group in self.engine.sets(set_id) for snapshot in group.snapshots]
         ledger = VerificationLog(self.engine.journal.folder)
         return {checked.state for checked in ledger.standing(snapshots).values()}
 
     def sums(self, set_id: int) -> dict[str, dict[str, str] | None]:
         """What a set holds, by snap."""
-        return {one.snap: one.sums for found in self.engine.sets(set_id) for one in found.snapshots}
+        return {
+            snapshot.snap: snapshot.sums for group in self.engine.sets(set_id) for snapshot in group.snapshots
+        }
 
 
 def data_of(root: str) -> dict[str, Any]:
@@ -80,13 +82,13 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Demo:
 def ends_well(demo: Demo, sums: dict[str, dict[str, str] | None]) -> None:
     """Data, sets, file and jobs are as the story leaves them."""
     assert data_of(demo.root) == demo.before
-    assert [one.set_id for one in demo.engine.sets()] == [1, 2, 3, 5, 6, 7, 8, 9, AGAIN]
+    assert [record.set_id for record in demo.engine.sets()] == [1, 2, 3, 5, 6, 7, 8, 9, AGAIN]
     assert demo.sums(AGAIN) == sums
-    assert {one.exclude for one in demo.engine.sets(AGAIN)[0].snapshots} == {(PATTERN,)}
+    assert {record.exclude for record in demo.engine.sets(AGAIN)[0].snapshots} == {(PATTERN,)}
     assert demo.states(1) == {CheckState.NEVER}
-    told, name = demo.export.with_name("new.snapshot.sha256").read_text().split()
-    assert (told, name) == (hashlib.sha256(demo.export.read_bytes()).hexdigest(), "new.snapshot")
-    jobs = [(one.verb, one.state.value) for one in demo.engine.journal.records()[1:]]
+    digest, name = demo.export.with_name("new.snapshot.sha256").read_text().split()
+    assert (digest, name) == (hashlib.sha256(demo.export.read_bytes()).hexdigest(), "new.snapshot")
+    jobs = [(record.verb, record.state.value) for record in demo.engine.journal.records()[1:]]
     assert jobs == [
         ("save", "done"),
         ("check-snapshot", "done"),
@@ -139,21 +141,21 @@ def cut_off(user: Patient) -> list[str]:
     for widget in screen.walk_children():
         if not widget.is_on_screen or not isinstance(widget, Static | Button | OptionList):
             continue
-        found = screen.find_widget(widget)
+        place = screen.find_widget(widget)
         name = f"{widget.__class__.__name__} #{widget.id}"
-        if found.visible_region != found.region or not whole.contains_region(found.region):
+        if place.visible_region != place.region or not whole.contains_region(place.region):
             faults.append(f"{name} is cut off")
         if isinstance(widget, Button) and widget.content_size.width < len(str(widget.label)):
             faults.append(f"the words of {name} do not fit")
         if isinstance(widget, OptionList) and not widget.option_count:
             faults.append(f"{name} is empty")
-        if isinstance(widget, Static) and not str(widget.content).strip() and found.region.height > 1:
+        if isinstance(widget, Static) and not str(widget.content).strip() and place.region.height > 1:
             faults.append(f"{name} says nothing")
     if isinstance(screen, Dialog):
         shown = user.screen()
         keys = str(screen.query_one(".dialog").border_subtitle)
         labels = [str(button.label) for button in screen.query(Button) if button.display]
-        faults += [f"not in sight: {one}" for one in (keys, *labels) if one not in shown]
+        faults += [f"not in sight: {key}" for key in (keys, *labels) if key not in shown]
     return faults
 
 
@@ -166,13 +168,13 @@ class Guest:
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
 
-    def sees(self, *words: str, gone: str = "\0", command: bool = True) -> None:
+    def sees(self, *texts: str, gone: str = "\0", command: bool = True) -> None:
         """Until every word is there, `gone` is not, and nothing is wrong with the screen."""
         display = self.terminal.screen.display
 
         def missing() -> list[str]:
             text = "\n".join(self.terminal.screen.display)
-            return [word for word in words if word not in text] + [gone] * (gone in text)
+            return [word for word in texts if word not in text] + [gone] * (gone in text)
 
         try:
             self.terminal.until(lambda: not missing())
@@ -265,12 +267,12 @@ def exports_forgets_and_imports(guest: Guest, demo: Demo) -> None:
 class Critic(Patient):
     """Somebody who looks closely at every screen."""
 
-    async def reads(self, *words: str, gone: str = "\0", command: bool = True) -> "Critic":
+    async def reads(self, *texts: str, gone: str = "\0", command: bool = True) -> "Critic":
         """Until every word is there and `gone` is not; fails where anything is wrong with the screen."""
         end = time.monotonic() + 3 * PATIENCE
         while True:
             shown = self.screen()
-            faults = [f"not there: {word}" for word in words if word not in shown]
+            faults = [f"not there: {word}" for word in texts if word not in shown]
             faults += [f"still there: {gone}"] * (gone in shown)
             faults += faults_of(shown.split("\n"), command=command) + cut_off(self)
             if not faults:
@@ -330,13 +332,13 @@ async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
 
 
 def test_every_screen_of_the_demo_is_whole(demo: Demo) -> None:
-    found: list[dict[str, dict[str, str] | None]] = []
+    sums: list[dict[str, dict[str, str] | None]] = []
 
     async def tell(user: Patient) -> None:
         critic = Critic(user.app, user.pilot)
         await tells_the_demo(critic, demo)
-        found.append(demo.sums(NEW))
+        sums.append(demo.sums(NEW))
         await tells_of_the_file(critic, demo)
 
     patiently(demo.root, tell)
-    ends_well(demo, found[0])
+    ends_well(demo, sums[0])

@@ -114,14 +114,14 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "told"),
+    ("operation", "text"),
     [
         (Import("{file}"), "nothing was added, it is identical to set #1"),
         (Restore(1, target_dir="{beside}"), "nothing was replaced"),
     ],
 )
 def test_an_end_that_changed_nothing_here_says_so(
-    world: World, tmp_path: Path, operation: Operation, told: str
+    world: World, tmp_path: Path, operation: Operation, text: str
 ) -> None:
     names = {"file": str(tmp_path / "one.snapshot"), "beside": str(tmp_path / "beside")}
     world.do(Export(1, names["file"]))
@@ -135,6 +135,6 @@ def test_an_end_that_changed_nothing_here_says_so(
         await user.sees("3 sets")
         world.do(replace(operation, **fields))  # type: ignore[arg-type] # only what it has
         await user.presses("R")
-        await user.sees(told)
+        await user.sees(text)
 
     patiently(str(world.root), tell, (160, 30))

@@ -10,7 +10,7 @@ WHEN = "2126-11-22T09:09:36.185921212Z"
 
 
 @pytest.mark.parametrize(
-    ("auto", "expiry", "knows", "told"),
+    ("auto", "expiry", "knows", "values"),
     [
         (True, {1: WHEN}, True, ["2126-11-22T09:09:36Z"]),
         (True, {}, False, [UNKNOWN]),
@@ -18,8 +18,8 @@ WHEN = "2126-11-22T09:09:36.185921212Z"
         (False, {}, False, []),
     ],
 )
-def test_expiry_in_the_details(auto: bool, expiry: dict[int, str], knows: bool, told: list[str]) -> None:
-    one = Snapshot(1, "2024-01-01T00:00:00Z", "hello", Revision(1), auto=auto, path="/1_hello")
-    stock = InventoryData((SnapshotSet(1, (one,)),), expiry=expiry, knows_expiry=knows)
-    facts = details_of([one], stock, [], 0.0)
-    assert [value for label, value in facts if label == "expires"] == told
+def test_expiry_in_the_details(auto: bool, expiry: dict[int, str], knows: bool, values: list[str]) -> None:
+    snapshot = Snapshot(1, "2024-01-01T00:00:00Z", "hello", Revision(1), auto=auto, path="/1_hello")
+    stock = InventoryData((SnapshotSet(1, (snapshot,)),), expiry=expiry, knows_expiry=knows)
+    facts = details_of([snapshot], stock, [], 0.0)
+    assert [value for label, value in facts if label == "expires"] == values

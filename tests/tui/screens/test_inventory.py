@@ -198,8 +198,8 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
         Snapshot(n, "2026-11-22T09:09:36Z", "snap-a", Revision(1), path=f"/s/{n}.zip", sums={})
         for n in range(1, 10_001)
     ]
-    sets = tuple(SnapshotSet(one.set_id, (one,)) for one in snapshots)
-    standing = {one.path: CheckStatus(CheckState.NEVER) for one in snapshots}
+    sets = tuple(SnapshotSet(snapshot.set_id, (snapshot,)) for snapshot in snapshots)
+    standing = {snapshot.path: CheckStatus(CheckState.NEVER) for snapshot in snapshots}
     stock = InventoryData(sets, standing).worked_out()
     drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
@@ -259,9 +259,9 @@ def test_a_part_of_a_set_that_is_gone_names_its_snaps(root: str) -> None:
     engine = open_engine(root)
     stock = Place(engine, ()).inventory()
     (part,) = verbkeys.grouped_by_set(engine.sets(9)[0].snapshots)
-    names = tuple(one.snap for one in part.snapshots)
+    names = tuple(snapshot.snap for snapshot in part.snapshots)
     assert verbkeys.snaps_of(part, stock) == ()
-    left = replace(stock, sets=tuple(one for one in stock.sets if one.set_id != 9))
+    left = replace(stock, sets=tuple(snapshot for snapshot in stock.sets if snapshot.set_id != 9))
     assert verbkeys.snaps_of(part, left) == names
     assert verbkeys.snaps_of(part, None) == names
 
@@ -312,7 +312,7 @@ def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: P
         await user.sees("imported")
         table = user.table
         assert isinstance(table.cursor_key, SetKey)
-        assert table.cursor_key == SetKey(max(one.set_id for one in engine.sets()))
+        assert table.cursor_key == SetKey(max(group.set_id for group in engine.sets()))
         assert engine.sets(table.cursor_key.set_id)[0].snapshots[0].snap == "hello-world"
 
     story(root, tell)
@@ -321,7 +321,7 @@ def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: P
 def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(root: str) -> None:
     engine = open_engine(root)
     engine.check(Check(1, ("nextcloud",)), Progress())
-    (snapshot,) = (one for one in engine.sets(1)[0].snapshots if one.snap == "nextcloud")
+    (snapshot,) = (candidate for candidate in engine.sets(1)[0].snapshots if candidate.snap == "nextcloud")
     with Reader.open(snapshot.path) as reader:
         stored = size_text(reader.stored_size("archive.tgz")).strip()
 

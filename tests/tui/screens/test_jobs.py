@@ -84,8 +84,8 @@ def test_every_state_is_told_in_words(world: World, size: tuple[int, int]) -> No
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("it is damaged")
-        for words in ("✓ done", "✗ failed", "- cancelled", "~ partial", "✗ 1 bad", "5 jobs"):
-            assert words in user.screen()
+        for text in ("✓ done", "✗ failed", "- cancelled", "~ partial", "✗ 1 bad", "5 jobs"):
+            assert text in user.screen()
         await (await user.presses("j")).sees("a thing was not saved")
         await (await user.presses("j", "j")).sees("cannot check: \\x1b]0;T\\x07 [/red] no")
         await (await user.presses("j")).sees("created set #7")
@@ -228,8 +228,8 @@ def hostile(home: Path) -> None:
         (4, {"result.json": json.dumps(result)}),
         (5, {"operation.json": "[" * 99_999}),
     ):
-        told = "".join(f"{json.dumps(event)}\n" for event in events)
-        documents = {"operation.json": json.dumps(header), "alive": "", "events.jsonl": told, **more}
+        lines = "".join(f"{json.dumps(event)}\n" for event in events)
+        documents = {"operation.json": json.dumps(header), "alive": "", "events.jsonl": lines, **more}
         plant(folder / str(number), documents)
 
 
@@ -248,12 +248,12 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
             fcntl.flock(alive, fcntl.LOCK_EX)
             await (await opens(user)).sees("alice/3")
             await (await user.presses("j", "j")).sees("alice/3  ▶ running")
-            for key, words in (
+            for key, text in (
                 ("x", "cannot stop job alice/3"),
                 ("u", "cannot undo"),
                 ("t", "cannot end"),
             ):
-                await (await user.presses(key)).sees(words)
+                await (await user.presses(key)).sees(text)
             await (await user.presses("k")).sees("✗ failed")
             await user.sees("alice/4")
             await user.presses("enter")
@@ -340,7 +340,7 @@ def test_taking_back_from_the_screen(world: World) -> None:
 
     patiently(str(world.root), tell, (100, 24))
     assert not left.exists()
-    assert [one.id for one in world.engine.journal.records()] == [1]
+    assert [record.id for record in world.engine.journal.records()] == [1]
 
 
 def test_finishing_from_the_screen_does_it_again(world: World) -> None:
@@ -360,8 +360,8 @@ def test_finishing_from_the_screen_does_it_again(world: World) -> None:
 def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
     """A forget that removed everything before it died can only be complete."""
     path = world.add(2, "hello")
-    found = os.stat(path)
-    interrupted(world, Forget(2), {"forget": [[path.name, found.st_dev, found.st_ino]]})
+    status = os.stat(path)
+    interrupted(world, Forget(2), {"forget": [[path.name, status.st_dev, status.st_ino]]})
     path.unlink()
 
     async def tell(user: Patient) -> None:
@@ -476,18 +476,18 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
     with running(world, Save()):
         (record,) = world.engine.journal.records()
 
-    def words(sign: int) -> str:
+    def notice(sign: int) -> str:
         return pulse.reason(record, sign, list)
 
-    assert words(1) == ""
+    assert notice(1) == ""
     now = 29.0
-    assert words(1) == ""
+    assert notice(1) == ""
     now = 47.0
-    assert words(1) == "stalled? no progress for 40 s"
-    assert words(2) == ""
+    assert notice(1) == "stalled? no progress for 40 s"
+    assert notice(2) == ""
     now = 60.0
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
-    assert words(2) == "waiting for another job"
+    assert notice(2) == "waiting for another job"
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", record.pid))
     assert pulse.reason(record, 2, lambda: [record]) == "waiting for job 1 (save) to end"
 
@@ -508,22 +508,22 @@ def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
     assert pulse.reason(old, 1, list) == "stalled? no progress for 300 s"
 
 
-@pytest.mark.parametrize("told", [{}, {"exit": 4}])
+@pytest.mark.parametrize("facts", [{}, {"exit": 4}])
 def test_attach_tells_that_a_check_found_faults(
-    world: World, told: dict[str, int], capsys: pytest.CaptureFixture[str]
+    world: World, facts: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     verdict = {"set_id": 1, "snap": "hello", "entry": "archive.tgz", "size": 1}
     verdicts = [{**verdict, "fault": "it is damaged"}, {**verdict, "fault": ""}]
-    ended(world, Check(1), JobState.DONE, verdicts=verdicts, **told)
+    ended(world, Check(1), JobState.DONE, verdicts=verdicts, **facts)
     assert main(["--root", str(world.root), "attach", "1"]) == 4
     assert "verification failed: 1 part is bad" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("verb", "words"), [("attach", "goes on"), ("stop", "was asked to stop")])
+@pytest.mark.parametrize(("verb", "text"), [("attach", "goes on"), ("stop", "was asked to stop")])
 def test_ctrl_c_leaves_the_job_and_says_so(
     world: World,
     verb: str,
-    words: str,
+    text: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -536,4 +536,4 @@ def test_ctrl_c_leaves_the_job_and_says_so(
         code = main(["--root", str(world.root), verb, "1"])
     again = f"snapstow --root {world.root} attach 1"
     assert code == 130
-    assert capsys.readouterr().err.endswith(f"job 1 {words}; attach again with: {again}\n")
+    assert capsys.readouterr().err.endswith(f"job 1 {text}; attach again with: {again}\n")

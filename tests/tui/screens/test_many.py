@@ -20,8 +20,8 @@ def stock_of(sets: int) -> InventoryData:
         path = f"/s/{number}_{snap}.zip"
         return Snapshot(number, "2026-11-22T09:09:36Z", snap, Revision(1), path=path, sums={})
 
-    found = [SnapshotSet(n, tuple(snapshot(n, s) for s in "abcd")) for n in range(1, sets + 1)]
-    return InventoryData(tuple(found)).worked_out()
+    groups = [SnapshotSet(n, tuple(snapshot(n, s) for s in "abcd")) for n in range(1, sets + 1)]
+    return InventoryData(tuple(groups)).worked_out()
 
 
 def test_only_what_is_in_sight_is_drawn(tmp_path: Path) -> None:

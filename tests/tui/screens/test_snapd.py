@@ -38,9 +38,9 @@ def hello(snapd: RealSnapd, monkeypatch: pytest.MonkeyPatch) -> RealSnapd:
 
 
 def engine(snapd: RealSnapd) -> SnapdEngine:
-    found = open_engine(str(snapd.base))
-    assert isinstance(found, SnapdEngine)
-    return found
+    snapd_engine = open_engine(str(snapd.base))
+    assert isinstance(snapd_engine, SnapdEngine)
+    return snapd_engine
 
 
 async def until(user: Patient, is_so: Callable[[], bool]) -> None:
@@ -294,7 +294,7 @@ def test_a_save_waits_for_another_change(hello: RealSnapd) -> None:
             await until(user, lambda: place.engine.journal.records()[-1].state is JobState.DONE)
 
         patiently(str(hello.base), tell)
-    assert [one.set_id for one in engine(hello).sets()] == [1, 2]
+    assert [group.set_id for group in engine(hello).sets()] == [1, 2]
 
 
 def test_changes_of_others_are_listed_followed_and_stopped(hello: RealSnapd) -> None:

@@ -74,13 +74,13 @@ def test_how_a_path_can_go_on(tmp_path: Path) -> None:
         (here / name).write_text("1")
     (here / "tree").mkdir()
     (here / ".hidden").write_text("")
-    found = listing("", str(here))
-    assert [one.name for one in found.entries] == ["tree", f"zz{EXPORT}", "once", "one", "two"]
-    assert (found.fitting, found.hidden) == (5, 1)
+    matches = listing("", str(here))
+    assert [entry.name for entry in matches.entries] == ["tree", f"zz{EXPORT}", "once", "one", "two"]
+    assert (matches.fitting, matches.hidden) == (5, 1)
     assert listing("", str(here), hidden=True).fitting == 6
     assert listing("o", str(here)).kept == "on"
     assert listing("tr", str(here)).kept == "tree/"
-    assert [one.name for one in listing(".h", str(here)).entries] == [".hidden"]
+    assert [entry.name for entry in listing(".h", str(here)).entries] == [".hidden"]
     assert not listing("one", str(here)).goes_on
     assert listing("on", str(here)).goes_on
 
@@ -103,12 +103,12 @@ def test_special_files_and_links_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "round").symlink_to("round")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(tmp_path / "sock"))
-        found = {one.name: one for one in listing("", str(tmp_path)).entries}
-    assert found["to-dir"].is_directory
-    assert found["pipe"].special == "a FIFO"
-    assert found["sock"].special == "a socket"
-    assert "leads nowhere" in found["to-nothing"].special
-    assert "leads nowhere" in found["round"].special
+        by_name = {entry.name: entry for entry in listing("", str(tmp_path)).entries}
+    assert by_name["to-dir"].is_directory
+    assert by_name["pipe"].special == "a FIFO"
+    assert by_name["sock"].special == "a socket"
+    assert "leads nowhere" in by_name["to-nothing"].special
+    assert "leads nowhere" in by_name["round"].special
     pipe = file_at(str(tmp_path / "pipe"))
     assert pipe is not None
     assert pipe.special == "a FIFO"
@@ -118,8 +118,8 @@ def test_special_files_and_links_are_told_apart(tmp_path: Path) -> None:
 def test_a_huge_directory_is_counted_and_capped(tmp_path: Path) -> None:
     for number in range(MOST_COUNTED + 1):
         os.mknod(tmp_path / f"n{number:05}")
-    found = listing("", str(tmp_path))
-    assert (found.fitting, found.more, len(found.entries)) == (MOST_COUNTED, True, MOST_SHOWN)
+    matches = listing("", str(tmp_path))
+    assert (matches.fitting, matches.more, len(matches.entries)) == (MOST_COUNTED, True, MOST_SHOWN)
     assert listing("n", str(tmp_path)).kept == "n"
     narrow = listing("n0000", str(tmp_path))
     assert (narrow.fitting, narrow.more, narrow.kept) == (10, False, "n0000")
@@ -130,15 +130,15 @@ def test_a_huge_directory_is_counted_and_capped(tmp_path: Path) -> None:
 
 
 def test_the_kernels_list_is_understood(tmp_path: Path) -> None:
-    found = parse_mounts(TABLE)
-    assert [mount.point for mount in found] == [
+    parsed = parse_mounts(TABLE)
+    assert [mount.point for mount in parsed] == [
         "/", "/media/ada/USB STICK", "/srv/net", "/srv/net/inner", "/mnt/b\\s", "/srv/net", "/run/media/x",
     ]  # fmt: skip
-    assert media(found) == ["/media/ada/USB STICK", "/mnt/b\\s"]
+    assert media(parsed) == ["/media/ada/USB STICK", "/mnt/b\\s"]
     cases = {"/": "ext4", "/srv/net/a": "ext4", "/srv/net/inner": "fuse.sshfs", "/srv/network": "ext4"}
     cases["/media/ada/USB STICK/backup"] = "vfat"
     for path, kind in cases.items():
-        mount = mount_of(path, found)
+        mount = mount_of(path, parsed)
         assert mount is not None
         assert mount.kind == kind
     assert mount_of("/a", []) is None

@@ -129,14 +129,14 @@ class Login(Terminal):
     """The screens on a terminal of their own, as long as the connection lasts."""
 
     def __init__(
-        self, root: Path, words: Sequence[str] = (), held: tuple[Moment, Gate] | None = None
+        self, root: Path, arguments: Sequence[str] = (), held: tuple[Moment, Gate] | None = None
     ) -> None:
         command = (
             ["-m", "tui.cli.main"]
             if held is None
             else ["-m", "tests.tui.support.cutting", held[0].name, held[1].path]
         )
-        super().__init__([sys.executable, *command, "--root", str(root), *words], columns=200)
+        super().__init__([sys.executable, *command, "--root", str(root), *arguments], columns=200)
 
     def shows(self, *texts: str) -> Self:
         """Read until all these texts are on the screen, however they are wrapped."""
@@ -183,7 +183,7 @@ def main() -> None:
     """Be the command `snapstow`, whose jobs wait at a moment: `MOMENT GATE WORD...`."""
     from tui.cli.main import main as run
 
-    moment, gate, *words = sys.argv[1:]
+    moment, gate, *arguments = sys.argv[1:]
     holding = f"from tests.tui.support.cutting import hold; hold({moment!r}, {gate!r}); {_START}"
     begin = Runner.__init__
 
@@ -192,7 +192,7 @@ def main() -> None:
         begin(runner, journal, [word.replace(_START, holding) for word in command])
 
     Runner.__init__ = held  # type: ignore[method-assign, assignment] # `self` goes by another name
-    sys.exit(run(words))
+    sys.exit(run(arguments))
 
 
 if __name__ == "__main__":

@@ -64,38 +64,38 @@ class Snapstow:
         self.world = world
         self.state = world.root / "var/lib/snapstow"
 
-    def __call__(self, *words: str) -> Done:
+    def __call__(self, *arguments: str) -> Done:
         """Run it in this process."""
-        return run_here(f"--root={self.world.root}", *words)
+        return run_here(f"--root={self.world.root}", *arguments)
 
-    def process(self, *words: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
+    def process(self, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
         """Run it in a process of its own, with bytes in and out."""
-        return run_process("--root", str(self.world.root), *words, **options)
+        return run_process("--root", str(self.world.root), *arguments, **options)
 
-    def terminal(self, *words: str, columns: int = 80, wrap: str = "", **changes: str) -> "Terminal":
+    def terminal(self, *arguments: str, columns: int = 80, wrap: str = "", **changes: str) -> "Terminal":
         """Start it on a terminal, by itself or as `$@` of a shell script `wrap`, in a changed environment."""
-        command = [sys.executable, "-m", "tui.cli.main", "--root", str(self.world.root), *words]
+        command = [sys.executable, "-m", "tui.cli.main", "--root", str(self.world.root), *arguments]
         return Terminal(["sh", "-c", wrap, "sh", *command] if wrap else command, columns, changes=changes)
 
 
-def run_here(*words: str) -> Done:
+def run_here(*arguments: str) -> Done:
     """Run the command in this process, with streams that behave as those of a program."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(list(words))
-    told = []
+        code = main(list(arguments))
+    outputs = []
     for stream in (out, err):
         stream.flush()
-        told.append(stream.buffer.getvalue().decode())
-    return Done(code, *told)
+        outputs.append(stream.buffer.getvalue().decode())
+    return Done(code, *outputs)
 
 
-def run_process(*words: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
+def run_process(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
     """Run the command in a process of its own; `python` are flags of the interpreter."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
     if "input" in options:
         del options["stdin"]
-    command = [sys.executable, *options.pop("python", ()), "-m", "tui.cli.main", *words]
+    command = [sys.executable, *options.pop("python", ()), "-m", "tui.cli.main", *arguments]
     options["env"] = environment(options.pop("env", {}))
     return subprocess.run(command, check=False, cwd=HERE, timeout=PATIENCE, **options)
 

@@ -147,7 +147,7 @@ def test_no_colour_is_no_colour(snapstow: Snapstow) -> None:
     with snapstow.terminal("browse", "--theme", "dark", NO_COLOR="1", COLORTERM="truecolor") as terminal:
         opened(terminal).press(b"q")
         assert terminal.ended() == 0
-    codes = {code for found in re.findall(rb"\x1b\[([\d;]*)m", terminal.seen) for code in found.split(b";")}
+    codes = {code for match in re.findall(rb"\x1b\[([\d;]*)m", terminal.seen) for code in match.split(b";")}
     assert codes <= {b"", b"0", b"1", b"2", b"3", b"4", b"7", b"9", b"39", b"49"}
 
 

@@ -36,10 +36,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Snapstow:
 
 def leftovers(snapstow: Snapstow) -> list[str]:
     """Files below the root that a save must not leave."""
-    found = []
+    paths = []
     for folder, _, names in os.walk(snapstow.world.snapshots):
-        found += [f"{folder}/{name}" for name in names if stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)]
-    return found
+        paths += [f"{folder}/{name}" for name in names if stat.S_ISREG(os.lstat(f"{folder}/{name}").st_mode)]
+    return paths
 
 
 @pytest.mark.parametrize("columns", [80, 40])
@@ -140,14 +140,14 @@ def test_hostile_names_do_nothing_to_the_terminal(snapstow: Snapstow) -> None:
     world.add(1, "hello", time="2001-01-01T00:00:00Z", broken=evil)
     world.add(2, "hello", time="2001-01-01T00:00:00Z")
     (world.data("hello") / "x1" / evil).write_text("x")
-    for words in (
+    for arguments in (
         ("saved",),
         ("restore", "2", "--plan"),
         ("check-snapshot", "1"),
         ("doctor",),
         ("forget", evil),
     ):
-        with snapstow.terminal(*words, columns=160) as terminal:
+        with snapstow.terminal(*arguments, columns=160) as terminal:
             terminal.ended()
         shown = terminal.seen.replace(b"\r\n", b"").replace(b"\x1b[K", b"").replace(b"\r", b"")
         assert min(shown) >= ord(" ")

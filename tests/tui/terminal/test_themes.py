@@ -70,12 +70,12 @@ def test_every_text_stands_out_from_what_is_behind_it(world: World) -> None:
             for theme, least in LEAST.items():
                 user.app.apply_theme(theme)
                 await user.waits()
-                found = list(pieces(user.app))
-                assert found
-                for piece in found:
+                texts = list(pieces(user.app))
+                assert texts
+                for piece in texts:
                     wanted = 3.0 if set(piece.text.strip()) <= set(LINES) else least
-                    told = f"{theme}, {where}, line {piece.line}: {piece.text!r} {piece.style}"
-                    assert piece.contrast >= wanted, f"{piece.contrast:.1f} {told}"
+                    where_it_is = f"{theme}, {where}, line {piece.line}: {piece.text!r} {piece.style}"
+                    assert piece.contrast >= wanted, f"{piece.contrast:.1f} {where_it_is}"
 
         await user.presses("space")
         await everywhere(user, look)

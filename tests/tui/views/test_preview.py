@@ -51,8 +51,8 @@ def test_content_beyond_the_cap_is_said_to_be_a_beginning() -> None:
 
 @given(st.binary(max_size=3000))
 def test_lines_of_any_file_can_do_no_harm(data: bytes) -> None:
-    found = preview_of(data, len(data))
-    lines = [*seen_of(data, len(data)).lines, *all_lines(content_of(data), found)]
+    preview = preview_of(data, len(data))
+    lines = [*seen_of(data, len(data)).lines, *all_lines(content_of(data), preview)]
     for line in lines:
         assert not any(ord(letter) < 32 or 0x7F <= ord(letter) < 0xA0 for letter in line)
         line.encode()
@@ -61,9 +61,9 @@ def test_lines_of_any_file_can_do_no_harm(data: bytes) -> None:
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FF), max_size=200000 // 400))
 def test_the_pager_gets_all_of_a_text(text: str) -> None:
     data = (text + "\n").encode() * 3
-    found = preview_of(data, len(data))
-    if found.look is not Look.BINARY:
-        assert len(list(all_lines(content_of(data), found))) >= 3
+    preview = preview_of(data, len(data))
+    if preview.look is not Look.BINARY:
+        assert len(list(all_lines(content_of(data), preview))) >= 3
 
 
 def test_binary_content_is_paged_as_numbers_with_their_offsets() -> None:
@@ -98,7 +98,9 @@ def test_long_lines_are_broken_and_nothing_is_lost() -> None:
     assert "".join(broken("\u4e16" * 7, 1)) == "\u4e16" * 7
 
 
-@pytest.mark.parametrize(("value", "words"), [("", ["less"]), ("less -S", ["less", "-S"]), ("'", ["less"])])
-def test_the_pager_is_the_users_own(monkeypatch: pytest.MonkeyPatch, value: str, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", ["less"]), ("less -S", ["less", "-S"]), ("'", ["less"])]
+)
+def test_the_pager_is_the_users_own(monkeypatch: pytest.MonkeyPatch, value: str, expected: list[str]) -> None:
     monkeypatch.setenv("PAGER", value)
-    assert command() == words
+    assert command() == expected

@@ -49,16 +49,16 @@ def text(size: int) -> bytes:
 
 
 def own_block(data: bytes, **lies: int) -> bytes:
-    """One block as we make them, but for the lies: `told` length, `size`, `crc`."""
+    """One block as we make them, but for the lies: `stated` length, `size`, `crc`."""
     deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
     body = deflater.compress(data) + deflater.flush()
     return own_member(body, **({"size": len(data), "crc": zlib.crc32(data)} | lies))
 
 
-def own_member(body: bytes, size: int, crc: int, told: int | None = None) -> bytes:
+def own_member(body: bytes, size: int, crc: int, stated: int | None = None) -> bytes:
     length = len(PREFIX) + 4 + len(body) + 8
     return b"".join(
-        (PREFIX, struct.pack("<L", length if told is None else told), body, struct.pack("<2L", crc, size))
+        (PREFIX, struct.pack("<L", length if stated is None else stated), body, struct.pack("<2L", crc, size))
     )
 
 
@@ -205,10 +205,10 @@ def test_damage_has_its_word(made: bytes, message: str) -> None:
         unpacked(made)
 
 
-TOLD = [len(own_block(text(500))) + shift for shift in (-5, -1, 1, 7, 100)]
-TOLD += [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF]
+LENGTHS = [len(own_block(text(500))) + shift for shift in (-5, -1, 1, 7, 100)]
+LENGTHS += [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF]
 SIZE = [0, 1, 499, 501, 4 << 20, (4 << 20) + 1, 0xFFFFFFFF]
-LIES = [{"told": told} for told in TOLD] + [{"size": size} for size in SIZE]
+LIES = [{"stated": length} for length in LENGTHS] + [{"size": size} for size in SIZE]
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -218,7 +218,7 @@ def test_lies_are_refused(lie: dict[str, int]) -> None:
 
 
 def test_a_block_cannot_hide_members_behind_an_early_end() -> None:
-    # gzip reads "shown" and then "hidden"; a reader that trusts the told length alone sees only "shown".
+    # gzip reads "shown" and then "hidden"; a reader that trusts the stated length alone sees only "shown".
     shown = own_block(b"shown")
     body = shown[20:] + own_block(b"hidden")[:-8]
     crafted = own_member(body, len(b"shown"), zlib.crc32(b"shown"))
@@ -245,7 +245,7 @@ def test_accepted_streams_are_read_alike_by_gzip(data: st.DataObject) -> None:
     tokens = st.sampled_from(
         [
             own_block(b"one"),
-            own_block(b"", told=40),
+            own_block(b"", stated=40),
             gzip.compress(b"two", mtime=0),
             PREFIX,
             bytes(3),

@@ -24,7 +24,7 @@ def gathered(data: bytes, spacing: int = 64 << 10, most_windows: int = 32 << 20)
     return b"".join(gathering(io.BytesIO(data).read, packed_of(data), points)), points
 
 
-def own(data: bytes) -> bytes:
+def block_gzip(data: bytes) -> bytes:
     out = io.BytesIO()
     compress(io.BytesIO(data).readinto, out.write)
     return out.getvalue()
@@ -33,8 +33,8 @@ def own(data: bytes) -> bytes:
 def text_of(size: int, seed: int = 1) -> bytes:
     """Something that shrinks by half, with far references."""
     chance = random.Random(seed)
-    words = [chance.randbytes(chance.randrange(3, 30)) for _ in range(3000)]
-    return b"".join(chance.choices(words, k=size // 12))[:size]
+    fragments = [chance.randbytes(chance.randrange(3, 30)) for _ in range(3000)]
+    return b"".join(chance.choices(fragments, k=size // 12))[:size]
 
 
 TEXT = text_of(3 << 20)
@@ -108,7 +108,7 @@ class TestOneLongMember:
 class TestMembers:
     def test_our_own_blocks_are_entered_directly(self) -> None:
         text = text_of(5 * BLOCK + 1234)
-        data = own(text)
+        data = block_gzip(text)
         content, points = gathered(data, spacing=1 << 20)
         assert content == text
         assert [point.unpacked for point in points] == [number * BLOCK for number in range(6)]
@@ -129,7 +129,7 @@ class TestMembers:
 
     def test_ours_and_then_anothers(self) -> None:
         text = text_of(BLOCK + 5)
-        data = own(text) + gzip.compress(b"tail")
+        data = block_gzip(text) + gzip.compress(b"tail")
         content, points = gathered(data)
         assert content == text + b"tail"
         assert UnpackedFile(packed_of(data), points).read(BLOCK, 50) == text[BLOCK:] + b"tail"
@@ -150,12 +150,12 @@ class TestDamage:
     def test_data_before_a_truncated_end_are_given(self) -> None:
         data = gzip.compress(TEXT)[: 1 << 20]
         pieces = gathering(io.BytesIO(data).read, packed_of(data), SeekPoints())
-        found = b""
+        unpacked = b""
         with pytest.raises(IntegrityError, match="unexpected end"):  # noqa: PT012 - what came before counts
             for piece in pieces:
-                found += piece
-        assert len(found) > 1 << 20
-        assert TEXT.startswith(found)
+                unpacked += piece
+        assert len(unpacked) > 1 << 20
+        assert TEXT.startswith(unpacked)
 
     def test_garbage_behind(self) -> None:
         with pytest.raises(IntegrityError, match="garbage"):
@@ -178,11 +178,11 @@ class TestDamage:
         points = SeekPoints()
         points.spacing = 1000
         try:
-            found = b"".join(gathering(io.BytesIO(damaged).read, packed_of(damaged), points))
+            recovered = b"".join(gathering(io.BytesIO(damaged).read, packed_of(damaged), points))
         except IntegrityError:
             pass
         else:
-            assert found == b"".join(inflate(io.BytesIO(damaged).read))
+            assert recovered == b"".join(inflate(io.BytesIO(damaged).read))
         unpacked = UnpackedFile(packed_of(damaged), points)
         try:
             unpacked.read(data.draw(st.integers(0, 70_000)), 3000)

@@ -52,12 +52,12 @@ def test_the_size_of_one_short_member_is_exact() -> None:
 @pytest.mark.parametrize("stored", [(1 << 32) // 1032 + 1, 1 << 30, 5 << 30])
 def test_a_long_member_may_have_gone_round_the_four_gibibytes(stored: int) -> None:
     """Only its ends are asked for: it may be as long as it likes."""
-    told = 1 << 31
+    stated = 1 << 31
 
     def pread(at: int, count: int) -> bytes:
-        return told.to_bytes(4, "little") if at == stored - 4 else b"\x1f\x8b\x08\0".ljust(count, b"\0")
+        return stated.to_bytes(4, "little") if at == stored - 4 else b"\x1f\x8b\x08\0".ljust(count, b"\0")
 
-    assert declared_size(pread, stored) == DeclaredSize(max(told, stored), certain=False)
+    assert declared_size(pread, stored) == DeclaredSize(max(stated, stored), certain=False)
 
 
 def test_more_than_one_member_is_never_certain() -> None:
@@ -67,9 +67,9 @@ def test_more_than_one_member_is_never_certain() -> None:
 
 
 def test_trailing_zeros_do_not_make_the_declared_size_absurd() -> None:
-    found = look(gzip.compress(text(100_000), mtime=0) + bytes(10_000))
-    assert found.size < 200_000
-    assert not found.certain
+    declared = look(gzip.compress(text(100_000), mtime=0) + bytes(10_000))
+    assert declared.size < 200_000
+    assert not declared.certain
 
 
 def test_a_block_that_claims_more_than_any_of_ours_is_not_believed() -> None:
@@ -89,6 +89,6 @@ def test_data_too_short_for_an_end_count_as_they_are(data: bytes) -> None:
     assert look(data).size == len(data)
 
 
-@given(data=st.binary(max_size=200), own=st.booleans())
-def test_any_bytes_have_a_size(data: bytes, own: bool) -> None:
-    assert look(OWN * own + data).size >= 0
+@given(data=st.binary(max_size=200), with_header=st.booleans())
+def test_any_bytes_have_a_size(data: bytes, with_header: bool) -> None:
+    assert look(OWN * with_header + data).size >= 0

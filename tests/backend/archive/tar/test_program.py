@@ -28,8 +28,8 @@ BIG = 8 << 20
 @pytest.fixture
 def someone() -> User:
     """A user without any rights to what root made."""
-    found = pwd.getpwnam("nobody")
-    return User(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+    account = pwd.getpwnam("nobody")
+    return User(account.pw_name, account.pw_uid, account.pw_gid, account.pw_dir)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def unpack(
 
 def portrait(top: Path) -> dict[bytes, tuple[object, ...]]:
     """All below a directory, with everything that an archive keeps; files of one inode share a number."""
-    found: dict[bytes, tuple[object, ...]] = {}
+    entries: dict[bytes, tuple[object, ...]] = {}
     inodes: dict[int, int] = {}
     for folder, folders, names in os.walk(os.fsencode(top)):
         for path in sorted(os.path.join(folder, name) for name in folders + names):
@@ -91,8 +91,8 @@ def portrait(top: Path) -> dict[bytes, tuple[object, ...]]:
             same = inodes.setdefault(seen.st_ino, len(inodes))
             mtime = None if stat.S_ISLNK(seen.st_mode) else int(seen.st_mtime)
             name = os.path.relpath(path, os.fsencode(top))
-            found[name] = (seen.st_mode, seen.st_uid, seen.st_gid, mtime, same, seen.st_rdev, content)
-    return found
+            entries[name] = (seen.st_mode, seen.st_uid, seen.st_gid, mtime, same, seen.st_rdev, content)
+    return entries
 
 
 # -- the command line
@@ -212,14 +212,14 @@ def test_everything_comes_back_as_it_was(data: Path, tmp_path: Path) -> None:
 
 def test_sockets_are_left_out_and_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(data)  # the address of a socket must be short
-    told: list[Event] = []
+    events: list[Event] = []
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("x1/bus")
         (data / "x1/file").touch()
-        stream = packed(data, progress=Progress(told.append))
+        stream = packed(data, progress=Progress(events.append))
     unpack(stream, tmp_path / "new")
     assert sorted(portrait(tmp_path / "new")) == [b"common", b"x1", b"x1/file"]
-    notes = [event.text for event in told if isinstance(event, Noted)]
+    notes = [event.text for event in events if isinstance(event, Noted)]
     assert notes == ["1 harmless notices of tar, e.g. tar: x1/bus: socket ignored"]
 
 
@@ -319,11 +319,11 @@ def vanish(data: Path, read: bytes) -> str:
 @pytest.mark.parametrize("change", [grow, shrink, vanish])
 def test_a_change_while_reading_is_told_apart(data: Path, change: Callable[[Path, bytes], str]) -> None:
     two_big_files(data)
-    said: list[str] = []
+    expected: list[str] = []
     reading = Reading(data)
     with pytest.raises(ChangedError, match=r"^cannot create archive:") as caught:
-        reading.run(lambda read: said.append(change(data, read)))
-    assert said[0] in caught.value.fatal
+        reading.run(lambda read: expected.append(change(data, read)))
+    assert expected[0] in caught.value.fatal
     assert all(noise_of(line) is TarMessage.CHANGED for line in caught.value.fatal)
     assert bytes(reading.read).endswith(END)
 
@@ -414,8 +414,8 @@ def test_by_number_the_owner_is_nobody_known(data: Path, tmp_path: Path) -> None
     os.chown(data / "x1/file", 54321, 54322)
     tar = Tar(None, machine=False)
     unpack(packed(data, tar=tar), tmp_path / "new", tar=tar)
-    found = (tmp_path / "new/x1/file").stat()
-    assert (found.st_uid, found.st_gid) == (54321, 54322)
+    status = (tmp_path / "new/x1/file").stat()
+    assert (status.st_uid, status.st_gid) == (54321, 54322)
 
 
 @pytest.mark.root

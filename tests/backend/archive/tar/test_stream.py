@@ -125,16 +125,16 @@ def archives(draw: st.DrawFn) -> tuple[bytes, list[tuple[tarfile.TarInfo, bytes]
 
 def walked(stream: bytes) -> Iterator[tuple[TarMember, bytes]]:
     source = io.BytesIO(stream)
-    while (found := next_member(source.read)) is not None:
-        yield found, source.read(padded(found.size))[: found.size]
+    while (tar_member := next_member(source.read)) is not None:
+        yield tar_member, source.read(padded(tar_member.size))[: tar_member.size]
 
 
-def assert_same(found: TarMember, info: tarfile.TarInfo) -> None:
+def assert_same(tar_member: TarMember, info: tarfile.TarInfo) -> None:
     # A directory is written with a slash behind its name, unless the name is a long one.
-    assert found.name.rstrip(b"/") == info.name.encode().rstrip(b"/")
-    assert (bytes([found.kind]), found.size, found.mode) == (info.type, info.size, info.mode)
-    assert found.link == info.linkname.encode()
-    assert found.device == (info.devmajor, info.devminor)
+    assert tar_member.name.rstrip(b"/") == info.name.encode().rstrip(b"/")
+    assert (bytes([tar_member.kind]), tar_member.size, tar_member.mode) == (info.type, info.size, info.mode)
+    assert tar_member.link == info.linkname.encode()
+    assert tar_member.device == (info.devmajor, info.devminor)
 
 
 @given(archives())
@@ -142,10 +142,10 @@ def test_archives_of_tarfile_are_read_by_both_readers(
     archive: tuple[bytes, list[tuple[tarfile.TarInfo, bytes]]],
 ) -> None:
     stream, content = archive
-    for (found, data), (info, wanted) in zip(walked(stream), content, strict=True):
-        assert_same(found, info)
+    for (tar_member, data), (info, wanted) in zip(walked(stream), content, strict=True):
+        assert_same(tar_member, info)
         assert data == wanted
-    assert members(stream) == [found for found, _ in walked(stream)]
+    assert members(stream) == [tar_member for tar_member, _ in walked(stream)]
 
 
 @given(archives(), st.integers(1, 1500))
@@ -165,8 +165,8 @@ def test_a_member_left_out_goes_with_its_long_names_and_data(
     verdicts = iter(keep)
     rest = filtered(stream, lambda _member: next(verdicts))
     kept = [info for (info, _), kept in zip(content, keep, strict=True) if kept]
-    for (found, _), info in zip(walked(rest), kept, strict=True):
-        assert_same(found, info)
+    for (tar_member, _), info in zip(walked(rest), kept, strict=True):
+        assert_same(tar_member, info)
 
 
 @given(archives(), st.data())
@@ -373,7 +373,7 @@ def test_names_in_every_form() -> None:
         + pax(record(b"comment", b"harmless"), kind=b"g")
         + header(b"common/after")
     )
-    assert [(found.name, found.kind, found.link) for found in members(stream + END)] == [
+    assert [(tar_member.name, tar_member.kind, tar_member.link) for tar_member in members(stream + END)] == [
         (b"common/v7/", DIRECTORY, b""),
         (b"common/prefix/f", FILE, b""),
         (b"f", FILE, b""),
@@ -387,7 +387,7 @@ def test_names_in_every_form() -> None:
 
 def test_a_size_in_pax_rules() -> None:
     stream = pax(record(b"size", b"3")) + header(b"common/a", size=1024) + rawtar.padded(b"abc") + END
-    assert [found.size for found in members(stream)] == [3]
+    assert [tar_member.size for tar_member in members(stream)] == [3]
 
 
 def test_surrogates_in_the_text_of_a_name() -> None:
@@ -492,8 +492,8 @@ def test_the_bits_that_lend_an_owner_are_taken_away_and_nothing_else(
     filter_.feed(stream.getvalue())
     filter_.close()
     stream.seek(0)
-    with tarfile.open(fileobj=io.BytesIO(bytes(out))) as found, tarfile.open(fileobj=stream) as before:
-        (member,), (same,) = found.getmembers(), before.getmembers()
+    with tarfile.open(fileobj=io.BytesIO(bytes(out))) as rewritten, tarfile.open(fileobj=stream) as before:
+        (member,), (same,) = rewritten.getmembers(), before.getmembers()
         assert member.mode == mode & ~0o6000
         assert (member.name, member.size, member.mtime) == (same.name, same.size, same.mtime)
     if not mode & 0o6000:

@@ -166,8 +166,8 @@ def test_only_some_devices_are_named() -> None:
 @pytest.mark.parametrize(("devices", "names"), [(False, ["fifo", "whiteout"]), (True, None)])
 def test_devices_on_disk(tmp_path: Path, devices: bool, names: list[str] | None) -> None:
     unpack(DEVICES + END, tmp_path, ExtractionFilter(X1, devices=devices))
-    found = sorted(path.name for path in (tmp_path / "x1").iterdir())
-    assert found == (names or ["block0", "disk", "fifo", "null", "whiteout"])
+    file_names = sorted(path.name for path in (tmp_path / "x1").iterdir())
+    assert file_names == (names or ["block0", "disk", "fifo", "null", "whiteout"])
 
 
 def test_vetted_bytes_are_counted() -> None:

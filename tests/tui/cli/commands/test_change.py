@@ -118,8 +118,8 @@ class TestSave:
         done = snapstow("save", "hello", "other")
         assert done.code == 3
         assert "hello" in done.out
-        told = [line for line in done.err.splitlines() if "other" in line]
-        assert len(told) == len(set(told)) >= 1
+        notices = [line for line in done.err.splitlines() if "other" in line]
+        assert len(notices) == len(set(notices)) >= 1
 
     def test_a_snap_that_is_not_there(self, snapstow: Snapstow) -> None:
         assert snapstow("save", "nosnap") == (1, "", 'error: snap "nosnap" is not installed\n')
@@ -170,8 +170,8 @@ class TestCheck:
         snapstow.world.snapshots.mkdir(parents=True)
         for number in (4, 5):
             (snapstow.world.snapshots / f"{number}_hello_1.0_x1.zip").write_bytes(b"none")
-        for words in (("--all",), ("--all", "--quick"), ("--all", "--older-than=1d")):
-            done = snapstow("check-snapshot", *words)
+        for options in (("--all",), ("--all", "--quick"), ("--all", "--older-than=1d")):
+            done = snapstow("check-snapshot", *options)
             assert (done.code, done.out) == (4, "")
             assert done.err.splitlines()[-1] == "2 snapshots are unreadable."
         assert snapstow("check-snapshot", "4").err.splitlines()[-1] == "1 snapshot is unreadable."
@@ -229,9 +229,9 @@ class TestRestore:
         assert (done.code, done.out) == (0, 'Restored snapshot #1 of snaps "hello".\n')
         assert tree_of(data)["x1"] == {"f": "system"}
         command = done.err.partition("To undo:\n")[2].strip()
-        program, *words = shlex.split(command)
+        program, *arguments = shlex.split(command)
         assert program == "snapstow"
-        back = run_here(*words)
+        back = run_here(*arguments)
         assert (back.code, back.out.startswith("Undid ")) == (0, True)
         assert tree_of(data) == changed
 
@@ -384,8 +384,8 @@ class TestExportAndImport:
         assert Path(f"{file}.sha256").read_text() == f"{digest}  part.snapshot\n"
         assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
         missing = snapstow("import-snapshot", str(file), "other")
-        words = 'cannot import snapshot: there is no "other" in the file, only "hello"'
-        assert (missing.code, missing.err) == (1, f"error: {words}\n")
+        message = 'cannot import snapshot: there is no "other" in the file, only "hello"'
+        assert (missing.code, missing.err) == (1, f"error: {message}\n")
         snapstow("export-snapshot", "1", str(file))
         assert snapstow("import-snapshot", str(file), "other").out.splitlines()[-1].startswith("3    other")
         missing = snapstow("export-snapshot", "1", str(file), "ghost")
@@ -395,9 +395,9 @@ class TestExportAndImport:
         snapstow("save", "hello")
         exported = snapstow.process("export-snapshot", "1", "-")
         assert exported.stderr == b""
-        told = snapstow.process("--json", "export-snapshot", "1", "-")
-        assert len(told.stdout) == len(exported.stdout)
-        assert json.loads(told.stderr.splitlines()[-1]) == {"event": "result", "exit": 0, "set_id": 1}
+        done = snapstow.process("--json", "export-snapshot", "1", "-")
+        assert len(done.stdout) == len(exported.stdout)
+        assert json.loads(done.stderr.splitlines()[-1]) == {"event": "result", "exit": 0, "set_id": 1}
         snapstow("forget", "1")
         imported = snapstow.process("--json", "import-snapshot", "-", input=exported.stdout)
         assert json.loads(imported.stdout.splitlines()[-1])["set_id"] == 2
@@ -507,7 +507,7 @@ class TestQueries:
         assert f"\n  {marker}\n  --repair would remove the marker and the files of its set\n" in sick.out
         assert "\nhidden: cannot be read: zip: not a valid zip file\n" in sick.out
         assert sick.out.endswith(f"\nTo repair: snapstow --root {root} doctor --repair\n")
-        assert {found["kind"] for found in snapstow("--json", "doctor").document} >= {"import", "hidden"}
+        assert {finding["kind"] for finding in snapstow("--json", "doctor").document} >= {"import", "hidden"}
         repaired = snapstow("doctor", "--repair")
         assert f"import: removed\n  {marker}\n" in repaired.out
         assert world.names() == ["1_hello_1.0_x1.zip", "6_hello_1.0_x1.zip"]
@@ -568,7 +568,7 @@ class TestHostileNames:
         assert os.fsencode(path).endswith(evil)
 
     @pytest.mark.parametrize(
-        "words",
+        "typed",
         [
             "save EVIL",
             "saved EVIL",
@@ -591,12 +591,12 @@ class TestHostileNames:
         ],
     )
     def test_typed(
-        self, words: str, snapstow: Snapstow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, typed: str, snapstow: Snapstow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         snapstow.world.add(1, "hello")
         monkeypatch.chdir(tmp_path)
         snapstow("restore", "1", "--users", self.EVIL)
-        done = snapstow(*(word.replace("EVIL", self.EVIL) for word in words.split(" ")))
+        done = snapstow(*(word.replace("EVIL", self.EVIL) for word in typed.split(" ")))
         for text in (done.out, done.err):
             assert text.replace("\n", "").isprintable()
             assert not any(line.startswith("next") for line in text.splitlines())
@@ -619,5 +619,5 @@ def test_a_plan_is_carried_out_as_told(snapstow: Snapstow) -> None:
     snapstow("save", "hello")
     operation = Restore(1, ("hello",), ("alice",))
     (plan,) = snapstow.world.engine.plan(operation)
-    (told,) = snapstow("--json", "restore", "1", "hello", "--users", "alice", "--plan").document
-    assert [entry["into"] for entry in told["entries"]] == [entry.parent for entry in plan.entries]
+    (document,) = snapstow("--json", "restore", "1", "hello", "--users", "alice", "--plan").document
+    assert [entry["into"] for entry in document["entries"]] == [entry.parent for entry in plan.entries]

@@ -67,9 +67,10 @@ class TestExtract:
 
     def test_the_plan_for_a_program(self, snapstow: Snapstow) -> None:
         *landings, summary = snapstow("--json", "extract", "3", "hello:common/d", "--plan").lines
-        assert [(one["action"], one["source"], one["size"], one["present"]) for one in landings] == [
-            ("replace", "common/d", 8, 6)
-        ]
+        assert [
+            (landing["action"], landing["source"], landing["size"], landing["present"])
+            for landing in landings
+        ] == [("replace", "common/d", 8, 6)]
         assert landings[0]["path"] == str(snapstow.world.data("hello") / "common/d")
         assert (summary["verdict"], summary["replace"], summary["make"]) == ("READY WITH LOSS", 1, 0)
 
@@ -83,11 +84,11 @@ class TestExtract:
         assert (done.code, "a symbolic link is there" in done.err) == (5, True)
 
     def test_beside(self, snapstow: Snapstow, tmp_path: Path) -> None:
-        to = tmp_path / "out"
-        done = snapstow("extract", "3", "hello:common/e/f", "--to", str(to), "--strip")
-        assert (done.code, done.out) == (0, f"Extracted 1 path into {to}.\n")
-        assert done.err == f"To undo, remove {to}.\n"
-        assert tree_of(to) == {"f": "12345"}
+        target_dir = tmp_path / "out"
+        done = snapstow("extract", "3", "hello:common/e/f", "--to", str(target_dir), "--strip")
+        assert (done.code, done.out) == (0, f"Extracted 1 path into {target_dir}.\n")
+        assert done.err == f"To undo, remove {target_dir}.\n"
+        assert tree_of(target_dir) == {"f": "12345"}
 
     def test_policy_and_owner(self, snapstow: Snapstow) -> None:
         done = snapstow("extract", "3", "hello:common/d", "--policy", "never")
@@ -97,11 +98,11 @@ class TestExtract:
         assert tree_of(snapstow.world.data("hello", "bob")) == {"common": {"i": "hers"}}
 
     def test_out_of_a_file(self, snapstow: Snapstow, tmp_path: Path) -> None:
-        file, to = str(tmp_path / "three"), str(tmp_path / "out")
+        file, target_dir = str(tmp_path / "three"), str(tmp_path / "out")
         assert snapstow("export-snapshot", "3", file).code == 0
         assert snapstow("forget", "3").code == 0
-        assert snapstow("extract", "--file", file, "hello:common/d", "--to", to).code == 0
-        assert tree_of(to) == {"hello": {"common": {"d": "one\ntwo\n"}}}
+        assert snapstow("extract", "--file", file, "hello:common/d", "--to", target_dir).code == 0
+        assert tree_of(target_dir) == {"hello": {"common": {"d": "one\ntwo\n"}}}
 
     def test_a_name_that_is_not_utf8(self, snapstow: Snapstow) -> None:
         name = b"caf\xe9".decode("utf-8", "surrogateescape")
@@ -114,7 +115,7 @@ class TestExtract:
         assert name in os.listdir(snapstow.world.data("hello") / "common")
 
     @pytest.mark.parametrize(
-        ("words", "code", "text"),
+        ("arguments", "code", "text"),
         [
             ((), 2, "`<id>` was not provided"),
             (("3",), 2, "`<snap>:<path>` was not provided"),
@@ -127,9 +128,9 @@ class TestExtract:
         ],
     )
     def test_impossible_extracts_are_refused(
-        self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str
+        self, snapstow: Snapstow, arguments: tuple[str, ...], code: int, text: str
     ) -> None:
-        done = snapstow("extract", *words)
+        done = snapstow("extract", *arguments)
         assert (done.code, text in done.err) == (code, True), done.err
         assert live(snapstow.world) == NEW
 
@@ -156,8 +157,8 @@ def test_while_snapd_runs(snapstow: Snapstow, tmp_path: Path) -> None:
     """Not in place; beside it may."""
     done = snapstow("--engine", "files", "extract", "3", "hello:common/d")
     assert (done.code, "or extract beside (--to)" in done.err) == (11, True)
-    to = str(tmp_path / "out")
-    assert snapstow("--engine", "files", "extract", "3", "hello:common/d", "--to", to).code == 0
+    target_dir = str(tmp_path / "out")
+    assert snapstow("--engine", "files", "extract", "3", "hello:common/d", "--to", target_dir).code == 0
 
 
 class TestDiff:
@@ -224,7 +225,7 @@ class TestDiff:
         assert "two" in done.out
 
     @pytest.mark.parametrize(
-        ("words", "code", "text"),
+        ("arguments", "code", "text"),
         [
             (("3",), 2, "were not provided"),
             (("3", "9", "hello"), 1, "set #9 has no snapshot"),
@@ -234,9 +235,9 @@ class TestDiff:
         ],
     )
     def test_impossible_diffs_are_refused(
-        self, snapstow: Snapstow, words: tuple[str, ...], code: int, text: str
+        self, snapstow: Snapstow, arguments: tuple[str, ...], code: int, text: str
     ) -> None:
-        done = snapstow("diff", *words)
+        done = snapstow("diff", *arguments)
         assert (done.code, text in done.err) == (code, True), done.err
 
 
@@ -249,5 +250,5 @@ def test_owned_as_before(snapstow: Snapstow) -> None:
     """A user's file that comes back is the user's."""
     plant(snapstow.world.data("hello", "alice"), {"common": {}}, uid_of("alice"))
     snapstow("extract", "3", "hello:alice/common/i")
-    found = snapstow.world.data("hello", "alice") / "common/i"
-    assert found.stat().st_uid == uid_of("alice")
+    file = snapstow.world.data("hello", "alice") / "common/i"
+    assert file.stat().st_uid == uid_of("alice")

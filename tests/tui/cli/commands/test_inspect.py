@@ -54,7 +54,7 @@ class TestLs:
             "foo:user/alice",
         ]
         assert snapstow("ls", "3", "foo") == done
-        assert [one["entry"] for one in snapstow("ls", "--json", "3").lines] == [
+        assert [row["entry"] for row in snapstow("ls", "--json", "3").lines] == [
             "archive.tgz",
             "user/alice.tgz",
         ]
@@ -79,16 +79,16 @@ class TestLs:
         assert "\x1b" not in done.out
         assert "\\x1b[31m" in done.out
         assert "replaced later" in done.out
-        found = {one["name"]: one for one in snapstow("ls", "9", "foo:rev", "--json").lines}
-        odd = next(one for name, one in found.items() if name.startswith("\ufffd"))
+        by_name = {row["name"]: row for row in snapstow("ls", "9", "foo:rev", "--json").lines}
+        odd = next(row for name, row in by_name.items() if name.startswith("\ufffd"))
         assert base64.b64decode(odd["name_bytes"]) == HOSTILE[3:]
         assert base64.b64decode(odd["path_bytes"]) == HOSTILE
-        assert "name_bytes" not in found["f"]
+        assert "name_bytes" not in by_name["f"]
         assert "  /  [outside the data, absolute]\n" in snapstow("ls", "9", "foo:system/").out
 
     def test_missing_sets_snaps_and_paths_are_errors(self, snapstow: Snapstow) -> None:
-        for words in (["7"], ["3", "baz"], ["3", "foo:rev/nix"], ["3", "foo:user/carol/x"]):
-            done = snapstow("ls", *words)
+        for arguments in (["7"], ["3", "baz"], ["3", "foo:rev/nix"], ["3", "foo:user/carol/x"]):
+            done = snapstow("ls", *arguments)
             assert (done.code, done.out) == (1, "")
             assert done.err.startswith("error: ")
 
@@ -161,14 +161,14 @@ class TestFind:
         assert snapstow("find", "nothing*").out == "Nothing found.\n"
 
     def test_searching_what_is_not_there_is_no_empty_answer(self, snapstow: Snapstow) -> None:
-        for words, missing in ((["--id", "99"], "in set #99"), (["nosuch"], 'of "nosuch"')):
-            done = snapstow("find", "f", *words)
+        for arguments, missing in ((["--id", "99"], "in set #99"), (["nosuch"], 'of "nosuch"')):
+            done = snapstow("find", "f", *arguments)
             assert (done.code, done.out) == (1, "")
             assert f"cannot search: no snapshot {missing}" in done.err
 
     def test_for_programs(self, snapstow: Snapstow) -> None:
-        found = snapstow("--json", "find", "mine").lines
-        assert [(one["set"], one["snap"], one["entry"], one["path"]) for one in found] == [
+        hits = snapstow("--json", "find", "mine").lines
+        assert [(hit["set"], hit["snap"], hit["entry"], hit["path"]) for hit in hits] == [
             (3, "foo", "user/alice.tgz", "x1/mine")
         ]
 
@@ -193,7 +193,7 @@ class TestFiles:
             "bar:rev, bar:common",
             "foo:rev, foo:common",
         ]
-        assert [one["snap"] for one in snapstow("--json", "open", export).lines] == ["bar", "foo"]
+        assert [row["snap"] for row in snapstow("--json", "open", export).lines] == ["bar", "foo"]
 
     def test_list_write_out_and_find_in_place(self, snapstow: Snapstow, export: str) -> None:
         assert names(snapstow("ls", "--file", export, "bar:rev").out) == ["f"]

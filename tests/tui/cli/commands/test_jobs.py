@@ -64,7 +64,7 @@ def test_finish_does_it_again_with_the_words_of_the_verb(snapstow: Snapstow) -> 
     assert first == "job 1 (restore) had been interrupted; the data are as before it."
     assert second == f"Now: snapstow --root {snapstow.world.root} restore 1 --undo-window=7200s"
     assert live(snapstow.world) == "then"
-    states = [(one.id, one.state) for one in snapstow.world.engine.journal.records()]
+    states = [(record.id, record.state) for record in snapstow.world.engine.journal.records()]
     assert states == [(1, JobState.TAKEN_BACK), (2, JobState.DONE)]
 
 
@@ -108,7 +108,7 @@ def started(snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> Snapstow:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["save"],
         ["check-snapshot", "1"],
@@ -116,16 +116,16 @@ def started(snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> Snapstow:
         ["export-snapshot", "1", "FILE"],
         ["forget", "1"],
     ],
-    ids=lambda words: words[0],
+    ids=lambda arguments: arguments[0],
 )
-def test_a_verb_that_is_not_waited_for(started: Snapstow, words: list[str]) -> None:
-    words = [word.replace("FILE", str(started.world.root.parent / "file")) for word in words]
-    done = started.process(*words, "--no-wait")
+def test_a_verb_that_is_not_waited_for(started: Snapstow, arguments: list[str]) -> None:
+    arguments = [word.replace("FILE", str(started.world.root.parent / "file")) for word in arguments]
+    done = started.process(*arguments, "--no-wait")
     assert (done.returncode, done.stdout) == (0, b"1\n")
     assert done.stderr.decode() == f"Follow it with: snapstow --root {started.world.root} attach 1\n"
     assert started("attach", "1").code == 0
     (record,) = started.world.engine.journal.records()
-    assert (record.state, record.verb) == (JobState.DONE, words[0])
+    assert (record.state, record.verb) == (JobState.DONE, arguments[0])
 
 
 def test_an_undo_and_an_import_that_are_not_waited_for(started: Snapstow) -> None:
@@ -152,8 +152,8 @@ def test_finishing_without_waiting(started: Snapstow) -> None:
 
 
 def test_a_stream_has_to_be_waited_for(snapstow: Snapstow) -> None:
-    for words in (["export-snapshot", "1", "-"], ["import-snapshot", "-"]):
-        done = snapstow.process(*words, "--no-wait", input=b"")
+    for arguments in (["export-snapshot", "1", "-"], ["import-snapshot", "-"]):
+        done = snapstow.process(*arguments, "--no-wait", input=b"")
         assert done.returncode == 5
         assert b"with --no-wait: the job has no such stream" in done.stderr
     assert snapstow.world.engine.journal.records() == []
@@ -214,8 +214,8 @@ def test_attach_tells_why_nothing_moves(snapstow: Snapstow, monkeypatch: pytest.
 
             monkeypatch.setattr("tui.cli.commands.jobs.time.sleep", wait)
             done = snapstow(*flags, "attach", str(record.id))
-        told = done.out if flags else done.err
-        assert told.count("waiting for job 7 (save) to end") == 1
+        output = done.out if flags else done.err
+        assert output.count("waiting for job 7 (save) to end") == 1
 
 
 @pytest.mark.parametrize("at", [None, "x", -1, float("nan"), float("inf"), 1e300, True])

@@ -21,12 +21,12 @@ def snapstow(tmp_path: Path) -> Snapstow:
 
 
 def test_beside_says_where_and_how_to_take_it_back(snapstow: Snapstow, tmp_path: Path) -> None:
-    to = tmp_path / "out"
-    done = snapstow("restore", "1", "--to", str(to))
+    target_dir = tmp_path / "out"
+    done = snapstow("restore", "1", "--to", str(target_dir))
     assert done.code == 0
-    assert done.out == f"Restored snapshot #1 into {to}; nothing was replaced.\n"
-    assert done.err.splitlines()[-1] == f"To undo, remove {to}."
-    assert tree_of(to) == {"hello": {**OLD, "users": {"ghost": {"common": {"g": "1"}}}}}
+    assert done.out == f"Restored snapshot #1 into {target_dir}; nothing was replaced.\n"
+    assert done.err.splitlines()[-1] == f"To undo, remove {target_dir}."
+    assert tree_of(target_dir) == {"hello": {**OLD, "users": {"ghost": {"common": {"g": "1"}}}}}
     assert tree_of(snapstow.world.data("hello")) == {"x1": {"a": "new"}, "common": {"b": "new"}}
 
 
@@ -47,44 +47,44 @@ def test_no_value_is_not_in_place(snapstow: Snapstow) -> None:
 
 
 def test_the_plan_tells_where(snapstow: Snapstow, tmp_path: Path) -> None:
-    to = tmp_path / "out"
-    lines = snapstow("restore", "1", "--plan", "--to", str(to)).out.splitlines()
+    target_dir = tmp_path / "out"
+    lines = snapstow("restore", "1", "--plan", "--to", str(target_dir)).out.splitlines()
     assert lines == [
         "#1 hello (revision x1): READY",
-        f"  restore  system: creates x1, common; 2 files, 6B, in {to}/hello",
-        f"  restore  user ghost: creates x1, common; 1 file, 1B, in {to}/hello/users/ghost",
+        f"  restore  system: creates x1, common; 2 files, 6B, in {target_dir}/hello",
+        f"  restore  user ghost: creates x1, common; 1 file, 1B, in {target_dir}/hello/users/ghost",
         "",
-        f"Nothing is replaced; remove {to} to undo it.",
-        f"To do it: snapstow --root {snapstow.world.root} restore 1 --to={to}",
+        f"Nothing is replaced; remove {target_dir} to undo it.",
+        f"To do it: snapstow --root {snapstow.world.root} restore 1 --to={target_dir}",
     ]
-    assert not to.exists()
+    assert not target_dir.exists()
 
 
 def test_the_plan_says_why_not(snapstow: Snapstow, tmp_path: Path) -> None:
-    to = plant(tmp_path / "full", {"mine": "1"})
-    done = snapstow("restore", "1", "--plan", "--to", str(to))
+    target_dir = plant(tmp_path / "full", {"mine": "1"})
+    done = snapstow("restore", "1", "--plan", "--to", str(target_dir))
     assert done.code == 5
-    assert f"  blocked  cannot restore into {to}: it is there already, and not empty" in done.out
-    done = snapstow("restore", "1", "--to", str(to))
+    assert f"  blocked  cannot restore into {target_dir}: it is there already, and not empty" in done.out
+    done = snapstow("restore", "1", "--to", str(target_dir))
     assert (done.code, done.out) == (5, "")
-    assert tree_of(to) == {"mine": "1"}
+    assert tree_of(target_dir) == {"mine": "1"}
 
 
 def test_the_plan_as_a_document(snapstow: Snapstow, tmp_path: Path) -> None:
-    to = str(tmp_path / "out")
-    (plan,) = snapstow("--json", "restore", "1", "--plan", "--to", to, "--revision", "29").document
-    assert (plan["to"], plan["verdict"], plan["refused"]) == (to, "READY", "")
+    target_dir = str(tmp_path / "out")
+    (plan,) = snapstow("--json", "restore", "1", "--plan", "--to", target_dir, "--revision", "29").document
+    assert (plan["to"], plan["verdict"], plan["refused"]) == (target_dir, "READY", "")
     system = plan["entries"][0]
-    assert (system["into"], system["revision"]) == (f"{to}/hello", "29")
-    assert system["made"] == [f"{to}/hello", f"{to}/hello/29", f"{to}/hello/common"]
+    assert (system["into"], system["revision"]) == (f"{target_dir}/hello", "29")
+    assert system["made"] == [f"{target_dir}/hello", f"{target_dir}/hello/29", f"{target_dir}/hello/common"]
     assert system["contents"] == {"files": 2, "bytes": 6, "devices": [], "devices_met": 0}
     assert system["replaced"] == []
 
 
 def test_json_tells_the_directory_and_no_undo(snapstow: Snapstow, tmp_path: Path) -> None:
-    to = str(tmp_path / "out")
-    done = snapstow("--json", "restore", "1", "--to", to)
-    assert done.lines[-1]["beside"] == to
+    target_dir = str(tmp_path / "out")
+    done = snapstow("--json", "restore", "1", "--to", target_dir)
+    assert done.lines[-1]["beside"] == target_dir
     assert "undo_job" not in done.lines[-1]
 
 

@@ -160,7 +160,7 @@ class SnapstowApp(App[int]):
 
     def action_help_quit(self) -> None:
         """Say how to leave (ctrl+c)."""
-        self.notify("Ctrl+Q quits, jobs keep running", markup=False)
+        self.notify("Ctrl+Q quits, jobs go on", markup=False)
 
     # -- bugs
 

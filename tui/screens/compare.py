@@ -229,7 +229,7 @@ class CompareScreen(Screen[None]):
         self.dismiss()
 
     def action_stop(self) -> None:
-        """Stop comparing; what was found stays."""
+        """Stop comparing; results so far stay."""
         if self._comparison.complete:
             self.say("no comparison is running")
         else:
@@ -238,18 +238,18 @@ class CompareScreen(Screen[None]):
             self.say("stopped: results so far are shown · F5 compares again")
 
     def action_reload(self) -> None:
-        """Compare anew."""
+        """Compare again."""
         self._begin()
 
     def action_same(self) -> None:
-        """Show what is the same as well, or only what differs."""
+        """Show unchanged files as well, or only differences."""
         shows = not self._options.same
         self._options = self._options._replace(same=shows)
         self._begin()
         self.say("unchanged files are shown as well" if shows else "only differences are shown")
 
     def action_check(self) -> None:
-        """Compare by content, not by size and time; or the other way about."""
+        """Switch between comparing by content and by size and time."""
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
@@ -258,7 +258,7 @@ class CompareScreen(Screen[None]):
         )
 
     def action_pivot(self) -> None:
-        """Swap the sides: the first one can be restored."""
+        """Swap the sides; files are restored from the first one."""
         pair = self._pair
         if pair.after is None or pair.before is None:
             self.say("cannot swap sides: only the snapshot can be restored")
@@ -292,7 +292,7 @@ class CompareScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Restore what is selected, as it is on the first side."""
+        """Restore the selection from the first side."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:
@@ -304,7 +304,7 @@ class CompareScreen(Screen[None]):
                 self.say("job started: J shows its progress · F5 compares again")
 
     def action_copy(self) -> None:
-        """Copy the command that compares the same."""
+        """Copy the command for this comparison."""
         arguments = [
             "snapstow",
             *self._place.words,

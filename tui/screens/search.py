@@ -222,7 +222,7 @@ class SearchScreen(Screen[None]):
     # -- keys
 
     def action_filter(self) -> None:
-        """Type another name."""
+        """Search for another name."""
         self.query_one(Input).focus()
 
     def action_back(self) -> None:
@@ -230,7 +230,7 @@ class SearchScreen(Screen[None]):
         self.dismiss()
 
     def action_stop(self) -> None:
-        """Stop searching; what was found stays."""
+        """Stop searching; results so far stay."""
         if self._progress.complete:
             self.say("no search is running")
             return
@@ -280,7 +280,7 @@ class SearchScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Show where the version would go, then restore it."""
+        """Preview the restore of the version, then start it."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:

@@ -53,7 +53,7 @@ class TestHelp:
         async def tell(user: Patient) -> None:
             await user.sees("Actions")
             await user.sees("Choose a job to undo")
-            await keys_in(user, "take back")
+            await keys_in(user, "job to undo")
             await user.sees("Choose a job to undo")
             assert "Export" not in user.screen()
             await keys_in(user, "zzz")

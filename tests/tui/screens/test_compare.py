@@ -92,7 +92,7 @@ def test_marked_entries_are_put_back_from_the_first_side(world: World) -> None:
         await user.sees("- common/gone")
         await goes_to(user, "common/new")
         await user.presses("r")
-        await user.sees("there is nothing to put back")
+        await user.sees("there is nothing to restore")
         await goes_to(user, "common/gone")
         await user.presses("r")
         await user.sees("Restore 1 thing out of #1")
@@ -120,10 +120,16 @@ def test_one_snapshot_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("#1")
         await user.presses("end", "d")
+<<<<<<< ours
         await user.sees("live data")
+||||||| base
+        await user.sees("the live file")
+=======
+        await user.sees("what is in place")
+>>>>>>> theirs
         await user.sees("- common/same")
         await user.presses("v")
-        await user.sees("the snapshot stays first")
+        await user.sees("cannot swap sides")
 
     patiently(str(world.root), tell, (90, 24))
 

@@ -212,7 +212,7 @@ def test_leaving_with_marks_takes_a_second_key(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("common data")
         await user.presses("space", "escape")
-        await user.sees("1 mark taken away")
+        await user.sees("selection cleared")
         await user.presses("escape")
         assert user.app.screen is inventory(user)
 
@@ -378,7 +378,7 @@ class TestHostile:
         async def tell(user: Patient) -> None:
             await user.sees("#2")
             await user.presses("g", "l", "down", "enter")
-            await user.sees("not as it was saved")
+            await user.sees("differs from what was saved")
 
         patiently(str(world.root), tell, (120, 30))
 
@@ -418,7 +418,7 @@ class TestFiles:
         async def tell(user: Patient) -> None:
             await user.sees("data of this revision")
             await user.presses("i")
-            await user.sees("it is a single snapshot")
+            await user.sees("this is a single snapshot")
 
         look(world, tell, file=str(loose))
 
@@ -452,7 +452,7 @@ class TestFiles:
             await user.sees("common data")
             assert "Import" not in user.screen()
             await user.presses("i")
-            await user.sees("in the store already")
+            await user.sees("already in the store")
 
         look(world, tell)
 
@@ -503,7 +503,7 @@ class TestReading:
             await user.pilot.press("x")
             await user.waits()
             assert met == ["begun", "cancelled"]
-            assert "stopped reading" in user.screen()
+            assert "reading stopped" in user.screen()
             monkeypatch.setattr(Tree, "index", real)
             await user.presses("f5")
             await user.sees("common data")

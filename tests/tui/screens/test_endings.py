@@ -81,7 +81,7 @@ def test_messages_too_long_for_a_line_end_with_an_ellipsis(world: World) -> None
 def test_the_command_of_several_sets_is_not_that_of_one(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("asterisk", "y")
-        assert "choose one set" in last_lines(user)
+        assert "select one set" in last_lines(user)
         await user.presses("minus", "y")
         assert "copied: snapstow --demo restore 3" in last_lines(user)
 
@@ -91,7 +91,7 @@ def test_the_command_of_several_sets_is_not_that_of_one(world: World) -> None:
 def test_ctrl_c_tells_how_to_leave(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("ctrl+c")
-        await user.sees("Ctrl+Q quits, jobs keep running")
+        await user.sees("Ctrl+Q quits, jobs go on")
 
     patiently(str(world.root), tell, (60, 15))
 

@@ -343,7 +343,7 @@ def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
 
     async def tell(user: User) -> None:
         await user.sees(f"u undoes job {offer.job} (#1)")
-        assert f"holds {size_text(offer.held).strip()}" in user.screen()
+        assert f"uses {size_text(offer.held).strip()}" in user.screen()
         await user.presses("end")
         await user.sees(f"undo     job {offer.job}")
 

@@ -148,13 +148,13 @@ def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "tui.session.job_views.StallDetector.reason", lambda *_all: "waiting for job 7 (save) to end"
+        "tui.session.job_views.StallDetector.reason", lambda *_all: "waiting for job 7 (save) to finish"
     )
 
     async def tell(user: Patient) -> None:
         with running(world, Save(), {"event": "started", "title": "Saving", "total": None}):
-            await user.sees("job 1: save: waiting for job 7 (save) to end")
-            await (await opens(user)).sees("waiting for job 7 (save) to end")
+            await user.sees("job 1: save: waiting for job 7 (save) to finish")
+            await (await opens(user)).sees("waiting for job 7 (save) to finish")
 
     patiently(str(world.root), tell, (80, 24))
 
@@ -366,7 +366,7 @@ def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
-        await (await user.presses("t")).sees("Roll back: not available: what it was to remove is gone")
+        await (await user.presses("t")).sees("Roll back: cannot be had: what it was to remove is gone")
         assert not user.button("#takeback").display
         assert user.button("#finish").display
         await (await user.presses("escape")).sees("! interrupted")
@@ -381,10 +381,10 @@ def test_u_takes_the_restore_back_after_a_question(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("u undoes it")
-        await (await user.presses("u")).sees("Take back job 1")
+        await (await user.presses("u")).sees("Undo job 1")
         await user.presses("escape")
         assert file.read_text() == "then"
-        await (await user.presses("u")).sees("Take back job 1")
+        await (await user.presses("u")).sees("Undo job 1")
         await (await user.presses("enter")).sees("started job 2")
         await user.sees("< undone")
 
@@ -489,7 +489,7 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
     assert notice(2) == "waiting for another job"
     monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", record.pid))
-    assert pulse.reason(record, 2, lambda: [record]) == "waiting for job 1 (save) to end"
+    assert pulse.reason(record, 2, lambda: [record]) == "waiting for job 1 (save) to finish"
 
 
 def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
@@ -519,7 +519,7 @@ def test_attach_tells_that_a_check_found_faults(
     assert "verification failed: 1 part is bad" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("verb", "text"), [("attach", "goes on"), ("stop", "was asked to stop")])
+@pytest.mark.parametrize(("verb", "text"), [("attach", "keeps running"), ("stop", "was asked to stop")])
 def test_ctrl_c_leaves_the_job_and_says_so(
     world: World,
     verb: str,

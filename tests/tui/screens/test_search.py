@@ -110,7 +110,7 @@ def test_nothing_found_says_how_much_was_searched(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("0 files found in 3 snapshots")
         await user.presses("down", "r")
-        await user.sees("nothing is chosen")
+        await user.sees("nothing is selected")
 
     search(world, tell, "no-such-file")
 
@@ -157,7 +157,7 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
         await user.waits()
         await user.sees("stopped after 0 of 3 snapshots")
         await user.presses("x")
-        await user.sees("nothing is being searched")
+        await user.sees("no search is running")
 
     patiently(str(world.root), tell, (90, 24))
 

@@ -57,6 +57,6 @@ def test_help_fits_and_is_searched(size: tuple[int, int], world: World) -> None:
         for _ in "broken":
             await user.presses("backspace")
         await user.presses(*"log")
-        assert "var/lib/snapstow" in user.screen().replace("\n", "") or "lies in" in user.screen()
+        assert "var/lib/snapstow" in user.screen().replace("\n", "") or "stored in" in user.screen()
 
     patiently(str(world.root), tell, size)

@@ -309,7 +309,7 @@ def test_changes_of_others_are_listed_followed_and_stopped(hello: RealSnapd) -> 
             await user.presses("J")
             assert isinstance(user.app.screen, JobsScreen)
             await user.sees(f"change {number} of snapd  ▶ running")
-            await user.sees("snapd does 1")
+            await user.sees("1 in snapd")
             await user.presses("u")
             await reads(user, "can only be stopped, by x, while it runs")
             await user.presses("y")

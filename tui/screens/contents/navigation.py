@@ -290,7 +290,7 @@ class NavigationScreen(Screen[None]):
             self.say("nothing is being read")
 
     def action_reload(self) -> None:
-        """Refresh; what was stopped is read from its beginning."""
+        """Refresh; restart reading that was stopped."""
         if self._opened is None:
             self._open()
             return
@@ -300,7 +300,7 @@ class NavigationScreen(Screen[None]):
         self.reload()
 
     def action_sort(self) -> None:
-        """Order by name, size, time: the next of them."""
+        """Sort by name, size or time, in turn."""
         around = list(Order)
         order = around[(around.index(self._request.order) + 1) % len(around)]
         self.reload(order)

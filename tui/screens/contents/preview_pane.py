@@ -61,7 +61,7 @@ class PreviewScreen(NavigationScreen):
             self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
-        """Go up; from the top back to where it was opened, the selection is cleared first."""
+        """Go up; at the top, clear the selection, then leave."""
         if self.go_up():
             return
         if self.table.marked:

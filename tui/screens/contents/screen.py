@@ -141,7 +141,7 @@ class ContentsScreen(PreviewScreen):
 
     @work
     async def action_restore(self) -> None:
-        """Show where everything selected would go, then restore it."""
+        """Preview the restore of the selection, then start it."""
         from tui.dialogs.extract import AskExtract
 
         if reason := self.refusal_of("restore"):
@@ -153,7 +153,7 @@ class ContentsScreen(PreviewScreen):
                 self.say("job started: J shows its progress")
 
     def action_check(self) -> None:
-        """Verify the snapshot, or all of the file, where it lies."""
+        """Verify the snapshot, or the whole file."""
         if isinstance(self._source, Snapshot):
             self._check_in_store(Check(self._source.set_id, (self._source.snap,)))
         elif self._opened is not None:
@@ -211,7 +211,7 @@ class ContentsScreen(PreviewScreen):
             self.say("job started: J shows its progress")
 
     def action_compare(self) -> None:
-        """Compare the snapshot with the data in place."""
+        """Compare the snapshot with the live data."""
         from tui.screens.compare import CompareScreen
         from tui.views.difference_rows import Pair
 
@@ -230,7 +230,7 @@ class ContentsScreen(PreviewScreen):
         self.app.push_screen(CompareScreen(self._place, pair, self._launcher))
 
     def action_find(self) -> None:
-        """Find a file by its name in all snapshots, and in the file that is open."""
+        """Find files by name in all snapshots, and in the open file."""
         from tui.screens.search import SearchScreen
 
         where: list[Snapshot | str] = [self._source]

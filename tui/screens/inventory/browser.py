@@ -228,7 +228,7 @@ class InventoryBrowser(PlaceScreen):
     # -- filtering and sorting
 
     def action_filter(self) -> None:
-        """Type a filter."""
+        """Filter the rows."""
         box = self.query_one("#filter", Input)
         box.display = True
         box.focus()
@@ -261,7 +261,7 @@ class InventoryBrowser(PlaceScreen):
             self.say(status)
 
     def action_pivot(self) -> None:
-        """Group by set, snap or user: the next of them."""
+        """Group by set, snap or user, in turn."""
         around = list(Pivot)
         self.group_by(around[(around.index(self._wish.pivot) + 1) % len(around)])
 
@@ -270,7 +270,7 @@ class InventoryBrowser(PlaceScreen):
         self.change_view(self._wish._replace(pivot=pivot, opened=frozenset()), f"grouped by {pivot.value}")
 
     def action_sort(self) -> None:
-        """Sort by the next of the orders."""
+        """Sort by age, size and so on, in turn."""
         around = list(Sort)
         self.sort_by(around[(around.index(self._wish.sort) + 1) % len(around)])
 

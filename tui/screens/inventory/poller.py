@@ -130,8 +130,8 @@ class PlaceScreen(Screen[None]):
     # -- polling
 
     def action_reload(self) -> None:
-        """Reload everything; a poll that is under way is followed by another."""
-        self._poll_again = self._is_polling
+        """Reload everything."""
+        self._poll_again = self._is_polling  # one that is under way may have missed something
         self._stamp = ()
         self._poll()
 

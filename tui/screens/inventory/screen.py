@@ -209,7 +209,7 @@ class InventoryScreen(InventoryBrowser):
         self.app.push_screen(ContentsScreen(self._place, path, self))
 
     def action_find(self) -> None:
-        """Find a file by its name in the selection, or in all snapshots."""
+        """Find files by name in the selection, or in all snapshots."""
         from tui.screens.search import SearchScreen
 
         if where := self.chosen() if self._table.marked else self.everything():
@@ -222,7 +222,7 @@ class InventoryScreen(InventoryBrowser):
         return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
-        """Compare two snapshots of a snap, or one with the data in place."""
+        """Compare two snapshots of a snap, or one with the live data."""
         from tui.screens.compare import CompareScreen, pair_of
 
         pair = pair_of(self.chosen())
@@ -235,7 +235,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_check(self) -> None:
-        """Choose how much and how thoroughly, then verify."""
+        """Choose scope and level, then verify."""
         from tui.dialogs.check import AskCheck
 
         if self._inventory is None or not self._inventory.sets:
@@ -248,7 +248,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_restore(self) -> None:
-        """Show the plan, then restore by it."""
+        """Show the plan, then restore."""
         from tui.dialogs.restore import AskRestore
 
         if not self._is_refused("restore") and (part := self._one_set("restore")):
@@ -266,7 +266,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_export(self) -> None:
-        """Choose where to, then export."""
+        """Choose a destination, then export."""
         from tui.dialogs.export import AskExport
 
         if (part := self._one_set("export")) and (
@@ -276,7 +276,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_import(self) -> None:
-        """Choose a file, look into it, then import."""
+        """Choose a file, preview it, then import."""
         from tui.dialogs.import_set import AskImport
 
         if not self._is_refused("import") and (
@@ -286,7 +286,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_forget(self) -> None:
-        """Ask for the number, then forget what is chosen."""
+        """Remove the selection, after confirmation."""
         from tui.dialogs.forget import AskForget, forgets
 
         sets = self._chosen_sets()

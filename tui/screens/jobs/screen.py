@@ -258,7 +258,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_stop(self) -> None:
-        """Ask the job to stop; it undoes what it did and says so in its journal."""
+        """Stop the job; it undoes what it did and records that."""
         view = self._chosen_own("stop")
         if view is None:
             return
@@ -299,7 +299,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_undo(self) -> None:
-        """Undo the restore that the cursor is on."""
+        """Undo the job under the cursor."""
         view = self._chosen_own("undo")
         if view is None:
             return
@@ -331,7 +331,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_end(self) -> None:
-        """Choose how the interrupted job is to end: finished, or taken back."""
+        """Choose how the interrupted job ends: finished, or taken back."""
         view = self._chosen_own("end")
         if view is None:
             return

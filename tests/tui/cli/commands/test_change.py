@@ -345,7 +345,7 @@ class TestPlan:
         for window, span in spans.items():
             done = snapstow("restore", "1", "--plan", "--undo-window", window)
             assert f" kept for {span} and " in done.out
-        assert "is lost for good." in snapstow("restore", "1", "--plan", "--no-undo").out
+        assert "are lost for good." in snapstow("restore", "1", "--plan", "--no-undo").out
 
 
 class TestForget:

@@ -173,7 +173,7 @@ class TestDiff:
             "~ rev/a  3B -> 5B",
             "- alice/common/  1 file, 4B",
             '+ conf new.key: "x"',
-            "Files: 1 added, 2 removed, 2 changed; +3B -11B; 1 keys of the configuration.",
+            "Files: 1 added, 2 removed, 2 changed; +3B -11B; 1 configuration key.",
         ]
         assert done.code == 0
         assert snapstow("diff", "3", "5", "hello", "--exit-code").code == 1

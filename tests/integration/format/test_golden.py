@@ -9,13 +9,12 @@ import io
 import json
 import os
 import shutil
-import signal
 import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ from backend.archive import Reader
 from backend.format import set_content_hash
 from backend.format.metadata import metadata_json, parse_metadata
 from tests import golden
-from tui.cli.main import main
+from tests.support.command import Done, snapstow
 
 AS_ROOT = os.geteuid() == 0
 INDEX = golden.index()
@@ -33,32 +32,6 @@ SOUND = [file for file in FILES if "_void_" not in file.name]
 EXPORT = golden.HERE / INDEX["files"]["export"]
 JSON_MEMBERS = ("content.json", "export.json")
 USERS = {"root": 0, "alice": 1000, "bob": 1001}
-
-
-class Done(NamedTuple):
-    """How our command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def snapstow(root: Path | str, *arguments: str) -> Done:
-    """Run our command on a root, in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with _signals_kept(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main([f"--root={root}", *arguments])
-    return Done(code, out.getvalue(), err.getvalue())
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, action in kept.items():
-            signal.signal(number, action)
 
 
 def members(stream: bytes) -> dict[str, tuple[bytes, bytes]]:

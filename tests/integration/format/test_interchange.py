@@ -11,17 +11,14 @@ import shutil
 import pytest
 
 from tests import golden
-from tests.golden.make import CONF, EXCLUDE, SECOND, age, content_hash, fill_links, fill_odd, fill_plain
-from tests.integration.format.test_golden import JSON_MEMBERS, manifest, members, snapstow, timeless
+from tests.golden.make import CONF, SECOND, content_hash, fill_plain
+from tests.integration.format.test_golden import JSON_MEMBERS, manifest, members, timeless
+from tests.support.interchange import INFO, MIB, listed, make_rich, names, ours
 from tests.support.realsnapd import RealSnapd
 
+rich = pytest.fixture(make_rich)
 pytestmark = pytest.mark.snapd
-
-MIB = 1 << 20
-INFO = "usr/lib/snapd/info"
-STORE_ID = "abcdefghijklmnopqrstuvwxyz012345"
 EXCLUDED = ("x1/cache/", "common/gone.tmp", "common/scratch")
-SNAPS = {"hello": "x1", "storey": "42"}
 Trees = dict[str, golden.Tree]
 
 
@@ -30,46 +27,6 @@ def installed(snapd: RealSnapd) -> None:
     """What the package says of itself lies in the snapd's world as well."""
     (snapd.base / INFO).parent.mkdir(parents=True)
     shutil.copy(f"/{INFO}", snapd.base / INFO)
-
-
-@pytest.fixture
-def rich(snapd: RealSnapd) -> RealSnapd:
-    """A snapd that is down: two snaps with data of all kinds, of the system and of three users."""
-    hello = snapd.install("hello", "2.10", exclude=EXCLUDE, conf=CONF)
-    storey = snapd.install("storey", "1.33+git~1", "42", epoch="1*", snap_id=STORE_ID)
-    fill_plain(hello / "x1")
-    fill_links(hello / "x1")
-    fill_odd(hello / "common")
-    (hello / "x1/cache").mkdir()
-    (hello / "x1/cache/page").write_text("excluded\n")
-    (hello / "common/gone.tmp").write_text("excluded\n")
-    (hello / "common/theirs").write_text("the service runs as alice\n")
-    snapd.give(hello / "common/theirs", "alice")
-    (storey / "42/database").write_bytes(bytes(range(256)) * 64)
-    for user, snap in (("alice", "hello"), ("bob", "hello"), ("bob", "storey"), ("root", "storey")):
-        _fill_home(snapd, user, snap)
-    for place in (hello, storey):
-        age(place)
-    return snapd
-
-
-def _fill_home(snapd: RealSnapd, user: str, snap: str) -> None:
-    data = snapd.furnish_user(user, snap, SNAPS[snap])
-    fill_plain(data / SNAPS[snap])
-    fill_links(data / SNAPS[snap])
-    (data / SNAPS[snap] / "cache").mkdir()
-    (data / SNAPS[snap] / "cache/of the user").write_text("$SNAP_DATA is not of the user\n")
-    (data / "common/scratch").mkdir()
-    (data / "common/scratch/waste").write_text("excluded by hello\n")
-    with open(data / "common/holes", "wb") as holes:
-        holes.truncate(MIB)
-    os.mkfifo(data / "common/pipe")
-    (data / "common/open to all").touch()
-    snapd.give(data, user)
-    (data / "common/open to all").chmod(0o4767)
-    (data / "common/by root").write_text("whoever restores it here is its owner\n")
-    (data / SNAPS[snap]).chmod(0o700)
-    age(data)
 
 
 def trees(snapd: RealSnapd) -> Trees:
@@ -99,27 +56,6 @@ def ruin(snapd: RealSnapd) -> None:
             for lost in list(part.iterdir())[::2]:
                 shutil.rmtree(lost) if lost.is_dir() and not lost.is_symlink() else lost.unlink()
             (part / "newer").write_text("not in the snapshot\n")
-
-
-def ours(snapd: RealSnapd, *arguments: str, code: int = 0) -> str:
-    """What our command prints on the daemon's world; it must end with `code`."""
-    done = snapstow(snapd.base, *arguments)
-    assert done.code == code, (arguments, done)
-    return done.out
-
-
-def listed(snapd: RealSnapd) -> str:
-    """What snapd lists, as text."""
-    _, answer = snapd.raw("GET", "/v2/snapshots")
-    return answer.decode().partition('"result":')[2].removesuffix("}")
-
-
-def names(snapd: RealSnapd) -> list[str]:
-    return sorted(os.listdir(snapd.snapshots))
-
-
-def ids(snapd: RealSnapd) -> list[int]:
-    return [group["id"] for group in json.loads(listed(snapd))]
 
 
 # -- ours to theirs
@@ -332,82 +268,3 @@ def test_both_know_a_set_again_after_any_journey(snapd: RealSnapd) -> None:
         assert snapd.take_in(stream)["result"]["set-id"] == 2
     assert content_hash(snapd.export(2)) == content_hash(theirs)
     snapd.act("restore", 2)
-
-
-# -- where else data may lie
-
-
-@pytest.mark.root
-def test_users_whose_data_are_hidden(snapd: RealSnapd) -> None:
-    snapd.install("hello")
-    state_file = snapd.base / "var/lib/snapd/state.json"
-    state = json.loads(state_file.read_text())
-    state["data"]["snaps"]["hello"]["migrated-hidden"] = True
-    state_file.write_text(json.dumps(state))
-    home = snapd.base / "home/alice/.snap/data/hello"
-    for part in ("x1", "common"):
-        (home / part).mkdir(parents=True)
-        (home / part / "f").write_text(part)
-    snapd.give(snapd.base / "home/alice/.snap", "alice")
-    before = golden.tree(home)
-    ours(snapd, "save")
-    snapd.start()
-    assert snapd.save() == 2
-    for set_id in (1, 2):
-        shutil.rmtree(home)
-        snapd.act("restore", set_id)
-        assert golden.tree(home) == before
-    snapd.stop()
-    for set_id in (1, 2):
-        shutil.rmtree(home)
-        ours(snapd, "restore", str(set_id), "--no-undo")
-        assert golden.tree(home) == before
-
-
-@pytest.mark.root
-def test_data_come_back_as_the_revision_that_is_installed_now(snapd: RealSnapd) -> None:
-    data = snapd.install("hello")
-    (data / "x1/f").write_text("old")
-    ours(snapd, "save")
-    snapd.start()
-    snapd.save()
-    snapd.stop()
-    snapd.install("hello", "2.0", "x2")
-    (data / "x2/f").write_text("new")
-    before = (data / "x1/f").stat()
-    ours(snapd, "restore", "2", "--no-undo")
-    assert (data / "x2/f").read_text() == "old"
-    (data / "x2/f").write_text("new")
-    snapd.start()
-    snapd.act("restore", 1)
-    assert (data / "x2/f").read_text() == "old"
-    assert (data / "x1/f").stat() == before
-
-
-@pytest.mark.parametrize(("epoch", "snap_id"), [("3", STORE_ID), ("1*", STORE_ID[::-1])])
-def test_snapshots_unfit_for_the_installed_snap_are_refused_in_the_same_words(
-    snapd: RealSnapd, epoch: str, snap_id: str
-) -> None:
-    snapd.install("storey", rev="42", epoch="1*", snap_id=STORE_ID)
-    ours(snapd, "save")
-    snapd.install("storey", rev="43", epoch=epoch, snap_id=snap_id)
-    mine = snapstow(snapd.base, "restore", "1")
-    snapd.start()
-    theirs = snapd.api("POST", "/v2/snapshots", {"action": "restore", "set": 1})["result"]["message"]
-    assert theirs.startswith('cannot restore snapshot for "storey": current snap (')
-    assert (mine.code, mine.err) == (5, f"error: {theirs}\n")
-
-
-@pytest.mark.root
-def test_the_same_users_are_skipped_in_the_same_words(rich: RealSnapd) -> None:
-    ours(rich, "save", "hello")
-    shutil.rmtree(rich.base / "home/bob")
-    accounts = (rich.base / "etc/passwd").read_text().splitlines(keepends=True)
-    (rich.base / "etc/passwd").write_text("".join(line for line in accounts if "alice" not in line))
-    events = ours(rich, "--json", "restore", "1", "--no-undo", code=3).splitlines()
-    mine = {text.replace(str(rich.base), "") for text in json.loads(events[-1])["left_out"]}
-    rich.start()
-    change = rich.act("restore", 1)
-    log = [line for task in change["tasks"] for line in task.get("log", ())]
-    assert mine == {line.partition(" INFO ")[2] for line in log}
-    assert len(mine) == 2

@@ -22,9 +22,10 @@ from backend.store import Store
 from backend.transfer import import_set
 from tests import golden
 from tests.golden.make import SECOND
-from tests.integration.format.test_golden import EXPORT, members, snapstow
-from tests.integration.format.test_interchange import MIB, ids, listed, names, ours
+from tests.integration.format.test_golden import EXPORT, members
 from tests.support.builders import snapshot_of, tgz, write_snapshot
+from tests.support.command import snapstow
+from tests.support.interchange import MIB, ids, listed, names, ours
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdrest import UnixConnection
 

@@ -14,9 +14,9 @@ from backend.errors import Cancelled, ConflictError
 from backend.jobs.record import JobState
 from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
 from backend.progress import Event, Progress, Started
-from tests.integration.format.test_golden import snapstow
 from tests.support import TOP
 from tests.support.builders import tree_of
+from tests.support.command import snapstow
 from tests.support.realsnapd import Gate, RealSnapd
 from tests.support.snapdworld import NEW, OLD, change, dead_job, do, engine, install, sets
 from tui.cli.main import main

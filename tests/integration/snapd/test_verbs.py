@@ -15,9 +15,9 @@ import pytest
 from backend.archive import compression_text
 from backend.engine.select import open_engine
 from backend.jobs.record import JobState
-from tests.integration.format.test_golden import snapstow
 from tests.support import TOP
 from tests.support.builders import plant
+from tests.support.command import snapstow
 from tests.support.realsnapd import RealSnapd
 from tui.cli.main import main
 

@@ -120,13 +120,7 @@ def test_one_snapshot_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("#1")
         await user.presses("end", "d")
-<<<<<<< ours
         await user.sees("live data")
-||||||| base
-        await user.sees("the live file")
-=======
-        await user.sees("what is in place")
->>>>>>> theirs
         await user.sees("- common/same")
         await user.presses("v")
         await user.sees("cannot swap sides")

@@ -2,14 +2,11 @@
 
 import gzip
 import io
-import random
 import struct
 import subprocess
 import sys
-import threading
 import zlib
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,14 +15,7 @@ from hypothesis import strategies as st
 
 from backend.archive.gzip.blocks import BLOCK, CHUNK, OWN_HEADER, Level, compress, inflate, own_length
 from backend.errors import IntegrityError
-
-PREFIX = bytes.fromhex("1f8b0804000000000003") + b"\x08\0SZ\x04\0"
-
-
-def packed(data: bytes, level: Level = Level.AUTO, workers: int = 2) -> bytes:
-    source, out = io.BytesIO(data), bytearray()
-    assert compress(lambda view: source.readinto(view[:300_000]), out.extend, level, workers) == len(data)
-    return bytes(out)
+from tests.support.gzipblocks import PREFIX, noise, own_block, own_member, packed, text
 
 
 def reader(data: bytes, most: int = 1 << 30) -> Callable[[int], bytes]:
@@ -35,31 +25,6 @@ def reader(data: bytes, most: int = 1 << 30) -> Callable[[int], bytes]:
 
 def unpacked(data: bytes, most: int = 1 << 30) -> bytes:
     return b"".join(inflate(reader(data, most), 2))
-
-
-@cache
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-@cache
-def text(size: int) -> bytes:
-    lines = (b"line %d of a log, as there are many\n" % number for number in range(size // 30 + 1))
-    return b"".join(lines)[:size]
-
-
-def own_block(data: bytes, **lies: int) -> bytes:
-    """One block as we make them, but for the lies: `stated` length, `size`, `crc`."""
-    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
-    body = deflater.compress(data) + deflater.flush()
-    return own_member(body, **({"size": len(data), "crc": zlib.crc32(data)} | lies))
-
-
-def own_member(body: bytes, size: int, crc: int, stated: int | None = None) -> bytes:
-    length = len(PREFIX) + 4 + len(body) + 8
-    return b"".join(
-        (PREFIX, struct.pack("<L", length if stated is None else stated), body, struct.pack("<2L", crc, size))
-    )
 
 
 def members_in(made: bytes) -> int:
@@ -207,6 +172,8 @@ def test_damage_has_its_word(made: bytes, message: str) -> None:
 
 LENGTHS = [len(own_block(text(500))) + shift for shift in (-5, -1, 1, 7, 100)]
 LENGTHS += [0, 1, 19, 20, 29, (2 << 20) + (64 << 10) + 1, 0xFFFFFFFF]
+
+
 SIZE = [0, 1, 499, 501, 4 << 20, (4 << 20) + 1, 0xFFFFFFFF]
 LIES = [{"stated": length} for length in LENGTHS] + [{"size": size} for size in SIZE]
 
@@ -285,138 +252,3 @@ def test_any_cut_is_noticed_but_between_members(made: bytes) -> None:
     borders = {len(own_block(SMALL[:200])), len(gzip.compress(SMALL[:100], mtime=0))}
     for at in set(range(len(made))) - borders:
         assert accepted(made[:at]) is None
-
-
-class OopsError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("when", [0, 1, 20])
-@pytest.mark.parametrize("broken", ["fill", "sink"])
-def test_an_error_on_either_side_ends_it(broken: str, when: int) -> None:
-    calls = {"fill": 0, "sink": 0}
-
-    def call(name: str, count: int) -> int:
-        calls[name] += 1
-        if name == broken and calls[name] > when:
-            raise OopsError
-        return count
-
-    before = threading.active_count()
-    with pytest.raises(OopsError):
-        compress(lambda view: call("fill", len(view)), lambda _member: call("sink", 0), Level.FAST, 3)
-    assert calls[broken] == when + 1
-    assert threading.active_count() == before
-
-
-def test_a_source_that_trickles_notices_the_error_of_the_sink() -> None:
-    failed = threading.Event()
-    trickled = []
-
-    def sink(_member: bytes | bytearray) -> None:
-        failed.set()
-        raise OopsError
-
-    def fill(view: memoryview) -> int:
-        trickled.append(1)
-        return len(view) if len(trickled) == 1 else int(failed.wait())
-
-    with pytest.raises(OopsError):
-        compress(fill, sink)
-    assert len(trickled) < BLOCK
-
-
-def test_an_error_of_a_worker_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_block: memoryview) -> bytes:
-        raise OopsError
-
-    monkeypatch.setattr("backend.archive.gzip.blocks.deflated", broken)
-    written: list[bytes | bytearray] = []
-    with pytest.raises(OopsError):
-        compress(io.BytesIO(noise(2 * BLOCK) + bytes(5 * BLOCK)).readinto, written.append)
-    assert len(written) == 2
-
-
-def test_a_slow_sink_holds_the_source_back() -> None:
-    read = written = most = 0
-
-    def fill(view: memoryview) -> int:
-        nonlocal read, most
-        most = max(most, read - written)
-        read += 1
-        return len(view) if read <= 60 else 0
-
-    def sink(_member: bytes | bytearray) -> None:
-        nonlocal written
-        zlib.compress(bytes(BLOCK), 9)
-        written += 1
-
-    compress(fill, sink, Level.FAST, 2)
-    assert most <= 5
-
-
-@pytest.mark.parametrize("taken", [0, 1, 4])
-def test_leaving_early_leaks_no_thread_and_reads_little_ahead(taken: int) -> None:
-    source = io.BytesIO(packed(noise(14 * BLOCK), Level.FAST))
-    before = threading.active_count()
-    pieces = inflate(source.read, 3)
-    assert all(len(next(pieces)) == BLOCK for _ in range(taken))
-    pieces.close()  # type: ignore[attr-defined]
-    assert threading.active_count() == before
-    assert source.tell() <= (taken + 6) * BLOCK
-
-
-def test_reading_stays_in_the_iterating_thread_and_sees_the_end() -> None:
-    made = packed(text(6 * BLOCK)) + gzip.compress(b"more", mtime=0) + bytes(3)
-    source = io.BytesIO(made)
-    threads, sizes = set(), []
-
-    def read(count: int) -> bytes:
-        threads.add(threading.get_ident())
-        chunk = source.read(min(count, 10_000))
-        sizes.append(len(chunk))
-        return chunk
-
-    assert sum(map(len, inflate(read, 3))) == 6 * BLOCK + 4
-    assert threads == {threading.get_ident()}
-    assert sum(sizes) == len(made)
-    assert (sizes[-1], sizes.count(0)) == (0, 1)
-
-
-BOMB = """
-import resource, sys
-from backend.errors import IntegrityError
-from backend.archive.gzip.blocks import inflate
-source = open(sys.argv[1], "rb")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-total = biggest = 0
-try:
-    for piece in inflate(source.read, 2):
-        total += len(piece)
-        biggest = max(biggest, len(piece))
-except IntegrityError:
-    total = -1
-print(total, biggest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-
-
-def ran_bomb(tmp_path: Path, made: bytes) -> list[int]:
-    path = tmp_path / "bomb.gz"
-    path.write_bytes(made)
-    out = subprocess.run([sys.executable, "-c", BOMB, path], stdout=subprocess.PIPE, check=True).stdout
-    return [int(number) for number in out.split()]
-
-
-@pytest.mark.slow
-def test_a_bomb_in_a_block_takes_little_memory(tmp_path: Path) -> None:
-    bomb = own_block(bytes(100 << 20), size=BLOCK)
-    total, _, kilobytes = ran_bomb(tmp_path, bomb * 8)
-    assert total == -1
-    assert kilobytes < 48 << 10
-
-
-@pytest.mark.slow
-def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
-    total, biggest, kilobytes = ran_bomb(tmp_path, zlib.compress(bytes(100 << 20), 9, 31))
-    assert (total, biggest) == (100 << 20, CHUNK)
-    assert kilobytes < 24 << 10

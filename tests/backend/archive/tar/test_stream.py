@@ -1,9 +1,10 @@
+""""""
+
 import io
-import itertools
 import os
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from backend.archive.tar.stream import (
     TarFilter,
     TarMember,
     next_member,
-    number,
     padded,
 )
 from backend.errors import IntegrityError
@@ -29,14 +29,13 @@ from tests.support.rawtar import (
     header,
     long_name,
     member,
-    more_pieces,
     pax,
     piece,
     record,
     sparse,
 )
+from tests.support.tarstreams import SMUGGLED, fed, filtered, members, name_texts
 
-EVIL = rawtar.directory(b"evil")
 KINDS = (
     tarfile.REGTYPE,
     tarfile.DIRTYPE,
@@ -47,34 +46,6 @@ KINDS = (
 )
 
 
-def filtered(
-    stream: bytes, judge: Callable[[TarMember], bool] = lambda _member: True, step: int = 1 << 20
-) -> bytes:
-    """What comes out when the stream is fed in steps of so many bytes."""
-    out = bytearray()
-    filter_ = TarFilter(judge, out.extend)
-    fed(filter_, (stream[at : at + step] for at in range(0, len(stream), step)))
-    filter_.close()
-    return bytes(out)
-
-
-def fed(filter_: TarFilter, chunks: Iterable[bytes]) -> None:
-    for chunk in chunks:
-        filter_.feed(chunk)
-
-
-def members(stream: bytes) -> list[TarMember]:
-    """The members that a filter sees."""
-    met: list[TarMember] = []
-
-    def meet(member: TarMember) -> bool:
-        met.append(member)
-        return True
-
-    filtered(stream, meet)
-    return met
-
-
 def unpacked_by_tar(stream: bytes, place: Path) -> set[str]:
     """The names that GNU tar makes of a stream, whatever it says of it."""
     place.mkdir()
@@ -83,13 +54,6 @@ def unpacked_by_tar(stream: bytes, place: Path) -> set[str]:
         ["tar", "-xf", "-"], cwd=place, input=stream, env=environment, capture_output=True, check=False
     )
     return {str(path.relative_to(place)) for path in place.rglob("*")}
-
-
-def name_texts(longest: int) -> st.SearchStrategy[str]:
-    part = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
-    return (
-        st.lists(part, min_size=1, max_size=8).map("/".join).filter(lambda name: len(name.encode()) < longest)
-    )
 
 
 @st.composite
@@ -195,87 +159,6 @@ def test_every_cut_inside_a_member_is_noticed() -> None:
 def test_one_byte_at_a_time() -> None:
     stream = long_name(b"common/" + b"n" * 600) + member(b"common/n", b"data") + END
     assert filtered(stream, step=1) == stream
-
-
-# What GNU tar reads otherwise than it seems.
-SMUGGLED = {
-    "data of a contiguous file named like a directory": header(b"common/x/", b"7", BLOCK) + EVIL,
-    "map that takes more than the size": sparse(b"common/s", 0, piece(0, 1024), real_size=1024)
-    + header(b"common/a", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "map that takes more than the size, continued": sparse(
-        b"common/s", 0, *[piece(0, 0)] * 4, real_size=1024, extended=True
-    )
-    + more_pieces(piece(0, 1024))
-    + header(b"common/a", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "map continued after its end": sparse(b"common/s", 0, extended=True) + EVIL,
-    "map continued after a piece beyond the end": sparse(
-        b"common/s", 0, piece(9, 0), *[piece(0, 0)] * 3, real_size=1, extended=True
-    )
-    + EVIL,
-    "sparse file in a USTAR header": header(b"common/s", b"S", at={386: piece(0, 0) * 4, 482: b"\1"}) + EVIL,
-    "sparse file in a header of old": header(
-        b"common/s", b"S", magic=V7, at={386: piece(0, 0) * 4, 482: b"\1"}
-    )
-    + EVIL,
-    "real size without a map": pax(record(b"GNU.sparse.realsize", b"1024"))
-    + header(b"common/f")
-    + header(b"common/g", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "map of PAX 0.1": pax(
-        record(b"GNU.sparse.numblocks", b"1"),
-        record(b"GNU.sparse.size", b"1024"),
-        record(b"GNU.sparse.map", b"0,1024"),
-    )
-    + header(b"common/f")
-    + header(b"common/g", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "map of PAX 0.0": pax(
-        record(b"GNU.sparse.size", b"1024"),
-        record(b"GNU.sparse.numblocks", b"1"),
-        record(b"GNU.sparse.offset", b"0"),
-        record(b"GNU.sparse.numbytes", b"1024"),
-    )
-    + header(b"common/f")
-    + header(b"common/g", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "map of PAX 1.0": pax(
-        record(b"GNU.sparse.major", b"1"),
-        record(b"GNU.sparse.minor", b"0"),
-        record(b"GNU.sparse.name", b"common/s"),
-        record(b"GNU.sparse.realsize", b"1024"),
-    )
-    + member(b"common/f", b"1\n0\n1024\n")
-    + header(b"common/g", size=1024)
-    + bytes(BLOCK)
-    + EVIL,
-    "blank before a key": pax(b"14  path=evil\n") + header(b"common/f"),
-    "tab before a key": pax(b"14 \tpath=evil\n") + header(b"common/f"),
-    "zero byte in a key": pax(b"7 k\0=v\n", record(b"path", b"common/f")) + header(b"evil"),
-    "same key twice": pax(record(b"path", b"common/f"), record(b"path", b"evil")) + header(b"common/f"),
-    "name in a global header": pax(record(b"path", b"evil"), kind=b"g") + header(b"common/f"),
-    "PAX of another system": pax(record(b"path", b"evil"), kind=b"X") + header(b"common/f"),
-    "long name, then another": long_name(b"common/f") + long_name(b"evil") + header(b"common/f"),
-    "long name, then PAX": long_name(b"common/f") + pax(record(b"path", b"evil")) + header(b"common/f"),
-    "PAX, then PAX": pax(record(b"path", b"common/f")) + pax(record(b"path", b"evil")) + header(b"common/f"),
-    "long name that goes on in the padding": header(b"././@LongLink", b"L", 1, magic=GNU)
-    + b"evil".ljust(BLOCK, b"\0")
-    + header(b"common/f"),
-    "size that tar cannot hold": header(b"common/f", size=b"\x80" + b"\xff" * 11) + EVIL,
-    "size of no known form": header(b"common/f", size=b"\x81" + bytes(11)) + EVIL,
-    "size below zero": header(b"common/f", size=b"\xff" * 12) + EVIL,
-    "size of a directory": header(b"common/d/", b"5", BLOCK) + EVIL,
-    "size of a directory in PAX": pax(record(b"size", b"512")) + header(b"common/d/", b"5") + EVIL,
-    "size of a FIFO": header(b"common/p", b"6", BLOCK) + EVIL,
-    "size of a link": header(b"common/l", b"2", BLOCK, b"a") + EVIL,
-    "data of a directory of old": header(b"common/d/", b"\0", BLOCK, magic=V7) + EVIL,
-}
 
 
 @pytest.mark.parametrize("stream", SMUGGLED.values(), ids=SMUGGLED.keys())
@@ -392,109 +275,3 @@ def test_a_size_in_pax_rules() -> None:
 
 def test_surrogates_in_the_text_of_a_name() -> None:
     assert members(header(b"common/\xff"))[0].text == "common/\udcff"
-
-
-# -- numbers
-
-
-@given(st.integers(0, 8**11 - 1))
-def test_octal_numbers(value: int) -> None:
-    for field in (b"%011o\0", b"%11o ", b"%012o", b"%o"):
-        assert number((field % value).ljust(12, b"\0")) == value
-
-
-@given(st.integers(-(256**11), 256**11 - 1), st.sampled_from((8, 12)))
-def test_binary_numbers_are_those_of_tarfile(value: int, width: int) -> None:
-    try:
-        field = tarfile.itn(  # type: ignore[attr-defined] # it is not in the stubs
-            value, width, tarfile.GNU_FORMAT
-        )
-    except ValueError:
-        return
-    assert number(field) == value == tarfile.nti(field)  # type: ignore[attr-defined] # it is not in the stubs
-
-
-@given(st.binary(min_size=12, max_size=12))
-def test_a_number_is_a_number_or_refused(field: bytes) -> None:
-    try:
-        assert isinstance(number(field), int)
-    except IntegrityError:
-        return
-
-
-# -- sparse files
-
-
-def sparse_file(path: Path, pieces: int) -> None:
-    with path.open("wb") as file:
-        for piece_ in range(pieces):
-            file.seek(piece_ * 65536)
-            file.write(b"data" * 1024)
-        file.truncate((pieces + 1) * 65536)
-
-
-@pytest.mark.parametrize("pieces", [0, 1, 3, 4, 5, 25, 26, 60])
-def test_sparse_files_as_tar_writes_them(tmp_path: Path, pieces: int) -> None:
-    sparse_file(tmp_path / "holes", pieces)
-    (tmp_path / "after").write_text("after")
-    command = ["tar", "--create", "--sparse", "--format", "gnu", "holes", "after"]
-    stream = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
-    assert filtered(stream, step=700) == stream
-    holes, after = members(stream)
-    assert (holes.kind, holes.real_size) == (ord("S"), (pieces + 1) * 65536)
-    assert (after.name, after.size) == (b"after", 5)
-
-
-@pytest.mark.slow
-def test_an_endless_map_is_refused_soon() -> None:
-    filter_ = TarFilter(lambda _member: True, lambda _passed: None)
-    filter_.feed(sparse(b"common/s", 0, *[piece(0, 0)] * 4, extended=True))
-    block = more_pieces(*[piece(0, 0)] * 21, extended=True)
-    with pytest.raises(IntegrityError, match="too long"):
-        fed(filter_, itertools.repeat(block, (16 << 20) // BLOCK + 1))
-
-
-# -- reading on from a header
-
-
-def test_next_member_ends_with_the_stream_or_at_zeros() -> None:
-    assert next_member(io.BytesIO(b"").read) is None
-    assert next_member(io.BytesIO(END).read) is None
-
-
-@pytest.mark.parametrize("tail", [b"", END])
-def test_next_member_refuses_a_name_without_a_member(tail: bytes) -> None:
-    with pytest.raises(IntegrityError, match="without a member"):
-        next_member(io.BytesIO(long_name(b"common/a") + tail).read)
-
-
-def test_next_member_refuses_what_the_filter_refuses() -> None:
-    for stream in (SMUGGLED["blank before a key"], SMUGGLED["long name that goes on in the padding"]):
-        with pytest.raises(IntegrityError):
-            next_member(io.BytesIO(stream).read)
-
-
-@pytest.mark.parametrize("format_", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT])
-@given(mode=st.integers(0, 0o7777), name=name_texts(300))
-def test_the_bits_that_lend_an_owner_are_taken_away_and_nothing_else(
-    format_: int, mode: int, name: str
-) -> None:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=format_) as archive:
-        info = tarfile.TarInfo(name.strip("/")[:90] if format_ == tarfile.USTAR_FORMAT else name)
-        info.mode, info.size = mode, 3
-        try:
-            archive.addfile(info, io.BytesIO(b"abc"))
-        except ValueError:
-            return  # too long for this format
-    out = bytearray()
-    filter_ = TarFilter(lambda _member: True, out.extend, set_ids=False)
-    filter_.feed(stream.getvalue())
-    filter_.close()
-    stream.seek(0)
-    with tarfile.open(fileobj=io.BytesIO(bytes(out))) as rewritten, tarfile.open(fileobj=stream) as before:
-        (member,), (same,) = rewritten.getmembers(), before.getmembers()
-        assert member.mode == mode & ~0o6000
-        assert (member.name, member.size, member.mtime) == (same.name, same.size, same.mtime)
-    if not mode & 0o6000:
-        assert bytes(out) == stream.getvalue()

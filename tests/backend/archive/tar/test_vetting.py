@@ -11,9 +11,9 @@ from backend.archive.tar.stream import FILE, TarMember
 from backend.archive.tar.vetting import ExtractionFilter, vet
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.progress import Progress
-from tests.backend.archive.tar.test_program import X1, portrait, unpack
 from tests.support import rawtar
 from tests.support.rawtar import END, directory, hard_link, header, link, long_name, member, pax, record
+from tests.support.tarworld import X1, portrait, unpack
 
 
 def judged(*streams: bytes, vetter: ExtractionFilter | None = None) -> ExtractionFilter:

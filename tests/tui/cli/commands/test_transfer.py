@@ -1,0 +1,78 @@
+"""Exports and imports, driven as a user does."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.tui.support.command_world import make_snapstow, make_world
+from tests.tui.support.driver import Snapstow
+
+world = pytest.fixture(make_world)
+snapstow = pytest.fixture(make_snapstow)
+
+
+class TestExportAndImport:
+    def test_there_and_back(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow("save", "hello")
+        file = tmp_path / "one.snapshot"
+        assert snapstow("export-snapshot", "1", str(file)).out == f'Exported snapshot #1 into "{file}"\n'
+        again = snapstow("import-snapshot", str(file))
+        assert again.code == 0
+        assert again.out.startswith("Imported snapshot as #1\nSet  Snap")
+        assert again.err == "The same content is already here; nothing was added.\n"
+        snapstow("forget", "1")
+        assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
+
+    def test_some_snaps_and_a_checksum(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow("save")
+        file = tmp_path / "part.snapshot"
+        assert snapstow("export-snapshot", "1", str(file), "hello", "--checksum").out.splitlines() == [
+            f'Exported snapshot #1 of snaps "hello" into "{file}"',
+            f'Its checksum is in "{file}.sha256"',
+        ]
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert Path(f"{file}.sha256").read_text() == f"{digest}  part.snapshot\n"
+        assert snapstow("import-snapshot", str(file)).out.startswith("Imported snapshot as #2\n")
+        missing = snapstow("import-snapshot", str(file), "other")
+        message = 'cannot import snapshot: there is no "other" in the file, only "hello"'
+        assert (missing.code, missing.err) == (1, f"error: {message}\n")
+        snapstow("export-snapshot", "1", str(file))
+        assert snapstow("import-snapshot", str(file), "other").out.splitlines()[-1].startswith("3    other")
+        missing = snapstow("export-snapshot", "1", str(file), "ghost")
+        assert missing.err.startswith('error: cannot export snapshot 1: there is no "ghost" in it')
+
+    def test_through_pipes(self, snapstow: Snapstow) -> None:
+        snapstow("save", "hello")
+        exported = snapstow.process("export-snapshot", "1", "-")
+        assert exported.stderr == b""
+        done = snapstow.process("--json", "export-snapshot", "1", "-")
+        assert len(done.stdout) == len(exported.stdout)
+        assert json.loads(done.stderr.splitlines()[-1]) == {"event": "result", "exit": 0, "set_id": 1}
+        snapstow("forget", "1")
+        imported = snapstow.process("--json", "import-snapshot", "-", input=exported.stdout)
+        assert json.loads(imported.stdout.splitlines()[-1])["set_id"] == 2
+        assert snapstow("check-snapshot", "2").code == 0
+
+    def test_a_reader_that_wants_no_more(self, snapstow: Snapstow) -> None:
+        snapstow.world.add(1, "hello", {"x1": {"f": os.urandom(300_000)}})
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = snapstow.process("export-snapshot", "1", "-", stdout=writing)
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (1, b"")
+
+    def test_impossible_exports_and_imports_are_refused(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow.world.add(1, "hello")
+        none = snapstow("import-snapshot", f"{tmp_path}/none")
+        expected = f"error: error accessing file: open {tmp_path}/none: no such file or directory\n"
+        assert none == (1, "", expected)
+        (tmp_path / "text").write_text("text" * 500)
+        text = snapstow("import-snapshot", f"{tmp_path}/text")
+        assert text.code == 4
+        assert text.err.endswith("\n       Nothing was imported.\n")
+        assert snapstow("export-snapshot", "1", f"{tmp_path}/no/where").code == 1
+        assert snapstow("export-snapshot", "7", f"{tmp_path}/7").code == 1
+        assert sorted(os.listdir(tmp_path)) == ["root", "text"]

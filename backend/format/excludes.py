@@ -21,9 +21,7 @@ _MOST_EVENTS = 10_000  # a mark, a word or a bracket each; a node takes a thousa
 _FORBIDDEN = re.compile(r"[\[\]{}?\x00]|\*\*")
 _DOLLAR = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[*#$@!?0-9-])", re.ASCII)
 _TOKEN = re.compile(r"\*|(?:[^*\\]|\\.|\\\Z)+", re.DOTALL)
-# A star and a backslash at the end that quotes nothing: to tar such a pattern matches nothing.
-_LONE_BACKSLASH = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
-_NEVER = r"(?!)"
+_LOOSE_END = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")  # a backslash that quotes nothing
 _QUOTED = re.compile(r"\\(.)", re.DOTALL)
 _MEANING = re.compile(r"[\\*]")
 
@@ -114,8 +112,8 @@ def _regex(pattern: str) -> str:
         else:
             literals[-1] = re.escape(_QUOTED.sub(r"\1", token))
     first, *others = literals
-    if others and _LONE_BACKSLASH.search(pattern):
-        return _NEVER
+    if others and _LOOSE_END.search(pattern):
+        return "(?!)"  # with a star before it, tar matches nothing at all
     # All stars but the last take as little as they can and never reconsider: no pattern is slow to match.
     text = first + "".join(f"(?>[^/]*?{literal})" for literal in others[:-1])
     return text + "".join(f"[^/]*{literal}" for literal in others[-1:]) + r"(?:/.*)?\Z"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from backend.archive.tar.program import Tar
@@ -199,6 +199,8 @@ PATTERNS = st.builds(
 )
 
 
+@example(paths=["x1/a/\\", "x1/a/b"], patterns=["$SNAP_DATA/*/\\"])
+@example(paths=["x1/a/\\", "x1/a/b"], patterns=["$SNAP_DATA/*/\\\\", "$SNAP_DATA/a/\\"])
 @given(
     paths=st.lists(st.builds("{}/{}".format, st.sampled_from(["x1", "common"]), PATHS), max_size=9),
     patterns=st.lists(PATTERNS, min_size=1, max_size=3),

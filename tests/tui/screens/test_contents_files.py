@@ -13,6 +13,7 @@ from tests.support.builders import World, tgz, uid_of
 from tests.tui.support.contents_world import contents, goes_to, inventory, look, make_world
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.contents.screen import ContentsScreen, item_text, without_inner
+from tui.session.open_file import Location
 
 world = pytest.fixture(make_world)
 GOLDEN = TOP / "tests/golden"

@@ -158,8 +158,8 @@ class TestRestore:
             await user.sees("✓ READY")
             await user.presses("question_mark")
             await user.sees("List what the line stands for")
-            assert "Go into the line" not in user.screen()
-            await user.sees("Take the line, or take it out")
+            assert "Open the line" not in user.screen()
+            await user.sees("Select the line, or clear it")
 
         assert ask_restore(world, tell, size=(120, 40)) == []
 
@@ -171,7 +171,7 @@ class TestRestore:
             await user.sees("1 of 2 snaps")
             await goes_to(user, "cloud")
             await user.presses("space")
-            await user.sees("one snap at least")
+            await user.sees("at least one snap")
             await goes_to(user, "bob", after="Data of")
             await user.presses("space")
             await user.sees("restore 1 cloud --users=alice")
@@ -284,7 +284,7 @@ class TestBeside:
             await goes_to(user, "in place")
             await user.presses("space")
             await user.sees("Restore into the directory")
-            assert f"Undo     nothing is replaced; remove {to} to take it back" in shown(user)
+            assert f"Undo     nothing is replaced; to undo, remove {to}" in shown(user)
             user.button().focus()
             await user.presses("enter")
 
@@ -339,7 +339,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await goes_to(user, "nothing is replaced")
             await user.presses("space")
-            await user.sees("nothing to keep for an undo")
+            await user.sees("there is nothing to undo")
 
         assert ask_restore(world, tell, Restore(1, to=str(tmp_path / "out"))) == []
 
@@ -427,7 +427,7 @@ class TestLooking:
             dialog = user.app.screen
             assert isinstance(dialog, AskRestore)
             dialog.on_looked(Looked(Restore(1), views[1]))
-            await user.sees("counting what it holds…")
+            await user.sees("counting its files…")
             assert not user.button().disabled
             user.button().focus()
             await user.presses("enter")
@@ -466,7 +466,7 @@ class TestLooking:
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
-            await user.sees("restore another set of it")
+            await user.sees("restore another set")
             assert not user.button().display
 
         ask_restore(world, tell, Restore(2), (160, 40))

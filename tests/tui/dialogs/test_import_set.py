@@ -70,7 +70,7 @@ def test_a_file_is_chosen_looked_into_and_imported(
         assert "saved 2026-11-22 09:09" in wording(user)
         for words in (
             "hello  1.0 rev x1",
-            "here 2.0 rev x2, newer",
+            "installed 2.0 rev x2, newer",
             "not installed",
             "no such user here",
         ):
@@ -235,9 +235,7 @@ def test_other_files_are_not_offered(world: World, here: Path) -> None:
 
 def test_an_export_named_as_a_zip_is_one_all_the_same(other: World, exported: Path) -> None:
     exported.rename(exported.with_name("e.zip"))
-    assert any(
-        "it is a valid export" in line for line in lines_about(other, exported.with_name("e.zip"))
-    )
+    assert any("it is a valid export" in line for line in lines_about(other, exported.with_name("e.zip")))
 
 
 def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exported: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_version_is_put_back_from_the_newest_set_that_has_it(world: World) -> 
         assert wanted is not None
         assert (wanted.set_id, wanted.items) == (2, ("cloud:common/config.php",))
         await user.presses("r")
-        await user.sees("Restore 1 thing out of #2")
+        await user.sees("Restore 1 item from #2")
 
     search(world, tell)
 

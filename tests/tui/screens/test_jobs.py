@@ -250,7 +250,7 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
             await (await user.presses("j", "j")).sees("alice/3  ▶ running")
             for key, words in (
                 ("x", "cannot stop job alice/3"),
-                ("u", "cannot undo"),
+                ("u", "cannot take back"),
                 ("t", "cannot end"),
             ):
                 await (await user.presses(key)).sees(words)
@@ -408,7 +408,7 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
         record.finish(JobState.DONE)
 
     async def tell(user: Patient) -> None:
-        await (await opens(user)).sees("45 lines before")
+        await (await opens(user)).sees("45 earlier lines")
         await (await user.presses("enter")).sees("! note [49]")
         await (await user.presses("home")).sees("! note [0]")
         await user.presses("h")

@@ -87,7 +87,7 @@ def test_the_oldest_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("2 versions")
         await user.presses("down", "d")
-        await user.sees("live data")
+        await user.sees("what is in place")
         await user.sees("+live")
 
     search(world, tell)
@@ -119,7 +119,7 @@ def test_unreadable_archives_are_told(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
 
     async def tell(user: Patient) -> None:
-        await user.sees("1 archive not (all) searched")
+        await user.sees("1 archive not fully searched")
 
     search(world, tell)
 
@@ -182,4 +182,4 @@ def test_words_are_looked_for_anywhere_in_a_name(typed: str, pattern: str) -> No
 def test_progress_is_told_in_words() -> None:
     assert progress_text(SearchProgress(2, 41), 3, "").startswith("searching 3 of 41…")
     done = SearchProgress(41, 41, (Missed(None, "f", "e", "why"),), complete=True)
-    assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not (all) searched"
+    assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not fully searched"

@@ -213,7 +213,7 @@ def saves_and_checks(guest: Guest, demo: Demo) -> None:
     guest.presses("\r\r")  # from the box to the button
     guest.sees("job 2 done: save", f"#{NEW} ")
     guest.presses("gc")
-    guest.sees(f"[x] what is chosen: #{NEW}", "Check 4 snapshots")
+    guest.sees(f"[x] selected: #{NEW}", "Check 4 snapshots")
     guest.presses("\r")
     guest.sees(f"job 3 done: check-snapshot {NEW}", "✓ OK")
     assert "✓ OK" in guest.row_of(NEW)
@@ -291,7 +291,7 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.presses("enter", "enter")
     await critic.reads("job 2 done: save", f"#{NEW} ")
     await critic.presses("g", "c")
-    await critic.reads(f"[x] what is chosen: #{NEW}", "Check 4 snapshots")
+    await critic.reads(f"[x] selected: #{NEW}", "Check 4 snapshots")
     await critic.presses("enter")
     await critic.reads("job 3 done", "worst    ✓ OK")
     await critic.presses("r")

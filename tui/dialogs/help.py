@@ -28,7 +28,7 @@ _SIGNS = (
     ("● ", "selected: verbs act on all selected rows"),
     ("▸ ▾", "closed, open: Enter, or → and ←"),
     ("kB MB GB", "thousands, millions, billions of bytes"),
-    ("stored", "size of the compressed archives; unpacked they are larger"),
+    ("stored", "size of the compressed archives; more when unpacked"),
 )
 
 

@@ -107,10 +107,10 @@ def ask_restore(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Restor
     """What to put back, whose data, and for how long it can be undone; then the plan, then the last word."""
     snaps = tuple(dict.fromkeys(snapshot.snap for snapshot in part.snapshots if snapshot.snap))
     if not named:
-        named = some_of(desk, f"Restore which snaps? It holds {and_words(snaps, 50)}.", snaps, _ALL)
+        named = some_of(desk, f"Restore which snaps? The set holds {and_words(snaps, 50)}.", snaps, _ALL)
     taken = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
     users = tuple(dict.fromkeys(name for snapshot in taken for name in snapshot.users))
-    question = f"In addition to the system, data of which users? It holds {and_words(users, 50)}."
+    question = f"In addition to the system, data of which users? The set holds {and_words(users, 50)}."
     chosen = some_of(desk, question, users, _EVERYONE)
     wanted = Restore(part.set_id, named, chosen, undo_window=_window(desk))
     return _agree_to_plan(desk, wanted)

@@ -83,7 +83,7 @@ def start_export(login: Login, world: World) -> None:
 def start_import(login: Login, world: World) -> None:
     login.press(b"i")
     login.shows("Import a set").press(f"{world.root}/in.snapshot".encode())
-    login.shows("gets a number of its own").press(b"\r")
+    login.shows("gets its own number").press(b"\r")
 
 
 def add_set(world: World) -> None:

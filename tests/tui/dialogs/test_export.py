@@ -136,7 +136,7 @@ def test_a_file_that_stands_there_is_replaced_only_after_a_yes(world: World, her
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
-        await reads(user, f"{name} is there already")
+        await reads(user, f"{name} already exists")
         await reads(await user.presses("enter"), f"{name} would be replaced: type yes")
         await reads(await user.presses("enter"), "would be replaced")
         assert user.answers == []
@@ -151,11 +151,11 @@ def test_without_a_checksum_the_old_one_stays(world: World, here: Path) -> None:
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
-        await reads(user, "is there already")
+        await reads(user, "already exists")
         await stands_on(user, "SHA-256")
         await user.presses("space")
         await reads(user, "free there")
-        assert "is there already" not in wording(user)
+        assert "already exists" not in wording(user)
         user.button().press()
         await user.waits()
 
@@ -218,7 +218,7 @@ def test_where_nothing_can_be_written_nothing_is_exported(world: World, here: Pa
 def test_too_large_for_the_file_system_or_for_the_room() -> None:
     where = Destination("/m/x", free=10**12, largest=2**32 - 1, limit="on that file system (vfat)")
     draft = ExportChoice(frozenset(["a"]))
-    assert "on that file system (vfat) a file has" in obstacle(Weight(2**32), where, draft)
+    assert "on that file system (vfat) a file can have" in obstacle(Weight(2**32), where, draft)
     assert not obstacle(Weight(2**32 - 1), where, draft)
     assert "not enough free space" in obstacle(Weight(10), Destination("/m/x", free=9), draft)
     assert obstacle(Weight(1), Destination("/m/x", 9, sums_trouble="odd"), draft) == "odd"
@@ -252,7 +252,7 @@ def test_the_directory_is_walked_and_the_name_kept(world: World, here: Path) -> 
         await stands_on(user, "a/")
         await reads(await user.presses("enter"), "b/")
         await stands_on(user, "b/")
-        await reads(await user.presses("l"), "this is empty")
+        await reads(await user.presses("l"), "this directory is empty")
         await reads(await user.presses("h"), "b/")
         assert cursor_name(user) == "b"
         await reads(await user.presses("escape"), "[x] hello")
@@ -268,7 +268,7 @@ def test_a_name_is_taken_from_the_directory_and_asked_about(world: World, here: 
         await user.is_asked(ask(user))
         await user.presses("f2")
         await stands_on(user, "old.snapshot")
-        await reads(await user.presses("enter"), "old.snapshot is there already")
+        await reads(await user.presses("enter"), "old.snapshot already exists")
         await user.presses("enter")
         assert user.answers == []
 
@@ -285,7 +285,7 @@ def test_typing_narrows_the_directory_down(world: World, here: Path) -> None:
         await reads(user, "2 names")
         await user.presses("down")
         await stands_on(user, "other/")
-        await reads(await user.presses("enter"), "this is empty")
+        await reads(await user.presses("enter"), "this directory is empty")
         await user.presses("escape")
         await user.presses("enter")
 
@@ -311,7 +311,7 @@ def test_hostile_names_are_walked_through(world: World, here: Path, name: str) -
         await user.is_asked(ask(user))
         await reads(await user.presses("f2"), "1 name")
         await user.presses("end")
-        await reads(await user.presses("enter"), "this is empty")
+        await reads(await user.presses("enter"), "this directory is empty")
         await user.presses("escape")
         await user.presses("enter")
 

@@ -39,7 +39,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
     async def tell(user: Patient) -> None:
         await user.sees("replace  common/f")
         await user.sees("create   common/d")
-        await user.sees("2 of them with the folder they are in")
+        await user.sees("2 of them inside a selected directory")
         assert user.app.focused is user.button()
         assert "replacing 1, undo for 24 hours" in str(user.button().label)
         await user.presses("enter")

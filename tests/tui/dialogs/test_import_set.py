@@ -66,16 +66,16 @@ def test_a_file_is_chosen_looked_into_and_imported(
         await user.is_asked(AskImport(place_of(user)))
         await stands_on(user, "e.snapshot")
         await user.presses("enter")
-        await reads(user, "set #1 of where it was")
+        await reads(user, "exported as set #1")
         assert "saved 2026-11-22 09:09" in wording(user)
         for text in (
             "hello  1.0 rev x1",
-            "here 2.0 rev x2, newer",
-            "not installed here",
+            "installed 2.0 rev x2, newer",
+            "not installed",
             "no such user here",
         ):
             await stands_on(user, text)
-        await stands_on(user, "It will not expire")
+        await stands_on(user, "does not expire")
         await imports(user)
 
     assert patiently(str(other.root), tell, size) == [Import(str(exported))]
@@ -139,15 +139,15 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
             (world.snapshots / name).unlink()
 
     async def tell(user: Patient) -> None:
-        await looks_into(user, "e.snapshot", "will not expire")
+        await looks_into(user, "e.snapshot", "does not expire")
         await stands_on(user, "other")
         await reads(await user.presses("space"), "identical to #1")
         await user.presses("asterisk")
-        await reads(user, "will not expire")
+        await reads(user, "does not expire")
         await reads(await user.presses("minus"), "nothing is chosen")
         assert not user.button().display
         await stands_on(user, "other")
-        await reads(await user.presses("space"), "will not expire")
+        await reads(await user.presses("space"), "does not expire")
         await imports(user)
 
     assert patiently(str(world.root), tell, (80, 24)) == [Import(str(exported), snaps=("other",))]
@@ -170,7 +170,7 @@ def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot")
         await reads(await user.presses("enter"), "content hash of the set does not fit; accept")
-        await stands_on(user, "take it although")
+        await stands_on(user, "import it although")
         await reads(await user.presses("space"), "--accept-hash")
         await imports(user)
 
@@ -235,9 +235,7 @@ def test_other_files_are_not_offered(world: World, here: Path) -> None:
 
 def test_an_export_named_as_a_zip_is_one_all_the_same(other: World, exported: Path) -> None:
     exported.rename(exported.with_name("e.zip"))
-    assert any(
-        "it is an export all right" in line for line in lines_about(other, exported.with_name("e.zip"))
-    )
+    assert any("it is a valid export" in line for line in lines_about(other, exported.with_name("e.zip")))
 
 
 def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exported: Path) -> None:
@@ -248,7 +246,7 @@ def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exp
 
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot", "it would be refused")
-        assert "Readable in it: 1 snap (hello)" in wording(user)
+        assert "Readable: 1 snap (hello)" in wording(user)
         assert not user.button().display
         await reads(await user.presses("enter"), "it would be refused:")
 
@@ -260,7 +258,7 @@ def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exp
 
 def test_the_import_finds_out_what_changed_since_the_look(other: World, exported: Path) -> None:
     async def tell(user: Patient) -> None:
-        await looks_into(user, "e.snapshot", "will not expire")
+        await looks_into(user, "e.snapshot", "does not expire")
         raw = bytearray(exported.read_bytes())
         raw[raw.index(b"archive.tgz") + 40] ^= 1
         exported.write_bytes(raw)
@@ -279,7 +277,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
         typed = screen.path_input.typed
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))
-        await reads(user, "12.0GB of 80.0GB passed over")
+        await reads(user, "12.0GB of 80.0GB…")
         await reads(await user.presses("enter"), "still reading it")
         job = screen._progress
         await user.presses("escape")

@@ -87,7 +87,7 @@ def test_places_are_jumped_to(world: World, exported: Path, monkeypatch: pytest.
         await reads(await user.presses("f2"), "e.snapshot")
         await user.presses("f2")
         await stands_on(user, str(home))
-        await reads(await user.presses("enter"), "this is empty")
+        await reads(await user.presses("enter"), "this directory is empty")
 
     patiently(str(world.root), tell)
 
@@ -100,7 +100,7 @@ def test_a_directory_that_vanishes_says_so(world: World, here: Path) -> None:
         await stands_on(user, "sub/")
         (here / "sub").rmdir()
         await reads(await user.presses("enter"), "No such file or directory")
-        await reads(await user.presses("h"), "this is empty")
+        await reads(await user.presses("h"), "this directory is empty")
         (here / "new").mkdir()
         await reads(await user.presses("f5"), "new/")
 
@@ -113,7 +113,7 @@ def test_a_huge_directory_is_told_in_words(world: World, here: Path) -> None:
 
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(place_of(user)))
-        await reads(user, "the first 10,000 names, there are more")
+        await reads(user, "the first 10,000 names of more")
         await user.types("n0001", "#path")
         await reads(user, "10 names")
 

@@ -131,8 +131,8 @@ class TestRestore:
             await user.sees("✓ READY")
             await user.presses("question_mark")
             await user.sees("List what the line stands for")
-            assert "Go into the line" not in user.screen()
-            await user.sees("Take the line, or take it out")
+            assert "Open the line" not in user.screen()
+            await user.sees("Select the line, or clear it")
 
         assert ask_restore(world, tell, size=(120, 40)) == []
 
@@ -144,7 +144,7 @@ class TestRestore:
             await user.sees("1 of 2 snaps")
             await goes_to(user, "cloud")
             await user.presses("space")
-            await user.sees("one snap at least")
+            await user.sees("at least one snap")
             await goes_to(user, "bob", after="Data of")
             await user.presses("space")
             await user.sees("restore 1 cloud --users=alice")

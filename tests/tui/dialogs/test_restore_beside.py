@@ -32,7 +32,7 @@ class TestBeside:
             await goes_to(user, "in place")
             await user.presses("space")
             await user.sees("Restore into the directory")
-            assert f"Undo     nothing is replaced; remove {target_dir} to take it back" in shown(user)
+            assert f"Undo     nothing is replaced; to undo, remove {target_dir}" in shown(user)
             user.button().focus()
             await user.presses("enter")
 
@@ -87,7 +87,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await goes_to(user, "nothing is replaced")
             await user.presses("space")
-            await user.sees("nothing to keep for an undo")
+            await user.sees("there is nothing to undo")
 
         assert ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out"))) == []
 
@@ -175,7 +175,7 @@ class TestLooking:
             dialog = user.app.screen
             assert isinstance(dialog, AskRestore)
             dialog.on_looked(Looked(Restore(1), views[1]))
-            await user.sees("counting what it holds…")
+            await user.sees("counting its files…")
             assert not user.button().disabled
             user.button().focus()
             await user.presses("enter")
@@ -214,7 +214,7 @@ class TestLooking:
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
-            await user.sees("restore another set of it")
+            await user.sees("restore another set")
             assert not user.button().display
 
         ask_restore(world, tell, Restore(2), (160, 40))

@@ -52,7 +52,7 @@ def test_one_user_stays(world: World) -> None:
         for name in ("root ", "alice", "bob"):
             await goes_to(user, name)
             await user.presses("space")
-        await user.sees("one user at least")
+        await user.sees("at least one user")
         await user.sees("--users=bob")
 
     ask(world, tell, (160, 40))
@@ -75,7 +75,7 @@ def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch:
 
     async def tell(user: Patient) -> None:
         await user.sees("✗ will fail     the free space may not suffice")
-        await goes_to(user, "start although")
+        await goes_to(user, "start even if")
         await user.presses("space")
         assert "will fail" not in user.screen()
         await confirms(user)

@@ -95,7 +95,7 @@ def test_marked_entries_are_put_back_from_the_first_side(world: World) -> None:
         await user.sees("there is nothing to restore")
         await goes_to(user, "common/gone")
         await user.presses("r")
-        await user.sees("Restore 1 thing out of #1")
+        await user.sees("Restore 1 item from #1")
         await user.sees("common/gone")
 
     compare(world, tell)
@@ -162,7 +162,7 @@ def test_selections_unfit_to_compare_say_why() -> None:
     assert pair_of([second, first]) == Pair("cloud", first, second)
     assert pair_of([first]) == Pair("cloud", first, None)
     assert "select two" in str(pair_of([]))
-    assert "two snaps" in str(pair_of([first, snapshot_of(2, "chat", {})]))
+    assert "different snaps" in str(pair_of([first, snapshot_of(2, "chat", {})]))
     assert "broken" in str(pair_of([first._replace(broken="cut")]))
 
 

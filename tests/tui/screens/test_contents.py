@@ -122,7 +122,7 @@ def test_marks_stay_over_folders_and_archives_and_become_one_extraction(world: W
         assert wanted is not None
         assert wanted.items == ("cloud:common/notes.txt", "cloud:user/alice/common")
         await user.presses("r")
-        await user.sees("Restore 2 things out of #1")
+        await user.sees("Restore 2 items from #1")
         await user.sees("replace  common/notes.txt")
 
     look(world, tell, (100, 30))

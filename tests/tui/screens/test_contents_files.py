@@ -119,7 +119,7 @@ class TestHostile:
             assert wanted is not None
             assert wanted.items == ("odd:common/caf\udce9",)
             await user.presses("y")
-            await user.sees("the command cannot be copied: a name in it does not print")
+            await user.sees("the command cannot be copied: a name in it is not printable")
 
         patiently(str(world.root), tell, (120, 30))
 

@@ -89,7 +89,7 @@ def test_sets_needing_attention_can_be_sorted_first(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("FAILED")
         await user.presses("o", "o", "o")
-        await user.sees("sorted by what needs care first")
+        await user.sees("sorted by needs attention")
         lines = [line for line in user.screen().splitlines() if "▸" in line]
         assert [line.split()[1] for line in lines[:3]] == ["#9", "#8", "#7"]
 

@@ -154,7 +154,7 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
         record.finish(JobState.DONE)
 
     async def tell(user: Patient) -> None:
-        await (await opens(user)).sees("45 lines before")
+        await (await opens(user)).sees("45 earlier lines")
         await (await user.presses("enter")).sees("! note [49]")
         await (await user.presses("home")).sees("! note [0]")
         await user.presses("h")

@@ -101,7 +101,7 @@ def test_a_version_is_put_back_from_the_newest_set_that_has_it(world: World) -> 
         assert wanted is not None
         assert (wanted.set_id, wanted.items) == (2, ("cloud:common/config.php",))
         await user.presses("r")
-        await user.sees("Restore 1 thing out of #2")
+        await user.sees("Restore 1 item from #2")
 
     search(world, tell)
 
@@ -119,7 +119,7 @@ def test_unreadable_archives_are_told(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
 
     async def tell(user: Patient) -> None:
-        await user.sees("1 archive not (all) searched")
+        await user.sees("1 archive not fully searched")
 
     search(world, tell)
 
@@ -182,4 +182,4 @@ def test_words_are_looked_for_anywhere_in_a_name(typed: str, pattern: str) -> No
 def test_progress_is_told_in_words() -> None:
     assert progress_text(SearchProgress(2, 41), 3, "").startswith("searching 3 of 41…")
     done = SearchProgress(41, 41, (Missed(None, "f", "e", "why"),), complete=True)
-    assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not (all) searched"
+    assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not fully searched"

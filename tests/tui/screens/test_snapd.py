@@ -176,7 +176,7 @@ def test_a_part_of_a_file_is_not_for_snapd(hello: RealSnapd) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(user.app.place))
         await user.types(path, "#path")
-        await reads(user, "set #1 of where it was exported")
+        await reads(user, "exported as set #1")
         assert not user.button().disabled
         lines = line_list(user).shown
         await stands_at(user, next(n for n, line in enumerate(lines) if line.marked is not None))

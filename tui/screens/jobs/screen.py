@@ -234,7 +234,7 @@ class JobsScreen(Screen[None]):
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"the log of {self._log.name} is empty")
+            self._say("the log is empty")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""

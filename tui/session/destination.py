@@ -66,14 +66,14 @@ def _destination(path: str, folder: str, mount: Mount | None) -> Destination:
     largest, limit = _limit(mount)
     return Destination(
         path,
-        free_space(folder),
-        stands,
-        sums,
-        f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
-        largest,
-        limit,
-        mount.note if mount else "",
-        trouble,
+        free=free_space(folder),
+        stands=stands,
+        sums=sums,
+        sums_trouble=f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
+        largest=largest,
+        limit=limit,
+        note=mount.note if mount else "",
+        trouble=trouble,
     )
 
 

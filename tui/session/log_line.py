@@ -1,4 +1,4 @@
-"""TODO."""
+"""The events of a job as lines of its log."""
 
 from collections.abc import Mapping
 from typing import Any

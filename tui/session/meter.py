@@ -1,4 +1,4 @@
-"""TODO."""
+"""How far a piece of work is, at what rate, and how long it will still take."""
 
 import time
 from collections import deque

@@ -258,7 +258,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_stop(self) -> None:
-        """Stop the job; it undoes what it did and records that."""
+        """Stop the job; it undoes what it did."""
         view = self._chosen_own("stop")
         if view is None:
             return
@@ -331,7 +331,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_end(self) -> None:
-        """Choose how the interrupted job ends: finished, or taken back."""
+        """Finish the interrupted job, or undo it."""
         view = self._chosen_own("end")
         if view is None:
             return

@@ -82,7 +82,7 @@ def _folder_trouble(folder: str, avoid: str) -> str:
     if not os.path.lexists(folder):
         return f"there is no directory {folder}"
     if not os.path.isdir(folder):
-        return f"{folder} is not an accessible directory"
+        return f"{folder} is not a directory"
     if avoid and _is_within(os.path.realpath(folder), os.path.realpath(avoid)):
         return f"{avoid} is the directory of snapshots: export to another directory"
     if os.statvfs(folder).f_flag & os.ST_RDONLY:

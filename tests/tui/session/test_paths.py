@@ -184,7 +184,7 @@ def test_fifos_links_and_folders_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "x.sha256").mkdir()
     assert "is a FIFO and is not replaced" in land(tmp_path, "pipe").trouble
     assert "is a symbolic link and is not replaced" in land(tmp_path, "link").trouble
-    assert "is a directory there" in land(tmp_path, "sub/").trouble
+    assert "is a directory and is not replaced" in land(tmp_path, "sub/").trouble
     where = land(tmp_path, "x")
     assert not where.trouble
     assert "x.sha256 is a directory" in where.sums_trouble

@@ -211,7 +211,7 @@ class JobBoard:
 
 
 def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
-    """A job as its record alone tells; `words` name the place in its command."""
+    """A job as its record alone tells; `location_options` name the place in its command."""
     return JobView(
         id=record.id,
         command=command_of(record, location_options),
@@ -228,7 +228,7 @@ def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
 
 
 def command_of(record: JobRecord, location_options: Sequence[str] = ()) -> str:
-    """The command that does what a job does; `words` name the place."""
+    """The command that does what a job does; `location_options` name the place."""
     if isinstance(record.operation, UnknownOperation):
         return record.verb[:_LONGEST]
     return command_line(record.operation, location_options)[:_LONGEST]

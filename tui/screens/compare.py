@@ -242,14 +242,14 @@ class CompareScreen(Screen[None]):
         self._begin()
 
     def action_same(self) -> None:
-        """Show unchanged files as well, or only differences."""
+        """Show or hide unchanged files."""
         shows = not self._options.same
         self._options = self._options._replace(same=shows)
         self._begin()
         self.say("unchanged files are shown as well" if shows else "only differences are shown")
 
     def action_check(self) -> None:
-        """Switch between comparing by content and by size and time."""
+        """Compare by content, or by size and time."""
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
@@ -258,7 +258,7 @@ class CompareScreen(Screen[None]):
         )
 
     def action_pivot(self) -> None:
-        """Swap the sides; files are restored from the first one."""
+        """Swap the sides."""
         pair = self._pair
         if pair.after is None or pair.before is None:
             self.say("cannot swap sides: only the snapshot can be restored")

@@ -239,7 +239,10 @@ class SearchScreen(Screen[None]):
         self.say(f"stopped after {self._progress.done} of {count_phrase(self._progress.total, 'snapshot')}")
 
     def action_compare(self) -> None:
-        """Compare the version with the one before it, the oldest with the live file."""
+        """Compare with the previous version.
+
+        The oldest one is compared with the live file.
+        """
         chosen = self._chosen()
         if chosen is None:
             self.say("nothing is selected: type a name and press Enter")
@@ -280,7 +283,7 @@ class SearchScreen(Screen[None]):
 
     @work
     async def action_restore(self) -> None:
-        """Preview the restore of the version, then start it."""
+        """Preview the restore, then start it."""
         from tui.dialogs.extract import AskExtract
 
         if self._place.read_only:

@@ -66,14 +66,14 @@ def _destination(path: str, folder: str, mount: Mount | None) -> Destination:
     largest, limit = _limit(mount)
     return Destination(
         path,
-        free_space(folder),
-        stands,
-        sums,
-        f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
-        largest,
-        limit,
-        mount.note if mount else "",
-        trouble,
+        free=free_space(folder),
+        stands=stands,
+        sums=sums,
+        sums_trouble=f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
+        largest=largest,
+        limit=limit,
+        note=mount.note if mount else "",
+        trouble=trouble,
     )
 
 
@@ -82,7 +82,7 @@ def _folder_trouble(folder: str, avoid: str) -> str:
     if not os.path.lexists(folder):
         return f"there is no directory {folder}"
     if not os.path.isdir(folder):
-        return f"{folder} is not an accessible directory"
+        return f"{folder} is not a directory"
     if avoid and _is_within(os.path.realpath(folder), os.path.realpath(avoid)):
         return f"{avoid} is the directory of snapshots: export to another directory"
     if os.statvfs(folder).f_flag & os.ST_RDONLY:

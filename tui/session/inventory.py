@@ -141,22 +141,15 @@ class InventoryData:
         return {path: self._single(snapshot) for path, snapshot in self.by_path.items()}
 
     def _single(self, snapshot: Snapshot) -> Total:
-        when = 0.0 if snapshot.hidden else unix_time(snapshot.time)
-        names, users, notes = (
-            (snapshot.snap or NAMELESS,),
-            tuple(snapshot.users),
-            tuple(self.notes_of(snapshot)),
-        )
-        unpacked = self.unpacked.get(snapshot.path)
         return Total(
-            names,
-            users,
-            when,
-            snapshot.size,
-            unpacked,
-            self.standing_of(snapshot),
-            notes,
-            not snapshot.hidden,
+            names=(snapshot.snap or NAMELESS,),
+            users=tuple(snapshot.users),
+            when=0.0 if snapshot.hidden else unix_time(snapshot.time),
+            size=snapshot.size,
+            unpacked=self.unpacked.get(snapshot.path),
+            standing=self.standing_of(snapshot),
+            notes=tuple(self.notes_of(snapshot)),
+            is_known=not snapshot.hidden,
         )
 
     def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
@@ -168,14 +161,14 @@ class InventoryData:
         known = [part for part in parts if part.is_known]
         standings = {id(part.standing): part.standing for part in parts}.values() or (_NEVER,)
         return Total(
-            tuple(dict.fromkeys([part.names[0] for part in parts])),
-            tuple(sorted({name for users in {part.users for part in parts} for name in users})),
-            min([part.when for part in known], default=0.0),
-            sum([part.size for part in parts]),
-            _sum([part.unpacked for part in parts]),
-            min(standings, key=lambda status: (WORST_FIRST[status.state], status.at)),
-            tuple(dict.fromkeys([note for part in parts for note in part.notes])),
-            bool(known),
+            names=tuple(dict.fromkeys([part.names[0] for part in parts])),
+            users=tuple(sorted({name for users in {part.users for part in parts} for name in users})),
+            when=min([part.when for part in known], default=0.0),
+            size=sum([part.size for part in parts]),
+            unpacked=_sum([part.unpacked for part in parts]),
+            standing=min(standings, key=lambda status: (WORST_FIRST[status.state], status.at)),
+            notes=tuple(dict.fromkeys([note for part in parts for note in part.notes])),
+            is_known=bool(known),
         )
 
     def notes_of(self, snapshot: Snapshot) -> list[str]:

@@ -173,7 +173,7 @@ class JobBoard:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._journal = journal
-        self._words = location_options
+        self._location_options = location_options
         self._shown = shown
         self._watched: dict[int, _Watched] = {}
         self._ended: dict[int, JobView] = {}
@@ -198,7 +198,7 @@ class JobBoard:
         same = known is not None and self._records[record.id].is_like(record)
         if known is not None and same and (not whole or record.id in self._watched):
             return known._replace(seen=record.id in self._seen)
-        view = view_of(record, self._words)._replace(seen=record.id in self._seen)
+        view = view_of(record, self._location_options)._replace(seen=record.id in self._seen)
         if view.is_running or whole or record.id in self._watched:
             view = self._watched.setdefault(record.id, _Watched(record)).applied_to(view)
         if view.is_running:
@@ -211,24 +211,24 @@ class JobBoard:
 
 
 def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
-    """A job as its record alone tells; `words` name the place in its command."""
+    """A job as its record alone tells; `location_options` name the place in its command."""
     return JobView(
-        record.id,
-        command_of(record, location_options),
-        command_of(record).removeprefix("snapstow "),
-        record.state,
-        record.started,
-        NOTHING_YET,
-        "",
-        (),
-        record.result.error[:_LONGEST],
-        record.result,
-        record.owner,
+        id=record.id,
+        command=command_of(record, location_options),
+        short=command_of(record).removeprefix("snapstow "),
+        state=record.state,
+        started=record.started,
+        progress=NOTHING_YET,
+        part="",
+        notes=(),
+        error=record.result.error[:_LONGEST],
+        result=record.result,
+        owner=record.owner,
     )
 
 
 def command_of(record: JobRecord, location_options: Sequence[str] = ()) -> str:
-    """The command that does what a job does; `words` name the place."""
+    """The command that does what a job does; `location_options` name the place."""
     if isinstance(record.operation, UnknownOperation):
         return record.verb[:_LONGEST]
     return command_line(record.operation, location_options)[:_LONGEST]

@@ -1,4 +1,4 @@
-"""A line of text for an event of a job, as its log shows it."""
+"""The events of a job as lines of its log."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How fast a step goes and how long it still takes, from the events of its job."""
+"""How far a piece of work is, at what rate, and how long it will still take."""
 
 import time
 from collections import deque

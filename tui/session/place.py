@@ -160,14 +160,14 @@ class Place:
         snapshots = [snapshot for group in sets for snapshot in group.snapshots]
         layout = self.engine.layout
         return InventoryData(
-            tuple(sets),
-            self._ledger.standing(snapshots),
-            free_space(layout.snapshots),
-            self._ledger.unpacked(snapshots),
-            self._imported() if complete else frozenset(),
-            layout.state.auto_sets(),
-            complete,
-            {number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
+            sets=tuple(sets),
+            standing=self._ledger.standing(snapshots),
+            free=free_space(layout.snapshots),
+            unpacked=self._ledger.unpacked(snapshots),
+            imported=self._imported() if complete else frozenset(),
+            expiry=layout.state.auto_sets(),
+            complete=complete,
+            guards={number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
             knows_expiry=layout.state.readable,
         ).worked_out()
 

@@ -32,7 +32,7 @@ class Changes:
     """
 
     def __init__(self, location_options: tuple[str, ...] = ()) -> None:
-        self._words = location_options
+        self._location_options = location_options
         self._engine: Engine | None = None
         self._watch: Watch | None = None
         self._changes: dict[str, _ChangeView] = {}
@@ -68,7 +68,9 @@ class Changes:
             self._aborted.add(change)
 
     def _update(self, followed: Followed) -> None:
-        change_view = self._changes.setdefault(followed.change.id, _ChangeView(followed, self._words))
+        change_view = self._changes.setdefault(
+            followed.change.id, _ChangeView(followed, self._location_options)
+        )
         change_view.update(followed, aborted=followed.change.id in self._aborted)
 
 
@@ -77,7 +79,7 @@ class _ChangeView:
 
     def __init__(self, followed: Followed, location_options: tuple[str, ...]) -> None:
         self.lines: list[str] = []
-        self._words = location_options
+        self._location_options = location_options
         self._fold = JobEventFold()
         self._view = self._view_of(followed, aborted=False)
 
@@ -94,16 +96,16 @@ class _ChangeView:
     def _view_of(self, followed: Followed, *, aborted: bool) -> JobView:
         change = followed.change
         return JobView(
-            -int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
-            " ".join(("snapstow", *self._words, "attach", f"snapd/{change.id}")),
-            change.summary[:_LONGEST],
-            _state(followed, aborted=aborted),
-            change.started,
-            NOTHING_YET,
-            "",
-            (),
-            "" if aborted else change.error[:_LONGEST],
-            JobResult(),
+            id=-int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
+            command=" ".join(("snapstow", *self._location_options, "attach", f"snapd/{change.id}")),
+            short=change.summary[:_LONGEST],
+            state=_state(followed, aborted=aborted),
+            started=change.started,
+            progress=NOTHING_YET,
+            part="",
+            notes=(),
+            error="" if aborted else change.error[:_LONGEST],
+            result=JobResult(),
             change=change.id,
             seen=True,
         )

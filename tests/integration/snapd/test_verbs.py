@@ -142,7 +142,7 @@ def test_either_engine_ends_with_the_same_codes(busy: RealSnapd) -> None:
 def test_doctor_says_which_engine_and_why(busy: RealSnapd) -> None:
     busy.save()
     lines = snapstow(busy.base, "doctor").out.splitlines()
-    assert lines[0].startswith(f"Engine snapd below {busy.base}: snapd 2.")
+    assert lines[0].startswith(f"Engine snapd for {busy.base}: snapd 2.")
     assert "so it is asked for every change; snapshots are read from their files." in lines[0]
     assert lines[1:] == [
         "Automatic snapshots are kept for 31d.",
@@ -270,7 +270,7 @@ def test_changes_of_others_are_listed_and_stopped(snapd: RealSnapd) -> None:
         gate()
         row = snapstow(snapd.base, "jobs").out.splitlines()[-1].split()
         assert row[0] == "snapd/1"
-        assert " ".join(row[2:]) == "running Snapshot all snaps snapd does it"
+        assert " ".join(row[2:]) == "running Snapshot all snaps by snapd"
         (change,) = json.loads(snapstow(snapd.base, "jobs", "--json").out)
         assert (change["change"], change["kind"], change["state"]) == ("1", "snapshot-snap", "running")
         command = [sys.executable, "-m", "tui.cli.main", f"--root={snapd.base}", "stop", "snapd/1"]

@@ -74,7 +74,7 @@ def test_a_click_on_the_bar_is_the_key(world: World) -> None:
 def test_a_verb_is_found_by_its_name_and_done(key: str, world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses(key)
-        assert "Show the plan, then restore by it" in user.screen()
+        assert "Show the plan, then restore" in user.screen()
         await user.presses(*"export", "enter")
         await user.sees("Export")
         assert not isinstance(user.app.screen, Palette)

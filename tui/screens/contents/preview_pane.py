@@ -61,7 +61,7 @@ class PreviewScreen(NavigationScreen):
             self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
-        """Go up; at the top, clear the selection, then leave."""
+        """Go up, clear the selection, or leave."""
         if self.go_up():
             return
         if self.table.marked:
@@ -184,7 +184,10 @@ class PreviewScreen(NavigationScreen):
                 self.say(str(trouble))
 
     def action_details(self) -> None:
-        """Show or hide the preview beside the table; where it does not fit, show it alone."""
+        """Show or hide the preview.
+
+        Where it does not fit beside the table, it is shown alone.
+        """
         if self.size.width < PREVIEW_MIN_WIDTH:
             self._go_in_alone()
             return

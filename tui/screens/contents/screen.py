@@ -141,7 +141,7 @@ class ContentsScreen(PreviewScreen):
 
     @work
     async def action_restore(self) -> None:
-        """Preview the restore of the selection, then start it."""
+        """Preview the restore, then start it."""
         from tui.dialogs.extract import AskExtract
 
         if reason := self.refusal_of("restore"):
@@ -230,7 +230,7 @@ class ContentsScreen(PreviewScreen):
         self.app.push_screen(CompareScreen(self._place, pair, self._launcher))
 
     def action_find(self) -> None:
-        """Find files by name in all snapshots, and in the open file."""
+        """Find files by name in all snapshots."""
         from tui.screens.search import SearchScreen
 
         where: list[Snapshot | str] = [self._source]
@@ -242,7 +242,7 @@ class ContentsScreen(PreviewScreen):
         self._launcher.action_jobs()
 
     def action_copy(self) -> None:
-        """Copy the command that restores what is chosen."""
+        """Copy the command that restores this."""
         if wanted := self.extraction():
             text = command_line(wanted, self._place.words)
             self.say(copied(self.app, text))

@@ -290,7 +290,10 @@ class InventoryBrowser(PlaceScreen):
             self._table.select(key)
 
     def action_details(self) -> None:
-        """Show or hide the details beside the table; where they do not fit, show them alone."""
+        """Show or hide the details.
+
+        Where they do not fit beside the table, they are shown alone.
+        """
         if self.size.width >= DETAILS_MIN_WIDTH:
             self._shows_details = not self._shows_details
             self.fill()

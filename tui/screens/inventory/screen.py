@@ -209,7 +209,7 @@ class InventoryScreen(InventoryBrowser):
         self.app.push_screen(ContentsScreen(self._place, path, self))
 
     def action_find(self) -> None:
-        """Find files by name in the selection, or in all snapshots."""
+        """Find files by name."""
         from tui.screens.search import SearchScreen
 
         if where := self.chosen() if self._table.marked else self.everything():
@@ -222,7 +222,7 @@ class InventoryScreen(InventoryBrowser):
         return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
-        """Compare two snapshots of a snap, or one with the live data."""
+        """Compare with another snapshot or live data."""
         from tui.screens.compare import CompareScreen, pair_of
 
         pair = pair_of(self.chosen())
@@ -308,7 +308,7 @@ class InventoryScreen(InventoryBrowser):
             await self._launch(Undo(answer))
 
     def action_copy(self) -> None:
-        """Copy the command that restores what is chosen."""
+        """Copy the command that restores this."""
         if (part := self._one_set("copy the command for")) is None:
             return
         text = command_line(self._restore_of(part), self._place.words)

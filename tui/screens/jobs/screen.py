@@ -234,7 +234,7 @@ class JobsScreen(Screen[None]):
         if self._lines:
             self.app.push_screen(JobLog(self._log, self._tick))
         else:
-            self._say(f"the log of {self._log.name} is empty")
+            self._say("the log is empty")
 
     def action_copy(self) -> None:
         """Copy the command that does the same."""
@@ -258,7 +258,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_stop(self) -> None:
-        """Stop the job; it undoes what it did and records that."""
+        """Stop the job; it undoes what it did."""
         view = self._chosen_own("stop")
         if view is None:
             return
@@ -331,7 +331,7 @@ class JobsScreen(Screen[None]):
 
     @work
     async def action_end(self) -> None:
-        """Choose how the interrupted job ends: finished, or taken back."""
+        """Finish the interrupted job, or undo it."""
         view = self._chosen_own("end")
         if view is None:
             return

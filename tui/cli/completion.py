@@ -22,7 +22,7 @@ class Value(NamedTuple):
     """The value of a flag or an operand: how it is called, and what is offered for it."""
 
     name: str
-    words: tuple[str, ...]
+    choices: tuple[str, ...]
     kind: Kind
     many: bool
 
@@ -118,14 +118,14 @@ def _bash(commands: list[Command]) -> Iterator[str]:
     yield f"    esac\n    local flags= operands= files= verbs='{' '.join(SUMMARIES)}'\n    case $verb in"
     for command in (screens._replace(verb="''"), *commands):
         flags = " ".join(name for flag in command.flags for name in flag.names)
-        operands = " ".join(word for value in command.operands for word in value.words)
+        operands = " ".join(word for value in command.operands for word in value.choices)
         files = "1" if any(value.kind is not Kind.NOTHING for value in command.operands) else ""
         yield f"        {command.verb}) flags='{flags}' operands='{operands}' files={files} ;;"
     yield _BASH_END
 
 
 def _compgen(value: Value) -> str:
-    how = {Kind.FILES: "-f", Kind.DIRECTORIES: "-d", Kind.NOTHING: f"-W '{' '.join(value.words)}'"}[
+    how = {Kind.FILES: "-f", Kind.DIRECTORIES: "-d", Kind.NOTHING: f"-W '{' '.join(value.choices)}'"}[
         value.kind
     ]
     return f'mapfile -t COMPREPLY < <(compgen {how} -- "$cur")'
@@ -172,9 +172,9 @@ def _zsh_value(value: Value) -> str:
     actions = {
         Kind.FILES: "_files",
         Kind.DIRECTORIES: "_files -/",
-        Kind.NOTHING: f"({' '.join(value.words)})",
+        Kind.NOTHING: f"({' '.join(value.choices)})",
     }
-    action = actions[value.kind] if value.words or value.kind is not Kind.NOTHING else " "
+    action = actions[value.kind] if value.choices or value.kind is not Kind.NOTHING else " "
     return f":{value.name.replace(':', chr(92) + ':')}:{action}"
 
 
@@ -212,7 +212,7 @@ def _fish_value(value: Value) -> str:
         case Kind.DIRECTORIES:
             return " -a '(__fish_complete_directories)'"
         case Kind.NOTHING:
-            return f" -a '{' '.join(value.words)}'" if value.words else ""
+            return f" -a '{' '.join(value.choices)}'" if value.choices else ""
 
 
 def _quoted(text: str) -> str:

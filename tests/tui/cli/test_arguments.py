@@ -155,7 +155,7 @@ class TestRefused:
             ("jobs 1", 'too many arguments for command: "1"'),
             ("saved --id", "expected argument for flag `--id'"),
             ("saved --id --json", "expected argument for flag `--id'"),
-            ("restore 1 --to=", "expected argument for flag `--to'"),
+            ("restore 1 --target_dir=", "expected argument for flag `--to'"),
             ("saved --json=yes", "flag `--json' takes no value"),
             (
                 "saved --id x",

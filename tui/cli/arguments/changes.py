@@ -62,7 +62,7 @@ class RestoreArgs(NamedTuple):
     undo_window: int
     no_undo: bool
     devices: bool
-    to: str
+    target_dir: str
     revision: str
     wait: bool
     no_wait: bool
@@ -261,7 +261,7 @@ def add_undo_window(parser: Parser) -> None:
 
 def add_to(parser: Parser) -> None:
     """Describe the directory to restore into."""
-    parser.option("to", "DIR", "into DIR instead of in place", type=absolute)
+    parser.option("to", "DIR", "into DIR instead of in place", dest="target_dir", type=absolute)
     parser.refuse_empty("to")
 
 

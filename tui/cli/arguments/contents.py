@@ -20,7 +20,7 @@ class ExtractArgs(NamedTuple):
 
     set_id: int
     paths: tuple[str, ...]
-    to: str
+    target_dir: str
     plan: bool
     policy: str
     owner: tuple[str, ...]

@@ -80,7 +80,7 @@ def restore(context: Context, args: RestoreArgs) -> int:
         users=args.users,
         devices=args.devices,
         undo_window=0 if args.no_undo else args.undo_window or Restore.undo_window,
-        target_dir=args.to,
+        target_dir=args.target_dir,
         revision=args.revision,
         wait=args.wait,
     )

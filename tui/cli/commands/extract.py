@@ -20,7 +20,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
         set_id=args.set_id,
         items=args.paths,
         file=args.file,
-        target_dir=args.to,
+        target_dir=args.target_dir,
         policy=args.policy,
         owners=args.owner,
         strip=args.strip,

@@ -70,8 +70,8 @@ def notes_text(snapshot: "Snapshot") -> str:
 
 
 def guard_text(restore: "SafeguardedRestore") -> str:
-    """What a set is that was made before a restore: `safety snapshot of job 12, until Tue 14:32`."""
-    return f"safety snapshot of job {restore.record.id}, until {moment_text(restore.until)}"
+    """What a set is that was made before a restore: `undo of job 12, until Tue 14:32`."""
+    return f"undo of job {restore.record.id}, until {moment_text(restore.until)}"
 
 
 def moment_text(seconds: float) -> str:

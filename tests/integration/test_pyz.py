@@ -107,7 +107,7 @@ def its_screens_start_jobs(machine: Machine) -> None:
         terminal.press(b"\r")
         sees("job 5 done: save")
         terminal.press(b"r")
-        sees(" Restore, undo for 24 h ")
+        sees(" Restore, undo for 24 hours ")
         terminal.press(b"\r")
         sees("job 6 done: restore 11")
         terminal.press(b"q")

@@ -47,7 +47,13 @@ def test_beside_by_name_alone(world: World, tmp_path: Path) -> None:
 def test_by_name_alone_two_of_a_name_are_refused(world: World, tmp_path: Path) -> None:
     target_dir = str(tmp_path / "out")
     refused(
-        world, BlockedError, "lands there", "hello:common", "hello:alice/common", to=target_dir, strip=True
+        world,
+        BlockedError,
+        "lands there",
+        "hello:common",
+        "hello:alice/common",
+        target_dir=target_dir,
+        strip=True,
     )
     world.add(2, "hello", {"x1": {"n": "1"}, "common": {"n": "2"}})
     extract_plan = world.engine.plan_extract(
@@ -77,14 +83,18 @@ def test_not_where_snaps_keep_their_data(world: World, place: str) -> None:
     target_dir = world.root / place
     target_dir.parent.mkdir(parents=True, exist_ok=True)
     refused(
-        world, BlockedError, "cannot extract into .* holds data of snaps", "hello:common", to=str(target_dir)
+        world,
+        BlockedError,
+        "cannot extract into .* holds data of snaps",
+        "hello:common",
+        target_dir=str(target_dir),
     )
 
 
 def test_not_through_a_link(world: World, tmp_path: Path) -> None:
     outside = plant(tmp_path / "outside", {})
     (tmp_path / "out").symlink_to(outside)
-    refused(world, BlockedError, "symbolic link", "hello:common/d", to=str(tmp_path / "out"))
+    refused(world, BlockedError, "symbolic link", "hello:common/d", target_dir=str(tmp_path / "out"))
     target_dir = plant(tmp_path / "second", {"hello": Link(str(outside))})
     with pytest.raises(SnapshotError):
         world.do(Extract(1, ("hello:common/d",), target_dir=str(target_dir)))

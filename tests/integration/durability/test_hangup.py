@@ -313,7 +313,7 @@ def test_the_linear_mode_leaves_its_jobs_behind_as_well(world: World, gate: Gate
         login.shows("Started job 1.")
         assert login.cut(Cut.CLOSED) == -1
     with Login(world.root, ("browse", "--plain")) as other:
-        other.shows("Job 1: running since").press(b"attach\r")
+        other.shows("Job 1: running, started").press(b"attach\r")
         other.until(lambda: other.text[-1].endswith("percent."))
         gate.let_go()
         other.shows("Job 1 is done.")

@@ -221,10 +221,10 @@ def test_guards_are_marked_where_our_own_notes_stand(busy: RealSnapd) -> None:
     shown = busy.cli("saved", "--abs-time").stdout.splitlines()
     assert mine[1].split() == shown[1].split()
     assert mine[2].split()[:6] == shown[2].split()[:6]
-    assert re.search(r"B +guard of job 2, until \w{3} \d\d:\d\d$", mine[2])
+    assert re.search(r"B +undo of job 2, until \w{3} \d\d:\d\d$", mine[2])
     assert snapstow(busy.base, "saved", "--json").out.count("guard") == 0
     busy.stop()
-    assert "guard of job 2" in snapstow(busy.base, "saved").out
+    assert "undo of job 2" in snapstow(busy.base, "saved").out
     busy.start()
     assert ours(busy, "undo")[0] == 0
     assert "guard" not in snapstow(busy.base, "saved").out

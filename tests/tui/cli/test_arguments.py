@@ -100,7 +100,7 @@ class TestUnderstood:
             "import-snapshot",
         )
         assert isinstance(restored, RestoreArgs)
-        assert restored.to == "/usr/bin"
+        assert restored.target_dir == "/usr/bin"
         assert isinstance(exported, ExportArgs)
         assert (exported.set_id, exported.file) == (SetId(1, "1"), "-")
         for typed, file in (("-", "-"), ("x", "/usr/x"), ("-- --odd", "/usr/--odd")):
@@ -155,7 +155,7 @@ class TestRefused:
             ("jobs 1", 'too many arguments for command: "1"'),
             ("saved --id", "expected argument for flag `--id'"),
             ("saved --id --json", "expected argument for flag `--id'"),
-            ("restore 1 --target_dir=", "expected argument for flag `--to'"),
+            ("restore 1 --to=", "expected argument for flag `--to'"),
             ("saved --json=yes", "flag `--json' takes no value"),
             (
                 "saved --id x",

@@ -202,7 +202,7 @@ class TestLooking:
             await user.sees(r"common/\x1b[31mnull")
             await goes_to(user, "restore device nodes")
             await user.presses("space")
-            await user.sees("1 device node, restored as well")
+            await user.sees("1 device node, restored too")
             await user.sees("✓ READY")
             user.button().focus()
             await user.presses("enter")

@@ -63,7 +63,7 @@ def test_options(world: World) -> None:
         assert "may not suffice" not in user.screen()
         await goes_to(user, "fast")
         await user.presses("space")
-        await goes_to(user, "keep files that change")
+        await goes_to(user, "accept files that change")
         await user.presses("enter")
         await confirms(user)
 
@@ -137,7 +137,7 @@ def test_left_out_bytes_are_taken_off(world: World) -> None:
         await user.sees("10B in 4 files, 700B excluded")
         lines = user.screen().splitlines()
         for pattern in ("$SNAP_COMMON/c*", "$SNAP_COMMON/cache/f"):
-            assert "keeps 700B out of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
+            assert "excludes 700B of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
         assert "at most 10B" in user.screen()
 
     ask(world, tell)

@@ -38,7 +38,7 @@ def test_a_pattern_is_added_measured_and_taken_out_again(world: World) -> None:
         assert "must start" not in user.screen()
         await user.presses("enter")
         await follows(user)
-        await user.sees("keeps 6B out of chat, cloud")
+        await user.sees("excludes 6B of chat and cloud")
         assert box.value == ""
         await goes_to(user, "$SNAP_COMMON")
         await user.presses("space")
@@ -88,7 +88,7 @@ def test_a_folder_is_left_out_and_taken_in_again(world: World) -> None:
         await user.presses("space")
         await follows(user)
         await user.sees("[ ]   700B  common/cache  excluded")
-        await user.sees("$SNAP_COMMON/cache  keeps 700B out")
+        await user.sees("$SNAP_COMMON/cache  excludes 700B")
         await user.presses("enter")
         await follows(user)
         await user.sees("[x]   700B  common/cache")
@@ -210,7 +210,7 @@ def test_changing_snaps_may_fail(world: World) -> None:
         await user.sees("~ may fail")
         await user.sees("changing: chat")
         assert str(user.button().label) == "Save 2 snaps, 1 may fail"
-        await goes_to(user, "keep files that change")
+        await goes_to(user, "accept files that change")
         await user.presses("space")
         await user.sees("kept as they are read: chat")
         assert str(user.button().label) == "Save 2 snaps"

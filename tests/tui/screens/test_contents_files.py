@@ -213,7 +213,7 @@ class TestFiles:
         async def tell(user: Patient) -> None:
             await user.sees("data of this revision")
             await user.presses("i")
-            await user.sees("it is a single snapshot")
+            await user.sees("this is a single snapshot")
 
         look(world, tell, file=str(loose))
 
@@ -247,7 +247,7 @@ class TestFiles:
             await user.sees("common data")
             assert "Import" not in user.screen()
             await user.presses("i")
-            await user.sees("in the store already")
+            await user.sees("already in the store")
 
         look(world, tell)
 

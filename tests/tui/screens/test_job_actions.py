@@ -112,7 +112,7 @@ def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
-        await (await user.presses("t")).sees("Roll back: cannot be had: what it was to remove is gone")
+        await (await user.presses("t")).sees("Roll back: not available: what it was to remove is gone")
         assert not user.button("#takeback").display
         assert user.button("#finish").display
         await (await user.presses("escape")).sees("! interrupted")

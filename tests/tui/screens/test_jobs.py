@@ -207,7 +207,7 @@ def test_jobs_of_other_users_are_shown_and_left_alone(
             await (await user.presses("j", "j")).sees("alice/3  ▶ running")
             for key, text in (
                 ("x", "cannot stop job alice/3"),
-                ("u", "cannot take back"),
+                ("u", "cannot undo job alice/3"),
                 ("t", "cannot end"),
             ):
                 await (await user.presses(key)).sees(text)

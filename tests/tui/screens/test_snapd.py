@@ -120,8 +120,8 @@ def test_guards_are_told_apart(hello: RealSnapd) -> None:
         _do(hello, operation)
 
     async def tell(user: Patient) -> None:
-        await user.sees("safety snapshot of job 2, until ")
-        await user.presses("slash", *"guard", "enter")
+        await user.sees("undo of job 2")
+        await user.presses("slash", *"undo", "enter")
         assert "▸ #2" in user.screen()
         assert "▸ #1" not in user.screen()
 

@@ -75,8 +75,8 @@ class OpenArgs(NamedTuple):
 class DiffArgs(NamedTuple):
     """What to compare: two sides, and a snap with or without a path in it."""
 
-    one: str
-    other: str
+    first: str
+    second: str
     what: str
     exact: bool
     same: bool
@@ -166,8 +166,8 @@ def diff(parser: Parser) -> type[DiffArgs]:
         "diff 3 5 nextcloud",
         "diff 3 live nextcloud:common/config.php",
     )
-    parser.operand("one", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
-    parser.operand("other", "ID|FILE|live", "what to compare it with", missing="`<id>`")
+    parser.operand("first", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
+    parser.operand("second", "ID|FILE|live", "what to compare it with", missing="`<id>`")
     parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data", missing="`<snap>`")
     parser.flag("exact", "compare by content")
     parser.flag("same", "also show what is unchanged")

@@ -31,7 +31,7 @@ def diff(context: Context, args: DiffArgs) -> int:
     with Foreground() as foreground, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
         progress = Progress(foreground.handle)
         foreground.watch(progress)
-        for side in (args.one, args.other):
+        for side in (args.first, args.second):
             _add_side(context, comparison, side, progress)
         below = comparison.placed(path) if path else None
         options = CompareOptions(args.exact, args.same)

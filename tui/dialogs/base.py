@@ -115,7 +115,7 @@ class LineList(OptionList):
             return
         at, top = self.highlighted or 0, self.scroll_offset.y
         key = before[at].key if at < len(before) else None
-        self.set_options(Option(_drawn(line)) for line in lines)
+        self.set_options(_LineOption(line) for line in lines)
         keys = [line.key for line in lines]
         self.highlighted = (keys.index(key) if key in keys else min(at, len(keys) - 1)) if keys else None
         self.scroll_to(y=top, animate=False, force=True)
@@ -143,15 +143,24 @@ class LineList(OptionList):
             self.post_message(self.Marked(self.cursor_key))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter the line."""
+        """Open the line that was chosen, whatever stands in its place by now."""
         event.stop()
-        self.post_message(self.Opened(self._shown[event.option_index].key))
+        if isinstance(event.option, _LineOption):
+            self.post_message(self.Opened(event.option.key))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Tell where the cursor stands."""
         event.stop()
-        if event.option_index < len(self._shown):
-            self.post_message(self.Moved(self._shown[event.option_index].key))
+        if isinstance(event.option, _LineOption):
+            self.post_message(self.Moved(event.option.key))
+
+
+class _LineOption(Option):
+    """A line as the list draws it, with what identifies it."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(_drawn(line))
+        self.key = line.key
 
 
 class _Hanging(Padding):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.engine.availability import Availability
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
     from backend.engine.launch import runner_of, worker_command
     from backend.engine.perform import perform_recorded
-    from backend.engine.protocol import Availability
     from backend.engine.select import reopen_engine, user_state
 else:
     __getattr__ = lazy_names(__name__)

@@ -1,13 +1,32 @@
-"""What the engine on files refuses while snapd runs: two owners of the same data would corrupt them."""
+"""What can be done at a place, and what the engine on files refuses while snapd runs.
+
+Two owners of the same data would corrupt them.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-from backend.engine.protocol import Availability
 from backend.host.layout import Layout
 from backend.model import Action
 
 _DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
+
+
+class Availability(NamedTuple):
+    """What can be done at a place, as of one look at the socket of its snapd.
+
+    `refusals` says why the other actions cannot be done. `is_superseded` tells that snapd has come or gone,
+    so that another engine is the right one for the place.
+    """
+
+    refusals: Mapping[Action, str] = MappingProxyType({})
+    is_superseded: bool = False
+
+    def refusal(self, action: Action) -> str:
+        """Say in one sentence why an action cannot be done; nothing where it can."""
+        return self.refusals.get(action, "")
 
 
 def files_availability(layout: Layout, snapd_answers: Callable[[str], bool]) -> Availability:

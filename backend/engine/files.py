@@ -26,8 +26,8 @@ from backend.model import Action, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
+    from backend.engine.availability import Availability
     from backend.engine.daemon import Daemon
-    from backend.engine.protocol import Availability
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved

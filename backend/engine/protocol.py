@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from backend.engine.availability import Availability
     from backend.engine.daemon import Daemon
     from backend.host.layout import Layout
     from backend.jobs.journal import Journal
@@ -33,21 +33,6 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
-
-
-class Availability(NamedTuple):
-    """What can be done at a place, as of one look at the socket of its snapd.
-
-    `refusals` says why the other actions cannot be done. `is_superseded` tells that snapd has come or gone,
-    so that another engine is the right one for the place.
-    """
-
-    refusals: Mapping[Action, str] = MappingProxyType({})
-    is_superseded: bool = False
-
-    def refusal(self, action: Action) -> str:
-        """Say in one sentence why an action cannot be done; nothing where it can."""
-        return self.refusals.get(action, "")
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.protocol import Availability
+from backend.engine.availability import Availability
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer

@@ -8,7 +8,8 @@ from backend.engine.protocol import Engine
 from backend.jobs.runner import Runner
 
 # The worker finds the package where this process found it: installed, a checkout, or unpacked from one file.
-# An argument reaches it in any case; the environment does not where systemd starts it.
+# An argument reaches it in any case; the environment does not where systemd starts it, and is not to: -I
+# keeps whatever it names out of the process until the path is ours.
 _ENTRY = """import json, sys
 sys.path[:] = json.loads(sys.argv.pop(1))
 from backend.engine.worker import run
@@ -26,4 +27,4 @@ def worker_command(engine: Engine) -> list[str]:
     The command takes the operation, and tells its job's number, as `python -m backend.engine.worker` does.
     """
     path = json.dumps([os.path.abspath(folder) for folder in sys.path])
-    return [sys.executable, "-c", _ENTRY, path, "--root", engine.layout.root, "--engine", engine.name]
+    return [sys.executable, "-I", "-c", _ENTRY, path, "--root", engine.layout.root, "--engine", engine.name]

@@ -15,6 +15,7 @@ from backend.jobs.effects import (
     REVERSIBLE,
     begun_subject_of,
     effects_of,
+    is_damaged,
     is_ours,
     is_with_snapd,
     kept_records,
@@ -105,6 +106,8 @@ def _is_needed(store: Store, record: JobRecord) -> bool:
     """Whether its steps are the only word on where replaced data lie."""
     if not may_hold_data(record):
         return False
+    if is_damaged(record):
+        return True  # it may be, and nothing else tells
     return bool(record.result.undo_until) or not is_ours(record, store) or needs_rollback(record, store)
 
 
@@ -114,6 +117,8 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
             return act()
     except SnapshotError as failure:
         return f"job {record.id} ({record.verb}) was left as it is: {failure}"
+    except (ArithmeticError, TypeError, ValueError):
+        return f"job {record.id} ({record.verb}) was left as it is: its journal is damaged"
 
 
 # -- ending one

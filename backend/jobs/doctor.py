@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from backend.errors import SnapshotError
 from backend.fs import files
 from backend.jobs.cleanup import recover_jobs
+from backend.jobs.effects import is_damaged
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.undo import undo_offers
@@ -24,11 +25,7 @@ _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 def findings(journal: Journal, store: Store) -> list[Finding]:
     """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
-    findings = []
-    for record in journal.records():
-        if record.state is JobState.INTERRUPTED:
-            text = f"job {record.id} ({record.verb}) was interrupted"
-            findings.append(Finding("interrupted", record.folder, text, "take it back, or complete it"))
+    findings = [*_job_findings(journal)]
     findings += _marker_findings(store)
     findings += _temporary_findings(journal, store)
     findings += _unknown_findings(store)
@@ -47,6 +44,16 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
     return findings
 
 
+def _job_findings(journal: Journal) -> Iterator[Finding]:
+    for record in journal.records():
+        if record.state is JobState.INTERRUPTED:
+            text = f"job {record.id} ({record.verb}) was interrupted"
+            yield Finding("interrupted", record.folder, text, "take it back, or complete it")
+        if is_damaged(record) and not record.is_newer:
+            text = f"what job {record.id} ({record.verb}) did cannot be understood; it is left as it is"
+            yield Finding("damaged", record.folder, text)
+
+
 def _marker_findings(store: Store) -> Iterator[Finding]:
     for name in leftovers.markers(store):
         path = f"{store.folder}/{name}"
@@ -63,7 +70,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
     temporaries = leftovers.temporaries(store)
     running = [record for record in journal.records() if record.state is JobState.RUNNING]
     living = {path for record in running for path in _unfinished_of(record)}
-    is_certain = not any(record.is_newer for record in running)
+    is_certain = not any(map(is_damaged, running))
     for path in temporaries:
         if path in living:
             continue
@@ -77,7 +84,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
 
 def _unfinished_of(record: JobRecord) -> Iterator[str]:
     """What a running job is writing, as far as this version understands it."""
-    steps = () if record.is_newer else record.steps
+    steps = () if is_damaged(record) else record.steps
     return (step.path for step in steps if isinstance(step, FileBegun | StagingBegun))
 
 

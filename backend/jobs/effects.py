@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from backend.errors import BlockedError, SnapshotError
+from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.jobs.journal import Journal
 from backend.jobs.record import ENDED_WELL, JobRecord, JobState
 from backend.operations import DAY, Extract, Restore
@@ -29,6 +29,9 @@ def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
         and not record.is_newer
         and not is_with_snapd(record)
     ]
+
+
+_LONGEST_WINDOW = 100 * 366 * DAY
 
 
 class Subject(NamedTuple):
@@ -110,6 +113,14 @@ def undone_by(record: JobRecord) -> int:
     return next((step.job for step in record.steps if isinstance(step, UndoBegun | SnapdUndoBegun)), 0)
 
 
+def is_damaged(record: JobRecord) -> bool:
+    """Whether its steps cannot be understood, by damage or because a newer version wrote them."""
+    try:
+        return not isinstance(record.steps, list)
+    except SnapshotError:
+        return True
+
+
 def is_with_snapd(record: JobRecord) -> bool:
     """Whether it gave its work to snapd, which goes on with it, or tells how it ended, once it runs."""
     try:
@@ -133,4 +144,6 @@ def window_end(record: JobRecord) -> float:
     """Until when what a job replaced that died when done is kept (seconds since the epoch; 0: not at all)."""
     nothing_replaced = target_directories(record) and record.verb == Restore.verb
     window = 0 if nothing_replaced else getattr(record.operation, "undo_window", DAY)
+    if not 0 <= window <= _LONGEST_WINDOW:
+        raise IntegrityError("its journal tells an impossible time")
     return record.started + window if window else 0.0

@@ -221,10 +221,13 @@ class OpenRecord:
         self._counted_at: dict[object, float] = {}
 
     def mend(self) -> None:
-        """End the line that a crash tore, so that the next step does not continue it."""
-        size = os.fstat(self._steps).st_size
-        if size and os.pread(self._steps, 1, size - 1) != b"\n":
-            files.write_all(self._steps, b"\n")
+        """Remove the line that a crash tore: its step was never taken, and the next must not continue it."""
+        end = size = os.fstat(self._steps).st_size
+        while end and os.pread(self._steps, 1, end - 1) != b"\n":
+            end -= 1
+        if end < size:
+            os.ftruncate(self._steps, end)
+            os.fsync(self._steps)
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Append an event with its time (`at`, seconds since the epoch); the log stops growing at 4 MiB.

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from backend.errors import BlockedError
+from backend.errors import BlockedError, IntegrityError
 from backend.fs import files
 from backend.jobs.result import JobResult, number_in, parse_result
 from backend.operations import Operation, UnknownOperation, recorded_operation
@@ -21,6 +21,7 @@ from backend.steps import SnapdStep, Step, parse_step
 FORMAT = 2
 
 _CAP = 64 << 20
+_LARGEST_PID = 1 << 22  # the kernel gives none beyond
 
 
 class JobState(Enum):
@@ -99,7 +100,8 @@ class JobRecord:
     @property
     def pid(self) -> int:
         """Its process, 0 where that is not known."""
-        return int(number_in(self.header.get("pid"), 0))
+        pid = self.header.get("pid")
+        return pid if type(pid) is int and 1 < pid < _LARGEST_PID else 0
 
     @property
     def uid(self) -> int:
@@ -157,7 +159,8 @@ class JobRecord:
     @property
     def events(self) -> list[dict[str, Any]]:
         """Read what it told, oldest first."""
-        return list(_lines(os.path.join(self.folder, "events.jsonl")))
+        documents = map(_document_in, _raw_lines(os.path.join(self.folder, "events.jsonl")))
+        return [document for document in documents if document is not None]
 
     @property
     def steps(self) -> list[Step]:
@@ -169,7 +172,28 @@ class JobRecord:
             BlockedError: only a newer version understands them.
         """
         self.demand_known_format()
-        return [parse_step(line) for line in _lines(os.path.join(self.folder, "steps.jsonl"))]
+        try:
+            return [parse_step(document) for document in self._step_documents()]
+        except IntegrityError as damage:
+            text = f"cannot understand what job {self.name} did: its journal is damaged"
+            raise IntegrityError(text) from damage
+
+    def _step_documents(self) -> Iterator[dict[str, Any]]:
+        """Every line is a step, but for one that a crash tore: no skipped line may hide what was done."""
+        *lines, torn = _raw_lines(os.path.join(self.folder, "steps.jsonl"))
+        for line in lines:
+            document = _document_in(line)
+            if document is not None:
+                yield document
+            elif not (self._ends_torn_lines and line.startswith(b"{") and not line.endswith(b"}")):
+                raise IntegrityError("a line of it is no step")
+        if (document := _document_in(torn)) is not None:
+            yield document
+
+    @property
+    def _ends_torn_lines(self) -> bool:
+        """Whether it is of the first format: a torn line was ended there, and steps may follow it."""
+        return number_in(self.header.get("format", 1), math.inf) < FORMAT
 
     @property
     def asked(self) -> list[SnapdStep]:
@@ -217,16 +241,18 @@ def load_document(path: str) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _lines(path: str) -> Iterator[dict[str, Any]]:
+def _raw_lines(path: str) -> list[bytes]:
+    """The lines of a file without their ends, the last one as it was left; one empty line for no file."""
     with files.os_errors_as("cannot read the journal"):
         try:
-            raw = files.read_whole(path, _CAP)
+            return files.read_whole(path, _CAP).split(b"\n")
         except FileNotFoundError:
-            return
-    for line in raw.splitlines():
-        try:
-            document = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(document, dict):
-            yield document
+            return [b""]
+
+
+def _document_in(line: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

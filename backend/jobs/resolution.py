@@ -114,7 +114,7 @@ def _ways(record: JobRecord, store: Store) -> Resolutions:
                 return _from_scratch(operation, "It had changed nothing")
             case UnknownOperation(reason=reason):
                 raise InvalidInputError(reason)
-    except (KeyError, TypeError, ValueError, AttributeError) as damage:
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as damage:
         raise IntegrityError("its journal is damaged") from damage
 
 

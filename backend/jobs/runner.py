@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from backend.errors import ConflictError, NotAllowedError, SnapshotError
+from backend.errors import ConflictError, IntegrityError, NotAllowedError, SnapshotError
 from backend.fs import files
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
@@ -84,6 +84,8 @@ class Runner:
             raise ConflictError(f"job {record.id} is not running: it is {present.state.value}")
         if not present.is_private:
             raise NotAllowedError(f"cannot stop job {record.id}: its journal is not ours alone")
+        if not present.pid:
+            raise IntegrityError(f"cannot stop job {record.id}: its journal does not tell its process")
         with files.os_errors_as(f"cannot stop job {record.id}"):
             os.kill(present.pid, signal.SIGTERM)
 
@@ -126,6 +128,8 @@ def _born(number: int, process: "subprocess.Popen[bytes]", operation: Operation,
     if not select.select([number], [], [], PATIENCE)[0]:
         raise SnapshotError(f"{operation.verb} is still starting; the list of jobs will show it")
     if line := os.read(number, _LONGEST_NUMBER).strip():
+        if not line.isdigit():
+            raise SnapshotError(f"{operation.verb} was started, but its number is not known: see the jobs")
         return int(line)
     with suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE)

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError
+from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.fs.space import measure
 from backend.jobs.effects import RESTORING, effects_of, kept_records, subject_of, undone_by
@@ -40,7 +41,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     record = _chosen(journal, store, operation.job)
     set_id, snaps = subject_of(record)
     with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
-        for name in snaps:
+        for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
         record = _chosen(journal, store, record.id)
         done = effects_of(record, store)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import ConflictError, SnapshotError
+from backend.errors import ConflictError, IntegrityError, SnapshotError
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.runner import LONGEST_LOG, Follower, Runner
 from backend.operations import Check, Operation, Save, to_json
@@ -162,6 +162,23 @@ def test_a_stop_is_followed_and_everything_undone(jobs: Jobs) -> None:
     assert jobs.world.names() == []
     with pytest.raises(ConflictError, match=f"job {record.id} is not running: it is cancelled"):
         jobs.runner.stop(record)
+
+
+@pytest.mark.parametrize("pid", [None, 0, 1, -1, 1.5, True, "12", 10**15])
+def test_damaged_pid_never_becomes_a_signal(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, pid: object) -> None:
+    record = jobs.start(Save())
+    header = Path(record.folder) / "operation.json"
+    sound = header.read_text()
+    header.write_text(json.dumps(json.loads(sound) | {"pid": pid}))
+    signals: list[tuple[int, int]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", lambda number, signal_number: signals.append((number, signal_number)))
+        with pytest.raises(IntegrityError, match="its journal does not tell its process"):
+            jobs.runner.stop(record)
+    assert signals == []
+    header.write_text(sound)
+    jobs.let_go()
+    assert jobs.ended(record).state is JobState.DONE
 
 
 def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:

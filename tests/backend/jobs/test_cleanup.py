@@ -15,7 +15,7 @@ from backend.errors import NotFoundError
 from backend.fs import files
 from backend.jobs.journal import OpenRecord
 from backend.jobs.record import JobRecord, JobState
-from backend.operations import Check, Export, Finding, Import, Operation, Restore, Save, Undo, to_json
+from backend.operations import Export, Finding, Import, Operation, Restore, Save, Undo, to_json
 from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
@@ -390,43 +390,3 @@ def test_a_dead_job_of_a_newer_version_is_left_with_a_sentence(world: World) -> 
     assert sentence.startswith("job 1 (save) was left as it is: a newer version of snapstow wrote it")
     assert (path.exists(), last(world).state) == (True, JobState.INTERRUPTED)
     assert "a newer version" in world.engine.resolutions(1).finish.refusal
-
-
-class TestDamagedLines:
-    """A line of the steps that is no step may be the one that tells where the old data lie."""
-
-    @pytest.mark.parametrize("line", [b"\0garbage", b"[1]", b"null", b'"x"', b"{"])
-    def test_damaged_line_in_the_middle_leaves_job_and_data_as_they_are(
-        self, world: World, line: bytes
-    ) -> None:
-        world.add(1, "hello", {"x1": {"new": "1"}, "common": {}})
-        world.do(Restore(1))
-        folder = world.root / "var/lib/snapstow/jobs/1"
-        (folder / "result.json").unlink()
-        steps = (folder / "steps.jsonl").read_bytes().splitlines()
-        damaged = [line if b'"moves"' in step else step for step in steps if b"committed" not in step]
-        (folder / "steps.jsonl").write_bytes(b"\n".join(damaged) + b"\n")
-        before = tree_of(world.root / "var/snap", holder=True)
-        (sentence,) = tidy(world)
-        assert sentence.startswith("job 1 (restore) was left as it is: cannot understand what job 1 did")
-        assert tree_of(world.root / "var/snap", holder=True) == before
-        assert ("damaged", "1") in kinds(world)
-
-    def test_torn_last_line_was_never_taken(self, world: World) -> None:
-        with dying(world, Save()):
-            pass
-        folder = world.root / "var/lib/snapstow/jobs/1"
-        (folder / "steps.jsonl").write_bytes(b'{"temporary": "/some')
-        assert tidy(world) == ["job 1 (save) had been interrupted; nothing of it is left"]
-        assert (folder / "steps.jsonl").read_bytes() == b""
-
-    def test_impossible_window_stops_no_other_job(self, world: World) -> None:
-        world.add(1, "hello", {"x1": {"new": "1"}, "common": {}})
-        world.do(Restore(1))
-        folder = world.root / "var/lib/snapstow/jobs/1"
-        (folder / "result.json").unlink()
-        header = json.loads((folder / "operation.json").read_text())
-        header["operation"]["undo_window"] = 10**400
-        (folder / "operation.json").write_text(json.dumps(header))
-        assert tidy(world) == ["job 1 (restore) was left as it is: its journal tells an impossible time"]
-        assert world.do(Check(1)).exit_code == 0

@@ -18,8 +18,11 @@ from tests.support.realsnapd import RealSnapd, missing
 settings.register_profile(
     "quick", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("ci", settings.get_profile("quick"), max_examples=300, print_blob=True)
-settings.load_profile("quick")  # --hypothesis-profile=ci takes the other one
+# The gate tries the same examples every time: whether it is green depends on the change alone.
+settings.register_profile("ci", settings.get_profile("quick"), max_examples=300, derandomize=True)
+# For hours of searching: other examples every time.
+settings.register_profile("search", settings.get_profile("quick"), max_examples=5000, print_blob=True)
+settings.load_profile("quick")  # --hypothesis-profile takes another one
 
 why_no_snapd = cache(missing)
 

@@ -22,6 +22,7 @@ _FORBIDDEN = re.compile(r"[\[\]{}?\x00]|\*\*")
 _DOLLAR = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*|[*#$@!?0-9-])", re.ASCII)
 _TOKEN = re.compile(r"\*|(?:[^*\\]|\\.|\\\Z)+", re.DOTALL)
 _LOOSE_END = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")  # a backslash that quotes nothing
+_STAR_BEFORE_QUOTED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\*\\/")
 _QUOTED = re.compile(r"\\(.)", re.DOTALL)
 _MEANING = re.compile(r"[\\*]")
 
@@ -112,8 +113,8 @@ def _regex(pattern: str) -> str:
         else:
             literals[-1] = re.escape(_QUOTED.sub(r"\1", token))
     first, *others = literals
-    if others and _LOOSE_END.search(pattern):
-        return "(?!)"  # with a star before it, tar matches nothing at all
+    if (others and _LOOSE_END.search(pattern)) or _STAR_BEFORE_QUOTED_SLASH.search(pattern):
+        return "(?!)"  # with a star before either, tar matches nothing at all
     # All stars but the last take as little as they can and never reconsider: no pattern is slow to match.
     text = first + "".join(f"(?>[^/]*?{literal})" for literal in others[:-1])
     return text + "".join(f"[^/]*{literal}" for literal in others[-1:]) + r"(?:/.*)?\Z"

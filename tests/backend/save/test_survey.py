@@ -113,6 +113,7 @@ PATTERNS = st.builds(
 )
 @example(["x1/\\", "x1/a\\"], ["$SNAP_DATA/*\\"])
 @example(["x1/\\", "x1/a\\"], ["$SNAP_DATA/\\"])
+@example(["x1/\\/\\/-"], ["$SNAP_DATA/*/*\\/-"])
 def test_tar_is_of_the_same_opinion(
     tmp_path_factory: pytest.TempPathFactory, paths: list[str], patterns: list[str]
 ) -> None:

@@ -111,7 +111,7 @@ def test_the_bits_that_lend_an_owner_are_taken_away_and_nothing_else(
 ) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=format_) as archive:
-        info = tarfile.TarInfo(name.strip("/")[:90] if format_ == tarfile.USTAR_FORMAT else name)
+        info = tarfile.TarInfo(name[:90].strip("/") if format_ == tarfile.USTAR_FORMAT else name)
         info.mode, info.size = mode, 3
         try:
             archive.addfile(info, io.BytesIO(b"abc"))

@@ -19,6 +19,7 @@ from backend.format.metadata import metadata_json
 from backend.format.names import filename
 from backend.format.timestamps import time_text
 from backend.fs import files
+from backend.fs.directories import make_directories
 from backend.model import CheckLevel
 from backend.operations import Export, Import, Restore, Save
 from backend.progress import Progress
@@ -42,7 +43,7 @@ def demo_root(*, anew: bool = False) -> str:
     """Return the root of the demo, in the user's data folder; it is made on first use, or made `anew`."""
     base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
     root = os.path.join(base, "snapstow", "demo")
-    files.make_directories(os.path.dirname(root), 0o700)
+    make_directories(os.path.dirname(root), 0o700)
     with files.FileLock(f"{root}.lock", "the demo is being made").held(wait=True):
         if anew:
             files.remove_tree(root)

@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
 from backend.operations import Operation, UnknownOperation, to_json
@@ -46,8 +47,8 @@ class Journal:
         Raises:
             OSError: it cannot be recorded.
         """
-        files.make_directories(self.folder, 0o700)
-        files.make_directories(self._jobs, 0o700)
+        make_directories(self.folder, 0o700)
+        make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
             with self._changing(shared=True):
                 folder = self._new_folder()
@@ -111,7 +112,7 @@ class Journal:
     def spend_reserve(self) -> bool:
         """Free the room that was held; return False when there was none."""
         try:
-            os.unlink(os.path.join(self.folder, "reserve"))
+            beneath.unlink(os.path.join(self.folder, "reserve"))
         except OSError:
             return False
         return True
@@ -129,7 +130,7 @@ class Journal:
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
-                        os.unlink(os.path.join(folder, name))
+                        beneath.unlink(os.path.join(folder, name))
 
     def _new_folder(self) -> str:
         number = max(self._ids(), default=0)
@@ -137,7 +138,7 @@ class Journal:
             number += 1
             folder = os.path.join(self._jobs, str(number))
             try:
-                os.mkdir(folder, 0o700)
+                beneath.mkdir(folder, 0o700)
             except FileExistsError:
                 continue
             files.sync_directory(self._jobs)
@@ -214,8 +215,8 @@ class OpenRecord:
         self._clock = clock
         self.id = int(os.path.basename(folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
-        self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
+        self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}

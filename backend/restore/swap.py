@@ -303,15 +303,9 @@ def _target_name(name: str, slot: Slot, kept: str = "") -> str:
 
 def _remove_made(folder: str) -> None:
     """Remove a directory that was made, if it is empty; never one that a link on the way leads to."""
-    *above, name = folder.strip("/").split("/")
-    fd = os.open("/", DIRECTORY)
+    above, _, name = folder.rpartition("/")
     try:
-        for part in above:
-            below = os.open(part, DIRECTORY, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        remove_if_empty(name, fd)
+        with files.opened("/", DIRECTORY) as top, files.opened_below(top, above) as fd:
+            remove_if_empty(name, fd)
     except OSError:
         pass  # somebody took it away, or put a link there
-    finally:
-        os.close(fd)

@@ -17,7 +17,7 @@ from backend.format import excludes
 from backend.format.metadata import metadata_json
 from backend.format.names import METADATA, METADATA_HASH, filename
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs import safe_open as parents
 from backend.fs.space import Measured, measure, require_space
 from backend.host.layout import InstalledSnap, Layout
@@ -142,12 +142,12 @@ class Saver:
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
         progress.record_step(FileBegun(path))
         with files.os_errors_as(f'cannot save snap "{snap.name}"'):
-            fd = os.open(path, files.NEW_FILE, 0o600)
+            fd = beneath.open_path(path, files.NEW_FILE)
             try:
                 snapshot = self._write(fd, snapshot, patterns, progress)
                 os.fsync(fd)
             except BaseException:
-                os.unlink(path)
+                beneath.unlink(path)
                 raise
             finally:
                 os.close(fd)
@@ -343,7 +343,7 @@ def _save_each(
         progress.raise_if_cancelled()
     except BaseException:
         for made in saved:
-            os.unlink(made.staged.path)
+            beneath.unlink(made.staged.path)
         raise
     if not saved:
         raise next(iter(failures.values()))

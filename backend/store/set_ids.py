@@ -3,7 +3,8 @@
 import os
 import re
 
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
 
 LARGEST_SANE_ID = 1 << 62
 _HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
@@ -25,7 +26,7 @@ class NotedSetId:
 
     def write(self, number: int) -> None:
         """Replace the note, whole."""
-        files.make_directories(self._state_dir, 0o700)
+        make_directories(self._state_dir, 0o700)
         files.write_whole(self._path, b"%d\n" % number)
 
     def raise_to(self, number: int) -> None:
@@ -40,4 +41,4 @@ class NotedSetId:
         """Remove notes that were half written when their writer died."""
         for name in os.listdir(self._state_dir):
             if _HALF_NOTE.fullmatch(name):
-                os.unlink(f"{self._state_dir}/{name}")
+                beneath.unlink(f"{self._state_dir}/{name}")

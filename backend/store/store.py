@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from backend.archive.reader import read_snapshot
 from backend.errors import ConflictError, IntegrityError
 from backend.format.names import filename, snapshot_id
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
 from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -193,8 +194,8 @@ class Store:
     def _lock(self, name: str, busy: str) -> FileLock:
         folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
-            files.make_directories(self._state_dir, 0o700)
-            files.make_directories(folder, 0o700)
+            make_directories(self._state_dir, 0o700)
+            make_directories(folder, 0o700)
         return FileLock(f"{folder}/{name}", busy)
 
     # -- adding
@@ -203,8 +204,8 @@ class Store:
         """Make the snapshots directory where there is none (mode 0700)."""
         with files.os_errors_as(f"cannot create snapshots directory {self.folder}"):
             above = os.path.dirname(self.folder)
-            files.make_directories(above)
-            files.make_directories(self.folder, 0o700)
+            make_directories(above)
+            make_directories(self.folder, 0o700)
 
     def allocate_id(self) -> int:
         """Give out a set id that was never used, by snapd or by us. Call it holding `lock`."""
@@ -245,7 +246,7 @@ class Store:
                 for file in staged:
                     files.rename_new(file.path, None, f"{self.folder}/{file.name}", None)
                 files.sync_directory(self.folder)
-                os.unlink(self.marker(set_id))
+                beneath.unlink(self.marker(set_id))
                 files.sync_directory(self.folder)
                 progress.record_step(Published(set_id))
         except BaseException:
@@ -263,7 +264,7 @@ class Store:
 
     def _hide(self, set_id: int) -> None:
         try:
-            os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
+            os.close(beneath.open_path(self.marker(set_id), files.NEW_FILE, 0o644))
         except FileExistsError:
             raise ConflictError(
                 f"cannot import snapshot {set_id}: already in progress for this set id"
@@ -275,10 +276,10 @@ class Store:
         for path, name, identity in publication.files:
             for candidate in (f"{self.folder}/{name}", path):
                 if is_recorded(candidate, identity):
-                    os.unlink(candidate)
+                    beneath.unlink(candidate)
         marker = self.marker(publication.set_id)
         if marked and files.identity(marker) is not None:
-            os.unlink(marker)
+            beneath.unlink(marker)
         files.sync_directory(self.folder)
 
     def check_publication(self, publication: "PublicationBegun") -> None:
@@ -323,8 +324,8 @@ class Store:
             for snapshot in snapshots:
                 with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:
-                        size = os.lstat(snapshot.path).st_size
-                        os.unlink(snapshot.path)
+                        size = beneath.lstat(snapshot.path).st_size
+                        beneath.unlink(snapshot.path)
                         freed += size
                     except FileNotFoundError:
                         continue
@@ -342,7 +343,7 @@ class Store:
                 raise IntegrityError(f"{name} is not a snapshot file")
             path = f"{self.folder}/{name}"
             if is_recorded(path, identity):
-                os.unlink(path)
+                beneath.unlink(path)
         files.sync_directory(self.folder)
 
     # -- what a crash left

@@ -17,7 +17,7 @@ from backend.errors import BlockedError, IntegrityError, NotFoundError, Snapshot
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.files import Identity
 from backend.host.layout import Layout
 from backend.host.state import answering_version, installed_version, version_of
@@ -219,7 +219,7 @@ class _Part(NamedTuple):
         """Give it its name, for good."""
         if files.identity(self.path) != self.identity:
             raise SnapshotError(f"{self.path} was replaced by someone else meanwhile")
-        os.rename(self.path, self.file)
+        beneath.rename(self.path, self.file)
         files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
 
 
@@ -258,7 +258,7 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
 def _new_part(target: str) -> Iterator[_Part]:
     """A new file beside `target`; it is removed when this fails, unless it is in place by then."""
     path = f"{target}.part"
-    fd = os.open(path, files.NEW_FILE, 0o600)
+    fd = beneath.open_path(path, files.NEW_FILE)
     status = os.fstat(fd)
     identity = Identity(status.st_dev, status.st_ino)
     try:
@@ -266,7 +266,7 @@ def _new_part(target: str) -> Iterator[_Part]:
             yield _Part(fd, path, target, identity)
     except BaseException:
         if files.identity(path) == identity:
-            os.unlink(path)
+            beneath.unlink(path)
         raise
     finally:
         os.close(fd)
@@ -289,7 +289,7 @@ def _fill(parts: Sequence[_Part], export: Streamed, progress: Progress) -> None:
 
 def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
     if sums is not None and files.identity(sums.file) is not None:
-        os.unlink(sums.file)
+        beneath.unlink(sums.file)
         files.sync_directory(os.path.dirname(os.path.abspath(sums.file)))
     body.put_in_place()
     if sums is not None:
@@ -316,12 +316,12 @@ def _clear_the_way(target: str) -> None:
             raise SnapshotError(f"{part} is in the way: it is not a regular file")
         if files.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
-        os.unlink(part)
+        beneath.unlink(part)
 
 
 def _kind(path: str) -> int:
     try:
-        return os.lstat(path).st_mode
+        return beneath.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
@@ -336,7 +336,7 @@ def end_part(step: ExportBegun) -> bool:
         raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
     complete = bool(file) and is_recorded(file, identity)
     if not complete and (is_recorded(part, identity) if identity else _is_blank(part)):
-        os.unlink(part)
+        beneath.unlink(part)
     if step.checksum is not None and file:
         _end_checksum(f"{file}{_SUMS}", step.checksum, complete=complete)
     return complete
@@ -347,16 +347,16 @@ def _end_checksum(target: str, identity: FileId | tuple[()], *, complete: bool) 
     if not (is_recorded(part, identity) if identity else _is_blank(part)):
         return
     if complete and identity:
-        os.rename(part, target)
+        beneath.rename(part, target)
         files.sync_directory(os.path.dirname(target))
     else:
-        os.unlink(part)
+        beneath.unlink(part)
 
 
 def _is_blank(path: str) -> bool:
     """Whether it is an empty file of ours, as it is before its identity can be noted."""
     try:
-        status = os.lstat(path)
+        status = beneath.lstat(path)
     except FileNotFoundError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == 0 and status.st_uid == os.geteuid()

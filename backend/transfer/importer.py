@@ -24,7 +24,7 @@ from backend.errors import (
 from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json, parse_export_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
@@ -111,7 +111,7 @@ class IncomingSet:
     def __enter__(self) -> Self:
         self._store.prepare()
         self._progress.record_step(StagingBegun(self.folder))
-        os.mkdir(self.folder, 0o700)
+        beneath.mkdir(self.folder, 0o700)
         return self
 
     def __exit__(

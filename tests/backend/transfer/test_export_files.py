@@ -94,10 +94,10 @@ def test_a_checksum_that_cannot_be_put_in_place(
     older(folder)
     rename = os.rename
 
-    def refusing(path: str, target: str) -> None:
+    def refusing(path: str, target: str, **directories: int) -> None:
         if target.endswith(".sha256"):
             raise PermissionError(1, "Operation not permitted")
-        rename(path, target)
+        rename(path, target, **directories)
 
     monkeypatch.setattr(os, "rename", refusing)
     with pytest.raises(SnapshotError, match="e is written, but not its checksum"):

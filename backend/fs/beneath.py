@@ -57,10 +57,15 @@ def hold(path: str) -> Root | None:
     return root
 
 
-def open_path(path: str, flags: int, mode: int = 0o600) -> int:
-    """Open a path: through no link, not even the last one, below a root that is held."""
-    root = _root_of(path)
-    return os.open(path, flags, mode) if root is None else root.open(path, flags, mode)
+def open_path(path: str, flags: int, mode: int = 0o600, *, directory: int | None = None) -> int:
+    """Open a path: through no link, not even the last one, below a root that is held.
+
+    With `directory`, it is a name in that open one.
+    """
+    root = _root_of(path) if directory is None else None
+    if root is not None:
+        return root.open(path, flags, mode)
+    return os.open(path, flags, mode, dir_fd=directory)
 
 
 @contextmanager

@@ -2,8 +2,17 @@
 
 import errno
 import os
+from typing import NamedTuple
 
 from backend.fs import files
+
+
+class Owner(NamedTuple):
+    """A user and a group, by number."""
+
+    uid: int
+    gid: int
+
 
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -31,7 +40,7 @@ def _make(path: str, mode: int) -> bool:
 
 
 def make_directory(
-    name: str, directory: int, mode: int, *, owner: tuple[int, int] | None = None, room: str = ""
+    name: str, directory: int, mode: int, *, owner: Owner | None = None, room: str = ""
 ) -> None:
     """Make a directory in an open one, with that mode whatever the umask, and for that owner.
 
@@ -60,9 +69,7 @@ def private_name() -> str:
     return f".snapstow-{files.random_name(24)}"
 
 
-def _make_in_private(
-    name: str, room: int, directory: int, *, mode: int, owner: tuple[int, int] | None
-) -> None:
+def _make_in_private(name: str, room: int, directory: int, *, mode: int, owner: Owner | None) -> None:
     os.mkdir(name, 0o700, dir_fd=room)
     try:
         with files.opened(name, files.DIRECTORY, room) as made:

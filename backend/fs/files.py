@@ -16,7 +16,6 @@ from typing import NamedTuple
 from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import beneath
 
-_PRIVATE = 0o600
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -115,11 +114,7 @@ def identity(name: str, directory: int | None = None) -> Identity | None:
 @contextmanager
 def opened(path: str, flags: int = os.O_RDONLY | os.O_CLOEXEC, directory: int | None = None) -> Iterator[int]:
     """A descriptor for `path` that is closed again."""
-    fd = (
-        beneath.open_path(path, flags)
-        if directory is None
-        else os.open(path, flags, _PRIVATE, dir_fd=directory)
-    )
+    fd = beneath.open_path(path, flags, directory=directory)
     try:
         yield fd
     finally:

@@ -19,6 +19,8 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.beneath import PASSED
+from backend.fs.directories import Owner, make_directory, private_name
 from backend.fs.files import DIRECTORY
 from backend.fs.space import require_space
 from backend.host.layout import Layout
@@ -77,7 +79,7 @@ class InPlaceTarget:
     def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
-            make = self.maker(plan.user, progress)
+            make = self.maker(owner_of_home(plan.user), progress)
             parent = stack.enter_context(
                 parents.open_data_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
@@ -103,25 +105,32 @@ class InPlaceTarget:
         files.remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def maker(self, user: User | None, progress: Progress) -> parents.Make:
+    def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
         """Makes a missing parent directory as its owner would have it."""
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
-            path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
-            progress.record_step(DirectoryMade(path))
-            os.mkdir(name, 0o755, dir_fd=fd)
-            self._state.made.append(path)
-            if user is not None and os.geteuid() == 0:
-                owner = os.stat(user.home)
-                with files.opened(name, DIRECTORY, fd) as made:
-                    os.fchown(made, owner.st_uid, owner.st_gid)
+            above = os.readlink(f"/proc/self/fd/{fd}").rstrip("/")
+            room = private_name()
+            for path in (f"{above}/{room}", f"{above}/{room}/{name}", f"{above}/{name}"):
+                progress.record_step(DirectoryMade(path))
+                self._state.made.append(path)
+            make_directory(name, fd, mode, owner=owner, room=room)
             os.fsync(fd)
 
         return make
 
     def settle(self) -> None:
         """Everything was noted when it was taken over."""
+
+
+def owner_of_home(user: User | None) -> Owner | None:
+    """Whose a directory becomes that is made for a user in the home; None where it is left ours."""
+    if user is None or os.geteuid() != 0:
+        return None
+    with files.opened(user.home, PASSED) as fd:
+        home = os.fstat(fd)
+    return Owner(home.st_uid, home.st_gid)
 
 
 @contextmanager

@@ -8,11 +8,11 @@ import sys
 import time
 import traceback
 
-from backend import BugError, Cancelled, SnapshotError
+from backend import BugError, Cancelled, SnapshotError, shortage
 from backend.engine import user_state
 from tui.cli.arguments.parser import UsageError
 from tui.cli.context import Context
-from tui.cli.output import print_status
+from tui.cli.output import OutputError, print_status
 from tui.text import plain
 
 _QUERIES = ("saved", "estimate", "jobs", "help")
@@ -21,6 +21,9 @@ _BUG = "a bug in snapstow"
 
 def report(failure: BaseException, verb: str, context: Context | None) -> int:
     """Say on standard error why a verb failed; returns its exit code."""
+    accomplished = context.accomplished if context else ""
+    if isinstance(failure, OutputError) and accomplished:
+        return _tell(f"{accomplished} is done, but {failure}", (), failure.exit_code)
     if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
         return 1
     if isinstance(failure, (Cancelled, KeyboardInterrupt)):
@@ -34,6 +37,8 @@ def report(failure: BaseException, verb: str, context: Context | None) -> int:
     if isinstance(failure, OSError):
         where = f" {os.fsdecode(failure.filename)}:" if isinstance(failure.filename, (str, bytes)) else ""
         return _tell(f"cannot {_deed(verb)}:{where} {failure.strerror or failure}", (), 1)
+    if reason := shortage(failure):
+        return _tell(f"cannot {_deed(verb)}: {reason}", (), 1)
     return _report_bug(failure, context)
 
 

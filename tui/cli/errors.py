@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
 from backend import BugError, Cancelled, SnapshotError, shortage
 from backend.engine import user_state
@@ -79,10 +80,13 @@ def _keep(text: str, context: Context | None) -> str:
 
 def _state_folders(context: Context | None) -> list[str]:
     """The state folder of the place, where that is available, and the user's own."""
-    users_folder = user_state()
-    if context is None:
-        return [users_folder]
-    try:
-        return [context.engine.journal.folder, users_folder]
-    except Exception:  # noqa: BLE001 - the bug may be right there
-        return [users_folder]
+    folders: list[str] = []
+    finders: tuple[Callable[[], str], ...] = (user_state,)
+    if context is not None:
+        finders = (lambda: context.engine.journal.folder, user_state)
+    for find in finders:
+        try:
+            folders.append(find())
+        except Exception:  # noqa: BLE001 - the bug may be right there
+            continue
+    return folders

@@ -14,6 +14,7 @@ class Owner(NamedTuple):
     gid: int
 
 
+_PRIVATE = 0o700
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -50,8 +51,11 @@ def make_directory(
     Raises:
         FileExistsError: something is there.
     """
+    if mode == _PRIVATE and owner is None:
+        os.mkdir(name, mode, dir_fd=directory)
+        return
     room = room or private_name()
-    os.mkdir(room, 0o700, dir_fd=directory)
+    os.mkdir(room, _PRIVATE, dir_fd=directory)
     try:
         with files.opened(room, files.DIRECTORY, directory) as fd:
             if _is_private(fd):
@@ -70,7 +74,7 @@ def private_name() -> str:
 
 
 def _make_in_private(name: str, room: int, directory: int, *, mode: int, owner: Owner | None) -> None:
-    os.mkdir(name, 0o700, dir_fd=room)
+    os.mkdir(name, _PRIVATE, dir_fd=room)
     try:
         with files.opened(name, files.DIRECTORY, room) as made:
             if owner is not None:

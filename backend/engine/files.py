@@ -81,7 +81,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir, self._clock)
+        return Journal(self.state_dir, self._clock, lambda: self.root)
 
     @property
     def snap_version(self) -> str:

@@ -21,6 +21,7 @@ from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, stat
 from backend.jobs.result import JobResult
 from backend.operations import Operation, UnknownOperation, to_json
 from backend.steps import Step
+from backend.store.root_id import RootId, is_same_root
 
 _LONGEST_LOG = 4 << 20
 _RESERVE = 256 << 10
@@ -32,12 +33,19 @@ _EMPTY = JobResult()
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires.
+    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires. `root` is
+    the root of the place: what was noted while it lay elsewhere is told as it lies now.
     """
 
-    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: str,
+        clock: Callable[[], float] = time.time,
+        root: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = clock
+        self._root = root
         self._jobs = os.path.join(folder, "jobs")
 
     @contextmanager
@@ -58,7 +66,7 @@ class Journal:
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
-                "root": dict(root),
+                "root": {**root, "id": RootId(self.folder).made()},
                 "started": self.clock(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
@@ -175,8 +183,20 @@ class Journal:
         alive = files.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
         return JobRecord(
-            id=number, folder=folder, header=header, ending=result, state=state_of(result, alive=alive)
+            id=number,
+            folder=folder,
+            header=header,
+            ending=result,
+            state=state_of(result, alive=alive),
+            moved=self._moved(header.get("root")),
         )
+
+    def _moved(self, recorded: object) -> tuple[str, str]:
+        """Where the root of a job lay when it began, and where it lies now; nothing for another root."""
+        present = self._root() if self._root is not None else {}
+        if not present or not isinstance(recorded, dict) or not is_same_root(recorded, present):
+            return "", ""
+        return str(recorded.get("path") or present["path"]), present["path"]
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""

@@ -17,6 +17,7 @@ from backend.fs import files
 from backend.jobs.result import JobResult, number_in, parse_result
 from backend.operations import Operation, UnknownOperation, recorded_operation
 from backend.steps import SnapdStep, Step, parse_step
+from backend.store.root_id import is_same_root, rebased
 
 FORMAT = 2
 
@@ -45,7 +46,8 @@ class JobRecord:
 
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and
-    `home` is the directory of that user's below which no link is followed.
+    `home` is the directory of that user's below which no link is followed. Where the root was `moved` since,
+    from one path to another, all paths are told as they are now.
     """
 
     id: int
@@ -55,6 +57,7 @@ class JobRecord:
     state: JobState
     owner: str = ""
     home: str = ""
+    moved: tuple[str, str] = ("", "")
 
     @property
     def name(self) -> str:
@@ -84,7 +87,7 @@ class JobRecord:
     @cached_property
     def operation(self) -> Operation | UnknownOperation:
         """What it was to do."""
-        return recorded_operation(self.header["operation"])
+        return recorded_operation(rebased(self.header["operation"], *self.moved))
 
     @property
     def root(self) -> Mapping[str, Any]:
@@ -173,7 +176,7 @@ class JobRecord:
         """
         self.demand_known_format()
         try:
-            return [parse_step(document) for document in self._step_documents()]
+            return [parse_step(rebased(document, *self.moved)) for document in self._step_documents()]
         except IntegrityError as damage:
             text = f"cannot understand what job {self.name} did: its journal is damaged"
             raise IntegrityError(text) from damage
@@ -204,7 +207,7 @@ class JobRecord:
 
     def is_ours(self, root: Mapping[str, Any]) -> bool:
         """Whether we wrote it, for this very root: nobody else's journal may make us change data."""
-        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
+        return self.is_private and is_same_root(self.root, root)
 
     @property
     def is_private(self) -> bool:

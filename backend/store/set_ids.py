@@ -7,7 +7,7 @@ from backend.fs import beneath, files
 from backend.fs.directories import make_directories
 
 LARGEST_SANE_ID = 1 << 62
-_HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
+_HALF_NOTE = re.compile(r"(last-set-id|root-id)\.[A-Za-z0-9]{12}~")
 
 
 class NotedSetId:
@@ -38,7 +38,7 @@ class NotedSetId:
             pass
 
     def sweep(self) -> None:
-        """Remove notes that were half written when their writer died."""
+        """Remove notes, and ids of the root, that were half written when their writer died."""
         for name in os.listdir(self._state_dir):
             if _HALF_NOTE.fullmatch(name):
                 beneath.unlink(f"{self._state_dir}/{name}")

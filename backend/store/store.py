@@ -19,6 +19,7 @@ from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.metadata_cache import MetadataCache
+from backend.store.root_id import RootId
 from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
 from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
@@ -66,8 +67,8 @@ class Store:
     @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
-        status = os.stat(self.layout.root)
-        return {"path": self.layout.root, "device": status.st_dev, "inode": status.st_ino}
+        known = {"path": self.layout.root, "id": RootId(self._state_dir).read()}
+        return {**known, **self.layout.identity._asdict()}
 
     # -- looking
 

@@ -34,7 +34,9 @@ def estimate(context: Context, args: EstimateArgs) -> int:
     else:
         show_rows(estimate_rows(surveys), empty="No snaps are installed.")
         print_result(*estimate_notes(surveys))
-    return 0 if all(survey.whole for survey in surveys) else 3
+    unsaved = [] if args.users else layout.users_with_data()[1]
+    print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
+    return 0 if all(survey.whole for survey in surveys) and not unsaved else 3
 
 
 def jobs(context: Context, args: JobsArgs) -> int:

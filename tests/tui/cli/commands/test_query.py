@@ -65,7 +65,7 @@ class TestQueries:
             "1 done save hello set #1",
             "2 undone restore 1 by job 3",
             "3 done undo can be undone",
-            "4 failed forget 9 no snapshot set with the given ID",
+            "4 refused forget 9 no snapshot set with the given ID",
             "5 done check-snapshot 4 1 bad",
         ]
         assert [re.sub(r"^(\d+) \S+ ", r"\1 ", " ".join(row.split())) for row in rows] == expected

@@ -237,6 +237,7 @@ class OpenRecord:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
         self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
+        self.has_steps = False
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}
@@ -274,6 +275,7 @@ class OpenRecord:
 
     def record_step(self, step: Step) -> None:
         """Make a step last before it is taken."""
+        self.has_steps = True
         files.write_all(self._steps, _document(step.to_json()))
         os.fsync(self._steps)
 

@@ -60,7 +60,8 @@ class TocCache:
     """The tables kept in the state folder, `cap` bytes at most; none where that cannot be written."""
 
     def __init__(self, state_dir: str, cap: int = CAP) -> None:
-        self._folder = f"{state_dir}/index" if state_dir else ""
+        is_kept = state_dir and beneath.is_ours_alone(state_dir)  # SQLite reaches files by their path alone
+        self._folder = f"{state_dir}/index" if is_kept else ""
         self.cap = cap
 
     def find(self, key: Key) -> str | None:

@@ -68,6 +68,27 @@ def open_path(path: str, flags: int, mode: int = 0o600, *, directory: int | None
     return os.open(path, flags, mode, dir_fd=directory)
 
 
+def is_held(path: str) -> bool:
+    """Whether a path lies below a root that is held."""
+    return _root_of(path) is not None
+
+
+def is_ours_alone(path: str) -> bool:
+    """Whether nobody but us, and the superuser, can change the way to a path from the root that holds it."""
+    root = _root_of(path)
+    while root is not None:
+        if os.path.lexists(path) and not _is_ours(os.lstat(path)):
+            return False
+        if path == root.path:
+            break
+        path = os.path.dirname(path)
+    return True
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
+
+
 @contextmanager
 def parent(path: str) -> Iterator[tuple[int, str]]:
     """The directory that a path is in, open to be passed through, and the name it has there."""

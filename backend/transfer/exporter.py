@@ -25,6 +25,7 @@ from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
+from backend.transfer.output import opened_output, output_at
 
 _PIECE = 1 << 20
 _SUMS = ".sha256"
@@ -238,20 +239,32 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
 
     The file is private (mode 0600). On any failure, and on a stop, nothing of it is left; what stood at the
     final name stays until it is replaced. With `checksum` there is `PATH.sha256` as well, which never tells
-    of another file: an older one goes just before the file is replaced.
+    of another file: an older one goes just before the file is replaced. A device or a FIFO is written into;
+    a link stays, and what it leads to is written.
     """
+    with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
+        output = output_at(path, checksum=checksum)
+        if not output.kind:
+            _export_whole(export, output.path, progress, checksum=checksum)
+            return
+        with opened_output(output, progress) as fd:
+            export.stream_to(fd, progress)
+
+
+def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: bool) -> None:
+    if not checksum and files.identity(f"{path}{_SUMS}") is not None:
+        progress.note(f"{path}{_SUMS} is not written anew: it does not tell of this export")
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
     begun = ExportBegun(f"{path}.part", path, checksum=() if checksum else None)
-    with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
-        for target in targets:
-            _clear_the_way(target)
-        progress.record_step(begun)
-        with ExitStack() as stack:
-            parts = [stack.enter_context(_new_part(target)) for target in targets]
-            sums = parts[1].identity if checksum else None
-            progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
-            _fill(parts, export, progress)
-            _put_in_place(*parts)
+    for target in targets:
+        _clear_the_way(target)
+    progress.record_step(begun)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_new_part(target)) for target in targets]
+        sums = parts[1].identity if checksum else None
+        progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
+        _fill(parts, export, progress)
+        _put_in_place(*parts)
 
 
 @contextmanager
@@ -307,9 +320,9 @@ def checksum_line(digest: str, path: str) -> bytes:
 
 def _clear_the_way(target: str) -> None:
     """Remove the left-over of an export that died; refuse where one is being written, or what is no file."""
-    kind = _kind(target)
-    if kind and stat.S_ISDIR(kind):
-        raise SnapshotError(f"cannot write {target}: it is a directory")
+    if (kind := _kind(target)) and not stat.S_ISREG(kind):
+        what = "it is a directory" if stat.S_ISDIR(kind) else "it is not a regular file"
+        raise SnapshotError(f"cannot write {target}: {what}")
     part = f"{target}.part"
     if kind := _kind(part):
         if not stat.S_ISREG(kind):

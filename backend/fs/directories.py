@@ -27,6 +27,12 @@ def make_directories(path: str, mode: int = 0o755) -> list[str]:
     return [folder for folder in missing if _make(folder, mode)]
 
 
+def write_private(path: str, text: str) -> None:
+    """Put a text into a file for our own eyes; the directory is made where it is missing, as private."""
+    make_directories(os.path.dirname(path), _PRIVATE)
+    files.write_whole(path, text.encode("utf-8", "backslashreplace"))
+
+
 def _make(path: str, mode: int) -> bool:
     above, name = os.path.split(path)
     with files.opened(above, _READ) as fd:

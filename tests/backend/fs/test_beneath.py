@@ -42,7 +42,7 @@ def refused(caught: "pytest.ExceptionInfo[OSError]") -> bool:
     return caught.value.errno == errno.ELOOP
 
 
-def test_what_is_below_is_reached(root: Path) -> None:
+def test_paths_below_a_root_are_reached(root: Path) -> None:
     assert files.read_whole(f"{root}/a/b/f", 100) == b"inside"
     assert beneath.listdir(f"{root}/a") == ["b"]
     assert beneath.listdir(str(root)) == ["a"]

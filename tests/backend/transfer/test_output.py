@@ -119,7 +119,9 @@ def test_a_link_to_a_fifo_is_written_into(world: World, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["/dev/fd/{}", "/proc/self/fd/{}"])
-def test_what_a_process_has_open_is_written_into(world: World, folder: Path, wanted: bytes, way: str) -> None:
+def test_open_files_of_a_process_are_written_into(
+    world: World, folder: Path, wanted: bytes, way: str
+) -> None:
     fd = os.open(folder / "e", os.O_WRONLY | os.O_CREAT)
     inode = os.fstat(fd).st_ino
     exported(world, way.format(fd))

@@ -31,9 +31,7 @@ while True:
 
 @pytest.mark.root
 @pytest.mark.slow
-def test_what_a_user_puts_in_the_place_of_a_new_directory_stays_roots(
-    plain_killer: Killer, tmp_path: Path
-) -> None:
+def test_a_directory_of_roots_that_a_user_swaps_in_stays_roots(plain_killer: Killer, tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.install("hello")
     tree = {"x1": {"q": "new"}, "common": {"n": "new"}}
@@ -58,9 +56,7 @@ def test_what_a_user_puts_in_the_place_of_a_new_directory_stays_roots(
 
 
 @pytest.mark.root
-def test_directories_made_anew_can_be_entered_whatever_the_umask(
-    plain_killer: Killer, tmp_path: Path
-) -> None:
+def test_directories_made_anew_can_be_entered_whatever_the_umask(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
     world.install("hello")
     tree = {"x1": {"q": "new"}, "common": {"n": "new"}}

@@ -98,8 +98,8 @@ def test_a_directory_swapped_at_any_step_of_an_operation_leads_nowhere(
 ) -> None:
     before = golden.tree(outside)
     at = Swap(world.root, outside, name)
-    for told in ("tell", "record_step"):
-        monkeypatch.setattr(OpenRecord, told, at.after(getattr(OpenRecord, told)))
+    for method in ("tell", "record_step"):
+        monkeypatch.setattr(OpenRecord, method, at.after(getattr(OpenRecord, method)))
     while at.happened:
         at.begin()
         with suppress(SnapshotError):

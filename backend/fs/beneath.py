@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary, finalize
 
 PASSED = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
+_CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_PATH
 _OPENAT2 = 437
 _RESOLVE = 0x02 | 0x04 | 0x08  # no magic links, no symbolic links, beneath
 _NO_CALL = (errno.ENOSYS, errno.EPERM)
@@ -144,8 +145,10 @@ def open_below(fd: int, path: str, flags: int, mode: int = 0o600) -> int:
     names = [name for name in path.split("/") if name not in ("", ".")]
     if ".." in names:
         raise OSError(errno.EXDEV, "it leads upwards", path)
+    # What is only read is walked to: a listing would start later by the time that the call takes to load.
+    walks = not flags & _CHANGING or len(path) > _TOO_LONG
     try:
-        if len(path) < _TOO_LONG and (openat2 := _openat2()) is not None:
+        if not walks and (openat2 := _openat2()) is not None:
             return int(openat2(fd, "/".join(names) or ".", flags, mode))
         return _walk(fd, names, flags, mode)
     except OSError as cause:

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 from backend.errors import SnapshotError
 from backend.format.gojson import dumps, loads
 from backend.fs import files
-from backend.fs.directories import make_directories
 from backend.fs.files import Fingerprint
 from backend.host.layout import Layout
 from backend.host.user_directories import user_directory
@@ -92,6 +91,8 @@ class MetadataCache:
     def _save(self) -> None:
         if not self._changed or not self._path:
             return
+        from backend.fs.directories import make_directories
+
         content = json.dumps(self._rows, separators=(",", ":")).encode()
         try:
             make_directories(os.path.dirname(self._path), 0o700)

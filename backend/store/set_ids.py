@@ -4,7 +4,6 @@ import os
 import re
 
 from backend.fs import beneath, files
-from backend.fs.directories import make_directories
 
 LARGEST_SANE_ID = 1 << 62
 _HALF_NOTE = re.compile(r"(last-set-id|root-id)\.[A-Za-z0-9]{12}~")
@@ -26,6 +25,8 @@ class NotedSetId:
 
     def write(self, number: int) -> None:
         """Replace the note, whole."""
+        from backend.fs.directories import make_directories
+
         make_directories(self._state_dir, 0o700)
         files.write_whole(self._path, b"%d\n" % number)
 

@@ -14,13 +14,11 @@ from backend.archive.reader import read_snapshot
 from backend.errors import ConflictError, IntegrityError
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
-from backend.fs.directories import make_directories
 from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
 from backend.store.metadata_cache import MetadataCache, cache_directory
-from backend.store.root_id import RootId
 from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
 from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
@@ -68,6 +66,8 @@ class Store:
     @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
+        from backend.store.root_id import RootId
+
         known = {"path": self.layout.root, "id": RootId(self._state_dir).read()}
         return {**known, **self.layout.identity._asdict()}
 
@@ -195,6 +195,8 @@ class Store:
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
     def _lock(self, name: str, busy: str) -> FileLock:
+        from backend.fs.directories import make_directories
+
         folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
             make_directories(self._state_dir, 0o700)
@@ -205,6 +207,8 @@ class Store:
 
     def prepare(self) -> None:
         """Make the snapshots directory where there is none (mode 0700)."""
+        from backend.fs.directories import make_directories
+
         with files.os_errors_as(f"cannot create snapshots directory {self.folder}"):
             above = os.path.dirname(self.folder)
             make_directories(above)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from backend.errors import SnapshotError
+from backend.errors import BlockedError
 from backend.fs import beneath
 from backend.progress import Progress
 
@@ -28,7 +28,7 @@ def output_at(path: str, *, checksum: bool) -> Output:
     """Look at what is at a path; links are followed, except below a root that is held.
 
     Raises:
-        SnapshotError: nothing can be written there, or no checksum beside it.
+        BlockedError: nothing can be written there, or no checksum beside it.
     """
     place, is_open_file = _followed(path)
     try:
@@ -36,10 +36,10 @@ def output_at(path: str, *, checksum: bool) -> Output:
     except (FileNotFoundError, NotADirectoryError):
         return Output(place)
     if refused := _REFUSED.get(stat.S_IFMT(mode)):
-        raise SnapshotError(f"cannot write {path}: it is {refused}")
+        raise BlockedError(f"cannot write {path}: it is {refused}")
     kind = "an open file" if is_open_file else _INTO.get(stat.S_IFMT(mode), "")
     if kind and checksum:
-        raise SnapshotError(f"cannot write a checksum beside {path}: it is {kind}; name a file")
+        raise BlockedError(f"cannot write a checksum beside {path}: it is {kind}; name a file")
     return Output(place, kind)
 
 
@@ -78,14 +78,14 @@ def _followed(path: str) -> tuple[str, bool]:
         except OSError:
             return place, False
         if beneath.is_held(place):
-            raise SnapshotError(f"cannot write {path}: it is a symbolic link below a root")
+            raise BlockedError(f"cannot write {path}: it is a symbolic link below a root")
         folder = os.path.realpath(os.path.dirname(place))
         if folder.startswith("/proc/"):
             return place, True
         if not _may_lead(place, folder):
-            raise SnapshotError(f"cannot write {path}: it is somebody else's symbolic link")
+            raise BlockedError(f"cannot write {path}: it is somebody else's symbolic link")
         place = os.path.join(folder, target)
-    raise SnapshotError(f"cannot write {path}: too many symbolic links")
+    raise BlockedError(f"cannot write {path}: too many symbolic links")
 
 
 def _may_lead(link: str, folder: str) -> bool:

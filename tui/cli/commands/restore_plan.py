@@ -39,12 +39,13 @@ def _lines(preview: RestorePreview) -> Iterator[str]:
         name = f"#{snapshot.set_id} {plain(snapshot.snap)}"
         yield f"{name} (revision {snapshot.revision}): {plan.verdict.value}"
         for line in snap_lines(preview, plan):
-            yield from _printed(line)
+            yield from printed_line(line)
     for line in space_lines(preview) if preview.lacks_space else ():
-        yield from _printed(line)
+        yield from printed_line(line)
 
 
-def _printed(line: PlanLine) -> Iterator[str]:
+def printed_line(line: PlanLine) -> Iterator[str]:
+    """A line of a plan as a terminal shows it, with all of its details."""
     head = f"  {line.kind.value:<9}"
     owner = ""
     if line.kind is LineKind.RESTORES and line.entry is not None:

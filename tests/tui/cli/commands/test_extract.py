@@ -55,11 +55,11 @@ class TestExtract:
             "READY WITH LOSS",
             f"#3 hello, system, into {parent}",
             "  replace  common/d, 8B (live: 6B, newer)",
-            "  make     common/e/",
-            "  make     common/e/f, 5B",
+            "  create   common/e/",
+            "  create   common/e/f, 5B",
         ]
-        assert "  make     common/i, 4B" not in done.out.splitlines()[:5]
-        assert "3 to make, 1 to replace, 0 to skip" in done.out or "4 to make" in done.out
+        assert "  create   common/i, 4B" not in done.out.splitlines()[:5]
+        assert "3 to create, 1 to replace, 0 to keep" in done.out or "4 to create" in done.out
         assert "are read and verified" in done.out
         again = f"snapstow --root {snapstow.world.root} extract 3 hello:common hello:alice/common/i"
         assert done.out.splitlines()[-1] == f"To do it: {again}"

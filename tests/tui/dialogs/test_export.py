@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend import Export
-from backend.transfer import ExportChoice, ExportPlan
+from backend.transfer import Destination, ExportChoice, ExportPlan
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
@@ -25,7 +25,6 @@ from tests.tui.support.places import (
 )
 from tui.dialogs.export import AskExport
 from tui.dialogs.export_preview import Weight, obstacle
-from tui.session.destination import Destination
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 

@@ -24,7 +24,7 @@ class ExportObstacle(Enum):
 
     UNREADABLE = "it cannot be read"
     BROKEN = "broken"
-    NOTHING_CHOSEN = "nothing is chosen"
+    NOTHING_CHOSEN = "nothing is selected"
 
 
 class ExportPlan(NamedTuple):
@@ -66,7 +66,7 @@ class ExportPlan(NamedTuple):
         return Export(self.set_id, path, skip_broken=skips, snaps=names, checksum=choice.checksum)
 
     def obstacle(self, choice: ExportChoice) -> ExportObstacle | None:
-        """Tell why what is chosen cannot be exported, wherever it goes; None where it can."""
+        """Say why what is chosen cannot be exported, wherever it goes; None where it can."""
         if self.trouble:
             return ExportObstacle.UNREADABLE
         if self.broken(choice):

@@ -40,11 +40,11 @@ class ImportChoice(NamedTuple):
 class ImportObstacle(Enum):
     """Why a file cannot be imported as asked for."""
 
-    UNREADABLE = "it cannot be looked into"
-    FAULTY = "it would be refused"
-    NOTHING_CHOSEN = "nothing is chosen"
-    WRONG_HASH = "the content hash of the set does not fit"
-    NO_SPACE = "there is not enough free space"
+    UNREADABLE = "the file cannot be read"
+    FAULTY = "cannot be imported"
+    NOTHING_CHOSEN = "nothing is selected"
+    WRONG_HASH = "the content hash of the set does not match"
+    NO_SPACE = "not enough free space"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class ImportPlan:
         return self.export.duplicate_of(self.sets, sorted(choice.snaps)) if self.export else 0
 
     def obstacle(self, choice: ImportChoice) -> ImportObstacle | None:
-        """Tell why it cannot be imported as asked for; None where it can."""
+        """Say why it cannot be imported as asked for; None where it can."""
         if self.export is None:
             return ImportObstacle.UNREADABLE
         if self.export.faults:

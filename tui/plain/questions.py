@@ -22,6 +22,7 @@ from backend import (
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
+from backend.save import place_concerns
 from backend.transfer import (
     ExportChoice,
     ImportChoice,
@@ -66,8 +67,7 @@ def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
         raise NotFoundError("cannot save: no snaps are installed")
     users = [user.name for user in layout.users_with_data()[0]]
     desk.console.say(f"Installed snaps: {and_words(installed, 50)}.")
-    if not layout.state.readable:
-        desk.console.say(f"Configuration is not recorded: {layout.state.why_not}.")
+    desk.console.say(*(f"Not included: {plain(concern.text)}." for concern in place_concerns(layout)))
     snaps = snaps or some_of(desk, "Save which snaps?", installed, _ALL)
     chosen = some_of(desk, f"Data of which users? There are {and_words(users, 50)}.", users, _EVERYONE)
     save = Save(snaps, chosen, _patterns(desk))

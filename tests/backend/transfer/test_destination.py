@@ -1,15 +1,13 @@
 """Where an export would be written, and why it could not be."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 
 from backend.transfer import Destination, DestinationObstacle, export_destination
 from tests.support.builders import AS_ROOT
+from tests.support.limits import file_size_limit
 
 
 def land(folder: Path, typed: str, avoid: str = "", table: str = os.devnull) -> Destination:
@@ -82,16 +80,6 @@ def test_the_limits_of_a_file_system_are_told(tmp_path: Path) -> None:
     assert "vfat" in where.limit
     assert "cannot contain :" in land(tmp_path, "a:b", table=str(table)).trouble
     assert not land(tmp_path, "a:b").trouble
-
-
-@contextmanager
-def file_size_limit(limit: int) -> Iterator[None]:
-    before = getrlimit(RLIMIT_FSIZE)
-    setrlimit(RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        setrlimit(RLIMIT_FSIZE, before)
 
 
 def test_the_limit_of_the_session_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from backend import Action, Finding, Progress, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
-from backend.save import aims, survey_of
+from backend.save import aims, place_concerns, survey_of
 from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.place import DoctorArgs, EstimateArgs
 from tui.cli.context import Context
@@ -33,7 +33,7 @@ def estimate(context: Context, args: EstimateArgs) -> int:
         print_result(json.dumps(estimates_json(surveys)))
     else:
         show_rows(estimate_rows(surveys), empty="No snaps are installed.")
-        print_result(*estimate_notes(surveys))
+        print_result(*estimate_notes(surveys, place_concerns(layout) if surveys else ()))
     return 0 if all(survey.whole for survey in surveys) else 3
 
 

@@ -69,6 +69,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     """
 
     KEYS = "F2 browse · Space select · * all · y copy · Esc leave"
+    ANSWER = "Export"
+    WAITS = False
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
@@ -91,11 +93,6 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         """The path; below it the question whether to replace what stands there."""
         yield self.new_path(in_folder(self._base, self._file_name))
         yield Input(placeholder="type yes to replace it", id="sure", compact=True, max_length=3)
-
-    def answers(self) -> Iterable[Button]:
-        """To export, or not."""
-        yield Button("Export", id="yes", compact=True, variant="primary")
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Look at the set, and at where it would go."""
@@ -288,8 +285,3 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
             self.set_focus(self._sure)
         elif where is not None:
             self.dismiss(self._operation(where.path))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Leave everything as it is."""
-        self.dismiss(None)

@@ -89,6 +89,7 @@ class AskForget(Dialog[bool]):
     """
 
     KEYS = "↑↓ move · y copy · Tab next · Esc leave"
+    NO = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -174,8 +175,3 @@ class AskForget(Dialog[bool]):
             self.dismiss(True)
         else:
             self.say(f"type {self._proof} to forget permanently, or Esc to keep")
-
-    @on(Button.Pressed, "#no")
-    def action_leave(self) -> None:
-        """Keep everything."""
-        self.dismiss(False)

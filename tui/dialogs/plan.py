@@ -47,6 +47,7 @@ class PlanDialog(Unfolding[Wanted | None]):
     """
 
     KEYS = "Space select · l list · y copy · Tab next · Esc leave"
+    ANSWER = "Restore"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,R", "look", "Refresh", show=False),
     ]
@@ -106,11 +107,6 @@ class PlanDialog(Unfolding[Wanted | None]):
         directory = self._wanted.target_dir or in_folder(self._base, self._directory)
         yield PathInput(self._base, directory, id="to")
         yield Proof()
-
-    def answers(self) -> Iterable[Button]:
-        """To do it, or not."""
-        yield Button("Restore", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Look at what would happen."""
@@ -238,8 +234,3 @@ class PlanDialog(Unfolding[Wanted | None]):
             self.dismiss(self.confirmed())
         elif self.is_planned and self.proof:
             self.say(f"type {self.proof}, the number of the set, to restore it")
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Leave everything as it is."""
-        self.dismiss(None)

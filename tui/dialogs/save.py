@@ -58,6 +58,7 @@ class AskSave(Proposing[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
     KEYS = "Space select · l unfold · * all · - none · Esc leave"
+    ANSWER = "Save"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -75,11 +76,6 @@ class AskSave(Proposing[Save | None]):
         suggester = SuggestFromList(VARIABLES, case_sensitive=False)
         hint = "exclude, e.g. $SNAP_COMMON/cache (Enter adds it)"
         yield Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
-
-    def answers(self) -> Iterable[Button]:
-        """To save, or not."""
-        yield Button("Save", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Look around."""
@@ -298,8 +294,3 @@ class AskSave(Proposing[Save | None]):
             box.focus()
         elif self._look is not None and self._look.draft.snaps and not self.refusal:
             self.dismiss(self._operation(self._look))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Save nothing."""
-        self.dismiss(None)

@@ -7,7 +7,6 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Progress, Snapshot, SnapshotError
@@ -25,6 +24,7 @@ from tui.screens.contents.messages import (
     parents_of,
 )
 from tui.screens.launcher import Launcher
+from tui.screens.sub_screen import RestoringScreen
 from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Location, Opened, Stage
 from tui.session.place import Place
 from tui.text import cut_middle, plain
@@ -38,16 +38,14 @@ PREVIEW_MIN_WIDTH = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
-class NavigationScreen(Screen[None]):
+class NavigationScreen(RestoringScreen):
     """Shows the folders of a snapshot, or of a file; `entry` names the archive to begin in.
 
     Looking and reading are done by threads, and end when the screen is left.
     """
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
-        super().__init__()
-        self._place = place
-        self._launcher = launcher
+        super().__init__(place, launcher)
         self._source = source
         self._begin_in = entry
         self._opening = Progress()
@@ -342,4 +340,4 @@ class NavigationScreen(Screen[None]):
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor."""
         self._status_follows_row = False
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
+        super().say(text)

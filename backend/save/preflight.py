@@ -106,8 +106,8 @@ def place_concerns(layout: Layout) -> tuple[Concern, ...]:
     _, texts = _installed(layout)
     if not layout.state.readable:
         texts.insert(0, f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
-    users, strays = layout.users_with_data()
-    texts += [f"{path} belongs to no known user and will not be saved" for path in strays]
+    users, unsaved = layout.users_with_data()
+    texts += map(str, unsaved)
     texts += [
         f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
     ]

@@ -16,7 +16,7 @@ from tui.dialogs.base import BAD, DIM, Line, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
 from tui.phrases import count_phrase, list_phrase
 from tui.text import cells, plain, size_text
-from tui.views.survey import met_in, place_mets, worst_of
+from tui.views.survey import met_in, worst_of
 
 _LARGEST = 10
 _FEW = 3
@@ -167,7 +167,7 @@ def _concern_lines(look: Look) -> Iterator[Line]:
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
     met = met_in(surveys, accept_changed=look.draft.accept_changed)
-    met += place_mets(look.preflight.concerns)
+    met += [Met(concern.kind, concern.outlook, plain(concern.text)) for concern in look.preflight.concerns]
     met.sort(key=lambda concern: list(Outlook).index(concern.outlook))
     yield from saveconcerns.lines_of(met, look.opened, look.draft.patterns)
 

@@ -181,6 +181,7 @@ _ENDINGS = {
     JobState.PARTIAL: "is done, but something was skipped.",
     JobState.FAILED: "failed.",
     JobState.CANCELLED: "was stopped and undone.",
+    JobState.REFUSED: "was refused; nothing was begun.",
     JobState.TAKEN_BACK: "was interrupted and rolled back.",
 }
 

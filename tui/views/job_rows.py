@@ -21,6 +21,7 @@ _WORDS = {
     JobState.PARTIAL: ("~ partial", "warn"),
     JobState.FAILED: ("✗ failed", "bad"),
     JobState.CANCELLED: ("- cancelled", "dim"),
+    JobState.REFUSED: ("- refused", "dim"),
     JobState.TAKEN_BACK: ("< rolled back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
@@ -175,6 +176,8 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
     elif view.state is JobState.INTERRUPTED:
         yield "Its process is gone. t shows what it left, to finish it or to roll it back;", "yellow"
         yield "otherwise the next operation here ends it safely.", "yellow"
+    elif view.state is JobState.REFUSED:
+        yield "Nothing was begun; y copies the command, to try again.", "dim"
     elif view.state is JobState.FAILED:
         yield "Enter shows its log; y copies the command, to try again.", "dim"
 

@@ -78,15 +78,9 @@ def _files(surveys: list[Survey]) -> int:
     return sum(survey.read.files + survey.left_out.files for survey in surveys)
 
 
-def place_mets(concerns: Iterable[Concern]) -> list[Met]:
-    """What is to be known of the place."""
-    return [Met(concern.kind, concern.outlook, plain(concern.text)) for concern in concerns]
-
-
-def estimate_notes(surveys: Sequence[Survey], concerns: Iterable[Concern] = ()) -> Iterator[str]:
+def estimate_notes(surveys: Sequence[Survey]) -> Iterator[str]:
     """What will fail, may fail, is not included, is harmless; a line each and a few examples."""
-    order = list(Outlook)
-    for met in sorted((*met_in(surveys), *place_mets(concerns)), key=lambda met: order.index(met.outlook)):
+    for met in met_in(surveys):
         yield f"{met.outlook.value}: {met.text}"
         yield from (f"  {plain(path)}" for path in _first_paths(met))
 

@@ -170,7 +170,8 @@ def stop(context: Context, args: JobArgs) -> int:
         return Cancelled.exit_code if _follow_change(context, number, args.job) else 0
     record, journal = _named(context, "stop", args.job)
     Runner(context.engine.journal, []).stop(record)
-    return _follow(context, record, journal, "was asked to stop")
+    code = _follow(context, record, journal, "was asked to stop")
+    return 0 if journal.record(record.id).state is JobState.CANCELLED else code
 
 
 def finish(context: Context, args: EndArgs) -> int:

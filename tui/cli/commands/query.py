@@ -8,7 +8,7 @@ from backend import Action, Finding, Progress, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
-from backend.save import aims, place_concerns, survey_of
+from backend.save import aims, survey_of
 from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.place import DoctorArgs, EstimateArgs
 from tui.cli.context import Context
@@ -33,8 +33,10 @@ def estimate(context: Context, args: EstimateArgs) -> int:
         print_result(json.dumps(estimates_json(surveys)))
     else:
         show_rows(estimate_rows(surveys), empty="No snaps are installed.")
-        print_result(*estimate_notes(surveys, place_concerns(layout) if surveys else ()))
-    return 0 if all(survey.whole for survey in surveys) else 3
+        print_result(*estimate_notes(surveys))
+    unsaved = [] if args.users else layout.users_with_data()[1]
+    print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
+    return 0 if all(survey.whole for survey in surveys) and not unsaved else 3
 
 
 def jobs(context: Context, args: JobsArgs) -> int:

@@ -345,7 +345,7 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be taken back: until when (seconds since the epoch), and the bytes it holds."""
+    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
 
     job: int
     set_id: int

@@ -191,7 +191,7 @@ class ExportBegun(Step):
 class SafetySnapshot(NamedTuple):
     """The set that holds what a restore replaced; `users` are those whose data it replaced.
 
-    `made` are the paths that were not there before the restore: taking it back leaves them.
+    `made` are the paths that were not there before the restore: an undo leaves them.
     """
 
     set_id: int
@@ -202,14 +202,14 @@ class SafetySnapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class SafetySnapshotMade(Step):
-    """A restore through snapd can be taken back by this set."""
+    """A restore through snapd can be undone by this set."""
 
     guard: SafetySnapshot
 
 
 @dataclass(frozen=True)
 class SnapdUndoBegun(Step):
-    """An earlier `job` is taken back by its safety snapshot."""
+    """An earlier `job` is undone by its safety snapshot."""
 
     KEYS: ClassVar[Mapping[str, str]] = {"job": "of"}
 

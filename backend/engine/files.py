@@ -123,7 +123,7 @@ class FilesEngine:
         return NoDaemon(self.layout)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
         from backend.jobs.glance import may_name_guards
 
         if not may_name_guards(self.state_dir):
@@ -273,7 +273,7 @@ class FilesEngine:
             return extractor.carry_out(chosen, operation, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)

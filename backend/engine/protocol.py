@@ -102,7 +102,7 @@ class Engine(Protocol):
         """
 
     def guards(self) -> dict[int, SafeguardedRestore]:
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
 
     def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
         """Measure what a save would read."""
@@ -119,7 +119,7 @@ class Engine(Protocol):
         """Return the bytes that the file of an export would take, whatever is broken left out."""
 
     def undo_offers(self) -> list[UndoOffer]:
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
 
     # -- doing
 

@@ -34,7 +34,11 @@ class JobState(Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    TAKEN_BACK = "taken back"
+    ROLLED_BACK = "rolled back"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "JobState | None":
+        return cls.ROLLED_BACK if value == "taken back" else None  # as earlier versions wrote it
 
 
 ENDED_WELL = (JobState.DONE, JobState.PARTIAL)

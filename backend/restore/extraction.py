@@ -129,7 +129,7 @@ class Extraction:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._verify(progress)

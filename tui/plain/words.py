@@ -182,7 +182,7 @@ _ENDINGS = {
     JobState.FAILED: "failed.",
     JobState.CANCELLED: "was stopped and undone.",
     JobState.REFUSED: "was refused; nothing was begun.",
-    JobState.TAKEN_BACK: "was interrupted and rolled back.",
+    JobState.ROLLED_BACK: "was interrupted and rolled back.",
 }
 
 

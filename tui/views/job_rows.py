@@ -22,7 +22,7 @@ _WORDS = {
     JobState.FAILED: ("✗ failed", "bad"),
     JobState.CANCELLED: ("- cancelled", "dim"),
     JobState.REFUSED: ("- refused", "dim"),
-    JobState.TAKEN_BACK: ("< rolled back", "dim"),
+    JobState.ROLLED_BACK: ("< rolled back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
 ACTS = {"stop": "stop", "undo": "undo", "end": "end"}

@@ -63,7 +63,7 @@ def folded(text: str, room: int) -> list[str]:
 def details_of(
     snapshots: Sequence[Snapshot], stock: InventoryData, offers: Sequence[UndoOffer], now: float
 ) -> list[Fact]:
-    """One snapshot in full, or several in sum; what can be taken back of their sets."""
+    """One snapshot in full, or several in sum; what can be undone of their sets."""
     if not snapshots:
         return []
     facts = _one(snapshots[0], stock, now) if len(snapshots) == 1 else _several(snapshots, stock, now)

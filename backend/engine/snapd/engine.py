@@ -165,7 +165,7 @@ class SnapdEngine:
         return self._files.export_size(export)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """The restores that can be taken back, the newest first; for some snapd must be stopped."""
+        """The restores that can be undone, the newest first; for some snapd must be stopped."""
         from backend.engine.snapd import undo as guards
 
         offers = [*guards.offers(self.site), *self._files.undo_offers()]
@@ -185,7 +185,7 @@ class SnapdEngine:
         return RunningDaemon(self.site)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """The sets by which restores through snapd can be taken back, by number."""
+        """The sets by which restores through snapd can be undone, by number."""
         return self._files.guards()
 
     # -- doing

@@ -1,4 +1,4 @@
-"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be taken back.
+"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be undone.
 
 Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
 """

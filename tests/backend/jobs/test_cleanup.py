@@ -78,7 +78,7 @@ def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
         path.write_text("half")
     assert kinds(world) == [("interrupted", "1"), ("temporary", path.name)]
     assert tidy(world) == ["job 1 (save) had been interrupted; nothing of it is left"]
-    assert (world.names(), last(world).state) == ([], JobState.TAKEN_BACK)
+    assert (world.names(), last(world).state) == ([], JobState.ROLLED_BACK)
     assert tidy(world) == []
 
 
@@ -112,7 +112,7 @@ def test_a_half_published_set_is_taken_away(world: World, placed: int) -> None:
             os.rename(path, world.snapshots / name)
     assert world.engine.sets() == []
     tidy(world)
-    assert (world.names(), last(world).state) == ([], JobState.TAKEN_BACK)
+    assert (world.names(), last(world).state) == ([], JobState.ROLLED_BACK)
 
 
 def test_a_published_set_stays(world: World) -> None:
@@ -188,7 +188,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
         steps.write_text("".join(f"{line}\n" for line in steps.read_text().splitlines()[:-1]))
     tidy(world)
     assert tree_of(world.data("hello")) == (OLD if committed else NEW)
-    assert last(world).state is (JobState.DONE if committed else JobState.TAKEN_BACK)
+    assert last(world).state is (JobState.DONE if committed else JobState.ROLLED_BACK)
     assert [offer.job for offer in world.engine.undo_offers()] == ([1] if committed else [])
     if committed:
         world.do(Undo())
@@ -286,7 +286,7 @@ def test_space_held_by_undo_is_a_finding(world: World) -> None:
     world.do(Restore(1))
     (finding,) = world.engine.findings()
     assert finding.kind == "undo"
-    assert "job 1 can be taken back until" in finding.text
+    assert "job 1 can be undone until" in finding.text
 
 
 def test_a_fresh_marker_of_somebody_else_is_left_alone(world: World) -> None:

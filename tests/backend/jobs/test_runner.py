@@ -186,7 +186,7 @@ def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:
     os.kill(record.pid, signal.SIGKILL)
     assert jobs.ended(record).state is JobState.INTERRUPTED
     assert jobs.world.engine.tidy(Progress())
-    assert jobs.journal.record(record.id).state is JobState.TAKEN_BACK
+    assert jobs.journal.record(record.id).state is JobState.ROLLED_BACK
     assert jobs.world.names() == []
 
 

@@ -35,11 +35,12 @@ def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
     """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
-    NotFoundError when nothing can be undone, ConflictError when a later restore, which can still be undone itself, changed the same data.
+    NotFoundError when nothing can be undone, ConflictError when a later restore, which can still be undone
+    itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = subject_of(record)
-    with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
+    with ExitStack() as locks, files.os_errors_as(f"cannot undo job {record.id}"):
         for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
         record = _chosen(journal, store, record.id)

@@ -16,7 +16,7 @@ from tui.dialogs.base import BAD, DIM, Line, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
 from tui.phrases import count_phrase, list_phrase
 from tui.text import cells, plain, size_text
-from tui.views.survey import met_in, worst_of
+from tui.views.survey import Met, met_in, worst_of
 
 _LARGEST = 10
 _FEW = 3

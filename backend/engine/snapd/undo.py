@@ -43,7 +43,7 @@ def _set_id(record: JobRecord) -> int:
 
 
 def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
-    """Undo a restore by its safety snapshot, which is forgotten then; what was there anew is left, and reported."""
+    """Undo a restore by its safety snapshot, which is forgotten then; what was new is left, and reported."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
     progress.record_step(SnapdUndoBegun(record.id, guard))

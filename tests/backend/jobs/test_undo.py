@@ -174,7 +174,7 @@ def test_a_directory_that_someone_else_replaced_is_left_alone(world: World) -> N
 def test_a_snap_that_was_removed_meanwhile(world: World) -> None:
     done = world.do(Restore(2))
     shutil.rmtree(world.data("hello"))
-    with pytest.raises(SnapshotError, match=f"cannot take back job {done.undo_job}"):
+    with pytest.raises(SnapshotError, match=f"cannot undo job {done.undo_job}"):
         world.do(Undo())
     assert not world.data("hello").exists()
     expire(world, done.undo_job)

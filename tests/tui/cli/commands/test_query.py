@@ -72,7 +72,7 @@ class TestQueries:
         assert re.search(r"^1 +\d{4}-\d\d-\d\dT\d\d:", snapstow("jobs", "--abs-time").out, re.MULTILINE)
         documents: list[dict[str, Any]] = snapstow("--json", "jobs").document
         assert documents[0]["operation"]["verb"] == "save"
-        assert [document["state"] for document in documents] == ["done", "done", "done", "failed", "done"]
+        assert [document["state"] for document in documents] == ["done", "done", "done", "refused", "done"]
 
     def test_jobs_of_a_damaged_journal(self, snapstow: Snapstow) -> None:
         journal = Journal(str(snapstow.state))

@@ -78,7 +78,7 @@ class DirectoryMade(Step):
 
 @dataclass(frozen=True)
 class DataMoved(Step):
-    """Data trade places with what is live; `state` is a `RestoreState` as its `to_json` tells it."""
+    """Data trade places with what is live; `state` is a `RestoreState` as its `to_json` writes it."""
 
     KEYS: ClassVar[Mapping[str, str]] = {"state": "moves"}
 

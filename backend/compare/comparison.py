@@ -147,7 +147,7 @@ class Comparison:
     def differences(
         self, progress: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
     ) -> Iterator[Difference]:
-        """Tell what differs, by owner and path; with `below` only that path of that owner and what is in it.
+        """Say what differs, by owner and path; with `below` only that path of that owner and what is in it.
 
         Archives that were never looked into are read first, which is counted on the job.
 

@@ -91,7 +91,7 @@ def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> N
 
 
 def noted(sentences: list[str], progress: Progress) -> list[str]:
-    """The sentences, each of which `progress` was told."""
+    """The sentences, each of which was noted."""
     for sentence in sentences:
         progress.note(sentence)
     return sentences
@@ -107,7 +107,7 @@ def _is_needed(store: Store, record: JobRecord) -> bool:
     if not may_hold_data(record):
         return False
     if is_damaged(record):
-        return True  # it may be, and nothing else tells
+        return True  # it may be, and nothing else says
     return bool(record.result.undo_until) or not is_ours(record, store) or needs_rollback(record, store)
 
 

@@ -31,7 +31,7 @@ _EMPTY = JobResult()
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires.
+    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires.
     """
 
     def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:

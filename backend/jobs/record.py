@@ -1,4 +1,4 @@
-"""One job as its folder tells: what it was to do, how it stands, which steps it noted, whose it is."""
+"""One job as its folder says: what it was to do, how it stands, which steps it noted, whose it is."""
 
 import errno
 import json
@@ -46,7 +46,7 @@ ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job as its folder tells.
+    """One job as its folder has it.
 
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and

@@ -99,7 +99,7 @@ class Follower:
         self._rest = b""
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """Return the events told since the last call, oldest first; an absurdly long log is cut off."""
+        """Return the events since the last call, oldest first; an absurdly long log is cut off."""
         try:
             with self._record.opened_events() as fd:
                 raw = os.pread(fd, min(8 << 20, LONGEST_LOG - self._at), self._at)

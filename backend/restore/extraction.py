@@ -247,7 +247,7 @@ class Extraction:
 
 
 def key_of(snapshot: Snapshot) -> str:
-    """What tells a snapshot from the others of an operation: an export holds several in one file."""
+    """What distinguishes a snapshot from the others of an operation: an export holds several in one file."""
     return f"{snapshot.path}\0{snapshot.snap}"
 
 

@@ -38,7 +38,7 @@ class EarlierSave(NamedTuple):
 
 
 class SavePreflight(NamedTuple):
-    """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
+    """What is there: `past` are a snap's snapshots, the newest of those that left out the same.
 
     `concerns` are of the place; `whole` is False where saving everything at once would fail.
     """
@@ -129,11 +129,11 @@ def _installed(layout: Layout) -> tuple[list[InstalledSnap], list[str]]:
 
 def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
     snapshots = [snapshot for group in place.sets() for snapshot in group.snapshots]
-    standing = VerificationLog(place.state_dir).standing(snapshots)
+    statuses = VerificationLog(place.state_dir).statuses(snapshots)
     snapshots.sort(key=lambda snapshot: -unix_time(snapshot.time))
     past: dict[str, list[EarlierSave]] = {}
     for snapshot in snapshots:
-        if snapshot.broken or snapshot.hidden or standing[snapshot.path].fault:
+        if snapshot.broken or snapshot.hidden or statuses[snapshot.path].fault:
             continue
         known, patterns = past.setdefault(snapshot.snap, []), frozenset(snapshot.exclude or ())
         if all(patterns != before.patterns for before in known):

@@ -13,7 +13,7 @@ from backend.store.place import SnapshotPlace
 
 
 class ExportChoice(NamedTuple):
-    """What is asked for: snapshots by path, and a checksum beside the file or none."""
+    """What is asked for: snapshots by path, and whether its checksum is written too."""
 
     chosen: frozenset[str]
     checksum: bool = True
@@ -50,7 +50,7 @@ class ExportPlan(NamedTuple):
     def toggled(self, choice: ExportChoice, path: str) -> ExportChoice:
         """Return the choice with a snapshot chosen, or not any more.
 
-        Sound ones of one snap are chosen together: they cannot be told apart by name.
+        Sound ones of one snap are chosen together: they cannot be distinguished by name.
         """
         names = {s.snap for s in self.snapshots if s.path == path and not s.broken}
         alike = {s.path for s in self.snapshots if s.snap in names and not s.broken} | {path}

@@ -1,4 +1,4 @@
-"""What an import would add: what is in the file, beside what is here. Nothing is imported, nothing proved.
+"""What an import would add: what is in the file and what is here. Nothing is imported, nothing proved.
 
 The one preflight of an import: the dialog and the plain mode both take it from here.
 """
@@ -20,7 +20,7 @@ _MOST_METADATA = 64 << 10  # at most what a snapshot file holds beside its archi
 
 
 class InstalledHere(NamedTuple):
-    """The snap that is installed here, if any; `trouble` says why that cannot be told."""
+    """The snap that is installed here, if any; `trouble` says why that is not known."""
 
     snap: InstalledSnap | None = None
     trouble: str = ""
@@ -49,9 +49,9 @@ class ImportObstacle(Enum):
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What a file holds, beside what is here: the snaps of the same name, who is unknown, every set.
+    """What a file holds, and what is here: the snaps of the same name, who is unknown, every set.
 
-    `expiry` tells when automatic sets go, by number. `trouble` says why the file cannot be looked into.
+    `expiry` says when automatic sets go, by number. `trouble` says why the file cannot be looked into.
     """
 
     path: str

@@ -150,7 +150,7 @@ class LineList(OptionList):
             self.post_message(self.Opened(event.option.key))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Tell where the cursor stands."""
+        """Say where the cursor stands."""
         event.stop()
         if isinstance(event.option, _LineOption):
             self.post_message(self.Moved(event.option.key))

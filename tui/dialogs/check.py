@@ -52,9 +52,9 @@ def scope_of(
 
 
 def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
-    standing = stock.standing_of(snapshot)
-    enough = standing.level == STRUCTURE or level != STRUCTURE
-    return standing.state in _SOUND and standing.at >= since and enough
+    status = stock.status_of(snapshot)
+    enough = status.level == STRUCTURE or level != STRUCTURE
+    return status.state in _SOUND and status.at >= since and enough
 
 
 def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, ...]]]) -> list[Check]:

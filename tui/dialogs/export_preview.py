@@ -18,7 +18,7 @@ LOOKING = "still checking"
 
 
 class Weight(NamedTuple):
-    """The bytes of the file that an export would write, or why that cannot be told."""
+    """The bytes of the file that an export would write, or why that is not known."""
 
     size: int = 0
     trouble: str = ""

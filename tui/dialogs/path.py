@@ -38,7 +38,7 @@ class PathDialog(Dialog[ScreenResultType]):
     """A dialog with a PathInput of the id `path`, whose directory is shown in the list.
 
     What is typed narrows the list down. A dialog of this kind shows `folder_lines` while `is_browsing`, says
-    what that means by `begin`, and is told by `picked` which file was taken.
+    what that means by `begin`, and is reported by `picked` which file was taken.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

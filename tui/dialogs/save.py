@@ -37,7 +37,7 @@ SECOND_LOOK = 1.0
 VARIABLES = ("$SNAP_DATA/", "$SNAP_COMMON/", "$SNAP_USER_DATA/", "$SNAP_USER_COMMON/")
 
 
-class Found(Message):
+class PreflightDone(Message):
     """There is a preflight to save, or trouble."""
 
     def __init__(self, preflight: SavePreflight | None, trouble: str = "") -> None:
@@ -94,11 +94,11 @@ class AskSave(Proposing[Save | None]):
     @work(thread=True, group="look")
     def _look_around(self) -> None:
         try:
-            self.post_message(Found(preflight_save(self._place.engine)))
+            self.post_message(PreflightDone(preflight_save(self._place.engine)))
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Found(None, str(trouble)))
+            self.post_message(PreflightDone(None, str(trouble)))
 
-    def on_found(self, message: Found) -> None:
+    def on_preflight_done(self, message: PreflightDone) -> None:
         """Show what can be chosen and begin to measure it; too late when the dialog was left."""
         if not self.is_open:
             return

@@ -92,7 +92,7 @@ def _patterns(desk: Desk) -> tuple[str, ...]:
 
 
 def _tell_sizes(desk: Desk, save: Save) -> None:
-    """Tell what would be read; Ctrl-C ends the measuring only."""
+    """Say what would be read; Ctrl-C ends the measuring only."""
     desk.console.say("Measuring. Control C skips this.")
     try:
         estimates = desk.place.engine.estimate(save.snaps, save.users, Progress())
@@ -194,7 +194,7 @@ def number_in(text: str) -> int:
 
 
 def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
-    """Tell what would be removed, and have the number typed."""
+    """Say what would be removed, and have the number typed."""
     from tui.dialogs.forget import losses
 
     stock = desk.place.inventory()

@@ -23,11 +23,11 @@ from tui.terminal.clipboard import copied
 from tui.text import cut_middle, plain, size_text
 from tui.views import difference_rows as differing
 from tui.views import preview
-from tui.views.difference_rows import Comparer, ConfigKey, Found, KeyOf, Pair
+from tui.views.difference_rows import Comparer, ConfigKey, Differences, KeyOf, Pair
 from tui.views.difference_rows import pair_of as pair_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
@@ -35,7 +35,7 @@ _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 class ComparisonUpdated(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, progress: Progress, comparison: Found | None, trouble: str = "") -> None:
+    def __init__(self, progress: Progress, comparison: Differences | None, trouble: str = "") -> None:
         super().__init__()
         self.job = progress
         self.comparison = comparison
@@ -75,7 +75,7 @@ class CompareScreen(RestoringScreen):
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
         self._progress = Progress()
-        self._comparison = Found()
+        self._comparison = Differences()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
 
@@ -103,7 +103,7 @@ class CompareScreen(RestoringScreen):
 
     def _begin(self) -> None:
         self._progress.stop()
-        self._comparison = Found()
+        self._comparison = Differences()
         self._progress = Progress(self._handle)
         self._fill()
         self._compare(self._comparer, self._options, self._progress)
@@ -124,7 +124,7 @@ class CompareScreen(RestoringScreen):
         except (SnapshotError, OSError) as trouble:
             self.post_message(ComparisonUpdated(progress, None, str(trouble)))
 
-    def _post_update(self, progress: Progress, comparison: Found) -> None:
+    def _post_update(self, progress: Progress, comparison: Differences) -> None:
         progress.raise_if_cancelled()
         self.post_message(ComparisonUpdated(progress, comparison))
 
@@ -154,12 +154,12 @@ class CompareScreen(RestoringScreen):
         table.show(differing.rows(comparison, width))
         sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
         title = f"{plain(self._pair.snap)}: {sides}"
-        put(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
+        set_text(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
         sums = f" {differing.sums(comparison)}{'' if comparison.complete else ' so far'}"
-        put(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
+        set_text(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
         faults = self.query_one("#faults", Static)
         faults.display = bool(comparison.notes)
-        put(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
+        set_text(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
         if comparison.complete and table.cursor_key is None:
             self.say("no differences" if not self._options.exact else "no differences, by content either")
 

@@ -36,7 +36,7 @@ from tui.views.difference_rows import Comparer, KeyOf, Pair
 from tui.views.search_rows import FileKey, Search, SearchProgress, VersionKey
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 
 class SearchProgressed(Message):
@@ -86,7 +86,9 @@ class SearchScreen(RestoringScreen):
     def on_mount(self) -> None:
         """Wait for a name."""
         where = count_phrase(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
-        put(self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis"))
+        set_text(
+            self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis")
+        )
         self.query_one(Input).focus()
         self.say("Enter searches · Esc leaves")
 
@@ -280,15 +282,17 @@ class SearchScreen(RestoringScreen):
 def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
     item = Item(Location(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(hit, state_dir, progress, lambda content: preview.seen(item, lambda _item: content))
+    seen = _with_content(
+        hit, state_dir, progress, lambda content: preview.item_preview(item, lambda _item: content)
+    )
     return Document(seen.what, [(line, "") for line in seen.lines])
 
 
 def _with_content(
-    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.Seen]
-) -> preview.Seen:
+    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.ItemPreview]
+) -> preview.ItemPreview:
     if not preview.is_readable(Item(Location(), hit.snapshot, hit.node)):
-        return preview.seen(
+        return preview.item_preview(
             Item(Location(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file

@@ -13,7 +13,7 @@ from tui.screens.launcher import Launcher
 from tui.session.place import Place
 from tui.text import plain
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 
 class SubScreen(Screen[None]):
@@ -24,7 +24,9 @@ class SubScreen(Screen[None]):
 
     def say(self, text: str) -> None:
         """Say something on the status line."""
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
+        set_text(
+            self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis")
+        )
 
     def action_back(self) -> None:
         """Back to where it was opened from."""

@@ -17,7 +17,7 @@ from tui.text import cells, cut_middle, plain
 from tui.views.table import Column, Line, Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import Lines, LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 _MARGIN = 6
 
@@ -100,7 +100,7 @@ class TextViewer(SubScreen):
         self._fill()
 
     def _head(self) -> None:
-        put(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
+        set_text(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
 
     def _fill(self) -> None:
         width = max(1, self.size.width - _MARGIN)
@@ -112,7 +112,7 @@ class TextViewer(SubScreen):
         self.query_one(LineTable).show(rows)
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell which line it is."""
+        """Say which line it is."""
         if isinstance(message.key, tuple):
             self.say(f"line {message.key[0] + 1} of {len(self._document.lines)} · {self._document.what}")
 

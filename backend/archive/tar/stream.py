@@ -35,7 +35,7 @@ _MEANINGFUL = frozenset((b"path", b"linkpath", b"size"))
 class TarMember(NamedTuple):
     """A member of a tar stream: names as the bytes written, `size` of the data that follow in bytes.
 
-    `mtime_ns` is in nanoseconds since the epoch, 0 where the header tells no time. `header` is the header
+    `mtime_ns` is in nanoseconds since the epoch, 0 where the header has no time. `header` is the header
     block, `records` are those of a PAX header before it.
     """
 
@@ -248,7 +248,7 @@ class TarFilter:
 
     `judge` answers True to pass a member on and False to leave it out, or raises to refuse the stream.
     Without `set_ids`, members lose the bits that let others run them as their owner or group. While `judge`
-    is asked, `data_offset` tells where in the stream the member's data begin.
+    is asked, `data_offset` says where in the stream the member's data begin.
     Feed it with `feed`, end with `close`; IntegrityError when the stream is not a whole, unambiguous tar.
     """
 

@@ -45,7 +45,7 @@ class _Touched(NamedTuple):
 
 
 def in_the_way(site: SnapdContext, operation: Operation) -> SnapdChange | None:
-    """The first unfinished change that an operation would have to wait for, as far as can be told before."""
+    """The first unfinished change that an operation would have to wait for, as far as is known before."""
     touched = _touched(site, operation)
     if touched is None:
         return None

@@ -30,7 +30,7 @@ from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
 from backend.steps import SafetySnapshot
 
-_BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
+_BESIDE = "restore it into another directory with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 

@@ -32,7 +32,7 @@ from tui.views import file_rows as treerows
 from tui.views.table import Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
-from tui.widgets.text import ScrollPane, put
+from tui.widgets.text import ScrollPane, set_text
 
 PREVIEW_MIN_WIDTH = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
@@ -327,10 +327,10 @@ class NavigationScreen(RestoringScreen):
         for word in treerows.facts(self._folder, self._request.order, self._opened.running):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
-        put(self.query_one("#header", Static), head)
+        set_text(self.query_one("#header", Static), head)
         faults = self.query_one("#faults", Static)
         faults.display = bool(self._folder.faults)
-        put(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
+        set_text(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
         self.table.show_columns(treerows.columns(self._width()))
 
     def on_resize(self) -> None:

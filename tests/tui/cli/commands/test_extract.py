@@ -156,7 +156,7 @@ def running(world: World) -> Iterator[None]:
 def test_while_snapd_runs(snapstow: Snapstow, tmp_path: Path) -> None:
     """Not in place; beside it may."""
     done = snapstow("--engine", "files", "extract", "3", "hello:common/d")
-    assert (done.code, "or extract beside (--to)" in done.err) == (11, True)
+    assert (done.code, "or extract into another directory (--to)" in done.err) == (11, True)
     target_dir = str(tmp_path / "out")
     assert snapstow("--engine", "files", "extract", "3", "hello:common/d", "--to", target_dir).code == 0
 

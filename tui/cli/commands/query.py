@@ -99,7 +99,7 @@ def _notes(record: JobRecord) -> str:
     """Whose it is, why it ended so, and what became of it since."""
     result = record.result
     made = result.set_id if record.verb in ("save", "import-snapshot") else 0
-    left_out, bad = len(result.left_out), len(result.bad_verdicts)
+    left_out, bad = len(result.left_out), result.check_count.bad
     notes = (
         f"by {record.owner}" if record.owner else "",
         result.error.split("\n")[0][:_LONGEST],

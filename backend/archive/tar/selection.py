@@ -147,7 +147,7 @@ class _Search:
         """All that was found. IntegrityError for a hard link to what is not there."""
         members = {}
         for path, met in self._met.items():
-            if met.selected or (path in self._above and met.kind == DIRECTORY):
+            if met.is_selected or (path in self._above and met.kind == DIRECTORY):
                 members[path] = self._resolved(met)
         for path in [*members]:
             self._add_above(path, members)
@@ -172,7 +172,7 @@ class _Search:
                 if real is None:
                     break
                 return real._replace(
-                    path=met.path, same_as=same, is_selected=met.selected, is_left_out=met.is_left_out
+                    path=met.path, same_as=same, is_selected=met.is_selected, is_left_out=met.is_left_out
                 )
             path = self._links[path]
         shown = met.path.decode("utf-8", "surrogateescape")

@@ -220,6 +220,7 @@ class Comparison:
         parent = self._live_parent(owner)
 
         def unseen(path: str, cause: OSError) -> None:
+            """Note what cannot be looked at."""
             self.notes.append(f"{parent}/{path} cannot be looked at: {cause.strerror}")
 
         try:

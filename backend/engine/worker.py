@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
 
     def begun(number: int) -> None:
+        """Report the number of the job."""
         _tell(arguments.id_fd, number)
 
     try:

@@ -108,6 +108,7 @@ class InPlaceTarget:
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
+            """Make one missing directory, noted before, its user's like the home."""
             path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
             progress.record_step(DirectoryMade(path))
             os.mkdir(name, 0o755, dir_fd=fd)

@@ -58,6 +58,7 @@ class Foreground:
         """Begin to follow a job; answers with the listener to its events."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
+            """Ask the job to stop, and say so at once."""
             progress.stop()
             if self._shown:  # not through the stream, which may be in the middle of a write
                 os.write(2, _ERASE.encode() + (_STOPPING if progress.stopping else _TOO_LATE))

@@ -199,6 +199,7 @@ def _members(
     met: list[tuple[bytes, TarMember, bool]] = []
 
     def judge(member: TarMember) -> bool:
+        """Note a member; none is unpacked."""
         taken = vetter(member)
         met.append((_path(member), member, taken))
         return False

@@ -72,6 +72,7 @@ class _Prelude:
         self.kinds: set[int] = set()
 
     def add(self, kind: int, data: bytes) -> None:
+        """Take in a header that is about the next member; IntegrityError where two contradict."""
         if kind in self.kinds or (_PAX in self.kinds and kind != _PAX_GLOBAL):
             raise IntegrityError("tar: several long names for one member")
         if kind == _PAX and self.kinds - {_PAX_GLOBAL}:

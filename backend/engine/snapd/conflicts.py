@@ -33,6 +33,7 @@ class _Touched(NamedTuple):
     kinds: tuple[str, ...] = ()
 
     def meets(self, change: SnapdChange) -> bool:
+        """Whether a change is about the same."""
         if self.set_id and change.kind in self.kinds and change.set_id == self.set_id:
             return True
         if self.snaps is not None and not self.snaps:

@@ -62,10 +62,9 @@ def test_a_process_that_is_at_work_does_not_stand_still() -> None:
     assert standstill(2**31 - 1) == ("", 0)
 
 
-def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
-    pulse = StallDetector(lambda: now)
-    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
+def test_a_stall_is_told_only_after_a_while(world: World) -> None:
+    now, why = 0.0, ("", 0)
+    pulse = StallDetector(lambda: now, lambda _pid: why)
     with running(world, Save()):
         (record,) = world.engine.journal.records()
 
@@ -79,21 +78,18 @@ def test_a_stall_is_told_only_after_a_while(world: World, monkeypatch: pytest.Mo
     assert notice(1) == "stalled? no progress for 40 s"
     assert notice(2) == ""
     now = 60.0
-    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", 0))
+    why = ("waiting for another job", 0)
     assert notice(2) == "waiting for another job"
-    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("waiting for another job", record.pid))
+    why = ("waiting for another job", record.pid)
     assert pulse.reason(record, 2, lambda: [record]) == "waiting for job 1 (save) to finish"
 
 
-def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_of_days_tells_its_counts_rarely_and_is_not_stalled(world: World) -> None:
     now = 0.0
-    monkeypatch.setattr("tui.session.stalls.standstill", lambda _pid: ("", 0))
     with running(world, Save()):
         (record,) = world.engine.journal.records()
     old = replace(record, header={**record.header, "started": record.started - 100_000})
-    pulse = StallDetector(lambda: now)
+    pulse = StallDetector(lambda: now, lambda _pid: ("", 0))
     pulse.reason(old, 1, list)
     now = 100.0
     assert pulse.reason(old, 1, list) == ""

@@ -121,6 +121,7 @@ class _Search:
         self.missed = 0
 
     def look_into(self, place: Snapshot | str, progress: Progress) -> None:
+        """Search one more place."""
         for hit in search_files([place], self._args.pattern, self._context.engine.state_dir, progress):
             if isinstance(hit, Missed):
                 self.missed += 1

@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
@@ -144,3 +145,12 @@ def _columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         return 80
+
+
+@contextmanager
+def watched_progress() -> Iterator[Progress]:
+    """Show how far it is what is done meanwhile, which Ctrl-C stops."""
+    with Foreground() as foreground:
+        progress = Progress(foreground.handle)
+        foreground.watch(progress)
+        yield progress

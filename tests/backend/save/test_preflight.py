@@ -43,7 +43,7 @@ def test_missing_configuration_is_a_concern_of_the_place(world: World) -> None:
     assert any("configuration and snap-ids will not be recorded" in text for text in texts(world))
 
 
-def test_what_was_saved_before_forecasts_the_next_save(world: World) -> None:
+def test_an_earlier_save_forecasts_the_next(world: World) -> None:
     world.do(Save())
     preflight = preflight_save(world.engine)
     surveys = SaveSurveys(world.engine.layout, preflight)

@@ -38,7 +38,7 @@ def test_all_snaps_are_imported_by_naming_none(world: World, exported: Path) -> 
     assert import_plan.operation(choice.toggled("other")) == Import(str(exported), snaps=("hello",))
 
 
-def test_what_is_here_already_is_known(world: World, exported: Path) -> None:
+def test_the_same_set_and_the_installed_snaps_are_known(world: World, exported: Path) -> None:
     import_plan = plan(world, exported)
     choice = ImportChoice(import_plan.snaps)
     assert import_plan.duplicate_of(choice) == 1

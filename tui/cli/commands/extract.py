@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Iterator
 
-from backend import Extract, Progress
+from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, Verdict
 from tui.cli.arguments.contents import ExtractArgs
 from tui.cli.commands.restore_plan import printed_line
 from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import exact, print_result
-from tui.cli.progress import Foreground
+from tui.cli.progress import watched_progress
 from tui.text import plain, size_text
 from tui.views.extract_plan import counts_text, part_lines, part_title, remark_lines, summary_document
 
@@ -33,9 +33,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
 
 def _show_plan(context: Context, operation: Extract) -> int:
     engine = context.engine
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
+    with watched_progress() as progress:
         plan = engine.plan_extract(operation, progress)
     refusal = engine.refusal(operation.action)
     if context.json:

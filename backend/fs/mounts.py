@@ -14,7 +14,7 @@ _LARGEST_TABLE = 16 << 20
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LARGEST_FILE = {"vfat": 2**32 - 1, "msdos": 2**32 - 1, "hfs": 2**31 - 1}
 _FORBIDDEN = {"vfat": '"*:<>?|\\', "msdos": '"*:<>?|\\+,;=[]', "exfat": '"*:<>?|\\', "ntfs3": '"*:<>?|\\'}
-_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "glusterfs"))
+_NETWORK = re.compile(r"nfs.*|cifs|smb.*|9p|afs|ceph|lustre|gpfs|glusterfs")
 _MEDIA = ("/media", "/mnt", "/run/media")
 
 
@@ -36,9 +36,15 @@ class Mount(NamedTuple):
         return _FORBIDDEN.get(self.kind, "")
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it may keep one waiting, as another machine's or a user's program does."""
+        answers_late = self.kind.startswith("fuse") or self.kind == "autofs"
+        return self.point != "/" and (answers_late or bool(_NETWORK.fullmatch(self.kind)))
+
+    @property
     def note(self) -> str:
         """What is to be known before much is written there, or nothing."""
-        if self.kind in _NETWORK:
+        if _NETWORK.fullmatch(self.kind):
             return f"network file system ({self.kind}): the final sync may take a while"
         if self.kind.startswith("fuse"):
             return f"FUSE file system ({self.kind}): the final sync may take a while"

@@ -69,7 +69,8 @@ from backend.operations import operation_from_json
 from backend.jobs.runner import Runner
 
 folder, document, *command = sys.argv[1:]
-record = Runner(Journal(folder), command, systemd="/nonexistent").start(operation_from_json(json.loads(document)))
+runner = Runner(Journal(folder), command, systemd="/nonexistent")
+record = runner.start(operation_from_json(json.loads(document)))
 print(record.id, flush=True)
 sys.stdin.read()
 """

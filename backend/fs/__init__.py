@@ -12,6 +12,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.fs.directories import write_private
+    from backend.fs.mounts import list_mounts, media_points
     from backend.fs.space import RESERVED_SPACE, SpaceNeed, free_space, measure, space_needs
 else:
     __getattr__ = lazy_names(__name__)

@@ -61,7 +61,7 @@ class Layout:
     """The places below `root`, as absolute paths on this machine, without the links that lead to it.
 
     Another root than the machine's own is held open: all of it is reached from there. `users` replaces the
-    account look-up, `hidden` tells which snaps keep their users' data below ~/.snap/data (else snapd's state
+    account look-up, `hidden` says which snaps keep their users' data below ~/.snap/data (else snapd's state
     does).
 
     Raises:

@@ -110,6 +110,7 @@ class InPlaceTarget:
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
+            """Make one missing directory, noted before, with its owner and mode from the first."""
             above = os.readlink(f"/proc/self/fd/{fd}").rstrip("/")
             room = private_name()
             for path in (f"{above}/{room}", f"{above}/{room}/{name}", f"{above}/{name}"):
@@ -168,7 +169,7 @@ class Restoration:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()

@@ -1,8 +1,8 @@
 """Files, handled so that nothing is half written, followed through a link, or left behind.
 
-`files` writes, syncs, renames, locks and removes; `walk` walks trees by descriptor; `safe_open` opens a
-user's directories with that user's rights in mind; `space` measures. An OSError becomes one of our errors
-here.
+`files` writes, syncs, renames and locks; `removal` removes trees; `walk` walks trees by descriptor;
+`safe_open` opens a user's directories with that user's rights in mind; `space` measures. An OSError becomes
+one of our errors here.
 """
 
 from typing import TYPE_CHECKING

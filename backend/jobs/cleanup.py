@@ -11,6 +11,7 @@ from typing import TypeAlias
 from backend.errors import IntegrityError, SnapshotError
 from backend.format.names import is_snap_name
 from backend.fs import files
+from backend.fs.removal import remove_tree
 from backend.jobs.effects import (
     REVERSIBLE,
     begun_subject_of,
@@ -206,7 +207,7 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
                 store.end_forgetting(doomed)
                 complete = True
             case FileBegun(path) | StagingBegun(path) if store.is_unfinished(path):
-                files.remove_tree(path)
+                remove_tree(path)
     return complete
 
 

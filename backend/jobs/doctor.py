@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from backend.errors import SnapshotError
 from backend.fs import files
+from backend.fs.removal import remove_tree
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.effects import is_damaged
 from backend.jobs.journal import Journal
@@ -127,7 +128,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
                     if finding.kind == "import":
                         leftovers.abandon_import(store, os.path.basename(finding.path))
                     else:
-                        files.remove_tree(finding.path)
+                        remove_tree(finding.path)
                 done.append(finding._replace(text="removed"))
             except SnapshotError as failure:
                 done.append(finding._replace(text=str(failure)))

@@ -16,6 +16,7 @@ from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
 from backend.fs import files
+from backend.fs.removal import remove_tree
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
 from backend.operations import Operation, UnknownOperation, to_json
@@ -125,7 +126,7 @@ class Journal:
                 if files.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
-                    files.remove_tree(folder)
+                    remove_tree(folder)
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
@@ -186,7 +187,7 @@ class Journal:
             for number in ids[: len(ids) - most]:
                 record = self._read(number)
                 if record is not None and record.has_ended and number not in needed:
-                    files.remove_tree(record.folder)
+                    remove_tree(record.folder)
 
     def note_undone(self, record: JobRecord, by: int) -> None:
         """Note in the result of a job which other one took it back."""

@@ -22,6 +22,7 @@ from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -191,7 +192,7 @@ class Extraction:
             for wanted in part.landings:
                 if wanted.moves:
                     self._take_over(wanted, slot, (parent, fd, landing))
-            files.remove_tree(restore.LANDING, fd)
+            remove_tree(restore.LANDING, fd)
             os.fsync(fd)
 
     @contextmanager

@@ -20,6 +20,7 @@ from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -100,7 +101,7 @@ class InPlaceTarget:
             files.rename_new(name, landing, target, slot_fd)
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
-        files.remove_tree(LANDING, slot_fd)
+        remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
     def maker(self, user: User | None, progress: Progress) -> parents.Make:

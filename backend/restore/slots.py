@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from backend.errors import BlockedError
 from backend.fs import files
 from backend.fs.files import DIRECTORY, Identity
+from backend.fs.removal import remove_tree
 
 HOLDER = ".snapstow"
 _NOWHERE = Identity(0, 0)
@@ -59,7 +60,7 @@ class Slot:
             with files.opened(self.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent:
                 with _private(self.parent, parent, self.holder) as holder:
                     if files.identity(self.name, holder) == self.slot_id:
-                        files.remove_tree(self.name, holder)
+                        remove_tree(self.name, holder)
                 remove_if_empty(self.holder, parent)
         except (FileNotFoundError, NotADirectoryError, BlockedError):
             pass  # the snap was removed with all its directories, or somebody put others there

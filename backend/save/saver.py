@@ -19,6 +19,7 @@ from backend.format.names import METADATA, METADATA_HASH, filename
 from backend.format.timestamps import time_text
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.removal import remove_tree
 from backend.fs.space import Measured, measure, require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
@@ -319,7 +320,7 @@ def save_set(
                 store.publish(set_id, [made.staged for made in saved], progress)
         except BaseException:
             for made in saved:
-                files.remove_tree(made.staged.path)
+                remove_tree(made.staged.path)
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]

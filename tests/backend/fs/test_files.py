@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from backend.errors import NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import files
 from backend.fs.files import (
-    remove_tree,
     rename_new,
     write_whole,
 )
+from backend.fs.removal import remove_tree
 
 FORK = multiprocessing.get_context("fork")
 

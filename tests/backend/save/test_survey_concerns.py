@@ -15,6 +15,7 @@ from backend.errors import Cancelled, CommandError
 from backend.format import excludes
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.removal import remove_tree
 from backend.fs.walk import TreeWalk
 from backend.progress import Progress
 from backend.save.survey import Outlook, Survey, resurvey, survey_of, with_changes
@@ -205,7 +206,7 @@ def test_a_second_look_follows_no_link_and_forgives_what_is_gone(world: World) -
     later = resurvey(world.engine.layout, survey.aim, survey.recent)
     assert "common/a/f" not in {file.path for file in later}
     before = open_descriptors()
-    files.remove_tree(str(top.parent))
+    remove_tree(str(top.parent))
     assert resurvey(world.engine.layout, survey.aim, survey.recent) == ()
     assert open_descriptors() == before
 
@@ -233,7 +234,7 @@ def test_a_tree_of_any_depth(world: World) -> None:
         assert all(len(file.path) <= 4096 for file in survey.recent)
         assert open_descriptors() == before
     finally:
-        files.remove_tree(str(top))
+        remove_tree(str(top))
 
 
 def test_names_are_data(world: World) -> None:

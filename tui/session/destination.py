@@ -8,8 +8,7 @@ import stat
 from typing import NamedTuple
 
 from backend import SnapshotError
-from backend.fs import free_space
-from tui.session.mounts import TABLE, Mount, mount_of, mounts
+from backend.fs import MOUNTINFO, Mount, free_space, mount_of, mount_table
 from tui.session.paths import PathEntry, absolute, kind_of, reason_of
 
 CHECKSUM = ".sha256"
@@ -43,7 +42,7 @@ class Offer(NamedTuple):
     avoid: str = ""
 
 
-def destination_of(typed: str, offer: Offer, table: str = TABLE) -> Destination:
+def destination_of(typed: str, offer: Offer, table: str = MOUNTINFO) -> Destination:
     """Where a file called `typed` would be written; in a directory it gets the name that is offered."""
     path = absolute(typed, offer.base)
     try:
@@ -52,7 +51,7 @@ def destination_of(typed: str, offer: Offer, table: str = TABLE) -> Destination:
         folder = os.path.dirname(path)
         if reason := _folder_trouble(folder, offer.avoid):
             return Destination(path, trouble=reason)
-        mount = mount_of(os.path.realpath(folder), mounts(table))
+        mount = mount_of(os.path.realpath(folder), mount_table(table))
         if reason := _name_trouble(path, folder, mount):
             return Destination(path, trouble=reason)
         return _destination(path, folder, mount)

@@ -14,21 +14,9 @@ from hypothesis import strategies as st
 
 from tests.support.builders import AS_ROOT
 from tui.session.destination import Destination, Offer, destination_of
-from tui.session.mounts import Mount, media, mount_of, mounts, parse_mounts
 from tui.session.paths import EXPORT, MOST_COUNTED, MOST_SHOWN, absolute, file_at, listing
 from tui.text import plain
 from tui.widgets.path_input import as_meant
-
-TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-40 27 8:1 / /media/ada/USB\040STICK rw,nosuid - vfat /dev/sdb1 rw,fmask=0022
-41 27 0:40 / /srv/net rw - nfs4 box:/export rw,vers=4.2
-42 27 0:41 / /srv/net/inner rw shared:1 master:2 - fuse.sshfs me@box:/ rw
-43 27 0:42 / /mnt/b\134s rw - ext4 /dev/sdc1 rw
-44 27 0:43 / /srv/net rw - ext4 /dev/sdd1 rw
-45 27 0:44 / /run/media/x rw - tmpfs none rw
-nonsense
-46 27 0:45 / relative rw - ext4 none rw
-"""
 
 
 def land(folder: Path, typed: str, **options: str) -> Destination:
@@ -124,40 +112,6 @@ def test_a_huge_directory_is_counted_and_capped(tmp_path: Path) -> None:
     narrow = listing("n0000", str(tmp_path))
     assert (narrow.fitting, narrow.more, narrow.kept) == (10, False, "n0000")
     assert listing("", str(tmp_path), is_stopped=lambda: True).entries == ()
-
-
-# -- what is mounted
-
-
-def test_the_kernels_list_is_understood(tmp_path: Path) -> None:
-    parsed = parse_mounts(TABLE)
-    assert [mount.point for mount in parsed] == [
-        "/", "/media/ada/USB STICK", "/srv/net", "/srv/net/inner", "/mnt/b\\s", "/srv/net", "/run/media/x",
-    ]  # fmt: skip
-    assert media(parsed) == ["/media/ada/USB STICK", "/mnt/b\\s"]
-    cases = {"/": "ext4", "/srv/net/a": "ext4", "/srv/net/inner": "fuse.sshfs", "/srv/network": "ext4"}
-    cases["/media/ada/USB STICK/backup"] = "vfat"
-    for path, kind in cases.items():
-        mount = mount_of(path, parsed)
-        assert mount is not None
-        assert mount.kind == kind
-    assert mount_of("/a", []) is None
-    assert mounts(str(tmp_path / "none")) == []
-    assert any(mount.point == "/" for mount in mounts())
-
-
-@given(st.binary(max_size=300))
-def test_a_damaged_list_of_mounts_harms_nothing(raw: bytes) -> None:
-    assert all(mount.point.startswith("/") for mount in parse_mounts(raw))
-    parse_mounts(b"1 2 3 4 /" + raw + b" rw - " + raw)
-
-
-def test_limits_of_file_systems_are_known() -> None:
-    assert Mount("/m", "vfat").largest == 2**32 - 1
-    assert Mount("/m", "ext4").largest == 0
-    assert "network file system" in Mount("/m", "nfs4").note
-    assert "FUSE file system" in Mount("/m", "fuse.sshfs").note
-    assert not Mount("/m", "ext4").note
 
 
 # -- where a file would land

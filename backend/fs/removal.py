@@ -83,7 +83,7 @@ class _Removal:
     def _remove_directory(self, name: str, parent: int, path: str, depth: int) -> None:
         """Remove a directory, unless something below it is left."""
         before = self.number
-        with self._entered(name, parent, path) as passed:
+        with self._noting(name, parent, path), self._entered(name, parent) as passed:
             with opened(".", DIRECTORY, passed) as fd:
                 if depth == 0:
                     self._top = fd
@@ -110,13 +110,13 @@ class _Removal:
         elif depth < _DEEPEST:
             self._remove_directory(name, fd, path, depth + 1)
         else:
-            with self._entered(name, fd, path):
+            with self._noting(name, fd, path), self._entered(name, fd):
                 os.rename(name, f".deep-{random_name(24)}", src_dir_fd=fd, dst_dir_fd=self._top)
 
     @contextmanager
-    def _entered(self, name: str, parent: int, path: str) -> Iterator[int]:
+    def _entered(self, name: str, parent: int) -> Iterator[int]:
         """A directory on the same mount, opened without reading it and made accessible to its owner."""
-        with self._noting(name, parent, path), opened(name, _PASSED, parent) as passed:
+        with opened(name, _PASSED, parent) as passed:
             if mount_id(passed) != self._mount:
                 raise OSError(errno.EBUSY, "it is a mount point")
             _open_up(passed)

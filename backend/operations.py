@@ -178,6 +178,7 @@ class Result:
     `beside` is the directory that one was restored into instead, where nothing was replaced.
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
+    `leftovers` are directories of ours that could not be removed whole, as `left_out` tells.
     """
 
     set_id: int = 0
@@ -192,6 +193,7 @@ class Result:
     beside: str = ""
     extracted: int = 0
     kept: int = 0
+    leftovers: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:

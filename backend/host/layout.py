@@ -153,6 +153,13 @@ class Layout:
         orphans = [place for place, facts in places if (facts.st_dev, facts.st_ino) not in known]
         return list(users.values()), orphans
 
+    def data_parents(self) -> Iterator[str]:
+        """Yield every directory for the data of a snap, installed or not: the system's, then users'."""
+        users, strays = self.users_with_data()
+        places = [place for user in users for place, _ in self._data_directories(user.home)]
+        for place in dict.fromkeys((self._system, *places, *strays)):
+            yield from (f"{place}/{name}" for name in _listed(place) if is_snap_name(name))
+
     def installed_names(self) -> list[str]:
         """List all installed snaps that can be seen, sorted; inactive ones too."""
         names = {name for mount in _MOUNTS for name in _listed(self.below(mount)) if self._linked(name)}

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -193,9 +193,13 @@ class Journal:
         """Note in the result of a job which other one took it back."""
         self._amend(record, {"undone": by})
 
-    def note_expired(self, record: JobRecord) -> None:
-        """Note in the result of a job that what it replaced is not kept any more."""
-        self._amend(record, {"expired": True})
+    def note_expired(self, record: JobRecord, leftovers: Sequence[str] = ()) -> None:
+        """Note in the result of a job that what it replaced is not kept any more, and what is left of it."""
+        self._amend(record, {"expired": True, **({"leftovers": list(leftovers)} if leftovers else {})})
+
+    def note_leftovers(self, record: JobRecord, leftovers: Sequence[str]) -> None:
+        """Note in the result of a job which directories of its could not be removed whole."""
+        self._amend(record, {"leftovers": list(leftovers)})
 
     def _amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
         """Change what a finished job's result says, whole or not at all."""

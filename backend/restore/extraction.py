@@ -146,7 +146,8 @@ class Extraction:
             self._stage(tag, progress)
             self._commit(progress)
         except BaseException:
-            self.state.revert()
+            for left in self.state.revert():
+                progress.note(str(left))
             raise
         return self.state
 
@@ -242,6 +243,7 @@ class Extraction:
         if not self._plan.target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
+            self.state.demand_unmounted()
             progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
             progress.record_step(DataCommitted())

@@ -77,12 +77,12 @@ class Extractor:
         until = time.time() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
-        if not until:
-            state.clean_up()
+        leftovers = () if until else state.clean_up()
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
-            tuple(skipped_texts(plan.parts)),
+            (*skipped_texts(plan.parts), *map(str, leftovers)),
+            leftovers=state.present if leftovers else (),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
             beside=plan.target_dir,

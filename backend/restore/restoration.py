@@ -16,7 +16,7 @@ from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
 from backend.archive.tar.vetting import ExtractionFilter
-from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotAllowedError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
@@ -176,7 +176,8 @@ class Restoration:
             self._stage(work, tag, progress)
             self._commit(progress)
         except BaseException:
-            self.state.revert()
+            for left in self.state.revert():
+                progress.note(str(left))
             raise
         return self.state
 
@@ -188,9 +189,10 @@ class Restoration:
         )
 
     def _refuse(self) -> None:
-        reasons = [reason for _, plan in self._parts for reason in plan.reasons]
-        if reasons:
-            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        plans = [plan for _, plan in self._parts]
+        if reasons := [reason for plan in plans for reason in plan.reasons]:
+            is_forbidden = any(entry.forbidden for plan in plans for entry in plan.entries)
+            raise (NotAllowedError if is_forbidden else BlockedError)("\n".join(dict.fromkeys(reasons)))
         entries = [entry for _, plan in self._parts for entry in plan.active]
         require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
@@ -238,6 +240,7 @@ class Restoration:
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             self._ground.settle()
+            self.state.demand_unmounted()
             progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
             progress.record_step(DataCommitted())

@@ -92,14 +92,14 @@ class Restorer:
         until = (
             time.time() + operation.undo_window if operation.undo_window and not wanted.target_dir else 0.0
         )
-        if not until:
-            state.clean_up()
+        leftovers = () if until else state.clean_up()
         snaps = tuple(snapshot.snap for snapshot in chosen)
         undo_job = int(progress.name) if until and progress.name.isdigit() else 0
         return Result(
             operation.set_id,
             snaps,
-            tuple(left_out),
+            (*left_out, *map(str, leftovers)),
+            leftovers=state.present if leftovers else (),
             undo_job=undo_job,
             undo_until=until,
             beside=wanted.target_dir,

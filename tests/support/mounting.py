@@ -1,7 +1,9 @@
 """Real mounts and files that cannot be changed, for the time of a test."""
 
 import ctypes
+import fcntl
 import os
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from backend.fs.mounts import mounts_below
-from backend.fs.statx import frozen
+from backend.fs.statx import IMMUTABLE
 
+_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _NEW_MOUNTS = 0x20000
 _RECURSIVE_PRIVATE = 0x4000 | 0x40000
 
@@ -67,20 +70,17 @@ def mounter(tmp_path: Path) -> Iterator[Mounter]:
 
 
 @contextmanager
-def immutable(path: Path, flag: str = "i") -> Iterator[None]:
-    """Make something immutable (or with "a" append-only); skips where that cannot be had."""
-    done = subprocess.run(["chattr", f"+{flag}", path], capture_output=True, text=True, check=False)
-    if done.returncode or not frozen(str(path)):
-        pytest.skip(f"no immutable files here: {done.stderr}")
+def immutable(path: Path, flag: int = IMMUTABLE) -> Iterator[None]:
+    """Make something immutable (or APPEND_ONLY); skips where that cannot be had."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        before = fcntl.ioctl(fd, _GET_FLAGS, bytes(8))
+        fcntl.ioctl(fd, _SET_FLAGS, struct.pack("l", struct.unpack("l", before)[0] | flag))
+    except OSError as cause:
+        os.close(fd)
+        pytest.skip(f"nothing can be made immutable here: {cause}")
     try:
         yield
     finally:
-        subprocess.run(["chattr", f"-{flag}", *_wherever(path)], check=True)
-
-
-def _wherever(path: Path) -> list[Path]:
-    """Where the file is now, when a directory above it was renamed into a slot."""
-    if path.exists():
-        return [path]
-    top = next(above for above in path.parents if above.exists())
-    return [place for place in top.rglob(path.name) if frozen(str(place))]
+        fcntl.ioctl(fd, _SET_FLAGS, before)
+        os.close(fd)

@@ -86,7 +86,8 @@ def _through_snapd(site: SnapdContext, plan: RestorePlan, restore: Restore) -> R
         notes.append("the snapshot holds no configuration: snapd deletes the present one")
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
-    return replace(plan, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+    entries = tuple(replace(entry, forbidden="") for entry in plan.entries)  # it is snapd that writes
+    return replace(plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True)
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:

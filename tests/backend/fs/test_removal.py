@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from backend.fs.removal import LeftoverError, remove_tree
-from tests.support.builders import plant, tree_of
+from backend.fs.statx import APPEND_ONLY
+from tests.support.builders import Tree, plant, tree_of
 from tests.support.mounting import Mounter, immutable, mounter
 
 __all__ = ["mounter"]
 
 pytestmark = pytest.mark.root
-DISK = {"film": "irreplaceable", "more": {"of": "it"}}
+DISK: Tree = {"film": "irreplaceable", "more": {"of": "it"}}
 
 
 def left_by(path: Path) -> dict[str, str]:
@@ -71,7 +72,7 @@ def test_immutable_things_are_left_with_the_way_out_and_go_later(tmp_path: Path)
     with (
         immutable(tree / "sub" / "b"),
         immutable(tree / "shut"),
-        immutable(tree / "log", "a"),
+        immutable(tree / "log", APPEND_ONLY),
     ):
         assert left_by(tree) == {
             "sub/b": "immutable (chattr -i)",

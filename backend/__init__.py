@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         NotFoundError,
         SnapshotError,
         UnreachableError,
+        shortage,
     )
     from backend.model import Action, CheckResult, Epoch, Number, Revision, Snapshot, SnapshotSet, User
     from backend.operations import (

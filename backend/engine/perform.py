@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backend.engine.protocol import Engine
-from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
+from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError, shortage
 from backend.fs import files
 from backend.jobs.journal import OpenRecord
 from backend.jobs.record import JobState
@@ -132,7 +132,7 @@ def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], No
 def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
     """However what is done inside fails, the record says so; a bug becomes a BugError."""
     try:
-        with files.os_errors_as(f"cannot {verb}"):
+        with files.os_errors_as(f"cannot {verb}"), _shortages_as(f"cannot {verb}"):
             yield
     except Cancelled:
         record.finish(JobState.CANCELLED)
@@ -144,3 +144,14 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
         record.keep_traceback("".join(traceback.format_exception(bug)))
         record.finish(JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
         raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
+
+
+@contextmanager
+def _shortages_as(action: str) -> Iterator[None]:
+    """Turn a lack of memory, threads or descriptors into an error of ours."""
+    try:
+        yield
+    except Exception as failure:
+        if isinstance(failure, SnapshotError) or not (reason := shortage(failure)):
+            raise
+        raise SnapshotError(f"{action}: {reason}") from failure

@@ -1,7 +1,6 @@
 """Carries operations out, here or as jobs, and prints how they ended in the words of `snap`."""
 
 import os
-import sys
 import time
 from typing import NamedTuple
 
@@ -23,9 +22,8 @@ from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_table
 from tui.cli.run_operation import run_operation, start_job
 from tui.phrases import count_phrase
+from tui.terminal.streams import is_open_for
 from tui.text import plain, quoted
-
-_REDIRECT = "name a file, or redirect"
 
 
 class AsTyped(NamedTuple):
@@ -53,22 +51,25 @@ def perform(
 
 
 def _stream_of(operation: Operation) -> int | None:
-    """The descriptor of the standard stream that an operation works with, if any; a terminal is refused."""
+    """The descriptor of the standard stream that an operation works with, if any.
+
+    InvalidInputError where that is a terminal, or closed.
+    """
     match operation:
         case Export(file="-"):
-            if sys.stdout.isatty():
-                raise InvalidInputError(
-                    f"cannot export a snapshot to a terminal: {_REDIRECT} standard output"
-                )
-            return sys.stdout.fileno()
+            return _usable(1, os.O_WRONLY, "cannot export a snapshot to", "standard output")
         case Import(file="-"):
-            if os.isatty(0):
-                raise InvalidInputError(
-                    f"cannot import a snapshot from a terminal: {_REDIRECT} standard input"
-                )
-            return 0
+            return _usable(0, os.O_RDONLY, "cannot import a snapshot from", "standard input")
         case _:
             return None
+
+
+def _usable(fd: int, access: int, refusal: str, name: str) -> int:
+    if os.isatty(fd):
+        raise InvalidInputError(f"{refusal} a terminal: name a file, or redirect {name}")
+    if not is_open_for(fd, access):
+        raise InvalidInputError(f"{refusal} {name}: it is closed")
+    return fd
 
 
 class _Outcome:

@@ -40,7 +40,7 @@ from tui.cli.commands.inspect_lines import (
 )
 from tui.cli.context import Context
 from tui.cli.outcome import verdict_outcome
-from tui.cli.output import print_result, print_status, show_rows
+from tui.cli.output import flush_results, output_errors, print_result, print_status, show_rows
 from tui.cli.progress import Foreground
 from tui.terminal.setup import can_draw
 from tui.text import plain, quoted, size_text
@@ -83,10 +83,11 @@ def cat(context: Context, args: CatArgs) -> int:
             if sys.stdout.isatty():
                 _show_text(content.read(0, min(_HEAD, content.size)), content.size, spot)
             else:
-                sys.stdout.flush()
+                flush_results()
                 at = 0
                 while at < content.size and (piece := content.read(at, _PIECE)):
-                    sys.stdout.buffer.write(piece)
+                    with output_errors():
+                        sys.stdout.buffer.write(piece)
                     at += len(piece)
             return _ending(spot.tree, json_output=False)
 

@@ -18,7 +18,8 @@ DAY = 24 * 3600
 class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
-    With `wait`, here and elsewhere, a change of snapd's that is in the way is waited for.
+    What is mounted below the data is left out, unless `include_mounts`. With `wait`, here and elsewhere, a
+    change of snapd's that is in the way is waited for.
     """
 
     verb: ClassVar[str] = "save"
@@ -29,6 +30,7 @@ class Save:
     fast: bool = False
     accept_changed: bool = False
     ignore_space: bool = False
+    include_mounts: bool = False
     wait: bool = False
 
 

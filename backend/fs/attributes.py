@@ -6,7 +6,7 @@ have capabilities), and all that is in a directory with attributes of its own: a
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 _OF_THE_SYSTEM = frozenset(("security.selinux", "security.ima", "security.evm", "security.SMACK64"))
 _NAMED = 3
@@ -18,6 +18,7 @@ class AttributeTally:
     def __init__(self) -> None:
         self.number = 0
         self.examples: list[str] = []
+        self._last = -1
 
     def look(
         self,
@@ -30,12 +31,20 @@ class AttributeTally:
         """Look at what is in an open directory, with `is_first` at that too; `place` names the paths."""
         has_any = _has_attributes(f"/proc/self/fd/{fd}/.")
         if has_any and is_first:
-            self._count(place(""))
+            self._count(place("").rstrip("/"))
         for name, status in inside:
             is_program = stat.S_ISREG(status.st_mode) and status.st_mode & 0o111
             is_asked = (has_any or is_program) and not stat.S_ISDIR(status.st_mode)
             if is_asked and _has_attributes(f"/proc/self/fd/{fd}/{name}"):
                 self._count(place(name))
+
+    def look_at_entries(
+        self, fd: int, entries: "Iterable[os.DirEntry[str]]", place: Callable[[str], str]
+    ) -> None:
+        """The same for entries that were listed of it, some at a time."""
+        is_first = fd != self._last
+        self._last = fd
+        self.look(fd, _statuses(entries), place, is_first=is_first)
 
     def _count(self, path: str) -> None:
         self.number += 1
@@ -46,6 +55,14 @@ class AttributeTally:
     def text(self) -> str:
         """What the snapshot does not hold, in a sentence; or nothing."""
         return attribute_text(self.number, self.examples)
+
+
+def _statuses(entries: "Iterable[os.DirEntry[str]]") -> Iterator[tuple[str, os.stat_result]]:
+    for entry in entries:
+        try:
+            yield entry.name, entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # it vanished just now
 
 
 def attribute_text(number: int, examples: Iterable[str]) -> str:

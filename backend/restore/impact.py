@@ -115,7 +115,7 @@ class _LiveWalk:
                     yield path, status
 
     def _note(self, fd: int, folder: str, inside: Sequence[tuple[str, os.stat_result]]) -> None:
-        self._attributes.look(fd, inside, lambda name: f"{folder}/{name}".rstrip("/"))
+        self._attributes.look(fd, inside, lambda name: f"{folder}/{name}")
         for name, _ in inside:
             if reason := frozen(name, fd):
                 self._stuck_files += 1

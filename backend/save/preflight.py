@@ -152,16 +152,20 @@ class SaveSurveys:
         self._lock = threading.Lock()
         self._progress = Progress()
         self._patterns: tuple[str, ...] = ()
+        self._include_mounts = False
         self.version = 0
         self.reading = ""
         self.done = False
 
-    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
+    def renew(
+        self, patterns: tuple[str, ...], *, anew: bool = False, include_mounts: bool = False
+    ) -> Progress:
         """Stop what goes on; from now on these patterns count. Return the job to survey with."""
         with self._lock:
             self._progress.stop()
             self._progress = Progress()
             self._patterns = patterns
+            self._include_mounts = include_mounts
             self.done = False
             if anew:
                 self._known.clear()
@@ -205,7 +209,7 @@ class SaveSurveys:
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
         patterns = (pattern for pattern in self._patterns if is_for_users(pattern) == (user is not None))
-        return Aim(snap, user, tuple(patterns))
+        return Aim(snap, user, tuple(patterns), self._include_mounts)
 
     def _keep(self, survey: Survey, progress: Progress) -> None:
         with self._lock:

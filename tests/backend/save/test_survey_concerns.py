@@ -78,23 +78,6 @@ def test_device_nodes_and_whiteouts(world: World) -> None:
     assert met(looked(world)) == {"device": (1, ("common/null",))}
 
 
-def test_mounts_below_the_data_are_said_to_be_saved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    top = fill(world, {"mnt": {"below": {"f": "12"}}})
-    inodes = {os.stat(top / name).st_ino for name in ("mnt", "mnt/below")}
-    really = os.fstat
-
-    def elsewhere(fd: int) -> os.stat_result:
-        facts = really(fd)
-        if facts.st_ino not in inodes:
-            return facts
-        return os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]], {"st_ctime_ns": 0})
-
-    monkeypatch.setattr(os, "fstat", elsewhere)
-    survey = looked(world)
-    assert met(survey) == {"mount": (1, ("common/mnt",))}
-    assert survey.read.apparent == 5 + 1 + 2
-
-
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="switches users")
 
 

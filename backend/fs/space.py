@@ -93,6 +93,10 @@ class SpaceNeed(NamedTuple):
         """The bytes by which there is too little; 0 where it suffices."""
         return max(0, self.needed - self.free)
 
+    def text(self, action: str) -> str:
+        """Say that there is too little for an action."""
+        return str(NoSpaceError(action, *self))
+
 
 def free_space(path: str) -> int:
     """Return the bytes that may still be written at `path`, or where its nearest existing ancestor lies.

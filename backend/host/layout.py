@@ -10,7 +10,7 @@ from functools import cached_property
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
-from backend.errors import InvalidInputError, NotFoundError, SnapshotError
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError, UnknownUserError
 from backend.format.gojson import quoted
 from backend.format.names import is_snap_name, revision_from_text
 from backend.fs.files import Fingerprint, fingerprint_at
@@ -132,6 +132,21 @@ class Layout:
         """
         users = (self._find_user(name) for name in names)
         return list({user.name: user for user in users}.values())
+
+    def demand_users(self, names: Iterable[str], saved: Iterable[str] = ()) -> None:
+        """Refuse users that neither this root nor the `saved` ones tell of.
+
+        Raises:
+            UnknownUserError: the first of them.
+        """
+        held = list(dict.fromkeys(saved))
+        for name in names:
+            try:
+                if name not in held:
+                    self._find_user(name)
+            except NotFoundError:
+                present = held or [user.name for user in self.users_with_data()[0]]
+                raise UnknownUserError(name, present) from None
 
     def users_with_data(self) -> tuple[list[User], list[str]]:
         """Return root and everybody with data of snaps; then the data directories that belong to none.

@@ -59,8 +59,8 @@ class ExtractPart:
 
     @property
     def size(self) -> int:
-        """The bytes that are put in place."""
-        return sum(landing.size for landing in self.landings if landing.is_taken)
+        """The bytes of data that are put in place, holes left out."""
+        return sum(landing.data for landing in self.landings if landing.is_taken)
 
 
 @dataclass(frozen=True)

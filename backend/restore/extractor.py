@@ -16,6 +16,7 @@ from backend.browse.snapshot_file import SnapshotFile
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
+from backend.fs.space import space_needs
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
 from backend.progress import Progress
@@ -183,6 +184,10 @@ class Extractor:
         return _Where(wanted.target_dir if wanted.strip else parent, owner, user, snapshot.revision)
 
     def _refusals(self, plan: ExtractPlan) -> tuple[str, ...]:
+        needs = space_needs((part.parent, part.size) for part in plan.parts if part.size)
+        return (*self._misplaced(plan), *(need.text("cannot extract") for need in needs if need.missing))
+
+    def _misplaced(self, plan: ExtractPlan) -> tuple[str, ...]:
         if plan.target_dir:
             fault = beside.fault(plan.target_dir, self._layout, occupied=True)
             return (fault.replace("cannot restore", "cannot extract", 1),) if fault else ()

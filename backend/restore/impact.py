@@ -20,6 +20,7 @@ from backend.fs.statx import frozen
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.progress import Progress
+from backend.restore.obstacles import name_fault
 from backend.restore.plan import EntryPlan, Losses, RestorePlan
 
 _NAMED = 20
@@ -188,7 +189,7 @@ class ImpactScanner:
         held = self._held[plan.snapshot.path, entry.entry]
         if isinstance(held, str):
             return replace(entry, blocked=held, is_damaged=True)
-        return replace(entry, contents=held)
+        return replace(entry, contents=held, blocked=name_fault(held.longest, entry.parent))
 
 
 def _with(plan: RestorePlan, change: Callable[[EntryPlan], EntryPlan]) -> RestorePlan:

@@ -23,6 +23,17 @@ def no_right(parent: str) -> str:
     return "" if is_open else f"cannot restore into {parent}: no right to write to {place} (try with sudo)"
 
 
+def name_fault(name: str, parent: str) -> str:
+    """Why a file of that name cannot be made below a directory, or nothing."""
+    try:
+        most = os.statvfs(nearest(parent)).f_namemax
+    except OSError:
+        return ""
+    if len(os.fsencode(name)) <= most:
+        return ""
+    return f"cannot restore into {parent}: names have at most {most} bytes there, not as many as {name:.40}…"
+
+
 def _obstacles(parent: str, replaced: list[str]) -> Iterator[str]:
     place = nearest(parent)
     if is_read_only(place):

@@ -33,7 +33,7 @@ def estimate_snap(
         measured = measure([f"{parent}/{snap.revision}", f"{parent}/common"], progress, skipped=skipped)
         files += measured.files
         if measured.files or owner is None:
-            sizes[owner.name if owner else "system"] = measured.apparent
+            sizes[owner.name if owner else "system"] = measured.allocated
     return Estimate(snap.name, sum(sizes.values()), sizes, files)
 
 

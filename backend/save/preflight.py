@@ -66,13 +66,12 @@ class SavePreflight(NamedTuple):
 
 
 class SaveSize(NamedTuple):
-    """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
+    """What a save reads: bytes of data, holes left out, and files; the bytes that patterns keep out.
 
     `needed` is what the engine wants free: all that is on disk, whatever stays out.
     """
 
     read: int = 0
-    allocated: int = 0
     files: int = 0
     left_out: int = 0
     needed: int = 0
@@ -233,7 +232,7 @@ class SaveSurveys:
         total = [0] * len(SaveSize._fields)
         for survey in self.all_of(snaps, owners):
             read, out = survey.read, survey.left_out
-            parts = (read.apparent, read.allocated, read.files, out.apparent, read.allocated + out.allocated)
+            parts = (read.allocated, read.files, out.allocated, read.allocated + out.allocated)
             total = [before + more for before, more in zip(total, parts, strict=True)]
         return SaveSize(*total)
 

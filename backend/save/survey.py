@@ -91,8 +91,10 @@ def aims(layout: Layout, snaps: Sequence[str], users: Sequence[str]) -> list[Aim
     Without snaps all that are installed and active, without users everybody's data.
 
     Raises:
-        NotFoundError: the first that is unknown.
+        NotFoundError: the first snap that is unknown.
+        UnknownUserError: the first user that is.
     """
+    layout.demand_users(users)
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     named = list(dict.fromkeys(snaps))
     aims = []

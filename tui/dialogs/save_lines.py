@@ -267,10 +267,10 @@ def summary_of(look: Look) -> Content:
     head = f"{count_phrase(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
     if look.surveys.reading:
         head += f" · measuring {plain(look.surveys.reading)}…"
-    forecast, most = look.forecast(), size_text(size.allocated).strip()
+    forecast, most = look.forecast(), size_text(size.read).strip()
     free = look.preflight.free
-    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.allocated))
-    if forecast is None or forecast >= size.allocated:
+    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.read))
+    if forecast is None or forecast >= size.read:
         amount, room = f"at most {most}", f"at least {least} after"
     else:
         amount = f"about {size_text(forecast).strip()}, at most {most}"

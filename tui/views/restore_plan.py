@@ -157,15 +157,15 @@ def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
     return f"install the snap or revision this data belongs to, or restore into another directory{leave}"
 
 
-def plan_document(plan: RestorePlan, restore: Restore, refusal: str) -> dict[str, Any]:
+def plan_document(preview: RestorePreview, plan: RestorePlan, restore: Restore) -> dict[str, Any]:
     """The plan of one snapshot for a program."""
     return {
         "to": restore.target_dir,
         "set": plan.snapshot.set_id,
         "snap": plan.snapshot.snap,
-        "verdict": plan.verdict.value,
-        "reasons": plan.reasons,
-        "refused": refusal,
+        "verdict": preview.verdict_of(plan).value,
+        "reasons": preview.reasons_of(plan),
+        "refused": preview.refusal,
         "notes": list(plan.notes),
         "entries": [_entry_document(entry) for entry in plan.entries],
     }

@@ -38,8 +38,9 @@ class SelectedMember(NamedTuple):
     """A member of an archive: its path there, and what it is when unpacked.
 
     `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
-    `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `target` that of a symbolic link. Without
-    `marked`, it is a directory above what was marked. What `is_left_out` is a device node.
+    `size` is in bytes, `data` those of them that are no holes, `mtime_ns` in nanoseconds since the epoch,
+    `target` that of a symbolic link. Without `marked`, it is a directory above what was marked. What
+    `is_left_out` is a device node.
     """
 
     path: bytes
@@ -51,6 +52,7 @@ class SelectedMember(NamedTuple):
     same_as: bytes = b""
     marked: bool = True
     is_left_out: bool = False
+    data: int = 0
 
     @property
     def word(self) -> str:
@@ -132,6 +134,7 @@ class _Search:
             target=member.link if member.kind == SYMBOLIC_LINK else b"",
             marked=marked,
             is_left_out=not is_taken,
+            data=member.size,
         )
         _demand_few(self._met)
 

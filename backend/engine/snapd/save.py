@@ -28,8 +28,7 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
         raise InvalidInputError(reason)
     if operation.exclude:
         validate_excludes(operation.exclude)
-    if operation.users:
-        site.layout.find_users(operation.users)
+    site.layout.demand_users(operation.users)
     snaps, left_out = _with_data(site, operation, progress)
     expected = _expected(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None

@@ -8,7 +8,7 @@ from backend.errors import BlockedError
 from backend.fs.files import random_name
 from backend.fs.statx import APPEND_ONLY, IMMUTABLE
 from backend.host.layout import Layout
-from backend.operations import Restore, Undo
+from backend.operations import Extract, Restore, Undo
 from backend.progress import Progress
 from backend.restore.plan import Verdict
 from tests.support.builders import Tree, World, plant, tree_of, uid_of
@@ -123,6 +123,35 @@ def test_a_read_only_file_system_blocks(tmp_path: Path, mounter: Mounter) -> Non
     assert planned.reasons == [
         f"cannot restore into {world.data('hello')}: {world.data('hello')} lies on a read-only file system"
     ]
+
+
+# -- extractions
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_extraction_into_a_mount_is_refused(
+    world: World, tmp_path: Path, mounter: Mounter, kind: str
+) -> None:
+    common = world.data("hello") / "common"
+    if kind == "folder":
+        mounter.bind(plant(tmp_path / "disk", {"b": "mounted"}), common)
+    else:
+        mounter.bind(plant(tmp_path, {"b": "mounted"}) / "b", common / "b")
+    extract = Extract(1, ("hello:system/common/b",))
+    assert "mount" in world.engine.plan_extract(extract, Progress()).reasons[0]
+    with pytest.raises(BlockedError):
+        world.do(extract)
+    assert (common / "b").read_text() == "mounted"
+
+
+@pytest.mark.parametrize("name", ["common", "common/b"])
+def test_extraction_over_what_is_immutable_is_refused(world: World, name: str) -> None:
+    with immutable(world.data("hello") / name):
+        extract = Extract(1, ("hello:system/common/b",))
+        (reason,) = world.engine.plan_extract(extract, Progress()).reasons
+        assert reason.endswith("is immutable (chattr -i)")
+        with pytest.raises(BlockedError):
+            world.do(extract)
 
 
 # -- what stays behind

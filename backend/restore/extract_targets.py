@@ -229,7 +229,7 @@ class _Looking:
             is_open = os.access(place, os.W_OK | os.X_OK)
             closed = "" if is_open else f"no right to write to {os.fsdecode(place)}"
             stuck = frozen(os.fsdecode(place))
-            self._closed[folder] = closed or (stuck and f"{os.fsdecode(place)} is {stuck}")
+            self._closed[folder] = f"{os.fsdecode(place)} is {stuck}" if stuck else closed
         return self._closed[folder]
 
 

@@ -67,13 +67,11 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
 def _demand_unobstructed(site: SnapdContext, guard: SafetySnapshot) -> None:
     """Refuse to have snapd replace, and empty, what something is mounted below; with BlockedError."""
     layout = site.layout
-    users = layout.find_users(guard.users)
+    users = [user for user in layout.users_with_data()[0] if user.name in guard.users]
     for snap in guard.snaps:
-        for parent in filter(
-            None, (layout.system_parent(snap), *(layout.user_place(u, snap) for u in users))
-        ):
-            tops = [f"{parent}/{name}" for name in (str(layout.revision(snap)), "common")]
-            if reason := obstacle(parent, tops):
+        names = (str(layout.revision(snap)), "common")
+        for parent in (layout.system_parent(snap), *(layout.user_place(user, snap) for user in users)):
+            if parent and (reason := obstacle(parent, [f"{parent}/{name}" for name in names])):
                 raise BlockedError(reason)
 
 

@@ -40,7 +40,17 @@ if TYPE_CHECKING:
         UnreachableError,
         shortage,
     )
-    from backend.model import Action, CheckResult, Epoch, Number, Revision, Snapshot, SnapshotSet, User
+    from backend.model import (
+        Action,
+        CheckCount,
+        CheckResult,
+        Epoch,
+        Number,
+        Revision,
+        Snapshot,
+        SnapshotSet,
+        User,
+    )
     from backend.operations import (
         Check,
         Estimate,

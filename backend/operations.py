@@ -19,7 +19,7 @@ class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
     What is mounted below the data is left out, unless `include_mounts`. With `wait`, here and elsewhere, a
-    change of snapd's that is in the way is waited for.
+    job, or a change of snapd's, that is in the way is waited for.
     """
 
     verb: ClassVar[str] = "save"

@@ -5,11 +5,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backend.engine.protocol import Engine
-from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError, shortage
+from backend.errors import (
+    BugError,
+    Cancelled,
+    ConflictError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+    SnapshotError,
+    UnrecordedError,
+    shortage,
+)
 from backend.fs import files
 from backend.jobs.journal import OpenRecord
-from backend.jobs.record import JobState
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
+from backend.jobs.waiting import job_in_the_way, wait_for
 from backend.operations import (
     Check,
     Export,
@@ -51,6 +62,9 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
             return engine.extract(operation, progress)
         case Undo():
             return engine.undo(operation, progress)
+
+
+_REFUSALS = (InvalidInputError, ConflictError, NotFoundError, NoSpaceError)
 
 
 def _ignore(_number: int) -> None:
@@ -105,7 +119,7 @@ def _recorded(
         if engine.warning:
             job.note(engine.warning)
         with _failures_recorded(record, operation.verb):
-            result = perform(operation, engine, job, stream)
+            result = _performed_when_free(operation, engine, job, record=record, stream=stream)
         try:
             with files.os_errors_as("cannot record the end of the job"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
@@ -113,6 +127,28 @@ def _recorded(
         except SnapshotError as failure:
             raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
         return result
+
+
+def _performed_when_free(
+    operation: Operation, engine: Engine, progress: Progress, *, record: OpenRecord, stream: int | None
+) -> Result:
+    """Carry an operation out; where it says so, after the job of ours that is in its way."""
+    while True:
+        try:
+            return perform(operation, engine, progress, stream)
+        except ConflictError as busy:
+            other = job_in_the_way(engine.journal, operation, record.id)
+            if type(busy) is not ConflictError or record.has_steps or other is None:
+                raise
+            if not getattr(operation, "wait", False):
+                raise _naming(busy, operation, other) from busy
+            wait_for(engine.journal, other, progress)
+
+
+def _naming(busy: ConflictError, operation: Operation, other: JobRecord) -> ConflictError:
+    """The refusal with the job that is in the way, and with the way to wait for it."""
+    waits = "--wait waits for it" if hasattr(operation, "wait") else f"attach {other.id} waits for it"
+    return ConflictError(f"{busy}: job {other.id} ({other.verb}); {waits}")
 
 
 def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], None]]) -> Progress:
@@ -138,7 +174,9 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
         record.finish(JobState.CANCELLED)
         raise
     except SnapshotError as failure:
-        record.finish(JobState.FAILED, JobResult(error=str(failure), exit=failure.exit_code))
+        refused = isinstance(failure, _REFUSALS) and not record.has_steps
+        state = JobState.REFUSED if refused else JobState.FAILED
+        record.finish(state, JobResult(error=str(failure), exit=failure.exit_code))
         raise
     except Exception as bug:
         record.keep_traceback("".join(traceback.format_exception(bug)))

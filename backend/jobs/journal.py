@@ -221,6 +221,7 @@ class OpenRecord:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
         self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self.has_steps = False
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}
@@ -258,6 +259,7 @@ class OpenRecord:
 
     def record_step(self, step: Step) -> None:
         """Make a step last before it is taken."""
+        self.has_steps = True
         files.write_all(self._steps, _document(step.to_json()))
         os.fsync(self._steps)
 

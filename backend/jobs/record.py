@@ -33,6 +33,7 @@ class JobState(Enum):
     PARTIAL = "partial"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    REFUSED = "refused"
     TAKEN_BACK = "taken back"
 
 

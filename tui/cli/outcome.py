@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from backend import (
     Check,
+    CheckCount,
     CheckResult,
     Export,
     Extract,
@@ -153,7 +154,7 @@ def show_undo(context: Context, result: Result) -> None:
 
 def verdict_outcome(*, quick: bool) -> str:
     """What can be said of archives in which a check found nothing wrong."""
-    return "are present; none was read" if quick else "verified successfully"
+    return "look complete; no archive was read" if quick else "verified successfully"
 
 
 class _Verdicts:
@@ -164,7 +165,7 @@ class _Verdicts:
         self._result = result
         self._name = name
         self._bad = [verdict for verdict in result.verdicts if verdict.fault]
-        self._archives = sum(1 for verdict in result.verdicts if verdict.entry)
+        self._count = CheckCount.of(result.verdicts)
         self._outcome = verdict_outcome(quick=operation.quick)
 
     def tell(self) -> None:
@@ -178,20 +179,12 @@ class _Verdicts:
             tell(self._all_well())
 
     def _some_bad(self) -> str:
-        unreadable = sum(1 for verdict in self._bad if not verdict.entry)
-        good = self._archives - (len(self._bad) - unreadable)
-        clauses = [f"{good} of {self._archives} archives {self._outcome}"] * bool(self._archives)
-        if unreadable:
-            clauses.append(
-                f"{count_phrase(unreadable, 'snapshot')} {'is' if unreadable == 1 else 'are'} unreadable"
-            )
-        return f"{'; '.join(clauses)}."
+        return f"{self._count.sound} of {count_phrase(self._count.snapshots, 'snapshot')} {self._outcome}."
 
     def _all_well(self) -> str:
         if not self._check.set_id:
-            return (
-                f"All {self._archives} archives {self._outcome}." if self._archives else "No snapshots found."
-            )
+            checked = count_phrase(self._count.snapshots, "snapshot")
+            return f"All {checked} {self._outcome}." if self._count.snapshots else "No snapshots found."
         which = f"Snapshot {self._name}{_of_snaps(self._check.snaps)}"
         return f"{which}: all archives {self._outcome}." if self._check.quick else f"{which} {self._outcome}."
 

@@ -11,12 +11,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
 from backend.fs import files
-from backend.fs.removal import remove_tree
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
 from backend.operations import Operation, UnknownOperation, to_json
@@ -126,7 +126,7 @@ class Journal:
                 if files.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
-                    remove_tree(folder)
+                    _drop(folder)
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
@@ -187,7 +187,7 @@ class Journal:
             for number in ids[: len(ids) - most]:
                 record = self._read(number)
                 if record is not None and record.has_ended and number not in needed:
-                    remove_tree(record.folder)
+                    _drop(record.folder)
 
     def note_undone(self, record: JobRecord, by: int) -> None:
         """Note in the result of a job which other one took it back."""
@@ -209,6 +209,12 @@ class Journal:
         document = _document({**record.ending, **change})
         with self._changing(shared=True):
             files.write_whole(os.path.join(record.folder, "result.json"), document)
+
+
+def _drop(folder: str) -> None:
+    """Remove the folder of a job; what cannot be removed of it stops nothing."""
+    with suppress(LeftoverError):
+        remove_tree(folder)
 
 
 class OpenRecord:

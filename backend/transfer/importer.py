@@ -25,7 +25,7 @@ from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
 from backend.fs import files
-from backend.fs.removal import remove_tree
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
@@ -175,7 +175,7 @@ class IncomingSet:
         self._finished = True
         try:
             remove_tree(self.folder)
-        except OSError:
+        except (OSError, LeftoverError):
             pass  # the set is there; the folder is a finding of the doctor
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 

@@ -33,8 +33,8 @@ class AttributeTally:
         if has_any and is_first:
             self._count(place("").rstrip("/"))
         for name, status in inside:
-            is_program = stat.S_ISREG(status.st_mode) and status.st_mode & 0o111
-            is_asked = (has_any or is_program) and not stat.S_ISDIR(status.st_mode)
+            mode = status.st_mode
+            is_asked = not stat.S_ISDIR(mode) if has_any else mode & 0o111 and stat.S_ISREG(mode)
             if is_asked and _has_attributes(f"/proc/self/fd/{fd}/{name}"):
                 self._count(place(name))
 

@@ -16,7 +16,7 @@ from backend.format.timestamps import unix_time
 from backend.fs import files
 from backend.fs.attributes import AttributeTally
 from backend.fs.files import DIRECTORY
-from backend.fs.statx import frozen
+from backend.fs.statx import FrozenFiles
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.progress import Progress
@@ -92,6 +92,7 @@ class _LiveWalk:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._attributes = AttributeTally()
+        self._frozen = FrozenFiles()
         self._stuck: list[str] = []
         self._stuck_files = 0
 
@@ -118,7 +119,7 @@ class _LiveWalk:
     def _note(self, fd: int, folder: str, inside: Sequence[tuple[str, os.stat_result]]) -> None:
         self._attributes.look(fd, inside, lambda name: f"{folder}/{name}")
         for name, _ in inside:
-            if reason := frozen(name, fd):
+            if reason := self._frozen.reason(name, fd):
                 self._stuck_files += 1
                 if len(self._stuck) < _FEW:
                     self._stuck.append(f"{folder}/{name} {reason[reason.index('(') :]}")

@@ -64,10 +64,13 @@ def test_mounted_files_and_users_mounts_are_left_out_too(
     world: World, tmp_path: Path, mounter: Mounter
 ) -> None:
     file = plant(tmp_path, {"film": "1"}, uid_of("alice")) / "film"
-    one = mounter.bind(file, world.data("cloud", "alice") / "common" / "film")
-    two = mounter.bind(file, world.data("cloud") / "x1" / "film")
+    users_file = mounter.bind(file, world.data("cloud", "alice") / "common" / "film")
+    system_file = mounter.bind(file, world.data("cloud") / "x1" / "film")
     result = world.do(Save())
-    assert [text.partition(" is not included")[0] for text in result.left_out] == [str(two), str(one)]
+    assert [text.partition(" is not included")[0] for text in result.left_out] == [
+        str(system_file),
+        str(users_file),
+    ]
     saved = restored(world, tmp_path)
     assert saved["x1"] == {"g": "1"}
     assert saved["users"] == {"alice": {"common": {"h": "123"}}}

@@ -129,7 +129,7 @@ class MultiError(SnapshotError):
 
 
 class UnrecordedError(SnapshotError):
-    """What was asked for is done, but the journal could not be told."""
+    """What was asked for is done, but the journal could not be written."""
 
 
 class BugError(SnapshotError):

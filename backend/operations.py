@@ -65,7 +65,7 @@ class Check:
 class Restore:
     """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
 
-    With a `target_dir`, the data go there, beside what is live, and nothing is replaced. `revision` names
+    With a `target_dir`, the data go there, and nothing is replaced. `revision` names
     another revision to restore onto than the installed one; empty: that one. `confirmed` is what its plan
     showed when somebody agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
     """
@@ -174,7 +174,7 @@ _OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo,
 
 @dataclass(frozen=True)
 class Result:
-    """How an operation ended: `left_out` tells what was not done and why, `freed` is in bytes.
+    """How an operation ended: `left_out` says what was not done and why, `freed` is in bytes.
 
     `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
     `beside` is the directory that one was restored into instead, where nothing was replaced.
@@ -253,7 +253,7 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
 
 @dataclass(frozen=True)
 class UnknownOperation:
-    """What a journal tells of an operation that cannot be understood, in all, and why it cannot."""
+    """What a journal says of an operation that cannot be understood, in all, and why it cannot."""
 
     verb: str
     document: Mapping[str, Any]
@@ -261,7 +261,7 @@ class UnknownOperation:
 
 
 def recorded_operation(document: Mapping[str, Any]) -> Operation | UnknownOperation:
-    """Return the operation that a journal tells, also where it is none that this version knows."""
+    """Return the operation that a journal records, also where it is none that this version knows."""
     try:
         return operation_from_json(document)
     except InvalidInputError as reason:
@@ -349,7 +349,7 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be taken back: until when (seconds since the epoch), and the bytes it holds."""
+    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
 
     job: int
     set_id: int

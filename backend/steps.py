@@ -6,8 +6,8 @@ parser. Stores, restores and transfers write steps as well as jobs do, so they s
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from backend.errors import IntegrityError
 
@@ -15,11 +15,20 @@ FileId: TypeAlias = tuple[int, int]  # device and inode
 
 
 class Step:
-    """Something that a job is about to do, or has done."""
+    """Something that a job is about to do, or has done; `KEYS` names fields as they are on disk."""
+
+    KEYS: ClassVar[Mapping[str, str]] = {}
 
     def to_json(self) -> dict[str, Any]:
         """Return the mapping that `parse_step` takes."""
-        raise NotImplementedError
+        return {self.KEYS.get(name, name): _plain(value) for name, value in vars(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    """A field as JSON has it."""
+    if isinstance(value, SafetySnapshot):
+        return value._asdict()
+    return list(value) if isinstance(value, tuple) else value
 
 
 # -- the data of snaps
@@ -32,22 +41,16 @@ class RestoreBegun(Step):
     set_id: int
     snaps: tuple[str, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"set_id": self.set_id, "snaps": list(self.snaps)}
-
 
 @dataclass(frozen=True)
 class UndoBegun(Step):
     """The undo of an earlier `job` has begun, which was about these snaps."""
 
+    KEYS: ClassVar[Mapping[str, str]] = {"job": "of"}
+
     job: int
     set_id: int
     snaps: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"of": self.job, "set_id": self.set_id, "snaps": list(self.snaps)}
 
 
 @dataclass(frozen=True)
@@ -68,22 +71,18 @@ class SlotsMade(Step):
 class DirectoryMade(Step):
     """A parent directory is made that was missing."""
 
-    path: str
+    KEYS: ClassVar[Mapping[str, str]] = {"path": "made"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"made": self.path}
+    path: str
 
 
 @dataclass(frozen=True)
 class DataMoved(Step):
-    """Data trade places with what is live; `state` is a `RestoreState` as its `to_json` tells it."""
+    """Data trade places with what is live; `state` is a `RestoreState` as its `to_json` writes it."""
+
+    KEYS: ClassVar[Mapping[str, str]] = {"state": "moves"}
 
     state: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"moves": dict(self.state)}
 
 
 @dataclass(frozen=True)
@@ -102,22 +101,18 @@ class DataCommitted(Step):
 class FileBegun(Step):
     """A snapshot file is written under a temporary name."""
 
-    path: str
+    KEYS: ClassVar[Mapping[str, str]] = {"path": "temporary"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"temporary": self.path}
+    path: str
 
 
 @dataclass(frozen=True)
 class StagingBegun(Step):
     """The files of an import are collected in a directory of their own."""
 
-    path: str
+    KEYS: ClassVar[Mapping[str, str]] = {"path": "staging"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"staging": self.path}
+    path: str
 
 
 class PublishedFile(NamedTuple):
@@ -145,11 +140,9 @@ class PublicationBegun(Step):
 class Published(Step):
     """The whole set is there."""
 
-    set_id: int
+    KEYS: ClassVar[Mapping[str, str]] = {"set_id": "published"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"published": self.set_id}
+    set_id: int
 
 
 class DoomedFile(NamedTuple):
@@ -198,7 +191,7 @@ class ExportBegun(Step):
 class SafetySnapshot(NamedTuple):
     """The set that holds what a restore replaced; `users` are those whose data it replaced.
 
-    `made` are the paths that were not there before the restore: taking it back leaves them.
+    `made` are the paths that were not there before the restore: an undo leaves them.
     """
 
     set_id: int
@@ -209,36 +202,28 @@ class SafetySnapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class SafetySnapshotMade(Step):
-    """A restore through snapd can be taken back by this set."""
+    """A restore through snapd can be undone by this set."""
 
     guard: SafetySnapshot
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"guard": self.guard._asdict()}
 
 
 @dataclass(frozen=True)
 class SnapdUndoBegun(Step):
-    """An earlier `job` is taken back by its safety snapshot."""
+    """An earlier `job` is undone by its safety snapshot."""
+
+    KEYS: ClassVar[Mapping[str, str]] = {"job": "of"}
 
     job: int
     guard: SafetySnapshot
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"of": self.job, "guard": self.guard._asdict()}
 
 
 @dataclass(frozen=True)
 class SnapdAsked(Step):
     """Snapd is asked to do something; whether it was asked is not known before it answers."""
 
-    action: str
+    KEYS: ClassVar[Mapping[str, str]] = {"action": "asked"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"asked": self.action}
+    action: str
 
 
 @dataclass(frozen=True)
@@ -249,20 +234,14 @@ class SnapdStarted(Step):
     action: str = ""
     set_id: int = 0
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class SnapdAwaited(Step):
     """A change of snapd's is waited for before it is asked, or because what was asked for was refused."""
 
-    change: str
+    KEYS: ClassVar[Mapping[str, str]] = {"change": "waiting"}
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the mapping that `parse_step` takes."""
-        return {"waiting": self.change}
+    change: str
 
 
 SnapdStep: TypeAlias = SnapdAsked | SnapdStarted | SnapdAwaited

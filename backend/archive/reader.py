@@ -82,7 +82,7 @@ class Reader:
         return list(dict.fromkeys(name for name in names if name == ARCHIVE or user_of(name) is not None))
 
     def place(self, entry: str) -> tuple[int, int] | None:
-        """Tell where the bytes of an archive begin, and how many; None where the zip packs them again."""
+        """Say where the bytes of an archive begin, and how many; None where the zip packs them again."""
         member = self._container.find(entry)
         return (self._container.data_offset(member), member.stored) if member.method == STORED else None
 

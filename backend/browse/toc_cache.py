@@ -34,7 +34,7 @@ _OURS = re.compile(r"[A-Za-z0-9-]+\.(toc|part)(-journal|-wal|-shm)?|source\.[A-Z
 
 
 class Key(NamedTuple):
-    """What a table is about: a file, what tells it from a later one (its `Fingerprint`), an archive in it."""
+    """What a table is about: a file, its `Fingerprint`, which a later one does not have, an archive in it."""
 
     path: str
     stamp: str
@@ -169,7 +169,7 @@ def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
 
 
 def _present_stamp(folder: str) -> str | None:
-    """What tells the file of a folder now: empty where it is gone, None where that cannot be known."""
+    """What identifies the file of a folder now: empty where it is gone, None where that cannot be known."""
     try:
         source = os.fsdecode(read_whole(f"{folder}/{_SOURCE}", _LONGEST))
     except OSError:

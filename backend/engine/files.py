@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 class FilesEngine:
     """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies.
 
-    `clock` tells the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    `clock` returns the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
     """
 
     name = "files"
@@ -123,7 +123,7 @@ class FilesEngine:
         return NoDaemon(self.layout)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
         from backend.jobs.glance import may_name_guards
 
         if not may_name_guards(self.state_dir):
@@ -263,7 +263,7 @@ class FilesEngine:
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
 
-        Beside may be restored while snapd runs: nothing of what it looks after is touched.
+        Into another directory may be restored while snapd runs: nothing of what it looks after is touched.
         """
         from backend.restore.restorer import Restorer
 
@@ -273,7 +273,7 @@ class FilesEngine:
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
-        """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
+        """Put all selected files in place, or into a directory, where snapd may run, or nothing."""
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
@@ -285,7 +285,7 @@ class FilesEngine:
             return extractor.carry_out(chosen, operation, progress)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
         from backend.jobs import undo
 
         return undo.undo_offers(self.journal, self.store)
@@ -315,7 +315,7 @@ class FilesEngine:
         from backend.transfer.exporter import SnapshotExport, export_to_file
 
         if stream is not None and operation.checksum:
-            raise InvalidInputError("cannot write a checksum beside a stream: name a file")
+            raise InvalidInputError("cannot write a checksum next to a stream: name a file")
         with (
             self._reading(operation.set_id),
             SnapshotExport(
@@ -366,7 +366,7 @@ class FilesEngine:
         return doctor.repair(self.journal, self.store, progress)
 
     def resolutions(self, number: int) -> "Resolutions":
-        """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""
+        """Say what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
         return resolutions_of(self.journal.record(number), self.store)

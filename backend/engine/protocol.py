@@ -70,7 +70,7 @@ class Engine(Protocol):
 
     @property
     def snap_version(self) -> str:
-        """The version of the command `snap` of this place, or nothing where that cannot be told."""
+        """The version of the command `snap` of this place, or nothing where that is not known."""
 
     @property
     def daemon(self) -> Daemon:
@@ -102,7 +102,7 @@ class Engine(Protocol):
         """
 
     def guards(self) -> dict[int, SafeguardedRestore]:
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
 
     def estimate(
         self,
@@ -126,7 +126,7 @@ class Engine(Protocol):
         """Return the bytes that the file of an export would take, whatever is broken left out."""
 
     def undo_offers(self) -> list[UndoOffer]:
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
 
     # -- doing
 
@@ -140,7 +140,7 @@ class Engine(Protocol):
         """Carry out a restore."""
 
     def extract(self, operation: Extract, progress: Progress) -> Result:
-        """Put marked files and folders in place, or into a directory."""
+        """Put selected files and folders in place, or into a directory."""
 
     def undo(self, operation: Undo, progress: Progress) -> Result:
         """Take a restore back."""
@@ -166,7 +166,7 @@ class Engine(Protocol):
         """End jobs of ours that died and undo data that expired; return what was done, in sentences."""
 
     def resolutions(self, number: int) -> Resolutions:
-        """Tell what finishing an interrupted job, and taking it back, would mean; changes nothing."""
+        """Say what finishing an interrupted job, and taking it back, would mean; changes nothing."""
 
     def resolve(self, number: int, *, finish: bool) -> Resolved:
         """End an interrupted job one way or the other.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backend.fs.mounts import MOUNTINFO, Mount, media, mount_of, mount_table
+    from backend.fs.mounts import list_mounts, media_points
     from backend.fs.space import RESERVED_SPACE, SpaceNeed, free_space, measure, space_needs
 else:
     __getattr__ = lazy_names(__name__)

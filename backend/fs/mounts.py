@@ -1,6 +1,6 @@
 """What is mounted where, as the kernel lists it: which file system holds a path, and what it cannot do.
 
-Reads the list anew each time, so never call it from the event loop. Raises nothing: what cannot be read or
+The list is read anew each time. Raises nothing: what cannot be read or
 understood is left out.
 """
 
@@ -15,7 +15,7 @@ _LARGEST_TABLE = 16 << 20
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LARGEST_FILE = {"vfat": 2**32 - 1, "msdos": 2**32 - 1, "hfs": 2**31 - 1}
 _FORBIDDEN = {"vfat": '"*:<>?|\\', "msdos": '"*:<>?|\\+,;=[]', "exfat": '"*:<>?|\\', "ntfs3": '"*:<>?|\\'}
-_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "glusterfs"))
+_NETWORK = re.compile(r"nfs.*|cifs|smb.*|9p|afs|ceph|lustre|gpfs|glusterfs")
 _MEDIA = ("/media", "/mnt", "/run/media")
 
 
@@ -37,17 +37,23 @@ class Mount(NamedTuple):
         return _FORBIDDEN.get(self.kind, "")
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it may keep one waiting, as another machine's or a user's program does."""
+        answers_late = self.kind.startswith("fuse") or self.kind == "autofs"
+        return self.point != "/" and (answers_late or bool(_NETWORK.fullmatch(self.kind)))
+
+    @property
     def note(self) -> str:
         """What is to be known before much is written there, or nothing."""
-        if self.kind in _NETWORK:
+        if _NETWORK.fullmatch(self.kind):
             return f"network file system ({self.kind}): the final sync may take a while"
         if self.kind.startswith("fuse"):
             return f"FUSE file system ({self.kind}): the final sync may take a while"
         return ""
 
 
-def mount_table(table: str = MOUNTINFO) -> list[Mount]:
-    """Everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
+def list_mounts(table: str = MOUNTINFO) -> list[Mount]:
+    """List everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
     try:
         with open(table, "rb") as file:
             return parse_mounts(file.read(_LARGEST_TABLE))
@@ -56,7 +62,7 @@ def mount_table(table: str = MOUNTINFO) -> list[Mount]:
 
 
 def parse_mounts(raw: bytes) -> list[Mount]:
-    """The mounts in a list as the kernel writes it; lines that are none are passed over."""
+    """Read the mounts in a list as the kernel writes it; lines that are none are passed over."""
     return [mount for line in raw.split(b"\n") if (mount := _mount(line)) is not None]
 
 
@@ -75,7 +81,7 @@ def _text(field: bytes) -> str:
 
 
 def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
-    """The mount that holds an absolute path without links; of two at one place the later counts."""
+    """Return the mount that holds an absolute path without links; of two at one place the later counts."""
     best: Mount | None = None
     for mount in known:
         holds = path == mount.point or path.startswith(f"{mount.point.rstrip('/')}/")
@@ -84,8 +90,8 @@ def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
     return best
 
 
-def media(known: Iterable[Mount]) -> list[str]:
-    """Where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
+def media_points(known: Iterable[Mount]) -> list[str]:
+    """List where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
     points = {mount.point for mount in known if mount.kind not in ("tmpfs", "autofs")}
     return sorted(point for point in points if point.startswith(tuple(f"{above}/" for above in _MEDIA)))
 
@@ -98,7 +104,7 @@ def mounts_below(path: str, known: Iterable[Mount] | None = None) -> list[str]:
     top = os.path.realpath(path)
     below = (
         f"{path}{mount.point.removeprefix(top)}"
-        for mount in (mount_table() if known is None else known)
+        for mount in (list_mounts() if known is None else known)
         if mount.point == top or mount.point.startswith(f"{top.rstrip('/')}/")
     )
     return sorted({point for point in below if os.path.lexists(point)})

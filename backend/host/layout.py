@@ -59,7 +59,7 @@ class UnsavedData(NamedTuple):
 class Layout:
     """The places below `root`, as absolute paths on this machine.
 
-    `users` replaces the account look-up, `hidden` tells which snaps keep their users' data below
+    `users` replaces the account look-up, `hidden` says which snaps keep their users' data below
     ~/.snap/data (else snapd's state does).
 
     Raises:

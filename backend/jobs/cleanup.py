@@ -94,7 +94,7 @@ def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> N
 
 
 def noted(sentences: list[str], progress: Progress) -> list[str]:
-    """The sentences, each of which `progress` was told."""
+    """The sentences, each of which was noted."""
     for sentence in sentences:
         progress.note(sentence)
     return sentences
@@ -112,7 +112,7 @@ def _is_needed(store: Store, record: JobRecord) -> bool:
     if not may_hold_data(record):
         return False
     if is_damaged(record):
-        return True  # it may be, and nothing else tells
+        return True  # it may be, and nothing else says
     return bool(record.result.undo_until) or not is_ours(record, store) or needs_rollback(record, store)
 
 
@@ -141,7 +141,7 @@ def _alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
 def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
     with _alone(store, subject_of(record).snaps):
         if journal.record(record.id).result.undone:
-            return f"job {record.id} was taken back meanwhile"
+            return f"job {record.id} was rolled back meanwhile"
         done = effects_of(record, store)
         left = done.state.clean_up()
         done.refuse_outside()
@@ -154,7 +154,7 @@ def _with_leftovers(text: str, left: Sequence[Leftover]) -> str:
 
 
 def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
-    """Take back, or complete, one dead job of ours; says which.
+    """Roll back, or complete, one dead job of ours; says which.
 
     A forget is completed, or, without `forgetting`, the files that it has not removed yet are kept.
     """
@@ -165,7 +165,7 @@ def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bo
             complete = _end_files(store, record, forgetting=forgetting)
         except (TypeError, ValueError) as damage:
             raise IntegrityError("its journal is damaged") from damage
-        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, JobResult(recovered=True))
+        reopened.finish(JobState.DONE if complete else JobState.ROLLED_BACK, JobResult(recovered=True))
         ending = "it was complete" if complete else "nothing of it is left"
         if not forgetting:
             ending = "what it had not removed yet is kept"
@@ -187,7 +187,7 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
             else:
                 left = state.revert()
             done.refuse_outside()
-            reopened.finish(JobState.TAKEN_BACK, _noting(JobResult(recovered=True), state, left))
+            reopened.finish(JobState.ROLLED_BACK, _noting(JobResult(recovered=True), state, left))
             ending = "nothing of it is left" if target_directories(record) else "the data are as before it"
             return _with_leftovers(f"job {record.id} ({verb}) had been interrupted; {ending}", left)
         for earlier in journal.records():

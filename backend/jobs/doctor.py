@@ -42,7 +42,7 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
         findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
-        text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
+        text = f"job {offer.job} can be undone until {until}; it holds {offer.held} bytes"
         findings.append(Finding("undo", "", text))
     return findings
 
@@ -51,7 +51,7 @@ def _job_findings(journal: Journal) -> Iterator[Finding]:
     for record in journal.records():
         if record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
-            yield Finding("interrupted", record.folder, text, "take it back, or complete it")
+            yield Finding("interrupted", record.folder, text, "roll it back, or complete it")
         if is_damaged(record) and not record.is_newer:
             text = f"what job {record.id} ({record.verb}) did cannot be understood; it is left as it is"
             yield Finding("damaged", record.folder, text)

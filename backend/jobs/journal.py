@@ -32,7 +32,7 @@ _EMPTY = JobResult()
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires.
+    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires.
     """
 
     def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
@@ -122,7 +122,7 @@ class Journal:
         if not os.path.isdir(self._jobs):
             return
         with self._changing(shared=False):
-            for folder in (os.path.join(self._jobs, str(number)) for number in self._ids()):
+            for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
                 if files.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
@@ -133,7 +133,7 @@ class Journal:
                         os.unlink(os.path.join(folder, name))
 
     def _new_folder(self) -> str:
-        number = max(self._ids(), default=0)
+        number = max(self.ids(), default=0)
         while True:
             number += 1
             folder = os.path.join(self._jobs, str(number))
@@ -144,7 +144,8 @@ class Journal:
             files.sync_directory(self._jobs)
             return folder
 
-    def _ids(self) -> list[int]:
+    def ids(self) -> list[int]:
+        """List the numbers of all jobs, the oldest first."""
         try:
             names = os.listdir(self._jobs)
         except OSError:
@@ -153,7 +154,7 @@ class Journal:
 
     def records(self) -> list[JobRecord]:
         """Read all jobs that can be read, oldest first."""
-        return [record for number in self._ids() if (record := self._read(number)) is not None]
+        return [record for number in self.ids() if (record := self._read(number)) is not None]
 
     def record(self, number: int) -> JobRecord:
         """Read one job.
@@ -180,7 +181,7 @@ class Journal:
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
-        ids = self._ids()
+        ids = self.ids()
         if len(ids) <= most:
             return
         with self._changing(shared=False):

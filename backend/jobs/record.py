@@ -1,4 +1,4 @@
-"""One job as its folder tells: what it was to do, how it stands, which steps it noted, whose it is."""
+"""One job as its folder says: what it was to do, how it stands, which steps it noted, whose it is."""
 
 import errno
 import json
@@ -34,7 +34,11 @@ class JobState(Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    TAKEN_BACK = "taken back"
+    ROLLED_BACK = "rolled back"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "JobState | None":
+        return cls.ROLLED_BACK if value == "taken back" else None  # as earlier versions wrote it
 
 
 ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
@@ -42,7 +46,7 @@ ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job as its folder tells.
+    """One job as its folder has it.
 
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and

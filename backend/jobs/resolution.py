@@ -1,4 +1,4 @@
-"""The two ways out of a job that was interrupted: to finish it, or to take it back.
+"""The two ways out of a job that was interrupted: to finish it, or to roll it back.
 
 `resolutions_of` tells what each would mean for a job, before anything is done; `resolve` does it.
 """

@@ -17,7 +17,7 @@ class JobResult(Result):
 
     `ended` is in seconds since the epoch; `exit` is the exit code that its command told, None where it told
     none; `error` says why it failed, `snapd_error` what snapd said. `recovered` is true for one that was
-    ended after its process had died. `undone` is the job by which it was taken back, `expired` is true when
+    ended after its process had died. `undone` is the job by which it was undone, `expired` is true when
     what it had replaced is not kept any more.
     """
 

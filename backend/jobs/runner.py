@@ -29,11 +29,13 @@ class Runner:
     """Starts jobs of one place with `command`.
 
     The command gets the operation as JSON on its standard input, and writes the number of its job, on a line,
-    to its standard output: the only descriptors that reach it through systemd as well.
+    to its standard output: the only descriptors that reach it through systemd as well. `systemd` is a
+    directory that is there where systemd runs: then root's jobs become units of it.
     """
 
-    def __init__(self, journal: Journal, command: Sequence[str]) -> None:
+    def __init__(self, journal: Journal, command: Sequence[str], *, systemd: str = _SYSTEMD) -> None:
         self._journal = journal
+        self._systemd = systemd
         self.command = list(command)
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -55,7 +57,7 @@ class Runner:
             stack.callback(os.close, number)
             try:
                 process = subprocess.Popen(
-                    [*_unit_of_its_own(), *self.command],
+                    [*_unit_of_its_own(self._systemd), *self.command],
                     stdin=document,
                     stdout=telling,
                     stderr=errors,
@@ -99,7 +101,7 @@ class Follower:
         self._rest = b""
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """Return the events told since the last call, oldest first; an absurdly long log is cut off."""
+        """Return the events since the last call, oldest first; an absurdly long log is cut off."""
         try:
             with self._record.opened_events() as fd:
                 raw = os.pread(fd, min(8 << 20, LONGEST_LOG - self._at), self._at)
@@ -138,8 +140,8 @@ def _born(number: int, process: "subprocess.Popen[bytes]", operation: Operation,
     raise SnapshotError(f"cannot start {operation.verb}: {reason}")
 
 
-def _unit_of_its_own() -> list[str]:
-    if os.geteuid() == 0 and os.path.isdir(_SYSTEMD):
+def _unit_of_its_own(systemd: str) -> list[str]:
+    if os.geteuid() == 0 and os.path.isdir(systemd):
         name = files.random_name(16)
         return ["systemd-run", "--quiet", "--collect", "--pipe", f"--unit=snapstow-job-{name}", "--"]
     return []

@@ -16,7 +16,7 @@ from backend.store.store import Store
 
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
-    """The restores that can be taken back, the newest first, with the bytes they hold."""
+    """The restores that can be undone, the newest first, with the bytes they hold."""
     offers = []
     for record in _reversible(journal, store):
         try:
@@ -35,19 +35,19 @@ def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
     """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
-    NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
-    back itself, changed the same data.
+    NotFoundError when nothing can be undone, ConflictError when a later restore, which can still be undone
+    itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = subject_of(record)
-    with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
+    with ExitStack() as locks, files.os_errors_as(f"cannot undo job {record.id}"):
         for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
         record = _chosen(journal, store, record.id)
         done = effects_of(record, store)
         done.refuse_outside()
         if not done.state.moves:
-            raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
+            raise NotFoundError(f"job {record.id} cannot be undone: it replaced nothing")
         state = done.state.turned()
         state.demand_unmounted()
         progress.record_step(UndoBegun(record.id, set_id, snaps))
@@ -64,12 +64,12 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     if not number:
         restores = [record for record in candidates if record.verb in RESTORING]
         if not restores:
-            raise NotFoundError("there is no restore to take back")
+            raise NotFoundError("there is no restore to undo")
         return restores[0]
     chosen = next((record for record in candidates if record.id == number), None)
     if chosen is None:
         journal.record(number).demand_known_format()
-        raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
+        raise NotFoundError(f"job {number} cannot be undone: it replaced nothing that is still kept")
     touched = _touched(chosen, store)
     within = touched | _above(touched)
     for later in candidates:

@@ -133,7 +133,7 @@ class _Looking:
         if member.kind == DIRECTORY:
             self._folders[name] = landing
         if landing is not None and (
-            member.marked or landing.is_taken or landing.action is ExtractAction.REFUSE
+            member.is_selected or landing.is_taken or landing.action is ExtractAction.REFUSE
         ):
             yield landing
 
@@ -149,7 +149,7 @@ class _Looking:
     def _folder(self, name: bytes) -> ExtractTarget | None:
         """What becomes of a directory, None where it is there; one that the archive does not tell of, too."""
         if name not in self._folders:
-            self._folders[name] = self._fate(name, SelectedMember(name, DIRECTORY, marked=False))
+            self._folders[name] = self._fate(name, SelectedMember(name, DIRECTORY, is_selected=False))
         return self._folders[name]
 
     def _below(self, name: bytes, member: SelectedMember, above: ExtractTarget) -> ExtractTarget:
@@ -199,7 +199,7 @@ class _Looking:
         place = _PLACES.get(file_type, "a special file")
         if file_type == stat.S_IFDIR or (file_type == stat.S_IFLNK and member.kind != SYMBOLIC_LINK):
             return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
-        if not member.marked:
+        if not member.is_selected:
             return ExtractAction.REFUSE, f"{place} is there instead of a directory"
         match self._policy:
             case OverwritePolicy.NEVER:

@@ -130,7 +130,7 @@ class Extraction:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._verify(progress)
@@ -250,7 +250,7 @@ class Extraction:
 
 
 def key_of(snapshot: Snapshot) -> str:
-    """What tells a snapshot from the others of an operation: an export holds several in one file."""
+    """What distinguishes a snapshot from the others of an operation: an export holds several in one file."""
     return f"{snapshot.path}\0{snapshot.snap}"
 
 

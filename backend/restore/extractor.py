@@ -200,9 +200,9 @@ class Extractor:
         snapshots = {key_of(part.snapshot): part.snapshot for part in plan.parts}
         if any(snapshot.conf for snapshot in snapshots.values()) and not plan.target_dir:
             yield "only data are extracted: the configuration stays as it is"
-        standing = VerificationLog(self._folder).standing(list(snapshots.values()))
+        statuses = VerificationLog(self._folder).statuses(list(snapshots.values()))
         for snapshot in snapshots.values():
-            if snapshot.path in standing and (doubt := standing[snapshot.path].fault):
+            if snapshot.path in statuses and (doubt := statuses[snapshot.path].fault):
                 yield f"#{snapshot.set_id} {snapshot.snap}: its last check failed: {doubt}"
 
 

@@ -162,7 +162,7 @@ class RestorePlan:
     """What a restore of one snapshot would do; `notes` are things to know that stop nothing.
 
     With `devices`, device nodes come back as well. With a `target_dir`, all goes there, beside what is
-    live: nothing is replaced, and to remove that directory is to take it back.
+    live: nothing is replaced, and to remove that directory is to undo it.
     """
 
     snapshot: Snapshot

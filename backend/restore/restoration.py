@@ -109,6 +109,7 @@ class InPlaceTarget:
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
+            """Make one missing directory, noted before, its user's like the home."""
             path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
             progress.record_step(DirectoryMade(path))
             os.mkdir(name, 0o755, dir_fd=fd)
@@ -160,7 +161,7 @@ class Restoration:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()

@@ -67,7 +67,7 @@ class Restorer:
         else:
             refusals = list(mismatches(snapshot, installed))
             notes = [*_revision_notes(current, wanted), *self._configuration_notes(snapshot)]
-        if doubt := VerificationLog(self._folder).standing([snapshot])[snapshot.path].fault:
+        if doubt := VerificationLog(self._folder).statuses([snapshot])[snapshot.path].fault:
             notes.append(f"its last check failed: {doubt}")
         return replace(plan, blocked=(*plan.blocked, *refusals), notes=(*plan.notes, *notes))
 

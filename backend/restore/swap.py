@@ -1,4 +1,4 @@
-"""Directories put in place and taken back by renames alone, recoverable after a crash at any instant.
+"""Directories put in place and rolled back by renames alone, recoverable after a crash at any instant.
 
 Beside the data lies a private directory `.snapstow`, with a slot for each job. New data wait in the slot
 until they are whole, then change places with the live data, which wait there for their undo. Which
@@ -151,7 +151,7 @@ class Move:
 
 @dataclass
 class RestoreState:
-    """What a restore did, so that it can be taken back or cleaned up; serialisable.
+    """What a restore did, so that it can be undone or cleaned up; serialisable.
 
     `made` are the parent directories it had to make, topmost first. One of `revert` and `clean_up` ends it.
     """
@@ -162,7 +162,7 @@ class RestoreState:
     done: bool = False
 
     def commit(self, exchange: Exchange = files.exchange) -> None:
-        """Put everything in place; when one cannot be, all are taken back before the error leaves."""
+        """Put everything in place; when one cannot be, all are rolled back before the error leaves."""
         try:
             for move in self.moves:
                 move.carry_out(exchange)
@@ -210,7 +210,7 @@ class RestoreState:
         return left
 
     def clean_up(self) -> tuple[Leftover, ...]:
-        """Remove what was replaced, so that nothing can be taken back; returns what could not be removed."""
+        """Remove what was replaced, so that nothing can be undone; returns what could not be removed."""
         if self.done:
             return ()
         self.done = True

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         SavePreflight,
         SaveSize,
         SaveSurveys,
+        place_concerns,
         preflight_save,
     )
     from backend.save.saver import SaveOptions, estimate_size, save_snap

@@ -38,7 +38,7 @@ class EarlierSave(NamedTuple):
 
 
 class SavePreflight(NamedTuple):
-    """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
+    """What is there: `past` are a snap's snapshots, the newest of those that left out the same.
 
     `concerns` are of the place; `whole` is False where saving everything at once would fail.
     """
@@ -84,44 +84,55 @@ def preflight_save(place: SnapshotPlace) -> SavePreflight:
         SnapshotError: snaps, users or sets cannot be listed.
     """
     layout = place.layout
-    texts = []
+    snaps, damaged = _installed(layout)
+    users, _ = layout.users_with_data()
+    return SavePreflight(
+        snaps=tuple(snaps),
+        users=tuple(users),
+        past=_past(place),
+        concerns=place_concerns(layout),
+        free=free_space(layout.snapshots),
+        whole=not damaged,
+    )
+
+
+def place_concerns(layout: Layout) -> tuple[Concern, ...]:
+    """List what no save at a place can hold, whatever is chosen: configuration, strays, damaged snaps.
+
+    Raises:
+        SnapshotError: snaps or users cannot be listed.
+    """
+    _, texts = _installed(layout)
     if not layout.state.readable:
-        texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
-    snaps = []
-    damaged = []
+        texts.insert(0, f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
+    users, unsaved = layout.users_with_data()
+    texts += map(str, unsaved)
+    texts += [
+        f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
+    ]
+    return tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
+
+
+def _installed(layout: Layout) -> tuple[list[InstalledSnap], list[str]]:
+    """The snaps that can be saved, and why others cannot."""
+    snaps, damaged = [], []
     for name in layout.installed_names():
         try:
             snap = layout.installed(name)
         except SnapshotError as fault:
             damaged.append(f"{name} cannot be saved: {fault}")
-            continue
-        if snap is not None:
-            snaps.append(snap)
-    users, unsaved = layout.users_with_data()
-    texts += damaged
-    texts += map(str, unsaved)
-    texts += [
-        f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
-    ]
-    concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
-    free = free_space(layout.snapshots)
-    return SavePreflight(
-        snaps=tuple(snaps),
-        users=tuple(users),
-        past=_past(place),
-        concerns=concerns,
-        free=free,
-        whole=not damaged,
-    )
+        else:
+            snaps += [snap] if snap is not None else []
+    return snaps, damaged
 
 
 def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
     snapshots = [snapshot for group in place.sets() for snapshot in group.snapshots]
-    standing = VerificationLog(place.state_dir).standing(snapshots)
+    statuses = VerificationLog(place.state_dir).statuses(snapshots)
     snapshots.sort(key=lambda snapshot: -unix_time(snapshot.time))
     past: dict[str, list[EarlierSave]] = {}
     for snapshot in snapshots:
-        if snapshot.broken or snapshot.hidden or standing[snapshot.path].fault:
+        if snapshot.broken or snapshot.hidden or statuses[snapshot.path].fault:
             continue
         known, patterns = past.setdefault(snapshot.snap, []), frozenset(snapshot.exclude or ())
         if all(patterns != before.patterns for before in known):

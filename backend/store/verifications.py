@@ -51,7 +51,7 @@ class CheckState(Enum):
 
 
 class CheckStatus(NamedTuple):
-    """The standing of one snapshot: `at` is the oldest verdict in seconds since the epoch, 0 for never."""
+    """The status of one snapshot: `at` is the oldest verdict in seconds since the epoch, 0 for never."""
 
     state: CheckState
     at: float = 0.0
@@ -112,7 +112,7 @@ class VerificationLog:
                 with database:
                     database.executemany(_KEEP, rows)
 
-    def standing(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
+    def statuses(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
         """Return what is known of each snapshot, by path. A file that changed since was never checked."""
         now = self._clock() if now is None else now
         known: dict[str, list[tuple[str, ...]]] = {}
@@ -125,11 +125,11 @@ class VerificationLog:
             for name, *rest in rows:
                 known.setdefault(name, []).append(tuple(rest))
         return {
-            snapshot.path: _standing(snapshot, known.get(os.path.basename(snapshot.path), []), now)
+            snapshot.path: _status(snapshot, known.get(os.path.basename(snapshot.path), []), now)
             for snapshot in snapshots
         }
 
-    def standing_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
+    def statuses_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
         """Return what is known of each archive of a snapshot, by entry."""
         now = self._clock() if now is None else now
         rows: list[tuple[str, ...]] = []
@@ -138,7 +138,7 @@ class VerificationLog:
                 rows = list(database.execute(_OF_FILE, (os.path.basename(snapshot.path),)))
         alone = (snapshot._replace(sums={entry: digest}) for entry, digest in (snapshot.sums or {}).items())
         return {
-            part.entries[0]: _standing(part, [row for row in rows if row[1] in part.entries], now)
+            part.entries[0]: _status(part, [row for row in rows if row[1] in part.entries], now)
             for part in alone
         }
 
@@ -286,7 +286,7 @@ def _declared(path: str) -> _Size | None:
 
 
 def identity_at(path: str) -> str:
-    """What tells the content at a path from any other; empty where there is none."""
+    """What distinguishes the content at a path from any other; empty where there is none."""
     try:
         return _text(os.lstat(path))
     except OSError:
@@ -302,7 +302,7 @@ def _text(status: os.stat_result) -> str:
     return " ".join(map(str, Fingerprint.of(status).within_file_system))
 
 
-def _standing(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> CheckStatus:
+def _status(snapshot: Snapshot, rows: list[tuple[str, ...]], now: float) -> CheckStatus:
     if snapshot.broken:
         return CheckStatus(CheckState.BROKEN, fault=snapshot.broken)
     identity = identity_at(snapshot.path)

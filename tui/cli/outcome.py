@@ -83,6 +83,7 @@ class _Outcome:
         self._abs_time = abs_time
 
     def tell(self, operation: Operation) -> None:
+        """Print it."""
         match operation:
             case Save() | Import():
                 self._new_set(operation)
@@ -169,6 +170,7 @@ class _Verdicts:
         self._outcome = verdict_outcome(quick=operation.quick)
 
     def tell(self) -> None:
+        """Print every fault, then the sum."""
         print_status(*(f"error: {_fault(verdict)}" for verdict in sorted(self._bad)))
         tell = print_status if self._bad else print_result
         if self._result.skipped:

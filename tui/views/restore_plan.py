@@ -11,7 +11,7 @@ from tui.text import plain, size_text
 
 
 class LineKind(Enum):
-    """What a line of a plan tells; its value is a word to put before it."""
+    """What a line of a plan says; its value is a word to put before it."""
 
     BLOCKED = "blocked"
     SKIPPED = "skip"
@@ -23,16 +23,24 @@ class LineKind(Enum):
     WAY_OUT = "to fix"
     SPACE = "space"
     NO_SPACE = "no space"
+    CONFLICT = "conflict"
+    REPLACES = "replace"
+    CREATES = "create"
+    KEEPS = "keep"
 
 
 class PlanLine(NamedTuple):
-    """One thing that a plan tells, of the archive `entry` where there is one; `details` can be folded."""
+    """One thing that a plan says, of the archive `entry` where there is one; `details` can be folded.
+
+    `is_loss` where something newer would be replaced.
+    """
 
     kind: LineKind
     text: str
     snap: str = ""
     entry: EntryPlan | None = None
     details: tuple[str, ...] = ()
+    is_loss: bool = False
 
 
 class PlanContext(NamedTuple):

@@ -46,8 +46,8 @@ def _running_text(running: Sequence[JobView], width: int) -> str:
     more = f" (+{len(running) - 1})" if len(running) > 1 else ""
     head = f" {job.name if job.change else f'job {job.name}'}{more}: "
     room = max(_LEAST, width - cell_len(head))
-    if job.standing:
-        return head + cut_middle(plain(f"{job.short}: {job.standing}"), room)
+    if job.stall:
+        return head + cut_middle(plain(f"{job.short}: {job.stall}"), room)
     if not job.progress.title:
         return head + cut_middle(plain(job.short), room)
     return head + progress_line(job.progress, room)

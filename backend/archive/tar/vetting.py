@@ -34,6 +34,7 @@ class _Links:
         return self._lookup(path)
 
     def add(self, path: bytes) -> None:
+        """Remember a path; above the cap, on disk."""
         if len(self._known) < self._cap:
             self._known.add(path)
             return

@@ -11,7 +11,7 @@ from backend.progress import Progress
 
 
 def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
-    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
+    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are reported."""
     progress.raise_if_cancelled()
     chosen = site.selected(operation.set_id, operation.snaps)
     left_out = [

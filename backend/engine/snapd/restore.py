@@ -1,4 +1,4 @@
-"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be taken back.
+"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be undone.
 
 Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
 """
@@ -30,7 +30,7 @@ from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
 from backend.steps import SafetySnapshot
 
-_BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
+_BESIDE = "restore it into another directory with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 

@@ -1,4 +1,4 @@
-"""Saving through snapd: what it cannot do is refused beforehand, what it would leave out is told."""
+"""Saving through snapd: what it cannot do is refused beforehand, what it would leave out is reported."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -112,7 +112,7 @@ def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
 
 
 def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: Progress) -> int:
-    """The bytes that snapd will read, 0 where that cannot be told; NoSpaceError when they would not fit."""
+    """The bytes that snapd will read, 0 where that is not known; NoSpaceError when they would not fit."""
     try:
         estimates = site.files.estimate(snaps, operation.users, progress.quiet(), include_mounts=True)
     except SnapshotError as unknown:
@@ -124,6 +124,6 @@ def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: P
 
 
 def demand_space(site: SnapdContext, needed: int) -> None:
-    """NoSpaceError unless so many bytes, and some to spare, fit beside the snapshots."""
+    """NoSpaceError unless so many bytes, and some to spare, fit next to the snapshots."""
     if needed:
         require_space([(site.layout.snapshots, needed)], "cannot save")

@@ -1,4 +1,4 @@
-"""Guards: the snapshots by which restores through snapd can be taken back, until they expire.
+"""Guards: the snapshots by which restores through snapd can be undone, until they expire.
 
 A restore's own journal names its guard. A guard that somebody forgot is no offer any more.
 """
@@ -24,7 +24,7 @@ def note_guard(guard: SafetySnapshot, progress: Progress) -> SafetySnapshot:
 
 
 def offers(site: SnapdContext) -> list[UndoOffer]:
-    """The restores through snapd that can be taken back, the newest first."""
+    """The restores through snapd that can be undone, the newest first."""
     sizes = {group.set_id: group.size for group in site.sets()}
     return [
         UndoOffer(
@@ -44,7 +44,7 @@ def _set_id(record: JobRecord) -> int:
 
 
 def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
-    """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
+    """Undo a restore by its safety snapshot, which is forgotten then; what was new is left, and reported."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
     _demand_unobstructed(site, guard)
@@ -87,7 +87,7 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
         number = max((restore.record.id for restore in candidates), default=0)
         number = max([number, *files])
         if not number:
-            raise NotFoundError("there is no restore to take back")
+            raise NotFoundError("there is no restore to undo")
     chosen = next((restore for restore in candidates if restore.record.id == number), None)
     if chosen is None:
         raise _refusal(site, number, number in files)
@@ -107,4 +107,4 @@ def _refusal(site: SnapdContext, number: int, by_files: bool) -> ConflictError |
             f"cannot undo job {number}: it was done while snapd was not running; "
             "stop snapd and use --engine files"
         )
-    return NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
+    return NotFoundError(f"job {number} cannot be undone: it replaced nothing that is still kept")

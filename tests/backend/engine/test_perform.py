@@ -78,7 +78,7 @@ def test_each_operation_reaches_the_engine(world: World, tmp_path: Path) -> None
         )
     ]
     assert [result.set_id for result in results] == [2, 1, 1, 1, 1, 3]
-    with pytest.raises(NotFoundError, match="no restore to take back"):
+    with pytest.raises(NotFoundError, match="no restore to undo"):
         perform(Undo(), engine, Progress())
 
 

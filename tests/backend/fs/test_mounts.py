@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.fs.mounts import Mount, media, mount_of, mount_table, mounts_below, parse_mounts
+from backend.fs.mounts import Mount, list_mounts, media_points, mount_of, mounts_below, parse_mounts
 from tests.support.builders import plant
 from tests.support.mounting import Mounter, mounter
 
@@ -29,7 +29,7 @@ def test_the_kernels_list_is_understood(tmp_path: Path) -> None:
     assert [mount.point for mount in parsed] == [
         "/", "/media/ada/USB STICK", "/srv/net", "/srv/net/inner", "/mnt/b\\s", "/srv/net", "/run/media/x",
     ]  # fmt: skip
-    assert media(parsed) == ["/media/ada/USB STICK", "/mnt/b\\s"]
+    assert media_points(parsed) == ["/media/ada/USB STICK", "/mnt/b\\s"]
     cases = {"/": "ext4", "/srv/net/a": "ext4", "/srv/net/inner": "fuse.sshfs", "/srv/network": "ext4"}
     cases["/media/ada/USB STICK/backup"] = "vfat"
     for path, kind in cases.items():
@@ -37,8 +37,8 @@ def test_the_kernels_list_is_understood(tmp_path: Path) -> None:
         assert mount is not None
         assert mount.kind == kind
     assert mount_of("/a", []) is None
-    assert mount_table(str(tmp_path / "none")) == []
-    assert any(mount.point == "/" for mount in mount_table())
+    assert list_mounts(str(tmp_path / "none")) == []
+    assert any(mount.point == "/" for mount in list_mounts())
 
 
 @given(st.binary(max_size=300))

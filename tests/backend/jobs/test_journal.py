@@ -119,9 +119,9 @@ def test_a_dead_job_can_be_ended_by_one_only(journal: Journal) -> None:
     with journal.reopened(dead) as reopened:
         with pytest.raises(ConflictError), journal.reopened(dead):
             raise AssertionError("it was opened twice")
-        reopened.finish(JobState.TAKEN_BACK, JobResult(recovered=True))
+        reopened.finish(JobState.ROLLED_BACK, JobResult(recovered=True))
     read_back = journal.record(dead.id)
-    assert (read_back.state, read_back.steps) == (JobState.TAKEN_BACK, [DirectoryMade("/a")])
+    assert (read_back.state, read_back.steps) == (JobState.ROLLED_BACK, [DirectoryMade("/a")])
 
 
 @pytest.mark.parametrize("cut", range(1, 30))

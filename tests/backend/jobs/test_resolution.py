@@ -117,7 +117,7 @@ def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
     ended = world.engine.resolve(1, finish=finish)
     assert tree_of(world.data("hello")) == NEW
     assert ended.again == (Restore(1) if finish else None)
-    assert last(world).state is JobState.TAKEN_BACK
+    assert last(world).state is JobState.ROLLED_BACK
 
 
 def test_a_restore_that_was_done_is_finished_and_can_be_undone(world: World) -> None:
@@ -253,7 +253,7 @@ def test_a_forget_half_done(world: World) -> None:
     text = world.engine.resolve(1, finish=False).text
     assert text == "job 1 (forget) had been interrupted; what it had not removed yet is kept"
     assert [path.exists() for path in paths] == [False, True, True]
-    assert last(world).state is JobState.TAKEN_BACK
+    assert last(world).state is JobState.ROLLED_BACK
     assert world.engine.tidy(Progress()) == []
 
 

@@ -48,7 +48,7 @@ def test_the_bytes_are_the_same_with_a_checksum(world: World, folder: Path) -> N
 def test_a_stream_has_no_checksum_beside_it(world: World) -> None:
     with (
         open(world.root / "e", "wb") as file,
-        pytest.raises(InvalidInputError, match="cannot write a checksum beside a stream: name a file"),
+        pytest.raises(InvalidInputError, match="cannot write a checksum next to a stream: name a file"),
     ):
         world.engine.export(Export(3, "-", checksum=True), Progress(), file.fileno())
     assert (world.root / "e").read_bytes() == b""

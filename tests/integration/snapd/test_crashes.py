@@ -99,7 +99,7 @@ def test_an_interrupted_restore_that_did_nothing_leaves_no_guard(hello: RealSnap
     last = {"change": number, "action": action, "set_id": 2}
     job = dead_job(hello, Restore(1), *steps, {"asked": action}, last)
     engine(hello).tidy(Progress())
-    assert (sets(hello), engine(hello).journal.record(job).state) == ([1], JobState.TAKEN_BACK)
+    assert (sets(hello), engine(hello).journal.record(job).state) == ([1], JobState.ROLLED_BACK)
 
 
 @pytest.mark.parametrize(

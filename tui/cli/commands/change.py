@@ -119,6 +119,10 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
         snaps=args.snaps,
         checksum=args.checksum and args.file != "-",
     )
+    if args.file != "-":
+        from tui.cli.preflight import demand_room_for_export
+
+        demand_room_for_export(context, operation)
     typed = AsTyped(set_id=args.set_id.text, file=args.file)
     return perform(context, operation, typed=typed, no_wait=args.no_wait)
 
@@ -126,6 +130,10 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
 def import_snapshot(context: Context, args: ImportArgs) -> int:
     """Read a set from a file or from standard input, then print its table."""
     operation = Import(file=args.file, accept_hash=args.accept_hash, snaps=args.snaps)
+    if args.file != "-" and not args.accept_hash:
+        from tui.cli.preflight import demand_matching_hash
+
+        demand_matching_hash(context, operation)
     return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)
 
 

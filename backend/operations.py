@@ -18,7 +18,8 @@ DAY = 24 * 3600
 class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
-    With `wait`, here and elsewhere, a job, or a change of snapd's, that is in the way is waited for.
+    What is mounted below the data is left out, unless `include_mounts`. With `wait`, here and elsewhere, a
+    job, or a change of snapd's, that is in the way is waited for.
     """
 
     verb: ClassVar[str] = "save"
@@ -29,6 +30,7 @@ class Save:
     fast: bool = False
     accept_changed: bool = False
     ignore_space: bool = False
+    include_mounts: bool = False
     wait: bool = False
 
 
@@ -178,6 +180,7 @@ class Result:
     `beside` is the directory that one was restored into instead, where nothing was replaced.
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
+    `leftovers` are directories of ours that could not be removed whole, as `left_out` tells.
     """
 
     set_id: int = 0
@@ -192,6 +195,7 @@ class Result:
     beside: str = ""
     extracted: int = 0
     kept: int = 0
+    leftovers: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:

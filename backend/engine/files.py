@@ -149,13 +149,21 @@ class FilesEngine:
                 return self.store.newest_sets(limit)
         return []
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: "Progress",
+        *,
+        include_mounts: bool = False,
+    ) -> "list[Estimate]":
         """Measure what a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.save.estimate import estimate_snap
 
         people = users_of(self.layout, users)[0]
         return [
-            estimate_snap(self.layout, snap, people, progress) for snap in installed_snaps(self.layout, snaps)
+            estimate_snap(self.layout, snap, people, progress, include_mounts=include_mounts)
+            for snap in installed_snaps(self.layout, snaps)
         ]
 
     def plan(
@@ -204,7 +212,11 @@ class FilesEngine:
         self._demand(operation.action)
         level = Level.FAST if operation.fast else Level.AUTO
         options = SaveOptions(
-            operation.exclude or None, level, operation.accept_changed, operation.ignore_space
+            exclude=operation.exclude or None,
+            level=level,
+            accept_changed=operation.accept_changed,
+            ignore_space=operation.ignore_space,
+            include_mounts=operation.include_mounts,
         )
         options.validate()
         snaps = installed_snaps(self.layout, operation.snaps)

@@ -104,7 +104,14 @@ class Engine(Protocol):
     def guards(self) -> dict[int, SafeguardedRestore]:
         """Return the sets by which restores through snapd can be undone, by number."""
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: Progress,
+        *,
+        include_mounts: bool = False,
+    ) -> list[Estimate]:
         """Measure what a save would read."""
 
     def plan(

@@ -1,8 +1,8 @@
 """Files, handled so that nothing is half written, followed through a link, or left behind.
 
-`beneath` reaches what lies below a root from its one descriptor; `files` writes, syncs, renames, locks and
-removes; `directories` makes directories; `walk` walks trees by descriptor; `safe_open` opens a
-user's directories with that user's rights in mind; `space` measures. An OSError becomes one of our errors
+`beneath` reaches what lies below a root from its one descriptor; `files` writes, syncs, renames and locks;
+`directories` makes directories, `removal` removes trees; `walk` walks trees by descriptor; `safe_open` opens
+a user's directories with that user's rights in mind; `space` measures. An OSError becomes one of our errors
 here.
 """
 

@@ -23,7 +23,6 @@ NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _EXCHANGE = 2
 _NOREPLACE = 1
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
-_DEEPEST = 32
 _LETTERS = "BCDFGHJKLMNPQRSTVWXYbcdfghjklmnpqrstvwxy0123456789"
 
 
@@ -235,56 +234,6 @@ def _rename(name: str, source: int, target: str, destination: int, *, flags: int
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), name)
-
-
-def remove_tree(name: str, directory: int | None = None) -> None:
-    """Remove whatever is at `name`, with all below it; nothing there is fine. Links are not followed.
-
-    Needs few descriptors however deep the tree, and clears the way through directories without rights.
-    """
-    if directory is None:
-        with _reached(name, None) as (fd, below):
-            remove_tree(below, fd)
-        return
-    try:
-        os.unlink(name, dir_fd=directory)
-    except FileNotFoundError:
-        return
-    except IsADirectoryError:
-        _open_up(name, directory)
-        with opened(name, DIRECTORY, directory) as top:
-            _empty(top, top, 0)
-        os.rmdir(name, dir_fd=directory)
-
-
-def _open_up(name: str, directory: int | None) -> None:
-    status = os.lstat(name, dir_fd=directory)
-    if status.st_mode & 0o700 != 0o700 and status.st_uid == os.geteuid():
-        with opened(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, directory) as fd:
-            os.chmod(f"/proc/self/fd/{fd}", 0o700)
-
-
-def _empty(fd: int, top: int, depth: int) -> None:
-    """Empty an open directory; what lies too deep is first moved up to the top one."""
-    again = True
-    while again:
-        again = False
-        with os.scandir(fd) as entries:
-            inside = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        for name, is_directory in inside:
-            if not is_directory:
-                os.unlink(name, dir_fd=fd)
-                continue
-            _open_up(name, fd)
-            if depth < _DEEPEST:
-                with opened(name, DIRECTORY, fd) as below:
-                    _empty(below, top, depth + 1)
-                os.rmdir(name, dir_fd=fd)
-            else:
-                os.rename(name, f".deep-{random_name(24)}", src_dir_fd=fd, dst_dir_fd=top)
-        if fd == top:
-            with os.scandir(fd) as entries:
-                again = any(True for _ in entries)
 
 
 class FileLock:

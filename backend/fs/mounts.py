@@ -4,11 +4,12 @@ The list is read anew each time. Raises nothing: what cannot be read or
 understood is left out.
 """
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-TABLE = "/proc/self/mountinfo"
+MOUNTINFO = "/proc/self/mountinfo"
 
 _LARGEST_TABLE = 16 << 20
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
@@ -51,7 +52,7 @@ class Mount(NamedTuple):
         return ""
 
 
-def list_mounts(table: str = TABLE) -> list[Mount]:
+def list_mounts(table: str = MOUNTINFO) -> list[Mount]:
     """List everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
     try:
         with open(table, "rb") as file:
@@ -93,3 +94,23 @@ def media_points(known: Iterable[Mount]) -> list[str]:
     """List where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
     points = {mount.point for mount in known if mount.kind not in ("tmpfs", "autofs")}
     return sorted(point for point in points if point.startswith(tuple(f"{above}/" for above in _MEDIA)))
+
+
+def mounts_below(path: str, known: Iterable[Mount] | None = None) -> list[str]:
+    """What is mounted at or below a path, by paths that begin as `path` does, sorted; each once.
+
+    Files that something is mounted on count too, and so does another place of the same file system.
+    """
+    top = os.path.realpath(path)
+    below = (
+        f"{path}{mount.point.removeprefix(top)}"
+        for mount in (list_mounts() if known is None else known)
+        if mount.point == top or mount.point.startswith(f"{top.rstrip('/')}/")
+    )
+    return sorted({point for point in below if os.path.lexists(point)})
+
+
+def mount_names(points: Sequence[str], most: int = 3) -> str:
+    """The first of some paths, and how many more there are."""
+    more = f" and {len(points) - most} more" if len(points) > most else ""
+    return f"{', '.join(points[:most])}{more}"

@@ -11,7 +11,7 @@ from functools import cached_property
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
-from backend.errors import InvalidInputError, NotFoundError, SnapshotError
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError, UnknownUserError
 from backend.format.gojson import quoted
 from backend.format.names import is_snap_name, revision_from_text
 from backend.fs import beneath
@@ -154,6 +154,21 @@ class Layout:
         users = (self._find_user(name) for name in names)
         return list({user.name: user for user in users}.values())
 
+    def demand_users(self, names: Iterable[str], saved: Iterable[str] = ()) -> None:
+        """Refuse users that neither this root nor the `saved` ones tell of.
+
+        Raises:
+            UnknownUserError: the first of them.
+        """
+        held = list(dict.fromkeys(saved))
+        for name in names:
+            try:
+                if name not in held:
+                    self._find_user(name)
+            except NotFoundError:
+                present = held or [user.name for user in self.users_with_data()[0]]
+                raise UnknownUserError(name, present) from None
+
     def users_with_data(self) -> tuple[list[User], list[UnsavedData]]:
         """Return root and everybody with data of snaps; then what belongs to none, or may not be looked into.
 
@@ -179,6 +194,13 @@ class Layout:
             if (facts.st_dev, facts.st_ino) not in known
         ]
         return list(users.values()), unsaved
+
+    def data_parents(self) -> Iterator[str]:
+        """Yield every directory for the data of a snap, installed or not: the system's, then users'."""
+        users, unsaved = self.users_with_data()
+        places = [place for user in users for place, _ in self._data_directories(user.home)]
+        for place in dict.fromkeys((self._system, *places, *(data.path for data in unsaved))):
+            yield from (f"{place}/{name}" for name in _listed(place) if is_snap_name(name))
 
     def installed_names(self) -> list[str]:
         """List all installed snaps that can be seen, sorted; inactive ones too."""

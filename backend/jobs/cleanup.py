@@ -5,12 +5,14 @@ Only what our own journal proves to be ours and dead is ended, by itself in the 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 from backend.errors import IntegrityError, SnapshotError
 from backend.format.names import is_snap_name
 from backend.fs import files
+from backend.fs.removal import Leftover, remove_tree
 from backend.jobs.effects import (
     REVERSIBLE,
     begun_subject_of,
@@ -29,6 +31,7 @@ from backend.jobs.journal import Journal, OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.progress import Progress
+from backend.restore.swap import RestoreState
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
 from backend.store.store import Store, is_recorded
 from backend.transfer.exporter import end_part
@@ -104,6 +107,8 @@ def may_hold_data(record: JobRecord) -> bool:
 
 def _is_needed(store: Store, record: JobRecord) -> bool:
     """Whether its steps are the only word on where replaced data lie."""
+    if record.result.leftovers:
+        return True  # nothing else tells whose they are
     if not may_hold_data(record):
         return False
     if is_damaged(record):
@@ -138,10 +143,14 @@ def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
         if journal.record(record.id).result.undone:
             return f"job {record.id} was rolled back meanwhile"
         done = effects_of(record, store)
-        done.state.clean_up()
+        left = done.state.clean_up()
         done.refuse_outside()
-        journal.note_expired(record)
-    return f"the undo of job {record.id} expired; what it kept was removed"
+        journal.note_expired(record, done.state.present if left else ())
+    return _with_leftovers(f"the undo of job {record.id} expired; what it kept was removed", left)
+
+
+def _with_leftovers(text: str, left: Sequence[Leftover]) -> str:
+    return "; ".join((text, *map(str, left)))
 
 
 def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
@@ -170,25 +179,34 @@ def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: Op
     of = undone_by(record)
     verb = record.verb
     with _alone(store, () if target_directories(record) else snaps):
+        left: tuple[Leftover, ...] = ()
         if not done.committed:
+            state.demand_unmounted(back=True)
             if of:
                 state.take_back()
             else:
-                state.revert()
+                left = state.revert()
             done.refuse_outside()
-            reopened.finish(JobState.ROLLED_BACK, JobResult(recovered=True))
+            reopened.finish(JobState.ROLLED_BACK, _noting(JobResult(recovered=True), state, left))
             ending = "nothing of it is left" if target_directories(record) else "the data are as before it"
-            return f"job {record.id} ({verb}) had been interrupted; {ending}"
+            return _with_leftovers(f"job {record.id} ({verb}) had been interrupted; {ending}", left)
         for earlier in journal.records():
             if earlier.id == of:
                 journal.note_undone(earlier, record.id)
         until = window_end(record)
         if not until:
-            state.clean_up()
+            left = state.clean_up()
         beside = next(iter(target_directories(record)), "")
         result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
-        reopened.finish(JobState.DONE, result)
-        return f"job {record.id} ({verb}) had been interrupted when done; it is complete"
+        reopened.finish(JobState.DONE, _noting(result, state, left))
+        return _with_leftovers(
+            f"job {record.id} ({verb}) had been interrupted when done; it is complete", left
+        )
+
+
+def _noting(result: JobResult, state: RestoreState, left: Sequence[Leftover]) -> JobResult:
+    """The same result, with what could not be removed."""
+    return replace(result, left_out=tuple(map(str, left)), leftovers=state.present) if left else result
 
 
 def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
@@ -206,7 +224,7 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
                 store.end_forgetting(doomed)
                 complete = True
             case FileBegun(path) | StagingBegun(path) if store.is_unfinished(path):
-                files.remove_tree(path)
+                remove_tree(path)
     return complete
 
 

@@ -10,13 +10,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
 from backend.fs import beneath, files
 from backend.fs.directories import make_directories
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
 from backend.operations import Operation, UnknownOperation, to_json
@@ -134,7 +135,7 @@ class Journal:
                 if files.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
-                    files.remove_tree(folder)
+                    _drop(folder)
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
@@ -208,15 +209,19 @@ class Journal:
             for number in ids[: len(ids) - most]:
                 record = self._read(number)
                 if record is not None and record.has_ended and number not in needed:
-                    files.remove_tree(record.folder)
+                    _drop(record.folder)
 
     def note_undone(self, record: JobRecord, by: int) -> None:
         """Note in the result of a job which other one took it back."""
         self._amend(record, {"undone": by})
 
-    def note_expired(self, record: JobRecord) -> None:
-        """Note in the result of a job that what it replaced is not kept any more."""
-        self._amend(record, {"expired": True})
+    def note_expired(self, record: JobRecord, leftovers: Sequence[str] = ()) -> None:
+        """Note in the result of a job that what it replaced is not kept any more, and what is left of it."""
+        self._amend(record, {"expired": True, **({"leftovers": list(leftovers)} if leftovers else {})})
+
+    def note_leftovers(self, record: JobRecord, leftovers: Sequence[str]) -> None:
+        """Note in the result of a job which directories of its could not be removed whole."""
+        self._amend(record, {"leftovers": list(leftovers)})
 
     def _amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
         """Change what a finished job's result says, whole or not at all."""
@@ -226,6 +231,12 @@ class Journal:
         document = _document({**record.ending, **change})
         with self._changing(shared=True):
             files.write_whole(os.path.join(record.folder, "result.json"), document)
+
+
+def _drop(folder: str) -> None:
+    """Remove the folder of a job; what cannot be removed of it stops nothing."""
+    with suppress(LeftoverError):
+        remove_tree(folder)
 
 
 class OpenRecord:

@@ -135,6 +135,7 @@ def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Stor
     if isinstance(operation, Restore) and operation.target_dir:
         return _of_beside(operation, committed=done.committed)
     if not done.committed:
+        done.state.demand_unmounted(back=True)
         if isinstance(operation, Undo):
             # Without a number it meant the last restore of its time.
             operation = Undo(undone_by(record) or operation.job)

@@ -74,6 +74,7 @@ def parse_result(document: Mapping[str, Any]) -> JobResult:
         beside=_text(document.get("beside")),
         extracted=_integer(document.get("extracted")),
         kept=_integer(document.get("kept")),
+        leftovers=_texts(document.get("leftovers")),
         ended=number_in(document.get("ended"), 0),
         exit=exit_code if type(exit_code) is int else None,
         error=_text(document.get("error")),

@@ -49,6 +49,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         if not done.state.moves:
             raise NotFoundError(f"job {record.id} cannot be undone: it replaced nothing")
         state = done.state.turned()
+        state.demand_unmounted()
         progress.record_step(UndoBegun(record.id, set_id, snaps))
         with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
             progress.record_step(DataMoved(state.to_json()))

@@ -23,6 +23,7 @@ from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.directories import Owner
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -59,8 +60,8 @@ class ExtractPart:
 
     @property
     def size(self) -> int:
-        """The bytes that are put in place."""
-        return sum(landing.size for landing in self.landings if landing.is_taken)
+        """The bytes of data that are put in place, holes left out."""
+        return sum(landing.data for landing in self.landings if landing.is_taken)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ class Extraction:
             self._stage(tag, progress)
             self._commit(progress)
         except BaseException:
-            self.state.revert()
+            for left in self.state.revert():
+                progress.note(str(left))
             raise
         return self.state
 
@@ -192,7 +194,7 @@ class Extraction:
             for wanted in part.landings:
                 if wanted.moves:
                     self._take_over(wanted, slot, (parent, fd, landing))
-            files.remove_tree(restore.LANDING, fd)
+            remove_tree(restore.LANDING, fd)
             os.fsync(fd)
 
     @contextmanager
@@ -243,6 +245,7 @@ class Extraction:
         if not self._plan.target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
+            self.state.demand_unmounted()
             progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
             progress.record_step(DataCommitted())

@@ -16,12 +16,13 @@ from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
 from backend.archive.tar.vetting import ExtractionFilter
-from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotAllowedError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.beneath import PASSED
 from backend.fs.directories import Owner, make_directory, private_name
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -102,7 +103,7 @@ class InPlaceTarget:
             files.rename_new(name, landing, target, slot_fd)
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
-        files.remove_tree(LANDING, slot_fd)
+        remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
     def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
@@ -185,7 +186,8 @@ class Restoration:
             self._stage(work, tag, progress)
             self._commit(progress)
         except BaseException:
-            self.state.revert()
+            for left in self.state.revert():
+                progress.note(str(left))
             raise
         return self.state
 
@@ -197,9 +199,10 @@ class Restoration:
         )
 
     def _refuse(self) -> None:
-        reasons = [reason for _, plan in self._parts for reason in plan.reasons]
-        if reasons:
-            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        plans = [plan for _, plan in self._parts]
+        if reasons := [reason for plan in plans for reason in plan.reasons]:
+            is_forbidden = any(entry.forbidden for plan in plans for entry in plan.entries)
+            raise (NotAllowedError if is_forbidden else BlockedError)("\n".join(dict.fromkeys(reasons)))
         entries = [entry for _, plan in self._parts for entry in plan.active]
         require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
@@ -247,6 +250,7 @@ class Restoration:
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             self._ground.settle()
+            self.state.demand_unmounted()
             progress.record_step(DataMoved(self.state.to_json()))
             self.state.commit()
             progress.record_step(DataCommitted())

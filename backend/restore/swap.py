@@ -17,6 +17,8 @@ from typing import Any
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs.files import DIRECTORY, Identity
+from backend.fs.mounts import mount_names, mounts_below
+from backend.fs.removal import Leftover
 from backend.restore.slots import HOLDER, Slot, holder_name, remove_if_empty, slot_name
 
 _ASIDE = ".aside"
@@ -194,22 +196,45 @@ class RestoreState:
             except (OSError, BlockedError):
                 continue  # it is gone: there is nothing to make last
 
-    def revert(self) -> None:
-        """Take everything back and remove what is left of the attempt, made directories included."""
+    def revert(self) -> tuple[Leftover, ...]:
+        """Take everything back and remove what is left of the attempt, made directories included.
+
+        Returns what could not be removed.
+        """
         if self.done:
-            return
+            return ()
         self.take_back()
-        self.clean_up()
+        left = self.clean_up()
         for folder in reversed(self.made):
             _remove_made(folder)
+        return left
 
-    def clean_up(self) -> None:
-        """Remove what was replaced; afterwards nothing can be undone."""
+    def clean_up(self) -> tuple[Leftover, ...]:
+        """Remove what was replaced, so that nothing can be undone; returns what could not be removed."""
         if self.done:
-            return
-        for slot in self.slots:
-            slot.remove()
+            return ()
         self.done = True
+        return tuple(left for slot in self.slots for left in slot.remove())
+
+    def demand_unmounted(self, *, back: bool = False) -> None:
+        """Refuse to move, or to move `back`, anything that something is mounted at or below.
+
+        Raises:
+            BlockedError: there is such a mount; it is named.
+        """
+        below = {parent: mounts_below(parent) for parent in {move.slot.parent for move in self.moves}}
+        for move in self.moves:
+            place = f"{move.slot.parent}/{move.name}"
+            points = [point for point in below[move.slot.parent] if f"{point}/".startswith(f"{place}/")]
+            if points and move.live not in (None, move.before if back else move.after):
+                raise BlockedError(
+                    f"cannot replace {place}: mounted there: {mount_names(points)}; unmount that first"
+                )
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The slots that are there."""
+        return tuple(slot.path for slot in self.slots if os.path.lexists(slot.path))
 
     def turned(self) -> "RestoreState":
         """Return the state that undoes this one; what is live now is what it will keep."""

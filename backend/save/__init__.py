@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.save.mounted import mounts_of
     from backend.save.preflight import (
         SYSTEM,
         EarlierSave,

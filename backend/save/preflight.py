@@ -66,13 +66,12 @@ class SavePreflight(NamedTuple):
 
 
 class SaveSize(NamedTuple):
-    """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
+    """What a save reads: bytes of data, holes left out, and files; the bytes that patterns keep out.
 
     `needed` is what the engine wants free: all that is on disk, whatever stays out.
     """
 
     read: int = 0
-    allocated: int = 0
     files: int = 0
     left_out: int = 0
     needed: int = 0
@@ -163,16 +162,20 @@ class SaveSurveys:
         self._lock = threading.Lock()
         self._progress = Progress()
         self._patterns: tuple[str, ...] = ()
+        self._include_mounts = False
         self.version = 0
         self.reading = ""
         self.done = False
 
-    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
+    def renew(
+        self, patterns: tuple[str, ...], *, anew: bool = False, include_mounts: bool = False
+    ) -> Progress:
         """Stop what goes on; from now on these patterns count. Return the job to survey with."""
         with self._lock:
             self._progress.stop()
             self._progress = Progress()
             self._patterns = patterns
+            self._include_mounts = include_mounts
             self.done = False
             if anew:
                 self._known.clear()
@@ -216,7 +219,7 @@ class SaveSurveys:
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
         patterns = (pattern for pattern in self._patterns if is_for_users(pattern) == (user is not None))
-        return Aim(snap, user, tuple(patterns))
+        return Aim(snap, user, tuple(patterns), self._include_mounts)
 
     def _keep(self, survey: Survey, progress: Progress) -> None:
         with self._lock:
@@ -240,7 +243,7 @@ class SaveSurveys:
         total = [0] * len(SaveSize._fields)
         for survey in self.all_of(snaps, owners):
             read, out = survey.read, survey.left_out
-            parts = (read.apparent, read.allocated, read.files, out.apparent, read.allocated + out.allocated)
+            parts = (read.allocated, read.files, out.allocated, read.allocated + out.allocated)
             total = [before + more for before, more in zip(total, parts, strict=True)]
         return SaveSize(*total)
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from backend.errors import SnapshotError
-from backend.fs.mounts import TABLE, Mount, list_mounts, mount_of
+from backend.fs.mounts import MOUNTINFO, Mount, list_mounts, mount_of
 from backend.fs.space import free_space
 
 CHECKSUM = ".sha256"
@@ -78,7 +78,7 @@ class Destination(NamedTuple):
         return DestinationObstacle.NO_SPACE if size > self.free else None
 
 
-def export_destination(path: str, name: str, avoid: str = "", *, table: str = TABLE) -> Destination:
+def export_destination(path: str, name: str, avoid: str = "", *, table: str = MOUNTINFO) -> Destination:
     """Look where an export to an absolute path would be written; in a directory it is called `name`.
 
     `avoid` is a directory that nothing is exported to.

@@ -25,6 +25,7 @@ from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
 from backend.fs import beneath, files
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
@@ -173,8 +174,8 @@ class IncomingSet:
         self._store.publish(set_id, staged, self._progress)
         self._finished = True
         try:
-            files.remove_tree(self.folder)
-        except OSError:
+            remove_tree(self.folder)
+        except (OSError, LeftoverError):
             pass  # the set is there; the folder is a finding of the doctor
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 
@@ -187,7 +188,7 @@ class IncomingSet:
         if self._finished:
             raise AlreadyFinishedError
         self._finished = True
-        files.remove_tree(self.folder)
+        remove_tree(self.folder)
 
 
 def _verified(path: str, progress: Progress) -> Snapshot:

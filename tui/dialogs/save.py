@@ -119,7 +119,9 @@ class AskSave(Proposing[Save | None]):
 
     def _renew(self, look: Look, *, anew: bool = False) -> None:
         """Look at everything with the patterns chosen now, and stop looking with those of before."""
-        self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
+        draft = look.draft
+        progress = look.surveys.renew(draft.patterns, anew=anew, include_mounts=draft.include_mounts)
+        self._survey(look.surveys, progress)
 
     @work(thread=True, group="survey")
     def _survey(self, surveys: SaveSurveys, progress: Progress) -> None:
@@ -257,7 +259,7 @@ class AskSave(Proposing[Save | None]):
         if self._look is not None:
             before = self._look.draft
             self._look = self._look._replace(draft=draft)
-            if draft.patterns != before.patterns:
+            if (draft.patterns, draft.include_mounts) != (before.patterns, before.include_mounts):
                 self._renew(self._look)
             self._show()
 

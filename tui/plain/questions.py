@@ -22,7 +22,7 @@ from backend import (
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
-from backend.save import place_concerns
+from backend.save import mounts_of, place_concerns
 from backend.transfer import (
     ExportChoice,
     ImportChoice,
@@ -70,12 +70,24 @@ def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
     desk.console.say(*(f"Not included: {plain(concern.text)}." for concern in place_concerns(layout)))
     snaps = snaps or some_of(desk, "Save which snaps?", installed, _ALL)
     chosen = some_of(desk, f"Data of which users? There are {and_words(users, 50)}.", users, _EVERYONE)
-    save = Save(snaps, chosen, _patterns(desk))
+    save = Save(snaps, chosen, _patterns(desk), include_mounts=_includes_mounts(desk, snaps, chosen))
     _tell_sizes(desk, save)
     desk.console.say(same_as(desk, save))
     if not desk.console.agrees("Save now?"):
         raise Dropped
     return save
+
+
+def _includes_mounts(desk: Desk, snaps: Sequence[str], users: Sequence[str]) -> bool:
+    """Whether to save what is mounted below the data; asked only where something is."""
+    layout = desk.place.engine.layout
+    owners = layout.find_users(users) if users else layout.users_with_data()[0]
+    installed = filter(None, map(layout.installed, snaps or layout.installed_names()))
+    points = [plain(point) for snap in installed for point in mounts_of(layout, snap, owners)]
+    if not points:
+        return False
+    desk.console.say(f"Mounted below the data, and not included: {and_words(points)}.")
+    return desk.console.agrees("Include them?")
 
 
 def _patterns(desk: Desk) -> tuple[str, ...]:
@@ -95,7 +107,9 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
     """Say what would be read; Ctrl-C ends the measuring only."""
     desk.console.say("Measuring. Control C skips this.")
     try:
-        estimates = desk.place.engine.estimate(save.snaps, save.users, Progress())
+        estimates = desk.place.engine.estimate(
+            save.snaps, save.users, Progress(), include_mounts=save.include_mounts
+        )
     except (KeyboardInterrupt, Cancelled):
         desk.console.say("", "Not measured.")
         return

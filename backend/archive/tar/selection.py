@@ -38,8 +38,9 @@ class SelectedMember(NamedTuple):
     """A member of an archive: its path there, and what it is when unpacked.
 
     `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
-    `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `target` that of a symbolic link. Without
-    `is_selected`, it is a directory above what was selected. What `is_left_out` is a device node.
+    `size` is in bytes, `data` those of them that are no holes, `mtime_ns` in nanoseconds since the epoch,
+    `target` that of a symbolic link. Without `is_selected`, it is a directory above what was selected. What
+    `is_left_out` is a device node.
     """
 
     path: bytes
@@ -51,6 +52,7 @@ class SelectedMember(NamedTuple):
     same_as: bytes = b""
     is_selected: bool = True
     is_left_out: bool = False
+    data: int = 0
 
     @property
     def word(self) -> str:
@@ -134,6 +136,7 @@ class _Search:
             target=member.link if member.kind == SYMBOLIC_LINK else b"",
             is_selected=selected,
             is_left_out=not is_taken,
+            data=member.size,
         )
         _demand_few(self._met)
 

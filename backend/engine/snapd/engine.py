@@ -141,9 +141,16 @@ class SnapdEngine:
         """The newest sets, where the files may be read; snapd lists all of them at once."""
         return self._files.newest_sets(limit) if self._may_read else []
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: "Progress",
+        *,
+        include_mounts: bool = False,
+    ) -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
-        return self._files.estimate(snaps, users, progress)
+        return self._files.estimate(snaps, users, progress, include_mounts=include_mounts)
 
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None

@@ -5,11 +5,12 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
-from backend.errors import ConflictError, NotFoundError
+from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
 from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
+from backend.restore.obstacles import obstacle
 from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
 
 # Names nobody: a restore for it touches the system's archive only.
@@ -46,6 +47,7 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
     """Undo a restore by its safety snapshot, which is forgotten then; what was new is left, and reported."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
+    _demand_unobstructed(site, guard)
     progress.record_step(SnapdUndoBegun(record.id, guard))
     places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
     with progress.step(f"Taking back job {record.id}; bytes unpacked"):
@@ -60,6 +62,17 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
             site.forget(guard.set_id, Progress())
     left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
     return Result(_set_id(record), guard.snaps, left)
+
+
+def _demand_unobstructed(site: SnapdContext, guard: SafetySnapshot) -> None:
+    """Refuse to have snapd replace, and empty, what something is mounted below; with BlockedError."""
+    layout = site.layout
+    users = [user for user in layout.users_with_data()[0] if user.name in guard.users]
+    for snap in guard.snaps:
+        names = (str(layout.revision(snap)), "common")
+        for parent in (layout.system_parent(snap), *(layout.user_place(user, snap) for user in users)):
+            if parent and (reason := obstacle(parent, [f"{parent}/{name}" for name in names])):
+                raise BlockedError(reason)
 
 
 def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:

@@ -9,6 +9,7 @@ import pytest
 
 from backend.fs import beneath, files
 from backend.fs.directories import Owner, make_directories, make_directory
+from backend.fs.removal import remove_tree
 from tests.support.descriptors import descriptors
 
 
@@ -53,7 +54,7 @@ def test_paths_below_a_root_are_reached(root: Path) -> None:
     [
         lambda top: files.read_whole(f"{top}/a/b/f", 100),
         lambda top: files.write_whole(f"{top}/a/b/new", b"x"),
-        lambda top: files.remove_tree(f"{top}/a/b"),
+        lambda top: remove_tree(f"{top}/a/b"),
         lambda top: files.rename_new(f"{top}/aside/b/f", None, f"{top}/a/b/g", None),
         lambda top: make_directories(f"{top}/a/b/c/d"),
         lambda top: beneath.mkdir(f"{top}/a/b/c", 0o700),
@@ -114,7 +115,7 @@ def test_a_path_too_long_for_one_call_is_walked(root: Path) -> None:
     os.close(fd)
     with files.opened(str(root)) as top, files.opened_below(top, "/".join(names)) as deep:
         assert os.listdir(deep) == []
-    files.remove_tree(f"{root}/{names[0]}")
+    remove_tree(f"{root}/{names[0]}")
 
 
 def test_nothing_stays_open(root: Path) -> None:

@@ -16,10 +16,10 @@ from backend.errors import NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import files
 from backend.fs.directories import make_directories
 from backend.fs.files import (
-    remove_tree,
     rename_new,
     write_whole,
 )
+from backend.fs.removal import remove_tree
 
 FORK = multiprocessing.get_context("fork")
 

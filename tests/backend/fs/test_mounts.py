@@ -1,11 +1,16 @@
-"""What is mounted where, as the kernel lists it."""
+"""The kernel's list of mounts, and which mount holds what."""
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.fs.mounts import Mount, list_mounts, media_points, mount_of, parse_mounts
+from backend.fs.mounts import Mount, list_mounts, media_points, mount_of, mounts_below, parse_mounts
+from tests.support.builders import plant
+from tests.support.mounting import Mounter, mounter
+
+__all__ = ["mounter"]
 
 TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 40 27 8:1 / /media/ada/USB\040STICK rw,nosuid - vfat /dev/sdb1 rw,fmask=0022
@@ -48,3 +53,15 @@ def test_limits_of_file_systems_are_known() -> None:
     assert "network file system" in Mount("/m", "nfs4").note
     assert "FUSE file system" in Mount("/m", "fuse.sshfs").note
     assert not Mount("/m", "ext4").note
+
+
+@pytest.mark.root
+def test_mounts_below_a_path_are_listed_by_that_path(tmp_path: Path, mounter: Mounter) -> None:
+    top = tmp_path / "a b\\c"
+    plant(top, {"file": ""})
+    expected = [mounter.bind(tmp_path, top / "x\ny"), mounter.bind(tmp_path / "a b\\c" / "file", top / "f")]
+    mounter.bind(tmp_path, tmp_path / "a b\\cd")
+    assert mounts_below(str(top)) == sorted(map(str, expected))
+    (tmp_path / "link").symlink_to(top)
+    assert mounts_below(f"{tmp_path}/link") == [f"{tmp_path}/link/f", f"{tmp_path}/link/x\ny"]
+    assert mounts_below(str(expected[0])) == [str(expected[0])]

@@ -13,6 +13,7 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import NotFoundError
 from backend.fs import files
+from backend.fs.removal import Leftover
 from backend.jobs.journal import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import Export, Import, Operation, Restore, Save, Undo, to_json
@@ -152,8 +153,8 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self) -> None:
-        pass
+    def revert(self) -> tuple[Leftover, ...]:
+        return ()
 
 
 def test_a_restore_that_died_unpacking_is_taken_back(world: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.fs import files
+from backend.fs.removal import Leftover
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo
@@ -60,8 +61,8 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self) -> None:
-        pass
+    def revert(self) -> tuple[Leftover, ...]:
+        return ()
 
 
 def died_restoring(world: World, operation: Restore, *, committed: bool) -> None:

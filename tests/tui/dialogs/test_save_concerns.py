@@ -255,8 +255,8 @@ def test_leaving_stops_the_survey(world: World, monkeypatch: pytest.MonkeyPatch)
     jobs: list[Progress] = []
     renew = SaveSurveys.renew
 
-    def renewing(surveys: SaveSurveys, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
-        jobs.append(renew(surveys, patterns, anew=anew))
+    def renewing(surveys: SaveSurveys, patterns: tuple[str, ...], **options: bool) -> Progress:
+        jobs.append(renew(surveys, patterns, **options))
         return jobs[-1]
 
     monkeypatch.setattr(SaveSurveys, "renew", renewing)

@@ -32,6 +32,7 @@ def save(context: Context, args: SaveArgs) -> int:
         fast=args.fast,
         accept_changed=args.accept_changed,
         ignore_space=args.ignore_space,
+        include_mounts=args.include_mounts,
         wait=args.wait,
     )
     return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)

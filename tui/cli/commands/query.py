@@ -104,6 +104,7 @@ def _notes(record: JobRecord) -> str:
         "its process is gone" if record.state is JobState.INTERRUPTED else "",
         f"{left_out} left out" if left_out else "",
         f"{bad} bad" if bad else "",
+        "left over data, see doctor" if result.leftovers else "",
         _reversal(record),
     )
     return plain(", ".join(filter(None, notes))) or "-"

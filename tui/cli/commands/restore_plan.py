@@ -19,7 +19,7 @@ def show_plan(context: Context, operation: Restore) -> int:
     if context.json:
         import json
 
-        documents = [plan_document(plan, operation, preview.refusal) for plan in preview.plans]
+        documents = [plan_document(preview, plan, operation) for plan in preview.plans]
         print_result(json.dumps(documents))
     else:
         print_result(*_lines(preview), "", *_ending(context, operation, preview))
@@ -35,7 +35,7 @@ def _lines(preview: RestorePreview) -> Iterator[str]:
     for plan in preview.plans:
         snapshot = plan.snapshot
         name = f"#{snapshot.set_id} {plain(snapshot.snap)}"
-        yield f"{name} (revision {snapshot.revision}): {plan.verdict.value}"
+        yield f"{name} (revision {snapshot.revision}): {preview.verdict_of(plan).value}"
         for line in snap_lines(preview, plan):
             yield from printed_line(line)
     for line in space_lines(preview) if preview.lacks_space else ():

@@ -2,10 +2,11 @@
 
 import os
 import re
-import time
 from collections.abc import Iterator
+from time import time
 
 from backend.errors import SnapshotError
+from backend.format.timestamps import minute_text
 from backend.fs import files
 from backend.fs.removal import remove_tree
 from backend.jobs.cleanup import recover_jobs
@@ -41,8 +42,7 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
     for path in _snapd_leftovers(store):
         findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
-        text = f"job {offer.job} can be undone until {until}; it holds {offer.held} bytes"
+        text = f"job {offer.job} can be undone until {minute_text(offer.until)}; it holds {offer.held} bytes"
         findings.append(Finding("undo", "", text))
     return findings
 
@@ -63,7 +63,7 @@ def _marker_findings(store: Store) -> Iterator[Finding]:
         if marked_set(name) is None:
             yield Finding("marker", path, "not a marker of any set; it is ignored")
             continue
-        fresh = time.time() - _age_mark(path) < FRESH
+        fresh = time() - _age_mark(path) < FRESH
         text = "an import is under way, or was interrupted; its set is hidden"
         yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
 
@@ -78,7 +78,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         if path in living:
             continue
         ours = os.path.basename(path).startswith(STAGING)
-        fresh = not is_certain or (not ours and time.time() - _age_mark(path) < FRESH)
+        fresh = not is_certain or (not ours and time() - _age_mark(path) < FRESH)
         text = (
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
@@ -101,7 +101,7 @@ def _age_mark(path: str) -> float:
     try:
         return os.lstat(path).st_mtime
     except FileNotFoundError:
-        return time.time()
+        return time()
 
 
 def _snapd_leftovers(store: Store) -> Iterator[str]:

@@ -48,10 +48,10 @@ def jobs(context: Context, args: JobsArgs) -> int:
     now = time.time()
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
-        age = _date(record.started) if args.abs_time else age_text(max(0.0, now - record.started))
+        age = _date(record.started) if args.abs_time else age_text(now - record.started)
         rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
     for change, _ in changes:
-        age = _date(change.started) if args.abs_time else age_text(max(0.0, now - change.started))
+        age = _date(change.started) if args.abs_time else age_text(now - change.started)
         rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "by snapd"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:

@@ -252,19 +252,25 @@ class FilesEngine:
 
         Beside may be restored while snapd runs: nothing of what it looks after is touched.
         """
+        from backend.jobs.data_endings import demand_none_waits
         from backend.restore.restorer import Restorer
 
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
+        if not operation.target_dir:
+            demand_none_waits(self.journal, self.store, "cannot restore", [part.snap for part in chosen])
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
+        from backend.jobs.data_endings import demand_none_waits
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
         chosen = marked_snapshots(self.store, operation)
+        if not operation.target_dir:
+            demand_none_waits(self.journal, self.store, "cannot extract", [part.snap for part in chosen])
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
             if not operation.file:

@@ -2,10 +2,10 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backend.engine.protocol import Engine
-from backend.errors import BugError, Cancelled, NoSpaceError, SnapshotError, UnrecordedError
+from backend.errors import BugError, Cancelled, NoSpaceError, OpenEndedError, SnapshotError, UnrecordedError
 from backend.fs import files
 from backend.jobs.journal import OpenRecord
 from backend.jobs.record import JobState
@@ -23,6 +23,8 @@ from backend.operations import (
     Undo,
 )
 from backend.progress import Event, Progress, event_json
+
+_NOTHING = JobResult()
 
 
 def perform(operation: Operation, engine: Engine, progress: Progress, stream: int | None = None) -> Result:
@@ -68,11 +70,11 @@ def perform_recorded(
     """Carry out an operation as a job with a journal, after ending what died before it.
 
     `watch` is given the job, so that it can be stopped, and returns the listener to its events. `begun` is
-    told the job's number as soon as it is in the journal. On a full disk a forget is recorded in the room
-    that the journal kept for that.
+    told the job's number as soon as it is in the journal. On a full disk a forget or an undo is recorded in
+    the room that the journal kept for that.
 
     Raises:
-        UnrecordedError: the operation is done, but its end could not be recorded.
+        OpenEndedError: the operation is done, or half done, but could not be ended: the next start does that.
         NoSpaceError: there is no room for the journal, or for the operation.
         Cancelled: the job was stopped.
         SnapshotError: it failed; the journal has the error.
@@ -81,7 +83,7 @@ def perform_recorded(
     try:
         result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     except NoSpaceError:
-        if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
+        if not isinstance(operation, Forget | Undo) or not engine.journal.spend_reserve():
             raise
         result = _recorded(operation, engine, watch, stream=stream, begun=begun)
     engine.journal.keep_reserve()
@@ -107,11 +109,11 @@ def _recorded(
         with _failures_recorded(record, operation.verb):
             result = perform(operation, engine, job, stream)
         try:
-            with files.os_errors_as("cannot record the end of the job"):
+            with files.os_errors_as("cannot record its end"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
                 record.finish(state, JobResult.of(result, result.exit_code))
         except SnapshotError as failure:
-            raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
+            raise UnrecordedError(operation.verb, failure) from failure
         return result
 
 
@@ -135,12 +137,20 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
         with files.os_errors_as(f"cannot {verb}"):
             yield
     except Cancelled:
-        record.finish(JobState.CANCELLED)
+        _finish(record, JobState.CANCELLED)
+        raise
+    except OpenEndedError:
         raise
     except SnapshotError as failure:
-        record.finish(JobState.FAILED, JobResult(error=str(failure), exit=failure.exit_code))
+        _finish(record, JobState.FAILED, JobResult(error=str(failure), exit=failure.exit_code))
         raise
     except Exception as bug:
         record.keep_traceback("".join(traceback.format_exception(bug)))
-        record.finish(JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
+        _finish(record, JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
         raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
+
+
+def _finish(record: OpenRecord, state: JobState, result: JobResult = _NOTHING) -> None:
+    """Record how it failed; where that cannot be, the next start ends it, and the failure itself is told."""
+    with suppress(OSError):
+        record.finish(state, result)

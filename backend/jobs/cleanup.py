@@ -3,17 +3,15 @@
 Only what our own journal proves to be ours and dead is ended, by itself in the safe way, or as was chosen.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeAlias
 
 from backend.errors import IntegrityError, SnapshotError
-from backend.format.names import is_snap_name
 from backend.fs import files
+from backend.jobs.data_endings import Ending, alone, end_data_job
 from backend.jobs.effects import (
     REVERSIBLE,
-    begun_subject_of,
     effects_of,
     is_damaged,
     is_ours,
@@ -23,11 +21,11 @@ from backend.jobs.effects import (
     subject_of,
     target_directories,
     undone_by,
-    window_end,
 )
-from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
+from backend.operations import Forget
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
 from backend.store.store import Store, is_recorded
@@ -58,8 +56,13 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
         if dead and is_ours(record, store) and not is_with_snapd(record):
             yield record, partial(end_job, journal, store, record)
     now = journal.clock()
+    in_use = {
+        undone_by(record)
+        for record in journal.records()
+        if record.state is JobState.INTERRUPTED and not is_damaged(record)
+    }
     for record in kept_records(journal, store):
-        if record.result.undo_until <= now:
+        if record.result.undo_until <= now and record.id not in in_use:
             yield record, partial(_expire, journal, store, record)
 
 
@@ -124,17 +127,8 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
 # -- ending one
 
 
-@contextmanager
-def _alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
-    """Held while the data of snaps change; ConflictError when somebody else is at them."""
-    with ExitStack() as locks:
-        for name in filter(is_snap_name, snaps):
-            locks.enter_context(store.snap_lock(name, "tidy up"))
-        yield
-
-
 def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
-    with _alone(store, subject_of(record).snaps):
+    with alone(store, subject_of(record).snaps):
         if journal.record(record.id).result.undone:
             return f"job {record.id} was taken back meanwhile"
         done = effects_of(record, store)
@@ -144,14 +138,15 @@ def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
     return f"the undo of job {record.id} expired; what it kept was removed"
 
 
-def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
-    """Take back, or complete, one dead job of ours; says which.
+def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = Ending.SAFE) -> str:
+    """Take back, or complete, one dead job of ours, or let it wait for somebody to choose; says which.
 
-    A forget is completed, or, without `forgetting`, the files that it has not removed yet are kept.
+    A forget is completed, or, when it is taken back, the files that it has not removed yet are kept.
     """
+    forgetting = how is not Ending.TAKE_BACK or record.verb != Forget.verb
+    if record.verb in REVERSIBLE:
+        return end_data_job(journal, store, record, how)
     with journal.reopened(record) as reopened:
-        if record.verb in REVERSIBLE:
-            return _end_restore(journal, store, record, reopened)
         try:
             complete = _end_files(store, record, forgetting=forgetting)
         except (TypeError, ValueError) as damage:
@@ -161,34 +156,6 @@ def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bo
         if not forgetting:
             ending = "what it had not removed yet is kept"
         return f"job {record.id} ({record.verb}) had been interrupted; {ending}"
-
-
-def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: OpenRecord) -> str:
-    done = effects_of(record, store)
-    state = done.state
-    set_id, snaps = begun_subject_of(record)
-    of = undone_by(record)
-    verb = record.verb
-    with _alone(store, () if target_directories(record) else snaps):
-        if not done.committed:
-            if of:
-                state.take_back()
-            else:
-                state.revert()
-            done.refuse_outside()
-            reopened.finish(JobState.TAKEN_BACK, JobResult(recovered=True))
-            ending = "nothing of it is left" if target_directories(record) else "the data are as before it"
-            return f"job {record.id} ({verb}) had been interrupted; {ending}"
-        for earlier in journal.records():
-            if earlier.id == of:
-                journal.note_undone(earlier, record.id)
-        until = window_end(record)
-        if not until:
-            state.clean_up()
-        beside = next(iter(target_directories(record)), "")
-        result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
-        reopened.finish(JobState.DONE, result)
-        return f"job {record.id} ({verb}) had been interrupted when done; it is complete"
 
 
 def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:

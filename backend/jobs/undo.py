@@ -2,16 +2,18 @@
 
 from contextlib import ExitStack
 
-from backend.errors import ConflictError, NotFoundError, SnapshotError
+from backend.errors import ConflictError, NotFoundError, SnapshotError, UnrecordedError
 from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.fs.space import measure
+from backend.jobs.data_endings import demand_none_waits
 from backend.jobs.effects import RESTORING, effects_of, kept_records, subject_of, undone_by
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
 from backend.operations import DAY, Result, Undo, UndoOffer
 from backend.progress import Progress
-from backend.steps import DataCommitted, DataMoved, UndoBegun
+from backend.restore.transaction import Transaction
+from backend.steps import UndoBegun
 from backend.store.store import Store
 
 
@@ -40,7 +42,9 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = subject_of(record)
-    with ExitStack() as locks, files.os_errors_as(f"cannot take back job {record.id}"):
+    action = f"cannot take back job {record.id}"
+    demand_none_waits(journal, store, action, snaps)
+    with ExitStack() as locks, files.os_errors_as(action):
         for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
         record = _chosen(journal, store, record.id)
@@ -50,12 +54,18 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
             raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
         state = done.state.turned()
         progress.record_step(UndoBegun(record.id, set_id, snaps))
+        transaction = Transaction(state, progress, action, snaps)
         with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
-            progress.record_step(DataMoved(state.to_json()))
-            state.commit()
-            progress.record_step(DataCommitted())
-        journal.note_undone(record, int(progress.name))
+            transaction.commit_or_take_back()
+        _note_undone(journal, record, int(progress.name))
     return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock() + DAY)
+
+
+def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
+    try:
+        journal.note_undone(record, by)
+    except (OSError, SnapshotError) as failure:
+        raise UnrecordedError(Undo.verb, failure) from failure
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:

@@ -358,6 +358,16 @@ class FilesEngine:
         self._demand(Action.REPAIR)
         return doctor.repair(self.journal, self.store, progress)
 
+    def waiting(self) -> list[str]:
+        """Say of each job of ours that died amid replacing data how it can be ended; mostly there is none."""
+        from backend.jobs.glance import may_have_died
+
+        if not may_have_died(self.state_dir):
+            return []
+        from backend.jobs.data_endings import waiting_jobs, waiting_text
+
+        return [waiting_text(record) for record in waiting_jobs(self.journal, self.store)]
+
     def resolutions(self, number: int) -> "Resolutions":
         """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of

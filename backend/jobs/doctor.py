@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from backend.errors import SnapshotError
 from backend.fs import files
 from backend.jobs.cleanup import recover_jobs
+from backend.jobs.data_endings import waiting_text
 from backend.jobs.effects import is_damaged
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
@@ -46,7 +47,9 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
 
 def _job_findings(journal: Journal) -> Iterator[Finding]:
     for record in journal.records():
-        if record.state is JobState.INTERRUPTED:
+        if record.is_amid_moves:
+            yield Finding("waiting", record.folder, waiting_text(record))
+        elif record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
             yield Finding("interrupted", record.folder, text, "take it back, or complete it")
         if is_damaged(record) and not record.is_newer:

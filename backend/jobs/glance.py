@@ -16,6 +16,15 @@ def may_name_guards(state_dir: str) -> bool:
         return False
 
 
+def may_have_died(state_dir: str) -> bool:
+    """Whether a journal has a job without an end, which runs or was interrupted; no where it has none."""
+    try:
+        with os.scandir(f"{state_dir}/jobs") as jobs:
+            return any(not os.path.lexists(f"{job.path}/result.json") for job in jobs)
+    except OSError:
+        return False
+
+
 def _beginning(path: str) -> bytes:
     """The first bytes of a file; none where it cannot be read."""
     try:

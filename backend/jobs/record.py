@@ -74,6 +74,7 @@ class JobRecord:
             "pid": self.pid,
             "uid": self.uid,
             "result": self.ending,
+            **({"waiting": True} if self.is_amid_moves else {}),
         }
 
     # -- what it was to do

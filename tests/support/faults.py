@@ -1,7 +1,7 @@
 """Commands of ours on a disk that fails: the n-th call that changes anything below a directory fails.
 
-`python -m tests.support.faults` is a process with the library of `faults.c` preloaded. It has everything loaded
-and forks for each command, so that a fault costs some milliseconds. `Faults` talks to it.
+`python -m tests.support.faults` is a process with the library of `faults.c` preloaded. It has everything
+loaded and forks for each command, so that a fault costs some milliseconds. `Faults` talks to it.
 """
 
 import contextlib
@@ -133,8 +133,8 @@ def _ran(order: dict[str, object], shared: mmap.mmap) -> Ran:
 
 def main() -> None:
     """Serve orders from standard input, one JSON object a line, until it ends."""
-    import tui.cli.commands.change
-    import tui.cli.run_operation  # noqa: F401 - loaded once instead of in each child
+    import tui.cli.commands.change  # noqa: F401 - loaded once instead of in each child
+    import tui.cli.run_operation  # noqa: F401 - as well
 
     with open(os.environ[_ENVIRONMENT], "r+b") as file, mmap.mmap(file.fileno(), _ORDER.size) as shared:
         for line in sys.stdin:

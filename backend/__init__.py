@@ -38,8 +38,19 @@ if TYPE_CHECKING:
         NotFoundError,
         SnapshotError,
         UnreachableError,
+        shortage,
     )
-    from backend.model import Action, CheckResult, Epoch, Number, Revision, Snapshot, SnapshotSet, User
+    from backend.model import (
+        Action,
+        CheckCount,
+        CheckResult,
+        Epoch,
+        Number,
+        Revision,
+        Snapshot,
+        SnapshotSet,
+        User,
+    )
     from backend.operations import (
         Check,
         Estimate,

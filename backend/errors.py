@@ -5,6 +5,8 @@ of the command line (design: 0 done, 1 failed, 2 usage, 3 partial, 4 verificatio
 beforehand, 11 busy, 77 not allowed, 130 cancelled). Nothing here knows how a message is drawn.
 """
 
+import errno
+import os
 from collections.abc import Sequence
 
 
@@ -136,6 +138,31 @@ class HalfDoneError(OpenEndedError):
 
 class BugError(SnapshotError):
     """Something went wrong that nobody foresaw; the cause is attached."""
+
+
+_SHORTAGES = {
+    errno.ENOMEM: "not enough memory",
+    errno.EMFILE: "too many open files (see ulimit -n)",
+    errno.ENFILE: "too many open files on this machine",
+    errno.EAGAIN: "no more processes or threads can be started (see ulimit -u)",
+}
+
+
+def shortage(failure: BaseException) -> str:
+    """Return what the machine or the limits of the process lacked, as a clause; empty for other failures."""
+    match failure:
+        case MemoryError():
+            return _SHORTAGES[errno.ENOMEM]
+        case RuntimeError() if "start new thread" in str(failure):
+            return f"{_SHORTAGES[errno.ENOMEM]}, or too many threads"
+        case OSError(errno=int(number)):
+            return _SHORTAGES.get(number, "")
+        case ImportError() if "map segment" in str(failure):
+            return _SHORTAGES[errno.ENOMEM]
+        case ImportError():
+            return next((_SHORTAGES[n] for n in _SHORTAGES if os.strerror(n) in str(failure)), "")
+        case _:
+            return ""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it

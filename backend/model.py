@@ -192,6 +192,27 @@ class CheckResult(NamedTuple):
     unpacked: int | None = None
 
 
+class CheckCount(NamedTuple):
+    """How many snapshots a check looked at, and in how many of them it found a fault."""
+
+    snapshots: int
+    bad: int
+
+    @classmethod
+    def of(cls, verdicts: Sequence[CheckResult]) -> "CheckCount":
+        """Count the snapshots that verdicts are about."""
+        every, bad = (
+            {(verdict.set_id, verdict.snap, verdict.path) for verdict in some}
+            for some in (verdicts, [verdict for verdict in verdicts if verdict.fault])
+        )
+        return cls(len(every), len(bad))
+
+    @property
+    def sound(self) -> int:
+        """The snapshots without a fault."""
+        return self.snapshots - self.bad
+
+
 def selected_snapshots(sets: Sequence[SnapshotSet], snaps: Sequence[str]) -> list[Snapshot]:
     """Return the snapshots of these sets, or those of the named snaps.
 

@@ -18,7 +18,7 @@ DAY = 24 * 3600
 class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
-    With `wait`, here and elsewhere, a change of snapd's that is in the way is waited for.
+    With `wait`, here and elsewhere, a job, or a change of snapd's, that is in the way is waited for.
     """
 
     verb: ClassVar[str] = "save"

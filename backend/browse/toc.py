@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 
 from backend.archive.gzip.seek import START, SeekPoint
 from backend.browse.nodes import KINDS, ROOT, Flag, Kind, Node, Order, joined
-from backend.errors import NoSpaceError, SnapshotError
+from backend.errors import SnapshotError
+from backend.fs.database import database_errors_as
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -61,7 +62,7 @@ class TocDatabase:
         self._lock = threading.RLock()
         self._sorted: tuple[tuple[int, Order, int], array[int]] | None = None
         self._grown = 0
-        with _speaking("open the table of contents"):
+        with database_errors_as("open the table of contents"):
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             try:
                 self._prepare(fresh, cap)
@@ -89,12 +90,12 @@ class TocDatabase:
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _speaking("read the table of contents"):
+        with self._lock, database_errors_as("read the table of contents"):
             yield self._database
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _speaking("keep the table of contents"):
+        with self._lock, database_errors_as("keep the table of contents"):
             self._database.execute("BEGIN")
             try:
                 yield self._database
@@ -269,16 +270,6 @@ class TocDatabase:
             parts.insert(0, node.name)
             node = self.node(node.parent)
         return joined(parts)
-
-
-@contextmanager
-def _speaking(action: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as cause:
-        if "full" in str(cause):
-            raise NoSpaceError(f"cannot {action}", "the file system") from cause
-        raise SnapshotError(f"cannot {action}: {cause}") from cause
 
 
 def _node(row: Row) -> Node:

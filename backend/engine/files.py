@@ -208,15 +208,16 @@ class FilesEngine:
         )
         options.validate()
         snaps = installed_snaps(self.layout, operation.snaps)
-        users, strays = users_of(self.layout, operation.users)
+        users, unsaved = users_of(self.layout, operation.users)
         if not snaps:
             raise NotFoundError("cannot save: no snaps are installed")
         if not self.layout.state.readable:
             progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
         made = save_set(self.store, snaps, users=users, options=options, progress=progress)
-        stray = [f"data in {path} were not saved: they belong to no known user" for path in strays]
         return Result(
-            made.set_id, tuple(snapshot.snap for snapshot in made.snapshots), (*stray, *made.left_out)
+            made.set_id,
+            tuple(snapshot.snap for snapshot in made.snapshots),
+            (*map(str, unsaved), *made.left_out),
         )
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":

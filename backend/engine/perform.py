@@ -5,11 +5,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from backend.engine.protocol import Engine
-from backend.errors import BugError, Cancelled, NoSpaceError, OpenEndedError, SnapshotError, UnrecordedError
+from backend.errors import (
+    BugError,
+    Cancelled,
+    ConflictError,
+    InvalidInputError,
+    NoSpaceError,
+    NotFoundError,
+    OpenEndedError,
+    SnapshotError,
+    UnrecordedError,
+    shortage,
+)
 from backend.fs import files
 from backend.jobs.journal import OpenRecord
-from backend.jobs.record import JobState
+from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
+from backend.jobs.waiting import job_in_the_way, wait_for
 from backend.operations import (
     Check,
     Export,
@@ -53,6 +65,9 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
             return engine.extract(operation, progress)
         case Undo():
             return engine.undo(operation, progress)
+
+
+_REFUSALS = (InvalidInputError, ConflictError, NotFoundError, NoSpaceError)
 
 
 def _ignore(_number: int) -> None:
@@ -107,7 +122,7 @@ def _recorded(
         if engine.warning:
             job.note(engine.warning)
         with _failures_recorded(record, operation.verb):
-            result = perform(operation, engine, job, stream)
+            result = _performed_when_free(operation, engine, job, record=record, stream=stream)
         try:
             with files.os_errors_as("cannot record its end"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
@@ -115,6 +130,28 @@ def _recorded(
         except SnapshotError as failure:
             raise UnrecordedError(operation.verb, failure) from failure
         return result
+
+
+def _performed_when_free(
+    operation: Operation, engine: Engine, progress: Progress, *, record: OpenRecord, stream: int | None
+) -> Result:
+    """Carry an operation out; where it says so, after the job of ours that is in its way."""
+    while True:
+        try:
+            return perform(operation, engine, progress, stream)
+        except ConflictError as busy:
+            other = job_in_the_way(engine.journal, operation, record.id)
+            if type(busy) is not ConflictError or record.has_steps or other is None:
+                raise
+            if not getattr(operation, "wait", False):
+                raise _naming(busy, operation, other) from busy
+            wait_for(engine.journal, other, progress)
+
+
+def _naming(busy: ConflictError, operation: Operation, other: JobRecord) -> ConflictError:
+    """The refusal with the job that is in the way, and with the way to wait for it."""
+    waits = "--wait waits for it" if hasattr(operation, "wait") else f"attach {other.id} waits for it"
+    return ConflictError(f"{busy}: job {other.id} ({other.verb}); {waits}")
 
 
 def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], None]]) -> Progress:
@@ -134,7 +171,7 @@ def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], No
 def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
     """However what is done inside fails, the record says so; a bug becomes a BugError."""
     try:
-        with files.os_errors_as(f"cannot {verb}"):
+        with files.os_errors_as(f"cannot {verb}"), _shortages_as(f"cannot {verb}"):
             yield
     except Cancelled:
         _finish(record, JobState.CANCELLED)
@@ -142,7 +179,9 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
     except OpenEndedError:
         raise
     except SnapshotError as failure:
-        _finish(record, JobState.FAILED, JobResult(error=str(failure), exit=failure.exit_code))
+        refused = isinstance(failure, _REFUSALS) and not record.has_steps
+        state = JobState.REFUSED if refused else JobState.FAILED
+        _finish(record, state, JobResult(error=str(failure), exit=failure.exit_code))
         raise
     except Exception as bug:
         record.keep_traceback("".join(traceback.format_exception(bug)))
@@ -154,3 +193,14 @@ def _finish(record: OpenRecord, state: JobState, result: JobResult = _NOTHING) -
     """Record how it failed; where that cannot be, the next start ends it, and the failure itself is told."""
     with suppress(OSError):
         record.finish(state, result)
+
+
+@contextmanager
+def _shortages_as(action: str) -> Iterator[None]:
+    """Turn a lack of memory, threads or descriptors into an error of ours."""
+    try:
+        yield
+    except Exception as failure:
+        if isinstance(failure, SnapshotError) or not (reason := shortage(failure)):
+            raise
+        raise SnapshotError(f"{action}: {reason}") from failure

@@ -7,6 +7,7 @@ from backend.engine.files import FilesEngine
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
+from backend.host.user_directories import user_directory
 
 if TYPE_CHECKING:
     from backend.engine.protocol import Engine
@@ -31,7 +32,7 @@ def user_state() -> str:
 
 
 def _users_state() -> str:
-    return os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return user_directory("XDG_STATE_HOME", ".local/state")
 
 
 def _existing(path: str) -> str:

@@ -7,7 +7,7 @@ from backend.errors import NotFoundError
 from backend.model import Snapshot, selected_snapshots
 
 if TYPE_CHECKING:
-    from backend.host.layout import InstalledSnap, Layout
+    from backend.host.layout import InstalledSnap, Layout, UnsavedData
     from backend.model import User
     from backend.operations import Check, Extract
     from backend.store.store import Store
@@ -45,8 +45,8 @@ def _installed(layout: "Layout", name: str) -> "InstalledSnap":
     return snap
 
 
-def users_of(layout: "Layout", names: Sequence[str]) -> "tuple[list[User], list[str]]":
-    """Return the named users; without any, all with data, and the paths of data that belong to nobody."""
+def users_of(layout: "Layout", names: Sequence[str]) -> "tuple[list[User], list[UnsavedData]]":
+    """Return the named users; without any, all with data, and what can be saved for nobody."""
     if names:
         return layout.find_users(names), []
     return layout.users_with_data()

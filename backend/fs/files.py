@@ -84,8 +84,9 @@ def os_errors_as(action: str) -> Iterator[None]:
         if cause.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpaceError(action, str(cause.filename or "the file system")) from cause
         if isinstance(cause, PermissionError):
+            way_out = " (try with sudo)" if os.geteuid() else ""
             raise NotAllowedError(
-                f"{action}: no permission for{where.rstrip(':') or ' it'} (try with sudo)"
+                f"{action}: no permission for{where.rstrip(':') or ' it'}{way_out}"
             ) from cause
         raise SnapshotError(f"{action}:{where} {cause.strerror or cause}") from cause
 

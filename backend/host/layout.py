@@ -6,6 +6,7 @@ lead where they would for a process rooted there, and never out of it.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from errno import ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR
 from functools import cached_property
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOUNTS = ("/snap", "/var/lib/snapd/snap")
 _USER_DATA = ("snap", ".snap/data")
+_FIRST_PERSON = 1000  # ids below are those of services, whose homes hold no data of snaps
+_NOTHING_THERE = (ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG)
 
 
 class InstalledSnap(NamedTuple):
@@ -41,6 +44,16 @@ class InstalledSnap(NamedTuple):
     exclude_manifest: str
     active: bool = True
     described: bool = True
+
+
+class UnsavedData(NamedTuple):
+    """Data of snaps that no save includes, or a home that may hold some, and why."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"data in {self.path} are not saved: {self.reason}"
 
 
 class Layout:
@@ -133,16 +146,18 @@ class Layout:
         users = (self._find_user(name) for name in names)
         return list({user.name: user for user in users}.values())
 
-    def users_with_data(self) -> tuple[list[User], list[str]]:
-        """Return root and everybody with data of snaps; then the data directories that belong to none.
+    def users_with_data(self) -> tuple[list[User], list[UnsavedData]]:
+        """Return root and everybody with data of snaps; then what belongs to none, or may not be looked into.
 
         On the machine a directory is its owner's, elsewhere that of the account whose home it is in.
-        What may not be looked into is passed over.
         """
         users = {user.name: user for user in self._superuser()}
         by_home = {user.home: user for user in reversed(list(self.accounts.everyone()))}
         places: list[tuple[str, os.stat_result]] = []
+        unsaved: list[UnsavedData] = []
         for home in self._homes(by_home):
+            if reason := self._why_closed(home, by_home.get(home)):
+                unsaved.append(UnsavedData(home, reason))
             for place, facts in self._data_directories(home):
                 user = self.accounts.by_uid(facts.st_uid) if self.is_machine else by_home.get(home)
                 if user is not None:
@@ -150,8 +165,12 @@ class Layout:
                 places.append((place, facts))
         reached = [facts for user in users.values() for _, facts in self._data_directories(user.home)]
         known = {(facts.st_dev, facts.st_ino) for facts in reached}
-        orphans = [place for place, facts in places if (facts.st_dev, facts.st_ino) not in known]
-        return list(users.values()), orphans
+        unsaved += [
+            UnsavedData(place, "they belong to no known user")
+            for place, facts in places
+            if (facts.st_dev, facts.st_ino) not in known
+        ]
+        return list(users.values()), unsaved
 
     def installed_names(self) -> list[str]:
         """List all installed snaps that can be seen, sorted; inactive ones too."""
@@ -230,6 +249,21 @@ class Layout:
                 yield self.below(path)
             except InvalidInputError:
                 continue
+
+    def _why_closed(self, home: str, user: User | None) -> str:
+        """Why it cannot be known whether a home of a person holds data; empty where it can, or holds none."""
+        if user is not None and 0 < user.uid < _FIRST_PERSON:
+            return ""
+        try:
+            os.stat(self._on_this_machine(joined(home, _USER_DATA[0])))
+        except PermissionError as refusal:
+            whose = f"the home of {user.name}" if user else "it"
+            return f"{whose} may not be entered ({refusal.strerror})"
+        except OSError as fault:
+            return "" if fault.errno in _NOTHING_THERE else f"it cannot be read ({fault.strerror})"
+        except InvalidInputError:
+            pass
+        return ""
 
     def _data_directories(self, home: str) -> Iterator[tuple[str, os.stat_result]]:
         for place in (joined(home, name) for name in _USER_DATA):

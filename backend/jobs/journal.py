@@ -245,6 +245,7 @@ class OpenRecord:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
         self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self.has_steps = False
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}
@@ -290,6 +291,7 @@ class OpenRecord:
 
         A step about single files lasts with the step that comes next.
         """
+        self.has_steps = True
         self._with_reserve(partial(self._append, step), spends=self._spends or isinstance(step, _ENDS))
 
     def _append(self, step: Step) -> None:

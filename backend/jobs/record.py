@@ -35,6 +35,7 @@ class JobState(Enum):
     PARTIAL = "partial"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    REFUSED = "refused"
     TAKEN_BACK = "taken back"
 
 

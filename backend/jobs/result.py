@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from backend.model import CheckResult
+from backend.model import CheckCount, CheckResult
 from backend.operations import Result
 
 _LATEST_TIME = 1 << 40
@@ -33,6 +33,11 @@ class JobResult(Result):
     def bad_verdicts(self) -> list[CheckResult]:
         """The verdicts that found a fault."""
         return [verdict for verdict in self.verdicts if verdict.fault]
+
+    @property
+    def check_count(self) -> CheckCount:
+        """How many snapshots a check looked at, and how many of them are bad."""
+        return CheckCount.of(self.verdicts)
 
     @property
     def may_be_undone(self) -> bool:

@@ -90,11 +90,11 @@ def _taken(beginning: str, fd: int, layout: Layout) -> str:
 def _reserved(layout: Layout) -> Iterator[tuple[files.Identity, str]]:
     """The directories of snapd and of the snaps, the system's and everybody's."""
     try:
-        users, strays = layout.users_with_data()
+        users, unsaved = layout.users_with_data()
     except NotFoundError:
-        users, strays = [], []
+        users, unsaved = [], []
     homes = dict.fromkeys(user.home for user in (*users, *layout.accounts.everyone()))
-    places = [layout.below(place) for place in _SYSTEM] + strays
+    places = [layout.below(place) for place in _SYSTEM] + [data.path for data in unsaved]
     for place in (*places, *(f"{home.rstrip('/')}/{name}" for home in homes for name in _OWN)):
         try:
             status = os.stat(place)

@@ -98,9 +98,9 @@ def preflight_save(place: SnapshotPlace) -> SavePreflight:
             continue
         if snap is not None:
             snaps.append(snap)
-    users, strays = layout.users_with_data()
+    users, unsaved = layout.users_with_data()
     texts += damaged
-    texts += [f"{path} belongs to no known user and will not be saved" for path in strays]
+    texts += map(str, unsaved)
     texts += [
         f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
     ]

@@ -18,6 +18,7 @@ class Context:
         self.json = options.json
         self.demo = options.demo
         self.follows_snapd = options.engine == "auto"
+        self.accomplished = ""  # the verb of what was carried out, once it was
         self._options = options
 
     @cached_property

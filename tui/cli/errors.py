@@ -7,12 +7,13 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 
-from backend import BugError, Cancelled, SnapshotError
+from backend import BugError, Cancelled, SnapshotError, shortage
 from backend.engine import user_state
 from tui.cli.arguments.parser import UsageError
 from tui.cli.context import Context
-from tui.cli.output import print_status
+from tui.cli.output import OutputError, print_status
 from tui.text import plain
 
 _QUERIES = ("saved", "estimate", "jobs", "help")
@@ -21,6 +22,9 @@ _BUG = "a bug in snapstow"
 
 def report(failure: BaseException, verb: str, context: Context | None) -> int:
     """Say on standard error why a verb failed; returns its exit code."""
+    accomplished = context.accomplished if context else ""
+    if isinstance(failure, OutputError) and accomplished:
+        return _tell(f"{accomplished} is done, but {failure}", (), failure.exit_code)
     if isinstance(failure, BrokenPipeError) or isinstance(failure.__cause__, BrokenPipeError):
         return 1
     if isinstance(failure, (Cancelled, KeyboardInterrupt)):
@@ -34,6 +38,8 @@ def report(failure: BaseException, verb: str, context: Context | None) -> int:
     if isinstance(failure, OSError):
         where = f" {os.fsdecode(failure.filename)}:" if isinstance(failure.filename, (str, bytes)) else ""
         return _tell(f"cannot {_deed(verb)}:{where} {failure.strerror or failure}", (), 1)
+    if reason := shortage(failure):
+        return _tell(f"cannot {_deed(verb)}: {reason}", (), 1)
     return _report_bug(failure, context)
 
 
@@ -74,10 +80,13 @@ def _keep(text: str, context: Context | None) -> str:
 
 def _state_folders(context: Context | None) -> list[str]:
     """The state folder of the place, where that is available, and the user's own."""
-    users_folder = user_state()
-    if context is None:
-        return [users_folder]
-    try:
-        return [context.engine.journal.folder, users_folder]
-    except Exception:  # noqa: BLE001 - the bug may be right there
-        return [users_folder]
+    folders: list[str] = []
+    finders: tuple[Callable[[], str], ...] = (user_state,)
+    if context is not None:
+        finders = (lambda: context.engine.journal.folder, user_state)
+    for find in finders:
+        try:
+            folders.append(find())
+        except Exception:  # noqa: BLE001 - the bug may be right there
+            continue
+    return folders

@@ -26,7 +26,9 @@ class Invocation:
         if line.options.json and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
         code = self._carry_out(line)
-        sys.stdout.flush()
+        from tui.cli.output import flush_results
+
+        flush_results()
         return code
 
     def _carry_out(self, line: CommandLine) -> int:

@@ -36,12 +36,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Let no name break the output, and nothing that is opened later become one of the standard streams."""
-    for fd in range(3):
+    """Let no name break the output, and nothing that is opened later become one of the standard streams.
+
+    What stands for a closed one can be neither read nor written: whoever tries is told.
+    """
+    for fd, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)):
         try:
             os.fstat(fd)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            os.open(os.devnull, flags)
+    sys.stdin = sys.stdin or io.TextIOWrapper(io.FileIO(0, closefd=False))
     sys.stdout = sys.stdout or io.TextIOWrapper(io.FileIO(1, "w", closefd=False))
     sys.stderr = sys.stderr or io.TextIOWrapper(io.FileIO(2, "w", closefd=False))
     for stream in (sys.stdout, sys.stderr):

@@ -1,12 +1,12 @@
 """Carries operations out, here or as jobs, and prints how they ended in the words of `snap`."""
 
 import os
-import sys
 import time
 from typing import NamedTuple
 
 from backend import (
     Check,
+    CheckCount,
     CheckResult,
     Export,
     Extract,
@@ -23,9 +23,8 @@ from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_table
 from tui.cli.run_operation import run_operation, start_job
 from tui.phrases import count_phrase
+from tui.terminal.streams import is_open_for
 from tui.text import plain, quoted
-
-_REDIRECT = "name a file, or redirect"
 
 
 class AsTyped(NamedTuple):
@@ -53,22 +52,25 @@ def perform(
 
 
 def _stream_of(operation: Operation) -> int | None:
-    """The descriptor of the standard stream that an operation works with, if any; a terminal is refused."""
+    """The descriptor of the standard stream that an operation works with, if any.
+
+    InvalidInputError where that is a terminal, or closed.
+    """
     match operation:
         case Export(file="-"):
-            if sys.stdout.isatty():
-                raise InvalidInputError(
-                    f"cannot export a snapshot to a terminal: {_REDIRECT} standard output"
-                )
-            return sys.stdout.fileno()
+            return _usable(1, os.O_WRONLY, "cannot export a snapshot to", "standard output")
         case Import(file="-"):
-            if os.isatty(0):
-                raise InvalidInputError(
-                    f"cannot import a snapshot from a terminal: {_REDIRECT} standard input"
-                )
-            return 0
+            return _usable(0, os.O_RDONLY, "cannot import a snapshot from", "standard input")
         case _:
             return None
+
+
+def _usable(fd: int, access: int, refusal: str, name: str) -> int:
+    if os.isatty(fd):
+        raise InvalidInputError(f"{refusal} a terminal: name a file, or redirect {name}")
+    if not is_open_for(fd, access):
+        raise InvalidInputError(f"{refusal} {name}: it is closed")
+    return fd
 
 
 class _Outcome:
@@ -152,7 +154,7 @@ def show_undo(context: Context, result: Result) -> None:
 
 def verdict_outcome(*, quick: bool) -> str:
     """What can be said of archives in which a check found nothing wrong."""
-    return "are present; none was read" if quick else "verified successfully"
+    return "look complete; no archive was read" if quick else "verified successfully"
 
 
 class _Verdicts:
@@ -163,7 +165,7 @@ class _Verdicts:
         self._result = result
         self._name = name
         self._bad = [verdict for verdict in result.verdicts if verdict.fault]
-        self._archives = sum(1 for verdict in result.verdicts if verdict.entry)
+        self._count = CheckCount.of(result.verdicts)
         self._outcome = verdict_outcome(quick=operation.quick)
 
     def tell(self) -> None:
@@ -177,20 +179,12 @@ class _Verdicts:
             tell(self._all_well())
 
     def _some_bad(self) -> str:
-        unreadable = sum(1 for verdict in self._bad if not verdict.entry)
-        good = self._archives - (len(self._bad) - unreadable)
-        clauses = [f"{good} of {self._archives} archives {self._outcome}"] * bool(self._archives)
-        if unreadable:
-            clauses.append(
-                f"{count_phrase(unreadable, 'snapshot')} {'is' if unreadable == 1 else 'are'} unreadable"
-            )
-        return f"{'; '.join(clauses)}."
+        return f"{self._count.sound} of {count_phrase(self._count.snapshots, 'snapshot')} {self._outcome}."
 
     def _all_well(self) -> str:
         if not self._check.set_id:
-            return (
-                f"All {self._archives} archives {self._outcome}." if self._archives else "No snapshots found."
-            )
+            checked = count_phrase(self._count.snapshots, "snapshot")
+            return f"All {checked} {self._outcome}." if self._count.snapshots else "No snapshots found."
         which = f"Snapshot {self._name}{_of_snaps(self._check.snaps)}"
         return f"{which}: all archives {self._outcome}." if self._check.quick else f"{which} {self._outcome}."
 

@@ -2,20 +2,59 @@
 
 import sys
 import time
+from contextlib import contextmanager
+from errno import EBADF
 from typing import TYPE_CHECKING
 
+from backend import SnapshotError
 from backend.format import snapshot_json
 from tui.text import saved_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from backend import Engine, SnapshotSet
 
 
+class OutputError(SnapshotError):
+    """Standard output takes nothing."""
+
+
+class GoneReaderError(OutputError):
+    """Whoever read standard output went away."""
+
+
+@contextmanager
+def output_errors() -> "Iterator[None]":
+    """Turn an OSError from writing to standard output into an OutputError."""
+    try:
+        yield
+    except BrokenPipeError as cause:
+        raise GoneReaderError("nobody reads standard output any more") from cause
+    except OSError as cause:
+        if cause.errno == EBADF:
+            raise OutputError("standard output is closed") from cause
+        raise OutputError(f"cannot write to standard output: {cause.strerror}") from cause
+
+
 def print_result(*lines: str) -> None:
-    """Print results on standard output."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    """Print results on standard output.
+
+    Raises:
+        OutputError: it takes nothing.
+    """
+    with output_errors():
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def flush_results() -> None:
+    """Write what waits for standard output.
+
+    Raises:
+        OutputError: it takes nothing.
+    """
+    with output_errors():
+        sys.stdout.flush()
 
 
 def print_status(*lines: str) -> None:

@@ -15,7 +15,7 @@ from tui.text import plain, progress_line
 
 INTERVAL = 0.25
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _ERASE = "\r\x1b[K"
 _ECHO = "^C"  # what a terminal adds to the line, which must not wrap then
 _STOPPING = b"Stopping, and undoing what was done..."
@@ -23,7 +23,7 @@ _TOO_LATE = b"Too late to stop, finishing..."
 
 
 class Foreground:
-    """Watches a job for the command line, and stops it on Ctrl-C, SIGTERM and a hang-up.
+    """Watches a job for the command line; Ctrl-C and SIGTERM stop it, a hang-up only ends the output.
 
     A context manager: when it is left, the line of progress is gone and signals mean what they meant before.
     Notes go to standard error as they come, each once. `json` prints every event on standard output, or on
@@ -43,6 +43,7 @@ class Foreground:
         self._standing = ""
         self._kept: dict[int, object] = {}
         self.noted: set[str] = set()
+        self.unwritten: OSError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +62,10 @@ class Foreground:
             if self._shown:  # not through the stream, which may be in the middle of a write
                 os.write(2, _ERASE.encode() + (_STOPPING if progress.stopping else _TOO_LATE))
 
-        for number in _SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job
+        for number in _STOPS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # a shell's background job
                 self._kept[number] = signal.signal(number, stop)
+        self._kept[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self.handle
 
     def greet(self, name: str, text: str) -> None:
@@ -98,14 +100,19 @@ class Foreground:
             self._draw()
 
     def line(self, document: dict[str, object]) -> None:
-        """Print one JSON object on a line of its own; a reader who went away does not stop the work."""
+        """Print one JSON object on a line of its own.
+
+        The work goes on where it cannot be written: `unwritten` is why, unless the reader went away.
+        """
         import json
 
         try:
             self._out.write(f"{json.dumps(document)}\n")
             self._out.flush()
-        except OSError:
+        except BrokenPipeError:
             pass
+        except OSError as cause:
+            self.unwritten = cause
 
     def _draw(self) -> None:
         now = self._clock()

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,7 +29,7 @@ from backend import (
 from backend.engine import perform_recorded, runner_of
 from backend.host import logout_warning
 from tui.cli.context import Context
-from tui.cli.output import print_result, print_status
+from tui.cli.output import output_errors, print_result, print_status
 from tui.cli.progress import Foreground
 from tui.text import plain
 
@@ -94,29 +96,45 @@ def start_job(context: Context, operation: Operation) -> int:
 
 
 def run_operation(context: Context, operation: Operation, stream: int | None = None) -> Result:
-    """Carry it out in the foreground, showing progress and what was left out."""
+    """Carry it out in the foreground, showing progress and what was left out.
+
+    Raises:
+        OutputError: it is done, but not everything of it could be printed.
+    """
     data_out = isinstance(operation, Export) and operation.file == "-"
     operation = confirm_wait(context, operation)
     with Foreground(json=context.json, data_out=data_out) as foreground:
-        try:
+        with _failures_shown(context, operation, foreground):
             result = perform_recorded(operation, context.engine, foreground.watch, stream=stream)
-        except Cancelled as cancelled:
-            if context.json:
-                foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
-            raise
-        except SnapshotError as failure:
-            if context.json:
-                foreground.line({"event": "failed", "error": str(failure), "exit": failure.exit_code})
-            if isinstance(failure, _BROKEN_OFF) and not isinstance(operation, Check):
-                failure.add_note(_what_remains(operation))
-            raise
+        of_set = f" of snapshot #{result.set_id}" if result.set_id else ""
+        context.accomplished = f"{operation.verb}{of_set}"
         if context.json:
             foreground.line({"event": "result", "exit": result.exit_code, **result.to_json()})
+    if foreground.unwritten is not None:
+        with output_errors():
+            raise foreground.unwritten
     if not context.json:
         print_status(
             *(f"left out: {plain(text)}" for text in result.left_out if text not in foreground.noted)
         )
     return result
+
+
+@contextmanager
+def _failures_shown(context: Context, operation: Operation, foreground: Foreground) -> Iterator[None]:
+    """A program reads how it ended; a person, what remains of it."""
+    try:
+        yield
+    except Cancelled as cancelled:
+        if context.json:
+            foreground.line({"event": "cancelled", "exit": cancelled.exit_code})
+        raise
+    except SnapshotError as failure:
+        if context.json:
+            foreground.line({"event": "failed", "error": str(failure), "exit": failure.exit_code})
+        if isinstance(failure, _BROKEN_OFF) and not isinstance(operation, Check):
+            failure.add_note(_what_remains(operation))
+        raise
 
 
 def _what_remains(operation: Operation) -> str:

@@ -166,9 +166,8 @@ def ending_lines(view: JobView) -> Iterator[str]:
     yield f"Job {plain(view.name)} {_ENDINGS[view.state]}{damage}"
     if view.error:
         yield from (f"The reason: {plain(line)}" for line in view.error.split("\n") if line)
-    if verdicts := [verdict for verdict in view.result.verdicts if verdict.entry]:
-        bad = sum(1 for verdict in verdicts if verdict.fault)
-        yield f"{len(verdicts) - bad} of {count_phrase(len(verdicts), 'archive')} are sound."
+    if (count := view.result.check_count).snapshots:
+        yield f"{count.sound} of {count_phrase(count.snapshots, 'snapshot')} are sound."
     for fault in faults[:20]:
         yield f"  {plain(fault.snap)}: {plain(fault.fault)}"
     yield from _result_lines(view)
@@ -181,6 +180,7 @@ _ENDINGS = {
     JobState.PARTIAL: "is done, but something was skipped.",
     JobState.FAILED: "failed.",
     JobState.CANCELLED: "was stopped and undone.",
+    JobState.REFUSED: "was refused; nothing was begun.",
     JobState.TAKEN_BACK: "was interrupted and rolled back.",
 }
 

@@ -138,7 +138,7 @@ class SearchScreen(Screen[None]):
 
     def on_search_progressed(self, message: SearchProgressed) -> None:
         """Show what was found so far; the cursor stays."""
-        if message.search is not self._search_progress:
+        if message.search is not self._search_progress or self._progress.stopped:
             return
         is_first = not self._histories
         self._histories, self._progress = message.histories, message.progress
@@ -235,8 +235,8 @@ class SearchScreen(Screen[None]):
             self.say("no search is running")
             return
         self._search_progress.stop()
-        self._progress = self._progress._replace(complete=True)
-        self.say(f"stopped after {self._progress.done} of {count_phrase(self._progress.total, 'snapshot')}")
+        self._progress = self._progress._replace(complete=True, stopped=True)
+        self._show_progress()
 
     def action_compare(self) -> None:
         """Compare with the previous version.

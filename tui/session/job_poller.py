@@ -4,13 +4,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from threading import Lock
 from typing import NamedTuple
 
 from backend import NotFoundError
-from backend.jobs import Follower, ForeignJournal, JobRecord
+from backend.jobs import Follower, ForeignJournal, JobRecord, JobState
 from tui.session.job_views import JobBoard, JobView
-from tui.session.log_line import log_line
+from tui.session.log_line import fault_line, log_line
 from tui.session.place import Place
 from tui.session.snapd_changes import ChangeLog
 
@@ -21,9 +22,11 @@ _LONGEST_LOG = 20_000
 class Log:
     """The log of one job as lines, read further with each look."""
 
-    def __init__(self, record: JobRecord) -> None:
-        self.record = record
-        self._follower = Follower(record)
+    def __init__(self, read: Callable[[], JobRecord]) -> None:
+        self._read = read
+        self.record = read()
+        self._follower = Follower(self.record)
+        self._has_ended = False
         self._lock = Lock()
         self._lines: deque[str] = deque(maxlen=_LONGEST_LOG)
 
@@ -35,7 +38,11 @@ class Log:
     def look(self) -> tuple[str, ...]:
         """All lines so far."""
         with self._lock:
+            record = self.record if self._has_ended else self._read()
             self._lines.extend(filter(None, map(log_line, self._follower.news())))
+            if not self._has_ended and record.state is not JobState.RUNNING:
+                self._has_ended = True
+                self._lines.extend(map(fault_line, record.result.bad_verdicts))
             return tuple(self._lines)
 
 
@@ -115,7 +122,7 @@ class JobPoller:
     def _log_of(self, name: str, changes: Sequence[JobView]) -> Log | ChangeLog:
         if any(view.name == name for view in changes):
             return ChangeLog(name, self._place.changes)
-        return Log(self._record(name))
+        return Log(partial(self._record, name))
 
     def _record(self, name: str) -> JobRecord:
         owner, _, number = name.rpartition("/")

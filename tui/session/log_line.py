@@ -3,9 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from backend import CheckResult
 from tui.text import plain, size_text
 
 LONGEST_TEXT = 4000
+
+
+def fault_line(verdict: CheckResult) -> str:
+    """What a check found of an archive, as a line."""
+    where = " ".join(filter(None, (f"#{verdict.set_id}", verdict.snap, verdict.entry)))
+    return f"✗ {where}: {verdict.fault}"
 
 
 def log_line(event: Mapping[str, Any]) -> str:

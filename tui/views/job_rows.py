@@ -8,6 +8,7 @@ from rich.text import Text
 from backend.jobs import JobState
 from tui.phrases import count_phrase
 from tui.session.job_views import ENDED, JobView
+from tui.session.log_line import fault_line
 from tui.text import ProgressView, cells, cut_middle, moment_text, plain, progress_line, size_text
 from tui.views.table import Column, Line
 
@@ -21,6 +22,7 @@ _WORDS = {
     JobState.PARTIAL: ("~ partial", "warn"),
     JobState.FAILED: ("✗ failed", "bad"),
     JobState.CANCELLED: ("- cancelled", "dim"),
+    JobState.REFUSED: ("- refused", "dim"),
     JobState.TAKEN_BACK: ("< rolled back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
@@ -33,7 +35,7 @@ def state_text(view: JobView) -> tuple[str, str]:
     """The state in a glyph and a word, and the name of its style."""
     if view.result.undone:
         return "< undone", "dim"
-    if bad := len(view.result.bad_verdicts):
+    if bad := view.result.check_count.bad:
         return f"✗ {bad} bad", "bad"
     if view.is_bad and view.state is JobState.DONE:
         return _WORDS[JobState.FAILED]
@@ -175,17 +177,19 @@ def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
     elif view.state is JobState.INTERRUPTED:
         yield "Its process is gone. t shows what it left, to finish it or to roll it back;", "yellow"
         yield "otherwise the next operation here ends it safely.", "yellow"
+    elif view.state is JobState.REFUSED:
+        yield "Nothing was begun; y copies the command, to try again.", "dim"
     elif view.state is JobState.FAILED:
         yield "Enter shows its log; y copies the command, to try again.", "dim"
 
 
 def _verdicts(view: JobView) -> Iterable[tuple[str, str]]:
-    verdicts, bad = view.result.verdicts, view.result.bad_verdicts
-    if verdicts:
-        yield f"{len(verdicts) - len(bad)} of {len(verdicts)} archives are sound", "" if bad else "green"
-    for verdict in bad[:_MOST_LINES]:
-        where = " ".join(filter(None, (f"#{verdict.set_id}", verdict.snap, verdict.entry)))
-        yield f"✗ {where}: {verdict.fault}", "bold red"
+    count = view.result.check_count
+    if count.snapshots:
+        sound = f"{count.sound} of {count_phrase(count.snapshots, 'snapshot')}"
+        yield f"{sound} {'is' if count.snapshots == 1 else 'are'} sound", "" if count.bad else "green"
+    for verdict in view.result.bad_verdicts[:_MOST_LINES]:
+        yield fault_line(verdict), "bold red"
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:
@@ -260,8 +264,8 @@ def ending_text(view: JobView) -> str:
     text = f"{view.called} {view.state.value}: {plain(view.short)}"
     if view.error:
         return f"{view.called} {view.state.value}: {plain(view.error)}"
-    if faults := view.result.bad_verdicts:
-        return f"{text} · {len(faults)} bad, J shows more"
+    if bad := view.result.check_count.bad:
+        return f"{text} · {bad} bad, J shows more"
     if view.state is JobState.PARTIAL:
         return f"{text} · something was skipped, J shows more"
     if view.result.duplicate:

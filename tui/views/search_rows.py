@@ -40,6 +40,7 @@ class SearchProgress(NamedTuple):
     total: int = 0
     missed: tuple[Missed, ...] = ()
     complete: bool = False
+    stopped: bool = False
 
 
 def pattern_of(typed: str) -> str:
@@ -136,6 +137,9 @@ def progress_text(progress: SearchProgress, count: int, reading: str) -> str:
     missed = (
         f" · {count_phrase(len(progress.missed), 'archive')} not fully searched" if progress.missed else ""
     )
+    if progress.stopped:
+        of_all = f"{progress.done} of {count_phrase(progress.total, 'snapshot')}"
+        return f"{hits} found · stopped after {of_all}: the rest was not searched{missed}"
     if progress.complete:
         return f"{hits} found in {count_phrase(progress.total, 'snapshot')}{missed}"
     what = f": {plain(reading)}" if reading else ""

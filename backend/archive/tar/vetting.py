@@ -1,6 +1,7 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import NamedTuple, Self
 
 from backend.archive.tar import stream as tarstream
@@ -41,18 +42,26 @@ class _Links:
 
     def _spill(self) -> None:
         import sqlite3
+        import tempfile
 
-        database = sqlite3.connect("")
-        database.execute("CREATE TABLE links (path BLOB PRIMARY KEY) WITHOUT ROWID")
+        from backend.fs.database import database_errors_as
+
+        database = sqlite3.connect("")  # a file without a name where temporary files belong
+        errors = partial(database_errors_as, "note the links of an archive", tempfile.gettempdir())
 
         def lookup(path: bytes) -> bool:
             if path in self._known:
                 return True
-            return database.execute("SELECT 1 FROM links WHERE path = ?", (path,)).fetchone() is not None
+            with errors():
+                return database.execute("SELECT 1 FROM links WHERE path = ?", (path,)).fetchone() is not None
 
-        self._lookup = lookup
-        self._more = lambda path: database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
-        self.close = database.close
+        def add(path: bytes) -> None:
+            with errors():
+                database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
+
+        with errors():
+            database.execute("CREATE TABLE links (path BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._lookup, self._more, self.close = lookup, add, database.close
 
 
 class ExtractionFilter:

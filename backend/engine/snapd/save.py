@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from backend.engine.selection import users_of
 from backend.engine.snapd.context import SnapdContext, quoted_names
 from backend.engine.snapd.follow import SavedBytes, follow
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
@@ -59,16 +60,13 @@ def _with_data(site: SnapdContext, operation: Save, progress: Progress) -> tuple
     wanted = _wanted(site, operation)
     if not site.reads_files:
         return wanted, []
-    users, strays = site.layout.users_with_data()
-    if operation.users:
-        users, strays = site.layout.find_users(operation.users), []
+    users, unsaved = users_of(site.layout, operation.users)
     empty = [snap for snap in wanted if not _has_data(site, snap, users)]
     for snap in empty:
         progress.note(f'snap "{snap}" has no data: there is nothing to save of it')
     if len(empty) == len(wanted):
         raise NotFoundError(f"cannot save {quoted_names(wanted)}: no data")
-    left_out = [f"data in {path} were not saved: they belong to no known user" for path in strays]
-    return [snap for snap in wanted if snap not in empty], left_out
+    return [snap for snap in wanted if snap not in empty], list(map(str, unsaved))
 
 
 def _wanted(site: SnapdContext, operation: Save) -> list[str]:

@@ -18,6 +18,7 @@ from backend.model import Action
 from backend.operations import (
     Check,
     Export,
+    Extract,
     Forget,
     Import,
     Operation,
@@ -28,6 +29,7 @@ from backend.operations import (
 )
 from backend.progress import Advanced, Event, Noted, Progress, Started, event_json
 from tests.support.builders import Tree, World, plant, tree_of
+from tests.support.fakes import Disk
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {}}
 
@@ -97,13 +99,74 @@ def test_a_partial_success_is_recorded_as_such(world: World) -> None:
     assert world.engine.journal.records()[-1].state is JobState.PARTIAL
 
 
-def test_a_failure_is_recorded_with_its_words_and_code(world: World) -> None:
+def test_a_refusal_is_recorded_with_its_words_and_code(world: World) -> None:
     with pytest.raises(NotFoundError):
         world.do(Forget(9))
     (record,) = world.engine.journal.records()
-    assert record.state is JobState.FAILED
+    assert record.state is JobState.REFUSED
     assert record.result.error == "no snapshot set with the given ID"
     assert record.result.exit == 1
+
+
+def test_a_failure_after_the_first_step_is_no_refusal(world: World, disk: Disk) -> None:
+    disk.free = 0
+    with pytest.raises(NoSpaceError):
+        world.do(Restore(1))
+    assert world.engine.journal.records()[-1].state is JobState.REFUSED
+    plant(world.root / "var/snap/hello", {".snapstow": "in the way"})
+    disk.free = 1 << 40
+    with pytest.raises(SnapshotError):
+        world.do(Restore(1))
+    assert world.engine.journal.records()[-1].state is JobState.FAILED
+
+
+@contextlib.contextmanager
+def running(world: World, operation: Operation) -> Iterator[None]:
+    """Another job that has the snap, for as long as the block lasts."""
+    engine = world.engine
+    with engine.journal.job(operation, engine.root) as record, engine.store.snap_lock("hello", "save"):
+        yield
+        record.finish(JobState.DONE)
+
+
+@pytest.mark.parametrize(
+    ("operation", "way"),
+    [
+        (Save(("hello",)), "--wait waits for it"),
+        (Restore(1), "--wait waits for it"),
+        (Extract(1, ("hello:common",)), "attach 1 waits for it"),
+    ],
+)
+def test_a_refusal_names_the_job_in_the_way(world: World, operation: Operation, way: str) -> None:
+    with running(world, Save()), pytest.raises(ConflictError, match=rf": job 1 \(save\); {way}"):
+        perform_recorded(operation, world.engine, deaf)
+    assert world.engine.journal.records()[-1].state is JobState.REFUSED
+
+
+def test_a_job_in_the_way_is_waited_for_where_asked(world: World) -> None:
+    titles: list[str] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(running(world, Save()))
+
+        def watch(_progress: Progress) -> Callable[[Event], None]:
+            def hear(event: Event) -> None:
+                if isinstance(event, Started):
+                    titles.append(event.title)
+                    stack.close()
+
+            return hear
+
+        perform_recorded(Save(("hello",), wait=True), world.engine, watch)
+    assert titles[0] == "Waiting for job 1 (save)"
+    assert world.engine.journal.records()[-1].state is JobState.DONE
+
+
+def test_waiting_for_a_job_can_be_stopped(world: World) -> None:
+    def watch(progress: Progress) -> Callable[[Event], None]:
+        return lambda _event: progress.stop()
+
+    with running(world, Save()), pytest.raises(Cancelled):
+        perform_recorded(Save(("hello",), wait=True), world.engine, watch)
 
 
 def test_a_stop_is_recorded(world: World) -> None:

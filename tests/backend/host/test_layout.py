@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backend.errors import InvalidInputError, NotFoundError
 from backend.host.accounts import MachineAccounts, PasswdFile, reach
-from backend.host.layout import Layout
+from backend.host.layout import Layout, UnsavedData
 from backend.model import Epoch, Revision, User
 
 PASSWD = """\
@@ -178,7 +178,10 @@ def test_any_bytes_are_some_accounts(tmp_path_factory: pytest.TempPathFactory, r
 def test_without_a_passwd_file_nobody_is_known(tmp_path: Path) -> None:
     (tmp_path / "home/ada/snap").mkdir(parents=True)
     layout = layout_of(tmp_path)
-    assert layout.users_with_data() == ([], [f"{tmp_path}/home/ada/snap"])
+    assert layout.users_with_data() == (
+        [],
+        [UnsavedData(f"{tmp_path}/home/ada/snap", "they belong to no known user")],
+    )
     with pytest.raises(NotFoundError, match=r"^user: unknown user root$"):
         layout.find_users(["root"])
 
@@ -221,9 +224,9 @@ def test_elsewhere_data_belong_to_the_account_whose_home_holds_them(root: Path) 
     (root / "snap").mkdir()
     os.symlink("/data/linked", root / "home/linked")
     os.symlink("loop", root / "home/loop")
-    users, orphans = layout_of(root).users_with_data()
+    users, unsaved = layout_of(root).users_with_data()
     assert [user.name for user in users] == ["root", "zoe", "ada", "linked", "bob@corp"]
-    assert orphans == [f"{root}/home/gone/snap"]
+    assert [data.path for data in unsaved] == [f"{root}/home/gone/snap"]
 
 
 def test_a_home_of_two_accounts_is_that_of_the_first(root: Path) -> None:
@@ -235,16 +238,16 @@ def test_a_home_of_two_accounts_is_that_of_the_first(root: Path) -> None:
 def test_root_is_first_even_without_data_and_whatever_its_id_elsewhere(root: Path) -> None:
     (root / "etc/passwd").write_text("ada:x:1000:1000::/home/ada:\nroot:x:1000:1000::/root:\n")
     (root / "home/ada/snap").mkdir(parents=True)
-    users, orphans = layout_of(root).users_with_data()
-    assert ([user.name for user in users], orphans) == (["root", "ada"], [])
+    users, unsaved = layout_of(root).users_with_data()
+    assert ([user.name for user in users], unsaved) == (["root", "ada"], [])
 
 
 def test_a_user_may_link_the_data_elsewhere_in_the_root(root: Path) -> None:
     (root / "big/ada").mkdir(parents=True)
     (root / "home/ada").mkdir(parents=True)
     os.symlink("/big/ada", root / "home/ada/snap")
-    users, orphans = layout_of(root).users_with_data()
-    assert ([user.name for user in users], orphans) == (["root", "ada"], [])
+    users, unsaved = layout_of(root).users_with_data()
+    assert ([user.name for user in users], unsaved) == (["root", "ada"], [])
 
 
 class FewAccounts:
@@ -269,9 +272,9 @@ def test_on_the_machine_data_belong_to_their_owner(tmp_path: Path) -> None:
     for home in (me.home, other.home):
         Path(home, "snap").mkdir(parents=True)
     everyone = (me, other, *([] if me.uid == 0 else [User("root", 0, 0, "/root")]))
-    users, orphans = Layout("/", FewAccounts(*everyone)).users_with_data()
+    users, unsaved = Layout("/", FewAccounts(*everyone)).users_with_data()
     assert [user.name for user in users] == (["me"] if me.uid == 0 else ["root", "me"])
-    assert [place for place in orphans if place.startswith(str(tmp_path))] == [f"{other.home}/snap"]
+    assert [data.path for data in unsaved if data.path.startswith(str(tmp_path))] == [f"{other.home}/snap"]
 
 
 def test_on_the_machine_there_must_be_a_superuser() -> None:

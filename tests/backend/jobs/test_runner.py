@@ -201,7 +201,7 @@ def test_two_jobs_run_at_once(jobs: Jobs) -> None:
 
 def test_a_refused_job_says_so_in_its_journal(jobs: Jobs) -> None:
     record = jobs.ended(jobs.start(Check(7)))
-    assert record.state is JobState.FAILED
+    assert record.state is JobState.REFUSED
     assert "no snapshot set" in record.result.error
 
 

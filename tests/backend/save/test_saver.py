@@ -158,7 +158,7 @@ def test_odd_files_come_back(world: World) -> None:
 def test_data_of_nobody_are_named(world: World) -> None:
     plant(world.root / "home/stranger/snap", {"hello": {"common": {"z": "9"}}})
     result = world.do(Save())
-    text = f"data in {world.root}/home/stranger/snap were not saved: they belong to no known user"
+    text = f"data in {world.root}/home/stranger/snap are not saved: they belong to no known user"
     assert (result.left_out, result.exit_code) == ((text,), 3)
     assert the_only(world).users == ["alice"]
 

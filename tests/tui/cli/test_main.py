@@ -226,45 +226,12 @@ class TestStreams:
         assert done.stdout.startswith(b"Set  Snap")
         assert done.stderr == b""
 
-    @pytest.mark.parametrize("buffered", [True, False])
-    @pytest.mark.parametrize(
-        ("line", "deed"),
-        [
-            ("saved", "list the snapshots"),
-            ("--json saved", "list the snapshots"),
-            ("--version", "carry out version"),
-            ("browse --plain", "carry out browse"),
-            ("check-snapshot 1", "carry out check-snapshot"),
-        ],
-    )
-    def test_a_full_disk(self, line: str, deed: str, buffered: bool, snapstow: Snapstow) -> None:
-        env = {} if buffered else {"PYTHONUNBUFFERED": "1"}
-        with open("/dev/full", "wb") as full:
-            done = snapstow.process(*line.split(), stdout=full, env=env)
-        assert done.returncode == 1
-        assert done.stderr.decode() == f"error: cannot {deed}: No space left on device\n"
-
     @pytest.mark.parametrize(("line", "code"), [("saved", 0), ("saved --bogus", 2), ("forget 9", 1)])
     def test_closed_standard_error_changes_no_exit_code(
         self, line: str, code: int, snapstow: Snapstow
     ) -> None:
         with open("/dev/full", "wb") as full:
             assert snapstow.process(*line.split(), stderr=full).returncode == code
-
-    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-    def test_closed_streams_are_not_taken_for_files(self, closed: str, snapstow: Snapstow) -> None:
-        command = [sys.executable, "-m", "tui.cli.main", "--root", str(snapstow.world.root), "--json", "save"]
-        script = f'exec "$@" {closed}'
-        done = subprocess.run(
-            ["sh", "-c", script, "sh", *command],
-            check=False,
-            capture_output=True,
-            cwd=HERE,
-            env=environment(),
-        )
-        assert done.returncode == 0
-        assert snapstow("check-snapshot", "2", "--structure").code == 0
-        assert b"Traceback" not in done.stderr
 
     def test_other_encodings_change_no_json(self, snapstow: Snapstow) -> None:
         snapstow.world.add(2, "hello", conf={"é": "\U0001f600 \u202e"}, summary="ü")

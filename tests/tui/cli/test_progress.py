@@ -246,7 +246,7 @@ class TestForeground:
                 foreground.handle(Started("Saving", 10))
                 foreground.handle(Noted("note"))
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signals_stop_the_job_and_mean_the_same_as_before_afterwards(self, number: int) -> None:
         before = signal.getsignal(number)
         progress = Progress()
@@ -257,16 +257,25 @@ class TestForeground:
                 progress.raise_if_cancelled()
         assert signal.getsignal(number) == before
 
+    def test_a_hang_up_does_not_stop_the_job(self) -> None:
+        before = signal.getsignal(signal.SIGHUP)
+        progress = Progress()
+        with Foreground() as foreground:
+            foreground.watch(progress)
+            os.kill(os.getpid(), signal.SIGHUP)
+        progress.raise_if_cancelled()
+        assert signal.getsignal(signal.SIGHUP) == before
+
     def test_ignored_signals_stay_ignored(self) -> None:
-        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             progress = Progress()
             with Foreground() as foreground:
                 foreground.watch(progress)
-                os.kill(os.getpid(), signal.SIGHUP)
+                os.kill(os.getpid(), signal.SIGTERM)
             progress.raise_if_cancelled()
         finally:
-            signal.signal(signal.SIGHUP, before)
+            signal.signal(signal.SIGTERM, before)
 
 
 class TestInterrupted:

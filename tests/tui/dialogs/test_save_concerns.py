@@ -137,7 +137,7 @@ def test_concerns_about_the_root_are_told(world: World) -> None:
         await user.sees("will not be recorded")
         await user.sees("chat cannot be saved")
         await user.sees("! not included")
-        await user.sees("belongs to no known user")
+        await user.sees("belong to no known user")
         await confirms(user)
 
     assert ask(world, tell, (160, 40)) == [Save(("cloud",))]

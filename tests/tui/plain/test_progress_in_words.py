@@ -166,7 +166,7 @@ def test_on_a_real_terminal_nothing_moves_the_cursor(world: World) -> None:
 
         asked("Command:")
         terminal.press(b"check 1\r")
-        terminal.until(lambda: "archives are sound" in "\n".join(terminal.text))
+        terminal.until(lambda: "snapshots are sound" in "\n".join(terminal.text))
         asked("Command:")
         terminal.press(b"restore 1\r")
         asked("[all]:")
@@ -185,7 +185,7 @@ def test_a_script_of_answers_through_a_pipe(world: World) -> None:
     add_set(world)
     done = Snapstow(world).process("browse", "--plain", input=b"check 1\nshow \xff\xfe\nquit\nlist\n")
     assert done.returncode == 0
-    assert b"4 of 4 archives are sound." in done.stdout
+    assert b"2 of 2 snapshots are sound." in done.stdout
     assert b"there is no set \\xff\\xfe" in done.stdout
     assert done.stdout.endswith(b"Command: \nLeaving.\n")
     assert done.stderr == b""

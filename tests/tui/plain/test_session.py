@@ -145,7 +145,7 @@ class TestOtherVerbs:
         output = talk(world, "import", "cancel", f"import {path}", "yes", "check 2", f"import {path}", "yes")
         assert "foo, version 1.0, revision x1, users alice." in output
         assert "It is set 2." in output
-        assert "4 of 4 archives are sound." in output
+        assert "2 of 2 snapshots are sound." in output
         assert "It is identical to set 2" in output
 
     def test_a_check_tells_what_it_found(self, world: World) -> None:
@@ -155,7 +155,7 @@ class TestOtherVerbs:
         raw[80] ^= 0x10
         path.write_bytes(raw)
         output = talk(world, "check 1", "list")
-        assert "Job 1 is done. It found damage.\n3 of 4 archives are sound.\n  foo: " in output
+        assert "Job 1 is done. It found damage.\n1 of 2 snapshots are sound.\n  foo: " in output
         assert re.search(
             r"Set 1: problem, bar and foo, .*, failed its check (just now|a second ago|\d+ seconds ago)",
             output,

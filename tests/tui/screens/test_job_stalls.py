@@ -109,7 +109,7 @@ def test_attach_tells_that_a_check_found_faults(
     verdicts = [{**verdict, "fault": "it is damaged"}, {**verdict, "fault": ""}]
     ended(world, Check(1), JobState.DONE, verdicts=verdicts, **facts)
     assert main(["--root", str(world.root), "attach", "1"]) == 4
-    assert "verification failed: 1 part is bad" in capsys.readouterr().out
+    assert "verification failed: 1 snapshot is bad" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("verb", "text"), [("attach", "keeps running"), ("stop", "was asked to stop")])

@@ -155,7 +155,7 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
             await user.pilot.pause(0.01)
         await user.pilot.press("x")
         await user.waits()
-        await user.sees("stopped after 0 of 3 snapshots")
+        await user.sees("0 files found · stopped after 0 of 3 snapshots: the rest was not searched")
         await user.presses("x")
         await user.sees("no search is running")
 

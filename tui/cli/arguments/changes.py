@@ -273,8 +273,8 @@ def add_file(parser: Parser) -> None:
 
 
 def add_wait(parser: Parser) -> None:
-    """Describe the flag that waits for snapd."""
-    parser.flag("wait", "wait for snapd to finish what it is doing")
+    """Describe the flag that waits for what is in the way."""
+    parser.flag("wait", "wait for the job, or the change of snapd, in the way")
 
 
 def add_no_wait(parser: Parser) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from backend import InvalidInputError, NotFoundError, Progress, Result, Snapshot
+from backend import Cancelled, CheckCount, InvalidInputError, NotFoundError, Progress, Result, Snapshot
 from backend.browse import (
     Hit,
     Look,
@@ -40,8 +40,9 @@ from tui.cli.commands.inspect_lines import (
 )
 from tui.cli.context import Context
 from tui.cli.outcome import verdict_outcome
-from tui.cli.output import print_result, print_status, show_rows
+from tui.cli.output import flush_results, output_errors, print_result, print_status, show_rows
 from tui.cli.progress import Foreground
+from tui.phrases import count_phrase
 from tui.terminal.setup import can_draw
 from tui.text import plain, quoted, size_text
 
@@ -83,10 +84,11 @@ def cat(context: Context, args: CatArgs) -> int:
             if sys.stdout.isatty():
                 _show_text(content.read(0, min(_HEAD, content.size)), content.size, spot)
             else:
-                sys.stdout.flush()
+                flush_results()
                 at = 0
                 while at < content.size and (piece := content.read(at, _PIECE)):
-                    sys.stdout.buffer.write(piece)
+                    with output_errors():
+                        sys.stdout.buffer.write(piece)
                     at += len(piece)
             return _ending(spot.tree, json_output=False)
 
@@ -94,20 +96,45 @@ def cat(context: Context, args: CatArgs) -> int:
 def find(context: Context, args: FindArgs) -> int:
     """Find files by name in all snapshots, or in some; 3 where not everything could be searched."""
     where: Sequence[Snapshot | str] = [args.file] if args.file else _of_store(context, args)
-    hits: list[Hit] = []
-    missed = 0
-    with _reading() as progress, progress.step("Searching"):
-        for hit in search_files(where, args.pattern, context.engine.state_dir, progress):
+    search = _Search(context, args)
+    try:
+        with _reading() as progress, progress.step("Searching"):
+            for place in where:
+                search.look_into(place, progress)
+    except Cancelled as stop:
+        search.show_hits(empty="Nothing found so far.")
+        of_all = f"{search.searched} of {count_phrase(len(where), 'snapshot')}"
+        print_status(f"stopped after {of_all}: the rest was not searched")
+        return stop.exit_code
+    search.show_hits()
+    return 3 if search.missed else 0
+
+
+class _Search:
+    """Finds files by name in one place after the other, and counts what could not be searched."""
+
+    def __init__(self, context: Context, args: FindArgs) -> None:
+        self._context = context
+        self._args = args
+        self._hits: list[Hit] = []
+        self.searched = 0
+        self.missed = 0
+
+    def look_into(self, place: Snapshot | str, progress: Progress) -> None:
+        for hit in search_files([place], self._args.pattern, self._context.engine.state_dir, progress):
             if isinstance(hit, Missed):
-                missed += 1
+                self.missed += 1
                 print_status(f"not fully searched: {_place_text(hit)}: {plain(hit.reason)}")
-            elif context.json:
+            elif self._context.json:
                 print_result(json.dumps(hit_document(hit)))
-            elif len(hits) < _MOST_HITS:
-                hits.append(hit)
-    if not context.json:
-        _show_histories(hits, abs_time=args.abs_time)
-    return 3 if missed else 0
+            elif len(self._hits) < _MOST_HITS:
+                self._hits.append(hit)
+        self.searched += 1
+
+    def show_hits(self, empty: str = "Nothing found.") -> None:
+        """Print what was found; as JSON it was printed at once."""
+        if not self._context.json:
+            _show_histories(self._hits, abs_time=self._args.abs_time, empty=empty)
 
 
 def _of_store(context: Context, args: FindArgs) -> list[Snapshot]:
@@ -261,10 +288,10 @@ def _show_tops(context: Context, inside: SnapshotFile, snap: str = "") -> None:
         show_rows(rows, empty="It contains no archives.")
 
 
-def _show_histories(hits: Sequence[Hit], *, abs_time: bool) -> None:
+def _show_histories(hits: Sequence[Hit], *, abs_time: bool, empty: str) -> None:
     """Print every file that was found with its versions, the oldest first."""
     if not hits:
-        print_result("Nothing found.")
+        print_result(empty)
     for history in histories(hits):
         owner = f"user/{history.user}/" if history.user else ""
         print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}"))
@@ -296,8 +323,7 @@ def _show_check(result: Result, faults: Sequence[str], *, quick: bool) -> None:
     bad = [verdict for verdict in result.verdicts if verdict.fault]
     print_status(*(f"error: {plain(fault)}" for fault in faults))
     print_status(*(plain(f"error: {verdict.snap or 'snapshot'}: {verdict.fault}") for verdict in sorted(bad)))
-    archives = sum(1 for verdict in result.verdicts if verdict.entry)
-    good = archives - sum(1 for verdict in bad if verdict.entry)
+    count = CheckCount.of(result.verdicts)
     (print_status if bad or faults else print_result)(
-        f"{good} of {archives} archives {verdict_outcome(quick=quick)}."
+        f"{count.sound} of {count_phrase(count.snapshots, 'snapshot')} {verdict_outcome(quick=quick)}."
     )

@@ -19,6 +19,7 @@ from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
+from tui.phrases import count_phrase
 from tui.session.meter import time_of
 from tui.session.stalls import StallDetector
 from tui.text import plain
@@ -146,10 +147,9 @@ def _show_end(context: Context, record: JobRecord) -> int:
 def _outcome(record: JobRecord) -> str:
     if error := record.result.error:
         return f"{record.state.value}: {plain(error)}"
-    if bad := len(record.result.bad_verdicts):
-        return (
-            f"{record.state.value}: verification failed: {bad} {'part is' if bad == 1 else 'parts are'} bad"
-        )
+    if bad := record.result.check_count.bad:
+        are_bad = f"{count_phrase(bad, 'snapshot')} {'is' if bad == 1 else 'are'} bad"
+        return f"{record.state.value}: verification failed: {are_bad}"
     return f"{record.state.value}."
 
 
@@ -170,7 +170,8 @@ def stop(context: Context, args: JobArgs) -> int:
         return Cancelled.exit_code if _follow_change(context, number, args.job) else 0
     record, journal = _named(context, "stop", args.job)
     Runner(context.engine.journal, []).stop(record)
-    return _follow(context, record, journal, "was asked to stop")
+    code = _follow(context, record, journal, "was asked to stop")
+    return 0 if journal.record(record.id).state is JobState.CANCELLED else code
 
 
 def finish(context: Context, args: EndArgs) -> int:

@@ -34,7 +34,9 @@ def estimate(context: Context, args: EstimateArgs) -> int:
     else:
         show_rows(estimate_rows(surveys), empty="No snaps are installed.")
         print_result(*estimate_notes(surveys))
-    return 0 if all(survey.whole for survey in surveys) else 3
+    unsaved = [] if args.users else layout.users_with_data()[1]
+    print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
+    return 0 if all(survey.whole for survey in surveys) and not unsaved else 3
 
 
 def jobs(context: Context, args: JobsArgs) -> int:
@@ -98,7 +100,7 @@ def _notes(record: JobRecord) -> str:
     """Whose it is, why it ended so, and what became of it since."""
     result = record.result
     made = result.set_id if record.verb in ("save", "import-snapshot") else 0
-    left_out, bad = len(result.left_out), len(result.bad_verdicts)
+    left_out, bad = len(result.left_out), result.check_count.bad
     notes = (
         f"by {record.owner}" if record.owner else "",
         result.error.split("\n")[0][:_LONGEST],

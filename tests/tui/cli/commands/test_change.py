@@ -106,7 +106,7 @@ class TestCheck:
         assert done.out == 'Snapshot #1 of snaps "hello" verified successfully.\n'
         assert (
             snapstow("check-snapshot", "--all", "--structure").out
-            == "All 3 archives verified successfully.\n"
+            == "All 2 snapshots verified successfully.\n"
         )
 
     def test_every_bad_part_is_told(self, snapstow: Snapstow) -> None:
@@ -121,7 +121,7 @@ class TestCheck:
         assert re.match("error: snapshot #2 hello: .*archive.tgz", first)
         assert re.match("error: snapshot #3 other: .*archive.tgz", second)
         assert re.match("error: snapshot #4 hello: cannot open snapshot: ", third)
-        assert last == "1 of 3 archives verified successfully; 1 snapshot is unreadable."
+        assert last == "1 of 4 snapshots verified successfully."
         result = snapstow("--json", "check-snapshot", "2").lines[-1]
         assert result["exit"] == 4
         assert [v["entry"] for v in result["verdicts"] if v["fault"]] == ["archive.tgz"]
@@ -143,20 +143,24 @@ class TestCheck:
         for options in (("--all",), ("--all", "--quick"), ("--all", "--older-than=1d")):
             done = snapstow("check-snapshot", *options)
             assert (done.code, done.out) == (4, "")
-            assert done.err.splitlines()[-1] == "2 snapshots are unreadable."
-        assert snapstow("check-snapshot", "4").err.splitlines()[-1] == "1 snapshot is unreadable."
+            outcome = (
+                "look complete; no archive was read" if "--quick" in options else "verified successfully"
+            )
+            assert done.err.splitlines()[-1] == f"0 of 2 snapshots {outcome}."
+        last = snapstow("check-snapshot", "4").err.splitlines()[-1]
+        assert last == "0 of 1 snapshot verified successfully."
 
     def test_a_quick_look_does_not_call_anything_verified(self, snapstow: Snapstow) -> None:
         snapstow("save")
         damage(snapstow.world.add(2, "hello"))
         done = snapstow("check-snapshot", "1", "--quick")
-        assert done.out == "Snapshot #1: all archives are present; none was read.\n"
+        assert done.out == "Snapshot #1: all archives look complete; no archive was read.\n"
         done = snapstow("check-snapshot", "--all", "--quick")
-        assert (done.code, done.out) == (0, "All 4 archives are present; none was read.\n")
+        assert (done.code, done.out) == (0, "All 3 snapshots look complete; no archive was read.\n")
         path = snapstow.world.add(3, "hello")
         path.write_bytes(path.read_bytes().replace(b"archive.tgz", b"archiwe.tgz"))
         done = snapstow("check-snapshot", "--all", "--quick")
-        assert done.err.splitlines()[-1] == "4 of 5 archives are present; none was read."
+        assert done.err.splitlines()[-1] == "3 of 4 snapshots look complete; no archive was read."
         assert snapstow("check-snapshot", "1", "--quick", "--structure").code == 2
 
     def test_recently_verified_sets_are_left_out(self, snapstow: Snapstow) -> None:
@@ -166,7 +170,7 @@ class TestCheck:
         snapstow("check-snapshot", "2")
         assert snapstow("check-snapshot", "--all", "--older-than=30d").out.splitlines() == [
             "1 of 3 snapshots was verified since; 2 checked.",
-            "All 2 archives verified successfully.",
+            "All 2 snapshots verified successfully.",
         ]
         nothing = "All 3 snapshots were verified since; nothing left to check.\n"
         assert snapstow("check-snapshot", "--all", "--older-than=30d") == (0, nothing, "")
@@ -179,7 +183,7 @@ class TestCheck:
         assert (done.code, done.out) == (4, "")
         assert done.err.splitlines()[1:] == [
             "3 of 4 snapshots were verified since; 1 checked.",
-            "0 of 1 archives verified successfully.",
+            "0 of 1 snapshot verified successfully.",
         ]
 
     def test_which_must_be_said(self, snapstow: Snapstow) -> None:

@@ -3,15 +3,21 @@
 import base64
 import gzip
 import json
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backend.browse import search_files
 from backend.operations import Export
+from backend.progress import Progress
 from backend.store.verifications import VerificationLog
 from tests.support import rawtar
 from tests.support.builders import Link, Tree, World
 from tests.tui.support.driver import Snapstow
+from tui.cli.commands import inspect
 
 DATA: Tree = {
     "x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}},
@@ -179,6 +185,21 @@ class TestFind:
         assert "foo:user/alice/rev/mine" in done.out
         assert "#8 foo" in done.err
 
+    @pytest.mark.parametrize("json_flag", [[], ["--json"]])
+    def test_a_stopped_search_says_how_far_it_came(
+        self, snapstow: Snapstow, json_flag: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped_after_one(where: Any, pattern: str, state_dir: str, progress: Progress) -> Iterator[Any]:
+            yield from search_files(where, pattern, state_dir, progress)
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(inspect, "search_files", stopped_after_one)
+        total = sum(len(group.snapshots) for group in snapstow.world.engine.sets())
+        done = snapstow(*json_flag, "find", "nowhere")
+        assert done.code == 130
+        assert done.out == ("" if json_flag else "Nothing found so far.\n")
+        assert done.err == f"stopped after 1 of {total} snapshots: the rest was not searched\n"
+
 
 class TestFiles:
     @pytest.fixture
@@ -207,7 +228,7 @@ class TestFiles:
 
     def test_check(self, snapstow: Snapstow, export: str) -> None:
         done = snapstow("check-snapshot", "--file", export)
-        assert (done.code, done.out) == (0, "2 of 2 archives verified successfully.\n")
+        assert (done.code, done.out) == (0, "2 of 2 snapshots verified successfully.\n")
         assert snapstow("check-snapshot", "--file", export, "bar").out.startswith("1 of 1")
         assert snapstow("check-snapshot", "--file", export, "baz").code == 1
         last = snapstow("--json", "check-snapshot", "--file", export).lines[-1]
@@ -219,7 +240,7 @@ class TestFiles:
         Path(export).write_bytes(raw)
         done = snapstow("check-snapshot", "--file", export)
         assert done.code == 4
-        assert "1 of 2 archives verified successfully." in done.err
+        assert "1 of 2 snapshots verified successfully." in done.err
         assert snapstow("--json", "check-snapshot", "--file", export).code == 4
 
     def test_other_files_than_snapshots_are_refused(self, snapstow: Snapstow, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, 
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
-from backend.model import Action, SnapshotSet
+from backend.model import Action, Snapshot, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
@@ -253,36 +253,38 @@ class FilesEngine:
 
         Beside may be restored while snapd runs: nothing of what it looks after is touched.
         """
-        from backend.jobs.data_endings import demand_none_waits
         from backend.restore.restorer import Restorer
 
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
-        if not operation.target_dir:
-            demand_none_waits(self.journal, self.store, "cannot restore", [part.snap for part in chosen])
+        self._demand_none_waits(operation, chosen)
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
-        from backend.jobs.data_endings import demand_none_waits
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
         chosen = marked_snapshots(self.store, operation)
-        if not operation.target_dir:
-            demand_none_waits(self.journal, self.store, "cannot extract", [part.snap for part in chosen])
+        self._demand_none_waits(operation, chosen)
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
             if not operation.file:
                 locks.enter_context(self._reading(operation.set_id))
             return extractor.carry_out(chosen, operation, progress)
 
+    def _demand_none_waits(self, operation: "Restore | Extract", chosen: Sequence[Snapshot]) -> None:
+        from backend.jobs.data_endings import demand_none_waits
+
+        snaps = [] if operation.target_dir else [snapshot.snap for snapshot in chosen]
+        demand_none_waits(self.journal, self.store, f"cannot {operation.verb}", snaps)
+
     def undo_offers(self) -> "list[UndoOffer]":
         """List the restores that can be taken back, the newest first."""
-        from backend.jobs import undo
+        from backend.jobs.undo import undo_offers
 
-        return undo.undo_offers(self.journal, self.store)
+        return undo_offers(self.journal, self.store)
 
     def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
@@ -361,13 +363,9 @@ class FilesEngine:
 
     def waiting(self) -> list[str]:
         """Say of each job of ours that died amid replacing data how it can be ended; mostly there is none."""
-        from backend.jobs.glance import may_have_died
+        from backend.jobs.glance import waiting_texts
 
-        if not may_have_died(self.state_dir):
-            return []
-        from backend.jobs.data_endings import waiting_jobs, waiting_text
-
-        return [waiting_text(record) for record in waiting_jobs(self.journal, self.store)]
+        return waiting_texts(self.state_dir, lambda: self.journal, self.store)
 
     def resolutions(self, number: int) -> "Resolutions":
         """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""

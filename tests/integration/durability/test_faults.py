@@ -48,12 +48,12 @@ def content_of(world: World, name: str) -> bytes:
 
 
 class Scene(NamedTuple):
-    """A command in a world that was prepared for it; `undone` is the job that takes it back, 0: none does."""
+    """A command in a world that was prepared for it; `is_reversible` where an undo takes it back."""
 
     line: Callable[[Path], list[str]]
     before: Callable[[Faults, World], object] = lambda _faults, _world: None
     without: int = 0
-    undone: int = 0
+    is_reversible: bool = False
 
 
 def restored(faults: Faults, world: World) -> Ran:
@@ -66,10 +66,12 @@ def died_restoring(faults: Faults, world: World) -> Ran:
 
 SCENES = {
     "save": Scene(lambda _root: ["save"]),
-    "restore": Scene(lambda _root: ["restore", "5"], undone=1),
+    "restore": Scene(lambda _root: ["restore", "5"], is_reversible=True),
     "restore without undo": Scene(lambda _root: ["restore", "--no-undo", "5"]),
-    "extract": Scene(lambda _root: ["extract", "5", "foo:common/b", "foo:rev/more", "bar:rev/a"], undone=1),
-    "undo": Scene(lambda _root: ["undo"], restored, undone=2),
+    "extract": Scene(
+        lambda _root: ["extract", "5", "foo:common/b", "foo:rev/more", "bar:rev/a"], is_reversible=True
+    ),
+    "undo": Scene(lambda _root: ["undo"], restored, is_reversible=True),
     "forget": Scene(lambda _root: ["forget", "5"]),
     "export": Scene(lambda root: ["export-snapshot", "5", f"{root}/out"]),
     "import": Scene(lambda root: ["import-snapshot", f"{root}/five.snapshot"], without=5),
@@ -115,7 +117,7 @@ class Stage:
             yield "no sentence"
         if "doctor" in self.scene.line(Path("/")) or PARTLY in ran.err:
             return
-        if state != (self.new if ran.said_done else self.old) and not is_forgotten_partly(ran, state, self):
+        if state != (self.new if ran.said_done else self.old) and not is_partial(ran, state, self):
             yield "said done, is not" if ran.said_done else "said not done, is"
 
     def _faults_of_repair(self, ran: Ran, repaired: Ran, world: World) -> Iterator[str]:
@@ -124,21 +126,24 @@ class Stage:
             yield "not repaired"
         if [record for record in world.engine.journal.records() if record.state is JobState.INTERRUPTED]:
             yield "a job that was not ended"
-        if state not in (self.old, self.new) and not is_forgotten_partly(ran, state, self):
+        if state not in (self.old, self.new) and not is_partial(ran, state, self):
             yield "neither before nor after"
-        if ran.said_done and state != self.new:
+        if ran.said_done and state != self.new and not is_partial(ran, state, self):
             yield "done, and taken back by the repair"
         if leftovers(world, undo=True):
             yield f"left over: {leftovers(world, undo=True)}"
-        if self.scene.undone and state == self.new:
-            undo = self._faults.run(world.root, ["undo", str(self.scene.undone)])
+        if self.scene.is_reversible and state == self.new:
+            undo = self._faults.run(world.root, ["undo", str(world.engine.undo_offers()[0].job)])
             if undo.code or state_of(world).data != self.old.data:
                 yield f"cannot be undone: {undo}"
 
 
-def is_forgotten_partly(ran: Ran, state: State, stage: Stage) -> bool:
-    """Whether a forget failed half-way and says so."""
-    return "forget" in stage.scene.line(Path("/")) and bool(ran.code) and state.data == stage.old.data
+def is_partial(ran: Ran, state: State, stage: Stage) -> bool:
+    """Whether one of several snaps was saved, or forgotten, and the answer says so."""
+    verb = stage.scene.line(Path("/"))[0]
+    between = sorted((stage.old.snapshots.keys(), stage.new.snapshots.keys()), key=len)
+    is_between = between[0] < state.snapshots.keys() < between[1] and state.data == stage.old.data
+    return is_between and ((verb == "save" and ran.code == 3) or (verb == "forget" and ran.code == 1))
 
 
 RARE = [Fault.NO_SPACE, Fault.READ_ONLY, Fault.FULL, Fault.READ_ONLY_FROM_HERE]
@@ -157,3 +162,51 @@ def test_a_fault_leaves_the_truth_told_and_the_data_whole(
     stride = EVERY or max(1, stage.changes // SAMPLES)
     wrong = [text for at in range(1, stage.changes + 1, stride) for text in stage.check(at, fault)]
     assert wrong == [], "\n".join([f"{len(wrong)} wrong of {stage.changes // stride}", *wrong])
+
+
+def test_half_done_restore_says_so_and_is_mended_once_the_disk_can_be_written(
+    faults: Faults, fresh: Fresh
+) -> None:
+    """Also where the file system turned read-only amid the renames."""
+    stage = Stage(faults, fresh, SCENES["restore"])
+    for fault in (Fault.READ_ONLY_FROM_HERE, Fault.DEAD):
+        for at in range(stage.changes, 0, -1):
+            world = stage.world()
+            ran = stage.run(world, at, fault)
+            if PARTLY in ran.err:
+                break
+        assert ran.code == 1
+        assert (
+            "the data of bar, foo are partly replaced: once the disk can be written, doctor --repair"
+            in ran.err
+        )
+        assert state_of(world) != stage.old
+        assert faults.run(world.root, ["doctor", "--repair"]).code == 0
+        assert state_of(world) == stage.old
+
+
+def test_undo_after_an_undo_that_could_not_write_its_journal_loses_no_later_work(
+    faults: Faults, fresh: Fresh
+) -> None:
+    stage = Stage(faults, fresh, SCENES["undo"])
+    for at in range(1, stage.changes + 1, EVERY or 6):
+        world = stage.world()
+        ran = stage.run(world, at)
+        live_file = world.data("foo") / "common/b"
+        live_file.write_text("later work")
+        again = faults.run(world.root, ["undo"])
+        if ran.said_done:
+            assert again.code, (at, ran, again)
+            assert live_file.read_text() == "later work", at
+        elif live_file.read_text() != "later work":
+            faults.run(world.root, ["undo", str(world.engine.undo_offers()[0].job)])
+            assert live_file.read_text() == "later work", (at, ran, again)
+
+
+def test_undo_and_its_end_are_recorded_in_the_reserve_of_a_full_disk(faults: Faults, fresh: Fresh) -> None:
+    stage = Stage(faults, fresh, SCENES["undo"])
+    for at in range(1, stage.changes + 1, EVERY or 6):
+        world = stage.world()
+        ran = stage.run(world, at, Fault.NO_SPACE)
+        assert ran.said_done or "insufficient space" in ran.err, (at, ran)
+        assert (world.root / "var/lib/snapstow/reserve").exists() or ran.said_done

@@ -1,6 +1,8 @@
 """Taking a restore, or an undo, back: what can be, and doing it."""
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import TypeVar
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError, UnrecordedError
 from backend.format.names import is_snap_name
@@ -15,6 +17,8 @@ from backend.progress import Progress
 from backend.restore.transaction import Transaction
 from backend.steps import UndoBegun
 from backend.store.store import Store
+
+Kept = TypeVar("Kept")
 
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
@@ -68,25 +72,38 @@ def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
         raise UnrecordedError(Undo.verb, failure) from failure
 
 
-def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
-    candidates = _reversible(journal, store)
+def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, Kept], bool]) -> Kept:
+    """Return the one of the jobs that can be taken back which has this number (0: there is none to choose).
+
+    Raises:
+        NotFoundError: it cannot be taken back.
+        ConflictError: one that came later changed the same data, so that the two meet.
+    """
     if not number:
-        restores = [record for record in candidates if record.verb in RESTORING]
-        if not restores:
-            raise NotFoundError("there is no restore to take back")
-        return restores[0]
-    chosen = next((record for record in candidates if record.id == number), None)
-    if chosen is None:
-        journal.record(number).demand_known_format()
+        raise NotFoundError("there is no restore to take back")
+    if number not in candidates:
         raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
-    touched = _touched(chosen, store)
-    within = touched | _above(touched)
-    for later in candidates:
-        if later.id > number >= undone_by(later) and _meets(touched, within, _touched(later, store)):
+    for later in sorted(candidates, reverse=True):
+        if later > number and meets(candidates[number], candidates[later]):
             raise ConflictError(
-                f"cannot undo job {number}: job {later.id} changed the same data later; undo that first"
+                f"cannot undo job {number}: job {later} changed the same data later; undo that first"
             )
-    return chosen
+    return candidates[number]
+
+
+def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
+    candidates = {record.id: record for record in _reversible(journal, store)}
+    if number and number not in candidates:
+        journal.record(number).demand_known_format()
+    newest = max((job for job, record in candidates.items() if record.verb in RESTORING), default=0)
+
+    def meets(record: JobRecord, later: JobRecord) -> bool:
+        if undone_by(later) > record.id:
+            return False
+        touched = _touched(record, store)
+        return _meets(touched, touched | _above(touched), _touched(later, store))
+
+    return choose(candidates, number or newest, meets)
 
 
 def _meets(touched: set[tuple[str, str]], within: set[tuple[str, str]], other: set[tuple[str, str]]) -> bool:

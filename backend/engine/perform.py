@@ -34,7 +34,7 @@ from backend.operations import (
     Save,
     Undo,
 )
-from backend.progress import Event, Progress, event_json
+from backend.progress import Event, Noted, Progress, event_json
 
 _NOTHING = JobResult()
 
@@ -85,8 +85,8 @@ def perform_recorded(
     """Carry out an operation as a job with a journal, after ending what died before it.
 
     `watch` is given the job, so that it can be stopped, and returns the listener to its events. `begun` is
-    told the job's number as soon as it is in the journal. On a full disk a forget or an undo is recorded in
-    the room that the journal kept for that.
+    told the job's number as soon as it is in the journal. What was ended is noted in the job. On a full disk
+    a forget or an undo is recorded in the room that the journal kept for that.
 
     Raises:
         OpenEndedError: the operation is done, or half done, but could not be ended: the next start does that.
@@ -94,13 +94,22 @@ def perform_recorded(
         Cancelled: the job was stopped.
         SnapshotError: it failed; the journal has the error.
     """
-    engine.tidy(Progress())
+    tidied = engine.tidy(Progress())
+
+    def watch_noting(progress: Progress) -> Callable[[Event], None]:
+        """Note in the job, too, what had to be ended before it."""
+        listener = watch(progress)
+        for text in tidied:
+            progress.note(text)
+            listener(Noted(text))
+        return listener
+
     try:
-        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
+        result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     except NoSpaceError:
         if not isinstance(operation, Forget | Undo) or not engine.journal.spend_reserve():
             raise
-        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
+        result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     engine.journal.keep_reserve()
     return result
 

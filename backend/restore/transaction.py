@@ -78,13 +78,15 @@ class Transaction:
 
     def _standing(self) -> str:
         """How the data are, and what will mend them."""
+        data = f"the data of {', '.join(self._snaps)} are"
         try:
-            is_begun = not self._state.is_as_before
+            if self._state.is_as_before:
+                return f"no data were replaced; what had been unpacked is left: {_MENDS} removes it"
+            if all(move.live == move.after for move in self._state.moves):
+                return f"{data} replaced, but that is not recorded: {_MENDS} completes it or puts them back"
         except OSError:
-            is_begun = self._is_noted
-        if is_begun:
-            return f"the data of {', '.join(self._snaps)} are partly replaced: {_MENDS} mends that"
-        return f"no data were replaced; what had been unpacked is left: {_MENDS} removes it"
+            pass  # then nothing better is known
+        return f"{data} partly replaced: {_MENDS} puts them back"
 
 
 def remove_replaced(state: RestoreState, verb: str) -> None:

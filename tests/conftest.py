@@ -28,7 +28,13 @@ why_no_snapd = cache(missing)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Commands that tests start find modules compiled, even where nothing is written beside the sources."""
+    """Nothing is kept in the user's caches.
+
+    Commands that tests start find modules compiled, even where nothing is written beside the sources.
+    """
+    caches = tempfile.TemporaryDirectory(prefix="snapstow-caches-")
+    config.add_cleanup(caches.cleanup)
+    os.environ["XDG_CACHE_HOME"] = caches.name
     if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
         compiled = tempfile.TemporaryDirectory(prefix="snapstow-compiled-")
         config.add_cleanup(compiled.cleanup)

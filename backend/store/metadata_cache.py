@@ -13,14 +13,18 @@ from contextlib import contextmanager
 from stat import S_ISREG
 from typing import Any, TypeAlias
 
+from backend.errors import SnapshotError
 from backend.format.gojson import dumps, loads
 from backend.fs import files
 from backend.fs.files import Fingerprint
+from backend.host.layout import Layout
+from backend.host.user_directories import user_directory
 from backend.model import Epoch, Revision, Snapshot
 
 # The four numbers of `_key`, then the fields of the snapshot without those that the file's place gives.
 Row: TypeAlias = list[Any]
 
+_MACHINE_CACHE = "/var/cache/snapstow"
 _WORTHWHILE = 64
 _LARGEST = 256 << 20
 _SETTLED_NS = 2_000_000_000
@@ -50,12 +54,15 @@ class MetadataCache:
     @classmethod
     @contextmanager
     def opened(
-        cls, state_dir: str, folder: str, clock: Callable[[], int] = time.time_ns
+        cls, directory: Callable[[], str], folder: str, clock: Callable[[], int] = time.time_ns
     ) -> Iterator["MetadataCache"]:
-        """The index kept in the state folder, saved again when the block is left."""
+        """The cache of a folder, saved again when the block is left.
+
+        `directory` says where it is kept; it is asked only where a cache is worth its file, and made there.
+        """
         present = _names(folder)
-        kept = len(present) >= _WORTHWHILE and os.path.isdir(state_dir)
-        index = cls(folder, f"{state_dir}/index.json" if kept else "", present, clock)
+        kept_in = directory() if len(present) >= _WORTHWHILE else ""
+        index = cls(folder, f"{kept_in}/index.json" if kept_in else "", present, clock)
         try:
             yield index
         finally:
@@ -82,13 +89,29 @@ class MetadataCache:
         return snapshot
 
     def _save(self) -> None:
-        if not self._changed or not os.access(os.path.dirname(self._path), os.W_OK):
+        if not self._changed or not self._path:
             return
         content = json.dumps(self._rows, separators=(",", ":")).encode()
         try:
+            files.make_directories(os.path.dirname(self._path), 0o700)
             files.write_whole(self._path, _FORMAT % zlib.crc32(content) + content)
         except OSError:
-            pass  # no room: the next listing reads the files again
+            pass  # no room, or no right: the next listing reads the files again
+
+
+def cache_directory(layout: Layout, state_dir: str) -> str:
+    """Return where what was read of a root is kept; empty where there is no place for it.
+
+    That is its state folder once there is one; until then the machine's cache, or the user's own.
+    """
+    if os.path.isdir(state_dir):
+        return state_dir
+    if layout.is_machine and os.geteuid() == 0:
+        return _MACHINE_CACHE
+    try:
+        return os.path.join(user_directory("XDG_CACHE_HOME", ".cache"), layout.own_name)
+    except SnapshotError:
+        return ""
 
 
 def _names(folder: str) -> set[str]:

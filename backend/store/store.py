@@ -7,6 +7,7 @@ at all, under snapd's own marker for unfinished imports.
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
@@ -17,7 +18,7 @@ from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
-from backend.store.metadata_cache import MetadataCache
+from backend.store.metadata_cache import MetadataCache, cache_directory
 from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
 from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
@@ -117,7 +118,8 @@ class Store:
         return [(number, name) for number, name in names if number not in importing]
 
     def _read(self, names: Sequence[tuple[int, str]], check: Callable[[], None]) -> Iterator[Snapshot]:
-        with MetadataCache.opened(self._state_dir, self.folder) as index:
+        kept_in = partial(cache_directory, self.layout, self._state_dir)
+        with MetadataCache.opened(kept_in, self.folder) as index:
             for _, name in names:
                 check()
                 try:

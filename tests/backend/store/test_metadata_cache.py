@@ -3,6 +3,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.format.gojson import loads
+from backend.fs import files
+from backend.host.layout import Layout
 from backend.model import Epoch, Json, Number, Revision, Snapshot
-from backend.store.metadata_cache import MetadataCache
+from backend.store.metadata_cache import MetadataCache, cache_directory
 
 MANY = 64
 SNAPSHOT = Snapshot(
@@ -64,7 +67,7 @@ def listed(
 ) -> list[str]:
     """List a store; answers the names of the files that had to be read."""
     read = []
-    with MetadataCache.opened(str(state_dir), str(folder), clock) as index:
+    with MetadataCache.opened(lambda: str(state_dir), str(folder), clock) as index:
         for name in sorted(os.listdir(folder)):
             snapshot = index.snapshot(name)
             if snapshot is None:
@@ -126,7 +129,7 @@ def test_files_changed_just_now_are_never_trusted(state_dir: Path, folder: Path)
 
 def test_files_changing_while_they_are_read_are_read_again(state_dir: Path, folder: Path) -> None:
     path = folder / name_of(3)
-    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
+    with MetadataCache.opened(lambda: str(state_dir), str(folder), later) as index:
         for name in os.listdir(folder):
             assert index.snapshot(name) is None
             if name == path.name:
@@ -147,14 +150,8 @@ def test_a_small_store_does_without(state_dir: Path, folder: Path) -> None:
     assert os.listdir(state_dir) == []
 
 
-def test_without_a_state_folder_none_is_made(tmp_path: Path, folder: Path) -> None:
-    for _ in range(2):
-        assert len(listed(tmp_path / "nothing", folder)) == MANY
-    assert not (tmp_path / "nothing").exists()
-
-
 def test_a_store_that_is_not_there(state_dir: Path, tmp_path: Path) -> None:
-    with MetadataCache.opened(str(state_dir), str(tmp_path / "nothing"), later):
+    with MetadataCache.opened(lambda: str(state_dir), str(tmp_path / "nothing"), later):
         pass
     assert os.listdir(state_dir) == []
 
@@ -169,7 +166,7 @@ def test_removed_files_are_forgotten(state_dir: Path, folder: Path) -> None:
 
 
 def test_a_file_that_vanishes_while_the_store_is_listed(state_dir: Path, folder: Path) -> None:
-    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
+    with MetadataCache.opened(lambda: str(state_dir), str(folder), later) as index:
         (folder / name_of(5)).unlink()
         with pytest.raises(FileNotFoundError):
             index.snapshot(name_of(5))
@@ -178,7 +175,7 @@ def test_a_file_that_vanishes_while_the_store_is_listed(state_dir: Path, folder:
 def test_a_listing_left_early_forgets_nothing(state_dir: Path, folder: Path) -> None:
     listed(state_dir, folder)
     touch(folder / name_of(0))
-    with MetadataCache.opened(str(state_dir), str(folder), later) as index:
+    with MetadataCache.opened(lambda: str(state_dir), str(folder), later) as index:
         assert index.snapshot(name_of(0)) is None
         index.remember(name_of(0), SNAPSHOT)
     assert listed(state_dir, folder) == []
@@ -190,7 +187,10 @@ def test_metadata_read_before_a_failure_are_kept(state_dir: Path, folder: Path) 
         index.remember(name_of(0), SNAPSHOT)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), MetadataCache.opened(str(state_dir), str(folder), later) as index:
+    with (
+        pytest.raises(ZeroDivisionError),
+        MetadataCache.opened(lambda: str(state_dir), str(folder), later) as index,
+    ):
         fail(index)
     assert len(listed(state_dir, folder)) == MANY - 1
 
@@ -269,7 +269,11 @@ def test_an_index_that_cannot_be_written_is_still_of_use(
     listed(state_dir, folder)
     touch(folder / name_of(2))
     before = kept(state_dir)
-    monkeypatch.setattr(os, "access", lambda *_arguments: False)  # as for others than root
+
+    def refuse(path: str, *_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(files, "write_whole", refuse)
     for _ in range(2):
         assert listed(state_dir, folder) == [name_of(2)]
     assert kept(state_dir) == before
@@ -319,3 +323,45 @@ def test_the_checksum_is_of_all_the_rows(state_dir: Path, folder: Path) -> None:
     start, _, content = kept(state_dir).partition(b"\n")
     assert start.endswith(b" %08x" % zlib.crc32(content))
     assert sorted(json.loads(content)) == sorted(name_of(number) for number in range(MANY))
+
+
+def test_the_first_listing_of_a_root_is_kept_in_the_users_cache(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    layout = Layout(str(tmp_path))
+    directory = partial(cache_directory, layout, str(tmp_path / "no-state"))
+    with MetadataCache.opened(directory, str(folder), later) as index:
+        assert index.snapshot(name_of(1)) is None
+        index.remember(name_of(1), SNAPSHOT)
+    kept = tmp_path / "caches" / layout.own_name / "index.json"
+    assert kept.stat().st_mode & 0o077 == kept.parent.stat().st_mode & 0o077 == 0
+    assert not (tmp_path / "no-state").exists()
+    with MetadataCache.opened(directory, str(folder), later) as index:
+        assert index.snapshot(name_of(1)) is not None
+
+
+def test_a_few_files_are_not_worth_a_cache(tmp_path: Path) -> None:
+    def refuse() -> str:
+        raise AssertionError("nobody was to ask")
+
+    with MetadataCache.opened(refuse, str(tmp_path)) as index:
+        assert index.snapshot(name_of(1)) is None
+
+
+def test_the_cache_moves_into_the_state_folder_with_the_first_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    layout = Layout(str(tmp_path))
+    state_dir = tmp_path / "var/lib/snapstow"
+    assert cache_directory(layout, str(state_dir)) == f"{tmp_path}/{layout.own_name}"
+    state_dir.mkdir(parents=True)
+    assert cache_directory(layout, str(state_dir)) == str(state_dir)
+
+
+def test_without_a_home_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(os, "geteuid", lambda: 987654)
+    assert cache_directory(Layout(str(tmp_path)), str(tmp_path / "state")) == ""

@@ -94,7 +94,7 @@ def test_reading_goes_on_while_snapd_runs(busy: RealSnapd) -> None:
     before = _everything(busy)
     assert [row["id"] for row in json.loads(ours(busy, "--json", "saved"))] == [1, 2]
     assert ours(busy, "check-snapshot", "2", "--structure") == "Snapshot #2 verified successfully.\n"
-    assert ours(busy, "check-snapshot", "--all").startswith("All 2 archives verified")
+    assert ours(busy, "check-snapshot", "--all").startswith("All 2 snapshots verified")
     assert "READY" in ours(busy, "restore", "2", "--plan")
     assert json.loads(ours(busy, "--json", "estimate"))[0]["size"] == len("saved")
     assert "snapd is running" in ours(busy, "doctor")

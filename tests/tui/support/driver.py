@@ -103,7 +103,8 @@ def run_process(*arguments: str, **options: Any) -> "subprocess.CompletedProcess
 def environment(changes: Mapping[str, str] = {}) -> dict[str, str]:
     """The environment of a command: as it is, the program found, no state of the user's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {**kept, "PYTHONPATH": str(HERE), "TERM": "xterm-256color", **changes}
+    caches = os.environ["XDG_CACHE_HOME"]
+    return {**kept, "PYTHONPATH": str(HERE), "TERM": "xterm-256color", "XDG_CACHE_HOME": caches, **changes}
 
 
 class Terminal:

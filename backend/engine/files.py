@@ -387,10 +387,7 @@ class FilesEngine:
         return journals(self.layout) if os.geteuid() == 0 else []
 
     def tidy(self, progress: "Progress") -> list[str]:
-        """End jobs of ours that died and undo data that expired; says what was done.
-
-        What is remembered of snapshots that are gone goes as well.
-        """
+        """End jobs of ours that died, undo data that expired, memory of what is gone; says what was done."""
         from backend.browse.toc_cache import TocCache
         from backend.jobs import cleanup as recovery
 

@@ -26,7 +26,7 @@ from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.operations import DAY
 from backend.restore.stamp import is_as_staged
-from backend.steps import DataCommitted, SlotsDiscarded
+from backend.steps import DataCommitted, SlotsDiscarded, UndoPromised
 from backend.store.store import Store
 
 
@@ -103,15 +103,18 @@ class _DeadJob:
     def _put_in_place(self) -> str:
         self._done.refuse_outside()
         self._state.put_in_place()
-        self._reopened.record_step(DataCommitted())
-        return self._complete(f"{self._name} had been interrupted; it is complete now", least=DAY)
+        for step in (UndoPromised(), DataCommitted()):
+            self._reopened.record_step(step)
+        return self._complete(f"{self._name} had been interrupted; it is complete now")
 
-    def _complete(self, text: str, least: float = 0.0) -> str:
+    def _complete(self, text: str) -> str:
         for earlier in self._journal.records():
             if earlier.id == self._undone:
                 self._journal.note_undone(earlier, self._record.id)
         now = self._journal.clock()
-        until = window_end(self._record, now) or (now + least if least else 0.0)
+        until = window_end(self._record, now)
+        if not until and UndoPromised() in self._record.steps:
+            until = now + DAY
         if not until:
             self._state.clean_up()
         self._finish(JobState.DONE, until)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SlotsMade,
         Stamp,
         UndoBegun,
+        UndoPromised,
     )
     from backend.steps.files import (
         DoomedFile,

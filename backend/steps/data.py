@@ -162,3 +162,12 @@ class SlotsDiscarded(Step):
     def to_json(self) -> dict[str, Any]:
         """Return the mapping that `parse_step` takes."""
         return {"discarded": True}
+
+
+@dataclass(frozen=True)
+class UndoPromised(Step):
+    """What is replaced is kept for an undo, for a day at least, whatever the operation asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that `parse_step` takes."""
+        return {"promised": True}

@@ -18,6 +18,7 @@ from backend.steps.data import (
     SlotsMade,
     Stamp,
     UndoBegun,
+    UndoPromised,
 )
 from backend.steps.files import (
     DoomedFile,
@@ -84,6 +85,8 @@ def _move_step(document: Mapping[str, Any]) -> Step | None:
             return FilesMoved(slot, folder, tuple(_moved_file(slot, _path(folder), file) for file in files))
         case {"discarded": True}:
             return SlotsDiscarded()
+        case {"promised": True}:
+            return UndoPromised()
         case _:
             return None
 

@@ -35,6 +35,7 @@ from backend.steps import (
     Stamp,
     Step,
     UndoBegun,
+    UndoPromised,
     parse_step,
 )
 
@@ -70,6 +71,7 @@ STEPS: list[tuple[Step, dict[str, Any]]] = [
         {"files": [["a", 1, 0, 6], ["b", 2, 7, 8]], "slot": 0, "folder": "d"},
     ),
     (SlotsDiscarded(), {"discarded": True}),
+    (UndoPromised(), {"promised": True}),
     (DataCommitted(), {"committed": True}),
     (FileBegun("/a\udcff"), {"temporary": "/a\udcff"}),
     (StagingBegun("/s"), {"staging": "/s"}),

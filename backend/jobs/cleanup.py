@@ -28,7 +28,7 @@ from backend.jobs.result import JobResult
 from backend.operations import Forget
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
-from backend.store.store import Store, is_recorded
+from backend.store.store import Store
 from backend.transfer.exporter import end_part
 
 _KEPT_JOBS = 100
@@ -180,14 +180,7 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
 def _end_publication(store: Store, publication: PublicationBegun, *, published: bool) -> bool:
     """Take a set back that is not whole; True where it is."""
     store.check_publication(publication)
-    if published or is_published(store, publication):
+    if published or store.is_published(publication):
         return True
     store.retract(publication)
     return False
-
-
-def is_published(store: Store, publication: PublicationBegun) -> bool:
-    """Whether the set that a save or an import was to publish is there, whole."""
-    if files.identity(store.marker(publication.set_id)) is not None:
-        return False
-    return all(is_recorded(f"{store.folder}/{file.name}", file.identity) for file in publication.files)

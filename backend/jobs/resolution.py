@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
 from backend.fs import files
-from backend.jobs.cleanup import end_job, is_published
+from backend.jobs.cleanup import end_job
 from backend.jobs.data_endings import Ending
 from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
 from backend.jobs.journal import Journal
@@ -209,7 +209,7 @@ def _whole(steps: Sequence[Step], store: Store) -> Iterator[str]:
         match step:
             case PublicationBegun(set_id):
                 store.check_publication(step)
-                if published or is_published(store, step):
+                if published or store.is_published(step):
                     yield str(set_id)
             case ExportBegun(file=file, identity=identity) if file and is_recorded(file, identity):
                 yield os.path.abspath(file)

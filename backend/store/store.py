@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, UnrecordedError
+from backend.errors import ConflictError, IntegrityError, OpenEndedError, UnrecordedError
 from backend.format.names import filename, snapshot_id
 from backend.fs import files
 from backend.fs.files import FileLock
@@ -282,7 +282,11 @@ class Store:
             raise ConflictError(
                 f"cannot import snapshot {set_id}: already in progress for this set id"
             ) from None
-        files.sync_directory(self.folder)
+        try:
+            files.sync_directory(self.folder)
+        except OSError:
+            os.unlink(self.marker(set_id))
+            raise
 
     def retract(self, publication: "PublicationBegun", *, marked: bool = True) -> None:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
@@ -342,7 +346,11 @@ class Store:
                         freed += size
                     except FileNotFoundError:
                         continue
-            files.sync_directory(self.folder)
+            try:
+                files.sync_directory(self.folder)
+            except OSError as failure:
+                reason = f"a power failure may bring the files back: {failure.strerror}"
+                raise OpenEndedError(f"forget is done, but {reason}") from failure
         return freed
 
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:

@@ -5,7 +5,7 @@ An operation is a value (`Save`, `Restore`, …); an engine carries it out and r
     engine = open_engine("/")
     result = perform(Restore(86, ("nextcloud",)), engine, Progress(print))
 
-A `Progress` tells what is under way and can be stopped. Failures are `SnapshotError`s, each with its exit
+A `Progress` says what is under way and can be stopped. Failures are `SnapshotError`s, each with its exit
 code. More names stand in the packages; their docstrings and the README beside this file say what is where.
 Nothing here knows of a terminal. Names are loaded when they are first used, so that a listing starts at
 once.

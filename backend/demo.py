@@ -19,6 +19,8 @@ from backend.format.metadata import metadata_json
 from backend.format.names import filename
 from backend.format.timestamps import time_text
 from backend.fs import files
+from backend.fs.directories import make_directories
+from backend.fs.removal import remove_tree
 from backend.host.user_directories import user_directory
 from backend.model import CheckLevel
 from backend.operations import Export, Import, Restore, Save
@@ -42,12 +44,12 @@ _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hote
 def demo_root(*, anew: bool = False) -> str:
     """Return the root of the demo, in the user's data folder; it is made on first use, or made `anew`."""
     root = os.path.join(user_directory("XDG_DATA_HOME", ".local/share"), "snapstow", "demo")
-    files.make_directories(os.path.dirname(root), 0o700)
+    make_directories(os.path.dirname(root), 0o700)
     with files.FileLock(f"{root}.lock", "the demo is being made").held(wait=True):
         if anew:
-            files.remove_tree(root)
+            remove_tree(root)
         if not os.path.exists(os.path.join(root, "ready")):
-            files.remove_tree(root)
+            remove_tree(root)
             make_demo(root)
             files.write_whole(os.path.join(root, "ready"), b"")
     return root
@@ -199,7 +201,7 @@ def _other_revision(root: str) -> None:
     files.write_whole(state_file, state)
     os.unlink(current)
     os.symlink("x1", current)
-    files.remove_tree(f"{root}/var/snap/hello-world/x2")
+    remove_tree(f"{root}/var/snap/hello-world/x2")
 
 
 def _break_things(engine: FilesEngine, root: str) -> None:

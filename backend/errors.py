@@ -28,6 +28,17 @@ class InvalidInputError(SnapshotError):
     exit_code = 5
 
 
+class UnknownUserError(InvalidInputError):
+    """A user was named whom nobody knows; the text suggests whom was meant."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, 1)
+        meant = f": did you mean {close[0]}?" if close else f"; known are {', '.join(known)}" if known else ""
+        super().__init__(f'unknown user "{name}"{meant}')
+
+
 class BlockedError(InvalidInputError):
     """The plan of an operation shows that it must not be carried out; nothing was changed."""
 
@@ -122,18 +133,18 @@ class OpenEndedError(SnapshotError):
 
 
 class UnrecordedError(OpenEndedError):
-    """What was asked for is done, but the journal could not be told."""
+    """What was asked for is done, but the journal could not be written."""
 
     def __init__(self, verb: str, reason: object) -> None:
         super().__init__(f"{verb} is done, but the journal could not be written: {reason}")
 
 
-class LeftoverError(OpenEndedError):
-    """What was asked for is done, but something that is not needed any more could not be removed."""
+class UntidiedError(OpenEndedError):
+    """What was asked for is done, but something that is not needed any more could not be removed yet."""
 
 
 class HalfDoneError(OpenEndedError):
-    """What was asked for failed, and what had been done of it could not be taken back either."""
+    """What was asked for failed, and what had been done of it could not be undone either."""
 
 
 class BugError(SnapshotError):

@@ -14,6 +14,7 @@ def lazy_names(package: str) -> Callable[[str], object]:
     module_of: dict[str, str] = {}
 
     def load(name: str) -> object:
+        """Import the name where it is first asked for."""
         if not module_of:
             module_of.update(_imports(package))
         if name not in module_of:

@@ -226,3 +226,8 @@ def selected_snapshots(sets: Sequence[SnapshotSet], snaps: Sequence[str]) -> lis
     if not chosen:
         raise NotFoundError("no snapshot for the requested snaps found in the set with the given ID")
     return chosen
+
+
+def saved_users(snapshots: Sequence[Snapshot]) -> list[str]:
+    """Return the users whose data these snapshots hold, each once."""
+    return list(dict.fromkeys(name for snapshot in snapshots for name in snapshot.users))

@@ -18,7 +18,8 @@ DAY = 24 * 3600
 class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
-    With `wait`, here and elsewhere, a job, or a change of snapd's, that is in the way is waited for.
+    What is mounted below the data is left out, unless `include_mounts`. With `wait`, here and elsewhere, a
+    job, or a change of snapd's, that is in the way is waited for.
     """
 
     verb: ClassVar[str] = "save"
@@ -29,6 +30,7 @@ class Save:
     fast: bool = False
     accept_changed: bool = False
     ignore_space: bool = False
+    include_mounts: bool = False
     wait: bool = False
 
 
@@ -63,7 +65,7 @@ class Check:
 class Restore:
     """Put a set's data in place; what they replace is kept for `undo_window` seconds (0: not at all).
 
-    With a `target_dir`, the data go there, beside what is live, and nothing is replaced. `revision` names
+    With a `target_dir`, the data go there, and nothing is replaced. `revision` names
     another revision to restore onto than the installed one; empty: that one. `confirmed` is what its plan
     showed when somebody agreed to it (`backend.restore.confirmation`); it makes no other operation of it.
     """
@@ -172,12 +174,13 @@ _OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo,
 
 @dataclass(frozen=True)
 class Result:
-    """How an operation ended: `left_out` tells what was not done and why, `freed` is in bytes.
+    """How an operation ended: `left_out` says what was not done and why, `freed` is in bytes.
 
     `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
     `beside` is the directory that one was restored into instead, where nothing was replaced.
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
+    `leftovers` are directories of ours that could not be removed whole, as `left_out` tells.
     """
 
     set_id: int = 0
@@ -192,6 +195,7 @@ class Result:
     beside: str = ""
     extracted: int = 0
     kept: int = 0
+    leftovers: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:
@@ -249,7 +253,7 @@ def operation_from_json(document: Mapping[str, Any]) -> Operation:
 
 @dataclass(frozen=True)
 class UnknownOperation:
-    """What a journal tells of an operation that cannot be understood, in all, and why it cannot."""
+    """What a journal says of an operation that cannot be understood, in all, and why it cannot."""
 
     verb: str
     document: Mapping[str, Any]
@@ -257,7 +261,7 @@ class UnknownOperation:
 
 
 def recorded_operation(document: Mapping[str, Any]) -> Operation | UnknownOperation:
-    """Return the operation that a journal tells, also where it is none that this version knows."""
+    """Return the operation that a journal records, also where it is none that this version knows."""
     try:
         return operation_from_json(document)
     except InvalidInputError as reason:
@@ -345,7 +349,7 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be taken back: until when (seconds since the epoch), and the bytes it holds."""
+    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
 
     job: int
     set_id: int

@@ -150,7 +150,7 @@ class Progress:
             part.report(ended=True)
 
     def report_part(self, progress: PartAdvanced) -> None:
-        """Tell how far a part is."""
+        """Say how far a part is."""
         with self._lock:
             self._tell(progress)
 
@@ -234,7 +234,7 @@ class _Part(_Within):
                 self.report()
 
     def report(self, *, ended: bool = False) -> None:
-        """Tell how far the part is."""
+        """Say how far the part is."""
         self._reported_at = self._progress.clock()
         self._progress.report_part(PartAdvanced(self._part, self._done, self._total, ended))
 

@@ -190,6 +190,7 @@ class SnapstowApp(App[int]):
         loop = asyncio.get_running_loop()
 
         def leave(number: int, _frame: object) -> None:
+            """Leave soon; at the latest when the grace is over."""
             watchdog = threading.Timer(GRACE, lambda: os._exit(128 + number))
             watchdog.daemon = True
             watchdog.start()

@@ -102,11 +102,6 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{plain(name)}"' for name in names)
 
 
-def counted(count: int, thing: str) -> str:
-    """A number of things: `1 file`, `2 files`."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def plain(text: str) -> str:
     r"""The text with everything that does not print made visible: `\x1b`, `\u202e`, `\xe9` for a stray byte.
 

@@ -60,7 +60,7 @@ class Member(NamedTuple):
 
 
 class _End(NamedTuple):
-    """What the end of a zip tells of its directory: where it lies, its bytes, its members."""
+    """What the end of a zip says of its directory: where it lies, its bytes, its members."""
 
     directory_at: int
     directory_size: int

@@ -121,6 +121,7 @@ class _Look:
         self._faults: list[str] = []
 
     def look(self) -> ExportFile:
+        """Read what the headers say, as far as they can be read."""
         first = self._first()
         try:
             self._walk(first)

@@ -2,7 +2,7 @@
 
 `SnapshotFile` opens a file of any kind; `Tree` shows the archives of a snapshot as directories, from a
 table of contents that is built once and cached until the file changes; `search_files` finds names in many
-snapshots; `preview_of` tells what a file looks like. Names are bytes as they are on disk; they never reach
+snapshots; `preview_of` says what a file looks like. Names are bytes as they are on disk; they never reach
 a terminal raw.
 """
 

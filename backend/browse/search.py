@@ -79,7 +79,7 @@ def search_files(
     """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
-    read, each as a part of the job's step. What cannot be searched is told as `Missed`. Whoever leaves the
+    read, each as a part of the job's step. What cannot be searched is a `Missed`. Whoever leaves the
     loop stops the search.
 
     Raises:

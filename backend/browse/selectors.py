@@ -1,4 +1,4 @@
-"""What is marked, as it is written: `SNAP:PATH`, where PATH begins with whose data it is.
+"""What is selected, as it is written: `SNAP:PATH`, where PATH begins with whose data it is.
 
 `nextcloud:common/etc` is the system's common data, `nextcloud:rev/a` those of the revision that was saved,
 `nextcloud:user/alice/common/b` (or `alice/common/b`) a user's. `nextcloud` is all its data, and
@@ -18,7 +18,7 @@ _SYSTEM = "system"
 
 
 class Selector(NamedTuple):
-    """Something marked: in the archive `entry` of a snapshot, at `inside` (empty: all of it).
+    """Something selected: in the archive `entry` of a snapshot, at `inside` (empty: all of it).
 
     `text` is how it was written. The configuration is in no archive.
     """

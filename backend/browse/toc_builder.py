@@ -1,6 +1,6 @@
 """Reads an archive once, from its beginning to its end, and makes its table of contents on the way.
 
-What is damaged ends the reading; what was read until then stays, and the reason is told.
+What is damaged ends the reading; what was read until then stays, and the reason is reported.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ class Source(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a reading ended: `fault` tells why not everything is there.
+    """How a reading ended: `fault` says why not everything is there.
 
     `mismatch` is why the bytes are not those that were saved, or nothing. Not `is_final` is an outcome that
     another reading may not have.
@@ -353,7 +353,7 @@ def _owner(block: bytes, records: Mapping[bytes, bytes]) -> Row:
 
 
 def _identity(field: bytes, record: bytes) -> int:
-    """A user's or group's number; 0 where the header tells none."""
+    """A user's or group's number; 0 where the header has none."""
     if _DECIMAL.fullmatch(record):
         return int(record)
     try:

@@ -1,6 +1,6 @@
 """The tree of one archive: listed, searched, and its files read, without anything being unpacked to disk.
 
-Names are what was written, and never paths to anything here; links are told, not followed.
+Names are what was written, and never paths to anything here; links are reported, not followed.
 """
 
 import re
@@ -28,7 +28,7 @@ _READ = {Kind.FILE, Kind.HARD_LINK}
 class Archive(NamedTuple):
     """One archive of a snapshot, wherever it lies: its bytes by offset, and from the beginning by `stream`.
 
-    `key` tells it from every other; `path` is the file it is in.
+    `key` distinguishes it from every other; `path` is the file it is in.
     """
 
     snapshot: Snapshot
@@ -62,7 +62,7 @@ class Tree:
     Until `index` was called there is nothing in it, unless the table of contents was kept from before
     (`is_indexed`). While `index` runs, in a thread of its own, the rest may be used by others: it shows what
     was met so far. A reading that was stopped starts again from the beginning; what it met stays until then.
-    `was_read` tells that it was read by this very tree.
+    `was_read` says that it was read by this very tree.
     """
 
     def __init__(self, archive: Archive, state_dir: str = "") -> None:

@@ -147,7 +147,7 @@ class Comparison:
     def differences(
         self, progress: Progress, options: CompareOptions = _OPTIONS, below: tuple[str, bytes] | None = None
     ) -> Iterator[Difference]:
-        """Tell what differs, by owner and path; with `below` only that path of that owner and what is in it.
+        """Say what differs, by owner and path; with `below` only that path of that owner and what is in it.
 
         Archives that were never looked into are read first, which is counted on the job.
 
@@ -220,6 +220,7 @@ class Comparison:
         parent = self._live_parent(owner)
 
         def unseen(path: str, cause: OSError) -> None:
+            """Note what cannot be looked at."""
             self.notes.append(f"{parent}/{path} cannot be looked at: {cause.strerror}")
 
         try:

@@ -73,7 +73,7 @@ class Tally:
 
 
 class CompareOptions(NamedTuple):
-    """What a comparison tells: with `exact`, files that could be the same are read; `same` ones are told as
+    """What a comparison says: with `exact`, files that could be the same are read; `same` ones are given as
     well; what is added or removed with all below it is `folded` into one.
     """
 
@@ -263,7 +263,7 @@ def _same_bytes(before: Iterator[bytes], after: Iterator[bytes]) -> bool:
 
 
 class TextDiff(NamedTuple):
-    """The differences of two texts as lines of a unified diff; `why_not` tells why there are none to tell.
+    """The differences of two texts as lines of a unified diff; `why_not` says why there are none.
 
     The lines hold what the files hold, control characters too.
     """

@@ -17,7 +17,7 @@ _DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
 class Availability(NamedTuple):
     """What can be done at a place, as of one look at the socket of its snapd.
 
-    `refusals` says why the other actions cannot be done. `is_superseded` tells that snapd has come or gone,
+    `refusals` says why the other actions cannot be done. `is_superseded` says that snapd has come or gone,
     so that another engine is the right one for the place.
     """
 
@@ -44,7 +44,7 @@ def _conflict(root: str, action: Action) -> str:
     through_snapd = "use --engine snapd, or " if action in _DONE_BY_SNAPD else ""
     way_out = f"{through_snapd}stop snapd first"
     if action is Action.EXTRACT:
-        way_out += ", or extract beside (--to)"
+        way_out += ", or extract into another directory (--to)"
     return (
         f"cannot {action.value}: snapd is running for {root}, and two programs must not change its "
         f"snapshots at once; {way_out}"

@@ -85,7 +85,7 @@ class SnapdChange(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """A change, and what was to be told of it since the last look."""
+    """A change, and what there was to report of it since the last look."""
 
     change: SnapdChange
     events: tuple[Event, ...] = ()
@@ -113,7 +113,7 @@ class Daemon(Protocol):
         """What it is doing with snapshots, whoever asked for it."""
 
     def in_the_way(self, operation: Operation) -> SnapdChange | None:
-        """What it is doing that an operation would have to wait for, as far as that can be told before."""
+        """What it is doing that an operation would have to wait for, as far as that is known before."""
 
     def watch(self) -> Watch:
         """Follows what it does, look by look."""

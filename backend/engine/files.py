@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 class FilesEngine:
     """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies.
 
-    `clock` tells the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    `clock` returns the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
     """
 
     name = "files"
@@ -81,7 +81,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir, self._clock)
+        return Journal(self.state_dir, self._clock, lambda: self.root)
 
     @property
     def snap_version(self) -> str:
@@ -123,7 +123,7 @@ class FilesEngine:
         return NoDaemon(self.layout)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
         from backend.jobs.glance import may_name_guards
 
         if not may_name_guards(self.state_dir):
@@ -149,13 +149,21 @@ class FilesEngine:
                 return self.store.newest_sets(limit)
         return []
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: "Progress",
+        *,
+        include_mounts: bool = False,
+    ) -> "list[Estimate]":
         """Measure what a save of the snaps (all installed ones without any) would read, by owner."""
         from backend.save.estimate import estimate_snap
 
         people = users_of(self.layout, users)[0]
         return [
-            estimate_snap(self.layout, snap, people, progress) for snap in installed_snaps(self.layout, snaps)
+            estimate_snap(self.layout, snap, people, progress, include_mounts=include_mounts)
+            for snap in installed_snaps(self.layout, snaps)
         ]
 
     def plan(
@@ -204,7 +212,11 @@ class FilesEngine:
         self._demand(operation.action)
         level = Level.FAST if operation.fast else Level.AUTO
         options = SaveOptions(
-            operation.exclude or None, level, operation.accept_changed, operation.ignore_space
+            exclude=operation.exclude or None,
+            level=level,
+            accept_changed=operation.accept_changed,
+            ignore_space=operation.ignore_space,
+            include_mounts=operation.include_mounts,
         )
         options.validate()
         snaps = installed_snaps(self.layout, operation.snaps)
@@ -251,7 +263,7 @@ class FilesEngine:
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
 
-        Beside may be restored while snapd runs: nothing of what it looks after is touched.
+        Into another directory may be restored while snapd runs: nothing of what it looks after is touched.
         """
         from backend.restore.restorer import Restorer
 
@@ -262,7 +274,7 @@ class FilesEngine:
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
-        """Put marked files and folders in place, or beside, where snapd may run: all of them, or nothing."""
+        """Put all selected files in place, or into a directory, where snapd may run, or nothing."""
         from backend.restore.extractor import Extractor
 
         self._demand(operation.action)
@@ -281,7 +293,7 @@ class FilesEngine:
         demand_none_waits(self.journal, self.store, f"cannot {operation.verb}", snaps)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
         from backend.jobs.undo import undo_offers
 
         return undo_offers(self.journal, self.store)
@@ -311,7 +323,7 @@ class FilesEngine:
         from backend.transfer.exporter import SnapshotExport, export_to_file
 
         if stream is not None and operation.checksum:
-            raise InvalidInputError("cannot write a checksum beside a stream: name a file")
+            raise InvalidInputError("cannot write a checksum next to a stream: name a file")
         with (
             self._reading(operation.set_id),
             SnapshotExport(
@@ -368,7 +380,7 @@ class FilesEngine:
         return waiting_texts(self.state_dir, lambda: self.journal, self.store)
 
     def resolutions(self, number: int) -> "Resolutions":
-        """Tell what can be made of an interrupted job, and what each way would mean; changes nothing."""
+        """Say what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
         return resolutions_of(self.journal.record(number), self.store)

@@ -70,7 +70,7 @@ class Engine(Protocol):
 
     @property
     def snap_version(self) -> str:
-        """The version of the command `snap` of this place, or nothing where that cannot be told."""
+        """The version of the command `snap` of this place, or nothing where that is not known."""
 
     @property
     def daemon(self) -> Daemon:
@@ -102,9 +102,16 @@ class Engine(Protocol):
         """
 
     def guards(self) -> dict[int, SafeguardedRestore]:
-        """Return the sets by which restores through snapd can be taken back, by number."""
+        """Return the sets by which restores through snapd can be undone, by number."""
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: Progress) -> list[Estimate]:
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: Progress,
+        *,
+        include_mounts: bool = False,
+    ) -> list[Estimate]:
         """Measure what a save would read."""
 
     def plan(
@@ -119,7 +126,7 @@ class Engine(Protocol):
         """Return the bytes that the file of an export would take, whatever is broken left out."""
 
     def undo_offers(self) -> list[UndoOffer]:
-        """List the restores that can be taken back, the newest first."""
+        """List the restores that can be undone, the newest first."""
 
     # -- doing
 
@@ -133,7 +140,7 @@ class Engine(Protocol):
         """Carry out a restore."""
 
     def extract(self, operation: Extract, progress: Progress) -> Result:
-        """Put marked files and folders in place, or into a directory."""
+        """Put selected files and folders in place, or into a directory."""
 
     def undo(self, operation: Undo, progress: Progress) -> Result:
         """Take a restore back."""
@@ -162,7 +169,7 @@ class Engine(Protocol):
         """Say of each job that died amid replacing data, in a sentence, how it can be ended."""
 
     def resolutions(self, number: int) -> Resolutions:
-        """Tell what finishing an interrupted job, and taking it back, would mean; changes nothing."""
+        """Say what finishing an interrupted job, and taking it back, would mean; changes nothing."""
 
     def resolve(self, number: int, *, finish: bool) -> Resolved:
         """End an interrupted job one way or the other.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def own_state(layout: Layout) -> str:
     """The folder of our journal for a root: below the root itself where it can be written.
 
-    Otherwise, and where that folder is somebody else's, one of the user's own for each root, told apart by
+    Otherwise, and where that folder is somebody else's, one of the user's own for each root, distinguished by
     device and inode.
     """
     existing = _existing(layout.own_state)

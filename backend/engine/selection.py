@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backend.errors import NotFoundError
-from backend.model import Snapshot, selected_snapshots
+from backend.model import Snapshot, saved_users, selected_snapshots
 
 if TYPE_CHECKING:
     from backend.host.layout import InstalledSnap, Layout, UnsavedData
@@ -21,8 +21,12 @@ def snapshots_of(store: "Store", set_id: int, snaps: Sequence[str]) -> list[Snap
 def checked_snapshots(store: "Store", operation: "Check") -> list[Snapshot]:
     """Return the snapshots of the set to check; without one, those of all sets, which may be none."""
     if operation.set_id:
-        return snapshots_of(store, operation.set_id, operation.snaps)
-    return [snapshot for group in store.list_sets(snaps=operation.snaps) for snapshot in group.snapshots]
+        chosen = snapshots_of(store, operation.set_id, operation.snaps)
+    else:
+        sets = store.list_sets(snaps=operation.snaps)
+        chosen = [snapshot for group in sets for snapshot in group.snapshots]
+    store.layout.demand_users(operation.users, saved_users(chosen))
+    return chosen
 
 
 def marked_snapshots(store: "Store", operation: "Extract") -> list[Snapshot]:
@@ -47,6 +51,7 @@ def _installed(layout: "Layout", name: str) -> "InstalledSnap":
 
 def users_of(layout: "Layout", names: Sequence[str]) -> "tuple[list[User], list[UnsavedData]]":
     """Return the named users; without any, all with data, and what can be saved for nobody."""
+    layout.demand_users(names)
     if names:
         return layout.find_users(names), []
     return layout.users_with_data()

@@ -2,7 +2,7 @@
 
 The operation is JSON on standard input, as a journal holds it. The number of the job is written to the
 descriptor that `--id-fd` names as soon as it is in the journal; then that is let go of. What goes wrong
-before is told on standard error; after it, the journal says all.
+before is reported on standard error; after it, the journal says all.
 
 A stop is asked for by SIGTERM or SIGINT: the job undoes what it did, and ends. A hang-up means nothing to it.
 """
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
 
     def begun(number: int) -> None:
+        """Report the number of the job."""
         _tell(arguments.id_fd, number)
 
     try:

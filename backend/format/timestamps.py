@@ -60,7 +60,7 @@ def time_text(ns: int, offset_seconds: int) -> str:
 
 
 def is_zero_time(text: str) -> bool:
-    """Whether a canonical time is Go's zero value, in whatever zone it is told."""
+    """Whether a canonical time is Go's zero value, in whatever zone it is written."""
     return text == ZERO_TIME or (text.startswith("000") and "." not in text and unix_time(text) == _ZERO_UNIX)
 
 

@@ -1,11 +1,12 @@
 """Room on file systems: what is free, and what has to be so that something may be begun."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from backend.errors import NoSpaceError
+from backend.fs.attributes import AttributeTally
 from backend.fs.files import os_errors_as
 from backend.fs.safe_open import nearest
 from backend.fs.walk import TreeWalk
@@ -45,11 +46,18 @@ class Measured(NamedTuple):
 _FOLDER = Measured(packed=_HEADER)
 
 
-def measure(paths: Sequence[str], progress: Progress | None = None) -> Measured:
+def measure(
+    paths: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    skipped: Collection[str] = (),
+    attributes: AttributeTally | None = None,
+) -> Measured:
     """Measure all regular files below the directories `paths`, however deep; links are not followed.
 
-    A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile. The apparent
-    bytes are counted in the job's present step.
+    A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile, nor what is at
+    or below the paths `skipped`. The apparent bytes are counted in the job's present step, files with
+    `attributes` there.
 
     Raises:
         NotAllowedError: something may not be read; it is named.
@@ -60,8 +68,13 @@ def measure(paths: Sequence[str], progress: Progress | None = None) -> Measured:
     progress = progress or Progress()
     total = Measured()
     for path in paths:
-        with os_errors_as("cannot measure"), closing(TreeWalk(path).steps()) as steps:
+        walk = TreeWalk(path)
+        with os_errors_as("cannot measure"), closing(walk.steps()) as steps:
             for folder, entries in steps:
+                if entries and skipped:
+                    entries = [entry for entry in entries if walk.place(entry.name) not in skipped]
+                if entries is not None and attributes is not None:
+                    attributes.look_at_entries(folder.fd, entries, walk.place)
                 part = _FOLDER if entries is None else _files(entries, folder.pending)
                 total = total.plus(part)
                 progress.advance(part.apparent)
@@ -79,6 +92,10 @@ class SpaceNeed(NamedTuple):
     def missing(self) -> int:
         """The bytes by which there is too little; 0 where it suffices."""
         return max(0, self.needed - self.free)
+
+    def text(self, action: str) -> str:
+        """Say that there is too little for an action."""
+        return str(NoSpaceError(action, *self))
 
 
 def free_space(path: str) -> int:

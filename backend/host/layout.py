@@ -11,10 +11,11 @@ from functools import cached_property
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, NamedTuple
 
-from backend.errors import InvalidInputError, NotFoundError, SnapshotError
+from backend.errors import InvalidInputError, NotFoundError, SnapshotError, UnknownUserError
 from backend.format.gojson import quoted
 from backend.format.names import is_snap_name, revision_from_text
-from backend.fs.files import Fingerprint, fingerprint_at
+from backend.fs import beneath
+from backend.fs.files import Fingerprint, Identity, fingerprint_at
 from backend.host.accounts import Accounts, MachineAccounts, PasswdFile, account_id, joined, reach
 from backend.host.snap_yaml import read_description
 from backend.host.state import SnapdState
@@ -57,10 +58,11 @@ class UnsavedData(NamedTuple):
 
 
 class Layout:
-    """The places below `root`, as absolute paths on this machine.
+    """The places below `root`, as absolute paths on this machine, without the links that lead to it.
 
-    `users` replaces the account look-up, `hidden` tells which snaps keep their users' data below
-    ~/.snap/data (else snapd's state does).
+    Another root than the machine's own is held open: all of it is reached from there. `users` replaces the
+    account look-up, `hidden` says which snaps keep their users' data below ~/.snap/data (else snapd's state
+    does).
 
     Raises:
         InvalidInputError: `root` cannot be one.
@@ -73,6 +75,7 @@ class Layout:
         hidden: Callable[[str], bool] | None = None,
     ) -> None:
         self.root = _root(root)
+        self._root = None if self.root == "/" else beneath.hold(self.root)
         self.is_machine = self.root == "/"
         self.accounts = users or (MachineAccounts() if self.is_machine else PasswdFile(self.root))
         self._hidden = hidden
@@ -84,12 +87,17 @@ class Layout:
         self._system = self.below("/var/snap")
 
     @property
+    def identity(self) -> Identity:
+        """Which directory the root is."""
+        return Identity.of(os.stat(self.root if self._root is None else self._root.fd))
+
+    @property
     def own_name(self) -> str:
         """Where a user keeps a journal for this root, below the user's state folder."""
         if self.is_machine:
             return "snapstow"
-        status = os.stat(self.root)
-        return f"snapstow/roots/{status.st_dev}-{status.st_ino}"
+        device, inode = self.identity
+        return f"snapstow/roots/{device}-{inode}"
 
     def below(self, path: str) -> str:
         """Return where a path of the root's own lies on this machine.
@@ -146,6 +154,21 @@ class Layout:
         users = (self._find_user(name) for name in names)
         return list({user.name: user for user in users}.values())
 
+    def demand_users(self, names: Iterable[str], saved: Iterable[str] = ()) -> None:
+        """Refuse users that neither this root nor the `saved` ones tell of.
+
+        Raises:
+            UnknownUserError: the first of them.
+        """
+        held = list(dict.fromkeys(saved))
+        for name in names:
+            try:
+                if name not in held:
+                    self._find_user(name)
+            except NotFoundError:
+                present = held or [user.name for user in self.users_with_data()[0]]
+                raise UnknownUserError(name, present) from None
+
     def users_with_data(self) -> tuple[list[User], list[UnsavedData]]:
         """Return root and everybody with data of snaps; then what belongs to none, or may not be looked into.
 
@@ -171,6 +194,13 @@ class Layout:
             if (facts.st_dev, facts.st_ino) not in known
         ]
         return list(users.values()), unsaved
+
+    def data_parents(self) -> Iterator[str]:
+        """Yield every directory for the data of a snap, installed or not: the system's, then users'."""
+        users, unsaved = self.users_with_data()
+        places = [place for user in users for place, _ in self._data_directories(user.home)]
+        for place in dict.fromkeys((self._system, *places, *(data.path for data in unsaved))):
+            yield from (f"{place}/{name}" for name in _listed(place) if is_snap_name(name))
 
     def installed_names(self) -> list[str]:
         """List all installed snaps that can be seen, sorted; inactive ones too."""
@@ -285,7 +315,7 @@ def _root(path: str) -> str:
     """A root as an absolute path; the machine's own is "/" however it is spelled."""
     if not path or "\0" in path:
         raise InvalidInputError(f"cannot use {quoted(path)} as a root: not a path")
-    path = joined("/", os.path.abspath(path))
+    path = os.path.realpath(path)
     try:
         return "/" if os.path.samefile(path, "/") else path
     except OSError:

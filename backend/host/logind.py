@@ -6,17 +6,18 @@ below it, ends with the user's last session unless the user lingers (logind.conf
 
 import os
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable
 from typing import NamedTuple
 
 from backend.fs import files
 
-_PLACES = ("etc", "run", "usr/local/lib", "usr/lib")
 _LARGEST = 1 << 16
-_MOST_FILES = 100
-_TRUE = ("1", "yes", "y", "true", "t", "on")
-_SETTING = re.compile(r"\s*(KillUserProcesses|KillOnlyUsers|KillExcludeUsers)\s*=\s*(.*?)\s*")
-_DEFAULT = re.compile(r"#\s*(KillUserProcesses)\s*=\s*(.*?)\s*")
+_PATIENCE = 2.0
+_ASK = (
+    *("busctl", "--system", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1"),
+    *("org.freedesktop.login1.Manager", "KillUserProcesses", "KillOnlyUsers", "KillExcludeUsers"),
+)
 _SESSION = re.compile(r"/session-[^/\n]+\.scope")
 _MANAGER = re.compile(r"/user@[0-9]+\.service")
 
@@ -28,7 +29,17 @@ class Login(NamedTuple):
     name: str
 
 
-def logout_warning(system: str = "", login: Login | None = None) -> str:
+def ask_logind() -> str:
+    """Return whose processes logind ends at logout, as busctl prints it; nothing where nobody answers."""
+    import subprocess
+
+    try:
+        return subprocess.run(_ASK, capture_output=True, text=True, timeout=_PATIENCE, check=True).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+
+
+def logout_warning(system: str = "", login: Login | None = None, ask: Callable[[], str] = ask_logind) -> str:
     """Say why logging out would end a job that is started now, in a sentence; nothing where it would not.
 
     `system` is the directory that stands for `/`; without `login` whoever runs this would start the job.
@@ -44,7 +55,7 @@ def logout_warning(system: str = "", login: Login | None = None) -> str:
             "logging out ends the job: it belongs to your desktop; stay logged in until it has ended, or "
             "let an administrator run: loginctl enable-linger"
         )
-    if _SESSION.search(group) and _kills(system, name):
+    if _SESSION.search(group) and _kills(name, ask()):
         return (
             "logging out ends the job: logind is set to end your processes then (KillUserProcesses=yes); "
             "stay logged in until it has ended, or start it with sudo"
@@ -52,44 +63,13 @@ def logout_warning(system: str = "", login: Login | None = None) -> str:
     return ""
 
 
-def _kills(system: str, name: str) -> bool:
-    """Whether logind ends what a user's session leaves."""
-    settings: dict[str, str] = {}
-    for key, value in _settings(system):
-        several = key != "KillUserProcesses" and value
-        settings[key] = f"{settings.get(key, '')} {value}" if several else value
-    only, never = (settings.get(key, "").split() for key in ("KillOnlyUsers", "KillExcludeUsers"))
-    wanted = settings.get("KillUserProcesses", "").lower() in _TRUE
-    return wanted and name not in never and (not only or name in only)
-
-
-def _settings(system: str) -> Iterator[tuple[str, str]]:
-    """What logind is told, the weightiest last; the main file tells the default in a comment."""
-    whole = [f"{system}/{place}/systemd/logind.conf" for place in _PLACES]
-    main = next((text for path in whole if (text := _text(path))), "")
-    for pattern in (_DEFAULT, _SETTING):
-        yield from _found(pattern, main)
-    for path in _drop_ins(system):
-        yield from _found(_SETTING, _text(path))
-
-
-def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        if match := pattern.fullmatch(line):
-            yield match[1], match[2]
-
-
-def _drop_ins(system: str) -> list[str]:
-    """The files that change the main one, in their order; one in /etc stands for its namesakes elsewhere."""
-    drop_ins: dict[str, str] = {}
-    for place in reversed(_PLACES):
-        folder = f"{system}/{place}/systemd/logind.conf.d"
-        try:
-            names = sorted(os.listdir(folder))[:_MOST_FILES]
-        except OSError:
-            continue
-        drop_ins |= {name: f"{folder}/{name}" for name in names if name.endswith(".conf")}
-    return [drop_ins[name] for name in sorted(drop_ins)]
+def _kills(name: str, properties: str) -> bool:
+    """Whether logind ends what a user's session leaves; lines such as `b true` and `as 1 "bob"`."""
+    match [shlex.split(line) for line in properties.splitlines()]:
+        case [["b", wanted], ["as", _, *only], ["as", _, *never]]:
+            return wanted == "true" and name not in never and (not only or name in only)
+        case _:
+            return False
 
 
 def _current_login() -> Login:

@@ -115,9 +115,9 @@ class SnapdState:
 
 
 def installed_version(below: Callable[[str], str]) -> str:
-    """The version of the snapd installed below a root, running or not; empty where none can be told.
+    """The version of the snapd installed below a root, running or not; empty where none is known.
 
-    `below` tells where a path of the root's own lies on this machine.
+    `below` says where a path of the root's own lies on this machine.
     """
     return max(filter(None, (_version_in(below, path) for path in _ABOUT)), key=version_of, default="")
 

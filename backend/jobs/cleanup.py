@@ -3,12 +3,13 @@
 Only what our own journal proves to be ours and dead is ended, by itself in the safe way, or as was chosen.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
 from backend.errors import IntegrityError, SnapshotError
 from backend.fs import files
+from backend.fs.removal import Leftover, remove_tree
 from backend.jobs.data_endings import Ending, alone, end_data_job
 from backend.jobs.effects import (
     REVERSIBLE,
@@ -94,7 +95,7 @@ def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> N
 
 
 def noted(sentences: list[str], progress: Progress) -> list[str]:
-    """The sentences, each of which `progress` was told."""
+    """The sentences, each of which was noted."""
     for sentence in sentences:
         progress.note(sentence)
     return sentences
@@ -107,10 +108,12 @@ def may_hold_data(record: JobRecord) -> bool:
 
 def _is_needed(store: Store, record: JobRecord) -> bool:
     """Whether its steps are the only word on where replaced data lie."""
+    if record.result.leftovers:
+        return True  # nothing else tells whose they are
     if not may_hold_data(record):
         return False
     if is_damaged(record):
-        return True  # it may be, and nothing else tells
+        return True  # it may be, and nothing else says
     return bool(record.result.undo_until) or not is_ours(record, store) or needs_rollback(record, store)
 
 
@@ -130,20 +133,24 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
 def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
     with alone(store, subject_of(record).snaps):
         if journal.record(record.id).result.undone:
-            return f"job {record.id} was taken back meanwhile"
+            return f"job {record.id} was rolled back meanwhile"
         done = effects_of(record, store)
-        done.state.clean_up()
+        left = done.state.clean_up()
         done.refuse_outside()
-        journal.note_expired(record)
-    return f"the undo of job {record.id} expired; what it kept was removed"
+        journal.note_expired(record, done.state.present if left else ())
+    return _with_leftovers(f"the undo of job {record.id} expired; what it kept was removed", left)
+
+
+def _with_leftovers(text: str, left: Sequence[Leftover]) -> str:
+    return "; ".join((text, *map(str, left)))
 
 
 def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = Ending.SAFE) -> str:
-    """Take back, or complete, one dead job of ours, or let it wait for somebody to choose; says which.
+    """Roll back, or complete, one dead job of ours, or let it wait for somebody to choose; says which.
 
-    A forget is completed, or, when it is taken back, the files that it has not removed yet are kept.
+    A forget is completed, or, when it is rolled back, the files that it has not removed yet are kept.
     """
-    forgetting = how is not Ending.TAKE_BACK or record.verb != Forget.verb
+    forgetting = how is not Ending.ROLL_BACK or record.verb != Forget.verb
     if record.verb in REVERSIBLE:
         return end_data_job(journal, store, record, how)
     with journal.reopened(record) as reopened:
@@ -151,7 +158,7 @@ def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = End
             complete = _end_files(store, record, forgetting=forgetting)
         except (TypeError, ValueError) as damage:
             raise IntegrityError("its journal is damaged") from damage
-        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, JobResult(recovered=True))
+        reopened.finish(JobState.DONE if complete else JobState.ROLLED_BACK, JobResult(recovered=True))
         ending = "it was complete" if complete else "nothing of it is left"
         if not forgetting:
             ending = "what it had not removed yet is kept"
@@ -173,7 +180,7 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
                 store.end_forgetting(doomed)
                 complete = True
             case FileBegun(path) | StagingBegun(path) if store.is_unfinished(path):
-                files.remove_tree(path)
+                remove_tree(path)
     return complete
 
 

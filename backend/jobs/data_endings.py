@@ -7,11 +7,13 @@ changed.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 
 from backend.errors import BlockedError
 from backend.format.names import is_snap_name
+from backend.fs.removal import Leftover
 from backend.jobs.effects import (
     JobEffects,
     begun_subject_of,
@@ -35,7 +37,7 @@ class Ending(Enum):
 
     SAFE = "as nothing can be lost by, or not at all"
     FINISH = "finish"
-    TAKE_BACK = "take back"
+    ROLL_BACK = "roll back"
 
 
 def waiting_jobs(journal: Journal, store: Store) -> list[JobRecord]:
@@ -96,12 +98,13 @@ class _DeadJob:
 
     @property
     def _was_unwound(self) -> bool:
-        """Whether it was taken back after it was noted as done, by a process that could note nothing more."""
+        """Whether it was rolled back after it was noted as done; its process could note nothing more."""
         would_change = any(move.before != move.after for move in self._state.moves)
         return would_change and self._state.is_as_before
 
     def _put_in_place(self) -> str:
         self._done.refuse_outside()
+        self._state.demand_unmounted()
         self._state.put_in_place()
         for step in (UndoPromised(), DataCommitted()):
             self._reopened.record_step(step)
@@ -115,43 +118,46 @@ class _DeadJob:
         until = window_end(self._record, now)
         if not until and UndoPromised() in self._record.steps:
             until = now + DAY
-        if not until:
-            self._state.clean_up()
-        self._finish(JobState.DONE, until)
-        return text
+        left = self._state.clean_up() if not until else ()
+        self._finish(JobState.DONE, until, left)
+        return "; ".join((text, *map(str, left)))
 
     def _take_back(self) -> str:
+        self._state.demand_unmounted(back=True)
         self._state.take_back()
         self._done.refuse_outside()
         until = self._journal.clock() + DAY
         is_changed = bool(self._state.moves) and not is_as_staged(self._state)
+        left: tuple[Leftover, ...] = ()
         if self._undone:
             self._keep_undone(until)
         elif is_changed:
-            self._finish(JobState.TAKEN_BACK, until)
+            self._finish(JobState.ROLLED_BACK, until)
             return (
                 f"{self._name} had been interrupted; the data are as before it; what it had put in place was "
                 f"changed since and is kept for a day: undo {self._record.id}"
             )
         else:
-            self._state.revert(partial(self._reopened.record_step, SlotsDiscarded()))
-        self._finish(JobState.TAKEN_BACK, 0.0)
+            left = self._state.revert(partial(self._reopened.record_step, SlotsDiscarded()))
+        self._finish(JobState.ROLLED_BACK, 0.0, left)
         ending = "nothing of it is left" if target_directories(self._record) else "the data are as before it"
-        return f"{self._name} had been interrupted; {ending}"
+        return "; ".join((f"{self._name} had been interrupted; {ending}", *map(str, left)))
 
     def _keep_undone(self, until: float) -> None:
-        """What an undo had put in place is in the slots again of the job that it was to take back."""
+        """What an undo had put in place is in the slots again of the job that it was to undo."""
         for earlier in self._journal.records():
             if earlier.id == self._undone and earlier.result.may_be_undone and self._state.moves:
                 self._journal.keep_until(earlier, until)
 
-    def _finish(self, state: JobState, until: float) -> None:
+    def _finish(self, state: JobState, until: float, left: Sequence[Leftover] = ()) -> None:
         set_id, snaps = begun_subject_of(self._record)
         beside = next(iter(target_directories(self._record)), "")
-        if state is JobState.TAKEN_BACK and not until:
+        if state is JobState.ROLLED_BACK and not until:
             result = JobResult(recovered=True)
         else:
             result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
+        if left:
+            result = replace(result, left_out=tuple(map(str, left)), leftovers=self._state.present)
         self._reopened.finish(state, result)
 
 
@@ -160,6 +166,6 @@ def waiting_text(record: JobRecord) -> str:
     snaps = ", ".join(begun_subject_of(record).snaps) or "snaps"
     return (
         f"job {record.id} ({record.verb}) was interrupted while it replaced the data of {snaps}, which may "
-        f"have been changed since: finish {record.id} completes it, takeback {record.id} takes it back; both "
+        f"have been changed since: finish {record.id} completes it, takeback {record.id} rolls it back; both "
         "keep what is there now"
     )

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from backend.errors import SnapshotError
 from backend.fs import files
+from backend.fs.removal import remove_tree
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.data_endings import waiting_text
 from backend.jobs.effects import is_damaged
 from backend.jobs.journal import Journal
+from backend.jobs.leftover_slots import leftover_slots
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.undo import undo_offers
 from backend.operations import Finding
@@ -36,11 +38,12 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
             findings.append(Finding(kind, snapshot.path, snapshot.broken))
         elif snapshot.warning:
             findings.append(Finding("renamed", snapshot.path, snapshot.warning))
+    findings += [leftover.finding for leftover in leftover_slots(journal, store)]
     for path in _snapd_leftovers(store):
         findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
         until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
-        text = f"job {offer.job} can be taken back until {until}; it holds {offer.held} bytes"
+        text = f"job {offer.job} can be undone until {until}; it holds {offer.held} bytes"
         findings.append(Finding("undo", "", text))
     return findings
 
@@ -51,7 +54,7 @@ def _job_findings(journal: Journal) -> Iterator[Finding]:
             yield Finding("waiting", record.folder, waiting_text(record))
         elif record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
-            yield Finding("interrupted", record.folder, text, "take it back, or complete it")
+            yield Finding("interrupted", record.folder, text, "roll it back, or complete it")
         if is_damaged(record) and not record.is_newer:
             text = f"what job {record.id} ({record.verb}) did cannot be understood; it is left as it is"
             yield Finding("damaged", record.folder, text)
@@ -130,8 +133,17 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
                     if finding.kind == "import":
                         leftovers.abandon_import(store, os.path.basename(finding.path))
                     else:
-                        files.remove_tree(finding.path)
+                        remove_tree(finding.path)
                 done.append(finding._replace(text="removed"))
             except SnapshotError as failure:
                 done.append(finding._replace(text=str(failure)))
+        done += _repaired_slots(journal, store)
     return done
+
+
+def _repaired_slots(journal: Journal, store: Store) -> Iterator[Finding]:
+    for leftover in leftover_slots(journal, store):
+        finding = leftover.finding
+        if finding.repair:
+            left = leftover.remove(journal)
+            yield finding._replace(text="; ".join(map(str, left)) or "removed")

@@ -25,7 +25,7 @@ def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
         record
         for record in reversed(records)
         if record.verb in REVERSIBLE
-        and record.state in (*ENDED_WELL, JobState.TAKEN_BACK)
+        and record.state in (*ENDED_WELL, JobState.ROLLED_BACK)
         and record.result.may_be_undone
         and record.id not in taken_back
         and is_ours(record, store)
@@ -35,7 +35,7 @@ def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
 
 
 def is_undone_unrecorded(record: JobRecord) -> bool:
-    """Whether it is an undo that was done, which the journal of what it took back was not told yet."""
+    """Whether it is an undo that was done, which the journal of what it undid was not told yet."""
     if record.verb != Undo.verb or record.has_ended or is_damaged(record):
         return False
     return DataCommitted() in record.steps
@@ -86,7 +86,7 @@ class JobEffects(NamedTuple):
 def effects_of(record: JobRecord, store: Store) -> JobEffects:
     """What a restore or an undo did, from what it noted; SnapshotError where that cannot be understood."""
     state, committed = recovered(record.every_step)
-    if record.state is JobState.TAKEN_BACK:
+    if record.state is JobState.ROLLED_BACK:
         state = state.reversed()
     root = os.path.realpath(store.layout.root)
     grounds = target_directories(record)
@@ -121,7 +121,7 @@ def target_directories(record: JobRecord) -> tuple[str, ...]:
 
 
 def undone_by(record: JobRecord) -> int:
-    """The job that an undo took back, 0 for a restore. Both together changed nothing."""
+    """The job that an undo undid, 0 for a restore. Both together changed nothing."""
     return next((step.job for step in record.steps if isinstance(step, UndoBegun | SnapdUndoBegun)), 0)
 
 

@@ -11,17 +11,20 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
 from backend.operations import Forget, Operation, Undo, UnknownOperation, to_json
 from backend.steps import DataCommitted, FilesMoved, SlotsDiscarded, Step
+from backend.store.root_id import RootId, is_same_root
 
 _LONGEST_LOG = 4 << 20
 _RESERVE = 256 << 10
@@ -34,12 +37,19 @@ _ENDS = (DataCommitted, SlotsDiscarded)
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` tells the time in seconds since the epoch, for what is kept here and for what expires.
+    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires. `root`
+    is the root of the place: what was noted while it lay elsewhere is told as it lies now.
     """
 
-    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: str,
+        clock: Callable[[], float] = time.time,
+        root: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = clock
+        self._root = root
         self._jobs = os.path.join(folder, "jobs")
 
     @contextmanager
@@ -49,8 +59,8 @@ class Journal:
         Raises:
             OSError: it cannot be recorded.
         """
-        files.make_directories(self.folder, 0o700)
-        files.make_directories(self._jobs, 0o700)
+        make_directories(self.folder, 0o700)
+        make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
             with self._changing(shared=True):
                 folder = self._new_folder()
@@ -60,7 +70,7 @@ class Journal:
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
-                "root": dict(root),
+                "root": {**root, "id": RootId(self.folder).made()},
                 "started": self.clock(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
@@ -118,7 +128,7 @@ class Journal:
     def spend_reserve(self) -> bool:
         """Free the room that was held; return False when there was none."""
         try:
-            os.unlink(os.path.join(self.folder, "reserve"))
+            beneath.unlink(os.path.join(self.folder, "reserve"))
         except OSError:
             return False
         return True
@@ -128,29 +138,30 @@ class Journal:
         if not os.path.isdir(self._jobs):
             return
         with self._changing(shared=False):
-            for folder in (os.path.join(self._jobs, str(number)) for number in self._ids()):
+            for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
                 if files.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
-                    files.remove_tree(folder)
+                    _drop(folder)
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
-                        os.unlink(os.path.join(folder, name))
+                        beneath.unlink(os.path.join(folder, name))
 
     def _new_folder(self) -> str:
-        number = max(self._ids(), default=0)
+        number = max(self.ids(), default=0)
         while True:
             number += 1
             folder = os.path.join(self._jobs, str(number))
             try:
-                os.mkdir(folder, 0o700)
+                beneath.mkdir(folder, 0o700)
             except FileExistsError:
                 continue
             files.sync_directory(self._jobs)
             return folder
 
-    def _ids(self) -> list[int]:
+    def ids(self) -> list[int]:
+        """List the numbers of all jobs, the oldest first."""
         try:
             names = os.listdir(self._jobs)
         except OSError:
@@ -159,7 +170,7 @@ class Journal:
 
     def records(self) -> list[JobRecord]:
         """Read all jobs that can be read, oldest first."""
-        return [record for number in self._ids() if (record := self._read(number)) is not None]
+        return [record for number in self.ids() if (record := self._read(number)) is not None]
 
     def record(self, number: int) -> JobRecord:
         """Read one job.
@@ -181,19 +192,31 @@ class Journal:
         alive = files.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
         return JobRecord(
-            id=number, folder=folder, header=header, ending=result, state=state_of(result, alive=alive)
+            id=number,
+            folder=folder,
+            header=header,
+            ending=result,
+            state=state_of(result, alive=alive),
+            moved=self._moved(header.get("root")),
         )
+
+    def _moved(self, recorded: object) -> tuple[str, str]:
+        """Where the root of a job lay when it began, and where it lies now; nothing for another root."""
+        present = self._root() if self._root is not None else {}
+        if not present or not isinstance(recorded, dict) or not is_same_root(recorded, present):
+            return "", ""
+        return str(recorded.get("path") or present["path"]), present["path"]
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
-        ids = self._ids()
+        ids = self.ids()
         if len(ids) <= most:
             return
         with self._changing(shared=False):
             for number in ids[: len(ids) - most]:
                 record = self._read(number)
                 if record is not None and record.has_ended and number not in needed:
-                    files.remove_tree(record.folder)
+                    _drop(record.folder)
 
     def note_undone(self, record: JobRecord, by: int) -> None:
         """Note in the result of a job which other one took it back."""
@@ -203,9 +226,13 @@ class Journal:
         """Keep what a job replaced until then at least."""
         self._amend(record, {"undo_until": max(moment, record.result.undo_until)})
 
-    def note_expired(self, record: JobRecord) -> None:
-        """Note in the result of a job that what it replaced is not kept any more."""
-        self._amend(record, {"expired": True})
+    def note_expired(self, record: JobRecord, leftovers: Sequence[str] = ()) -> None:
+        """Note in the result of a job that what it replaced is not kept any more, and what is left of it."""
+        self._amend(record, {"expired": True, **({"leftovers": list(leftovers)} if leftovers else {})})
+
+    def note_leftovers(self, record: JobRecord, leftovers: Sequence[str]) -> None:
+        """Note in the result of a job which directories of its could not be removed whole."""
+        self._amend(record, {"leftovers": list(leftovers)})
 
     def _amend(self, record: JobRecord, change: Mapping[str, Any]) -> None:
         """Change what a finished job's result says, whole or not at all."""
@@ -219,6 +246,12 @@ class Journal:
 
 def _spend_nothing() -> bool:
     return False
+
+
+def _drop(folder: str) -> None:
+    """Remove the folder of a job; what cannot be removed of it stops nothing."""
+    with suppress(LeftoverError):
+        remove_tree(folder)
 
 
 class OpenRecord:
@@ -243,8 +276,8 @@ class OpenRecord:
         self._is_torn = False
         self.id = int(os.path.basename(folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
-        self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
+        self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
         self.has_steps = False
         self._told = 0
         self._opened_at = time.monotonic()

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from backend.errors import NotFoundError, SnapshotError
 from backend.fs import files
 from backend.fs.files import DIRECTORY
+from backend.fs.mounts import Mount, list_mounts
 from backend.host.accounts import Accounts, PasswdFile
 from backend.host.layout import Layout
 from backend.jobs.record import JobRecord, state_of
@@ -27,8 +28,6 @@ _MOST_JOURNALS = 100
 _MOST_JOBS = 50
 _MOST_NAMES = 10_000
 _JOB = re.compile("[1-9][0-9]{0,11}")
-_OCTAL = re.compile(r"\\([0-7]{3})")
-_REMOTE = re.compile(r"fuse.*|nfs.*|cifs|smb.*|autofs|9p|afs|ceph|lustre|gpfs")
 
 
 class ForeignJournal:
@@ -115,14 +114,16 @@ def _ids(jobs: int) -> list[int]:
     return sorted(numbers)[-_MOST_JOBS:]
 
 
-def journals(layout: Layout, accounts: Accounts | None = None) -> list[ForeignJournal]:
-    """The journals of the machine's other users for a root; what only waiting could tell is passed over."""
+def journals(
+    layout: Layout, accounts: Accounts | None = None, mounts: Callable[[], list[Mount]] = list_mounts
+) -> list[ForeignJournal]:
+    """The journals of the machine's other users for a root; homes on slow file systems are passed over."""
     try:
         everyone = list((accounts or PasswdFile("/")).everyone())[:_MOST_ACCOUNTS]
         folder = f"{STATE}/{layout.own_name}"
     except (OSError, SnapshotError):
         return []
-    slow = list(_slow_mounts())
+    slow = [mount.point for mount in mounts() if mount.is_slow]
     journals: dict[str, ForeignJournal] = {}
     for user in everyone:
         place = f"{user.home}/{folder}/"
@@ -139,22 +140,3 @@ def _is_there(user: User, path: str) -> bool:
             return True
     except OSError:
         return False
-
-
-def _slow_mounts() -> Iterable[str]:
-    """Where file systems are mounted that may keep one waiting: another machine's, or a user's."""
-    try:
-        with open("/proc/self/mountinfo", "rb") as file:
-            return list(_remote(file.read(16 << 20).decode("utf-8", "surrogateescape")))
-    except OSError:
-        return []
-
-
-def _remote(mountinfo: str) -> Iterator[str]:
-    for line in mountinfo.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 7 or "-" not in fields[6:-1]:
-            continue
-        kind = fields[fields.index("-", 6) + 1]
-        if _REMOTE.fullmatch(kind) and fields[4] != "/":
-            yield _OCTAL.sub(lambda match: chr(int(match[1], 8)), fields[4])

@@ -1,4 +1,4 @@
-"""One job as its folder tells: what it was to do, how it stands, which steps it noted, whose it is."""
+"""One job as its folder says: what it was to do, how it stands, which steps it noted, whose it is."""
 
 import errno
 import json
@@ -17,6 +17,7 @@ from backend.fs import files
 from backend.jobs.result import JobResult, number_in, parse_result
 from backend.operations import Operation, UnknownOperation, recorded_operation
 from backend.steps import DataCommitted, DataMoved, SlotsDiscarded, SnapdStep, Step, parse_step
+from backend.store.root_id import is_same_root, rebased
 
 FORMAT = 3
 _TORN_LINES_ENDED = 1  # the last format in which a torn line was ended, and steps may follow it
@@ -36,7 +37,11 @@ class JobState(Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    TAKEN_BACK = "taken back"
+    ROLLED_BACK = "rolled back"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "JobState | None":
+        return cls.ROLLED_BACK if value == "taken back" else None  # as earlier versions wrote it
 
 
 ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
@@ -44,11 +49,12 @@ ENDED_WELL = (JobState.DONE, JobState.PARTIAL)
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job as its folder tells.
+    """One job as its folder has it.
 
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and
-    `home` is the directory of that user's below which no link is followed.
+    `home` is the directory of that user's below which no link is followed. Where the root was `moved` since,
+    from one path to another, all paths are told as they are now.
     """
 
     id: int
@@ -58,6 +64,7 @@ class JobRecord:
     state: JobState
     owner: str = ""
     home: str = ""
+    moved: tuple[str, str] = ("", "")
 
     @property
     def name(self) -> str:
@@ -88,7 +95,7 @@ class JobRecord:
     @cached_property
     def operation(self) -> Operation | UnknownOperation:
         """What it was to do."""
-        return recorded_operation(self.header["operation"])
+        return recorded_operation(rebased(self.header["operation"], *self.moved))
 
     @property
     def root(self) -> Mapping[str, Any]:
@@ -188,7 +195,7 @@ class JobRecord:
     def _steps(self, wanted: Callable[[bytes], bool]) -> list[Step]:
         self.demand_known_format()
         try:
-            return [parse_step(document) for document in self._step_documents(wanted)]
+            return [parse_step(rebased(document, *self.moved)) for document in self._step_documents(wanted)]
         except IntegrityError as damage:
             text = f"cannot understand what job {self.name} did: its journal is damaged"
             raise IntegrityError(text) from damage
@@ -227,7 +234,7 @@ class JobRecord:
 
     def is_ours(self, root: Mapping[str, Any]) -> bool:
         """Whether we wrote it, for this very root: nobody else's journal may make us change data."""
-        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
+        return self.is_private and is_same_root(self.root, root)
 
     @property
     def is_private(self) -> bool:

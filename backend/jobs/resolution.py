@@ -1,4 +1,4 @@
-"""The two ways out of a job that was interrupted: to finish it, or to take it back.
+"""The two ways out of a job that was interrupted: to finish it, or to roll it back.
 
 `resolutions_of` tells what each would mean for a job, before anything is done; `resolve` does it.
 """
@@ -79,11 +79,11 @@ def resolve(journal: Journal, store: Store, number: int, *, finish: bool) -> Res
     ways = resolutions_of(record, store)
     chosen = ways.finish if finish else ways.take_back
     if chosen.refusal:
-        raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {chosen.refusal}")
+        raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {number}: {chosen.refusal}")
     with files.os_errors_as(f"cannot end job {number}"):
         journal.sweep()
         store.sweep()
-        text = end_job(journal, store, record, Ending.FINISH if finish else Ending.TAKE_BACK)
+        text = end_job(journal, store, record, Ending.FINISH if finish else Ending.ROLL_BACK)
     return Resolved(text, chosen.again)
 
 
@@ -146,6 +146,7 @@ def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Stor
             ),
         )
     if not done.committed:
+        done.state.demand_unmounted(back=True)
         if isinstance(operation, Undo):
             # Without a number it meant the last restore of its time.
             operation = Undo(undone_by(record) or operation.job)

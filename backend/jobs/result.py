@@ -17,7 +17,7 @@ class JobResult(Result):
 
     `ended` is in seconds since the epoch; `exit` is the exit code that its command told, None where it told
     none; `error` says why it failed, `snapd_error` what snapd said. `recovered` is true for one that was
-    ended after its process had died. `undone` is the job by which it was taken back, `expired` is true when
+    ended after its process had died. `undone` is the job by which it was undone, `expired` is true when
     what it had replaced is not kept any more.
     """
 
@@ -74,6 +74,7 @@ def parse_result(document: Mapping[str, Any]) -> JobResult:
         beside=_text(document.get("beside")),
         extracted=_integer(document.get("extracted")),
         kept=_integer(document.get("kept")),
+        leftovers=_texts(document.get("leftovers")),
         ended=number_in(document.get("ended"), 0),
         exit=exit_code if type(exit_code) is int else None,
         error=_text(document.get("error")),

@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.errors import ConflictError, IntegrityError, NotAllowedError, SnapshotError
 from backend.fs import files
+from backend.fs.directories import make_directories
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import Operation, to_json
@@ -29,11 +30,13 @@ class Runner:
     """Starts jobs of one place with `command`.
 
     The command gets the operation as JSON on its standard input, and writes the number of its job, on a line,
-    to its standard output: the only descriptors that reach it through systemd as well.
+    to its standard output: the only descriptors that reach it through systemd as well. `systemd` is a
+    directory that is there where systemd runs: then root's jobs become units of it.
     """
 
-    def __init__(self, journal: Journal, command: Sequence[str]) -> None:
+    def __init__(self, journal: Journal, command: Sequence[str], *, systemd: str = _SYSTEMD) -> None:
         self._journal = journal
+        self._systemd = systemd
         self.command = list(command)
         self._children: list[subprocess.Popen[bytes]] = []
 
@@ -45,7 +48,7 @@ class Runner:
         """
         self._children = [child for child in self._children if child.poll() is None]
         with files.os_errors_as(f"cannot start {operation.verb}"), ExitStack() as stack:
-            files.make_directories(self._journal.folder, 0o700)
+            make_directories(self._journal.folder, 0o700)
             # Without names: whoever is killed while it starts a job leaves no file behind.
             errors = _unnamed(stack, "errors")
             document = _unnamed(stack, "operation")
@@ -55,7 +58,7 @@ class Runner:
             stack.callback(os.close, number)
             try:
                 process = subprocess.Popen(
-                    [*_unit_of_its_own(), *self.command],
+                    [*_unit_of_its_own(self._systemd), *self.command],
                     stdin=document,
                     stdout=telling,
                     stderr=errors,
@@ -99,7 +102,7 @@ class Follower:
         self._rest = b""
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """Return the events told since the last call, oldest first; an absurdly long log is cut off."""
+        """Return the events since the last call, oldest first; an absurdly long log is cut off."""
         try:
             with self._record.opened_events() as fd:
                 raw = os.pread(fd, min(8 << 20, LONGEST_LOG - self._at), self._at)
@@ -138,8 +141,8 @@ def _born(number: int, process: "subprocess.Popen[bytes]", operation: Operation,
     raise SnapshotError(f"cannot start {operation.verb}: {reason}")
 
 
-def _unit_of_its_own() -> list[str]:
-    if os.geteuid() == 0 and os.path.isdir(_SYSTEMD):
+def _unit_of_its_own(systemd: str) -> list[str]:
+    if os.geteuid() == 0 and os.path.isdir(systemd):
         name = files.random_name(16)
         return ["systemd-run", "--quiet", "--collect", "--pipe", f"--unit=snapstow-job-{name}", "--"]
     return []

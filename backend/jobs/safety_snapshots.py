@@ -1,4 +1,4 @@
-"""Guards: the snapshots by which restores through snapd can be taken back, as the journal names them."""
+"""Guards: the snapshots by which restores through snapd can be undone, as the journal names them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -22,7 +22,7 @@ Kept = TypeVar("Kept")
 
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
-    """The restores that can be taken back, the newest first, with the bytes they hold."""
+    """The restores that can be undone, the newest first, with the bytes they hold."""
     offers = []
     for record in _reversible(journal, store):
         try:
@@ -41,12 +41,12 @@ def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
     """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
 
-    NotFoundError when nothing can be taken back, ConflictError when a later restore, which can still be taken
-    back itself, changed the same data.
+    NotFoundError when nothing can be undone, ConflictError when a later restore, which can still be undone
+    itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
     set_id, snaps = subject_of(record)
-    action = f"cannot take back job {record.id}"
+    action = f"cannot undo job {record.id}"
     demand_none_waits(journal, store, action, snaps)
     with ExitStack() as locks, files.os_errors_as(action):
         for name in filter(is_snap_name, snaps):
@@ -55,7 +55,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         done = effects_of(record, store)
         done.refuse_outside()
         if not done.state.moves:
-            raise NotFoundError(f"job {record.id} cannot be taken back: it replaced nothing")
+            raise NotFoundError(f"job {record.id} cannot be undone: it replaced nothing")
         state = done.state.turned()
         progress.record_step(UndoBegun(record.id, set_id, snaps))
         transaction = Transaction(state, progress, action, snaps)
@@ -73,16 +73,16 @@ def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
 
 
 def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, Kept], bool]) -> Kept:
-    """Return the one of the jobs that can be taken back which has this number (0: there is none to choose).
+    """Return the one of the jobs that can be undone which has this number (0: there is none to choose).
 
     Raises:
-        NotFoundError: it cannot be taken back.
+        NotFoundError: it cannot be undone.
         ConflictError: one that came later changed the same data, so that the two meet.
     """
     if not number:
-        raise NotFoundError("there is no restore to take back")
+        raise NotFoundError("there is no restore to undo")
     if number not in candidates:
-        raise NotFoundError(f"job {number} cannot be taken back: it replaced nothing that is still kept")
+        raise NotFoundError(f"job {number} cannot be undone: it replaced nothing that is still kept")
     for later in sorted(candidates, reverse=True):
         if later > number and meets(candidates[number], candidates[later]):
             raise ConflictError(

@@ -26,7 +26,7 @@ class ConfirmedEntry(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from others."""
+        """What distinguishes it from others."""
         return self.snap, self.entry
 
 

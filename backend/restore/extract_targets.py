@@ -12,6 +12,8 @@ from typing import NamedTuple
 from backend.archive.tar.selection import SelectedMember, Selection
 from backend.archive.tar.stream import DIRECTORY, FIFO, SYMBOLIC_LINK
 from backend.fs import safe_open as parents
+from backend.fs.mounts import mounts_below
+from backend.fs.statx import frozen
 
 _SECOND = 10**9
 _FORMATS = {DIRECTORY: stat.S_IFDIR, SYMBOLIC_LINK: stat.S_IFLNK, FIFO: stat.S_IFIFO}
@@ -42,8 +44,9 @@ class ExtractAction(Enum):
 class ExtractTarget(NamedTuple):
     """What one member becomes: `source` is its path in the archive, `name` that below the plan's directory.
 
-    `kind` is a word; `size` is in bytes, `present` the size of what is there (None: nothing). One
-    `with_above` comes into being with the directory that holds it. `is_older` where what is there is newer.
+    `kind` is a word; `size` is in bytes, `data` those of them that are no holes, `present` the size of what
+    is there (None: nothing). One `with_above` comes into being with the directory that holds it. `is_older`
+    where what is there is newer.
     """
 
     source: str
@@ -54,6 +57,7 @@ class ExtractTarget(NamedTuple):
     present: int | None = None
     reason: str = ""
     with_above: bool = False
+    data: int = 0
     is_older: bool = False
 
     @property
@@ -120,6 +124,7 @@ class _Looking:
         self._folders: dict[bytes, ExtractTarget | None] = {b"": None}
         self._closed: dict[bytes, str] = {}
         self._device = os.stat(parents.nearest(parent)).st_dev
+        self._mounted = frozenset(mounts_below(parent))
 
     def meet(self, parts: Sequence[bytes], member: SelectedMember) -> Iterator[ExtractTarget]:
         """What becomes of a member; nothing where it is a directory that is there, or only on the way."""
@@ -128,7 +133,7 @@ class _Looking:
         if member.kind == DIRECTORY:
             self._folders[name] = landing
         if landing is not None and (
-            member.marked or landing.is_taken or landing.action is ExtractAction.REFUSE
+            member.is_selected or landing.is_taken or landing.action is ExtractAction.REFUSE
         ):
             yield landing
 
@@ -144,7 +149,7 @@ class _Looking:
     def _folder(self, name: bytes) -> ExtractTarget | None:
         """What becomes of a directory, None where it is there; one that the archive does not tell of, too."""
         if name not in self._folders:
-            self._folders[name] = self._fate(name, SelectedMember(name, DIRECTORY, marked=False))
+            self._folders[name] = self._fate(name, SelectedMember(name, DIRECTORY, is_selected=False))
         return self._folders[name]
 
     def _below(self, name: bytes, member: SelectedMember, above: ExtractTarget) -> ExtractTarget:
@@ -167,13 +172,25 @@ class _Looking:
         if there is None:
             return _landing(name, member, ExtractAction.MAKE)
         if member.kind == DIRECTORY and stat.S_ISDIR(there.st_mode):
-            if there.st_dev == self._device:
+            if there.st_dev == self._device and not self._is_mounted(name):
                 return None
-            return _landing(name, member, ExtractAction.REFUSE, "another file system is mounted there")
+            return _landing(name, member, ExtractAction.REFUSE, "a file system is mounted there")
         action, reason = self._decide(name, member, there)
+        if action is ExtractAction.REPLACE and (fixed := self._fixed(name)):
+            action, reason = ExtractAction.REFUSE, fixed
         is_older = there.st_mtime_ns // _SECOND > member.mtime_ns // _SECOND
         landing = _landing(name, member, action, reason)
         return landing._replace(present=there.st_size, is_older=is_older)
+
+    def _is_mounted(self, name: bytes) -> bool:
+        return f"{self._parent}/{os.fsdecode(name)}" in self._mounted
+
+    def _fixed(self, name: bytes) -> str:
+        """Why what is there cannot be renamed, or nothing."""
+        if self._is_mounted(name):
+            return "it is a mount point"
+        stuck = frozen(f"{self._parent}/{os.fsdecode(name)}")
+        return stuck and f"it is {stuck}"
 
     def _decide(
         self, name: bytes, member: SelectedMember, there: os.stat_result
@@ -182,8 +199,10 @@ class _Looking:
         place = _PLACES.get(file_type, "a special file")
         if file_type == stat.S_IFDIR or (file_type == stat.S_IFLNK and member.kind != SYMBOLIC_LINK):
             return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
-        if not member.marked:
+        if not member.is_selected:
             return ExtractAction.REFUSE, f"{place} is there instead of a directory"
+        if file_type not in _PLACES and file_type != _FORMATS.get(member.kind):
+            return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
         match self._policy:
             case OverwritePolicy.NEVER:
                 return ExtractAction.SKIP, "it is there"
@@ -210,7 +229,9 @@ class _Looking:
             place = os.fsencode(self._parent) + (b"/" + folder if folder else b"")
             place = place if folder else os.fsencode(parents.nearest(self._parent))
             is_open = os.access(place, os.W_OK | os.X_OK)
-            self._closed[folder] = "" if is_open else f"no right to write to {os.fsdecode(place)}"
+            closed = "" if is_open else f"no right to write to {os.fsdecode(place)}"
+            stuck = frozen(os.fsdecode(place))
+            self._closed[folder] = f"{os.fsdecode(place)} is {stuck}" if stuck else closed
         return self._closed[folder]
 
 
@@ -221,6 +242,7 @@ def _landing(name: bytes, member: SelectedMember, action: ExtractAction, reason:
         action=action,
         kind=member.word,
         size=member.size,
+        data=member.data,
         present=None,
         reason=reason,
     )

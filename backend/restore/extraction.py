@@ -21,7 +21,9 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.directories import Owner
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -59,8 +61,8 @@ class ExtractPart:
 
     @property
     def size(self) -> int:
-        """The bytes that are put in place."""
-        return sum(landing.size for landing in self.landings if landing.is_taken)
+        """The bytes of data that are put in place, holes left out."""
+        return sum(landing.data for landing in self.landings if landing.is_taken)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Extraction:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._verify(progress)
@@ -190,19 +192,20 @@ class Extraction:
             for wanted in part.landings:
                 if wanted.moves:
                     self._take_over(wanted, slot, (parent, fd, landing))
-            files.remove_tree(restore.LANDING, fd)
+            remove_tree(restore.LANDING, fd)
             os.fsync(fd)
 
     @contextmanager
     def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
-        make = restore.InPlaceTarget(self._layout, self.state).maker(
-            None if self._plan.target_dir else part.user, progress
-        )
+        target = restore.InPlaceTarget(self._layout, self.state)
         if self._plan.target_dir:
-            with _made_beside(self._plan.target_dir, part, make) as fd:
+            make = target.maker(None, progress)
+            give = make if part.entry == ARCHIVE else target.maker(_owner_of(part), progress, 0o700)
+            with _made_beside(self._plan.target_dir, part, make, give) as fd:
                 yield fd
         else:
+            make = target.maker(restore.owner_of_home(part.user), progress)
             links = self._layout.is_machine
             with parents.open_data_parent(part.parent, part.user, make, links=links) as fd:
                 yield fd
@@ -244,7 +247,7 @@ class Extraction:
 
 
 def key_of(snapshot: Snapshot) -> str:
-    """What tells a snapshot from the others of an operation: an export holds several in one file."""
+    """What distinguishes a snapshot from the others of an operation: an export holds several in one file."""
     return f"{snapshot.path}\0{snapshot.snap}"
 
 
@@ -293,8 +296,11 @@ def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | 
 
 
 @contextmanager
-def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make) -> Iterator[int]:
-    """Reach the directory that a part lands in through no link; make it where it is missing."""
+def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make, give: parents.Make) -> Iterator[int]:
+    """Reach the directory that a part lands in through no link.
+
+    Where it is missing it is made by `give`, any other on the way by `make`.
+    """
     top, name = os.path.split(target_dir)
     below = os.path.relpath(part.parent, target_dir)
     with ExitStack() as stack:
@@ -303,22 +309,16 @@ def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make) -> Iter
         path = top.rstrip("/")
         for step in filter(None, (name, *(below.split("/") if below != "." else ()))):
             path = f"{path}/{step}"
-            is_missing = files.identity(step, fd) is None
-            if is_missing:
-                make(fd, step, path)
+            if files.identity(step, fd) is None:
+                is_theirs = path == part.parent and path != target_dir
+                (give if is_theirs else make)(fd, step, path)
             fd = stack.enter_context(files.opened(step, DIRECTORY, fd))
-            if is_missing and path == part.parent and path != target_dir:
-                _give(fd, part)
         yield fd
 
 
-def _give(fd: int, part: ExtractPart) -> None:
-    """Keep a user's data from others, and let them be the user's where that can be."""
-    if part.entry == ARCHIVE:
-        return
-    os.fchmod(fd, 0o700)
-    if part.user is not None and os.geteuid() == 0:
-        os.fchown(fd, part.user.uid, part.user.gid)
+def _owner_of(part: ExtractPart) -> Owner | None:
+    """Whose the directory of a part becomes beside: its user's, where that can be."""
+    return Owner(part.user.uid, part.user.gid) if part.user is not None and os.geteuid() == 0 else None
 
 
 def skipped_texts(parts: Sequence[ExtractPart]) -> list[str]:

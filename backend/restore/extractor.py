@@ -16,6 +16,7 @@ from backend.browse.snapshot_file import SnapshotFile
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
+from backend.fs.space import space_needs
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
 from backend.progress import Progress
@@ -78,12 +79,12 @@ class Extractor:
         until = time.time() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
-        if not until:
-            remove_replaced(state, "extract")
+        leftovers = () if until else remove_replaced(state, "extract")
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
-            tuple(skipped_texts(plan.parts)),
+            (*skipped_texts(plan.parts), *map(str, leftovers)),
+            leftovers=state.present if leftovers else (),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
             beside=plan.target_dir,
@@ -184,6 +185,10 @@ class Extractor:
         return _Where(wanted.target_dir if wanted.strip else parent, owner, user, snapshot.revision)
 
     def _refusals(self, plan: ExtractPlan) -> tuple[str, ...]:
+        needs = space_needs((part.parent, part.size) for part in plan.parts if part.size)
+        return (*self._misplaced(plan), *(need.text("cannot extract") for need in needs if need.missing))
+
+    def _misplaced(self, plan: ExtractPlan) -> tuple[str, ...]:
         if plan.target_dir:
             fault = beside.fault(plan.target_dir, self._layout, occupied=True)
             return (fault.replace("cannot restore", "cannot extract", 1),) if fault else ()
@@ -196,9 +201,9 @@ class Extractor:
         snapshots = {key_of(part.snapshot): part.snapshot for part in plan.parts}
         if any(snapshot.conf for snapshot in snapshots.values()) and not plan.target_dir:
             yield "only data are extracted: the configuration stays as it is"
-        standing = VerificationLog(self._folder).standing(list(snapshots.values()))
+        statuses = VerificationLog(self._folder).statuses(list(snapshots.values()))
         for snapshot in snapshots.values():
-            if snapshot.path in standing and (doubt := standing[snapshot.path].fault):
+            if snapshot.path in statuses and (doubt := statuses[snapshot.path].fault):
                 yield f"#{snapshot.set_id} {snapshot.snap}: its last check failed: {doubt}"
 
 

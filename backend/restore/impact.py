@@ -14,13 +14,17 @@ from backend.errors import IntegrityError, InvalidInputError
 from backend.format import excludes
 from backend.format.timestamps import unix_time
 from backend.fs import files
+from backend.fs.attributes import AttributeTally
 from backend.fs.files import DIRECTORY
+from backend.fs.statx import FrozenFiles
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.progress import Progress
+from backend.restore.obstacles import name_fault
 from backend.restore.plan import EntryPlan, Losses, RestorePlan
 
 _NAMED = 20
+_FEW = 3
 
 
 def losses(
@@ -40,9 +44,10 @@ def losses(
     since = unix_time(snapshot.time)
     lost = Losses()
     live_files = live_bytes = 0
+    walk = _LiveWalk(progress or Progress())
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, status in _files_below(top, progress or Progress()):
+        for path, status in walk.files_below(top):
             live_files += 1
             live_bytes += _on_disk(status)
             is_excluded = excluded(path)
@@ -50,7 +55,7 @@ def losses(
                 continue
             named = (f"{top}/{path}",) if len(lost.examples) < _NAMED else ()
             lost = lost.with_file(status.st_size, excluded=is_excluded, named=named)
-    return lost._replace(live_files=live_files, live_bytes=live_bytes)
+    return walk.noted(lost._replace(live_files=live_files, live_bytes=live_bytes))
 
 
 def _on_disk(status: os.stat_result) -> int:
@@ -81,23 +86,52 @@ def _looked(fd: int, progress: Progress) -> Iterator[tuple[str, os.stat_result]]
             continue  # it vanished just now
 
 
-def _files_below(top: str, progress: Progress) -> Iterator[tuple[str, os.stat_result]]:
-    """All files that are not directories below `top`, by relative path; links are not followed."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        progress.raise_if_cancelled()
-        try:
-            with files.opened(f"{top}/{folder}" if folder else top, DIRECTORY) as fd:
-                looked = list(_looked(fd, progress))
-        except OSError:
-            continue
-        for name, status in looked:
-            path = f"{folder}/{name}" if folder else name
-            if stat.S_ISDIR(status.st_mode):
-                folders.append(path)
-            else:
-                yield path, status
+class _LiveWalk:
+    """Walks live data, and notes what cannot be removed and what has attributes on the way."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._attributes = AttributeTally()
+        self._frozen = FrozenFiles()
+        self._stuck: list[str] = []
+        self._stuck_files = 0
+
+    def files_below(self, top: str) -> Iterator[tuple[str, os.stat_result]]:
+        """All files that are not directories below `top`, by relative path; links are not followed."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            self._progress.raise_if_cancelled()
+            place = f"{top}/{folder}" if folder else top
+            try:
+                with files.opened(place, DIRECTORY) as fd:
+                    looked = list(_looked(fd, self._progress))
+                    self._note(fd, place, looked)
+            except OSError:
+                continue
+            for name, status in looked:
+                path = f"{folder}/{name}" if folder else name
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(path)
+                else:
+                    yield path, status
+
+    def _note(self, fd: int, folder: str, inside: Sequence[tuple[str, os.stat_result]]) -> None:
+        self._attributes.look(fd, inside, lambda name: f"{folder}/{name}")
+        for name, _ in inside:
+            if reason := self._frozen.reason(name, fd):
+                self._stuck_files += 1
+                if len(self._stuck) < _FEW:
+                    self._stuck.append(f"{folder}/{name} {reason[reason.index('(') :]}")
+
+    def noted(self, lost: Losses) -> Losses:
+        """The same losses, with what was noted."""
+        return lost._replace(
+            stuck_files=self._stuck_files,
+            stuck_examples=tuple(self._stuck),
+            attribute_files=self._attributes.number,
+            attribute_examples=tuple(self._attributes.examples),
+        )
 
 
 class ImpactScanner:
@@ -113,7 +147,9 @@ class ImpactScanner:
 
     def with_losses(self, plan: RestorePlan, progress: Progress) -> RestorePlan:
         """Return the plan with what it would take away: the live data are walked."""
-        return _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, progress)))
+        looked = _with(plan, lambda entry: replace(entry, lost=self._losses(plan, entry, progress)))
+        notes = (note for entry in looked.active for note in entry.lost.notes)
+        return replace(looked, notes=(*plan.notes, *notes))
 
     def _losses(self, plan: RestorePlan, entry: EntryPlan, progress: Progress) -> Losses:
         key = (plan.snapshot.path, entry.entry, entry.replaced)
@@ -154,7 +190,7 @@ class ImpactScanner:
         held = self._held[plan.snapshot.path, entry.entry]
         if isinstance(held, str):
             return replace(entry, blocked=held, is_damaged=True)
-        return replace(entry, contents=held)
+        return replace(entry, contents=held, blocked=name_fault(held.longest, entry.parent))
 
 
 def _with(plan: RestorePlan, change: Callable[[EntryPlan], EntryPlan]) -> RestorePlan:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -11,9 +11,11 @@ from backend.archive.hashing import Read
 from backend.archive.tar.vetting import Contents
 from backend.errors import InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
+from backend.fs.attributes import attribute_text
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.progress import Progress
+from backend.restore.obstacles import no_right, obstacle
 
 
 class Source(Protocol):
@@ -67,7 +69,8 @@ class Losses(NamedTuple):
     """Live files newer than the snapshot, and files that were excluded from it; sizes in bytes.
 
     `examples` are paths, at most twenty. `live_files` and `live_bytes` (on disk, holes left out) are all that
-    would be replaced, and so what an undo would hold.
+    would be replaced, and so what an undo would hold. Of `stuck_files`, which cannot be removed afterwards,
+    and of those with attributes that no snapshot holds, the first three are named.
     """
 
     newer_files: int = 0
@@ -77,11 +80,27 @@ class Losses(NamedTuple):
     examples: tuple[str, ...] = ()
     live_files: int = 0
     live_bytes: int = 0
+    stuck_files: int = 0
+    stuck_examples: tuple[str, ...] = ()
+    attribute_files: int = 0
+    attribute_examples: tuple[str, ...] = ()
 
     @property
     def files(self) -> int:
         """How many files would be lost in all."""
         return self.newer_files + self.excluded_files
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What else is to be known of the live data."""
+        if number := self.stuck_files:
+            more = " and others" if number > len(self.stuck_examples) else ""
+            yield (
+                f"{number} {'file' if number == 1 else 'files'} cannot be removed once the undo window is "
+                f"over, and will be left over: {', '.join(self.stuck_examples)}{more}"
+            )
+        if text := attribute_text(self.attribute_files, self.attribute_examples):
+            yield f"live data: {text}"
 
     def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
         """Return the same with one more file."""
@@ -99,8 +118,8 @@ class EntryPlan:
 
     `replaced` and `made` are paths; `needed` is in bytes, 0 where it is not known. An entry with a `skipped`
     reason is left out; one with a `blocked` reason stops the whole restore, `is_damaged` where the archive is
-    why. `lost` is filled in by a look at the live data, `contents` by a walk through the archive; before that
-    it is None.
+    why; so does one that is `forbidden`, where whoever asks writes it himself. `lost` is filled in by a look
+    at the live data, `contents` by a walk through the archive; before that it is None.
     """
 
     entry: str
@@ -114,12 +133,18 @@ class EntryPlan:
     contents: Contents | None = None
     skipped: str = ""
     blocked: str = ""
+    forbidden: str = ""
     is_damaged: bool = False
 
     @property
     def is_active(self) -> bool:
         """Whether it will be restored."""
-        return not self.skipped and not self.blocked
+        return not self.skipped and not self.refusal
+
+    @property
+    def refusal(self) -> str:
+        """Why it stops the whole restore, or nothing."""
+        return self.blocked or self.forbidden
 
     @property
     def owner(self) -> str:
@@ -137,7 +162,7 @@ class RestorePlan:
     """What a restore of one snapshot would do; `notes` are things to know that stop nothing.
 
     With `devices`, device nodes come back as well. With a `target_dir`, all goes there, beside what is
-    live: nothing is replaced, and to remove that directory is to take it back.
+    live: nothing is replaced, and to remove that directory is to undo it.
     """
 
     snapshot: Snapshot
@@ -150,7 +175,7 @@ class RestorePlan:
     @property
     def verdict(self) -> Verdict:
         """Whether it can be done, and whether something would be lost by it."""
-        if self.blocked or any(entry.blocked for entry in self.entries):
+        if self.reasons:
             return Verdict.BLOCKED
         lost = any(entry.lost.files for entry in self.entries)
         return Verdict.WITH_LOSS if lost or self.devices_left_out else Verdict.READY
@@ -163,7 +188,7 @@ class RestorePlan:
     @property
     def reasons(self) -> list[str]:
         """Why it is blocked."""
-        return [*self.blocked, *(entry.blocked for entry in self.entries if entry.blocked)]
+        return [*self.blocked, *filter(None, (entry.refusal for entry in self.entries))]
 
     @property
     def active(self) -> list[EntryPlan]:
@@ -200,7 +225,8 @@ def plan_restore(
             plan = _place_beside(snapshot, layout, plan, wanted.target_dir)
         else:
             plan = _look_at_target(_place(snapshot, layout, plan))
-        plans.append(replace(plan, needed=source.unpacked_size(entry)) if plan.is_active else plan)
+        is_read = not plan.skipped and not plan.blocked
+        plans.append(replace(plan, needed=source.unpacked_size(entry)) if is_read else plan)
     absent = [
         f'user "{name}" has no data in this snapshot' for name in wanted.users if name not in snapshot.users
     ]
@@ -298,7 +324,7 @@ def _look_at_target(plan: EntryPlan) -> EntryPlan:
         if not stat.S_ISDIR(status.st_mode):
             kind = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a directory"
             return replace(plan, blocked=f"cannot replace {path}: it is {kind}")
-        if status.st_dev != os.stat(plan.parent).st_dev:
-            return replace(plan, blocked=f"cannot replace {path}: another file system is mounted there")
         replaced.append(path)
-    return replace(plan, replaced=tuple(replaced), made=tuple(made))
+    blocked = obstacle(plan.parent, replaced)
+    forbidden = "" if blocked else no_right(plan.parent)
+    return replace(plan, replaced=tuple(replaced), made=tuple(made), blocked=blocked, forbidden=forbidden)

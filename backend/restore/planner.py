@@ -90,6 +90,15 @@ class RestorePreview:
         """The bytes that would be replaced, and so those that an undo holds."""
         return sum(entry.lost.live_bytes for plan in self.plans for entry in plan.active)
 
+    def verdict_of(self, plan: RestorePlan) -> Verdict:
+        """What the plan of one snapshot comes to: all of them are restored, or none."""
+        return Verdict.BLOCKED if self.lacks_space else plan.verdict
+
+    def reasons_of(self, plan: RestorePlan) -> list[str]:
+        """Why the plan of one snapshot is blocked."""
+        short = [need for need in self.space if need.missing]
+        return [*plan.reasons, *(need.text("cannot restore") for need in short)]
+
     def confirm(self, restore: Restore) -> Restore:
         """Return the restore with what was shown of it, so that its job can note what has changed since."""
         return confirmed(restore, self.plans)

@@ -16,10 +16,13 @@ from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
 from backend.archive.tar.vetting import ExtractionFilter
-from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.errors import BlockedError, ConflictError, IntegrityError, NotAllowedError
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.beneath import PASSED
+from backend.fs.directories import Owner, make_directory, private_name
 from backend.fs.files import DIRECTORY
+from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -82,7 +85,7 @@ class InPlaceTarget:
     def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
-            make = self.maker(plan.user, progress)
+            make = self.maker(owner_of_home(plan.user), progress)
             parent = stack.enter_context(
                 parents.open_data_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
@@ -105,28 +108,36 @@ class InPlaceTarget:
             files.rename_new(name, landing, target, slot_fd)
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
-        files.remove_tree(LANDING, slot_fd)
+        remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def maker(self, user: User | None, progress: Progress) -> parents.Make:
+    def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
         """Makes a missing parent directory as its owner would have it."""
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
-            path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
-            progress.record_step(DirectoryMade(path))
-            os.mkdir(name, 0o755, dir_fd=fd)
-            self._state.made.append(path)
-            if user is not None and os.geteuid() == 0:
-                owner = os.stat(user.home)
-                with files.opened(name, DIRECTORY, fd) as made:
-                    os.fchown(made, owner.st_uid, owner.st_gid)
+            """Make one missing directory, noted before, with its owner and mode from the first."""
+            above = os.readlink(f"/proc/self/fd/{fd}").rstrip("/")
+            room = private_name()
+            for path in (f"{above}/{room}", f"{above}/{room}/{name}", f"{above}/{name}"):
+                progress.record_step(DirectoryMade(path))
+                self._state.made.append(path)
+            make_directory(name, fd, mode, owner=owner, room=room)
             os.fsync(fd)
 
         return make
 
     def settle(self) -> None:
         """Everything was noted when it was taken over."""
+
+
+def owner_of_home(user: User | None) -> Owner | None:
+    """Whose a directory becomes that is made for a user in the home; None where it is left ours."""
+    if user is None or os.geteuid() != 0:
+        return None
+    with files.opened(user.home, PASSED) as fd:
+        home = os.fstat(fd)
+    return Owner(home.st_uid, home.st_gid)
 
 
 @contextmanager
@@ -164,7 +175,7 @@ class Restoration:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was taken back. The state's slots hold what was replaced.
+        and a stop, after everything was rolled back. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()
@@ -190,9 +201,10 @@ class Restoration:
         )
 
     def _refuse(self) -> None:
-        reasons = [reason for _, plan in self._parts for reason in plan.reasons]
-        if reasons:
-            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        plans = [plan for _, plan in self._parts]
+        if reasons := [reason for plan in plans for reason in plan.reasons]:
+            is_forbidden = any(entry.forbidden for plan in plans for entry in plan.entries)
+            raise (NotAllowedError if is_forbidden else BlockedError)("\n".join(dict.fromkeys(reasons)))
         entries = [entry for _, plan in self._parts for entry in plan.active]
         require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 

@@ -9,7 +9,7 @@ from backend.archive.reader import Reader
 from backend.errors import BlockedError, InvalidInputError
 from backend.format.names import revision_from_text
 from backend.host.layout import InstalledSnap, Layout
-from backend.model import Revision, Snapshot
+from backend.model import Revision, Snapshot, saved_users
 from backend.operations import Restore, Result
 from backend.progress import Progress
 from backend.restore import into_directory as beside
@@ -36,7 +36,7 @@ class Restorer:
 
         InvalidInputError for an operation that makes no sense.
         """
-        wanted = _wanted(operation, chosen)
+        wanted = self._wanted(operation, chosen)
         fault = beside.fault(wanted.target_dir, self._layout) if wanted.target_dir else ""
         plans = []
         for snapshot in chosen:
@@ -48,6 +48,16 @@ class Restorer:
                 plans.append(self._plan(reader, wanted, fault))
         return plans
 
+    def _wanted(self, operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
+        """What was asked for, understood; InvalidInputError for what cannot be."""
+        self._layout.demand_users(operation.users, saved_users(chosen))
+        revision = revision_from_text(operation.revision) if operation.revision else Revision()
+        if operation.revision and not revision.number:
+            raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
+        demand_one_snap(operation, chosen)
+        target_dir = beside.directory(operation.target_dir) if operation.target_dir else ""
+        return Wanted(operation.users, target_dir, revision, operation.devices)
+
     def _plan(self, reader: Reader, wanted: Wanted, fault: str) -> RestorePlan:
         snapshot = reader.snapshot
         installed = self._layout.installed(snapshot.snap)
@@ -58,7 +68,7 @@ class Restorer:
         else:
             refusals = list(mismatches(snapshot, installed))
             notes = [*_revision_notes(current, wanted), *self._configuration_notes(snapshot)]
-        if doubt := VerificationLog(self._folder).standing([snapshot])[snapshot.path].fault:
+        if doubt := VerificationLog(self._folder).statuses([snapshot])[snapshot.path].fault:
             notes.append(f"its last check failed: {doubt}")
         return replace(plan, blocked=(*plan.blocked, *refusals), notes=(*plan.notes, *notes))
 
@@ -70,7 +80,7 @@ class Restorer:
 
     def carry_out(self, chosen: Sequence[Snapshot], operation: Restore, progress: Progress) -> Result:
         """Restore snapshots as one unit: all of it, or, after any failure or a stop, nothing."""
-        wanted = _wanted(operation, chosen)
+        wanted = self._wanted(operation, chosen)
         if broken := [s for s in chosen if s.broken]:
             raise BlockedError(
                 "\n".join(f'snap "{s.snap}": cannot open snapshot: {s.broken}' for s in broken)
@@ -93,14 +103,14 @@ class Restorer:
         until = (
             time.time() + operation.undo_window if operation.undo_window and not wanted.target_dir else 0.0
         )
-        if not until:
-            remove_replaced(state, "restore")
+        leftovers = () if until else remove_replaced(state, "restore")
         snaps = tuple(snapshot.snap for snapshot in chosen)
         undo_job = int(progress.name) if until and progress.name.isdigit() else 0
         return Result(
             operation.set_id,
             snaps,
-            tuple(left_out),
+            (*left_out, *map(str, leftovers)),
+            leftovers=state.present if leftovers else (),
             undo_job=undo_job,
             undo_until=until,
             beside=wanted.target_dir,
@@ -145,16 +155,6 @@ def restore_snapshot(
         if entry.skipped:
             progress.note(entry.skipped)
     return Restoration([(reader, plan)], layout).run(progress)
-
-
-def _wanted(operation: Restore, chosen: Sequence[Snapshot]) -> Wanted:
-    """What was asked for, understood; InvalidInputError for what cannot be."""
-    revision = revision_from_text(operation.revision) if operation.revision else Revision()
-    if operation.revision and not revision.number:
-        raise InvalidInputError(f"cannot restore onto revision {operation.revision}: it is none")
-    demand_one_snap(operation, chosen)
-    target_dir = beside.directory(operation.target_dir) if operation.target_dir else ""
-    return Wanted(operation.users, target_dir, revision, operation.devices)
 
 
 def demand_one_snap(operation: Restore, chosen: Sequence[Snapshot]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from backend.errors import BlockedError
 from backend.fs import files
 from backend.fs.files import DIRECTORY, Identity
+from backend.fs.removal import Leftover, LeftoverError, remove_tree
 
 HOLDER = ".snapstow"
 _NOWHERE = Identity(0, 0)
@@ -50,8 +51,8 @@ class Slot:
         """Where the slot lies."""
         return f"{self.parent}/{self.holder}/{self.name}"
 
-    def remove(self) -> None:
-        """Remove the slot with all it holds, and `.snapstow` when it was the last one.
+    def remove(self) -> tuple[Leftover, ...]:
+        """Remove the slot with all it holds, and `.snapstow` when it was the last one; returns what is left.
 
         Where nothing of ours is there any more, nothing is done.
         """
@@ -59,10 +60,15 @@ class Slot:
             with files.opened(self.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as parent:
                 with _private(self.parent, parent, self.holder) as holder:
                     if files.identity(self.name, holder) == self.slot_id:
-                        files.remove_tree(self.name, holder)
+                        remove_tree(self.name, holder)
                 remove_if_empty(self.holder, parent)
         except (FileNotFoundError, NotADirectoryError, BlockedError):
             pass  # the snap was removed with all its directories, or somebody put others there
+        except LeftoverError as left:
+            return left.leftovers
+        except OSError as cause:
+            return (Leftover(self.path, cause.strerror or str(cause)),)
+        return ()
 
 
 def holder_name(name: str) -> str:
@@ -137,6 +143,16 @@ def _private(parent: str, fd: int, name: str) -> Iterator[int]:
                 yield holder
                 return
     raise BlockedError(f"{parent}/{name} is not a private directory of ours: it will not be touched")
+
+
+def holder_fault(parent: str) -> str:
+    """Why no slot can be made below a directory, or nothing."""
+    try:
+        status = os.lstat(f"{parent}/{HOLDER}")
+    except OSError:
+        return ""
+    is_ours = stat.S_ISDIR(status.st_mode) and _is_private(status)
+    return "" if is_ours else f"{parent}/{HOLDER} is not a private directory of ours: it will not be touched"
 
 
 def _is_private(status: os.stat_result) -> bool:

@@ -1,4 +1,4 @@
-"""Directories put in place and taken back by renames alone, recoverable after a crash at any instant.
+"""Directories put in place and rolled back by renames alone, recoverable after a crash at any instant.
 
 Beside the data lies a private directory `.snapstow`, with a slot for each job. New data wait in the slot
 until they are whole, then change places with the live data, which wait there for their undo. Which
@@ -18,6 +18,8 @@ from typing import Any
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs.files import DIRECTORY, Identity
+from backend.fs.mounts import mount_names, mounts_below
+from backend.fs.removal import Leftover
 from backend.restore.slots import HOLDER, Slot, holder_name, remove_if_empty, slot_name
 from backend.steps import DataMoved, FileId, FilesMoved, Moved, MovedSlot, Stamp, Step, parse_step
 
@@ -169,7 +171,7 @@ class Move:
 
 @dataclass
 class RestoreState:
-    """What a restore did, so that it can be taken back or cleaned up; serialisable.
+    """What a restore did, so that it can be undone or cleaned up; serialisable.
 
     `made` are the parent directories it had to make, topmost first. One of `revert` and `clean_up` ends it.
     """
@@ -181,7 +183,7 @@ class RestoreState:
     stamp: Stamp | None = None
 
     def commit(self, exchange: Exchange = files.exchange) -> None:
-        """Put everything in place; when one cannot be, all are taken back before the error leaves."""
+        """Put everything in place; when one cannot be, all are rolled back before the error leaves."""
         try:
             self.put_in_place(exchange)
         except BaseException:
@@ -229,26 +231,47 @@ class RestoreState:
             except (OSError, BlockedError):
                 continue  # it is gone: there is nothing to make last
 
-    def revert(self, note: Callable[[], None] = _note_nothing) -> None:
+    def revert(self, note: Callable[[], None] = _note_nothing) -> tuple[Leftover, ...]:
         """Take everything back and remove what is left of the attempt, made directories included.
 
-        `note` is called in between: from then on nothing of it can be put in place any more.
+        `note` is called in between: from then on nothing of it can be put in place any more. Returns what
+        could not be removed.
         """
         if self.done:
-            return
+            return ()
         self.take_back()
         note()
-        self.clean_up()
+        left = self.clean_up()
         for folder in reversed(self.made):
             _remove_made(folder)
+        return left
 
-    def clean_up(self) -> None:
-        """Remove what was replaced; afterwards nothing can be taken back."""
+    def clean_up(self) -> tuple[Leftover, ...]:
+        """Remove what was replaced, so that nothing can be undone; returns what could not be removed."""
         if self.done:
-            return
-        for slot in self.slots:
-            slot.remove()
+            return ()
         self.done = True
+        return tuple(left for slot in self.slots for left in slot.remove())
+
+    def demand_unmounted(self, *, back: bool = False) -> None:
+        """Refuse to move, or to move `back`, anything that something is mounted at or below.
+
+        Raises:
+            BlockedError: there is such a mount; it is named.
+        """
+        below = {parent: mounts_below(parent) for parent in {move.slot.parent for move in self.moves}}
+        for move in self.moves:
+            place = f"{move.slot.parent}/{move.name}"
+            points = [point for point in below[move.slot.parent] if f"{point}/".startswith(f"{place}/")]
+            if points and move.live not in (None, move.before if back else move.after):
+                raise BlockedError(
+                    f"cannot replace {place}: mounted there: {mount_names(points)}; unmount that first"
+                )
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The slots that are there."""
+        return tuple(slot.path for slot in self.slots if os.path.lexists(slot.path))
 
     def turned(self) -> "RestoreState":
         """Return the state that undoes this one; what is live now is what it will keep."""
@@ -256,7 +279,7 @@ class RestoreState:
         return RestoreState(list(self.slots), moves, list(self.made))
 
     def reversed(self) -> "RestoreState":
-        """Return the state of one that was put in place and taken back since."""
+        """Return the state of one that was put in place and rolled back since."""
         moves = [replace(move, before=move.after, after=move.before) for move in self.moves]
         return RestoreState(list(self.slots), moves, list(self.made))
 
@@ -382,15 +405,9 @@ def _target_name(moved: Moved, slot: Slot) -> str:
 
 def _remove_made(folder: str) -> None:
     """Remove a directory that was made, if it is empty; never one that a link on the way leads to."""
-    *above, name = folder.strip("/").split("/")
-    fd = os.open("/", DIRECTORY)
+    above, _, name = folder.rpartition("/")
     try:
-        for part in above:
-            below = os.open(part, DIRECTORY, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        remove_if_empty(name, fd)
+        with files.opened("/", DIRECTORY) as top, files.opened_below(top, above) as fd:
+            remove_if_empty(name, fd)
     except OSError:
         pass  # somebody took it away, or put a link there
-    finally:
-        os.close(fd)

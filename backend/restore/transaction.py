@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
-from backend.errors import HalfDoneError, LeftoverError, SnapshotError
+from backend.errors import HalfDoneError, SnapshotError, UntidiedError
 from backend.fs import files
+from backend.fs.removal import Leftover
 from backend.progress import Progress
 from backend.restore.stamp import stamp_of
 from backend.restore.swap import RestoreState
@@ -25,7 +25,12 @@ class Transaction:
         self._is_noted = False
 
     def commit(self) -> None:
-        """Note the moves, make them, and note that they are made."""
+        """Note the moves, make them, and note that they are made.
+
+        Raises:
+            BlockedError: something is mounted at or below what they would replace; nothing was noted.
+        """
+        self._state.demand_unmounted()
         self._state.stamp = stamp_of(self._state)
         self._is_noted = True
         for step in self._state.steps():
@@ -40,7 +45,7 @@ class Transaction:
         Raises:
             HalfDoneError: that could not be done either.
         """
-        with self._unwinding(partial(self._state.revert, self._note_discarded)):
+        with self._unwinding(self._revert):
             yield
 
     def commit_or_take_back(self) -> None:
@@ -51,6 +56,10 @@ class Transaction:
         """
         with self._unwinding(self._state.take_back):
             self.commit()
+
+    def _revert(self) -> None:
+        for left in self._state.revert(self._note_discarded):
+            self._progress.note(str(left))
 
     def _note_discarded(self) -> None:
         if self._is_noted:
@@ -89,14 +98,14 @@ class Transaction:
         return f"{data} partly replaced: {_MENDS} puts them back"
 
 
-def remove_replaced(state: RestoreState, verb: str) -> None:
-    """Remove what was replaced where no undo is wanted.
+def remove_replaced(state: RestoreState, verb: str) -> tuple[Leftover, ...]:
+    """Remove what was replaced where no undo is wanted; returns what never can be.
 
     Raises:
-        LeftoverError: not all of it could be removed; what was asked for is done.
+        UntidiedError: it could not be done now; what was asked for is done.
     """
     try:
         with files.os_errors_as("what was replaced is not removed yet"):
-            state.clean_up()
+            return state.clean_up()
     except SnapshotError as reason:
-        raise LeftoverError(f"{verb} is done, but {reason}; the next start tries again") from reason
+        raise UntidiedError(f"{verb} is done, but {reason}; the next start tries again") from reason

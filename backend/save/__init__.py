@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.save.mounted import mounts_of
     from backend.save.preflight import (
         SYSTEM,
         EarlierSave,
         SavePreflight,
         SaveSize,
         SaveSurveys,
+        place_concerns,
         preflight_save,
     )
     from backend.save.saver import SaveOptions, estimate_size, save_snap

@@ -38,7 +38,7 @@ class EarlierSave(NamedTuple):
 
 
 class SavePreflight(NamedTuple):
-    """What is there: `past` tells of a snap's snapshots, of the newest of those that left out the same.
+    """What is there: `past` are a snap's snapshots, the newest of those that left out the same.
 
     `concerns` are of the place; `whole` is False where saving everything at once would fail.
     """
@@ -66,13 +66,12 @@ class SavePreflight(NamedTuple):
 
 
 class SaveSize(NamedTuple):
-    """What a save reads: bytes, what they take on disk, files; the bytes that patterns keep out.
+    """What a save reads: bytes of data, holes left out, and files; the bytes that patterns keep out.
 
     `needed` is what the engine wants free: all that is on disk, whatever stays out.
     """
 
     read: int = 0
-    allocated: int = 0
     files: int = 0
     left_out: int = 0
     needed: int = 0
@@ -85,44 +84,55 @@ def preflight_save(place: SnapshotPlace) -> SavePreflight:
         SnapshotError: snaps, users or sets cannot be listed.
     """
     layout = place.layout
-    texts = []
+    snaps, damaged = _installed(layout)
+    users, _ = layout.users_with_data()
+    return SavePreflight(
+        snaps=tuple(snaps),
+        users=tuple(users),
+        past=_past(place),
+        concerns=place_concerns(layout),
+        free=free_space(layout.snapshots),
+        whole=not damaged,
+    )
+
+
+def place_concerns(layout: Layout) -> tuple[Concern, ...]:
+    """List what no save at a place can hold, whatever is chosen: configuration, strays, damaged snaps.
+
+    Raises:
+        SnapshotError: snaps or users cannot be listed.
+    """
+    _, texts = _installed(layout)
     if not layout.state.readable:
-        texts.append(f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
-    snaps = []
-    damaged = []
+        texts.insert(0, f"configuration and snap-ids will not be recorded: {layout.state.why_not}")
+    users, unsaved = layout.users_with_data()
+    texts += map(str, unsaved)
+    texts += [
+        f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
+    ]
+    return tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
+
+
+def _installed(layout: Layout) -> tuple[list[InstalledSnap], list[str]]:
+    """The snaps that can be saved, and why others cannot."""
+    snaps, damaged = [], []
     for name in layout.installed_names():
         try:
             snap = layout.installed(name)
         except SnapshotError as fault:
             damaged.append(f"{name} cannot be saved: {fault}")
-            continue
-        if snap is not None:
-            snaps.append(snap)
-    users, unsaved = layout.users_with_data()
-    texts += damaged
-    texts += map(str, unsaved)
-    texts += [
-        f"user {user.name} has no home at {user.home}" for user in users if not os.path.isdir(user.home)
-    ]
-    concerns = tuple(Concern("world", Outlook.LEFT_OUT, text) for text in texts)
-    free = free_space(layout.snapshots)
-    return SavePreflight(
-        snaps=tuple(snaps),
-        users=tuple(users),
-        past=_past(place),
-        concerns=concerns,
-        free=free,
-        whole=not damaged,
-    )
+        else:
+            snaps += [snap] if snap is not None else []
+    return snaps, damaged
 
 
 def _past(place: SnapshotPlace) -> dict[str, list[EarlierSave]]:
     snapshots = [snapshot for group in place.sets() for snapshot in group.snapshots]
-    standing = VerificationLog(place.state_dir).standing(snapshots)
+    statuses = VerificationLog(place.state_dir).statuses(snapshots)
     snapshots.sort(key=lambda snapshot: -unix_time(snapshot.time))
     past: dict[str, list[EarlierSave]] = {}
     for snapshot in snapshots:
-        if snapshot.broken or snapshot.hidden or standing[snapshot.path].fault:
+        if snapshot.broken or snapshot.hidden or statuses[snapshot.path].fault:
             continue
         known, patterns = past.setdefault(snapshot.snap, []), frozenset(snapshot.exclude or ())
         if all(patterns != before.patterns for before in known):
@@ -152,16 +162,20 @@ class SaveSurveys:
         self._lock = threading.Lock()
         self._progress = Progress()
         self._patterns: tuple[str, ...] = ()
+        self._include_mounts = False
         self.version = 0
         self.reading = ""
         self.done = False
 
-    def renew(self, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
+    def renew(
+        self, patterns: tuple[str, ...], *, anew: bool = False, include_mounts: bool = False
+    ) -> Progress:
         """Stop what goes on; from now on these patterns count. Return the job to survey with."""
         with self._lock:
             self._progress.stop()
             self._progress = Progress()
             self._patterns = patterns
+            self._include_mounts = include_mounts
             self.done = False
             if anew:
                 self._known.clear()
@@ -205,7 +219,7 @@ class SaveSurveys:
 
     def _aim(self, snap: InstalledSnap, user: User | None) -> Aim:
         patterns = (pattern for pattern in self._patterns if is_for_users(pattern) == (user is not None))
-        return Aim(snap, user, tuple(patterns))
+        return Aim(snap, user, tuple(patterns), self._include_mounts)
 
     def _keep(self, survey: Survey, progress: Progress) -> None:
         with self._lock:
@@ -229,7 +243,7 @@ class SaveSurveys:
         total = [0] * len(SaveSize._fields)
         for survey in self.all_of(snaps, owners):
             read, out = survey.read, survey.left_out
-            parts = (read.apparent, read.allocated, read.files, out.apparent, read.allocated + out.allocated)
+            parts = (read.allocated, read.files, out.allocated, read.allocated + out.allocated)
             total = [before + more for before, more in zip(total, parts, strict=True)]
         return SaveSize(*total)
 

@@ -11,23 +11,25 @@ from typing import NamedTuple, TypeAlias
 
 from backend.archive.container import ContainerWriter
 from backend.archive.gzip.blocks import Level, compress
-from backend.archive.tar.program import RECORD, Tar, empty_archive
+from backend.archive.tar.program import Tar, empty_archive
 from backend.errors import BlockedError, ChangedError, NotFoundError, SnapshotError
 from backend.format import excludes
 from backend.format.metadata import metadata_json
 from backend.format.names import METADATA, METADATA_HASH, filename
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs import safe_open as parents
-from backend.fs.space import Measured, measure, require_space
+from backend.fs.removal import remove_tree
+from backend.fs.space import measure, require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.progress import Progress
+from backend.save.estimate import expected, tar_size
+from backend.save.mounted import INCLUDING, mounts_in, tar_pattern
 from backend.steps import FileBegun
 from backend.store.store import Staged, Store
 
 ATTEMPTS = 3
-_TAR_END = 1024
 
 
 # A tar, the open directory it works in, the names there, what is excluded.
@@ -39,13 +41,15 @@ class SaveOptions:
     """How to save. `exclude` are patterns in snapd's syntax besides those that the snap ships.
 
     With `accept_changed`, a file that keeps changing while it is read does not fail the save; with
-    `ignore_space`, it starts even where the space may not suffice.
+    `ignore_space`, it starts even where the space may not suffice; with `include_mounts`, what is mounted
+    below the data is saved with them.
     """
 
     exclude: tuple[str, ...] | None = None
     level: Level = Level.AUTO
     accept_changed: bool = False
     ignore_space: bool = False
+    include_mounts: bool = False
 
     def validate(self) -> None:
         """Check the patterns.
@@ -72,23 +76,6 @@ class Saved:
     staged: Staged
     left_out: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-
-
-def expected(
-    layout: Layout, snap: InstalledSnap, users: Sequence[User], progress: Progress
-) -> dict[str, Measured]:
-    """What a save of a snap reads, by entry; nothing is known of what is excluded."""
-    places = {ARCHIVE: layout.system_parent(snap.name)}
-    for user in users:
-        if place := layout.user_place(user, snap.name):
-            places[user_entry(user.name)] = place
-    names = (str(snap.revision), "common")
-    return {entry: measure([f"{top}/{name}" for name in names], progress) for entry, top in places.items()}
-
-
-def tar_size(measured: Measured) -> int:
-    """The bytes that tar makes of what was measured, about: it always writes whole records."""
-    return -(-(measured.packed + _TAR_END) // RECORD) * RECORD if measured.packed else 0
 
 
 class Saver:
@@ -142,12 +129,12 @@ class Saver:
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
         progress.record_step(FileBegun(path))
         with files.os_errors_as(f'cannot save snap "{snap.name}"'):
-            fd = os.open(path, files.NEW_FILE, 0o600)
+            fd = beneath.open_path(path, files.NEW_FILE)
             try:
                 snapshot = self._write(fd, snapshot, patterns, progress)
                 os.fsync(fd)
             except BaseException:
-                os.unlink(path)
+                beneath.unlink(path)
                 raise
             finally:
                 os.close(fd)
@@ -196,10 +183,24 @@ class Saver:
             if not names:
                 return
             expanded = excludes.expand(patterns, snap.revision, user is None)
+            expanded += self._without_mounts(parent, expanded)
             tar = Tar(user, machine=layout.is_machine)
             name = f"{snap.name}, {user.name if user else 'system'}"
             with progress.part(name, self._sizes.get(entry)) as part:
                 self._archive(writer, entry, (tar, directory, names, expanded), part)
+
+    def _without_mounts(self, parent: str, expanded: Sequence[str]) -> list[str]:
+        """Patterns for what is mounted below the data, which is told unless patterns leave it out already."""
+        if self._options.include_mounts:
+            return []
+        matcher = excludes.compiled(expanded)
+        points = {point.removeprefix(f"{parent}/"): point for point in mounts_in(parent, self.snap.revision)}
+        self._left_out += [
+            f"{point} is not included: something is mounted there ({INCLUDING})"
+            for path, point in points.items()
+            if matcher is None or not matcher.match(path)
+        ]
+        return [tar_pattern(path) for path in points]
 
     def _archive(self, writer: ContainerWriter, entry: str, source: _Source, progress: Progress) -> None:
         """Add an archive, made again where files changed meanwhile."""
@@ -299,7 +300,10 @@ def save_set(
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with progress.step("Measuring"):
-            measured = [expected(store.layout, snap, users, progress.quiet()) for snap in snaps]
+            mounts = options.include_mounts
+            measured = [
+                expected(store.layout, snap, users, progress, include_mounts=mounts) for snap in snaps
+            ]
             needed = sum(size.allocated for sizes in measured for size in sizes.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
@@ -320,7 +324,7 @@ def save_set(
         except BaseException:
             for made in saved:
                 with suppress(OSError):  # why nothing is published is what has to be told
-                    files.remove_tree(made.staged.path)
+                    remove_tree(made.staged.path)
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
@@ -344,7 +348,7 @@ def _save_each(
         progress.raise_if_cancelled()
     except BaseException:
         for made in saved:
-            os.unlink(made.staged.path)
+            beneath.unlink(made.staged.path)
         raise
     if not saved:
         raise next(iter(failures.values()))

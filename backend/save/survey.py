@@ -19,7 +19,8 @@ from backend.fs.space import Measured
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import User
 from backend.progress import Progress
-from backend.save.survey_walk import Glimpse, LargeFolder, Rights, Sieve, Surveyor, glimpse_of
+from backend.save.mounted import mounts_in
+from backend.save.survey_walk import Glimpse, LargeFolder, MountPoints, Rights, Sieve, Surveyor, glimpse_of
 
 _RECENT = 60  # seconds
 
@@ -49,12 +50,14 @@ class Concern(NamedTuple):
 class Aim(NamedTuple):
     """What would be saved into one archive: the data of a snap, the system's or a user's.
 
-    `patterns` leave data out besides those that the snap ships, in snapd's syntax.
+    `patterns` leave data out besides those that the snap ships, in snapd's syntax; what is mounted below the
+    data is left out unless `include_mounts`.
     """
 
     snap: InstalledSnap
     user: User | None = None
     patterns: tuple[str, ...] = ()
+    include_mounts: bool = False
 
 
 class Survey(NamedTuple):
@@ -88,8 +91,10 @@ def aims(layout: Layout, snaps: Sequence[str], users: Sequence[str]) -> list[Aim
     Without snaps all that are installed and active, without users everybody's data.
 
     Raises:
-        NotFoundError: the first that is unknown.
+        NotFoundError: the first snap that is unknown.
+        UnknownUserError: the first user that is.
     """
+    layout.demand_users(users)
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     named = list(dict.fromkeys(snaps))
     aims = []
@@ -115,9 +120,19 @@ _KINDS = {
     "link": (Outlook.LEFT_OUT, "data directory is a symbolic link", "data directories are symbolic links"),
     "no-directory": (Outlook.LEFT_OUT, "data directory is none", "data directories are none"),
     "mount": (
+        Outlook.LEFT_OUT,
+        "mount below the data, not included unless with --include-mounts",
+        "mounts below the data, not included unless with --include-mounts",
+    ),
+    "mounted": (
         Outlook.HARMLESS,
-        "directory of another file system, saved with the rest",
-        "directories of other file systems, saved with the rest",
+        "mount below the data, saved with the rest",
+        "mounts below the data, saved with the rest",
+    ),
+    "attributes": (
+        Outlook.LEFT_OUT,
+        "file has capabilities, access lists or extended attributes, which are not saved",
+        "files have capabilities, access lists or extended attributes, which are not saved",
     ),
     "socket": (Outlook.HARMLESS, "socket, which is passed over", "sockets, which are passed over"),
     "fifo": (Outlook.HARMLESS, "FIFO, saved as one", "FIFOs, saved as such"),
@@ -157,7 +172,9 @@ def survey_of(layout: Layout, aim: Aim, progress: Progress | None = None, now: f
     since = (time.time() if now is None else now) - _RECENT
     shipped, rights, faults = _circumstances(layout, aim)
     sieve = Sieve(shipped, aim.patterns, aim.snap.revision, system=aim.user is None)
-    surveyor = Surveyor(rights, sieve, progress or Progress(), int(since * 10**9))
+    points = mounts_in(parent, aim.snap.revision)
+    mounts = MountPoints({point.removeprefix(f"{parent}/") for point in points}, aim.include_mounts)
+    surveyor = Surveyor(rights, sieve, progress or Progress(), int(since * 10**9), mounts=mounts)
     with ExitStack() as stack:
         try:
             place = parents.open_data_parent(parent, aim.user, links=layout.is_machine)
@@ -242,8 +259,10 @@ def _rights(layout: Layout, user: User | None) -> Rights:
 
 def _summed(survey: Survey, faults: Sequence[Concern], surveyor: Surveyor) -> Survey:
     shipped, *by_pattern = surveyor.matched
-    met = surveyor.met.items()
-    concerns = [*faults, *(concern(kind, number, sorted(named)) for kind, (number, named) in met)]
+    met = dict(surveyor.met)
+    if number := surveyor.attributes.number:
+        met["attributes"] = (number, surveyor.attributes.examples)
+    concerns = [*faults, *(concern(kind, number, sorted(named)) for kind, (number, named) in met.items())]
     order = list(Outlook)
     return survey._replace(
         read=Measured(*surveyor.kept),

@@ -4,10 +4,12 @@ import heapq
 import os
 import stat
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from typing import NamedTuple
 
 from backend.format import excludes
+from backend.fs.attributes import AttributeTally
 from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
 from backend.progress import Progress
@@ -85,6 +87,13 @@ class Sieve:
         return frozenset(number for number, matcher in self._each if matcher.match(path))
 
 
+class MountPoints(NamedTuple):
+    """The paths in the archive at which something is mounted, and whether a save includes what is there."""
+
+    paths: AbstractSet[str] = frozenset()
+    are_included: bool = False
+
+
 class _Level:
     """A directory on the way down and what was added up in it."""
 
@@ -109,14 +118,23 @@ class Surveyor:
 
     NAMED = 20
 
-    def __init__(self, rights: Rights, sieve: Sieve, progress: Progress, since: int) -> None:
+    def __init__(
+        self,
+        rights: Rights,
+        sieve: Sieve,
+        progress: Progress,
+        since: int,
+        *,
+        mounts: MountPoints = MountPoints(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self._rights = rights
         self._sieve = sieve
         self._progress = progress
         self._since = since
         self._levels: list[_Level] = []
         self._descent = TreeWalk("")
-        self._device = 0
+        self._mounts = mounts
+        self.attributes = AttributeTally()
         self._heap: list[tuple[int, str, frozenset[int]]] = []
         self.kept = [0, 0, 0, 0]
         self.out = [0, 0, 0, 0]
@@ -138,7 +156,6 @@ class Surveyor:
             self._meet("link" if stat.S_ISLNK(facts.st_mode) else "no-directory", path=role)
             return
         self._levels.clear()
-        self._device = os.fstat(directory).st_dev
         self._descent = TreeWalk(role, directory, self._refused)
         with closing(self._descent.steps()) as steps:
             for folder, entries in steps:
@@ -147,7 +164,7 @@ class Surveyor:
                     continue
                 if not self._levels or self._levels[-1].folder is not folder:
                     self._enter(folder, is_empty=not entries)
-                self._look_at(self._levels[-1], entries)
+                self._look_at(self._levels[-1], self._without_mounts(self._levels[-1], entries))
 
     def largest(self, names: Sequence[str]) -> tuple[LargeFolder, ...]:
         """The largest folders, the largest first; `names` are those of the sieve's patterns."""
@@ -171,8 +188,6 @@ class Surveyor:
         if hits:
             return
         self.kept[3] += _BLOCK
-        if folder.facts.st_dev != (above.folder.facts.st_dev if above else self._device):
-            self._meet("mount")
         if not level.closed and not self._rights.allow(folder.facts, 4 if is_empty else 5):
             level.closed = True
             self._meet("guarded" if _has_access_list(folder.fd) else "closed")
@@ -208,8 +223,22 @@ class Surveyor:
 
     # -- what is in them
 
+    def _without_mounts(
+        self, level: _Level, entries: "Sequence[os.DirEntry[str]]"
+    ) -> "Sequence[os.DirEntry[str]]":
+        """The entries that are looked at: what is mounted is told, and left out unless it is included."""
+        if not self._mounts.paths:
+            return entries
+        mounted = [entry for entry in entries if self._path(entry.name) in self._mounts.paths]
+        for entry in mounted:
+            if not level.hits and not self._sieve.hits(self._path(entry.name)):
+                self._meet("mounted" if self._mounts.are_included else "mount", entry.name)
+        return entries if self._mounts.are_included else [entry for entry in entries if entry not in mounted]
+
     def _look_at(self, level: _Level, entries: "Sequence[os.DirEntry[str]]") -> None:
         before = self.kept[0] + self.out[0]
+        if not level.hits:
+            self.attributes.look_at_entries(level.folder.fd, entries, self._path)
         for entry in entries:
             try:
                 if entry.is_dir(follow_symlinks=False):

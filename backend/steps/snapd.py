@@ -20,7 +20,7 @@ class SafetySnapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class SafetySnapshotMade(Step):
-    """A restore through snapd can be taken back by this set."""
+    """A restore through snapd can be undone by this set."""
 
     guard: SafetySnapshot
 
@@ -31,7 +31,7 @@ class SafetySnapshotMade(Step):
 
 @dataclass(frozen=True)
 class SnapdUndoBegun(Step):
-    """An earlier `job` is taken back by its safety snapshot."""
+    """An earlier `job` is undone by its safety snapshot."""
 
     job: int
     guard: SafetySnapshot

@@ -29,11 +29,11 @@ def due(
     if not age:
         return list(snapshots)
     now = time.time() if now is None else now
-    standing = ledger.standing(snapshots, now)
+    statuses = ledger.statuses(snapshots, now)
     return [
         snapshot
         for snapshot in snapshots
-        if not _is_covered(standing[snapshot.path], level, (now - age, now))
+        if not _is_covered(statuses[snapshot.path], level, (now - age, now))
     ]
 
 

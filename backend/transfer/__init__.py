@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.transfer.destination import (
+        CHECKSUM,
+        Destination,
+        DestinationObstacle,
+        PresentFile,
+        export_destination,
+        kind_of,
+    )
     from backend.transfer.export_plan import ExportChoice, ExportObstacle, ExportPlan, plan_export
     from backend.transfer.exporter import SnapshotExport
     from backend.transfer.import_plan import (

@@ -13,7 +13,7 @@ from backend.store.place import SnapshotPlace
 
 
 class ExportChoice(NamedTuple):
-    """What is asked for: snapshots by path, and a checksum beside the file or none."""
+    """What is asked for: snapshots by path, and whether its checksum is written too."""
 
     chosen: frozenset[str]
     checksum: bool = True
@@ -24,7 +24,7 @@ class ExportObstacle(Enum):
 
     UNREADABLE = "it cannot be read"
     BROKEN = "broken"
-    NOTHING_CHOSEN = "nothing is chosen"
+    NOTHING_CHOSEN = "nothing is selected"
 
 
 class ExportPlan(NamedTuple):
@@ -50,7 +50,7 @@ class ExportPlan(NamedTuple):
     def toggled(self, choice: ExportChoice, path: str) -> ExportChoice:
         """Return the choice with a snapshot chosen, or not any more.
 
-        Sound ones of one snap are chosen together: they cannot be told apart by name.
+        Sound ones of one snap are chosen together: they cannot be distinguished by name.
         """
         names = {s.snap for s in self.snapshots if s.path == path and not s.broken}
         alike = {s.path for s in self.snapshots if s.snap in names and not s.broken} | {path}
@@ -66,7 +66,7 @@ class ExportPlan(NamedTuple):
         return Export(self.set_id, path, skip_broken=skips, snaps=names, checksum=choice.checksum)
 
     def obstacle(self, choice: ExportChoice) -> ExportObstacle | None:
-        """Tell why what is chosen cannot be exported, wherever it goes; None where it can."""
+        """Say why what is chosen cannot be exported, wherever it goes; None where it can."""
         if self.trouble:
             return ExportObstacle.UNREADABLE
         if self.broken(choice):

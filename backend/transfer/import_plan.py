@@ -1,4 +1,4 @@
-"""What an import would add: what is in the file, beside what is here. Nothing is imported, nothing proved.
+"""What an import would add: what is in the file and what is here. Nothing is imported, nothing proved.
 
 The one preflight of an import: the dialog and the plain mode both take it from here.
 """
@@ -20,7 +20,7 @@ _MOST_METADATA = 64 << 10  # at most what a snapshot file holds beside its archi
 
 
 class InstalledHere(NamedTuple):
-    """The snap that is installed here, if any; `trouble` says why that cannot be told."""
+    """The snap that is installed here, if any; `trouble` says why that is not known."""
 
     snap: InstalledSnap | None = None
     trouble: str = ""
@@ -40,18 +40,18 @@ class ImportChoice(NamedTuple):
 class ImportObstacle(Enum):
     """Why a file cannot be imported as asked for."""
 
-    UNREADABLE = "it cannot be looked into"
-    FAULTY = "it would be refused"
-    NOTHING_CHOSEN = "nothing is chosen"
-    WRONG_HASH = "the content hash of the set does not fit"
-    NO_SPACE = "there is not enough free space"
+    UNREADABLE = "the file cannot be read"
+    FAULTY = "cannot be imported"
+    NOTHING_CHOSEN = "nothing is selected"
+    WRONG_HASH = "the content hash of the set does not match"
+    NO_SPACE = "not enough free space"
 
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What a file holds, beside what is here: the snaps of the same name, who is unknown, every set.
+    """What a file holds, and what is here: the snaps of the same name, who is unknown, every set.
 
-    `expiry` tells when automatic sets go, by number. `trouble` says why the file cannot be looked into.
+    `expiry` says when automatic sets go, by number. `trouble` says why the file cannot be looked into.
     """
 
     path: str
@@ -102,7 +102,7 @@ class ImportPlan:
         return self.export.duplicate_of(self.sets, sorted(choice.snaps)) if self.export else 0
 
     def obstacle(self, choice: ImportChoice) -> ImportObstacle | None:
-        """Tell why it cannot be imported as asked for; None where it can."""
+        """Say why it cannot be imported as asked for; None where it can."""
         if self.export is None:
             return ImportObstacle.UNREADABLE
         if self.export.faults:

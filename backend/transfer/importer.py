@@ -24,7 +24,8 @@ from backend.errors import (
 from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json, parse_export_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.removal import LeftoverError, remove_tree
 from backend.fs.space import require_space
 from backend.model import Snapshot
 from backend.progress import Progress
@@ -111,7 +112,7 @@ class IncomingSet:
     def __enter__(self) -> Self:
         self._store.prepare()
         self._progress.record_step(StagingBegun(self.folder))
-        os.mkdir(self.folder, 0o700)
+        beneath.mkdir(self.folder, 0o700)
         return self
 
     def __exit__(
@@ -187,8 +188,8 @@ class IncomingSet:
         self._remove_folder()
 
     def _remove_folder(self) -> None:
-        with suppress(OSError):  # then the folder is a finding of the doctor
-            files.remove_tree(self.folder)
+        with suppress(OSError, LeftoverError):  # then the folder is a finding of the doctor
+            remove_tree(self.folder)
 
 
 def _verified(path: str, progress: Progress) -> Snapshot:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _prepare_streams() -> None:
     """Let no name break the output, and nothing that is opened later become one of the standard streams.
 
-    What stands for a closed one can be neither read nor written: whoever tries is told.
+    What stands for a closed one can be neither read nor written: whoever tries gets an error.
     """
     for fd, flags in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)):
         try:

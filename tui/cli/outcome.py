@@ -83,6 +83,7 @@ class _Outcome:
         self._abs_time = abs_time
 
     def tell(self, operation: Operation) -> None:
+        """Print it."""
         match operation:
             case Save() | Import():
                 self._new_set(operation)
@@ -127,7 +128,8 @@ class _Outcome:
         file = plain(self._typed.file or operation.file)
         print_result(f'Exported snapshot {self._name(operation)}{_of_snaps(operation.snaps)} into "{file}"')
         if operation.checksum:
-            print_result(f'Its checksum is in "{file}.sha256"')
+            beside = plain(os.path.realpath(operation.file)) if os.path.islink(operation.file) else file
+            print_result(f'Its checksum is in "{beside}.sha256"')
 
     def _forgotten(self, operation: Forget) -> None:
         several = "s" if len(operation.snaps) > 1 else ""
@@ -169,6 +171,7 @@ class _Verdicts:
         self._outcome = verdict_outcome(quick=operation.quick)
 
     def tell(self) -> None:
+        """Print every fault, then the sum."""
         print_status(*(f"error: {_fault(verdict)}" for verdict in sorted(self._bad)))
         tell = print_status if self._bad else print_result
         if self._result.skipped:

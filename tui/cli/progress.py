@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
@@ -58,6 +59,7 @@ class Foreground:
         """Begin to follow a job; answers with the listener to its events."""
 
         def stop(_number: int, _frame: FrameType | None) -> None:
+            """Ask the job to stop, and say so at once."""
             progress.stop()
             if self._shown:  # not through the stream, which may be in the middle of a write
                 os.write(2, _ERASE.encode() + (_STOPPING if progress.stopping else _TOO_LATE))
@@ -143,3 +145,12 @@ def _columns() -> int:
         return os.get_terminal_size(sys.stderr.fileno()).columns or 80
     except OSError:
         return 80
+
+
+@contextmanager
+def watched_progress() -> Iterator[Progress]:
+    """Show how far it is what is done meanwhile, which Ctrl-C stops."""
+    with Foreground() as foreground:
+        progress = Progress(foreground.handle)
+        foreground.watch(progress)
+        yield progress

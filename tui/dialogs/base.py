@@ -1,8 +1,9 @@
 """What dialogs share: a frame with a list of lines, the command that does the same, and the answers below."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar, Generic, NamedTuple
+from typing import Any, ClassVar, Generic, NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -149,7 +150,7 @@ class LineList(OptionList):
             self.post_message(self.Opened(event.option.key))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Tell where the cursor stands."""
+        """Say where the cursor stands."""
         event.stop()
         if isinstance(event.option, _LineOption):
             self.post_message(self.Moved(event.option.key))
@@ -208,6 +209,7 @@ class HelpWanted(Message):
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """A question with lines to look at and to choose from. Esc leaves it without an answer.
 
+    `ANSWER` is what its button does, which `WAITS` until that is possible; `NO` is the answer without one.
     Moving about goes to the list wherever the focus is, and takes the focus along.
     """
 
@@ -226,6 +228,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         Binding("question_mark,f1", "help", "Help", show=False),
     ]
     KEYS = "↑↓ move · Esc leave"
+    ANSWER = ""
+    WAITS = True
+    NO: Any = None
 
     def __init__(self, title: str) -> None:
         super().__init__(classes="dialog-screen")
@@ -256,8 +261,10 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         return ()
 
     def answers(self) -> Iterable[Button]:
-        """The buttons."""
-        return ()
+        """The buttons: to do it once that is possible, or not."""
+        if self.ANSWER:
+            yield Button(Content(self.ANSWER), id="yes", compact=True, variant="primary", disabled=self.WAITS)
+            yield Button("Cancel", id="no", compact=True)
 
     @property
     def is_open(self) -> bool:
@@ -338,4 +345,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def action_leave(self) -> None:
         """Leave without an answer."""
-        self.dismiss(None)
+        self.leave()
+
+    @on(Button.Pressed, "#no")
+    def leave(self) -> None:
+        """Leave without an answer, from wherever."""
+        self.dismiss(self.NO)

@@ -1,7 +1,7 @@
 """The dialog before a check: of what, and how thoroughly."""
 
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
@@ -52,9 +52,9 @@ def scope_of(
 
 
 def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
-    standing = stock.standing_of(snapshot)
-    enough = standing.level == STRUCTURE or level != STRUCTURE
-    return standing.state in _SOUND and standing.at >= since and enough
+    status = stock.status_of(snapshot)
+    enough = status.level == STRUCTURE or level != STRUCTURE
+    return status.state in _SOUND and status.at >= since and enough
 
 
 def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, ...]]]) -> list[Check]:
@@ -69,6 +69,8 @@ class AskCheck(Proposing[list[Check] | None]):
     """Lets scope and level be chosen; answers with the checks, or None. Enter checks what was chosen."""
 
     KEYS = "Space select · y copy · Tab next · Esc leave"
+    ANSWER = "Check"
+    WAITS = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -85,11 +87,6 @@ class AskCheck(Proposing[list[Check] | None]):
         self._location_options = location_options
         self._now = time.time()
         self._wanted = Wanted(CHOSEN if chosen else ALL)
-
-    def answers(self) -> Iterable[Button]:
-        """To check, or not."""
-        yield Button("Check", id="yes", compact=True, variant="primary")
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Show what can be chosen; Enter starts at once."""
@@ -164,11 +161,6 @@ class AskCheck(Proposing[list[Check] | None]):
     def confirm(self) -> None:
         """Answer with what was chosen."""
         self.dismiss(operations_of(self._wanted, self._parts))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Check nothing."""
-        self.dismiss(None)
 
 
 def _changed(wanted: Wanted, key: Hashable) -> Wanted:

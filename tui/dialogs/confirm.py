@@ -1,11 +1,10 @@
 """A yes or no before something that can itself be undone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from textual import on
-from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Button
 
@@ -40,18 +39,15 @@ class Confirm(Dialog[bool]):
     """Tells what would be done; answers True when the button that says so was pressed."""
 
     KEYS = "y copy · Tab next · Esc leave"
+    WAITS = False
+    NO = False
     FIRST = "#yes"  # what Enter presses at first
 
     def __init__(self, title: str, does: str, lines: Sequence[Line], command: str) -> None:
         super().__init__(title)
-        self._does = does
+        self.ANSWER = does
         self._told = tuple(lines)
         self._same = command
-
-    def answers(self) -> Iterable[Button]:
-        """To do it, or not."""
-        yield Button(Content(self._does), id="yes", compact=True, variant="primary")
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Show what would be done."""
@@ -65,11 +61,6 @@ class Confirm(Dialog[bool]):
     def confirm(self) -> None:
         """Yes."""
         self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def action_leave(self) -> None:
-        """No."""
-        self.dismiss(False)
 
 
 class ConfirmFinal(Confirm):

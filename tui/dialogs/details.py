@@ -31,7 +31,3 @@ class ShowDetails(Dialog[None]):
             for number, (label, value) in enumerate(self._facts)
         )
         self.show_lines(list(lines))
-
-    def on_button_pressed(self) -> None:
-        """Leave."""
-        self.dismiss(None)

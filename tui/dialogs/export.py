@@ -12,7 +12,14 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from backend import Export, SnapshotSet, command_line
-from backend.transfer import ExportChoice, ExportPlan, plan_export
+from backend.transfer import (
+    Destination,
+    ExportChoice,
+    ExportPlan,
+    PresentFile,
+    export_destination,
+    plan_export,
+)
 from tui.dialogs.base import Line, LineList
 from tui.dialogs.export_preview import (
     LOOKING,
@@ -20,13 +27,11 @@ from tui.dialogs.export_preview import (
     export_lines,
     obstacle,
     refusal,
-    replaced,
     summary,
     weight_of,
 )
 from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
-from tui.session.destination import Destination, Offer, destination_of
 from tui.session.paths import absolute, in_folder
 from tui.session.place import Place
 
@@ -64,6 +69,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     """
 
     KEYS = "F2 browse · Space select · * all · y copy · Esc leave"
+    ANSWER = "Export"
+    WAITS = False
     BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
@@ -86,11 +93,6 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         """The path; below it the question whether to replace what stands there."""
         yield self.new_path(in_folder(self._base, self._file_name))
         yield Input(placeholder="type yes to replace it", id="sure", compact=True, max_length=3)
-
-    def answers(self) -> Iterable[Button]:
-        """To export, or not."""
-        yield Button("Export", id="yes", compact=True, variant="primary")
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Look at the set, and at where it would go."""
@@ -123,12 +125,12 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self.post_message(Weighed(choice, weight_of(self._place, export)))
 
     def _land(self) -> None:
-        offer = Offer(self._base, self._file_name, self._place.engine.layout.snapshots)
-        self._land_in_thread(self.path_input.typed, offer)
+        self._land_in_thread(self.path_input.typed, self._file_name)
 
     @work(thread=True, exclusive=True, group="land")
-    def _land_in_thread(self, typed: str, offer: Offer) -> None:
-        self.post_message(Placed(typed, destination_of(typed, offer)))
+    def _land_in_thread(self, typed: str, name: str) -> None:
+        path, avoid = absolute(typed, self._base), self._place.engine.layout.snapshots
+        self.post_message(Placed(typed, export_destination(path, name, avoid)))
 
     def on_loaded(self, message: Loaded) -> None:
         """Show what is in the set, and weigh what is chosen of it."""
@@ -215,7 +217,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         button.display = self._plan is None or not self._plan.trouble
         button.disabled = bool(self.refusal)
         self.propose(self._place, self._operation(""))
-        self._sure.display = bool(replaced(self._where, self._choice))
+        self._sure.display = bool(self._replaced)
         if self._where is not None:
             self.show_command(command_line(self._operation(self._where.path), self._place.words))
 
@@ -261,6 +263,10 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
 
     # -- answering
 
+    @property
+    def _replaced(self) -> list[PresentFile]:
+        return self._where.replaced(checksum=self._choice.checksum) if self._where else []
+
     def _operation(self, path: str) -> Export:
         return (self._plan or ExportPlan(self._set_id)).operation(self._choice, path)
 
@@ -273,14 +279,9 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         if reason := missing or self.refusal:
             self._is_eager = missing == LOOKING
             self.say(reason)
-        elif replaced(where, self._choice) and self._sure.value.lower() != "yes":
-            names = " and ".join(file.name for file in replaced(where, self._choice))
+        elif self._replaced and self._sure.value.lower() != "yes":
+            names = " and ".join(file.name for file in self._replaced)
             self.say(f"{names} would be replaced: type yes, or choose another path")
             self.set_focus(self._sure)
         elif where is not None:
             self.dismiss(self._operation(where.path))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Leave everything as it is."""
-        self.dismiss(None)

@@ -7,19 +7,18 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import Export, Snapshot, SnapshotError
-from backend.transfer import ExportChoice, ExportObstacle, ExportPlan
+from backend.transfer import CHECKSUM, Destination, ExportChoice, ExportObstacle, ExportPlan
 from tui.dialogs.base import BAD, DIM, WARN, Line, said
 from tui.phrases import ago_phrase
-from tui.session.destination import CHECKSUM, Destination
-from tui.session.paths import PathEntry
 from tui.session.place import Place
 from tui.text import plain, size_text
+from tui.views.export_plan import destination_obstacle_text
 
 LOOKING = "still checking"
 
 
 class Weight(NamedTuple):
-    """The bytes of the file that an export would write, or why that cannot be told."""
+    """The bytes of the file that an export would write, or why that is not known."""
 
     size: int = 0
     trouble: str = ""
@@ -53,22 +52,7 @@ def obstacle(weight: Weight | None, where: Destination | None, choice: ExportCho
     """Why what is chosen cannot go where it should, or nothing."""
     if weight is None or where is None:
         return LOOKING
-    if trouble := weight.trouble or where.trouble or (where.sums_trouble if choice.checksum else ""):
-        return trouble
-    if where.largest and weight.size > where.largest:
-        most = size_text(where.largest).strip()
-        way_out = "select fewer snaps or another directory"
-        return f"too large: {where.limit} a file can have at most {most}; {way_out}"
-    if weight.size > where.free:
-        missing = size_text(weight.size - where.free).strip()
-        return f"not enough free space there: {missing} more is needed"
-    return ""
-
-
-def replaced(where: Destination | None, choice: ExportChoice) -> list[PathEntry]:
-    """The files that an export would replace."""
-    stands = [where.stands, where.sums if choice.checksum else None] if where else []
-    return [file for file in stands if file is not None]
+    return weight.trouble or destination_obstacle_text(where, weight.size, checksum=choice.checksum)
 
 
 def summary(weight: Weight | None, where: Destination | None, choice: ExportChoice) -> Content:
@@ -92,7 +76,7 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
         marked = None if plan.trouble else snapshot.path in choice.chosen
         yield Line(("snap", snapshot.path), _snapshot_text(snapshot), marked)
     yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
-    for entry in replaced(where, choice):
+    for entry in where.replaced(checksum=choice.checksum) if where else ():
         age = ago_phrase(time.time() - entry.when)
         text = f"{entry.name} already exists: {size_text(entry.size).strip()}, changed {age}"
         yield Line(("stands", entry.name), said(text, WARN))

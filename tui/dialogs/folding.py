@@ -10,7 +10,7 @@ from tui.dialogs.base import Dialog
 
 
 class Unfolding(Dialog[ScreenResultType]):
-    """What is in `unfolded` is shown at length by `redraw`; `fold_of` tells what there is to unfold."""
+    """What is in `unfolded` is shown at length by `redraw`; `fold_of` says what there is to unfold."""
 
     NOTHING_FOLDED = "nothing to list"
     BINDINGS: ClassVar[list[BindingType]] = [

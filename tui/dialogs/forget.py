@@ -61,7 +61,7 @@ def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: Invento
 def _state(snapshot: Snapshot, stock: InventoryData) -> CheckState:
     if snapshot.broken:
         return CheckState.BROKEN
-    return stock.standing.get(snapshot.path, CheckStatus(CheckState.NEVER)).state
+    return stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER)).state
 
 
 def _owner(entry: str) -> str:
@@ -89,6 +89,7 @@ class AskForget(Dialog[bool]):
     """
 
     KEYS = "↑↓ move · y copy · Tab next · Esc leave"
+    NO = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
@@ -151,12 +152,12 @@ class AskForget(Dialog[bool]):
                 yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
 
     def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
-        standing = self._stock.standing.get(snapshot.path, CheckStatus(CheckState.NEVER))
+        status = self._stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER))
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
         about = f"{name} {plain(snapshot.version)}  {size_text(snapshot.size).strip()}{users}  "
-        look = _LOOKS.get(standing.state, BAD)
-        return Content.assemble(about, (check_text(standing, now), look))
+        look = _LOOKS.get(status.state, BAD)
+        return Content.assemble(about, (check_text(status, now), look))
 
     @property
     def _is_typed(self) -> bool:
@@ -174,8 +175,3 @@ class AskForget(Dialog[bool]):
             self.dismiss(True)
         else:
             self.say(f"type {self._proof} to forget permanently, or Esc to keep")
-
-    @on(Button.Pressed, "#no")
-    def action_leave(self) -> None:
-        """Keep everything."""
-        self.dismiss(False)

@@ -59,6 +59,8 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     """
 
     KEYS = "Space select · * all · h back · y copy · Esc leave"
+    ANSWER = "Import"
+    WAITS = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -77,11 +79,6 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def fields(self) -> Iterable[Widget]:
         """The path."""
         yield self.new_path(self._path or in_folder(self._base, ""))
-
-    def answers(self) -> Iterable[Button]:
-        """To import, or not."""
-        yield Button("Import", id="yes", compact=True, variant="primary")
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Show what is in the working directory."""
@@ -259,8 +256,3 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
             self.say(reason)
         else:
             self.dismiss(self._operation(plan))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Leave everything as it is."""
-        self.dismiss(None)

@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import ScreenResultType
 
+from backend.fs import list_mounts, media_points
 from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
 from tui.phrases import ago_phrase, count_phrase
-from tui.session.mounts import media, mounts
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
 from tui.text import plain, size_text
 from tui.widgets.path_input import PathInput
@@ -38,7 +38,7 @@ class PathDialog(Dialog[ScreenResultType]):
     """A dialog with a PathInput of the id `path`, whose directory is shown in the list.
 
     What is typed narrows the list down. A dialog of this kind shows `folder_lines` while `is_browsing`, says
-    what that means by `begin`, and is told by `picked` which file was taken.
+    what that means by `begin`, and is reported by `picked` which file was taken.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -114,7 +114,7 @@ class PathDialog(Dialog[ScreenResultType]):
     @work(thread=True, exclusive=True, group="jumps")
     def _find_jumps(self) -> None:
         places = [Jump(os.path.expanduser("~"), "home"), Jump(self._base, "working directory")]
-        places += [Jump(point, "mounted") for point in media(mounts())]
+        places += [Jump(point, "mounted") for point in media_points(list_mounts())]
         self.post_message(Jumps(places))
 
     def on_jumps(self, message: Jumps) -> None:

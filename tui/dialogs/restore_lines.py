@@ -34,6 +34,10 @@ _HEADS = {
     LineKind.WAY_OUT: ("to fix", "bold"),
     LineKind.SPACE: ("Space", "bold"),
     LineKind.NO_SPACE: ("Space", "bold"),
+    LineKind.CONFLICT: ("conflict", BAD),
+    LineKind.REPLACES: ("replace", WARN),
+    LineKind.CREATES: ("create", GOOD),
+    LineKind.KEEPS: ("keep", DIM),
 }
 _FOLDED = {
     LineKind.LOSES_FILES: "",
@@ -81,7 +85,10 @@ def lines_of(
 
     `completions` is how the path that is being typed can go on.
     """
-    lines = [*_place_lines(preview, restore, completions)]
+    lines = [*target_lines(restore.target_dir, completions)]
+    if len(preview.revisions) > 1:
+        options = options_content(revision_options(preview.revisions, restore))
+        lines.append(Line(REVISION, options, head=head_content("Revision")))
     for snap in preview.snaps:
         taken = not restore.snaps or snap in restore.snaps
         plans = [plan for plan in preview.plans if plan.snapshot.snap == snap]
@@ -89,9 +96,9 @@ def lines_of(
         lines.append(Line(SnapKey(snap), _snap_text(preview, snap, plans), marked))
         for number, plan in enumerate(plans) if taken else ():
             for line in snap_lines(preview, plan, _WITH_KEYS):
-                lines += _drawn(line, number, unfolded)
+                lines += drawn(line, number, unfolded)
     for line in space_lines(preview, _WITH_KEYS):
-        lines += _drawn(line, 0, unfolded)
+        lines += drawn(line, 0, unfolded)
     lines += _choices(preview, restore)
     return lines
 
@@ -115,8 +122,8 @@ def verdict_text(verdict: Verdict, *, complete: bool = True) -> Content:
     return Content.styled(f"{glyph} {verdict.value}", style)
 
 
-def _drawn(line: PlanLine, number: int, unfolded: frozenset[Hashable]) -> Iterator[Line]:
-    """A line of the plan, with what it keeps folded; `number` tells the snapshots of a snap apart."""
+def drawn(line: PlanLine, number: int, unfolded: frozenset[Hashable] = frozenset()) -> Iterator[Line]:
+    """A line of the plan, with what it keeps folded; `number` tells lines of the same text apart."""
     head, style = _HEADS[line.kind]
     if line.kind is LineKind.RESTORES and line.entry is not None:
         head = plain(line.entry.owner)
@@ -127,8 +134,8 @@ def _drawn(line: PlanLine, number: int, unfolded: frozenset[Hashable]) -> Iterat
         key = LossKey(line.snap, line.entry.entry, line.kind.value)
         hint = "" if key in unfolded else " (l lists)"
         text = Content.assemble((f"{line.text}{_FOLDED[line.kind]}", style), (hint, DIM))
-    elif line.kind is LineKind.NO_SPACE:
-        text = Content.styled(line.text, BAD)
+    elif line.is_loss or line.kind in (LineKind.NO_SPACE, LineKind.CONFLICT):
+        text = Content.styled(line.text, WARN if line.is_loss else BAD)
     yield Line(key, text, depth=depth, head=Content.styled(f"{head:<8} ", style))
     if key in unfolded:
         for detail in line.details:
@@ -142,37 +149,29 @@ def _choices(preview: RestorePreview, restore: Restore) -> Iterator[Line]:
             yield Line(UserKey(user), said(user), not restore.users or user in restore.users, depth=2)
     if preview.losses_known and preview.verdict is Verdict.BLOCKED:
         return
-    yield Line(UNDO, _undo_text(preview, restore), head=_head("Undo"))
+    yield Line(UNDO, _undo_text(preview, restore), head=head_content("Undo"))
     yield Line(DEVICES, Content("restore device nodes too"), restore.devices)
 
 
-def _head(word: str) -> Content:
+def head_content(word: str) -> Content:
+    """A word before what can be chosen."""
     return Content.styled(f"{word:<9}", "bold")
 
 
-def _place_lines(
-    preview: RestorePreview, restore: Restore, completions: PathListing | None
-) -> Iterator[Line]:
-    options = [("in place", not restore.target_dir), ("into another directory", bool(restore.target_dir))]
-    yield Line(PLACE, Content.assemble(*_options(options)), head=_head("Target"))
-    if restore.target_dir and completions is not None and completions.goes_on:
+def target_lines(target_dir: str, completions: PathListing | None) -> Iterator[Line]:
+    """Where to: in place or another directory, and how the path of that can go on."""
+    places = [("in place", not target_dir), ("into another directory", bool(target_dir))]
+    yield Line(PLACE, options_content(places), head=head_content("Target"))
+    if target_dir and completions is not None and completions.goes_on:
         names = [f"{plain(entry.name)}{'/' * entry.is_directory}" for entry in completions.entries[:_FITTING]]
         more = ["…"] if len(completions.entries) > _FITTING else []
         yield Line("fits", Content.styled(f"Tab completes: {'  '.join(names + more)}", DIM), depth=2)
-    if len(preview.revisions) > 1:
-        yield Line(
-            REVISION,
-            Content.assemble(*_options(revision_options(preview.revisions, restore))),
-            head=_head("Revision"),
-        )
 
 
-def _options(options: Sequence[tuple[str, bool]], more: str = "") -> Iterator[tuple[str, str]]:
+def options_content(options: Sequence[tuple[str, bool]], more: str = "") -> Content:
     """What can be chosen on a line, the chosen one in brackets, and what else is to be said there."""
-    for text, is_it in options:
-        yield (f"({plain(text)})" if is_it else f" {plain(text)} ", "bold" if is_it else DIM)
-    yield (more, "")
-    yield ("  Space changes", DIM)
+    parts = [(f"({plain(text)})", "bold") if is_it else (f" {plain(text)} ", DIM) for text, is_it in options]
+    return Content.assemble(*parts, more, ("  Space changes", DIM))
 
 
 def revision_options(choices: Sequence[RevisionChoice], restore: Restore) -> list[tuple[str, bool]]:
@@ -189,14 +188,15 @@ def _revision_text(choice: RevisionChoice) -> str:
 def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
     if restore.target_dir:
         return Content(f"nothing is replaced; to undo, remove {plain(restore.target_dir)}")
-    options = [
-        (window_text(window), window == restore.undo_window) for window in windows(restore.undo_window)
-    ]
-    kept = ""
-    if preview.losses_known and restore.undo_window:
-        until = moment_text(time.time() + restore.undo_window)
-        kept = f"  holds {size_text(preview.replaced_bytes).strip()} until {until}"
-    return Content.assemble(*_options(options, kept))
+    held = size_text(preview.replaced_bytes).strip() if preview.losses_known else ""
+    return window_content(restore.undo_window, held)
+
+
+def window_content(chosen: int, held: str = "") -> Content:
+    """The undo windows to choose from; until when the chosen one lasts, and what it holds."""
+    options = [(window_text(window), window == chosen) for window in windows(chosen)]
+    until = f"until {moment_text(time.time() + chosen)}" if chosen else ""
+    return options_content(options, until and f"  {held and f'holds {held} '}{until}")
 
 
 def windows(chosen: int) -> tuple[int, ...]:

@@ -156,11 +156,6 @@ class AskRetention(Dialog[str | None]):
         else:
             self.dismiss(f"{retention_text(self._present)} from now on")
 
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Leave it as it is."""
-        self.dismiss(None)
-
 
 def _answer(wanted: str) -> str:
     if not wanted:

@@ -37,7 +37,7 @@ SECOND_LOOK = 1.0
 VARIABLES = ("$SNAP_DATA/", "$SNAP_COMMON/", "$SNAP_USER_DATA/", "$SNAP_USER_COMMON/")
 
 
-class Found(Message):
+class PreflightDone(Message):
     """There is a preflight to save, or trouble."""
 
     def __init__(self, preflight: SavePreflight | None, trouble: str = "") -> None:
@@ -58,6 +58,7 @@ class AskSave(Proposing[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
     KEYS = "Space select · l unfold · * all · - none · Esc leave"
+    ANSWER = "Save"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -76,11 +77,6 @@ class AskSave(Proposing[Save | None]):
         hint = "exclude, e.g. $SNAP_COMMON/cache (Enter adds it)"
         yield Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
 
-    def answers(self) -> Iterable[Button]:
-        """To save, or not."""
-        yield Button("Save", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Cancel", id="no", compact=True)
-
     def on_mount(self) -> None:
         """Look around."""
         self.lines.focus()
@@ -98,11 +94,11 @@ class AskSave(Proposing[Save | None]):
     @work(thread=True, group="look")
     def _look_around(self) -> None:
         try:
-            self.post_message(Found(preflight_save(self._place.engine)))
+            self.post_message(PreflightDone(preflight_save(self._place.engine)))
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Found(None, str(trouble)))
+            self.post_message(PreflightDone(None, str(trouble)))
 
-    def on_found(self, message: Found) -> None:
+    def on_preflight_done(self, message: PreflightDone) -> None:
         """Show what can be chosen and begin to measure it; too late when the dialog was left."""
         if not self.is_open:
             return
@@ -123,7 +119,9 @@ class AskSave(Proposing[Save | None]):
 
     def _renew(self, look: Look, *, anew: bool = False) -> None:
         """Look at everything with the patterns chosen now, and stop looking with those of before."""
-        self._survey(look.surveys, look.surveys.renew(look.draft.patterns, anew=anew))
+        draft = look.draft
+        progress = look.surveys.renew(draft.patterns, anew=anew, include_mounts=draft.include_mounts)
+        self._survey(look.surveys, progress)
 
     @work(thread=True, group="survey")
     def _survey(self, surveys: SaveSurveys, progress: Progress) -> None:
@@ -261,7 +259,7 @@ class AskSave(Proposing[Save | None]):
         if self._look is not None:
             before = self._look.draft
             self._look = self._look._replace(draft=draft)
-            if draft.patterns != before.patterns:
+            if (draft.patterns, draft.include_mounts) != (before.patterns, before.include_mounts):
                 self._renew(self._look)
             self._show()
 
@@ -298,8 +296,3 @@ class AskSave(Proposing[Save | None]):
             box.focus()
         elif self._look is not None and self._look.draft.snaps and not self.refusal:
             self.dismiss(self._operation(self._look))
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Save nothing."""
-        self.dismiss(None)

@@ -53,6 +53,7 @@ class OptionKey:
 _OPTIONS = {
     "fast": "fast: compress less, finish sooner",
     "accept_changed": "accept files that change while they are read",
+    "include_mounts": "include what is mounted below the data",
     "ignore_space": "start even if the free space may not suffice",
 }
 
@@ -67,6 +68,7 @@ class Draft:
     fast: bool = False
     accept_changed: bool = False
     ignore_space: bool = False
+    include_mounts: bool = False
 
     def with_option(self, name: str) -> "Draft":
         """The same with an option on instead of off, or off instead of on."""
@@ -75,6 +77,8 @@ class Draft:
                 return replace(self, fast=not self.fast)
             case "accept_changed":
                 return replace(self, accept_changed=not self.accept_changed)
+            case "include_mounts":
+                return replace(self, include_mounts=not self.include_mounts)
             case _:
                 return replace(self, ignore_space=not self.ignore_space)
 
@@ -94,6 +98,7 @@ class Draft:
             fast=self.fast,
             accept_changed=self.accept_changed,
             ignore_space=self.ignore_space,
+            include_mounts=self.include_mounts,
         )
 
 
@@ -153,9 +158,21 @@ def lines_of(look: Look) -> list[Line]:
     lines += _pattern_lines(look)
     lines.append(Line("options", said("Options", "bold")))
     for name, label in _OPTIONS.items():
-        if name != "ignore_space" or look.is_short or look.draft.ignore_space:
+        if getattr(look.draft, name) or _is_of_use(name, look):
             lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name)))
     return lines
+
+
+def _is_of_use(name: str, look: Look) -> bool:
+    """Whether an option would change anything."""
+    match name:
+        case "ignore_space":
+            return look.is_short
+        case "include_mounts":
+            surveys = look.surveys.all_of(look.draft.snaps, look.owners)
+            return any(concern.kind == "mount" for survey in surveys for concern in survey.concerns)
+        case _:
+            return True
 
 
 def _concern_lines(look: Look) -> Iterator[Line]:
@@ -250,10 +267,10 @@ def summary_of(look: Look) -> Content:
     head = f"{count_phrase(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
     if look.surveys.reading:
         head += f" · measuring {plain(look.surveys.reading)}…"
-    forecast, most = look.forecast(), size_text(size.allocated).strip()
+    forecast, most = look.forecast(), size_text(size.read).strip()
     free = look.preflight.free
-    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.allocated))
-    if forecast is None or forecast >= size.allocated:
+    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.read))
+    if forecast is None or forecast >= size.read:
         amount, room = f"at most {most}", f"at least {least} after"
     else:
         amount = f"about {size_text(forecast).strip()}, at most {most}"

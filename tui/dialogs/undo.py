@@ -1,7 +1,6 @@
 """The dialog before an undo: which restores can be undone, until when, and what that holds."""
 
 import time
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from textual import on, work
@@ -63,16 +62,12 @@ class AskUndo(Dialog[int | None]):
     """Lists what can be undone; answers with the chosen job, or None."""
 
     KEYS = "↑↓ move · Enter undo · y copy · Esc leave"
+    ANSWER = "Undo"
 
     def __init__(self, place: Place) -> None:
         super().__init__("Undo a restore")
         self._place = place
         self._offers: tuple[Offer, ...] = ()
-
-    def answers(self) -> Iterable[Button]:
-        """To undo, or not."""
-        yield Button("Undo", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Cancel", id="no", compact=True)
 
     def on_mount(self) -> None:
         """Look for what can be undone."""
@@ -127,8 +122,3 @@ class AskUndo(Dialog[int | None]):
         """Undo the chosen one."""
         if isinstance(key := self.lines.cursor_key, int):
             self.dismiss(key)
-
-    @on(Button.Pressed, "#no")
-    def refuse(self) -> None:
-        """Undo nothing."""
-        self.dismiss(None)

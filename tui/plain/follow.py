@@ -43,7 +43,7 @@ class Teller:
             self._notes = view.warnings
         if view.is_running and view.progress.title and self._is_due(view):
             self._told = Telling(self._clock(), view.progress.title, percent(view.progress))
-            yield f"{progress_words(view.progress)}{f', {plain(view.standing)}' if view.standing else ''}."
+            yield f"{progress_words(view.progress)}{f', {plain(view.stall)}' if view.stall else ''}."
 
     def _is_due(self, view: JobView) -> bool:
         last = self._told

@@ -26,7 +26,7 @@ class Lists:
         self._left: list[SnapshotSet] = []
 
     def greet(self) -> None:
-        """Tell where we are, what there is, and what runs."""
+        """Say where we are, what there is, and what runs."""
         stock = self._desk.place.inventory()
         here = self._desk.place
         root = here.engine.layout.root
@@ -45,7 +45,7 @@ class Lists:
         self._console.say("For the list of commands, type: help")
 
     def _tell_news(self) -> None:
-        """Tell what runs, perhaps since another login, and what was interrupted."""
+        """Say what runs, perhaps since another login, and what was interrupted."""
         now = time.time()
         views = self._desk.board.views()
         self._console.say(*(job_words(view, now) for view in views if view.is_running))

@@ -22,12 +22,21 @@ from backend import (
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
-from backend.transfer import ExportChoice, ImportChoice, ImportObstacle, plan_export, plan_import
+from backend.save import mounts_of, place_concerns
+from backend.transfer import (
+    ExportChoice,
+    ImportChoice,
+    ImportObstacle,
+    export_destination,
+    plan_export,
+    plan_import,
+)
 from tui.phrases import count_phrase
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words, size_words
 from tui.text import plain
+from tui.views.export_plan import destination_obstacle_text
 from tui.views.import_plan import obstacle_text
 
 _ALL, _EVERYONE, _NOTHING = "all", "everyone", "nothing"
@@ -58,16 +67,27 @@ def ask_save(desk: Desk, snaps: tuple[str, ...]) -> Save:
         raise NotFoundError("cannot save: no snaps are installed")
     users = [user.name for user in layout.users_with_data()[0]]
     desk.console.say(f"Installed snaps: {and_words(installed, 50)}.")
-    if not layout.state.readable:
-        desk.console.say(f"Configuration is not recorded: {layout.state.why_not}.")
+    desk.console.say(*(f"Not included: {plain(concern.text)}." for concern in place_concerns(layout)))
     snaps = snaps or some_of(desk, "Save which snaps?", installed, _ALL)
     chosen = some_of(desk, f"Data of which users? There are {and_words(users, 50)}.", users, _EVERYONE)
-    save = Save(snaps, chosen, _patterns(desk))
+    save = Save(snaps, chosen, _patterns(desk), include_mounts=_includes_mounts(desk, snaps, chosen))
     _tell_sizes(desk, save)
     desk.console.say(same_as(desk, save))
     if not desk.console.agrees("Save now?"):
         raise Dropped
     return save
+
+
+def _includes_mounts(desk: Desk, snaps: Sequence[str], users: Sequence[str]) -> bool:
+    """Whether to save what is mounted below the data; asked only where something is."""
+    layout = desk.place.engine.layout
+    owners = layout.find_users(users) if users else layout.users_with_data()[0]
+    installed = filter(None, map(layout.installed, snaps or layout.installed_names()))
+    points = [plain(point) for snap in installed for point in mounts_of(layout, snap, owners)]
+    if not points:
+        return False
+    desk.console.say(f"Mounted below the data, and not included: {and_words(points)}.")
+    return desk.console.agrees("Include them?")
 
 
 def _patterns(desk: Desk) -> tuple[str, ...]:
@@ -84,10 +104,12 @@ def _patterns(desk: Desk) -> tuple[str, ...]:
 
 
 def _tell_sizes(desk: Desk, save: Save) -> None:
-    """Tell what would be read; Ctrl-C ends the measuring only."""
+    """Say what would be read; Ctrl-C ends the measuring only."""
     desk.console.say("Measuring. Control C skips this.")
     try:
-        estimates = desk.place.engine.estimate(save.snaps, save.users, Progress())
+        estimates = desk.place.engine.estimate(
+            save.snaps, save.users, Progress(), include_mounts=save.include_mounts
+        )
     except (KeyboardInterrupt, Cancelled):
         desk.console.say("", "Not measured.")
         return
@@ -186,7 +208,7 @@ def number_in(text: str) -> int:
 
 
 def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
-    """Tell what would be removed, and have the number typed."""
+    """Say what would be removed, and have the number typed."""
     from tui.dialogs.forget import losses
 
     stock = desk.place.inventory()
@@ -220,28 +242,26 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
             raise Dropped
     if plan.obstacle(choice):
         raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
-    export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot"))
-    size = size_words(desk.place.engine.export_size(export))
+    size = desk.place.engine.export_size(plan.operation(choice, ""))
+    export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot", size))
     desk.console.say(same_as(desk, export))
-    if not desk.console.agrees(f"Write {size} to {export.file}?"):
+    if not desk.console.agrees(f"Write {size_words(size)} to {export.file}?"):
         raise Dropped
     return export
 
 
-def _target(desk: Desk, name: str) -> str:
-    from tui.session.destination import Offer, destination_of
-    from tui.session.paths import working_directory
+def _target(desk: Desk, name: str, size: int) -> str:
+    from tui.session.paths import absolute, in_folder, working_directory
 
-    offer = Offer(working_directory(), name)
+    base, avoid = working_directory(), desk.place.engine.layout.snapshots
     while True:
-        where = destination_of(
-            desk.console.ask("Write to which file?", f"{offer.base.rstrip('/')}/{name}"), offer
-        )
-        if where.trouble:
-            desk.console.say(f"Not possible: {where.trouble}.")
+        typed = desk.console.ask("Write to which file?", in_folder(base, name))
+        where = export_destination(absolute(typed, base), name, avoid)
+        if reason := destination_obstacle_text(where, size, checksum=False, spelled=size_words):
+            desk.console.say(f"Not possible: {reason}.")
             continue
-        if where.stands is not None:
-            desk.console.say(f"{where.path} already exists, {size_words(where.stands.size)}.")
+        if where.present is not None:
+            desk.console.say(f"{where.path} already exists, {size_words(where.present.size)}.")
             if not desk.console.agrees("Replace it?"):
                 continue
         return where.path

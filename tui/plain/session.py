@@ -43,7 +43,7 @@ class Session:
         self.lists = Lists(desk)
 
     def run(self) -> None:
-        """Tell where we are and what there is, then do what is typed."""
+        """Say where we are and what there is, then do what is typed."""
         try:
             self._attempt(self.lists.greet)
             while True:
@@ -58,7 +58,7 @@ class Session:
         self._console.say("Leaving.")
 
     def _attempt(self, act: Callable[[], None]) -> None:
-        """Do something; what went wrong is told, and the session goes on."""
+        """Do something; what went wrong is reported, and the session goes on."""
         try:
             act()
         except Dropped:
@@ -81,7 +81,7 @@ class Session:
         VERBS[name].act(self, typed[1:])
 
     def help(self, _words: Sequence[str]) -> None:
-        """Tell what can be typed."""
+        """Say what can be typed."""
         for name, verb in VERBS.items():
             self._console.say(f"{name}{verb.operands and ' '}{verb.operands}: {verb.text}.")
         self._console.say("N stands for the number of a set. The answer in brackets after a question")
@@ -159,7 +159,7 @@ class Session:
         start(self._desk, ask_import(self._desk, " ".join(arguments)))
 
     def forget(self, arguments: Sequence[str]) -> None:
-        """Tell what would go, have the number typed, and forget it."""
+        """Say what would go, have the number typed, and forget it."""
         self._demand(Action.FORGET)
         start(self._desk, ask_forget(self._desk, *self._set("forget", arguments)))
 

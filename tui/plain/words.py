@@ -55,10 +55,10 @@ def and_words(names: Iterable[str], most: int = _FEW) -> str:
     return list_phrase(known or ["nobody"])
 
 
-def standing_words(standing: CheckStatus, now: float) -> str:
+def check_words(status: CheckStatus, now: float) -> str:
     """What is known of the soundness of something: `verified 3 days ago`."""
-    ago = age_words(max(0.0, now - standing.at)) if standing.at else "at an unknown time"
-    match standing.state:
+    ago = age_words(max(0.0, now - status.at)) if status.at else "at an unknown time"
+    match status.state:
         case CheckState.BROKEN:
             return "broken"
         case CheckState.FAILED:
@@ -74,13 +74,13 @@ def standing_words(standing: CheckStatus, now: float) -> str:
 def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     """A set on one line."""
     total = stock.totals[set_.set_id]
-    bad = total.standing.state in (CheckState.BROKEN, CheckState.FAILED)
+    bad = total.status.state in (CheckState.BROKEN, CheckState.FAILED)
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
     parts += [f"saved {age_words(now - total.when)}"] if total.when else []
     parts += [f"{size_words(total.size)} stored"] if total.size else []
     broken = [note for note in total.notes if note.startswith("broken")]
-    parts += [] if broken else [standing_words(total.standing, now)]
+    parts += [] if broken else [check_words(total.status, now)]
     parts += _notes(total.notes, stock.expiry.get(set_.set_id, ""))
     return f"Set {set_.set_id}: {'problem, ' * bad}{', '.join(parts)}."
 
@@ -107,11 +107,11 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
         yield f"  {size_words(snapshot.size)} stored; data of {and_words(_owners(snapshot), 20)}."
     else:
         yield f"{name}: it is broken, {plain(snapshot.broken)}."
-    standing = stock.standing_of(snapshot)
-    if standing.state is not CheckState.BROKEN:
-        yield f"  It was {standing_words(standing, now)}."
-    if standing.fault:
-        yield f"  The check found: {plain(standing.fault)}."
+    status = stock.status_of(snapshot)
+    if status.state is not CheckState.BROKEN:
+        yield f"  It was {check_words(status, now)}."
+    if status.fault:
+        yield f"  The check found: {plain(status.fault)}."
     if snapshot.exclude:
         yield f"  Excluded: {list_phrase(map(plain, snapshot.exclude))}."
     notes = [note for note in stock.notes_of(snapshot) if not note.startswith("broken")]
@@ -155,8 +155,8 @@ def job_words(view: JobView, now: float) -> str:
 
 
 def _far(view: JobView) -> str:
-    standing = f", {plain(view.standing)}" if view.standing else ""
-    return f"{progress_words(view.progress)}{standing}"
+    stall = f", {plain(view.stall)}" if view.stall else ""
+    return f"{progress_words(view.progress)}{stall}"
 
 
 def ending_lines(view: JobView) -> Iterator[str]:
@@ -181,7 +181,7 @@ _ENDINGS = {
     JobState.FAILED: "failed.",
     JobState.CANCELLED: "was stopped and undone.",
     JobState.REFUSED: "was refused; nothing was begun.",
-    JobState.TAKEN_BACK: "was interrupted and rolled back.",
+    JobState.ROLLED_BACK: "was interrupted and rolled back.",
 }
 
 
@@ -217,5 +217,5 @@ def ordered(stock: InventoryData, terms: Sequence[str], *, problems: bool) -> li
     ]
     order = {state: number for number, state in enumerate(CheckState)}
     if problems:
-        sets.sort(key=lambda set_: order[stock.totals[set_.set_id].standing.state])
+        sets.sort(key=lambda set_: order[stock.totals[set_.set_id].status.state])
     return sets

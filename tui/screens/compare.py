@@ -10,24 +10,24 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
-from backend import Action, Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
+from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
 from backend.browse import Kind
 from backend.compare import CompareOptions, Difference
 from tui.screens.launcher import Launcher
+from tui.screens.sub_screen import RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import cut_middle, plain, size_text
 from tui.views import difference_rows as differing
 from tui.views import preview
-from tui.views.difference_rows import Comparer, ConfigKey, Found, KeyOf, Pair
+from tui.views.difference_rows import Comparer, ConfigKey, Differences, KeyOf, Pair
 from tui.views.difference_rows import pair_of as pair_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
@@ -35,7 +35,7 @@ _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 class ComparisonUpdated(Message):
     """More is known of a comparison, or why nothing is."""
 
-    def __init__(self, progress: Progress, comparison: Found | None, trouble: str = "") -> None:
+    def __init__(self, progress: Progress, comparison: Differences | None, trouble: str = "") -> None:
         super().__init__()
         self.job = progress
         self.comparison = comparison
@@ -50,9 +50,11 @@ class ReadingProgressed(Message):
         self.text = text
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(RestoringScreen):
     """The differences of a pair, at first only what differs; selected files can be restored from here."""
 
+    HELP_TITLE = "Comparison"
+    STARTED = "job started: J shows its progress · F5 compares again"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
         Binding("v", "pivot", "Swap sides"),
@@ -68,14 +70,12 @@ class CompareScreen(Screen[None]):
     ]
 
     def __init__(self, place: Place, pair: Pair, launcher: Launcher) -> None:
-        super().__init__()
-        self._place = place
+        super().__init__(place, launcher)
         self._pair = pair
-        self._launcher = launcher
         self._options = CompareOptions()
         self._comparer = Comparer(place, pair)
         self._progress = Progress()
-        self._comparison = Found()
+        self._comparison = Differences()
         self._by_key: dict[Hashable, Difference] = {}
         self._part = ""
 
@@ -103,7 +103,7 @@ class CompareScreen(Screen[None]):
 
     def _begin(self) -> None:
         self._progress.stop()
-        self._comparison = Found()
+        self._comparison = Differences()
         self._progress = Progress(self._handle)
         self._fill()
         self._compare(self._comparer, self._options, self._progress)
@@ -124,7 +124,7 @@ class CompareScreen(Screen[None]):
         except (SnapshotError, OSError) as trouble:
             self.post_message(ComparisonUpdated(progress, None, str(trouble)))
 
-    def _post_update(self, progress: Progress, comparison: Found) -> None:
+    def _post_update(self, progress: Progress, comparison: Differences) -> None:
         progress.raise_if_cancelled()
         self.post_message(ComparisonUpdated(progress, comparison))
 
@@ -154,22 +154,18 @@ class CompareScreen(Screen[None]):
         table.show(differing.rows(comparison, width))
         sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
         title = f"{plain(self._pair.snap)}: {sides}"
-        put(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
+        set_text(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
         sums = f" {differing.sums(comparison)}{'' if comparison.complete else ' so far'}"
-        put(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
+        set_text(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
         faults = self.query_one("#faults", Static)
         faults.display = bool(comparison.notes)
-        put(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
+        set_text(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
         if comparison.complete and table.cursor_key is None:
             self.say("no differences" if not self._options.exact else "no differences, by content either")
 
     def on_resize(self) -> None:
         """Choose the columns that fit."""
         self._fill()
-
-    def say(self, text: str) -> None:
-        """Say something on the status line."""
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
 
     # -- keys
 
@@ -223,10 +219,6 @@ class CompareScreen(Screen[None]):
             self.app.push_screen(TextViewer(f"configuration: {key.key}", lambda _job: document))
         else:
             self.say(preview.OFF)
-
-    def action_back(self) -> None:
-        """Back to where it was opened from."""
-        self.dismiss()
 
     def action_stop(self) -> None:
         """Stop comparing; results so far stay."""
@@ -290,19 +282,6 @@ class CompareScreen(Screen[None]):
             return Extract(0, items, source) if isinstance(source, str) else Extract(source.set_id, items)
         return None
 
-    @work
-    async def action_restore(self) -> None:
-        """Restore the selection from the first side."""
-        from tui.dialogs.extract import AskExtract
-
-        if self._place.read_only:
-            self.say(self._place.refusal(Action.RESTORE))
-        elif wanted := self.extraction():
-            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
-            if answer is not None:
-                await self._launcher.launch(answer)
-                self.say("job started: J shows its progress · F5 compares again")
-
     def action_copy(self) -> None:
         """Copy the command for this comparison."""
         arguments = [
@@ -313,16 +292,6 @@ class CompareScreen(Screen[None]):
             _side_argument(self._pair.after),
         ]
         self.say(copied(self.app, shlex.join([*arguments, self._pair.snap])))
-
-    def action_jobs(self) -> None:
-        """Show all jobs."""
-        self._launcher.action_jobs()
-
-    def action_help(self) -> None:
-        """Explain the keys of this screen."""
-        from tui.dialogs.base import HelpWanted
-
-        self.post_message(HelpWanted("Comparison", self.BINDINGS + LineTable.BINDINGS))
 
 
 def diff_document(comparer: Comparer, key: KeyOf, progress: Progress) -> Document:

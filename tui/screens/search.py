@@ -8,11 +8,9 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from backend import (
-    Action,
     Cancelled,
     Event,
     Extract,
@@ -26,6 +24,7 @@ from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_sel
 from tui.phrases import count_phrase
 from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
+from tui.screens.sub_screen import RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import Item, Location
 from tui.session.place import Place
@@ -37,7 +36,7 @@ from tui.views.difference_rows import Comparer, KeyOf, Pair
 from tui.views.search_rows import FileKey, Search, SearchProgress, VersionKey
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 
 class SearchProgressed(Message):
@@ -50,9 +49,10 @@ class SearchProgressed(Message):
         self.progress = progress
 
 
-class SearchScreen(Screen[None]):
+class SearchScreen(RestoringScreen):
     """Type a name, see every version of every matching file; preview, compare, restore."""
 
+    HELP_TITLE = "Find"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
         Binding("d", "compare", "Compare"),
@@ -66,10 +66,8 @@ class SearchScreen(Screen[None]):
     ]
 
     def __init__(self, place: Place, where: Sequence[Snapshot | str], launcher: Launcher) -> None:
-        super().__init__()
-        self._place = place
+        super().__init__(place, launcher)
         self._where = list(where)
-        self._launcher = launcher
         self._search_progress = Progress()
         self._histories: list[History] = []
         self._progress = SearchProgress(complete=True)
@@ -88,7 +86,9 @@ class SearchScreen(Screen[None]):
     def on_mount(self) -> None:
         """Wait for a name."""
         where = count_phrase(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
-        put(self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis"))
+        set_text(
+            self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis")
+        )
         self.query_one(Input).focus()
         self.say("Enter searches · Esc leaves")
 
@@ -163,10 +163,6 @@ class SearchScreen(Screen[None]):
         """Choose the columns that fit."""
         self._fill()
 
-    def say(self, text: str) -> None:
-        """Say something on the status line."""
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
-
     # -- what the cursor is on
 
     def _chosen(self) -> tuple[History, int] | None:
@@ -225,10 +221,6 @@ class SearchScreen(Screen[None]):
         """Search for another name."""
         self.query_one(Input).focus()
 
-    def action_back(self) -> None:
-        """Back to where it was opened from."""
-        self.dismiss()
-
     def action_stop(self) -> None:
         """Stop searching; results so far stay."""
         if self._progress.complete:
@@ -281,47 +273,26 @@ class SearchScreen(Screen[None]):
         """The snapshot of the store that a hit is in, or the file."""
         return hit.snapshot if hit.snapshot in self._where else hit.file
 
-    @work
-    async def action_restore(self) -> None:
-        """Preview the restore, then start it."""
-        from tui.dialogs.extract import AskExtract
-
-        if self._place.read_only:
-            self.say(self._place.refusal(Action.RESTORE))
-        elif wanted := self.extraction():
-            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
-            if answer is not None:
-                await self._launcher.launch(answer)
-                self.say("job started: J shows its progress")
-
     def action_copy(self) -> None:
         """Copy the command that restores the version."""
         if wanted := self.extraction():
             self.say(copied(self.app, command_line(wanted, self._place.words)))
 
-    def action_jobs(self) -> None:
-        """Show all jobs."""
-        self._launcher.action_jobs()
-
-    def action_help(self) -> None:
-        """Explain the keys of this screen."""
-        from tui.dialogs.base import HelpWanted
-
-        self.post_message(HelpWanted("Find", self.BINDINGS + LineTable.BINDINGS))
-
 
 def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:
     """The beginning of what was found. Raises SnapshotError, Cancelled."""
     item = Item(Location(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(hit, state_dir, progress, lambda content: preview.seen(item, lambda _item: content))
+    seen = _with_content(
+        hit, state_dir, progress, lambda content: preview.item_preview(item, lambda _item: content)
+    )
     return Document(seen.what, [(line, "") for line in seen.lines])
 
 
 def _with_content(
-    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.Seen]
-) -> preview.Seen:
+    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.ItemPreview]
+) -> preview.ItemPreview:
     if not preview.is_readable(Item(Location(), hit.snapshot, hit.node)):
-        return preview.seen(
+        return preview.item_preview(
             Item(Location(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
         )
     in_store = hit.snapshot.path == hit.file

@@ -8,16 +8,16 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Cancelled, Progress, SnapshotError
+from tui.screens.sub_screen import SubScreen
 from tui.terminal.pager import show_lines
 from tui.text import cells, cut_middle, plain
 from tui.views.table import Column, Line, Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import Lines, LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 _MARGIN = 6
 
@@ -37,9 +37,10 @@ class DocumentLoaded(Message):
         self.document = document
 
 
-class TextViewer(Screen[None]):
+class TextViewer(SubScreen):
     """Shows a document that `load` makes on a thread; `whole` are all its lines for a pager."""
 
+    HELP_TITLE = "Reading"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("vertical_line", "pager", "Pager", key_display="|"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
@@ -99,7 +100,7 @@ class TextViewer(Screen[None]):
         self._fill()
 
     def _head(self) -> None:
-        put(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
+        set_text(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
 
     def _fill(self) -> None:
         width = max(1, self.size.width - _MARGIN)
@@ -111,7 +112,7 @@ class TextViewer(Screen[None]):
         self.query_one(LineTable).show(rows)
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
-        """Tell which line it is."""
+        """Say which line it is."""
         if isinstance(message.key, tuple):
             self.say(f"line {message.key[0] + 1} of {len(self._document.lines)} · {self._document.what}")
 
@@ -120,25 +121,11 @@ class TextViewer(Screen[None]):
         if not message.wider:
             self.action_back()
 
-    def say(self, text: str) -> None:
-        """Say something on the status line."""
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
-
     def action_pager(self) -> None:
         """Show all of it in the pager, $PAGER."""
         lines = self._whole() if self._whole is not None else [text for text, _ in self._document.lines]
         if trouble := show_lines(self.app, lines):
             self.say(trouble)
-
-    def action_back(self) -> None:
-        """Back to where it was opened from."""
-        self.dismiss()
-
-    def action_help(self) -> None:
-        """Explain the keys of this screen."""
-        from tui.dialogs.base import HelpWanted
-
-        self.post_message(HelpWanted("Reading", self.BINDINGS + LineTable.BINDINGS))
 
 
 def _row(key: tuple[int, int], text: str, style: str) -> Row:

@@ -29,7 +29,7 @@ class Total(NamedTuple):
     """Several snapshots in sum.
 
     `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
-    bytes, `unpacked` what they take unpacked, None where that is not known of all; `standing` is that of the
+    bytes, `unpacked` what they take unpacked, None where that is not known of all; `status` is that of the
     one that needs attention most.
     """
 
@@ -38,17 +38,17 @@ class Total(NamedTuple):
     when: float
     size: int
     unpacked: int | None
-    standing: CheckStatus
+    status: CheckStatus
     notes: tuple[str, ...]
     is_known: bool
 
 
 class Part(NamedTuple):
-    """One archive of a snapshot: stored bytes, unpacked ones where known, its own standing."""
+    """One archive of a snapshot: stored bytes, unpacked ones where known, its own status."""
 
     stored: int
     unpacked: int | None
-    standing: CheckStatus
+    status: CheckStatus
 
 
 class Group(NamedTuple):
@@ -60,7 +60,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class InventoryData:
-    """The sets of a place, the standing and the unpacked bytes of each snapshot by path, and free bytes.
+    """The sets of a place, the status and the unpacked bytes of each snapshot by path, and free bytes.
 
     `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
     Not `complete` while older sets are still being read. `guards` are sets by which a restore can be taken
@@ -68,7 +68,7 @@ class InventoryData:
     """
 
     sets: tuple[SnapshotSet, ...] = ()
-    standing: Mapping[str, CheckStatus] = field(default_factory=dict)
+    statuses: Mapping[str, CheckStatus] = field(default_factory=dict)
     free: int = 0
     unpacked: Mapping[str, int] = field(default_factory=dict)
     imported: frozenset[int] = frozenset()
@@ -83,9 +83,9 @@ class InventoryData:
             getattr(self, of_all)
         return self
 
-    def standing_of(self, snapshot: Snapshot) -> CheckStatus:
+    def status_of(self, snapshot: Snapshot) -> CheckStatus:
         """What is known of the soundness of a snapshot."""
-        return self.standing.get(snapshot.path, _NEVER)
+        return self.statuses.get(snapshot.path, _NEVER)
 
     @cached_property
     def stored(self) -> int:
@@ -98,7 +98,7 @@ class InventoryData:
         counts = dict.fromkeys(CheckState, 0)
         for snapshot_set in self.sets:
             for snapshot in snapshot_set.snapshots:
-                counts[self.standing_of(snapshot).state] += 1
+                counts[self.status_of(snapshot).state] += 1
         return counts
 
     @cached_property
@@ -147,7 +147,7 @@ class InventoryData:
             when=0.0 if snapshot.hidden else unix_time(snapshot.time),
             size=snapshot.size,
             unpacked=self.unpacked.get(snapshot.path),
-            standing=self.standing_of(snapshot),
+            status=self.status_of(snapshot),
             notes=tuple(self.notes_of(snapshot)),
             is_known=not snapshot.hidden,
         )
@@ -159,14 +159,14 @@ class InventoryData:
         if len(parts) == 1:
             return parts[0]
         known = [part for part in parts if part.is_known]
-        standings = {id(part.standing): part.standing for part in parts}.values() or (_NEVER,)
+        statuses = {id(part.status): part.status for part in parts}.values() or (_NEVER,)
         return Total(
             names=tuple(dict.fromkeys([part.names[0] for part in parts])),
             users=tuple(sorted({name for users in {part.users for part in parts} for name in users})),
             when=min([part.when for part in known], default=0.0),
             size=sum([part.size for part in parts]),
             unpacked=_sum([part.unpacked for part in parts]),
-            standing=min(standings, key=lambda status: (WORST_FIRST[status.state], status.at)),
+            status=min(statuses, key=lambda status: (WORST_FIRST[status.state], status.at)),
             notes=tuple(dict.fromkeys([note for part in parts for note in part.notes])),
             is_known=bool(known),
         )
@@ -184,7 +184,7 @@ class InventoryData:
         return notes
 
     def _haystack(self, snapshot: Snapshot) -> str:
-        notes, state = self.notes_of(snapshot), self.standing_of(snapshot).state.value
+        notes, state = self.notes_of(snapshot), self.status_of(snapshot).state.value
         texts = (
             f"#{snapshot.set_id}",
             snapshot.snap,

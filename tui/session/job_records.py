@@ -42,16 +42,9 @@ class JobRecords:
     def records(self) -> list[JobRecord]:
         """All jobs that can be read, oldest first."""
         with self._lock:
-            present = ((number, self._look(number)) for number in self._numbers())
+            present = ((number, self._look(number)) for number in self._journal.ids())
             self._read = {number: read for number, read in present if read is not None}
             return [read.record for read in self._read.values()]
-
-    def _numbers(self) -> list[int]:
-        try:
-            names = os.listdir(self._directory)
-        except OSError:
-            return []
-        return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 
     def _look(self, number: int) -> _Read | None:
         known, at = self._read.get(number), time.time_ns()

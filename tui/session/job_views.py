@@ -44,7 +44,7 @@ class JobView(NamedTuple):
     """How a job stands: what it is, how far, and what it said.
 
     `command` does what it does, from any directory; `short` is its verb and what that is given. `parts` are
-    under way at this moment, `warnings` counts all notes, `moved` is what it worked on most, `standing` says
+    under way at this moment, `warnings` counts all notes, `moved` is what it worked on most, `stall` says
     why it makes no progress. Of an ended job, what its log tells is known only once it was asked for.
     `owner` is empty for a job of this journal; `seen` is true when somebody has looked at how it ended.
     `is_waiting` is true for one that died amid replacing data, which somebody has to end.
@@ -66,7 +66,7 @@ class JobView(NamedTuple):
     parts_ended: int = 0
     warnings: int = 0
     moved: Moved = Moved(0, 0.0)
-    standing: str = ""
+    stall: str = ""
     seen: bool = False
     change: str = ""
     is_waiting: bool = False
@@ -207,7 +207,7 @@ class JobBoard:
             sign = (view.progress.title, view.progress.done, view.part, view.warnings)
             if view.progress.title.startswith(WAITING):
                 return view
-            return view._replace(standing=self._stalls.reason(record, sign, lambda: records))
+            return view._replace(stall=self._stalls.reason(record, sign, lambda: records))
         self._ended[record.id], self._records[record.id] = view, record
         return view
 

@@ -9,20 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from backend.transfer import kind_of
+
 MOST_COUNTED = 10_000
 MOST_SHOWN = 1000
 EXPORT = ".snapshot"
 
 _MOST_SCANNED = 200_000
 _BETWEEN_STOPS = 256
-_KINDS = {
-    stat.S_IFDIR: "a directory",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFLNK: "a symbolic link",
-}
 
 
 class PathEntry(NamedTuple):
@@ -95,7 +89,7 @@ def listing(
         with os.scandir(folder) as scan:
             names = list(islice(_until(scan, is_stopped), _MOST_SCANNED))
     except (OSError, ValueError) as trouble:
-        return PathListing(folder, prefix, trouble=reason_of(trouble))
+        return PathListing(folder, prefix, trouble=getattr(trouble, "strerror", None) or str(trouble))
     begun = [entry for entry in names if entry.name.startswith(prefix)]
     shown = hidden or prefix.startswith(".")
     fitting = [entry for entry in begun if shown or not entry.name.startswith(".")]
@@ -144,11 +138,6 @@ def file_at(path: str) -> PathEntry | None:
     return None if entry.is_directory else entry
 
 
-def kind_of(mode: int) -> str:
-    """What something is that is not a file, from its mode: `a FIFO`."""
-    return _KINDS.get(stat.S_IFMT(mode), "not a file")
-
-
 def _entry(dir_entry: "os.DirEntry[str]") -> PathEntry:
     try:
         return _described(dir_entry.name, dir_entry.stat())
@@ -160,8 +149,3 @@ def _described(name: str, facts: os.stat_result) -> PathEntry:
     is_directory = stat.S_ISDIR(facts.st_mode)
     special = "" if is_directory or stat.S_ISREG(facts.st_mode) else kind_of(facts.st_mode)
     return PathEntry(name, is_directory, facts.st_size, facts.st_mtime, special)
-
-
-def reason_of(trouble: Exception) -> str:
-    """Why something could not be done, in words."""
-    return (trouble.strerror if isinstance(trouble, OSError) else "") or str(trouble)

@@ -132,14 +132,14 @@ class Place:
 
     def parts(self, snapshot: Snapshot) -> dict[str, Part]:
         """The archives of a snapshot by entry; none where it cannot be read."""
-        standings = self._ledger.standing_of_parts(snapshot)
+        statuses = self._ledger.statuses_of_parts(snapshot)
         try:
             with Reader.open(snapshot.path) as reader:
                 return {
                     entry: Part(
                         reader.stored_size(entry),
                         _unpacked(reader, entry),
-                        standings.get(entry, CheckStatus(CheckState.NEVER)),
+                        statuses.get(entry, CheckStatus(CheckState.NEVER)),
                     )
                     for entry in snapshot.entries
                 }
@@ -161,7 +161,7 @@ class Place:
         layout = self.engine.layout
         return InventoryData(
             sets=tuple(sets),
-            standing=self._ledger.standing(snapshots),
+            statuses=self._ledger.statuses(snapshots),
             free=free_space(layout.snapshots),
             unpacked=self._ledger.unpacked(snapshots),
             imported=self._imported() if complete else frozenset(),

@@ -84,6 +84,7 @@ class _ChangeView:
         self._view = self._view_of(followed, aborted=False)
 
     def update(self, followed: Followed, *, aborted: bool) -> None:
+        """Take in what snapd says of it now."""
         for event in followed.events:
             self._fold.handle(event, None)
             if line := log_line(event_json(event)):
@@ -91,6 +92,7 @@ class _ChangeView:
         self._view = self._view_of(followed, aborted=aborted)
 
     def view(self) -> JobView:
+        """Return it as a job."""
         return self._fold.applied_to(self._view)
 
     def _view_of(self, followed: Followed, *, aborted: bool) -> JobView:

@@ -43,10 +43,18 @@ def _text(path: str) -> str:
 
 
 class StallDetector:
-    """Notices when a job stands still, and why as far as it can be known."""
+    """Notices when a job stands still, and why as far as it can be known.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `clock` returns seconds, `standstill` why a process stands still.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        standstill: Callable[[int], tuple[str, int]] = standstill,
+    ) -> None:
         self._clock = clock
+        self._standstill = standstill
         self._seen: dict[int, tuple[object, float]] = {}
 
     def reason(self, record: JobRecord, sign: object, records: Callable[[], Sequence[JobRecord]]) -> str:
@@ -62,7 +70,7 @@ class StallDetector:
         quiet = now - since
         if quiet < QUIET:
             return ""
-        reason, holder = standstill(record.pid) if record.pid else ("", 0)
+        reason, holder = self._standstill(record.pid) if record.pid else ("", 0)
         other = next((job for job in records() if job.pid == holder), None) if holder else None
         if other is not None:
             return f"waiting for job {other.id} ({other.verb}) to finish"

@@ -62,7 +62,7 @@ class ConfigKey(NamedTuple):
     key: str
 
 
-class Found(NamedTuple):
+class Differences(NamedTuple):
     """What is known of a comparison so far: the first `MOST` differences (`cut` are those beyond).
 
     `files` counts the files of each kind, `added` and `removed` are bytes, of all differences.
@@ -136,12 +136,12 @@ class Comparer:
                 self._comparison.close()
                 self._comparison = None
 
-    def run(self, options: CompareOptions, progress: Progress, tell: Callable[[Found], None]) -> None:
-        """Tell what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
+    def run(self, options: CompareOptions, progress: Progress, tell: Callable[[Differences], None]) -> None:
+        """Say what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
         with self.opened(progress) as comparison:
             before, after = comparison.facets
             labels = (_label(before), _label(after))
-            collected = _Collected(Found(labels, tuple(comparison.configuration)), comparison.notes)
+            collected = _Collected(Differences(labels, tuple(comparison.configuration)), comparison.notes)
             due = progress.clock() + _INTERVAL
             for difference in comparison.differences(progress, options):
                 collected.add(difference)
@@ -164,7 +164,7 @@ class Comparer:
 class _Collected:
     """Differences as they come: the first ones, and the sums."""
 
-    def __init__(self, summary: Found, notes: Sequence[str]) -> None:
+    def __init__(self, summary: Differences, notes: Sequence[str]) -> None:
         self._found = summary
         self._notes = notes
         self._kept: list[Difference] = []
@@ -178,7 +178,7 @@ class _Collected:
         if len(self._kept) < MOST:
             self._kept.append(difference)
 
-    def found(self) -> Found:
+    def found(self) -> Differences:
         """All so far."""
         tally = self._tally
         return self._found._replace(
@@ -205,7 +205,7 @@ def columns(width: int) -> list[Column]:
     return [Column("WHAT DIFFERS", 0), *sizes, Column("BYTES", 9, right=True), Column("NOTE", 18)]
 
 
-def rows(result: Found, width: int) -> list[Row]:
+def rows(result: Differences, width: int) -> list[Row]:
     """The configuration first, then the paths by owner."""
     some = [
         Row(ConfigKey(difference.key), partial(_key_line, difference, width))
@@ -275,7 +275,7 @@ def delta_text(difference: Difference) -> str:
     return f"{'+' if delta > 0 else '-'}{size_text(abs(delta)).strip()}"
 
 
-def sums(result: Found) -> str:
+def sums(result: Differences) -> str:
     """What it comes to in one line."""
     phrases = [
         f"{_SIGNS[change][0]} {result.files.get(change, 0):,} {change.value}"

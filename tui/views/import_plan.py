@@ -1,13 +1,23 @@
 """Why a file cannot be imported, in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from backend.transfer import ImportChoice, ImportObstacle, ImportPlan
 from tui.text import size_text
 
+_WITH_KEYS = {
+    ImportObstacle.NOTHING_CHOSEN: ": select a snap with Space",
+    ImportObstacle.WRONG_HASH: "; accept it with Space",
+}
 
-def obstacle_text(plan: ImportPlan, choice: ImportChoice, size: Callable[[int], str] = size_text) -> str:
-    """Why the file cannot be imported as asked for, or nothing."""
+
+def obstacle_text(
+    plan: ImportPlan,
+    choice: ImportChoice,
+    size: Callable[[int], str] = size_text,
+    ways_out: Mapping[ImportObstacle, str] = _WITH_KEYS,
+) -> str:
+    """Why the file cannot be imported as asked for, or nothing; `ways_out` say how to go on."""
     match plan.obstacle(choice):
         case None:
             return ""
@@ -15,9 +25,7 @@ def obstacle_text(plan: ImportPlan, choice: ImportChoice, size: Callable[[int], 
             return plan.trouble
         case ImportObstacle.FAULTY as obstacle:
             return f"{obstacle.value}: {plan.export.faults[0] if plan.export else ''}"
-        case ImportObstacle.NOTHING_CHOSEN as obstacle:
-            return f"{obstacle.value}: select a snap with Space"
-        case ImportObstacle.WRONG_HASH as obstacle:
-            return f"{obstacle.value}; accept it with Space"
-        case ImportObstacle.NO_SPACE:
-            return f"not enough free space: {size(plan.missing_space).strip()} more is needed"
+        case ImportObstacle.NOTHING_CHOSEN | ImportObstacle.WRONG_HASH as obstacle:
+            return f"{obstacle.value}{ways_out.get(obstacle, '')}"
+        case ImportObstacle.NO_SPACE as obstacle:
+            return f"{obstacle.value}: {size(plan.missing_space).strip()} more is needed"

@@ -23,7 +23,7 @@ _WORDS = {
     JobState.FAILED: ("✗ failed", "bad"),
     JobState.CANCELLED: ("- cancelled", "dim"),
     JobState.REFUSED: ("- refused", "dim"),
-    JobState.TAKEN_BACK: ("< rolled back", "dim"),
+    JobState.ROLLED_BACK: ("< rolled back", "dim"),
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
 ACTS = {"stop": "stop", "undo": "undo", "end": "end"}
@@ -149,7 +149,7 @@ def _error_lines(error: str) -> list[str]:
 def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     """How it ended, as lines with their styles."""
     result = view.result
-    yield from _standing_of(view)
+    yield from _state_lines(view)
     if result.set_id and verb_of(view) in ("save", "import-snapshot"):
         yield (
             f"{'identical to' if result.duplicate else 'created'} set #{result.set_id}",
@@ -168,7 +168,7 @@ def _outcome(view: JobView, now: float) -> Iterable[tuple[str, str]]:
         yield "It was interrupted, and ended later.", ""
 
 
-def _standing_of(view: JobView) -> Iterable[tuple[str, str]]:
+def _state_lines(view: JobView) -> Iterable[tuple[str, str]]:
     """Whose it is, and what can be done about one that did not come to its end."""
     if view.owner:
         yield f"It is {view.owner}'s: read-only here.", "dim"
@@ -234,8 +234,8 @@ def now_text(view: JobView, width: int) -> Text:
     if not view.is_running:
         return Text()
     text = Text(f"now: {cut_middle(plain(view.part), max(10, width - 6))}" if view.part else "", style="dim")
-    if view.standing:
-        text.append(f"{' · ' if view.part else ''}{plain(view.standing)}", style="yellow")
+    if view.stall:
+        text.append(f"{' · ' if view.part else ''}{plain(view.stall)}", style="yellow")
     return text
 
 

@@ -19,7 +19,7 @@ _PIECE = 64 << 10
 _READABLE = (Kind.FILE, Kind.HARD_LINK)
 
 
-class Seen(NamedTuple):
+class ItemPreview(NamedTuple):
     """How something looks: what it is in one line, and the lines of its beginning."""
 
     what: str
@@ -32,30 +32,30 @@ def is_readable(item: Item) -> bool:
     return item.node is not None and item.node.kind in _READABLE
 
 
-def seen(item: Item, content: Callable[[Item], Content]) -> Seen:
+def item_preview(item: Item, content: Callable[[Item], Content]) -> ItemPreview:
     """How something looks; reads the beginning of its content. Raises SnapshotError."""
     node = item.node
     if node is None or node.is_folder:
-        return Seen("a snapshot" if node is None else "a directory")
+        return ItemPreview("a snapshot" if node is None else "a directory")
     if node.kind is Kind.LINK:
         target = node.link.decode("utf-8", "surrogateescape")
-        return Seen("a symbolic link; its target is not read", (f"→ {plain(target)}",))
+        return ItemPreview("a symbolic link; its target is not read", (f"→ {plain(target)}",))
     if not is_readable(item):
-        return Seen(f"a {node.kind.value}: there is nothing in it to read")
+        return ItemPreview(f"a {node.kind.value}: there is nothing in it to read")
     held = content(item)
-    return seen_of(held.read(0, CAP), held.size)
+    return content_preview(held.read(0, CAP), held.size)
 
 
-def seen_of(head: bytes, size: int) -> Seen:
+def content_preview(head: bytes, size: int) -> ItemPreview:
     """How a file of `size` bytes looks that begins like this."""
     preview = preview_of(head, size)
     phrases = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(preview.look, preview.look.value)]
     phrases += [word for word in (preview.encoding, preview.what) if word]
     phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the first part of it'}")
-    return Seen(" · ".join(phrases), preview.lines, preview)
+    return ItemPreview(" · ".join(phrases), preview.lines, preview)
 
 
-def about(item: Item, how: Seen | None, room: Size) -> Text:
+def about(item: Item, how: ItemPreview | None, room: Size) -> Text:
     """Everything known of something, and as much of its beginning as there is room for."""
     text = Text()
     text.append(f"{name_of(item)}\n", style="bold")

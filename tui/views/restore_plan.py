@@ -11,7 +11,7 @@ from tui.text import plain, size_text
 
 
 class LineKind(Enum):
-    """What a line of a plan tells; its value is a word to put before it."""
+    """What a line of a plan says; its value is a word to put before it."""
 
     BLOCKED = "blocked"
     SKIPPED = "skip"
@@ -23,16 +23,24 @@ class LineKind(Enum):
     WAY_OUT = "to fix"
     SPACE = "space"
     NO_SPACE = "no space"
+    CONFLICT = "conflict"
+    REPLACES = "replace"
+    CREATES = "create"
+    KEEPS = "keep"
 
 
 class PlanLine(NamedTuple):
-    """One thing that a plan tells, of the archive `entry` where there is one; `details` can be folded."""
+    """One thing that a plan says, of the archive `entry` where there is one; `details` can be folded.
+
+    `is_loss` where something newer would be replaced.
+    """
 
     kind: LineKind
     text: str
     snap: str = ""
     entry: EntryPlan | None = None
     details: tuple[str, ...] = ()
+    is_loss: bool = False
 
 
 class PlanContext(NamedTuple):
@@ -85,9 +93,9 @@ def snap_lines(
 
 def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> Iterator[PlanLine]:
     snap = plan.snapshot.snap
-    if entry.skipped or entry.blocked:
+    if entry.skipped or entry.refusal:
         kind = LineKind.SKIPPED if entry.skipped else LineKind.BLOCKED
-        yield PlanLine(kind, plain(entry.skipped or entry.blocked), snap, entry)
+        yield PlanLine(kind, plain(entry.skipped or entry.refusal), snap, entry)
         return
     yield PlanLine(LineKind.RESTORES, _effect(plan, entry, context), snap, entry)
     if entry.lost.files:
@@ -152,20 +160,20 @@ def _way_out(plan: RestorePlan, context: PlanContext, *, several: bool) -> str:
         return f"choose another directory, or fix that one and refresh{context.refresh_key}"
     if any(entry.is_damaged for entry in plan.entries):
         return f"its archive cannot be unpacked: restore another set{leave}"
-    if any(entry.blocked for entry in plan.entries):
+    if any(entry.refusal for entry in plan.entries):
         return f"fix that path and refresh{context.refresh_key}, or restore into another directory{leave}"
     return f"install the snap or revision this data belongs to, or restore into another directory{leave}"
 
 
-def plan_document(plan: RestorePlan, restore: Restore, refusal: str) -> dict[str, Any]:
+def plan_document(preview: RestorePreview, plan: RestorePlan, restore: Restore) -> dict[str, Any]:
     """The plan of one snapshot for a program."""
     return {
         "to": restore.target_dir,
         "set": plan.snapshot.set_id,
         "snap": plan.snapshot.snap,
-        "verdict": plan.verdict.value,
-        "reasons": plan.reasons,
-        "refused": refusal,
+        "verdict": preview.verdict_of(plan).value,
+        "reasons": preview.reasons_of(plan),
+        "refused": preview.refusal,
         "notes": list(plan.notes),
         "entries": [_entry_document(entry) for entry in plan.entries],
     }
@@ -182,5 +190,5 @@ def _entry_document(entry: EntryPlan) -> dict[str, Any]:
         "lost": entry.lost._asdict(),
         "contents": entry.contents._asdict() if entry.contents else None,
         "skipped": entry.skipped,
-        "blocked": entry.blocked,
+        "blocked": entry.refusal,
     }

@@ -22,10 +22,10 @@ class Sort(Enum):
     ID = "number"
     AGE = "age"
     SIZE = "size"
-    CARE = "needs attention"
+    ATTENTION = "needs attention"
 
 
-class Wish(NamedTuple):
+class ListOptions(NamedTuple):
     """What the user wants to see."""
 
     pivot: Pivot = Pivot.SET
@@ -122,26 +122,26 @@ def _shown(width: int) -> list[int]:
 # -- rows
 
 
-def rows(view: View, wish: Wish) -> list[Row]:
+def rows(view: View, wish: ListOptions) -> list[Row]:
     """The rows that a wish asks for, those opened with their parts below them; drawn only when seen."""
     if wish.pivot is Pivot.SET:
         return [row for set_ in _ordered(view.stock, wish) for row in _set_rows(set_, view, wish)]
     return _grouped(view, wish)
 
 
-def _ordered(stock: InventoryData, wish: Wish) -> list[SnapshotSet]:
+def _ordered(stock: InventoryData, wish: ListOptions) -> list[SnapshotSet]:
     terms, totals = wish.filter.lower().split(), stock.totals
     texts = stock.texts if terms else {}
     wanted = [set_ for set_ in reversed(stock.sets) if all(word in texts[set_.set_id] for word in terms)]
     keys: dict[Sort, Callable[[SnapshotSet], float]] = {
         Sort.AGE: lambda set_: -totals[set_.set_id].when,
         Sort.SIZE: lambda set_: -totals[set_.set_id].size,
-        Sort.CARE: lambda set_: WORST_FIRST[totals[set_.set_id].standing.state],
+        Sort.ATTENTION: lambda set_: WORST_FIRST[totals[set_.set_id].status.state],
     }
     return sorted(wanted, key=keys[wish.sort]) if wish.sort in keys else wanted
 
 
-def _set_rows(set_: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
+def _set_rows(set_: SnapshotSet, view: View, wish: ListOptions) -> Iterable[Row]:
     key = SetKey(set_.set_id)
     is_open = key in wish.opened
     yield Row(key, partial(_set_line, set_.set_id, view), 0, OPEN if is_open else CLOSED)
@@ -150,7 +150,7 @@ def _set_rows(set_: SnapshotSet, view: View, wish: Wish) -> Iterable[Row]:
             yield from _snapshot_rows(snapshot, view, wish)
 
 
-def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish, owner: str = "") -> Iterable[Row]:
+def _snapshot_rows(snapshot: Snapshot, view: View, wish: ListOptions, owner: str = "") -> Iterable[Row]:
     key = SnapKey(snapshot.set_id, snapshot.path, owner)
     is_open = key in wish.opened
     yield Row(key, partial(_snapshot_line, snapshot, view), 1, OPEN if is_open else CLOSED)
@@ -160,13 +160,13 @@ def _snapshot_rows(snapshot: Snapshot, view: View, wish: Wish, owner: str = "") 
             yield Row(key_of_entry, partial(_entry_line, snapshot, entry, view), 2)
 
 
-def _grouped(view: View, wish: Wish) -> list[Row]:
+def _grouped(view: View, wish: ListOptions) -> list[Row]:
     """One row for each snap, or each user, its snapshots below it."""
     groups, terms = view.stock.groups[wish.pivot], wish.filter.lower().split()
     keys: dict[Sort, Callable[[str], float]] = {
         Sort.AGE: lambda name: -groups[name].total.when,
         Sort.SIZE: lambda name: -groups[name].total.size,
-        Sort.CARE: lambda name: WORST_FIRST[groups[name].total.standing.state],
+        Sort.ATTENTION: lambda name: WORST_FIRST[groups[name].total.status.state],
     }
     grouped_rows: list[Row] = []
     for name in sorted(groups, key=keys[wish.sort]) if wish.sort in keys else groups:
@@ -187,7 +187,7 @@ def _narrowed(group: Group, stock: InventoryData, terms: Sequence[str]) -> Group
     return Group(members, stock.total_of(members)) if len(members) < len(group.members) else group
 
 
-def _group_rows(key: GroupKey, group: Group, view: View, wish: Wish) -> Iterable[Row]:
+def _group_rows(key: GroupKey, group: Group, view: View, wish: ListOptions) -> Iterable[Row]:
     is_open = key in wish.opened
     yield Row(key, partial(_group_line, key, group, view), 0, OPEN if is_open else CLOSED)
     if is_open:
@@ -224,8 +224,8 @@ def _line(first: tuple[str, str], total: Total, view: View, *, limit: str = "") 
     stored = f"{limit}{size_text(total.size).strip()}" if total.is_known else "-"
     unpacked = f"{limit}{size_text(total.unpacked).strip()}" if total.unpacked is not None else "-"
     users, note = ", ".join(map(plain, total.users)) or "-", "; ".join(total.notes)
-    cells = (*first, users, age, stored, unpacked, check_text(total.standing, view.now), note)
-    style = _STYLES[total.standing.state]
+    cells = (*first, users, age, stored, unpacked, check_text(total.status, view.now), note)
+    style = _STYLES[total.status.state]
     styles = ("", "", "", "dim", "", "dim", style, "bad" if style == "bad" else "dim")
     return _fitting(cells, styles, view.width)
 
@@ -237,10 +237,10 @@ def _entry_line(snapshot: Snapshot, entry: str, view: View) -> Line:
     if part is not None:
         stored = size_text(part.stored).strip()
         unpacked = "-" if part.unpacked is None else size_text(part.unpacked).strip()
-        check, style = check_text(part.standing, view.now), _STYLES[part.standing.state]
+        check, style = check_text(part.status, view.now), _STYLES[part.status.state]
     elif not snapshot.broken:
         stored = "…"
-    fault = plain(part.standing.fault) if part is not None else ""
+    fault = plain(part.status.fault) if part is not None else ""
     cells = ("", plain(entry), plain(owner), "", stored, unpacked, check, fault)
     return _fitting(cells, ("dim",) * 6 + (style or "dim",) * 2, view.width)
 
@@ -254,10 +254,10 @@ def _fitting(cells: tuple[str, ...], styles: tuple[str, ...], width: int) -> Lin
 # -- words
 
 
-def check_text(standing: CheckStatus, now: float) -> str:
-    """A standing in words with its age: `✓ OK 2h`, `✗ FAILED`."""
-    age = f" {short_age(now - standing.at)}" if standing.at else ""
-    return f"{_GLYPHS[standing.state]} {standing.state.value}{age}"
+def check_text(status: CheckStatus, now: float) -> str:
+    """A status in words with its age: `✓ OK 2h`, `✗ FAILED`."""
+    age = f" {short_age(now - status.at)}" if status.at else ""
+    return f"{_GLYPHS[status.state]} {status.state.value}{age}"
 
 
 def short_age(seconds: float) -> str:

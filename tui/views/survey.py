@@ -68,7 +68,7 @@ def estimate_rows(all_surveys: Sequence[Survey]) -> list[tuple[str, ...]]:
 def _owners(surveys: list[Survey]) -> dict[str, int]:
     """The bytes of each owner, whatever patterns leave out; of those without files not."""
     return {
-        survey.owner: survey.read.apparent + survey.left_out.apparent
+        survey.owner: survey.read.allocated + survey.left_out.allocated
         for survey in surveys
         if survey.aim.user is None or survey.read.files + survey.left_out.files
     }
@@ -111,7 +111,7 @@ def _estimate_json(name: str, surveys: list[Survey]) -> dict[str, object]:
         "size": sum(sizes.values()),
         "owners": sizes,
         "files": _files(surveys),
-        "left_out": sum(survey.left_out.apparent for survey in surveys),
+        "left_out": sum(survey.left_out.allocated for survey in surveys),
         "findings": [
             {
                 "owner": survey.owner,

@@ -63,7 +63,7 @@ def folded(text: str, room: int) -> list[str]:
 def details_of(
     snapshots: Sequence[Snapshot], stock: InventoryData, offers: Sequence[UndoOffer], now: float
 ) -> list[Fact]:
-    """One snapshot in full, or several in sum; what can be taken back of their sets."""
+    """One snapshot in full, or several in sum; what can be undone of their sets."""
     if not snapshots:
         return []
     facts = _one(snapshots[0], stock, now) if len(snapshots) == 1 else _several(snapshots, stock, now)
@@ -71,7 +71,7 @@ def details_of(
 
 
 def _one(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[Fact]:
-    standing = stock.standing_of(snapshot)
+    status = stock.status_of(snapshot)
     yield "set", f"#{snapshot.set_id}"
     yield "snap", plain(snapshot.snap) or NAMELESS
     yield "version", plain(snapshot.version) or "-"
@@ -80,11 +80,11 @@ def _one(snapshot: Snapshot, stock: InventoryData, now: float) -> Iterator[Fact]
     yield "stored", _bytes(snapshot.size)
     unpacked = stock.unpacked.get(snapshot.path)
     yield "unpacked", "not known" if unpacked is None else f"about {_bytes(unpacked)}"
-    yield "check", check_text(standing, now)
-    if standing.at:
-        yield "", f"{_level(standing.level)}, {ago_phrase(now - standing.at)}"
-    if snapshot.broken or standing.fault:
-        yield "reason", plain(snapshot.broken or standing.fault)
+    yield "check", check_text(status, now)
+    if status.at:
+        yield "", f"{_level(status.level)}, {ago_phrase(now - status.at)}"
+    if snapshot.broken or status.fault:
+        yield "reason", plain(snapshot.broken or status.fault)
     reason = plain(snapshot.broken)
     notes = [note for note in stock.notes_of(snapshot) if not reason or reason not in note]
     yield from (("note" if not n else "", note) for n, note in enumerate(notes))
@@ -139,7 +139,7 @@ def _several(snapshots: Sequence[Snapshot], stock: InventoryData, now: float) ->
     yield "oldest", ago_phrase(now - total.when) if total.when else "unknown"
     yield "stored", _bytes(total.size)
     yield "unpacked", "not known for all" if total.unpacked is None else f"about {_bytes(total.unpacked)}"
-    yield "worst", check_text(total.standing, now)
+    yield "worst", check_text(total.status, now)
     yield from (("note" if not n else "", note) for n, note in enumerate(total.notes[:_SHOWN]))
 
 

@@ -32,7 +32,7 @@ def strip_text(jobs: Sequence[JobView], width: int) -> Text:
     bad = sum(1 for job in jobs if job.is_bad and not job.seen)
     news = ""
     if waiting := [job for job in jobs if job.is_waiting]:
-        news = f" job {waiting[-1].id} was interrupted amid replacing data: J, then finish or take back"
+        news = f" job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
         if running or cell_len(news) > width:
             news = f" job {waiting[-1].id} waits: J"
     elif bad:
@@ -50,8 +50,8 @@ def _running_text(running: Sequence[JobView], width: int) -> str:
     more = f" (+{len(running) - 1})" if len(running) > 1 else ""
     head = f" {job.name if job.change else f'job {job.name}'}{more}: "
     room = max(_LEAST, width - cell_len(head))
-    if job.standing:
-        return head + cut_middle(plain(f"{job.short}: {job.standing}"), room)
+    if job.stall:
+        return head + cut_middle(plain(f"{job.short}: {job.stall}"), room)
     if not job.progress.title:
         return head + cut_middle(plain(job.short), room)
     return head + progress_line(job.progress, room)

@@ -64,7 +64,7 @@ def _differ(some: list[Text], others: list[Text]) -> bool:
     return some != others or [line.spans for line in some] != [line.spans for line in others]
 
 
-def put(widget: Static, text: Text) -> None:
+def set_text(widget: Static, text: Text) -> None:
     """Change a line of text where it differs; nothing is sent otherwise."""
     if widget.content != text:
         widget.update(text, layout=False)

@@ -126,7 +126,7 @@ class BlockInflater:
     def step(self, data: bytes, at: int) -> tuple[bytes, int]:
         """Inflate from `data[at:]` until a block ends or the room is full: the content, and where to go on.
 
-        IntegrityError for what is no such stream; `ended` tells that it is complete.
+        IntegrityError for what is no such stream; `ended` says that it is complete.
         """
         if not self._open or not 0 <= at <= len(data):
             raise ValueError("nothing to inflate there")

@@ -83,6 +83,7 @@ class _Messages:
                 self.lines.append(line)
 
     def finish(self) -> None:
+        """Wait for the last message."""
         self._thread.join()
         self._stream.close()
 
@@ -219,6 +220,7 @@ def _running(
     messages = _Messages(process.stderr)
 
     def end() -> None:
+        """Kill the program and its children, if it still runs."""
         if process.poll() is None:
             try:
                 os.killpg(process.pid, signal.SIGKILL)

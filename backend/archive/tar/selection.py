@@ -1,4 +1,4 @@
-"""What of an archive was marked: found by its headers, with what has to come along for it to be whole.
+"""What of an archive was selected: found by its headers, with what has to come along for it to be whole.
 
 Nothing is unpacked and no hash is looked at. An archive that a restore would refuse is refused here too.
 """
@@ -38,8 +38,9 @@ class SelectedMember(NamedTuple):
     """A member of an archive: its path there, and what it is when unpacked.
 
     `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
-    `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `target` that of a symbolic link. Without
-    `marked`, it is a directory above what was marked. What `is_left_out` is a device node.
+    `size` is in bytes, `data` those of them that are no holes, `mtime_ns` in nanoseconds since the epoch,
+    `target` that of a symbolic link. Without `is_selected`, it is a directory above what was selected. What
+    `is_left_out` is a device node.
     """
 
     path: bytes
@@ -49,8 +50,9 @@ class SelectedMember(NamedTuple):
     mtime_ns: int = 0
     target: bytes = b""
     same_as: bytes = b""
-    marked: bool = True
+    is_selected: bool = True
     is_left_out: bool = False
+    data: int = 0
 
     @property
     def word(self) -> str:
@@ -59,11 +61,11 @@ class SelectedMember(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What was found of the marks in one archive.
+    """What was found in one archive.
 
-    `members` are the marked ones with all below them, by path, and the directories above; of several of one
+    `members` are the selected ones with all below them, by path, and the directories above; of several of one
     name the last. A directory that the archive does not tell of is there too. `links` leads from a hard link
-    to the member whose content it shares, marked or not. `missing` are the marks that the archive does not
+    to the member whose content it shares, selected or not. `missing` are the marks that the archive does not
     hold.
     """
 
@@ -93,10 +95,10 @@ def clean(path: bytes) -> bytes:
 def select_members(
     chunks: Chunks, marks: Sequence[bytes], revision: Revision, progress: Progress
 ) -> Selection:
-    """Find what was marked in the archive that `chunks` begins to read anew at each call.
+    """Find what was selected in the archive that `chunks` begins to read anew at each call.
 
     A mark of b"" is everything. InvalidInputError for more than MOST members, IntegrityError for an archive
-    that a restore would refuse. Reads it once, and again where a hard link leads to what was not marked.
+    that a restore would refuse. Reads it once, and again where a hard link leads to what was not selected.
     """
     search = _Search(marks)
     for _ in range(_LONGEST_CHAIN):
@@ -109,7 +111,7 @@ def select_members(
 
 class _Search:
     def __init__(self, marks: Sequence[bytes]) -> None:
-        self._marks = frozenset(marks)
+        self._selectors = frozenset(marks)
         self._above = {above for mark in marks for above in _above(mark)}
         self._extra: set[bytes] = set()
         self._met: dict[bytes, SelectedMember] = {}
@@ -117,8 +119,10 @@ class _Search:
 
     def meet(self, path: bytes, member: TarMember, *, is_taken: bool) -> None:
         """Look at one member; the last of a name counts."""
-        marked = path in self._marks or b"" in self._marks or not self._marks.isdisjoint(_above(path))
-        if not marked and path not in self._extra and path not in self._above:
+        selected = (
+            path in self._selectors or b"" in self._selectors or not self._selectors.isdisjoint(_above(path))
+        )
+        if not selected and path not in self._extra and path not in self._above:
             return
         self._links.pop(path, None)
         if member.kind == HARD_LINK:
@@ -130,8 +134,9 @@ class _Search:
             mode=member.mode,
             mtime_ns=member.mtime_ns,
             target=member.link if member.kind == SYMBOLIC_LINK else b"",
-            marked=marked,
+            is_selected=selected,
             is_left_out=not is_taken,
+            data=member.size,
         )
         _demand_few(self._met)
 
@@ -145,11 +150,11 @@ class _Search:
         """All that was found. IntegrityError for a hard link to what is not there."""
         members = {}
         for path, met in self._met.items():
-            if met.marked or (path in self._above and met.kind == DIRECTORY):
+            if met.is_selected or (path in self._above and met.kind == DIRECTORY):
                 members[path] = self._resolved(met)
         for path in [*members]:
             self._add_above(path, members)
-        missing = self._marks.difference(members, [b""] if members else [])
+        missing = self._selectors.difference(members, [b""] if members else [])
         return Selection(members, self._links, tuple(sorted(missing)))
 
     def _add_above(self, path: bytes, members: dict[bytes, SelectedMember]) -> None:
@@ -157,8 +162,8 @@ class _Search:
         for above in _above(path):
             if above in members:
                 return
-            marked = not self._marks.isdisjoint((b"", above, *_above(above)))
-            members[above] = SelectedMember(above, DIRECTORY, marked=marked)
+            selected = not self._selectors.isdisjoint((b"", above, *_above(above)))
+            members[above] = SelectedMember(above, DIRECTORY, is_selected=selected)
             _demand_few(members)
 
     def _resolved(self, met: SelectedMember) -> SelectedMember:
@@ -170,7 +175,7 @@ class _Search:
                 if real is None:
                     break
                 return real._replace(
-                    path=met.path, same_as=same, marked=met.marked, is_left_out=met.is_left_out
+                    path=met.path, same_as=same, is_selected=met.is_selected, is_left_out=met.is_left_out
                 )
             path = self._links[path]
         shown = met.path.decode("utf-8", "surrogateescape")
@@ -180,7 +185,7 @@ class _Search:
 def _demand_few(members: Mapping[bytes, SelectedMember]) -> None:
     if len(members) > MOST:
         raise InvalidInputError(
-            f"cannot take more than {MOST} files and folders at once: mark less, or restore all of it"
+            f"cannot take more than {MOST} files and folders at once: select less, or restore all of it"
         )
 
 
@@ -197,6 +202,7 @@ def _members(
     met: list[tuple[bytes, TarMember, bool]] = []
 
     def judge(member: TarMember) -> bool:
+        """Note a member; none is unpacked."""
         taken = vetter(member)
         met.append((_path(member), member, taken))
         return False

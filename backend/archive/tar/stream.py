@@ -35,7 +35,7 @@ _MEANINGFUL = frozenset((b"path", b"linkpath", b"size"))
 class TarMember(NamedTuple):
     """A member of a tar stream: names as the bytes written, `size` of the data that follow in bytes.
 
-    `mtime_ns` is in nanoseconds since the epoch, 0 where the header tells no time. `header` is the header
+    `mtime_ns` is in nanoseconds since the epoch, 0 where the header has no time. `header` is the header
     block, `records` are those of a PAX header before it.
     """
 
@@ -72,6 +72,7 @@ class _Prelude:
         self.kinds: set[int] = set()
 
     def add(self, kind: int, data: bytes) -> None:
+        """Take in a header that is about the next member; IntegrityError where two contradict."""
         if kind in self.kinds or (_PAX in self.kinds and kind != _PAX_GLOBAL):
             raise IntegrityError("tar: several long names for one member")
         if kind == _PAX and self.kinds - {_PAX_GLOBAL}:
@@ -248,7 +249,7 @@ class TarFilter:
 
     `judge` answers True to pass a member on and False to leave it out, or raises to refuse the stream.
     Without `set_ids`, members lose the bits that let others run them as their owner or group. While `judge`
-    is asked, `data_offset` tells where in the stream the member's data begin.
+    is asked, `data_offset` says where in the stream the member's data begin.
     Feed it with `feed`, end with `close`; IntegrityError when the stream is not a whole, unambiguous tar.
     """
 

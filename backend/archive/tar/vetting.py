@@ -1,10 +1,12 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
+import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple, Self
 
 from backend.archive.tar import stream as tarstream
+from backend.archive.tar.clashes import ClashSearch
 from backend.archive.tar.stream import DIRECTORY, TarFilter, TarMember
 from backend.errors import IntegrityError
 from backend.model import Revision
@@ -32,6 +34,7 @@ class _Links:
         return self._lookup(path)
 
     def add(self, path: bytes) -> None:
+        """Remember a path; above the cap, on disk."""
         if len(self._known) < self._cap:
             self._known.add(path)
             return
@@ -169,25 +172,30 @@ def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, progress: Progress) -
 class Contents(NamedTuple):
     """The files of an archive (everything but directories) and their bytes, device nodes left out.
 
-    `devices` are the names of the first twenty device nodes, `devices_met` is how many there are.
+    `devices` are the names of the first twenty device nodes, `devices_met` is how many there are;
+    `longest` is the longest name of a file or directory.
     """
 
     files: int = 0
     bytes: int = 0
     devices: tuple[str, ...] = ()
     devices_met: int = 0
+    longest: str = ""
 
 
 def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) -> Contents:
     """Walk the tar stream of a snapshot of `revision`, counting its bytes on the job.
 
-    IntegrityError for a stream that a restore would refuse.
+    IntegrityError for a stream that a restore would refuse, or tar could not unpack.
     """
     files = 0
+    clashes = ClashSearch()
 
     def judge(member: TarMember) -> bool:
         nonlocal files
         is_taken = vetter(member)
+        if is_taken:
+            clashes.meet(member)
         files += is_taken and member.kind != DIRECTORY
         return is_taken
 
@@ -197,7 +205,13 @@ def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) ->
             stream.feed(chunk)
             progress.advance(len(chunk))
         stream.close()
-    return Contents(files, vetter.unpacked, tuple(vetter.devices), vetter.devices_met)
+    return Contents(
+        files=files,
+        bytes=vetter.unpacked,
+        devices=tuple(vetter.devices),
+        devices_met=vetter.devices_met,
+        longest=os.fsdecode(clashes.longest),
+    )
 
 
 def _drop(_passed: memoryview) -> None:

@@ -5,13 +5,13 @@ import os
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.responses import Asked
 from backend.errors import BlockedError, IntegrityError, NotAllowedError
-from backend.model import CheckResult, Snapshot
+from backend.model import CheckResult, Snapshot, saved_users
 from backend.operations import Check, Forget, Result
 from backend.progress import Progress
 
 
 def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
-    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are told."""
+    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are reported."""
     progress.raise_if_cancelled()
     chosen = site.selected(operation.set_id, operation.snaps)
     left_out = [
@@ -55,6 +55,7 @@ def check(site: SnapdContext, operation: Check, progress: Progress) -> Result:
         chosen = site.selected(operation.set_id, operation.snaps)
     else:
         chosen = [snapshot for group in site.sets(snaps=operation.snaps) for snapshot in group.snapshots]
+    site.layout.demand_users(operation.users, saved_users(chosen))
     verdicts: list[CheckResult] = []
     with progress.step("Checking through snapd"):
         for snapshot in chosen:

@@ -249,6 +249,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self._silence = silence
 
     def connect(self) -> None:
+        """Connect to the socket, not to a host."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(CONNECTING)
         connect(self.sock, self._path)

@@ -33,6 +33,7 @@ class _Touched(NamedTuple):
     kinds: tuple[str, ...] = ()
 
     def meets(self, change: SnapdChange) -> bool:
+        """Whether a change is about the same."""
         if self.set_id and change.kind in self.kinds and change.set_id == self.set_id:
             return True
         if self.snaps is not None and not self.snaps:
@@ -45,7 +46,7 @@ class _Touched(NamedTuple):
 
 
 def in_the_way(site: SnapdContext, operation: Operation) -> SnapdChange | None:
-    """The first unfinished change that an operation would have to wait for, as far as can be told before."""
+    """The first unfinished change that an operation would have to wait for, as far as is known before."""
     touched = _touched(site, operation)
     if touched is None:
         return None

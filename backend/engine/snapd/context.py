@@ -28,7 +28,7 @@ class ReadingEngine(Engine, Protocol):
 class SnapdContext:
     """One root, its snapd and its files.
 
-    `reads_files` tells whether the snapshot files may be read; else snapd is asked for what it knows.
+    `reads_files` says whether the snapshot files may be read; else snapd is asked for what it knows.
     """
 
     def __init__(self, files: ReadingEngine, client: Client, *, reads_files: bool) -> None:
@@ -66,7 +66,7 @@ class SnapdContext:
         return asked
 
     def _named(self, busy: ConflictError) -> ConflictError:
-        """The conflict with the change that is in the way, where that can be told."""
+        """The conflict with the change that is in the way, where that is known."""
         names = set(re.findall('"([^"]+)"', str(busy)))
         for change in self.client.changes():
             if change.id in names or names.intersection(change.snaps):

@@ -56,7 +56,7 @@ class ChangeWatch:
 
 
 class _Seen:
-    """A change that is being followed, and what there is to be told of it."""
+    """A change that is being followed, and what there is to report of it."""
 
     def __init__(self, site: SnapdContext, change: SnapdChange) -> None:
         self._site = site
@@ -119,7 +119,7 @@ class RunningDaemon:
         return knowledge.running(self._site)
 
     def in_the_way(self, operation: Operation) -> SnapdChange | None:
-        """What it is doing that an operation would have to wait for, as far as that can be told before."""
+        """What it is doing that an operation would have to wait for, as far as that is known before."""
         return conflicts.in_the_way(self._site, operation)
 
     def watch(self) -> Watch:

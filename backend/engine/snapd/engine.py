@@ -141,9 +141,16 @@ class SnapdEngine:
         """The newest sets, where the files may be read; snapd lists all of them at once."""
         return self._files.newest_sets(limit) if self._may_read else []
 
-    def estimate(self, snaps: Sequence[str], users: Sequence[str], progress: "Progress") -> "list[Estimate]":
+    def estimate(
+        self,
+        snaps: Sequence[str],
+        users: Sequence[str],
+        progress: "Progress",
+        *,
+        include_mounts: bool = False,
+    ) -> "list[Estimate]":
         """What a save of the snaps (all installed ones without any) would read, by owner."""
-        return self._files.estimate(snaps, users, progress)
+        return self._files.estimate(snaps, users, progress, include_mounts=include_mounts)
 
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
@@ -165,7 +172,7 @@ class SnapdEngine:
         return self._files.export_size(export)
 
     def undo_offers(self) -> "list[UndoOffer]":
-        """The restores that can be taken back, the newest first; for some snapd must be stopped."""
+        """The restores that can be undone, the newest first; for some snapd must be stopped."""
         from backend.engine.snapd import undo as guards
 
         offers = [*guards.offers(self.site), *self._files.undo_offers()]
@@ -185,7 +192,7 @@ class SnapdEngine:
         return RunningDaemon(self.site)
 
     def guards(self) -> "dict[int, SafeguardedRestore]":
-        """The sets by which restores through snapd can be taken back, by number."""
+        """The sets by which restores through snapd can be undone, by number."""
         return self._files.guards()
 
     # -- doing
@@ -204,7 +211,7 @@ class SnapdEngine:
         return removing.check(self.site, operation, progress)
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
-        """Restore a set as one unit, with a guard for an undo; beside, without snapd."""
+        """Restore a set as one unit, with a safety snapshot for an undo; into a directory without snapd."""
         if operation.target_dir:
             return self._files.restore(operation, progress)
         from backend.engine.snapd import restore as restoring
@@ -215,7 +222,7 @@ class SnapdEngine:
         )
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
-        """Put marked files and folders beside; in place only snapd itself may put anything while it runs."""
+        """Put selected files into a directory; in place only snapd may put anything while it runs."""
         return self._files.extract(operation, progress)
 
     def undo(self, operation: "Undo", progress: "Progress") -> "Result":

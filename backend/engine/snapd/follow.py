@@ -96,7 +96,7 @@ def watch(client: Client, number: str, progress: Progress, observe: Observe | No
 
 
 class Following:
-    """One change being followed, and what was told of it."""
+    """One change being followed, and what was reported of it."""
 
     def __init__(self, client: Client, number: str, progress: Progress, observe: Observe | None) -> None:
         self._client = client

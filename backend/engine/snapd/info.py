@@ -57,7 +57,7 @@ def findings(site: SnapdContext) -> list[Finding]:
         for change in changes
     ]
     for offer in guards.offers(site):
-        text = f"job {offer.job} can be taken back; its guard holds {offer.held} bytes"
+        text = f"job {offer.job} can be undone; its safety snapshot holds {offer.held} bytes"
         findings.append(Finding("undo", "", text))
     for number in (group.set_id for group in site.sets()):
         if when := expiry(site, number):

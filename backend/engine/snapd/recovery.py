@@ -45,7 +45,7 @@ def _overdue(site: SnapdContext) -> Iterator[Task]:
 def _expire(site: SnapdContext, record: JobRecord, guard: int) -> str:
     site.forget(guard, Progress())
     site.journal.note_expired(record)
-    return f"the undo of job {record.id} expired; its guard, snapshot set #{guard}, was removed"
+    return f"the undo of job {record.id} expired; its safety snapshot, set #{guard}, was removed"
 
 
 def change_behind(site: SnapdContext, record: JobRecord) -> str:
@@ -67,7 +67,7 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
         reason = f"snapd goes on with it, as change {change.id}"
         return Resolutions(
             Resolution(refusal=f"{reason}: wait for it"),
-            Resolution(refusal=f"{reason}: snap abort {change.id} takes it back"),
+            Resolution(refusal=f"{reason}: snap abort {change.id} rolls it back"),
         )
     over = "snapd had not begun it" if _waited(record) else "snapd has ended it"
     return Resolutions(
@@ -86,7 +86,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
         return end_files_as_chosen(site.journal, site.store, number, finish=finish)
     resolutions = ways(site, number)
     if reason := (resolutions.finish if finish else resolutions.take_back).refusal:
-        raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {reason}")
+        raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {number}: {reason}")
     return Resolved(end(site, record), None)
 
 
@@ -102,7 +102,7 @@ def end(site: SnapdContext, record: JobRecord) -> str:
     with site.journal.reopened(record) as reopened:
         state, result = _outcome(site, record, change, last)
         reopened.finish(state, replace(result, recovered=True))
-    endings = {JobState.DONE: "snapd completed it", JobState.TAKEN_BACK: "nothing of it is left"}
+    endings = {JobState.DONE: "snapd completed it", JobState.ROLLED_BACK: "nothing of it is left"}
     return f"job {record.id} ({record.verb}) had been interrupted; {endings.get(state, result.error)}"
 
 
@@ -126,18 +126,18 @@ def _outcome(
 ) -> tuple[JobState, JobResult]:
     action, set_id = last.action, last.set_id
     if _waited(record):
-        return JobState.TAKEN_BACK, JobResult()
+        return JobState.ROLLED_BACK, JobResult()
     if change is None:
         text = "whether snapd did it is not known any more: look at the list"
         return JobState.FAILED, JobResult(error=text, exit=1)
     guard = safety_snapshot_of(record)
     if change.done and action == "guard":
         site.forget(set_id, Progress())
-        return JobState.TAKEN_BACK, JobResult()
+        return JobState.ROLLED_BACK, JobResult()
     if not change.done:
         if guard and action == "restore":
             site.forget(guard.set_id, Progress())
-        return JobState.TAKEN_BACK, JobResult(snapd_error=change.error)
+        return JobState.ROLLED_BACK, JobResult(snapd_error=change.error)
     if guard and action == "undo":
         return _end_undo(site, record, guard.set_id)
     return JobState.DONE, _result(record, change, set_id, guarded=guard is not None)
@@ -168,6 +168,6 @@ def _end_reading(site: SnapdContext, record: JobRecord) -> str:
         for step in record.steps:
             if isinstance(step, ExportBegun):
                 complete = end_part(step)
-        reopened.finish(JobState.DONE if complete else JobState.TAKEN_BACK, JobResult(recovered=True))
+        reopened.finish(JobState.DONE if complete else JobState.ROLLED_BACK, JobResult(recovered=True))
     ending = "it was complete" if complete else "nothing of it is left"
     return f"job {record.id} ({record.verb}) had been interrupted; {ending}"

@@ -1,4 +1,4 @@
-"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be taken back.
+"""Restoring through snapd, with a guard: a snapshot of what will be replaced, by which it can be undone.
 
 Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
 """
@@ -23,14 +23,14 @@ from backend.errors import (
     UnreachableError,
 )
 from backend.host.layout import Layout
-from backend.model import ARCHIVE, Revision, Snapshot, user_of
+from backend.model import ARCHIVE, Revision, Snapshot, saved_users, user_of
 from backend.operations import Check, Restore, Result
 from backend.progress import Progress
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
 from backend.steps import SafetySnapshot
 
-_BESIDE = "restore it beside with --to, or stop snapd and use --engine files"
+_BESIDE = "restore it into another directory with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
 
 
@@ -38,6 +38,7 @@ def plan(site: SnapdContext, restore: Restore, progress: Progress | None = None)
     """Plan a restore from the places alone; without the right to read the files, from what snapd lists."""
     if not site.reads_files:
         chosen = site.selected(restore.set_id, restore.snaps)
+        site.layout.demand_users(restore.users, saved_users(chosen))
         plans = [_plan_unread(site.layout, snapshot, restore) for snapshot in chosen]
     else:
         plans = site.files.plan(restore, look=False, progress=progress)
@@ -86,7 +87,8 @@ def _through_snapd(site: SnapdContext, plan: RestorePlan, restore: Restore) -> R
         notes.append("the snapshot holds no configuration: snapd deletes the present one")
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
-    return replace(plan, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+    entries = tuple(replace(entry, forbidden="") for entry in plan.entries)  # it is snapd that writes
+    return replace(plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True)
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:

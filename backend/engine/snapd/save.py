@@ -1,7 +1,7 @@
-"""Saving through snapd: what it cannot do is refused beforehand, what it would leave out is told."""
+"""Saving through snapd: what it cannot do is refused beforehand, what it would leave out is reported."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from backend.engine.selection import users_of
 from backend.engine.snapd.context import SnapdContext, quoted_names
@@ -13,8 +13,10 @@ from backend.host.state import version_of
 from backend.model import User
 from backend.operations import Result, Save
 from backend.progress import Progress
+from backend.save.mounted import mounts_of
 
 EXCLUDES_SINCE = (2, 60)
+_MOUNTS_UNSURE_SINCE = (2, 58)  # 2.57 is known to include mounts, newer ones leave them out some day
 
 
 def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
@@ -26,11 +28,12 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
         raise InvalidInputError(reason)
     if operation.exclude:
         validate_excludes(operation.exclude)
-    if operation.users:
-        site.layout.find_users(operation.users)
+    site.layout.demand_users(operation.users)
     snaps, left_out = _with_data(site, operation, progress)
     expected = _expected(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None
+    for text in _mounts_met(site, snaps, operation):
+        progress.note(text)
     if operation.fast:
         progress.note("snapd compresses in its own way: --fast changes nothing here")
     asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
@@ -47,12 +50,29 @@ def refusal(site: SnapdContext, operation: Save) -> str:
         return (
             "cannot save: snapd gives up on files that change while it reads them; leave out --accept-changed"
         )
+    if operation.include_mounts and version_of(site.version) >= _MOUNTS_UNSURE_SINCE:
+        return (
+            f"cannot save: snapd {site.version} itself decides what becomes of mounts; "
+            "leave out --include-mounts, or stop snapd and use --engine files"
+        )
     if operation.exclude and version_of(site.version) < EXCLUDES_SINCE:
         return (
             f"cannot save: snapd {site.version} takes no patterns to exclude, 2.60 does; "
             "leave them out, or stop snapd and use --engine files"
         )
     return ""
+
+
+def _mounts_met(site: SnapdContext, snaps: Sequence[str], operation: Save) -> Iterator[str]:
+    """What the snapd that answers will do with what is mounted below the data, as far as that is known."""
+    if not site.reads_files:
+        return
+    users = users_of(site.layout, operation.users)[0]
+    includes = version_of(site.version) < _MOUNTS_UNSURE_SINCE
+    will = "includes" if includes else "may leave out"
+    for snap in filter(None, map(site.layout.installed, snaps)):
+        for point in mounts_of(site.layout, snap, users):
+            yield f"snapd {site.version} {will} what is mounted at {point}"
 
 
 def _with_data(site: SnapdContext, operation: Save, progress: Progress) -> tuple[list[str], list[str]]:
@@ -92,9 +112,9 @@ def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
 
 
 def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: Progress) -> int:
-    """The bytes that snapd will read, 0 where that cannot be told; NoSpaceError when they would not fit."""
+    """The bytes that snapd will read, 0 where that is not known; NoSpaceError when they would not fit."""
     try:
-        estimates = site.files.estimate(snaps, operation.users, progress.quiet())
+        estimates = site.files.estimate(snaps, operation.users, progress.quiet(), include_mounts=True)
     except SnapshotError as unknown:
         progress.note(f"it cannot be told beforehand how much there is to save: {unknown}")
         return 0
@@ -104,6 +124,6 @@ def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: P
 
 
 def demand_space(site: SnapdContext, needed: int) -> None:
-    """NoSpaceError unless so many bytes, and some to spare, fit beside the snapshots."""
+    """NoSpaceError unless so many bytes, and some to spare, fit next to the snapshots."""
     if needed:
         require_space([(site.layout.snapshots, needed)], "cannot save")

@@ -1,16 +1,17 @@
-"""Guards: the snapshots by which restores through snapd can be taken back, until they expire.
+"""Guards: the snapshots by which restores through snapd can be undone, until they expire.
 
 A restore's own journal names its guard. A guard that somebody forgot is no offer any more.
 """
 
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
-from backend.errors import ConflictError
+from backend.errors import BlockedError, ConflictError
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
 from backend.jobs.undo import choose
 from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
+from backend.restore.obstacles import obstacle
 from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
 
 # Names nobody: a restore for it touches the system's archive only.
@@ -24,7 +25,7 @@ def note_guard(guard: SafetySnapshot, progress: Progress) -> SafetySnapshot:
 
 
 def offers(site: SnapdContext) -> list[UndoOffer]:
-    """The restores through snapd that can be taken back, the newest first."""
+    """The restores through snapd that can be undone, the newest first."""
     sizes = {group.set_id: group.size for group in site.sets()}
     return [
         UndoOffer(
@@ -44,9 +45,10 @@ def _set_id(record: JobRecord) -> int:
 
 
 def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
-    """Take a restore back by its guard, which is forgotten then; what was there anew is left, and told."""
+    """Undo a restore by its safety snapshot, which is forgotten then; what was new is left, and reported."""
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
+    _demand_unobstructed(site, guard)
     progress.record_step(SnapdUndoBegun(record.id, guard))
     places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
     with progress.step(f"Taking back job {record.id}; bytes unpacked"):
@@ -61,6 +63,17 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
             site.forget(guard.set_id, Progress())
     left = tuple(f"{path} was not there before the restore; it is left" for path in guard.made)
     return Result(_set_id(record), guard.snaps, left)
+
+
+def _demand_unobstructed(site: SnapdContext, guard: SafetySnapshot) -> None:
+    """Refuse to have snapd replace, and empty, what something is mounted below; with BlockedError."""
+    layout = site.layout
+    users = [user for user in layout.users_with_data()[0] if user.name in guard.users]
+    for snap in guard.snaps:
+        names = (str(layout.revision(snap)), "common")
+        for parent in (layout.system_parent(snap), *(layout.user_place(user, snap) for user in users)):
+            if parent and (reason := obstacle(parent, [f"{parent}/{name}" for name in names])):
+                raise BlockedError(reason)
 
 
 def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:

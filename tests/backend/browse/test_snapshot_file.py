@@ -272,7 +272,7 @@ class TestLedger:
             assert not reading_recorded(tree, ledger)
             tree.index(Progress())
             assert reading_recorded(tree, ledger)
-        assert ledger.standing([snapshot])[str(path)].state is CheckState.OK
+        assert ledger.statuses([snapshot])[str(path)].state is CheckState.OK
         with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             assert tree.is_indexed
             assert not reading_recorded(tree, ledger)
@@ -290,7 +290,7 @@ class TestLedger:
             path.with_suffix(".new").write_bytes(content)
             path.with_suffix(".new").rename(path)
             assert not reading_recorded(tree, ledger)
-        assert ledger.standing([snapshot])[str(path)].state is CheckState.NEVER
+        assert ledger.statuses([snapshot])[str(path)].state is CheckState.NEVER
 
     def test_damage_is_recorded_as_well(self, world: World, tmp_path: Path) -> None:
         path = world.add(4, "one", DATA)
@@ -303,7 +303,7 @@ class TestLedger:
         with SnapshotFile.of_store(snapshot) as inside, Tree(inside.held[0].archive(), state_dir) as tree:
             tree.index(Progress())
             assert reading_recorded(tree, VerificationLog(state_dir))
-        assert VerificationLog(state_dir).standing([snapshot])[str(path)].state is CheckState.FAILED
+        assert VerificationLog(state_dir).statuses([snapshot])[str(path)].state is CheckState.FAILED
 
 
 def test_a_table_goes_with_the_snapshot(world: World, tmp_path: Path) -> None:

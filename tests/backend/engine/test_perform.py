@@ -1,6 +1,7 @@
 """What was asked for is carried out and recorded; and nothing is changed where a snapd runs."""
 
 import contextlib
+import gzip
 import os
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from backend.operations import (
     Undo,
 )
 from backend.progress import Advanced, Event, Noted, Progress, Started, event_json
+from tests.support import rawtar
 from tests.support.builders import Tree, World, plant, tree_of
 from tests.support.fakes import Disk
 
@@ -76,7 +78,7 @@ def test_each_operation_reaches_the_engine(world: World, tmp_path: Path) -> None
         )
     ]
     assert [result.set_id for result in results] == [2, 1, 1, 1, 1, 3]
-    with pytest.raises(NotFoundError, match="no restore to take back"):
+    with pytest.raises(NotFoundError, match="no restore to undo"):
         perform(Undo(), engine, Progress())
 
 
@@ -113,10 +115,11 @@ def test_a_failure_after_the_first_step_is_no_refusal(world: World, disk: Disk) 
     with pytest.raises(NoSpaceError):
         world.do(Restore(1))
     assert world.engine.journal.records()[-1].state is JobState.REFUSED
-    plant(world.root / "var/snap/hello", {".snapstow": "in the way"})
+    halves = rawtar.directory(b"common/") + rawtar.member(b"common/a") + rawtar.member(b"common/a/b")
+    world.add(2, "hello", gzip.compress(halves + rawtar.END))
     disk.free = 1 << 40
-    with pytest.raises(SnapshotError):
-        world.do(Restore(1))
+    with pytest.raises(SnapshotError, match="Not a directory"):
+        world.do(Restore(2))
     assert world.engine.journal.records()[-1].state is JobState.FAILED
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled, ConflictError, InvalidInputError, NotAllowedError, NotFoundError
-from backend.fs.files import remove_tree
+from backend.fs.removal import remove_tree
 from backend.fs.space import Measured, measure
 from backend.host.layout import Layout
 from backend.progress import Progress

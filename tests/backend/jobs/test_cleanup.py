@@ -1,4 +1,4 @@
-"""After a crash: what is provably ours and dead is ended, everything else is told and left for a repair."""
+"""After a crash: what is provably ours and dead is ended, everything else is left."""
 
 import json
 import os
@@ -13,9 +13,10 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import NotFoundError
 from backend.fs import files
+from backend.fs.removal import Leftover
 from backend.jobs.journal import OpenRecord
 from backend.jobs.record import JobRecord, JobState
-from backend.operations import Export, Finding, Import, Operation, Restore, Save, Undo, to_json
+from backend.operations import Export, Import, Operation, Restore, Save, Undo, to_json
 from backend.progress import Progress
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
@@ -78,7 +79,7 @@ def test_a_dead_save_leaves_no_temporary_file(world: World) -> None:
         path.write_text("half")
     assert kinds(world) == [("interrupted", "1"), ("temporary", path.name)]
     assert tidy(world) == ["job 1 (save) had been interrupted; nothing of it is left"]
-    assert (world.names(), last(world).state) == ([], JobState.TAKEN_BACK)
+    assert (world.names(), last(world).state) == ([], JobState.ROLLED_BACK)
     assert tidy(world) == []
 
 
@@ -112,7 +113,7 @@ def test_a_half_published_set_is_taken_away(world: World, placed: int) -> None:
             os.rename(path, world.snapshots / name)
     assert world.engine.sets() == []
     tidy(world)
-    assert (world.names(), last(world).state) == ([], JobState.TAKEN_BACK)
+    assert (world.names(), last(world).state) == ([], JobState.ROLLED_BACK)
 
 
 def test_a_published_set_stays(world: World) -> None:
@@ -152,8 +153,8 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self, note: Callable[[], None] = lambda: None) -> None:
-        pass
+    def revert(self, note: Callable[[], None] = lambda: None) -> tuple[Leftover, ...]:
+        return ()
 
 
 def test_a_restore_that_died_unpacking_is_taken_back(world: World) -> None:
@@ -188,7 +189,7 @@ def test_a_restore_that_died_in_the_middle_of_trading_places(world: World, commi
         steps.write_text("".join(f"{line}\n" for line in steps.read_text().splitlines()[:-1]))
     tidy(world)
     assert tree_of(world.data("hello")) == (OLD if committed else NEW)
-    assert last(world).state is (JobState.DONE if committed else JobState.TAKEN_BACK)
+    assert last(world).state is (JobState.DONE if committed else JobState.ROLLED_BACK)
     assert [offer.job for offer in world.engine.undo_offers()] == ([1] if committed else [])
     if committed:
         world.do(Undo())
@@ -249,108 +250,6 @@ def test_a_job_of_somebody_else_is_not_ended(world: World) -> None:
     header.write_text(json.dumps(json.loads(header.read_text()) | {"uid": 4242}))
     assert tidy(world) == []
     assert path.exists()
-
-
-# -- everything else is a finding
-
-
-def test_everything_odd_is_found_and_nothing_is_removed(world: World, tmp_path: Path) -> None:
-    world.add(1, "hello").rename(world.snapshots / "1_renamed.zip")
-    world.add(2, "hello").write_bytes(b"junk")
-    world.add(3, "void", sums={})
-    world.add(4, "hidden")
-    plant(world.snapshots, {"4_importing": "", "6x_importing": "", "7_x_1_x1.zip.4dkJrwnkg36r~": ""})
-    plant(world.snapshots, {"7_x_1_x1.zip.1846494151~": "", "7_x_1_x1.zip.old~": ""})
-    plant(world.data("hello"), {".snapshot123": {}, "common.~BCDFGHJKL~": {}})
-    before = tree_of(world.root)
-    findings = kinds(world)
-    assert findings == [
-        ("import", "4_importing"),
-        ("marker", "6x_importing"),
-        ("temporary", "7_x_1_x1.zip.1846494151~"),
-        ("temporary", "7_x_1_x1.zip.4dkJrwnkg36r~"),
-        ("unknown", "7_x_1_x1.zip.old~"),
-        ("renamed", "1_renamed.zip"),
-        ("hidden", "2_hello_1.0_x1.zip"),
-        ("broken", "3_void_1.0_x1.zip"),
-        ("leftover", ".snapshot123"),
-        ("leftover", "common.~BCDFGHJKL~"),
-    ]
-    assert tree_of(world.root) == before
-    assert tidy(world) == []
-    assert tree_of(world.root)["var"]["lib"]["snapd"] == before["var"]["lib"]["snapd"]
-
-
-def test_space_held_by_undo_is_a_finding(world: World) -> None:
-    world.add(1, "hello", OLD)
-    world.do(Restore(1))
-    (finding,) = world.engine.findings()
-    assert finding.kind == "undo"
-    assert "job 1 can be taken back until" in finding.text
-
-
-def test_a_fresh_marker_of_somebody_else_is_left_alone(world: World) -> None:
-    world.add(4, "hello")
-    marker = plant(world.snapshots, {"4_importing": ""}) / "4_importing"
-    assert world.engine.findings()[0].repair == ""
-    assert world.engine.repair(Progress()) == []
-    assert len(world.names()) == 2
-    age(marker)
-    assert world.engine.findings()[0].repair
-    (done,) = world.engine.repair(Progress())
-    assert (done.kind, done.text) == ("import", "removed")
-    assert world.names() == []
-
-
-@pytest.mark.parametrize(
-    ("name", "is_fresh_ours"),
-    [
-        ("7_x_1_x1.zip.4dkJrwnkg36r~", False),
-        ("7_x_1_x1.zip.1846494151~", False),
-        (".snapstow-import-3-abc", True),
-    ],
-)
-def test_temporary_files_go_by_a_repair_only(world: World, name: str, is_fresh_ours: bool) -> None:
-    plant(world.snapshots, {name: {"a": "1"}} if is_fresh_ours else {name: "half"})
-    assert tidy(world) == []
-    assert world.names() == [name]
-    if not is_fresh_ours:
-        assert world.engine.repair(Progress()) == []
-        age(world.snapshots / name)
-    assert [finding.text for finding in world.engine.repair(Progress())] == ["removed"]
-    assert world.names() == []
-
-
-def test_a_repair_leaves_what_is_surely_nobodys(world: World) -> None:
-    plant(world.snapshots, {"7_x_1_x1.zip.old~": "mine", "8_x_1_x1.zip.1846494151~": {"mine": ""}})
-    for name in world.names():
-        age(world.snapshots / name)
-    before = world.names()
-    assert [(finding.kind, finding.repair) for finding in world.engine.findings()] == [("unknown", "")] * 2
-    assert world.engine.repair(Progress()) == []
-    assert world.names() == before
-
-
-def test_a_repair_tells_what_it_could_not_do(world: World) -> None:
-    plant(world.snapshots, {"4_hello_1.0_x1.zip": {"in": "the way"}, "4_importing": ""})
-    age(world.snapshots / "4_importing")
-    (done,) = world.engine.repair(Progress())
-    assert done.kind == "import"
-    assert done.text.startswith("cannot cancel import for set id 4:")
-
-
-def test_odd_markers_can_be_repaired_when_they_are_numbers(world: World) -> None:
-    world.add(7, "hello")
-    age(plant(world.snapshots, {"007_importing": ""}) / "007_importing")
-    assert [finding.text for finding in world.engine.repair(Progress())] == ["removed"]
-    assert world.names() == []
-
-
-def test_findings_are_plain_values(world: World) -> None:
-    world.add(3, "void", sums={})
-    assert world.engine.findings() == [
-        Finding("broken", str(world.snapshots / "3_void_1.0_x1.zip"), "invalid snapshot")
-    ]
 
 
 # -- old jobs

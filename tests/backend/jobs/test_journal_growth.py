@@ -138,10 +138,10 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
 
     monkeypatch.setattr(files, "is_locked", looking)
     with journal.reopened(record) as reopened:
-        reopened.finish(JobState.TAKEN_BACK)
+        reopened.finish(JobState.ROLLED_BACK)
     asked[-1].join()
     monkeypatch.undo()
-    assert journal.record(record.id).state is JobState.TAKEN_BACK
+    assert journal.record(record.id).state is JobState.ROLLED_BACK
 
 
 def _let_go_when_waited_for(reading: TextIO) -> None:

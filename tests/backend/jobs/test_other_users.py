@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.errors import NotAllowedError, NotFoundError
+from backend.fs.mounts import Mount
 from backend.host.layout import Layout
 from backend.jobs.journal import Journal
-from backend.jobs.other_users import ForeignJournal, _remote, journals
+from backend.jobs.other_users import ForeignJournal, journals
 from backend.jobs.record import JobState
 from backend.jobs.result import JobResult
 from backend.jobs.runner import Follower, Runner
@@ -23,6 +24,7 @@ from backend.model import User
 from backend.operations import Check, Save, to_json
 from backend.progress import Progress
 from tests.support.builders import World, plant
+from tests.support.descriptors import descriptors
 
 ME = os.geteuid()
 THEM = 12001 if ME == 0 else ME
@@ -258,23 +260,12 @@ def test_others_are_for_root_only(theirs: Theirs) -> None:
     assert theirs.world.engine.others() == []
 
 
-def test_places_that_may_keep_one_waiting() -> None:
-    mounts = (
-        "22 1 0:20 / / rw - fuse.overlay overlay rw\n"
-        "23 22 0:21 / /home/alice rw shared:1 master:2 - nfs4 host:/x rw\n"
-        "24 22 0:22 / /home/bob\\040b/.local rw - fuse.sshfs x rw\n"
-        "25 22 8:1 / /home/carol rw - ext4 /dev/sda1 rw\n"
-        "garbage\n26 22 0:3 / /x rw -\n"
-    )
-    assert list(_remote(mounts)) == ["/home/alice", "/home/bob b/.local"]
-
-
 @as_root
-def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("kind", "seen"), [("nfs4", 0), ("fuse.sshfs", 0), ("autofs", 0), ("ext4", 1)])
+def test_a_home_on_another_machine_is_passed_over(theirs: Theirs, kind: str, seen: int) -> None:
     theirs.job(1)
-    assert len(theirs.seen_journals()) == 1
-    monkeypatch.setattr("backend.jobs.other_users._slow_mounts", lambda: [str(theirs.home)])
-    assert theirs.seen_journals() == []
+    mounts = [Mount("/", "nfs4"), Mount(str(theirs.home), kind)]
+    assert len(journals(theirs.layout, People(theirs.user), lambda: mounts)) == seen
 
 
 @as_root
@@ -299,6 +290,6 @@ def test_a_journal_of_ours_has_no_owner(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_descriptor_stays_open() -> Iterator[None]:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(descriptors())
     yield
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(descriptors()) <= before

@@ -23,7 +23,7 @@ from tests.support.journals import replay
 RECORDINGS = sorted(path.parent.name for path in journals.HERE.glob("*/tree.tar.gz"))
 OLD = {"x1": {"a": "old"}, "common": {"b": "old"}}
 NEW = {"x1": {"a": "new"}, "common": {"b": "new"}}
-TAKEN_BACK, DONE = JobState.TAKEN_BACK, JobState.DONE
+ROLLED_BACK, DONE = JobState.ROLLED_BACK, JobState.DONE
 
 
 class Replayed:
@@ -81,11 +81,11 @@ def _numbered(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "state", "data"),
     [
-        ("restore-unpacking", TAKEN_BACK, OLD),
+        ("restore-unpacking", ROLLED_BACK, OLD),
         ("restore-committed", DONE, NEW),
-        ("restore-beside", TAKEN_BACK, OLD),
-        ("extract-moving", TAKEN_BACK, OLD),
-        ("undo-moving", TAKEN_BACK, NEW),
+        ("restore-beside", ROLLED_BACK, OLD),
+        ("extract-moving", ROLLED_BACK, OLD),
+        ("undo-moving", ROLLED_BACK, NEW),
     ],
 )
 def test_a_dead_change_of_data_is_recovered(name: str, state: JobState, data: object, tmp_path: Path) -> None:
@@ -101,12 +101,12 @@ def test_a_dead_change_of_data_is_recovered(name: str, state: JobState, data: ob
 @pytest.mark.parametrize(
     ("name", "state", "sets"),
     [
-        ("save-writing", TAKEN_BACK, [5]),
-        ("save-publishing", TAKEN_BACK, [5]),
+        ("save-writing", ROLLED_BACK, [5]),
+        ("save-publishing", ROLLED_BACK, [5]),
         ("save-published", DONE, [5, 6]),
         ("forget-half", DONE, []),
-        ("import-staging", TAKEN_BACK, []),
-        ("import-publishing", TAKEN_BACK, []),
+        ("import-staging", ROLLED_BACK, []),
+        ("import-publishing", ROLLED_BACK, []),
     ],
 )
 def test_a_dead_change_of_sets_is_recovered(
@@ -122,7 +122,7 @@ def test_a_dead_change_of_sets_is_recovered(
 @pytest.mark.parametrize(
     ("name", "state", "left"),
     [
-        ("export-writing", TAKEN_BACK, []),
+        ("export-writing", ROLLED_BACK, []),
         ("export-in-place", DONE, ["out.snapshot", "out.snapshot.sha256"]),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_dead_restore_that_tells_nothing_of_its_data_waits(tmp_path: Path) -> 
     assert "finish 1 completes it, takeback 1 takes it back" in sentence
     assert replayed.engine.journal.record(1).state is JobState.INTERRUPTED
     replayed.engine.resolve(1, finish=False)
-    assert (replayed.engine.journal.record(1).state, replayed.data) == (TAKEN_BACK, OLD)
+    assert (replayed.engine.journal.record(1).state, replayed.data) == (ROLLED_BACK, OLD)
     replayed.engine.undo(Undo(1), Progress(name="2"))
     assert replayed.data == NEW
 

@@ -12,6 +12,7 @@ import pytest
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.fs import files
+from backend.fs.removal import Leftover
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo
@@ -60,8 +61,8 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self, note: Callable[[], None] = lambda: None) -> None:
-        pass
+    def revert(self, note: Callable[[], None] = lambda: None) -> tuple[Leftover, ...]:
+        return ()
 
 
 def died_restoring(world: World, operation: Restore, *, committed: bool) -> None:
@@ -117,7 +118,7 @@ def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
     ended = world.engine.resolve(1, finish=finish)
     assert tree_of(world.data("hello")) == (OLD if finish else NEW)
     assert ended.again is None
-    assert last(world).state is (JobState.DONE if finish else JobState.TAKEN_BACK)
+    assert last(world).state is (JobState.DONE if finish else JobState.ROLLED_BACK)
     assert [offer.job for offer in world.engine.undo_offers()] == ([1] if finish else [])
 
 
@@ -157,7 +158,7 @@ def test_one_that_keeps_nothing_cannot_be_taken_back(world: World) -> None:
     document = json.loads(header.read_text())
     header.write_text(json.dumps(document | {"started": document["started"] - 7200}))
     assert reason in ways(world).take_back.refusal
-    with pytest.raises(BlockedError, match=f"^cannot take back job 1: .*{reason}"):
+    with pytest.raises(BlockedError, match=f"^cannot roll back job 1: .*{reason}"):
         world.engine.resolve(1, finish=False)
     assert last(world).state is JobState.INTERRUPTED
     world.engine.resolve(1, finish=True)
@@ -260,7 +261,7 @@ def test_a_forget_half_done(world: World) -> None:
     text = world.engine.resolve(1, finish=False).text
     assert text == "job 1 (forget) had been interrupted; what it had not removed yet is kept"
     assert [path.exists() for path in paths] == [False, True, True]
-    assert last(world).state is JobState.TAKEN_BACK
+    assert last(world).state is JobState.ROLLED_BACK
     assert world.engine.tidy(Progress()) == []
 
 

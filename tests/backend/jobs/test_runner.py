@@ -22,6 +22,7 @@ from backend.progress import Progress
 from tests.support import TOP
 from tests.support.builders import World
 
+NONE = "/nonexistent"
 PROGRAM = """
 import json, os, signal, sys
 from backend.engine.files import FilesEngine
@@ -68,7 +69,8 @@ from backend.operations import operation_from_json
 from backend.jobs.runner import Runner
 
 folder, document, *command = sys.argv[1:]
-record = Runner(Journal(folder), command).start(operation_from_json(json.loads(document)))
+runner = Runner(Journal(folder), command, systemd="/nonexistent")
+record = runner.start(operation_from_json(json.loads(document)))
 print(record.id, flush=True)
 sys.stdin.read()
 """
@@ -87,7 +89,7 @@ class Jobs:
         self._gate = os.open(gate, os.O_RDWR)
         self.command = [sys.executable, "-c", PROGRAM, str(self.world.root), gate]
         self.journal = self.world.engine.journal
-        self.runner = Runner(self.journal, self.command)
+        self.runner = Runner(self.journal, self.command, systemd=NONE)
 
     def start(self, operation: Operation) -> JobRecord:
         """Start a job; it waits at the gate."""
@@ -113,7 +115,6 @@ class Jobs:
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     monkeypatch.setenv("PYTHONPATH", str(TOP))
-    monkeypatch.setattr("backend.jobs.runner._SYSTEMD", "/nonexistent")
     jobs = Jobs(tmp_path)
     yield jobs
     jobs.close()
@@ -186,7 +187,7 @@ def test_a_killed_one_is_interrupted_until_it_is_tidied(jobs: Jobs) -> None:
     os.kill(record.pid, signal.SIGKILL)
     assert jobs.ended(record).state is JobState.INTERRUPTED
     assert jobs.world.engine.tidy(Progress())
-    assert jobs.journal.record(record.id).state is JobState.TAKEN_BACK
+    assert jobs.journal.record(record.id).state is JobState.ROLLED_BACK
     assert jobs.world.names() == []
 
 
@@ -213,7 +214,7 @@ def test_a_refused_job_says_so_in_its_journal(jobs: Jobs) -> None:
     ],
 )
 def test_a_command_that_fails_at_once_is_told_with_its_words(jobs: Jobs, program: str, reason: str) -> None:
-    runner = Runner(jobs.journal, [sys.executable, "-c", program])
+    runner = Runner(jobs.journal, [sys.executable, "-c", program], systemd=NONE)
     with pytest.raises(SnapshotError, match=f"^cannot start save: {reason}$"):
         runner.start(Save())
     assert not [name for name in os.listdir(jobs.journal.folder) if name.startswith("start-")]

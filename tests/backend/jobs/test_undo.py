@@ -1,4 +1,4 @@
-"""A restore can be taken back as a whole, for a time, by the one who made it, and so can the taking back."""
+"""A restore can be undone as a whole, for a time, by the one who made it, and so can the taking back."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_an_undo_can_be_undone_and_so_on(world: World) -> None:
     assert (live(world), offers(world)) == (THREE, [second.undo_job])
     third = world.do(Undo(second.undo_job))
     assert (live(world), offers(world)) == (ONE, [third.undo_job])
-    with pytest.raises(NotFoundError, match="no restore to take back"):
+    with pytest.raises(NotFoundError, match="no restore to undo"):
         world.do(Undo())
     world.do(Undo(third.undo_job))
     assert live(world) == THREE
@@ -124,7 +124,7 @@ def test_after_its_time_it_cannot_be_had_and_tidying_removes_it(world: World) ->
     done = world.do(Restore(1))
     expire(world, done.undo_job)
     assert offers(world) == []
-    with pytest.raises(NotFoundError, match="there is no restore to take back"):
+    with pytest.raises(NotFoundError, match="there is no restore to undo"):
         world.engine.undo(Undo(), Progress(name="9"))
     assert (world.data("hello") / ".snapstow").is_dir()
     assert world.engine.tidy(Progress()) == [
@@ -146,9 +146,7 @@ def test_queries_remove_nothing(world: World) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_jobs_that_replaced_nothing(world: World, number: int) -> None:
     world.do(Save())
-    message = (
-        "job 1 cannot be taken back: it replaced nothing that is still kept" if number == 1 else "no job"
-    )
+    message = "job 1 cannot be undone: it replaced nothing that is still kept" if number == 1 else "no job"
     with pytest.raises(NotFoundError, match=message):
         world.engine.undo(Undo(number), Progress(name="9"))
 
@@ -176,7 +174,7 @@ def test_a_directory_that_someone_else_replaced_is_left_alone(world: World) -> N
 def test_a_snap_that_was_removed_meanwhile(world: World) -> None:
     done = world.do(Restore(2))
     shutil.rmtree(world.data("hello"))
-    with pytest.raises(SnapshotError, match=f"cannot take back job {done.undo_job}"):
+    with pytest.raises(SnapshotError, match=f"cannot undo job {done.undo_job}"):
         world.do(Undo())
     assert not world.data("hello").exists()
     expire(world, done.undo_job)

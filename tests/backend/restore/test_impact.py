@@ -51,7 +51,7 @@ def test_files_are_everything_but_directories() -> None:
         + rawtar.link(b"common/l", b"a")
         + rawtar.hard_link(b"common/h", b"common/a")
     )
-    assert contents([stream + rawtar.END], X1, Progress()) == Contents(3, 5)
+    assert contents([stream + rawtar.END], X1, Progress()) == Contents(3, 5, longest="common")
 
 
 @given(st.lists(st.integers(1, 4000), min_size=1))
@@ -60,7 +60,7 @@ def test_however_the_stream_comes_in_pieces(cuts: list[int]) -> None:
     for cut in cuts:
         pieces.append(PLAIN[at : at + cut])
         at += cut
-    assert contents([*pieces, PLAIN[at:]], X1, Progress()) == Contents(1, 5)
+    assert contents([*pieces, PLAIN[at:]], X1, Progress()) == Contents(1, 5, longest="common")
 
 
 @pytest.mark.slow
@@ -116,12 +116,12 @@ def test_our_own_archives_and_others_count_the_same(world: World) -> None:
     plant(world.data("hello"), {"common": {"deep": {"b": "67", "l": Link("b")}}})
     world.do(Save())
     held = plan(world).entries[0].contents
-    assert held == Contents(3, 7)
+    assert held == Contents(3, 7, longest="common")
 
 
 def test_skipped_entries_are_not_scanned(world: World) -> None:
     world.add(1, "hello", {"common": {}}, users={"ghost": {"common": {"f": "1"}}})
-    assert [entry.contents for entry in plan(world).entries] == [Contents(0, 0), None]
+    assert [entry.contents for entry in plan(world).entries] == [Contents(0, 0, longest="common"), None]
 
 
 def test_the_counts_are_told_as_a_step(world: World) -> None:
@@ -157,7 +157,7 @@ def test_a_stop_leaves_nothing_half_known(world: World) -> None:
     for look in (looker.with_losses, looker.with_contents):
         with pytest.raises(Cancelled):
             look(bare, stopped)
-    assert looker.with_contents(bare, Progress()).entries[0].contents == Contents(1, 1)
+    assert looker.with_contents(bare, Progress()).entries[0].contents == Contents(1, 1, longest="common")
 
 
 def test_blocks_are_inflated_in_parallel_and_counted_in_order(world: World) -> None:
@@ -172,4 +172,4 @@ def test_blocks_are_inflated_in_parallel_and_counted_in_order(world: World) -> N
 
     compress(fill, packed.extend, Level.FAST)
     world.add(1, "hello", bytes(packed))
-    assert plan(world).entries[0].contents == Contents(1, 5 << 20)
+    assert plan(world).entries[0].contents == Contents(1, 5 << 20, longest="common")

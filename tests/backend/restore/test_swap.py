@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConflictError
-from backend.fs import files
+from backend.fs.removal import remove_tree
 from tests.support.swapping import Crash, Disk, World, identity, make_disk, tree
 
 disk = pytest.fixture(params=[True, False], ids=["exchange", "no exchange"])(make_disk)
@@ -150,7 +150,7 @@ def test_a_link_in_the_place_of_the_data_is_not_followed(tmp_path: Path) -> None
 
 def test_live_data_that_vanished_are_brought_all_the_same(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
-    files.remove_tree(str(world.live))
+    remove_tree(str(world.live))
     world.move.carry_out()
     assert world.shown == "new"
 
@@ -158,7 +158,7 @@ def test_live_data_that_vanished_are_brought_all_the_same(tmp_path: Path) -> Non
 def test_missing_kept_data_are_a_conflict(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
     world.move.carry_out()
-    files.remove_tree(str(world.waiting))
+    remove_tree(str(world.waiting))
     with pytest.raises(ConflictError, match="what was kept is not in"):
         world.move.take_back()
     assert world.shown == "new"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConflictError, IntegrityError
-from backend.fs import files
 from backend.fs.files import Identity
+from backend.fs.removal import remove_tree
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
 from tests.support.swapping import Crash, Disk, World, make_disk, tree
@@ -128,7 +128,7 @@ def test_undo_when_the_data_were_removed_meanwhile(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
     state = state_of(world)
     state.commit()
-    files.remove_tree(str(world.live))
+    remove_tree(str(world.live))
     undo = state.turned()
     undo.commit()
     assert (world.shown, world.kept) == ("old", [])
@@ -149,7 +149,7 @@ def test_cleaning_up_after_the_snap_was_removed(tmp_path: Path) -> None:
     world = World(tmp_path / "snap")
     state = state_of(world)
     state.commit()
-    files.remove_tree(str(world.parent))
+    remove_tree(str(world.parent))
     state.clean_up()
     assert state.done
 

@@ -13,7 +13,7 @@ import pytest
 from backend.archive.gzip.blocks import Level
 from backend.errors import (
     ChangedError,
-    NotFoundError,
+    UnknownUserError,
 )
 from backend.model import Number, Snapshot
 from backend.operations import Check, Restore, Save
@@ -82,7 +82,7 @@ def test_only_the_users_named_and_always_the_system(world: World) -> None:
     plant(world.home("bob") / "snap", {"hello": {"x1": {"d": "4"}}}, uid_of("bob"))
     world.do(Save(users=("bob",)))
     assert the_only(world).users == ["bob"]
-    with pytest.raises(NotFoundError, match="user: unknown user ghost"):
+    with pytest.raises(UnknownUserError, match=r"unknown user .ghost.; known are root, alice"):
         world.do(Save(users=("ghost",)))
 
 

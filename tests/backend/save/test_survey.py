@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backend.archive.tar.program import RECORD, Tar
 from backend.archive.tar.stream import FILE, TarFilter, TarMember
-from backend.errors import InvalidInputError, NotFoundError
+from backend.errors import InvalidInputError, NotFoundError, UnknownUserError
 from backend.format import excludes
 from backend.fs import files
 from backend.fs.space import measure
@@ -59,7 +59,7 @@ def test_aims_of_a_save_are_snaps_and_users(world: World) -> None:
     assert [aim.user and aim.user.name for aim in aims(layout, ["chat"], ["bob"])] == [None, "bob"]
     with pytest.raises(NotFoundError, match="not installed"):
         aims(layout, ["none"], ())
-    with pytest.raises(NotFoundError, match="unknown user eve"):
+    with pytest.raises(UnknownUserError, match=r"unknown user .eve."):
         aims(layout, (), ["eve"])
 
 

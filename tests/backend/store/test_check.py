@@ -37,7 +37,7 @@ def listed(world: World) -> list[Snapshot]:
 
 
 def states(world: World, ledger: VerificationLog) -> list[str]:
-    return [status.state.value for status in ledger.standing(listed(world)).values()]
+    return [status.state.value for status in ledger.statuses(listed(world)).values()]
 
 
 def damage(path: str) -> None:
@@ -76,7 +76,7 @@ def test_snapshots_verified_lately_at_that_level_or_a_stronger_one_are_not_due(
 def test_only_so_long(world: World, ledger: VerificationLog) -> None:
     world.do(Check(1))
     snapshots = listed(world)
-    at = ledger.standing(snapshots)[snapshots[0].path].at
+    at = ledger.statuses(snapshots)[snapshots[0].path].at
     assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at + 60) == snapshots[1:]
     assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at + 61) == snapshots
     assert due(snapshots, CheckLevel.HASH, 60, ledger, now=at - 1) == snapshots, "the clock was set back"
@@ -199,5 +199,5 @@ def test_a_copy_put_in_place_during_the_check_is_not_verified_by_it(
         swap(event)
 
     check_all([first], (), CheckLevel.HASH, ledger=ledger, progress=Progress(tell))
-    assert ledger.standing([first])[first.path].state is CheckState.NEVER
+    assert ledger.statuses([first])[first.path].state is CheckState.NEVER
     assert [event.text for event in events if isinstance(event, Noted) and "changed while" in event.text]

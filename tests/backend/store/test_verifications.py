@@ -39,7 +39,7 @@ def verdicts(snapshot: Snapshot, fault: str = "") -> list[CheckResult]:
 
 
 def state(ledger: VerificationLog, snapshot: Snapshot, now: float | None = None) -> CheckState:
-    return ledger.standing([snapshot], now)[snapshot.path].state
+    return ledger.statuses([snapshot], now)[snapshot.path].state
 
 
 def test_unchecked_snapshot_says_so(ledger: VerificationLog, snapshot: Snapshot) -> None:
@@ -61,8 +61,8 @@ def test_a_failure_outranks_everything_and_keeps_its_reason(
     ledger: VerificationLog, snapshot: Snapshot
 ) -> None:
     ledger.record([snapshot], verdicts(snapshot, "hash differs"), CheckLevel.HASH)
-    standing = ledger.standing([snapshot])[snapshot.path]
-    assert (standing.state, standing.fault) == (CheckState.FAILED, "hash differs")
+    status = ledger.statuses([snapshot])[snapshot.path]
+    assert (status.state, status.fault) == (CheckState.FAILED, "hash differs")
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
 
@@ -97,9 +97,9 @@ def test_the_level_is_structure_only_when_every_archive_was_walked(
     ledger: VerificationLog, snapshot: Snapshot
 ) -> None:
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.STRUCTURE)
-    assert ledger.standing([snapshot])[snapshot.path].level == "structure"
+    assert ledger.statuses([snapshot])[snapshot.path].level == "structure"
     ledger.record([snapshot], verdicts(snapshot)[:1], CheckLevel.HASH)
-    assert ledger.standing([snapshot])[snapshot.path].level == "full"
+    assert ledger.statuses([snapshot])[snapshot.path].level == "full"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a database" * 100])
@@ -147,17 +147,17 @@ def test_a_quick_look_changes_nothing_of_what_is_verified(
     ledger: VerificationLog, snapshot: Snapshot, level: CheckLevel
 ) -> None:
     ledger.record([snapshot], verdicts(snapshot), level)
-    before = ledger.standing([snapshot], 10**10)
+    before = ledger.statuses([snapshot], 10**10)
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
-    assert ledger.standing([snapshot], 10**10) == before
+    assert ledger.statuses([snapshot], 10**10) == before
 
 
 def test_quick_faults_stay_until_a_full_check(ledger: VerificationLog, snapshot: Snapshot) -> None:
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     ledger.record([snapshot], verdicts(snapshot, "it is not there"), CheckLevel.QUICK)
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.QUICK)
-    standing = ledger.standing([snapshot])[snapshot.path]
-    assert (standing.state, standing.fault) == (CheckState.FAILED, "it is not there")
+    status = ledger.statuses([snapshot])[snapshot.path]
+    assert (status.state, status.fault) == (CheckState.FAILED, "it is not there")
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     assert state(ledger, snapshot) is CheckState.OK
 
@@ -168,7 +168,7 @@ def test_a_fault_of_structure_outlives_a_quick_fault_as_well(
     ledger.record([snapshot], verdicts(snapshot, "a member is refused"), CheckLevel.STRUCTURE)
     ledger.record([snapshot], verdicts(snapshot, "it is not there"), CheckLevel.QUICK)
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
-    assert ledger.standing([snapshot])[snapshot.path].fault == "a member is refused"
+    assert ledger.statuses([snapshot])[snapshot.path].fault == "a member is refused"
 
 
 # -- unpacked sizes
@@ -318,7 +318,7 @@ def test_rows_that_make_no_sense_are_no_check_and_no_error(
     ledger.record([snapshot], verdicts(snapshot), CheckLevel.HASH)
     with closing(sqlite3.connect(str(tmp_path / "own/ledger.sqlite"))) as database, database:
         database.execute(f"UPDATE verdicts SET {column} = ? WHERE entry = ?", (value, ARCHIVE))
-    for known in (*ledger.standing([snapshot]).values(), *ledger.standing_of_parts(snapshot).values()):
+    for known in (*ledger.statuses([snapshot]).values(), *ledger.statuses_of_parts(snapshot).values()):
         assert isinstance(known.at, float)
         assert isinstance(known.fault, str)
 

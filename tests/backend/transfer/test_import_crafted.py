@@ -129,11 +129,17 @@ def test_members_that_are_no_files(world: World, sound: Members, kind: bytes) ->
     )
 
 
-def shaped() -> dict[str, tuple[Callable[[Members], bytes], str]]:
-    """Streams of a wrong shape, and our words for it."""
-    listing = json.dumps({"format": 1, "files": [HELLO]}).encode()
-    more = json.dumps({"format": 1, "files": [HELLO, OTHER, "5_gone_1.0_x1.zip"]}).encode()
-    unfit = "the files are not those that export.json lists"
+def _header(name: str, size: int) -> bytes:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member.tobuf(tarfile.USTAR_FORMAT)
+
+
+Shape = tuple[Callable[[Members], bytes], str]
+
+
+def incomplete() -> dict[str, Shape]:
+    """Streams that lack a part or have one too many, and our words for it."""
     return {
         "a directory": (
             lambda sound: stream(special("5_dir", tarfile.DIRTYPE), *sound, MANIFEST),
@@ -150,6 +156,23 @@ def shaped() -> dict[str, tuple[Callable[[Members], bytes], str]]:
             lambda _sound: stream(("content.json", b"{}"), MANIFEST),
             "there is no snapshot in it",
         ),
+        "one name twice": (
+            lambda sound: stream(sound[0], sound[0], MANIFEST),
+            'snap "hello" is twice in the import stream',
+        ),
+        "one snap under two names": (
+            lambda sound: stream(sound[0], (f"6{HELLO[1:]}", sound[0][1]), MANIFEST),
+            'snap "hello" is twice in the import stream',
+        ),
+    }
+
+
+def misdescribed() -> dict[str, Shape]:
+    """Streams whose documents are wrong."""
+    listing = json.dumps({"format": 1, "files": [HELLO]}).encode()
+    more = json.dumps({"format": 1, "files": [HELLO, OTHER, "5_gone_1.0_x1.zip"]}).encode()
+    unfit = "the files are not those that export.json lists"
+    return {
         "junk in export.json": (lambda sound: stream(*sound, ("export.json", b"junk")), ""),
         "another format": (
             lambda sound: stream(*sound, ("export.json", b'{"format":99}')),
@@ -168,14 +191,12 @@ def shaped() -> dict[str, tuple[Callable[[Members], bytes], str]]:
             lambda sound: stream(*sound, ("export.json", more)),
             rf"{unfit} \(missing: 5_gone_1.0_x1.zip\)",
         ),
-        "one name twice": (
-            lambda sound: stream(sound[0], sound[0], MANIFEST),
-            'snap "hello" is twice in the import stream',
-        ),
-        "one snap under two names": (
-            lambda sound: stream(sound[0], (f"6{HELLO[1:]}", sound[0][1]), MANIFEST),
-            'snap "hello" is twice in the import stream',
-        ),
+    }
+
+
+def garbled() -> dict[str, Shape]:
+    """Streams that are cut or are none."""
+    return {
         "cut inside a zip": (lambda sound: stream(*sound, MANIFEST)[:700], "unexpected end of file"),
         "cut inside a header": (lambda sound: stream(*sound, MANIFEST)[:300], "unexpected end of file"),
         "junk": (lambda _sound: b"junk" * 500, "tar: "),
@@ -191,15 +212,12 @@ def shaped() -> dict[str, tuple[Callable[[Members], bytes], str]]:
     }
 
 
-def _header(name: str, size: int) -> bytes:
-    member = tarfile.TarInfo(name)
-    member.size = size
-    return member.tobuf(tarfile.USTAR_FORMAT)
+SHAPES = incomplete() | misdescribed() | garbled()
 
 
-@pytest.mark.parametrize("case", shaped())
+@pytest.mark.parametrize("case", SHAPES)
 def test_streams_of_a_wrong_shape(world: World, sound: Members, case: str) -> None:
-    shape, message = shaped()[case]
+    shape, message = SHAPES[case]
     refused(world, shape(sound), message)
 
 

@@ -131,7 +131,7 @@ class Stage:
         if state not in (self.old, self.new) and not is_partial(ran, state, self):
             yield "neither before nor after"
         if ran.said_done and state != self.new and not is_partial(ran, state, self):
-            yield "done, and taken back by the repair"
+            yield "done, and rolled back by the repair"
         if leftovers(world, undo=True):
             yield f"left over: {leftovers(world, undo=True)}"
         if self.scene.is_reversible and state == self.new:

@@ -245,7 +245,7 @@ def directory(name: str) -> tuple[tarfile.TarInfo, bytes]:
 
 
 def test_a_sparse_file_of_a_terabyte(tmp_path: Path) -> None:
-    """It takes no room, so it is data like any other: a restore of it is quick and can be taken back."""
+    """It takes no room, so it is data like any other: a restore of it is quick and can be undone."""
     world = World(tmp_path / "root")
     world.install("hello", data={"a": "live"})
     source = tmp_path / "source/x1"

@@ -41,7 +41,7 @@ ends = pytest.fixture(make_ends)
 
 
 def restored_or_not(killer: Killer, world: World, old: golden.Tree, new: golden.Tree) -> None:
-    """All data are the old ones and nothing is left, or all are the new ones and can be taken back."""
+    """All data are the old ones and nothing is left, or all are the new ones and can be undone."""
     live_data = live(world)
     offers = world.engine.undo_offers()
     if live_data == old:

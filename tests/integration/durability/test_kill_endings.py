@@ -57,7 +57,7 @@ def was_born(world: World) -> bool:
 def test_a_restore_ended_as_chosen(
     killer: Killer, fresh: Fresh, ends: tuple[golden.Tree, golden.Tree, int], verb: str
 ) -> None:
-    """Finished, the data are the new ones and can be had back; taken back, they are the old ones."""
+    """Finished, the data are the new ones and can be had back; rolled back, they are the old ones."""
     old, new, changes = ends
     for moment in (*points(changes, 29, 9), changes - 2):
         world = fresh()

@@ -198,7 +198,7 @@ def test_beside(killer: Killer, world: World) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("finish", [True, False])
 def test_ended_as_chosen(killer: Killer, world: World, finish: bool) -> None:
-    """Broken off half-way, it is taken back, and finishing it is doing it again."""
+    """Broken off half-way, it is rolled back, and finishing it is doing it again."""
     again = Again(world)
     old = data(again())
     operation = Extract(5, ITEMS)

@@ -60,7 +60,7 @@ def prepared(killer: Killer, fresh: Fresh, first: list[Operation]) -> World:
 
 def test_unchanged_data_are_put_back_without_asking(killer: Killer, amid: World) -> None:
     started_again(killer, amid)
-    assert amid.engine.journal.records()[-1].state is JobState.TAKEN_BACK
+    assert amid.engine.journal.records()[-1].state is JobState.ROLLED_BACK
     assert amid.engine.waiting() == []
 
 

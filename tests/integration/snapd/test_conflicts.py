@@ -143,7 +143,7 @@ def test_who_died_while_waiting_had_done_nothing(snapd: RealSnapd) -> None:
     engine(snapd).resolve(refused, finish=True)
     (message,) = engine(snapd).tidy(Progress())
     assert message == f"job {number} (save) had been interrupted; nothing of it is left"
-    assert {record.state for record in engine(snapd).journal.records()} == {JobState.TAKEN_BACK}
+    assert {record.state for record in engine(snapd).journal.records()} == {JobState.ROLLED_BACK}
 
 
 def test_a_restore_that_died_while_waiting_keeps_no_guard_that_is_gone(snapd: RealSnapd) -> None:

@@ -10,7 +10,7 @@ from backend.engine.select import open_engine
 from backend.engine.snapd.client import Client
 from backend.engine.snapd.responses import Asked
 from backend.engine.snapd.save import EXCLUDES_SINCE
-from backend.errors import ConflictError, InvalidInputError, NotFoundError
+from backend.errors import ConflictError, InvalidInputError, NotFoundError, UnknownUserError
 from backend.host.state import version_of
 from backend.model import Action
 from backend.operations import Import, Operation, Restore, Save
@@ -52,7 +52,7 @@ def test_save_of_users_and_snaps(hello: RealSnapd) -> None:
     do(hello, Save(("hello", "hello"), ("alice",)))
     users = [group.snapshots[0].users for group in engine(hello).sets()]
     assert users == [["alice", "bob"], ["alice"]]
-    with pytest.raises(NotFoundError, match="unknown user ghost"):
+    with pytest.raises(UnknownUserError, match=r"unknown user .ghost."):
         do(hello, Save(users=("ghost",)))
     assert sets(hello) == [1, 2]
 

@@ -25,12 +25,12 @@ def stock_of(world: World, **states: tuple[CheckState, float, str]) -> Inventory
     """The sets of a world; `n3` says how set 3 stands: its state, days ago, the level."""
     sets = tuple(world.engine.sets())
     now = time.time()
-    standing = {
+    statuses = {
         snapshot_set.snapshots[0].path: CheckStatus(state, now - days * DAY, level)
         for snapshot_set in sets
         for state, days, level in [states.get(f"n{snapshot_set.set_id}", (CheckState.NEVER, 0, ""))]
     }
-    return InventoryData(sets, standing)
+    return InventoryData(sets, statuses)
 
 
 def asked(stock: InventoryData, ids: tuple[int, ...] = ()) -> AskCheck:

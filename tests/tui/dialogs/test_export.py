@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend import Export
-from backend.transfer import ExportChoice, ExportPlan
+from backend.transfer import Destination, ExportChoice, ExportPlan
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
@@ -25,7 +25,6 @@ from tests.tui.support.places import (
 )
 from tui.dialogs.export import AskExport
 from tui.dialogs.export_preview import Weight, obstacle
-from tui.session.destination import Destination
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
 
@@ -85,9 +84,9 @@ def test_snaps_are_chosen_and_the_size_follows(world: World, here: Path) -> None
         await reads(user, "bytes) to write")
         sizes.append(bytes_to_write(user))
         await user.presses("minus")
-        await reads(user, "nothing is chosen")
+        await reads(user, "nothing is selected")
         user.button().press()
-        await reads(await user.waits(), "nothing is chosen: select a snap with Space")
+        await reads(await user.waits(), "nothing is selected: select a snap with Space")
         await reads(await user.presses("asterisk"), "free there")
         sizes.append(bytes_to_write(user))
         await stands_on(user, "other")

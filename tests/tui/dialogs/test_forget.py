@@ -19,12 +19,12 @@ __all__ = ["world_of_two"]
 
 def stock_of(world: World, **states: CheckState) -> InventoryData:
     stock = Place(world.engine, ()).inventory()
-    standing = {
+    statuses = {
         snapshot.path: CheckStatus(states.get(f"s{snapshot.set_id}", CheckState.NEVER))
         for part in stock.sets
         for snapshot in part.snapshots
     }
-    return replace(stock, standing=standing)
+    return replace(stock, statuses=statuses)
 
 
 def test_the_last_copy_is_counted_by_owner(world: World) -> None:

@@ -144,7 +144,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
         await reads(await user.presses("space"), "identical to #1")
         await user.presses("asterisk")
         await reads(user, "does not expire")
-        await reads(await user.presses("minus"), "nothing is chosen")
+        await reads(await user.presses("minus"), "nothing is selected")
         assert not user.button().display
         await stands_on(user, "other")
         await reads(await user.presses("space"), "does not expire")
@@ -158,7 +158,7 @@ def test_the_room_follows_the_choice(other: World, exported: Path) -> None:
     whole, none = ImportChoice(inside.snaps), ImportChoice()
     assert inside.added_bytes(none) < inside.added_bytes(whole) == os.path.getsize(exported)
     assert not obstacle_text(inside, whole)
-    assert obstacle_text(inside, none).startswith("nothing is chosen")
+    assert obstacle_text(inside, none).startswith("nothing is selected")
     assert "not enough free space" in obstacle_text(replace(inside, free=1 << 20), whole)
 
 
@@ -169,7 +169,7 @@ def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path
 
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot")
-        await reads(await user.presses("enter"), "content hash of the set does not fit; accept")
+        await reads(await user.presses("enter"), "content hash of the set does not match; accept")
         await stands_on(user, "import it although")
         await reads(await user.presses("space"), "--accept-hash")
         await imports(user)
@@ -245,10 +245,10 @@ def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exp
     exported.write_bytes(raw[: last.offset_data + 10])
 
     async def tell(user: Patient) -> None:
-        await looks_into(user, "e.snapshot", "it would be refused")
+        await looks_into(user, "e.snapshot", "cannot be imported")
         assert "Readable: 1 snap (hello)" in wording(user)
         assert not user.button().display
-        await reads(await user.presses("enter"), "it would be refused:")
+        await reads(await user.presses("enter"), "cannot be imported:")
 
     assert patiently(str(other.root), tell, (80, 24)) == []
 

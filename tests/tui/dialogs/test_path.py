@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend import Import
+from backend.fs import list_mounts, media_points
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
@@ -20,7 +21,6 @@ from tests.tui.support.places import (
     world_of_two,
 )
 from tui.dialogs.import_set import AskImport
-from tui.session.mounts import media, mounts
 from tui.session.paths import MOST_COUNTED
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
@@ -83,7 +83,7 @@ def test_places_are_jumped_to(world: World, exported: Path, monkeypatch: pytest.
         await user.is_asked(AskImport(place_of(user)))
         await user.presses("down")
         await reads(await user.presses("f2"), "working directory")
-        assert all(point in wording(user) for point in media(mounts())[:3])
+        assert all(point in wording(user) for point in media_points(list_mounts())[:3])
         await reads(await user.presses("f2"), "e.snapshot")
         await user.presses("f2")
         await stands_on(user, str(home))

@@ -9,9 +9,12 @@ import pytest
 from backend import Check, Progress, Save
 from backend.save import preflight as save_preflight
 from tests.support.builders import World, plant
+from tests.support.mounting import Mounter, mounter
 from tests.tui.support.dialogs import goes_to
 from tests.tui.support.patient import Patient
 from tests.tui.support.saving import ask, confirms, follows, surveys_of, types
+
+__all__ = ["mounter"]
 
 
 def test_enter_saves_everything(world: World) -> None:
@@ -81,6 +84,24 @@ def test_too_little_room_is_told_and_can_be_overruled(world: World, monkeypatch:
         await confirms(user)
 
     assert ask(world, tell) == [Save(ignore_space=True)]
+
+
+@pytest.mark.root
+def test_mounts_are_not_included_unless_chosen(world: World, tmp_path: Path, mounter: Mounter) -> None:
+    disk = plant(tmp_path / "disk", {"film": "1"})
+    mounter.bind(disk, world.data("cloud") / "common" / "media")
+
+    async def tell(user: Patient) -> None:
+        await follows(user)
+        await user.sees("! not included")
+        await user.sees("1 mount below the data")
+        await goes_to(user, "include what is mounted")
+        await user.presses("space")
+        await user.sees("saved with the rest")
+        assert "! not included" not in user.screen()
+        await confirms(user)
+
+    assert ask(world, tell, (160, 50)) == [Save(include_mounts=True)]
 
 
 def test_nothing_is_installed(tmp_path: Path) -> None:

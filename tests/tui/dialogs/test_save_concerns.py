@@ -14,7 +14,7 @@ from tests.support.builders import AS_ROOT, FIFO, Link, Tree, World, plant, uid_
 from tests.tui.support.dialogs import goes_to
 from tests.tui.support.patient import Patient
 from tests.tui.support.saving import ask, confirms, follows, place_of, surveys_of, types
-from tui.dialogs.save import AskSave, Found
+from tui.dialogs.save import AskSave, PreflightDone
 from tui.dialogs.save_lines import Draft, Look, lines_of
 
 
@@ -241,9 +241,9 @@ def test_save_dialog_can_be_left_at_any_moment(world: World, answer: str) -> Non
     async def tell(user: Patient) -> None:
         dialog = AskSave(user.app.place)
         await user.app.push_screen(dialog)
-        dialog.post_message(Found(preflight_save(user.app.place.engine)))
+        dialog.post_message(PreflightDone(preflight_save(user.app.place.engine)))
         dialog.action_leave()
-        dialog.post_message(Found(preflight_save(user.app.place.engine)))
+        dialog.post_message(PreflightDone(preflight_save(user.app.place.engine)))
         dialog.fit()
         await user.waits()
         await user.presses(answer)
@@ -255,8 +255,8 @@ def test_leaving_stops_the_survey(world: World, monkeypatch: pytest.MonkeyPatch)
     jobs: list[Progress] = []
     renew = SaveSurveys.renew
 
-    def renewing(surveys: SaveSurveys, patterns: tuple[str, ...], *, anew: bool = False) -> Progress:
-        jobs.append(renew(surveys, patterns, anew=anew))
+    def renewing(surveys: SaveSurveys, patterns: tuple[str, ...], **options: bool) -> Progress:
+        jobs.append(renew(surveys, patterns, **options))
         return jobs[-1]
 
     monkeypatch.setattr(SaveSurveys, "renew", renewing)

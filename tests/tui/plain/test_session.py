@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.builders import World, tree_of
+from tests.support.builders import World, plant, tree_of
+from tests.support.mounting import Mounter, mounter
 from tests.tui.support.talking import EVIL, add_set, make_world, talk
 from tui.plain.session import VERBS
+
+__all__ = ["mounter"]
 
 world = pytest.fixture(make_world)
 
@@ -84,6 +87,16 @@ class TestSaving:
         assert "There is no carol." in output
         assert "Not a valid pattern: " in output
         assert world.names() == ["1_bar_1.0_x1.zip", "1_foo_1.0_x1.zip"]
+
+    @pytest.mark.root
+    def test_mounts_are_included_where_the_answer_is_yes(
+        self, world: World, tmp_path: Path, mounter: Mounter
+    ) -> None:
+        target = mounter.bind(plant(tmp_path / "disk", {"film": "1"}), world.data("foo") / "common" / "media")
+        output = talk(world, "save", "foo", "", "", "yes", "no")
+        assert f"Mounted below the data, and not included: {target}." in output
+        assert "snapstow --demo save foo --include-mounts" in output
+        assert "--include-mounts" not in talk(world, "save", "foo", "", "", "no", "no")
 
 
 class TestRestoring:

@@ -58,7 +58,7 @@ class Demo(NamedTuple):
         """How the snapshots of a set stand."""
         snapshots = [snapshot for group in self.engine.sets(set_id) for snapshot in group.snapshots]
         ledger = VerificationLog(self.engine.journal.folder)
-        return {checked.state for checked in ledger.standing(snapshots).values()}
+        return {checked.state for checked in ledger.statuses(snapshots).values()}
 
     def sums(self, set_id: int) -> dict[str, dict[str, str] | None]:
         """What a set holds, by snap."""

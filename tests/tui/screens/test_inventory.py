@@ -24,7 +24,7 @@ from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import InventoryData, Pivot
 from tui.session.job_views import JobBoard
 from tui.session.place import Place
-from tui.views.set_rows import View, Wish, covered, rows
+from tui.views.set_rows import ListOptions, View, covered, rows
 
 model = pytest.fixture(scope="module")(make_model)
 root = pytest.fixture(make_root)
@@ -186,15 +186,15 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
         for n in range(1, 10_001)
     ]
     sets = tuple(SnapshotSet(snapshot.set_id, (snapshot,)) for snapshot in snapshots)
-    standing = {snapshot.path: CheckStatus(CheckState.NEVER) for snapshot in snapshots}
-    stock = InventoryData(sets, standing).worked_out()
-    drawn = rows(View(stock, time.time(), 120), Wish(filter="#77"))
+    statuses = {snapshot.path: CheckStatus(CheckState.NEVER) for snapshot in snapshots}
+    stock = InventoryData(sets, statuses).worked_out()
+    drawn = rows(View(stock, time.time(), 120), ListOptions(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
-    everything = rows(View(stock, time.time(), 120), Wish())
+    everything = rows(View(stock, time.time(), 120), ListOptions())
     assert len(everything) == 10_000
     assert covered(stock, {row.key for row in everything}) == snapshots
     for pivot in Pivot:
-        assert rows(View(stock, time.time(), 120), Wish(pivot))
+        assert rows(View(stock, time.time(), 120), ListOptions(pivot))
 
 
 def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:

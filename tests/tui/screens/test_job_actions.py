@@ -82,7 +82,7 @@ def test_taking_back_from_the_screen(world: World) -> None:
         await (await user.presses("shift+tab")).sees("same as: snapstow --demo takeback 1")
         await (await user.presses("enter")).sees("the data are as before it")
         await user.sees("< rolled back")
-        await (await user.presses("t")).sees("job 1 was not interrupted: it is taken back")
+        await (await user.presses("t")).sees("job 1 was not interrupted: it is rolled back")
 
     patiently(str(world.root), tell, (100, 24))
     assert not left.exists()

@@ -126,7 +126,7 @@ FAULTY = {"verdicts": [{"fault": "it is damaged"}]}
 
 
 def test_the_strip_is_one_line_at_any_width() -> None:
-    run = [view(number, JobState.RUNNING, standing="waiting " * number) for number in (2, 0)]
+    run = [view(number, JobState.RUNNING, stall="waiting " * number) for number in (2, 0)]
     bad = [
         view(1, JobState.FAILED),
         view(3, JobState.INTERRUPTED),

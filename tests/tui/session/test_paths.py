@@ -1,40 +1,18 @@
-"""Typed paths, directories to choose from, and where a file would land."""
+"""Typed paths, and directories to choose from."""
 
 import os
 import socket
 import string
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.builders import AS_ROOT
-from tui.session.destination import Destination, Offer, destination_of
-from tui.session.mounts import Mount, media, mount_of, mounts, parse_mounts
 from tui.session.paths import EXPORT, MOST_COUNTED, MOST_SHOWN, absolute, file_at, listing
 from tui.text import plain
 from tui.widgets.path_input import as_meant
-
-TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-40 27 8:1 / /media/ada/USB\040STICK rw,nosuid - vfat /dev/sdb1 rw,fmask=0022
-41 27 0:40 / /srv/net rw - nfs4 box:/export rw,vers=4.2
-42 27 0:41 / /srv/net/inner rw shared:1 master:2 - fuse.sshfs me@box:/ rw
-43 27 0:42 / /mnt/b\134s rw - ext4 /dev/sdc1 rw
-44 27 0:43 / /srv/net rw - ext4 /dev/sdd1 rw
-45 27 0:44 / /run/media/x rw - tmpfs none rw
-nonsense
-46 27 0:45 / relative rw - ext4 none rw
-"""
-
-
-def land(folder: Path, typed: str, **options: str) -> Destination:
-    table = options.pop("table", os.devnull)
-    return destination_of(typed, Offer(str(folder), "1.snapshot", **options), table)
-
 
 # -- what is typed
 
@@ -124,124 +102,3 @@ def test_a_huge_directory_is_counted_and_capped(tmp_path: Path) -> None:
     narrow = listing("n0000", str(tmp_path))
     assert (narrow.fitting, narrow.more, narrow.kept) == (10, False, "n0000")
     assert listing("", str(tmp_path), is_stopped=lambda: True).entries == ()
-
-
-# -- what is mounted
-
-
-def test_the_kernels_list_is_understood(tmp_path: Path) -> None:
-    parsed = parse_mounts(TABLE)
-    assert [mount.point for mount in parsed] == [
-        "/", "/media/ada/USB STICK", "/srv/net", "/srv/net/inner", "/mnt/b\\s", "/srv/net", "/run/media/x",
-    ]  # fmt: skip
-    assert media(parsed) == ["/media/ada/USB STICK", "/mnt/b\\s"]
-    cases = {"/": "ext4", "/srv/net/a": "ext4", "/srv/net/inner": "fuse.sshfs", "/srv/network": "ext4"}
-    cases["/media/ada/USB STICK/backup"] = "vfat"
-    for path, kind in cases.items():
-        mount = mount_of(path, parsed)
-        assert mount is not None
-        assert mount.kind == kind
-    assert mount_of("/a", []) is None
-    assert mounts(str(tmp_path / "none")) == []
-    assert any(mount.point == "/" for mount in mounts())
-
-
-@given(st.binary(max_size=300))
-def test_a_damaged_list_of_mounts_harms_nothing(raw: bytes) -> None:
-    assert all(mount.point.startswith("/") for mount in parse_mounts(raw))
-    parse_mounts(b"1 2 3 4 /" + raw + b" rw - " + raw)
-
-
-def test_limits_of_file_systems_are_known() -> None:
-    assert Mount("/m", "vfat").largest == 2**32 - 1
-    assert Mount("/m", "ext4").largest == 0
-    assert "network file system" in Mount("/m", "nfs4").note
-    assert "FUSE file system" in Mount("/m", "fuse.sshfs").note
-    assert not Mount("/m", "ext4").note
-
-
-# -- where a file would land
-
-
-def test_where_a_file_would_land(tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("123")
-    (tmp_path / "new.sha256").write_text("12")
-    (tmp_path / "sub").mkdir()
-    assert land(tmp_path, "new").path == f"{tmp_path}/new"
-    assert land(tmp_path, "").path == f"{tmp_path}/1.snapshot"
-    assert land(tmp_path, "sub").path == f"{tmp_path}/sub/1.snapshot"
-    assert land(tmp_path, "new").free > 0
-    stands, sums = land(tmp_path, "taken").stands, land(tmp_path, "new").sums
-    assert stands is not None
-    assert sums is not None
-    assert (stands.size, sums.size) == (3, 2)
-
-
-def test_fifos_links_and_folders_are_not_replaced(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "link").symlink_to("elsewhere")
-    (tmp_path / "sub" / "1.snapshot").mkdir(parents=True)
-    (tmp_path / "x.sha256").mkdir()
-    assert "is a FIFO and is not replaced" in land(tmp_path, "pipe").trouble
-    assert "is a symbolic link and is not replaced" in land(tmp_path, "link").trouble
-    assert "is a directory and is not replaced" in land(tmp_path, "sub/").trouble
-    where = land(tmp_path, "x")
-    assert not where.trouble
-    assert "x.sha256 is a directory" in where.sums_trouble
-
-
-def test_where_nothing_can_be_put(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    store = tmp_path / "snapshots"
-    (store / "sub").mkdir(parents=True)
-    (tmp_path / "way").symlink_to("snapshots/sub")
-    assert "there is no directory" in land(tmp_path, "none/x").trouble
-    assert "not a directory" in land(tmp_path, "file/x").trouble
-    for typed in ("snapshots/", "snapshots/sub/x", "way/x", "sub/../snapshots/x"):
-        assert "is the directory of snapshots" in land(tmp_path, typed, avoid=str(store)).trouble
-    assert not land(tmp_path, "x", avoid=str(store)).trouble
-    assert "name is too long" in land(tmp_path, "n" * 252).trouble
-    assert not land(tmp_path, "n" * 248).trouble
-    assert land(tmp_path, "a\0b").trouble
-    assert land(tmp_path, "a\0b/c").trouble
-
-
-@pytest.mark.skipif(AS_ROOT, reason="root may write everywhere")
-def test_missing_rights_are_told(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0o500)
-    assert "no permission to write" in land(tmp_path, "closed/x").trouble
-
-
-@pytest.mark.root
-def test_another_owners_file_in_a_sticky_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o1777)
-    (tmp_path / "x").write_text("")
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    assert "only its owner" in land(tmp_path, "x").trouble
-
-
-def test_the_limits_of_a_file_system_are_told(tmp_path: Path) -> None:
-    table = tmp_path / "table"
-    table.write_bytes(b"1 1 8:1 / " + os.fsencode(tmp_path.resolve()) + b" rw - vfat /dev/sdb1 rw\n")
-    where = land(tmp_path, "x", table=str(table))
-    assert where.largest == 2**32 - 1
-    assert "vfat" in where.limit
-    assert "cannot contain :" in land(tmp_path, "a:b", table=str(table)).trouble
-    assert not land(tmp_path, "a:b").trouble
-
-
-@contextmanager
-def file_size_limit(limit: int) -> Iterator[None]:
-    before = getrlimit(RLIMIT_FSIZE)
-    setrlimit(RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        setrlimit(RLIMIT_FSIZE, before)
-
-
-def test_the_limit_of_the_session_is_told(tmp_path: Path) -> None:
-    with file_size_limit(1 << 30):
-        where = land(tmp_path, "x")
-    assert where.largest == 1 << 30
-    assert "ulimit -f" in where.limit

@@ -12,7 +12,7 @@ from tests.support.builders import snapshot_of
 from tui.screens.text_viewer import broken
 from tui.session.open_file import Item, Location
 from tui.terminal.pager import command
-from tui.views.preview import about, all_lines, is_readable, seen, seen_of
+from tui.views.preview import about, all_lines, content_preview, is_readable, item_preview
 
 ROOM = Size(40, 20)
 
@@ -42,17 +42,17 @@ def content_of(data: bytes) -> Content:
     ],
 )
 def test_content_is_told_by_its_looks(data: bytes, what: str) -> None:
-    assert seen_of(data, len(data)).what.startswith(what)
+    assert content_preview(data, len(data)).what.startswith(what)
 
 
 def test_content_beyond_the_cap_is_said_to_be_a_beginning() -> None:
-    assert seen_of(b"text\n" * 10, 10**9).what.endswith("1.00GB, the first part of it")
+    assert content_preview(b"text\n" * 10, 10**9).what.endswith("1.00GB, the first part of it")
 
 
 @given(st.binary(max_size=3000))
 def test_lines_of_any_file_can_do_no_harm(data: bytes) -> None:
     preview = preview_of(data, len(data))
-    lines = [*seen_of(data, len(data)).lines, *all_lines(content_of(data), preview)]
+    lines = [*content_preview(data, len(data)).lines, *all_lines(content_of(data), preview)]
     for line in lines:
         assert not any(ord(letter) < 32 or 0x7F <= ord(letter) < 0xA0 for letter in line)
         line.encode()
@@ -80,12 +80,12 @@ def test_a_link_is_told_and_never_opened() -> None:
     for kind in (Kind.LINK, Kind.FIFO, Kind.CHARACTER, Kind.FOLDER):
         item = item_of(node_of(kind, link=b"/etc/\x1b[2Jshadow"))
         assert not is_readable(item)
-        assert "\x1b" not in "".join(seen(item, open_it).lines)
+        assert "\x1b" not in "".join(item_preview(item, open_it).lines)
 
 
 def test_the_pane_is_never_wider_or_higher_than_its_room() -> None:
     item = item_of(node_of(size=5))
-    text = about(item, seen_of(("\u4e16" * 300 + "\n").encode() * 90, 10**6), ROOM)
+    text = about(item, content_preview(("\u4e16" * 300 + "\n").encode() * 90, 10**6), ROOM)
     lines = text.plain.split("\n")
     assert len(lines) <= ROOM.height + 1
     assert all(len(line) <= ROOM.width for line in lines if line.startswith("\u4e16"))

@@ -33,6 +33,7 @@ class SaveArgs(NamedTuple):
     fast: bool
     accept_changed: bool
     ignore_space: bool
+    include_mounts: bool
     abs_time: bool
     wait: bool
     no_wait: bool
@@ -123,6 +124,7 @@ def save(parser: Parser) -> type[SaveArgs]:
     parser.flag("fast", "compress faster, with larger archives")
     parser.flag("accept-changed", "accept files that change while being read")
     parser.flag("ignore-space", "start even if free space may not suffice")
+    parser.flag("include-mounts", "save what is mounted below the data too")
     add_abs_time(parser)
     add_wait(parser)
     add_no_wait(parser)

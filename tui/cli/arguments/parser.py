@@ -37,6 +37,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=_HELP_COLUMN, width=_WIDTH)
 
     def add_usage(self, usage: Any, actions: Any, groups: Any, _prefix: str | None = None) -> None:
+        """Begin with a capital."""
         super().add_usage(usage, actions, groups, "Usage: ")
 
 

@@ -32,6 +32,7 @@ def save(context: Context, args: SaveArgs) -> int:
         fast=args.fast,
         accept_changed=args.accept_changed,
         ignore_space=args.ignore_space,
+        include_mounts=args.include_mounts,
         wait=args.wait,
     )
     return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)
@@ -113,18 +114,31 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
     """Write a set to a file or to standard output."""
     operation = Export(
         set_id=args.set_id.number,
-        file=absolute(args.file),
+        file=absolute(_stream(args.file)),
         skip_broken=args.skip_broken,
         snaps=args.snaps,
-        checksum=args.checksum and args.file != "-",
+        checksum=args.checksum,
     )
+    if args.file != "-":
+        from tui.cli.preflight import demand_room_for_export
+
+        demand_room_for_export(context, operation)
     typed = AsTyped(set_id=args.set_id.text, file=args.file)
     return perform(context, operation, typed=typed, no_wait=args.no_wait)
+
+
+def _stream(file: str) -> str:
+    """The standard output is a stream, by whichever name: `-`."""
+    return "-" if file in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else file
 
 
 def import_snapshot(context: Context, args: ImportArgs) -> int:
     """Read a set from a file or from standard input, then print its table."""
     operation = Import(file=args.file, accept_hash=args.accept_hash, snaps=args.snaps)
+    if args.file != "-" and not args.accept_hash:
+        from tui.cli.preflight import demand_matching_hash
+
+        demand_matching_hash(context, operation)
     return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)
 
 

@@ -10,7 +10,7 @@ from tui.cli.arguments.contents import DiffArgs
 from tui.cli.arguments.values import is_number
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
-from tui.cli.progress import Foreground
+from tui.cli.progress import watched_progress
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
 
@@ -28,9 +28,7 @@ def diff(context: Context, args: DiffArgs) -> int:
     """Show what differs between two snapshots of a snap, or one and the live data."""
     snap, _, path = args.what.partition(":")
     engine = context.engine
-    with Foreground() as foreground, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
+    with watched_progress() as progress, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
         for side in (args.first, args.second):
             _add_side(context, comparison, side, progress)
         below = comparison.placed(path) if path else None

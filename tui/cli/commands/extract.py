@@ -4,14 +4,16 @@ import json
 import os
 from collections.abc import Iterator
 
-from backend import Extract, Progress
+from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, Verdict
 from tui.cli.arguments.contents import ExtractArgs
+from tui.cli.commands.restore_plan import printed_line
 from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import exact, print_result
-from tui.cli.progress import Foreground
+from tui.cli.progress import watched_progress
 from tui.text import plain, size_text
+from tui.views.extract_plan import counts_text, part_lines, part_title, remark_lines, summary_document
 
 
 def extract(context: Context, args: ExtractArgs) -> int:
@@ -31,9 +33,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
 
 def _show_plan(context: Context, operation: Extract) -> int:
     engine = context.engine
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
+    with watched_progress() as progress:
         plan = engine.plan_extract(operation, progress)
     refusal = engine.refusal(operation.action)
     if context.json:
@@ -48,18 +48,7 @@ def _plan_documents(plan: ExtractPlan, refusal: str) -> Iterator[str]:
     for part in plan.parts:
         for landing in part.landings:
             yield json.dumps(_landing_document(part, landing))
-    yield json.dumps(
-        {
-            "verdict": plan.verdict.value,
-            "reasons": plan.reasons,
-            "refused": refusal,
-            "notes": list(plan.notes),
-            "to": plan.target_dir,
-            "verified_first": plan.stored,
-            "size": plan.size,
-            **{action.value: plan.count(action) for action in ExtractAction},
-        }
-    )
+    yield json.dumps(summary_document(plan, refusal))
 
 
 def _landing_document(part: ExtractPart, landing: ExtractTarget) -> dict[str, object]:
@@ -82,36 +71,18 @@ def _landing_document(part: ExtractPart, landing: ExtractTarget) -> dict[str, ob
 def _plan_lines(plan: ExtractPlan) -> Iterator[str]:
     yield plan.verdict.value
     for part in plan.parts:
-        who = f"user {part.owner}" if part.owner else "system"
-        snapshot = part.snapshot
-        where = plain(part.parent) or "nowhere"
-        yield f"#{snapshot.set_id} {plain(snapshot.snap)}, {plain(who)}, into {where}"
-        for landing in part.landings:
-            yield _landing_line(landing)
-    for reason in (*plan.blocked, *(part.blocked for part in plan.parts if part.blocked)):
-        yield f"  blocked  {plain(reason)}"
-    for note in plan.notes:
-        yield f"  note     {plain(note)}"
-
-
-def _landing_line(landing: ExtractTarget) -> str:
-    line = f"  {landing.action.value:8} {plain(landing.name)}"
-    if landing.kind == "directory":
-        line += "/"
-    elif landing.kind == "file":
-        line += f", {size_text(landing.size).strip()}"
-    if landing.present is not None and landing.action is ExtractAction.REPLACE:
-        newer = ", newer" if landing.is_older else ""
-        line += f" (live: {size_text(landing.present).strip()}{newer})"
-    return f"{line}: {plain(landing.reason)}" if landing.reason else line
+        yield f"#{part.snapshot.set_id} {part_title(part)}, into {plain(part.parent) or 'nowhere'}"
+        for line in part_lines(part, part.landings):
+            yield from printed_line(line)
+    for line in remark_lines(plan):
+        yield from printed_line(line)
 
 
 def _ending(context: Context, operation: Extract, plan: ExtractPlan, refusal: str) -> Iterator[str]:
     if plan.verdict is Verdict.BLOCKED:
         yield "This extraction would be refused; nothing would be changed."
         return
-    counts = ", ".join(f"{plan.count(action)} to {action.value}" for action in list(ExtractAction)[:3])
-    yield f"{counts}; {size_text(plan.size).strip()} in total."
+    yield f"{counts_text(plan)}; {size_text(plan.size).strip()} in total."
     yield f"{size_text(plan.stored).strip()} are read and verified first."
     if plan.count(ExtractAction.REPLACE):
         kept = "can be restored with undo" if operation.undo_window else "is lost for good"

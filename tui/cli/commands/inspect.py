@@ -41,7 +41,7 @@ from tui.cli.commands.inspect_lines import (
 from tui.cli.context import Context
 from tui.cli.outcome import verdict_outcome
 from tui.cli.output import flush_results, output_errors, print_result, print_status, show_rows
-from tui.cli.progress import Foreground
+from tui.cli.progress import Foreground, watched_progress
 from tui.phrases import count_phrase
 from tui.terminal.setup import can_draw
 from tui.text import plain, quoted, size_text
@@ -98,7 +98,7 @@ def find(context: Context, args: FindArgs) -> int:
     where: Sequence[Snapshot | str] = [args.file] if args.file else _of_store(context, args)
     search = _Search(context, args)
     try:
-        with _reading() as progress, progress.step("Searching"):
+        with watched_progress() as progress, progress.step("Searching"):
             for place in where:
                 search.look_into(place, progress)
     except Cancelled as stop:
@@ -121,6 +121,7 @@ class _Search:
         self.missed = 0
 
     def look_into(self, place: Snapshot | str, progress: Progress) -> None:
+        """Search one more place."""
         for hit in search_files([place], self._args.pattern, self._context.engine.state_dir, progress):
             if isinstance(hit, Missed):
                 self.missed += 1
@@ -153,7 +154,7 @@ def open(context: Context, args: OpenArgs) -> int:
         from tui.cli.commands.browse import draw
 
         return draw(context, args, args.file)
-    with _reading() as progress, SnapshotFile.of_file(args.file, progress) as file:
+    with watched_progress() as progress, SnapshotFile.of_file(args.file, progress) as file:
         if context.json:
             print_result(*(snapshot_json(snapshot) for snapshot in file.snapshots))
         else:
@@ -189,7 +190,7 @@ def check_file(context: Context, args: CheckArgs) -> int:
 def _wanted(context: Context, args: LsArgs | CatArgs, stack: ExitStack) -> list[SnapshotFile]:
     """The snapshot files that are meant, open."""
     if args.file:
-        with _reading() as progress:
+        with watched_progress() as progress:
             return [stack.enter_context(SnapshotFile.of_file(args.file, progress))]
     snap = args.target.partition(":")[0]
     sets = context.engine.sets(args.set_id, (snap,) if snap else ())
@@ -210,19 +211,11 @@ def _spot(context: Context, args: LsArgs | CatArgs, file: SnapshotFile) -> Itera
     archive, name = held.locate(path)
     state_dir = context.engine.state_dir
     with Tree(archive, state_dir) as tree:
-        with _reading() as progress, progress.step(f"Reading {plain(archive.entry)}", tree.size):
+        with watched_progress() as progress, progress.step(f"Reading {plain(archive.entry)}", tree.size):
             tree.index(progress)
         if not args.file:
             reading_recorded(tree, VerificationLog(state_dir))
         yield Spot(tree, tree.node(name))
-
-
-@contextmanager
-def _reading() -> Iterator[Progress]:
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
-        yield progress
 
 
 # -- what is shown

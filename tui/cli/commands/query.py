@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from backend import Action, Finding, Progress, UnknownOperation, command_line
+from backend import Action, Finding, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
@@ -13,7 +13,7 @@ from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.place import DoctorArgs, EstimateArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
-from tui.cli.progress import Foreground
+from tui.cli.progress import watched_progress
 from tui.text import age_text, cut_middle, plain, size_text
 from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
@@ -24,11 +24,8 @@ _WIDEST = 100
 def estimate(context: Context, args: EstimateArgs) -> int:
     """Show what a save would read; 3 where not everything could be read."""
     layout = context.engine.layout
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
-        with progress.step("Measuring"):
-            surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
+    with watched_progress() as progress, progress.step("Measuring"):
+        surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
     if context.json:
         print_result(json.dumps(estimates_json(surveys)))
     else:
@@ -108,6 +105,7 @@ def _notes(record: JobRecord) -> str:
         "its process is gone" if record.state is JobState.INTERRUPTED else "",
         f"{left_out} left out" if left_out else "",
         f"{bad} bad" if bad else "",
+        "left over data, see doctor" if result.leftovers else "",
         _reversal(record),
     )
     return plain(", ".join(filter(None, notes))) or "-"
@@ -143,9 +141,7 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
 def doctor(context: Context, args: DoctorArgs) -> int:
     """Show leftovers of crashes, and what is hidden; with --repair, clean up."""
     engine = context.engine
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
+    with watched_progress() as progress:
         findings = engine.repair(progress.quiet()) if args.repair else engine.findings()
     if context.json:
         print_result(json.dumps([finding._asdict() for finding in findings]))

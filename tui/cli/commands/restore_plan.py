@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from backend import Progress, Restore
+from backend import Restore
 from backend.restore import RestorePlanner, RestorePreview, Verdict, worst_verdict
 from tui.cli.context import Context
 from tui.cli.output import print_result
-from tui.cli.progress import Foreground
+from tui.cli.progress import watched_progress
 from tui.phrases import span_phrase
 from tui.text import plain, size_text
 from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines, space_lines
@@ -14,14 +14,12 @@ from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines
 
 def show_plan(context: Context, operation: Restore) -> int:
     """Print the plan of a restore; returns 5 when it may not be carried out."""
-    with Foreground() as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
+    with watched_progress() as progress:
         preview = RestorePlanner(context.engine).preview(operation, progress)
     if context.json:
         import json
 
-        documents = [plan_document(plan, operation, preview.refusal) for plan in preview.plans]
+        documents = [plan_document(preview, plan, operation) for plan in preview.plans]
         print_result(json.dumps(documents))
     else:
         print_result(*_lines(preview), "", *_ending(context, operation, preview))
@@ -37,14 +35,15 @@ def _lines(preview: RestorePreview) -> Iterator[str]:
     for plan in preview.plans:
         snapshot = plan.snapshot
         name = f"#{snapshot.set_id} {plain(snapshot.snap)}"
-        yield f"{name} (revision {snapshot.revision}): {plan.verdict.value}"
+        yield f"{name} (revision {snapshot.revision}): {preview.verdict_of(plan).value}"
         for line in snap_lines(preview, plan):
-            yield from _printed(line)
+            yield from printed_line(line)
     for line in space_lines(preview) if preview.lacks_space else ():
-        yield from _printed(line)
+        yield from printed_line(line)
 
 
-def _printed(line: PlanLine) -> Iterator[str]:
+def printed_line(line: PlanLine) -> Iterator[str]:
+    """A line of a plan as a terminal shows it, with all of its details."""
     head = f"  {line.kind.value:<9}"
     owner = ""
     if line.kind is LineKind.RESTORES and line.entry is not None:

@@ -23,7 +23,7 @@ def saved(context: "Context", args: "SavedArgs") -> int:
 
 
 def _marked(sets: "list[SnapshotSet]", engine: "Engine") -> "list[SnapshotSet]":
-    """The same with a note on those by which a restore through snapd can be taken back."""
+    """The same with a note on those by which a restore through snapd can be undone."""
     guards = engine.guards()
     return [group if group.set_id not in guards else _guarding(group, guards[group.set_id]) for group in sets]
 

@@ -7,7 +7,6 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Progress, Snapshot, SnapshotError
@@ -25,6 +24,7 @@ from tui.screens.contents.messages import (
     parents_of,
 )
 from tui.screens.launcher import Launcher
+from tui.screens.sub_screen import RestoringScreen
 from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Location, Opened, Stage
 from tui.session.place import Place
 from tui.text import cut_middle, plain
@@ -32,22 +32,20 @@ from tui.views import file_rows as treerows
 from tui.views.table import Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
-from tui.widgets.text import ScrollPane, put
+from tui.widgets.text import ScrollPane, set_text
 
 PREVIEW_MIN_WIDTH = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
-class NavigationScreen(Screen[None]):
+class NavigationScreen(RestoringScreen):
     """Shows the folders of a snapshot, or of a file; `entry` names the archive to begin in.
 
     Looking and reading are done by threads, and end when the screen is left.
     """
 
     def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
-        super().__init__()
-        self._place = place
-        self._launcher = launcher
+        super().__init__(place, launcher)
         self._source = source
         self._begin_in = entry
         self._opening = Progress()
@@ -329,10 +327,10 @@ class NavigationScreen(Screen[None]):
         for word in treerows.facts(self._folder, self._request.order, self._opened.running):
             if head.cell_len + len(word) + 3 < self.size.width:
                 head.append(f" · {word}")
-        put(self.query_one("#header", Static), head)
+        set_text(self.query_one("#header", Static), head)
         faults = self.query_one("#faults", Static)
         faults.display = bool(self._folder.faults)
-        put(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
+        set_text(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
         self.table.show_columns(treerows.columns(self._width()))
 
     def on_resize(self) -> None:
@@ -342,4 +340,4 @@ class NavigationScreen(Screen[None]):
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor."""
         self._status_follows_row = False
-        put(self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis"))
+        super().say(text)

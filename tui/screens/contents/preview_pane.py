@@ -22,7 +22,7 @@ _LEAST_PATH = 20
 class PreviewLoaded(Message):
     """How something looks."""
 
-    def __init__(self, item: Item, seen: preview.Seen | None) -> None:
+    def __init__(self, item: Item, seen: preview.ItemPreview | None) -> None:
         super().__init__()
         self.item = item
         self.seen = seen
@@ -147,11 +147,13 @@ class PreviewScreen(NavigationScreen):
             return
         try:
             with opened.using():
-                self.post_message(PreviewLoaded(item, preview.seen(item, opened.content)))
+                self.post_message(PreviewLoaded(item, preview.item_preview(item, opened.content)))
         except ClosedError:
             return
         except (SnapshotError, OSError) as trouble:
-            self.post_message(PreviewLoaded(item, preview.Seen(f"cannot be read: {plain(str(trouble))}")))
+            self.post_message(
+                PreviewLoaded(item, preview.ItemPreview(f"cannot be read: {plain(str(trouble))}"))
+            )
 
     def on_preview_loaded(self, message: PreviewLoaded) -> None:
         """Show it, if the cursor is still there."""
@@ -162,7 +164,7 @@ class PreviewScreen(NavigationScreen):
     def _document_of(self, item: Item) -> Document:
         assert self._opened is not None
         with self._opened.using() as opened:
-            seen = preview.seen(item, opened.content)
+            seen = preview.item_preview(item, opened.content)
         return Document(seen.what, [(line, "") for line in seen.lines])
 
     def action_pager(self) -> None:
@@ -176,7 +178,7 @@ class PreviewScreen(NavigationScreen):
             self.say("cannot open the pager: the cursor is not on a file")
         else:
             try:
-                seen = preview.seen(item, opened.content)
+                seen = preview.item_preview(item, opened.content)
                 assert seen.preview is not None
                 lines = preview.all_lines(opened.content(item), seen.preview)
                 self.say(show_lines(self.app, lines) or seen.what)

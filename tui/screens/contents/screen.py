@@ -52,6 +52,8 @@ class CheckUpdated(Message):
 class ContentsScreen(PreviewScreen):
     """Browse what was saved; select, preview, restore."""
 
+    HELP_TITLE = "Contents"
+    TABLE_KEYS = PagedTable.BINDINGS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "restore", "Restore"),
         Binding("c", "check", "Check"),
@@ -82,6 +84,10 @@ class ContentsScreen(PreviewScreen):
             return "cannot import: this is a single snapshot; only an export of a set can be imported"
         is_change = action in ("import", "restore") and self._place.read_only
         return f"cannot {action}: this session is read-only" if is_change else ""
+
+    def restore_refusal(self) -> str:
+        """Why nothing can be restored here, or nothing."""
+        return self.refusal_of("restore")
 
     # -- selecting
 
@@ -138,19 +144,6 @@ class ContentsScreen(PreviewScreen):
         if self.file:
             return Extract(0, items, self.file)
         return Extract(opened.snapshot(chosen[0]).set_id, items)
-
-    @work
-    async def action_restore(self) -> None:
-        """Preview the restore, then start it."""
-        from tui.dialogs.extract import AskExtract
-
-        if reason := self.refusal_of("restore"):
-            self.say(reason)
-        elif wanted := self.extraction():
-            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
-            if answer is not None:
-                await self._launcher.launch(answer)
-                self.say("job started: J shows its progress")
 
     def action_check(self) -> None:
         """Verify the snapshot, or the whole file."""
@@ -237,21 +230,11 @@ class ContentsScreen(PreviewScreen):
         where += [snapshot for snapshot in self._launcher.everything() if snapshot != self._source]
         self.app.push_screen(SearchScreen(self._place, where, self._launcher))
 
-    def action_jobs(self) -> None:
-        """Show all jobs."""
-        self._launcher.action_jobs()
-
     def action_copy(self) -> None:
         """Copy the command that restores this."""
         if wanted := self.extraction():
             text = command_line(wanted, self._place.words)
             self.say(copied(self.app, text))
-
-    def action_help(self) -> None:
-        """Explain the keys of this screen."""
-        from tui.dialogs.base import HelpWanted
-
-        self.post_message(HelpWanted("Contents", self.BINDINGS + PagedTable.BINDINGS))
 
     def on_unmount(self) -> None:
         """Check no more."""

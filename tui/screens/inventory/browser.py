@@ -19,12 +19,12 @@ from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.text import cut_path, plain, size_text
-from tui.views.set_rows import Choosing, SetKey, SnapKey, Sort, View, Wish, columns, rows
+from tui.views.set_rows import Choosing, ListOptions, SetKey, SnapKey, Sort, View, columns, rows
 from tui.widgets.details import Details, Fact, details_of
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import put
+from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
 _DETAILS = 40
@@ -45,7 +45,7 @@ class InventoryBrowser(PlaceScreen):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self._wish = Wish()
+        self._wish = ListOptions()
         self._choosing = Choosing()
         self._parts: dict[str, Mapping[str, Part]] = {}
         self._shows_details = True
@@ -98,18 +98,18 @@ class InventoryBrowser(PlaceScreen):
         line = self.query_one("#offers", Static)
         line.display = bool(offers)
         if offers:
-            put(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
+            set_text(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
 
     def show_refusals(self) -> None:
         """Let the keys below the table show what is available."""
         self.query_one(KeyBar).renew()
         if self._inventory is not None:
-            put(self.query_one("#header", Static), self._head(self._inventory))
+            set_text(self.query_one("#header", Static), self._head(self._inventory))
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor or says something else."""
         self._status_follows_row = False
-        put(self.query_one("#status", Static), Text(f" {plain(text)}"))
+        set_text(self.query_one("#status", Static), Text(f" {plain(text)}"))
 
     def _describe_row(self, text: str) -> None:
         """The same for what holds of the rows in sight only."""
@@ -135,7 +135,7 @@ class InventoryBrowser(PlaceScreen):
         self._table.show_columns(columns(width, self._wish.pivot))
         table_rows = rows(View(inventory, time.time(), width, self._parts), self._wish)
         self._table.show(table_rows)
-        put(self.query_one("#header", Static), self._head(inventory))
+        set_text(self.query_one("#header", Static), self._head(inventory))
         self._describe(self.chosen())
         if not table_rows and self._status_follows_row:
             self._describe_row(self._why_empty())
@@ -252,7 +252,7 @@ class InventoryBrowser(PlaceScreen):
         box.display = False
         self.change_view(self._wish._replace(filter=""))
 
-    def change_view(self, wish: Wish, status: str = "") -> None:
+    def change_view(self, wish: ListOptions, status: str = "") -> None:
         """Show something else, and say what."""
         self._wish = wish
         self._status_follows_row = True

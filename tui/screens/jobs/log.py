@@ -6,9 +6,9 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.screens.sub_screen import SubScreen
 from tui.session.job_poller import Log
 from tui.session.snapd_changes import ChangeLog
 from tui.text import plain
@@ -25,7 +25,7 @@ class LogUpdated(Message):
         self.lines = lines
 
 
-class JobLog(Screen[None]):
+class JobLog(SubScreen):
     """All that a job said, the newest last; follows while more comes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,7 +84,3 @@ class JobLog(Screen[None]):
         """h goes back."""
         if not message.wider:
             self.action_back()
-
-    def action_back(self) -> None:
-        """Back to the jobs."""
-        self.dismiss()

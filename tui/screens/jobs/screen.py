@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import (
@@ -29,6 +28,7 @@ from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
+from tui.screens.sub_screen import SubScreen
 from tui.session.job_poller import JobPoller, JobsReport, Log
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place
@@ -61,13 +61,14 @@ class JobTable(Lines):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Log")]
 
 
-class JobsScreen(Screen[None]):
+class JobsScreen(SubScreen):
     """All jobs, the newest first; the one under the cursor in full below."""
 
+    HELP_TITLE = "Jobs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop"),
         Binding("u", "undo", "Undo"),
-        Binding("t", "end", "Finish or take back"),
+        Binding("t", "end", "Finish or roll back"),
         Binding("y", "copy", "Copy command"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape,h", "back", "Back", key_display="Esc"),
@@ -223,10 +224,6 @@ class JobsScreen(Screen[None]):
 
     # -- keys
 
-    def action_back(self) -> None:
-        """Back to where it was opened from."""
-        self.dismiss()
-
     def action_log(self) -> None:
         """Show the whole log."""
         if self._log is None or self._log.name != self._chosen_name():
@@ -356,9 +353,3 @@ class JobsScreen(Screen[None]):
         except SnapshotError as trouble:
             sentences.append(str(trouble))
         self.app.call_later(self._say, "; ".join(sentences))
-
-    def action_help(self) -> None:
-        """Explain the keys of this screen."""
-        from tui.dialogs.base import HelpWanted
-
-        self.post_message(HelpWanted("Jobs", self.BINDINGS + LineTable.BINDINGS))

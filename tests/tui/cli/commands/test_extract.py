@@ -55,11 +55,11 @@ class TestExtract:
             "READY WITH LOSS",
             f"#3 hello, system, into {parent}",
             "  replace  common/d, 8B (live: 6B, newer)",
-            "  make     common/e/",
-            "  make     common/e/f, 5B",
+            "  create   common/e/",
+            "  create   common/e/f, 5B",
         ]
-        assert "  make     common/i, 4B" not in done.out.splitlines()[:5]
-        assert "3 to make, 1 to replace, 0 to skip" in done.out or "4 to make" in done.out
+        assert "  create   common/i, 4B" not in done.out.splitlines()[:5]
+        assert "3 to create, 1 to replace, 0 to keep" in done.out or "4 to create" in done.out
         assert "are read and verified" in done.out
         again = f"snapstow --root {snapstow.world.root} extract 3 hello:common hello:alice/common/i"
         assert done.out.splitlines()[-1] == f"To do it: {again}"
@@ -156,7 +156,7 @@ def running(world: World) -> Iterator[None]:
 def test_while_snapd_runs(snapstow: Snapstow, tmp_path: Path) -> None:
     """Not in place; beside it may."""
     done = snapstow("--engine", "files", "extract", "3", "hello:common/d")
-    assert (done.code, "or extract beside (--to)" in done.err) == (11, True)
+    assert (done.code, "or extract into another directory (--to)" in done.err) == (11, True)
     target_dir = str(tmp_path / "out")
     assert snapstow("--engine", "files", "extract", "3", "hello:common/d", "--to", target_dir).code == 0
 

@@ -123,7 +123,7 @@ class TestLs:
         assert "the archive differs from what was saved" in done.err
         assert snapstow("ls", "4", "bar:rev", "--json").lines[-1]["mismatch"]
         assert "FAILED" in str(
-            VerificationLog(str(snapstow.state)).standing(snapstow.world.engine.sets(4)[0].snapshots)
+            VerificationLog(str(snapstow.state)).statuses(snapstow.world.engine.sets(4)[0].snapshots)
         )
 
 

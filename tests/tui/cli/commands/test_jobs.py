@@ -65,7 +65,7 @@ def test_finish_does_it_again_with_the_words_of_the_verb(snapstow: Snapstow) -> 
     assert second == f"Now: snapstow --root {snapstow.world.root} restore 1 --undo-window=7200s"
     assert live(snapstow.world) == "then"
     states = [(record.id, record.state) for record in snapstow.world.engine.journal.records()]
-    assert states == [(1, JobState.TAKEN_BACK), (2, JobState.DONE)]
+    assert states == [(1, JobState.ROLLED_BACK), (2, JobState.DONE)]
 
 
 def test_takeback_leaves_the_data(snapstow: Snapstow) -> None:

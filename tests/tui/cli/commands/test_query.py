@@ -137,7 +137,7 @@ class TestHints:
         assert run_here("--demo", "check-snapshot", "--all").code == 4
         made = run_here("--demo", "reset")
         assert made.out == f"The demo was recreated in {tmp_path}/snapstow/demo\n"
-        assert "taken back" not in run_here("--demo", "jobs").out
+        assert "rolled back" not in run_here("--demo", "jobs").out
         assert run_here("reset").code == 2
 
     def test_snapd_is_running(self, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:

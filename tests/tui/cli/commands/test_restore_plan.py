@@ -77,7 +77,13 @@ def test_the_plan_as_a_document(snapstow: Snapstow, tmp_path: Path) -> None:
     system = plan["entries"][0]
     assert (system["into"], system["revision"]) == (f"{target_dir}/hello", "29")
     assert system["made"] == [f"{target_dir}/hello", f"{target_dir}/hello/29", f"{target_dir}/hello/common"]
-    assert system["contents"] == {"files": 2, "bytes": 6, "devices": [], "devices_met": 0}
+    assert system["contents"] == {
+        "files": 2,
+        "bytes": 6,
+        "devices": [],
+        "devices_met": 0,
+        "longest": "common",
+    }
     assert system["replaced"] == []
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.limits import file_size_limit
 from tests.tui.support.command_world import make_snapstow, make_world
 from tests.tui.support.driver import Snapstow
 
@@ -56,6 +57,21 @@ class TestExportAndImport:
         assert json.loads(imported.stdout.splitlines()[-1])["set_id"] == 2
         assert snapstow("check-snapshot", "2").code == 0
 
+    def test_the_standard_output_by_its_other_name(self, snapstow: Snapstow) -> None:
+        snapstow("save", "hello")
+        exported = snapstow.process("export-snapshot", "1", "-")
+        done = snapstow.process("export-snapshot", "1", "/dev/stdout")
+        assert (done.returncode, done.stderr, len(done.stdout)) == (0, b"", len(exported.stdout))
+
+    @pytest.mark.root
+    def test_a_device_is_written_into(self, snapstow: Snapstow) -> None:
+        snapstow("save", "hello")
+        assert snapstow("export-snapshot", "1", "/dev/null").code == 0
+        assert os.path.realpath("/dev/null") == "/dev/null"
+        assert not os.path.isfile("/dev/null")
+        refused = snapstow("export-snapshot", "--checksum", "1", "/dev/null")
+        assert refused.err.endswith("it is a device; name a file\n")
+
     def test_a_reader_that_wants_no_more(self, snapstow: Snapstow) -> None:
         snapstow.world.add(1, "hello", {"x1": {"f": os.urandom(300_000)}})
         reading, writing = os.pipe()
@@ -76,3 +92,26 @@ class TestExportAndImport:
         assert snapstow("export-snapshot", "1", f"{tmp_path}/no/where").code == 1
         assert snapstow("export-snapshot", "7", f"{tmp_path}/7").code == 1
         assert sorted(os.listdir(tmp_path)) == ["root", "text"]
+
+
+class TestRefusedBefore:
+    def test_export_above_the_limit_of_the_session(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow.world.add(1, "hello", {"x1": {"f": os.urandom(300_000)}})
+        with file_size_limit(100_000):
+            done = snapstow("export-snapshot", "1", f"{tmp_path}/out")
+        assert done.code == 5
+        assert f"cannot export to {tmp_path}/out: too large: in this session (ulimit -f)" in done.err
+        assert "out" not in os.listdir(tmp_path)
+
+    def test_import_with_a_wrong_content_hash(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        file = tmp_path / "one.snapshot"
+        snapstow("save", "hello")
+        snapstow("export-snapshot", "1", str(file))
+        raw = bytearray(file.read_bytes())
+        at = raw.index(b"content-hash") + 20
+        raw[at] = ord("A") if raw[at] != ord("A") else ord("B")
+        file.write_bytes(raw)
+        done = snapstow("import-snapshot", str(file))
+        assert (done.code, done.out) == (4, "")
+        assert "the content hash of the set does not match; --accept-hash accepts it" in done.err
+        assert snapstow("import-snapshot", str(file), "--accept-hash").code == 0

@@ -15,10 +15,12 @@ from backend.errors import Cancelled, CommandError
 from backend.format import excludes
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.removal import remove_tree
 from backend.fs.walk import TreeWalk
 from backend.progress import Progress
 from backend.save.survey import Outlook, Survey, resurvey, survey_of, with_changes
 from tests.support.builders import AS_ROOT, FIFO, Link, World
+from tests.support.descriptors import descriptors
 from tests.support.fakes import stops
 from tests.support.surveying import X1, aim_at, fill, looked, make_world, user_of
 
@@ -30,7 +32,7 @@ def met(survey: Survey) -> dict[str, tuple[int, tuple[str, ...]]]:
 
 
 def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(descriptors())
 
 
 # -- concerns
@@ -75,23 +77,6 @@ def test_device_nodes_and_whiteouts(world: World) -> None:
     os.mknod(top / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     os.mknod(top / "whiteout", stat.S_IFCHR | 0o666, os.makedev(0, 0))
     assert met(looked(world)) == {"device": (1, ("common/null",))}
-
-
-def test_mounts_below_the_data_are_said_to_be_saved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    top = fill(world, {"mnt": {"below": {"f": "12"}}})
-    inodes = {os.stat(top / name).st_ino for name in ("mnt", "mnt/below")}
-    really = os.fstat
-
-    def elsewhere(fd: int) -> os.stat_result:
-        facts = really(fd)
-        if facts.st_ino not in inodes:
-            return facts
-        return os.stat_result([*facts[:2], facts.st_dev + 1, *facts[3:]], {"st_ctime_ns": 0})
-
-    monkeypatch.setattr(os, "fstat", elsewhere)
-    survey = looked(world)
-    assert met(survey) == {"mount": (1, ("common/mnt",))}
-    assert survey.read.apparent == 5 + 1 + 2
 
 
 needs_root = pytest.mark.skipif(not AS_ROOT, reason="switches users")
@@ -205,7 +190,7 @@ def test_a_second_look_follows_no_link_and_forgives_what_is_gone(world: World) -
     later = resurvey(world.engine.layout, survey.aim, survey.recent)
     assert "common/a/f" not in {file.path for file in later}
     before = open_descriptors()
-    files.remove_tree(str(top.parent))
+    remove_tree(str(top.parent))
     assert resurvey(world.engine.layout, survey.aim, survey.recent) == ()
     assert open_descriptors() == before
 
@@ -233,7 +218,7 @@ def test_a_tree_of_any_depth(world: World) -> None:
         assert all(len(file.path) <= 4096 for file in survey.recent)
         assert open_descriptors() == before
     finally:
-        files.remove_tree(str(top))
+        remove_tree(str(top))
 
 
 def test_names_are_data(world: World) -> None:

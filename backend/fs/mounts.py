@@ -1,20 +1,21 @@
 """What is mounted where, as the kernel lists it: which file system holds a path, and what it cannot do.
 
-Reads the list anew each time, so never call it from the event loop. Raises nothing: what cannot be read or
+The list is read anew each time. Raises nothing: what cannot be read or
 understood is left out.
 """
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-TABLE = "/proc/self/mountinfo"
+MOUNTINFO = "/proc/self/mountinfo"
 
 _LARGEST_TABLE = 16 << 20
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LARGEST_FILE = {"vfat": 2**32 - 1, "msdos": 2**32 - 1, "hfs": 2**31 - 1}
 _FORBIDDEN = {"vfat": '"*:<>?|\\', "msdos": '"*:<>?|\\+,;=[]', "exfat": '"*:<>?|\\', "ntfs3": '"*:<>?|\\'}
-_NETWORK = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "glusterfs"))
+_NETWORK = re.compile(r"nfs.*|cifs|smb.*|9p|afs|ceph|lustre|gpfs|glusterfs")
 _MEDIA = ("/media", "/mnt", "/run/media")
 
 
@@ -36,17 +37,23 @@ class Mount(NamedTuple):
         return _FORBIDDEN.get(self.kind, "")
 
     @property
+    def is_slow(self) -> bool:
+        """Whether it may keep one waiting, as another machine's or a user's program does."""
+        answers_late = self.kind.startswith("fuse") or self.kind == "autofs"
+        return self.point != "/" and (answers_late or bool(_NETWORK.fullmatch(self.kind)))
+
+    @property
     def note(self) -> str:
         """What is to be known before much is written there, or nothing."""
-        if self.kind in _NETWORK:
+        if _NETWORK.fullmatch(self.kind):
             return f"network file system ({self.kind}): the final sync may take a while"
         if self.kind.startswith("fuse"):
             return f"FUSE file system ({self.kind}): the final sync may take a while"
         return ""
 
 
-def mounts(table: str = TABLE) -> list[Mount]:
-    """Everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
+def list_mounts(table: str = MOUNTINFO) -> list[Mount]:
+    """List everything that is mounted, in the order of mounting; nothing where the list cannot be read."""
     try:
         with open(table, "rb") as file:
             return parse_mounts(file.read(_LARGEST_TABLE))
@@ -55,7 +62,7 @@ def mounts(table: str = TABLE) -> list[Mount]:
 
 
 def parse_mounts(raw: bytes) -> list[Mount]:
-    """The mounts in a list as the kernel writes it; lines that are none are passed over."""
+    """Read the mounts in a list as the kernel writes it; lines that are none are passed over."""
     return [mount for line in raw.split(b"\n") if (mount := _mount(line)) is not None]
 
 
@@ -74,7 +81,7 @@ def _text(field: bytes) -> str:
 
 
 def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
-    """The mount that holds an absolute path without links; of two at one place the later counts."""
+    """Return the mount that holds an absolute path without links; of two at one place the later counts."""
     best: Mount | None = None
     for mount in known:
         holds = path == mount.point or path.startswith(f"{mount.point.rstrip('/')}/")
@@ -83,7 +90,27 @@ def mount_of(path: str, known: Iterable[Mount]) -> Mount | None:
     return best
 
 
-def media(known: Iterable[Mount]) -> list[str]:
-    """Where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
+def media_points(known: Iterable[Mount]) -> list[str]:
+    """List where disks and shares are mounted for users: what lies below /media, /mnt and /run/media."""
     points = {mount.point for mount in known if mount.kind not in ("tmpfs", "autofs")}
     return sorted(point for point in points if point.startswith(tuple(f"{above}/" for above in _MEDIA)))
+
+
+def mounts_below(path: str, known: Iterable[Mount] | None = None) -> list[str]:
+    """What is mounted at or below a path, by paths that begin as `path` does, sorted; each once.
+
+    Files that something is mounted on count too, and so does another place of the same file system.
+    """
+    top = os.path.realpath(path)
+    below = (
+        f"{path}{mount.point.removeprefix(top)}"
+        for mount in (list_mounts() if known is None else known)
+        if mount.point == top or mount.point.startswith(f"{top.rstrip('/')}/")
+    )
+    return sorted({point for point in below if os.path.lexists(point)})
+
+
+def mount_names(points: Sequence[str], most: int = 3) -> str:
+    """The first of some paths, and how many more there are."""
+    more = f" and {len(points) - most} more" if len(points) > most else ""
+    return f"{', '.join(points[:most])}{more}"

@@ -1,73 +1,111 @@
-"""Where a file would be written, and why it could not be.
+"""Where an export would be written, and why it could not be.
 
-Reads directories, so never call it from the event loop. Raises nothing: trouble is part of the answer.
+Raises nothing: trouble is part of the answer.
 """
 
 import os
 import stat
+from enum import Enum
 from typing import NamedTuple
 
-from backend import SnapshotError
-from backend.fs import free_space
-from tui.session.mounts import TABLE, Mount, mount_of, mounts
-from tui.session.paths import PathEntry, absolute, kind_of, reason_of
+from backend.errors import SnapshotError
+from backend.fs.mounts import MOUNTINFO, Mount, list_mounts, mount_of
+from backend.fs.space import free_space
 
 CHECKSUM = ".sha256"
-_LONGEST_ENDING = len(CHECKSUM)
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFLNK: "a symbolic link",
+}
+
+
+def kind_of(mode: int) -> str:
+    """Say what something is that is not a file, from its mode: `a FIFO`."""
+    return _KINDS.get(stat.S_IFMT(mode), "not a file")
+
+
+class DestinationObstacle(Enum):
+    """Why an export cannot be written where it should."""
+
+    UNWRITABLE = "it cannot be written"
+    NO_CHECKSUM = "no checksum can be written"
+    TOO_LARGE = "too large"
+    NO_SPACE = "not enough free space there"
+
+
+class PresentFile(NamedTuple):
+    """A file that is there already; `when` is in seconds since the epoch."""
+
+    name: str
+    size: int
+    when: float
 
 
 class Destination(NamedTuple):
     """Where a file would be written: `path` is absolute, `trouble` says why it cannot be.
 
-    `stands` is the regular file that would be replaced, `sums` the one in the place of its checksum, and
+    `present` is the regular file that would be replaced, `sums` the one in the place of its checksum, and
     `sums_trouble` why no checksum can be written. `free` are the bytes there, `largest` those that one file
     may have (0: no limit), `limit` says who limits them. `note` is worth knowing.
     """
 
     path: str
     free: int = 0
-    stands: PathEntry | None = None
-    sums: PathEntry | None = None
+    present: PresentFile | None = None
+    sums: PresentFile | None = None
     sums_trouble: str = ""
     largest: int = 0
     limit: str = ""
     note: str = ""
     trouble: str = ""
 
+    def replaced(self, *, checksum: bool) -> list[PresentFile]:
+        """List the files that an export would replace."""
+        return [file for file in (self.present, self.sums if checksum else None) if file is not None]
 
-class Offer(NamedTuple):
-    """The directory that a typed path is relative to, the name for the file, the directory to avoid."""
+    def obstacle(self, size: int, *, checksum: bool) -> DestinationObstacle | None:
+        """Say why a file of `size` bytes cannot be written here; None where it can."""
+        if self.trouble:
+            return DestinationObstacle.UNWRITABLE
+        if checksum and self.sums_trouble:
+            return DestinationObstacle.NO_CHECKSUM
+        if self.largest and size > self.largest:
+            return DestinationObstacle.TOO_LARGE
+        return DestinationObstacle.NO_SPACE if size > self.free else None
 
-    base: str
-    name: str
-    avoid: str = ""
 
+def export_destination(path: str, name: str, avoid: str = "", *, table: str = MOUNTINFO) -> Destination:
+    """Look where an export to an absolute path would be written; in a directory it is called `name`.
 
-def destination_of(typed: str, offer: Offer, table: str = TABLE) -> Destination:
-    """Where a file called `typed` would be written; in a directory it gets the name that is offered."""
-    path = absolute(typed, offer.base)
+    `avoid` is a directory that nothing is exported to.
+    """
     try:
         if path.endswith("/") or os.path.isdir(path):
-            path = os.path.join(path, offer.name)
+            path = os.path.join(path, name)
         folder = os.path.dirname(path)
-        if reason := _folder_trouble(folder, offer.avoid):
+        if reason := _folder_trouble(folder, avoid):
             return Destination(path, trouble=reason)
-        mount = mount_of(os.path.realpath(folder), mounts(table))
+        mount = mount_of(os.path.realpath(folder), list_mounts(table))
         if reason := _name_trouble(path, folder, mount):
             return Destination(path, trouble=reason)
         return _destination(path, folder, mount)
     except (OSError, ValueError, SnapshotError) as trouble:
-        return Destination(path, trouble=reason_of(trouble))
+        reason = (trouble.strerror if isinstance(trouble, OSError) else "") or str(trouble)
+        return Destination(path, trouble=reason)
 
 
 def _destination(path: str, folder: str, mount: Mount | None) -> Destination:
-    stands, trouble = _standing(path, folder)
-    sums, sums_trouble = _standing(f"{path}{CHECKSUM}", folder)
+    present, trouble = _present(path, folder)
+    sums, sums_trouble = _present(f"{path}{CHECKSUM}", folder)
     largest, limit = _limit(mount)
     return Destination(
         path,
         free=free_space(folder),
-        stands=stands,
+        present=present,
         sums=sums,
         sums_trouble=f"no checksum can be written: {sums_trouble}" if sums_trouble else "",
         largest=largest,
@@ -99,7 +137,7 @@ def _is_within(folder: str, above: str) -> bool:
 def _name_trouble(path: str, folder: str, mount: Mount | None) -> str:
     """Why a file of that name cannot be there, or nothing."""
     name = os.path.basename(path)
-    longest = os.statvfs(folder).f_namemax - _LONGEST_ENDING
+    longest = os.statvfs(folder).f_namemax - len(CHECKSUM)
     if len(os.fsencode(name)) > longest:
         return f"the name is too long: at most {longest} bytes, as the temporary file has a longer one"
     if "\0" in name:
@@ -109,8 +147,8 @@ def _name_trouble(path: str, folder: str, mount: Mount | None) -> str:
     return ""
 
 
-def _standing(path: str, folder: str) -> tuple[PathEntry | None, str]:
-    """What stands at a path, and why it cannot be replaced."""
+def _present(path: str, folder: str) -> tuple[PresentFile | None, str]:
+    """What is at a path, and why it cannot be replaced."""
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -121,7 +159,7 @@ def _standing(path: str, folder: str) -> tuple[PathEntry | None, str]:
     above = os.stat(folder)
     if above.st_mode & stat.S_ISVTX and os.geteuid() not in (0, status.st_uid, above.st_uid):
         return None, f"{name} belongs to another user; only its owner can replace it"
-    return PathEntry(name, False, status.st_size, status.st_mtime), ""
+    return PresentFile(name, status.st_size, status.st_mtime), ""
 
 
 def _limit(mount: Mount | None) -> tuple[int, str]:

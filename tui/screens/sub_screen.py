@@ -1,0 +1,75 @@
+"""What the screens above the inventory have in common: a status line, their help, and restores from here."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.widgets import Static
+
+from backend import Action, Extract
+from tui.screens.launcher import Launcher
+from tui.session.place import Place
+from tui.text import plain
+from tui.widgets.table import LineTable
+from tui.widgets.text import set_text
+
+
+class SubScreen(Screen[None]):
+    """Says things on its `#status` line; `HELP_TITLE` heads the help about its keys."""
+
+    HELP_TITLE = ""
+    TABLE_KEYS: ClassVar[list[BindingType]] = LineTable.BINDINGS
+
+    def say(self, text: str) -> None:
+        """Say something on the status line."""
+        set_text(
+            self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis")
+        )
+
+    def action_back(self) -> None:
+        """Back to where it was opened from."""
+        self.dismiss()
+
+    def action_help(self) -> None:
+        """Explain the keys of this screen."""
+        from tui.dialogs.base import HelpWanted
+
+        self.post_message(HelpWanted(self.HELP_TITLE, self.BINDINGS + self.TABLE_KEYS))
+
+
+class RestoringScreen(SubScreen):
+    """A screen from which selected files can be restored; `STARTED` is said once that has begun."""
+
+    STARTED = "job started: J shows its progress"
+
+    def __init__(self, place: Place, launcher: Launcher) -> None:
+        super().__init__()
+        self._place = place
+        self._launcher = launcher
+
+    def extraction(self) -> Extract | None:
+        """What is selected; says why not, where nothing is."""
+        raise NotImplementedError
+
+    def restore_refusal(self) -> str:
+        """Why nothing can be restored here, or nothing."""
+        return self._place.refusal(Action.RESTORE) if self._place.read_only else ""
+
+    @work
+    async def action_restore(self) -> None:
+        """Preview the restore, then start it."""
+        from tui.dialogs.extract import AskExtract
+
+        if reason := self.restore_refusal():
+            self.say(reason)
+        elif wanted := self.extraction():
+            answer = await self.app.push_screen_wait(AskExtract(self._place, wanted))
+            if answer is not None:
+                await self._launcher.launch(answer)
+                self.say(self.STARTED)
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        self._launcher.action_jobs()

@@ -10,7 +10,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
@@ -165,7 +165,8 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
             os.fsync(fd)
             os.rename(beside, name, src_dir_fd=above, dst_dir_fd=above)
         except BaseException:
-            os.unlink(beside, dir_fd=above)
+            with suppress(OSError):
+                os.unlink(beside, dir_fd=above)
             raise
         finally:
             os.close(fd)
@@ -193,6 +194,18 @@ def read_whole(path: str, cap: int, directory: int | None = None) -> bytes:
     if not left:
         raise OSError(errno.EFBIG, f"larger than {cap} bytes", path)
     return b"".join(parts)
+
+
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a regular file, however long it is, with their ends; none where there is no file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    with open(fd, "rb", 1 << 20) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        yield from file
 
 
 def rename_new(name: str, from_directory: int | None, target: str, to_directory: int | None) -> None:

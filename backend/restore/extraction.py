@@ -36,7 +36,8 @@ from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
-from backend.steps import DataCommitted, DataMoved, RestoreBegun, SlotsMade
+from backend.restore.transaction import Transaction
+from backend.steps import RestoreBegun, SlotsMade
 
 
 @dataclass(frozen=True)
@@ -143,13 +144,10 @@ class Extraction:
         progress.record_step(RestoreBegun(set_id, snaps))
         places = sorted({part.parent for part in self._parts})
         progress.record_step(SlotsMade(tag, tuple(places), self._holder))
-        try:
+        transaction = Transaction(self.state, progress, "cannot extract", snaps)
+        with transaction.reverting():
             self._stage(tag, progress)
-            self._commit(progress)
-        except BaseException:
-            for left in self.state.revert():
-                progress.note(str(left))
-            raise
+            self._commit(transaction, progress)
         return self.state
 
     def _refuse(self) -> None:
@@ -238,17 +236,14 @@ class Extraction:
             Move(slot=slot, name=wanted.name, before=before, after=files.identity(kept, slot_fd), kept=kept)
         )
 
-    def _commit(self, progress: Progress) -> None:
+    def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
         if not self._plan.target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
-            self.state.demand_unmounted()
-            progress.record_step(DataMoved(self.state.to_json()))
-            self.state.commit()
-            progress.record_step(DataCommitted())
+            transaction.commit()
 
 
 def key_of(snapshot: Snapshot) -> str:

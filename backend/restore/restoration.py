@@ -30,9 +30,14 @@ from backend.model import Snapshot, User
 from backend.progress import Progress
 from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
-from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
+from backend.restore.slots import Slot, make_slot
 from backend.restore.swap import Move, RestoreState
-from backend.steps import DataCommitted, DataMoved, DirectoryMade, RestoreBegun, SlotsMade, Step
+from backend.restore.transaction import Transaction
+from backend.steps import (
+    DirectoryMade,
+    RestoreBegun,
+    SlotsMade,
+)
 
 LANDING = "landing"
 
@@ -182,13 +187,10 @@ class Restoration:
         set_id = max((s.set_id for s in snapshots), default=0)
         progress.record_step(RestoreBegun(set_id, tuple(s.snap for s in snapshots)))
         progress.record_step(step)
-        try:
+        transaction = Transaction(self.state, progress, "cannot restore", [s.snap for s in snapshots])
+        with transaction.reverting():
             self._stage(work, tag, progress)
-            self._commit(progress)
-        except BaseException:
-            for left in self.state.revert():
-                progress.note(str(left))
-            raise
+            self._commit(transaction, progress)
         return self.state
 
     def _prepared(self) -> RestoreTarget:
@@ -242,7 +244,7 @@ class Restoration:
         if more := vetter.devices_met - len(vetter.devices):
             self.left_out.append(f"{plan.parent}: {more} more")
 
-    def _commit(self, progress: Progress) -> None:
+    def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
@@ -250,10 +252,7 @@ class Restoration:
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             self._ground.settle()
-            self.state.demand_unmounted()
-            progress.record_step(DataMoved(self.state.to_json()))
-            self.state.commit()
-            progress.record_step(DataCommitted())
+            transaction.commit()
 
 
 def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
@@ -276,34 +275,3 @@ def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
         raise IntegrityError(
             f'{subject} entry "{entry}": {fault}' if subject not in str(fault) else str(fault)
         ) from fault
-
-
-def recovered(steps: Sequence[Step]) -> tuple[RestoreState, bool]:
-    """What a restore that died had done, from the steps it noted, and whether it was complete.
-
-    IntegrityError when the steps cannot be understood.
-    """
-    state = RestoreState()
-    slots: dict[str, str] = {}
-    holder = HOLDER
-    for step in steps:
-        match step:
-            case SlotsMade(tag, parents, in_holder):
-                slots = dict.fromkeys(parents, tag)
-                holder = in_holder or HOLDER
-            case DirectoryMade(path):
-                state.made.append(path)
-            case DataMoved(moved):
-                state = RestoreState.from_json(moved)
-    if not state.slots:
-        state.slots = _slots_made(slots, holder)
-    return state, DataCommitted() in steps
-
-
-def _slots_made(slots: Mapping[str, str], holder: str) -> list[Slot]:
-    """Those of the slots, by their parents, that are there."""
-    try:
-        present = [find_slot(parent, name, holder) for parent, name in slots.items()]
-    except ValueError as damage:
-        raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
-    return [slot for slot in present if slot]

@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -323,7 +323,8 @@ def save_set(
                 store.publish(set_id, [made.staged for made in saved], progress)
         except BaseException:
             for made in saved:
-                remove_tree(made.staged.path)
+                with suppress(OSError):  # why nothing is published is what has to be told
+                    remove_tree(made.staged.path)
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError
+from backend.errors import ConflictError, IntegrityError, OpenEndedError, UnrecordedError
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
 from backend.fs.files import FileLock
@@ -256,9 +256,21 @@ class Store:
                 beneath.unlink(self.marker(set_id))
                 files.sync_directory(self.folder)
                 progress.record_step(Published(set_id))
-        except BaseException:
-            self.retract(publication, marked=marked)
+        except BaseException as failure:
+            try:
+                self.retract(publication, marked=marked)
+            except OSError:
+                if marked and self.is_published(publication):
+                    raise UnrecordedError(f"publishing set #{set_id}", failure) from failure
+                raise
             raise
+
+    def is_published(self, publication: "PublicationBegun") -> bool:
+        """Whether the set that a save or an import was to publish is there, whole."""
+        is_hidden = files.identity(self.marker(publication.set_id)) is not None
+        return not is_hidden and all(
+            is_recorded(f"{self.folder}/{file.name}", file.identity) for file in publication.files
+        )
 
     def demand_no_daemon(self, action: str) -> None:
         """Make sure that no snapd was started for this root since the work began.
@@ -276,7 +288,11 @@ class Store:
             raise ConflictError(
                 f"cannot import snapshot {set_id}: already in progress for this set id"
             ) from None
-        files.sync_directory(self.folder)
+        try:
+            files.sync_directory(self.folder)
+        except OSError:
+            os.unlink(self.marker(set_id))
+            raise
 
     def retract(self, publication: "PublicationBegun", *, marked: bool = True) -> None:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
@@ -336,7 +352,11 @@ class Store:
                         freed += size
                     except FileNotFoundError:
                         continue
-            files.sync_directory(self.folder)
+            try:
+                files.sync_directory(self.folder)
+            except OSError as failure:
+                reason = f"a power failure may bring the files back: {failure.strerror}"
+                raise OpenEndedError(f"forget is done, but {reason}") from failure
         return freed
 
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:

@@ -13,7 +13,7 @@ from backend.archive.hashing import Hasher
 from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK, padded
 from backend.archive.tar.writer import TarHeader, header
-from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
+from backend.errors import BlockedError, IntegrityError, NotFoundError, OpenEndedError, SnapshotError
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
@@ -221,7 +221,11 @@ class _Part(NamedTuple):
         if files.identity(self.path) != self.identity:
             raise SnapshotError(f"{self.path} was replaced by someone else meanwhile")
         beneath.rename(self.path, self.file)
-        files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
+        try:
+            files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
+        except OSError as failure:
+            reason = f"a power failure may take {self.file} away: {failure.strerror}"
+            raise OpenEndedError(f"export is done, but {reason}") from failure
 
 
 class Streamed(Protocol):

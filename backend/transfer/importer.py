@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -173,10 +173,7 @@ class IncomingSet:
         staged = [Staged(snapshot.path, filename(snapshot)) for snapshot in snapshots]
         self._store.publish(set_id, staged, self._progress)
         self._finished = True
-        try:
-            remove_tree(self.folder)
-        except (OSError, LeftoverError):
-            pass  # the set is there; the folder is a finding of the doctor
+        self._remove_folder()
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 
     def cancel(self) -> None:
@@ -188,7 +185,11 @@ class IncomingSet:
         if self._finished:
             raise AlreadyFinishedError
         self._finished = True
-        remove_tree(self.folder)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        with suppress(OSError, LeftoverError):  # then the folder is a finding of the doctor
+            remove_tree(self.folder)
 
 
 def _verified(path: str, progress: Progress) -> Snapshot:

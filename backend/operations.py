@@ -349,10 +349,14 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
+    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds.
+
+    `doubt` says why it is kept for longer than the clock tells, or nothing.
+    """
 
     job: int
     set_id: int
     snaps: tuple[str, ...]
     until: float
     held: int
+    doubt: str = ""

@@ -4,7 +4,6 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
@@ -19,6 +18,7 @@ from backend.engine.selection import (
     users_of,
 )
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
+from backend.host.clock import Clock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 class FilesEngine:
     """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies.
 
-    `clock` returns the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    `clock` are the clocks of the machine, `snapd_answers` whether a snapd answers at a socket.
     """
 
     name = "files"
@@ -65,11 +65,11 @@ class FilesEngine:
         self,
         layout: Layout,
         state_dir: str,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         snapd_answers: Callable[[str], bool] = daemon_answers,
     ) -> None:
         self.layout = layout
-        self._clock = clock
+        self.clock = clock or Clock()
         self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
         self.state_dir = state_dir
@@ -81,7 +81,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir, self._clock, lambda: self.root)
+        return Journal(self.state_dir, self.clock, lambda: self.root)
 
     @property
     def snap_version(self) -> str:
@@ -181,13 +181,15 @@ class FilesEngine:
         if look:
             return list(RestorePlanner(self).preview(restore, progress).plans)
         chosen = snapshots_of(self.store, restore.set_id, restore.snaps)
-        return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
+        return Restorer(self.store, self.journal.folder, self.clock).plans(
+            chosen, restore, progress or Progress()
+        )
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """Plan an extraction, path by path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
-        return Extractor(self.store, self.journal.folder).plan(
+        return Extractor(self.store, self.journal.folder, self.clock).plan(
             marked_snapshots(self.store, extract), extract, progress
         )
 
@@ -271,7 +273,9 @@ class FilesEngine:
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         self._demand_none_waits(operation, chosen)
         with self._reading(operation.set_id):
-            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
+            return Restorer(self.store, self.journal.folder, self.clock).carry_out(
+                chosen, operation, progress
+            )
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put all selected files in place, or into a directory, where snapd may run, or nothing."""
@@ -280,7 +284,7 @@ class FilesEngine:
         self._demand(operation.action)
         chosen = marked_snapshots(self.store, operation)
         self._demand_none_waits(operation, chosen)
-        extractor = Extractor(self.store, self.journal.folder)
+        extractor = Extractor(self.store, self.journal.folder, self.clock)
         with ExitStack() as locks:
             if not operation.file:
                 locks.enter_context(self._reading(operation.set_id))
@@ -383,7 +387,7 @@ class FilesEngine:
         """Say what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
-        return resolutions_of(self.journal.record(number), self.store)
+        return resolutions_of(self.journal.record(number), self.store, self.clock)
 
     def resolve(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""

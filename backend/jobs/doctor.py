@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from time import time
 
 from backend.errors import SnapshotError
 from backend.format.timestamps import minute_text
@@ -30,7 +29,7 @@ _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 def findings(journal: Journal, store: Store) -> list[Finding]:
     """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
     findings = [*_job_findings(journal)]
-    findings += _marker_findings(store)
+    findings += _marker_findings(journal, store)
     findings += _temporary_findings(journal, store)
     findings += _unknown_findings(store)
     for snapshot in store.iter_snapshots():
@@ -44,6 +43,7 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
         findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
     for offer in undo_offers(journal, store):
         text = f"job {offer.job} can be undone until {minute_text(offer.until)}; it holds {offer.held} bytes"
+        text += f"; kept: {offer.doubt}" if offer.doubt else ""
         findings.append(Finding("undo", "", text))
     return findings
 
@@ -60,13 +60,13 @@ def _job_findings(journal: Journal) -> Iterator[Finding]:
             yield Finding("damaged", record.folder, text)
 
 
-def _marker_findings(store: Store) -> Iterator[Finding]:
+def _marker_findings(journal: Journal, store: Store) -> Iterator[Finding]:
     for name in leftovers.markers(store):
         path = f"{store.folder}/{name}"
         if marked_set(name) is None:
             yield Finding("marker", path, "not a marker of any set; it is ignored")
             continue
-        fresh = time() - _age_mark(path) < FRESH
+        fresh = _is_fresh(path, journal)
         text = "an import is under way, or was interrupted; its set is hidden"
         yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
 
@@ -81,7 +81,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         if path in living:
             continue
         ours = os.path.basename(path).startswith(STAGING)
-        fresh = not is_certain or (not ours and time() - _age_mark(path) < FRESH)
+        fresh = not is_certain or (not ours and _is_fresh(path, journal))
         text = (
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
@@ -100,11 +100,13 @@ def _unknown_findings(store: Store) -> Iterator[Finding]:
         yield Finding("unknown", path, text)
 
 
-def _age_mark(path: str) -> float:
+def _is_fresh(path: str, journal: Journal) -> bool:
+    """Whether a file was changed lately, or may have been, as the clock was changed."""
+    now = journal.running_time.now()
     try:
-        return os.lstat(path).st_mtime
+        return bool(now.unsettled) or now.wall - os.lstat(path).st_mtime < FRESH
     except FileNotFoundError:
-        return time()
+        return True
 
 
 def _snapd_leftovers(store: Store) -> Iterator[str]:
@@ -125,7 +127,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
     tidied = recover_jobs(journal, store, progress)
     done = [Finding("tidied", "", text) for text in tidied]
     with store.lock():
-        for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:
+        for finding in [*_marker_findings(journal, store), *_temporary_findings(journal, store)]:
             if not finding.repair:
                 continue
             try:

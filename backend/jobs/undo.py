@@ -29,13 +29,12 @@ def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
             held = measure([slot.path for slot in effects_of(record, store).state.slots]).allocated
         except SnapshotError:
             continue
-        offers.append(UndoOffer(record.id, *subject_of(record), record.result.undo_until, held))
+        offers.append(UndoOffer(record.id, *subject_of(record), record.kept.until, held, record.kept.doubt))
     return offers
 
 
 def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
-    now = journal.clock()
-    return [record for record in kept_records(journal, store) if record.result.undo_until > now]
+    return [record for record in kept_records(journal, store) if not record.kept.is_over]
 
 
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
@@ -62,7 +61,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
             transaction.commit_or_take_back()
         _note_undone(journal, record, int(progress.name))
-    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock() + DAY)
+    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock.wall() + DAY)
 
 
 def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:

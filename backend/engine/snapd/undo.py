@@ -34,9 +34,10 @@ def offers(site: SnapdContext) -> list[UndoOffer]:
             snaps=restore.guard.snaps,
             until=restore.until,
             held=sizes[restore.guard.set_id],
+            doubt=restore.record.kept.doubt,
         )
         for restore in safeguarded_restores(site.journal, site.store.root)
-        if restore.until > site.journal.clock() and restore.guard.set_id in sizes
+        if not restore.record.kept.is_over and restore.guard.set_id in sizes
     ]
 
 
@@ -81,7 +82,7 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     candidates = {
         restore.record.id: restore
         for restore in safeguarded_restores(site.journal, site.store.root)
-        if restore.until > site.journal.clock() and restore.guard.set_id in here
+        if not restore.record.kept.is_over and restore.guard.set_id in here
     }
     by_files = [offer.job for offer in site.files.undo_offers()]
     number = number or max([*candidates, *by_files], default=0)

@@ -138,7 +138,7 @@ def test_a_dead_restore_that_tells_nothing_of_its_data_waits(tmp_path: Path) -> 
     """Whether they were changed since cannot be told."""
     replayed = Replayed("restore-moving", tmp_path)
     (sentence,) = replayed.engine.tidy(Progress())
-    assert "finish 1 completes it, takeback 1 takes it back" in sentence
+    assert "finish 1 completes it, takeback 1 rolls it back" in sentence
     assert replayed.engine.journal.record(1).state is JobState.INTERRUPTED
     replayed.engine.resolve(1, finish=False)
     assert (replayed.engine.journal.record(1).state, replayed.data) == (ROLLED_BACK, OLD)

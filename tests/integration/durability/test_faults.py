@@ -158,12 +158,13 @@ RARE = [Fault.NO_SPACE, Fault.READ_ONLY, Fault.FULL, Fault.READ_ONLY_FROM_HERE]
 )
 @pytest.mark.parametrize("name", SCENES)
 def test_a_fault_leaves_the_truth_told_and_the_data_whole(
-    faults: Faults, fresh: Fresh, name: str, fault: Fault
+    faults: Faults, fresh: Fresh, name: str, fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
     stage = Stage(faults, fresh, SCENES[name])
-    stride = EVERY or max(1, stage.changes // SAMPLES)
-    wrong = [text for at in range(1, stage.changes + 1, stride) for text in stage.check(at, fault)]
-    assert wrong == [], "\n".join([f"{len(wrong)} wrong of {stage.changes // stride}", *wrong])
+    changes = range(1, stage.changes + 1, EVERY or max(1, stage.changes // SAMPLES))
+    wrong = [text for at in changes for text in stage.check(at, fault)]
+    record_property("faults injected", len(changes))
+    assert wrong == [], "\n".join([f"{len(wrong)} wrong of {len(changes)}", *wrong])
 
 
 def test_half_done_restore_says_so_and_is_mended_once_the_disk_can_be_written(

@@ -69,7 +69,7 @@ def test_changed_data_are_left_and_the_job_waits(killer: Killer, amid: World) ->
     number = amid.engine.journal.records()[-1].id
     for _ in range(2):
         (sentence,) = did(killer, amid, TIDY).answer
-        assert f"finish {number} completes it, takeback {number} takes it back" in sentence
+        assert f"finish {number} completes it, takeback {number} rolls it back" in sentence
         assert [sentence] == amid.engine.waiting()
     assert [finding.text for finding in amid.engine.repair(Progress())] == [sentence]
     assert path.read_text() == "worked on"
@@ -140,7 +140,7 @@ def test_every_command_tells_of_a_job_that_waits(killer: Killer, fresh: Fresh) -
         ):
             ran = faults.run(world.root, line)
             assert ran.code == 0, ran
-            assert "finish 1 completes it, takeback 1 takes it back" in ran.err, line
+            assert "finish 1 completes it, takeback 1 rolls it back" in ran.err, line
         (job, _) = json.loads(faults.run(world.root, ["--json", "jobs"]).out)
         assert job["waiting"] is True
         findings = json.loads(faults.run(world.root, ["--json", "doctor"]).out)

@@ -349,7 +349,7 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds.
+    """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
 
     `doubt` says why it is kept for longer than the clock tells, or nothing.
     """
@@ -359,4 +359,5 @@ class UndoOffer(NamedTuple):
     snaps: tuple[str, ...]
     until: float
     held: int
+    verb: str = Restore.verb
     doubt: str = ""

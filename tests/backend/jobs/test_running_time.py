@@ -49,7 +49,7 @@ def doubt(world: World) -> str:
     return offer.doubt
 
 
-def test_it_expires_after_its_time(world: World) -> None:
+def test_undo_expires_after_its_time(world: World) -> None:
     clock = restored(world, FakeClock())
     clock.run(DAY - 60)
     assert is_kept(world)
@@ -165,7 +165,7 @@ def test_journal_without_the_running_time_goes_by_the_clock_that_was_watched_for
     assert not is_kept(world)
 
 
-def test_what_an_undo_keeps_is_kept_as_long(world: World) -> None:
+def test_undo_keeps_what_it_took_away_as_long(world: World) -> None:
     clock = restored(world, FakeClock(wall=30.0, boot=30.0))
     world.do(Undo())
     clock.jump(56 * YEAR)

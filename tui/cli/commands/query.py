@@ -127,12 +127,13 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
-    rows = [("Job", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
+    rows = [("Job", "What", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
-        rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
+        rows.append((str(offer.job), offer.verb, f"#{offer.set_id}", left, size_text(offer.held), snaps))
     show_rows(rows, empty="Nothing to undo.")
+    print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))
     if offers:
         print_status(f"To undo one: {context.command('undo JOB')}")
     return 0

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.availability import files_availability
+from backend.engine.availability import files_availability, state_refusals
 from backend.engine.selection import (
     checked_snapshots,
     installed_snaps,
@@ -17,6 +17,7 @@ from backend.engine.selection import (
     snapshots_of,
     users_of,
 )
+from backend.engine.state_folder import other_state, state_fault
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
 from backend.host.clock import Clock
 from backend.host.layout import Layout
@@ -73,8 +74,19 @@ class FilesEngine:
         self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
         self.state_dir = state_dir
-        away = f"the state folder of this root cannot be written; its journal is kept in {state_dir}"
-        self.warning = "" if state_dir == layout.own_state else away
+
+    @property
+    def state_fault(self) -> str:
+        """Why our state cannot be kept now, or nothing."""
+        return state_fault(self.state_dir)
+
+    @property
+    def warning(self) -> str:
+        """What is to be known of where our state is kept, or nothing."""
+        is_away = self.state_dir != self.layout.own_state
+        return self.state_fault or (
+            f"the journal of this root is kept in {self.state_dir}" if is_away else ""
+        )
 
     @cached_property
     def journal(self) -> "Journal":
@@ -96,8 +108,9 @@ class FilesEngine:
     # -- what can be had
 
     def availability(self) -> "Availability":
-        """Refuse whatever changes data while snapd runs for this root."""
-        return files_availability(self.layout, self._snapd_answers)
+        """Refuse whatever changes data while snapd runs for this root, or our state cannot be kept."""
+        there = files_availability(self.layout, self._snapd_answers)
+        return there._replace(refusals={**state_refusals(self.state_fault), **there.refusals})
 
     def refusal(self, action: Action) -> str:
         """Say why an action cannot be done here, or nothing; looks at the socket only where that decides."""
@@ -368,7 +381,7 @@ class FilesEngine:
         """List what an earlier crash left, what is hidden, what undo holds."""
         from backend.jobs import doctor
 
-        return doctor.findings(self.journal, self.store)
+        return doctor.findings(self.journal, self.store, other_state(self.layout, self.state_dir))
 
     def repair(self, progress: "Progress") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""

@@ -19,6 +19,7 @@ from backend.operations import Finding
 from backend.progress import Progress
 from backend.steps import FileBegun, StagingBegun
 from backend.store import leftovers
+from backend.store.root_id import is_same_root
 from backend.store.store import Store
 from backend.store.unfinished import STAGING, marked_set
 
@@ -26,18 +27,18 @@ FRESH = 3600
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 
-def findings(journal: Journal, store: Store) -> list[Finding]:
-    """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
-    findings = [*_job_findings(journal)]
+def findings(journal: Journal, store: Store, other_state: str = "") -> list[Finding]:
+    """What an earlier crash left, what snapd hides, what is odd, what undo holds.
+
+    `other_state` is another state folder, in which a journal of the same root may lie.
+    """
+    if fault := journal.fault:
+        return [Finding("state", journal.folder, fault), *_snapshot_findings(store)]
+    findings = [*_job_findings(journal), *_other_findings(other_state, store)]
     findings += _marker_findings(journal, store)
     findings += _temporary_findings(journal, store)
     findings += _unknown_findings(store)
-    for snapshot in store.iter_snapshots():
-        if snapshot.broken:
-            kind = "hidden" if snapshot.hidden else "broken"
-            findings.append(Finding(kind, snapshot.path, snapshot.broken))
-        elif snapshot.warning:
-            findings.append(Finding("renamed", snapshot.path, snapshot.warning))
+    findings += _snapshot_findings(store)
     findings += [leftover.finding for leftover in leftover_slots(journal, store)]
     for path in _snapd_leftovers(store):
         findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
@@ -46,6 +47,24 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
         text += f"; kept: {offer.doubt}" if offer.doubt else ""
         findings.append(Finding("undo", "", text))
     return findings
+
+
+def _snapshot_findings(store: Store) -> Iterator[Finding]:
+    for snapshot in store.iter_snapshots():
+        if snapshot.broken:
+            yield Finding("hidden" if snapshot.hidden else "broken", snapshot.path, snapshot.broken)
+        elif snapshot.warning:
+            yield Finding("renamed", snapshot.path, snapshot.warning)
+
+
+def _other_findings(folder: str, store: Store) -> Iterator[Finding]:
+    """What is told of this root in a journal that is not the one in use."""
+    for record in Journal(folder, root=lambda: store.root).records() if folder else ():
+        is_open = record.state is JobState.INTERRUPTED or record.result.may_be_undone
+        if is_open and is_same_root(record.root, store.root):
+            kept = "keeps data for an undo" if record.result.may_be_undone else "was interrupted"
+            text = f"job {record.id} ({record.verb}) of another journal of this root {kept}; it is left alone"
+            yield Finding("elsewhere", record.folder, text)
 
 
 def _job_findings(journal: Journal) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from backend.errors import ConflictError, NotFoundError
+from backend.errors import ConflictError, NotAllowedError, NotFoundError
 from backend.fs import beneath, files
 from backend.fs.directories import make_directories
 from backend.fs.removal import LeftoverError, remove_tree
@@ -162,6 +162,27 @@ class Journal:
                 continue
             files.sync_directory(self._jobs)
             return folder
+
+    @property
+    def fault(self) -> str:
+        """Why the jobs cannot be read, or nothing: there may be some, and data that are kept for an undo."""
+        try:
+            os.listdir(self._jobs)
+        except PermissionError as failure:
+            reason = os.strerror(failure.errno or 0)
+            return f"cannot read the journal {self._jobs}: {reason}; what can be undone is not known"
+        except OSError:
+            pass
+        return ""
+
+    def demand_readable(self) -> None:
+        """Make sure that the jobs can be read.
+
+        Raises:
+            NotAllowedError: they cannot.
+        """
+        if fault := self.fault:
+            raise NotAllowedError(fault)
 
     def ids(self) -> list[int]:
         """List the numbers of all jobs, the oldest first."""

@@ -39,6 +39,8 @@ def estimate(context: Context, args: EstimateArgs) -> int:
 def jobs(context: Context, args: JobsArgs) -> int:
     """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
     engine = context.engine
+    engine.journal.demand_readable()
+    _note_state(context)
     records = engine.journal.records()
     records += [record for journal in engine.others() for record in journal.records()]
     changes = engine.daemon.watch().look()
@@ -58,6 +60,11 @@ def jobs(context: Context, args: JobsArgs) -> int:
         if record.state is JobState.INTERRUPTED and not record.owner:
             print_status(*_ways_out(context, record))
     return 0
+
+
+def _note_state(context: Context) -> None:
+    if fault := context.engine.state_fault:
+        print_status(f"Note: {plain(fault)}.")
 
 
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
@@ -123,6 +130,7 @@ def _reversal(record: JobRecord) -> str:
 def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print what can be undone, the newest first."""
     offers = context.engine.undo_offers()
+    _note_state(context)
     if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0

@@ -86,6 +86,7 @@ def test_an_interrupted_restore_is_ended_as_chosen(world: World, finish: bool) -
 @pytest.mark.root
 def test_no_set_id_is_given_twice_after_a_forget(world: World) -> None:
     """The set came from elsewhere: nothing but its file tells of its number."""
+    world.do(Restore(5))
     world.add(40, "foo", {"x1": {}})
     fill(world)
     world.do(Forget(40))

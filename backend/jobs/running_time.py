@@ -13,6 +13,7 @@ from backend.jobs.result import SETTLING, JobResult, Mark, parse_mark
 
 _TOLERANCE = 300
 _LONGEST_PAUSE = 30 * 24 * 3600
+_OFTEN = 60
 _LARGEST = 4096
 
 CLOCK_CHANGED = "the clock was changed"
@@ -32,8 +33,14 @@ class RunningTime:
         return advanced(self._noted(), self.clock.now())
 
     def note(self) -> Mark:
-        """Return the same; it is kept for the next start where there is a folder that can be written."""
-        mark = self.now()
+        """Return the same; it is kept for the next start where there is a folder that can be written.
+
+        What the clock since boot tells anyway is not written again within a minute.
+        """
+        noted, mark = self._noted(), self.now()
+        is_news = noted is None or mark.changed != noted.changed or not is_same_boot(noted, mark)
+        if noted and not is_news and mark.boot - noted.boot < _OFTEN:
+            return mark
         try:
             if os.path.isdir(self._folder):
                 files.write_whole(self._path, json.dumps(mark._asdict()).encode() + b"\n")

@@ -63,7 +63,7 @@ CHANGING = [
 @pytest.mark.root
 @pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("operation", CHANGING, ids=str)
-def test_what_changes_anything_is_refused_before_it_begins(world: World, operation: Operation) -> None:
+def test_changes_are_refused_before_they_begin(world: World, operation: Operation) -> None:
     before = tree_of(world.root / "var")
     with pytest.raises(BlockedError) as refusal:
         world.do(operation)
@@ -77,9 +77,7 @@ def test_what_changes_anything_is_refused_before_it_begins(world: World, operati
 
 @pytest.mark.root
 @pytest.mark.usefixtures("frozen")
-def test_what_nothing_depends_on_goes_on_and_says_that_it_is_in_no_journal(
-    world: World, tmp_path: Path
-) -> None:
+def test_reading_goes_on_and_says_that_it_is_in_no_journal(world: World, tmp_path: Path) -> None:
     target = tmp_path / "beside"
     for operation in (Check(1), Export(1, str(tmp_path / "set")), Restore(1, target_dir=str(target))):
         heard: list[Event] = []

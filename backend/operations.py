@@ -331,12 +331,16 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
 
 
 class Estimate(NamedTuple):
-    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name)."""
+    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name).
+
+    `lost` says what nothing could restore of it, or nothing.
+    """
 
     snap: str
     size: int
     owners: dict[str, int]
     files: int
+    lost: str = ""
 
 
 class Finding(NamedTuple):

@@ -22,6 +22,7 @@ from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.files import DIRECTORY
+from backend.fs.lengths import shortened
 from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
@@ -36,6 +37,8 @@ from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
 from backend.steps import DataCommitted, DataMoved, RestoreBegun, SlotsMade
+
+_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ExtractPlan:
         reasons = [*self.blocked, *(part.blocked for part in self.parts if part.blocked)]
         for part in self.parts:
             reasons += [
-                f"{part.parent}/{landing.name}: {landing.reason}"
+                f"{part.parent}/{shortened(landing.name)}: {landing.reason}"
                 for landing in part.landings
                 if landing.action is ExtractAction.REFUSE
             ]
@@ -89,12 +92,14 @@ class ExtractPlan:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it can be done, and whether something newer is replaced, or a device left out, by it."""
+        """Whether it can be done, and whether something newer is replaced, or something left out, by it."""
         if self.reasons:
             return Verdict.BLOCKED
         landings = [landing for part in self.parts for landing in part.landings]
         newer = any(landing.is_older and landing.action is ExtractAction.REPLACE for landing in landings)
-        return Verdict.WITH_LOSS if newer or any(map(is_left_out, landings)) else Verdict.READY
+        return (
+            Verdict.WITH_LOSS if newer or any(landing.is_left_out for landing in landings) else Verdict.READY
+        )
 
     def count(self, action: ExtractAction) -> int:
         """Count the paths that share a fate."""
@@ -109,11 +114,6 @@ class ExtractPlan:
     def size(self) -> int:
         """The bytes that are put in place."""
         return sum(part.size for part in self.parts)
-
-
-def is_left_out(landing: ExtractTarget) -> bool:
-    """Whether it does not come back because it is a device node."""
-    return landing.kind == "device" and landing.action is ExtractAction.SKIP
 
 
 class Extraction:
@@ -279,7 +279,7 @@ def _drop_helpers(part: ExtractPart, landing: int) -> None:
 def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | None:
     """What will be replaced; ConflictError unless it is as the plan has it."""
     folder, _, name = wanted.name.rpartition("/")
-    changed = f"cannot extract to {slot.parent}/{wanted.name}: it changed since it was looked at"
+    changed = f"cannot extract to {slot.parent}/{shortened(wanted.name)}: it changed since it was looked at"
     try:
         with files.opened_below(parent, folder) as fd:
             there = os.lstat(name, dir_fd=fd)
@@ -328,10 +328,14 @@ def _give(fd: int, part: ExtractPart) -> None:
 
 
 def skipped_texts(parts: Sequence[ExtractPart]) -> list[str]:
-    """What does not come back although it was marked, in words."""
-    return [
-        f"{part.parent}/{landing.name} was not extracted: it is a device node"
-        for part in parts
-        for landing in part.landings
-        if is_left_out(landing)
-    ]
+    """What does not come back although it was marked, in words: the first of each archive, and how many."""
+    texts = []
+    for part in parts:
+        left_out = [landing for landing in part.landings if landing.is_left_out]
+        texts += [
+            f"{part.parent}/{shortened(landing.name)} was not extracted: {landing.reason}"
+            for landing in left_out[:_NAMED]
+        ]
+        if len(left_out) > _NAMED:
+            texts.append(f"{part.parent}: {len(left_out) - _NAMED} more not extracted")
+    return texts

@@ -140,7 +140,7 @@ class Restoration:
     """Carries plans out as one unit: everything is put in place, or nothing.
 
     Where `target_dir` is given, into that, and nothing is replaced. With `devices`, device nodes are
-    restored as well; otherwise they are left out and listed in `left_out`.
+    restored as well; otherwise they are left out. What is, is told in `left_out`.
     """
 
     def __init__(
@@ -229,9 +229,7 @@ class Restoration:
             tar.unpack(landing, inflate(read), vetter, progress)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
-        self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
-        if more := vetter.devices_met - len(vetter.devices):
-            self.left_out.append(f"{plan.parent}: {more} more")
+        self.left_out += [*vetter.devices.texts(plan.parent), *vetter.too_long.texts(plan.parent)]
 
     def _commit(self, progress: Progress) -> None:
         for slot in self.state.slots:

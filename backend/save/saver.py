@@ -24,7 +24,7 @@ from backend.fs.space import measure, require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.progress import Progress
-from backend.save.estimate import expected, tar_size
+from backend.save.estimate import Scope, expected
 from backend.save.mounted import INCLUDING, mounts_in, tar_pattern
 from backend.steps import FileBegun
 from backend.store.store import Staged, Store
@@ -300,23 +300,20 @@ def save_set(
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with progress.step("Measuring"):
-            mounts = options.include_mounts
-            measured = [
-                expected(store.layout, snap, users, progress, include_mounts=mounts) for snap in snaps
-            ]
-            needed = sum(size.allocated for sizes in measured for size in sizes.values())
+            scope = Scope(users, options.exclude or (), options.include_mounts)
+            measured = [expected(store.layout, snap, scope, progress) for snap in snaps]
+            needed = sum(size.allocated for known in measured for size in known.sizes.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
-        expected_sizes = [{entry: tar_size(size) for entry, size in sizes.items()} for sizes in measured]
+        archived = [known.archived for known in measured]
         with store.lock():
             set_id = store.allocate_id()
         savers = [
             Saver(store, snap, users, options, sizes=known)
-            for snap, known in zip(snaps, expected_sizes, strict=True)
+            for snap, known in zip(snaps, archived, strict=True)
         ]
-        with progress.step(
-            f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in expected_sizes)
-        ):
+        total = sum(sum(sizes.values()) for sizes in archived)
+        with progress.step(f"Saving snapshot set #{set_id}", total):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():
@@ -327,6 +324,11 @@ def save_set(
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
+    left_out += [
+        f"{snap.name}: {known.lost}"
+        for snap, known in zip(snaps, measured, strict=True)
+        if known.lost and snap.name not in failures
+    ]
     left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
     published = tuple(made.snapshot._replace(path=store.path_of(made.snapshot)) for made in saved)
     return SavedSet(set_id, published, tuple(left_out))

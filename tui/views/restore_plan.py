@@ -19,6 +19,7 @@ class LineKind(Enum):
     LOSES_FILES = "lose"
     LOSES_DEVICES = "without"
     MAKES_DEVICES = "with"
+    TOO_LONG = "too long"
     NOTE = "note"
     WAY_OUT = "to fix"
     SPACE = "space"
@@ -108,6 +109,11 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
         yield PlanLine(
             kind, count_phrase(entry.devices_met, "device node"), snap, entry=entry, details=details
         )
+    if entry.contents and (number := entry.too_long_met):
+        paths = "1 path is" if number == 1 else f"{number} paths are"
+        details = _with_rest([plain(name) for name in entry.contents.too_long], number)
+        text = f"{paths} too long to be restored"
+        yield PlanLine(LineKind.TOO_LONG, text, snap, entry=entry, details=details)
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from backend.errors import IntegrityError
+from backend.fs.lengths import shortened
 
 BLOCK = 512
 FILE, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO, CONTIGUOUS = b"01234567"
@@ -55,6 +56,11 @@ class TarMember(NamedTuple):
         """The name as text, undecodable bytes kept as surrogates."""
         return _text(self.name)
 
+    @property
+    def shown(self) -> str:
+        """The name as it fits into a message."""
+        return shortened(self.text)
+
 
 def _text(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
@@ -89,7 +95,7 @@ class _Prelude:
         records = _records(data)
         if kind == _PAX_GLOBAL:
             if strange := set(records) - _HARMLESS_GLOBALS:
-                key = min(strange).decode("utf-8", "replace")
+                key = shortened(min(strange).decode("utf-8", "replace"))
                 raise IntegrityError(f'tar: global header sets "{key}"')
             return
         self.records = records
@@ -168,11 +174,11 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
         link = block[157:257].partition(b"\0")[0]
     size = number(block[124:136]) if prelude.size is None else prelude.size
     if kind not in _KINDS or (kind == SPARSE and block[257:265] != _GNU_MAGIC):
-        raise IntegrityError(f'tar: member "{_text(name)}" is of unknown type {chr(kind)!r}')
+        raise IntegrityError(f'tar: member "{shortened(_text(name))}" is of unknown type {chr(kind)!r}')
     if kind in (FILE, CONTIGUOUS) and name.endswith(b"/"):
         kind = DIRECTORY
     if not 0 <= size < _LARGEST or (size and kind not in _FILES):
-        raise IntegrityError(f'tar: member "{_text(name)}" has an impossible size')
+        raise IntegrityError(f'tar: member "{shortened(_text(name))}" has an impossible size')
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
     mode = number(block[100:108]) & 0o7777
@@ -241,7 +247,7 @@ class _Holes:
             raise self._refusal()
 
     def _refusal(self) -> IntegrityError:
-        return IntegrityError(f'tar: member "{self.member.text}" has an impossible map of holes')
+        return IntegrityError(f'tar: member "{self.member.shown}" has an impossible map of holes')
 
 
 class TarFilter:
@@ -363,7 +369,7 @@ class TarFilter:
         holes.add(entries, extended=extended)
         self._holes = holes if extended else None
         if len(self._held) > _LONGEST_MAP // BLOCK:
-            raise IntegrityError(f'tar: map of holes of "{holes.member.text}" is too long')
+            raise IntegrityError(f'tar: map of holes of "{holes.member.shown}" is too long')
         if not extended:
             self._admit(holes.member)
 

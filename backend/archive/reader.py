@@ -181,12 +181,15 @@ class Reader:
     def vet(self, entry: str, progress: "Progress") -> int:
         """Walk an archive without writing anything; return the bytes it unpacks to.
 
+        Paths that are too long are no fault: they are noted to the progress, which counts no bytes.
+
         Raises:
             IntegrityError: it could not be unpacked.
             Cancelled: the job was stopped.
         """
         from backend.archive.gzip.blocks import inflate
         from backend.archive.tar import vetting
+        from backend.fs.lengths import too_long_text
 
         unpacked = 0
 
@@ -198,7 +201,9 @@ class Reader:
 
         try:
             with vetting.ExtractionFilter(self.snapshot.revision, devices=True) as vetter:
-                vetting.vet(counted(), vetter, progress)
+                vetting.vet(counted(), vetter, progress.quiet())
+            if number := vetter.too_long.number:
+                progress.note(f"{self.snapshot.snap}: {too_long_text(number)}: {vetter.too_long.names[0]}")
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
         return unpacked
@@ -345,4 +350,4 @@ def _verify(reader: Reader, archive: tuple[str, int], progress: "Progress", leve
     name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
     with progress.part(name, size) as part:
         reader.verify(entry, part)
-        return reader.vet(entry, part.quiet()) if level is CheckLevel.STRUCTURE else None
+        return reader.vet(entry, part) if level is CheckLevel.STRUCTURE else None

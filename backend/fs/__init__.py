@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.fs.lengths import shortened, too_long_text
     from backend.fs.mounts import list_mounts, media_points
     from backend.fs.space import RESERVED_SPACE, SpaceNeed, free_space, measure, space_needs
 else:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 LONGEST_PATH = 4095  # the bytes that the kernel takes in one call
 LONGEST_NAME = 255
+FEWEST_SLASHES = LONGEST_PATH // (LONGEST_NAME + 1)  # in a path that is too long, at least
 _SHOWN = 120
 _NAMED = 3
 
@@ -24,7 +25,7 @@ class LongPathTally:
     """
 
     def __init__(self, is_left_out: Callable[[str], bool] | None = None) -> None:
-        self._is_left_out = is_left_out or (lambda _path: False)
+        self._is_left_out = is_left_out
         self.number = 0
         self.examples: list[str] = []
 
@@ -33,7 +34,9 @@ class LongPathTally:
         if length + 1 + LONGEST_NAME <= LONGEST_PATH:
             return
         for name in names:
-            if length + 1 + len(os.fsencode(name)) <= LONGEST_PATH or self._is_left_out(place(name)):
+            if length + 1 + len(os.fsencode(name)) <= LONGEST_PATH:
+                continue
+            if self._is_left_out is not None and self._is_left_out(place(name)):
                 continue
             self.number += 1
             if len(self.examples) < _NAMED:
@@ -47,7 +50,9 @@ class LongPathTally:
     @property
     def text(self) -> str:
         """Say that there are such paths, in a sentence; or nothing."""
-        if not self.number:
-            return ""
-        paths = "1 path is" if self.number == 1 else f"{self.number} paths are"
-        return f"{paths} too long to be restored, though saved: {self.examples[0]}"
+        return f"{too_long_text(self.number)}, though saved: {self.examples[0]}" if self.number else ""
+
+
+def too_long_text(number: int) -> str:
+    """Say that so many paths are too long."""
+    return f"{'1 path is' if number == 1 else f'{number} paths are'} too long to be restored"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from backend.format import excludes
 from backend.fs.attributes import AttributeTally
-from backend.fs.lengths import LongPathTally
+from backend.fs.lengths import FEWEST_SLASHES, LongPathTally
 from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
 from backend.progress import Progress
@@ -136,7 +136,9 @@ class Surveyor:
         self._descent = TreeWalk("")
         self._mounts = mounts
         self.attributes = AttributeTally()
-        self.long_paths = LongPathTally(lambda path: bool(sieve.hits(path)))
+        self.long_paths = LongPathTally(
+            (lambda path: bool(sieve.hits(path))) if sieve.deepest >= FEWEST_SLASHES else None
+        )
         self._heap: list[tuple[int, str, frozenset[int]]] = []
         self.kept = [0, 0, 0, 0]
         self.out = [0, 0, 0, 0]

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from backend import Restore
+from backend.fs import too_long_text
 from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
@@ -110,10 +111,8 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
             kind, count_phrase(entry.devices_met, "device node"), snap, entry=entry, details=details
         )
     if entry.contents and (number := entry.too_long_met):
-        paths = "1 path is" if number == 1 else f"{number} paths are"
         details = _with_rest([plain(name) for name in entry.contents.too_long], number)
-        text = f"{paths} too long to be restored"
-        yield PlanLine(LineKind.TOO_LONG, text, snap, entry=entry, details=details)
+        yield PlanLine(LineKind.TOO_LONG, too_long_text(number), snap, entry=entry, details=details)
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:

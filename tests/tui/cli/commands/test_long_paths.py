@@ -75,7 +75,7 @@ def test_a_plan_says_what_is_lost(saved: Snapstow) -> None:
 def test_a_restore_puts_back_all_that_can_be(saved: Snapstow, where: tuple[str, ...], tmp_path: Path) -> None:
     target = (f"--to={tmp_path / 'out'}",) if where else ()
     (saved.world.data("nc") / "common/other").write_text("later")
-    done = saved("restore", "1", "--yes", *target)
+    done = saved("restore", "1", *target)
     assert done.code == 3
     assert done.err.count("was not restored: its path is too long") == LOST
     demand_short(done)
@@ -85,20 +85,20 @@ def test_a_restore_puts_back_all_that_can_be(saved: Snapstow, where: tuple[str, 
 
 
 def test_an_extraction_takes_out_all_that_can_be(saved: Snapstow, tmp_path: Path) -> None:
-    done = saved("extract", "1", "nc:common", f"--to={tmp_path / 'out'}", "--yes")
+    done = saved("extract", "1", "nc:common", f"--to={tmp_path / 'out'}")
     assert done.code == 3
     assert done.err.count("was not extracted: its path is too long") == LOST
     assert (tmp_path / "out/nc/common/other").read_text() == "2"
     demand_short(done)
-    assert saved("extract", "1", "nc:rev", f"--to={tmp_path / 'else'}", "--yes").code == 0
+    assert saved("extract", "1", "nc:rev", f"--to={tmp_path / 'else'}").code == 0
 
 
-def test_what_is_near_can_be_listed_read_and_compared(saved: Snapstow) -> None:
+def test_files_near_the_top_can_be_listed_read_and_compared(saved: Snapstow) -> None:
     listing = saved("ls", "1", "nc:common")
     assert (listing.code, "other" in listing.out) == (0, True)
     assert saved("cat", "1", "nc:common/other").out == "2"
     (saved.world.data("nc") / "common/other").write_text("later")
-    done = saved("diff", "nc:common/other", "1", "live")
+    done = saved("diff", "1", "live", "nc:common/other")
     assert (done.code, "~ common/other" in done.out) == (0, True)
 
 
@@ -120,4 +120,4 @@ def test_a_check_of_the_structure_names_the_paths_and_calls_nothing_damaged(save
 
 def test_the_live_data_can_be_removed(saved: Snapstow) -> None:
     shutil.rmtree(saved.world.data("nc") / "common")
-    assert saved("restore", "1", "--yes").code == 3
+    assert saved("restore", "1").code == 3

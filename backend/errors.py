@@ -128,8 +128,23 @@ class MultiError(SnapshotError):
         return "\n".join([f"{self.header}:", *(f"{' ' * depth}- {item}" for item in items)])
 
 
-class UnrecordedError(SnapshotError):
+class OpenEndedError(SnapshotError):
+    """The job stays open, for the next start to end it."""
+
+
+class UnrecordedError(OpenEndedError):
     """What was asked for is done, but the journal could not be written."""
+
+    def __init__(self, verb: str, reason: object) -> None:
+        super().__init__(f"{verb} is done, but the journal could not be written: {reason}")
+
+
+class UntidiedError(OpenEndedError):
+    """What was asked for is done, but something that is not needed any more could not be removed yet."""
+
+
+class HalfDoneError(OpenEndedError):
+    """What was asked for failed, and what had been done of it could not be undone either."""
 
 
 class BugError(SnapshotError):

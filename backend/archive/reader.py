@@ -14,6 +14,7 @@ from backend.errors import IntegrityError, SnapshotError
 from backend.format.metadata import parse_metadata
 from backend.format.names import METADATA, METADATA_HASH, filename, parse_filename, snapshot_id
 from backend.format.timestamps import ZERO_TIME
+from backend.fs import beneath
 from backend.model import ARCHIVE, CheckLevel, CheckResult, Revision, Snapshot, user_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Reader:
             IntegrityError: its metadata cannot be decoded.
             SnapshotError: without `set_id`: the name is not a snapshot's.
         """
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = beneath.open_path(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             container, snapshot = _open(fd, path, set_id)
             return cls(fd, container, snapshot)

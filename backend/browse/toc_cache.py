@@ -12,16 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from backend.fs import files
-from backend.fs.files import (
-    Fingerprint,
-    locked,
-    make_directories,
-    opened,
-    random_name,
-    read_whole,
-    write_whole,
-)
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
+from backend.fs.files import Fingerprint, locked, opened, random_name, read_whole, write_whole
 
 CAP = 512 << 20
 _SOURCE = "source"
@@ -53,7 +46,7 @@ class PendingToc:
         """Let it be found."""
         with self._stack:
             try:
-                os.rename(self.path, self._final)
+                beneath.rename(self.path, self._final)
             except OSError:
                 _remove(self.path)
 
@@ -67,7 +60,8 @@ class TocCache:
     """The tables kept in the state folder, `cap` bytes at most; none where that cannot be written."""
 
     def __init__(self, state_dir: str, cap: int = CAP) -> None:
-        self._folder = f"{state_dir}/index" if state_dir else ""
+        is_kept = state_dir and beneath.is_ours_alone(state_dir)  # SQLite reaches files by their path alone
+        self._folder = f"{state_dir}/index" if is_kept else ""
         self.cap = cap
 
     def find(self, key: Key) -> str | None:
@@ -137,7 +131,7 @@ class TocCache:
 def _is_own(path: str) -> bool:
     """Whether it is a directory of ours, and no link: in a root of somebody else's there may be one."""
     try:
-        status = os.lstat(path)
+        status = beneath.lstat(path)
     except OSError:
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
@@ -163,7 +157,7 @@ def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
     if not left:
         _remove(f"{folder}/{_SOURCE}")
         try:
-            os.rmdir(folder)
+            beneath.rmdir(folder)
         except OSError:
             pass
 
@@ -191,7 +185,7 @@ def _names(folder: str) -> list[str]:
 
 def _remove(path: str) -> None:
     try:
-        os.unlink(path)
+        beneath.unlink(path)
     except OSError:
         pass
 

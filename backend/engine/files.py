@@ -22,7 +22,7 @@ from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, 
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
-from backend.model import Action, SnapshotSet
+from backend.model import Action, Snapshot, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class FilesEngine:
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir, self._clock)
+        return Journal(self.state_dir, self._clock, lambda: self.root)
 
     @property
     def snap_version(self) -> str:
@@ -269,6 +269,7 @@ class FilesEngine:
 
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
+        self._demand_none_waits(operation, chosen)
         with self._reading(operation.set_id):
             return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
 
@@ -278,17 +279,24 @@ class FilesEngine:
 
         self._demand(operation.action)
         chosen = marked_snapshots(self.store, operation)
+        self._demand_none_waits(operation, chosen)
         extractor = Extractor(self.store, self.journal.folder)
         with ExitStack() as locks:
             if not operation.file:
                 locks.enter_context(self._reading(operation.set_id))
             return extractor.carry_out(chosen, operation, progress)
 
+    def _demand_none_waits(self, operation: "Restore | Extract", chosen: Sequence[Snapshot]) -> None:
+        from backend.jobs.data_endings import demand_none_waits
+
+        snaps = [] if operation.target_dir else [snapshot.snap for snapshot in chosen]
+        demand_none_waits(self.journal, self.store, f"cannot {operation.verb}", snaps)
+
     def undo_offers(self) -> "list[UndoOffer]":
         """List the restores that can be undone, the newest first."""
-        from backend.jobs import undo
+        from backend.jobs.undo import undo_offers
 
-        return undo.undo_offers(self.journal, self.store)
+        return undo_offers(self.journal, self.store)
 
     def undo(self, operation: "Undo", progress: "Progress") -> "Result":
         """Take a restore back, whole; what it takes away can be had again by undoing the undo."""
@@ -365,6 +373,12 @@ class FilesEngine:
         self._demand(Action.REPAIR)
         return doctor.repair(self.journal, self.store, progress)
 
+    def waiting(self) -> list[str]:
+        """Say of each job of ours that died amid replacing data how it can be ended; mostly there is none."""
+        from backend.jobs.glance import waiting_texts
+
+        return waiting_texts(self.state_dir, lambda: self.journal, self.store)
+
     def resolutions(self, number: int) -> "Resolutions":
         """Say what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
@@ -385,10 +399,7 @@ class FilesEngine:
         return journals(self.layout) if os.geteuid() == 0 else []
 
     def tidy(self, progress: "Progress") -> list[str]:
-        """End jobs of ours that died and undo data that expired; says what was done.
-
-        What is remembered of snapshots that are gone goes as well.
-        """
+        """End jobs of ours that died, undo data that expired, memory of what is gone; says what was done."""
         from backend.browse.toc_cache import TocCache
         from backend.jobs import cleanup as recovery
 

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backend.engine.protocol import Engine
 from backend.errors import (
@@ -12,6 +12,7 @@ from backend.errors import (
     InvalidInputError,
     NoSpaceError,
     NotFoundError,
+    OpenEndedError,
     SnapshotError,
     UnrecordedError,
     shortage,
@@ -33,7 +34,9 @@ from backend.operations import (
     Save,
     Undo,
 )
-from backend.progress import Event, Progress, event_json
+from backend.progress import Event, Noted, Progress, event_json
+
+_NOTHING = JobResult()
 
 
 def perform(operation: Operation, engine: Engine, progress: Progress, stream: int | None = None) -> Result:
@@ -82,22 +85,31 @@ def perform_recorded(
     """Carry out an operation as a job with a journal, after ending what died before it.
 
     `watch` is given the job, so that it can be stopped, and returns the listener to its events. `begun` is
-    told the job's number as soon as it is in the journal. On a full disk a forget is recorded in the room
-    that the journal kept for that.
+    told the job's number as soon as it is in the journal. What was ended is noted in the job. On a full disk
+    a forget or an undo is recorded in the room that the journal kept for that.
 
     Raises:
-        UnrecordedError: the operation is done, but its end could not be recorded.
+        OpenEndedError: the operation is done, or half done, but could not be ended: the next start does that.
         NoSpaceError: there is no room for the journal, or for the operation.
         Cancelled: the job was stopped.
         SnapshotError: it failed; the journal has the error.
     """
-    engine.tidy(Progress())
+    tidied = engine.tidy(Progress())
+
+    def watch_noting(progress: Progress) -> Callable[[Event], None]:
+        """Note in the job, too, what had to be ended before it."""
+        listener = watch(progress)
+        for text in tidied:
+            progress.note(text)
+            listener(Noted(text))
+        return listener
+
     try:
-        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
+        result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     except NoSpaceError:
-        if not isinstance(operation, Forget) or not engine.journal.spend_reserve():
+        if not isinstance(operation, Forget | Undo) or not engine.journal.spend_reserve():
             raise
-        result = _recorded(operation, engine, watch, stream=stream, begun=begun)
+        result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     engine.journal.keep_reserve()
     return result
 
@@ -121,11 +133,11 @@ def _recorded(
         with _failures_recorded(record, operation.verb):
             result = _performed_when_free(operation, engine, job, record=record, stream=stream)
         try:
-            with files.os_errors_as("cannot record the end of the job"):
+            with files.os_errors_as("cannot record its end"):
                 state = JobState.PARTIAL if result.left_out else JobState.DONE
                 record.finish(state, JobResult.of(result, result.exit_code))
         except SnapshotError as failure:
-            raise UnrecordedError(f"{operation.verb} is done, but: {failure}") from failure
+            raise UnrecordedError(operation.verb, failure) from failure
         return result
 
 
@@ -171,17 +183,25 @@ def _failures_recorded(record: OpenRecord, verb: str) -> Iterator[None]:
         with files.os_errors_as(f"cannot {verb}"), _shortages_as(f"cannot {verb}"):
             yield
     except Cancelled:
-        record.finish(JobState.CANCELLED)
+        _finish(record, JobState.CANCELLED)
+        raise
+    except OpenEndedError:
         raise
     except SnapshotError as failure:
         refused = isinstance(failure, _REFUSALS) and not record.has_steps
         state = JobState.REFUSED if refused else JobState.FAILED
-        record.finish(state, JobResult(error=str(failure), exit=failure.exit_code))
+        _finish(record, state, JobResult(error=str(failure), exit=failure.exit_code))
         raise
     except Exception as bug:
         record.keep_traceback("".join(traceback.format_exception(bug)))
-        record.finish(JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
+        _finish(record, JobState.FAILED, JobResult(error=f"a bug in snapstow: {bug!r}", exit=1))
         raise BugError(f"cannot {verb}: a bug in snapstow: {bug!r}") from bug
+
+
+def _finish(record: OpenRecord, state: JobState, result: JobResult = _NOTHING) -> None:
+    """Record how it failed; where that cannot be, the next start ends it, and the failure itself is told."""
+    with suppress(OSError):
+        record.finish(state, result)
 
 
 @contextmanager

@@ -165,6 +165,9 @@ class Engine(Protocol):
     def tidy(self, progress: Progress) -> list[str]:
         """End jobs of ours that died and undo data that expired; return what was done, in sentences."""
 
+    def waiting(self) -> list[str]:
+        """Say of each job that died amid replacing data, in a sentence, how it can be ended."""
+
     def resolutions(self, number: int) -> Resolutions:
         """Say what finishing an interrupted job, and taking it back, would mean; changes nothing."""
 

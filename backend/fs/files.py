@@ -1,7 +1,8 @@
 """Files and directories, handled so that a crash or a planted link cannot do harm.
 
-Whatever is opened here is opened by descriptor and never through a symbolic link unless said. Whatever
-is made to last is synced before this returns. OSErrors pass through.
+Whatever is opened here is opened by descriptor and never through a symbolic link unless said; a path without
+a directory is reached as `beneath` has it. Whatever is made to last is synced before this returns. OSErrors
+pass through.
 """
 
 import errno
@@ -9,15 +10,16 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
+from backend.fs import beneath
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
-_AT_FDCWD = -100
 _EXCHANGE = 2
 _NOREPLACE = 1
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
@@ -29,6 +31,11 @@ class Identity(NamedTuple):
 
     device: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Identity":
+        """Take it from what `stat` tells of a file."""
+        return cls(status.st_dev, status.st_ino)
 
 
 class Fingerprint(NamedTuple):
@@ -98,16 +105,16 @@ def random_name(length: int = 12) -> str:
 def identity(name: str, directory: int | None = None) -> Identity | None:
     """Which file `name` is (a link itself, not its target), or None when nothing is there."""
     try:
-        status = os.lstat(name, dir_fd=directory)
+        status = beneath.lstat(name) if directory is None else os.lstat(name, dir_fd=directory)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Identity(status.st_dev, status.st_ino)
+    return Identity.of(status)
 
 
 @contextmanager
 def opened(path: str, flags: int = os.O_RDONLY | os.O_CLOEXEC, directory: int | None = None) -> Iterator[int]:
     """A descriptor for `path` that is closed again."""
-    fd = os.open(path, flags, 0o600, dir_fd=directory)
+    fd = beneath.open_path(path, flags, directory=directory)
     try:
         yield fd
     finally:
@@ -117,28 +124,15 @@ def opened(path: str, flags: int = os.O_RDONLY | os.O_CLOEXEC, directory: int | 
 @contextmanager
 def opened_beneath(top: str, path: str, flags: int) -> Iterator[int]:
     """A descriptor for `path` below the directory `top`, where no link is followed on the way from there."""
-    *above, name = path.split("/")
-    fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for part in above:
-            below = os.open(part, DIRECTORY, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        with opened(name, flags | os.O_NOFOLLOW, fd) as target:
-            yield target
-    finally:
-        os.close(fd)
+    with opened(top, beneath.PASSED) as fd, opened_below(fd, path, flags) as target:
+        yield target
 
 
 @contextmanager
-def opened_below(directory: int, path: str) -> Iterator[int]:
-    """A descriptor of the directory at `path` below an open one; no link is followed on the way."""
-    fd = os.dup(directory)
+def opened_below(directory: int, path: str, flags: int = DIRECTORY) -> Iterator[int]:
+    """A descriptor of what is at `path` below an open directory; no link is followed on the way."""
+    fd = beneath.open_below(directory, path, flags)
     try:
-        for part in filter(None, path.split("/")):
-            below = os.open(part, DIRECTORY, dir_fd=fd)
-            os.close(fd)
-            fd = below
         yield fd
     finally:
         os.close(fd)
@@ -146,7 +140,7 @@ def opened_below(directory: int, path: str) -> Iterator[int]:
 
 def sync_directory(path: str) -> None:
     """Make the names in a directory last."""
-    with opened(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as fd:
+    with opened(path, _FOLDER) as fd:
         os.fsync(fd)
 
 
@@ -160,39 +154,23 @@ def sync_filesystem(fd: int) -> None:
         os.sync()
 
 
-def make_directories(path: str, mode: int = 0o755) -> list[str]:
-    """Make a directory and its missing ancestors, and make them last; returns those made, topmost first."""
-    missing: list[str] = []
-    while not os.path.isdir(path):
-        missing.insert(0, path)
-        path = os.path.dirname(path)
-    made = []
-    for folder in missing:
-        try:
-            os.mkdir(folder, mode)
-        except FileExistsError:
-            if not os.path.isdir(folder):
-                raise
-            continue
-        sync_directory(os.path.dirname(folder))
-        made.append(folder)
-    return made
-
-
 def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
     """Put `data` at `path`, whole or not at all, and make it last."""
-    beside = f"{path}.{random_name()}~"
-    fd = os.open(beside, NEW_FILE, mode)
-    try:
-        write_all(fd, data)
-        os.fsync(fd)
-        os.rename(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
-    finally:
-        os.close(fd)
-    sync_directory(os.path.dirname(path) or ".")
+    folder, name = os.path.split(path)
+    beside = f"{name}.{random_name()}~"
+    with opened(folder or ".", _FOLDER) as above:
+        fd = os.open(beside, NEW_FILE, mode, dir_fd=above)
+        try:
+            write_all(fd, data)
+            os.fsync(fd)
+            os.rename(beside, name, src_dir_fd=above, dst_dir_fd=above)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside, dir_fd=above)
+            raise
+        finally:
+            os.close(fd)
+        os.fsync(above)
 
 
 def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
@@ -218,8 +196,24 @@ def read_whole(path: str, cap: int, directory: int | None = None) -> bytes:
     return b"".join(parts)
 
 
+def read_lines(path: str) -> Iterator[bytes]:
+    """The lines of a regular file, however long it is, with their ends; none where there is no file."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    with open(fd, "rb", 1 << 20) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        yield from file
+
+
 def rename_new(name: str, from_directory: int | None, target: str, to_directory: int | None) -> None:
     """Rename without ever replacing something: FileExistsError when the target is there."""
+    if from_directory is None or to_directory is None:
+        with _reached(name, from_directory) as (fd, old), _reached(target, to_directory) as (other, new):
+            rename_new(old, fd, new, other)
+        return
     if not _rename(name, from_directory, target, to_directory, flags=_NOREPLACE):
         if identity(target, to_directory) is not None:
             raise FileExistsError(errno.EEXIST, "File exists", target)
@@ -231,15 +225,23 @@ def exchange(name: str, directory: int, other: str, other_directory: int) -> boo
     return _rename(name, directory, other, other_directory, flags=_EXCHANGE)
 
 
-def _rename(name: str, source: int | None, target: str, destination: int | None, *, flags: int) -> bool:
+@contextmanager
+def _reached(name: str, directory: int | None) -> Iterator[tuple[int, str]]:
+    """The open directory and the name in it of a path, or of a name in an open directory."""
+    if directory is not None:
+        yield directory, name
+        return
+    with beneath.parent(name) as place:
+        yield place
+
+
+def _rename(name: str, source: int, target: str, destination: int, *, flags: int) -> bool:
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False
-    from_fd = _AT_FDCWD if source is None else source
-    to_fd = _AT_FDCWD if destination is None else destination
-    if libc.renameat2(from_fd, os.fsencode(name), to_fd, os.fsencode(target), flags) == 0:
+    if libc.renameat2(source, os.fsencode(name), destination, os.fsencode(target), flags) == 0:
         return True
     number = ctypes.get_errno()
     if number in _UNSUPPORTED:
@@ -280,7 +282,8 @@ def locked(fd: int) -> Iterator[None]:
 def is_locked(path: str, directory: int | None = None) -> bool:
     """Whether a living process holds the lock file at `path`; False when there is none."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
+        with _reached(path, directory) as (above, name):
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
     except OSError:
         return False
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from backend.errors import BlockedError
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.files import DIRECTORY
 from backend.model import User
 
@@ -34,7 +34,7 @@ def open_data_parent(
     another root they would lead out of it).
     """
     base = user.home if user else nearest(os.path.dirname(parent))
-    fd = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = beneath.open_path(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     path = base.rstrip("/")
     try:
         for name in os.path.relpath(parent, base).split("/"):

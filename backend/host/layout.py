@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError, UnknownUserError
 from backend.format.gojson import quoted
 from backend.format.names import is_snap_name, revision_from_text
-from backend.fs.files import Fingerprint, fingerprint_at
+from backend.fs import beneath
+from backend.fs.files import Fingerprint, Identity, fingerprint_at
 from backend.host.accounts import Accounts, MachineAccounts, PasswdFile, account_id, joined, reach
 from backend.host.snap_yaml import read_description
 from backend.host.state import SnapdState
@@ -57,10 +58,11 @@ class UnsavedData(NamedTuple):
 
 
 class Layout:
-    """The places below `root`, as absolute paths on this machine.
+    """The places below `root`, as absolute paths on this machine, without the links that lead to it.
 
-    `users` replaces the account look-up, `hidden` says which snaps keep their users' data below
-    ~/.snap/data (else snapd's state does).
+    Another root than the machine's own is held open: all of it is reached from there. `users` replaces the
+    account look-up, `hidden` says which snaps keep their users' data below ~/.snap/data (else snapd's state
+    does).
 
     Raises:
         InvalidInputError: `root` cannot be one.
@@ -73,6 +75,7 @@ class Layout:
         hidden: Callable[[str], bool] | None = None,
     ) -> None:
         self.root = _root(root)
+        self._root = None if self.root == "/" else beneath.hold(self.root)
         self.is_machine = self.root == "/"
         self.accounts = users or (MachineAccounts() if self.is_machine else PasswdFile(self.root))
         self._hidden = hidden
@@ -84,12 +87,17 @@ class Layout:
         self._system = self.below("/var/snap")
 
     @property
+    def identity(self) -> Identity:
+        """Which directory the root is."""
+        return Identity.of(os.stat(self.root if self._root is None else self._root.fd))
+
+    @property
     def own_name(self) -> str:
         """Where a user keeps a journal for this root, below the user's state folder."""
         if self.is_machine:
             return "snapstow"
-        status = os.stat(self.root)
-        return f"snapstow/roots/{status.st_dev}-{status.st_ino}"
+        device, inode = self.identity
+        return f"snapstow/roots/{device}-{inode}"
 
     def below(self, path: str) -> str:
         """Return where a path of the root's own lies on this machine.
@@ -307,7 +315,7 @@ def _root(path: str) -> str:
     """A root as an absolute path; the machine's own is "/" however it is spelled."""
     if not path or "\0" in path:
         raise InvalidInputError(f"cannot use {quoted(path)} as a root: not a path")
-    path = joined("/", os.path.abspath(path))
+    path = os.path.realpath(path)
     try:
         return "/" if os.path.samefile(path, "/") else path
     except OSError:

@@ -4,18 +4,15 @@ Only what our own journal proves to be ours and dead is ended, by itself in the 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 from backend.errors import IntegrityError, SnapshotError
-from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.fs.removal import Leftover, remove_tree
+from backend.jobs.data_endings import Ending, alone, end_data_job
 from backend.jobs.effects import (
     REVERSIBLE,
-    begun_subject_of,
     effects_of,
     is_damaged,
     is_ours,
@@ -25,15 +22,14 @@ from backend.jobs.effects import (
     subject_of,
     target_directories,
     undone_by,
-    window_end,
 )
-from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
+from backend.operations import Forget
 from backend.progress import Progress
-from backend.restore.swap import RestoreState
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
-from backend.store.store import Store, is_recorded
+from backend.store.store import Store
 from backend.transfer.exporter import end_part
 
 _KEPT_JOBS = 100
@@ -61,8 +57,13 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
         if dead and is_ours(record, store) and not is_with_snapd(record):
             yield record, partial(end_job, journal, store, record)
     now = journal.clock()
+    in_use = {
+        undone_by(record)
+        for record in journal.records()
+        if record.state is JobState.INTERRUPTED and not is_damaged(record)
+    }
     for record in kept_records(journal, store):
-        if record.result.undo_until <= now:
+        if record.result.undo_until <= now and record.id not in in_use:
             yield record, partial(_expire, journal, store, record)
 
 
@@ -129,17 +130,8 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
 # -- ending one
 
 
-@contextmanager
-def _alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
-    """Held while the data of snaps change; ConflictError when somebody else is at them."""
-    with ExitStack() as locks:
-        for name in filter(is_snap_name, snaps):
-            locks.enter_context(store.snap_lock(name, "tidy up"))
-        yield
-
-
 def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
-    with _alone(store, subject_of(record).snaps):
+    with alone(store, subject_of(record).snaps):
         if journal.record(record.id).result.undone:
             return f"job {record.id} was rolled back meanwhile"
         done = effects_of(record, store)
@@ -153,14 +145,15 @@ def _with_leftovers(text: str, left: Sequence[Leftover]) -> str:
     return "; ".join((text, *map(str, left)))
 
 
-def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bool = True) -> str:
-    """Roll back, or complete, one dead job of ours; says which.
+def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = Ending.SAFE) -> str:
+    """Roll back, or complete, one dead job of ours, or let it wait for somebody to choose; says which.
 
-    A forget is completed, or, without `forgetting`, the files that it has not removed yet are kept.
+    A forget is completed, or, when it is rolled back, the files that it has not removed yet are kept.
     """
+    forgetting = how is not Ending.ROLL_BACK or record.verb != Forget.verb
+    if record.verb in REVERSIBLE:
+        return end_data_job(journal, store, record, how)
     with journal.reopened(record) as reopened:
-        if record.verb in REVERSIBLE:
-            return _end_restore(journal, store, record, reopened)
         try:
             complete = _end_files(store, record, forgetting=forgetting)
         except (TypeError, ValueError) as damage:
@@ -170,43 +163,6 @@ def end_job(journal: Journal, store: Store, record: JobRecord, *, forgetting: bo
         if not forgetting:
             ending = "what it had not removed yet is kept"
         return f"job {record.id} ({record.verb}) had been interrupted; {ending}"
-
-
-def _end_restore(journal: Journal, store: Store, record: JobRecord, reopened: OpenRecord) -> str:
-    done = effects_of(record, store)
-    state = done.state
-    set_id, snaps = begun_subject_of(record)
-    of = undone_by(record)
-    verb = record.verb
-    with _alone(store, () if target_directories(record) else snaps):
-        left: tuple[Leftover, ...] = ()
-        if not done.committed:
-            state.demand_unmounted(back=True)
-            if of:
-                state.take_back()
-            else:
-                left = state.revert()
-            done.refuse_outside()
-            reopened.finish(JobState.ROLLED_BACK, _noting(JobResult(recovered=True), state, left))
-            ending = "nothing of it is left" if target_directories(record) else "the data are as before it"
-            return _with_leftovers(f"job {record.id} ({verb}) had been interrupted; {ending}", left)
-        for earlier in journal.records():
-            if earlier.id == of:
-                journal.note_undone(earlier, record.id)
-        until = window_end(record)
-        if not until:
-            left = state.clean_up()
-        beside = next(iter(target_directories(record)), "")
-        result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
-        reopened.finish(JobState.DONE, _noting(result, state, left))
-        return _with_leftovers(
-            f"job {record.id} ({verb}) had been interrupted when done; it is complete", left
-        )
-
-
-def _noting(result: JobResult, state: RestoreState, left: Sequence[Leftover]) -> JobResult:
-    """The same result, with what could not be removed."""
-    return replace(result, left_out=tuple(map(str, left)), leftovers=state.present) if left else result
 
 
 def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
@@ -231,14 +187,7 @@ def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:
 def _end_publication(store: Store, publication: PublicationBegun, *, published: bool) -> bool:
     """Take a set back that is not whole; True where it is."""
     store.check_publication(publication)
-    if published or is_published(store, publication):
+    if published or store.is_published(publication):
         return True
     store.retract(publication)
     return False
-
-
-def is_published(store: Store, publication: PublicationBegun) -> bool:
-    """Whether the set that a save or an import was to publish is there, whole."""
-    if files.identity(store.marker(publication.set_id)) is not None:
-        return False
-    return all(is_recorded(f"{store.folder}/{file.name}", file.identity) for file in publication.files)

@@ -9,6 +9,7 @@ from backend.errors import SnapshotError
 from backend.fs import files
 from backend.fs.removal import remove_tree
 from backend.jobs.cleanup import recover_jobs
+from backend.jobs.data_endings import waiting_text
 from backend.jobs.effects import is_damaged
 from backend.jobs.journal import Journal
 from backend.jobs.leftover_slots import leftover_slots
@@ -49,7 +50,9 @@ def findings(journal: Journal, store: Store) -> list[Finding]:
 
 def _job_findings(journal: Journal) -> Iterator[Finding]:
     for record in journal.records():
-        if record.state is JobState.INTERRUPTED:
+        if record.is_amid_moves:
+            yield Finding("waiting", record.folder, waiting_text(record))
+        elif record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
             yield Finding("interrupted", record.folder, text, "roll it back, or complete it")
         if is_damaged(record) and not record.is_newer:

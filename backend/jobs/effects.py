@@ -6,11 +6,11 @@ from typing import NamedTuple
 from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.jobs.journal import Journal
 from backend.jobs.record import ENDED_WELL, JobRecord, JobState
-from backend.operations import DAY, Extract, Restore
+from backend.operations import DAY, Extract, Restore, Undo
 from backend.restore import into_directory as beside
-from backend.restore import restoration as restore
+from backend.restore.recovery import recovered
 from backend.restore.swap import RestoreState
-from backend.steps import RestoreBegun, SnapdUndoBegun, UndoBegun
+from backend.steps import DataCommitted, RestoreBegun, SnapdUndoBegun, UndoBegun
 from backend.store.store import Store
 
 REVERSIBLE = ("restore", "extract", "undo")
@@ -19,16 +19,26 @@ RESTORING = ("restore", "extract")
 
 def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
     """Ended jobs of ours whose slots still hold what they replaced, the newest first."""
+    records = journal.records()
+    taken_back = {undone_by(record) for record in records if is_undone_unrecorded(record)}
     return [
         record
-        for record in reversed(journal.records())
+        for record in reversed(records)
         if record.verb in REVERSIBLE
-        and record.state in ENDED_WELL
+        and record.state in (*ENDED_WELL, JobState.ROLLED_BACK)
         and record.result.may_be_undone
+        and record.id not in taken_back
         and is_ours(record, store)
         and not record.is_newer
         and not is_with_snapd(record)
     ]
+
+
+def is_undone_unrecorded(record: JobRecord) -> bool:
+    """Whether it is an undo that was done, which the journal of what it undid was not told yet."""
+    if record.verb != Undo.verb or record.has_ended or is_damaged(record):
+        return False
+    return DataCommitted() in record.steps
 
 
 _LONGEST_WINDOW = 100 * 366 * DAY
@@ -75,7 +85,9 @@ class JobEffects(NamedTuple):
 
 def effects_of(record: JobRecord, store: Store) -> JobEffects:
     """What a restore or an undo did, from what it noted; SnapshotError where that cannot be understood."""
-    state, committed = restore.recovered(record.steps)
+    state, committed = recovered(record.every_step)
+    if record.state is JobState.ROLLED_BACK:
+        state = state.reversed()
     root = os.path.realpath(store.layout.root)
     grounds = target_directories(record)
     is_extract = record.verb == Extract.verb
@@ -92,7 +104,7 @@ def effects_of(record: JobRecord, store: Store) -> JobEffects:
     outside = [slot.parent for slot in state.slots if slot not in slots]
     moves = [move for move in state.moves if move.slot in slots]
     made = [place for place in state.made if is_inside(place)]
-    return JobEffects(RestoreState(slots, moves, made, state.done), committed, outside)
+    return JobEffects(RestoreState(slots, moves, made, state.done, state.stamp), committed, outside)
 
 
 def _is_below(place: str, top: str) -> bool:
@@ -109,7 +121,7 @@ def target_directories(record: JobRecord) -> tuple[str, ...]:
 
 
 def undone_by(record: JobRecord) -> int:
-    """The job that an undo took back, 0 for a restore. Both together changed nothing."""
+    """The job that an undo undid, 0 for a restore. Both together changed nothing."""
     return next((step.job for step in record.steps if isinstance(step, UndoBegun | SnapdUndoBegun)), 0)
 
 
@@ -140,10 +152,10 @@ def needs_rollback(record: JobRecord, store: Store) -> bool:
         return False
 
 
-def window_end(record: JobRecord) -> float:
-    """Until when what a job replaced that died when done is kept (seconds since the epoch; 0: not at all)."""
+def window_end(record: JobRecord, now: float) -> float:
+    """Until when what a job replaced is kept that is ended now (seconds since the epoch; 0: not at all)."""
     nothing_replaced = target_directories(record) and record.verb == Restore.verb
     window = 0 if nothing_replaced else getattr(record.operation, "undo_window", DAY)
     if not 0 <= window <= _LONGEST_WINDOW:
         raise IntegrityError("its journal tells an impossible time")
-    return record.started + window if window else 0.0
+    return now + window if window else 0.0

@@ -6,38 +6,50 @@ What the version before wrote is read as well: it gave no format. What a newer o
 alone.
 """
 
+import errno
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from backend.errors import ConflictError, NotFoundError
-from backend.fs import files
+from backend.fs import beneath, files
+from backend.fs.directories import make_directories
 from backend.fs.removal import LeftoverError, remove_tree
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
-from backend.operations import Operation, UnknownOperation, to_json
-from backend.steps import Step
+from backend.operations import Forget, Operation, Undo, UnknownOperation, to_json
+from backend.steps import DataCommitted, FilesMoved, SlotsDiscarded, Step
+from backend.store.root_id import RootId, is_same_root
 
 _LONGEST_LOG = 4 << 20
 _RESERVE = 256 << 10
 _COUNTS = ("advanced", "part")
 _COUNTS_KEPT = 2000
 _EMPTY = JobResult()
+_ENDS = (DataCommitted, SlotsDiscarded)
 
 
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires.
+    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires. `root`
+    is the root of the place: what was noted while it lay elsewhere is told as it lies now.
     """
 
-    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: str,
+        clock: Callable[[], float] = time.time,
+        root: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = clock
+        self._root = root
         self._jobs = os.path.join(folder, "jobs")
 
     @contextmanager
@@ -47,8 +59,8 @@ class Journal:
         Raises:
             OSError: it cannot be recorded.
         """
-        files.make_directories(self.folder, 0o700)
-        files.make_directories(self._jobs, 0o700)
+        make_directories(self.folder, 0o700)
+        make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
             with self._changing(shared=True):
                 folder = self._new_folder()
@@ -58,13 +70,14 @@ class Journal:
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
-                "root": dict(root),
+                "root": {**root, "id": RootId(self.folder).made()},
                 "started": self.clock(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
             }
             files.write_whole(os.path.join(folder, "operation.json"), _document(header))
-            record = OpenRecord(folder, self.clock)
+            spends = isinstance(operation, Forget | Undo)
+            record = OpenRecord(folder, self.clock, self.spend_reserve, spends=spends)
             try:
                 yield record
             finally:
@@ -86,7 +99,7 @@ class Journal:
         with files.FileLock(alive, f"job {record.id} is still running").held(wait=True):
             if load_document(os.path.join(record.folder, "result.json")) != record.ending:
                 raise ConflictError(f"job {record.id} was ended meanwhile")
-            reopened = OpenRecord(record.folder, self.clock)
+            reopened = OpenRecord(record.folder, self.clock, self.spend_reserve, spends=True)
             reopened.mend()
             try:
                 yield reopened
@@ -101,7 +114,10 @@ class Journal:
             yield
 
     def keep_reserve(self) -> None:
-        """Hold some room, as far as there is any, so that a forget can still be recorded on a full disk."""
+        """Hold some room, as far as there is any, so that a full disk can still be helped.
+
+        It is for forgets and undos, and for the ends of all jobs.
+        """
         path = os.path.join(self.folder, "reserve")
         try:
             with files.opened(path, files.NEW_FILE) as fd:
@@ -112,7 +128,7 @@ class Journal:
     def spend_reserve(self) -> bool:
         """Free the room that was held; return False when there was none."""
         try:
-            os.unlink(os.path.join(self.folder, "reserve"))
+            beneath.unlink(os.path.join(self.folder, "reserve"))
         except OSError:
             return False
         return True
@@ -130,7 +146,7 @@ class Journal:
                     continue
                 for name in os.listdir(folder):
                     if name.endswith("~"):
-                        os.unlink(os.path.join(folder, name))
+                        beneath.unlink(os.path.join(folder, name))
 
     def _new_folder(self) -> str:
         number = max(self.ids(), default=0)
@@ -138,7 +154,7 @@ class Journal:
             number += 1
             folder = os.path.join(self._jobs, str(number))
             try:
-                os.mkdir(folder, 0o700)
+                beneath.mkdir(folder, 0o700)
             except FileExistsError:
                 continue
             files.sync_directory(self._jobs)
@@ -176,8 +192,20 @@ class Journal:
         alive = files.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
         return JobRecord(
-            id=number, folder=folder, header=header, ending=result, state=state_of(result, alive=alive)
+            id=number,
+            folder=folder,
+            header=header,
+            ending=result,
+            state=state_of(result, alive=alive),
+            moved=self._moved(header.get("root")),
         )
+
+    def _moved(self, recorded: object) -> tuple[str, str]:
+        """Where the root of a job lay when it began, and where it lies now; nothing for another root."""
+        present = self._root() if self._root is not None else {}
+        if not present or not isinstance(recorded, dict) or not is_same_root(recorded, present):
+            return "", ""
+        return str(recorded.get("path") or present["path"]), present["path"]
 
     def drop_oldest(self, most: int, needed: set[int]) -> None:
         """Forget ended jobs beyond the newest `most`, but none of those `needed`."""
@@ -193,6 +221,10 @@ class Journal:
     def note_undone(self, record: JobRecord, by: int) -> None:
         """Note in the result of a job which other one took it back."""
         self._amend(record, {"undone": by})
+
+    def keep_until(self, record: JobRecord, moment: float) -> None:
+        """Keep what a job replaced until then at least."""
+        self._amend(record, {"undo_until": max(moment, record.result.undo_until)})
 
     def note_expired(self, record: JobRecord, leftovers: Sequence[str] = ()) -> None:
         """Note in the result of a job that what it replaced is not kept any more, and what is left of it."""
@@ -212,6 +244,10 @@ class Journal:
             files.write_whole(os.path.join(record.folder, "result.json"), document)
 
 
+def _spend_nothing() -> bool:
+    return False
+
+
 def _drop(folder: str) -> None:
     """Remove the folder of a job; what cannot be removed of it stops nothing."""
     with suppress(LeftoverError):
@@ -219,15 +255,29 @@ def _drop(folder: str) -> None:
 
 
 class OpenRecord:
-    """A job being written."""
+    """A job being written.
 
-    def __init__(self, folder: str, clock: Callable[[], float] = time.time) -> None:
+    `spend` frees the room that the journal holds. On a full disk its end is written with that, and where it
+    `spends`, each step as well.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        clock: Callable[[], float] = time.time,
+        spend: Callable[[], bool] = _spend_nothing,
+        *,
+        spends: bool = False,
+    ) -> None:
         self.folder = folder
         self._clock = clock
+        self._spend = spend
+        self._spends = spends
+        self._is_torn = False
         self.id = int(os.path.basename(folder))
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._events = os.open(os.path.join(folder, "events.jsonl"), flags, 0o600)
-        self._steps = os.open(os.path.join(folder, "steps.jsonl"), flags, 0o600)
+        self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
+        self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
         self.has_steps = False
         self._told = 0
         self._opened_at = time.monotonic()
@@ -245,14 +295,19 @@ class OpenRecord:
     def tell(self, event: Mapping[str, Any]) -> None:
         """Append an event with its time (`at`, seconds since the epoch); the log stops growing at 4 MiB.
 
-        The longer a job runs the rarer its counts are kept, so that they last for days.
+        The longer a job runs the rarer its counts are kept, so that they last for days. What cannot be
+        written is not kept: no work fails for that.
         """
         if event.get("event") in _COUNTS and self._is_too_soon(event, time.monotonic()):
             return
         line = _document({**event, "at": round(self._clock(), 2)})
         if self._told + len(line) <= _LONGEST_LOG:
             self._told += len(line)
-            files.write_all(self._events, line)
+            try:
+                files.write_all(self._events, b"\n" + line if self._is_torn else line)
+                self._is_torn = False
+            except OSError:
+                self._is_torn = True
 
     def _is_too_soon(self, event: Mapping[str, Any], now: float) -> bool:
         key = event.get("part")
@@ -265,10 +320,32 @@ class OpenRecord:
         return False
 
     def record_step(self, step: Step) -> None:
-        """Make a step last before it is taken."""
+        """Make a step last before it is taken; one that cannot be made to last leaves no trace.
+
+        A step about single files lasts with the step that comes next.
+        """
         self.has_steps = True
-        files.write_all(self._steps, _document(step.to_json()))
-        os.fsync(self._steps)
+        self._with_reserve(partial(self._append, step), spends=self._spends or isinstance(step, _ENDS))
+
+    def _append(self, step: Step) -> None:
+        end = os.fstat(self._steps).st_size
+        try:
+            files.write_all(self._steps, _document(step.to_json()))
+            if not isinstance(step, FilesMoved):
+                os.fsync(self._steps)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._steps, end)
+            raise
+
+    def _with_reserve(self, write: Callable[[], None], *, spends: bool) -> None:
+        """Write; once more, where there was no room, in that which the journal holds."""
+        try:
+            write()
+        except OSError as failure:
+            if not spends or failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._spend():
+                raise
+            write()
 
     def keep_traceback(self, text: str) -> None:
         """Keep where a bug struck, for its owner's eyes only; where there is no room, nothing."""
@@ -280,7 +357,8 @@ class OpenRecord:
     def finish(self, state: JobState, result: JobResult = _EMPTY) -> None:
         """Say how it ended, now."""
         document = _document({"state": state.value, "ended": self._clock(), **result.to_json()})
-        files.write_whole(os.path.join(self.folder, "result.json"), document)
+        path = os.path.join(self.folder, "result.json")
+        self._with_reserve(partial(files.write_whole, path, document), spends=True)
 
     def close(self) -> None:
         """Let go of the files."""

@@ -5,22 +5,25 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from backend.errors import BlockedError, IntegrityError
+from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.fs import files
 from backend.jobs.result import JobResult, number_in, parse_result
 from backend.operations import Operation, UnknownOperation, recorded_operation
-from backend.steps import SnapdStep, Step, parse_step
+from backend.steps import DataCommitted, DataMoved, SlotsDiscarded, SnapdStep, Step, parse_step
+from backend.store.root_id import is_same_root, rebased
 
-FORMAT = 2
+FORMAT = 3
+_TORN_LINES_ENDED = 1  # the last format in which a torn line was ended, and steps may follow it
 
 _CAP = 64 << 20
+_FILES = b'{"files":'
 _LARGEST_PID = 1 << 22  # the kernel gives none beyond
 
 
@@ -50,7 +53,8 @@ class JobRecord:
 
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and
-    `home` is the directory of that user's below which no link is followed.
+    `home` is the directory of that user's below which no link is followed. Where the root was `moved` since,
+    from one path to another, all paths are told as they are now.
     """
 
     id: int
@@ -60,6 +64,7 @@ class JobRecord:
     state: JobState
     owner: str = ""
     home: str = ""
+    moved: tuple[str, str] = ("", "")
 
     @property
     def name(self) -> str:
@@ -77,6 +82,7 @@ class JobRecord:
             "pid": self.pid,
             "uid": self.uid,
             "result": self.ending,
+            **({"waiting": True} if self.is_amid_moves else {}),
         }
 
     # -- what it was to do
@@ -89,7 +95,7 @@ class JobRecord:
     @cached_property
     def operation(self) -> Operation | UnknownOperation:
         """What it was to do."""
-        return recorded_operation(self.header["operation"])
+        return recorded_operation(rebased(self.header["operation"], *self.moved))
 
     @property
     def root(self) -> Mapping[str, Any]:
@@ -164,41 +170,60 @@ class JobRecord:
     @property
     def events(self) -> list[dict[str, Any]]:
         """Read what it told, oldest first."""
-        documents = map(_document_in, _raw_lines(os.path.join(self.folder, "events.jsonl")))
-        return [document for document in documents if document is not None]
+        with files.os_errors_as("cannot read the journal"):
+            documents = map(_document_in, files.read_lines(os.path.join(self.folder, "events.jsonl")))
+            return [document for document in documents if document is not None]
 
     @property
     def steps(self) -> list[Step]:
         """Read the steps it noted, oldest first; one torn by a crash was never taken.
+
+        Without those that name single files: there may be very many. `every_step` has them as well.
 
         Raises:
             SnapshotError: they cannot be read: that says nothing about what was done.
             IntegrityError: one of them is none.
             BlockedError: only a newer version understands them.
         """
+        return self._steps(lambda line: not line.startswith(_FILES))
+
+    @property
+    def every_step(self) -> list[Step]:
+        """Read all the steps it noted, as `steps` does."""
+        return self._steps(lambda _line: True)
+
+    def _steps(self, wanted: Callable[[bytes], bool]) -> list[Step]:
         self.demand_known_format()
         try:
-            return [parse_step(document) for document in self._step_documents()]
+            return [parse_step(rebased(document, *self.moved)) for document in self._step_documents(wanted)]
         except IntegrityError as damage:
             text = f"cannot understand what job {self.name} did: its journal is damaged"
             raise IntegrityError(text) from damage
 
-    def _step_documents(self) -> Iterator[dict[str, Any]]:
+    def _step_documents(self, wanted: Callable[[bytes], bool]) -> Iterator[dict[str, Any]]:
         """Every line is a step, but for one that a crash tore: no skipped line may hide what was done."""
-        *lines, torn = _raw_lines(os.path.join(self.folder, "steps.jsonl"))
-        for line in lines:
-            document = _document_in(line)
-            if document is not None:
-                yield document
-            elif not (self._ends_torn_lines and line.startswith(b"{") and not line.endswith(b"}")):
-                raise IntegrityError("a line of it is no step")
-        if (document := _document_in(torn)) is not None:
-            yield document
+        with files.os_errors_as("cannot read the journal"):
+            for line in filter(wanted, files.read_lines(os.path.join(self.folder, "steps.jsonl"))):
+                document = _document_in(line)
+                if document is not None:
+                    yield document
+                elif line.endswith(b"\n") and not (self._ends_torn_lines and _is_torn(line)):
+                    raise IntegrityError("a line of it is no step")
 
     @property
     def _ends_torn_lines(self) -> bool:
-        """Whether it is of the first format: a torn line was ended there, and steps may follow it."""
-        return number_in(self.header.get("format", 1), math.inf) < FORMAT
+        return number_in(self.header.get("format", 1), math.inf) <= _TORN_LINES_ENDED
+
+    @property
+    def is_amid_moves(self) -> bool:
+        """Whether its process died between noting what it was to put in place and noting that it had."""
+        if self.state is not JobState.INTERRUPTED:
+            return False
+        try:
+            kinds = [type(step) for step in self.steps]
+        except SnapshotError:
+            return False
+        return DataMoved in kinds and not {DataCommitted, SlotsDiscarded}.intersection(kinds)
 
     @property
     def asked(self) -> list[SnapdStep]:
@@ -209,7 +234,7 @@ class JobRecord:
 
     def is_ours(self, root: Mapping[str, Any]) -> bool:
         """Whether we wrote it, for this very root: nobody else's journal may make us change data."""
-        return self.is_private and all(self.root.get(key) == root[key] for key in ("path", "inode"))
+        return self.is_private and is_same_root(self.root, root)
 
     @property
     def is_private(self) -> bool:
@@ -246,13 +271,8 @@ def load_document(path: str) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _raw_lines(path: str) -> list[bytes]:
-    """The lines of a file without their ends, the last one as it was left; one empty line for no file."""
-    with files.os_errors_as("cannot read the journal"):
-        try:
-            return files.read_whole(path, _CAP).split(b"\n")
-        except FileNotFoundError:
-            return [b""]
+def _is_torn(line: bytes) -> bool:
+    return line.startswith(b"{") and not line.endswith(b"}\n")
 
 
 def _document_in(line: bytes) -> dict[str, Any] | None:

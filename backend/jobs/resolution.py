@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
 from backend.fs import files
-from backend.jobs.cleanup import end_job, is_published
+from backend.jobs.cleanup import end_job
+from backend.jobs.data_endings import Ending
 from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import (
+    DAY,
     Check,
     Export,
     Extract,
@@ -77,12 +79,11 @@ def resolve(journal: Journal, store: Store, number: int, *, finish: bool) -> Res
     ways = resolutions_of(record, store)
     chosen = ways.finish if finish else ways.take_back
     if chosen.refusal:
-        raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {chosen.refusal}")
+        raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {number}: {chosen.refusal}")
     with files.os_errors_as(f"cannot end job {number}"):
         journal.sweep()
         store.sweep()
-        keeps = not finish and record.verb == Forget.verb
-        text = end_job(journal, store, record, forgetting=not keeps)
+        text = end_job(journal, store, record, Ending.FINISH if finish else Ending.ROLL_BACK)
     return Resolved(text, chosen.again)
 
 
@@ -132,24 +133,34 @@ def _from_scratch(operation: Operation, done: str) -> Resolutions:
 def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Resolutions:
     done = effects_of(record, store)
     done.refuse_outside()
-    if isinstance(operation, Restore) and operation.target_dir:
+    if isinstance(operation, Restore) and operation.target_dir and (done.committed or not done.state.moves):
         return _of_beside(operation, committed=done.committed)
+    now = time.time()
+    if not done.committed and done.state.moves:
+        kept = _moment(window_end(record, now) or now + DAY)
+        return Resolutions(
+            Resolution(f"What is left of it is put in place; what that replaces is kept until {kept}."),
+            Resolution(
+                "The data are put back as they were before it; what it had put in place, if changed since, "
+                f"is kept until {_moment(now + DAY)}."
+            ),
+        )
     if not done.committed:
         done.state.demand_unmounted(back=True)
         if isinstance(operation, Undo):
             # Without a number it meant the last restore of its time.
             operation = Undo(undone_by(record) or operation.job)
-        began = bool(done.state.moves)
-        text = "The data are put back as they were before it" if began else "It had replaced nothing yet"
-        if not began and done.state.slots:
+        text = "It had replaced nothing yet"
+        if done.state.slots:
             text += ": what it had unpacked is removed"
         return _from_scratch(operation, text)
-    until = window_end(record)
+    until = window_end(record, now)
     kept = f"what it replaced is kept for an undo until {_moment(until)}" if until else "no undo is kept"
     finish = Resolution(f"All its data are in place: it is complete, and {kept}.")
-    if until <= time.time():
-        why = f"what it replaced was kept until {_moment(until)}" if until else "it was to keep no undo"
-        return Resolutions(finish, Resolution(refusal=f"all its data are in place, and {why}"))
+    if not until:
+        return Resolutions(
+            finish, Resolution(refusal="all its data are in place, and it was to keep no undo")
+        )
     text = "All its data are in place: they are taken out again by an undo, as a new job, and kept for a day."
     return Resolutions(finish, Resolution(text, again=Undo(record.id)))
 
@@ -199,7 +210,7 @@ def _whole(steps: Sequence[Step], store: Store) -> Iterator[str]:
         match step:
             case PublicationBegun(set_id):
                 store.check_publication(step)
-                if published or is_published(store, step):
+                if published or store.is_published(step):
                     yield str(set_id)
             case ExportBegun(file=file, identity=identity) if file and is_recorded(file, identity):
                 yield os.path.abspath(file)

@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.errors import ConflictError, IntegrityError, NotAllowedError, SnapshotError
 from backend.fs import files
+from backend.fs.directories import make_directories
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import Operation, to_json
@@ -47,7 +48,7 @@ class Runner:
         """
         self._children = [child for child in self._children if child.poll() is None]
         with files.os_errors_as(f"cannot start {operation.verb}"), ExitStack() as stack:
-            files.make_directories(self._journal.folder, 0o700)
+            make_directories(self._journal.folder, 0o700)
             # Without names: whoever is killed while it starts a job leaves no file behind.
             errors = _unnamed(stack, "errors")
             document = _unnamed(stack, "operation")

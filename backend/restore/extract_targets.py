@@ -202,6 +202,8 @@ class _Looking:
             return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
         if not member.is_selected:
             return ExtractAction.REFUSE, f"{place} is there instead of a directory"
+        if file_type not in _PLACES and file_type != _FORMATS.get(member.kind):
+            return ExtractAction.REFUSE, f"{place} is there, and it is a {member.word} in the snapshot"
         match self._policy:
             case OverwritePolicy.NEVER:
                 return ExtractAction.SKIP, "it is there"

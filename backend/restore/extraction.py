@@ -21,6 +21,7 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.directories import Owner
 from backend.fs.files import DIRECTORY
 from backend.fs.lengths import shortened
 from backend.fs.removal import remove_tree
@@ -36,7 +37,8 @@ from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.swap import Move, RestoreState
-from backend.steps import DataCommitted, DataMoved, RestoreBegun, SlotsMade
+from backend.restore.transaction import Transaction
+from backend.steps import RestoreBegun, SlotsMade
 
 _NAMED = 20
 
@@ -142,13 +144,10 @@ class Extraction:
         progress.record_step(RestoreBegun(set_id, snaps))
         places = sorted({part.parent for part in self._parts})
         progress.record_step(SlotsMade(tag, tuple(places), self._holder))
-        try:
+        transaction = Transaction(self.state, progress, "cannot extract", snaps)
+        with transaction.reverting():
             self._stage(tag, progress)
-            self._commit(progress)
-        except BaseException:
-            for left in self.state.revert():
-                progress.note(str(left))
-            raise
+            self._commit(transaction, progress)
         return self.state
 
     def _refuse(self) -> None:
@@ -199,13 +198,14 @@ class Extraction:
     @contextmanager
     def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
-        make = restore.InPlaceTarget(self._layout, self.state).maker(
-            None if self._plan.target_dir else part.user, progress
-        )
+        target = restore.InPlaceTarget(self._layout, self.state)
         if self._plan.target_dir:
-            with _made_beside(self._plan.target_dir, part, make) as fd:
+            make = target.maker(None, progress)
+            give = make if part.entry == ARCHIVE else target.maker(_owner_of(part), progress, 0o700)
+            with _made_beside(self._plan.target_dir, part, make, give) as fd:
                 yield fd
         else:
+            make = target.maker(restore.owner_of_home(part.user), progress)
             links = self._layout.is_machine
             with parents.open_data_parent(part.parent, part.user, make, links=links) as fd:
                 yield fd
@@ -236,17 +236,14 @@ class Extraction:
             Move(slot=slot, name=wanted.name, before=before, after=files.identity(kept, slot_fd), kept=kept)
         )
 
-    def _commit(self, progress: Progress) -> None:
+    def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
         if not self._plan.target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
-            self.state.demand_unmounted()
-            progress.record_step(DataMoved(self.state.to_json()))
-            self.state.commit()
-            progress.record_step(DataCommitted())
+            transaction.commit()
 
 
 def key_of(snapshot: Snapshot) -> str:
@@ -299,8 +296,11 @@ def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | 
 
 
 @contextmanager
-def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make) -> Iterator[int]:
-    """Reach the directory that a part lands in through no link; make it where it is missing."""
+def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make, give: parents.Make) -> Iterator[int]:
+    """Reach the directory that a part lands in through no link.
+
+    Where it is missing it is made by `give`, any other on the way by `make`.
+    """
     top, name = os.path.split(target_dir)
     below = os.path.relpath(part.parent, target_dir)
     with ExitStack() as stack:
@@ -309,22 +309,16 @@ def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make) -> Iter
         path = top.rstrip("/")
         for step in filter(None, (name, *(below.split("/") if below != "." else ()))):
             path = f"{path}/{step}"
-            is_missing = files.identity(step, fd) is None
-            if is_missing:
-                make(fd, step, path)
+            if files.identity(step, fd) is None:
+                is_theirs = path == part.parent and path != target_dir
+                (give if is_theirs else make)(fd, step, path)
             fd = stack.enter_context(files.opened(step, DIRECTORY, fd))
-            if is_missing and path == part.parent and path != target_dir:
-                _give(fd, part)
         yield fd
 
 
-def _give(fd: int, part: ExtractPart) -> None:
-    """Keep a user's data from others, and let them be the user's where that can be."""
-    if part.entry == ARCHIVE:
-        return
-    os.fchmod(fd, 0o700)
-    if part.user is not None and os.geteuid() == 0:
-        os.fchown(fd, part.user.uid, part.user.gid)
+def _owner_of(part: ExtractPart) -> Owner | None:
+    """Whose the directory of a part becomes beside: its user's, where that can be."""
+    return Owner(part.user.uid, part.user.gid) if part.user is not None and os.geteuid() == 0 else None
 
 
 def skipped_texts(parts: Sequence[ExtractPart]) -> list[str]:

@@ -25,6 +25,7 @@ from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
 from backend.restore.extract_targets import ExtractAction, OverwritePolicy, PathMapping, extract_targets
 from backend.restore.extraction import Extraction, ExtractPart, ExtractPlan, key_of, skipped_texts
+from backend.restore.transaction import remove_replaced
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 
@@ -79,7 +80,7 @@ class Extractor:
         until = time.time() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
-        leftovers = () if until else state.clean_up()
+        leftovers = () if until else remove_replaced(state, "extract")
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),

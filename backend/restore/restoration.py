@@ -19,6 +19,8 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotAllowedError
 from backend.fs import files
 from backend.fs import safe_open as parents
+from backend.fs.beneath import PASSED
+from backend.fs.directories import Owner, make_directory, private_name
 from backend.fs.files import DIRECTORY
 from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
@@ -28,9 +30,14 @@ from backend.model import Snapshot, User
 from backend.progress import Progress
 from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
-from backend.restore.slots import HOLDER, Slot, find_slot, make_slot
+from backend.restore.slots import Slot, make_slot
 from backend.restore.swap import Move, RestoreState
-from backend.steps import DataCommitted, DataMoved, DirectoryMade, RestoreBegun, SlotsMade, Step
+from backend.restore.transaction import Transaction
+from backend.steps import (
+    DirectoryMade,
+    RestoreBegun,
+    SlotsMade,
+)
 
 LANDING = "landing"
 
@@ -78,7 +85,7 @@ class InPlaceTarget:
     def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress) -> Iterator[int]:
         """A directory beside the live data, out of whose owner's reach the content is moved afterwards."""
         with ExitStack() as stack:
-            make = self.maker(plan.user, progress)
+            make = self.maker(owner_of_home(plan.user), progress)
             parent = stack.enter_context(
                 parents.open_data_parent(plan.parent, plan.user, make, links=self._layout.is_machine)
             )
@@ -104,26 +111,33 @@ class InPlaceTarget:
         remove_tree(LANDING, slot_fd)
         os.fsync(slot_fd)
 
-    def maker(self, user: User | None, progress: Progress) -> parents.Make:
+    def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
         """Makes a missing parent directory as its owner would have it."""
 
         def make(fd: int, name: str, _path: str) -> None:
             # without links, so that it can be removed again without following any
-            """Make one missing directory, noted before, its user's like the home."""
-            path = f"{os.readlink(f'/proc/self/fd/{fd}').rstrip('/')}/{name}"
-            progress.record_step(DirectoryMade(path))
-            os.mkdir(name, 0o755, dir_fd=fd)
-            self._state.made.append(path)
-            if user is not None and os.geteuid() == 0:
-                owner = os.stat(user.home)
-                with files.opened(name, DIRECTORY, fd) as made:
-                    os.fchown(made, owner.st_uid, owner.st_gid)
+            """Make one missing directory, noted before, with its owner and mode from the first."""
+            above = os.readlink(f"/proc/self/fd/{fd}").rstrip("/")
+            room = private_name()
+            for path in (f"{above}/{room}", f"{above}/{room}/{name}", f"{above}/{name}"):
+                progress.record_step(DirectoryMade(path))
+                self._state.made.append(path)
+            make_directory(name, fd, mode, owner=owner, room=room)
             os.fsync(fd)
 
         return make
 
     def settle(self) -> None:
         """Everything was noted when it was taken over."""
+
+
+def owner_of_home(user: User | None) -> Owner | None:
+    """Whose a directory becomes that is made for a user in the home; None where it is left ours."""
+    if user is None or os.geteuid() != 0:
+        return None
+    with files.opened(user.home, PASSED) as fd:
+        home = os.fstat(fd)
+    return Owner(home.st_uid, home.st_gid)
 
 
 @contextmanager
@@ -173,13 +187,10 @@ class Restoration:
         set_id = max((s.set_id for s in snapshots), default=0)
         progress.record_step(RestoreBegun(set_id, tuple(s.snap for s in snapshots)))
         progress.record_step(step)
-        try:
+        transaction = Transaction(self.state, progress, "cannot restore", [s.snap for s in snapshots])
+        with transaction.reverting():
             self._stage(work, tag, progress)
-            self._commit(progress)
-        except BaseException:
-            for left in self.state.revert():
-                progress.note(str(left))
-            raise
+            self._commit(transaction, progress)
         return self.state
 
     def _prepared(self) -> RestoreTarget:
@@ -231,7 +242,7 @@ class Restoration:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
         self.left_out += [*vetter.devices.texts(plan.parent), *vetter.too_long.texts(plan.parent)]
 
-    def _commit(self, progress: Progress) -> None:
+    def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
@@ -239,10 +250,7 @@ class Restoration:
             raise ConflictError("cannot restore: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             self._ground.settle()
-            self.state.demand_unmounted()
-            progress.record_step(DataMoved(self.state.to_json()))
-            self.state.commit()
-            progress.record_step(DataCommitted())
+            transaction.commit()
 
 
 def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
@@ -265,34 +273,3 @@ def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
         raise IntegrityError(
             f'{subject} entry "{entry}": {fault}' if subject not in str(fault) else str(fault)
         ) from fault
-
-
-def recovered(steps: Sequence[Step]) -> tuple[RestoreState, bool]:
-    """What a restore that died had done, from the steps it noted, and whether it was complete.
-
-    IntegrityError when the steps cannot be understood.
-    """
-    state = RestoreState()
-    slots: dict[str, str] = {}
-    holder = HOLDER
-    for step in steps:
-        match step:
-            case SlotsMade(tag, parents, in_holder):
-                slots = dict.fromkeys(parents, tag)
-                holder = in_holder or HOLDER
-            case DirectoryMade(path):
-                state.made.append(path)
-            case DataMoved(moved):
-                state = RestoreState.from_json(moved)
-    if not state.slots:
-        state.slots = _slots_made(slots, holder)
-    return state, DataCommitted() in steps
-
-
-def _slots_made(slots: Mapping[str, str], holder: str) -> list[Slot]:
-    """Those of the slots, by their parents, that are there."""
-    try:
-        present = [find_slot(parent, name, holder) for parent, name in slots.items()]
-    except ValueError as damage:
-        raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
-    return [slot for slot in present if slot]

@@ -18,6 +18,7 @@ from backend.restore.impact import ImpactScanner
 from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
+from backend.restore.transaction import remove_replaced
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 
@@ -102,7 +103,7 @@ class Restorer:
         until = (
             time.time() + operation.undo_window if operation.undo_window and not wanted.target_dir else 0.0
         )
-        leftovers = () if until else state.clean_up()
+        leftovers = () if until else remove_replaced(state, "restore")
         snaps = tuple(snapshot.snap for snapshot in chosen)
         undo_job = int(progress.name) if until and progress.name.isdigit() else 0
         return Result(

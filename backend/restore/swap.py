@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain, groupby, islice
 from typing import Any
 
 from backend.errors import BlockedError, ConflictError, IntegrityError
@@ -20,13 +21,20 @@ from backend.fs.files import DIRECTORY, Identity
 from backend.fs.mounts import mount_names, mounts_below
 from backend.fs.removal import Leftover
 from backend.restore.slots import HOLDER, Slot, holder_name, remove_if_empty, slot_name
+from backend.steps import DataMoved, FileId, FilesMoved, Moved, MovedSlot, Stamp, Step, parse_step
 
 _ASIDE = ".aside"
 _NO_WAY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _TARGET = re.compile("common|x?[1-9][0-9]{0,18}")
 _KEPT = re.compile("[0-9]{1,9}")
+_LINE = 1000
+_DAMAGED = "cannot understand what a restore did: the record is damaged"
 
 Exchange = Callable[[str, int, str, int], bool]
+
+
+def _note_nothing() -> None:
+    """Nobody keeps a journal."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,18 @@ class Move:
                 raise ConflictError(f"cannot change {where}: its directory was replaced meanwhile") from cause
             yield folder
 
+    @contextmanager
+    def located(self, parent: int, slot: int) -> Iterator[tuple[str, int]]:
+        """The name of `after` and the open directory that it is in; ConflictError where it is nowhere."""
+        for name in (self._waiting, self._aside):
+            if files.identity(name, slot) == self.after:
+                yield name, slot
+                return
+        with self._folder(parent) as folder:
+            if files.identity(self._name, folder) != self.after:
+                raise ConflictError(f"{self.slot.parent}/{self.name} was replaced meanwhile")
+            yield self._name, folder
+
     @property
     def _name(self) -> str:
         return self.name.rpartition("/")[2]
@@ -160,16 +180,31 @@ class RestoreState:
     moves: list[Move] = field(default_factory=list)
     made: list[str] = field(default_factory=list)
     done: bool = False
+    stamp: Stamp | None = None
 
     def commit(self, exchange: Exchange = files.exchange) -> None:
         """Put everything in place; when one cannot be, all are rolled back before the error leaves."""
         try:
-            for move in self.moves:
-                move.carry_out(exchange)
-            self._sync()
+            self.put_in_place(exchange)
         except BaseException:
             self.take_back(exchange)
             raise
+
+    def put_in_place(self, exchange: Exchange = files.exchange) -> None:
+        """Put everything in place that is not yet; what is, stays when one cannot be."""
+        for move in self.moves:
+            move.carry_out(exchange)
+        self._sync()
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether nothing that it was to put in place is there, but what was there before."""
+        return all(move.live == move.before for move in self.moves)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything that it was to put in place is there."""
+        return any(move.after is not None and move.live == move.after for move in self.moves)
 
     def take_back(self, exchange: Exchange = files.exchange) -> None:
         """Put everything back as it was before; the slots keep the other data.
@@ -196,14 +231,16 @@ class RestoreState:
             except (OSError, BlockedError):
                 continue  # it is gone: there is nothing to make last
 
-    def revert(self) -> tuple[Leftover, ...]:
+    def revert(self, note: Callable[[], None] = _note_nothing) -> tuple[Leftover, ...]:
         """Take everything back and remove what is left of the attempt, made directories included.
 
-        Returns what could not be removed.
+        `note` is called in between: from then on nothing of it can be put in place any more. Returns what
+        could not be removed.
         """
         if self.done:
             return ()
         self.take_back()
+        note()
         left = self.clean_up()
         for folder in reversed(self.made):
             _remove_made(folder)
@@ -241,18 +278,34 @@ class RestoreState:
         moves = [replace(move, before=move.live, after=move.before) for move in self.moves]
         return RestoreState(list(self.slots), moves, list(self.made))
 
+    def reversed(self) -> "RestoreState":
+        """Return the state of one that was put in place and rolled back since."""
+        moves = [replace(move, before=move.after, after=move.before) for move in self.moves]
+        return RestoreState(list(self.slots), moves, list(self.made))
+
+    def steps(self) -> Iterator[Step]:
+        """What is noted before all is put in place: the files, directory by directory, then the rest."""
+        numbers = {slot: number for number, slot in enumerate(self.slots)}
+        files_moved = (_moved(move, numbers) for move in self.moves if move.kept)
+        for (slot, folder), moves in groupby(files_moved, lambda move: (move.slot, _folder_of(move.name))):
+            while some := tuple(islice(moves, _LINE)):
+                yield FilesMoved(slot, folder, some)
+        yield self._step([move for move in self.moves if not move.kept])
+
+    def _step(self, moves: Sequence[Move]) -> DataMoved:
+        numbers = {slot: number for number, slot in enumerate(self.slots)}
+        return DataMoved(
+            slots=tuple(map(_recorded, self.slots)),
+            moves=tuple(_moved(move, numbers) for move in moves),
+            made=tuple(self.made),
+            done=self.done,
+            stamp=self.stamp,
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return a plain mapping that `from_json` takes."""
-        return {
-            "slots": [_recorded(slot) for slot in self.slots],
-            "moves": [
-                [self.slots.index(m.slot), m.name, list(m.before or ()), list(m.after or ())]
-                + ([m.kept] if m.kept else [])
-                for m in self.moves
-            ],
-            "made": self.made,
-            "done": self.done,
-        }
+        mapping: dict[str, Any] = self._step(self.moves).to_json()["moves"]
+        return mapping
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "RestoreState":
@@ -261,22 +314,42 @@ class RestoreState:
         Raises:
             IntegrityError: it describes none.
         """
+        step = parse_step({"moves": document})
+        if not isinstance(step, DataMoved):
+            raise IntegrityError(_DAMAGED)
+        return cls.from_steps(step)
+
+    @classmethod
+    def from_steps(cls, step: DataMoved, files_moved: Sequence[FilesMoved] = ()) -> "RestoreState":
+        """Return the state that the steps tell which were made of one.
+
+        Raises:
+            IntegrityError: they tell of none.
+        """
         try:
-            devices = [_device_of(str(slot[0])) for slot in document["slots"]]
-            slots = [_slot(slot, now) for slot, now in zip(document["slots"], devices, strict=True)]
+            devices = [_device_of(slot.parent) for slot in step.slots]
+            slots = [_slot(slot, now) for slot, now in zip(step.slots, devices, strict=True)]
             moves = [
                 Move(
-                    slots[at],
-                    _target_name(name, slots[at], *kept),
-                    _identity(before, devices[at]),
-                    _identity(after, devices[at]),
-                    *map(_kept_name, kept),
+                    slot=slots[moved.slot],
+                    name=_target_name(moved, slots[moved.slot]),
+                    before=_identity(moved.before, devices[moved.slot]),
+                    after=_identity(moved.after, devices[moved.slot]),
+                    kept=_kept_name(moved.kept),
                 )
-                for at, name, before, after, *kept in document["moves"]
+                for moved in chain(chain.from_iterable(files.moves for files in files_moved), step.moves)
             ]
-            return cls(slots, moves, [str(path) for path in document["made"]], bool(document["done"]))
-        except (KeyError, IndexError, TypeError, ValueError) as damage:
-            raise IntegrityError("cannot understand what a restore did: the record is damaged") from damage
+        except (IndexError, TypeError, ValueError) as damage:
+            raise IntegrityError(_DAMAGED) from damage
+        return cls(slots, moves, list(step.made), step.done, step.stamp)
+
+
+def _folder_of(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _moved(move: Move, numbers: Mapping[Slot, int]) -> Moved:
+    return Moved(numbers[move.slot], move.name, move.before, move.after, move.kept)
 
 
 def _device_of(parent: str) -> int | None:
@@ -287,36 +360,40 @@ def _device_of(parent: str) -> int | None:
         return None
 
 
-def _known(pair: Sequence[int], device: int | None) -> Identity:
+def _known(pair: FileId, device: int | None) -> Identity:
     """A recorded directory; all of a slot and its parent are on one device, which is `device` where known."""
     return Identity(pair[0] if device is None else device, pair[1])
 
 
-def _identity(pair: Sequence[int], device: int | None = None) -> Identity | None:
+def _identity(pair: FileId | None, device: int | None) -> Identity | None:
     return _known(pair, device) if pair else None
 
 
-def _recorded(slot: Slot) -> list[Any]:
-    holder = [] if slot.holder == HOLDER else [slot.holder]
-    return [slot.parent, *slot.parent_id, slot.name, *slot.slot_id, *holder]
+def _recorded(slot: Slot) -> MovedSlot:
+    holder = "" if slot.holder == HOLDER else slot.holder
+    return MovedSlot(slot.parent, slot.parent_id, slot.name, slot.slot_id, holder)
 
 
-def _slot(recorded: Sequence[Any], device: int | None) -> Slot:
-    parent, dev, ino, name, slot_dev, slot_ino, *holders = recorded
-    holder = holder_name(*holders) if holders else HOLDER
-    parent_id, slot_id = _known((dev, ino), device), _known((slot_dev, slot_ino), device)
-    return Slot(parent=str(parent), parent_id=parent_id, name=slot_name(name), slot_id=slot_id, holder=holder)
+def _slot(recorded: MovedSlot, device: int | None) -> Slot:
+    return Slot(
+        parent=recorded.parent,
+        parent_id=_known(recorded.parent_id, device),
+        name=slot_name(recorded.name),
+        slot_id=_known(recorded.slot_id, device),
+        holder=holder_name(recorded.holder or HOLDER),
+    )
 
 
 def _kept_name(name: str) -> str:
-    if not _KEPT.fullmatch(name):
+    if name and not _KEPT.fullmatch(name):
         raise ValueError(name)
     return name
 
 
-def _target_name(name: str, slot: Slot, kept: str = "") -> str:
+def _target_name(moved: Moved, slot: Slot) -> str:
     """What a snap's directory has to hold is known; anywhere else it may be any name, or path if `kept`."""
-    first, *below = name.split("/") if kept else [name]
+    name = moved.name
+    first, *below = name.split("/") if moved.kept else [name]
     if slot.holder == HOLDER and not _TARGET.fullmatch(first):
         raise ValueError(name)
     if first == slot.holder or any(part in ("", ".", "..") for part in (first, *below)):
@@ -328,15 +405,9 @@ def _target_name(name: str, slot: Slot, kept: str = "") -> str:
 
 def _remove_made(folder: str) -> None:
     """Remove a directory that was made, if it is empty; never one that a link on the way leads to."""
-    *above, name = folder.strip("/").split("/")
-    fd = os.open("/", DIRECTORY)
+    above, _, name = folder.rpartition("/")
     try:
-        for part in above:
-            below = os.open(part, DIRECTORY, dir_fd=fd)
-            os.close(fd)
-            fd = below
-        remove_if_empty(name, fd)
+        with files.opened("/", DIRECTORY) as top, files.opened_below(top, above) as fd:
+            remove_if_empty(name, fd)
     except OSError:
         pass  # somebody took it away, or put a link there
-    finally:
-        os.close(fd)

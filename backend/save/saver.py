@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -17,7 +17,7 @@ from backend.format import excludes
 from backend.format.metadata import metadata_json
 from backend.format.names import METADATA, METADATA_HASH, filename
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs import safe_open as parents
 from backend.fs.removal import remove_tree
 from backend.fs.space import measure, require_space
@@ -129,12 +129,12 @@ class Saver:
         path = f"{self._store.folder}/{name}.{files.random_name()}~"
         progress.record_step(FileBegun(path))
         with files.os_errors_as(f'cannot save snap "{snap.name}"'):
-            fd = os.open(path, files.NEW_FILE, 0o600)
+            fd = beneath.open_path(path, files.NEW_FILE)
             try:
                 snapshot = self._write(fd, snapshot, patterns, progress)
                 os.fsync(fd)
             except BaseException:
-                os.unlink(path)
+                beneath.unlink(path)
                 raise
             finally:
                 os.close(fd)
@@ -320,7 +320,8 @@ def save_set(
                 store.publish(set_id, [made.staged for made in saved], progress)
         except BaseException:
             for made in saved:
-                remove_tree(made.staged.path)
+                with suppress(OSError):  # why nothing is published is what has to be told
+                    remove_tree(made.staged.path)
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
@@ -349,7 +350,7 @@ def _save_each(
         progress.raise_if_cancelled()
     except BaseException:
         for made in saved:
-            os.unlink(made.staged.path)
+            beneath.unlink(made.staged.path)
         raise
     if not saved:
         raise next(iter(failures.values()))

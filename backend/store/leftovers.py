@@ -1,8 +1,7 @@
 """What interrupted saves and imports left in the directory of snapshots, told and removed."""
 
-import os
-
 from backend.errors import MultiError, SnapshotError
+from backend.fs import beneath
 from backend.store import unfinished
 from backend.store.store import Store
 
@@ -57,7 +56,7 @@ def abandon_import(store: Store, marker: str) -> None:
     for name in [*doomed, marker]:
         path = f"{store.folder}/{name}"
         try:
-            os.unlink(path)
+            beneath.unlink(path)
         except OSError as cause:
             failures.append(SnapshotError(f"remove {path}: {(cause.strerror or '').lower()}"))
     if failures:

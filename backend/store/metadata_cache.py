@@ -91,9 +91,11 @@ class MetadataCache:
     def _save(self) -> None:
         if not self._changed or not self._path:
             return
+        from backend.fs.directories import make_directories
+
         content = json.dumps(self._rows, separators=(",", ":")).encode()
         try:
-            files.make_directories(os.path.dirname(self._path), 0o700)
+            make_directories(os.path.dirname(self._path), 0o700)
             files.write_whole(self._path, _FORMAT % zlib.crc32(content) + content)
         except OSError:
             pass  # no room, or no right: the next listing reads the files again

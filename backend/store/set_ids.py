@@ -3,10 +3,10 @@
 import os
 import re
 
-from backend.fs import files
+from backend.fs import beneath, files
 
 LARGEST_SANE_ID = 1 << 62
-_HALF_NOTE = re.compile(r"last-set-id\.[A-Za-z0-9]{12}~")
+_HALF_NOTE = re.compile(r"(last-set-id|root-id)\.[A-Za-z0-9]{12}~")
 
 
 class NotedSetId:
@@ -25,7 +25,9 @@ class NotedSetId:
 
     def write(self, number: int) -> None:
         """Replace the note, whole."""
-        files.make_directories(self._state_dir, 0o700)
+        from backend.fs.directories import make_directories
+
+        make_directories(self._state_dir, 0o700)
         files.write_whole(self._path, b"%d\n" % number)
 
     def raise_to(self, number: int) -> None:
@@ -37,7 +39,7 @@ class NotedSetId:
             pass
 
     def sweep(self) -> None:
-        """Remove notes that were half written when their writer died."""
+        """Remove notes, and ids of the root, that were half written when their writer died."""
         for name in os.listdir(self._state_dir):
             if _HALF_NOTE.fullmatch(name):
-                os.unlink(f"{self._state_dir}/{name}")
+                beneath.unlink(f"{self._state_dir}/{name}")

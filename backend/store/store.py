@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError
+from backend.errors import ConflictError, IntegrityError, OpenEndedError, UnrecordedError
 from backend.format.names import filename, snapshot_id
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -66,8 +66,10 @@ class Store:
     @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
-        status = os.stat(self.layout.root)
-        return {"path": self.layout.root, "device": status.st_dev, "inode": status.st_ino}
+        from backend.store.root_id import RootId
+
+        known = {"path": self.layout.root, "id": RootId(self._state_dir).read()}
+        return {**known, **self.layout.identity._asdict()}
 
     # -- looking
 
@@ -193,20 +195,24 @@ class Store:
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
     def _lock(self, name: str, busy: str) -> FileLock:
+        from backend.fs.directories import make_directories
+
         folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
-            files.make_directories(self._state_dir, 0o700)
-            files.make_directories(folder, 0o700)
+            make_directories(self._state_dir, 0o700)
+            make_directories(folder, 0o700)
         return FileLock(f"{folder}/{name}", busy)
 
     # -- adding
 
     def prepare(self) -> None:
         """Make the snapshots directory where there is none (mode 0700)."""
+        from backend.fs.directories import make_directories
+
         with files.os_errors_as(f"cannot create snapshots directory {self.folder}"):
             above = os.path.dirname(self.folder)
-            files.make_directories(above)
-            files.make_directories(self.folder, 0o700)
+            make_directories(above)
+            make_directories(self.folder, 0o700)
 
     def allocate_id(self) -> int:
         """Give out a set id that was never used, by snapd or by us. Call it holding `lock`."""
@@ -247,12 +253,24 @@ class Store:
                 for file in staged:
                     files.rename_new(file.path, None, f"{self.folder}/{file.name}", None)
                 files.sync_directory(self.folder)
-                os.unlink(self.marker(set_id))
+                beneath.unlink(self.marker(set_id))
                 files.sync_directory(self.folder)
                 progress.record_step(Published(set_id))
-        except BaseException:
-            self.retract(publication, marked=marked)
+        except BaseException as failure:
+            try:
+                self.retract(publication, marked=marked)
+            except OSError:
+                if marked and self.is_published(publication):
+                    raise UnrecordedError(f"publishing set #{set_id}", failure) from failure
+                raise
             raise
+
+    def is_published(self, publication: "PublicationBegun") -> bool:
+        """Whether the set that a save or an import was to publish is there, whole."""
+        is_hidden = files.identity(self.marker(publication.set_id)) is not None
+        return not is_hidden and all(
+            is_recorded(f"{self.folder}/{file.name}", file.identity) for file in publication.files
+        )
 
     def demand_no_daemon(self, action: str) -> None:
         """Make sure that no snapd was started for this root since the work began.
@@ -265,22 +283,26 @@ class Store:
 
     def _hide(self, set_id: int) -> None:
         try:
-            os.close(os.open(self.marker(set_id), files.NEW_FILE, 0o644))
+            os.close(beneath.open_path(self.marker(set_id), files.NEW_FILE, 0o644))
         except FileExistsError:
             raise ConflictError(
                 f"cannot import snapshot {set_id}: already in progress for this set id"
             ) from None
-        files.sync_directory(self.folder)
+        try:
+            files.sync_directory(self.folder)
+        except OSError:
+            os.unlink(self.marker(set_id))
+            raise
 
     def retract(self, publication: "PublicationBegun", *, marked: bool = True) -> None:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
         for path, name, identity in publication.files:
             for candidate in (f"{self.folder}/{name}", path):
                 if is_recorded(candidate, identity):
-                    os.unlink(candidate)
+                    beneath.unlink(candidate)
         marker = self.marker(publication.set_id)
         if marked and files.identity(marker) is not None:
-            os.unlink(marker)
+            beneath.unlink(marker)
         files.sync_directory(self.folder)
 
     def check_publication(self, publication: "PublicationBegun") -> None:
@@ -325,12 +347,16 @@ class Store:
             for snapshot in snapshots:
                 with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
                     try:
-                        size = os.lstat(snapshot.path).st_size
-                        os.unlink(snapshot.path)
+                        size = beneath.lstat(snapshot.path).st_size
+                        beneath.unlink(snapshot.path)
                         freed += size
                     except FileNotFoundError:
                         continue
-            files.sync_directory(self.folder)
+            try:
+                files.sync_directory(self.folder)
+            except OSError as failure:
+                reason = f"a power failure may bring the files back: {failure.strerror}"
+                raise OpenEndedError(f"forget is done, but {reason}") from failure
         return freed
 
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
@@ -344,7 +370,7 @@ class Store:
                 raise IntegrityError(f"{name} is not a snapshot file")
             path = f"{self.folder}/{name}"
             if is_recorded(path, identity):
-                os.unlink(path)
+                beneath.unlink(path)
         files.sync_directory(self.folder)
 
     # -- what a crash left

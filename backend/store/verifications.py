@@ -5,12 +5,9 @@ copy says nothing of another file with damaged bytes. A size holds for one file 
 """
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from enum import Enum
-from stat import S_ISREG
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +15,7 @@ from backend.archive.reader import Reader
 from backend.errors import SnapshotError
 from backend.fs.files import Fingerprint
 from backend.model import CheckLevel, CheckResult, Snapshot
+from backend.store.kept_table import KeptTable
 
 if TYPE_CHECKING:
     from backend.progress import Progress
@@ -74,8 +72,8 @@ class VerificationLog:
 
     def __init__(self, state_dir: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._verdicts = _Database(state_dir, "ledger.sqlite", "verdicts", _TABLE)
-        self._sizes = _Database(state_dir, "sizes.sqlite", "sizes", _SIZES)
+        self._verdicts = KeptTable(f"{state_dir}/ledger.sqlite", "verdicts", _TABLE, _VERSION)
+        self._sizes = KeptTable(f"{state_dir}/sizes.sqlite", "sizes", _SIZES, _VERSION)
         self._learned: dict[str, _Size] = {}
 
     def record(
@@ -188,66 +186,6 @@ class VerificationLog:
             if database is not None:
                 with database:
                     database.executemany(_KEEP_SIZE, [(name, *row) for name, row in rows.items()])
-
-
-class _Database:
-    """A file of ours with one table; one that is damaged is put aside when there is something to write."""
-
-    def __init__(self, state_dir: str, name: str, table: str, create: str) -> None:
-        self._state_dir = state_dir
-        self._path = f"{state_dir}/{name}"
-        self._table = table
-        self._create = create
-
-    @contextmanager
-    def opened(self, *, write: bool) -> Iterator[sqlite3.Connection | None]:
-        """The database, or None where it cannot be had; what fails inside is forgotten."""
-        database = self._connect(write=write)
-        if database is None:
-            yield None
-            return
-        with closing(database):
-            try:
-                yield database
-            except sqlite3.OperationalError:
-                return
-            except sqlite3.DatabaseError:
-                self._put_aside(write=write)
-
-    def _connect(self, *, write: bool) -> sqlite3.Connection | None:
-        if not os.path.isdir(self._state_dir) or not (write or os.path.exists(self._path)):
-            return None
-        try:
-            database = sqlite3.connect(self._path, timeout=2)
-        except sqlite3.Error:
-            return None
-        try:
-            if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                with database:
-                    database.execute(f"DROP TABLE IF EXISTS {self._table}")
-                    database.execute(self._create)
-                    database.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.OperationalError:
-            database.close()
-            return None
-        except sqlite3.DatabaseError:
-            database.close()
-            return self._connect(write=True) if self._put_aside(write=write) else None
-        return database
-
-    def _put_aside(self, *, write: bool) -> bool:
-        """Make room for a new one where this one is damaged; True where that is done."""
-        try:
-            if not write or not S_ISREG(os.lstat(self._path).st_mode):
-                return False
-            os.replace(self._path, f"{self._path}.damaged")
-        except OSError:
-            return False
-        try:
-            os.unlink(f"{self._path}-journal")  # it would be played back into the new one
-        except OSError:
-            pass
-        return True
 
 
 def _walked(

@@ -13,11 +13,11 @@ from backend.archive.hashing import Hasher
 from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK, padded
 from backend.archive.tar.writer import TarHeader, header
-from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
+from backend.errors import BlockedError, IntegrityError, NotFoundError, OpenEndedError, SnapshotError
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.files import Identity
 from backend.host.layout import Layout
 from backend.host.state import answering_version, installed_version, version_of
@@ -25,6 +25,7 @@ from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
+from backend.transfer.output import opened_output, output_at
 
 _PIECE = 1 << 20
 _SUMS = ".sha256"
@@ -219,8 +220,12 @@ class _Part(NamedTuple):
         """Give it its name, for good."""
         if files.identity(self.path) != self.identity:
             raise SnapshotError(f"{self.path} was replaced by someone else meanwhile")
-        os.rename(self.path, self.file)
-        files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
+        beneath.rename(self.path, self.file)
+        try:
+            files.sync_directory(os.path.dirname(os.path.abspath(self.file)))
+        except OSError as failure:
+            reason = f"a power failure may take {self.file} away: {failure.strerror}"
+            raise OpenEndedError(f"export is done, but {reason}") from failure
 
 
 class Streamed(Protocol):
@@ -238,27 +243,39 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
 
     The file is private (mode 0600). On any failure, and on a stop, nothing of it is left; what stood at the
     final name stays until it is replaced. With `checksum` there is `PATH.sha256` as well, which never tells
-    of another file: an older one goes just before the file is replaced.
+    of another file: an older one goes just before the file is replaced. A device or a FIFO is written into;
+    a link stays, and what it leads to is written.
     """
+    with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
+        output = output_at(path, checksum=checksum)
+        if not output.kind:
+            _export_whole(export, output.path, progress, checksum=checksum)
+            return
+        with opened_output(output, progress) as fd:
+            export.stream_to(fd, progress)
+
+
+def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: bool) -> None:
+    if not checksum and files.identity(f"{path}{_SUMS}") is not None:
+        progress.note(f"{path}{_SUMS} is not written anew: it does not tell of this export")
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
     begun = ExportBegun(f"{path}.part", path, checksum=() if checksum else None)
-    with files.os_errors_as(f"cannot export snapshot {export.set_id}"):
-        for target in targets:
-            _clear_the_way(target)
-        progress.record_step(begun)
-        with ExitStack() as stack:
-            parts = [stack.enter_context(_new_part(target)) for target in targets]
-            sums = parts[1].identity if checksum else None
-            progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
-            _fill(parts, export, progress)
-            _put_in_place(*parts)
+    for target in targets:
+        _clear_the_way(target)
+    progress.record_step(begun)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_new_part(target)) for target in targets]
+        sums = parts[1].identity if checksum else None
+        progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
+        _fill(parts, export, progress)
+        _put_in_place(*parts)
 
 
 @contextmanager
 def _new_part(target: str) -> Iterator[_Part]:
     """A new file beside `target`; it is removed when this fails, unless it is in place by then."""
     path = f"{target}.part"
-    fd = os.open(path, files.NEW_FILE, 0o600)
+    fd = beneath.open_path(path, files.NEW_FILE)
     status = os.fstat(fd)
     identity = Identity(status.st_dev, status.st_ino)
     try:
@@ -266,7 +283,7 @@ def _new_part(target: str) -> Iterator[_Part]:
             yield _Part(fd, path, target, identity)
     except BaseException:
         if files.identity(path) == identity:
-            os.unlink(path)
+            beneath.unlink(path)
         raise
     finally:
         os.close(fd)
@@ -289,7 +306,7 @@ def _fill(parts: Sequence[_Part], export: Streamed, progress: Progress) -> None:
 
 def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
     if sums is not None and files.identity(sums.file) is not None:
-        os.unlink(sums.file)
+        beneath.unlink(sums.file)
         files.sync_directory(os.path.dirname(os.path.abspath(sums.file)))
     body.put_in_place()
     if sums is not None:
@@ -307,21 +324,21 @@ def checksum_line(digest: str, path: str) -> bytes:
 
 def _clear_the_way(target: str) -> None:
     """Remove the left-over of an export that died; refuse where one is being written, or what is no file."""
-    kind = _kind(target)
-    if kind and stat.S_ISDIR(kind):
-        raise SnapshotError(f"cannot write {target}: it is a directory")
+    if (kind := _kind(target)) and not stat.S_ISREG(kind):
+        what = "it is a directory" if stat.S_ISDIR(kind) else "it is not a regular file"
+        raise SnapshotError(f"cannot write {target}: {what}")
     part = f"{target}.part"
     if kind := _kind(part):
         if not stat.S_ISREG(kind):
             raise SnapshotError(f"{part} is in the way: it is not a regular file")
         if files.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
-        os.unlink(part)
+        beneath.unlink(part)
 
 
 def _kind(path: str) -> int:
     try:
-        return os.lstat(path).st_mode
+        return beneath.lstat(path).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
@@ -336,7 +353,7 @@ def end_part(step: ExportBegun) -> bool:
         raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
     complete = bool(file) and is_recorded(file, identity)
     if not complete and (is_recorded(part, identity) if identity else _is_blank(part)):
-        os.unlink(part)
+        beneath.unlink(part)
     if step.checksum is not None and file:
         _end_checksum(f"{file}{_SUMS}", step.checksum, complete=complete)
     return complete
@@ -347,16 +364,16 @@ def _end_checksum(target: str, identity: FileId | tuple[()], *, complete: bool) 
     if not (is_recorded(part, identity) if identity else _is_blank(part)):
         return
     if complete and identity:
-        os.rename(part, target)
+        beneath.rename(part, target)
         files.sync_directory(os.path.dirname(target))
     else:
-        os.unlink(part)
+        beneath.unlink(part)
 
 
 def _is_blank(path: str) -> bool:
     """Whether it is an empty file of ours, as it is before its identity can be noted."""
     try:
-        status = os.lstat(path)
+        status = beneath.lstat(path)
     except FileNotFoundError:
         return False
     return stat.S_ISREG(status.st_mode) and status.st_size == 0 and status.st_uid == os.geteuid()

@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -24,7 +24,7 @@ from backend.errors import (
 from backend.format.export_manifest import CONTENT, MANIFEST, parse_content_json, parse_export_json
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.format.names import filename, parse_filename
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.fs.removal import LeftoverError, remove_tree
 from backend.fs.space import require_space
 from backend.model import Snapshot
@@ -112,7 +112,7 @@ class IncomingSet:
     def __enter__(self) -> Self:
         self._store.prepare()
         self._progress.record_step(StagingBegun(self.folder))
-        os.mkdir(self.folder, 0o700)
+        beneath.mkdir(self.folder, 0o700)
         return self
 
     def __exit__(
@@ -173,10 +173,7 @@ class IncomingSet:
         staged = [Staged(snapshot.path, filename(snapshot)) for snapshot in snapshots]
         self._store.publish(set_id, staged, self._progress)
         self._finished = True
-        try:
-            remove_tree(self.folder)
-        except (OSError, LeftoverError):
-            pass  # the set is there; the folder is a finding of the doctor
+        self._remove_folder()
         return [snapshot._replace(path=self._store.path_of(snapshot)) for snapshot in snapshots]
 
     def cancel(self) -> None:
@@ -188,7 +185,11 @@ class IncomingSet:
         if self._finished:
             raise AlreadyFinishedError
         self._finished = True
-        remove_tree(self.folder)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        with suppress(OSError, LeftoverError):  # then the folder is a finding of the doctor
+            remove_tree(self.folder)
 
 
 def _verified(path: str, progress: Progress) -> Snapshot:

@@ -22,7 +22,7 @@ from tests.support.killing import TIDY, Ending, Killer
 EVERY = bool(os.environ.get("SNAPSTOW_EVERY_KILL"))
 SAVED = ("foo", "bar")
 KNOWN = {4, 5}
-LEFTOVER = re.compile(r".*~|.*\.part|.*_importing|\.snapstow-import-.*|\.deep-.*|landing")
+LEFTOVER = re.compile(r".*~|.*\.part|.*_importing|\.snapstow-import-.*|\.deep-.*|landing|\.snapstow-\w{24}")
 IN_PIECES = [False, pytest.param(True, marks=pytest.mark.slow)]
 
 

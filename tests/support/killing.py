@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.host.layout import Layout
 from backend.operations import Operation, operation_from_json, to_json
 from backend.progress import Progress
@@ -115,11 +115,11 @@ class _Countdown:
 
         return counted
 
-    def opening(self, act: Callable[..., int]) -> Callable[..., int]:
-        def counted(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
-            if flags & os.O_CREAT and self.step():
+    def opening(self, act: Callable[..., int], flags_at: int = 1) -> Callable[..., int]:
+        def counted(*arguments: Any, **named: Any) -> int:
+            if arguments[flags_at] & os.O_CREAT and self.step():
                 self._strike()
-            return act(path, flags, *arguments, **named)
+            return act(*arguments, **named)
 
         return counted
 
@@ -154,6 +154,7 @@ class _Countdown:
         os.fsync = lambda fd: None
         files.sync_filesystem = lambda fd: None
         os.open = self.opening(os.open)
+        beneath.open_below = self.opening(beneath.open_below, flags_at=2)
         os.write = self.writing(os.write)
         files._rename = renaming  # type: ignore[assignment] # it passes on whatever it is given
 

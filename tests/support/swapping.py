@@ -28,9 +28,7 @@ class Disk:
     def crashing_before(self, rename: int | None) -> None:
         self._left = rename
 
-    def _rename(
-        self, name: str, source: int | None, target: str, destination: int | None, *, flags: int
-    ) -> bool:
+    def _rename(self, name: str, source: int, target: str, destination: int, *, flags: int) -> bool:
         if flags == files._EXCHANGE and not self._exchanges:
             return False
         if self._left == 0:

@@ -29,7 +29,12 @@ class Context:
             from backend import demo_root
 
             root = demo_root()
-        return open_engine(root, self._options.engine)
+        engine = open_engine(root, self._options.engine)
+        if waiting := engine.waiting():
+            from tui.cli.output import print_status
+
+            print_status(*(f"{plain(text)}." for text in waiting))
+        return engine
 
     def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
         """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""

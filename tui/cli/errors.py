@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from backend import BugError, Cancelled, SnapshotError, shortage
 from backend.engine import user_state
+from backend.fs import write_private
 from tui.cli.arguments.parser import UsageError
 from tui.cli.context import Context
 from tui.cli.output import OutputError, print_status
@@ -68,12 +69,9 @@ def _keep(text: str, context: Context | None) -> str:
     for folder in _state_folders(context):
         path = os.path.join(folder, name)
         try:
-            os.makedirs(folder, 0o700, exist_ok=True)
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            write_private(path, f"snapstow {' '.join(map(plain, sys.argv[1:]))}\n{text}")
         except OSError:
             continue
-        with open(fd, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"snapstow {' '.join(map(plain, sys.argv[1:]))}\n{text}")
         return path
     return ""
 

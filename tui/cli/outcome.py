@@ -128,7 +128,8 @@ class _Outcome:
         file = plain(self._typed.file or operation.file)
         print_result(f'Exported snapshot {self._name(operation)}{_of_snaps(operation.snaps)} into "{file}"')
         if operation.checksum:
-            print_result(f'Its checksum is in "{file}.sha256"')
+            beside = plain(os.path.realpath(operation.file)) if os.path.islink(operation.file) else file
+            print_result(f'Its checksum is in "{beside}.sha256"')
 
     def _forgotten(self, operation: Forget) -> None:
         several = "s" if len(operation.snaps) > 1 else ""

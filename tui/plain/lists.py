@@ -49,6 +49,9 @@ class Lists:
         now = time.time()
         views = self._desk.board.views()
         self._console.say(*(job_words(view, now) for view in views if view.is_running))
+        self._console.say(
+            *(f"{plain(text[0].upper() + text[1:])}." for text in self._desk.place.engine.waiting())
+        )
         if count := sum(1 for view in views if view.state is JobState.INTERRUPTED):
             was = "was" if count == 1 else "were"
             self._console.say(f"{count_phrase(count, 'job')} {was} interrupted. To list the jobs, type: jobs")

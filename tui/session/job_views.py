@@ -47,6 +47,7 @@ class JobView(NamedTuple):
     under way at this moment, `warnings` counts all notes, `moved` is what it worked on most, `stall` says
     why it makes no progress. Of an ended job, what its log tells is known only once it was asked for.
     `owner` is empty for a job of this journal; `seen` is true when somebody has looked at how it ended.
+    `is_waiting` is true for one that died amid replacing data, which somebody has to end.
     What snapd does, and no job of ours, has the id of its `change`; its own `id` is that of no job.
     """
 
@@ -68,6 +69,7 @@ class JobView(NamedTuple):
     stall: str = ""
     seen: bool = False
     change: str = ""
+    is_waiting: bool = False
 
     @property
     def name(self) -> str:
@@ -224,6 +226,7 @@ def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
         error=record.result.error[:_LONGEST],
         result=record.result,
         owner=record.owner,
+        is_waiting=not record.owner and record.is_amid_moves,
     )
 
 

@@ -31,7 +31,11 @@ def strip_text(jobs: Sequence[JobView], width: int) -> Text:
     running = [job for job in jobs if job.is_running]
     bad = sum(1 for job in jobs if job.is_bad and not job.seen)
     news = ""
-    if bad:
+    if waiting := [job for job in jobs if job.is_waiting]:
+        news = f" job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
+        if running or cell_len(news) > width:
+            news = f" job {waiting[-1].id} waits: J"
+    elif bad:
         news = f" {bad} failed or interrupted: J shows them"
         if running or cell_len(news) > width:
             news = f" {bad} failed: J"

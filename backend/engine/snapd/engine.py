@@ -258,6 +258,10 @@ class SnapdEngine:
         """Refuses: while snapd runs, nobody can tell its leftovers from its work."""
         return self._files.repair(progress)
 
+    def waiting(self) -> list[str]:
+        """Say of each job of ours that died amid replacing data how it can be ended once snapd is stopped."""
+        return self._files.waiting()
+
     def resolutions(self, number: int) -> "Resolutions":
         """What finishing and taking back would mean for an interrupted job."""
         from backend.engine.snapd import recovery as endings

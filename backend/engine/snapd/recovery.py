@@ -67,7 +67,7 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
         reason = f"snapd goes on with it, as change {change.id}"
         return Resolutions(
             Resolution(refusal=f"{reason}: wait for it"),
-            Resolution(refusal=f"{reason}: snap abort {change.id} takes it back"),
+            Resolution(refusal=f"{reason}: snap abort {change.id} rolls it back"),
         )
     over = "snapd had not begun it" if _waited(record) else "snapd has ended it"
     return Resolutions(
@@ -86,7 +86,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
         return end_files_as_chosen(site.journal, site.store, number, finish=finish)
     resolutions = ways(site, number)
     if reason := (resolutions.finish if finish else resolutions.take_back).refusal:
-        raise BlockedError(f"cannot {'finish' if finish else 'take back'} job {number}: {reason}")
+        raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {number}: {reason}")
     return Resolved(end(site, record), None)
 
 

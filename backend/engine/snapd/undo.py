@@ -5,9 +5,10 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
-from backend.errors import BlockedError, ConflictError, NotFoundError
+from backend.errors import BlockedError, ConflictError
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
+from backend.jobs.undo import choose
 from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
 from backend.restore.obstacles import obstacle
@@ -77,34 +78,22 @@ def _demand_unobstructed(site: SnapdContext, guard: SafetySnapshot) -> None:
 
 def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     here = {group.set_id for group in site.sets()}
-    candidates = [
-        restore
+    candidates = {
+        restore.record.id: restore
         for restore in safeguarded_restores(site.journal, site.store.root)
         if restore.until > site.journal.clock() and restore.guard.set_id in here
-    ]
-    files = [offer.job for offer in site.files.undo_offers()]
-    if not number:
-        number = max((restore.record.id for restore in candidates), default=0)
-        number = max([number, *files])
-        if not number:
-            raise NotFoundError("there is no restore to undo")
-    chosen = next((restore for restore in candidates if restore.record.id == number), None)
-    if chosen is None:
-        raise _refusal(site, number, number in files)
-    for later in [restore for restore in candidates if restore.record.id > number]:
-        if set(later.guard.snaps) & set(chosen.guard.snaps):
-            raise ConflictError(
-                f"cannot undo job {number}: job {later.record.id} changed the same data later;"
-                " undo that first"
-            )
-    return chosen
-
-
-def _refusal(site: SnapdContext, number: int, by_files: bool) -> ConflictError | NotFoundError:
-    site.journal.record(number)
-    if by_files:
-        return ConflictError(
+    }
+    by_files = [offer.job for offer in site.files.undo_offers()]
+    number = number or max([*candidates, *by_files], default=0)
+    if number in by_files:
+        raise ConflictError(
             f"cannot undo job {number}: it was done while snapd was not running; "
             "stop snapd and use --engine files"
         )
-    return NotFoundError(f"job {number} cannot be undone: it replaced nothing that is still kept")
+    if number not in candidates and number:
+        site.journal.record(number)
+    return choose(candidates, number, _meets)
+
+
+def _meets(restore: SafeguardedRestore, later: SafeguardedRestore) -> bool:
+    return not set(later.guard.snaps).isdisjoint(restore.guard.snaps)

@@ -33,6 +33,7 @@ def test_a_root_is_named_by_device_and_inode(world: World) -> None:
         "path": str(world.root),
         "device": about.st_dev,
         "inode": about.st_ino,
+        "id": "",
     }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from backend.errors import NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import files
+from backend.fs.directories import make_directories
 from backend.fs.files import (
     rename_new,
     write_whole,
@@ -106,15 +107,15 @@ def test_only_regular_files_are_read(tmp_path: Path, plant: Callable[[Path], Non
 def test_missing_directories_are_made_and_told(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     wanted = tmp_path / "a/b/c"
-    assert files.make_directories(str(wanted), 0o700) == [str(tmp_path / "a/b"), str(wanted)]
+    assert make_directories(str(wanted), 0o700) == [str(tmp_path / "a/b"), str(wanted)]
     assert stat.S_IMODE(wanted.stat().st_mode) == 0o700
-    assert files.make_directories(str(wanted)) == []
+    assert make_directories(str(wanted)) == []
 
 
 def test_a_file_in_the_way_of_directories(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     with pytest.raises((FileExistsError, NotADirectoryError)):
-        files.make_directories(str(tmp_path / "a/b"))
+        make_directories(str(tmp_path / "a/b"))
 
 
 # -- renames

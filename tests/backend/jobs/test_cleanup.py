@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self) -> tuple[Leftover, ...]:
+    def revert(self, note: Callable[[], None] = lambda: None) -> tuple[Leftover, ...]:
         return ()
 
 

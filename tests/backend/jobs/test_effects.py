@@ -11,7 +11,7 @@ from backend.jobs.record import JobRecord
 from backend.operations import Extract, Operation, Restore, Save, Undo
 from backend.restore.slots import Slot
 from backend.restore.swap import RestoreState
-from backend.steps import DataMoved, RestoreBegun, Step, UndoBegun
+from backend.steps import RestoreBegun, Step, UndoBegun
 from backend.store.store import Store
 from tests.support.builders import World
 
@@ -52,7 +52,7 @@ def test_effects_outside_the_root_are_refused(world: World, tmp_path: Path) -> N
     inside, outside = str(world.data("hello")), str(tmp_path / "elsewhere")
     state = RestoreState([Slot(place, NOWHERE, "tag", NOWHERE) for place in (inside, outside)])
     state.made += [inside, outside]
-    effects = effects_of(job(world, Restore(3), DataMoved(state.to_json())), store(world))
+    effects = effects_of(job(world, Restore(3), *state.steps()), store(world))
     assert [slot.parent for slot in effects.state.slots] == [inside]
     assert effects.state.made == [inside]
     assert (effects.committed, effects.outside) == (False, [outside])
@@ -66,10 +66,9 @@ def test_a_restore_into_a_directory_may_have_made_it_and_nothing_else(world: Wor
     assert target_directories(job(world, Extract(3, target_dir=str(target)))) == (str(target), str(tmp_path))
 
 
-def test_the_undo_window_of_a_job_that_died_counts_from_its_start(world: World, tmp_path: Path) -> None:
-    kept = job(world, Restore(3, undo_window=7 * DAY))
-    assert window_end(kept) == kept.started + 7 * DAY
-    assert window_end(job(world, Restore(3, undo_window=0))) == 0
-    assert window_end(job(world, Restore(3, target_dir=str(tmp_path / "out")))) == 0
+def test_the_undo_window_of_a_job_that_died_counts_from_its_end(world: World, tmp_path: Path) -> None:
+    assert window_end(job(world, Restore(3, undo_window=7 * DAY)), 1e9) == 1e9 + 7 * DAY
+    assert window_end(job(world, Restore(3, undo_window=0)), 1e9) == 0
+    assert window_end(job(world, Restore(3, target_dir=str(tmp_path / "out"))), 1e9) == 0
     with pytest.raises(IntegrityError, match="an impossible time"):
-        window_end(job(world, Restore(3, undo_window=10**12)))
+        window_end(job(world, Restore(3, undo_window=10**12)), 1e9)

@@ -18,6 +18,7 @@ from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.operations import Save
 from backend.steps import DirectoryMade, FileBegun, Published
+from backend.store.root_id import RootId
 from tests.support.ended_jobs import ended, make_journal, working
 from tests.support.journals import recorded
 
@@ -46,7 +47,8 @@ def test_record_holds_all_that_a_job_tells(journal: Journal) -> None:
         record.finish(JobState.PARTIAL, JobResult(12))
     read_back = journal.record(record.id)
     assert running.state is JobState.RUNNING
-    assert (read_back.operation, read_back.root) == (Save(("a",)), {"path": "/", "device": 7})
+    assert read_back.operation == Save(("a",))
+    assert read_back.root == {"path": "/", "device": 7, "id": RootId(journal.folder).read()}
     assert (read_back.pid, read_back.uid) == (os.getpid(), os.geteuid())
     assert untimed_events(read_back) == [{"step": "Saving"}]
     assert abs(read_back.events[0]["at"] - time.time()) < 60
@@ -70,7 +72,7 @@ def test_any_record_is_read_back(
     read_back = journal.record(record.id)
     assert (read_back.operation, read_back.root, untimed_events(read_back)) == (
         recorded(operation),
-        root,
+        {**root, "id": RootId(journal.folder).read()},
         events,
     )
 

@@ -24,6 +24,7 @@ from backend.model import User
 from backend.operations import Check, Save, to_json
 from backend.progress import Progress
 from tests.support.builders import World, plant
+from tests.support.descriptors import descriptors
 
 ME = os.geteuid()
 THEM = 12001 if ME == 0 else ME
@@ -289,6 +290,6 @@ def test_a_journal_of_ours_has_no_owner(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def no_descriptor_stays_open() -> Iterator[None]:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(descriptors())
     yield
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(descriptors()) <= before

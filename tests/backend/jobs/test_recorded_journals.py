@@ -82,7 +82,6 @@ def _numbered(value: Any) -> Any:
     ("name", "state", "data"),
     [
         ("restore-unpacking", ROLLED_BACK, OLD),
-        ("restore-moving", ROLLED_BACK, OLD),
         ("restore-committed", DONE, NEW),
         ("restore-beside", ROLLED_BACK, OLD),
         ("extract-moving", ROLLED_BACK, OLD),
@@ -132,6 +131,18 @@ def test_a_dead_export_is_recovered(name: str, state: JobState, left: list[str],
     replayed.engine.tidy(Progress())
     assert replayed.engine.journal.records()[-1].state is state
     assert sorted(path.name for path in replayed.root.glob("out.*")) == left
+
+
+def test_a_dead_restore_that_tells_nothing_of_its_data_waits(tmp_path: Path) -> None:
+    """Whether they were changed since cannot be told."""
+    replayed = Replayed("restore-moving", tmp_path)
+    (sentence,) = replayed.engine.tidy(Progress())
+    assert "finish 1 completes it, takeback 1 rolls it back" in sentence
+    assert replayed.engine.journal.record(1).state is JobState.INTERRUPTED
+    replayed.engine.resolve(1, finish=False)
+    assert (replayed.engine.journal.record(1).state, replayed.data) == (ROLLED_BACK, OLD)
+    replayed.engine.undo(Undo(1), Progress(name="2"))
+    assert replayed.data == NEW
 
 
 def test_a_restore_is_undone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Died(BaseException):
 class Forgotten(RestoreState):
     """Of a process that died: it takes nothing back."""
 
-    def revert(self) -> tuple[Leftover, ...]:
+    def revert(self, note: Callable[[], None] = lambda: None) -> tuple[Leftover, ...]:
         return ()
 
 
@@ -113,11 +113,13 @@ def test_a_restore_that_had_not_replaced_anything(world: World) -> None:
 def test_a_restore_in_the_middle(world: World, finish: bool) -> None:
     died_restoring(world, Restore(1), committed=False)
     choices = ways(world)
-    assert choices.take_back.text == "The data are put back as they were before it; that is all."
+    assert choices.take_back.text.startswith("The data are put back as they were before it; ")
+    assert choices.finish.text.startswith("What is left of it is put in place; ")
     ended = world.engine.resolve(1, finish=finish)
-    assert tree_of(world.data("hello")) == NEW
-    assert ended.again == (Restore(1) if finish else None)
-    assert last(world).state is JobState.ROLLED_BACK
+    assert tree_of(world.data("hello")) == (OLD if finish else NEW)
+    assert ended.again is None
+    assert last(world).state is (JobState.DONE if finish else JobState.ROLLED_BACK)
+    assert [offer.job for offer in world.engine.undo_offers()] == ([1] if finish else [])
 
 
 def test_a_restore_that_was_done_is_finished_and_can_be_undone(world: World) -> None:
@@ -140,17 +142,23 @@ def test_a_restore_that_was_done_is_taken_back_by_an_undo(world: World) -> None:
     assert tree_of(world.data("hello")) == NEW
 
 
-@pytest.mark.parametrize(
-    ("window", "reason"),
-    [(0, "all its data are in place, and it was to keep no undo"), (3600, "what it replaced was kept until")],
-)
-def test_one_that_keeps_nothing_cannot_be_taken_back(world: World, window: int, reason: str) -> None:
-    died_restoring(world, Restore(1, undo_window=window), committed=True)
+def test_the_window_of_one_that_was_done_begins_when_it_is_finished(world: World) -> None:
+    died_restoring(world, Restore(1, undo_window=3600), committed=True)
+    header = Path(last(world).folder) / "operation.json"
+    document = json.loads(header.read_text())
+    header.write_text(json.dumps(document | {"started": document["started"] - 7200}))
+    world.engine.resolve(1, finish=True)
+    assert last(world).result.undo_until > time.time() + 3000
+
+
+def test_one_that_keeps_nothing_cannot_be_taken_back(world: World) -> None:
+    reason = "all its data are in place, and it was to keep no undo"
+    died_restoring(world, Restore(1, undo_window=0), committed=True)
     header = Path(last(world).folder) / "operation.json"
     document = json.loads(header.read_text())
     header.write_text(json.dumps(document | {"started": document["started"] - 7200}))
     assert reason in ways(world).take_back.refusal
-    with pytest.raises(BlockedError, match=f"^cannot take back job 1: .*{reason}"):
+    with pytest.raises(BlockedError, match=f"^cannot roll back job 1: .*{reason}"):
         world.engine.resolve(1, finish=False)
     assert last(world).state is JobState.INTERRUPTED
     world.engine.resolve(1, finish=True)

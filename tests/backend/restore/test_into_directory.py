@@ -195,7 +195,7 @@ def test_dead_restore_into_a_directory_is_recovered_while_snapd_runs(
         raise Died
 
     before, engine, operation = surroundings(target_dir), world.engine, Restore(1, target_dir=str(target_dir))
-    monkeypatch.setattr(RestoreState, "revert", lambda _state: ())
+    monkeypatch.setattr(RestoreState, "revert", lambda _state, _note: ())
     with pytest.raises(Died), engine.journal.job(operation, engine.root) as record:
         engine.restore(operation, Meddling(die, record.record_step, str(record.id)))
     monkeypatch.undo()

@@ -20,6 +20,7 @@ from backend.fs.walk import TreeWalk
 from backend.progress import Progress
 from backend.save.survey import Outlook, Survey, resurvey, survey_of, with_changes
 from tests.support.builders import AS_ROOT, FIFO, Link, World
+from tests.support.descriptors import descriptors
 from tests.support.fakes import stops
 from tests.support.surveying import X1, aim_at, fill, looked, make_world, user_of
 
@@ -31,7 +32,7 @@ def met(survey: Survey) -> dict[str, tuple[int, tuple[str, ...]]]:
 
 
 def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(descriptors())
 
 
 # -- concerns

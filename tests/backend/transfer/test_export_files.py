@@ -94,10 +94,10 @@ def test_a_checksum_that_cannot_be_put_in_place(
     older(folder)
     rename = os.rename
 
-    def refusing(path: str, target: str) -> None:
+    def refusing(path: str, target: str, **directories: int) -> None:
         if target.endswith(".sha256"):
             raise PermissionError(1, "Operation not permitted")
-        rename(path, target)
+        rename(path, target, **directories)
 
     monkeypatch.setattr(os, "rename", refusing)
     with pytest.raises(SnapshotError, match="e is written, but not its checksum"):
@@ -162,11 +162,9 @@ def test_a_link_in_the_way_is_not_followed(world: World, folder: Path, tmp_path:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (folder / "e.part").symlink_to(victim)
-    (folder / "e").symlink_to(victim)
-    try:
+    with pytest.raises(SnapshotError, match="is in the way: it is not a regular file"):
         to_file(world, folder / "e", Progress())
-    except SnapshotError:
-        assert sorted(os.listdir(folder)) == ["e", "e.part"]
+    assert os.listdir(folder) == ["e.part"]
     assert victim.read_text() == "precious"
 
 

@@ -44,7 +44,7 @@ def test_a_job_is_ended_by_hand_as_snapd_ended_it(hello: RealSnapd) -> None:
     number = dead_job(hello, Save(), {"asked": "save"}, {"change": "1", "action": "save", "set_id": 1})
     ways = engine(hello).resolutions(number)
     assert (ways.finish.refusal, ways.take_back.refusal) == ("", "snapd has ended it already")
-    with pytest.raises(BlockedError, match="cannot take back job 1"):
+    with pytest.raises(BlockedError, match="cannot roll back job 1"):
         engine(hello).resolve(number, finish=False)
     assert "snapd completed it" in engine(hello).resolve(number, finish=True).text
     assert engine(hello).journal.record(number).state is JobState.DONE

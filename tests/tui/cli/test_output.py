@@ -141,7 +141,7 @@ def test_limits_of_the_process_are_no_bug(snapstow: Snapstow, limit: str, reason
 def test_a_command_whose_terminal_goes_away_carries_on(snapstow: Snapstow) -> None:
     snapstow.world.install("large", data={"f": os.urandom(40 << 20)})
     with snapstow.terminal("save", "large") as terminal:
-        terminal.until(lambda: any("Saving" in line for line in terminal.text))
+        terminal.until(lambda: any("snap-ids are not recorded" in line for line in terminal.text))
         terminal.hang_up()
         terminal.process.wait(PATIENCE)
     (job,) = snapstow("jobs", "--json").document

@@ -104,7 +104,7 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("J")
         await user.sees("! interrupted")
-        assert "t Finish or take back" in last_lines(user, 1)
+        assert "t Finish or roll back" in last_lines(user, 1)
         assert "x Stop" not in last_lines(user, 1)
         assert "u Undo" not in last_lines(user, 1)
         await user.presses("x")

@@ -114,10 +114,10 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
     """Write a set to a file or to standard output."""
     operation = Export(
         set_id=args.set_id.number,
-        file=absolute(args.file),
+        file=absolute(_stream(args.file)),
         skip_broken=args.skip_broken,
         snaps=args.snaps,
-        checksum=args.checksum and args.file != "-",
+        checksum=args.checksum,
     )
     if args.file != "-":
         from tui.cli.preflight import demand_room_for_export
@@ -125,6 +125,11 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
         demand_room_for_export(context, operation)
     typed = AsTyped(set_id=args.set_id.text, file=args.file)
     return perform(context, operation, typed=typed, no_wait=args.no_wait)
+
+
+def _stream(file: str) -> str:
+    """The standard output is a stream, by whichever name: `-`."""
+    return "-" if file in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else file
 
 
 def import_snapshot(context: Context, args: ImportArgs) -> int:

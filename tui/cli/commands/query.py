@@ -67,7 +67,8 @@ def jobs(context: Context, args: JobsArgs) -> int:
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     """What can be made of an interrupted job, and how."""
     ways = context.engine.resolutions(record.id)
-    yield f"Job {record.id} was interrupted; the next change here resolves it safely, or choose:"
+    meanwhile = "" if record.is_amid_moves else "; the next change here resolves it safely, or choose"
+    yield f"Job {record.id} was interrupted{meanwhile}:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
         text = plain(f"not available: {way.refusal}" if way.refusal else way.text)
         yield f"  {context.command(f'{verb} {record.id}')}"

@@ -68,7 +68,7 @@ class JobsScreen(SubScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "stop", "Stop"),
         Binding("u", "undo", "Undo"),
-        Binding("t", "end", "Finish or take back"),
+        Binding("t", "end", "Finish or roll back"),
         Binding("y", "copy", "Copy command"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape,h", "back", "Back", key_display="Esc"),

@@ -57,6 +57,21 @@ class TestExportAndImport:
         assert json.loads(imported.stdout.splitlines()[-1])["set_id"] == 2
         assert snapstow("check-snapshot", "2").code == 0
 
+    def test_the_standard_output_by_its_other_name(self, snapstow: Snapstow) -> None:
+        snapstow("save", "hello")
+        exported = snapstow.process("export-snapshot", "1", "-")
+        done = snapstow.process("export-snapshot", "1", "/dev/stdout")
+        assert (done.returncode, done.stderr, len(done.stdout)) == (0, b"", len(exported.stdout))
+
+    @pytest.mark.root
+    def test_a_device_is_written_into(self, snapstow: Snapstow) -> None:
+        snapstow("save", "hello")
+        assert snapstow("export-snapshot", "1", "/dev/null").code == 0
+        assert os.path.realpath("/dev/null") == "/dev/null"
+        assert not os.path.isfile("/dev/null")
+        refused = snapstow("export-snapshot", "--checksum", "1", "/dev/null")
+        assert refused.err.endswith("it is a device; name a file\n")
+
     def test_a_reader_that_wants_no_more(self, snapstow: Snapstow) -> None:
         snapstow.world.add(1, "hello", {"x1": {"f": os.urandom(300_000)}})
         reading, writing = os.pipe()

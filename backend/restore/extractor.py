@@ -84,7 +84,7 @@ class Extractor:
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
-            (*skipped_texts(plan.parts), *map(str, leftovers)),
+            (*skipped_texts(plan.parts), *extraction.left_out, *map(str, leftovers)),
             leftovers=state.present if leftovers else (),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,

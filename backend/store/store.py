@@ -6,15 +6,15 @@ at all, under snapd's own marker for unfinished imports.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, OpenEndedError, UnrecordedError
+from backend.errors import BlockedError, ConflictError, IntegrityError, OpenEndedError, UnrecordedError
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
-from backend.fs.files import FileLock
+from backend.fs.locks import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
@@ -173,11 +173,11 @@ class Store:
 
     # -- locks
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[bool]:
         """Return the lock that is held while ids are given out and files appear or go; it waits."""
         return self._lock("store", "the store is busy").held(wait=True)
 
-    def snap_lock(self, snap: str, action: str) -> AbstractContextManager[None]:
+    def snap_lock(self, snap: str, action: str) -> AbstractContextManager[bool]:
         """Return the lock that is held while the data of a snap are saved or replaced.
 
         Entering it raises ConflictError when they are in use; `action` is what it says cannot be done.
@@ -186,7 +186,7 @@ class Store:
             f"snap-{snap}", f'cannot {action}: snap "{snap}" has another change in progress'
         ).held()
 
-    def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[None]:
+    def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[bool]:
         """Return the lock of a set: shared while it is read, alone while it is forgotten.
 
         Entering it raises ConflictError when that clashes.
@@ -376,7 +376,7 @@ class Store:
     # -- what a crash left
 
     def sweep(self) -> None:
-        """Remove half-written notes of set ids from our state folder."""
+        """Remove half-written notes of set ids from our state folder, where it can be locked."""
         if os.path.isdir(self._state_dir):
-            with self.lock():
+            with suppress(BlockedError), self.lock():
                 self._noted_id.sweep()

@@ -17,7 +17,7 @@ from backend.errors import BlockedError, IntegrityError, NotFoundError, OpenEnde
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 from backend.fs.files import Identity
 from backend.host.layout import Layout
 from backend.host.state import answering_version, installed_version, version_of
@@ -279,7 +279,7 @@ def _new_part(target: str) -> Iterator[_Part]:
     status = os.fstat(fd)
     identity = Identity(status.st_dev, status.st_ino)
     try:
-        with files.locked(fd):
+        with locks.locked(fd):
             yield _Part(fd, path, target, identity)
     except BaseException:
         if files.identity(path) == identity:
@@ -331,7 +331,7 @@ def _clear_the_way(target: str) -> None:
     if kind := _kind(part):
         if not stat.S_ISREG(kind):
             raise SnapshotError(f"{part} is in the way: it is not a regular file")
-        if files.is_locked(part):
+        if locks.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
         beneath.unlink(part)
 

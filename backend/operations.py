@@ -139,7 +139,7 @@ class Export:
     """Write a set, or some snaps of it, to a file.
 
     `skip_broken` leaves broken snapshots out instead of refusing; `checksum` writes the file's SHA-256 beside
-    it, for `sha256sum --check`.
+    it, for `sha256sum --check`. With `force`, snapshots whose last check failed are exported all the same.
     """
 
     verb: ClassVar[str] = "export-snapshot"
@@ -149,6 +149,7 @@ class Export:
     skip_broken: bool = False
     snaps: tuple[str, ...] = ()
     checksum: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)

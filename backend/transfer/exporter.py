@@ -29,6 +29,7 @@ from backend.transfer.output import opened_output, output_at
 
 _PIECE = 1 << 20
 _SUMS = ".sha256"
+_LONGEST_SUMS = 4096
 _PATIENCE = 200  # milliseconds
 
 
@@ -256,8 +257,6 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
 
 
 def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: bool) -> None:
-    if not checksum and files.identity(f"{path}{_SUMS}") is not None:
-        progress.note(f"{path}{_SUMS} is not written anew: it does not tell of this export")
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
     begun = ExportBegun(f"{path}.part", path, checksum=() if checksum else None)
     for target in targets:
@@ -268,6 +267,8 @@ def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: 
         sums = parts[1].identity if checksum else None
         progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
         _fill(parts, export, progress)
+        if not checksum:
+            _drop_stale_sums(path, progress)
         _put_in_place(*parts)
 
 
@@ -312,6 +313,23 @@ def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
     if sums is not None:
         with files.os_errors_as(f"{body.file} is written, but not its checksum"):
             sums.put_in_place()
+
+
+def _drop_stale_sums(path: str, progress: Progress) -> None:
+    """Remove the checksum of the file that is replaced; one that tells of others stays, which is noted."""
+    sums = f"{path}{_SUMS}"
+    try:
+        mark, _, rest = files.read_whole(sums, _LONGEST_SUMS).partition(b"  ")
+        is_of_it = checksum_line(mark.decode("latin-1").lstrip("\\"), path) == mark + b"  " + rest
+    except FileNotFoundError:
+        return
+    except OSError:
+        is_of_it = False
+    if is_of_it:
+        beneath.unlink(sums)
+        progress.note(f"{sums} told of the file before, and is removed")
+    else:
+        progress.note(f"{sums} is not written anew: it does not tell of this export")
 
 
 def checksum_line(digest: str, path: str) -> bytes:

@@ -345,12 +345,16 @@ class Estimate(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing."""
+    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing.
+
+    `size` are the bytes that it takes, as far as they are known.
+    """
 
     kind: str
     path: str
     text: str
     repair: str = ""
+    size: int = 0
 
 
 class UndoOffer(NamedTuple):

@@ -261,7 +261,9 @@ def read_snapshot(path: str) -> Snapshot:
     """
     try:
         with Reader.open(path) as reader:
-            return reader.snapshot
+            snapshot = reader.snapshot
+            is_sized = snapshot.size or not snapshot.broken
+            return snapshot if is_sized else snapshot._replace(size=os.fstat(reader.fileno()).st_size)
     except FileNotFoundError:
         raise
     except (SnapshotError, OSError) as fault:
@@ -272,11 +274,15 @@ def read_snapshot(path: str) -> Snapshot:
 
 
 def unreadable(path: str, reason: str) -> Snapshot:
-    """A broken snapshot of which only the file's name is known."""
+    """A broken snapshot of which only the file's name and size are known."""
     name = os.path.basename(path)
     named = parse_filename(name)
     set_id = snapshot_id(name) or 0
-    blank = Snapshot(set_id, ZERO_TIME, "", Revision(), broken=reason, path=path, hidden=True)
+    try:
+        size = os.lstat(path).st_size
+    except OSError:
+        size = 0
+    blank = Snapshot(set_id, ZERO_TIME, "", Revision(), size=size, broken=reason, path=path, hidden=True)
     if named is None:
         return blank
     return blank._replace(snap=named.snap, version=named.version, revision=named.revision)

@@ -1,11 +1,12 @@
 """Room on file systems: what is free, and what has to be so that something may be begun."""
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from backend.errors import NoSpaceError
+from backend.errors import NoSpaceError, SnapshotError
 from backend.fs.attributes import AttributeTally
 from backend.fs.files import os_errors_as
 from backend.fs.lengths import LongPathTally
@@ -83,6 +84,15 @@ def measure(
                 total = total.plus(part)
                 progress.advance(part.apparent)
     return total
+
+
+def size_at(path: str) -> int:
+    """Return the bytes that a file, or all files below a directory, take; 0 where that cannot be told."""
+    try:
+        status = os.lstat(path)
+        return measure([path]).allocated if stat.S_ISDIR(status.st_mode) else status.st_size
+    except (OSError, SnapshotError):
+        return 0
 
 
 class SpaceNeed(NamedTuple):

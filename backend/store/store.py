@@ -14,7 +14,6 @@ from backend.archive.reader import read_snapshot
 from backend.errors import BlockedError, ConflictError, IntegrityError, OpenEndedError, UnrecordedError
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
-from backend.fs.locks import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
@@ -23,6 +22,7 @@ from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
 from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
 if TYPE_CHECKING:
+    from backend.fs.locks import FileLock
     from backend.progress import Progress
     from backend.steps import DoomedFile, PublicationBegun
 
@@ -194,8 +194,9 @@ class Store:
         busy = f"cannot operate on snapshot set #{set_id} while another operation on it is in progress"
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
-    def _lock(self, name: str, busy: str) -> FileLock:
+    def _lock(self, name: str, busy: str) -> "FileLock":
         from backend.fs.directories import make_directories
+        from backend.fs.locks import FileLock
 
         folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):

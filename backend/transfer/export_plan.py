@@ -116,14 +116,18 @@ def demand_sound(place: SnapshotPlace, export: Export) -> None:
     Raises:
         BlockedError: one of them is at fault.
     """
-    if export.force:
-        return
     sets = place.sets(export.set_id, export.snaps)
     faults = _faults(place, [snapshot for group in sets for snapshot in group.snapshots])
-    if faults:
-        fault = next(iter(faults.values()))
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise BlockedError(
-            f"cannot export snapshot {export.set_id}: its last check failed: {fault}{more}; "
-            "--force exports it all the same"
-        )
+    refuse_faults(export, [*faults.values()])
+
+
+def refuse_faults(export: Export, faults: Sequence[str]) -> None:
+    """Refuse an export that is not forced, with BlockedError, where the last check found faults."""
+    if not faults or export.force:
+        return
+    fault = " ".join(faults[0].split())
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    raise BlockedError(
+        f"cannot export snapshot {export.set_id}: its last check failed: {fault}{more}; "
+        "--force exports it all the same"
+    )

@@ -166,7 +166,8 @@ class EntryPlan:
 class RestorePlan:
     """What a restore of one snapshot would do; `notes` are things to know that stop nothing.
 
-    With `devices`, device nodes come back as well. With a `target_dir`, all goes there, beside what is
+    With `devices`, device nodes come back as well; with `only_whole`, which says what else can be done, one
+    path that cannot be unpacked stops everything. With a `target_dir`, all goes there, beside what is
     live: nothing is replaced, and to remove that directory is to undo it.
     """
 
@@ -176,6 +177,7 @@ class RestorePlan:
     blocked: tuple[str, ...] = ()
     devices: bool = False
     target_dir: str = ""
+    only_whole: str = ""
 
     @property
     def verdict(self) -> Verdict:

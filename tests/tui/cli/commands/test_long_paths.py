@@ -2,10 +2,14 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from backend import Progress, Restore
+from backend.restore import Verdict
+from backend.restore.impact import ImpactScanner
 from tests.support.builders import World
 from tests.tui.support.driver import Done, Snapstow
 
@@ -121,3 +125,14 @@ def test_a_check_of_the_structure_names_the_paths_and_calls_nothing_damaged(save
 def test_the_live_data_can_be_removed(saved: Snapstow) -> None:
     shutil.rmtree(saved.world.data("nc") / "common")
     assert saved("restore", "1").code == 3
+
+
+def test_a_plan_through_who_restores_all_or_nothing_is_blocked(saved: Snapstow) -> None:
+    (plan,) = saved.world.engine.plan(Restore(1), look=False)
+    whole = replace(plan, only_whole="stop snapd")
+    scanner = ImpactScanner(saved.world.engine.layout)
+    assert scanner.with_contents(plan, Progress()).verdict is Verdict.WITH_LOSS
+    blocked = scanner.with_contents(whole, Progress())
+    assert blocked.reasons == [
+        f"archive.tgz: {LOST} paths are too long to be restored; stop snapd",
+    ]

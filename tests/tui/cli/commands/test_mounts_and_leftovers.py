@@ -36,9 +36,9 @@ def test_the_commands_agree_on_what_is_left_over(world: World, capsys: pytest.Ca
         run(world, "jobs")
         assert "left over data, see doctor" in capsys.readouterr().out
         run(world, "doctor")
-        output = capsys.readouterr().out
-        assert "left over of job 1 (restore)" in output
-        assert re.search(r", takes \d+B$", output, re.MULTILINE)
+        findings = capsys.readouterr().out
+        assert "left over of job 1 (restore)" in findings
+        assert re.search(r", takes \d+B$", findings, re.MULTILINE)
     assert run(world, "doctor", "--repair") == 0
     capsys.readouterr()
     run(world, "doctor")

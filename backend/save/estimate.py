@@ -104,3 +104,20 @@ def _leaves_out(snap: InstalledSnap, exclude: Sequence[str], entry: str, top: st
         pass  # the save says so, and makes no snapshot of the snap
     matcher = excludes.compiled(excludes.expand(patterns, snap.revision, entry == ARCHIVE))
     return lambda path: bool(matcher and matcher.match(path.removeprefix(f"{top}/")))
+
+
+def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
+    """Measure the apparent bytes that a save of `snap` would read, of everybody's data without `users`.
+
+    Of a snap that is not installed only the common data count.
+
+    Raises:
+        NotFoundError: a user is unknown.
+        SnapshotError: something cannot be read; it is named.
+    """
+    owners = layout.find_users(users) if users else layout.users_with_data()[0]
+    parents = [layout.system_parent(snap)]
+    parents += [place for user in owners if (place := layout.user_place(user, snap))]
+    revision = layout.revision(snap)
+    names = ("common",) if revision is None else (str(revision), "common")
+    return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent

@@ -20,7 +20,7 @@ from backend.format.timestamps import time_text
 from backend.fs import beneath, files
 from backend.fs import safe_open as parents
 from backend.fs.removal import remove_tree
-from backend.fs.space import measure, require_space
+from backend.fs.space import require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.progress import Progress
@@ -382,20 +382,3 @@ def save_snap(
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     options, progress = options or SaveOptions(), progress or Progress()
     return save_set(store, [installed], users=owners, options=options, progress=progress).snapshots[0]
-
-
-def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
-    """Measure the apparent bytes that a save of `snap` would read, of everybody's data without `users`.
-
-    Of a snap that is not installed only the common data count.
-
-    Raises:
-        NotFoundError: a user is unknown.
-        SnapshotError: something cannot be read; it is named.
-    """
-    owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    parents = [layout.system_parent(snap)]
-    parents += [place for user in owners if (place := layout.user_place(user, snap))]
-    revision = layout.revision(snap)
-    names = ("common",) if revision is None else (str(revision), "common")
-    return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent

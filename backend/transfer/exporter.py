@@ -25,11 +25,11 @@ from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
+from backend.transfer.checksums import checksum_line, drop_stale_checksum
 from backend.transfer.output import opened_output, output_at
 
 _PIECE = 1 << 20
 _SUMS = ".sha256"
-_LONGEST_SUMS = 4096
 _PATIENCE = 200  # milliseconds
 
 
@@ -268,7 +268,7 @@ def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: 
         progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
         _fill(parts, export, progress)
         if not checksum:
-            _drop_stale_sums(path, progress)
+            drop_stale_checksum(path, progress)
         _put_in_place(*parts)
 
 
@@ -313,31 +313,6 @@ def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
     if sums is not None:
         with files.os_errors_as(f"{body.file} is written, but not its checksum"):
             sums.put_in_place()
-
-
-def _drop_stale_sums(path: str, progress: Progress) -> None:
-    """Remove the checksum of the file that is replaced; one that tells of others stays, which is noted."""
-    sums = f"{path}{_SUMS}"
-    try:
-        mark, _, rest = files.read_whole(sums, _LONGEST_SUMS).partition(b"  ")
-        is_of_it = checksum_line(mark.decode("latin-1").lstrip("\\"), path) == mark + b"  " + rest
-    except FileNotFoundError:
-        return
-    except OSError:
-        is_of_it = False
-    if is_of_it:
-        beneath.unlink(sums)
-        progress.note(f"{sums} told of the file before, and is removed")
-    else:
-        progress.note(f"{sums} is not written anew: it does not tell of this export")
-
-
-def checksum_line(digest: str, path: str) -> bytes:
-    """What `sha256sum` prints of a file in its own directory; a name that does not fit a line is escaped."""
-    name = os.fsencode(os.path.basename(path))
-    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    mark = b"\\" if escaped != name else b""
-    return mark + digest.encode() + b"  " + escaped + b"\n"
 
 
 def _clear_the_way(target: str) -> None:

@@ -54,16 +54,16 @@ class TarMember(NamedTuple):
     @property
     def text(self) -> str:
         """The name as text, undecodable bytes kept as surrogates."""
-        return _text(self.name)
+        return self.name.decode("utf-8", "surrogateescape")
 
     @property
     def shown(self) -> str:
         """The name as it fits into a message."""
-        return shortened(self.text)
+        return _shown(self.name)
 
 
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
+def _shown(name: bytes) -> str:
+    return shortened(name.decode("utf-8", "surrogateescape"))
 
 
 class _Prelude:
@@ -95,8 +95,7 @@ class _Prelude:
         records = _records(data)
         if kind == _PAX_GLOBAL:
             if strange := set(records) - _HARMLESS_GLOBALS:
-                key = shortened(min(strange).decode("utf-8", "replace"))
-                raise IntegrityError(f'tar: global header sets "{key}"')
+                raise IntegrityError(f'tar: global header sets "{_shown(min(strange))}"')
             return
         self.records = records
         self.name = records.get(b"path")
@@ -174,11 +173,11 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
         link = block[157:257].partition(b"\0")[0]
     size = number(block[124:136]) if prelude.size is None else prelude.size
     if kind not in _KINDS or (kind == SPARSE and block[257:265] != _GNU_MAGIC):
-        raise IntegrityError(f'tar: member "{shortened(_text(name))}" is of unknown type {chr(kind)!r}')
+        raise IntegrityError(f'tar: member "{_shown(name)}" is of unknown type {chr(kind)!r}')
     if kind in (FILE, CONTIGUOUS) and name.endswith(b"/"):
         kind = DIRECTORY
     if not 0 <= size < _LARGEST or (size and kind not in _FILES):
-        raise IntegrityError(f'tar: member "{shortened(_text(name))}" has an impossible size')
+        raise IntegrityError(f'tar: member "{_shown(name)}" has an impossible size')
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
     mode = number(block[100:108]) & 0o7777

@@ -337,8 +337,10 @@ class FilesEngine:
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         from backend.operations import Result
+        from backend.transfer.export_plan import demand_sound
         from backend.transfer.exporter import SnapshotExport, export_to_file
 
+        demand_sound(self, operation)
         if stream is not None and operation.checksum:
             raise InvalidInputError("cannot write a checksum next to a stream: name a file")
         with (

@@ -40,6 +40,9 @@ from backend.operations import (
 from backend.progress import Event, Noted, Progress, event_json
 
 _NOTHING = JobResult()
+_UNLOCKED = (
+    "files cannot be locked here (NFS without lockd?): make sure that nothing else makes changes meanwhile"
+)
 
 
 def perform(operation: Operation, engine: Engine, progress: Progress, stream: int | None = None) -> Result:
@@ -152,8 +155,8 @@ def _recorded(
     ):
         begun(record.id)
         job = _job_of(record, watch)
-        if engine.warning:
-            job.note(engine.warning)
+        for warning in filter(None, (engine.warning, "" if record.is_locked else _UNLOCKED)):
+            job.note(warning)
         with _failures_recorded(record, operation.verb):
             result = _performed_when_free(operation, engine, job, record=record, stream=stream)
         try:

@@ -8,6 +8,7 @@ from backend.errors import SnapshotError
 from backend.format.timestamps import minute_text
 from backend.fs import files
 from backend.fs.removal import remove_tree
+from backend.fs.space import size_at
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.data_endings import waiting_text
 from backend.jobs.effects import is_damaged
@@ -41,18 +42,20 @@ def findings(journal: Journal, store: Store, other_state: str = "") -> list[Find
     findings += _snapshot_findings(store)
     findings += [leftover.finding for leftover in leftover_slots(journal, store)]
     for path in _snapd_leftovers(store):
-        findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
+        text = "left by an interrupted restore of snapd"
+        findings.append(Finding("leftover", path, text, size=size_at(path)))
     for offer in undo_offers(journal, store):
-        text = f"job {offer.job} can be undone until {minute_text(offer.until)}; it holds {offer.held} bytes"
+        text = f"job {offer.job} can be undone until {minute_text(offer.until)}"
         text += f"; kept: {offer.doubt}" if offer.doubt else ""
-        findings.append(Finding("undo", "", text))
+        findings.append(Finding("undo", "", text, size=offer.held))
     return findings
 
 
 def _snapshot_findings(store: Store) -> Iterator[Finding]:
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
-            yield Finding("hidden" if snapshot.hidden else "broken", snapshot.path, snapshot.broken)
+            kind = "hidden" if snapshot.hidden else "broken"
+            yield Finding(kind, snapshot.path, snapshot.broken, size=size_at(snapshot.path))
         elif snapshot.warning:
             yield Finding("renamed", snapshot.path, snapshot.warning)
 
@@ -104,7 +107,7 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         text = (
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
-        yield Finding("temporary", path, text, "" if fresh else "remove it")
+        yield Finding("temporary", path, text, "" if fresh else "remove it", size_at(path))
 
 
 def _unfinished_of(record: JobRecord) -> Iterator[str]:
@@ -116,7 +119,7 @@ def _unfinished_of(record: JobRecord) -> Iterator[str]:
 def _unknown_findings(store: Store) -> Iterator[Finding]:
     for path in leftovers.lookalikes(store):
         text = "neither snapd nor snapstow is known to name an unfinished save like this; it is left alone"
-        yield Finding("unknown", path, text)
+        yield Finding("unknown", path, text, size=size_at(path))
 
 
 def _is_fresh(path: str, journal: Journal) -> bool:

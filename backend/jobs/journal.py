@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from backend.errors import ConflictError, NotAllowedError, NotFoundError
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 from backend.fs.directories import make_directories
 from backend.fs.removal import LeftoverError, remove_tree
 from backend.host.clock import Clock
@@ -67,9 +67,11 @@ class Journal:
         with ExitStack() as stack:
             with self._changing(shared=True):
                 folder = self._new_folder()
-                alive = files.FileLock(os.path.join(folder, "alive"), f"job folder {folder} is in use")
+                alive = locks.FileLock(
+                    os.path.join(folder, "alive"), f"job folder {folder} is in use", is_optional=True
+                )
                 # Waits, for a moment at most: somebody may be asking just now whether the job lives.
-                stack.enter_context(alive.held(wait=True))
+                is_locked = stack.enter_context(alive.held(wait=True))
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
@@ -81,6 +83,7 @@ class Journal:
             files.write_whole(os.path.join(folder, "operation.json"), _document(header))
             spends = isinstance(operation, Forget | Undo)
             record = OpenRecord(folder, self.running_time, self.spend_reserve, spends=spends)
+            record.is_locked = is_locked
             try:
                 yield record
             finally:
@@ -96,10 +99,10 @@ class Journal:
         """
         record.demand_known_format()
         alive = os.path.join(record.folder, "alive")
-        if files.is_locked(alive):
+        if locks.is_locked(alive):
             raise ConflictError(f"job {record.id} is still running")
         # Those who only look whether it lives hold the lock for a moment: they are waited for.
-        with files.FileLock(alive, f"job {record.id} is still running").held(wait=True):
+        with locks.FileLock(alive, f"job {record.id} is still running", is_optional=True).held(wait=True):
             if load_document(os.path.join(record.folder, "result.json")) != record.ending:
                 raise ConflictError(f"job {record.id} was ended meanwhile")
             reopened = OpenRecord(record.folder, self.running_time, self.spend_reserve, spends=True)
@@ -112,7 +115,9 @@ class Journal:
     @contextmanager
     def _changing(self, *, shared: bool) -> Iterator[None]:
         """Held while folders of jobs that seem dead are changed: shared, or alone to sweep them."""
-        lock = files.FileLock(os.path.join(self.folder, "journal.lock"), "the journal is busy")
+        lock = locks.FileLock(
+            os.path.join(self.folder, "journal.lock"), "the journal is busy", is_optional=True
+        )
         with lock.held(shared=shared, wait=True):
             yield
 
@@ -142,7 +147,7 @@ class Journal:
             return
         with self._changing(shared=False):
             for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
-                if files.is_locked(os.path.join(folder, "alive")):
+                if locks.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
                     _drop(folder)
@@ -213,7 +218,7 @@ class Journal:
         if not isinstance(header.get("operation"), dict):
             return None
         # In this order: the lock is taken before the header is written and let go after the result is.
-        alive = files.is_locked(os.path.join(folder, "alive"))
+        alive = locks.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
         return JobRecord(
             id=number,
@@ -305,6 +310,7 @@ class OpenRecord:
         self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
         self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
         self.has_steps = False
+        self.is_locked = True
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}

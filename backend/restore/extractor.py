@@ -15,6 +15,7 @@ from backend.browse.snapshot_file import SnapshotFile
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
+from backend.fs.lengths import shortened
 from backend.fs.space import space_needs
 from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
@@ -84,7 +85,7 @@ class Extractor:
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
-            (*skipped_texts(plan.parts), *map(str, leftovers)),
+            (*skipped_texts(plan.parts), *extraction.left_out, *map(str, leftovers)),
             leftovers=state.present if leftovers else (),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
@@ -250,7 +251,7 @@ def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:
     missing = [text for _, texts in parts for text in texts]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise NotFoundError(f"cannot extract {missing[0]}{more}: the snapshot holds no such thing")
+        raise NotFoundError(f"cannot extract {shortened(missing[0])}{more}: the snapshot holds no such thing")
 
 
 def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
@@ -259,7 +260,7 @@ def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
     for part in parts:
         paths = {f"{part.parent}/{landing.name}" for landing in part.landings}
         if twice := paths & taken:
-            reason = f"cannot extract to {min(twice)}: more than one of what is marked lands there"
+            reason = f"cannot extract to {shortened(min(twice))}: more than one of what is marked lands there"
             yield replace(part, blocked=part.blocked or reason)
         else:
             yield part

@@ -100,7 +100,7 @@ class Restorer:
                 parts, self._layout, devices=operation.devices, target_dir=wanted.target_dir
             )
             state = restoration.run(progress)
-        left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
+        left_out += restoration.left_out
         until = (
             self._clock.wall() + operation.undo_window
             if operation.undo_window and not wanted.target_dir

@@ -244,6 +244,10 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
             raise Dropped
     if plan.obstacle(choice):
         raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
+    for snap, fault in plan.doubts(choice).items():
+        desk.console.say(f"Warning: the last check of {plain(snap)} failed: {plain(fault)}.")
+    if plan.doubts(choice) and not desk.console.agrees("Export it anyway?"):
+        raise Dropped
     size = desk.place.engine.export_size(plan.operation(choice, ""))
     export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot", size))
     desk.console.say(same_as(desk, export))

@@ -252,7 +252,9 @@ class SnapdEngine:
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
             return self._files.export(operation, progress, stream)
+        from backend.transfer.export_plan import refuse_faults
 
+        refuse_faults(operation, transfer.last_faults(self.journal, operation))
         return transfer.export(self.site, operation, progress, stream)
 
     def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":

@@ -88,7 +88,9 @@ def _through_snapd(site: SnapdContext, plan: RestorePlan, restore: Restore) -> R
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
     entries = tuple(replace(entry, forbidden="") for entry in plan.entries)  # it is snapd that writes
-    return replace(plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+    return replace(
+        plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True, only_whole=_BESIDE
+    )
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:

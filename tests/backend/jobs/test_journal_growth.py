@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import pytest
 
 from backend.errors import BlockedError, ConflictError
-from backend.fs import files
+from backend.fs import locks
 from backend.jobs.journal import Journal
 from backend.jobs.record import FORMAT, JobRecord, JobState
 from backend.jobs.result import JobResult
@@ -127,7 +127,7 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
         pass
     (record,) = journal.records()
     asked = []
-    real = files.is_locked
+    real = locks.is_locked
 
     def looking(path: str) -> bool:
         """Somebody begins to look just when it was found dead, and looks until the lock is waited for."""
@@ -138,7 +138,7 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
         asked[-1].start()
         return status
 
-    monkeypatch.setattr(files, "is_locked", looking)
+    monkeypatch.setattr(locks, "is_locked", looking)
     with journal.reopened(record) as reopened:
         reopened.finish(JobState.ROLLED_BACK)
     asked[-1].join()

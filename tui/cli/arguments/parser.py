@@ -10,6 +10,8 @@ HELP = frozenset(("-h", "--help"))
 _WIDTH = 79
 _HELP_COLUMN = 29
 
+vars(argparse)["_"] = str  # nothing is translated, and to ask gettext for each heading takes 2 ms of a listing
+
 
 class UsageError(Exception):
     """The command line cannot be understood; `verb` is the one it is about, or empty."""
@@ -42,16 +44,14 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Describes the arguments of a verb, and reads them.
+    """Describes the arguments of a verb, and reads them; before `begin`, only those of every verb.
 
     Every failure to read is a UsageError, in the words of `snap` where it has them.
     """
 
-    def __init__(self, verb: str) -> None:
-        super().__init__(
-            prog=f"snapstow {verb}", add_help=False, allow_abbrev=False, formatter_class=_Formatter
-        )
-        self.verb = verb
+    def __init__(self) -> None:
+        super().__init__(prog="snapstow", add_help=False, allow_abbrev=False, formatter_class=_Formatter)
+        self.verb = ""
         self.text = ""
         self.examples: tuple[str, ...] = ()
         self.operands: list[argparse.Action] = []
@@ -65,6 +65,11 @@ class Parser(argparse.ArgumentParser):
         self._add_global_options()
 
     # -- describing
+
+    def begin(self, verb: str) -> None:
+        """Become the parser of a verb, whose arguments are described from now on."""
+        self.verb = verb
+        self.prog = f"snapstow {verb}"
 
     def describe(self, text: str, *examples: str) -> None:
         """Say what the verb does, and give lines that use it."""

@@ -10,7 +10,8 @@ HELP = frozenset(("-h", "--help"))
 _WIDTH = 79
 _HELP_COLUMN = 29
 
-vars(argparse)["_"] = str  # nothing is translated, and to ask gettext for each heading takes 2 ms of a listing
+# Nothing is translated, and to ask gettext for each heading would take a twentieth of a listing.
+vars(argparse)["_"] = str
 
 
 class UsageError(Exception):

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from backend.errors import NoSpaceError
+from backend.errors import NoSpaceError, SnapshotError
 from backend.fs.attributes import RUNNABLE, AttributeTally
 from backend.fs.files import os_errors_as
+from backend.fs.lengths import LongPathTally
 from backend.fs.safe_open import nearest
-from backend.fs.walk import TreeWalk
+from backend.fs.walk import Folder, TreeWalk
 from backend.progress import Progress
 
 _HEADER = 512
@@ -115,12 +116,13 @@ def measure(
     *,
     skipped: Collection[str] = (),
     attributes: AttributeTally | None = None,
+    long_paths: LongPathTally | None = None,
 ) -> Measured:
     """Measure all regular files below the directories `paths`, however deep; links are not followed.
 
     A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile, nor what is at
     or below the paths `skipped`. The apparent bytes are counted in the job's present step, files with
-    `attributes` there.
+    `attributes`, and `long_paths`, there.
 
     Raises:
         NotAllowedError: something may not be read; it is named.
@@ -139,17 +141,41 @@ def measure(
                     entries = [entry for entry in entries if walk.place(entry.name) not in skipped]
                 if entries is None:
                     part = _FOLDER
-                elif attributes is None:
-                    part, _ = add_up(entries, folder.pending)
                 else:
-                    inherits = attributes.enter(folder.fd, walk.place, again=folder is entered)
-                    part, noted = add_up(entries, folder.pending, _ALL if inherits else _RUNNABLE)
-                    for name, facts in noted:
-                        attributes.look(folder.fd, name, facts.st_mode, walk.place, inherits=inherits)
+                    again = folder is entered
+                    part = _measured(walk, folder, entries, attributes=attributes, again=again)
+                if entries and long_paths is not None:
+                    long_paths.look(folder.length, (entry.name for entry in entries), walk.place)
                 entered = folder
                 total = total.plus(part)
                 progress.advance(part.apparent)
     return total
+
+
+def _measured(
+    walk: TreeWalk,
+    folder: Folder,
+    entries: Sequence["os.DirEntry[str]"],
+    *,
+    attributes: AttributeTally | None,
+    again: bool,
+) -> Measured:
+    if attributes is None:
+        return add_up(entries, folder.pending)[0]
+    inherits = attributes.enter(folder.fd, walk.place, again=again)
+    part, noted = add_up(entries, folder.pending, _ALL if inherits else _RUNNABLE)
+    for name, facts in noted:
+        attributes.look(folder.fd, name, facts.st_mode, walk.place, inherits=inherits)
+    return part
+
+
+def size_at(path: str) -> int:
+    """Return the bytes that a file, or all files below a directory, take; 0 where that cannot be told."""
+    try:
+        status = os.lstat(path)
+        return measure([path]).allocated if stat.S_ISDIR(status.st_mode) else status.st_size
+    except (OSError, SnapshotError):
+        return 0
 
 
 class SpaceNeed(NamedTuple):

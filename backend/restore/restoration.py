@@ -49,6 +49,10 @@ class RestoreTarget(Protocol):
     def needs_snapd_stopped(self) -> bool:
         """Whether snapd must not run while things are put in place."""
 
+    @property
+    def loss(self) -> str:
+        """What could not be kept of all that was unpacked, or nothing."""
+
     def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made."""
 
@@ -68,6 +72,7 @@ class InPlaceTarget:
     """The ground of a restore that replaces live data; what it does on the way is kept in `state`."""
 
     needs_snapd_stopped = True
+    loss = ""
 
     def __init__(self, layout: Layout, state: RestoreState) -> None:
         self._layout = layout
@@ -109,7 +114,7 @@ class InPlaceTarget:
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
         remove_tree(LANDING, slot_fd)
-        os.fsync(slot_fd)
+        files.sync_open_directory(slot_fd)
 
     def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
         """Makes a missing parent directory as its owner would have it."""
@@ -123,7 +128,7 @@ class InPlaceTarget:
                 progress.record_step(DirectoryMade(path))
                 self._state.made.append(path)
             make_directory(name, fd, mode, owner=owner, room=room)
-            os.fsync(fd)
+            files.sync_open_directory(fd)
 
         return make
 
@@ -154,7 +159,7 @@ class Restoration:
     """Carries plans out as one unit: everything is put in place, or nothing.
 
     Where `target_dir` is given, into that, and nothing is replaced. With `devices`, device nodes are
-    restored as well; otherwise they are left out and listed in `left_out`.
+    restored as well; otherwise they are left out. What is, is told in `left_out`.
     """
 
     def __init__(
@@ -190,6 +195,7 @@ class Restoration:
         transaction = Transaction(self.state, progress, "cannot restore", [s.snap for s in snapshots])
         with transaction.reverting():
             self._stage(work, tag, progress)
+            self.left_out += [self._ground.loss] if self._ground.loss else []
             self._commit(transaction, progress)
         return self.state
 
@@ -232,7 +238,7 @@ class Restoration:
         snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
         read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
         devices = self._devices and owners
-        tar = Tar(plan.user, machine=self._layout.is_machine, owners=owners)
+        tar = Tar(plan.user if owners else None, machine=self._layout.is_machine, owners=owners)
         with (
             speaking_of(snapshot, plan.entry),
             ExtractionFilter(snapshot.revision, devices=devices) as vetter,
@@ -240,9 +246,7 @@ class Restoration:
             tar.unpack(landing, inflate(read), vetter, progress)
         if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
             raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
-        self.left_out += [f"{plan.parent}/{name}" for name in vetter.devices]
-        if more := vetter.devices_met - len(vetter.devices):
-            self.left_out.append(f"{plan.parent}: {more} more")
+        self.left_out += [*vetter.devices.texts(plan.parent), *vetter.too_long.texts(plan.parent)]
 
     def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from backend.format import excludes
 from backend.fs.attributes import RUNNABLE, AttributeTally
+from backend.fs.lengths import FEWEST_SLASHES, LongPathTally
 from backend.fs.space import Measured, Notable, add_up
 from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
@@ -142,6 +143,9 @@ class Surveyor:
         self._descent = TreeWalk("")
         self._mounts = mounts
         self.attributes = AttributeTally()
+        self.long_paths = LongPathTally(
+            (lambda path: bool(sieve.hits(path))) if sieve.deepest >= FEWEST_SLASHES else None
+        )
         self._heap: list[tuple[int, str, frozenset[int]]] = []
         self.kept = [0, 0, 0, 0]
         self.out = [0, 0, 0, 0]
@@ -246,6 +250,8 @@ class Surveyor:
 
     def _look_at(self, level: _Level, entries: "Sequence[os.DirEntry[str]]") -> None:
         before = self.kept[0] + self.out[0]
+        if not level.hits:
+            self.long_paths.look(level.folder.length, (entry.name for entry in entries), self._path)
         for hits, part in self._sieved(level, entries):
             refused = partial(self._unseen, is_wanted=not (hits or level.closed))
             notable = Notable() if hits else level.notable

@@ -12,10 +12,13 @@ from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
 
 def estimate(context: Context, args: EstimateArgs) -> int:
-    """Show what a save would read; 3 where not everything could be read."""
+    """Show what a save would read; 3 where not everything can be read, or restored."""
     layout = context.engine.layout
     with watched_progress() as progress, progress.step("Measuring"):
-        surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
+        wanted = (
+            aim._replace(include_mounts=args.include_mounts) for aim in aims(layout, args.snaps, args.users)
+        )
+        surveys = [survey_of(layout, aim, progress) for aim in wanted]
     if context.json:
         print_result(json.dumps(estimates_json(surveys)))
     else:
@@ -23,4 +26,5 @@ def estimate(context: Context, args: EstimateArgs) -> int:
         print_result(*estimate_notes(surveys))
     unsaved = [] if args.users else layout.users_with_data()[1]
     print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
-    return 0 if all(survey.whole for survey in surveys) and not unsaved else 3
+    is_whole = all(survey.whole and survey.is_lossless for survey in surveys)
+    return 0 if is_whole and not unsaved else 3

@@ -211,3 +211,15 @@ def choice(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number of a set or of a job."""
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def set_number(text: str) -> int:
+    """A set id, or 0 for none; UsageError for what is no number."""
+    if text and not is_number(text):
+        raise UsageError("invalid argument for snapshot set id: expected a non-negative integer argument")
+    return int(text or "0")

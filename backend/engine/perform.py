@@ -21,7 +21,7 @@ from backend.errors import (
     shortage,
 )
 from backend.fs import files
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.jobs.waiting import job_in_the_way, wait_for

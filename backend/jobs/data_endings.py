@@ -23,7 +23,8 @@ from backend.jobs.effects import (
     undone_by,
     window_end,
 )
-from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.journal import Journal
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.operations import DAY

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord
 from backend.operations import UnknownOperation
 

@@ -14,7 +14,7 @@ from backend.archive.reader import Reader
 from backend.errors import NotFoundError
 from backend.fs import files
 from backend.fs.removal import Leftover
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import Export, Import, Operation, Restore, Save, Undo, to_json
 from backend.progress import Progress

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.operations import Check, Operation, Restore, Save
 from backend.progress import Progress
 from tests.support.builders import World, plant, tree_of

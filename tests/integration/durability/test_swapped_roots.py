@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SnapshotError
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
 from tests import golden
 from tests.support.builders import World

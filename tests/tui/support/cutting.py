@@ -15,7 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Self
 
-from backend.jobs.journal import Journal, OpenRecord
+from backend.jobs.journal import Journal
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord
 from backend.jobs.runner import Runner
 from tests.tui.support.driver import PATIENCE, Terminal

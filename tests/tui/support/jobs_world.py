@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.jobs import JobState
-from backend.jobs.journal import OpenRecord
+from backend.jobs.open_record import OpenRecord
 from backend.jobs.result import parse_result
 from backend.operations import Operation
 from tests.support import TOP

@@ -7,9 +7,9 @@ as it is. OSErrors pass through.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
@@ -25,14 +25,19 @@ _TOO_LONG = 4000
 class Root:
     """The directory at `path`, held open as `fd` for as long as this object lives."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fd: int) -> None:
         self.path = path
-        self.fd = os.open(path, PASSED)
+        self.fd = fd
         finalize(self, os.close, self.fd)
 
     def holds(self, path: str) -> bool:
         """Whether a path lies below it, or is its own."""
         return path == self.path or path.startswith(f"{self.path}/")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was removed since."""
+        return os.fstat(self.fd).st_nlink == 0
 
     def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         """Open what is at a path that it holds."""
@@ -47,8 +52,18 @@ def hold(path: str) -> Root | None:
 
     None where there is no such directory.
     """
+    return _hold(path, partial(os.open, path, PASSED))
+
+
+def hold_inside(path: str) -> Root | None:
+    """The same for a directory below a root that is held, reached from there; None also outside of all."""
+    outer = _root_of(os.path.dirname(path))
+    return None if outer is None else _hold(path, partial(outer.open, path, PASSED))
+
+
+def _hold(path: str, opened: Callable[[], int]) -> Root | None:
     try:
-        root = Root(path)
+        root = Root(path, opened())
     except OSError:
         return None
     known = _held.get(path)

@@ -211,7 +211,7 @@ def read_whole(path: str, cap: int, directory: int | None = None) -> bytes:
 def read_lines(path: str) -> Iterator[bytes]:
     """The lines of a regular file, however long it is, with their ends; none where there is no file."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = beneath.open_path(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return
     with open(fd, "rb", 1 << 20) as file:

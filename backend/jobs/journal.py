@@ -55,7 +55,7 @@ class Journal:
         self._hold()
 
     def _hold(self) -> None:
-        """Below a root of somebody's, let the folder be the same directory from now on, whatever is swapped."""
+        """Below another root, keep to the directory that the folder is, whatever is put in its place."""
         if self._held is None or self._held.is_gone:
             self._held = beneath.hold_inside(self.folder)
 

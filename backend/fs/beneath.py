@@ -90,8 +90,8 @@ def is_held(path: str) -> bool:
 
 
 def is_ours_alone(path: str) -> bool:
-    """Whether nobody but us, and the superuser, can change the way to a path from the root that holds it."""
-    root = _root_of(path)
+    """Whether nobody but us, and the superuser, can change the way to a path from the roots that hold it."""
+    root = min(_roots_of(path), key=_depth, default=None)
     while root is not None:
         if os.path.lexists(path) and not _is_ours(os.lstat(path)):
             return False
@@ -227,5 +227,12 @@ def _openat2() -> Any:
 
 def _root_of(path: str) -> Root | None:
     """The innermost of the roots held that a path lies below."""
-    holders = [root for root in list(_held.values()) if root.holds(path)]
-    return max(holders, key=lambda root: len(root.path), default=None)
+    return max(_roots_of(path), key=_depth, default=None)
+
+
+def _roots_of(path: str) -> list[Root]:
+    return [root for root in list(_held.values()) if root.holds(path)]
+
+
+def _depth(root: Root) -> int:
+    return len(root.path)

@@ -1,5 +1,6 @@
 """The owner of a root puts links in the place of its directories while root works: none leads outside."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SnapshotError
+from backend.fs import beneath
 from backend.jobs.journal import OpenRecord
 from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
 from tests import golden
@@ -163,3 +165,11 @@ def test_a_journal_that_is_swapped_before_it_is_swept_loses_no_job(world: World)
     (world.root / "var/lib/snapstow/jobs/1").mkdir(parents=True)
     journal.sweep()
     assert golden.tree(world.root / "var/lib/aside/jobs") == before
+
+
+@pytest.mark.root
+def test_a_journal_that_is_held_is_not_ours_alone_where_the_root_is_somebodys(world: World) -> None:
+    journal = world.engine.journal
+    assert beneath.is_ours_alone(journal.folder)
+    os.chown(world.root / "var", 1234, 1234)
+    assert not beneath.is_ours_alone(journal.folder)

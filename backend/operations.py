@@ -358,10 +358,15 @@ class Finding(NamedTuple):
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
+    """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
+
+    `doubt` says why it is kept for longer than the clock tells, or nothing.
+    """
 
     job: int
     set_id: int
     snaps: tuple[str, ...]
     until: float
     held: int
+    verb: str = Restore.verb
+    doubt: str = ""

@@ -1,7 +1,6 @@
 """Extractions as operations: what one would take out of which archives to where, and the doing of it."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from backend.format.names import is_user_name
 from backend.fs import files
 from backend.fs.lengths import shortened
 from backend.fs.space import space_needs
+from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
 from backend.progress import Progress
@@ -51,10 +51,11 @@ class Extractor:
     `folder` is where checks are recorded.
     """
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, clock: Clock) -> None:
         self._store = store
         self._layout = store.layout
         self._folder = folder
+        self._clock = clock
 
     def plan(self, chosen: Sequence[Snapshot], operation: Extract, progress: Progress) -> ExtractPlan:
         """What an extraction would do with every path; the archives are read for it.
@@ -77,7 +78,7 @@ class Extractor:
             extraction = Extraction(sources, plan, self._layout)
             state = extraction.run(progress)
         replaced = any(move.before for move in state.moves)
-        until = time.time() + operation.undo_window if operation.undo_window else 0.0
+        until = self._clock.wall() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
         leftovers = () if until else remove_replaced(state, "extract")

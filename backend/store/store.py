@@ -347,7 +347,8 @@ class Store:
 
         freed = 0
         known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
-        self._noted_id.raise_to(max(known, default=0))  # nothing else may tell of it once they are gone
+        largest = max(known, default=0)
+        self._noted_id.raise_to(largest)  # nothing else may tell of it once they are gone
         identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
@@ -360,6 +361,7 @@ class Store:
                         raise
                     gone = ", ".join(before.snap or before.path for before in snapshots[:number])
                     raise SnapshotError(f"{failure}; forgotten already: {gone}") from failure
+            self._noted_id.raise_to(largest)  # where there was no room for it before
             try:
                 files.sync_directory(self.folder)
             except OSError as failure:

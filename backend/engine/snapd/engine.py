@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.availability import Availability
+from backend.engine.availability import Availability, state_refusals
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
@@ -78,6 +78,11 @@ class SnapdEngine:
         return self._files.state_dir
 
     @property
+    def state_fault(self) -> str:
+        """Why our own state cannot be kept, or nothing."""
+        return self._files.state_fault
+
+    @property
     def snap_version(self) -> str:
         """The version of the installed snapd, else of the one that answers."""
         try:
@@ -110,7 +115,10 @@ class SnapdEngine:
         answers = self._files.availability()
         refused = (Action.REPAIR, Action.EXTRACT)
         return Availability(
-            {action: reason for action, reason in answers.refusals.items() if action in refused},
+            {
+                **state_refusals(self.state_fault),
+                **{action: reason for action, reason in answers.refusals.items() if action in refused},
+            },
             is_superseded=not answers.is_superseded,
         )
 

@@ -152,7 +152,7 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
             _drop(site, guard)
         raise
     left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
-    until = site.journal.clock() + operation.undo_window if guard else 0.0
+    until = site.journal.clock.wall() + operation.undo_window if guard else 0.0
     undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
 

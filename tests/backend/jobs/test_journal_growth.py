@@ -16,6 +16,7 @@ from backend.jobs.journal import Journal
 from backend.jobs.record import FORMAT, JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.operations import Save
+from tests.support.clocks import FakeClock
 from tests.support.ended_jobs import FORK, ended, make_journal, working
 from tests.support.journals import note, recorded
 
@@ -101,13 +102,14 @@ def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: py
 def test_a_clock_that_leaps_takes_no_count_away(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, leap: int
 ) -> None:
-    now, lasted = 1e9, 0.0
-    journal.clock = lambda: now
+    clock, lasted = FakeClock(1e9), 0.0
+    journal = Journal(journal.folder, clock)
     monkeypatch.setattr(time, "monotonic", lambda: lasted)
     with journal.job(Save(), {}) as record:
         for done in (1, 2, 3):
             record.tell({"event": "advanced", "done": done})
-            now, lasted = now + leap, lasted + 10
+            clock.jump(leap)
+            lasted += 10
         record.finish(JobState.DONE)
     assert [event["done"] for event in journal.record(record.id).events] == [1, 2, 3]
 

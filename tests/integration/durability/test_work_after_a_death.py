@@ -14,6 +14,8 @@ from tests.support.dying import Fresh, did, died, make_fresh, make_plain_killer,
 from tests.support.faults import Fault, Faults
 from tests.support.killing import TIDY, Killer
 from tests.support.mounting import Mounter, mounter
+from tests.tui.support.driver import run_process
+from tests.tui.support.patient import Patient, patiently
 
 __all__ = ["mounter"]
 
@@ -151,6 +153,20 @@ def test_every_command_tells_of_a_job_that_waits(killer: Killer, fresh: Fresh) -
         assert "finish 1 completes it" in next(
             finding["text"] for finding in findings if finding["kind"] == "waiting"
         )
+
+
+def test_screens_and_plain_mode_tell_of_a_job_that_waits(amid: World) -> None:
+    worked_on(amid)
+    number = amid.engine.journal.records()[-1].id
+    done = run_process("--root", str(amid.root), "--plain", input=b"quit\n")
+    assert f"finish {number} completes it, takeback {number} rolls it back".encode() in done.stdout
+
+    async def tell(user: Patient) -> None:
+        await user.sees(f"job {number} was interrupted amid replacing data: J, then finish or roll back")
+        await user.presses("J")
+        await user.sees("! interrupted")
+
+    patiently(str(amid.root), tell)
 
 
 @pytest.mark.root

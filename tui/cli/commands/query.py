@@ -1,4 +1,4 @@
-"""The verbs that ask for more than the list: estimate, jobs, doctor, and what can be undone."""
+"""The verbs that ask for more than the list: jobs, doctor, and what can be undone."""
 
 import json
 import time
@@ -8,41 +8,22 @@ from backend import Action, Finding, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
-from backend.save import aims, survey_of
 from tui.cli.arguments.jobs import JobsArgs
-from tui.cli.arguments.place import DoctorArgs, EstimateArgs
+from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import watched_progress
 from tui.text import age_text, cut_middle, plain, size_text
-from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
 _LONGEST = 4000
 _WIDEST = 100
 
 
-def estimate(context: Context, args: EstimateArgs) -> int:
-    """Show what a save would read; 3 where not everything can be read, or restored."""
-    layout = context.engine.layout
-    with watched_progress() as progress, progress.step("Measuring"):
-        wanted = (
-            aim._replace(include_mounts=args.include_mounts) for aim in aims(layout, args.snaps, args.users)
-        )
-        surveys = [survey_of(layout, aim, progress) for aim in wanted]
-    if context.json:
-        print_result(json.dumps(estimates_json(surveys)))
-    else:
-        show_rows(estimate_rows(surveys), empty="No snaps are installed.")
-        print_result(*estimate_notes(surveys))
-    unsaved = [] if args.users else layout.users_with_data()[1]
-    print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
-    is_whole = all(survey.whole and survey.is_lossless for survey in surveys)
-    return 0 if is_whole and not unsaved else 3
-
-
 def jobs(context: Context, args: JobsArgs) -> int:
     """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
     engine = context.engine
+    engine.journal.demand_readable()
+    _note_state(context)
     records = engine.journal.records()
     records += [record for journal in engine.others() for record in journal.records()]
     changes = engine.daemon.watch().look()
@@ -53,16 +34,21 @@ def jobs(context: Context, args: JobsArgs) -> int:
     held = _held_by(context, records)
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
-        age = _date(record.started) if args.abs_time else age_text(max(0.0, now - record.started))
+        age = _date(record.started) if args.abs_time else age_text(now - record.started)
         rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record, held)))
     for change, _ in changes:
-        age = _date(change.started) if args.abs_time else age_text(max(0.0, now - change.started))
+        age = _date(change.started) if args.abs_time else age_text(now - change.started)
         rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "by snapd"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
             print_status(*_ways_out(context, record))
     return 0
+
+
+def _note_state(context: Context) -> None:
+    if fault := context.engine.state_fault:
+        print_status(f"Note: {plain(fault)}.")
 
 
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
@@ -138,16 +124,18 @@ def _reversal(record: JobRecord, held: Mapping[int, int]) -> str:
 def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print what can be undone, the newest first."""
     offers = context.engine.undo_offers()
+    _note_state(context)
     if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
-    rows = [("Job", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
+    rows = [("Job", "What", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
-        rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
+        rows.append((str(offer.job), offer.verb, f"#{offer.set_id}", left, size_text(offer.held), snaps))
     show_rows(rows, empty="Nothing to undo.")
+    print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))
     if offers:
         print_status(f"To undo one: {context.command('undo JOB')}")
     return 0

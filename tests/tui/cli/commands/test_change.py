@@ -260,8 +260,8 @@ class TestRestore:
         snapstow("restore", "1", "--undo-window=2h")
         done = snapstow("undo", "--list")
         header, row = done.out.splitlines()
-        assert header.split() == ["Job", "Set", "Left", "Size", "Snaps"]
-        assert re.fullmatch(r"2 +#1 +1h59m +\d+B +hello", row)
+        assert header.split() == ["Job", "What", "Set", "Left", "Size", "Snaps"]
+        assert re.fullmatch(r"2 +restore +#1 +1h59m +\d+B +hello", row)
         assert f"snapstow --root {snapstow.world.root} undo JOB" in done.err
         assert re.search(r"#1 +\d{4}-\d\d-\d\dT", snapstow("undo", "--list", "--abs-time").out)
         assert snapstow("--json", "undo", "--list").document[0]["job"] == 2

@@ -7,9 +7,9 @@ as it is. OSErrors pass through.
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
@@ -25,14 +25,19 @@ _TOO_LONG = 4000
 class Root:
     """The directory at `path`, held open as `fd` for as long as this object lives."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, fd: int) -> None:
         self.path = path
-        self.fd = os.open(path, PASSED)
+        self.fd = fd
         finalize(self, os.close, self.fd)
 
     def holds(self, path: str) -> bool:
         """Whether a path lies below it, or is its own."""
         return path == self.path or path.startswith(f"{self.path}/")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was removed since."""
+        return os.fstat(self.fd).st_nlink == 0
 
     def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         """Open what is at a path that it holds."""
@@ -47,8 +52,18 @@ def hold(path: str) -> Root | None:
 
     None where there is no such directory.
     """
+    return _hold(path, partial(os.open, path, PASSED))
+
+
+def hold_inside(path: str) -> Root | None:
+    """The same for a directory below a root that is held, reached from there; None also outside of all."""
+    outer = _root_of(os.path.dirname(path))
+    return None if outer is None else _hold(path, partial(outer.open, path, PASSED))
+
+
+def _hold(path: str, opened: Callable[[], int]) -> Root | None:
     try:
-        root = Root(path)
+        root = Root(path, opened())
     except OSError:
         return None
     known = _held.get(path)
@@ -75,8 +90,8 @@ def is_held(path: str) -> bool:
 
 
 def is_ours_alone(path: str) -> bool:
-    """Whether nobody but us, and the superuser, can change the way to a path from the root that holds it."""
-    root = _root_of(path)
+    """Whether nobody but us, and the superuser, can change the way to a path from the roots that hold it."""
+    root = min(_roots_of(path), key=_depth, default=None)
     while root is not None:
         if os.path.lexists(path) and not _is_ours(os.lstat(path)):
             return False
@@ -212,5 +227,12 @@ def _openat2() -> Any:
 
 def _root_of(path: str) -> Root | None:
     """The innermost of the roots held that a path lies below."""
-    holders = [root for root in list(_held.values()) if root.holds(path)]
-    return max(holders, key=lambda root: len(root.path), default=None)
+    return max(_roots_of(path), key=_depth, default=None)
+
+
+def _roots_of(path: str) -> list[Root]:
+    return [root for root in list(_held.values()) if root.holds(path)]
+
+
+def _depth(root: Root) -> int:
+    return len(root.path)

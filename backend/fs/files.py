@@ -19,6 +19,7 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
+_LONGEST_LINE = 256 << 20
 _EXCHANGE = 2
 _NOREPLACE = 1
 _UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
@@ -209,15 +210,21 @@ def read_whole(path: str, cap: int, directory: int | None = None) -> bytes:
 
 
 def read_lines(path: str) -> Iterator[bytes]:
-    """The lines of a regular file, however long it is, with their ends; none where there is no file."""
+    """The lines of a regular file, however long it is, with their ends; none where there is no file.
+
+    OSError (EFBIG) at a line that is longer than any of ours.
+    """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        fd = beneath.open_path(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         return
     with open(fd, "rb", 1 << 20) as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)
-        yield from file
+        while line := file.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise OSError(errno.EFBIG, "a line of it is too long", path)
+            yield line
 
 
 def rename_new(name: str, from_directory: int | None, target: str, to_directory: int | None) -> None:

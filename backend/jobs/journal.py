@@ -43,6 +43,13 @@ class Journal:
         self.running_time = RunningTime(folder, self.clock)
         self._root = root
         self._jobs = os.path.join(folder, "jobs")
+        self._held: beneath.Root | None = None
+        self._hold()
+
+    def _hold(self) -> None:
+        """Below another root, keep to the directory that the folder is, whatever is put in its place."""
+        if self._held is None or self._held.is_gone:
+            self._held = beneath.hold_inside(self.folder)
 
     @contextmanager
     def job(self, operation: Operation | UnknownOperation, root: Mapping[str, Any]) -> Iterator["OpenRecord"]:
@@ -52,6 +59,7 @@ class Journal:
             OSError: it cannot be recorded.
         """
         make_directories(self.folder, 0o700)
+        self._hold()
         make_directories(self._jobs, 0o700)
         with ExitStack() as stack:
             with self._changing(shared=True):
@@ -132,16 +140,16 @@ class Journal:
 
     def sweep(self) -> None:
         """Remove documents that a crash left half-written, and jobs that died before they were recorded."""
-        if not os.path.isdir(self._jobs):
+        if not self.ids():
             return
         with self._changing(shared=False):
             for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
                 if locks.is_locked(os.path.join(folder, "alive")):
                     continue
-                if not os.path.lexists(os.path.join(folder, "operation.json")):
+                if files.identity(os.path.join(folder, "operation.json")) is None:
                     _drop(folder)
                     continue
-                for name in os.listdir(folder):
+                for name in beneath.listdir(folder):
                     if name.endswith("~"):
                         beneath.unlink(os.path.join(folder, name))
 
@@ -181,7 +189,7 @@ class Journal:
     def ids(self) -> list[int]:
         """List the numbers of all jobs, the oldest first."""
         try:
-            names = os.listdir(self._jobs)
+            names = beneath.listdir(self._jobs)
         except OSError:
             return []
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.errors import BlockedError, IntegrityError, SnapshotError
-from backend.fs import files
+from backend.fs import beneath, files
 from backend.jobs.result import JobResult, Mark, number_in, parse_result
 from backend.jobs.running_time import Kept, kept
 from backend.operations import Operation, UnknownOperation, recorded_operation
@@ -260,10 +260,11 @@ class JobRecord:
 
 def _is_private_folder(path: str) -> bool:
     try:
-        status = os.lstat(path)
-    except FileNotFoundError:
+        with files.opened(path, beneath.PASSED | os.O_NOFOLLOW) as fd:
+            status = os.fstat(fd)
+    except OSError:
         return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
 
 
 def state_of(result: Mapping[str, Any], *, alive: bool) -> JobState:

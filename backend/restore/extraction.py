@@ -157,8 +157,9 @@ class Extraction:
         return self.state
 
     def _refuse(self) -> None:
-        if reasons := self._plan.reasons:
-            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+        if reasons := list(dict.fromkeys(self._plan.reasons)):
+            more = f"\nand {len(reasons) - 1} more reasons: --plan names them all"
+            raise BlockedError(f"{reasons[0]}{more}" if len(reasons) > 2 else "\n".join(reasons))
         require_space([(part.parent, part.size) for part in self._parts], "cannot extract")
 
     def _source(self, part: ExtractPart) -> Source:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from backend.errors import HalfDoneError, SnapshotError, UntidiedError
+from backend.errors import BlockedError, ConflictError, HalfDoneError, SnapshotError, UntidiedError
 from backend.fs import files
 from backend.fs.removal import Leftover
 from backend.progress import Progress
@@ -11,7 +11,8 @@ from backend.restore.stamp import stamp_of
 from backend.restore.swap import RestoreState
 from backend.steps import DataCommitted, SlotsDiscarded
 
-_MENDS = "once the disk can be written, doctor --repair or the next start"
+_DISK = "once the disk can be written, "
+_MENDS = "doctor --repair or the next start"
 
 
 class Transaction:
@@ -73,7 +74,7 @@ class Transaction:
             try:
                 unwind()
             except (OSError, SnapshotError) as cause:
-                raise HalfDoneError(f"{self._sentence(failure)}\n{self._standing()}") from cause
+                raise HalfDoneError(f"{self._sentence(failure)}\n{self._standing(cause)}") from cause
             raise
 
     def _sentence(self, failure: BaseException) -> str:
@@ -85,17 +86,18 @@ class Transaction:
             case _:
                 return f"{self._action}: it was stopped"
 
-    def _standing(self) -> str:
+    def _standing(self, cause: Exception) -> str:
         """How the data are, and what will mend them."""
+        mends = _MENDS if isinstance(cause, BlockedError | ConflictError) else f"{_DISK}{_MENDS}"
         data = f"the data of {', '.join(self._snaps)} are"
         try:
             if self._state.is_as_before:
-                return f"no data were replaced; what had been unpacked is left: {_MENDS} removes it"
+                return f"no data were replaced; what had been unpacked is left: {mends} removes it"
             if all(move.live == move.after for move in self._state.moves):
-                return f"{data} replaced, but that is not recorded: {_MENDS} completes it or puts them back"
+                return f"{data} replaced, but that is not recorded: {mends} completes it or puts them back"
         except OSError:
             pass  # then nothing better is known
-        return f"{data} partly replaced: {_MENDS} puts them back"
+        return f"{data} partly replaced: {mends} puts them back"
 
 
 def remove_replaced(state: RestoreState, verb: str) -> tuple[Leftover, ...]:

@@ -13,6 +13,7 @@ from backend.errors import IntegrityError, SnapshotError
 from backend.model import Revision
 from tests import golden
 from tests.support.builders import snapshot_of
+from tests.support.descriptors import descriptors
 from tests.support.reading import ENTRIES, contents, make_path, rewritten, written
 
 path = pytest.fixture(make_path)
@@ -131,7 +132,7 @@ def test_of_what_cannot_be_read_only_the_name_is_known() -> None:
 
 
 def test_nothing_stays_open(path: Path) -> None:
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = descriptors()
     reader = Reader.open(str(path))
     reader.close()
     reader.close()
@@ -139,7 +140,7 @@ def test_nothing_stays_open(path: Path) -> None:
     with pytest.raises(IntegrityError):
         Reader.open(str(path))
     read_snapshot(str(path))
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 @pytest.mark.slow

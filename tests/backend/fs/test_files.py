@@ -20,6 +20,7 @@ from backend.fs.files import (
     write_whole,
 )
 from backend.fs.removal import remove_tree
+from tests.support.descriptors import descriptors
 
 FORK = multiprocessing.get_context("fork")
 
@@ -227,10 +228,10 @@ def deep_tree(top: str, depth: int, mode: int) -> None:
 @pytest.mark.parametrize("mode", [0o755, 0o500, 0o000])
 def test_a_very_deep_tree(tmp_path: Path, mode: int) -> None:
     deep_tree(str(tmp_path / "deep"), 600, mode)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(descriptors())
     remove_tree(str(tmp_path / "deep"))
     assert os.listdir(tmp_path) == []
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(descriptors()) == before
 
 
 def _clear_as_somebody(top: str, mode: int) -> None:

@@ -12,6 +12,7 @@ from backend.fs.space import Measured, measure
 from backend.host.layout import Layout
 from backend.progress import Progress
 from backend.save.estimate import estimate_size
+from tests.support.descriptors import descriptors
 
 DEPTH = 1500
 
@@ -29,7 +30,7 @@ class WatchedJob(Progress):
 
 
 def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(descriptors())
 
 
 def write(path: Path, size: int) -> Path:

@@ -6,6 +6,7 @@ import pytest
 from backend.errors import BlockedError
 from backend.fs.safe_open import nearest, open_data_parent
 from backend.model import User
+from tests.support.descriptors import descriptors
 
 ME = os.geteuid()
 
@@ -20,12 +21,12 @@ def user(tmp_path: Path) -> User:
 
 def opened(parent: Path | str, user: User | None = None) -> os.stat_result:
     """What is opened as the parent; all other files are closed again."""
-    before = os.listdir("/proc/self/fd")
+    before = descriptors()
     try:
         with open_data_parent(str(parent), user) as fd:
             return os.fstat(fd)
     finally:
-        assert os.listdir("/proc/self/fd") == before
+        assert descriptors() == before
 
 
 def same(status: os.stat_result, path: Path) -> bool:
@@ -106,13 +107,13 @@ def test_the_systems_directories_are_never_links(tmp_path: Path) -> None:
 def test_below_another_root_no_link_is_followed(user: User) -> None:
     Path(user.home, "mine/hello").mkdir(parents=True)
     Path(user.home, "snap").symlink_to("mine")
-    before = os.listdir("/proc/self/fd")
+    before = descriptors()
     with (
         pytest.raises(BlockedError, match="it is a symbolic link"),
         open_data_parent(f"{user.home}/snap/hello", user, links=False),
     ):
         raise AssertionError("it was opened")
-    assert os.listdir("/proc/self/fd") == before
+    assert descriptors() == before
 
 
 def test_above_the_home_links_are_the_administrators(tmp_path: Path, user: User) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.fs import files
 from backend.jobs.open_record import OpenRecord
+from backend.jobs.record import JobState
 from backend.operations import Check, Operation, Restore, Save
 from backend.progress import Progress
 from tests.support.builders import World, plant, tree_of
@@ -77,3 +79,13 @@ class TestDamagedLines:
         (folder / "operation.json").write_text(json.dumps(header))
         assert tidy(world) == ["job 1 (restore) was left as it is: its journal tells an impossible time"]
         assert world.do(Check(1)).exit_code == 0
+
+
+def test_steps_without_an_end_are_damage_and_are_not_read_into_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_LONGEST_LINE", 1 << 16)
+    with dying(world, Restore(1)) as record:
+        os.truncate(os.path.join(record.folder, "steps.jsonl"), 1 << 40)
+    assert all("was left as it is" in sentence for sentence in tidy(world))
+    assert world.engine.journal.records()[0].state is JobState.INTERRUPTED

@@ -1,5 +1,6 @@
 """Damage, failures and stops on the way: a restore leaves all as it was."""
 
+import errno
 import io
 import stat
 import tarfile
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from backend.errors import (
     BlockedError,
+    HalfDoneError,
     IntegrityError,
     SnapshotError,
 )
 from backend.operations import Restore, Save
 from backend.progress import Event, Noted, Progress
+from backend.restore.swap import RestoreState
 from tests.support.builders import (
     World,
     plant,
@@ -154,3 +157,22 @@ def test_the_reasons_are_told_to_the_job(world: World) -> None:
     events: list[Event] = []
     world.engine.restore(Restore(1), Progress(events.append))
     assert Noted('Skipping restore of user "ghost": user: unknown user ghost.') in events
+
+
+def test_data_that_somebody_replaces_amid_a_restore_are_not_blamed_on_the_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_place = RestoreState.put_in_place
+    common = world.data("hello") / "common"
+
+    def replaced_then_failing(state: RestoreState, exchange: Any) -> None:
+        put_in_place(state, exchange)
+        common.rename(world.root / "theirs")
+        plant(common, {"work": "of somebody's"})
+        raise OSError(errno.EIO, "Input/output error")
+
+    world.add(1, "hello", OLD)
+    monkeypatch.setattr(RestoreState, "put_in_place", replaced_then_failing)
+    with pytest.raises(HalfDoneError, match="partly replaced: doctor --repair or the next start puts"):
+        world.do(Restore(1))
+    assert tree_of(common) == {"work": "of somebody's"}

@@ -311,7 +311,7 @@ def test_the_linear_mode_leaves_its_jobs_behind_as_well(world: World, gate: Gate
         login.shows("Command:").press(b"restore 1\r\r\r1\r")
         gate.reached(login)
         login.shows("Started job 1.")
-        assert login.cut(Cut.CLOSED) == -1
+        assert login.cut(Cut.CLOSED) in (-1, 0)  # the hang-up or the end of its input comes first
     with Login(world.root, ("browse", "--plain")) as other:
         other.shows("Job 1: running, started").press(b"attach\r")
         other.until(lambda: other.text[-1].endswith("percent."))

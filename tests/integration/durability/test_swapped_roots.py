@@ -1,5 +1,6 @@
 """The owner of a root puts links in the place of its directories while root works: none leads outside."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import SnapshotError
+from backend.fs import beneath
 from backend.jobs.open_record import OpenRecord
 from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
 from tests import golden
@@ -138,3 +140,36 @@ class Swap:
     def end(self) -> None:
         if self.happened:
             self._swap_back()
+
+
+@pytest.mark.root
+def test_a_journal_swapped_for_a_forged_one_is_not_read(world: World, outside: Path) -> None:
+    journal = world.engine.journal
+    real = journal.records()
+    steps = [record.steps for record in real]
+    forged = outside / "var/lib/snapstow/jobs"
+    for folder in forged.iterdir():
+        (folder / "steps.jsonl").write_text("{}\n")
+    (forged / "9").mkdir()
+    swap(world.root, outside, "var/lib")
+    assert [record.id for record in journal.records()] == [record.id for record in real]
+    assert [record.steps for record in journal.records()] == steps
+    swap_back(world.root, "var/lib")
+
+
+@pytest.mark.root
+def test_a_journal_that_is_swapped_before_it_is_swept_loses_no_job(world: World) -> None:
+    journal = world.engine.journal
+    before = golden.tree(world.root / "var/lib/snapstow/jobs")
+    (world.root / "var/lib/snapstow").rename(world.root / "var/lib/aside")
+    (world.root / "var/lib/snapstow/jobs/1").mkdir(parents=True)
+    journal.sweep()
+    assert golden.tree(world.root / "var/lib/aside/jobs") == before
+
+
+@pytest.mark.root
+def test_a_journal_that_is_held_is_not_ours_alone_where_the_root_is_somebodys(world: World) -> None:
+    journal = world.engine.journal
+    assert beneath.is_ours_alone(journal.folder)
+    os.chown(world.root / "var", 1234, 1234)
+    assert not beneath.is_ours_alone(journal.folder)

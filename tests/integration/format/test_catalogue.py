@@ -4,7 +4,6 @@ Each test bears the name of its row. Where this library differs on purpose, its 
 """
 
 import errno
-import os
 
 import pytest
 
@@ -19,6 +18,7 @@ from backend.progress import Progress
 from backend.store.store import Store
 from tests.support.builders import Tree, World, plant, write_snapshot
 from tests.support.catalogue import make_world
+from tests.support.descriptors import descriptors
 
 world = pytest.fixture(make_world)
 DATA: Tree = {"x1": {"canary.txt": "system"}, "common": {"canary.txt": "common"}}
@@ -122,9 +122,10 @@ def test_iter_calls_func_if_snapshot_not_nil(world: World) -> None:
 def test_iter_reports_close_error(world: World) -> None:
     """There is nothing to close: a snapshot is a value, its file is closed before it is handed out."""
     world.add(1, "hello")
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in world.engine.store.iter_snapshots():
-        assert len(os.listdir("/proc/self/fd")) == before
+    store = world.engine.store
+    before = descriptors()
+    for _ in store.iter_snapshots():
+        assert descriptors() == before
 
 
 def test_iter_ignores_snapshots_with_invalid_names(world: World) -> None:

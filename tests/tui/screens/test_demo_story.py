@@ -207,7 +207,7 @@ def test_the_demo_on_a_terminal(demo: Demo, tmp_path: Path) -> None:
 
 def saves_and_checks(guest: Guest, demo: Demo) -> None:
     guest.presses("s")
-    guest.sees("4 snaps, 3 users: 18.8MB in 90 files", " Save 4 snaps ", gone="measuring")
+    guest.sees("4 snaps, 3 users: 2.05MB in 90 files", " Save 4 snaps ", gone="measuring")
     guest.presses(f"\t\t\t{PATTERN}")  # from the button to the box
     guest.sees(f"save '--exclude={PATTERN}'")
     guest.presses("\r")
@@ -284,7 +284,7 @@ class Critic(Patient):
 async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.reads("#9 ", "#1 ")
     await critic.presses("s")
-    await critic.reads("4 snaps, 3 users: 18.8MB in 90 files", gone="measuring")
+    await critic.reads("4 snaps, 3 users: 2.05MB in 90 files", gone="measuring")
     await critic.presses("shift+tab")
     await critic.types(PATTERN)
     await critic.reads(f"save '--exclude={PATTERN}'")

@@ -15,7 +15,7 @@ from functools import partial
 
 from backend.archive.tar.program import Tar
 from backend.archive.tar.vetting import ExtractionFilter
-from backend.errors import BlockedError, ConflictError
+from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.directories import Owner
@@ -43,7 +43,7 @@ class ExtractPart:
 
     `owner` is the user (empty: the system) whose data they become, `user` that account where it is known.
     `stored` are the bytes to read, `needed` the members that are unpacked. One that is `blocked` stops the
-    whole.
+    whole, `is_damaged` where the archive is why.
     """
 
     snapshot: Snapshot
@@ -55,6 +55,7 @@ class ExtractPart:
     needed: frozenset[bytes] = frozenset()
     stored: int = 0
     blocked: str = ""
+    is_damaged: bool = False
 
     @property
     def size(self) -> int:
@@ -128,7 +129,7 @@ class Extraction:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
-        and a stop, after what was made is removed. The state's slots hold what was replaced.
+        and a stop, with what was made removed. The state's slots hold what was replaced.
         """
         self._refuse()
         tag = f"{progress.name}-{files.random_name()}"
@@ -147,7 +148,8 @@ class Extraction:
 
     def _refuse(self) -> None:
         if reasons := self._plan.reasons:
-            raise BlockedError("\n".join(dict.fromkeys(reasons)))
+            is_damaged = any(part.is_damaged for part in self._plan.parts)
+            raise (IntegrityError if is_damaged else BlockedError)("\n".join(dict.fromkeys(reasons)))
         require_space([(part.parent, part.size) for part in self._parts], "cannot extract")
 
     def _load(self, part: ExtractPart, tag: str) -> Load:

@@ -131,7 +131,8 @@ class Extractor:
         try:
             members = select_members(read, inside, snapshot.revision, progress.quiet())
         except IntegrityError as fault:
-            return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
+            text = _damage(reader, entry, progress) or f'entry "{entry}": {fault}'
+            return replace(part, blocked=f'snapshot "{snapshot.path}" {text}', is_damaged=True), []
         way = PathMapping(
             parent=where.parent,
             revision=str(snapshot.revision).encode(),
@@ -243,6 +244,15 @@ def _inflated(reader: Reader, entry: str, progress: Progress) -> Iterator[bytes]
         return piece
 
     return inflate(counted)
+
+
+def _damage(reader: Reader, entry: str, progress: Progress) -> str:
+    """In the words of a check, how an archive is not what was written, or nothing."""
+    try:
+        reader.verify(entry, progress.quiet())
+    except IntegrityError as fault:
+        return f'entry "{entry}": {fault}'
+    return ""
 
 
 def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:

@@ -172,7 +172,7 @@ class Restoration:
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
-        and a stop, after what was made is removed. The state's slots hold what was replaced.
+        and a stop, with what was made removed. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()

@@ -166,7 +166,11 @@ def test_a_stop_of_the_job_stops_all(monkeypatch: pytest.MonkeyPatch) -> None:
             ended.append(1)
             part.advance(1)
 
-    stopper = threading.Thread(target=lambda: (began.wait(10), job.stop()))
+    def stop() -> None:
+        began.wait(10)
+        job.stop()
+
+    stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(Cancelled):
         in_parallel([wait, wait], job)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, OpenEndedError, UnrecordedError
+from backend.errors import ConflictError, IntegrityError, OpenEndedError, SnapshotError, UnrecordedError
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
 from backend.fs.files import FileLock
@@ -344,14 +344,14 @@ class Store:
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
             progress.record_step(ForgetBegun(tuple(doomed)))
-            for snapshot in snapshots:
-                with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
-                    try:
-                        size = beneath.lstat(snapshot.path).st_size
-                        beneath.unlink(snapshot.path)
-                        freed += size
-                    except FileNotFoundError:
-                        continue
+            for number, snapshot in enumerate(snapshots):
+                try:
+                    freed += _remove_snapshot(snapshot)
+                except SnapshotError as failure:
+                    if not freed:
+                        raise
+                    gone = ", ".join(before.snap or before.path for before in snapshots[:number])
+                    raise SnapshotError(f"{failure}; forgotten already: {gone}") from failure
             try:
                 files.sync_directory(self.folder)
             except OSError as failure:
@@ -380,3 +380,14 @@ class Store:
         if os.path.isdir(self._state_dir):
             with self.lock():
                 self._noted_id.sweep()
+
+
+def _remove_snapshot(snapshot: Snapshot) -> int:
+    """Remove the file of a snapshot; returns the bytes freed, 0 where it is gone already."""
+    with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
+        try:
+            size = beneath.lstat(snapshot.path).st_size
+            beneath.unlink(snapshot.path)
+        except FileNotFoundError:
+            return 0
+    return size

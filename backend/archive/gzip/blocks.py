@@ -262,8 +262,9 @@ class _Source:
         self._at -= count
 
     def _hold(self, count: int) -> None:
-        parts = [self._held[self._at :]]
-        held = len(parts[0])
+        rest = self._held[self._at :]
+        parts = [rest] if rest else []  # one part alone is not copied
+        held = len(rest)
         while held < count and not self._ended:
             more = self._read(CHUNK)
             self._ended = not more

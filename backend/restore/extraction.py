@@ -43,7 +43,7 @@ class ExtractPart:
 
     `owner` is the user (empty: the system) whose data they become, `user` that account where it is known.
     `stored` are the bytes to read, `needed` the members that are unpacked. One that is `blocked` stops the
-    whole, `is_damaged` where the archive is why.
+    whole, `is_damaged` where its hash is why.
     """
 
     snapshot: Snapshot

@@ -131,8 +131,9 @@ class Extractor:
         try:
             members = select_members(read, inside, snapshot.revision, progress.quiet())
         except IntegrityError as fault:
-            text = _damage(reader, entry, progress) or f'entry "{entry}": {fault}'
-            return replace(part, blocked=f'snapshot "{snapshot.path}" {text}', is_damaged=True), []
+            damage = _damage(reader, entry, progress)
+            text = f'snapshot "{snapshot.path}" entry "{entry}": {damage or fault}'
+            return replace(part, blocked=text, is_damaged=bool(damage)), []
         way = PathMapping(
             parent=where.parent,
             revision=str(snapshot.revision).encode(),
@@ -251,7 +252,7 @@ def _damage(reader: Reader, entry: str, progress: Progress) -> str:
     try:
         reader.verify(entry, progress.quiet())
     except IntegrityError as fault:
-        return f'entry "{entry}": {fault}'
+        return str(fault)
     return ""
 
 

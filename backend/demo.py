@@ -18,7 +18,7 @@ from backend.engine.select import files_engine
 from backend.format.metadata import metadata_json
 from backend.format.names import filename
 from backend.format.timestamps import time_text
-from backend.fs import files
+from backend.fs import files, locks
 from backend.fs.directories import make_directories
 from backend.fs.removal import remove_tree
 from backend.host.user_directories import user_directory
@@ -45,7 +45,7 @@ def demo_root(*, anew: bool = False) -> str:
     """Return the root of the demo, in the user's data folder; it is made on first use, or made `anew`."""
     root = os.path.join(user_directory("XDG_DATA_HOME", ".local/share"), "snapstow", "demo")
     make_directories(os.path.dirname(root), 0o700)
-    with files.FileLock(f"{root}.lock", "the demo is being made").held(wait=True):
+    with locks.FileLock(f"{root}.lock", "the demo is being made").held(wait=True):
         if anew:
             remove_tree(root)
         if not os.path.exists(os.path.join(root, "ready")):

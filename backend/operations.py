@@ -139,7 +139,7 @@ class Export:
     """Write a set, or some snaps of it, to a file.
 
     `skip_broken` leaves broken snapshots out instead of refusing; `checksum` writes the file's SHA-256 beside
-    it, for `sha256sum --check`.
+    it, for `sha256sum --check`. With `force`, snapshots whose last check failed are exported all the same.
     """
 
     verb: ClassVar[str] = "export-snapshot"
@@ -149,6 +149,7 @@ class Export:
     skip_broken: bool = False
     snaps: tuple[str, ...] = ()
     checksum: bool = False
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -331,28 +332,41 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
 
 
 class Estimate(NamedTuple):
-    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name)."""
+    """What a save of one snap would read, in bytes: the sum, and by owner (`system`, or a user's name).
+
+    `lost` says what nothing could restore of it, or nothing.
+    """
 
     snap: str
     size: int
     owners: dict[str, int]
     files: int
+    lost: str = ""
 
 
 class Finding(NamedTuple):
-    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing."""
+    """Something a crash left, or that is hidden; `repair` says what a repair would do, or nothing.
+
+    `size` are the bytes that it takes, as far as they are known.
+    """
 
     kind: str
     path: str
     text: str
     repair: str = ""
+    size: int = 0
 
 
 class UndoOffer(NamedTuple):
-    """A restore that can be undone: until when (seconds since the epoch), and the bytes it holds."""
+    """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
+
+    `doubt` says why it is kept for longer than the clock tells, or nothing.
+    """
 
     job: int
     set_id: int
     snaps: tuple[str, ...]
     until: float
     held: int
+    verb: str = Restore.verb
+    doubt: str = ""

@@ -6,6 +6,7 @@ Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
 from collections.abc import Iterable
 
 _TWO_DAYS = 2 * 24 * 3600
+_LONGEST = 80e12  # what the library can count
 _NO_YEARS = ("months", "years")  # of no fixed length
 
 
@@ -21,14 +22,15 @@ def rough_span_phrase(seconds: float) -> str:
     """A span of time in its largest unit, rounded: `a minute`, `3 hours`, `a day`."""
     from humanize import naturaldelta
 
-    return naturaldelta(round(seconds))
+    return naturaldelta(round(min(seconds, _LONGEST)))
 
 
 def ago_phrase(seconds: float) -> str:
-    """How long ago something was: `3 hours ago`, `a minute ago`, `just now`."""
-    from humanize import naturaltime
-
-    return naturaltime(round(seconds)) if seconds >= 0.5 else "just now"
+    """How long ago something was: `3 hours ago`, `just now`; what lies ahead: `in 3 years`."""
+    if abs(seconds) < 0.5:
+        return "just now"
+    span = rough_span_phrase(abs(seconds))
+    return f"{span} ago" if seconds > 0 else f"in {span}"
 
 
 def list_phrase(items: Iterable[str]) -> str:

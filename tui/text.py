@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend import SnapshotError
-from backend.format import unix_time
+from backend.format import minute_text, unix_time
 from backend.host import version_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _SIZE = HEADER.index("Size")
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 _LONGEST_AGE = 2**63 / 1e9
 _YEAR = 365.25 * 24 * 60 * 60
+_NEARLY_A_WEEK = 6 * 24 * 3600
 _SPACING = 2
 _NARROWEST = 5
 _SHORTEST_TITLE = 12
@@ -44,7 +45,12 @@ def size_text(n: int) -> str:
 
 
 def age_text(seconds: float) -> str:
-    """A span of time as `snap saved` shows it, without leading blanks: `8.18s`, `1h40m`, `292y` (§6.3)."""
+    """A span of time as `snap saved` shows it, without leading blanks: `8.18s`, `1h40m`, `292y` (§6.3).
+
+    What lies ahead is told as `in 3.00y`: snap counts its nanoseconds.
+    """
+    if seconds < 0:
+        return f"in {age_text(-seconds)}"
     if seconds < 60:
         return _below_a_minute(seconds).strip()
     if seconds < 86400:
@@ -75,11 +81,10 @@ def guard_text(restore: "SafeguardedRestore") -> str:
 
 
 def moment_text(seconds: float) -> str:
-    """A moment of this week, in seconds since the epoch, as a clock here tells it: `Tue 14:32`."""
-    try:
+    """A moment, in seconds since the epoch, as a clock here tells it: `Tue 14:32`, with its date if far."""
+    if abs(seconds - time.time()) < _NEARLY_A_WEEK:
         return time.strftime("%a %H:%M", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):
-        return "an unknown time"
+    return minute_text(seconds) or "an unknown time"
 
 
 def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool, version: str = "") -> list[str]:

@@ -188,12 +188,15 @@ class Reader:
     def vet(self, entry: str, progress: "Progress") -> int:
         """Walk an archive without writing anything; return the bytes it unpacks to.
 
+        Paths that are too long are no fault: they are noted to the progress, which counts no bytes.
+
         Raises:
             IntegrityError: it could not be unpacked.
             Cancelled: the job was stopped.
         """
         from backend.archive.gzip.blocks import inflate
         from backend.archive.tar import vetting
+        from backend.fs.lengths import too_long_text
 
         unpacked = 0
 
@@ -205,7 +208,9 @@ class Reader:
 
         try:
             with vetting.ExtractionFilter(self.snapshot.revision, devices=True) as vetter:
-                vetting.vet(counted(), vetter, progress)
+                vetting.vet(counted(), vetter, progress.quiet())
+            if number := vetter.too_long.number:
+                progress.note(f"{self.snapshot.snap}: {too_long_text(number)}: {vetter.too_long.names[0]}")
         except IntegrityError as fault:
             raise IntegrityError(f'snapshot entry "{entry}": {fault}') from fault
         return unpacked
@@ -262,7 +267,9 @@ def read_snapshot(path: str) -> Snapshot:
     """
     try:
         with Reader.open(path) as reader:
-            return reader.snapshot
+            snapshot = reader.snapshot
+            is_sized = snapshot.size or not snapshot.broken
+            return snapshot if is_sized else snapshot._replace(size=os.fstat(reader.fileno()).st_size)
     except FileNotFoundError:
         raise
     except (SnapshotError, OSError) as fault:
@@ -273,11 +280,15 @@ def read_snapshot(path: str) -> Snapshot:
 
 
 def unreadable(path: str, reason: str) -> Snapshot:
-    """A broken snapshot of which only the file's name is known."""
+    """A broken snapshot of which only the file's name and size are known."""
     name = os.path.basename(path)
     named = parse_filename(name)
     set_id = snapshot_id(name) or 0
-    blank = Snapshot(set_id, ZERO_TIME, "", Revision(), broken=reason, path=path, hidden=True)
+    try:
+        size = os.lstat(path).st_size
+    except OSError:
+        size = 0
+    blank = Snapshot(set_id, ZERO_TIME, "", Revision(), size=size, broken=reason, path=path, hidden=True)
     if named is None:
         return blank
     return blank._replace(snap=named.snap, version=named.version, revision=named.revision)
@@ -352,4 +363,4 @@ def _verify(reader: Reader, archive: tuple[str, int], progress: "Progress", leve
     name = f"#{reader.snapshot.set_id} {reader.snapshot.snap}, {user_of(entry) or 'system'}"
     with progress.part(name, size) as part:
         reader.verify(entry, part)
-        return reader.vet(entry, part.quiet()) if level is CheckLevel.STRUCTURE else None
+        return reader.vet(entry, part) if level is CheckLevel.STRUCTURE else None

@@ -82,7 +82,6 @@ class Node(NamedTuple):
 
 ROOT = 1
 KINDS = tuple(Kind)
-LONGEST_PATH = 4095  # the kernel takes no more
 ABSOLUTE = b"/"
 
 

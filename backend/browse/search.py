@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from backend.browse.nodes import Node, joined, parts_of
+from backend.browse.nodes import Flag, Node, joined, parts_of
 from backend.browse.snapshot_file import SnapshotFile
 from backend.browse.toc_cache import TocCache
 from backend.browse.tree import Archive, Tree
@@ -58,6 +58,11 @@ class History(NamedTuple):
     user: str
     path: bytes
     versions: tuple[Version, ...]
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether its path is one that nothing can unpack; then `path` is cut."""
+        return any(hit.node.flags & Flag.TOO_LONG for version in self.versions for hit in version.hits)
 
 
 def role_path(path: bytes, snapshot: Snapshot) -> bytes:

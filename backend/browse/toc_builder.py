@@ -13,9 +13,10 @@ from backend.archive.gzip.seek import CompressedSource, SeekPoints, gathering
 from backend.archive.hashing import PIECE, HashedRead, agree
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import TarFilter, TarMember, padded
-from backend.browse.nodes import KINDS, LONGEST_PATH, ROOT, Flag, Kind, Node, joined, parts_of
+from backend.browse.nodes import KINDS, ROOT, Flag, Kind, Node, joined, parts_of
 from backend.browse.toc import Row, TocDatabase
 from backend.errors import IntegrityError, NoSpaceError, SnapshotError
+from backend.fs.lengths import LONGEST_PATH
 from backend.model import Revision
 from backend.progress import Progress
 
@@ -268,7 +269,8 @@ class _Filler:
         count.files += 1
 
     def _take_folder(self, member: TarMember, above: _Folder, name: bytes) -> None:
-        path = joined(parts_of(member.name)) if len(member.name) <= LONGEST_PATH else name
+        is_known = len(member.name) <= LONGEST_PATH
+        path = joined(parts_of(member.name)) if is_known else b"%d/%s" % (above.id, name)
         folder = self._folder_in(above, name, path)
         about = _clamped(member.mtime_ns), member.mode, folder.flags, self._owner(member)
         self._described.append((*about, folder.id))
@@ -276,9 +278,8 @@ class _Filler:
     def _place(self, member: TarMember) -> tuple[_Folder, bytes]:
         """The folder a member lies in, and its own name there; no name for the root itself."""
         name = member.name
-        if len(name) > LONGEST_PATH:
-            strange = self._root._replace(flags=_TOO_LONG)
-            return strange, name[:_SHOWN_OF_LONG].replace(b"/", b"?").replace(b"\0", b"?")
+        if len(name.rstrip(b"/")) > LONGEST_PATH:
+            return self._place_of_long(name)
         above, _, base = name.rstrip(b"/").rpartition(b"/")
         if self._last is not None and self._last[0] == above and base not in (b"", b".", b".."):
             return self._last[1], base
@@ -292,6 +293,15 @@ class _Filler:
             return folder, parts[-1]
         self._last = (above, folder) if above else None
         return folder, base
+
+    def _place_of_long(self, name: bytes) -> tuple[_Folder, bytes]:
+        """A folder at the top, with a cut name, for one that is too long to be followed; the last part."""
+        above, _, base = name.rstrip(b"/").rpartition(b"/")
+        half, mark = _SHOWN_OF_LONG // 2 - 8, hashlib.sha256(above).hexdigest()[:8].encode()
+        shown = b"%s...%s...%s" % (above[:half], mark, above[-half:])
+        strange = self._root._replace(flags=_TOO_LONG)
+        top = self._folder_in(strange, shown.replace(b"/", b"?").replace(b"\0", b"?"), shown)
+        return top, base[:_SHOWN_OF_LONG].replace(b"\0", b"?") or b"?"
 
     def _folder(self, parts: list[bytes]) -> _Folder:
         """The folder of that path, made where no member was met for it."""
@@ -317,6 +327,8 @@ class _Filler:
         return folder
 
     def _oddity(self, above: _Folder, name: bytes) -> int:
+        if above.flags & _TOO_LONG:
+            return 0
         if name == b"/":
             return _ABSOLUTE | _OUTSIDE
         if name == b"..":

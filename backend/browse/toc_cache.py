@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 from backend.fs.directories import make_directories
-from backend.fs.files import Fingerprint, locked, opened, random_name, read_whole, write_whole
+from backend.fs.files import Fingerprint, opened, random_name, read_whole, write_whole
 
 CAP = 512 << 20
 _SOURCE = "source"
@@ -100,7 +100,7 @@ class TocCache:
                     return None
                 if not os.path.exists(f"{above}/{_SOURCE}"):
                     write_whole(f"{above}/{_SOURCE}", os.fsencode(key.path))
-                stack.enter_context(locked(stack.enter_context(opened(path, files.NEW_FILE))))
+                stack.enter_context(locks.locked(stack.enter_context(opened(path, files.NEW_FILE))))
             except OSError:
                 return None
             return PendingToc(path, final, stack.pop_all())
@@ -143,7 +143,7 @@ def _swept(folder: str) -> Iterator[tuple[float, int, str]]:
     left = 0
     for name in _names(folder):
         path = f"{folder}/{name}"
-        if name.endswith(_DRAFT) and files.is_locked(path):
+        if name.endswith(_DRAFT) and locks.is_locked(path):
             left += 1
         elif name.endswith(_TABLE) and (stamp is None or name.startswith(f"{_short(stamp)}-")):
             left += 1

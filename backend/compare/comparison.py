@@ -10,9 +10,10 @@ from backend.browse.selectors import format_selector
 from backend.browse.snapshot_file import HeldSnapshot, SnapshotFile
 from backend.browse.tree import Tree
 from backend.compare import differences as compare
-from backend.compare.differences import CompareOptions, Difference, KeyChange, Roles, TextDiff, Walk
+from backend.compare.differences import Change, CompareOptions, Difference, KeyChange, Roles, TextDiff, Walk
 from backend.compare.trees import ArchivedTree, ComparedTree, EmptyTree, LiveTree, TreeEntry, opened_live
 from backend.errors import BlockedError, NotFoundError, SnapshotError
+from backend.fs.lengths import shortened
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_entry, user_of
 from backend.progress import Progress
@@ -38,7 +39,8 @@ class ComparedSide(NamedTuple):
 class Comparison:
     """Two sides of one snap, opened. Use as a context manager; what it tells ends with it.
 
-    `notes` tell what could not be compared, and why; they grow while differences are read.
+    `notes` tell what could not be compared, and why; they grow while differences are read. Then `is_whole`
+    says whether all could be, and `is_sound` whether all archives read are what was saved.
     """
 
     def __init__(self, snap: str, layout: Layout, state_dir: str) -> None:
@@ -50,6 +52,8 @@ class Comparison:
         self._stack = ExitStack()
         self._held: list[HeldSnapshot | None] = []
         self._walked: dict[str, tuple[ComparedTree, ComparedTree]] = {}
+        self._unread: dict[tuple[int, str], list[str]] = {}
+        self.is_sound = True
 
     def __enter__(self) -> Self:
         return self
@@ -155,9 +159,30 @@ class Comparison:
             Cancelled: the job was stopped.
         """
         for owner in self.owners if below is None else below[:1]:
+            unread = 0
             for difference in self._walk(owner, progress, options).differences(progress):
-                if below is None or f"{difference.text}/".startswith(_folder(below[1])):
+                if below is not None and not f"{difference.text}/".startswith(_folder(below[1])):
+                    continue
+                if self._is_unread(difference):
+                    unread += difference.files
+                else:
                     yield difference
+            if unread:
+                files = "1 file was" if unread == 1 else f"{unread} files were"
+                self.notes.append(f"{files} not compared: the other side may have what could not be read")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything could be read that was compared."""
+        return not self._unread
+
+    def _is_unread(self, difference: Difference) -> bool:
+        """Whether a side seems to lack what may lie where it could not be read."""
+        if difference.change not in (Change.ADDED, Change.REMOVED):
+            return False
+        side = 0 if difference.change is Change.ADDED else 1
+        places = self._unread.get((side, difference.owner), ())
+        return any(not place or f"{difference.text}/".startswith(f"{place}/") for place in places)
 
     def text_diff(self, owner: str, path: bytes, progress: Progress) -> TextDiff:
         """Return the unified diff of one file.
@@ -203,7 +228,7 @@ class Comparison:
     def _side(self, number: int, owner: str, progress: Progress) -> ComparedTree:
         held = self._held[number]
         if held is None:
-            return self._live(owner, self.facets[number])
+            return self._live(number, owner)
         archive = next((part for part in held.archives if (user_of(part.entry) or "") == owner), None)
         if archive is None:
             return EmptyTree()
@@ -212,16 +237,23 @@ class Comparison:
             f"{self.facets[number].label} {self.snap}, {owner or 'system'}", tree.size
         ) as part:
             tree.index(part)
+        self.is_sound &= not tree.mismatch
+        if tree.fault:
+            self._unread[number, owner] = [""]
         if reason := tree.fault or tree.mismatch:
             self.notes.append(f"{self.facets[number].label}, {archive.entry} is not whole: {reason}")
         return ArchivedTree(tree)
 
-    def _live(self, owner: str, facet: ComparedSide) -> ComparedTree:
+    def _live(self, number: int, owner: str) -> ComparedTree:
         parent = self._live_parent(owner)
+        revision = str(self.facets[number].revision)
 
         def unseen(path: str, cause: OSError) -> None:
             """Note what cannot be looked at."""
-            self.notes.append(f"{parent}/{path} cannot be looked at: {cause.strerror}")
+            self.notes.append(f"{parent}/{shortened(path)} cannot be looked at: {cause.strerror}")
+            top, slash, rest = path.partition("/")
+            role = os.fsdecode(compare.REVISION) if top == revision else top
+            self._unread.setdefault((number, owner), []).append(f"{role}{slash}{rest}")
 
         try:
             fd = opened_live(parent) if parent else None
@@ -231,7 +263,7 @@ class Comparison:
         if fd is None:
             return EmptyTree()
         self._stack.callback(os.close, fd)
-        return LiveTree(fd, (str(facet.revision), "common"), unseen)
+        return LiveTree(fd, (revision, "common"), unseen)
 
     def _live_parent(self, owner: str) -> str:
         """The directory of an owner's data in place, or nothing."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backend.engine.files import FilesEngine
     from backend.engine.launch import runner_of, worker_command
     from backend.engine.perform import perform_recorded
-    from backend.engine.select import reopen_engine, user_state
+    from backend.engine.select import reopen_engine
+    from backend.engine.state_folder import user_state
 else:
     __getattr__ = lazy_names(__name__)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from backend.host.layout import Layout
 from backend.model import Action
 
+_CHANGING = tuple(action for action in Action if not (action.only_reads or action.writes_elsewhere))
 _DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
 
 
@@ -29,13 +30,22 @@ class Availability(NamedTuple):
         return self.refusals.get(action, "")
 
 
+def state_refusals(fault: str) -> dict[Action, str]:
+    """Refuse whatever changes data while our state cannot be kept, and say why (`fault`, or nothing)."""
+    return {action: state_refusal(action.value, fault) for action in _CHANGING} if fault else {}
+
+
+def state_refusal(action: str, fault: str) -> str:
+    """Say that an action cannot be done while our state cannot be kept."""
+    return f"cannot {action}: {fault}; what later runs need is kept there"
+
+
 def files_availability(layout: Layout, snapd_answers: Callable[[str], bool]) -> Availability:
     """Refuse whatever changes data while snapd runs for the root of a layout; looks at its socket once."""
     if not snapd_answers(layout.socket):
         return Availability()
-    refused = [action for action in Action if not (action.only_reads or action.writes_elsewhere)]
     return Availability(
-        {action: _conflict(layout.root, action) for action in refused},
+        {action: _conflict(layout.root, action) for action in _CHANGING},
         is_superseded=os.path.exists(layout.socket),
     )
 

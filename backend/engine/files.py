@@ -4,13 +4,12 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.availability import files_availability
+from backend.engine.availability import files_availability, state_refusals
 from backend.engine.selection import (
     checked_snapshots,
     installed_snaps,
@@ -18,7 +17,9 @@ from backend.engine.selection import (
     snapshots_of,
     users_of,
 )
+from backend.engine.state_folder import other_state, state_fault
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
+from backend.host.clock import Clock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 class FilesEngine:
     """Snapshots of the root that `layout` describes; `state_dir` is where our own state about it lies.
 
-    `clock` returns the time in seconds since the epoch, `snapd_answers` whether a snapd answers at a socket.
+    `clock` are the clocks of the machine, `snapd_answers` whether a snapd answers at a socket.
     """
 
     name = "files"
@@ -65,23 +66,34 @@ class FilesEngine:
         self,
         layout: Layout,
         state_dir: str,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         snapd_answers: Callable[[str], bool] = daemon_answers,
     ) -> None:
         self.layout = layout
-        self._clock = clock
+        self.clock = clock or Clock()
         self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
         self.state_dir = state_dir
-        away = f"the state folder of this root cannot be written; its journal is kept in {state_dir}"
-        self.warning = "" if state_dir == layout.own_state else away
+
+    @property
+    def state_fault(self) -> str:
+        """Why our state cannot be kept now, or nothing."""
+        return state_fault(self.state_dir)
+
+    @property
+    def warning(self) -> str:
+        """What is to be known of where our state is kept, or nothing."""
+        is_away = self.state_dir != self.layout.own_state
+        return self.state_fault or (
+            f"the journal of this root is kept in {self.state_dir}" if is_away else ""
+        )
 
     @cached_property
     def journal(self) -> "Journal":
         """The jobs of this place."""
         from backend.jobs.journal import Journal
 
-        return Journal(self.state_dir, self._clock, lambda: self.root)
+        return Journal(self.state_dir, self.clock, lambda: self.root)
 
     @property
     def snap_version(self) -> str:
@@ -96,8 +108,9 @@ class FilesEngine:
     # -- what can be had
 
     def availability(self) -> "Availability":
-        """Refuse whatever changes data while snapd runs for this root."""
-        return files_availability(self.layout, self._snapd_answers)
+        """Refuse whatever changes data while snapd runs for this root, or our state cannot be kept."""
+        there = files_availability(self.layout, self._snapd_answers)
+        return there._replace(refusals={**state_refusals(self.state_fault), **there.refusals})
 
     def refusal(self, action: Action) -> str:
         """Say why an action cannot be done here, or nothing; looks at the socket only where that decides."""
@@ -181,13 +194,15 @@ class FilesEngine:
         if look:
             return list(RestorePlanner(self).preview(restore, progress).plans)
         chosen = snapshots_of(self.store, restore.set_id, restore.snaps)
-        return Restorer(self.store, self.journal.folder).plans(chosen, restore, progress or Progress())
+        return Restorer(self.store, self.journal.folder, self.clock).plans(
+            chosen, restore, progress or Progress()
+        )
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """Plan an extraction, path by path; archives are read for it, counted on the job."""
         from backend.restore.extractor import Extractor
 
-        return Extractor(self.store, self.journal.folder).plan(
+        return Extractor(self.store, self.journal.folder, self.clock).plan(
             marked_snapshots(self.store, extract), extract, progress
         )
 
@@ -271,7 +286,9 @@ class FilesEngine:
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         self._demand_none_waits(operation, chosen)
         with self._reading(operation.set_id):
-            return Restorer(self.store, self.journal.folder).carry_out(chosen, operation, progress)
+            return Restorer(self.store, self.journal.folder, self.clock).carry_out(
+                chosen, operation, progress
+            )
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put all selected files in place, or into a directory, where snapd may run, or nothing."""
@@ -280,7 +297,7 @@ class FilesEngine:
         self._demand(operation.action)
         chosen = marked_snapshots(self.store, operation)
         self._demand_none_waits(operation, chosen)
-        extractor = Extractor(self.store, self.journal.folder)
+        extractor = Extractor(self.store, self.journal.folder, self.clock)
         with ExitStack() as locks:
             if not operation.file:
                 locks.enter_context(self._reading(operation.set_id))
@@ -320,8 +337,10 @@ class FilesEngine:
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
         from backend.operations import Result
+        from backend.transfer.export_plan import demand_sound
         from backend.transfer.exporter import SnapshotExport, export_to_file
 
+        demand_sound(self, operation)
         if stream is not None and operation.checksum:
             raise InvalidInputError("cannot write a checksum next to a stream: name a file")
         with (
@@ -364,7 +383,7 @@ class FilesEngine:
         """List what an earlier crash left, what is hidden, what undo holds."""
         from backend.jobs import doctor
 
-        return doctor.findings(self.journal, self.store)
+        return doctor.findings(self.journal, self.store, other_state(self.layout, self.state_dir))
 
     def repair(self, progress: "Progress") -> "list[Finding]":
         """Clean up what `findings` offers to repair; refuses while snapd runs."""
@@ -383,7 +402,7 @@ class FilesEngine:
         """Say what can be made of an interrupted job, and what each way would mean; changes nothing."""
         from backend.jobs.resolution import resolutions_of
 
-        return resolutions_of(self.journal.record(number), self.store)
+        return resolutions_of(self.journal.record(number), self.store, self.clock)
 
     def resolve(self, number: int, *, finish: bool) -> "Resolved":
         """End an interrupted job one way or the other; BlockedError where that cannot be had."""

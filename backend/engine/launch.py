@@ -5,6 +5,7 @@ import os
 import sys
 
 from backend.engine.protocol import Engine
+from backend.fs.locks import goes_without
 from backend.jobs.runner import Runner
 
 # The worker finds the package where this process found it: installed, a checkout, or unpacked from one file.
@@ -27,4 +28,6 @@ def worker_command(engine: Engine) -> list[str]:
     The command takes the operation, and tells its job's number, as `python -m backend.engine.worker` does.
     """
     path = json.dumps([os.path.abspath(folder) for folder in sys.path])
-    return [sys.executable, "-I", "-c", _ENTRY, path, "--root", engine.layout.root, "--engine", engine.name]
+    without = ("--no-lock",) if goes_without() else ()
+    options = ("--root", engine.layout.root, "--engine", engine.name, *without)
+    return [sys.executable, "-I", "-c", _ENTRY, path, *options]

@@ -3,9 +3,12 @@
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
+from backend.engine.availability import state_refusal
 from backend.engine.protocol import Engine
 from backend.errors import (
+    BlockedError,
     BugError,
     Cancelled,
     ConflictError,
@@ -37,6 +40,9 @@ from backend.operations import (
 from backend.progress import Event, Noted, Progress, event_json
 
 _NOTHING = JobResult()
+_UNLOCKED = (
+    "files cannot be locked here (NFS without lockd?): make sure that nothing else makes changes meanwhile"
+)
 
 
 def perform(operation: Operation, engine: Engine, progress: Progress, stream: int | None = None) -> Result:
@@ -94,6 +100,8 @@ def perform_recorded(
         Cancelled: the job was stopped.
         SnapshotError: it failed; the journal has the error.
     """
+    if engine.state_fault:
+        return _unrecorded(operation, engine, watch, stream=stream, is_number_awaited=begun is not _ignore)
     tidied = engine.tidy(Progress())
 
     def watch_noting(progress: Progress) -> Callable[[Event], None]:
@@ -114,6 +122,25 @@ def perform_recorded(
     return result
 
 
+def _unrecorded(
+    operation: Operation,
+    engine: Engine,
+    watch: Callable[[Progress], Callable[[Event], None]],
+    *,
+    stream: int | None,
+    is_number_awaited: bool,
+) -> Result:
+    """Carry out what nothing later depends on, without a journal; BlockedError for anything else."""
+    action, fault = operation.action, engine.state_fault
+    if is_number_awaited or not (action.only_reads or action.writes_elsewhere):
+        raise BlockedError(state_refusal(operation.verb, fault))
+    listeners: list[Callable[[Event], None]] = []
+    job = _job(listeners, watch)
+    job.note(f"this is kept in no journal: {fault}")
+    with files.os_errors_as(f"cannot {operation.verb}"), _shortages_as(f"cannot {operation.verb}"):
+        return perform(operation, engine, job, stream)
+
+
 def _recorded(
     operation: Operation,
     engine: Engine,
@@ -128,8 +155,8 @@ def _recorded(
     ):
         begun(record.id)
         job = _job_of(record, watch)
-        if engine.warning:
-            job.note(engine.warning)
+        for warning in filter(None, (engine.warning, "" if record.is_locked else _UNLOCKED)):
+            job.note(warning)
         with _failures_recorded(record, operation.verb):
             result = _performed_when_free(operation, engine, job, record=record, stream=stream)
         try:
@@ -165,13 +192,24 @@ def _naming(busy: ConflictError, operation: Operation, other: JobRecord) -> Conf
 
 def _job_of(record: OpenRecord, watch: Callable[[Progress], Callable[[Event], None]]) -> Progress:
     """A job whose events go to its record first, then to whoever watches it."""
-    listeners: list[Callable[[Event], None]] = [lambda event: record.tell(event_json(event))]
+    return _job(
+        [lambda event: record.tell(event_json(event))],
+        watch,
+        record_step=record.record_step,
+        name=str(record.id),
+    )
 
+
+def _job(
+    listeners: list[Callable[[Event], None]],
+    watch: Callable[[Progress], Callable[[Event], None]],
+    **facts: Any,
+) -> Progress:
     def tell(event: Event) -> None:
         for listen in listeners:
             listen(event)
 
-    progress = Progress(tell, record_step=record.record_step, name=str(record.id))
+    progress = Progress(tell, **facts)
     listeners.append(watch(progress))
     return progress
 

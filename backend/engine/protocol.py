@@ -61,6 +61,10 @@ class Engine(Protocol):
         """The directory of our own state about the root: journal, locks, caches."""
 
     @property
+    def state_fault(self) -> str:
+        """Why our own state cannot be kept now, or nothing."""
+
+    @property
     def root(self) -> dict[str, Any]:
         """How a journal names the root it is about."""
 

@@ -1,44 +1,16 @@
-"""Which engine answers for a root, and where our own state about it lies."""
+"""Which engine answers for a root."""
 
 import os
 from typing import TYPE_CHECKING
 
 from backend.engine.files import FilesEngine
+from backend.engine.state_folder import own_state
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.host.user_directories import user_directory
 
 if TYPE_CHECKING:
     from backend.engine.protocol import Engine
-
-
-def own_state(layout: Layout) -> str:
-    """The folder of our journal for a root: below the root itself where it can be written.
-
-    Otherwise, and where that folder is somebody else's, one of the user's own for each root, distinguished by
-    device and inode.
-    """
-    existing = _existing(layout.own_state)
-    is_foreign = existing == layout.own_state and os.lstat(existing).st_uid != os.geteuid()
-    if os.access(existing, os.W_OK) and not is_foreign:
-        return layout.own_state
-    return os.path.join(_users_state(), layout.own_name)
-
-
-def user_state() -> str:
-    """Return the user's own folder for what belongs to no root."""
-    return os.path.join(_users_state(), "snapstow")
-
-
-def _users_state() -> str:
-    return user_directory("XDG_STATE_HOME", ".local/state")
-
-
-def _existing(path: str) -> str:
-    while not os.path.lexists(path):
-        path = os.path.dirname(path)
-    return path
 
 
 def open_engine(root: str, kind: str = "auto") -> "Engine":

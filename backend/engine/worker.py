@@ -18,6 +18,7 @@ from typing import NoReturn
 from backend.engine.perform import perform_recorded
 from backend.engine.select import open_engine
 from backend.errors import SnapshotError
+from backend.fs.locks import go_without
 from backend.operations import Operation, operation_from_json
 from backend.progress import Event, Progress
 
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _tell(arguments.id_fd, number)
 
     try:
+        if arguments.no_lock:
+            go_without()
         operation = _operation()
         engine = open_engine(arguments.root, arguments.engine)
         return perform_recorded(operation, engine, _watch, begun=begun).exit_code
@@ -48,6 +51,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m backend.engine.worker", allow_abbrev=False)
     parser.add_argument("--root", default="/", help="the root to work below")
     parser.add_argument("--engine", choices=("auto", "files", "snapd"), default="auto", help="who does it")
+    parser.add_argument("--no-lock", action="store_true", help="make changes where files cannot be locked")
     parser.add_argument("--id-fd", type=int, default=1, help="where the number of the job is written")
     return parser.parse_args(argv)
 

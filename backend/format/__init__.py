@@ -20,6 +20,6 @@ if TYPE_CHECKING:
         retention_text,
         retention_words,
     )
-    from backend.format.timestamps import unix_time
+    from backend.format.timestamps import minute_text, unix_time
 else:
     __getattr__ = lazy_names(__name__)

@@ -59,6 +59,14 @@ def time_text(ns: int, offset_seconds: int) -> str:
     return text + _zone(offset_seconds)
 
 
+def minute_text(seconds: float) -> str:
+    """Seconds since 1970, as a clock here shows them to the minute: `2026-11-23 14:32`; else nothing."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
 def is_zero_time(text: str) -> bool:
     """Whether a canonical time is Go's zero value, in whatever zone it is written."""
     return text == ZERO_TIME or (text.startswith("000") and "." not in text and unix_time(text) == _ZERO_UNIX)

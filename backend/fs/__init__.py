@@ -12,6 +12,8 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.fs.directories import write_private
+    from backend.fs.lengths import shortened, too_long_text
+    from backend.fs.locks import go_without
     from backend.fs.mounts import list_mounts, media_points
     from backend.fs.space import RESERVED_SPACE, SpaceNeed, free_space, measure, space_needs
 else:

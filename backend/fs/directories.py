@@ -15,6 +15,8 @@ class Owner(NamedTuple):
 
 
 _PRIVATE = 0o700
+_ANYBODY = (1, 1)
+_NO_OWNERS = (errno.EPERM, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 _READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -42,7 +44,7 @@ def _make(path: str, mode: int) -> bool:
             if not os.path.isdir(path):
                 raise
             return False
-        os.fsync(fd)
+        files.sync_open_directory(fd)
     return True
 
 
@@ -72,6 +74,29 @@ def make_directory(
                 raise PermissionError(errno.EPERM, "a directory there cannot be private", name)
     finally:
         os.rmdir(room, dir_fd=directory)
+
+
+def owners_are_kept(directory: int) -> bool:
+    """Whether what is made in an open directory can be given to others: only by root, and not on FAT or SMB.
+
+    It is tried with a directory that is removed again.
+    """
+    if os.geteuid() != 0:
+        return False
+    room = private_name()
+    os.mkdir(room, _PRIVATE, dir_fd=directory)
+    try:
+        with files.opened(room, files.DIRECTORY, directory) as fd:
+            if not _is_private(fd):
+                return False
+            os.fchown(fd, *_ANYBODY)
+    except OSError as refusal:
+        if refusal.errno not in _NO_OWNERS:
+            raise
+        return False
+    finally:
+        os.rmdir(room, dir_fd=directory)
+    return True
 
 
 def private_name() -> str:

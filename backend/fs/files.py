@@ -6,14 +6,13 @@ pass through.
 """
 
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from backend.errors import ConflictError, NoSpaceError, NotAllowedError, SnapshotError
+from backend.errors import NoSpaceError, NotAllowedError, SnapshotError
 from backend.fs import beneath
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -139,19 +138,32 @@ def opened_below(directory: int, path: str, flags: int = DIRECTORY) -> Iterator[
 
 
 def sync_directory(path: str) -> None:
-    """Make the names in a directory last."""
+    """Make the names in a directory last, as `sync_open_directory` does."""
     with opened(path, _FOLDER) as fd:
+        sync_open_directory(fd)
+
+
+def sync_open_directory(fd: int) -> None:
+    """Make the names in an open directory last, where its file system can sync directories."""
+    try:
         os.fsync(fd)
+    except OSError as refusal:
+        if refusal.errno not in _UNSUPPORTED:
+            raise
 
 
 def sync_filesystem(fd: int) -> None:
-    """Make everything written to the file system of an open file last."""
+    """Make everything written to the file system of an open directory last."""
     import ctypes
 
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(fd) != 0:
-        os.fsync(fd)
-        os.sync()
+    if libc.syncfs(fd) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in _UNSUPPORTED:
+        raise OSError(number, os.strerror(number))
+    sync_open_directory(fd)
+    os.sync()
 
 
 def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -170,7 +182,7 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
             raise
         finally:
             os.close(fd)
-        os.fsync(above)
+        sync_open_directory(above)
 
 
 def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
@@ -211,7 +223,7 @@ def read_lines(path: str) -> Iterator[bytes]:
 def rename_new(name: str, from_directory: int | None, target: str, to_directory: int | None) -> None:
     """Rename without ever replacing something: FileExistsError when the target is there."""
     if from_directory is None or to_directory is None:
-        with _reached(name, from_directory) as (fd, old), _reached(target, to_directory) as (other, new):
+        with reached(name, from_directory) as (fd, old), reached(target, to_directory) as (other, new):
             rename_new(old, fd, new, other)
         return
     if not _rename(name, from_directory, target, to_directory, flags=_NOREPLACE):
@@ -226,7 +238,7 @@ def exchange(name: str, directory: int, other: str, other_directory: int) -> boo
 
 
 @contextmanager
-def _reached(name: str, directory: int | None) -> Iterator[tuple[int, str]]:
+def reached(name: str, directory: int | None) -> Iterator[tuple[int, str]]:
     """The open directory and the name in it of a path, or of a name in an open directory."""
     if directory is not None:
         yield directory, name
@@ -247,52 +259,6 @@ def _rename(name: str, source: int, target: str, destination: int, *, flags: int
     if number in _UNSUPPORTED:
         return False
     raise OSError(number, os.strerror(number), name)
-
-
-class FileLock:
-    """An advisory lock on a file of its own; it vanishes with its process."""
-
-    def __init__(self, path: str, busy: str) -> None:
-        self._path = path
-        self._busy = busy
-
-    @contextmanager
-    def held(self, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
-        """Hold the lock; ConflictError with the `busy` text when another process has it."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with opened(self._path, flags) as fd:
-            how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-            try:
-                fcntl.flock(fd, how)
-            except BlockingIOError:
-                raise ConflictError(self._busy) from None
-            yield
-
-
-@contextmanager
-def locked(fd: int) -> Iterator[None]:
-    """Hold the advisory lock of an open file, so that others see it is in use (`is_locked`)."""
-    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    try:
-        yield
-    finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
-
-
-def is_locked(path: str, directory: int | None = None) -> bool:
-    """Whether a living process holds the lock file at `path`; False when there is none."""
-    try:
-        with _reached(path, directory) as (above, name):
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def copy_range(source: int, offset: int, target: int, length: int, *, advance: Callable[[int], None]) -> int:

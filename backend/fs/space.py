@@ -1,13 +1,15 @@
 """Room on file systems: what is free, and what has to be so that something may be begun."""
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-from backend.errors import NoSpaceError
+from backend.errors import NoSpaceError, SnapshotError
 from backend.fs.attributes import AttributeTally
 from backend.fs.files import os_errors_as
+from backend.fs.lengths import LongPathTally
 from backend.fs.safe_open import nearest
 from backend.fs.walk import TreeWalk
 from backend.progress import Progress
@@ -52,12 +54,13 @@ def measure(
     *,
     skipped: Collection[str] = (),
     attributes: AttributeTally | None = None,
+    long_paths: LongPathTally | None = None,
 ) -> Measured:
     """Measure all regular files below the directories `paths`, however deep; links are not followed.
 
     A path that is no directory, or a link, adds nothing; neither does what vanishes meanwhile, nor what is at
     or below the paths `skipped`. The apparent bytes are counted in the job's present step, files with
-    `attributes` there.
+    `attributes`, and `long_paths`, there.
 
     Raises:
         NotAllowedError: something may not be read; it is named.
@@ -75,10 +78,21 @@ def measure(
                     entries = [entry for entry in entries if walk.place(entry.name) not in skipped]
                 if entries is not None and attributes is not None:
                     attributes.look_at_entries(folder.fd, entries, walk.place)
+                if entries and long_paths is not None:
+                    long_paths.look(folder.length, (entry.name for entry in entries), walk.place)
                 part = _FOLDER if entries is None else _files(entries, folder.pending)
                 total = total.plus(part)
                 progress.advance(part.apparent)
     return total
+
+
+def size_at(path: str) -> int:
+    """Return the bytes that a file, or all files below a directory, take; 0 where that cannot be told."""
+    try:
+        status = os.lstat(path)
+        return measure([path]).allocated if stat.S_ISDIR(status.st_mode) else status.st_size
+    except (OSError, SnapshotError):
+        return 0
 
 
 class SpaceNeed(NamedTuple):

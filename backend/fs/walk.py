@@ -20,14 +20,15 @@ class Folder:
     """A directory on the way down: `facts` are those of when it was entered.
 
     The caller puts into `pending` the names of the directories to go into from here. `fd` is open while the
-    folder is the lowest.
+    folder is the lowest. `length` is that of its path in bytes, from the name of the top on.
     """
 
-    __slots__ = ("facts", "fd", "name", "pending")
+    __slots__ = ("facts", "fd", "length", "name", "pending")
 
-    def __init__(self, fd: int, name: str) -> None:
+    def __init__(self, fd: int, name: str, above: "Folder | None") -> None:
         self.fd = fd
         self.name = name
+        self.length: int = len(os.fsencode(os.path.basename(name))) + (above.length + 1 if above else 0)
         self.pending: list[str] = []
         self.facts = os.fstat(fd)
 
@@ -95,7 +96,7 @@ class TreeWalk:
                 raise
             self._refused(self.place(name), error)
             return
-        folder = Folder(fd, name)
+        folder = Folder(fd, name, self._way[-1] if self._way else None)
         self._way.append(folder)
         if len(self._way) > _KEPT_OPEN:
             os.close(self._way[-_KEPT_OPEN - 1].fd)

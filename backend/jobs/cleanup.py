@@ -43,6 +43,7 @@ def recover_jobs(journal: Journal, store: Store, progress: Progress) -> list[str
     with files.os_errors_as("cannot tidy up"):
         journal.sweep()
         store.sweep()
+    journal.running_time.note()
     sentences = end_each(_overdue(journal, store))
     drop_old_jobs(journal, partial(_is_needed, store))
     return noted(sentences, progress)
@@ -56,14 +57,13 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
         dead = record.state is JobState.INTERRUPTED or needs_rollback(record, store)
         if dead and is_ours(record, store) and not is_with_snapd(record):
             yield record, partial(end_job, journal, store, record)
-    now = journal.clock()
     in_use = {
         undone_by(record)
         for record in journal.records()
         if record.state is JobState.INTERRUPTED and not is_damaged(record)
     }
     for record in kept_records(journal, store):
-        if record.result.undo_until <= now and record.id not in in_use:
+        if record.kept.is_over and record.id not in in_use:
             yield record, partial(_expire, journal, store, record)
 
 

@@ -114,7 +114,7 @@ class _DeadJob:
         for earlier in self._journal.records():
             if earlier.id == self._undone:
                 self._journal.note_undone(earlier, self._record.id)
-        now = self._journal.clock()
+        now = self._journal.clock.wall()
         until = window_end(self._record, now)
         if not until and UndoPromised() in self._record.steps:
             until = now + DAY
@@ -126,7 +126,7 @@ class _DeadJob:
         self._state.demand_unmounted(back=True)
         self._state.take_back()
         self._done.refuse_outside()
-        until = self._journal.clock() + DAY
+        until = self._journal.clock.wall() + DAY
         is_changed = bool(self._state.moves) and not is_as_staged(self._state)
         left: tuple[Leftover, ...] = ()
         if self._undone:

@@ -2,12 +2,13 @@
 
 import os
 import re
-import time
 from collections.abc import Iterator
 
 from backend.errors import SnapshotError
+from backend.format.timestamps import minute_text
 from backend.fs import files
 from backend.fs.removal import remove_tree
+from backend.fs.space import size_at
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.data_endings import waiting_text
 from backend.jobs.effects import is_damaged
@@ -19,6 +20,7 @@ from backend.operations import Finding
 from backend.progress import Progress
 from backend.steps import FileBegun, StagingBegun
 from backend.store import leftovers
+from backend.store.root_id import is_same_root
 from backend.store.store import Store
 from backend.store.unfinished import STAGING, marked_set
 
@@ -26,26 +28,46 @@ FRESH = 3600
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 
-def findings(journal: Journal, store: Store) -> list[Finding]:
-    """What an earlier crash left, what snapd hides, what is odd, what undo holds."""
-    findings = [*_job_findings(journal)]
-    findings += _marker_findings(store)
+def findings(journal: Journal, store: Store, other_state: str = "") -> list[Finding]:
+    """What an earlier crash left, what snapd hides, what is odd, what undo holds.
+
+    `other_state` is another state folder, in which a journal of the same root may lie.
+    """
+    if fault := journal.fault:
+        return [Finding("state", journal.folder, fault), *_snapshot_findings(store)]
+    findings = [*_job_findings(journal), *_other_findings(other_state, store)]
+    findings += _marker_findings(journal, store)
     findings += _temporary_findings(journal, store)
     findings += _unknown_findings(store)
+    findings += _snapshot_findings(store)
+    findings += [leftover.finding for leftover in leftover_slots(journal, store)]
+    for path in _snapd_leftovers(store):
+        text = "left by an interrupted restore of snapd"
+        findings.append(Finding("leftover", path, text, size=size_at(path)))
+    for offer in undo_offers(journal, store):
+        text = f"job {offer.job} can be undone until {minute_text(offer.until)}"
+        text += f"; kept: {offer.doubt}" if offer.doubt else ""
+        findings.append(Finding("undo", "", text, size=offer.held))
+    return findings
+
+
+def _snapshot_findings(store: Store) -> Iterator[Finding]:
     for snapshot in store.iter_snapshots():
         if snapshot.broken:
             kind = "hidden" if snapshot.hidden else "broken"
-            findings.append(Finding(kind, snapshot.path, snapshot.broken))
+            yield Finding(kind, snapshot.path, snapshot.broken, size=size_at(snapshot.path))
         elif snapshot.warning:
-            findings.append(Finding("renamed", snapshot.path, snapshot.warning))
-    findings += [leftover.finding for leftover in leftover_slots(journal, store)]
-    for path in _snapd_leftovers(store):
-        findings.append(Finding("leftover", path, "left by an interrupted restore of snapd"))
-    for offer in undo_offers(journal, store):
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(offer.until))
-        text = f"job {offer.job} can be undone until {until}; it holds {offer.held} bytes"
-        findings.append(Finding("undo", "", text))
-    return findings
+            yield Finding("renamed", snapshot.path, snapshot.warning)
+
+
+def _other_findings(folder: str, store: Store) -> Iterator[Finding]:
+    """What is told of this root in a journal that is not the one in use."""
+    for record in Journal(folder, root=lambda: store.root).records() if folder else ():
+        is_open = record.state is JobState.INTERRUPTED or record.result.may_be_undone
+        if is_open and is_same_root(record.root, store.root):
+            kept = "keeps data for an undo" if record.result.may_be_undone else "was interrupted"
+            text = f"job {record.id} ({record.verb}) of another journal of this root {kept}; it is left alone"
+            yield Finding("elsewhere", record.folder, text)
 
 
 def _job_findings(journal: Journal) -> Iterator[Finding]:
@@ -60,13 +82,13 @@ def _job_findings(journal: Journal) -> Iterator[Finding]:
             yield Finding("damaged", record.folder, text)
 
 
-def _marker_findings(store: Store) -> Iterator[Finding]:
+def _marker_findings(journal: Journal, store: Store) -> Iterator[Finding]:
     for name in leftovers.markers(store):
         path = f"{store.folder}/{name}"
         if marked_set(name) is None:
             yield Finding("marker", path, "not a marker of any set; it is ignored")
             continue
-        fresh = time.time() - _age_mark(path) < FRESH
+        fresh = _is_fresh(path, journal)
         text = "an import is under way, or was interrupted; its set is hidden"
         yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
 
@@ -81,11 +103,11 @@ def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         if path in living:
             continue
         ours = os.path.basename(path).startswith(STAGING)
-        fresh = not is_certain or (not ours and time.time() - _age_mark(path) < FRESH)
+        fresh = not is_certain or (not ours and _is_fresh(path, journal))
         text = (
             "left by an interrupted import" if ours else "left by an interrupted save, or still being written"
         )
-        yield Finding("temporary", path, text, "" if fresh else "remove it")
+        yield Finding("temporary", path, text, "" if fresh else "remove it", size_at(path))
 
 
 def _unfinished_of(record: JobRecord) -> Iterator[str]:
@@ -97,14 +119,16 @@ def _unfinished_of(record: JobRecord) -> Iterator[str]:
 def _unknown_findings(store: Store) -> Iterator[Finding]:
     for path in leftovers.lookalikes(store):
         text = "neither snapd nor snapstow is known to name an unfinished save like this; it is left alone"
-        yield Finding("unknown", path, text)
+        yield Finding("unknown", path, text, size=size_at(path))
 
 
-def _age_mark(path: str) -> float:
+def _is_fresh(path: str, journal: Journal) -> bool:
+    """Whether a file was changed lately, or may have been, as the clock was changed."""
+    now = journal.running_time.now()
     try:
-        return os.lstat(path).st_mtime
+        return bool(now.unsettled) or now.wall - os.lstat(path).st_mtime < FRESH
     except FileNotFoundError:
-        return time.time()
+        return True
 
 
 def _snapd_leftovers(store: Store) -> Iterator[str]:
@@ -125,7 +149,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
     tidied = recover_jobs(journal, store, progress)
     done = [Finding("tidied", "", text) for text in tidied]
     with store.lock():
-        for finding in [*_marker_findings(store), *_temporary_findings(journal, store)]:
+        for finding in [*_marker_findings(journal, store), *_temporary_findings(journal, store)]:
             if not finding.repair:
                 continue
             try:

@@ -19,6 +19,7 @@ RESTORING = ("restore", "extract")
 
 def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
     """Ended jobs of ours whose slots still hold what they replaced, the newest first."""
+    journal.demand_readable()
     records = journal.records()
     taken_back = {undone_by(record) for record in records if is_undone_unrecorded(record)}
     return [

@@ -16,12 +16,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from backend.errors import ConflictError, NotFoundError
-from backend.fs import beneath, files
+from backend.errors import ConflictError, NotAllowedError, NotFoundError
+from backend.fs import beneath, files, locks
 from backend.fs.directories import make_directories
 from backend.fs.removal import LeftoverError, remove_tree
+from backend.host.clock import Clock
 from backend.jobs.record import FORMAT, JobRecord, JobState, load_document, state_of
 from backend.jobs.result import JobResult
+from backend.jobs.running_time import RunningTime
 from backend.operations import Forget, Operation, Undo, UnknownOperation, to_json
 from backend.steps import DataCommitted, FilesMoved, SlotsDiscarded, Step
 from backend.store.root_id import RootId, is_same_root
@@ -37,18 +39,19 @@ _ENDS = (DataCommitted, SlotsDiscarded)
 class Journal:
     """The jobs of one place. `folder` is the place's own state folder; it is made when first written to.
 
-    `clock` returns the time in seconds since the epoch, for what is kept here and for what expires. `root`
-    is the root of the place: what was noted while it lay elsewhere is told as it lies now.
+    `clock` are the clocks by which what is kept here expires. `root` is the root of the place: what was noted
+    while it lay elsewhere is told as it lies now.
     """
 
     def __init__(
         self,
         folder: str,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
         root: Callable[[], Mapping[str, Any]] | None = None,
     ) -> None:
         self.folder = folder
-        self.clock = clock
+        self.clock = clock or Clock()
+        self.running_time = RunningTime(folder, self.clock)
         self._root = root
         self._jobs = os.path.join(folder, "jobs")
 
@@ -64,20 +67,23 @@ class Journal:
         with ExitStack() as stack:
             with self._changing(shared=True):
                 folder = self._new_folder()
-                alive = files.FileLock(os.path.join(folder, "alive"), f"job folder {folder} is in use")
+                alive = locks.FileLock(
+                    os.path.join(folder, "alive"), f"job folder {folder} is in use", is_optional=True
+                )
                 # Waits, for a moment at most: somebody may be asking just now whether the job lives.
-                stack.enter_context(alive.held(wait=True))
+                is_locked = stack.enter_context(alive.held(wait=True))
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
                 "root": {**root, "id": RootId(self.folder).made()},
-                "started": self.clock(),
+                "started": self.clock.wall(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
             }
             files.write_whole(os.path.join(folder, "operation.json"), _document(header))
             spends = isinstance(operation, Forget | Undo)
-            record = OpenRecord(folder, self.clock, self.spend_reserve, spends=spends)
+            record = OpenRecord(folder, self.running_time, self.spend_reserve, spends=spends)
+            record.is_locked = is_locked
             try:
                 yield record
             finally:
@@ -93,13 +99,13 @@ class Journal:
         """
         record.demand_known_format()
         alive = os.path.join(record.folder, "alive")
-        if files.is_locked(alive):
+        if locks.is_locked(alive):
             raise ConflictError(f"job {record.id} is still running")
         # Those who only look whether it lives hold the lock for a moment: they are waited for.
-        with files.FileLock(alive, f"job {record.id} is still running").held(wait=True):
+        with locks.FileLock(alive, f"job {record.id} is still running", is_optional=True).held(wait=True):
             if load_document(os.path.join(record.folder, "result.json")) != record.ending:
                 raise ConflictError(f"job {record.id} was ended meanwhile")
-            reopened = OpenRecord(record.folder, self.clock, self.spend_reserve, spends=True)
+            reopened = OpenRecord(record.folder, self.running_time, self.spend_reserve, spends=True)
             reopened.mend()
             try:
                 yield reopened
@@ -109,7 +115,9 @@ class Journal:
     @contextmanager
     def _changing(self, *, shared: bool) -> Iterator[None]:
         """Held while folders of jobs that seem dead are changed: shared, or alone to sweep them."""
-        lock = files.FileLock(os.path.join(self.folder, "journal.lock"), "the journal is busy")
+        lock = locks.FileLock(
+            os.path.join(self.folder, "journal.lock"), "the journal is busy", is_optional=True
+        )
         with lock.held(shared=shared, wait=True):
             yield
 
@@ -139,7 +147,7 @@ class Journal:
             return
         with self._changing(shared=False):
             for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
-                if files.is_locked(os.path.join(folder, "alive")):
+                if locks.is_locked(os.path.join(folder, "alive")):
                     continue
                 if not os.path.lexists(os.path.join(folder, "operation.json")):
                     _drop(folder)
@@ -159,6 +167,27 @@ class Journal:
                 continue
             files.sync_directory(self._jobs)
             return folder
+
+    @property
+    def fault(self) -> str:
+        """Why the jobs cannot be read, or nothing: there may be some, and data that are kept for an undo."""
+        try:
+            os.listdir(self._jobs)
+        except PermissionError as failure:
+            reason = os.strerror(failure.errno or 0)
+            return f"cannot read the journal {self._jobs}: {reason}; what can be undone is not known"
+        except OSError:
+            pass
+        return ""
+
+    def demand_readable(self) -> None:
+        """Make sure that the jobs can be read.
+
+        Raises:
+            NotAllowedError: they cannot.
+        """
+        if fault := self.fault:
+            raise NotAllowedError(fault)
 
     def ids(self) -> list[int]:
         """List the numbers of all jobs, the oldest first."""
@@ -189,7 +218,7 @@ class Journal:
         if not isinstance(header.get("operation"), dict):
             return None
         # In this order: the lock is taken before the header is written and let go after the result is.
-        alive = files.is_locked(os.path.join(folder, "alive"))
+        alive = locks.is_locked(os.path.join(folder, "alive"))
         result = load_document(os.path.join(folder, "result.json"))
         return JobRecord(
             id=number,
@@ -198,6 +227,7 @@ class Journal:
             ending=result,
             state=state_of(result, alive=alive),
             moved=self._moved(header.get("root")),
+            read_at=self.running_time.now() if result.get("undo_until") else None,
         )
 
     def _moved(self, recorded: object) -> tuple[str, str]:
@@ -223,8 +253,9 @@ class Journal:
         self._amend(record, {"undone": by})
 
     def keep_until(self, record: JobRecord, moment: float) -> None:
-        """Keep what a job replaced until then at least."""
-        self._amend(record, {"undo_until": max(moment, record.result.undo_until)})
+        """Keep what a job replaced until then at least, as counted from now."""
+        until = max(moment, record.result.undo_until)
+        self._amend(record, {"undo_until": until, "kept_since": self.running_time.note()._asdict()})
 
     def note_expired(self, record: JobRecord, leftovers: Sequence[str] = ()) -> None:
         """Note in the result of a job that what it replaced is not kept any more, and what is left of it."""
@@ -264,13 +295,13 @@ class OpenRecord:
     def __init__(
         self,
         folder: str,
-        clock: Callable[[], float] = time.time,
+        running_time: RunningTime,
         spend: Callable[[], bool] = _spend_nothing,
         *,
         spends: bool = False,
     ) -> None:
         self.folder = folder
-        self._clock = clock
+        self._running_time = running_time
         self._spend = spend
         self._spends = spends
         self._is_torn = False
@@ -279,6 +310,7 @@ class OpenRecord:
         self._events = beneath.open_path(os.path.join(folder, "events.jsonl"), flags)
         self._steps = beneath.open_path(os.path.join(folder, "steps.jsonl"), flags)
         self.has_steps = False
+        self.is_locked = True
         self._told = 0
         self._opened_at = time.monotonic()
         self._counted_at: dict[object, float] = {}
@@ -300,7 +332,7 @@ class OpenRecord:
         """
         if event.get("event") in _COUNTS and self._is_too_soon(event, time.monotonic()):
             return
-        line = _document({**event, "at": round(self._clock(), 2)})
+        line = _document({**event, "at": round(self._running_time.clock.wall(), 2)})
         if self._told + len(line) <= _LONGEST_LOG:
             self._told += len(line)
             try:
@@ -355,8 +387,10 @@ class OpenRecord:
             return
 
     def finish(self, state: JobState, result: JobResult = _EMPTY) -> None:
-        """Say how it ended, now."""
-        document = _document({"state": state.value, "ended": self._clock(), **result.to_json()})
+        """Say how it ended, now; what it keeps is kept from now on."""
+        mark = self._running_time.note()
+        facts = {"state": state.value, "ended": mark.wall, **result.to_json()}
+        document = _document({**facts, "kept_since": mark._asdict()} if result.undo_until else facts)
         path = os.path.join(self.folder, "result.json")
         self._with_reserve(partial(files.write_whole, path, document), spends=True)
 

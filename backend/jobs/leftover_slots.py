@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from backend.errors import SnapshotError
 from backend.fs.removal import Leftover
+from backend.fs.space import size_at
 from backend.jobs.effects import REVERSIBLE, effects_of, is_damaged, is_ours, needs_rollback
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
@@ -28,9 +29,9 @@ class LeftoverSlot(NamedTuple):
         """What a doctor tells of it; one that no job knows may hold the only copy of something, and stays."""
         if self.record is None:
             text = "no job tells whose it is; it may hold data that a restore replaced: look, then remove it"
-            return Finding("leftover", self.path, text)
+            return Finding("leftover", self.path, text, size=size_at(self.path))
         text = f"left over of job {self.record.id} ({self.record.verb})"
-        return Finding("leftover", self.path, text, "remove it")
+        return Finding("leftover", self.path, text, "remove it", size_at(self.path))
 
     def remove(self, journal: Journal) -> tuple[Leftover, ...]:
         """Remove it and note that in the journal; returns what could not be removed still."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from backend.errors import NotFoundError, SnapshotError
-from backend.fs import files
+from backend.fs import files, locks
 from backend.fs.files import DIRECTORY
 from backend.fs.mounts import Mount, list_mounts
 from backend.host.accounts import Accounts, PasswdFile
@@ -76,7 +76,7 @@ class ForeignJournal:
                 if not self._is_theirs(folder):
                     return None
                 header = self._document(folder, "operation.json")
-                alive = files.is_locked("alive", folder)
+                alive = locks.is_locked("alive", folder)
                 result = self._document(folder, "result.json")
         except OSError:
             return None

@@ -7,14 +7,15 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
 from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.fs import files
-from backend.jobs.result import JobResult, number_in, parse_result
+from backend.jobs.result import JobResult, Mark, number_in, parse_result
+from backend.jobs.running_time import Kept, kept
 from backend.operations import Operation, UnknownOperation, recorded_operation
 from backend.steps import DataCommitted, DataMoved, SlotsDiscarded, SnapdStep, Step, parse_step
 from backend.store.root_id import is_same_root, rebased
@@ -54,7 +55,8 @@ class JobRecord:
     `header` and `ending` are its documents, as they are; what they say is in the properties. `owner` is empty
     for a job of our own journal, else the user who keeps it: then nothing it says may be acted upon, and
     `home` is the directory of that user's below which no link is followed. Where the root was `moved` since,
-    from one path to another, all paths are told as they are now.
+    from one path to another, all paths are told as they are now. `read_at` is when it was read, by
+    which it is told how long what it keeps is still kept.
     """
 
     id: int
@@ -65,6 +67,7 @@ class JobRecord:
     owner: str = ""
     home: str = ""
     moved: tuple[str, str] = ("", "")
+    read_at: Mark | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
@@ -81,7 +84,7 @@ class JobRecord:
             "started": self.started,
             "pid": self.pid,
             "uid": self.uid,
-            "result": self.ending,
+            "result": self.ending if not self.kept.until else {**self.ending, "undo_until": self.kept.until},
             **({"waiting": True} if self.is_amid_moves else {}),
         }
 
@@ -137,7 +140,18 @@ class JobRecord:
 
     @cached_property
     def result(self) -> JobResult:
-        """How it ended; empty while it has not."""
+        """How it ended; empty while it has not. Its `undo_until` is that of `kept`."""
+        return replace(self._parsed, undo_until=self.kept.until)
+
+    @cached_property
+    def kept(self) -> Kept:
+        """How long what it replaced is kept, by the present clock."""
+        if self.read_at is None:
+            return Kept(self._parsed.undo_until)
+        return kept(self._parsed, self.read_at)
+
+    @cached_property
+    def _parsed(self) -> JobResult:
         return parse_result(self.ending)
 
     def is_like(self, other: "JobRecord") -> bool:

@@ -4,12 +4,13 @@
 """
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, SnapshotError
+from backend.format.timestamps import minute_text
 from backend.fs import files
+from backend.host.clock import Clock
 from backend.jobs.cleanup import end_job
 from backend.jobs.data_endings import Ending
 from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
@@ -60,12 +61,12 @@ class Resolved(NamedTuple):
     again: Operation | None
 
 
-def resolutions_of(record: JobRecord, store: Store) -> Resolutions:
+def resolutions_of(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
     """What finishing and taking back would mean for a job; changes nothing, refuses in words."""
     try:
         if reason := _refusal(record, store):
             raise BlockedError(reason)
-        return _ways(record, store)
+        return _ways(record, store, clock)
     except SnapshotError as reason:
         return Resolutions(Resolution(refusal=str(reason)), Resolution(refusal=str(reason)))
 
@@ -76,7 +77,7 @@ def resolve(journal: Journal, store: Store, number: int, *, finish: bool) -> Res
     BlockedError where that way cannot be had, ConflictError where somebody is ending it already.
     """
     record = journal.record(number)
-    ways = resolutions_of(record, store)
+    ways = resolutions_of(record, store, journal.clock)
     chosen = ways.finish if finish else ways.take_back
     if chosen.refusal:
         raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {number}: {chosen.refusal}")
@@ -101,12 +102,12 @@ def _refusal(record: JobRecord, store: Store) -> str:
     return ""
 
 
-def _ways(record: JobRecord, store: Store) -> Resolutions:
+def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
     operation = record.operation
     try:
         match operation:
             case Restore() | Extract() | Undo():
-                return _of_data(record, operation, store)
+                return _of_data(record, operation, store, clock)
             case Forget():
                 return _of_forget(record, operation, store)
             case Save() | Import() | Export():
@@ -130,12 +131,14 @@ def _from_scratch(operation: Operation, done: str) -> Resolutions:
     return Resolutions(finish, Resolution(f"{done}; that is all."))
 
 
-def _of_data(record: JobRecord, operation: Restore | Extract | Undo, store: Store) -> Resolutions:
+def _of_data(
+    record: JobRecord, operation: Restore | Extract | Undo, store: Store, clock: Clock
+) -> Resolutions:
     done = effects_of(record, store)
     done.refuse_outside()
     if isinstance(operation, Restore) and operation.target_dir and (done.committed or not done.state.moves):
         return _of_beside(operation, committed=done.committed)
-    now = time.time()
+    now = clock.wall()
     if not done.committed and done.state.moves:
         kept = _moment(window_end(record, now) or now + DAY)
         return Resolutions(
@@ -221,7 +224,6 @@ def _files(count: int) -> str:
 
 
 def _moment(seconds: float) -> str:
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError) as damage:
-        raise InvalidInputError("its journal tells an impossible time") from damage
+    if not (text := minute_text(seconds)):
+        raise InvalidInputError("its journal tells an impossible time")
+    return text

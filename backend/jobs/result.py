@@ -1,14 +1,35 @@
 """How a job ended, and what became of it since, as a value: read from whatever a journal holds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from backend.model import CheckCount, CheckResult
 from backend.operations import Result
 
 _LATEST_TIME = 1 << 40
 _LARGEST = 1 << 53
+SETTLING = 3 * 3600
+
+
+class Mark(NamedTuple):
+    """A moment in seconds by several clocks: since the epoch, and since the start of the boot with that id.
+
+    `ran` is the time that the machine had run for sure by then, as far as our state folder knows, `changed`
+    the same for when the clock on the wall was last seen to be changed (None: it was not).
+    """
+
+    wall: float
+    boot: float
+    boot_id: str
+    ran: float
+    changed: float | None
+
+    @property
+    def unsettled(self) -> float:
+        """For how long the clock on the wall proves nothing yet, as it was changed lately."""
+        return 0.0 if self.changed is None else max(0.0, SETTLING - (self.ran - self.changed))
 
 
 @dataclass(frozen=True)
@@ -18,7 +39,8 @@ class JobResult(Result):
     `ended` is in seconds since the epoch; `exit` is the exit code that its command told, None where it told
     none; `error` says why it failed, `snapd_error` what snapd said. `recovered` is true for one that was
     ended after its process had died. `undone` is the job by which it was undone, `expired` is true when
-    what it had replaced is not kept any more.
+    what it had replaced is not kept any more. `kept_since` is the moment from which `undo_until` counts, None
+    where that was not noted.
     """
 
     ended: float = 0.0
@@ -28,6 +50,7 @@ class JobResult(Result):
     recovered: bool = False
     undone: int = 0
     expired: bool = False
+    kept_since: Mark | None = None
 
     @property
     def bad_verdicts(self) -> list[CheckResult]:
@@ -82,7 +105,19 @@ def parse_result(document: Mapping[str, Any]) -> JobResult:
         recovered=bool(document.get("recovered")),
         undone=_integer(document.get("undone")) or int(bool(document.get("undone"))),
         expired=bool(document.get("expired")),
+        kept_since=parse_mark(document.get("kept_since")),
     )
+
+
+def parse_mark(document: object) -> Mark | None:
+    """Return the moment that a mapping describes; None where it is not all of one."""
+    if not isinstance(document, dict):
+        return None
+    wall, boot, ran = (number_in(document.get(key), math.nan) for key in ("wall", "boot", "ran"))
+    if not min(boot, ran) >= 0 or math.isnan(wall):
+        return None
+    changed = number_in(document.get("changed"), math.nan)
+    return Mark(wall, boot, _text(document.get("boot_id")), ran, None if math.isnan(changed) else changed)
 
 
 def number_in(value: object, default: float) -> float:

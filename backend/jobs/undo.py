@@ -1,7 +1,7 @@
 """Taking a restore, or an undo, back: what can be, and doing it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 from backend.errors import ConflictError, NotFoundError, SnapshotError, UnrecordedError
@@ -14,6 +14,7 @@ from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
 from backend.operations import DAY, Result, Undo, UndoOffer
 from backend.progress import Progress
+from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import UndoBegun
 from backend.store.store import Store
@@ -22,20 +23,21 @@ Kept = TypeVar("Kept")
 
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
-    """The restores that can be undone, the newest first, with the bytes they hold."""
+    """The jobs that can be undone, the newest first, with the bytes they hold."""
     offers = []
-    for record in _reversible(journal, store):
-        try:
-            held = measure([slot.path for slot in effects_of(record, store).state.slots]).allocated
-        except SnapshotError:
-            continue
-        offers.append(UndoOffer(record.id, *subject_of(record), record.result.undo_until, held))
+    for record, state in _reversible(journal, store):
+        held = measure([slot.path for slot in state.slots]).allocated
+        kept = record.kept
+        offers.append(UndoOffer(record.id, *subject_of(record), kept.until, held, record.verb, kept.doubt))
     return offers
 
 
-def _reversible(journal: Journal, store: Store) -> list[JobRecord]:
-    now = journal.clock()
-    return [record for record in kept_records(journal, store) if record.result.undo_until > now]
+def _reversible(journal: Journal, store: Store) -> Iterator[tuple[JobRecord, RestoreState]]:
+    """The jobs that can be undone, the newest first, with what they did."""
+    for record in kept_records(journal, store):
+        if not record.kept.is_over:
+            with suppress(SnapshotError):
+                yield record, effects_of(record, store).state
 
 
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
@@ -48,6 +50,11 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     set_id, snaps = subject_of(record)
     action = f"cannot undo job {record.id}"
     demand_none_waits(journal, store, action, snaps)
+    newest = max((other.id for other, _ in _reversible(journal, store)), default=0)
+    if not operation.job and newest > record.id:
+        progress.note(
+            f"job {record.id} is undone, the newest restore; undo {newest} undoes the undo after it"
+        )
     with ExitStack() as locks, files.os_errors_as(action):
         for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
@@ -62,7 +69,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
             transaction.commit_or_take_back()
         _note_undone(journal, record, int(progress.name))
-    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock() + DAY)
+    return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock.wall() + DAY)
 
 
 def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
@@ -72,15 +79,29 @@ def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
         raise UnrecordedError(Undo.verb, failure) from failure
 
 
+def newest_restore(verbs: Mapping[int, str]) -> int:
+    """Return the newest restore, or extraction, among the jobs that can be undone; their verbs by number.
+
+    Raises:
+        NotFoundError: there is none; an undo is undone only by its number.
+    """
+    if not verbs:
+        raise NotFoundError("there is no restore to undo")
+    if restores := [job for job, verb in verbs.items() if verb in RESTORING]:
+        return max(restores)
+    newest = max(verbs)
+    raise NotFoundError(
+        f"there is no restore to undo; job {newest} is an undo, which can be undone itself: undo {newest}"
+    )
+
+
 def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, Kept], bool]) -> Kept:
-    """Return the one of the jobs that can be undone which has this number (0: there is none to choose).
+    """Return the one of the jobs that can be undone which has this number.
 
     Raises:
         NotFoundError: it cannot be undone.
         ConflictError: one that came later changed the same data, so that the two meet.
     """
-    if not number:
-        raise NotFoundError("there is no restore to undo")
     if number not in candidates:
         raise NotFoundError(f"job {number} cannot be undone: it replaced nothing that is still kept")
     for later in sorted(candidates, reverse=True):
@@ -92,10 +113,11 @@ def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, K
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
-    candidates = {record.id: record for record in _reversible(journal, store)}
-    if number and number not in candidates:
+    candidates = {record.id: record for record, _ in _reversible(journal, store)}
+    if not number:
+        number = newest_restore({job: record.verb for job, record in candidates.items()})
+    elif number not in candidates:
         journal.record(number).demand_known_format()
-    newest = max((job for job, record in candidates.items() if record.verb in RESTORING), default=0)
 
     def meets(record: JobRecord, later: JobRecord) -> bool:
         if undone_by(later) > record.id:
@@ -103,7 +125,7 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
         touched = _touched(record, store)
         return _meets(touched, touched | _above(touched), _touched(later, store))
 
-    return choose(candidates, number or newest, meets)
+    return choose(candidates, number, meets)
 
 
 def _meets(touched: set[tuple[str, str]], within: set[tuple[str, str]], other: set[tuple[str, str]]) -> bool:

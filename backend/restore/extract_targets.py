@@ -46,7 +46,7 @@ class ExtractTarget(NamedTuple):
 
     `kind` is a word; `size` is in bytes, `data` those of them that are no holes, `present` the size of what
     is there (None: nothing). One `with_above` comes into being with the directory that holds it. `is_older`
-    where what is there is newer.
+    where what is there is newer, `is_left_out` where it cannot be unpacked.
     """
 
     source: str
@@ -59,6 +59,7 @@ class ExtractTarget(NamedTuple):
     with_above: bool = False
     data: int = 0
     is_older: bool = False
+    is_left_out: bool = False
 
     @property
     def moves(self) -> bool:
@@ -153,22 +154,22 @@ class _Looking:
         return self._folders[name]
 
     def _below(self, name: bytes, member: SelectedMember, above: ExtractTarget) -> ExtractTarget:
-        if member.is_left_out:
-            return _landing(name, member, ExtractAction.SKIP, "it is a device node")
+        if member.left_out:
+            return _left_out(name, member)
         if above.is_taken:
             return _landing(name, member, ExtractAction.MAKE)._replace(with_above=True)
         reason = above.reason if above.reason.startswith("above it") else f"above it, {above.reason}"
         return _landing(name, member, above.action, reason)
 
     def _look(self, name: bytes, member: SelectedMember) -> ExtractTarget | None:
+        if member.left_out:
+            return _left_out(name, member)
         try:
             there = os.lstat(os.fsencode(self._parent) + b"/" + name)
         except FileNotFoundError:
             there = None
         except OSError as cause:
             return _landing(name, member, ExtractAction.REFUSE, f"it cannot be looked at: {cause.strerror}")
-        if member.is_left_out:
-            return _landing(name, member, ExtractAction.SKIP, "it is a device node")
         if there is None:
             return _landing(name, member, ExtractAction.MAKE)
         if member.kind == DIRECTORY and stat.S_ISDIR(there.st_mode):
@@ -233,6 +234,10 @@ class _Looking:
             stuck = frozen(os.fsdecode(place))
             self._closed[folder] = f"{os.fsdecode(place)} is {stuck}" if stuck else closed
         return self._closed[folder]
+
+
+def _left_out(name: bytes, member: SelectedMember) -> ExtractTarget:
+    return _landing(name, member, ExtractAction.SKIP, member.left_out)._replace(is_left_out=True)
 
 
 def _landing(name: bytes, member: SelectedMember, action: ExtractAction, reason: str = "") -> ExtractTarget:

@@ -18,8 +18,9 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
 from backend.fs import safe_open as parents
-from backend.fs.directories import Owner
+from backend.fs.directories import Owner, owners_are_kept
 from backend.fs.files import DIRECTORY
+from backend.fs.lengths import shortened
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
@@ -31,10 +32,12 @@ from backend.restore import slots
 from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
-from backend.restore.staging import Load, unpack_all
+from backend.restore.staging import Landing, Load, unpack_all
 from backend.restore.swap import Move, RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import RestoreBegun, SlotsMade
+
+_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ExtractPlan:
         reasons = [*self.blocked, *(part.blocked for part in self.parts if part.blocked)]
         for part in self.parts:
             reasons += [
-                f"{part.parent}/{landing.name}: {landing.reason}"
+                f"{part.parent}/{shortened(landing.name)}: {landing.reason}"
                 for landing in part.landings
                 if landing.action is ExtractAction.REFUSE
             ]
@@ -89,12 +92,14 @@ class ExtractPlan:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether it can be done, and whether something newer is replaced, or a device left out, by it."""
+        """Whether it can be done, and whether something newer is replaced, or something left out, by it."""
         if self.reasons:
             return Verdict.BLOCKED
         landings = [landing for part in self.parts for landing in part.landings]
         newer = any(landing.is_older and landing.action is ExtractAction.REPLACE for landing in landings)
-        return Verdict.WITH_LOSS if newer or any(map(is_left_out, landings)) else Verdict.READY
+        return (
+            Verdict.WITH_LOSS if newer or any(landing.is_left_out for landing in landings) else Verdict.READY
+        )
 
     def count(self, action: ExtractAction) -> int:
         """Count the paths that share a fate."""
@@ -111,13 +116,11 @@ class ExtractPlan:
         return sum(part.size for part in self.parts)
 
 
-def is_left_out(landing: ExtractTarget) -> bool:
-    """Whether it does not come back because it is a device node."""
-    return landing.kind == "device" and landing.action is ExtractAction.SKIP
-
-
 class Extraction:
-    """Carries a plan out as one unit: everything is put in place, or nothing."""
+    """Carries a plan out as one unit: everything is put in place, or nothing.
+
+    What could not be kept of what was put in place is told in `left_out`.
+    """
 
     def __init__(self, sources: Mapping[str, Source], plan: ExtractPlan, layout: Layout) -> None:
         self._sources = sources
@@ -125,13 +128,16 @@ class Extraction:
         self._parts = [part for part in plan.parts if any(landing.moves for landing in part.landings)]
         self._layout = layout
         self._slots: dict[str, Slot] = {}
+        self._has_owners = not plan.target_dir
         self.state = RestoreState()
+        self.left_out: list[str] = []
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
         and a stop, with what was made removed. The state's slots hold what was replaced.
         """
         self._refuse()
+        self._look_for_owners()
         tag = f"{progress.name}-{files.random_name()}"
         self._holder = f"{HOLDER}-{tag}" if self._plan.target_dir else HOLDER
         snapshots = [part.snapshot for part in self._plan.parts]
@@ -156,24 +162,23 @@ class Extraction:
         return Load(
             self._sources[key_of(part.snapshot)],
             part.entry,
-            tar=Tar(part.user, machine=self._layout.is_machine, owners=self._keeps_owners(part)),
-            vetter=ExtractionFilter(part.snapshot.revision),
             landing=partial(self._landing, part, tag),
             purpose=f"cannot extract from {part.snapshot.snap} into {part.parent}",
             wanted=part.needed,
         )
 
     @contextmanager
-    def _landing(self, part: ExtractPart, tag: str, progress: Progress) -> Iterator[int]:
+    def _landing(self, part: ExtractPart, tag: str, progress: Progress) -> Iterator[Landing]:
         """A directory to unpack a part into, out of whose owner's reach things are moved afterwards."""
         with self._opened(part, progress) as parent:
             slot = self._slots.get(part.parent)
             if slot is None:
                 slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
                 self.state.slots.append(slot)
-            name = f"{restore.LANDING}{self._parts.index(part)}"
-            with slot.opened() as (_, fd), restore.opened_landing(fd, part.user, name) as landing:
-                yield landing
+            user, name = self._user(part), f"{restore.LANDING}{self._parts.index(part)}"
+            with slot.opened() as (_, fd), restore.opened_landing(fd, user, name) as landing:
+                tar = Tar(user, machine=self._layout.is_machine, owners=self._keeps_owners(part))
+                yield Landing(landing, tar, ExtractionFilter(part.snapshot.revision))
                 _drop_helpers(part, landing)
                 for wanted in part.landings:
                     if wanted.moves:
@@ -185,7 +190,7 @@ class Extraction:
         target = restore.InPlaceTarget(self._layout, self.state)
         if self._plan.target_dir:
             make = target.maker(None, progress)
-            give = make if part.entry == ARCHIVE else target.maker(_owner_of(part), progress, 0o700)
+            give = make if part.entry == ARCHIVE else target.maker(self._owner(part), progress, 0o700)
             with _made_beside(self._plan.target_dir, part, make, give) as fd:
                 yield fd
         else:
@@ -196,7 +201,29 @@ class Extraction:
 
     def _keeps_owners(self, part: ExtractPart) -> bool:
         is_known = part.entry == ARCHIVE or part.user is not None
-        return not self._plan.target_dir or (os.geteuid() == 0 and is_known)
+        return not self._plan.target_dir or (self._has_owners and is_known)
+
+    def _user(self, part: ExtractPart) -> User | None:
+        """Whom tar runs as."""
+        return part.user if self._keeps_owners(part) else None
+
+    def _owner(self, part: ExtractPart) -> Owner | None:
+        """Whose the directory of a part becomes beside: its user's, where that can be."""
+        return Owner(part.user.uid, part.user.gid) if part.user and self._has_owners else None
+
+    def _look_for_owners(self) -> None:
+        """Find out whether files can be given to others where they are to land."""
+        target_dir = self._plan.target_dir
+        if not target_dir or os.geteuid() != 0:
+            return
+        with (
+            files.os_errors_as(f"cannot extract into {target_dir}"),
+            beside.opened(parents.nearest(target_dir)) as passed,
+            files.opened(".", DIRECTORY, passed) as fd,
+        ):
+            self._has_owners = owners_are_kept(fd)
+        if not self._has_owners:
+            self.left_out.append(beside.owners_lost(target_dir))
 
     def _take_over(self, wanted: ExtractTarget, slot: Slot, fds: tuple[int, int, int]) -> None:
         """Move one thing out of the reach of its owner, and note what it will replace."""
@@ -237,7 +264,7 @@ def _drop_helpers(part: ExtractPart, landing: int) -> None:
 def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | None:
     """What will be replaced; ConflictError unless it is as the plan has it."""
     folder, _, name = wanted.name.rpartition("/")
-    changed = f"cannot extract to {slot.parent}/{wanted.name}: it changed since it was looked at"
+    changed = f"cannot extract to {slot.parent}/{shortened(wanted.name)}: it changed since it was looked at"
     try:
         with files.opened_below(parent, folder) as fd:
             there = os.lstat(name, dir_fd=fd)
@@ -277,16 +304,15 @@ def _made_beside(target_dir: str, part: ExtractPart, make: parents.Make, give: p
         yield fd
 
 
-def _owner_of(part: ExtractPart) -> Owner | None:
-    """Whose the directory of a part becomes beside: its user's, where that can be."""
-    return Owner(part.user.uid, part.user.gid) if part.user is not None and os.geteuid() == 0 else None
-
-
 def skipped_texts(parts: Sequence[ExtractPart]) -> list[str]:
-    """What does not come back although it was marked, in words."""
-    return [
-        f"{part.parent}/{landing.name} was not extracted: it is a device node"
-        for part in parts
-        for landing in part.landings
-        if is_left_out(landing)
-    ]
+    """What does not come back although it was marked, in words: the first of each archive, and how many."""
+    texts = []
+    for part in parts:
+        left_out = [landing for landing in part.landings if landing.is_left_out]
+        texts += [
+            f"{part.parent}/{shortened(landing.name)} was not extracted: {landing.reason}"
+            for landing in left_out[:_NAMED]
+        ]
+        if len(left_out) > _NAMED:
+            texts.append(f"{part.parent}: {len(left_out) - _NAMED} more not extracted")
+    return texts

@@ -1,7 +1,6 @@
 """Extractions as operations: what one would take out of which archives to where, and the doing of it."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,7 +15,9 @@ from backend.browse.snapshot_file import SnapshotFile
 from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
+from backend.fs.lengths import shortened
 from backend.fs.space import space_needs
+from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
 from backend.progress import Progress
@@ -50,10 +51,11 @@ class Extractor:
     `folder` is where checks are recorded.
     """
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, clock: Clock) -> None:
         self._store = store
         self._layout = store.layout
         self._folder = folder
+        self._clock = clock
 
     def plan(self, chosen: Sequence[Snapshot], operation: Extract, progress: Progress) -> ExtractPlan:
         """What an extraction would do with every path; the archives are read for it.
@@ -76,14 +78,14 @@ class Extractor:
             extraction = Extraction(sources, plan, self._layout)
             state = extraction.run(progress)
         replaced = any(move.before for move in state.moves)
-        until = time.time() + operation.undo_window if operation.undo_window else 0.0
+        until = self._clock.wall() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
             until = 0.0
         leftovers = () if until else remove_replaced(state, "extract")
         return Result(
             operation.set_id,
             tuple(sorted({part.snapshot.snap for part in plan.parts})),
-            (*skipped_texts(plan.parts), *map(str, leftovers)),
+            (*skipped_texts(plan.parts), *extraction.left_out, *map(str, leftovers)),
             leftovers=state.present if leftovers else (),
             undo_job=int(progress.name) if until and progress.name.isdigit() else 0,
             undo_until=until,
@@ -260,7 +262,7 @@ def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:
     missing = [text for _, texts in parts for text in texts]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise NotFoundError(f"cannot extract {missing[0]}{more}: the snapshot holds no such thing")
+        raise NotFoundError(f"cannot extract {shortened(missing[0])}{more}: the snapshot holds no such thing")
 
 
 def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
@@ -269,7 +271,7 @@ def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
     for part in parts:
         paths = {f"{part.parent}/{landing.name}" for landing in part.landings}
         if twice := paths & taken:
-            reason = f"cannot extract to {min(twice)}: more than one of what is marked lands there"
+            reason = f"cannot extract to {shortened(min(twice))}: more than one of what is marked lands there"
             yield replace(part, blocked=part.blocked or reason)
         else:
             yield part

@@ -16,6 +16,7 @@ from backend.format.timestamps import unix_time
 from backend.fs import files
 from backend.fs.attributes import AttributeTally
 from backend.fs.files import DIRECTORY
+from backend.fs.lengths import too_long_text
 from backend.fs.statx import FrozenFiles
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
@@ -190,7 +191,10 @@ class ImpactScanner:
         held = self._held[plan.snapshot.path, entry.entry]
         if isinstance(held, str):
             return replace(entry, blocked=held, is_damaged=True)
-        return replace(entry, contents=held, blocked=name_fault(held.longest, entry.parent))
+        blocked = name_fault(held.longest, entry.parent)
+        if plan.only_whole and held.too_long_met:
+            blocked = f"{entry.entry}: {too_long_text(held.too_long_met)}; {plan.only_whole}"
+        return replace(entry, contents=held, blocked=blocked)
 
 
 def _with(plan: RestorePlan, change: Callable[[EntryPlan], EntryPlan]) -> RestorePlan:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from backend.errors import BlockedError, InvalidInputError, NotFoundError
 from backend.format.gojson import quoted
 from backend.fs import files
+from backend.fs.directories import owners_are_kept
 from backend.fs.files import DIRECTORY
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
@@ -149,6 +150,7 @@ class DirectoryTarget:
         self._state = state
         self._target_dirp = target_dir if os.path.lexists(target_dir) else os.path.dirname(target_dir)
         self._slot: Slot | None = None
+        self._has_owners = False
 
     def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made. BlockedError where two archives have one place."""
@@ -159,7 +161,12 @@ class DirectoryTarget:
 
     def keeps_owners(self, plan: EntryPlan) -> bool:
         """Whether what is unpacked belongs to whom the archive says, or to its user."""
-        return os.geteuid() == 0 and (plan.entry == ARCHIVE or plan.user is not None)
+        return self._has_owners and (plan.entry == ARCHIVE or plan.user is not None)
+
+    @property
+    def loss(self) -> str:
+        """What could not be kept of all that was unpacked, or nothing."""
+        return "" if self._has_owners or os.geteuid() else owners_lost(self._target_dir)
 
     @contextmanager
     def landing(self, snapshot: Snapshot, plan: EntryPlan, tag: str, _job: Progress) -> Iterator[int]:
@@ -173,7 +180,7 @@ class DirectoryTarget:
                 fd = stack.enter_context(_made(name, 0o755, fd))
             is_users = plan.entry != ARCHIVE
             fd = stack.enter_context(_made(names[-1], 0o700 if is_users else 0o755, fd))
-            if plan.user is not None and os.geteuid() == 0:
+            if plan.user is not None and self._has_owners:
                 os.fchown(fd, plan.user.uid, plan.user.gid)
             yield fd
             saved, wanted = str(snapshot.revision), str(plan.revision)
@@ -184,6 +191,8 @@ class DirectoryTarget:
         with opened(self._target_dirp) as passed, files.opened(".", DIRECTORY, passed) as top:
             slot = slots.make_slot(self._target_dirp, top, tag, f"{HOLDER}-{tag}")
         self._state.slots.append(slot)
+        with slot.opened() as (_, fd):
+            self._has_owners = owners_are_kept(fd)
         return slot
 
     def settle(self) -> None:
@@ -194,6 +203,11 @@ class DirectoryTarget:
                     raise BlockedError(f"cannot restore into {self._target_dir}: it is not empty any more")
                 names = sorted(os.listdir(fd))
                 self._state.moves += [Move(slot, name, None, files.identity(name, fd)) for name in names]
+
+
+def owners_lost(target_dir: str) -> str:
+    """Say that everything in a directory belongs to whom its file system lets it belong."""
+    return f"owners could not be kept: the file system of {target_dir} takes none"
 
 
 @contextmanager

@@ -157,12 +157,18 @@ class EntryPlan:
         """How many device nodes the archive holds, as far as is known."""
         return self.contents.devices_met if self.contents else 0
 
+    @property
+    def too_long_met(self) -> int:
+        """How many paths of the archive are too long to be restored, as far as is known."""
+        return self.contents.too_long_met if self.contents else 0
+
 
 @dataclass(frozen=True)
 class RestorePlan:
     """What a restore of one snapshot would do; `notes` are things to know that stop nothing.
 
-    With `devices`, device nodes come back as well. With a `target_dir`, all goes there, beside what is
+    With `devices`, device nodes come back as well; with `only_whole`, which says what else can be done, one
+    path that cannot be unpacked stops everything. With a `target_dir`, all goes there, beside what is
     live: nothing is replaced, and to remove that directory is to undo it.
     """
 
@@ -172,6 +178,7 @@ class RestorePlan:
     blocked: tuple[str, ...] = ()
     devices: bool = False
     target_dir: str = ""
+    only_whole: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -179,12 +186,17 @@ class RestorePlan:
         if self.reasons:
             return Verdict.BLOCKED
         lost = any(entry.lost.files for entry in self.entries)
-        return Verdict.WITH_LOSS if lost or self.devices_left_out else Verdict.READY
+        return Verdict.WITH_LOSS if lost or self.devices_left_out or self.too_long else Verdict.READY
 
     @property
     def devices_left_out(self) -> int:
         """How many device nodes will not come back, as far as is known."""
         return 0 if self.devices else sum(entry.devices_met for entry in self.active)
+
+    @property
+    def too_long(self) -> int:
+        """How many paths are too long to be restored, as far as is known."""
+        return sum(entry.too_long_met for entry in self.active)
 
     @property
     def reasons(self) -> list[str]:

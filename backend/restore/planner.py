@@ -108,6 +108,11 @@ class RestorePreview:
         """How many device nodes would not come back, as far as is known."""
         return sum(plan.devices_left_out for plan in self.plans)
 
+    @property
+    def too_long(self) -> int:
+        """How many paths are too long to be restored, as far as is known."""
+        return sum(plan.too_long for plan in self.plans)
+
 
 class RestorePlanner:
     """Plans restores snap by snap and remembers what it saw: take a new one to look again.

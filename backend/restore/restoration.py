@@ -28,7 +28,7 @@ from backend.progress import Progress
 from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import Slot, make_slot
-from backend.restore.staging import Load, unpack_all
+from backend.restore.staging import Landing, Load, unpack_all
 from backend.restore.swap import Move, RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import (
@@ -46,6 +46,10 @@ class RestoreTarget(Protocol):
     @property
     def needs_snapd_stopped(self) -> bool:
         """Whether snapd must not run while things are put in place."""
+
+    @property
+    def loss(self) -> str:
+        """What could not be kept of all that was unpacked, or nothing."""
 
     def step(self, tag: str, entries: Sequence[EntryPlan]) -> SlotsMade:
         """What has to be noted before anything is made."""
@@ -66,6 +70,7 @@ class InPlaceTarget:
     """The ground of a restore that replaces live data; what it does on the way is kept in `state`."""
 
     needs_snapd_stopped = True
+    loss = ""
 
     def __init__(self, layout: Layout, state: RestoreState) -> None:
         self._layout = layout
@@ -119,7 +124,7 @@ class InPlaceTarget:
                 progress.record_step(DirectoryMade(path))
                 self._state.made.append(path)
             make_directory(name, fd, mode, owner=owner, room=room)
-            os.fsync(fd)
+            files.sync_open_directory(fd)
 
         return make
 
@@ -145,14 +150,14 @@ def opened_landing(slot: int, user: User | None, name: str = LANDING) -> Iterato
             os.fchown(fd, user.uid, user.gid)
         yield fd
     remove_tree(name, slot)
-    os.fsync(slot)
+    files.sync_open_directory(slot)
 
 
 class Restoration:
     """Carries plans out as one unit: everything is put in place, or nothing.
 
     Where `target_dir` is given, into that, and nothing is replaced. With `devices`, device nodes are
-    restored as well; otherwise they are left out and listed in `left_out`.
+    restored as well; otherwise they are left out. What is, is told in `left_out`.
     """
 
     def __init__(
@@ -169,6 +174,7 @@ class Restoration:
         self._target_dir = target_dir
         self.state = RestoreState()
         self.left_out: list[str] = []
+        self._vetters: dict[tuple[str, str], ExtractionFilter] = {}
 
     def run(self, progress: Progress) -> RestoreState:
         """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
@@ -186,6 +192,7 @@ class Restoration:
         transaction = Transaction(self.state, progress, "cannot restore", [s.snap for s in snapshots])
         with transaction.reverting():
             self._stage(work, tag, progress)
+            self.left_out += [self._ground.loss] if self._ground.loss else []
             self._commit(transaction, progress)
         return self.state
 
@@ -207,23 +214,30 @@ class Restoration:
     def _stage(
         self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, progress: Progress
     ) -> None:
-        loads = [self._load(source, entry, tag) for source, _, entry in work]
+        loads = [
+            Load(
+                source,
+                entry.entry,
+                landing=partial(self._landing, source.snapshot, entry, tag),
+                purpose=f"cannot restore {source.snapshot.snap} into {entry.parent}",
+            )
+            for source, _, entry in work
+        ]
         unpack_all(loads, progress)
-        for load, (_, _, entry) in zip(loads, work, strict=True):
-            self.left_out += [f"{entry.parent}/{name}" for name in load.vetter.devices]
-            if more := load.vetter.devices_met - len(load.vetter.devices):
-                self.left_out.append(f"{entry.parent}: {more} more")
+        for source, _, entry in work:
+            vetter = self._vetters[source.snapshot.path, entry.entry]
+            self.left_out += [*vetter.devices.texts(entry.parent), *vetter.too_long.texts(entry.parent)]
 
-    def _load(self, source: Source, plan: EntryPlan, tag: str) -> Load:
-        snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
-        return Load(
-            source,
-            plan.entry,
-            tar=Tar(plan.user, machine=self._layout.is_machine, owners=owners),
-            vetter=ExtractionFilter(snapshot.revision, devices=self._devices and owners),
-            landing=partial(self._ground.landing, snapshot, plan, tag),
-            purpose=f"cannot restore {snapshot.snap} into {plan.parent}",
-        )
+    @contextmanager
+    def _landing(
+        self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress
+    ) -> Iterator[Landing]:
+        with self._ground.landing(snapshot, plan, tag, progress) as directory:
+            owners = self._ground.keeps_owners(plan)
+            vetter = ExtractionFilter(snapshot.revision, devices=self._devices and owners)
+            self._vetters[snapshot.path, plan.entry] = vetter
+            tar = Tar(plan.user if owners else None, machine=self._layout.is_machine, owners=owners)
+            yield Landing(directory, tar, vetter)
 
     def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:

@@ -1,6 +1,5 @@
 """Restores as operations: what one would do to the snapshots of a set, and the doing of it."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,6 +7,7 @@ from dataclasses import replace
 from backend.archive.reader import Reader
 from backend.errors import BlockedError, InvalidInputError
 from backend.format.names import revision_from_text
+from backend.host.clock import Clock
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import Revision, Snapshot, saved_users
 from backend.operations import Restore, Result
@@ -26,10 +26,11 @@ from backend.store.verifications import VerificationLog
 class Restorer:
     """Plans restores of a store's snapshots, and does them; `folder` is where checks are recorded."""
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, clock: Clock) -> None:
         self._store = store
         self._layout = store.layout
         self._folder = folder
+        self._clock = clock
 
     def plans(self, chosen: Sequence[Snapshot], operation: Restore, progress: Progress) -> list[RestorePlan]:
         """What a restore would do, a plan for each snapshot, without a look at what would be lost.
@@ -99,9 +100,11 @@ class Restorer:
                 parts, self._layout, devices=operation.devices, target_dir=wanted.target_dir
             )
             state = restoration.run(progress)
-        left_out += [f"{path} was not restored: it is a device node" for path in restoration.left_out]
+        left_out += restoration.left_out
         until = (
-            time.time() + operation.undo_window if operation.undo_window and not wanted.target_dir else 0.0
+            self._clock.wall() + operation.undo_window
+            if operation.undo_window and not wanted.target_dir
+            else 0.0
         )
         leftovers = () if until else remove_replaced(state, "restore")
         snaps = tuple(snapshot.snap for snapshot in chosen)

@@ -20,6 +20,9 @@ _NOWHERE = Identity(0, 0)
 _SLOT = re.compile("[A-Za-z0-9-]{1,200}")
 _HOLDER = re.compile(r"\.snapstow(-[A-Za-z0-9-]{1,200})?")
 
+_EVERYBODY = 0o077
+_WRITERS = 0o022  # nobody else enters what was made as 0700, but where a file system knows no modes
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -101,10 +104,10 @@ def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
         pass
     with _private(parent, fd, holder) as holding:
         os.mkdir(name, 0o700, dir_fd=holding)
-        os.fsync(holding)
+        files.sync_open_directory(holding)
         with files.opened(name, DIRECTORY, holding) as slot:
             identity = _identity_of(slot)
-    os.fsync(fd)
+    files.sync_open_directory(fd)
     if identity.device != _identity_of(fd).device:
         raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
     return Slot(parent=parent, parent_id=_identity_of(fd), name=name, slot_id=identity, holder=holder)
@@ -136,10 +139,10 @@ def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
 def _private(parent: str, fd: int, name: str) -> Iterator[int]:
     """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
     status = os.lstat(name, dir_fd=fd)
-    ours = stat.S_ISDIR(status.st_mode) and _is_private(status)
-    if ours:
+    closed_to = _EVERYBODY if name == HOLDER else _WRITERS
+    if stat.S_ISDIR(status.st_mode) and _is_private(status, closed_to):
         with files.opened(name, DIRECTORY, fd) as holder:
-            if _is_private(os.fstat(holder)):
+            if _is_private(os.fstat(holder), closed_to):
                 yield holder
                 return
     raise BlockedError(f"{parent}/{name} is not a private directory of ours: it will not be touched")
@@ -151,12 +154,12 @@ def holder_fault(parent: str) -> str:
         status = os.lstat(f"{parent}/{HOLDER}")
     except OSError:
         return ""
-    is_ours = stat.S_ISDIR(status.st_mode) and _is_private(status)
+    is_ours = stat.S_ISDIR(status.st_mode) and _is_private(status, _EVERYBODY)
     return "" if is_ours else f"{parent}/{HOLDER} is not a private directory of ours: it will not be touched"
 
 
-def _is_private(status: os.stat_result) -> bool:
-    return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
+def _is_private(status: os.stat_result, closed_to: int) -> bool:
+    return status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & closed_to
 
 
 @contextmanager

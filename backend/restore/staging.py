@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
@@ -24,19 +25,25 @@ from backend.restore.plan import Source
 _AT_ONCE = 4  # each holds about ten megabytes
 
 
+class Landing(NamedTuple):
+    """An open directory that `tar` unpacks into what `vetter` accepts."""
+
+    directory: int
+    tar: Tar
+    vetter: ExtractionFilter
+
+
 @dataclass(frozen=True)
 class Load:
-    """An archive to unpack: what `vetter` accepts of it, or of that the `wanted` paths.
+    """An archive to unpack, or the `wanted` paths of it.
 
-    `landing` makes the open directory that `tar` unpacks into, and takes over what landed when it is left;
-    `purpose` is what could not be done where the system refuses something.
+    `landing` makes what it lands in, and takes over what landed when it is left; `purpose` is what could not
+    be done where the system refuses something.
     """
 
     source: Source
     entry: str
-    tar: Tar
-    vetter: ExtractionFilter
-    landing: Callable[[Progress], AbstractContextManager[int]]
+    landing: Callable[[Progress], AbstractContextManager[Landing]]
     purpose: str
     wanted: Set[bytes] | None = None
 
@@ -73,15 +80,15 @@ def _unpack(load: Load, workers: int, lock: threading.Lock, progress: Progress) 
         files.os_errors_as(load.purpose),
         _in_turn(load.landing(part), lock) as landing,
         speaking_of(load.source.snapshot, load.entry),
-        load.vetter as vetter,
+        landing.vetter as vetter,
         load.source.verified(load.entry, part) as read,
     ):
         judge = vetter if load.wanted is None else SelectedOnly(vetter, load.wanted)
-        load.tar.unpack(landing, inflate(read, workers), judge, part.quiet())
+        landing.tar.unpack(landing.directory, inflate(read, workers), judge, part.quiet())
 
 
 @contextmanager
-def _in_turn(context: AbstractContextManager[int], lock: threading.Lock) -> Iterator[int]:
+def _in_turn(context: AbstractContextManager[Landing], lock: threading.Lock) -> Iterator[Landing]:
     """Enter and leave a context while nobody else does."""
     with ExitStack() as stack:
         lock.acquire()

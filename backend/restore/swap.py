@@ -100,8 +100,8 @@ class Move:
                 self._trade(wanted, folder, slot, exchange)
             self._put_aside_away(slot)
             if not self.kept:
-                os.fsync(slot)
-                os.fsync(folder)
+                files.sync_open_directory(slot)
+                files.sync_open_directory(folder)
 
     @contextmanager
     def _folder(self, parent: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.save.estimate import estimate_size
     from backend.save.mounted import mounts_of
     from backend.save.preflight import (
         SYSTEM,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         place_concerns,
         preflight_save,
     )
-    from backend.save.saver import SaveOptions, estimate_size, save_snap
+    from backend.save.saver import SaveOptions, save_snap
     from backend.save.survey import (
         Aim,
         Concern,

@@ -20,11 +20,11 @@ from backend.format.timestamps import time_text
 from backend.fs import beneath, files
 from backend.fs import safe_open as parents
 from backend.fs.removal import remove_tree
-from backend.fs.space import measure, require_space
+from backend.fs.space import require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
 from backend.progress import Progress
-from backend.save.estimate import expected, tar_size
+from backend.save.estimate import Scope, expected
 from backend.save.mounted import INCLUDING, mounts_in, tar_pattern
 from backend.steps import FileBegun
 from backend.store.store import Staged, Store
@@ -300,23 +300,20 @@ def save_set(
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
         with progress.step("Measuring"):
-            mounts = options.include_mounts
-            measured = [
-                expected(store.layout, snap, users, progress, include_mounts=mounts) for snap in snaps
-            ]
-            needed = sum(size.allocated for sizes in measured for size in sizes.values())
+            scope = Scope(users, options.exclude or (), options.include_mounts)
+            measured = [expected(store.layout, snap, scope, progress) for snap in snaps]
+            needed = sum(size.allocated for known in measured for size in known.sizes.values())
         if not options.ignore_space:
             require_space([(store.folder, needed)], "cannot save")
-        expected_sizes = [{entry: tar_size(size) for entry, size in sizes.items()} for sizes in measured]
+        archived = [known.archived for known in measured]
         with store.lock():
             set_id = store.allocate_id()
         savers = [
             Saver(store, snap, users, options, sizes=known)
-            for snap, known in zip(snaps, expected_sizes, strict=True)
+            for snap, known in zip(snaps, archived, strict=True)
         ]
-        with progress.step(
-            f"Saving snapshot set #{set_id}", sum(sum(known.values()) for known in expected_sizes)
-        ):
+        total = sum(sum(sizes.values()) for sizes in archived)
+        with progress.step(f"Saving snapshot set #{set_id}", total):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():
@@ -328,6 +325,11 @@ def save_set(
             raise
     left_out = [line for made in saved for line in made.left_out]
     left_out += [f"changed while being read: {line}" for made in saved for line in made.changed]
+    left_out += [
+        f"{snap.name}: {known.lost}"
+        for snap, known in zip(snaps, measured, strict=True)
+        if known.lost and snap.name not in failures
+    ]
     left_out += [f'snap "{name}" was not saved: {failure}' for name, failure in failures.items()]
     published = tuple(made.snapshot._replace(path=store.path_of(made.snapshot)) for made in saved)
     return SavedSet(set_id, published, tuple(left_out))
@@ -380,20 +382,3 @@ def save_snap(
     owners = layout.find_users(users) if users else layout.users_with_data()[0]
     options, progress = options or SaveOptions(), progress or Progress()
     return save_set(store, [installed], users=owners, options=options, progress=progress).snapshots[0]
-
-
-def estimate_size(layout: Layout, snap: str, users: Sequence[str] = ()) -> int:
-    """Measure the apparent bytes that a save of `snap` would read, of everybody's data without `users`.
-
-    Of a snap that is not installed only the common data count.
-
-    Raises:
-        NotFoundError: a user is unknown.
-        SnapshotError: something cannot be read; it is named.
-    """
-    owners = layout.find_users(users) if users else layout.users_with_data()[0]
-    parents = [layout.system_parent(snap)]
-    parents += [place for user in owners if (place := layout.user_place(user, snap))]
-    revision = layout.revision(snap)
-    names = ("common",) if revision is None else (str(revision), "common")
-    return measure([f"{parent}/{name}" for parent in parents for name in names]).apparent

@@ -30,6 +30,7 @@ class Outlook(Enum):
 
     FAILS = "will fail"
     UNSURE = "may fail"
+    LOST = "cannot be restored"
     LEFT_OUT = "not included"
     HARMLESS = "harmless"
 
@@ -78,6 +79,11 @@ class Survey(NamedTuple):
     concerns: tuple[Concern, ...] = ()
     recent: tuple[Glimpse, ...] = ()
     whole: bool = True
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether everything that is saved can be restored."""
+        return all(concern.outlook is not Outlook.LOST for concern in self.concerns)
 
     @property
     def owner(self) -> str:
@@ -133,6 +139,11 @@ _KINDS = {
         Outlook.LEFT_OUT,
         "file has capabilities, access lists or extended attributes, which are not saved",
         "files have capabilities, access lists or extended attributes, which are not saved",
+    ),
+    "too-long": (
+        Outlook.LOST,
+        "path is too long to be unpacked, though saved",
+        "paths are too long to be unpacked, though saved",
     ),
     "socket": (Outlook.HARMLESS, "socket, which is passed over", "sockets, which are passed over"),
     "fifo": (Outlook.HARMLESS, "FIFO, saved as one", "FIFOs, saved as such"),
@@ -262,6 +273,8 @@ def _summed(survey: Survey, faults: Sequence[Concern], surveyor: Surveyor) -> Su
     met = dict(surveyor.met)
     if number := surveyor.attributes.number:
         met["attributes"] = (number, surveyor.attributes.examples)
+    if number := surveyor.long_paths.number:
+        met["too-long"] = (number, surveyor.long_paths.examples)
     concerns = [*faults, *(concern(kind, number, sorted(named)) for kind, (number, named) in met.items())]
     order = list(Outlook)
     return survey._replace(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from backend.format import excludes
 from backend.fs.attributes import AttributeTally
+from backend.fs.lengths import FEWEST_SLASHES, LongPathTally
 from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
 from backend.progress import Progress
@@ -135,6 +136,9 @@ class Surveyor:
         self._descent = TreeWalk("")
         self._mounts = mounts
         self.attributes = AttributeTally()
+        self.long_paths = LongPathTally(
+            (lambda path: bool(sieve.hits(path))) if sieve.deepest >= FEWEST_SLASHES else None
+        )
         self._heap: list[tuple[int, str, frozenset[int]]] = []
         self.kept = [0, 0, 0, 0]
         self.out = [0, 0, 0, 0]
@@ -239,6 +243,7 @@ class Surveyor:
         before = self.kept[0] + self.out[0]
         if not level.hits:
             self.attributes.look_at_entries(level.folder.fd, entries, self._path)
+            self.long_paths.look(level.folder.length, (entry.name for entry in entries), self._path)
         for entry in entries:
             try:
                 if entry.is_dir(follow_symlinks=False):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from stat import S_ISREG
 
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 
 _LARGEST = 512 << 20
 
@@ -46,7 +46,7 @@ class KeptTable:
 
     def _alone(self, stack: ExitStack) -> sqlite3.Connection | None:
         """The database to write to, which nobody else does meanwhile."""
-        lock = files.FileLock(f"{self._path}.lock", "the table is being written")
+        lock = locks.FileLock(f"{self._path}.lock", "the table is being written", is_optional=True)
         try:
             stack.enter_context(lock.held(wait=True))
         except OSError:

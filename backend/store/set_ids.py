@@ -6,7 +6,7 @@ import re
 from backend.fs import beneath, files
 
 LARGEST_SANE_ID = 1 << 62
-_HALF_NOTE = re.compile(r"(last-set-id|root-id)\.[A-Za-z0-9]{12}~")
+_HALF_NOTE = re.compile(r"(last-set-id|root-id|clock)\.[A-Za-z0-9]{12}~")
 
 
 class NotedSetId:
@@ -39,7 +39,7 @@ class NotedSetId:
             pass
 
     def sweep(self) -> None:
-        """Remove notes, and ids of the root, that were half written when their writer died."""
+        """Remove notes, of ids and of the clock, that were half written when their writer died."""
         for name in os.listdir(self._state_dir):
             if _HALF_NOTE.fullmatch(name):
                 beneath.unlink(f"{self._state_dir}/{name}")

@@ -6,15 +6,21 @@ at all, under snapd's own marker for unfinished imports.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.archive.reader import read_snapshot
-from backend.errors import ConflictError, IntegrityError, OpenEndedError, SnapshotError, UnrecordedError
+from backend.errors import (
+    BlockedError,
+    ConflictError,
+    IntegrityError,
+    OpenEndedError,
+    SnapshotError,
+    UnrecordedError,
+)
 from backend.format.names import filename, snapshot_id
 from backend.fs import beneath, files
-from backend.fs.files import FileLock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import Snapshot, SnapshotSet
@@ -23,6 +29,7 @@ from backend.store.set_ids import LARGEST_SANE_ID, NotedSetId
 from backend.store.unfinished import STAGING, is_ours, marked_set, marker_name
 
 if TYPE_CHECKING:
+    from backend.fs.locks import FileLock
     from backend.progress import Progress
     from backend.steps import DoomedFile, PublicationBegun
 
@@ -173,11 +180,11 @@ class Store:
 
     # -- locks
 
-    def lock(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[bool]:
         """Return the lock that is held while ids are given out and files appear or go; it waits."""
         return self._lock("store", "the store is busy").held(wait=True)
 
-    def snap_lock(self, snap: str, action: str) -> AbstractContextManager[None]:
+    def snap_lock(self, snap: str, action: str) -> AbstractContextManager[bool]:
         """Return the lock that is held while the data of a snap are saved or replaced.
 
         Entering it raises ConflictError when they are in use; `action` is what it says cannot be done.
@@ -186,7 +193,7 @@ class Store:
             f"snap-{snap}", f'cannot {action}: snap "{snap}" has another change in progress'
         ).held()
 
-    def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[None]:
+    def set_lock(self, set_id: int, *, shared: bool) -> AbstractContextManager[bool]:
         """Return the lock of a set: shared while it is read, alone while it is forgotten.
 
         Entering it raises ConflictError when that clashes.
@@ -194,8 +201,9 @@ class Store:
         busy = f"cannot operate on snapshot set #{set_id} while another operation on it is in progress"
         return self._lock(f"set-{set_id}", busy).held(shared=shared)
 
-    def _lock(self, name: str, busy: str) -> FileLock:
+    def _lock(self, name: str, busy: str) -> "FileLock":
         from backend.fs.directories import make_directories
+        from backend.fs.locks import FileLock
 
         folder = f"{self._state_dir}/locks"
         with files.os_errors_as("cannot lock the store"):
@@ -339,7 +347,8 @@ class Store:
 
         freed = 0
         known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
-        self._noted_id.raise_to(max(known, default=0))  # nothing else may tell of it once they are gone
+        largest = max(known, default=0)
+        self._noted_id.raise_to(largest)  # nothing else may tell of it once they are gone
         identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
@@ -352,6 +361,7 @@ class Store:
                         raise
                     gone = ", ".join(before.snap or before.path for before in snapshots[:number])
                     raise SnapshotError(f"{failure}; forgotten already: {gone}") from failure
+            self._noted_id.raise_to(largest)  # where there was no room for it before
             try:
                 files.sync_directory(self.folder)
             except OSError as failure:
@@ -376,9 +386,9 @@ class Store:
     # -- what a crash left
 
     def sweep(self) -> None:
-        """Remove half-written notes of set ids from our state folder."""
+        """Remove half-written notes of set ids from our state folder, where it can be locked."""
         if os.path.isdir(self._state_dir):
-            with self.lock():
+            with suppress(BlockedError), self.lock():
                 self._noted_id.sweep()
 
 

@@ -3,13 +3,16 @@
 The one preflight of an export: the dialog and the plain mode both take it from here.
 """
 
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
-from backend.errors import SnapshotError
+from backend.errors import BlockedError, SnapshotError
 from backend.model import Snapshot
 from backend.operations import Export
 from backend.store.place import SnapshotPlace
+from backend.store.verifications import CheckState, VerificationLog
 
 
 class ExportChoice(NamedTuple):
@@ -28,11 +31,15 @@ class ExportObstacle(Enum):
 
 
 class ExportPlan(NamedTuple):
-    """A set as it is on the disk; `trouble` says why nothing of it can be exported."""
+    """A set as it is on the disk; `trouble` says why nothing of it can be exported.
+
+    `faults` are what the last checks found, by the path of each snapshot at fault; none of a broken one.
+    """
 
     set_id: int
     snapshots: tuple[Snapshot, ...] = ()
     trouble: str = ""
+    faults: Mapping[str, str] = MappingProxyType({})
 
     @property
     def sound(self) -> frozenset[str]:
@@ -46,6 +53,10 @@ class ExportPlan(NamedTuple):
     def broken(self, choice: ExportChoice) -> tuple[Snapshot, ...]:
         """List those of the chosen snapshots that are broken."""
         return tuple(snapshot for snapshot in self.taken(choice) if snapshot.broken)
+
+    def doubts(self, choice: ExportChoice) -> dict[str, str]:
+        """Return what the last checks of the chosen snapshots found, by snap: only those that failed."""
+        return {s.snap: self.faults[s.path] for s in self.taken(choice) if s.path in self.faults}
 
     def toggled(self, choice: ExportChoice, path: str) -> ExportChoice:
         """Return the choice with a snapshot chosen, or not any more.
@@ -63,7 +74,14 @@ class ExportPlan(NamedTuple):
         names = () if is_whole else tuple(dict.fromkeys(snapshot.snap for snapshot in self.taken(choice)))
         left = [s for s in self.snapshots if s.broken and s.path not in choice.chosen]
         skips = any(not names or snapshot.snap in names for snapshot in left)
-        return Export(self.set_id, path, skip_broken=skips, snaps=names, checksum=choice.checksum)
+        return Export(
+            self.set_id,
+            path,
+            skip_broken=skips,
+            snaps=names,
+            checksum=choice.checksum,
+            force=bool(self.doubts(choice)),
+        )
 
     def obstacle(self, choice: ExportChoice) -> ExportObstacle | None:
         """Say why what is chosen cannot be exported, wherever it goes; None where it can."""
@@ -84,4 +102,32 @@ def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
         return ExportPlan(set_id, trouble=f"there is no set #{set_id} any more")
     if all(snapshot.broken for snapshot in snapshots):
         return ExportPlan(set_id, snapshots, "nothing of this set can be exported: all of it is broken")
-    return ExportPlan(set_id, snapshots)
+    return ExportPlan(set_id, snapshots, faults=_faults(place, snapshots))
+
+
+def _faults(place: SnapshotPlace, snapshots: Sequence[Snapshot]) -> dict[str, str]:
+    statuses = VerificationLog(place.state_dir).statuses(snapshots)
+    return {path: status.fault for path, status in statuses.items() if status.state is CheckState.FAILED}
+
+
+def demand_sound(place: SnapshotPlace, export: Export) -> None:
+    """Refuse to export snapshots whose last check failed, unless that is forced.
+
+    Raises:
+        BlockedError: one of them is at fault.
+    """
+    sets = place.sets(export.set_id, export.snaps)
+    faults = _faults(place, [snapshot for group in sets for snapshot in group.snapshots])
+    refuse_faults(export, [*faults.values()])
+
+
+def refuse_faults(export: Export, faults: Sequence[str]) -> None:
+    """Refuse an export that is not forced, with BlockedError, where the last check found faults."""
+    if not faults or export.force:
+        return
+    fault = " ".join(faults[0].split())
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    raise BlockedError(
+        f"cannot export snapshot {export.set_id}: its last check failed: {fault}{more}; "
+        "--force exports it all the same"
+    )

@@ -17,7 +17,7 @@ from backend.errors import BlockedError, IntegrityError, NotFoundError, OpenEnde
 from backend.format.export_manifest import CONTENT, MANIFEST, content_json, export_json
 from backend.format.metadata import NEWER_SPELLING_SINCE, set_content_hashes
 from backend.format.timestamps import time_text
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 from backend.fs.files import Identity
 from backend.host.layout import Layout
 from backend.host.state import answering_version, installed_version, version_of
@@ -25,6 +25,7 @@ from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
+from backend.transfer.checksums import checksum_line, drop_stale_checksum
 from backend.transfer.output import opened_output, output_at
 
 _PIECE = 1 << 20
@@ -256,8 +257,6 @@ def export_to_file(export: Streamed, path: str, progress: Progress, *, checksum:
 
 
 def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: bool) -> None:
-    if not checksum and files.identity(f"{path}{_SUMS}") is not None:
-        progress.note(f"{path}{_SUMS} is not written anew: it does not tell of this export")
     targets = (path, f"{path}{_SUMS}") if checksum else (path,)
     begun = ExportBegun(f"{path}.part", path, checksum=() if checksum else None)
     for target in targets:
@@ -268,6 +267,8 @@ def _export_whole(export: Streamed, path: str, progress: Progress, *, checksum: 
         sums = parts[1].identity if checksum else None
         progress.record_step(replace(begun, identity=parts[0].identity, checksum=sums))
         _fill(parts, export, progress)
+        if not checksum:
+            drop_stale_checksum(path, progress)
         _put_in_place(*parts)
 
 
@@ -279,7 +280,7 @@ def _new_part(target: str) -> Iterator[_Part]:
     status = os.fstat(fd)
     identity = Identity(status.st_dev, status.st_ino)
     try:
-        with files.locked(fd):
+        with locks.locked(fd):
             yield _Part(fd, path, target, identity)
     except BaseException:
         if files.identity(path) == identity:
@@ -314,14 +315,6 @@ def _put_in_place(body: _Part, sums: _Part | None = None) -> None:
             sums.put_in_place()
 
 
-def checksum_line(digest: str, path: str) -> bytes:
-    """What `sha256sum` prints of a file in its own directory; a name that does not fit a line is escaped."""
-    name = os.fsencode(os.path.basename(path))
-    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
-    mark = b"\\" if escaped != name else b""
-    return mark + digest.encode() + b"  " + escaped + b"\n"
-
-
 def _clear_the_way(target: str) -> None:
     """Remove the left-over of an export that died; refuse where one is being written, or what is no file."""
     if (kind := _kind(target)) and not stat.S_ISREG(kind):
@@ -331,7 +324,7 @@ def _clear_the_way(target: str) -> None:
     if kind := _kind(part):
         if not stat.S_ISREG(kind):
             raise SnapshotError(f"{part} is in the way: it is not a regular file")
-        if files.is_locked(part):
+        if locks.is_locked(part):
             raise SnapshotError(f"{part} is being written by another export")
         beneath.unlink(part)
 

@@ -3,6 +3,7 @@
 import os
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ import pytest
 
 from backend.engine.perform import perform_recorded
 from backend.engine.protocol import Engine
-from backend.errors import Cancelled, NotFoundError, SnapshotError
+from backend.errors import BlockedError, Cancelled, NotFoundError, SnapshotError
 from backend.model import Action
 from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
 from backend.progress import Event, Noted, Progress
@@ -251,6 +252,17 @@ class EngineContract:
             names = archive.getnames()
         assert (names[0], names[-1], len(names)) == ("content.json", "export.json", 4)
         assert os.stat(file).st_mode & 0o777 == 0o600
+
+    def test_export_of_what_failed_its_last_check_is_refused_unless_it_is_forced(self, place: Place) -> None:
+        made = do(place, Save())
+        place.damage(made.set_id, made.snaps[0])
+        assert do(place, Check(made.set_id)).exit_code == 4
+        export = Export(made.set_id, str(place.scratch / "bad.snapshot"))
+        with pytest.raises(BlockedError, match=r"its last check failed: .*; --force exports it all the same"):
+            do(place, export)
+        assert not os.path.exists(export.file)
+        do(place, replace(export, force=True))
+        assert os.path.exists(export.file)
 
     def test_export_of_nothing_leaves_nothing(self, place: Place) -> None:
         with pytest.raises(SnapshotError):

@@ -19,6 +19,7 @@ from backend.engine.files import FilesEngine
 from backend.engine.perform import perform_recorded
 from backend.format.metadata import metadata_json
 from backend.format.names import filename, revision_from_text
+from backend.host.clock import Clock
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
 from backend.operations import Operation, Result
@@ -150,6 +151,8 @@ def write_snapshot(path: Path | str, snapshot: Snapshot, entries: Mapping[str, b
 class World:
     """A root of its own, with root, alice and bob; as root they have ids of their own (`uid_of`)."""
 
+    clock: Clock | None = None
+
     def __init__(self, root: Path | str, users: Iterable[str] = ("alice", "bob")) -> None:
         self.root = Path(root)
         self.snapshots = self.root / "var/lib/snapd/snapshots"
@@ -236,7 +239,7 @@ class World:
 
     @property
     def engine(self) -> FilesEngine:
-        return FilesEngine(Layout(str(self.root)), str(self.root / "var/lib/snapstow"))
+        return FilesEngine(Layout(str(self.root)), str(self.root / "var/lib/snapstow"), self.clock)
 
     def do(self, operation: Operation, job: Callable[[Progress], None] = lambda _job: None) -> Result:
         """Carry out an operation with a journal; `job` is shown the job before it begins."""

@@ -27,7 +27,11 @@ def test_spans(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (-5, "just now"),
+        (-0.2, "just now"),
+        (-5, "in 5 seconds"),
+        (-3 * 365.25 * DAY, "in 3 years"),
+        (2025 * 365.25 * DAY, "2,026 years ago"),
+        (-1e20, "in 2,536,783 years"),
         (0.2, "just now"),
         (60, "a minute ago"),
         (3 * 3600, "3 hours ago"),

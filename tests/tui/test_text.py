@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def test_any_size_takes_six_columns(amount: int) -> None:
         (0.00095, "950µs"),
         (1e-9, "1.0ns"),
         (0.0, "0.0ns"),
-        (-5, "-5000000000.0ns"),
+        (-5, "in 5.00s"),
+        (-3 * YEAR, "in 3.00y"),
+        (-(2**63) / 1e9, "in 292y"),
+        (-1e30, "in ages!"),
         (1, "1.00s"),
         (8.18, "8.18s"),
         (9.99, "9.99s"),
@@ -206,11 +210,11 @@ def test_hidden_rows_come_after_all_others() -> None:
     assert rows[1].endswith("not shown by snap")
 
 
-def test_a_zero_or_senseless_time_is_292_years_old_and_a_future_one_negative() -> None:
-    times = ["0001-01-01T00:00:00Z", "soon", "2026-11-22T09:06:10.5Z"]
+def test_a_zero_or_senseless_time_is_292_years_old_and_a_future_one_lies_ahead() -> None:
+    times = ["0001-01-01T00:00:00Z", "soon", "2026-11-22T09:06:10.5Z", "9999-12-31T23:59:59Z"]
     sets = [SnapshotSet(n, (snapshot(n, time=time),)) for n, time in enumerate(times)]
-    ages = [row.split()[2] for row in saved_table(sets, NOW, abs_time=False)[1:]]
-    assert ages == ["292y", "292y", "-5000000000.0ns"]
+    ages = [row[12:].split("  ")[0] for row in saved_table(sets, NOW, abs_time=False)[1:]]
+    assert ages == ["292y", "292y", "in 5.00s", "in 292y"]
 
 
 def test_without_snapshots_it_says_so() -> None:
@@ -364,4 +368,9 @@ def test_a_moment_that_no_clock_can_tell(seconds: float) -> None:
 
 @given(st.integers(0, 2**33))
 def test_a_moment_is_a_day_and_a_time(seconds: int) -> None:
-    assert re.fullmatch(r"\w{3} [0-2]\d:[0-5]\d", moment_text(seconds))
+    assert re.fullmatch(r"(\w{3}|\d{4}-\d\d-\d\d) [0-2]\d:[0-5]\d", moment_text(seconds))
+
+
+def test_a_moment_of_this_week_is_told_by_its_day_and_any_other_by_its_date() -> None:
+    assert re.fullmatch(r"\w{3} \d\d:\d\d", moment_text(time.time() + 5 * DAY))
+    assert moment_text(time.time() + 30 * DAY).startswith("20")

@@ -20,6 +20,10 @@ class Context:
         self.follows_snapd = options.engine == "auto"
         self.accomplished = ""  # the verb of what was carried out, once it was
         self._options = options
+        if options.no_lock:
+            from backend.fs import go_without
+
+            go_without()
 
     @cached_property
     def engine(self) -> "Engine":
@@ -38,9 +42,10 @@ class Context:
 
     def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
         """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""
-        _, demo, engine, _ = self._options
+        _, demo, engine, _, no_lock = self._options
         where = ("--demo",) if demo else self._root_option(absolute)
-        return (*where, *(("--engine", engine) if engine != "auto" else ()))
+        how = ("--engine", engine) if engine != "auto" else ()
+        return (*where, *how, *(("--no-lock",) if no_lock else ()))
 
     def _root_option(self, absolute: bool) -> tuple[str, ...]:
         root = self._options.root

@@ -1,7 +1,6 @@
 """Carries operations out, here or as jobs, and prints how they ended in the words of `snap`."""
 
 import os
-import time
 from typing import NamedTuple
 
 from backend import (
@@ -19,6 +18,7 @@ from backend import (
     Save,
     Undo,
 )
+from backend.format import minute_text
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_table
 from tui.cli.run_operation import run_operation, start_job
@@ -146,7 +146,7 @@ def show_undo(context: Context, result: Result) -> None:
     if result.beside and not result.undo_job:
         print_status(f"To undo, remove {plain(result.beside)}.")
     if result.undo_job:
-        until = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.undo_until))
+        until = minute_text(result.undo_until)
         again = context.command(Undo(result.undo_job))
         print_status(f"Replaced data are kept until {until}. To undo:", f"  {again}")
 

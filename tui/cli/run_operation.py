@@ -82,7 +82,8 @@ def start_job(context: Context, operation: Operation) -> int:
         )
     engine = context.engine
     if reason := engine.refusal_of(operation):
-        raise (ConflictError if engine.refusal(operation.action) else InvalidInputError)(reason)
+        is_busy = engine.refusal(operation.action) and not engine.state_fault
+        raise (ConflictError if is_busy else InvalidInputError)(reason)
     record = runner_of(engine).start(confirm_wait(context, operation))
     warning = logout_warning()
     if context.json:

@@ -216,6 +216,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         button = self.query_one("#yes", Button)
         button.display = self._plan is None or not self._plan.trouble
         button.disabled = bool(self.refusal)
+        is_doubted = self._plan is not None and bool(self._plan.doubts(self._choice))
+        button.label = Content("Export anyway" if is_doubted else self.ANSWER)
         self.propose(self._place, self._operation(""))
         self._sure.display = bool(self._replaced)
         if self._where is not None:

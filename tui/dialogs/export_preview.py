@@ -75,11 +75,15 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
     for snapshot in plan.snapshots:
         marked = None if plan.trouble else snapshot.path in choice.chosen
         yield Line(("snap", snapshot.path), _snapshot_text(snapshot), marked)
+        if fault := plan.faults.get(snapshot.path):
+            yield Line(("fault", snapshot.path), said(f"its last check failed: {fault}", BAD))
     yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
     for entry in where.replaced(checksum=choice.checksum) if where else ():
         age = ago_phrase(time.time() - entry.when)
         text = f"{entry.name} already exists: {size_text(entry.size).strip()}, changed {age}"
         yield Line(("stands", entry.name), said(text, WARN))
+    if where is not None and where.sums and not choice.checksum:
+        yield Line("stale", said(f"{where.sums.name} of the file before is removed", WARN))
     if where is not None and where.note:
         yield Line("note", said(where.note, WARN))
 

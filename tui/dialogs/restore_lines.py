@@ -30,6 +30,7 @@ _HEADS = {
     LineKind.LOSES_FILES: ("loses", WARN),
     LineKind.LOSES_DEVICES: ("loses", WARN),
     LineKind.MAKES_DEVICES: ("with", ""),
+    LineKind.TOO_LONG: ("loses", WARN),
     LineKind.NOTE: ("note", DIM),
     LineKind.WAY_OUT: ("to fix", "bold"),
     LineKind.SPACE: ("Space", "bold"),
@@ -211,11 +212,13 @@ def is_final(preview: RestorePreview, restore: Restore) -> bool:
 
 def answer_text(preview: RestorePreview, restore: Restore) -> str:
     """What the button says it does."""
-    without = (
-        f" without {count_phrase(preview.devices_left_out, 'device node')}"
-        if preview.devices_left_out
-        else ""
+    left_out = (
+        count_phrase(number, what)
+        for number, what in ((preview.devices_left_out, "device node"), (preview.too_long, "too long path"))
+        if number
     )
+    without = " and ".join(left_out)
+    without = without and f" without {without}"
     if restore.target_dir:
         return f"Restore into the directory{without}"
     loss = f", losing {count_phrase(preview.lost_files, 'file')}" if preview.lost_files else ""

@@ -16,6 +16,7 @@ _NAMED = 20
 _SIGNS = {
     Outlook.FAILS: ("✗", BAD),
     Outlook.UNSURE: ("~", WARN),
+    Outlook.LOST: ("!", WARN),
     Outlook.LEFT_OUT: ("!", WARN),
     Outlook.HARMLESS: ("·", DIM),
 }
@@ -71,7 +72,7 @@ def _example_lines(met: Met, patterns: tuple[str, ...]) -> Iterator[Line]:
             user = survey.aim.user.name if survey.aim.user else ""
             text = Content.assemble((f"{name_of(survey.aim)}: ", DIM), plain(path))
             pattern, _ = pattern_for(survey.aim, path)
-            marked = None if met.outlook is Outlook.LEFT_OUT else pattern not in patterns
+            marked = None if met.outlook in (Outlook.LEFT_OUT, Outlook.LOST) else pattern not in patterns
             yield Line(PathKey(met.kind, survey.aim.snap.name, user, path), text, marked, depth=2)
     if rest := sum(concern.number for _, concern in met.concerns) - shown:
         yield Line((met.kind, ""), said(f"and {rest} more", DIM), depth=2)

@@ -18,10 +18,9 @@ NOTHING = "Nothing can be undone. What a restore replaces is kept for a day and 
 
 
 class Offer(NamedTuple):
-    """A job that can be undone; `verb` is what it did, `newer` a later one of the same snaps."""
+    """A job that can be undone; `newer` is a later one of the same snaps."""
 
     offer: UndoOffer
-    verb: str
     newer: int = 0
 
 
@@ -39,11 +38,10 @@ def offers_of(place: Place) -> tuple[Offer, ...]:
     offers = place.engine.undo_offers()
     listed = []
     for number, offer in enumerate(offers):
-        verb = place.engine.journal.record(offer.job).verb
         later = [
             later_offer.job for later_offer in offers[:number] if set(later_offer.snaps) & set(offer.snaps)
         ]
-        listed.append(Offer(offer, verb, later[-1] if later else 0))
+        listed.append(Offer(offer, later[-1] if later else 0))
     return tuple(listed)
 
 
@@ -52,8 +50,9 @@ def line_of(listed: Offer, now: float) -> Line:
     offer = listed.offer
     left = rough_span_phrase(max(0.0, offer.until - now))
     holds = f"until {moment_text(offer.until)} (in {left}) · holds {size_text(offer.held).strip()}"
+    holds += f"\nstill kept: {offer.doubt}" if offer.doubt else ""
     newer = f"\njob {listed.newer} changed the same snaps later: undo that first" if listed.newer else ""
-    what = f"{listed.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    what = f"{offer.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
     return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 

@@ -184,9 +184,11 @@ def ask_undo(desk: Desk, job: int) -> Undo:
     if not offers:
         raise NotFoundError("nothing can be undone: what a restore replaces is kept for a day by default")
     for offer in offers:
-        snaps, until = and_words(offer.snaps), moment_words(offer.until)
-        held = size_words(offer.held)
-        desk.console.say(f"Job {offer.job}: set {offer.set_id}, {snaps}, until {until}, holds {held}.")
+        what = f"{offer.verb} of set {offer.set_id}, {and_words(offer.snaps)}"
+        until, held = moment_words(offer.until), size_words(offer.held)
+        desk.console.say(f"Job {offer.job}: {what}, until {until}, holds {held}.")
+        if offer.doubt:
+            desk.console.say(f"Job {offer.job} is still kept: {offer.doubt}.")
     known = {offer.job for offer in offers}
     while job not in known:
         if job:
@@ -242,6 +244,10 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
             raise Dropped
     if plan.obstacle(choice):
         raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
+    for snap, fault in plan.doubts(choice).items():
+        desk.console.say(f"Warning: the last check of {plain(snap)} failed: {plain(fault)}.")
+    if plan.doubts(choice) and not desk.console.agrees("Export it anyway?"):
+        raise Dropped
     size = desk.place.engine.export_size(plan.operation(choice, ""))
     export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot", size))
     desk.console.say(same_as(desk, export))

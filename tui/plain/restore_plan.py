@@ -18,6 +18,7 @@ _SENTENCES = {
     LineKind.LOSES_FILES: "  Lost: {text}.",
     LineKind.LOSES_DEVICES: "  Skipped: {text}.",
     LineKind.MAKES_DEVICES: "  Restored too: {text}.",
+    LineKind.TOO_LONG: "  Skipped: {text}.",
     LineKind.NOTE: "{name}, note: {text}.",
     LineKind.WAY_OUT: "To fix {name}: {text}.",
 }

@@ -34,11 +34,6 @@ def size_words(size: int) -> str:
     return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
 
 
-def age_words(seconds: float) -> str:
-    """How long ago something was, `2 hours ago`, or how far in the future it lies."""
-    return ago_phrase(seconds) if seconds >= 0 else f"{rough_span_phrase(-seconds)} in the future"
-
-
 def moment_words(seconds: float) -> str:
     """A moment on the calendar: `Monday 23 November, 14:32`."""
     try:
@@ -57,7 +52,7 @@ def and_words(names: Iterable[str], most: int = _FEW) -> str:
 
 def check_words(status: CheckStatus, now: float) -> str:
     """What is known of the soundness of something: `verified 3 days ago`."""
-    ago = age_words(max(0.0, now - status.at)) if status.at else "at an unknown time"
+    ago = ago_phrase(now - status.at) if status.at else "at an unknown time"
     match status.state:
         case CheckState.BROKEN:
             return "broken"
@@ -77,7 +72,7 @@ def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     bad = total.status.state in (CheckState.BROKEN, CheckState.FAILED)
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
-    parts += [f"saved {age_words(now - total.when)}"] if total.when else []
+    parts += [f"saved {ago_phrase(now - total.when)}"] if total.when else []
     parts += [f"{size_words(total.size)} stored"] if total.size else []
     broken = [note for note in total.notes if note.startswith("broken")]
     parts += [] if broken else [check_words(total.status, now)]
@@ -146,12 +141,11 @@ def job_words(view: JobView, now: float) -> str:
     """A job on one line."""
     state = "undone" if view.result.undone else view.state.value
     what = plain(view.short)
+    started = ago_phrase(now - view.started)
     if view.is_running:
-        return (
-            f"Job {plain(view.name)}: running, started {age_words(now - view.started)}, {what}, {_far(view)}."
-        )
+        return f"Job {plain(view.name)}: running, started {started}, {what}, {_far(view)}."
     reason = f": {plain(view.error)}" if view.error else ""
-    return f"Job {plain(view.name)}: {state}, {what}, started {age_words(now - view.started)}{reason}."
+    return f"Job {plain(view.name)}: {state}, {what}, started {started}{reason}."
 
 
 def _far(view: JobView) -> str:

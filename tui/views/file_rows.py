@@ -1,12 +1,12 @@
 """What is in archives as rows of a table: pure functions of what was met there."""
 
 import stat
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from backend import Snapshot
 from backend.browse import Flag, Kind, Node, Order
+from backend.format import minute_text
 from tui.phrases import count_phrase
 from tui.session.open_file import SYSTEM, Folder, Item, Location, Reading, Stage
 from tui.text import plain, size_text
@@ -193,10 +193,7 @@ def time_text(nanoseconds: int) -> str:
     seconds = nanoseconds // 10**9
     if not 0 < seconds < _LATEST:
         return "-"
-    try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-    except (OverflowError, OSError, ValueError):
-        return "-"
+    return minute_text(seconds) or "-"
 
 
 def mode_text(node: Node) -> str:

@@ -27,6 +27,7 @@ _WORDS = {
 }
 _RICH = {"bad": "bold red", "good": "green", "warn": "yellow", "dim": "dim", "": "bold"}
 ACTS = {"stop": "stop", "undo": "undo", "end": "end"}
+_MONTHS = 300 * 24 * 3600
 _REVERSIBLE = ("restore", "extract", "undo")
 _MOST_LINES = 200
 
@@ -66,9 +67,10 @@ def fitted(line: Line, *, narrow: bool) -> Line:
 
 
 def moment(seconds: float) -> str:
-    """A time of the last day as the clock showed it, an older one with its date."""
-    today = 0 <= time.time() - seconds < 12 * 3600
-    return _time_text("%H:%M:%S" if today else "%m-%d %H:%M", seconds)
+    """A time of today as the clock showed it, one of these months with its date, any other as a date."""
+    age = time.time() - seconds
+    form = "%m-%d %H:%M" if abs(age) < _MONTHS else "%Y-%m-%d"
+    return _time_text("%H:%M:%S" if 0 <= age < 12 * 3600 else form, seconds)
 
 
 def _time_text(form: str, seconds: float) -> str:

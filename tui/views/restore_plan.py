@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from backend import Restore
+from backend.fs import too_long_text
 from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
@@ -19,6 +20,7 @@ class LineKind(Enum):
     LOSES_FILES = "lose"
     LOSES_DEVICES = "without"
     MAKES_DEVICES = "with"
+    TOO_LONG = "too long"
     NOTE = "note"
     WAY_OUT = "to fix"
     SPACE = "space"
@@ -108,6 +110,9 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
         yield PlanLine(
             kind, count_phrase(entry.devices_met, "device node"), snap, entry=entry, details=details
         )
+    if entry.contents and (number := entry.too_long_met):
+        details = _with_rest([plain(name) for name in entry.contents.too_long], number)
+        yield PlanLine(LineKind.TOO_LONG, too_long_text(number), snap, entry=entry, details=details)
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:

@@ -109,7 +109,8 @@ def _file_line(history: History, width: int) -> Line:
     path = plain(history.path.decode("utf-8", "surrogateescape"))
     versions = count_phrase(len(history.versions), "version")
     blank = ("",) if width >= _SHOWS_TIMES else ()
-    return Line((f"{plain(history.snap)}{whose}: {path}", "", *blank, versions), ("", "", *blank, "dim"))
+    name = f"{plain(history.snap)}{whose}: {path}{' [name too long]' if history.is_too_long else ''}"
+    return Line((name, "", *blank, versions), ("", "", *blank, "dim"))
 
 
 def _version_line(version: Version, number: int, count: int, width: int) -> Line:

@@ -13,6 +13,7 @@ from tui.text import plain, size_text
 from tui.views.table import CLOSED, OPEN, Column, Line, Row
 
 DAY = 24 * 3600
+_YEAR = 365.25 * DAY
 _SHOWS_NOTES, _SHOWS_USERS, _WIDE, _SHOWS_UNPACKED = 60, 72, 100, 110
 
 
@@ -261,12 +262,13 @@ def check_text(status: CheckStatus, now: float) -> str:
 
 
 def short_age(seconds: float) -> str:
-    """An age in one unit, rounded down: `12s`, `3m`, `2h`, `41d`."""
-    seconds = max(0.0, seconds)
-    for unit, size in (("d", DAY), ("h", 3600), ("m", 60)):
+    """An age in one unit, rounded down: `12s`, `3m`, `2h`, `41d`, `30y`; what lies ahead: `in 3y`."""
+    if seconds <= -1:
+        return f"in {short_age(-seconds)}"
+    for unit, size in (("y", _YEAR), ("d", DAY), ("h", 3600), ("m", 60)):
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"
+    return f"{int(max(0.0, seconds))}s"
 
 
 # -- what keys stand for

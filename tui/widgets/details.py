@@ -1,7 +1,6 @@
 """Everything known of what is chosen, as text beside the table."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -12,7 +11,7 @@ from textual.containers import VerticalScroll
 from backend import Number, Snapshot, UndoOffer
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.inventory import NAMELESS, InventoryData
-from tui.text import cells, local_time_text, plain, size_text
+from tui.text import cells, local_time_text, moment_text, plain, size_text
 from tui.views.set_rows import check_text
 from tui.widgets.text import DiffStatic
 
@@ -152,6 +151,5 @@ def _undo(snapshots: Sequence[Snapshot], offers: Sequence[UndoOffer]) -> Iterato
     numbers = {snapshot.set_id for snapshot in snapshots}
     for offer in offers:
         if offer.set_id in numbers:
-            until = time.strftime("%a %H:%M", time.localtime(offer.until))
-            yield "undo", f"job {offer.job}, until {until}"
+            yield "undo", f"job {offer.job}, until {moment_text(offer.until)}"
             yield "", f"holds {size_text(offer.held).strip()}"

@@ -55,4 +55,4 @@ def _clean(name: bytes) -> bytes:
 
 
 def _refusal(member: TarMember, why: str) -> IntegrityError:
-    return IntegrityError(f'cannot unpack archive: member "{member.text}" {why}')
+    return IntegrityError(f'cannot unpack archive: member "{member.shown}" {why}')

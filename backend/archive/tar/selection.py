@@ -18,6 +18,7 @@ from backend.archive.tar.stream import (
 )
 from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import IntegrityError, InvalidInputError
+from backend.fs.lengths import shortened
 from backend.model import Revision
 from backend.progress import Progress
 
@@ -39,8 +40,8 @@ class SelectedMember(NamedTuple):
 
     `kind` is one of tarstream's, never a hard link: one is what it leads to, and `same_as` says what that is.
     `size` is in bytes, `data` those of them that are no holes, `mtime_ns` in nanoseconds since the epoch,
-    `target` that of a symbolic link. Without `is_selected`, it is a directory above what was selected. What
-    `is_left_out` is a device node.
+    `target` that of a symbolic link. Without `is_selected`, it is a directory above what was selected.
+    `left_out` is why it is not unpacked, or nothing.
     """
 
     path: bytes
@@ -51,7 +52,7 @@ class SelectedMember(NamedTuple):
     target: bytes = b""
     same_as: bytes = b""
     is_selected: bool = True
-    is_left_out: bool = False
+    left_out: str = ""
     data: int = 0
 
     @property
@@ -87,7 +88,7 @@ def clean(path: bytes) -> bytes:
     """A path without empty and `.` components; InvalidInputError for one that leads out."""
     parts = [part for part in path.split(b"/") if part not in (b"", b".")]
     if path.startswith(b"/") or b".." in parts or b"\0" in path:
-        shown = path.decode("utf-8", "surrogateescape")
+        shown = _shown(path)
         raise InvalidInputError(f'cannot take "{shown}" out of an archive: it leads out of it')
     return b"/".join(parts)
 
@@ -102,8 +103,8 @@ def select_members(
     """
     search = _Search(marks)
     for _ in range(_LONGEST_CHAIN):
-        for path, member, taken in _members(chunks(), revision, progress):
-            search.meet(path, member, is_taken=taken)
+        for path, member, left_out in _members(chunks(), revision, progress):
+            search.meet(path, member, left_out)
         if not search.seek_more():
             return search.found()
     raise IntegrityError("cannot unpack archive: its hard links lead from one to the next without an end")
@@ -117,7 +118,7 @@ class _Search:
         self._met: dict[bytes, SelectedMember] = {}
         self._links: dict[bytes, bytes] = {}
 
-    def meet(self, path: bytes, member: TarMember, *, is_taken: bool) -> None:
+    def meet(self, path: bytes, member: TarMember, left_out: str) -> None:
         """Look at one member; the last of a name counts."""
         selected = (
             path in self._selectors or b"" in self._selectors or not self._selectors.isdisjoint(_above(path))
@@ -135,7 +136,7 @@ class _Search:
             mtime_ns=member.mtime_ns,
             target=member.link if member.kind == SYMBOLIC_LINK else b"",
             is_selected=selected,
-            is_left_out=not is_taken,
+            left_out=left_out,
             data=member.size,
         )
         _demand_few(self._met)
@@ -175,11 +176,16 @@ class _Search:
                 if real is None:
                     break
                 return real._replace(
-                    path=met.path, same_as=same, is_selected=met.is_selected, is_left_out=met.is_left_out
+                    path=met.path, same_as=same, is_selected=met.is_selected, left_out=met.left_out
                 )
             path = self._links[path]
-        shown = met.path.decode("utf-8", "surrogateescape")
-        raise IntegrityError(f'cannot unpack archive: member "{shown}" is a hard link to what is not there')
+        raise IntegrityError(
+            f'cannot unpack archive: member "{_shown(met.path)}" is a hard link to what is not there'
+        )
+
+
+def _shown(path: bytes) -> str:
+    return shortened(path.decode("utf-8", "surrogateescape"))
 
 
 def _demand_few(members: Mapping[bytes, SelectedMember]) -> None:
@@ -197,14 +203,14 @@ def _above(path: bytes) -> Iterator[bytes]:
 
 def _members(
     chunks: Iterable[bytes], revision: Revision, progress: Progress
-) -> Iterator[tuple[bytes, TarMember, bool]]:
-    """Every member that is sound, in order, and whether it would be unpacked."""
-    met: list[tuple[bytes, TarMember, bool]] = []
+) -> Iterator[tuple[bytes, TarMember, str]]:
+    """Every member that is sound, in order, and why it would not be unpacked."""
+    met: list[tuple[bytes, TarMember, str]] = []
 
     def judge(member: TarMember) -> bool:
         """Note a member; none is unpacked."""
-        taken = vetter(member)
-        met.append((_path(member), member, taken))
+        vetter(member)
+        met.append((_path(member), member, vetter.reason))
         return False
 
     with ExtractionFilter(revision) as vetter:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from backend.errors import IntegrityError
+from backend.fs.lengths import shortened
 
 BLOCK = 512
 FILE, HARD_LINK, SYMBOLIC_LINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO, CONTIGUOUS = b"01234567"
@@ -53,11 +54,16 @@ class TarMember(NamedTuple):
     @property
     def text(self) -> str:
         """The name as text, undecodable bytes kept as surrogates."""
-        return _text(self.name)
+        return self.name.decode("utf-8", "surrogateescape")
+
+    @property
+    def shown(self) -> str:
+        """The name as it fits into a message."""
+        return _shown(self.name)
 
 
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")
+def _shown(name: bytes) -> str:
+    return shortened(name.decode("utf-8", "surrogateescape"))
 
 
 class _Prelude:
@@ -89,8 +95,7 @@ class _Prelude:
         records = _records(data)
         if kind == _PAX_GLOBAL:
             if strange := set(records) - _HARMLESS_GLOBALS:
-                key = min(strange).decode("utf-8", "replace")
-                raise IntegrityError(f'tar: global header sets "{key}"')
+                raise IntegrityError(f'tar: global header sets "{_shown(min(strange))}"')
             return
         self.records = records
         self.name = records.get(b"path")
@@ -168,11 +173,11 @@ def _member(block: bytes, prelude: _Prelude) -> TarMember:
         link = block[157:257].partition(b"\0")[0]
     size = number(block[124:136]) if prelude.size is None else prelude.size
     if kind not in _KINDS or (kind == SPARSE and block[257:265] != _GNU_MAGIC):
-        raise IntegrityError(f'tar: member "{_text(name)}" is of unknown type {chr(kind)!r}')
+        raise IntegrityError(f'tar: member "{_shown(name)}" is of unknown type {chr(kind)!r}')
     if kind in (FILE, CONTIGUOUS) and name.endswith(b"/"):
         kind = DIRECTORY
     if not 0 <= size < _LARGEST or (size and kind not in _FILES):
-        raise IntegrityError(f'tar: member "{_text(name)}" has an impossible size')
+        raise IntegrityError(f'tar: member "{_shown(name)}" has an impossible size')
     device = (number(block[329:337]), number(block[337:345])) if kind in (CHARACTER, BLOCK_DEVICE) else (0, 0)
     real_size = number(block[483:495]) if kind == SPARSE else size
     mode = number(block[100:108]) & 0o7777
@@ -241,7 +246,7 @@ class _Holes:
             raise self._refusal()
 
     def _refusal(self) -> IntegrityError:
-        return IntegrityError(f'tar: member "{self.member.text}" has an impossible map of holes')
+        return IntegrityError(f'tar: member "{self.member.shown}" has an impossible map of holes')
 
 
 class TarFilter:
@@ -363,7 +368,7 @@ class TarFilter:
         holes.add(entries, extended=extended)
         self._holes = holes if extended else None
         if len(self._held) > _LONGEST_MAP // BLOCK:
-            raise IntegrityError(f'tar: map of holes of "{holes.member.text}" is too long')
+            raise IntegrityError(f'tar: map of holes of "{holes.member.shown}" is too long')
         if not extended:
             self._admit(holes.member)
 

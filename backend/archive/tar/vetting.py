@@ -1,7 +1,7 @@
 """What may be in an archive: judged member by member, before anything is unpacked."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple, Self
 
@@ -9,16 +9,40 @@ from backend.archive.tar import stream as tarstream
 from backend.archive.tar.clashes import ClashSearch
 from backend.archive.tar.stream import DIRECTORY, TarFilter, TarMember
 from backend.errors import IntegrityError
+from backend.fs.lengths import LONGEST_PATH
 from backend.model import Revision
 from backend.progress import Progress
 
 _LINKS_IN_MEMORY = 50_000
-_DEVICES_NAMED = 20
-_LONGEST_PATH = 4095  # the kernel takes no more
+_NAMED = 20
 
 
-class _Links:
-    """The paths of symbolic links met so far: in memory up to a cap, then in a private file on disk."""
+class LeftOut(NamedTuple):
+    """Members that are not unpacked for one reason: how many, and the names of the first twenty."""
+
+    reason: str
+    number: int = 0
+    names: tuple[str, ...] = ()
+
+    def plus(self, member: TarMember) -> "LeftOut":
+        """The same with one more."""
+        names = (*self.names, member.shown) if len(self.names) < _NAMED else self.names
+        return self._replace(number=self.number + 1, names=names)
+
+    def texts(self, parent: str) -> Iterator[str]:
+        """Say which were not restored into a directory."""
+        for name in self.names:
+            yield f"{parent}/{name} was not restored: {self.reason}"
+        if more := self.number - len(self.names):
+            yield f"{parent}: {more} more not restored: {self.reason}"
+
+
+DEVICES = LeftOut("it is a device node")
+TOO_LONG = LeftOut("its path is too long")
+
+
+class _Paths:
+    """Paths met so far: in memory up to a cap, then in a private file on disk."""
 
     def __init__(self, cap: int = _LINKS_IN_MEMORY) -> None:
         self._cap = cap
@@ -56,14 +80,14 @@ class _Links:
             if path in self._known:
                 return True
             with errors():
-                return database.execute("SELECT 1 FROM links WHERE path = ?", (path,)).fetchone() is not None
+                return database.execute("SELECT 1 FROM paths WHERE path = ?", (path,)).fetchone() is not None
 
         def add(path: bytes) -> None:
             with errors():
-                database.execute("INSERT OR IGNORE INTO links VALUES (?)", (path,))
+                database.execute("INSERT OR IGNORE INTO paths VALUES (?)", (path,))
 
         with errors():
-            database.execute("CREATE TABLE links (path BLOB PRIMARY KEY) WITHOUT ROWID")
+            database.execute("CREATE TABLE paths (path BLOB PRIMARY KEY) WITHOUT ROWID")
         self._lookup, self._more, self.close = lookup, add, database.close
 
 
@@ -72,30 +96,45 @@ class ExtractionFilter:
 
     Refuses (IntegrityError naming the member) absolute names, `..`, anything elsewhere, a member that would
     be written through a symbolic link, and a hard link to anything outside. Symbolic links, FIFOs and overlay
-    whiteouts are data. Other device nodes are left out and counted unless `devices`.
+    whiteouts are data. Left out and counted are other device nodes, unless `devices`, and what has a path
+    that no call to the kernel takes; hard links to either as well. `reason` says why the last member was.
     A context manager: once it is left, what was counted still stands and nothing more can be judged.
     """
 
     def __init__(self, revision: Revision, *, devices: bool = False) -> None:
         self._tops = {b"common", str(revision).encode()}
         self._allow_devices = devices
-        self._links = _Links()
-        self._parent = b""
+        self._links = _Paths()
+        self._devices = _Paths()
         self.unpacked = 0
-        self.devices: list[str] = []
-        self.devices_met = 0
+        self.reason = ""
+        self.devices = DEVICES
+        self.too_long = TOO_LONG
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._links.close()
+        self._devices.close()
 
     def __call__(self, member: TarMember) -> bool:
         """Whether to unpack this member; raises when the archive must be refused."""
+        self.reason = ""
         path = self._path(member.name, member)
         if not path:
             return False
+        if _is_too_long(member):
+            self.too_long, self.reason = self.too_long.plus(member), TOO_LONG.reason
+            return False
+        self._vet(path, member)
+        if self._is_device(path, member):
+            self.devices, self.reason = self.devices.plus(member), DEVICES.reason
+        else:
+            self.unpacked += member.size
+        return not self.reason
+
+    def _vet(self, path: bytes, member: TarMember) -> None:
         if b"/" not in path and member.kind != tarstream.DIRECTORY:
             raise _refusal(member, "is not a directory")
         self._check_parents(path, member)
@@ -105,19 +144,11 @@ class ExtractionFilter:
             self._links.add(path)
         elif path in self._links:
             raise _refusal(member, "would be written through a symbolic link")
-        elif member.kind in (tarstream.CHARACTER, tarstream.BLOCK_DEVICE) and not self._device_allowed(
-            member
-        ):
-            return False
-        self.unpacked += member.size
-        return True
 
     def _path(self, name: bytes, member: TarMember) -> bytes:
         """The path it lands at, without empty and `.` components; empty for the directory itself."""
         if name.startswith(b"/"):
             raise _refusal(member, "has an absolute name")
-        if len(name) > _LONGEST_PATH:
-            raise _refusal(member, "has a name too long to unpack")
         parts = name.split(b"/")
         if b"" in parts or b"." in parts:
             parts = [part for part in parts if part not in (b"", b".")]
@@ -147,17 +178,27 @@ class ExtractionFilter:
         elif path in self._links:
             raise _refusal(member, "would be written through a symbolic link")
 
-    def _device_allowed(self, member: TarMember) -> bool:
-        if self._allow_devices or (member.kind == tarstream.CHARACTER and member.device == (0, 0)):
-            return True
-        self.devices_met += 1
-        if len(self.devices) < _DEVICES_NAMED:
-            self.devices.append(member.text)
-        return False
+    def _is_device(self, path: bytes, member: TarMember) -> bool:
+        """Whether it is a device node that is left out, or a hard link to one."""
+        if member.kind == tarstream.HARD_LINK:
+            return bool(self._devices) and self._path(member.link, member) in self._devices
+        if member.kind not in (tarstream.CHARACTER, tarstream.BLOCK_DEVICE) or self._allow_devices:
+            return False
+        if member.kind == tarstream.CHARACTER and member.device == (0, 0):
+            return False
+        self._devices.add(path)
+        return True
+
+
+def _is_too_long(member: TarMember) -> bool:
+    """Whether the kernel cannot take its name, or that of what it is a hard link to."""
+    name = member.name.rstrip(b"/")
+    is_link = member.kind == tarstream.HARD_LINK
+    return len(name) > LONGEST_PATH or (is_link and len(member.link) > LONGEST_PATH)
 
 
 def _refusal(member: TarMember, why: str) -> IntegrityError:
-    return IntegrityError(f'cannot unpack archive: member "{member.text}" {why}')
+    return IntegrityError(f'cannot unpack archive: member "{member.shown}" {why}')
 
 
 def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, progress: Progress) -> None:
@@ -170,10 +211,11 @@ def vet(chunks: Iterable[bytes], vetter: ExtractionFilter, progress: Progress) -
 
 
 class Contents(NamedTuple):
-    """The files of an archive (everything but directories) and their bytes, device nodes left out.
+    """The files of an archive (everything but directories) and their bytes, without what is left out.
 
-    `devices` are the names of the first twenty device nodes, `devices_met` is how many there are;
-    `longest` is the longest name of a file or directory.
+    `devices` are the names of the first twenty device nodes, `devices_met` is how many there are; `too_long`
+    and `too_long_met` are the same of paths that are too long. `longest` is the longest name of a file or
+    directory.
     """
 
     files: int = 0
@@ -181,6 +223,8 @@ class Contents(NamedTuple):
     devices: tuple[str, ...] = ()
     devices_met: int = 0
     longest: str = ""
+    too_long: tuple[str, ...] = ()
+    too_long_met: int = 0
 
 
 def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) -> Contents:
@@ -208,9 +252,11 @@ def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) ->
     return Contents(
         files=files,
         bytes=vetter.unpacked,
-        devices=tuple(vetter.devices),
-        devices_met=vetter.devices_met,
+        devices=vetter.devices.names,
+        devices_met=vetter.devices.number,
         longest=os.fsdecode(clashes.longest),
+        too_long=vetter.too_long.names,
+        too_long_met=vetter.too_long.number,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.availability import Availability
+from backend.engine.availability import Availability, state_refusals
 from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
@@ -78,6 +78,11 @@ class SnapdEngine:
         return self._files.state_dir
 
     @property
+    def state_fault(self) -> str:
+        """Why our own state cannot be kept, or nothing."""
+        return self._files.state_fault
+
+    @property
     def snap_version(self) -> str:
         """The version of the installed snapd, else of the one that answers."""
         try:
@@ -110,7 +115,10 @@ class SnapdEngine:
         answers = self._files.availability()
         refused = (Action.REPAIR, Action.EXTRACT)
         return Availability(
-            {action: reason for action, reason in answers.refusals.items() if action in refused},
+            {
+                **state_refusals(self.state_fault),
+                **{action: reason for action, reason in answers.refusals.items() if action in refused},
+            },
             is_superseded=not answers.is_superseded,
         )
 
@@ -244,7 +252,9 @@ class SnapdEngine:
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
             return self._files.export(operation, progress, stream)
+        from backend.transfer.export_plan import refuse_faults
 
+        refuse_faults(operation, transfer.last_faults(self.journal, operation))
         return transfer.export(self.site, operation, progress, stream)
 
     def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":

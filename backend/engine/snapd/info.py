@@ -57,8 +57,8 @@ def findings(site: SnapdContext) -> list[Finding]:
         for change in changes
     ]
     for offer in guards.offers(site):
-        text = f"job {offer.job} can be undone; its safety snapshot holds {offer.held} bytes"
-        findings.append(Finding("undo", "", text))
+        text = f"job {offer.job} can be undone by its safety snapshot"
+        findings.append(Finding("undo", "", text, size=offer.held))
     for number in (group.set_id for group in site.sets()):
         if when := expiry(site, number):
             findings.append(Finding("automatic", "", f"snapshot set #{number} is automatic; expires: {when}"))

@@ -28,6 +28,7 @@ def tidy(site: SnapdContext, progress: Progress) -> list[str]:
     What was done to the files while snapd was not running is left alone.
     """
     site.journal.sweep()
+    site.journal.running_time.note()
     sentences = end_each(_overdue(site))
     drop_old_jobs(site.journal, may_hold_data)
     return noted(sentences, progress)
@@ -38,7 +39,7 @@ def _overdue(site: SnapdContext) -> Iterator[Task]:
         if record.state is JobState.INTERRUPTED and is_ours(record, site.store):
             yield record, partial(end, site, record)
     for restore in safeguarded_restores(site.journal, site.store.root):
-        if restore.until <= site.journal.clock():
+        if restore.record.kept.is_over:
             yield restore.record, partial(_expire, site, restore.record, restore.guard.set_id)
 
 
@@ -58,7 +59,7 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
     """What finishing and taking back would mean for an interrupted job; changes nothing."""
     record = site.journal.record(number)
     if not record.asked:
-        return resolutions_of(record, site.store)
+        return resolutions_of(record, site.store, site.journal.clock)
     if record.state is not JobState.INTERRUPTED:
         ended = Resolution(refusal=f"it was not interrupted: it is {record.state.value}")
         return Resolutions(ended, ended)
@@ -140,7 +141,7 @@ def _outcome(
         return JobState.ROLLED_BACK, JobResult(snapd_error=change.error)
     if guard and action == "undo":
         return _end_undo(site, record, guard.set_id)
-    return JobState.DONE, _result(record, change, set_id, guarded=guard is not None)
+    return JobState.DONE, _result(site, record, change, set_id, guarded=guard is not None)
 
 
 def _end_undo(site: SnapdContext, record: JobRecord, guard: int) -> tuple[JobState, JobResult]:
@@ -153,12 +154,14 @@ def _end_undo(site: SnapdContext, record: JobRecord, guard: int) -> tuple[JobSta
     return JobState.DONE, JobResult(getattr(restored.operation, "set_id", 0))
 
 
-def _result(record: JobRecord, change: SnapdChange, set_id: int, *, guarded: bool) -> JobResult:
+def _result(
+    site: SnapdContext, record: JobRecord, change: SnapdChange, set_id: int, *, guarded: bool
+) -> JobResult:
     result = JobResult(set_id, tuple(change.snaps))
     window = getattr(record.operation, "undo_window", DAY)
     if not guarded or not window:
         return result
-    return replace(result, undo_job=record.id, undo_until=record.started + window)
+    return replace(result, undo_job=record.id, undo_until=site.journal.clock.wall() + window)
 
 
 def _end_reading(site: SnapdContext, record: JobRecord) -> str:

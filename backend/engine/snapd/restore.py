@@ -85,7 +85,9 @@ def _through_snapd(site: SnapdContext, plan: RestorePlan, restore: Restore) -> R
     if restore.undo_window and (why := _why_no_guard(site, snapshot)):
         notes.append(f'{_NO_UNDO}snap "{snapshot.snap}" {why}')
     entries = tuple(replace(entry, forbidden="") for entry in plan.entries)  # it is snapd that writes
-    return replace(plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True)
+    return replace(
+        plan, entries=entries, blocked=tuple(blocked), notes=tuple(notes), devices=True, only_whole=_BESIDE
+    )
 
 
 def _without_revision(snapshot: Snapshot, installed: Revision, entries: Sequence[EntryPlan]) -> list[str]:
@@ -147,7 +149,7 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
             _drop(site, guard)
         raise
     left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
-    until = site.journal.clock() + operation.undo_window if guard else 0.0
+    until = site.journal.clock.wall() + operation.undo_window if guard else 0.0
     undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
 

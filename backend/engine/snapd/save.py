@@ -30,7 +30,7 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
         validate_excludes(operation.exclude)
     site.layout.demand_users(operation.users)
     snaps, left_out = _with_data(site, operation, progress)
-    expected = _expected(site, snaps, operation, progress)
+    expected, lost = _expected(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None
     for text in _mounts_met(site, snaps, operation):
         progress.note(text)
@@ -41,7 +41,7 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
     observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
     with progress.step(f"Saving snapshot set #{asked.set_id}{amount}; bytes written"):
         change = follow(site.client, asked.change, progress, observe)
-    return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *change.notes))
+    return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *lost, *change.notes))
 
 
 def refusal(site: SnapdContext, operation: Save) -> str:
@@ -111,16 +111,21 @@ def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
     return any(os.path.isdir(f"{parent}/{name}") for parent in filter(None, parents) for name in names)
 
 
-def _expected(site: SnapdContext, snaps: list[str], operation: Save, progress: Progress) -> int:
-    """The bytes that snapd will read, 0 where that is not known; NoSpaceError when they would not fit."""
+def _expected(
+    site: SnapdContext, snaps: list[str], operation: Save, progress: Progress
+) -> tuple[int, list[str]]:
+    """The bytes that snapd will read, 0 where that is not known, and what nothing could restore of them.
+
+    NoSpaceError when they would not fit.
+    """
     try:
         estimates = site.files.estimate(snaps, operation.users, progress.quiet(), include_mounts=True)
     except SnapshotError as unknown:
         progress.note(f"it cannot be told beforehand how much there is to save: {unknown}")
-        return 0
+        return 0, []
     expected = sum(estimate.size for estimate in estimates)
     demand_space(site, expected if not operation.ignore_space else 0)
-    return expected
+    return expected, [f"{estimate.snap}: {estimate.lost}" for estimate in estimates if estimate.lost]
 
 
 def demand_space(site: SnapdContext, needed: int) -> None:

@@ -8,8 +8,8 @@ from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import BlockedError, ConflictError
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
-from backend.jobs.undo import choose
-from backend.operations import Result, Undo, UndoOffer
+from backend.jobs.undo import choose, newest_restore
+from backend.operations import Restore, Result, Undo, UndoOffer
 from backend.progress import Progress
 from backend.restore.obstacles import obstacle
 from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
@@ -34,9 +34,10 @@ def offers(site: SnapdContext) -> list[UndoOffer]:
             snaps=restore.guard.snaps,
             until=restore.until,
             held=sizes[restore.guard.set_id],
+            doubt=restore.record.kept.doubt,
         )
         for restore in safeguarded_restores(site.journal, site.store.root)
-        if restore.until > site.journal.clock() and restore.guard.set_id in sizes
+        if not restore.record.kept.is_over and restore.guard.set_id in sizes
     ]
 
 
@@ -81,16 +82,16 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     candidates = {
         restore.record.id: restore
         for restore in safeguarded_restores(site.journal, site.store.root)
-        if restore.until > site.journal.clock() and restore.guard.set_id in here
+        if not restore.record.kept.is_over and restore.guard.set_id in here
     }
-    by_files = [offer.job for offer in site.files.undo_offers()]
-    number = number or max([*candidates, *by_files], default=0)
+    by_files = {offer.job: offer.verb for offer in site.files.undo_offers()}
+    number = number or newest_restore({**by_files, **dict.fromkeys(candidates, Restore.verb)})
     if number in by_files:
         raise ConflictError(
             f"cannot undo job {number}: it was done while snapd was not running; "
             "stop snapd and use --engine files"
         )
-    if number not in candidates and number:
+    if number not in candidates:
         site.journal.record(number)
     return choose(candidates, number, _meets)
 

@@ -16,6 +16,7 @@ from backend.errors import BlockedError, NotFoundError
 from backend.operations import Extract
 from backend.progress import Progress
 from tests.support.builders import AS_ROOT, FIFO, Link, World, plant, tgz, tree_of, uid_of
+from tests.support.command import snapstow
 from tests.support.comparing import ONE, make_world, opened
 
 world = pytest.fixture(make_world)
@@ -31,6 +32,27 @@ def changes_of(
             f"{difference.owner}{'/' if difference.owner else ''}{difference.text}": difference.change.value
             for difference in comparison.differences(Progress(), options, below)
         }
+
+
+def test_files_that_could_not_be_read_are_not_called_removed(world: World, tmp_path: Path) -> None:
+    path = world.add(3, "hello", {"x1": {name: os.urandom(40_000) for name in "abcdef"}})
+    with opened(world, 3, 3) as whole:
+        assert list(whole.differences(Progress())) == []
+        assert whole.is_whole
+        assert whole.is_sound
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 20_000] = bytes(20_000)
+    other = tmp_path / "damaged" / path.name
+    other.parent.mkdir()
+    other.write_bytes(raw)
+    with opened(world, 3, str(other)) as half:
+        changes = {difference.change for difference in half.differences(Progress())}
+        assert Change.REMOVED not in changes
+        assert not half.is_whole
+        assert any("not compared: the other side may have what could not be read" in n for n in half.notes)
+    done = snapstow(world.root, "diff", "3", str(other), "hello")
+    assert done.code == 3
+    assert "is not whole" in done.err
 
 
 def test_two_revisions_meet(world: World) -> None:

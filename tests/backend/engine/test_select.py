@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend.engine.select import open_engine, own_state
+from backend.engine.select import open_engine
+from backend.engine.state_folder import own_state
 from backend.errors import InvalidInputError, UnreachableError
 from backend.host.layout import Layout
 from tests.support.builders import Link, World, plant

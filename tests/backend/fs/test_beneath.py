@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.fs import beneath, files
+from backend.fs import beneath, files, locks
 from backend.fs.directories import Owner, make_directories, make_directory
 from backend.fs.removal import remove_tree
 from tests.support.descriptors import descriptors
@@ -61,7 +61,7 @@ def test_paths_below_a_root_are_reached(root: Path) -> None:
         lambda top: beneath.unlink(f"{top}/a/b/f"),
         lambda top: beneath.rename(f"{top}/a/b/f", f"{top}/aside/b/g"),
         lambda top: files.identity(f"{top}/a/b/f"),
-        lambda top: files.FileLock(f"{top}/a/b/lock", "busy").held().__enter__(),
+        lambda top: locks.FileLock(f"{top}/a/b/lock", "busy").held().__enter__(),
     ],
 )
 def test_no_change_goes_through_a_link_that_was_put_there_since(root: Path, change: object) -> None:

@@ -10,13 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import ConflictError
-from backend.fs import files
-from backend.fs.files import (
-    FileLock,
-    Fingerprint,
-    copy_range,
-    is_locked,
-)
+from backend.fs import files, locks
+from backend.fs.files import Fingerprint, copy_range
+from backend.fs.locks import FileLock, is_locked
 
 FORK = multiprocessing.get_context("fork")
 
@@ -94,7 +90,7 @@ def test_only_an_open_file_that_is_locked_is_in_use(tmp_path: Path) -> None:
     assert not is_locked(str(path))
     with files.opened(str(path), files.NEW_FILE) as fd:
         assert not is_locked(str(path))
-        with files.locked(fd):
+        with locks.locked(fd):
             assert is_locked(str(path))
         assert not is_locked(str(path))
     assert not is_locked(str(path / "below"))

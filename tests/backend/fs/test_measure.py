@@ -11,7 +11,7 @@ from backend.fs.removal import remove_tree
 from backend.fs.space import Measured, measure
 from backend.host.layout import Layout
 from backend.progress import Progress
-from backend.save.saver import estimate_size
+from backend.save.estimate import estimate_size
 
 DEPTH = 1500
 

@@ -125,7 +125,7 @@ def test_odd_markers_can_be_repaired_when_they_are_numbers(world: World) -> None
 
 
 def test_findings_are_plain_values(world: World) -> None:
-    world.add(3, "void", sums={})
+    path = world.add(3, "void", sums={})
     assert world.engine.findings() == [
-        Finding("broken", str(world.snapshots / "3_void_1.0_x1.zip"), "invalid snapshot")
+        Finding("broken", str(path), "invalid snapshot", size=path.stat().st_size)
     ]

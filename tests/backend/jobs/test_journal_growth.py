@@ -11,11 +11,12 @@ from typing import Any, TextIO
 import pytest
 
 from backend.errors import BlockedError, ConflictError
-from backend.fs import files
+from backend.fs import locks
 from backend.jobs.journal import Journal
 from backend.jobs.record import FORMAT, JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.operations import Save
+from tests.support.clocks import FakeClock
 from tests.support.ended_jobs import FORK, ended, make_journal, working
 from tests.support.journals import note, recorded
 
@@ -101,13 +102,14 @@ def test_counts_become_rare_as_a_job_grows_old(journal: Journal, monkeypatch: py
 def test_a_clock_that_leaps_takes_no_count_away(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, leap: int
 ) -> None:
-    now, lasted = 1e9, 0.0
-    journal.clock = lambda: now
+    clock, lasted = FakeClock(1e9), 0.0
+    journal = Journal(journal.folder, clock)
     monkeypatch.setattr(time, "monotonic", lambda: lasted)
     with journal.job(Save(), {}) as record:
         for done in (1, 2, 3):
             record.tell({"event": "advanced", "done": done})
-            now, lasted = now + leap, lasted + 10
+            clock.jump(leap)
+            lasted += 10
         record.finish(JobState.DONE)
     assert [event["done"] for event in journal.record(record.id).events] == [1, 2, 3]
 
@@ -125,7 +127,7 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
         pass
     (record,) = journal.records()
     asked = []
-    real = files.is_locked
+    real = locks.is_locked
 
     def looking(path: str) -> bool:
         """Somebody begins to look just when it was found dead, and looks until the lock is waited for."""
@@ -136,7 +138,7 @@ def test_one_who_only_looks_does_not_keep_a_dead_job_from_being_ended(
         asked[-1].start()
         return status
 
-    monkeypatch.setattr(files, "is_locked", looking)
+    monkeypatch.setattr(locks, "is_locked", looking)
     with journal.reopened(record) as reopened:
         reopened.finish(JobState.ROLLED_BACK)
     asked[-1].join()

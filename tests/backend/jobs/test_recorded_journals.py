@@ -18,6 +18,7 @@ from backend.progress import Progress
 from backend.steps import parse_step
 from tests.golden import journals
 from tests.support.builders import World, tree_of
+from tests.support.clocks import FakeClock
 from tests.support.journals import replay
 
 RECORDINGS = sorted(path.parent.name for path in journals.HERE.glob("*/tree.tar.gz"))
@@ -35,8 +36,8 @@ class Replayed:
         self.world = World.__new__(World)
         self.world.root, self.world.snapshots = self.root, self.root / "var/lib/snapd/snapshots"
         header = json.loads(next(self.root.glob("var/lib/snapstow/jobs/1/operation.json")).read_text())
-        self.now = header["started"] + 60
-        self.engine = FilesEngine(Layout(str(self.root)), f"{self.root}/var/lib/snapstow", lambda: self.now)
+        self.clock = FakeClock(header["started"] + 60)
+        self.engine = FilesEngine(Layout(str(self.root)), f"{self.root}/var/lib/snapstow", self.clock)
 
     @property
     def data(self) -> object:
@@ -171,6 +172,7 @@ def test_an_undo_is_undone(tmp_path: Path) -> None:
 
 def test_an_undo_expires(tmp_path: Path) -> None:
     replayed = Replayed("restore-done", tmp_path)
-    replayed.now += 24 * 3600
+    assert replayed.engine.tidy(Progress()) == []
+    replayed.clock.run(24 * 3600)
     assert replayed.engine.tidy(Progress()) == ["the undo of job 1 expired; what it kept was removed"]
     assert (replayed.data, replayed.engine.journal.record(1).result.expired) == (NEW, True)

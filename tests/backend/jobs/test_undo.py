@@ -120,6 +120,26 @@ def test_the_window_is_as_long_as_asked_for(world: World) -> None:
     assert 0 <= again.undo_until - DAY - record(world, 2).started < 60
 
 
+def test_undo_without_a_number_after_an_undo_redoes_nothing_and_names_the_way(world: World) -> None:
+    world.do(Restore(1))
+    world.do(Undo())
+    assert [(offer.job, offer.verb) for offer in world.engine.undo_offers()] == [(2, "undo")]
+    with pytest.raises(NotFoundError, match=r"job 2 is an undo, which can be undone itself: undo 2"):
+        world.do(Undo())
+    assert live(world) == THREE
+
+
+def test_undo_without_a_number_passes_over_a_later_undo_and_says_so(world: World) -> None:
+    world.do(Restore(1))
+    world.do(Restore(2))
+    world.do(Undo())
+    assert offers(world) == [3, 1]
+    done = world.do(Undo())
+    assert (done.set_id, live(world)) == (1, THREE)
+    texts = [event["text"] for event in record(world, 4).events if event["event"] == "noted"]
+    assert texts == ["job 1 is undone, the newest restore; undo 3 undoes the undo after it"]
+
+
 def test_after_its_time_it_cannot_be_had_and_tidying_removes_it(world: World) -> None:
     done = world.do(Restore(1))
     expire(world, done.undo_job)

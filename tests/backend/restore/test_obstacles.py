@@ -12,6 +12,7 @@ from backend.operations import Extract, Restore, Undo
 from backend.progress import Progress
 from backend.restore.plan import Verdict
 from tests.support.builders import Tree, World, plant, tree_of, uid_of
+from tests.support.clocks import FakeClock
 from tests.support.mounting import Mounter, immutable, mounter
 from tests.support.restoring import NEW, OLD, everything, make_world, plan, refused
 
@@ -183,9 +184,10 @@ def test_immutable_files_below_are_warned_of_and_told_as_left_over(world: World)
 def test_the_expiry_over_an_immutable_file_is_told_once_and_kept_known(world: World) -> None:
     stuck = world.data("hello") / "common" / "b"
     with immutable(stuck):
+        clock = world.clock = FakeClock()
         world.do(Restore(1, undo_window=3600))
         engine = world.engine
-        engine.journal.clock = lambda: engine.journal.record(1).result.undo_until + 1
+        clock.run(3601)
         (sentence,) = engine.tidy(Progress())
         assert "expired" in sentence
         assert "left over: " in sentence
@@ -202,11 +204,12 @@ def test_the_expiry_over_an_immutable_file_is_told_once_and_kept_known(world: Wo
 def test_disk_mounted_in_a_slot_survives_the_expiry(world: World, tmp_path: Path, mounter: Mounter) -> None:
     """A version before carried mounts into slots; or somebody mounts something there."""
     disk = plant(tmp_path / "disk", DISK)
+    clock = world.clock = FakeClock()
     world.do(Restore(1, undo_window=3600))
     (slot,) = (world.data("hello") / ".snapstow").iterdir()
     mounter.bind(disk, slot / "common" / "media")
     engine = world.engine
-    engine.journal.clock = lambda: engine.journal.record(1).result.undo_until + 1
+    clock.run(3601)
     (sentence,) = engine.tidy(Progress())
     assert "media cannot be removed: a mount point (umount)" in sentence
     assert tree_of(disk) == DISK

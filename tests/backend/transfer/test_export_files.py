@@ -16,7 +16,7 @@ from backend.errors import (
     NoSpaceError,
     SnapshotError,
 )
-from backend.fs import files
+from backend.fs import locks
 from backend.operations import Export, Forget
 from backend.progress import Progress
 from backend.transfer.exporter import SnapshotExport, export_to_file
@@ -150,7 +150,7 @@ def test_a_failure_leaves_what_was_there(world: World, folder: Path) -> None:
 def test_a_dead_part_is_replaced_a_living_one_is_not(world: World, folder: Path) -> None:
     part = folder / "e.part"
     part.write_text("left by somebody who died")
-    with open(part, "rb") as file, files.locked(file.fileno()):
+    with open(part, "rb") as file, locks.locked(file.fileno()):
         with pytest.raises(SnapshotError, match=r"e\.part is being written by another export"):
             to_file(world, folder / "e", Progress())
         assert part.read_text().startswith("left")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.operations import Forget, Restore, Undo
+from backend.operations import Forget, Restore, Save, Undo
 from tests.support.builders import World
 from tests.support.dying import make_template
 from tests.support.faults import Fault, Faults
@@ -81,3 +81,15 @@ def test_an_interrupted_restore_is_ended_as_chosen(world: World, finish: bool) -
     world.engine.resolve(number, finish=finish)
     assert content(world) == (NEW if finish else OLD)
     assert world.engine.waiting() == []
+
+
+@pytest.mark.root
+def test_no_set_id_is_given_twice_after_a_forget(world: World) -> None:
+    """The set came from elsewhere: nothing but its file tells of its number."""
+    world.do(Restore(5))
+    world.add(40, "foo", {"x1": {}})
+    fill(world)
+    world.do(Forget(40))
+    for path in world.root.glob("full-*"):
+        path.unlink()
+    assert world.do(Save(("foo",))).set_id == 41

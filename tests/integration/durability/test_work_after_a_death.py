@@ -8,10 +8,14 @@ import pytest
 from backend.jobs.record import JobState
 from backend.operations import Extract, Operation, Restore, Save, Undo
 from backend.progress import Progress
-from tests.support.builders import World
+from tests.support.builders import World, plant
+from tests.support.command import snapstow
 from tests.support.dying import Fresh, did, died, make_fresh, make_plain_killer, make_template, started_again
 from tests.support.faults import Fault, Faults
 from tests.support.killing import TIDY, Killer
+from tests.support.mounting import Mounter, mounter
+
+__all__ = ["mounter"]
 
 killer = pytest.fixture(scope="module")(make_plain_killer)
 template = pytest.fixture(scope="module")(make_template)
@@ -147,3 +151,18 @@ def test_every_command_tells_of_a_job_that_waits(killer: Killer, fresh: Fresh) -
         assert "finish 1 completes it" in next(
             finding["text"] for finding in findings if finding["kind"] == "waiting"
         )
+
+
+@pytest.mark.root
+def test_rolling_back_over_a_mount_is_refused_and_works_once_it_is_unmounted(
+    amid: World, mounter: Mounter, tmp_path: Path
+) -> None:
+    number = amid.engine.journal.records()[-1].id
+    disk = plant(tmp_path / "disk", {"kept": "on it"})
+    point = mounter.bind(disk, amid.data("foo") / "x1/more/media")
+    refused = snapstow(amid.root, "takeback", str(number))
+    assert (refused.code, "mounted" in refused.err) == (5, True), refused
+    assert (disk / "kept").read_text() == "on it"
+    mounter.unmount(point)
+    assert snapstow(amid.root, "takeback", str(number)).code == 0
+    assert (disk / "kept").read_text() == "on it"

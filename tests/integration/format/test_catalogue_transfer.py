@@ -25,7 +25,7 @@ from backend.host.layout import Layout
 from backend.model import Revision, SnapshotSet
 from backend.operations import Export, Import, Restore, Save
 from backend.progress import Progress
-from backend.save.saver import estimate_size
+from backend.save.estimate import estimate_size
 from backend.store import clean_up_abandoned_imports
 from backend.transfer.exporter import SnapshotExport
 from backend.transfer.importer import import_set

@@ -11,6 +11,8 @@ import pytest
 from backend import Export
 from backend.transfer import Destination, ExportChoice, ExportPlan
 from tests.support.builders import World
+from tests.support.command import snapstow
+from tests.tui.support.command_world import damage
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
     HOSTILE,
@@ -57,6 +59,20 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
         await user.presses("enter")
 
     assert patiently(str(world.root), tell, size) == [whole(here)]
+
+
+def test_a_failed_check_is_a_warning_and_the_answer_says_so(world: World, here: Path) -> None:
+    damage(world.snapshots / "1_hello_1.0_x1.zip")
+    assert snapstow(world.root, "check-snapshot", "1").code == 4
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(ask(user))
+        await reads(user, "free there")
+        assert "its last check failed: " in wording(user)
+        assert "Export anyway" in wording(user)
+        await user.presses("enter")
+
+    assert patiently(str(world.root), tell) == [whole(here, force=True)]
 
 
 def test_snaps_chosen_in_the_inventory_are_exported(world: World, here: Path) -> None:

@@ -17,10 +17,11 @@ from backend.operations import Save
 from tests.support.builders import World, tree_of
 from tests.tui.support.driver import Snapstow
 from tests.tui.support.talking import EVIL, add_set, make_world, talk
+from tui.phrases import ago_phrase
 from tui.plain.console import Console, Dropped, EndOfInput
 from tui.plain.follow import Teller
 from tui.plain.questions import number_in, span_of
-from tui.plain.words import age_words, and_words, percent, size_words
+from tui.plain.words import and_words, percent, size_words
 from tui.session.job_views import NOTHING_YET, JobView
 from tui.text import ProgressView
 
@@ -136,9 +137,9 @@ def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
         (size_words(999_999), "1 megabyte"),
         (size_words(6_200_000_000), "6.2 gigabytes"),
         (size_words(2**64), "18 exabytes"),
-        (age_words(86400), "a day ago"),
-        (age_words(0.2), "just now"),
-        (age_words(-7200), "2 hours in the future"),
+        (ago_phrase(86400), "a day ago"),
+        (ago_phrase(0.2), "just now"),
+        (ago_phrase(-7200), "in 2 hours"),
         (and_words(["a"]), "a"),
         (and_words(["a", "b", "c"]), "a, b and c"),
         (and_words("abcdef"), "a, b, c and 3 more"),

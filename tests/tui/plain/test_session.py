@@ -161,6 +161,18 @@ class TestOtherVerbs:
         assert "2 of 2 snapshots are sound." in output
         assert "It is identical to set 2" in output
 
+    def test_an_export_of_what_failed_its_check_is_asked_for(self, world: World, tmp_path: Path) -> None:
+        add_set(world)
+        path = world.snapshots / "1_foo_1.0_x1.zip"
+        raw = bytearray(path.read_bytes())
+        raw[80] ^= 0x10
+        path.write_bytes(raw)
+        target = tmp_path / "out.snapshot"
+        output = talk(world, "check 1", "export 1", "no", "export 1", "yes", str(target), "yes")
+        assert output.count("Warning: the last check of foo failed: ") == 2
+        assert "Export it anyway?" in output
+        assert target.exists()
+
     def test_a_check_tells_what_it_found(self, world: World) -> None:
         add_set(world)
         path = world.snapshots / "1_foo_1.0_x1.zip"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.fs.files import FileLock
+from backend.fs.locks import FileLock
 from backend.jobs import ForeignJournal, JobState
 from backend.jobs.result import parse_result
 from backend.model import User

@@ -96,6 +96,7 @@ class ExportArgs(NamedTuple):
     snaps: tuple[str, ...]
     skip_broken: bool
     checksum: bool
+    force: bool
     no_wait: bool
 
 
@@ -215,6 +216,7 @@ def export_snapshot(parser: Parser) -> type[ExportArgs]:
     add_snaps(parser)
     parser.flag("skip-broken", "leave out broken snapshots instead of refusing")
     parser.flag("checksum", "also write its SHA-256, as FILE.sha256")
+    parser.flag("force", "also export snapshots whose last check failed")
     add_no_wait(parser)
     return ExportArgs
 

@@ -28,6 +28,7 @@ class GlobalOptions(NamedTuple):
     demo: bool = False
     engine: str = "auto"
     json: bool = False
+    no_lock: bool = False
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -113,6 +114,8 @@ class Parser(argparse.ArgumentParser):
         about = "the engine to use (auto)"
         add("--engine", metavar="|".join(ENGINES), default=default.engine, type=engine, help=about)
         self.offer("engine", ENGINES)
+        unlocked = "make changes where files cannot be locked; nothing else may run"
+        add("--no-lock", action="store_true", help=unlocked)
         add("--version", action="store_true", help="show the version")
         add("-h", "--help", action="store_true", help="explain a verb, or list all of them")
 

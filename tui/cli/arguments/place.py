@@ -12,6 +12,7 @@ class EstimateArgs(NamedTuple):
 
     snaps: tuple[str, ...]
     users: tuple[str, ...]
+    include_mounts: bool
 
 
 class DoctorArgs(NamedTuple):
@@ -36,6 +37,7 @@ def estimate(parser: Parser) -> type[EstimateArgs]:
     parser.describe("Shows what a save would read, by snap and owner, and what would fail.")
     add_snaps(parser)
     add_users(parser)
+    parser.flag("include-mounts", "as of a save that includes what is mounted below the data")
     return EstimateArgs
 
 

@@ -118,6 +118,7 @@ def export_snapshot(context: Context, args: ExportArgs) -> int:
         skip_broken=args.skip_broken,
         snaps=args.snaps,
         checksum=args.checksum,
+        force=args.force,
     )
     if args.file != "-":
         from tui.cli.preflight import demand_room_for_export

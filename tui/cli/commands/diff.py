@@ -44,7 +44,9 @@ def diff(context: Context, args: DiffArgs) -> int:
         print_result(*(_key_document(key) if context.json else _key_line(key) for key in keys))
         _show_totals(context, comparison, tally, len(keys))
     differs = bool(keys) or any(tally.files[change] for change in Change if change is not Change.SAME)
-    return 1 if args.exit_code and differs else 0
+    if not comparison.is_whole:
+        return 3
+    return 4 if not comparison.is_sound else 1 if args.exit_code and differs else 0
 
 
 def _add_side(context: Context, comparison: Comparison, side: str, progress: Progress) -> None:

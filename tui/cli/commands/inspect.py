@@ -287,7 +287,8 @@ def _show_histories(hits: Sequence[Hit], *, abs_time: bool, empty: str) -> None:
         print_result(empty)
     for history in histories(hits):
         owner = f"user/{history.user}/" if history.user else ""
-        print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}"))
+        note = "  [name too long]" if history.is_too_long else ""
+        print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}{note}"))
         for version in history.versions:
             node = version.hits[0].node
             sets = ", ".join(_set_text(hit, abs_time=abs_time) for hit in version.hits)

@@ -4,9 +4,9 @@ For people names do no harm; for programs they are exact.
 """
 
 import stat
-import time
 
 from backend.browse import Archive, Flag, Hit, Kind, Node
+from backend.format import minute_text
 from tui.cli.output import exact
 from tui.text import cells, plain, size_text
 
@@ -49,11 +49,7 @@ def _owner(name: bytes, number: int) -> str:
 
 def minute(nanoseconds: int) -> str:
     """A time to the minute, in the local zone."""
-    try:
-        text = time.strftime("%Y-%m-%d %H:%M", time.localtime(nanoseconds // 10**9))
-    except (OverflowError, ValueError, OSError):
-        text = "?"
-    return f"{text:16.16}"
+    return f"{minute_text(nanoseconds // 10**9) or '?':16.16}"
 
 
 def node_document(node: Node, path: bytes) -> dict[str, object]:

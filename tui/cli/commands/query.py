@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from backend import Action, Finding, UnknownOperation, command_line
 from backend.archive import compression_text
@@ -22,10 +22,13 @@ _WIDEST = 100
 
 
 def estimate(context: Context, args: EstimateArgs) -> int:
-    """Show what a save would read; 3 where not everything could be read."""
+    """Show what a save would read; 3 where not everything can be read, or restored."""
     layout = context.engine.layout
     with watched_progress() as progress, progress.step("Measuring"):
-        surveys = [survey_of(layout, aim, progress) for aim in aims(layout, args.snaps, args.users)]
+        wanted = (
+            aim._replace(include_mounts=args.include_mounts) for aim in aims(layout, args.snaps, args.users)
+        )
+        surveys = [survey_of(layout, aim, progress) for aim in wanted]
     if context.json:
         print_result(json.dumps(estimates_json(surveys)))
     else:
@@ -33,12 +36,15 @@ def estimate(context: Context, args: EstimateArgs) -> int:
         print_result(*estimate_notes(surveys))
     unsaved = [] if args.users else layout.users_with_data()[1]
     print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
-    return 0 if all(survey.whole for survey in surveys) and not unsaved else 3
+    is_whole = all(survey.whole and survey.is_lossless for survey in surveys)
+    return 0 if is_whole and not unsaved else 3
 
 
 def jobs(context: Context, args: JobsArgs) -> int:
     """List the jobs of this place, the newest last; then other users', for root, and what snapd does."""
     engine = context.engine
+    engine.journal.demand_readable()
+    _note_state(context)
     records = engine.journal.records()
     records += [record for journal in engine.others() for record in journal.records()]
     changes = engine.daemon.watch().look()
@@ -46,18 +52,24 @@ def jobs(context: Context, args: JobsArgs) -> int:
         print_result(json.dumps([*(record.to_json() for record in records), *map(_change_json, changes)]))
         return 0
     now = time.time()
+    held = _held_by(context, records)
     rows = [("Job", "Age", "State", "Operation", "Notes")]
     for record in records:
-        age = _date(record.started) if args.abs_time else age_text(max(0.0, now - record.started))
-        rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record)))
+        age = _date(record.started) if args.abs_time else age_text(now - record.started)
+        rows.append((plain(record.name), age, _state(record), _operation(record), _notes(record, held)))
     for change, _ in changes:
-        age = _date(change.started) if args.abs_time else age_text(max(0.0, now - change.started))
+        age = _date(change.started) if args.abs_time else age_text(now - change.started)
         rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "by snapd"))
     show_rows(rows, empty="No jobs yet.")
     for record in records:
         if record.state is JobState.INTERRUPTED and not record.owner:
             print_status(*_ways_out(context, record))
     return 0
+
+
+def _note_state(context: Context) -> None:
+    if fault := context.engine.state_fault:
+        print_status(f"Note: {plain(fault)}.")
 
 
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
@@ -93,7 +105,14 @@ def _operation(record: JobRecord) -> str:
     return cut_middle(plain(text[:_LONGEST]), _WIDEST)
 
 
-def _notes(record: JobRecord) -> str:
+def _held_by(context: Context, records: list[JobRecord]) -> dict[int, int]:
+    """The bytes that jobs hold for their undo, by number."""
+    if not any(record.result.may_be_undone for record in records):
+        return {}
+    return {offer.job: offer.held for offer in context.engine.undo_offers()}
+
+
+def _notes(record: JobRecord, held: Mapping[int, int]) -> str:
     """Whose it is, why it ended so, and what became of it since."""
     result = record.result
     made = result.set_id if record.verb in ("save", "import-snapshot") else 0
@@ -106,33 +125,38 @@ def _notes(record: JobRecord) -> str:
         f"{left_out} left out" if left_out else "",
         f"{bad} bad" if bad else "",
         "left over data, see doctor" if result.leftovers else "",
-        _reversal(record),
+        _reversal(record, held),
     )
     return plain(", ".join(filter(None, notes))) or "-"
 
 
-def _reversal(record: JobRecord) -> str:
-    """Whether a job can be undone."""
+def _reversal(record: JobRecord, held: Mapping[int, int]) -> str:
+    """Whether a job can be undone, and what it holds for that."""
     if record.result.undone:
         return f"by job {record.result.undone}"
     if record.result.expired:
         return "undo expired"
-    return "can be undone" if record.result.undo_until and not record.owner else ""
+    if not record.result.undo_until or record.owner:
+        return ""
+    size = held.get(record.id, 0)
+    return f"can be undone, holds {size_text(size).strip()}" if size else "can be undone"
 
 
 def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print what can be undone, the newest first."""
     offers = context.engine.undo_offers()
+    _note_state(context)
     if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
-    rows = [("Job", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
+    rows = [("Job", "What", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
-        rows.append((str(offer.job), f"#{offer.set_id}", left, size_text(offer.held), snaps))
+        rows.append((str(offer.job), offer.verb, f"#{offer.set_id}", left, size_text(offer.held), snaps))
     show_rows(rows, empty="Nothing to undo.")
+    print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))
     if offers:
         print_status(f"To undo one: {context.command('undo JOB')}")
     return 0
@@ -161,8 +185,9 @@ def doctor(context: Context, args: DoctorArgs) -> int:
 
 def _finding_lines(finding: Finding, *, done: bool) -> list[str]:
     lines = ["", f"{finding.kind}: {plain(finding.text)}"]
-    if finding.path:
-        lines.append(f"  {plain(finding.path)}")
+    size = f"takes {size_text(finding.size).strip()}" if finding.size else ""
+    if where := ", ".join(filter(None, (plain(finding.path), size))):
+        lines.append(f"  {where}")
     if finding.repair and not done:
         lines.append(f"  --repair would {finding.repair}")
     return lines

@@ -18,7 +18,7 @@ from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
-from tui.text import cut_path, plain, size_text
+from tui.text import cut_path, moment_text, plain, size_text
 from tui.views.set_rows import Choosing, ListOptions, SetKey, SnapKey, Sort, View, columns, rows
 from tui.widgets.details import Details, Fact, details_of
 from tui.widgets.job_strip import JobStrip
@@ -314,7 +314,7 @@ def who() -> str:
 def _offer_text(offers: list[UndoOffer], width: int) -> str:
     """What can be undone until when, and the space it uses; shorter where it does not fit."""
     newest = offers[0]
-    until = time.strftime("%a %H:%M", time.localtime(newest.until))
+    until = moment_text(newest.until)
     uses = f"uses {size_text(sum(offer.held for offer in offers)).strip()}"
     more = f" and {len(offers) - 1} more" if offers[1:] else ""
     long = f"u undoes job {newest.job} (#{newest.set_id}){more} until {until} · {uses}"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.archive.tar import vetting
 from backend.archive.tar.stream import FILE, TarMember
-from backend.archive.tar.vetting import ExtractionFilter, vet
+from backend.archive.tar.vetting import ExtractionFilter, contents, vet
 from backend.errors import Cancelled, IntegrityError, SnapshotError
 from backend.progress import Progress
 from tests.support import rawtar
@@ -31,7 +31,7 @@ REFUSED = {
     "above at the end": (directory(b"x1/.."), "x1/..", 'has ".." in its name'),
     "above in a long name": (
         long_name(b"x1/" + b"a/" * 99 + b"../b") + header(b"x1/a"),
-        "x1/" + "a/" * 99 + "../b",
+        ("x1/" + "a/" * 99)[:59] + "…",
         'has ".." in its name',
     ),
     "above in PAX": (pax(record(b"path", b"x1/../b")) + header(b"x1/a"), "x1/../b", 'has ".." in its name'),
@@ -57,7 +57,11 @@ REFUSED = {
         "x1/a",
         'has ".." in its name',
     ),
-    "too long a name": (long_name(b"x1/" + b"a/" * 2100) + header(b"x1/a"), "x1/a", "has a name too long"),
+    "above in a name that is too long": (
+        long_name(b"x1/" + b"a/" * 2100 + b"../b") + header(b"x1/a"),
+        ("x1/" + "a/" * 99)[:59] + "…",
+        'has ".." in its name',
+    ),
 }
 
 
@@ -100,7 +104,7 @@ def test_nothing_is_written_through_a_link(stream: bytes) -> None:
 
 def test_links_are_remembered_beyond_what_fits_in_memory() -> None:
     with ExtractionFilter(X1) as vetter:
-        vetter._links = vetting._Links(cap=3)
+        vetter._links = vetting._Paths(cap=3)
         judged(*(link(b"x1/l%d" % number, b"/") for number in range(9)), vetter=vetter)
         for number in range(9):
             with pytest.raises(IntegrityError, match="symbolic link"):
@@ -148,18 +152,66 @@ DEVICES = (
 
 def test_devices_are_left_out_and_named() -> None:
     vetter = judged(DEVICES)
-    assert vetter.devices == ["x1/null", "x1/disk", "x1/block0"]
-    assert vetter.devices_met == 3
+    assert vetter.devices.names == ("x1/null", "x1/disk", "x1/block0")
+    assert vetter.devices.number == 3
 
 
 def test_devices_pass_on_request() -> None:
     vetter = judged(DEVICES, vetter=ExtractionFilter(X1, devices=True))
-    assert (vetter.devices, vetter.devices_met) == ([], 0)
+    assert (vetter.devices.names, vetter.devices.number) == ((), 0)
+
+
+def test_hard_links_to_a_device_that_is_left_out_are_left_out_as_well(tmp_path: Path) -> None:
+    stream = DEVICES + hard_link(b"x1/same", b"./x1/disk") + member(b"x1/file", b"abc")
+    vetter = ExtractionFilter(X1)
+    unpack(stream + END, tmp_path, vetter)
+    assert (vetter.devices.names[-1], vetter.devices.number) == ("x1/same", 4)
+    assert (tmp_path / "x1/file").read_bytes() == b"abc"
+    assert contents([stream + END], X1, Progress()).devices_met == 4
+
+
+def long_path(length: int) -> bytes:
+    return (b"x1/" + (b"a" * 199 + b"/") * 21)[: length - 1] + b"f"
+
+
+def test_paths_that_no_call_takes_are_left_out_and_named_and_the_longest_that_is_taken_is_unpacked(
+    tmp_path: Path,
+) -> None:
+    too_long, longest = long_path(4096), long_path(4095)
+    stream = (
+        directory(b"x1")
+        + member(b"x1/before", b"abc")
+        + long_name(too_long)
+        + member(b"x", b"lost")
+        + long_name(longest)
+        + member(b"x", b"kept")
+        + long_name(too_long[:-1] + b"d/")
+        + directory(b"x")
+        + long_name(too_long, b"K")
+        + hard_link(b"x1/same", b"x")
+        + long_name(longest[:-1] + b"d/")
+        + directory(b"x")
+        + member(b"x1/after", b"abc")
+        + END
+    )
+    vetter = ExtractionFilter(X1)
+    unpack(stream, tmp_path, vetter)
+    assert vetter.too_long.number == 3
+    assert vetter.too_long.names[2] == "x1/same"
+    assert all(len(name) <= 120 and name.startswith("x1/") for name in vetter.too_long.names)
+    assert {path.name for path in (tmp_path / "x1").iterdir()} == {"before", "after", "a" * 199}
+    held = contents([stream], X1, Progress())
+    assert (held.too_long_met, held.files) == (3, 3)
+
+
+def test_a_name_of_a_megabyte_is_judged_at_once() -> None:
+    stream = link(b"x1/l", b"/") + long_name(b"x1/" + b"a/" * 500_000 + b"f") + member(b"x")
+    assert judged(stream).too_long.number == 1
 
 
 def test_only_some_devices_are_named() -> None:
     vetter = judged(directory(b"x1"), *(device(b"x1/%d" % number, b"3", 1, number) for number in range(99)))
-    assert (len(vetter.devices), vetter.devices_met) == (20, 99)
+    assert (len(vetter.devices.names), vetter.devices.number) == (20, 99)
 
 
 @pytest.mark.root

@@ -46,8 +46,8 @@ class TestSaved:
         (store / "3_whatever.zip").write_bytes(b"none")
         for flags in ((), ("--abs-time",)):
             lines = snapstow("saved", *flags).out.splitlines()
-            assert re.fullmatch(r"2 +hello +- +1\.0 +x1 +-  +broken: .*, not shown by snap", lines[2])
-            assert re.fullmatch(r"3 +- +- +- +- +-  +broken: .*, not shown by snap", lines[3])
+            assert re.fullmatch(r"2 +hello +- +1\.0 +x1 +4B  +broken: .*, not shown by snap", lines[2])
+            assert re.fullmatch(r"3 +- +- +- +- +4B  +broken: .*, not shown by snap", lines[3])
 
     @pytest.mark.parametrize("text", ["x", "-1", "1.0", "٣", " 1", "1" * 20])
     def test_an_id_that_is_none(self, text: str, snapstow: Snapstow) -> None:
@@ -260,8 +260,8 @@ class TestRestore:
         snapstow("restore", "1", "--undo-window=2h")
         done = snapstow("undo", "--list")
         header, row = done.out.splitlines()
-        assert header.split() == ["Job", "Set", "Left", "Size", "Snaps"]
-        assert re.fullmatch(r"2 +#1 +1h59m +\d+B +hello", row)
+        assert header.split() == ["Job", "What", "Set", "Left", "Size", "Snaps"]
+        assert re.fullmatch(r"2 +restore +#1 +1h59m +\d+B +hello", row)
         assert f"snapstow --root {snapstow.world.root} undo JOB" in done.err
         assert re.search(r"#1 +\d{4}-\d\d-\d\dT", snapstow("undo", "--list", "--abs-time").out)
         assert snapstow("--json", "undo", "--list").document[0]["job"] == 2

@@ -1,6 +1,7 @@
 """What a command says of mounts, of what is left over, and of users that nobody knows."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def test_the_commands_agree_on_what_is_left_over(world: World, capsys: pytest.Ca
         run(world, "jobs")
         assert "left over data, see doctor" in capsys.readouterr().out
         run(world, "doctor")
-        assert "left over of job 1 (restore)" in capsys.readouterr().out
+        findings = capsys.readouterr().out
+        assert "left over of job 1 (restore)" in findings
+        assert re.search(r", takes \d+B$", findings, re.MULTILINE)
     assert run(world, "doctor", "--repair") == 0
     capsys.readouterr()
     run(world, "doctor")
@@ -63,6 +66,8 @@ def test_save_and_estimate_say_that_a_mount_is_not_included(
     target = mounter.bind(plant(tmp_path / "disk", {}), world.data("hello") / "common" / "media")
     run(world, "estimate")
     assert "not included: 1 mount below the data" in capsys.readouterr().out
+    assert run(world, "estimate", "--include-mounts") == 0
+    assert "harmless: 1 mount below the data, saved with the rest" in capsys.readouterr().out
     assert run(world, "save") == 3
     assert f"{target} is not included" in capsys.readouterr().err
     assert run(world, "save", "--include-mounts") == 0

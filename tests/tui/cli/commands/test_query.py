@@ -64,7 +64,7 @@ class TestQueries:
         expected = [
             "1 done save hello set #1",
             "2 undone restore 1 by job 3",
-            "3 done undo can be undone",
+            "3 done undo can be undone, holds 16B",
             "4 refused forget 9 no snapshot set with the given ID",
             "5 done check-snapshot 4 1 bad",
         ]

@@ -83,6 +83,8 @@ def test_the_plan_as_a_document(snapstow: Snapstow, tmp_path: Path) -> None:
         "devices": [],
         "devices_met": 0,
         "longest": "common",
+        "too_long": [],
+        "too_long_met": 0,
     }
     assert system["replaced"] == []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.limits import file_size_limit
-from tests.tui.support.command_world import make_snapstow, make_world
+from tests.tui.support.command_world import damage, make_snapstow, make_world
 from tests.tui.support.driver import Snapstow
 
 world = pytest.fixture(make_world)
@@ -44,6 +44,38 @@ class TestExportAndImport:
         assert snapstow("import-snapshot", str(file), "other").out.splitlines()[-1].startswith("3    other")
         missing = snapstow("export-snapshot", "1", str(file), "ghost")
         assert missing.err.startswith('error: cannot export snapshot 1: there is no "ghost" in it')
+
+    def test_a_set_whose_last_check_failed_goes_out_only_by_force(
+        self, snapstow: Snapstow, tmp_path: Path
+    ) -> None:
+        damage(snapstow.world.add(7, "hello"))
+        file = tmp_path / "bad.snapshot"
+        assert snapstow("export-snapshot", "7", str(file)).code == 0
+        os.unlink(file)
+        assert snapstow("check-snapshot", "7").code == 4
+        done = snapstow("export-snapshot", "7", str(file))
+        assert (done.code, file.exists()) == (5, False)
+        assert done.err.startswith("error: cannot export snapshot 7: its last check failed: ")
+        assert done.err.endswith("; --force exports it all the same\n")
+        assert snapstow("--json", "export-snapshot", "7", str(file)).lines[-1]["exit"] == 5
+        assert snapstow("export-snapshot", "7", str(file), "--force").code == 0
+        assert file.exists()
+
+    def test_a_checksum_of_the_file_before_does_not_stay(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow("save")
+        file = tmp_path / "one.snapshot"
+        snapstow("export-snapshot", "1", str(file), "--checksum")
+        done = snapstow("export-snapshot", "1", str(file), "hello")
+        assert f"{file}.sha256 told of the file before, and is removed" in done.err
+        assert "one.snapshot.sha256" not in os.listdir(tmp_path)
+
+    def test_a_checksum_of_other_files_stays(self, snapstow: Snapstow, tmp_path: Path) -> None:
+        snapstow("save")
+        file = tmp_path / "one.snapshot"
+        sums = Path(f"{file}.sha256")
+        sums.write_text("0" * 64 + "  two.snapshot\n")
+        assert "does not tell of this export" in snapstow("export-snapshot", "1", str(file)).err
+        assert sums.exists()
 
     def test_through_pipes(self, snapstow: Snapstow) -> None:
         snapstow("save", "hello")

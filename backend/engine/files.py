@@ -19,7 +19,6 @@ from backend.engine.selection import (
 )
 from backend.engine.state_folder import other_state, state_fault
 from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
-from backend.host.clock import Clock
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
@@ -29,6 +28,7 @@ from backend.store.store import Store
 if TYPE_CHECKING:
     from backend.engine.availability import Availability
     from backend.engine.daemon import Daemon
+    from backend.host.clock import Clock
     from backend.jobs.journal import Journal
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved
@@ -66,14 +66,21 @@ class FilesEngine:
         self,
         layout: Layout,
         state_dir: str,
-        clock: Clock | None = None,
+        clock: "Clock | None" = None,
         snapd_answers: Callable[[str], bool] = daemon_answers,
     ) -> None:
         self.layout = layout
-        self.clock = clock or Clock()
+        self._clock = clock
         self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
         self.state_dir = state_dir
+
+    @cached_property
+    def clock(self) -> "Clock":
+        """What tells the time of jobs."""
+        from backend.host.clock import Clock
+
+        return self._clock or Clock()
 
     @property
     def state_fault(self) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backend.fs.directories import write_private
+    from backend.fs.directories import make_directories, write_private
+    from backend.fs.files import write_whole
     from backend.fs.lengths import shortened, too_long_text
     from backend.fs.locks import go_without
     from backend.fs.mounts import list_mounts, media_points

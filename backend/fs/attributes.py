@@ -6,9 +6,10 @@ have capabilities), and all that is in a directory with attributes of its own: a
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 _OF_THE_SYSTEM = frozenset(("security.selinux", "security.ima", "security.evm", "security.SMACK64"))
+RUNNABLE = 0o111
 _NAMED = 3
 
 
@@ -18,33 +19,22 @@ class AttributeTally:
     def __init__(self) -> None:
         self.number = 0
         self.examples: list[str] = []
-        self._last = -1
 
-    def look(
-        self,
-        fd: int,
-        inside: Iterable[tuple[str, os.stat_result]],
-        place: Callable[[str], str],
-        *,
-        is_first: bool = True,
-    ) -> None:
-        """Look at what is in an open directory, with `is_first` at that too; `place` names the paths."""
+    def enter(self, fd: int, place: Callable[[str], str], *, again: bool = False) -> bool:
+        """Look at an open directory itself; whether all that is in it has to be looked at.
+
+        `place` names the path of a name in it. Looked at `again`, it does not count.
+        """
         has_any = _has_attributes(f"/proc/self/fd/{fd}/.")
-        if has_any and is_first:
+        if has_any and not again:
             self._count(place("").rstrip("/"))
-        for name, status in inside:
-            mode = status.st_mode
-            is_asked = not stat.S_ISDIR(mode) if has_any else mode & 0o111 and stat.S_ISREG(mode)
-            if is_asked and _has_attributes(f"/proc/self/fd/{fd}/{name}"):
-                self._count(place(name))
+        return has_any
 
-    def look_at_entries(
-        self, fd: int, entries: "Iterable[os.DirEntry[str]]", place: Callable[[str], str]
-    ) -> None:
-        """The same for entries that were listed of it, some at a time."""
-        is_first = fd != self._last
-        self._last = fd
-        self.look(fd, _statuses(entries), place, is_first=is_first)
+    def look(self, fd: int, name: str, mode: int, place: Callable[[str], str], *, inherits: bool) -> None:
+        """Look at what is in the open directory, where its mode, or that it `inherits`, gives a reason to."""
+        is_asked = not stat.S_ISDIR(mode) if inherits else mode & RUNNABLE and stat.S_ISREG(mode)
+        if is_asked and _has_attributes(f"/proc/self/fd/{fd}/{name}"):
+            self._count(place(name))
 
     def _count(self, path: str) -> None:
         self.number += 1
@@ -55,14 +45,6 @@ class AttributeTally:
     def text(self) -> str:
         """What the snapshot does not hold, in a sentence; or nothing."""
         return attribute_text(self.number, self.examples)
-
-
-def _statuses(entries: "Iterable[os.DirEntry[str]]") -> Iterator[tuple[str, os.stat_result]]:
-    for entry in entries:
-        try:
-            yield entry.name, entry.stat(follow_symlinks=False)
-        except OSError:
-            continue  # it vanished just now
 
 
 def attribute_text(number: int, examples: Iterable[str]) -> str:

@@ -2,16 +2,16 @@
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
 from backend.errors import NoSpaceError, SnapshotError
-from backend.fs.attributes import AttributeTally
+from backend.fs.attributes import RUNNABLE, AttributeTally
 from backend.fs.files import os_errors_as
 from backend.fs.lengths import LongPathTally
 from backend.fs.safe_open import nearest
-from backend.fs.walk import TreeWalk
+from backend.fs.walk import Folder, TreeWalk
 from backend.progress import Progress
 
 _HEADER = 512
@@ -48,6 +48,68 @@ class Measured(NamedTuple):
 _FOLDER = Measured(packed=_HEADER)
 
 
+class Notable(NamedTuple):
+    """Which files `add_up` names: all but regular ones whose mode has just `value` of the `bits`.
+
+    Named are those too that changed after `since`, in nanoseconds, and those of others than `uid`, if given.
+    """
+
+    bits: int = stat.S_IFMT(0o177777)
+    value: int = stat.S_IFREG
+    since: int = 1 << 80
+    uid: int | None = None
+
+
+_ALL = Notable(bits=0)
+_RUNNABLE = Notable(Notable().bits | RUNNABLE)
+
+
+def _raised(_name: str, error: OSError) -> None:
+    raise error
+
+
+def add_up(
+    entries: Iterable["os.DirEntry[str]"],
+    folders: list[str],
+    notable: Notable = Notable(),  # noqa: B008 - it cannot be changed
+    refused: Callable[[str, OSError], None] = _raised,
+) -> tuple[Measured, list[tuple[str, os.stat_result]]]:
+    """Measure the files among entries of an open directory, and name the notable ones.
+
+    Names of directories go to `folders`; they count when they are left. `refused` is told what cannot be
+    looked at; by itself it raises that.
+    """
+    bits, value, since, uid = notable
+    apparent = allocated = padding = files = headers = 0
+    noted: list[tuple[str, os.stat_result]] = []
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+                continue
+            facts = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            refused(entry.name, error)
+            continue
+        mode = facts.st_mode
+        if mode & bits != value or facts.st_ctime_ns > since or (uid is not None and facts.st_uid != uid):
+            noted.append((entry.name, facts))
+            if not stat.S_ISREG(mode):
+                headers += not stat.S_ISSOCK(mode)  # tar passes sockets over
+                continue
+        size = facts.st_size
+        on_disk = facts.st_blocks * 512
+        apparent += size
+        if on_disk < size:
+            size = on_disk
+        allocated += size
+        padding += -size & 511
+        files += 1
+    return Measured(apparent, allocated, files, allocated + padding + (headers + files) * _HEADER), noted
+
+
 def measure(
     paths: Sequence[str],
     progress: Progress | None = None,
@@ -72,18 +134,39 @@ def measure(
     total = Measured()
     for path in paths:
         walk = TreeWalk(path)
+        entered = None
         with os_errors_as("cannot measure"), closing(walk.steps()) as steps:
             for folder, entries in steps:
                 if entries and skipped:
                     entries = [entry for entry in entries if walk.place(entry.name) not in skipped]
-                if entries is not None and attributes is not None:
-                    attributes.look_at_entries(folder.fd, entries, walk.place)
+                if entries is None:
+                    part = _FOLDER
+                else:
+                    again = folder is entered
+                    part = _measured(walk, folder, entries, attributes=attributes, again=again)
                 if entries and long_paths is not None:
                     long_paths.look(folder.length, (entry.name for entry in entries), walk.place)
-                part = _FOLDER if entries is None else _files(entries, folder.pending)
+                entered = folder
                 total = total.plus(part)
                 progress.advance(part.apparent)
     return total
+
+
+def _measured(
+    walk: TreeWalk,
+    folder: Folder,
+    entries: Sequence["os.DirEntry[str]"],
+    *,
+    attributes: AttributeTally | None,
+    again: bool,
+) -> Measured:
+    if attributes is None:
+        return add_up(entries, folder.pending)[0]
+    inherits = attributes.enter(folder.fd, walk.place, again=again)
+    part, noted = add_up(entries, folder.pending, _ALL if inherits else _RUNNABLE)
+    for name, facts in noted:
+        attributes.look(folder.fd, name, facts.st_mode, walk.place, inherits=inherits)
+    return part
 
 
 def size_at(path: str) -> int:
@@ -152,27 +235,3 @@ def require_space(amounts: Iterable[tuple[str, int]], action: str) -> None:
     for room in space_needs(amounts):
         if room.missing:
             raise NoSpaceError(action, *room)
-
-
-def _files(batch: Sequence["os.DirEntry[str]"], folders: list[str]) -> Measured:
-    """The regular files among some entries of an open directory; names of directories go to `folders`."""
-    apparent = allocated = padding = files = 0
-    headers = len(batch)
-    for entry in batch:
-        if entry.is_file(follow_symlinks=False):
-            try:
-                facts = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            size = facts.st_size
-            on_disk = facts.st_blocks * 512
-            apparent += size
-            if on_disk < size:
-                size = on_disk
-            allocated += size
-            padding += -size & 511
-            files += 1
-        elif entry.is_dir(follow_symlinks=False):
-            folders.append(entry.name)
-            headers -= 1  # it is counted when it is left
-    return Measured(apparent, allocated, files, allocated + padding + headers * _HEADER)

@@ -7,7 +7,6 @@ mount, and nothing counts as immutable.
 import ctypes
 import os
 import struct
-import sys
 from functools import cache
 from typing import NamedTuple
 
@@ -17,10 +16,11 @@ _CWD = -100
 _EMPTY_PATH = 0x1000
 _NO_FOLLOW = 0x100
 _NO_AUTOMOUNT = 0x800
+_LOOK = _NO_FOLLOW | _NO_AUTOMOUNT
 _BASIC, _MOUNT = 0x7FF, 0x1000
 _SIZE = 256
-_ATTRIBUTES = 8 if sys.byteorder == "little" else 15  # where their lowest byte lies
 _LAYOUT = struct.Struct("=IIQIIIH2xQQQQ64xIIIIQ")  # struct statx, up to stx_mnt_id
+_GLANCE = struct.Struct("=8xQ12xH10xQQ56xqI")  # the same: what a `Glance` takes of it
 
 
 class MountId(NamedTuple):
@@ -54,7 +54,7 @@ def facts_of(name: str, directory: int | None = None) -> Facts:
     if (call := _statx()) is None:
         return Facts()
     buffer = ctypes.create_string_buffer(_SIZE)
-    flags = _NO_FOLLOW | _NO_AUTOMOUNT | (0 if name else _EMPTY_PATH)
+    flags = _LOOK | (0 if name else _EMPTY_PATH)
     where = _CWD if directory is None else directory
     if call(where, os.fsencode(name), flags, _MOUNT, buffer):
         return Facts()
@@ -62,21 +62,35 @@ def facts_of(name: str, directory: int | None = None) -> Facts:
     return Facts(attributes, mount if mask & _MOUNT else 0)
 
 
-class FrozenFiles:
-    """Tells of many files, one after the other, which cannot be renamed or removed; for one thread."""
+class Glance(NamedTuple):
+    """A file as one call tells of it: sizes in bytes, `modified` in seconds since the epoch."""
+
+    attributes: int
+    mode: int
+    size: int
+    allocated: int
+    modified: float
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it can be neither renamed nor removed."""
+        return bool(self.attributes & (IMMUTABLE | APPEND_ONLY))
+
+
+class Glances:
+    """Tells of many files, one after the other; for one thread."""
 
     def __init__(self) -> None:
         self._call = _statx()
         self._buffer = ctypes.create_string_buffer(_SIZE)
 
-    def reason(self, name: str, directory: int) -> str:
-        """Why something in an open directory can be neither renamed nor removed; or nothing."""
-        flags = _NO_FOLLOW | _NO_AUTOMOUNT
-        if self._call is None or self._call(directory, os.fsencode(name), flags, 0, self._buffer):
-            return ""
-        if self._buffer[_ATTRIBUTES][0] & (IMMUTABLE | APPEND_ONLY):
-            return frozen(name, directory)
-        return ""
+    def at(self, name: str, directory: int) -> Glance:
+        """What is at a name (a link itself) in an open directory; OSError where nothing is."""
+        if self._call is None or self._call(directory, os.fsencode(name), _LOOK, _BASIC, self._buffer):
+            status = os.lstat(name, dir_fd=directory)
+            return Glance(0, status.st_mode, status.st_size, status.st_blocks * 512, status.st_mtime)
+        attributes, mode, size, blocks, seconds, nanoseconds = _GLANCE.unpack_from(self._buffer)
+        return Glance(attributes, mode, size, blocks * 512, seconds + nanoseconds / 10**9)
 
 
 def frozen(name: str, directory: int | None = None) -> str:

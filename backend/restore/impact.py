@@ -14,10 +14,10 @@ from backend.errors import IntegrityError, InvalidInputError
 from backend.format import excludes
 from backend.format.timestamps import unix_time
 from backend.fs import files
-from backend.fs.attributes import AttributeTally
+from backend.fs.attributes import RUNNABLE, AttributeTally
 from backend.fs.files import DIRECTORY
 from backend.fs.lengths import too_long_text
-from backend.fs.statx import FrozenFiles
+from backend.fs.statx import Glance, Glances, frozen
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.progress import Progress
@@ -43,28 +43,36 @@ def losses(
     passed over. Cancelled when the job is stopped.
     """
     since = unix_time(snapshot.time)
-    lost = Losses()
-    live_files = live_bytes = 0
+    newer, left_out, live = _Sum(), _Sum(), _Sum()
+    examples: list[str] = []
     walk = _LiveWalk(progress or Progress())
     for top in replaced:
         excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for path, status in walk.files_below(top):
-            live_files += 1
-            live_bytes += _on_disk(status)
-            is_excluded = excluded(path)
-            if not is_excluded and status.st_mtime <= since:
-                continue
-            named = (f"{top}/{path}",) if len(lost.examples) < _NAMED else ()
-            lost = lost.with_file(status.st_size, excluded=is_excluded, named=named)
-    return walk.noted(lost._replace(live_files=live_files, live_bytes=live_bytes))
+        for folder, name, glance in walk.files_below(top):
+            live.add(min(glance.size, glance.allocated) if stat.S_ISREG(glance.mode) else 0)
+            is_excluded = excluded is not None and excluded(f"{folder}{name}")
+            if is_excluded or glance.modified > since:
+                (left_out if is_excluded else newer).add(glance.size)
+                if len(examples) < _NAMED:
+                    examples.append(f"{top}/{folder}{name}")
+    lost = Losses(newer.files, newer.bytes, left_out.files, left_out.bytes, tuple(examples))
+    return walk.noted(lost._replace(live_files=live.files, live_bytes=live.bytes))
 
 
-def _on_disk(status: os.stat_result) -> int:
-    return min(status.st_size, status.st_blocks * 512) if stat.S_ISREG(status.st_mode) else 0
+class _Sum:
+    """Files added up."""
+
+    def __init__(self) -> None:
+        self.files = self.bytes = 0
+
+    def add(self, size: int) -> None:
+        """One more."""
+        self.files += 1
+        self.bytes += size
 
 
-def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool]:
-    """Whether the patterns leave out a path below the directory `top` of an entry."""
+def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool] | None:
+    """Whether the patterns leave out a path below the directory `top` of an entry; None without any."""
     patterns = list(snapshot.exclude or ())
     try:
         installed = layout.installed(snapshot.snap)
@@ -74,17 +82,8 @@ def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Calla
     role = "common" if top == "common" else str(snapshot.revision)
     matcher = excludes.compiled(excludes.expand(patterns, snapshot.revision, entry == ARCHIVE))
     if matcher is None:
-        return lambda _path: False
+        return None
     return lambda path: matcher.match(f"{role}/{path}") is not None
-
-
-def _looked(fd: int, progress: Progress) -> Iterator[tuple[str, os.stat_result]]:
-    for name in os.listdir(fd):
-        progress.raise_if_cancelled()
-        try:
-            yield name, os.lstat(name, dir_fd=fd)
-        except OSError:
-            continue  # it vanished just now
 
 
 class _LiveWalk:
@@ -93,37 +92,48 @@ class _LiveWalk:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._attributes = AttributeTally()
-        self._frozen = FrozenFiles()
+        self._glances = Glances()
         self._stuck: list[str] = []
         self._stuck_files = 0
 
-    def files_below(self, top: str) -> Iterator[tuple[str, os.stat_result]]:
-        """All files that are not directories below `top`, by relative path; links are not followed."""
+    def files_below(self, top: str) -> Iterator[tuple[str, str, Glance]]:
+        """All files that are not directories below `top`: the folder, as `a/b/` or nothing, and the name.
+
+        Links are not followed.
+        """
         folders = [""]
         while folders:
             folder = folders.pop()
             self._progress.raise_if_cancelled()
-            place = f"{top}/{folder}" if folder else top
             try:
-                with files.opened(place, DIRECTORY) as fd:
-                    looked = list(_looked(fd, self._progress))
-                    self._note(fd, place, looked)
+                with files.opened(f"{top}/{folder}", DIRECTORY) as fd:
+                    looked = self._looked(fd, f"{top}/{folder}")
             except OSError:
                 continue
-            for name, status in looked:
-                path = f"{folder}/{name}" if folder else name
-                if stat.S_ISDIR(status.st_mode):
-                    folders.append(path)
+            for name, glance in looked:
+                if stat.S_ISDIR(glance.mode):
+                    folders.append(f"{folder}{name}/")
                 else:
-                    yield path, status
+                    yield folder, name, glance
 
-    def _note(self, fd: int, folder: str, inside: Sequence[tuple[str, os.stat_result]]) -> None:
-        self._attributes.look(fd, inside, lambda name: f"{folder}/{name}")
-        for name, _ in inside:
-            if reason := self._frozen.reason(name, fd):
+    def _looked(self, fd: int, folder: str) -> list[tuple[str, Glance]]:
+        place = folder.__add__
+        inherits = self._attributes.enter(fd, place)
+        looked = []
+        for name in os.listdir(fd):
+            self._progress.raise_if_cancelled()
+            try:
+                glance = self._glances.at(name, fd)
+            except OSError:
+                continue  # it vanished just now
+            if inherits or glance.mode & RUNNABLE:
+                self._attributes.look(fd, name, glance.mode, place, inherits=inherits)
+            if glance.is_frozen and (reason := frozen(name, fd)):
                 self._stuck_files += 1
                 if len(self._stuck) < _FEW:
-                    self._stuck.append(f"{folder}/{name} {reason[reason.index('(') :]}")
+                    self._stuck.append(f"{place(name)} {reason[reason.index('(') :]}")
+            looked.append((name, glance))
+        return looked
 
     def noted(self, lost: Losses) -> Losses:
         """The same losses, with what was noted."""

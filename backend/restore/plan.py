@@ -103,15 +103,6 @@ class Losses(NamedTuple):
         if text := attribute_text(self.attribute_files, self.attribute_examples):
             yield f"live data: {text}"
 
-    def with_file(self, size: int, *, excluded: bool, named: tuple[str, ...]) -> "Losses":
-        """Return the same with one more file."""
-        examples = self.examples + named
-        if excluded:
-            files, total = self.excluded_files + 1, self.excluded_bytes + size
-            return self._replace(excluded_files=files, excluded_bytes=total, examples=examples)
-        files, total = self.newer_files + 1, self.newer_bytes + size
-        return self._replace(newer_files=files, newer_bytes=total, examples=examples)
-
 
 @dataclass(frozen=True)
 class EntryPlan:

@@ -3,14 +3,16 @@
 import heapq
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 from backend.format import excludes
-from backend.fs.attributes import AttributeTally
+from backend.fs.attributes import RUNNABLE, AttributeTally
 from backend.fs.lengths import FEWEST_SLASHES, LongPathTally
+from backend.fs.space import Measured, Notable, add_up
 from backend.fs.walk import Folder, TreeWalk
 from backend.model import Revision
 from backend.progress import Progress
@@ -23,6 +25,7 @@ _LONGEST = 4096  # letters of a path
 _BLOCK = 512
 _ACCESS_LIST = "system.posix_acl_access"
 _KINDS = {stat.S_IFSOCK: "socket", stat.S_IFIFO: "fifo", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
+_IS_REGULAR = stat.S_IFMT(0o177777)
 _NONE: frozenset[int] = frozenset()
 
 
@@ -98,7 +101,9 @@ class MountPoints(NamedTuple):
 class _Level:
     """A directory on the way down and what was added up in it."""
 
-    __slots__ = ("biggest", "closed", "folder", "hits", "kept", "length", "path", "whole")
+    __slots__ = (
+        *("biggest", "closed", "folder", "hits", "inherits", "kept", "length", "notable", "path", "whole"),
+    )
 
     def __init__(self, folder: Folder, path: str, hits: frozenset[int], *, closed: bool) -> None:
         self.folder = folder
@@ -106,6 +111,8 @@ class _Level:
         self.hits = hits
         self.closed = closed
         self.length = 0  # letters of its path
+        self.inherits = False  # attributes
+        self.notable = Notable()
         self.kept = self.whole = self.biggest = 0
 
 
@@ -196,6 +203,8 @@ class Surveyor:
             level.closed = True
             self._meet("guarded" if _has_access_list(folder.fd) else "closed")
         self._note_time(folder.facts, None)
+        level.inherits = self.attributes.enter(folder.fd, self._path)
+        level.notable = self._notable_in(level)
 
     def _leave(self) -> None:
         level = self._levels.pop()
@@ -242,42 +251,54 @@ class Surveyor:
     def _look_at(self, level: _Level, entries: "Sequence[os.DirEntry[str]]") -> None:
         before = self.kept[0] + self.out[0]
         if not level.hits:
-            self.attributes.look_at_entries(level.folder.fd, entries, self._path)
             self.long_paths.look(level.folder.length, (entry.name for entry in entries), self._path)
-        for entry in entries:
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    level.folder.pending.append(entry.name)
-                else:
-                    self._look_at_one(level, entry.name, entry.stat(follow_symlinks=False))
-            except FileNotFoundError:
-                continue
-            except OSError:
-                self.whole = False
-                if not level.closed and not level.hits:
-                    self._meet("unseen", entry.name)
+        for hits, part in self._sieved(level, entries):
+            refused = partial(self._unseen, is_wanted=not (hits or level.closed))
+            notable = Notable() if hits else level.notable
+            measured, noted = add_up(part, level.folder.pending, notable, refused)
+            self._count(level, hits, measured)
+            for name, facts in () if hits else noted:
+                self._look_at_one(level, name, facts)
         self._progress.advance(self.kept[0] + self.out[0] - before)
 
-    def _look_at_one(self, level: _Level, name: str, facts: os.stat_result) -> None:
-        hits = level.hits
-        if len(self._levels) <= self._sieve.deepest:
-            hits |= self._sieve.hits(f"{level.path}/{name}")
-        if not stat.S_ISREG(facts.st_mode):
-            if not hits:
-                self._look_at_special(name, facts)
-            return
-        size, on_disk = facts.st_size, min(facts.st_size, facts.st_blocks * _BLOCK)
-        level.whole += size
+    def _sieved(
+        self, level: _Level, entries: "Sequence[os.DirEntry[str]]"
+    ) -> "Iterable[tuple[frozenset[int], Sequence[os.DirEntry[str]]]]":
+        """The entries by the patterns that match them."""
+        if len(self._levels) > self._sieve.deepest:
+            return ((level.hits, entries),)
+        parts: dict[frozenset[int], list[os.DirEntry[str]]] = {}
+        for entry in entries:
+            hits = level.hits | self._sieve.hits(f"{level.path}/{entry.name}")
+            parts.setdefault(hits, []).append(entry)
+        return parts.items()
+
+    def _unseen(self, name: str, _error: OSError, *, is_wanted: bool) -> None:
+        self.whole = False
+        if is_wanted:
+            self._meet("unseen", name)
+
+    def _count(self, level: _Level, hits: frozenset[int], measured: Measured) -> None:
+        level.whole += measured.apparent
+        level.kept += 0 if hits else measured.apparent
         for hit in hits:
-            self.matched[hit] += size
+            self.matched[hit] += measured.apparent
         total = self.out if hits else self.kept
-        total[0] += size
-        total[1] += on_disk
-        total[2] += 1
-        total[3] += _BLOCK + on_disk + -on_disk % _BLOCK
-        if hits:
+        for number, amount in enumerate(measured):
+            total[number] += amount
+
+    def _notable_in(self, level: _Level) -> Notable:
+        """What has to be looked at of the files in a directory: they may have attributes, or be closed."""
+        bits, value, uid = _IS_REGULAR | RUNNABLE, stat.S_IFREG, None
+        if not (level.closed or self._rights.everything):
+            bits, value, uid = bits | stat.S_IRUSR, value | stat.S_IRUSR, self._rights.uid
+        return Notable(0 if level.inherits else bits, value, self._since, uid)
+
+    def _look_at_one(self, level: _Level, name: str, facts: os.stat_result) -> None:
+        self.attributes.look(level.folder.fd, name, facts.st_mode, self._path, inherits=level.inherits)
+        if not stat.S_ISREG(facts.st_mode):
+            self._look_at_special(name, facts)
             return
-        level.kept += size
         if not level.closed and not self._rights.allow(facts, 4):
             guarded = _has_access_list(f"/proc/self/fd/{level.folder.fd}/{name}")
             self._meet("guarded" if guarded else "unreadable", name)
@@ -285,7 +306,6 @@ class Surveyor:
 
     def _look_at_special(self, name: str, facts: os.stat_result) -> None:
         kind = _KINDS.get(stat.S_IFMT(facts.st_mode))
-        self.kept[3] += _BLOCK * (kind != "socket")
         if kind == "device" and stat.S_ISCHR(facts.st_mode) and facts.st_rdev == 0:
             return  # a whiteout of an overlay, which is data
         if kind:

@@ -6,7 +6,7 @@ import re
 from backend.fs import beneath, files
 
 LARGEST_SANE_ID = 1 << 62
-_HALF_NOTE = re.compile(r"(last-set-id|root-id|clock)\.[A-Za-z0-9]{12}~")
+_HALF_NOTE = r"(last-set-id|root-id|clock)\.[A-Za-z0-9]{12}~"
 
 
 class NotedSetId:
@@ -41,5 +41,5 @@ class NotedSetId:
     def sweep(self) -> None:
         """Remove notes, of ids and of the clock, that were half written when their writer died."""
         for name in os.listdir(self._state_dir):
-            if _HALF_NOTE.fullmatch(name):
+            if re.fullmatch(_HALF_NOTE, name):
                 beneath.unlink(f"{self._state_dir}/{name}")

@@ -27,5 +27,6 @@ if TYPE_CHECKING:
         plan_import,
     )
     from backend.transfer.importer import IncomingSet, import_set
+    from backend.transfer.output import output_at
 else:
     __getattr__ = lazy_names(__name__)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from backend.errors import SnapshotError
 from backend.fs.mounts import MOUNTINFO, Mount, list_mounts, mount_of
 from backend.fs.space import free_space
+from backend.transfer.output import output_at
 
 CHECKSUM = ".sha256"
 _KINDS = {
@@ -50,7 +51,8 @@ class Destination(NamedTuple):
 
     `present` is the regular file that would be replaced, `sums` the one in the place of its checksum, and
     `sums_trouble` why no checksum can be written. `free` are the bytes there, `largest` those that one file
-    may have (0: no limit), `limit` says who limits them. `note` is worth knowing.
+    may have (0: no limit), `limit` says who limits them. `note` is worth knowing. `kind` says what is there
+    where that is no file, and is written into: then no bytes are counted.
     """
 
     path: str
@@ -62,6 +64,7 @@ class Destination(NamedTuple):
     limit: str = ""
     note: str = ""
     trouble: str = ""
+    kind: str = ""
 
     def replaced(self, *, checksum: bool) -> list[PresentFile]:
         """List the files that an export would replace."""
@@ -73,6 +76,8 @@ class Destination(NamedTuple):
             return DestinationObstacle.UNWRITABLE
         if checksum and self.sums_trouble:
             return DestinationObstacle.NO_CHECKSUM
+        if self.kind:
+            return None
         if self.largest and size > self.largest:
             return DestinationObstacle.TOO_LARGE
         return DestinationObstacle.NO_SPACE if size > self.free else None
@@ -86,7 +91,10 @@ def export_destination(path: str, name: str, avoid: str = "", *, table: str = MO
     try:
         if path.endswith("/") or os.path.isdir(path):
             path = os.path.join(path, name)
-        folder = os.path.dirname(path)
+        output = output_at(path, checksum=False)
+        if output.kind:
+            return _written_into(path, output.kind)
+        path, folder = output.path, os.path.dirname(output.path)
         if reason := _folder_trouble(folder, avoid):
             return Destination(path, trouble=reason)
         mount = mount_of(os.path.realpath(folder), list_mounts(table))
@@ -96,6 +104,11 @@ def export_destination(path: str, name: str, avoid: str = "", *, table: str = MO
     except (OSError, ValueError, SnapshotError) as trouble:
         reason = (trouble.strerror if isinstance(trouble, OSError) else "") or str(trouble)
         return Destination(path, trouble=reason)
+
+
+def _written_into(path: str, kind: str) -> Destination:
+    note = f"{path} is {kind}: the export is written into it"
+    return Destination(path, note=note, sums_trouble=f"no checksum can be written beside {kind}", kind=kind)
 
 
 def _destination(path: str, folder: str, mount: Mount | None) -> Destination:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench import memory, report, screens
-from tests.bench.cases import Case, Pair, alone, estimating, listing, starting
+from tests.bench.cases import Case, Pair, alone, estimating, listing, losing, starting
 from tests.bench.corpus import MB, Corpus, make_snapshots, make_tiny_files
 from tests.bench.report import Outcome
 from tests.bench.rounds import Stopwatch, alternate
@@ -60,7 +60,7 @@ def compare(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> bool
     snapd = _furnish_small(folder, arguments)
     ours = twin(snapd.base, folder / "p")
     with _running(snapd) as daemon:
-        bench.measure([*listing(daemon, ours), estimating(ours, "tiny")], snapd.pid)
+        bench.measure([*listing(daemon, ours), estimating(ours, "tiny"), losing(ours, "tiny")], snapd.pid)
     return bench.print()
 
 
@@ -77,7 +77,9 @@ def ours_alone(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> b
     ours = Ours(furnish(folder / "o", corpus, arguments.size * MB).base)
     small = Ours(_furnish_small(folder, arguments).base)
     bench = Bench(arguments)
-    bench.measure([starting(None, ours), *alone(ours, arguments.size), estimating(small, "tiny")])
+    bench.measure(
+        [starting(None, ours), *alone(ours, arguments.size), estimating(small, "tiny"), losing(small, "tiny")]
+    )
     return bench.print()
 
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from backend import Check, Export, Import, Operation, Progress, Restore, Save
 from backend.engine import FilesEngine, perform_recorded
+from backend.model import ARCHIVE, Revision, Snapshot
+from backend.restore.impact import losses
 from backend.transfer.exporter import SnapshotExport
 from tests.bench.rounds import Side, nothing
 from tests.bench.worlds import FOUR, Daemon, Ours, environment, run_command
@@ -222,6 +224,18 @@ def estimating(ours: Ours, snap: str) -> Case:
     return Case("estimate (beside find)", lambda: sides, (Target(ENGINE, BARE, 1.0, "of find"),))
 
 
+def losing(ours: Ours, snap: str) -> Case:
+    """Looking for what a restore would take away, where all of it is newer; the peer is find."""
+    snapshot = Snapshot(1, "2020-01-01T00:00:00Z", snap, Revision(-1))
+    layout = ours.engine().layout
+    top = f"{layout.system_parent(snap)}/common"
+    sides = {
+        BARE: Side(lambda: subprocess.run(["find", top, "-printf", r"%s\n"], stdout=subprocess.DEVNULL)),
+        ENGINE: Side(lambda: losses(snapshot, layout, ARCHIVE, [top])),
+    }
+    return Case("losses (beside find)", lambda: sides, (Target(ENGINE, BARE, 1 / 3.5, "of find"),))
+
+
 def starting(daemon: Daemon | None, ours: Ours) -> Case:
     """How long the shortest list takes."""
     sides = {
@@ -274,4 +288,4 @@ def _stored(folder: Path, set_id: int) -> int:
     return sum(path.stat().st_size for path in folder.glob(f"{set_id}_*.zip"))
 
 
-__all__ = ["Case", "Pair", "Target", "alone", "estimating", "listing", "run_command", "starting"]
+__all__ = ["Case", "Pair", "Target", "alone", "estimating", "listing", "losing", "run_command", "starting"]

@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from tui.cli.arguments.reading import CommandLine, parse
-from tui.cli.arguments.verbs import acting
+from tui.cli.arguments.verbs import SCREENS, acting
 
 if TYPE_CHECKING:
     from tui.cli.context import Context
+
+
+_BEGUN_WITHOUT_GC = ("saved", SCREENS)
 
 
 class Invocation:
@@ -36,6 +39,6 @@ class Invocation:
 
         self.context = Context(line.options)
         act = cast("Callable[[Context, Any], int]", acting(line.verb))
-        if line.verb != "saved":
+        if line.verb not in _BEGUN_WITHOUT_GC:
             gc.enable()
         return act(self.context, line.arguments)

@@ -66,6 +66,8 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
         return Content(text)
     if reason := obstacle(weight, where, choice):
         return Content.assemble(text, " · ", said(reason, BAD))
+    if where.kind:
+        return Content(text)
     free, after = (size_text(room).strip() for room in (where.free, where.free - weight.size))
     return Content(f"{text} · {free} free there, {after} after")
 

@@ -34,9 +34,12 @@ def test_fifos_links_and_folders_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("elsewhere")
     (tmp_path / "sub" / "1.snapshot").mkdir(parents=True)
     (tmp_path / "x.sha256").mkdir()
-    assert "is a FIFO and is not replaced" in land(tmp_path, "pipe").trouble
-    assert "is a symbolic link and is not replaced" in land(tmp_path, "link").trouble
-    assert "is a directory and is not replaced" in land(tmp_path, "sub/").trouble
+    pipe = land(tmp_path, "pipe")
+    assert (pipe.kind, pipe.trouble, pipe.obstacle(1 << 60, checksum=False)) == ("a FIFO", "", None)
+    assert "is written into it" in pipe.note
+    assert pipe.obstacle(1, checksum=True) is DestinationObstacle.NO_CHECKSUM
+    assert land(tmp_path, "link").path == f"{tmp_path}/elsewhere"
+    assert "it is a directory" in land(tmp_path, "sub/").trouble
     where = land(tmp_path, "x")
     assert not where.trouble
     assert "x.sha256 is a directory" in where.sums_trouble

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from tui.cli.arguments.parser import Parser
+from tui.cli.arguments.parser import Parser, set_number
 from tui.cli.arguments.saved import add_abs_time, add_snaps
-from tui.cli.arguments.values import absolute, names, seconds, set_number
+from tui.cli.arguments.values import absolute, names, seconds
 
 
 class SetId(NamedTuple):

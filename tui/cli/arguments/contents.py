@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tui.cli.arguments.changes import add_file, add_no_wait, add_plan, add_to, add_undo_window
-from tui.cli.arguments.parser import Parser, UsageError, choice
+from tui.cli.arguments.parser import Parser, UsageError, choice, set_number
 from tui.cli.arguments.saved import add_abs_time, add_id, add_snaps
 from tui.cli.arguments.screens import add_screen_flags
-from tui.cli.arguments.values import absolute, names, set_number
+from tui.cli.arguments.values import absolute, names
 
 ORDERS = ("name", "size", "time")
 POLICIES = ("always", "changed", "newer", "never")

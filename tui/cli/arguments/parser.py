@@ -10,6 +10,9 @@ HELP = frozenset(("-h", "--help"))
 _WIDTH = 79
 _HELP_COLUMN = 29
 
+# Nothing is translated, and to ask gettext for each heading would take a twentieth of a listing.
+vars(argparse)["_"] = str
+
 
 class UsageError(Exception):
     """The command line cannot be understood; `verb` is the one it is about, or empty."""
@@ -43,16 +46,14 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """Describes the arguments of a verb, and reads them.
+    """Describes the arguments of a verb, and reads them; before `begin`, only those of every verb.
 
     Every failure to read is a UsageError, in the words of `snap` where it has them.
     """
 
-    def __init__(self, verb: str) -> None:
-        super().__init__(
-            prog=f"snapstow {verb}", add_help=False, allow_abbrev=False, formatter_class=_Formatter
-        )
-        self.verb = verb
+    def __init__(self) -> None:
+        super().__init__(prog="snapstow", add_help=False, allow_abbrev=False, formatter_class=_Formatter)
+        self.verb = ""
         self.text = ""
         self.examples: tuple[str, ...] = ()
         self.operands: list[argparse.Action] = []
@@ -66,6 +67,11 @@ class Parser(argparse.ArgumentParser):
         self._add_global_options()
 
     # -- describing
+
+    def begin(self, verb: str) -> None:
+        """Become the parser of a verb, whose arguments are described from now on."""
+        self.verb = verb
+        self.prog = f"snapstow {verb}"
 
     def describe(self, text: str, *examples: str) -> None:
         """Say what the verb does, and give lines that use it."""
@@ -205,3 +211,15 @@ def choice(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number of a set or of a job."""
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def set_number(text: str) -> int:
+    """A set id, or 0 for none; UsageError for what is no number."""
+    if text and not is_number(text):
+        raise UsageError("invalid argument for snapshot set id: expected a non-negative integer argument")
+    return int(text or "0")

@@ -24,14 +24,15 @@ class CommandLine(NamedTuple):
 
 def parser_of(verb: str) -> Parser:
     """The parser of a verb."""
-    return _described(verb)[0]
+    parser = Parser()
+    _describe(verb, parser)
+    return parser
 
 
-def _described(verb: str) -> tuple[Parser, Callable[..., Any]]:
-    """The parser of a verb, and what makes its arguments of the values read."""
-    describe = cast("Callable[[Parser], Callable[..., Any]]", describing(verb))
-    parser = Parser(verb)
-    return parser, describe(parser)
+def _describe(verb: str, parser: Parser) -> Callable[..., Any]:
+    """Make a new parser that of a verb; returns what makes the verb's arguments of the values read."""
+    parser.begin(verb)
+    return cast("Callable[[Parser], Callable[..., Any]]", describing(verb))(parser)
 
 
 def parse(argv: list[str]) -> CommandLine:
@@ -41,23 +42,24 @@ def parse(argv: list[str]) -> CommandLine:
         UsageError: it cannot be understood.
         InvalidInputError: it asks for the set 0.
     """
-    before, verb, after = _around_the_verb(argv)
+    parser = Parser()
+    before, verb, after = _around_the_verb(argv, parser)
     if verb and verb not in VERBS:
         raise UsageError(f'unknown command "{verb}"{_suggestion(verb)}')
     try:
-        return _read(verb, [*before, *after])
+        return _read(verb, [*before, *after], parser)
     except UsageError as failure:
         failure.verb = failure.verb or verb
         raise
 
 
-def _around_the_verb(argv: list[str]) -> tuple[list[str], str, list[str]]:
+def _around_the_verb(argv: list[str], parser: Parser) -> tuple[list[str], str, list[str]]:
     """The options before the verb, the verb or nothing, and all that follows it."""
     if argv and argv[0] in VERBS:
         return [], argv[0], argv[1:]
     try:
         following = iter(argv)
-        before, operands = Parser("").split(following, first=True)
+        before, operands = parser.split(following, first=True)
     except UsageError:  # not of every verb, so perhaps of the screens
         following = iter(argv)
         before, operands = parser_of(SCREENS).split(following, first=True)
@@ -65,8 +67,8 @@ def _around_the_verb(argv: list[str]) -> tuple[list[str], str, list[str]]:
     return before, verb, ["--", *after] if after else list(following)
 
 
-def _read(verb: str, argv: list[str]) -> CommandLine:
-    parser, arguments_from = _described(verb or SCREENS)
+def _read(verb: str, argv: list[str], parser: Parser) -> CommandLine:
+    arguments_from = _describe(verb or SCREENS, parser)
     options, operands = parser.split(iter(argv))
     if not HELP.isdisjoint(options):
         return parse(["help", verb] if verb not in ("", "help") else ["help"])

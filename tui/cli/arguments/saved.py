@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from tui.cli.arguments.parser import Parser
-from tui.cli.arguments.values import set_number
+from tui.cli.arguments.parser import Parser, set_number
 
 
 class SavedArgs(NamedTuple):

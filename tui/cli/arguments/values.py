@@ -1,4 +1,4 @@
-"""Values as they are typed: set ids, spans of time, lists with commas, paths."""
+"""Values as they are typed: spans of time, lists with commas, paths."""
 
 import os
 from collections.abc import Callable
@@ -8,18 +8,6 @@ from tui.cli.arguments.parser import UsageError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _LONGEST = 100 * 365 * _UNITS["d"]
 _MOST_DIGITS = 12
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a number of a set or of a job."""
-    return text.isascii() and text.isdigit() and len(text) < 20
-
-
-def set_number(text: str) -> int:
-    """A set id, or 0 for none; UsageError for what is no number."""
-    if text and not is_number(text):
-        raise UsageError("invalid argument for snapshot set id: expected a non-negative integer argument")
-    return int(text or "0")
 
 
 def names(text: str) -> tuple[str, ...]:

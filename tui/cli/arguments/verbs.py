@@ -21,7 +21,7 @@ VERBS = {
     "find": ("contents", "inspect"),
     "diff": ("contents", "diff"),
     "open": ("contents", "inspect"),
-    "estimate": ("place", "query"),
+    "estimate": ("place", "estimate"),
     "jobs": ("jobs", "query"),
     "doctor": ("place", "query"),
     "retention": ("place", "retention"),

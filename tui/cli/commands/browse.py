@@ -1,5 +1,6 @@
 """The verb `browse`, which no verb at all means: the screens, or the listing where none can be drawn."""
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def browse(context: Context, args: "BrowseArgs") -> int:
     """Open the screens; without a terminal, and with --json, print the listing."""
     if args.plain and not context.json:
+        gc.enable()
         from tui.plain.session import converse
         from tui.session.place import Place
 
@@ -34,6 +36,8 @@ def draw(context: Context, args: "BrowseArgs | OpenArgs", file: str = "") -> int
     from tui.terminal import line_filters as ascii
     from tui.terminal import themes
 
+    gc.freeze()  # what was loaded stays: no collection need look at it again
+    gc.enable()
     try:
         theme = themes.chosen(args.theme, os.environ)
     except ValueError as cause:

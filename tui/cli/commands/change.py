@@ -14,9 +14,9 @@ from tui.cli.arguments.changes import (
     UndoArgs,
     set_id,
 )
-from tui.cli.arguments.parser import UsageError
+from tui.cli.arguments.parser import UsageError, is_number
 from tui.cli.arguments.place import ResetArgs
-from tui.cli.arguments.values import absolute, is_number
+from tui.cli.arguments.values import absolute
 from tui.cli.context import Context
 from tui.cli.outcome import AsTyped, perform
 from tui.cli.output import print_result

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from backend import NotFoundError, Progress
 from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Tally
 from tui.cli.arguments.contents import DiffArgs
-from tui.cli.arguments.values import is_number
+from tui.cli.arguments.parser import is_number
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import watched_progress

@@ -2,6 +2,7 @@
 
 import os
 
+from backend import BlockedError
 from tui.cli.arguments.manual import CompletionArgs, ManArgs, VersionArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result
@@ -26,13 +27,17 @@ def completion(_context: Context, args: CompletionArgs) -> int:
 
 def man(_context: Context, args: ManArgs) -> int:
     """Write the manual pages into a directory, which is made if it is not there."""
+    from backend.fs import make_directories, write_whole
+    from backend.transfer import output_at
     from tui.cli.main import VERSION
     from tui.cli.manual import man_pages
 
-    os.makedirs(args.directory, exist_ok=True)
+    make_directories(args.directory)
     for name, text in man_pages(VERSION):
         path = os.path.join(args.directory, name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+        output = output_at(path, checksum=False)
+        if output.kind:
+            raise BlockedError(f"cannot write {path}: it is {output.kind}")
+        write_whole(output.path, text.encode(), 0o644)
         print_result(path)
     return 0

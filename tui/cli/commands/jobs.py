@@ -13,8 +13,7 @@ from backend import (
 )
 from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
 from tui.cli.arguments.jobs import EndArgs, JobArgs
-from tui.cli.arguments.parser import UsageError
-from tui.cli.arguments.values import is_number
+from tui.cli.arguments.parser import UsageError, is_number
 from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status

@@ -1,4 +1,4 @@
-"""The verbs that ask for more than the list: estimate, jobs, doctor, and what can be undone."""
+"""The verbs that ask for more than the list: jobs, doctor, and what can be undone."""
 
 import json
 import time
@@ -8,36 +8,15 @@ from backend import Action, Finding, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed
 from backend.jobs import JobRecord, JobState
-from backend.save import aims, survey_of
 from tui.cli.arguments.jobs import JobsArgs
-from tui.cli.arguments.place import DoctorArgs, EstimateArgs
+from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import watched_progress
 from tui.text import age_text, cut_middle, plain, size_text
-from tui.views.survey import estimate_notes, estimate_rows, estimates_json
 
 _LONGEST = 4000
 _WIDEST = 100
-
-
-def estimate(context: Context, args: EstimateArgs) -> int:
-    """Show what a save would read; 3 where not everything can be read, or restored."""
-    layout = context.engine.layout
-    with watched_progress() as progress, progress.step("Measuring"):
-        wanted = (
-            aim._replace(include_mounts=args.include_mounts) for aim in aims(layout, args.snaps, args.users)
-        )
-        surveys = [survey_of(layout, aim, progress) for aim in wanted]
-    if context.json:
-        print_result(json.dumps(estimates_json(surveys)))
-    else:
-        show_rows(estimate_rows(surveys), empty="No snaps are installed.")
-        print_result(*estimate_notes(surveys))
-    unsaved = [] if args.users else layout.users_with_data()[1]
-    print_status(*(f"left out: {plain(str(data))}" for data in unsaved))
-    is_whole = all(survey.whole and survey.is_lossless for survey in surveys)
-    return 0 if is_whole and not unsaved else 3
 
 
 def jobs(context: Context, args: JobsArgs) -> int:

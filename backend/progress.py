@@ -98,6 +98,10 @@ class Progress:
         """The same work, its stop noticed and its bytes not counted."""
         return _Quiet(self)
 
+    def group(self) -> "Progress":
+        """The same work, counted and told as it is, by several threads that can be stopped by themselves."""
+        return _Group(self)
+
     def stop(self) -> None:
         """Ask the work to stop; it undoes what it did and then raises Cancelled.
 
@@ -191,7 +195,7 @@ class _Within(Progress):
     """Stops, and is uncancellable, when and as the job it belongs to."""
 
     def __init__(self, progress: Progress) -> None:
-        super().__init__(name=progress.name, record_step=progress.record_step)
+        super().__init__(clock=progress.clock, name=progress.name, record_step=progress.record_step)
         self._progress = progress
 
     @property
@@ -216,7 +220,39 @@ class _Quiet(_Within):
     """Counts and tells nothing."""
 
 
-class _Part(_Within):
+class _Group(_Within):
+    """Counts and tells all for the job it belongs to; its own stop ends nothing else."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it, or the job, is to stop."""
+        return self._stopped or self._progress.stopping
+
+    @contextmanager
+    def on_cancel(self, act: Callable[[], None]) -> Iterator[None]:
+        """Call `act` as soon as it, or the job, is to stop."""
+        with self._progress.on_cancel(act), Progress.on_cancel(self, act):
+            yield
+
+    def advance(self, amount: int) -> None:
+        """Count for the job."""
+        self.raise_if_cancelled()
+        self._progress.advance(amount)
+
+    def report_part(self, progress: PartAdvanced) -> None:
+        """Say how far a part is."""
+        self._progress.report_part(progress)
+
+    def enter(self, part: str) -> None:
+        """Say which part comes next."""
+        self._progress.enter(part)
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know."""
+        self._progress.note(text)
+
+
+class _Part(_Group):
     """Counts for its part and for the job; tells the part's count at most twice a second."""
 
     def __init__(self, progress: Progress, name: str, total: int | None) -> None:
@@ -227,24 +263,16 @@ class _Part(_Within):
 
     def advance(self, amount: int) -> None:
         """Count bytes done in the part and in the step."""
-        self._progress.advance(amount)
+        super().advance(amount)
         with self._lock:
             self._done += amount
-            if self._progress.clock() - self._reported_at >= PART_INTERVAL:
+            if self.clock() - self._reported_at >= PART_INTERVAL:
                 self.report()
 
     def report(self, *, ended: bool = False) -> None:
         """Say how far the part is."""
-        self._reported_at = self._progress.clock()
-        self._progress.report_part(PartAdvanced(self._part, self._done, self._total, ended))
-
-    def enter(self, part: str) -> None:
-        """Say which part comes next."""
-        self._progress.enter(part)
-
-    def note(self, text: str) -> None:
-        """Say something that the user should know."""
-        self._progress.note(text)
+        self._reported_at = self.clock()
+        self.report_part(PartAdvanced(self._part, self._done, self._total, ended))
 
 
 def event_json(event: Event) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, TypeVar
@@ -11,6 +12,7 @@ from backend.progress import Progress
 
 PIECE = 1 << 20
 SHOWN = 7
+_BEHIND = 3  # pieces that wait to be hashed
 
 Read = Callable[[int], bytes]
 T = TypeVar("T")
@@ -27,38 +29,6 @@ def digest(read: Read, progress: Progress) -> tuple[str, int]:
     while piece := hashed(PIECE):
         progress.advance(len(piece))
     return hashed.finish()
-
-
-def verify(what: str, read: Read, *, size: int, declared: str, progress: Progress) -> None:
-    """IntegrityError unless `read` yields `size` bytes whose hash is the declared one."""
-    actual, length = digest(read, progress)
-    agree(what, (declared, size), (actual, length))
-
-
-class Fingerprint:
-    """A `read` that takes the SHA-256 of what passes in a thread of its own, beside the slower hash.
-
-    It ties a second reading to the first, at a seventh of the cost of verifying twice.
-    """
-
-    def __init__(self, read: Read) -> None:
-        self._read = read
-        self._hasher = hashlib.sha256()
-        self._side = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
-
-    def __call__(self, size: int) -> bytes:
-        """Read up to `size` bytes."""
-        piece = self._read(size)
-        if self._last is not None:
-            self._last.result()
-        self._last = self._side.submit(self._hasher.update, piece)
-        return piece
-
-    def finish(self) -> str:
-        """The fingerprint of all that passed, in hex."""
-        self._side.shutdown()
-        return self._hasher.hexdigest()
 
 
 def agree(what: str, declared: tuple[str, int], actual: tuple[str, int]) -> None:
@@ -103,12 +73,65 @@ class HashedRead:
         return self._hasher.hexdigest(), self._length
 
 
-def in_parallel(calls: Sequence[Callable[[], T]]) -> list[T]:
-    """The results of all calls, in order, made by as many threads as there are cores.
+class HashedAside:
+    """A `read` that takes the SHA3-384 of what passes in a thread of its own; `close` it.
 
-    The first failure is raised once the others have ended.
+    At most a few pieces wait for the hash. What passes is counted on the job, and so a stop is noticed.
     """
-    if len(calls) < 2 or cores() < 2:
-        return [call() for call in calls]
-    with ThreadPoolExecutor(cores()) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+    def __init__(self, read: Read, progress: Progress) -> None:
+        self._read = read
+        self._progress = progress
+        self._hasher = hashlib.sha3_384()
+        self._length = 0
+        self._aside = ThreadPoolExecutor(1, "sha3")
+        self._waiting: deque[Future[None]] = deque()
+
+    def __call__(self, size: int) -> bytes:
+        """Read up to `size` bytes."""
+        piece = self._read(size)
+        self._progress.advance(len(piece))
+        self._length += len(piece)
+        self._waiting.append(self._aside.submit(self._hasher.update, piece))
+        if len(self._waiting) > _BEHIND:
+            self._waiting.popleft().result()
+        return piece
+
+    def finish(self) -> tuple[str, int]:
+        """Read what is left, and give hash and length of all that passed."""
+        while self(PIECE):
+            pass
+        self.close()
+        return self._hasher.hexdigest(), self._length
+
+    def close(self) -> None:
+        """Wait for the thread to end."""
+        self._aside.shutdown()
+
+
+def in_parallel(
+    calls: Sequence[Callable[[Progress], T]], progress: Progress, most: int | None = None
+) -> list[T]:
+    """The results of all calls, in order, made by as many threads as there are cores, or at `most`.
+
+    Each is given the job to count on. The first failure stops the others, and is raised once they have ended.
+    """
+    threads = min(cores(), most or len(calls))
+    if len(calls) < 2 or threads < 2:
+        return [call(progress) for call in calls]
+    group, failures = progress.group(), list[BaseException]()
+
+    def carry_out(call: Callable[[Progress], T]) -> T:
+        try:
+            group.raise_if_cancelled()
+            return call(group)
+        except BaseException as failure:
+            failures.append(failure)
+            group.stop()
+            raise
+
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(carry_out, call) for call in calls]
+    if failures:
+        raise failures[0]
+    return [future.result() for future in futures]

@@ -6,6 +6,7 @@ snapshot, with which nothing can be done.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -130,30 +131,35 @@ class Reader:
             IntegrityError: it is not what was written.
             Cancelled: the job was stopped.
         """
-        self._verify(entry, self.stream(entry), progress)
-
-    def fingerprint(self, entry: str, progress: "Progress") -> str:
-        """Verify an archive; return its SHA-256 in hex, by which a second reading is compared with this one.
-
-        Raises:
-            IntegrityError: it is not what was written.
-            Cancelled: the job was stopped.
-        """
-        from backend.archive.hashing import Fingerprint
-
-        read = Fingerprint(self.stream(entry))
-        try:
-            self._verify(entry, read, progress)
-        finally:
-            taken = read.finish()
-        return taken
-
-    def _verify(self, entry: str, read: "Read", progress: "Progress") -> None:
         from backend.archive import hashing
 
-        declared = (self.snapshot.sums or {}).get(entry, "")
-        size = self.stored_size(entry)
-        hashing.verify(f'snapshot entry "{entry}"', read, size=size, declared=declared, progress=progress)
+        self._agree(entry, hashing.digest(self.stream(entry), progress))
+
+    @contextmanager
+    def verified(self, entry: str, progress: "Progress") -> "Iterator[Read]":
+        """Read an archive once: yields a reader of its compressed bytes, whose hash is known when it is left.
+
+        Of what could not be done with bytes that are not what was written, only that is raised.
+
+        Raises:
+            IntegrityError: it is not what was written, in the words of a check.
+            Cancelled: the job was stopped.
+        """
+        from backend.archive import hashing
+
+        with closing(hashing.HashedAside(self.stream(entry), progress)) as read:
+            try:
+                yield read
+            except SnapshotError:
+                self._agree(entry, read.finish())
+                raise
+            self._agree(entry, read.finish())
+
+    def _agree(self, entry: str, actual: tuple[str, int]) -> None:
+        from backend.archive import hashing
+
+        declared = (self.snapshot.sums or {}).get(entry, ""), self.stored_size(entry)
+        hashing.agree(f'snapshot entry "{entry}"', declared, actual)
 
     def selected(self, users: Sequence[str] = ()) -> list[str]:
         """List the entries that belong to `users` or to no user; all of them without `users`."""
@@ -310,8 +316,8 @@ def check(
             continue
         work += [(reader, entry, _size(reader, entry)) for entry in reader.selected(users)]
     work.sort(key=lambda item: -item[2])
-    calls = [partial(_verdict, reader, entry, progress=progress, level=level) for reader, entry, _ in work]
-    verdicts += [call() for call in calls] if level is CheckLevel.QUICK else hashing.in_parallel(calls)
+    calls = [partial(_verdict, reader, entry, level) for reader, entry, _ in work]
+    verdicts += hashing.in_parallel(calls, progress, 1 if level is CheckLevel.QUICK else None)
     return sorted(
         verdicts,
         key=lambda verdict: (verdict.set_id, verdict.snap, verdict.entry.startswith("user/"), verdict.entry),
@@ -325,7 +331,7 @@ def _size(reader: Reader, entry: str) -> int:
         return 0
 
 
-def _verdict(reader: Reader, entry: str, progress: "Progress", level: CheckLevel) -> CheckResult:
+def _verdict(reader: Reader, entry: str, level: CheckLevel, progress: "Progress") -> CheckResult:
     fault = ""
     unpacked = None
     size = _size(reader, entry)

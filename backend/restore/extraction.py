@@ -1,11 +1,11 @@
 """Taking marked files and folders out of archives, and putting them in place as one unit.
 
-Every hash is verified, what is wanted is unpacked out of the way, and only then each path is put where it
-belongs, one rename each. What that replaces waits in the same slot for its undo. Every step is noted first.
+What is wanted is unpacked out of the way while its archive is hashed. Once every hash has agreed, each path
+is put where it belongs, one rename each. What that replaces waits in the same slot for its undo. Every step
+is noted first.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,10 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from backend.archive import hashing
-from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
-from backend.archive.tar.selection import SelectedOnly
 from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError
 from backend.fs import files
@@ -24,11 +21,10 @@ from backend.fs import safe_open as parents
 from backend.fs.directories import Owner, owners_are_kept
 from backend.fs.files import DIRECTORY
 from backend.fs.lengths import shortened
-from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.model import ARCHIVE, Snapshot, User, user_of
+from backend.model import ARCHIVE, Snapshot, User
 from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore import restoration as restore
@@ -36,6 +32,7 @@ from backend.restore import slots
 from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
+from backend.restore.staging import Landing, Load, unpack_all
 from backend.restore.swap import Move, RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import RestoreBegun, SlotsMade
@@ -48,8 +45,8 @@ class ExtractPart:
     """What becomes of what was marked in one archive; `parent` is the directory that its landings are below.
 
     `owner` is the user (empty: the system) whose data they become, `user` that account where it is known.
-    `stored` are the bytes to read and verify first, `needed` the members that are unpacked. One that is
-    `blocked` stops the whole.
+    `stored` are the bytes to read, `needed` the members that are unpacked. One that is `blocked` stops the
+    whole, `is_damaged` where its hash is why.
     """
 
     snapshot: Snapshot
@@ -61,6 +58,7 @@ class ExtractPart:
     needed: frozenset[bytes] = frozenset()
     stored: int = 0
     blocked: str = ""
+    is_damaged: bool = False
 
     @property
     def size(self) -> int:
@@ -109,7 +107,7 @@ class ExtractPlan:
 
     @property
     def stored(self) -> int:
-        """The bytes that are read and verified before anything is unpacked."""
+        """The bytes that are read and verified."""
         return sum(part.stored for part in self.parts)
 
     @property
@@ -129,18 +127,16 @@ class Extraction:
         self._plan = plan
         self._parts = [part for part in plan.parts if any(landing.moves for landing in part.landings)]
         self._layout = layout
-        self._fingerprints: dict[tuple[str, str], str] = {}
         self._slots: dict[str, Slot] = {}
         self._has_owners = not plan.target_dir
         self.state = RestoreState()
         self.left_out: list[str] = []
 
     def run(self, progress: Progress) -> RestoreState:
-        """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was rolled back. The state's slots hold what was replaced.
+        """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
+        and a stop, with what was made removed. The state's slots hold what was replaced.
         """
         self._refuse()
-        self._verify(progress)
         self._look_for_owners()
         tag = f"{progress.name}-{files.random_name()}"
         self._holder = f"{HOLDER}-{tag}" if self._plan.target_dir else HOLDER
@@ -152,55 +148,44 @@ class Extraction:
         progress.record_step(SlotsMade(tag, tuple(places), self._holder))
         transaction = Transaction(self.state, progress, "cannot extract", snaps)
         with transaction.reverting():
-            self._stage(tag, progress)
+            unpack_all([self._load(part, tag) for part in self._parts], progress)
             self._commit(transaction, progress)
         return self.state
 
     def _refuse(self) -> None:
         if reasons := list(dict.fromkeys(self._plan.reasons)):
             more = f"\nand {len(reasons) - 1} more reasons: --plan names them all"
-            raise BlockedError(f"{reasons[0]}{more}" if len(reasons) > 2 else "\n".join(reasons))
+            is_damaged = any(part.is_damaged for part in self._plan.parts)
+            raise (IntegrityError if is_damaged else BlockedError)(
+                f"{reasons[0]}{more}" if len(reasons) > 2 else "\n".join(reasons)
+            )
         require_space([(part.parent, part.size) for part in self._parts], "cannot extract")
 
-    def _source(self, part: ExtractPart) -> Source:
-        return self._sources[key_of(part.snapshot)]
+    def _load(self, part: ExtractPart, tag: str) -> Load:
+        return Load(
+            self._sources[key_of(part.snapshot)],
+            part.entry,
+            landing=partial(self._landing, part, tag),
+            purpose=f"cannot extract from {part.snapshot.snap} into {part.parent}",
+            wanted=part.needed,
+        )
 
-    def _verify(self, progress: Progress) -> None:
-        with progress.step("Checking before anything is unpacked", sum(part.stored for part in self._parts)):
-            calls = [partial(self._fingerprint, part, progress) for part in self._parts]
-            for part, taken in zip(self._parts, hashing.in_parallel(calls), strict=True):
-                self._fingerprints[key_of(part.snapshot), part.entry] = taken
-
-    def _fingerprint(self, part: ExtractPart, progress: Progress) -> str:
-        with (
-            progress.part(_name(part), part.stored) as counted,
-            restore.speaking_of(part.snapshot, part.entry),
-        ):
-            return self._source(part).fingerprint(part.entry, counted)
-
-    def _stage(self, tag: str, progress: Progress) -> None:
-        with progress.step("Unpacking", sum(part.stored for part in self._parts)):
-            for part in self._parts:
-                with (
-                    progress.part(_name(part), part.stored or None) as counted,
-                    files.os_errors_as(f"cannot extract from {part.snapshot.snap} into {part.parent}"),
-                    self._opened(part, progress) as parent,
-                ):
-                    self._stage_part(part, parent, tag, counted)
-
-    def _stage_part(self, part: ExtractPart, parent: int, tag: str, progress: Progress) -> None:
-        slot = self._slots.get(part.parent)
-        if slot is None:
-            slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
-            self.state.slots.append(slot)
-        with slot.opened() as (_, fd), restore.opened_landing(fd, self._user(part)) as landing:
-            self._unpack(part, landing, progress)
-            _drop_helpers(part, landing)
-            for wanted in part.landings:
-                if wanted.moves:
-                    self._take_over(wanted, slot, (parent, fd, landing))
-            remove_tree(restore.LANDING, fd)
-            files.sync_open_directory(fd)
+    @contextmanager
+    def _landing(self, part: ExtractPart, tag: str, progress: Progress) -> Iterator[Landing]:
+        """A directory to unpack a part into, out of whose owner's reach things are moved afterwards."""
+        with self._opened(part, progress) as parent:
+            slot = self._slots.get(part.parent)
+            if slot is None:
+                slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
+                self.state.slots.append(slot)
+            user, name = self._user(part), f"{restore.LANDING}{self._parts.index(part)}"
+            with slot.opened() as (_, fd), restore.opened_landing(fd, user, name) as landing:
+                tar = Tar(user, machine=self._layout.is_machine, owners=self._keeps_owners(part))
+                yield Landing(landing, tar, ExtractionFilter(part.snapshot.revision))
+                _drop_helpers(part, landing)
+                for wanted in part.landings:
+                    if wanted.moves:
+                        self._take_over(wanted, slot, (parent, fd, landing))
 
     @contextmanager
     def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
@@ -216,16 +201,6 @@ class Extraction:
             links = self._layout.is_machine
             with parents.open_data_parent(part.parent, part.user, make, links=links) as fd:
                 yield fd
-
-    def _unpack(self, part: ExtractPart, landing: int, progress: Progress) -> None:
-        snapshot, owns = part.snapshot, self._keeps_owners(part)
-        source = self._source(part)
-        read = hashing.HashedRead(_counted(source.stream(part.entry), progress), hashlib.sha256())
-        tar = Tar(self._user(part), machine=self._layout.is_machine, owners=owns)
-        with restore.speaking_of(snapshot, part.entry), ExtractionFilter(snapshot.revision) as vetter:
-            tar.unpack(landing, inflate(read), SelectedOnly(vetter, part.needed), progress.quiet())
-        if read.finish()[0] != self._fingerprints[key_of(snapshot), part.entry]:
-            raise IntegrityError(f'snapshot "{snapshot.path}" entry "{part.entry}" changed while it was read')
 
     def _keeps_owners(self, part: ExtractPart) -> bool:
         is_known = part.entry == ARCHIVE or part.user is not None
@@ -278,19 +253,6 @@ class Extraction:
 def key_of(snapshot: Snapshot) -> str:
     """What distinguishes a snapshot from the others of an operation: an export holds several in one file."""
     return f"{snapshot.path}\0{snapshot.snap}"
-
-
-def _name(part: ExtractPart) -> str:
-    return f"{part.snapshot.snap}, {user_of(part.entry) or 'system'}"
-
-
-def _counted(read: hashing.Read, progress: Progress) -> hashing.Read:
-    def counted(size: int) -> bytes:
-        piece = read(size)
-        progress.advance(len(piece))
-        return piece
-
-    return counted
 
 
 def _drop_helpers(part: ExtractPart, landing: int) -> None:

@@ -133,7 +133,9 @@ class Extractor:
         try:
             members = select_members(read, inside, snapshot.revision, progress.quiet())
         except IntegrityError as fault:
-            return replace(part, blocked=f'snapshot "{snapshot.path}" entry "{entry}": {fault}'), []
+            damage = _damage(reader, entry, progress)
+            text = f'snapshot "{snapshot.path}" entry "{entry}": {damage or fault}'
+            return replace(part, blocked=text, is_damaged=bool(damage)), []
         way = PathMapping(
             parent=where.parent,
             revision=str(snapshot.revision).encode(),
@@ -245,6 +247,15 @@ def _inflated(reader: Reader, entry: str, progress: Progress) -> Iterator[bytes]
         return piece
 
     return inflate(counted)
+
+
+def _damage(reader: Reader, entry: str, progress: Progress) -> str:
+    """In the words of a check, how an archive is not what was written, or nothing."""
+    try:
+        reader.verify(entry, progress.quiet())
+    except IntegrityError as fault:
+        return str(fault)
+    return ""
 
 
 def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:

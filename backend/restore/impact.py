@@ -183,7 +183,7 @@ class ImpactScanner:
                 files.os_errors_as("cannot look into the snapshot"),
                 Reader.open(plan.snapshot.path) as reader,
             ):
-                hashing.in_parallel([partial(self._walk, reader, entry, progress) for entry in unknown])
+                hashing.in_parallel([partial(self._walk, reader, entry) for entry in unknown], progress)
         return _with(plan, partial(self._with_held, plan))
 
     def _knows(self, plan: RestorePlan, entry: EntryPlan) -> bool:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -19,14 +20,11 @@ from backend.restore.obstacles import no_right, obstacle
 
 
 class Source(Protocol):
-    """An opened snapshot whose archives can be read any number of times."""
+    """An opened snapshot, each of whose archives is read once."""
 
     @property
     def snapshot(self) -> Snapshot:
         """Its metadata."""
-
-    def stream(self, entry: str) -> Read:
-        """A reader of the compressed bytes of an entry, from its beginning."""
 
     def stored_size(self, entry: str) -> int:
         """The compressed bytes of an entry."""
@@ -34,8 +32,11 @@ class Source(Protocol):
     def unpacked_size(self, entry: str) -> int:
         """About how many bytes an entry takes when unpacked, as it declares; not verified."""
 
-    def fingerprint(self, entry: str, progress: Progress) -> str:
-        """What tells the bytes of an entry again; IntegrityError unless they are what was written."""
+    def verified(self, entry: str, progress: Progress) -> AbstractContextManager[Read]:
+        """A reader of the compressed bytes of an entry, counted on the job.
+
+        IntegrityError when it is left and they are not what was written, whatever else went wrong inside.
+        """
 
 
 class Wanted(NamedTuple):

@@ -1,10 +1,9 @@
 """Restoring: put in place, as one unit, what a plan says.
 
-Carrying plans out verifies every hash, unpacks out of the way, and only then puts everything where it
-belongs. What it does on the way is noted before it is done.
+Carrying plans out reads every archive once: it is unpacked out of the way while it is hashed, and all is put
+where it belongs only once every hash has agreed. What is done on the way is noted before it is done.
 """
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +11,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Protocol
 
-from backend.archive import hashing
-from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
 from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotAllowedError
@@ -31,6 +28,7 @@ from backend.progress import Progress
 from backend.restore.into_directory import DirectoryTarget
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import Slot, make_slot
+from backend.restore.staging import Landing, Load, unpack_all
 from backend.restore.swap import Move, RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import (
@@ -113,8 +111,6 @@ class InPlaceTarget:
             files.rename_new(name, landing, target, slot_fd)
             before, after = files.identity(target, parent), files.identity(target, slot_fd)
             self._state.moves.append(Move(slot, target, before, after))
-        remove_tree(LANDING, slot_fd)
-        files.sync_open_directory(slot_fd)
 
     def maker(self, owner: Owner | None, progress: Progress, mode: int = 0o755) -> parents.Make:
         """Makes a missing parent directory as its owner would have it."""
@@ -146,13 +142,15 @@ def owner_of_home(user: User | None) -> Owner | None:
 
 
 @contextmanager
-def opened_landing(slot: int, user: User | None) -> Iterator[int]:
-    """A directory in the slot that belongs to the one tar runs as."""
-    os.mkdir(LANDING, 0o700, dir_fd=slot)
-    with files.opened(LANDING, DIRECTORY, slot) as fd:
+def opened_landing(slot: int, user: User | None, name: str = LANDING) -> Iterator[int]:
+    """A directory in the slot that belongs to the one tar runs as; what is not moved out of it is removed."""
+    os.mkdir(name, 0o700, dir_fd=slot)
+    with files.opened(name, DIRECTORY, slot) as fd:
         if user is not None and os.geteuid() == 0:
             os.fchown(fd, user.uid, user.gid)
         yield fd
+    remove_tree(name, slot)
+    files.sync_open_directory(slot)
 
 
 class Restoration:
@@ -176,18 +174,17 @@ class Restoration:
         self._target_dir = target_dir
         self.state = RestoreState()
         self.left_out: list[str] = []
-        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._vetters: dict[tuple[str, str], ExtractionFilter] = {}
 
     def run(self, progress: Progress) -> RestoreState:
-        """Do it. BlockedError, NoSpaceError, IntegrityError before anything is touched; any other failure,
-        and a stop, after everything was rolled back. The state's slots hold what was replaced.
+        """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
+        and a stop, with what was made removed. The state's slots hold what was replaced.
         """
         self._refuse()
         self._ground = self._prepared()
         work = [(source, plan, entry) for source, plan in self._parts for entry in plan.active]
         tag = f"{progress.name}-{files.random_name()}"
         step = self._ground.step(tag, [entry for _, _, entry in work])
-        self._verify(work, progress)
         snapshots = [plan.snapshot for _, plan in self._parts]
         set_id = max((s.set_id for s in snapshots), default=0)
         progress.record_step(RestoreBegun(set_id, tuple(s.snap for s in snapshots)))
@@ -214,39 +211,33 @@ class Restoration:
         entries = [entry for _, plan in self._parts for entry in plan.active]
         require_space([(entry.parent, entry.needed) for entry in entries], "cannot restore")
 
-    def _verify(self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], progress: Progress) -> None:
-        total = sum(source.stored_size(entry.entry) for source, _, entry in work)
-        with progress.step("Checking before anything is unpacked", total):
-            calls = [partial(_fingerprint, source, entry, progress) for source, _, entry in work]
-            for (source, _, entry), taken in zip(work, hashing.in_parallel(calls), strict=True):
-                self._fingerprints[source.snapshot.path, entry.entry] = taken
-
     def _stage(
         self, work: Sequence[tuple[Source, RestorePlan, EntryPlan]], tag: str, progress: Progress
     ) -> None:
-        with progress.step("Unpacking", sum(entry.needed for _, _, entry in work)):
-            for source, plan, entry in work:
-                name = _part(plan.snapshot, entry)
-                with (
-                    progress.part(name, entry.needed or None) as part,
-                    files.os_errors_as(f"cannot restore {plan.snapshot.snap} into {entry.parent}"),
-                    self._ground.landing(plan.snapshot, entry, tag, part) as landing,
-                ):
-                    self._unpack(source, entry, landing, part)
+        loads = [
+            Load(
+                source,
+                entry.entry,
+                landing=partial(self._landing, source.snapshot, entry, tag),
+                purpose=f"cannot restore {source.snapshot.snap} into {entry.parent}",
+            )
+            for source, _, entry in work
+        ]
+        unpack_all(loads, progress)
+        for source, _, entry in work:
+            vetter = self._vetters[source.snapshot.path, entry.entry]
+            self.left_out += [*vetter.devices.texts(entry.parent), *vetter.too_long.texts(entry.parent)]
 
-    def _unpack(self, source: Source, plan: EntryPlan, landing: int, progress: Progress) -> None:
-        snapshot, owners = source.snapshot, self._ground.keeps_owners(plan)
-        read = hashing.HashedRead(source.stream(plan.entry), hashlib.sha256())
-        devices = self._devices and owners
-        tar = Tar(plan.user if owners else None, machine=self._layout.is_machine, owners=owners)
-        with (
-            speaking_of(snapshot, plan.entry),
-            ExtractionFilter(snapshot.revision, devices=devices) as vetter,
-        ):
-            tar.unpack(landing, inflate(read), vetter, progress)
-        if read.finish()[0] != self._fingerprints[snapshot.path, plan.entry]:
-            raise IntegrityError(f'snapshot "{snapshot.path}" entry "{plan.entry}" changed while it was read')
-        self.left_out += [*vetter.devices.texts(plan.parent), *vetter.too_long.texts(plan.parent)]
+    @contextmanager
+    def _landing(
+        self, snapshot: Snapshot, plan: EntryPlan, tag: str, progress: Progress
+    ) -> Iterator[Landing]:
+        with self._ground.landing(snapshot, plan, tag, progress) as directory:
+            owners = self._ground.keeps_owners(plan)
+            vetter = ExtractionFilter(snapshot.revision, devices=self._devices and owners)
+            self._vetters[snapshot.path, plan.entry] = vetter
+            tar = Tar(plan.user if owners else None, machine=self._layout.is_machine, owners=owners)
+            yield Landing(directory, tar, vetter)
 
     def _commit(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
@@ -257,25 +248,3 @@ class Restoration:
         with progress.uncancellable():
             self._ground.settle()
             transaction.commit()
-
-
-def _part(snapshot: Snapshot, plan: EntryPlan) -> str:
-    return f"{snapshot.snap}, {plan.owner}"
-
-
-def _fingerprint(source: Source, plan: EntryPlan, progress: Progress) -> str:
-    size = source.stored_size(plan.entry)
-    with progress.part(_part(source.snapshot, plan), size) as part, speaking_of(source.snapshot, plan.entry):
-        return source.fingerprint(plan.entry, part)
-
-
-@contextmanager
-def speaking_of(snapshot: Snapshot, entry: str) -> Iterator[None]:
-    """Say of a bad archive which one it is."""
-    try:
-        yield
-    except IntegrityError as fault:
-        subject = f'snapshot "{snapshot.path}"'
-        raise IntegrityError(
-            f'{subject} entry "{entry}": {fault}' if subject not in str(fault) else str(fault)
-        ) from fault

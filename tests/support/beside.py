@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.operations import Restore
-from backend.progress import Progress
+from backend.progress import PartAdvanced, Progress
 from backend.restore.plan import RestorePlan
 from backend.steps import SlotsMade
 from tests.support.builders import (
@@ -53,7 +53,7 @@ def plans(world: World, target_dir: Path | str, **wanted: Any) -> list[RestorePl
 
 
 class Meddling(Progress):
-    """A job during which somebody else does something, as soon as the work is staged."""
+    """A job during which somebody else does something, as soon as an archive is staged."""
 
     def __init__(self, act: Any, keep: Any = lambda _step: None, name: str = "0") -> None:
         super().__init__(record_step=self._note, name=name)
@@ -65,8 +65,8 @@ class Meddling(Progress):
         self._is_staging |= isinstance(step, SlotsMade)
         self._keep(step)
 
-    def part(self, name: str, total: int | None = None) -> Any:
-        if name == "other, system" and self._is_staging:
+    def report_part(self, progress: PartAdvanced) -> None:
+        super().report_part(progress)
+        if progress.ended and self._is_staging:
             self._act, act = (lambda: None), self._act
             act()
-        return super().part(name, total)

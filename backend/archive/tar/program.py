@@ -25,6 +25,7 @@ from backend.progress import Progress
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 RECORD = 256 << 10  # an archive is a multiple of it
 _PIPE = 1 << 20
+_MOST_AT_ONCE = 1000  # Linux takes 1,024
 _SHOWN = 5
 _KEPT = 100
 
@@ -159,14 +160,12 @@ class Tar:
             pipe = process.stdin.fileno()
             _widen(pipe)
 
-            def sink(view: memoryview) -> None:
-                while view:
-                    view = view[os.write(pipe, view) :]
-
-            stream = TarFilter(vetter, sink, set_ids=self._keeps_owners)
+            passed: list[memoryview] = []
+            stream = TarFilter(vetter, passed.append, set_ids=self._keeps_owners)
             try:
                 for chunk in chunks:
                     stream.feed(chunk)
+                    _write_all(pipe, passed)
                     progress.advance(len(chunk))
                 stream.close()
                 process.stdin.close()
@@ -175,6 +174,18 @@ class Tar:
             _end(process, messages, progress)
             if process.returncode:
                 raise _unpack_failure(process.returncode, messages)
+
+
+def _write_all(pipe: int, pieces: list[memoryview]) -> None:
+    """Write pieces in order, many at once, and forget them."""
+    for at in range(0, len(pieces), _MOST_AT_ONCE):
+        some = pieces[at : at + _MOST_AT_ONCE]
+        count = os.writev(pipe, some)
+        for piece in some:
+            rest, count = piece[count:], max(0, count - len(piece))
+            while rest:
+                rest = rest[os.write(pipe, rest) :]
+    pieces.clear()
 
 
 def _switch(user: User, machine: bool, find: Callable[[str], str | None]) -> list[str]:

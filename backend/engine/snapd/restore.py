@@ -4,6 +4,7 @@ Every archive is verified before snapd, which unpacks first and looks at hashes 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from backend.archive.gzip.blocks import inflate
@@ -64,11 +65,7 @@ class _Unread:
 
     stored_size = unpacked_size
 
-    def stream(self, entry: str) -> Read:
-        """Refuses."""
-        raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
-
-    def fingerprint(self, entry: str, _job: Progress) -> str:
+    def verified(self, entry: str, _job: Progress) -> AbstractContextManager[Read]:
         """Refuses."""
         raise NotAllowedError(f"cannot read {entry}: the snapshot files may not be read (try with sudo)")
 

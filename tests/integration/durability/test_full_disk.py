@@ -71,7 +71,7 @@ def test_an_interrupted_restore_is_ended_as_chosen(world: World, finish: bool) -
     world.do(Restore(5))
     world.do(Undo())
     with Faults() as faults:
-        for at in range(160, 220):
+        for at in range(100, 220, 5):
             faults.run(world.root, ["restore", "5"], at, Fault.DEAD)
             if world.engine.waiting():
                 break

@@ -18,7 +18,7 @@ from backend.engine.selection import (
     users_of,
 )
 from backend.engine.state_folder import other_state, state_fault
-from backend.errors import ConflictError, DuplicateSetError, InvalidInputError, NotFoundError, SnapshotError
+from backend.errors import ConflictError, InvalidInputError, SnapshotError
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.host.state import installed_version
@@ -227,32 +227,10 @@ class FilesEngine:
 
         When none succeeds, the error of the first is raised. A stop leaves nothing behind.
         """
-        from backend.archive.gzip.blocks import Level
-        from backend.operations import Result
-        from backend.save.saver import SaveOptions, save_set
+        from backend.engine.new_sets import save
 
         self._demand(operation.action)
-        level = Level.FAST if operation.fast else Level.AUTO
-        options = SaveOptions(
-            exclude=operation.exclude or None,
-            level=level,
-            accept_changed=operation.accept_changed,
-            ignore_space=operation.ignore_space,
-            include_mounts=operation.include_mounts,
-        )
-        options.validate()
-        snaps = installed_snaps(self.layout, operation.snaps)
-        users, unsaved = users_of(self.layout, operation.users)
-        if not snaps:
-            raise NotFoundError("cannot save: no snaps are installed")
-        if not self.layout.state.readable:
-            progress.note(f"configuration and snap-ids are not recorded: {self.layout.state.why_not}")
-        made = save_set(self.store, snaps, users=users, options=options, progress=progress)
-        return Result(
-            made.set_id,
-            tuple(snapshot.snap for snapshot in made.snapshots),
-            (*map(str, unsaved), *made.left_out),
-        )
+        return save(self.store, operation, progress)
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
@@ -365,24 +343,10 @@ class FilesEngine:
 
     def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""
-        from backend.operations import Result
-        from backend.transfer.importer import import_set, opened_import
+        from backend.engine.new_sets import take_in
 
         self._demand(operation.action)
-        with ExitStack() as stack:
-            source = stack.enter_context(opened_import(operation.file)) if stream is None else stream
-            stack.enter_context(progress.step("Importing", os.fstat(source).st_size or None))
-            try:
-                imported = import_set(
-                    self.store, source, progress, accept_hash=operation.accept_hash, snaps=operation.snaps
-                )
-            except DuplicateSetError as known:
-                if known.expires:
-                    progress.note(
-                        f"set #{known.set_id} is an automatic one: snapd will remove it on {known.expires}"
-                    )
-                return Result(known.set_id, known.snaps, duplicate=True)
-        return Result(imported.set_id, tuple(snapshot.snap for snapshot in imported.snapshots))
+        return take_in(self.store, operation, progress, stream)
 
     # -- what a crash left
 

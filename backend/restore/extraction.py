@@ -30,10 +30,11 @@ from backend.restore import into_directory as beside
 from backend.restore import restoration as restore
 from backend.restore import slots
 from backend.restore.extract_targets import ExtractAction, ExtractTarget
+from backend.restore.move import Move
 from backend.restore.plan import Source, Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.staging import Landing, Load, unpack_all
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import RestoreBegun, SlotsMade
 

@@ -17,9 +17,10 @@ from backend.host.layout import Layout
 from backend.model import ARCHIVE, Snapshot
 from backend.progress import Progress
 from backend.restore import slots
+from backend.restore.move import Move
 from backend.restore.plan import EntryPlan
 from backend.restore.slots import HOLDER, Slot
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from backend.steps import SlotsMade
 
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -26,10 +26,11 @@ from backend.host.socket import daemon_answers
 from backend.model import Snapshot, User
 from backend.progress import Progress
 from backend.restore.into_directory import DirectoryTarget
+from backend.restore.move import Move
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import Slot, make_slot
 from backend.restore.staging import Landing, Load, unpack_all
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import (
     DirectoryMade,

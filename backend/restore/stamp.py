@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from backend.errors import BlockedError, ConflictError
 from backend.fs.walk import TreeWalk
+from backend.restore.move import Move
 from backend.restore.slots import Slot
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from backend.steps import Stamp
 
 

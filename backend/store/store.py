@@ -37,10 +37,7 @@ _LOOKS = 20
 
 
 def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
-    """Whether `path` is the file that a journal recorded as device and inode.
-
-    Only the inode counts: a device may have another number once the machine was started again.
-    """
+    """Whether `path` is the file that a journal recorded; by its inode, as devices may be renumbered."""
     present = files.identity(path)
     if not recorded or present is None:
         return False
@@ -394,10 +391,9 @@ class Store:
 
 def _remove_snapshot(snapshot: Snapshot) -> int:
     """Remove the file of a snapshot; returns the bytes freed, 0 where it is gone already."""
-    with files.os_errors_as(f"cannot forget snapshot of {snapshot.snap or snapshot.path}"):
-        try:
-            size = beneath.lstat(snapshot.path).st_size
-            beneath.unlink(snapshot.path)
-        except FileNotFoundError:
-            return 0
-    return size
+    action = f"cannot forget snapshot of {snapshot.snap or snapshot.path}"
+    with files.os_errors_as(action), suppress(FileNotFoundError):
+        size = beneath.lstat(snapshot.path).st_size
+        beneath.unlink(snapshot.path)
+        return size
+    return 0

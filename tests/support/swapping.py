@@ -7,8 +7,8 @@ import pytest
 
 from backend.fs import files
 from backend.fs.files import Identity
+from backend.restore.move import Move
 from backend.restore.slots import make_slot
-from backend.restore.swap import Move
 
 
 class Crash(BaseException):

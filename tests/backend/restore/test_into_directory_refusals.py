@@ -15,9 +15,10 @@ from backend.errors import (
 )
 from backend.operations import Restore
 from backend.progress import Progress
+from backend.restore.move import Move
 from backend.restore.plan import Verdict
 from backend.restore.slots import HOLDER, find_slot, make_slot
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from tests.support.beside import OLD, SET, Meddling, make_target_dir, make_world, plans, surroundings
 from tests.support.builders import (
     AS_ROOT,

@@ -7,8 +7,8 @@ import pytest
 
 from backend.errors import BlockedError
 from backend.fs import files
+from backend.restore.move import Move
 from backend.restore.slots import HOLDER, find_slot, make_slot
-from backend.restore.swap import Move
 from tests.support.swapping import World, tree
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from backend.errors import ConflictError, IntegrityError
 from backend.fs.files import Identity
 from backend.fs.removal import remove_tree
+from backend.restore.move import Move
 from backend.restore.slots import HOLDER, Slot
-from backend.restore.swap import Move, RestoreState
+from backend.restore.swap import RestoreState
 from tests.support.swapping import Crash, Disk, World, make_disk, tree
 
 disk = pytest.fixture(params=[True, False], ids=["exchange", "no exchange"])(make_disk)

@@ -187,11 +187,16 @@ class Journal:
             raise NotAllowedError(fault)
 
     def ids(self) -> list[int]:
-        """List the numbers of all jobs, the oldest first."""
-        try:
-            names = beneath.listdir(self._jobs)
-        except OSError:
-            return []
+        """List the numbers of all jobs, the oldest first; none where there are none, or none may be seen.
+
+        Raises:
+            SnapshotError: they cannot be read.
+        """
+        with files.os_errors_as("cannot read the journal"):
+            try:
+                names = beneath.listdir(self._jobs)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                return []
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 
     def records(self) -> list[JobRecord]:

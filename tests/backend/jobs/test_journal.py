@@ -1,5 +1,6 @@
-""""""
+"""The journal of a place: jobs begun, read, ended and amended."""
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.errors import ConflictError, IntegrityError, NotFoundError
+from backend.errors import ConflictError, IntegrityError, NotFoundError, SnapshotError
+from backend.fs import beneath
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
@@ -214,3 +216,17 @@ def test_everything_is_private(journal: Journal) -> None:
     ended(journal)
     for path in (Path(journal.folder), *Path(journal.folder).rglob("*")):
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_jobs_that_a_disk_cannot_list_are_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(str(tmp_path / "state"))
+    assert journal.ids() == []
+
+    def refuse(path: str) -> list[str]:
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(beneath, "listdir", refuse)
+    with pytest.raises(SnapshotError, match="cannot read the journal: .*Input/output error"):
+        journal.records()

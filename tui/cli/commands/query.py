@@ -54,6 +54,9 @@ def _note_state(context: Context) -> None:
 def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     """What can be made of an interrupted job, and how."""
     ways = context.engine.resolutions(record.id)
+    if ways.finish.refusal and ways.finish.refusal == ways.take_back.refusal:
+        yield f"Job {record.id} was interrupted, and cannot be ended here: {plain(ways.finish.refusal)}"
+        return
     meanwhile = "" if record.is_amid_moves else "; the next change here resolves it safely, or choose"
     yield f"Job {record.id} was interrupted{meanwhile}:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):

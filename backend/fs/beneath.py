@@ -226,8 +226,14 @@ def _openat2() -> Any:
 
 
 def _root_of(path: str) -> Root | None:
-    """The innermost of the roots held that a path lies below."""
-    return max(_roots_of(path), key=_depth, default=None)
+    """The innermost of the roots held that a path lies below.
+
+    One that was removed gives way to one around it; the outermost never does, whatever becomes of it.
+    """
+    *around, innermost = sorted(_roots_of(path), key=_depth) or (None,)
+    while around and innermost is not None and not os.fstat(innermost.fd).st_nlink:
+        innermost = around.pop()
+    return innermost
 
 
 def _roots_of(path: str) -> list[Root]:

@@ -6,6 +6,7 @@ What the version before wrote is read as well: it gave no format. What a newer o
 alone.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,6 +24,7 @@ from backend.operations import Forget, Operation, Undo, UnknownOperation, to_jso
 from backend.store.root_id import RootId, is_same_root
 
 _RESERVE = 256 << 10
+_NO_JOBS = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 
 
 class Journal:
@@ -195,7 +197,9 @@ class Journal:
         with files.os_errors_as("cannot read the journal"):
             try:
                 names = beneath.listdir(self._jobs)
-            except (FileNotFoundError, NotADirectoryError, PermissionError):
+            except OSError as cause:
+                if cause.errno not in _NO_JOBS:
+                    raise
                 return []
         return sorted(int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 12)
 

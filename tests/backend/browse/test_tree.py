@@ -1,4 +1,4 @@
-""""""
+"""The tree of an archive: its folders and files, found, listed and opened."""
 
 import gzip
 import os

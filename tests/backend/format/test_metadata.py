@@ -1,4 +1,4 @@
-""""""
+"""The metadata of a snapshot: written as snapd writes it, read from whatever there is."""
 
 import json
 import os

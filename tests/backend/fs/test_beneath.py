@@ -168,3 +168,28 @@ def test_a_directory_is_its_owners_before_it_can_be_seen(root: Path, monkeypatch
         make_directory("new", fd, 0o755, owner=Owner(1234, 1234))
     assert seen == [(1234, 0o755)]
     assert sorted(os.listdir(root)) == ["a", "new"]
+
+
+def test_a_held_directory_that_was_removed_gives_way_to_the_root_around_it(tmp_path: Path) -> None:
+    inner = tmp_path / "root/inner"
+    inner.mkdir(parents=True)
+    roots = [beneath.hold(str(inner.parent)), beneath.hold(str(inner))]
+    inner.rmdir()
+    inner.mkdir()
+    (inner / "file").write_text("new")
+    with files.opened(str(inner / "file")) as fd:
+        assert os.read(fd, 9) == b"new"
+    assert all(roots)
+
+
+def test_the_outermost_root_never_gives_way(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root, outside):
+        folder.mkdir()
+    (outside / "file").write_text("outside")
+    held = beneath.hold(str(root))
+    root.rmdir()
+    root.symlink_to(outside)
+    with pytest.raises(FileNotFoundError), files.opened(str(root / "file")):
+        pass
+    assert held is not None

@@ -1,4 +1,4 @@
-""""""
+"""Files: written whole, renamed, locked, copied, and never followed through a link."""
 
 import errno
 import multiprocessing

@@ -228,5 +228,5 @@ def test_jobs_that_a_disk_cannot_list_are_not_taken_for_none(
         raise OSError(errno.EIO, "Input/output error", path)
 
     monkeypatch.setattr(beneath, "listdir", refuse)
-    with pytest.raises(SnapshotError, match="cannot read the journal: .*Input/output error"):
+    with pytest.raises(SnapshotError, match=r"cannot read the journal: .*Input/output error"):
         journal.records()

@@ -1,4 +1,4 @@
-""""""
+"""One move: put in place, taken back, and recovered from any state in between."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-""""""
+"""What a save would meet: sizes, concerns and what patterns leave out."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-""""""
+"""The program tar as we run it: packing, unpacking, its words and its end."""
 
 import os
 import socket

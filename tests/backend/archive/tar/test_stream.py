@@ -1,4 +1,4 @@
-""""""
+"""A tar stream: members read, judged and passed on."""
 
 import io
 import os

@@ -267,9 +267,7 @@ def read_snapshot(path: str) -> Snapshot:
     """
     try:
         with Reader.open(path) as reader:
-            snapshot = reader.snapshot
-            is_sized = snapshot.size or not snapshot.broken
-            return snapshot if is_sized else snapshot._replace(size=os.fstat(reader.fileno()).st_size)
+            return reader.snapshot
     except FileNotFoundError:
         raise
     except (SnapshotError, OSError) as fault:

@@ -24,8 +24,8 @@ class Clock:
     def now(self) -> Moment:
         """Read both clocks; the id of the boot is empty where the kernel does not tell it."""
         try:
-            with open(_BOOT_ID, encoding="ascii") as file:
-                boot_id = file.read(64).strip()
-        except (OSError, UnicodeDecodeError):
+            with open(_BOOT_ID, "rb") as file:
+                boot_id = file.read(64).strip().decode("ascii", "replace")
+        except OSError:
             boot_id = ""
         return Moment(self.wall(), time.clock_gettime(time.CLOCK_BOOTTIME), boot_id)

@@ -18,6 +18,8 @@ SAMPLES = 3
 PARTLY = "are partly replaced"
 UNRECORDED = "are replaced, but that is not recorded"
 
+pytestmark = pytest.mark.slow
+
 template = pytest.fixture(scope="module")(make_template)
 fresh = pytest.fixture(make_fresh)
 
@@ -153,7 +155,7 @@ RARE = [Fault.NO_SPACE, Fault.READ_ONLY, Fault.FULL, Fault.READ_ONLY_FROM_HERE]
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault.IO, Fault.DEAD, *(pytest.param(fault, marks=pytest.mark.slow) for fault in RARE)],
+    [Fault.IO, Fault.DEAD, *RARE],
     ids=lambda fault: fault.name,
 )
 @pytest.mark.parametrize("name", SCENES)

@@ -19,6 +19,8 @@ from tests.tui.support.patient import Patient, patiently
 
 __all__ = ["mounter"]
 
+pytestmark = pytest.mark.slow
+
 killer = pytest.fixture(scope="module")(make_plain_killer)
 template = pytest.fixture(scope="module")(make_template)
 fresh = pytest.fixture(make_fresh)
@@ -109,7 +111,6 @@ def test_either_ending_keeps_both_states(killer: Killer, amid: World, verb: str)
 
 
 @pytest.mark.parametrize("verb", ENDINGS)
-@pytest.mark.slow
 def test_an_ending_that_dies_loses_nothing(killer: Killer, amid: World, verb: str, tmp_path: Path) -> None:
     path = worked_on(amid)
     number = amid.engine.journal.records()[-1].id

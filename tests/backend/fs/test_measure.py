@@ -111,7 +111,7 @@ def test_a_tree_of_any_depth_is_measured_with_few_descriptors(tmp_path: Path) ->
 
     def watch() -> None:
         nonlocal most
-        most = max(most, open_descriptors())
+        most = max(most, len(os.listdir("/proc/self/fd")))
 
     try:
         assert measure([str(tmp_path)], WatchedJob(watch)).apparent == 3 * DEPTH

@@ -30,7 +30,7 @@ async def confirm_wait_screen(
         Line("how", said("The job can wait until snapd is done, and start then.")),
         Line("stop", said("While it waits it can be stopped like any job, and nothing is changed.")),
     ]
-    commands = "; ".join(command_line(operation, place.words) for operation in patient)
+    commands = "; ".join(command_line(operation, place.location_options) for operation in patient)
     asked = Confirm("snapd is busy", "Wait, then start", lines, commands)
     return patient if await screen.app.push_screen_wait(asked) else ()
 

@@ -221,7 +221,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         self.propose(self._place, self._operation(""))
         self._sure.display = bool(self._replaced)
         if self._where is not None:
-            self.show_command(command_line(self._operation(self._where.path), self._place.words))
+            self.show_command(command_line(self._operation(self._where.path), self._place.location_options))
 
     def _summary(self, *, browsing: bool) -> Content:
         reason = refusal(self._plan, self._choice)

@@ -193,7 +193,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         self.sum_up(self._summary())
         shown = self.folder_lines() if plan is None else inside_lines(plan, self._choice, self._duplicate)
         self.show_lines(list(shown))
-        self.show_command(command_line(self._operation(plan), self._place.words) if plan else "")
+        self.show_command(command_line(self._operation(plan), self._place.location_options) if plan else "")
         button = self.query_one("#yes", Button)
         button.disabled = bool(self.refusal)
         if plan is not None:

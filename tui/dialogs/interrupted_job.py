@@ -81,7 +81,7 @@ class AskEnding(Dialog[str | None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the command that does what the button does."""
         name = event.widget.id or ""
-        command = " ".join(["snapstow", *self._place.words, name, str(self._view.id)])
+        command = " ".join(["snapstow", *self._place.location_options, name, str(self._view.id)])
         self.show_command(command if name in _WORDS else "")
 
     @on(Button.Pressed)

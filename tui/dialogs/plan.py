@@ -137,7 +137,7 @@ class PlanDialog(Unfolding[Wanted | None]):
         """Show everything as it is now."""
         self.sum_up(self.summary())
         self.show_lines(self.plan_lines())
-        self.show_command(command_line(self._wanted, self._place.words))
+        self.show_command(command_line(self._wanted, self._place.location_options))
         self.query_one("#to", PathInput).display = bool(self._wanted.target_dir)
         is_final = self.is_planned and not self.is_blocked and bool(self.proof)
         proof = self.query_one("#proof", Proof)

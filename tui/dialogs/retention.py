@@ -114,7 +114,7 @@ class AskRetention(Dialog[str | None]):
         button.label = Content(_answer(wanted))
         button.refresh(layout=True)
         self.say(fault)
-        command = " ".join(("snapstow", *self._place.words, "retention", retention_words(wanted)))
+        command = " ".join(("snapstow", *self._place.location_options, "retention", retention_words(wanted)))
         self.show_command(command if wanted else "")
 
     @on(Input.Submitted, "#time")

@@ -82,7 +82,7 @@ class AskSave(Proposing[Save | None]):
         self.lines.focus()
         self.say("")
         self.sum_up("Reading what is installed… Esc leaves")
-        self.show_command(command_line(Save(), self._place.words))
+        self.show_command(command_line(Save(), self._place.location_options))
         self._look_around()
         self.set_interval(PERIOD, self._follow)
 
@@ -169,7 +169,7 @@ class AskSave(Proposing[Save | None]):
             return
         self.sum_up(summary_of(look))
         self.show_lines(lines_of(look))
-        self.show_command(command_line(self._operation(look), self._place.words))
+        self.show_command(command_line(self._operation(look), self._place.location_options))
         button = self.query_one("#yes", Button)
         button.label = Content(answer_of(look))
         button.refresh(layout=True)
@@ -271,7 +271,7 @@ class AskSave(Proposing[Save | None]):
         self.say(fault, BAD)
         if self._look is not None:
             operation = self._operation(self._look)
-            self.show_command(command_line(operation, self._place.words))
+            self.show_command(command_line(operation, self._place.location_options))
             self.propose(self._place, operation)
 
     @on(Input.Submitted)

@@ -109,7 +109,7 @@ class AskUndo(Dialog[int | None]):
             button = self.query_one("#yes", Button)
             button.label = Content(f"Undo job {message.key}")
             button.refresh(layout=True)
-            self.show_command(command_line(Undo(message.key), self._place.words))
+            self.show_command(command_line(Undo(message.key), self._place.location_options))
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
         """Undo the chosen one."""

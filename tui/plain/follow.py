@@ -73,7 +73,7 @@ class Desk(NamedTuple):
 
 def same_as(desk: Desk, operation: Operation) -> str:
     """The command that does the same."""
-    return f"Command: {plain(command_line(operation, desk.place.words))}"
+    return f"Command: {plain(command_line(operation, desk.place.location_options))}"
 
 
 def start(desk: Desk, operation: Operation) -> None:

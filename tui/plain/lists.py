@@ -30,7 +30,7 @@ class Lists:
         stock = self._desk.place.inventory()
         here = self._desk.place
         root = here.engine.layout.root
-        where = "the demo" if "--demo" in here.words else "this machine" if root == "/" else root
+        where = "the demo" if "--demo" in here.location_options else "this machine" if root == "/" else root
         stored, free = size_words(stock.stored), size_words(stock.free)
         self._console.say(
             f"Snapstow, at {where}, as {_who()}: {count_phrase(len(stock.sets), 'set')}, {stored} stored, "

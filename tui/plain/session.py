@@ -30,7 +30,7 @@ def converse(place: Place, console: Console | None = None) -> int:
         for stream in (sys.stdin, sys.stdout):
             stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
         console = Console(sys.stdin, sys.stdout)
-    Session(Desk(place, console, JobBoard(place.jobs, place.words))).run()
+    Session(Desk(place, console, JobBoard(place.jobs, place.location_options))).run()
     return 0
 
 

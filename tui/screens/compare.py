@@ -286,7 +286,7 @@ class CompareScreen(RestoringScreen):
         """Copy the command for this comparison."""
         arguments = [
             "snapstow",
-            *self._place.words,
+            *self._place.location_options,
             "diff",
             _side_argument(self._pair.before),
             _side_argument(self._pair.after),

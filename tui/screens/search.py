@@ -276,7 +276,7 @@ class SearchScreen(RestoringScreen):
     def action_copy(self) -> None:
         """Copy the command that restores the version."""
         if wanted := self.extraction():
-            self.say(copied(self.app, command_line(wanted, self._place.words)))
+            self.say(copied(self.app, command_line(wanted, self._place.location_options)))
 
 
 def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:

@@ -149,7 +149,7 @@ class InventoryData:
             unpacked=self.unpacked.get(snapshot.path),
             status=self.status_of(snapshot),
             notes=tuple(self.notes_of(snapshot)),
-            is_known=not snapshot.hidden,
+            is_known=not snapshot.hidden or snapshot.size > 0,
         )
 
     def total_of(self, snapshots: Sequence[Snapshot]) -> Total:
@@ -163,7 +163,7 @@ class InventoryData:
         return Total(
             names=tuple(dict.fromkeys([part.names[0] for part in parts])),
             users=tuple(sorted({name for users in {part.users for part in parts} for name in users})),
-            when=min([part.when for part in known], default=0.0),
+            when=min([part.when for part in known if part.when], default=0.0),
             size=sum([part.size for part in parts]),
             unpacked=_sum([part.unpacked for part in parts]),
             status=min(statuses, key=lambda status: (WORST_FIRST[status.state], status.at)),

@@ -84,7 +84,7 @@ class Others:
             self._looked_at = self._clock()
             journals = {journal.owner: journal for journal in self._place.engine.others()}
             self._boards = {
-                owner: self._boards.get(owner) or (journal, JobBoard(journal, self._place.words))
+                owner: self._boards.get(owner) or (journal, JobBoard(journal, self._place.location_options))
                 for owner, journal in journals.items()
             }
         return tuple(journal.stamp() for journal, _ in self._boards.values())

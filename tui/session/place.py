@@ -45,7 +45,7 @@ class EngineSummary(NamedTuple):
 
 
 class Place:
-    """One root and everything a screen needs of it. `words` are the options that name it in a command.
+    """One root and everything a screen needs of it; `location_options` name it in a command.
 
     Without `previews` no content of files is shown. Where it `follows`, the engine may become another one.
     """
@@ -61,7 +61,7 @@ class Place:
     ) -> None:
         self.engine = engine
         self.follows = follows
-        self.words = location_options
+        self.location_options = location_options
         self.read_only = read_only
         self.previews = previews
         self.runner = runner_of(engine)

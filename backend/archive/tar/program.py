@@ -63,7 +63,7 @@ class _Messages:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.lines: deque[str] = deque(maxlen=_SHOWN)
-        self.told = 0
+        self.count = 0
         self.first = ""
         self.kept: dict[TarMessage, list[str]] = {noise: [] for noise in TarMessage}
         self._stream = stream
@@ -80,7 +80,7 @@ class _Messages:
                 self.kept[noise].append(line)
             if not line.endswith(": socket ignored"):
                 self.first = self.first or line
-                self.told += 1
+                self.count += 1
                 self.lines.append(line)
 
     def finish(self) -> None:
@@ -259,21 +259,21 @@ def _end(process: "subprocess.Popen[bytes]", messages: _Messages, progress: Prog
 def _pack_failure(status: int, messages: _Messages) -> CommandError:
     fatal, changed = messages.kept[TarMessage.FATAL], messages.kept[TarMessage.CHANGED]
     harmless = messages.kept[TarMessage.HARMLESS]
-    if not messages.told:
+    if not messages.count:
         return CommandError(f"tar failed: {_status(status)}", harmless=harmless)
     shown = "\n".join(messages.lines)
     header = "cannot create archive"
-    if messages.told > _SHOWN:
-        header += f" (showing last {_SHOWN} lines out of {messages.told})"
+    if messages.count > _SHOWN:
+        header += f" (showing last {_SHOWN} lines out of {messages.count})"
     if status == 1 and changed and not fatal:
         return ChangedError(f"{header}:\n{shown}", changed, harmless)
     return CommandError(f"{header}:\n{shown}", fatal or changed, harmless)
 
 
 def _unpack_failure(status: int, messages: _Messages) -> CommandError:
-    if not messages.told:
+    if not messages.count:
         return CommandError(f"tar failed: {_status(status)}")
-    more = f" (and {messages.told - 1} more)" if messages.told > 1 else ""
+    more = f" (and {messages.count - 1} more)" if messages.count > 1 else ""
     return CommandError(f"cannot unpack archive: {messages.first}{more}", messages.kept[TarMessage.FATAL])
 
 

@@ -197,7 +197,7 @@ class Growing:
     def __init__(self, path: Path, times: int) -> None:
         self._path = path
         self._left = times
-        self.said: list[str] = []
+        self.notes: list[str] = []
         self.total: int | None = None
         self.done = 0
 
@@ -206,7 +206,7 @@ class Growing:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, Noted):
-            self.said.append(event.text)
+            self.notes.append(event.text)
             return
         match event:
             case Started(total=total):
@@ -231,7 +231,7 @@ def test_a_file_that_changed_is_read_again(world: World, big: Path) -> None:
     growing = Growing(big, 1)
     result = world.engine.save(Save(), growing.job())
     assert result.exit_code == 0
-    assert any("file changed as we read it; reading archive.tgz again" in text for text in growing.said)
+    assert any("file changed as we read it; reading archive.tgz again" in text for text in growing.notes)
     assert growing.done == growing.total, "what was read twice counts once"
     assert world.do(Check(1, structure=True)).faults == []
     world.do(Restore(1))

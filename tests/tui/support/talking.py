@@ -31,7 +31,7 @@ def talk(world: World, *answers: str, pause: Callable[[float], None] = time.slee
     place = Place(open_engine(str(world.root)), ("--demo",), **options)
     output = io.StringIO()
     console = Console(io.StringIO("".join(f"{answer}\n" for answer in answers)), output)
-    Session(Desk(place, console, JobBoard(place.engine.journal, place.words), pause=pause)).run()
+    Session(Desk(place, console, JobBoard(place.engine.journal, place.location_options), pause=pause)).run()
     for child in place.runner._children:
         child.wait()
     return output.getvalue()

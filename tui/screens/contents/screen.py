@@ -233,7 +233,7 @@ class ContentsScreen(PreviewScreen):
     def action_copy(self) -> None:
         """Copy the command that restores this."""
         if wanted := self.extraction():
-            text = command_line(wanted, self._place.words)
+            text = command_line(wanted, self._place.location_options)
             self.say(copied(self.app, text))
 
     def on_unmount(self) -> None:

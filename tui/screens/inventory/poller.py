@@ -91,7 +91,7 @@ class PlaceScreen(Screen[None]):
         super().__init__()
         self._place = place
         self._endings = EndedJobs()
-        self._board = JobBoard(place.jobs, place.words)
+        self._board = JobBoard(place.jobs, place.location_options)
         self._inventory: InventoryData | None = None
         self._offers: list[UndoOffer] = []
         self._availability = Availability()

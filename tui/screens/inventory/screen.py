@@ -122,7 +122,9 @@ class InventoryScreen(InventoryBrowser):
             from tui.dialogs.confirm import Confirm
 
             lines = [Line("why", said(self._logout_warning))]
-            commands = "; ".join(command_line(operation, self._place.words) for operation in operations)
+            commands = "; ".join(
+                command_line(operation, self._place.location_options) for operation in operations
+            )
             if not await self.app.push_screen_wait(Confirm("Jobs end at logout", "Start", lines, commands)):
                 return
             self._is_warned = True
@@ -242,7 +244,7 @@ class InventoryScreen(InventoryBrowser):
             self.say("there is nothing to check")
             return
         chosen = [(part, self._snaps_of(part)) for part in self._chosen_sets()]
-        dialog = AskCheck(chosen, self._inventory, self._place.words, self._place)
+        dialog = AskCheck(chosen, self._inventory, self._place.location_options, self._place)
         if answer := await self.app.push_screen_wait(dialog):
             await self._launch(*answer)
 
@@ -296,7 +298,7 @@ class InventoryScreen(InventoryBrowser):
             self.say("there is nothing to forget")
             return
         operations = forgets(sets, self._inventory)
-        if await self.app.push_screen_wait(AskForget(sets, self._inventory, self._place.words)):
+        if await self.app.push_screen_wait(AskForget(sets, self._inventory, self._place.location_options)):
             await self._launch(*operations)
 
     @work
@@ -311,7 +313,7 @@ class InventoryScreen(InventoryBrowser):
         """Copy the command that restores this."""
         if (part := self._one_set("copy the command for")) is None:
             return
-        text = command_line(self._restore_of(part), self._place.words)
+        text = command_line(self._restore_of(part), self._place.location_options)
         self.say(copied(self.app, text))
 
     def action_help(self) -> None:

@@ -251,7 +251,7 @@ class JobsScreen(SubScreen):
             raise InvalidInputError("there is no command for this")
         if isinstance(record.operation, UnknownOperation):
             raise InvalidInputError(record.operation.reason)
-        return command_line(record.operation, self._place.words)
+        return command_line(record.operation, self._place.location_options)
 
     @work
     async def action_stop(self) -> None:
@@ -273,7 +273,7 @@ class JobsScreen(SubScreen):
                 "how", said("snapd stops it, undoes what it did, and reports that to whoever started it.")
             ),
         ]
-        command = " ".join(("snapstow", *self._place.words, "stop", view.name))
+        command = " ".join(("snapstow", *self._place.location_options, "stop", view.name))
         return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
 
     @work(thread=True, group="act")
@@ -307,7 +307,7 @@ class JobsScreen(SubScreen):
                 self._begin(operation)
 
     def _ask_undo(self, view: JobView) -> Confirm:
-        command = command_line(Undo(view.id), self._place.words)
+        command = command_line(Undo(view.id), self._place.location_options)
         lines = [
             DialogLine("what", said(f"job {view.id}: {view.command}")),
             DialogLine("how", said("The data are restored to what they were before the job.")),

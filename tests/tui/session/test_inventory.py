@@ -8,7 +8,8 @@ from tests.tui.support.patient import Patient, patiently
 
 def test_a_file_that_cannot_be_read_is_shown_with_the_room_it_takes(tmp_path: Path) -> None:
     world = World(tmp_path / "root")
-    world.add(8, "cloud", b"no archive at all, of 33 bytes...")
+    world.snapshots.mkdir(parents=True)
+    (world.snapshots / "8_cloud_1.0_x1.zip").write_bytes(b"-" * 33)
 
     async def tell(user: Patient) -> None:
         await user.sees("BROKEN")

@@ -13,7 +13,7 @@ def test_a_file_that_cannot_be_read_is_shown_with_the_room_it_takes(tmp_path: Pa
 
     async def tell(user: Patient) -> None:
         await user.sees("BROKEN")
-        row = next(line for line in user.screen().splitlines() if "#8" in line)
+        row = next(line for line in user.screen().splitlines() if "▸ #8" in line)
         assert "33B" in row
 
     patiently(str(world.root), tell)

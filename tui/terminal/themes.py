@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from rich.color_triplet import ColorTriplet
 from rich.terminal_theme import TerminalTheme
@@ -28,12 +29,80 @@ _CURSOR = {
     "button-focus-text-style": "bold reverse",
 }
 
-# In hex: background, surface, text, quiet text, lines and the focused, what is behind headings, behind
-# the cursor, the text on it, behind the cursor elsewhere; then good, warning, bad.
+
+class Palette(NamedTuple):
+    """The colours of a theme that brings its own, each as `#rrggbb`.
+
+    `quiet` is for text that comes second, `line` for frames, `tree` for the lines of trees: neither of
+    these two for text. `selection` is behind the row under the cursor, `elsewhere` where the focus is not
+    there, `track` what is left of a bar. `shares` tell parts of a whole apart.
+    """
+
+    background: str
+    panel: str
+    text: str
+    quiet: str
+    line: str
+    tree: str
+    track: str
+    accent: str
+    selection: str
+    elsewhere: str
+    good: str
+    warning: str
+    bad: str
+    shares: tuple[str, str, str]
+
+
 _PALETTES = {
-    DARK: "121212 1c1c1c e6e6e6 adadad 4aa3e0 16324a 0f5490 ffffff 2b4256 7fd191 f2c14e ff9a9a",
-    LIGHT: "fafafa ffffff 1a1a1a 4d4d4d 005a9e d6e6f3 005a9e ffffff cfe3f3 14592a 6b4100 a01010",
-    CONTRAST: "000000 000000 ffffff e0e0e0 ffff00 000070 ffff00 000000 333333 8dff8d ffff80 ffb0b0",
+    DARK: Palette(
+        background="#141417",
+        panel="#1a1a1f",
+        text="#e4e4e8",
+        quiet="#9a9aa6",
+        line="#3a3a44",
+        tree="#5c5c68",
+        track="#2e2e36",
+        accent="#e8825a",
+        selection="#2c2430",
+        elsewhere="#222228",
+        good="#86c98f",
+        warning="#e5b95c",
+        bad="#ef7d7d",
+        shares=("#7aa7d9", "#b18bd0", "#6fbcb5"),
+    ),
+    LIGHT: Palette(
+        background="#fbfbfa",
+        panel="#f1f1ef",
+        text="#1c1c21",
+        quiet="#5b5b66",
+        line="#c9c9d0",
+        tree="#9b9ba6",
+        track="#dcdce2",
+        accent="#a8431a",
+        selection="#f7e6dd",
+        elsewhere="#e9e9ec",
+        good="#1f6b35",
+        warning="#7a4d00",
+        bad="#b01a1a",
+        shares=("#2b649f", "#7745a5", "#19706a"),
+    ),
+    CONTRAST: Palette(
+        background="#000000",
+        panel="#000000",
+        text="#ffffff",
+        quiet="#d8d8d8",
+        line="#9a9a9a",
+        tree="#9a9a9a",
+        track="#5a5a5a",
+        accent="#ffb27f",
+        selection="#3a2a20",
+        elsewhere="#262626",
+        good="#8dff8d",
+        warning="#ffff80",
+        bad="#ffb0b0",
+        shares=("#9fd0ff", "#dcbcff", "#90f0e6"),
+    ),
 }
 
 
@@ -44,11 +113,10 @@ def themes() -> list[Theme]:
 
 def palette(name: str) -> TerminalTheme:
     """What the sixteen colours of a terminal are in a theme that brings its own."""
-    tones = _tones(name if name in _PALETTES else DARK)
-    background, text, accent = (_triplet(tones[number]) for number in (0, 2, 4))
-    good, warning, bad = (_triplet(tone) for tone in tones[-3:])
-    eight = [background, bad, good, warning, accent, accent, accent, text]
-    return TerminalTheme(background, text, list(eight), list(eight))
+    tones = _PALETTES.get(name, _PALETTES[DARK])
+    eight = (tones.background, tones.bad, tones.good, tones.warning, *tones.shares, tones.text)
+    colours = [_triplet(tone) for tone in eight]
+    return TerminalTheme(colours[0], colours[-1], [*colours], [*colours])
 
 
 def colours(environment: Mapping[str, str]) -> int:
@@ -77,23 +145,22 @@ def chosen(wanted: str, environment: Mapping[str, str]) -> str:
     return name or (TERMINAL if colours(environment) <= _FEW_COLOURS else DARK)
 
 
-def _tones(name: str) -> list[str]:
-    return [f"#{tone}" for tone in _PALETTES[name].split()]
-
-
 def _triplet(tone: str) -> ColorTriplet:
     return ColorTriplet(*(int(tone[at : at + 2], 16) for at in (1, 3, 5)))
 
 
 def _terminal() -> Theme:
-    quiet = {"border": "ansi_default", "border-blurred": "ansi_default"}
+    quiet = {"border": "ansi_cyan", "border-blurred": "ansi_default", "tree-line": "ansi_default"}
+    quiet |= {"share-1": "ansi_blue", "share-2": "ansi_magenta", "share-3": "ansi_cyan"}
+    quiet |= {"bar-track": "ansi_default", "badge": "ansi_default", "badge-text": "ansi_default"}
+    quiet |= {"footer-key-foreground": "ansi_cyan"}
     for part in ("scrollbar", "scrollbar-hover", "scrollbar-active"):
         quiet[part] = "ansi_bright_black"
     for part in ("background", "background-hover", "background-active", "corner-color"):
         quiet[f"scrollbar-{part}"] = "ansi_default"
-    for part in ("footer-key-foreground", "input-selection-foreground", "ansi-foreground"):
+    for part in ("input-selection-foreground", "input-selection-background"):
         quiet[part] = "ansi_default"
-    for part in ("input-selection-background", "ansi-background"):
+    for part in ("ansi-foreground", "ansi-background"):
         quiet[part] = "ansi_default"
     return Theme(
         TERMINAL,
@@ -103,7 +170,7 @@ def _terminal() -> Theme:
         warning="ansi_yellow",
         error="ansi_red",
         success="ansi_green",
-        accent="ansi_default",
+        accent="ansi_cyan",
         foreground="ansi_default",
         background="ansi_default",
         surface="ansi_default",
@@ -114,61 +181,78 @@ def _terminal() -> Theme:
 
 
 def _own(name: str) -> Theme:
-    background, surface, text, _quiet, line, heading, *_, good, warning, bad = _tones(name)
+    tones = _PALETTES[name]
     return Theme(
         name,
-        primary=line,
-        secondary=line,
-        warning=warning,
-        error=bad,
-        success=good,
-        accent=line,
-        foreground=text,
-        background=background,
-        surface=surface,
-        panel=surface,
-        boost=heading,
+        primary=tones.accent,
+        secondary=tones.accent,
+        warning=tones.warning,
+        error=tones.bad,
+        success=tones.good,
+        accent=tones.accent,
+        foreground=tones.text,
+        background=tones.background,
+        surface=tones.panel,
+        panel=tones.panel,
+        boost=tones.panel,
         dark=name != LIGHT,
-        variables=_variables(name),
+        variables=_texts(tones) | _parts(tones) | _cursors(tones),
     )
 
 
-def _variables(name: str) -> dict[str, str]:
-    """The colours of parts that Textual would otherwise mix out of those of the theme."""
-    tones = _tones(name)
-    background, surface, text, quiet, line, heading, cursor, on_cursor, elsewhere, *states = tones
-    good, warning, bad = states
-    bars = {f"scrollbar-{part}": surface for part in ("background", "background-hover", "background-active")}
-    return bars | {
-        "text": text,
-        "text-muted": quiet,
-        "text-disabled": quiet,
-        "text-primary": line,
-        "text-accent": line,
-        "text-success": good,
-        "text-warning": warning,
-        "text-error": bad,
-        "primary-background": heading,
-        "border": line,
-        "border-blurred": quiet,
-        "block-cursor-background": cursor,
-        "block-cursor-foreground": on_cursor,
-        "block-cursor-blurred-background": elsewhere,
-        "block-cursor-blurred-foreground": text,
-        # The lines of a list keep their colours under the cursor: it is quieter, or turns them round.
-        "line-cursor-background": background if name == CONTRAST else elsewhere,
-        "line-cursor-text-style": "bold reverse" if name == CONTRAST else "bold",
-        "block-hover-background": elsewhere,
-        "footer-background": heading,
-        "footer-key-foreground": text,
-        "button-foreground": text,
-        "button-color-foreground": background,
+def _texts(tones: Palette) -> dict[str, str]:
+    """The colours of texts, which Textual would otherwise mix out of those of the theme."""
+    return {
+        "text": tones.text,
+        "text-muted": tones.quiet,
+        "text-disabled": tones.quiet,
+        "text-primary": tones.accent,
+        "text-accent": tones.accent,
+        "text-success": tones.good,
+        "text-warning": tones.warning,
+        "text-error": tones.bad,
+        "footer-key-foreground": tones.accent,
+        "button-foreground": tones.text,
+        "button-color-foreground": tones.background,
+    }
+
+
+def _parts(tones: Palette) -> dict[str, str]:
+    """The colours of frames, bars and backgrounds."""
+    scrollbars = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+    return dict.fromkeys(scrollbars, tones.background) | {
+        "primary-background": tones.panel,
+        "border": tones.accent,
+        "border-blurred": tones.line,
+        "tree-line": tones.tree,
+        "bar-track": tones.track,
+        "badge": tones.accent,
+        "badge-text": tones.background,
+        "share-1": tones.shares[0],
+        "share-2": tones.shares[1],
+        "share-3": tones.shares[2],
+        "footer-background": tones.panel,
+        "scrollbar": tones.tree,
+        "scrollbar-hover": tones.quiet,
+        "scrollbar-active": tones.quiet,
+        "scrollbar-corner-color": tones.background,
+    }
+
+
+def _cursors(tones: Palette) -> dict[str, str]:
+    """What is behind the row, line or text under a cursor: what is written there keeps its colour."""
+    return {
+        "block-cursor-background": tones.selection,
+        "block-cursor-foreground": tones.text,
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": tones.elsewhere,
+        "block-cursor-blurred-foreground": tones.text,
+        "block-cursor-blurred-text-style": "none",
+        "block-hover-background": tones.elsewhere,
+        "line-cursor-background": tones.selection,
+        "line-cursor-text-style": "none",
         "button-focus-text-style": "bold reverse",
-        "input-cursor-background": text,
-        "input-cursor-foreground": background,
-        "input-selection-background": elsewhere,
-        "scrollbar": quiet,
-        "scrollbar-hover": text,
-        "scrollbar-active": text,
-        "scrollbar-corner-color": surface,
+        "input-cursor-background": tones.text,
+        "input-cursor-foreground": tones.background,
+        "input-selection-background": tones.elsewhere,
     }

@@ -30,6 +30,7 @@ class LineTable(ScrollView, can_focus=True):
         "table--warn",
         "table--bad",
         "table--dim",
+        "table--tree",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Down", show=False),
@@ -235,8 +236,6 @@ class LineTable(ScrollView, can_focus=True):
         self._drawn[number] = line = row.draw()
         style = self.rich_style
         if number == self._at:
-            # On the cursor no theme could keep every colour readable: words and signs tell enough.
-            line = Line(line.cells)
             style = style + self.get_component_rich_style("table--cursor", partial=True)
         return self._strip(row, line, style)
 

@@ -24,7 +24,8 @@ from tui.widgets.table import LineTable
 EVERYWHERE = ("", "J", "r", "s", "e", "i", "f", "u", "question_mark", "colon")
 STATES = ("good", "warn", "bad", "dim", "mark", "heading")
 LEAST = {themes.DARK: 4.5, themes.LIGHT: 4.5, themes.CONTRAST: 7.0}
-LINES = "─│╭╮╰╯━┃▔▁▎▊▌▐"
+LINES = "─│╭╮╰╯├└┌┐┘━┃▔▁▂▃▄▅▆▇█▎▊▌▐ "
+A_LINE = 1.4
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_every_text_stands_out_from_what_is_behind_it(world: World) -> None:
                 texts = list(pieces(user.app))
                 assert texts
                 for piece in texts:
-                    wanted = 3.0 if set(piece.text.strip()) <= set(LINES) else least
+                    wanted = A_LINE if set(piece.text) <= set(LINES) else least
                     where_it_is = f"{theme}, {where}, line {piece.line}: {piece.text!r} {piece.style}"
                     assert piece.contrast >= wanted, f"{piece.contrast:.1f} {where_it_is}"
 

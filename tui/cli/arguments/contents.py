@@ -142,13 +142,17 @@ def cat(parser: Parser) -> Callable[..., CatArgs]:
 def find(parser: Parser) -> type[FindArgs]:
     """Describe `find`."""
     parser.describe(
-        "Finds files in all snapshots by a shell pattern (*, ?, [...]): the whole name,\n"
-        "or with slashes the end of the path. Shows the versions of each, oldest first.\n"
-        "Archives that were never read are read first.",
+        "Finds files in all snapshots: words that match anywhere in the path, all of\n"
+        "them; lower case matches any case. With * or ? a word matches the whole name or,\n"
+        "with slashes, the end of the path; rev/ is the data of the revision. Shows each\n"
+        "version once, with its sets. Archives that were never read are read first.\n"
+        "Exits with 1 if nothing is found, as grep does; what could not be searched is\n"
+        "told on standard error.",
         "find config.php",
-        "find 'etc/*.conf' nextcloud",
+        "find 'photos 2024' nextcloud",
+        "find 'etc/*.conf' --id 3",
     )
-    parser.operand("pattern", "PATTERN", "what the name or path must match", missing="`<pattern>`")
+    parser.operand("pattern", "WORDS", "what the path must match, as one argument", missing="`<words>`")
     add_snaps(parser)
     add_id(parser)
     add_file(parser)

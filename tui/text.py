@@ -44,6 +44,12 @@ def size_text(n: int) -> str:
     return f"{_amount(n, 5)}B"
 
 
+def amount_text(n: int) -> str:
+    """An amount of bytes for reading: `913 B`, `39.7 MB`, `6.2 GB`."""
+    factor, unit = _unit(n)
+    return f"{n} B" if unit == "B" else f"{n / factor:.1f} {unit}"
+
+
 def age_text(seconds: float) -> str:
     """A span of time as `snap saved` shows it, without leading blanks: `8.18s`, `1h40m`, `292y` (§6.3).
 

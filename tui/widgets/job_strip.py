@@ -20,7 +20,7 @@ class JobStrip(Static):
 
     def show(self, jobs: Sequence[JobView]) -> None:
         """Show how the jobs stand."""
-        text = strip_text(jobs, self.app.size.width)
+        text = strip_text(jobs, self.app.size.width - (2 if self.has_class("panel") else 0))
         self.display = bool(text.plain)
         if self.content != text:
             self.update(text, layout=False)

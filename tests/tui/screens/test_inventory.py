@@ -24,7 +24,8 @@ from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import InventoryData, Pivot
 from tui.session.job_views import JobBoard
 from tui.session.place import Place
-from tui.views.set_rows import ListOptions, View, covered, rows
+from tui.views.set_keys import covered
+from tui.views.set_rows import ListOptions, View, rows
 
 model = pytest.fixture(scope="module")(make_model)
 root = pytest.fixture(make_root)
@@ -188,13 +189,13 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
     sets = tuple(SnapshotSet(snapshot.set_id, (snapshot,)) for snapshot in snapshots)
     statuses = {snapshot.path: CheckStatus(CheckState.NEVER) for snapshot in snapshots}
     stock = InventoryData(sets, statuses).worked_out()
-    drawn = rows(View(stock, time.time(), 120), ListOptions(filter="#77"))
+    drawn = rows(View(stock, time.time()), ListOptions(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
-    everything = rows(View(stock, time.time(), 120), ListOptions())
+    everything = rows(View(stock, time.time()), ListOptions())
     assert len(everything) == 10_000
     assert covered(stock, {row.key for row in everything}) == snapshots
     for pivot in Pivot:
-        assert rows(View(stock, time.time(), 120), ListOptions(pivot))
+        assert rows(View(stock, time.time()), ListOptions(pivot))
 
 
 def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:

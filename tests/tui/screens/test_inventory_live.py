@@ -16,7 +16,8 @@ from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import Pivot
 from tui.session.place import Place
 from tui.text import size_text
-from tui.views.set_rows import GroupKey, SetKey, SnapKey, Sort, owners_of
+from tui.views.set_keys import GroupKey, SetKey, SnapKey, owners_of
+from tui.views.set_rows import Sort
 from tui.widgets.details import folded
 
 model = pytest.fixture(scope="module")(make_model)

@@ -167,6 +167,15 @@ class Opened:
         """Where looking begins: at the list, or at the only snapshot of a file that is no export."""
         return LIST if self.inside.is_export or len(self.inside.held) != 1 else Location(0)
 
+    def locate(self, snap: str, entry: str, path: bytes = b"") -> Location:
+        """Where something is in the snapshot of a snap, or in the only one; the top where it is not known."""
+        for number, held in enumerate(self.inside.held):
+            entries = {archive.entry for archive in held.archives}
+            if held.snapshot.snap == (snap or held.snapshot.snap) and entry in entries:
+                is_top = entry == SYSTEM and not path
+                return Location(number) if is_top else Location(number, entry, path)
+        return self.top()
+
     def above(self, location: Location) -> Location | None:
         """What a place is in; None for the top of all."""
         if location == self.top():

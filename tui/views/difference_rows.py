@@ -21,11 +21,28 @@ from backend.compare import (
 )
 from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import plain, size_text
-from tui.views.table import Column, Line, Row
+from tui.text import amount_text, plain
+from tui.views.columns import Heading, columns_of
+from tui.views.table import Column, Line, Row, Step
 
 MOST = 20_000
-_SHOWS_SIZES = 64
+_HEADINGS = (
+    Heading("PATH"),
+    Heading("BEFORE", right=True),
+    Heading("AFTER", right=True),
+    Heading("BYTES", right=True),
+    Heading("NOTE"),
+)
+_STEPS = (
+    Step(4, 12),
+    Step(0, 30),
+    Step(1, 0),
+    Step(2, 0),
+    Step(4, 0),
+    Step(0, 16),
+    Step(3, 0),
+    Step(0, 4),
+)
 _SIGNS = {
     Change.ADDED: ("+", "good"),
     Change.REMOVED: ("-", "bad"),
@@ -199,21 +216,15 @@ def _label(facet: ComparedSide) -> str:
 # -- rows
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that fit."""
-    sizes = [Column("BEFORE", 7, right=True), Column("AFTER", 7, right=True)] if width >= _SHOWS_SIZES else []
-    return [Column("WHAT DIFFERS", 0), *sizes, Column("BYTES", 9, right=True), Column("NOTE", 18)]
+def columns(shown: Sequence[Row], room: int) -> list[Column]:
+    """The columns for rows in a room of cells."""
+    return columns_of(_HEADINGS, shown, room, _STEPS)
 
 
-def rows(result: Differences, width: int) -> list[Row]:
+def rows(result: Differences) -> list[Row]:
     """The configuration first, then the paths by owner."""
-    some = [
-        Row(ConfigKey(difference.key), partial(_key_line, difference, width))
-        for difference in result.configuration
-    ]
-    return some + [
-        Row(key_of(difference), partial(_line, difference, width)) for difference in result.differences
-    ]
+    some = [Row(ConfigKey(change.key), partial(_key_line, change)) for change in result.configuration]
+    return some + [Row(key_of(difference), partial(_line, difference)) for difference in result.differences]
 
 
 def key_of(difference: Difference) -> KeyOf:
@@ -221,12 +232,11 @@ def key_of(difference: Difference) -> KeyOf:
     return KeyOf(difference.owner, difference.path, difference.kind)
 
 
-def _key_line(key_change: KeyChange, width: int) -> Line:
+def _key_line(key_change: KeyChange) -> Line:
     sign, style = _SIGNS[key_change.change]
     values = f"{value_text(key_change.before)} → {value_text(key_change.after)}"
     text = f"{sign} configuration {plain(key_change.key)}: {values}"
-    blanks = ("", "") if width >= _SHOWS_SIZES else ()
-    return Line((text, *blanks, "", "configuration"), (style, *("dim" for _ in blanks), "dim", "dim"))
+    return Line((text, "", "", "", "configuration"), (style, "dim", "dim", "dim", "dim"))
 
 
 def value_text(value: object) -> str:
@@ -249,22 +259,27 @@ def json_text(value: object) -> str:
     )
 
 
-def _line(difference: Difference, width: int) -> Line:
+def _line(difference: Difference) -> Line:
     sign, style = _SIGNS[difference.change]
     whose = f"{plain(difference.owner)}: " if difference.owner else ""
     slash = "/" if difference.kind == Kind.FOLDER.value else ""
-    sizes = [_size(difference.before), _size(difference.after)] if width >= _SHOWS_SIZES else []
     note = (
         count_phrase(difference.files, "file")
         if difference.folded
         else ", ".join(difference.metadata) or difference.change.value
     )
-    cells = (f"{sign} {whose}{plain(difference.text)}{slash}", *sizes, delta_text(difference), note)
-    return Line(cells, (style, *("dim" for _ in sizes), "", "dim"))
+    cells = (
+        f"{sign} {whose}{plain(difference.text)}{slash}",
+        _size(difference.before),
+        _size(difference.after),
+        delta_text(difference),
+        note,
+    )
+    return Line(cells, (style, "dim", "dim", "", "dim"))
 
 
 def _size(size: int | None) -> str:
-    return "-" if size is None else size_text(size).strip()
+    return "-" if size is None else amount_text(size)
 
 
 def delta_text(difference: Difference) -> str:
@@ -272,7 +287,7 @@ def delta_text(difference: Difference) -> str:
     delta = (difference.after or 0) - (difference.before or 0)
     if not delta or (difference.kind == Kind.FOLDER.value and not difference.folded):
         return ""
-    return f"{'+' if delta > 0 else '-'}{size_text(abs(delta)).strip()}"
+    return f"{'+' if delta > 0 else '-'}{amount_text(abs(delta))}"
 
 
 def sums(result: Differences) -> str:
@@ -284,7 +299,7 @@ def sums(result: Differences) -> str:
     ]
     if result.configuration:
         phrases.append(count_phrase(len(result.configuration), "key"))
-    phrases.append(f"+{size_text(result.added).strip()} -{size_text(result.removed).strip()}")
+    phrases.append(f"+{amount_text(result.added)} -{amount_text(result.removed)}")
     if result.cut:
         phrases.append(f"only the first {MOST:,} are shown")
     return " · ".join(phrases)

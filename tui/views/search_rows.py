@@ -1,23 +1,39 @@
 """What was found by name, as rows of a table: one for each version of a file, the newest first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from backend import Progress, Snapshot
 from backend.browse import History, Hit, Missed, PathPattern, Version, histories, search_files
 from tui.phrases import count_phrase
-from tui.text import cut_path, plain, size_text
-from tui.views.file_rows import time_text
-from tui.views.table import Column, Line, Row
+from tui.text import amount_text, plain
+from tui.views.columns import Heading, columns_of
+from tui.views.file_rows import age_of, time_text
+from tui.views.table import Column, Line, Row, Step
 
 MOST = 20_000
 _INTERVAL = 0.5
-_SETS, _TIME, _SIZE = 14, 16, 7
-_SHOWS_TIMES, _SHOWS_SNAPS = 60, 90
 _FEW_SETS = 2
 _FEW_MISSED = 3
-_SNAP = 24
+_HEADINGS = (
+    Heading("FILE"),
+    Heading("SNAP"),
+    Heading("SIZE", right=True),
+    Heading("CHANGED", right=True),
+    Heading("IN SETS"),
+)
+_FILE, _SNAP, _SIZE, _CHANGED, _SETS = range(len(_HEADINGS))
+_STEPS = (
+    Step(_FILE, 34),
+    Step(_SNAP, 12),
+    Step(_FILE, 24),
+    Step(_SNAP, 0),
+    Step(_SIZE, 0),
+    Step(_CHANGED, 0),
+    Step(_FILE, 8),
+    Step(_SETS, 6),
+)
 
 
 class VersionKey(NamedTuple):
@@ -123,32 +139,41 @@ def file_versions(hits: Sequence[Hit]) -> list[FileVersion]:
 # -- rows
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that fit."""
-    snaps = [Column("SNAP", _SNAP)] if width >= _SHOWS_SNAPS else []
-    times = [Column("CHANGED", _TIME)] if width >= _SHOWS_TIMES else []
-    return [Column("FILE", 0), *snaps, Column("SIZE", _SIZE, right=True), *times, Column("IN", _SETS)]
-
-
-def rows(versions: Sequence[FileVersion], width: int) -> Iterator[Row]:
+def rows(versions: Sequence[FileVersion], now: float) -> list[Row]:
     """A row for each version."""
-    for version in versions:
-        sign = "▸" if version.newest.node.is_folder else " "
-        yield Row(version.key, partial(_line, version, width), sign=sign)
+    return [Row(version.key, partial(_line, version, now), sign=_sign(version)) for version in versions]
 
 
-def _line(version: FileVersion, width: int) -> Line:
+def columns(shown: Sequence[Row], room: int) -> list[Column]:
+    """The columns for rows in a room of cells."""
+    return columns_of(_HEADINGS, shown, room, _STEPS)
+
+
+def _sign(version: FileVersion) -> str:
+    return "▸" if version.newest.node.is_folder else " "
+
+
+def _line(version: FileVersion, now: float) -> Line:
     node = version.newest.node
-    snaps = (owner_text(version),) if width >= _SHOWS_SNAPS else ()
-    times = (time_text(node.mtime_ns),) if width >= _SHOWS_TIMES else ()
-    taken = sum(column.width + 1 for column in columns(width) if column.width)
-    name = plain(version.path_text)
-    if not snaps:
-        name = f"{owner_text(version)}: {name}"
-    cells = (cut_path(name, max(1, width - taken - 6)), *snaps, size_text(node.size).strip(), *times)
-    look = "" if version.number == 0 else "dim"
-    dims = ("dim",) * (len(snaps) + 1 + len(times))
-    return Line((*cells, sets_text(version.version, _FEW_SETS)), (look, *dims, ""))
+    cells = (
+        plain(version.path_text),
+        owner_text(version),
+        amount_text(node.size),
+        age_of(node.mtime_ns, now),
+        sets_text(version.version, _FEW_SETS),
+    )
+    return Line(cells, ("" if version.number == 0 else "dim", "dim", "", "dim", ""))
+
+
+def about(version: FileVersion) -> str:
+    """All about a version, in a sentence."""
+    node = version.newest.node
+    facts = (
+        plain(version.path_text),
+        f"changed {time_text(node.mtime_ns)}",
+        f"in {sets_text(version.version)}",
+    )
+    return " · ".join(facts)
 
 
 def owner_text(version: FileVersion) -> str:
@@ -193,14 +218,20 @@ def _files_text(versions: Sequence[FileVersion]) -> str:
     return f"{count_phrase(files, 'file')}{of_all}"
 
 
-def missed_text(missed: Sequence[Missed]) -> str:
-    """What could not be searched, and why, in one line; nothing where all could."""
-    if not missed:
-        return ""
-    names = [f"{_place_text(place)} ({plain(place.reason)})" for place in missed[:_FEW_MISSED]]
-    names += [f"{len(missed) - _FEW_MISSED} more"] if missed[_FEW_MISSED:] else []
-    is_partial = any(place.entry for place in missed)
-    return f"not {'fully ' if is_partial else ''}searched: {', '.join(names)}"
+def missed_text(missed: Sequence[Missed], *, reasons: bool = False) -> str:
+    """What could not be searched, with reasons if wanted, in one line; nothing where all could."""
+    parts = [place for place in missed if place.entry]
+    wholes = [place for place in missed if not place.entry]
+    texts = (("not searched", wholes), ("only in part", parts))
+    return "; ".join(f"{text}: {_places_text(places, reasons=reasons)}" for text, places in texts if places)
+
+
+def _places_text(places: Sequence[Missed], *, reasons: bool) -> str:
+    names = [
+        f"{_place_text(place)} ({plain(place.reason)})" if reasons else _place_text(place) for place in places
+    ]
+    names[_FEW_MISSED:] = [f"{len(places) - _FEW_MISSED} more"] if places[_FEW_MISSED:] else []
+    return ", ".join(names)
 
 
 def _place_text(missed: Missed) -> str:

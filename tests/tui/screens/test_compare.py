@@ -171,5 +171,5 @@ def test_values_and_deltas_are_short() -> None:
     assert value_text({"a": "x" * 100}).endswith("…")
     assert value_text("\x1b") == '"\\u001b"'
     difference = Difference("", b"f", Change.CHANGED, "file", 10, 4)
-    assert delta_text(difference) == "-6B"
+    assert delta_text(difference) == "-6 B"
     assert delta_text(difference._replace(after=10)) == ""

@@ -75,7 +75,7 @@ class _Search:
         if self.count > len(self._hits) >= _MOST_HITS:
             print_status(f"Only the first {_MOST_HITS} are shown.")
         if self._missed:
-            print_status(missed_text(self._missed))
+            print_status(missed_text(self._missed, reasons=True))
 
 
 def _of_store(context: Context, args: FindArgs) -> list[Snapshot]:

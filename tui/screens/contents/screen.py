@@ -19,6 +19,8 @@ from backend import (
 )
 from backend.browse import Order, format_selector
 from tui.phrases import count_phrase
+from tui.screens.contents.messages import Start
+from tui.screens.contents.navigation import TOP
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
@@ -72,8 +74,8 @@ class ContentsScreen(PreviewScreen):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
-        super().__init__(place, source, launcher, entry)
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, start: Start = TOP) -> None:
+        super().__init__(place, source, launcher, start)
         self._progress = Progress()
 
     def refusal_of(self, action: str) -> str:

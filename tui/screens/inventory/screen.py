@@ -195,13 +195,14 @@ class InventoryScreen(InventoryBrowser):
 
     def look_inside(self, key: Hashable) -> bool:
         """Show what is in a snapshot, or in one of its archives."""
+        from tui.screens.contents.messages import Start
         from tui.screens.contents.screen import ContentsScreen
 
         if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
         if snapshot := self._inventory.by_path.get(key.path):
             entry = key.entry if isinstance(key, EntryKey) else ""
-            self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
+            self.app.push_screen(ContentsScreen(self._place, snapshot, self, Start(entry=entry)))
         return True
 
     def open_file(self, path: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from backend.browse import search_files
 from backend.progress import Progress
-from tests.support.builders import World
+from tests.support.builders import Tree, World
 from tests.tui.support.driver import Snapstow
 from tui.cli.commands import find
 
@@ -18,7 +18,7 @@ from tui.cli.commands import find
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     world = World(tmp_path / "root")
-    data = {"x1": {"notes.txt": "one\n", "d": {"g": "three"}}}
+    data: Tree = {"x1": {"notes.txt": "one\n", "d": {"g": "three"}}}
     for number in (3, 4):
         time = f"2026-11-2{number}T09:09:36Z"
         world.add(number, "foo", data, users={"alice": {"x1": {"mine": "hers"}}}, time=time)

@@ -176,9 +176,9 @@ def test_hostile_names_are_harmless(root: str) -> None:
 
     async def tell(user: User) -> None:
         await user.sees("#77")
-        await user.presses("D")
         assert "\x1b" not in user.screen()
-        assert "[red]x" in user.screen()
+        details = (line.partition("││")[2].rstrip("│").strip() for line in user.screen().splitlines())
+        assert "77_[red]x\\x1b]0;T\\x07[b].zip" in "".join(details)
 
     story(root, tell, (200, 40))
 

@@ -180,7 +180,7 @@ def test_hostile_names_are_harmless(root: str) -> None:
         details = (line.partition("││")[2].rstrip("│").strip() for line in user.screen().splitlines())
         assert "77_[red]x\\x1b]0;T\\x07[b].zip" in "".join(details)
 
-    story(root, tell, (200, 40))
+    story(root, tell, (200, 80))
 
 
 def test_ten_thousand_snapshots_are_rows_at_once() -> None:

@@ -81,7 +81,7 @@ def _space(stock: InventoryData, room: int) -> list[Part]:
         if others := largest[named:]:
             size = sum(groups[name].total.size for name in others)
             parts.append(_share(f"{len(others)} more", size, DIM))
-        parts.append(_share("free", stock.free, "$bar-track", text=DIM)._replace(sign="─"))
+        parts.append(_share("free", stock.free, "$border-blurred", text=DIM)._replace(sign="─"))
         if sum(part.legend.cell_length + 2 for part in parts) <= room + 2:
             break
     return parts

@@ -10,12 +10,13 @@ from textual.containers import VerticalScroll
 
 from tui.text import cells
 from tui.views.set_details import Section
+from tui.widgets.panel import Titled
 from tui.widgets.text import DiffStatic
 
 LABEL = 10
 
 
-class Details(VerticalScroll, can_focus=False):
+class Details(Titled, VerticalScroll, can_focus=False):
     """The details of what is chosen; scrolls with the mouse."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -26,14 +27,26 @@ class Details(VerticalScroll, can_focus=False):
         "details--dim",
     }
 
+    _sections: Sequence[Section] = ()
+
     def compose(self) -> ComposeResult:
         """One text."""
         yield DiffStatic()
 
-    def show(self, sections: Sequence[Section]) -> None:
+    def on_mount(self) -> None:
+        """Keep to the colours of the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.call_after_refresh(self._draw))
+
+    def show(self, title: str, sections: Sequence[Section]) -> None:
         """Show other details from their beginning; only lines that differ are drawn."""
+        self.entitle(title)
+        self._sections = tuple(sections)
+        if self._draw():
+            self.scroll_home(animate=False)
+
+    def _draw(self) -> bool:
         text, width = Text(), max(LABEL + 8, self.content_size.width)
-        for section in sections:
+        for section in self._sections:
             text.append("\n" if text else "")
             self._append(text, section.title, width, "heading")
             for label, value, style in section.facts:
@@ -42,8 +55,7 @@ class Details(VerticalScroll, can_focus=False):
                     self._append(text, value, width - LABEL, style, indent=LABEL)
                 else:
                     self._append(text, value, width, style)
-        if self.query_one(DiffStatic).show(text):
-            self.scroll_home(animate=False)
+        return self.query_one(DiffStatic).show(text)
 
     def _append(self, text: Text, value: str, room: int, style: str, *, indent: int = 0) -> None:
         for number, line in enumerate(folded(value, room)):

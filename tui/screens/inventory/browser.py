@@ -30,13 +30,14 @@ from tui.widgets.header import Header
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
+from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
 _PANELS_MIN_WIDTH, _PANELS_MIN_HEIGHT = 80, 30
 _OVERVIEW_MIN_HEIGHT = 16
-_DETAILS = 36
+_DETAILS = 34
 _BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
 _AGING = 60.0
 
@@ -48,6 +49,10 @@ class ArchivesLoaded(Message):
         super().__init__()
         self.path = path
         self.parts = parts
+
+
+class SetsPanel(Titled, Vertical):
+    """The table of the sets in its frame."""
 
 
 class InventoryBrowser(PlaceScreen):
@@ -68,8 +73,7 @@ class InventoryBrowser(PlaceScreen):
         yield Header()
         yield Overview()
         with Horizontal(id="middle"):
-            with Vertical(id="sets") as panel:
-                panel.border_title = "Snapshot sets"
+            with SetsPanel(id="sets"):
                 yield LineTable([], id="table")
             yield Details(id="details")
         yield FilterBox()
@@ -81,6 +85,7 @@ class InventoryBrowser(PlaceScreen):
 
     def on_mount(self) -> None:
         """Begin at the table; ages grow while the screen is open."""
+        self._frame()
         self._table.focus()
         self.set_interval(_AGING, self._grow_older)
         if warning := self._place.engine.warning:
@@ -142,16 +147,15 @@ class InventoryBrowser(PlaceScreen):
 
     def on_resize(self) -> None:
         """Choose what fits."""
-        width, height = self.size
-        panels = width >= _PANELS_MIN_WIDTH and height >= _PANELS_MIN_HEIGHT
-        for widget in (
-            self.query_one(Overview),
-            self._sets,
-            self.query_one(Details),
-            self.query_one(JobStrip),
-        ):
-            widget.set_class(panels, "panel")
+        self._frame()
         self._arrange()
+
+    def _frame(self) -> None:
+        """Put frames around the panels where there is room for them."""
+        width, height = self.app.size
+        panels = width >= _PANELS_MIN_WIDTH and height >= _PANELS_MIN_HEIGHT
+        for name in ("#overview", "#sets", "#details", "#jobs"):
+            self.query_one(name).set_class(panels, "panel")
 
     def _arrange(self) -> None:
         """Show what is wished, as far as there is room."""
@@ -161,8 +165,8 @@ class InventoryBrowser(PlaceScreen):
         self.fill()
 
     @property
-    def _sets(self) -> Vertical:
-        return self.query_one("#sets", Vertical)
+    def _sets(self) -> SetsPanel:
+        return self.query_one(SetsPanel)
 
     def _room(self) -> int:
         """The cells for the columns of the table."""
@@ -179,7 +183,7 @@ class InventoryBrowser(PlaceScreen):
         self._table.show_columns(columns(table_rows, view, self._wish, self._room()))
         self._table.show(table_rows)
         self.query_one(Overview).show(inventory, view.now)
-        self._sets.border_subtitle = self._sum_of(inventory)
+        self._sets.entitle("Snapshot sets", self._sum_of(inventory))
         self._show_header()
         self._describe(self.chosen())
         if not table_rows and self._status_follows_row:
@@ -212,8 +216,7 @@ class InventoryBrowser(PlaceScreen):
             self._describe_row(head + sentence_of(chosen, stock, time.time()))
         pane = self.query_one(Details)
         if pane.display:
-            pane.border_title = title_of(chosen)
-            pane.show(self._sections_of(chosen))
+            pane.show(title_of(chosen), self._sections_of(chosen))
 
     def _sections_of(self, chosen: Sequence[Snapshot]) -> list[Section]:
         parts = self._parts.get(chosen[0].path, {}) if chosen else {}

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
@@ -16,7 +15,7 @@ from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snap
 from backend.browse import Kind
 from backend.compare import CompareOptions, Difference
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
+from tui.screens.sub_screen import Panel, RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
@@ -24,10 +23,11 @@ from tui.text import amount_text, plain
 from tui.views import difference_rows as differing
 from tui.views import preview
 from tui.views.difference_rows import Comparer, ConfigKey, Differences, KeyOf, Pair
-from tui.views.difference_rows import pair_of as pair_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
+EXACT = "comparing by content: both sides are read completely"
+BY_SIZE = "comparing by size and time"
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
 
@@ -83,8 +83,7 @@ class CompareScreen(RestoringScreen):
         yield Static("", id="header", markup=False)
         yield Static("", id="sums", markup=False)
         yield Static("", id="faults", markup=False)
-        with Vertical(id="results", classes="framed") as results:
-            results.border_title = "Differences"
+        with Panel("Differences"):
             yield LineTable([], id="table")
         yield Static(" Comparing…", id="status", markup=False)
         yield KeyBar()
@@ -154,7 +153,8 @@ class CompareScreen(RestoringScreen):
         table.show_columns(differing.columns(rows, self.room))
         table.show(rows)
         sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
-        self.head(f"Compare {plain(self._pair.snap)}", sides)
+        editions = " → ".join(dict.fromkeys(comparison.editions))
+        self.head(f"Compare {plain(self._pair.snap)} {sides}", editions)
         self.sum_up(f"{differing.sums(comparison)}{'' if comparison.complete else ' so far'}")
         self.warn(plain("; ".join(comparison.notes)))
         if comparison.complete and table.cursor_key is None:
@@ -238,9 +238,7 @@ class CompareScreen(RestoringScreen):
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
-        self.say(
-            "comparing by content: both sides are read completely" if exact else "comparing by size and time"
-        )
+        self.say(EXACT if exact else BY_SIZE)
 
     def action_pivot(self) -> None:
         """Swap the sides."""

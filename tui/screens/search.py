@@ -25,8 +25,9 @@ from backend.browse import Hit, PathPattern, format_selector
 from tui.phrases import count_phrase
 from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
+from tui.screens.sub_screen import Panel, RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
+from tui.session.open_file import Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import plain
@@ -95,8 +96,7 @@ class SearchScreen(RestoringScreen):
             yield SearchBox(placeholder=_HOW, id="filter")
         yield Static("", id="faults", markup=False)
         yield Static("", id="sums", markup=False)
-        with Vertical(id="results", classes="framed") as results:
-            results.border_title = "Files"
+        with Panel("Files"):
             yield LineTable([], id="table")
         yield Static("", id="status", markup=False)
         yield KeyBar()
@@ -208,13 +208,10 @@ class SearchScreen(RestoringScreen):
             self.action_back()
 
     def _open(self) -> None:
-        from tui.screens.contents.messages import Start
-        from tui.screens.contents.screen import ContentsScreen
-
         if chosen := self._chosen():
             hit = chosen.newest
             start = Start(hit.snapshot.snap, hit.entry, hit.path)
-            self.app.push_screen(ContentsScreen(self._place, self._side(hit), self._launcher, start))
+            self._launcher.show_contents(self._side(hit), start)
 
     # -- keys
 

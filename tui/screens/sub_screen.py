@@ -5,6 +5,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import work
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
@@ -14,11 +15,27 @@ from tui.screens.launcher import Launcher
 from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views.header import title_text
+from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
 
 FRAMES_MIN_WIDTH, FRAMES_MIN_HEIGHT = 80, 30
 _BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
+
+
+class Panel(Titled, Vertical):
+    """Something in a frame with its name, where there is room for frames."""
+
+    def __init__(self, title: str = "", name: str = "results") -> None:
+        super().__init__(id=name, classes="framed")
+        self.border_title = title or None
+        self._sum = ""
+
+    def sum_up(self, text: str) -> None:
+        """Say in the frame what there is, whatever signs are in it."""
+        if text != self._sum:
+            self._sum = text
+            self.entitle(self.border_title or "", Content(f" {text} ") if text else "")
 
 
 class SubScreen(Screen[None]):
@@ -42,12 +59,10 @@ class SubScreen(Screen[None]):
 
     def sum_up(self, text: str) -> None:
         """Say for good what there is: in the frame of the table, or on a line where there is no frame."""
-        line, frame = self.query_one("#sums", Static), self.query_one("#results")
+        line = self.query_one("#sums", Static)
         line.display = not self.has_frames
         set_text(line, Text(f" {text}", no_wrap=True, overflow="ellipsis"))
-        subtitle = Content(f" {cut_middle(text, max(1, self.size.width - 8))} ")
-        if frame.border_subtitle != subtitle.markup:
-            frame.border_subtitle = subtitle
+        self.query_one("#results", Panel).sum_up(cut_middle(text, max(1, self.size.width - 8)))
 
     def warn(self, text: str) -> None:
         """Say for good what is wrong; nothing takes no room."""

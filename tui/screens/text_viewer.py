@@ -6,12 +6,11 @@ from typing import ClassVar, NamedTuple
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static
 
 from backend import Cancelled, Progress, SnapshotError
-from tui.screens.sub_screen import SubScreen
+from tui.screens.sub_screen import Panel, SubScreen
 from tui.terminal.pager import show_lines
 from tui.text import cells, plain
 from tui.views.table import Column, Line, Row
@@ -63,7 +62,7 @@ class TextViewer(SubScreen):
     def compose(self) -> ComposeResult:
         """What it is, the lines, keys."""
         yield Static("", id="header", markup=False)
-        with Vertical(id="results", classes="framed"):
+        with Panel():
             yield Lines([Column("", 0)], id="table")
         yield Static("", id="status", markup=False)
         yield KeyBar()

@@ -65,6 +65,13 @@ class Pair(NamedTuple):
     after: Snapshot | str | None
 
 
+class SetPair(NamedTuple):
+    """Snapshots of one set to compare with those of another, the older first, or with the data in place."""
+
+    before: tuple[Snapshot, ...]
+    after: tuple[Snapshot, ...] | None
+
+
 class KeyOf(NamedTuple):
     """A row of a path: whose it is, and where."""
 
@@ -82,10 +89,12 @@ class ConfigKey(NamedTuple):
 class Differences(NamedTuple):
     """What is known of a comparison so far: the first `MOST` differences (`cut` are those beyond).
 
-    `files` counts the files of each kind, `added` and `removed` are bytes, of all differences.
+    `labels` name the sides, `editions` their versions. `files` counts the files of each kind, `added` and
+    `removed` are bytes, of all differences.
     """
 
     labels: tuple[str, str] = ("", "")
+    editions: tuple[str, str] = ("", "")
     configuration: tuple[KeyChange, ...] = ()
     differences: tuple[Difference, ...] = ()
     files: Mapping[Change, int] = {}
@@ -96,20 +105,24 @@ class Differences(NamedTuple):
     complete: bool = False
 
 
-def pair_of(chosen: Sequence[Snapshot]) -> Pair | str:
-    """What one snapshot (with the data in place), or two of a snap, mean; or why they mean nothing."""
+def pair_of(chosen: Sequence[Snapshot]) -> Pair | SetPair | str:
+    """What snapshots of one set (with the data in place), or of two, mean; or why they mean nothing."""
+    sets: dict[int, list[Snapshot]] = {}
+    for snapshot in sorted(chosen, key=lambda snapshot: snapshot.set_id):
+        sets.setdefault(snapshot.set_id, []).append(snapshot)
+    if not 1 <= len(sets) <= 2:
+        return "select two sets or snapshots to compare, or one to compare it with the live data"
+    before, after = [*sets.values(), None][:2]
+    assert before is not None
+    snaps = [{snapshot.snap for snapshot in side} for side in sets.values()]
+    if not set.intersection(*snaps):
+        names = " with ".join(", ".join(map(plain, sorted(names))) for names in snaps)
+        return f"cannot compare {names}: they are different snaps"
+    if len(before) > 1 or (after and len(after) > 1):
+        return SetPair(tuple(before), tuple(after) if after else None)
     if broken := [snapshot for snapshot in chosen if snapshot.broken]:
         return f"cannot compare: #{broken[0].set_id} is broken"
-    if len(chosen) == 1:
-        return Pair(chosen[0].snap, chosen[0], None)
-    if len(chosen) != 2:
-        return "select two snapshots of one snap, or one to compare it with the live data"
-    if chosen[0].snap != chosen[1].snap:
-        return (
-            f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are different snaps"
-        )
-    before, after = sorted(chosen, key=lambda snapshot: snapshot.set_id)
-    return Pair(before.snap, before, after)
+    return Pair(before[0].snap, before[0], after[0] if after else None)
 
 
 class Comparer:
@@ -134,13 +147,8 @@ class Comparer:
         comparison = Comparison(self._pair.snap, engine.layout, engine.state_dir)
         try:
             for side in (self._pair.before, self._pair.after):
-                match side:
-                    case None:
-                        comparison.add_live()
-                    case str():
-                        comparison.add_file(side, progress)
-                    case _:
-                        comparison.add_snapshot(f"#{side.set_id}", side)
+                label = f"#{side.set_id}" if isinstance(side, Snapshot) else ""
+                comparison.add(label, side, progress)
         except BaseException:
             comparison.close()
             raise
@@ -157,8 +165,12 @@ class Comparer:
         """Say what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
         with self.opened(progress) as comparison:
             before, after = comparison.facets
-            labels = (_label(before), _label(after))
-            collected = _Collected(Differences(labels, tuple(comparison.configuration)), comparison.notes)
+            summary = Differences(
+                labels=(_label(before), _label(after)),
+                editions=(_edition(before), _edition(after)),
+                configuration=tuple(comparison.configuration),
+            )
+            collected = _Collected(summary, comparison.notes)
             due = progress.clock() + _INTERVAL
             for difference in comparison.differences(progress, options):
                 collected.add(difference)
@@ -209,8 +221,11 @@ class _Collected:
 
 
 def _label(facet: ComparedSide) -> str:
-    name = "live data" if facet.snapshot is None else plain(facet.label)
-    return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
+    return "live data" if facet.snapshot is None else plain(facet.label)
+
+
+def _edition(facet: ComparedSide) -> str:
+    return f"{plain(facet.version)} rev {facet.revision}".strip()
 
 
 # -- rows

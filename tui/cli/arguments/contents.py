@@ -166,13 +166,15 @@ def diff(parser: Parser) -> type[DiffArgs]:
     parser.describe(
         "Compares two snapshots of a snap, or one with the live data (live) or with a\n"
         "file: by size and time, or with --exact by content. The data of different\n"
-        "revisions are compared as rev/. With the path of a text file, shows its lines.",
+        "revisions are compared as rev/. With the path of a text file, shows its lines.\n"
+        "Without a snap, compares all snaps of both, and shows how much differs in each.",
+        "diff 3 5",
         "diff 3 5 nextcloud",
         "diff 3 live nextcloud:common/config.php",
     )
     parser.operand("first", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
     parser.operand("second", "ID|FILE|live", "what to compare it with", missing="`<id>`")
-    parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data", missing="`<snap>`")
+    parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data")
     parser.flag("exact", "compare by content")
     parser.flag("same", "also show what is unchanged")
     parser.flag("exit-code", "exit with 1 if anything differs")

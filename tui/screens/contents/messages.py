@@ -14,14 +14,6 @@ from tui.widgets.paged_table import PAGE, Pages
 _MARGIN = 60
 
 
-class Start(NamedTuple):
-    """Where looking begins: in which archive of which snap, and on which path; the top where none is told."""
-
-    snap: str = ""
-    entry: str = ""
-    path: bytes = b""
-
-
 class FolderRequest(NamedTuple):
     """The folder to show, in an order, the cursor at a number or, where that exists, on `anchor`.
 

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Mapping
 
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Static
 
 from backend import Progress, Snapshot, SnapshotError
@@ -19,13 +19,12 @@ from tui.screens.contents.messages import (
     FolderRequest,
     PageLoaded,
     ReadFailed,
-    Start,
     load_folder,
     parents_of,
 )
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
-from tui.session.open_file import ClosedError, Folder, Item, Location, Opened, Stage
+from tui.screens.sub_screen import Panel, RestoringScreen
+from tui.session.open_file import TOP, ClosedError, Folder, Item, Location, Opened, Stage, Start
 from tui.session.place import Place
 from tui.text import plain
 from tui.views import file_rows as treerows
@@ -35,7 +34,6 @@ from tui.widgets.paged_table import PAGE, PagedTable, Pages
 from tui.widgets.text import ScrollPane
 
 PREVIEW_MIN_WIDTH = 110
-TOP = Start()
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
@@ -73,9 +71,9 @@ class NavigationScreen(RestoringScreen):
         yield Static("", id="faults", markup=False)
         yield Static("", id="sums", markup=False)
         with Horizontal(id="middle"):
-            with Vertical(id="results", classes="framed"):
+            with Panel("Contents"):
                 yield PagedTable([], id="table")
-            with Vertical(id="preview", classes="framed"):
+            with Panel("Preview", "preview"):
                 yield ScrollPane()
         yield Static(" Opening…", id="status", markup=False)
         yield KeyBar()
@@ -141,7 +139,7 @@ class NavigationScreen(RestoringScreen):
             message.opened.close()
             return
         self._opened = message.opened
-        wanted = self._opened.locate(self._start.snap, self._start.entry, self._start.path)
+        wanted = self._opened.locate(self._start)
         above = self._opened.above(wanted) if wanted.path else None
         if above is None:
             self.go(wanted)

@@ -4,11 +4,10 @@ from textual import work
 from textual.message import Message
 
 from backend import Snapshot, SnapshotError
-from tui.screens.contents.messages import Start
-from tui.screens.contents.navigation import PREVIEW_MIN_WIDTH, TOP, NavigationScreen
+from tui.screens.contents.navigation import PREVIEW_MIN_WIDTH, NavigationScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import ClosedError, Item
+from tui.session.open_file import TOP, ClosedError, Item, Start
 from tui.session.place import Place
 from tui.text import cut_path, plain
 from tui.views import file_rows as treerows

@@ -19,12 +19,10 @@ from backend import (
 )
 from backend.browse import Order, format_selector
 from tui.phrases import count_phrase
-from tui.screens.contents.messages import Start
-from tui.screens.contents.navigation import TOP
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import SYSTEM, ClosedError, Location
+from tui.session.open_file import SYSTEM, TOP, ClosedError, Location, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import plain, size_text

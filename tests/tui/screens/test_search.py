@@ -111,10 +111,13 @@ def test_enter_opens_the_snapshot_on_the_file_and_escape_comes_back(world: World
 def test_escape_comes_back_only_from_where_the_file_is(world: World) -> None:
     async def tell(user: Patient) -> None:
         await to_the_oldest(user)
-        await user.presses("enter", "h", "escape")
-        await user.sees("3 versions")
-        await user.presses("enter", "h", "l", "escape")
-        await user.sees("3 versions")
+        for keys in (("h",), ("h", "l")):
+            await user.presses("enter")
+            await user.sees("› common data")
+            for key in keys:
+                await user.presses(key)
+            await user.presses("escape")
+            await user.sees("3 versions")
 
     search(world, tell)
 

@@ -18,7 +18,7 @@ VERBS = "Actions"
 MOVES = "Moving and viewing"
 SIGNS = "Signs"
 
-_FRAME = 4
+_FRAME = 4  # cells on both sides; of lines, one fewer
 _NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
 _KEYS = 8
 _SIGNS = (
@@ -120,6 +120,7 @@ class Help(ModalScreen[None]):
 
     def on_resize(self) -> None:
         """Lay the page out anew."""
+        self.query_one(VerticalScroll).styles.max_height = max(1, self.app.size.height - _FRAME + 1)
         self._fill()
 
     def on_input_changed(self) -> None:
@@ -129,7 +130,7 @@ class Help(ModalScreen[None]):
     def _fill(self) -> None:
         terms = self.query_one(Input).value.lower().split()
         entries = [entry for entry in self._entries if entry.matches(terms)]
-        width, height = self.app.size.width - _FRAME, self.app.size.height - _FRAME
+        width, height = self.app.size.width - _FRAME, self.app.size.height - _FRAME + 1
         facts = [] if terms else list(self._folded_facts(width))
         page = page_of(entries, width, max(1, height - len(facts)))
         if not entries:

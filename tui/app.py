@@ -68,7 +68,7 @@ class SnapstowApp(App[int]):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
         Binding("ctrl+l", "draw_again", "Draw again", show=False, priority=True),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
-        Binding("colon", "command_palette", "Palette", key_display=":", show=False),
+        Binding("colon", "command_palette", "All", key_display=":"),
     ]
 
     def __init__(self, place: Place, looks: Looks = Looks(), file: str = "") -> None:  # noqa: B008 - it is frozen

@@ -224,7 +224,7 @@ class InventoryScreen(InventoryBrowser):
         return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
-        """Compare with another snapshot or live data."""
+        """Compare with another, or live data."""
         from tui.screens.compare import CompareScreen, pair_of
 
         pair = pair_of(self.chosen())
@@ -237,7 +237,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_check(self) -> None:
-        """Choose scope and level, then verify."""
+        """Choose how, then verify."""
         from tui.dialogs.check import AskCheck
 
         if self._inventory is None or not self._inventory.sets:
@@ -278,7 +278,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_import(self) -> None:
-        """Choose a file, preview it, then import."""
+        """Look into a file, then import it."""
         from tui.dialogs.import_set import AskImport
 
         if not self._is_refused("import") and (
@@ -288,7 +288,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_forget(self) -> None:
-        """Remove the selection, after confirmation."""
+        """Remove the selection, if confirmed."""
         from tui.dialogs.forget import AskForget, forgets
 
         sets = self._chosen_sets()
@@ -310,7 +310,7 @@ class InventoryScreen(InventoryBrowser):
             await self._launch(Undo(answer))
 
     def action_copy(self) -> None:
-        """Copy the command that restores this."""
+        """Copy the command that restores it."""
         if (part := self._one_set("copy the command for")) is None:
             return
         text = command_line(self._restore_of(part), self._place.location_options)

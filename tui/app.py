@@ -95,7 +95,7 @@ class SnapstowApp(App[int]):
         inventory = InventoryScreen(self.place, self.looks.tick)
         self.push_screen(inventory)
         if self._file:
-            inventory.call_after_refresh(inventory.open_file, self._file)
+            inventory.call_after_refresh(inventory.show_contents, self._file)
 
     async def on_event(self, event: Event) -> None:
         """Let every key wait for the one before."""

@@ -17,6 +17,7 @@ from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
+from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views.palette_item import PaletteItem
@@ -195,20 +196,17 @@ class InventoryScreen(InventoryBrowser):
 
     def look_inside(self, key: Hashable) -> bool:
         """Show what is in a snapshot, or in one of its archives."""
-        from tui.screens.contents.screen import ContentsScreen
-
         if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
         if snapshot := self._inventory.by_path.get(key.path):
-            entry = key.entry if isinstance(key, EntryKey) else ""
-            self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
+            self.show_contents(snapshot, Start(entry=key.entry if isinstance(key, EntryKey) else ""))
         return True
 
-    def open_file(self, path: str) -> None:
-        """Show what is in a file of snapshots."""
+    def show_contents(self, source: Snapshot | str, start: Start = TOP) -> None:
+        """Show what is in a snapshot of the place, or in a file of snapshots."""
         from tui.screens.contents.screen import ContentsScreen
 
-        self.app.push_screen(ContentsScreen(self._place, path, self))
+        self.app.push_screen(ContentsScreen(self._place, source, self, start))
 
     def action_find(self) -> None:
         """Find files by name."""
@@ -225,13 +223,14 @@ class InventoryScreen(InventoryBrowser):
 
     def action_compare(self) -> None:
         """Compare with another, or live data."""
-        from tui.screens.compare import CompareScreen, pair_of
+        from tui.screens.compare_sets import comparison_screen
+        from tui.views.difference_rows import pair_of
 
         pair = pair_of(self.chosen())
         if isinstance(pair, str):
             self.say(pair)
         else:
-            self.app.push_screen(CompareScreen(self._place, pair, self))
+            self.app.push_screen(comparison_screen(self._place, pair, self))
 
     # -- verbs
 

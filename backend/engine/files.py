@@ -314,7 +314,11 @@ class FilesEngine:
 
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
-        with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
+        with (
+            self.store.set_lock(operation.set_id, shared=False),
+            self.store.lock(),
+            progress.step("Forgetting"),
+        ):
             freed = self.store.forget(chosen, progress)
         TocCache(self.state_dir).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
@@ -333,7 +337,7 @@ class FilesEngine:
             SnapshotExport(
                 self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
             ) as export,
-            progress.step(f"Exporting snapshot set #{operation.set_id}", export.size),
+            progress.step("Exporting", export.size),
         ):
             if stream is not None:
                 export.stream_to(stream, progress)

@@ -20,15 +20,17 @@ from backend.fs.space import space_needs
 from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
-from backend.progress import Progress
+from backend.progress import Progress, Started
 from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
 from backend.restore.extract_targets import ExtractAction, OverwritePolicy, PathMapping, extract_targets
 from backend.restore.extraction import Extraction, ExtractPart, ExtractPlan, key_of, skipped_texts
+from backend.restore.staging import PLACING, UNPACKING
 from backend.restore.transaction import remove_replaced
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 
+_READING = "Reading"
 _NO_CONFIGURATION = (
     "cannot extract configuration: this engine does not write it; `diff` shows it key by key, "
     "`snap set` puts a key back, and a restore through snapd all of it"
@@ -72,7 +74,7 @@ class Extractor:
             snaps = {reader.snapshot.snap for reader in sources.values()}
             for name in sorted(snaps) if not operation.target_dir else ():
                 stack.enter_context(self._store.snap_lock(name, "extract"))
-            plan = self._plan(sources, operation, progress)
+            plan = self._plan(sources, operation, progress, is_carried_out=True)
             for note in plan.notes:
                 progress.note(note)
             extraction = Extraction(sources, plan, self._layout)
@@ -94,7 +96,14 @@ class Extractor:
             kept=plan.count(ExtractAction.SKIP),
         )
 
-    def _plan(self, sources: Mapping[str, Reader], operation: Extract, progress: Progress) -> ExtractPlan:
+    def _plan(
+        self,
+        sources: Mapping[str, Reader],
+        operation: Extract,
+        progress: Progress,
+        *,
+        is_carried_out: bool = False,
+    ) -> ExtractPlan:
         wanted = _Wanted(operation)
         marks = parse_selectors(operation.items, [reader.snapshot for reader in sources.values()])
         if any(mark.is_configuration for mark in marks):
@@ -103,7 +112,11 @@ class Extractor:
         for mark in marks:
             by_archive.setdefault((key_of(mark.snapshot), mark.entry), []).append(mark)
         total = sum(sources[key].stored_size(entry) for key, entry in by_archive)
-        with progress.step("Looking for what is marked", total):
+        if is_carried_out:
+            progress.plan(
+                Started(_READING, total), Started(UNPACKING, total, about=True), Started(PLACING, None)
+            )
+        with progress.step(_READING, total):
             parts = [
                 self._part(sources[key], some, wanted, progress) for (key, _), some in by_archive.items()
             ]

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -235,3 +236,27 @@ def require_space(amounts: Iterable[tuple[str, int]], action: str) -> None:
     for room in space_needs(amounts):
         if room.missing:
             raise NoSpaceError(action, *room)
+
+
+class Budget:
+    """What may be written at some paths before too little is left; several threads may take of it."""
+
+    def __init__(self, paths: Iterable[str], action: str) -> None:
+        self._action = action
+        self._needs = {path: space_needs([(path, 0)])[0] for path in paths}
+        self._devices = {path: os.stat(need.place).st_dev for path, need in self._needs.items()}
+        self._taken = dict.fromkeys(self._devices.values(), 0)
+        self._lock = threading.Lock()
+
+    def take(self, path: str, size: int) -> None:
+        """Count bytes that are about to be written at one of the paths.
+
+        Raises:
+            NoSpaceError: with them too little would be left.
+        """
+        need, device = self._needs[path], self._devices[path]
+        with self._lock:
+            self._taken[device] += size
+            need = need._replace(needed=need.needed + self._taken[device])
+        if need.missing:
+            raise NoSpaceError(self._action, *need)

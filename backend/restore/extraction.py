@@ -8,20 +8,24 @@ is noted first.
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
+from backend.archive.gzip.blocks import inflate
+from backend.archive.reader import Reader
 from backend.archive.tar.program import Tar
+from backend.archive.tar.selection import SelectedOnly, Selecting, Selection, select_members
+from backend.archive.tar.stream import DIRECTORY as DIRECTORY_MEMBER
 from backend.archive.tar.vetting import ExtractionFilter
-from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.errors import BlockedError, ConflictError
 from backend.fs import files
 from backend.fs import safe_open as parents
 from backend.fs.directories import Owner, owners_are_kept
 from backend.fs.files import DIRECTORY
 from backend.fs.lengths import shortened
-from backend.fs.space import require_space
+from backend.fs.space import Budget
 from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
 from backend.model import ARCHIVE, Snapshot, User
@@ -31,7 +35,7 @@ from backend.restore import restoration as restore
 from backend.restore import slots
 from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.move import Move
-from backend.restore.plan import Source, Verdict
+from backend.restore.plan import Verdict
 from backend.restore.slots import HOLDER, Slot
 from backend.restore.staging import PLACING, Landing, Load, unpack_all
 from backend.restore.swap import RestoreState
@@ -46,8 +50,7 @@ class ExtractPart:
     """What becomes of what was marked in one archive; `parent` is the directory that its landings are below.
 
     `owner` is the user (empty: the system) whose data they become, `user` that account where it is known.
-    `stored` are the bytes to read, `needed` the members that are unpacked. One that is `blocked` stops the
-    whole, `is_damaged` where its hash is why.
+    `stored` are the bytes to read. One that is `blocked` stops the whole, `is_damaged` where its hash is why.
     """
 
     snapshot: Snapshot
@@ -56,7 +59,6 @@ class ExtractPart:
     owner: str = ""
     user: User | None = None
     landings: tuple[ExtractTarget, ...] = ()
-    needed: frozenset[bytes] = frozenset()
     stored: int = 0
     blocked: str = ""
     is_damaged: bool = False
@@ -65,6 +67,15 @@ class ExtractPart:
     def size(self) -> int:
         """The bytes of data that are put in place, holes left out."""
         return sum(landing.data for landing in self.landings if landing.is_taken)
+
+    @property
+    def conflicts(self) -> list[str]:
+        """What cannot land, and why."""
+        return [
+            f"{self.parent}/{shortened(landing.name)}: {landing.reason}"
+            for landing in self.landings
+            if landing.action is ExtractAction.REFUSE
+        ]
 
 
 @dataclass(frozen=True)
@@ -82,14 +93,8 @@ class ExtractPlan:
     @property
     def reasons(self) -> list[str]:
         """Why it is blocked; conflicts one by one."""
-        reasons = [*self.blocked, *(part.blocked for part in self.parts if part.blocked)]
-        for part in self.parts:
-            reasons += [
-                f"{part.parent}/{shortened(landing.name)}: {landing.reason}"
-                for landing in part.landings
-                if landing.action is ExtractAction.REFUSE
-            ]
-        return reasons
+        blocked = [part.blocked for part in self.parts if part.blocked]
+        return [*self.blocked, *blocked, *(conflict for part in self.parts for conflict in part.conflicts)]
 
     @property
     def verdict(self) -> Verdict:
@@ -117,73 +122,91 @@ class ExtractPlan:
         return sum(part.size for part in self.parts)
 
 
-class Extraction:
-    """Carries a plan out as one unit: everything is put in place, or nothing.
+@dataclass(frozen=True)
+class MarkedArchive:
+    """What is marked in an archive that was not read yet: `marks` are paths in it.
 
-    What could not be kept of what was put in place is told in `left_out`.
+    `settled` says what becomes of what was selected there.
     """
 
-    def __init__(self, sources: Mapping[str, Source], plan: ExtractPlan, layout: Layout) -> None:
-        self._sources = sources
-        self._plan = plan
-        self._parts = [part for part in plan.parts if any(landing.moves for landing in part.landings)]
+    source: Reader
+    part: ExtractPart
+    marks: tuple[bytes, ...]
+    settled: Callable[[Selection], ExtractPart]
+
+
+class Extraction:
+    """Carries out what is marked as one unit: everything is put in place, or nothing.
+
+    What could not be kept of what was put in place is told in `left_out`, what became of each archive in
+    `parts`.
+    """
+
+    def __init__(self, archives: Sequence[MarkedArchive], layout: Layout, *, target_dir: str = "") -> None:
+        self._archives = archives
+        self._target_dir = target_dir
         self._layout = layout
         self._slots: dict[str, Slot] = {}
-        self._has_owners = not plan.target_dir
+        self._has_owners = not target_dir
+        self._budget = Budget({archive.part.parent for archive in archives}, "cannot extract")
+        self.parts = [archive.part for archive in archives]
         self.state = RestoreState()
         self.left_out: list[str] = []
 
     def run(self, progress: Progress) -> RestoreState:
-        """Do it. BlockedError and NoSpaceError before anything is made; IntegrityError, any other failure,
-        and a stop, with what was made removed. The state's slots hold what was replaced.
+        """Do it; the state's slots hold what was replaced.
+
+        Raises:
+            BlockedError, NotFoundError, NoSpaceError: it cannot be done as it was marked.
+            IntegrityError: an archive is not what was written.
+            Cancelled: the job was stopped. As after any failure, what was made is removed.
         """
-        self._refuse()
         self._look_for_owners()
         tag = f"{progress.name}-{files.random_name()}"
-        self._holder = f"{HOLDER}-{tag}" if self._plan.target_dir else HOLDER
-        snapshots = [part.snapshot for part in self._plan.parts]
+        self._holder = f"{HOLDER}-{tag}" if self._target_dir else HOLDER
+        snapshots = [part.snapshot for part in self.parts]
         set_id = max((snapshot.set_id for snapshot in snapshots), default=0)
         snaps = tuple(sorted({snapshot.snap for snapshot in snapshots}))
         progress.record_step(RestoreBegun(set_id, snaps))
-        places = sorted({part.parent for part in self._parts})
+        places = sorted({part.parent for part in self.parts})
         progress.record_step(SlotsMade(tag, tuple(places), self._holder))
         transaction = Transaction(self.state, progress, "cannot extract", snaps)
         with transaction.reverting():
-            unpack_all([self._load(part, tag) for part in self._parts], progress)
+            unpack_all([self._load(number, tag) for number in range(len(self._archives))], progress)
             self._commit(transaction, progress)
         return self.state
 
-    def _refuse(self) -> None:
-        if reasons := list(dict.fromkeys(self._plan.reasons)):
-            more = f"\nand {len(reasons) - 1} more reasons: --plan names them all"
-            is_damaged = any(part.is_damaged for part in self._plan.parts)
-            raise (IntegrityError if is_damaged else BlockedError)(
-                f"{reasons[0]}{more}" if len(reasons) > 2 else "\n".join(reasons)
-            )
-        require_space([(part.parent, part.size) for part in self._parts], "cannot extract")
-
-    def _load(self, part: ExtractPart, tag: str) -> Load:
+    def _load(self, number: int, tag: str) -> Load:
+        archive, part = self._archives[number], self.parts[number]
+        selecting = _Selecting(archive.marks, partial(self._budget.take, part.parent))
         return Load(
-            self._sources[key_of(part.snapshot)],
+            archive.source,
             part.entry,
-            landing=partial(self._landing, part, tag),
+            landing=partial(self._landing, number, tag, selecting),
             purpose=f"cannot extract from {part.snapshot.snap} into {part.parent}",
-            wanted=part.needed,
+            selecting=selecting,
         )
 
     @contextmanager
-    def _landing(self, part: ExtractPart, tag: str, progress: Progress) -> Iterator[Landing]:
+    def _landing(
+        self, number: int, tag: str, selecting: "_Selecting", progress: Progress
+    ) -> Iterator[Landing]:
         """A directory to unpack a part into, out of whose owner's reach things are moved afterwards."""
+        archive, part = self._archives[number], self.parts[number]
         with self._opened(part, progress) as parent:
             slot = self._slots.get(part.parent)
             if slot is None:
                 slot = self._slots[part.parent] = slots.make_slot(part.parent, parent, tag, self._holder)
                 self.state.slots.append(slot)
-            user, name = self._user(part), f"{restore.LANDING}{self._parts.index(part)}"
+            user, name = self._user(part), f"{restore.LANDING}{number}"
             with slot.opened() as (_, fd), restore.opened_landing(fd, user, name) as landing:
                 tar = Tar(user, machine=self._layout.is_machine, owners=self._keeps_owners(part))
-                yield Landing(landing, tar, ExtractionFilter(part.snapshot.revision))
-                _drop_helpers(part, landing)
+                vetter = ExtractionFilter(part.snapshot.revision)
+                yield Landing(landing, tar, vetter)
+                selection = selecting.complete(archive, tar, landing, progress)
+                part = self.parts[number] = archive.settled(selection)
+                _demand_unblocked(part)
+                _make_way(part, selection, landing)
                 for wanted in part.landings:
                     if wanted.moves:
                         self._take_over(wanted, slot, (parent, fd, landing))
@@ -192,10 +215,10 @@ class Extraction:
     def _opened(self, part: ExtractPart, progress: Progress) -> Iterator[int]:
         """The directory that a part lands in, made where it is missing."""
         target = restore.InPlaceTarget(self._layout, self.state)
-        if self._plan.target_dir:
+        if self._target_dir:
             make = target.maker(None, progress)
             give = make if part.entry == ARCHIVE else target.maker(self._owner(part), progress, 0o700)
-            with _made_beside(self._plan.target_dir, part, make, give) as fd:
+            with _made_beside(self._target_dir, part, make, give) as fd:
                 yield fd
         else:
             make = target.maker(restore.owner_of_home(part.user), progress)
@@ -205,7 +228,7 @@ class Extraction:
 
     def _keeps_owners(self, part: ExtractPart) -> bool:
         is_known = part.entry == ARCHIVE or part.user is not None
-        return not self._plan.target_dir or (self._has_owners and is_known)
+        return not self._target_dir or (self._has_owners and is_known)
 
     def _user(self, part: ExtractPart) -> User | None:
         """Whom tar runs as."""
@@ -217,7 +240,7 @@ class Extraction:
 
     def _look_for_owners(self) -> None:
         """Find out whether files can be given to others where they are to land."""
-        target_dir = self._plan.target_dir
+        target_dir = self._target_dir
         if not target_dir or os.geteuid() != 0:
             return
         with (
@@ -249,7 +272,7 @@ class Extraction:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)
-        if not self._plan.target_dir and daemon_answers(self._layout.socket):
+        if not self._target_dir and daemon_answers(self._layout.socket):
             raise ConflictError("cannot extract: snapd was started meanwhile; nothing was changed")
         with progress.uncancellable():
             transaction.commit()
@@ -260,13 +283,59 @@ def key_of(snapshot: Snapshot) -> str:
     return f"{snapshot.path}\0{snapshot.snap}"
 
 
-def _drop_helpers(part: ExtractPart, landing: int) -> None:
-    """Remove what was unpacked only because something that is wanted is a hard link to it."""
-    wanted = {os.fsencode(target.source) for target in part.landings if target.is_taken}
-    for path in part.needed - wanted:
+class _Selecting:
+    """Makes the judge of what is marked in an archive, and completes what it left out."""
+
+    def __init__(self, marks: tuple[bytes, ...], take: Callable[[int], object]) -> None:
+        self._marks = marks
+        self._take = take
+
+    def __call__(self, vetter: ExtractionFilter) -> Selecting:
+        """Judge by a vetter."""
+        self._judge = Selecting(vetter, self._marks, self._take)
+        return self._judge
+
+    def complete(self, archive: MarkedArchive, tar: Tar, landing: int, progress: Progress) -> Selection:
+        """Return what was selected; hard links to what is not marked are unpacked by reading once more."""
+        if self._judge.is_whole:
+            return self._judge.selection()
+        source, entry, revision = archive.source, archive.part.entry, archive.part.snapshot.revision
+        selection = select_members(
+            lambda: inflate(source.stream(entry)), self._marks, revision, progress.quiet()
+        )
+        wanted = selection.needed(selection.links)
+        with (
+            ExtractionFilter(revision) as vetter,
+            source.verified(entry, progress.quiet()) as read,
+        ):
+            tar.unpack(landing, inflate(read), SelectedOnly(vetter, wanted), progress.quiet())
+        return selection
+
+
+def _make_way(part: ExtractPart, selection: Selection, landing: int) -> None:
+    """Make a landing fit for moving: directories that stay behind are opened, helpers of links removed."""
+    if os.geteuid() != 0:
+        _open_up(part, selection, landing)
+    for path in selection.needed(selection.links) - set(selection.members):
         folder, _, name = path.rpartition(b"/")
         with files.opened_below(landing, os.fsdecode(folder)) as fd:
             os.unlink(name, dir_fd=fd)
+
+
+def _open_up(part: ExtractPart, selection: Selection, landing: int) -> None:
+    """Let things be moved out of directories of ours that stay behind."""
+    taken = {os.fsencode(target.source) for target in part.landings if target.is_taken}
+    for path, member in sorted(selection.members.items()):
+        if member.kind == DIRECTORY_MEMBER and path and path not in taken:
+            folder, _, name = path.rpartition(b"/")
+            with suppress(FileNotFoundError), files.opened_below(landing, os.fsdecode(folder)) as fd:
+                os.chmod(name, 0o700, dir_fd=fd)
+
+
+def _demand_unblocked(part: ExtractPart) -> None:
+    for reason in (part.blocked, *part.conflicts):
+        if reason:
+            raise BlockedError(reason)
 
 
 def _before(wanted: ExtractTarget, slot: Slot, parent: int) -> files.Identity | None:

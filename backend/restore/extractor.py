@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from backend.archive.gzip.blocks import inflate
 from backend.archive.reader import Reader
-from backend.archive.tar.selection import select_members
+from backend.archive.tar.selection import Selection, select_members
 from backend.browse.selectors import Selector, parse_selectors
 from backend.browse.snapshot_file import SnapshotFile
-from backend.errors import BlockedError, IntegrityError, InvalidInputError, NotFoundError
+from backend.errors import BlockedError, IntegrityError, InvalidInputError, NoSpaceError, NotFoundError
 from backend.format.names import is_user_name
 from backend.fs import files
 from backend.fs.lengths import shortened
@@ -20,17 +20,22 @@ from backend.fs.space import space_needs
 from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
 from backend.operations import Extract, Result
-from backend.progress import Progress, Started
+from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
 from backend.restore.extract_targets import ExtractAction, OverwritePolicy, PathMapping, extract_targets
-from backend.restore.extraction import Extraction, ExtractPart, ExtractPlan, key_of, skipped_texts
-from backend.restore.staging import PLACING, UNPACKING
+from backend.restore.extraction import (
+    Extraction,
+    ExtractPart,
+    ExtractPlan,
+    MarkedArchive,
+    key_of,
+    skipped_texts,
+)
 from backend.restore.transaction import remove_replaced
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 
-_READING = "Reading"
 _NO_CONFIGURATION = (
     "cannot extract configuration: this engine does not write it; `diff` shows it key by key, "
     "`snap set` puts a key back, and a restore through snapd all of it"
@@ -68,17 +73,25 @@ class Extractor:
             return self._plan(sources, operation, progress)
 
     def carry_out(self, chosen: Sequence[Snapshot], operation: Extract, progress: Progress) -> Result:
-        """Extract as one unit: all of it, or, after any failure or a stop, nothing."""
+        """Extract as one unit, by reading each archive once: all, or, after a failure or a stop, nothing."""
         with ExitStack() as stack:
             sources = stack.enter_context(_opened(chosen, operation, progress))
             snaps = {reader.snapshot.snap for reader in sources.values()}
             for name in sorted(snaps) if not operation.target_dir else ():
                 stack.enter_context(self._store.snap_lock(name, "extract"))
-            plan = self._plan(sources, operation, progress, is_carried_out=True)
+            wanted = _Wanted(operation)
+            archives = self._marked(sources, operation, wanted)
+            plan = self._completed([archive.part for archive in archives], wanted.target_dir)
+            _refuse(plan)
             for note in plan.notes:
                 progress.note(note)
-            extraction = Extraction(sources, plan, self._layout)
-            state = extraction.run(progress)
+            extraction = Extraction(archives, self._layout, target_dir=wanted.target_dir)
+            try:
+                state = extraction.run(progress)
+            except (BlockedError, NoSpaceError):  # the plan knows all of the reasons
+                _refuse(self._plan(sources, operation, progress.quiet()))
+                raise
+        plan = replace(plan, parts=tuple(extraction.parts))
         replaced = any(move.before for move in state.moves)
         until = self._clock.wall() + operation.undo_window if operation.undo_window else 0.0
         if not state.moves or (plan.target_dir and not replaced):
@@ -96,38 +109,34 @@ class Extractor:
             kept=plan.count(ExtractAction.SKIP),
         )
 
-    def _plan(
-        self,
-        sources: Mapping[str, Reader],
-        operation: Extract,
-        progress: Progress,
-        *,
-        is_carried_out: bool = False,
-    ) -> ExtractPlan:
+    def _plan(self, sources: Mapping[str, Reader], operation: Extract, progress: Progress) -> ExtractPlan:
         wanted = _Wanted(operation)
+        archives = self._marked(sources, operation, wanted)
+        with progress.step("Reading", sum(archive.part.stored for archive in archives)):
+            parts = [_looked_into(archive, progress) for archive in archives]
+        return self._completed(parts, wanted.target_dir)
+
+    def _completed(self, parts: Sequence[ExtractPart], target_dir: str) -> ExtractPlan:
+        plan = ExtractPlan(tuple(parts), target_dir)
+        return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
+
+    def _marked(
+        self, sources: Mapping[str, Reader], operation: Extract, wanted: "_Wanted"
+    ) -> list[MarkedArchive]:
+        """What is marked in which archives, and where it lands."""
         marks = parse_selectors(operation.items, [reader.snapshot for reader in sources.values()])
         if any(mark.is_configuration for mark in marks):
             raise BlockedError(_NO_CONFIGURATION)
         by_archive: dict[tuple[str, str], list[Selector]] = {}
         for mark in marks:
             by_archive.setdefault((key_of(mark.snapshot), mark.entry), []).append(mark)
-        total = sum(sources[key].stored_size(entry) for key, entry in by_archive)
-        if is_carried_out:
-            progress.plan(
-                Started(_READING, total), Started(UNPACKING, total, about=True), Started(PLACING, None)
-            )
-        with progress.step(_READING, total):
-            parts = [
-                self._part(sources[key], some, wanted, progress) for (key, _), some in by_archive.items()
-            ]
-        _demand_found(parts)
-        plan = ExtractPlan(tuple(_without_doubles(part for part, _ in parts)), wanted.target_dir)
-        return replace(plan, blocked=self._refusals(plan), notes=tuple(self._notes(plan)))
+        taken: set[str] = set()
+        return [self._archive(sources[key], some, wanted, taken) for (key, _), some in by_archive.items()]
 
-    def _part(
-        self, reader: Reader, marks: Sequence[Selector], wanted: "_Wanted", progress: Progress
-    ) -> tuple[ExtractPart, list[str]]:
-        """The plan of one archive, and the marks that it does not hold."""
+    def _archive(
+        self, reader: Reader, marks: Sequence[Selector], wanted: "_Wanted", taken: set[str]
+    ) -> MarkedArchive:
+        """What is marked in one archive; `taken` are the paths that what is marked in others lands on."""
         snapshot, entry = reader.snapshot, marks[0].entry
         where = self._where(snapshot, entry, wanted)
         part = ExtractPart(
@@ -136,19 +145,10 @@ class Extractor:
             parent=where.parent,
             owner=where.owner,
             user=where.user,
+            stored=reader.stored_size(entry),
             blocked=where.blocked,
         )
-        if where.blocked:
-            return part, []
-        stored = reader.stored_size(entry)
         inside = tuple(dict.fromkeys(mark.inside for mark in marks))
-        read = partial(_inflated, reader, entry, progress)
-        try:
-            members = select_members(read, inside, snapshot.revision, progress.quiet())
-        except IntegrityError as fault:
-            damage = _damage(reader, entry, progress)
-            text = f'snapshot "{snapshot.path}" entry "{entry}": {damage or fault}'
-            return replace(part, blocked=text, is_damaged=bool(damage)), []
         way = PathMapping(
             parent=where.parent,
             revision=str(snapshot.revision).encode(),
@@ -156,10 +156,15 @@ class Extractor:
             marks=inside,
             strip=wanted.strip,
         )
-        made = extract_targets(members, way, wanted.policy)
-        needed = members.needed(os.fsencode(target.source) for target in made if target.is_taken)
-        missing = [mark.text for mark in marks if mark.inside in members.missing]
-        return replace(part, landings=made, needed=needed, stored=stored), missing
+
+        def settled(selection: Selection) -> ExtractPart:
+            """Say what becomes of what was selected; NotFoundError for a mark that the archive lacks."""
+            _demand_present(selection, marks)
+            return _without_doubles(
+                replace(part, landings=extract_targets(selection, way, wanted.policy)), taken
+            )
+
+        return MarkedArchive(reader, part, inside, settled)
 
     def _where(self, snapshot: Snapshot, entry: str, wanted: "_Wanted") -> _Where:
         name = user_of(entry)
@@ -271,24 +276,47 @@ def _damage(reader: Reader, entry: str, progress: Progress) -> str:
     return ""
 
 
-def _demand_found(parts: Sequence[tuple[ExtractPart, list[str]]]) -> None:
-    missing = [text for _, texts in parts for text in texts]
+def _looked_into(archive: MarkedArchive, progress: Progress) -> ExtractPart:
+    """The part as it would be, by the headers of its archive."""
+    part, reader = archive.part, archive.source
+    if part.blocked:
+        return part
+    read = partial(_inflated, reader, part.entry, progress)
+    try:
+        selection = select_members(read, archive.marks, part.snapshot.revision, progress.quiet())
+    except IntegrityError as fault:
+        damage = _damage(reader, part.entry, progress)
+        text = f'snapshot "{part.snapshot.path}" entry "{part.entry}": {damage or fault}'
+        return replace(part, blocked=text, is_damaged=bool(damage))
+    return archive.settled(selection)
+
+
+def _refuse(plan: ExtractPlan) -> None:
+    """Raise for what is blocked: IntegrityError where it is damaged, otherwise BlockedError."""
+    if reasons := list(dict.fromkeys(plan.reasons)):
+        more = f"\nand {len(reasons) - 1} more reasons: --plan names them all"
+        is_damaged = any(part.is_damaged for part in plan.parts)
+        raise (IntegrityError if is_damaged else BlockedError)(
+            f"{reasons[0]}{more}" if len(reasons) > 2 else "\n".join(reasons)
+        )
+
+
+def _demand_present(selection: Selection, marks: Sequence[Selector]) -> None:
+    missing = [mark.text for mark in marks if mark.inside in selection.missing]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
         raise NotFoundError(f"cannot extract {shortened(missing[0])}{more}: the snapshot holds no such thing")
 
 
-def _without_doubles(parts: Iterator[ExtractPart]) -> Iterator[ExtractPart]:
-    """The parts; where two of them land on the same path the later one is refused."""
-    taken: set[str] = set()
-    for part in parts:
-        paths = {f"{part.parent}/{landing.name}" for landing in part.landings}
-        if twice := paths & taken:
-            reason = f"cannot extract to {shortened(min(twice))}: more than one of what is marked lands there"
-            yield replace(part, blocked=part.blocked or reason)
-        else:
-            yield part
-        taken |= paths
+def _without_doubles(part: ExtractPart, taken: set[str]) -> ExtractPart:
+    """The part, refused where it lands on a path that another one took before; its paths are taken then."""
+    paths = {f"{part.parent}/{landing.name}" for landing in part.landings}
+    twice = paths & taken
+    taken |= paths
+    if not twice:
+        return part
+    reason = f"cannot extract to {shortened(min(twice))}: more than one of what is marked lands there"
+    return replace(part, blocked=part.blocked or reason)
 
 
 @contextmanager

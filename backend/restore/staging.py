@@ -5,7 +5,7 @@ damaged one do reach tar, but nothing leaves its landing, a private directory, b
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
 from backend.archive.tar.program import Tar
-from backend.archive.tar.selection import SelectedOnly
+from backend.archive.tar.stream import TarMember
 from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import IntegrityError
 from backend.fs import files
@@ -36,7 +36,7 @@ class Landing(NamedTuple):
 
 @dataclass(frozen=True)
 class Load:
-    """An archive to unpack, or the `wanted` paths of it.
+    """An archive to unpack, or what of it the judge made by `selecting` takes of what a vetter accepts.
 
     `landing` makes what it lands in, and takes over what landed when it is left; `purpose` is what could not
     be done where the system refuses something.
@@ -46,7 +46,7 @@ class Load:
     entry: str
     landing: Callable[[Progress], AbstractContextManager[Landing]]
     purpose: str
-    wanted: Set[bytes] | None = None
+    selecting: Callable[[ExtractionFilter], Callable[[TarMember], bool]] = lambda vetter: vetter
 
     @property
     def size(self) -> int:
@@ -86,7 +86,7 @@ def _unpack(load: Load, workers: int, lock: threading.Lock, progress: Progress) 
         landing.vetter as vetter,
         load.source.verified(load.entry, part) as read,
     ):
-        judge = vetter if load.wanted is None else SelectedOnly(vetter, load.wanted)
+        judge = load.selecting(vetter)
         landing.tar.unpack(landing.directory, inflate(read, workers), judge, part.quiet())
 
 

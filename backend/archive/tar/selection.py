@@ -118,13 +118,21 @@ class _Search:
         self._met: dict[bytes, SelectedMember] = {}
         self._links: dict[bytes, bytes] = {}
 
-    def meet(self, path: bytes, member: TarMember, left_out: str) -> None:
-        """Look at one member; the last of a name counts."""
-        selected = (
+    def selects(self, path: bytes) -> bool:
+        """Whether a path is at or below one of the marks."""
+        return (
             path in self._selectors or b"" in self._selectors or not self._selectors.isdisjoint(_above(path))
         )
+
+    def has_selected(self, path: bytes) -> bool:
+        """Whether a path was met and is at or below one of the marks."""
+        return path in self._met and self._met[path].is_selected
+
+    def meet(self, path: bytes, member: TarMember, left_out: str) -> bool:
+        """Look at one member; the last of a name counts. Returns whether it is selected, or above."""
+        selected = self.selects(path)
         if not selected and path not in self._extra and path not in self._above:
-            return
+            return False
         self._links.pop(path, None)
         if member.kind == HARD_LINK:
             self._links[path] = clean(member.link)
@@ -140,6 +148,7 @@ class _Search:
             data=member.size,
         )
         _demand_few(self._met)
+        return selected or (path in self._above and member.kind == DIRECTORY)
 
     def seek_more(self) -> bool:
         """Whether another pass is needed, for what hard links lead to."""
@@ -239,3 +248,43 @@ class SelectedOnly:
     def __call__(self, member: TarMember) -> bool:
         """Whether to unpack this member; raises when the archive must be refused."""
         return self._vetter(member) and _path(member) in self._wanted
+
+
+class Selecting:
+    """Judges as `vetter` does, and takes of what it accepts what is marked, with the directories above.
+
+    `take` is told the bytes of data of each member before it is unpacked. A hard link to what was not taken
+    is not taken either.
+    """
+
+    def __init__(
+        self, vetter: ExtractionFilter, marks: Sequence[bytes], take: Callable[[int], object]
+    ) -> None:
+        self._vetter = vetter
+        self._search = _Search(marks)
+        self._take = take
+        self._untaken: set[bytes] = set()
+
+    def __call__(self, member: TarMember) -> bool:
+        """Whether to unpack this member; raises when the archive must be refused."""
+        is_sound, path = self._vetter(member), _path(member)
+        is_taken = self._search.meet(path, member, self._vetter.reason) and is_sound
+        if is_taken and member.kind == HARD_LINK and not self._has_taken(clean(member.link)):
+            self._untaken.add(path)
+            return False
+        if is_taken:
+            self._untaken.discard(path)
+            self._take(member.size)
+        return is_taken
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was selected was taken."""
+        return not self._untaken
+
+    def _has_taken(self, path: bytes) -> bool:
+        return self._search.has_selected(path) and path not in self._untaken
+
+    def selection(self) -> Selection:
+        """Return what was selected, once the archive has passed and where it `is_whole`."""
+        return self._search.found()

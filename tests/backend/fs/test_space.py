@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backend.errors import NoSpaceError
-from backend.fs.space import RESERVED_SPACE, free_space, require_space, space_needs
+from backend.fs.space import RESERVED_SPACE, Budget, free_space, require_space, space_needs
 from tests.support.fakes import Disk
 
 
@@ -48,3 +48,12 @@ def test_some_room_has_to_be_left_over(tmp_path: Path, disk: Disk) -> None:
 def test_nothing_to_write_needs_no_room(disk: Disk) -> None:
     disk.free = 0
     require_space([], "cannot restore")
+
+
+def test_a_budget_is_used_up_by_all_paths_of_a_file_system_together(tmp_path: Path, disk: Disk) -> None:
+    disk.free = RESERVED_SPACE + 10
+    budget = Budget([f"{tmp_path}/one/deep", f"{tmp_path}/two"], "cannot extract")
+    budget.take(f"{tmp_path}/one/deep", 6)
+    budget.take(f"{tmp_path}/two", 4)
+    with pytest.raises(NoSpaceError, match="cannot extract: insufficient space"):
+        budget.take(f"{tmp_path}/two", 1)

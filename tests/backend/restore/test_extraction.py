@@ -63,6 +63,16 @@ def test_folders_that_the_archive_does_not_tell_of(world: World, item: str, dept
     assert (world.data("hello") / "x1/a").read_text() == "new"
 
 
+def test_a_file_comes_out_of_a_directory_that_the_snapshot_has_read_only(world: World) -> None:
+    top, held = tarfile.TarInfo("common/shut"), tarfile.TarInfo("common/shut/f")
+    top.type, top.mode = tarfile.DIRTYPE, 0o555
+    world.add(2, "hello", tgz({"common": {}}, extra=(top, held)))
+    (world.data("hello") / "common/shut").mkdir()
+    world.do(Extract(2, ("hello:common/shut/f",)))
+    assert (world.data("hello") / "common/shut/f").read_bytes() == b""
+    assert stat.S_IMODE((world.data("hello") / "common/shut").stat().st_mode) == 0o755
+
+
 def test_the_revision_is_the_installed_one(world: World) -> None:
     world.install("hello", "x2")
     plant(world.data("hello") / "x2", {"a": "x2's"})

@@ -167,8 +167,7 @@ def test_a_marked_folder_takes_the_place_of_a_file(world: World) -> None:
     assert live(world) == merged(NEW, ("x1/etc", "a file"))
 
 
-def test_a_link_planted_after_the_look(world: World, tmp_path: Path) -> None:
-    """Between the plan and the putting in place somebody puts a link on the way."""
+def test_a_link_that_is_planted_meanwhile_is_refused(world: World, tmp_path: Path) -> None:
     outside = plant(tmp_path / "outside", {"f": "precious"})
     folder = world.data("hello") / "common/e"
 
@@ -178,20 +177,19 @@ def test_a_link_planted_after_the_look(world: World, tmp_path: Path) -> None:
             folder.symlink_to(outside)
 
     extract = Extract(1, ("hello:common/e/f", "hello:common/d"))
-    with pytest.raises(ConflictError, match="changed since it was looked at"):
+    with pytest.raises(BlockedError, match="a symbolic link is there"):
         world.engine.extract(extract, Progress(tell, name="1"))
     assert tree_of(outside) == {"f": "precious"}
     assert (world.data("hello") / "common/d").read_text() == "new"
     assert not (world.data("hello") / ".snapstow").exists()
 
 
-def test_a_file_that_appears_after_the_look(world: World) -> None:
+def test_a_file_that_appears_meanwhile_is_kept_where_nothing_may_be_replaced(world: World) -> None:
     def tell(event: Event) -> None:
         if isinstance(event, Started) and event.title == "Unpacking":
             (world.data("hello") / "common/to").write_text("appeared")
 
-    with pytest.raises(ConflictError, match="changed since"):
-        world.engine.extract(Extract(1, ("hello:common",)), Progress(tell, name="1"))
+    world.engine.extract(Extract(1, ("hello:common/to",), policy="never"), Progress(tell, name="1"))
     assert live(world) == merged(NEW, ("common/to", "appeared"))
 
 

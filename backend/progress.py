@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class Started(NamedTuple):
-    """A step began; `total` is in bytes, None while it is not known, a forecast where it is `about`."""
+    """A step began; `total` is in bytes, None while it is not known, a forecast where it is `about`.
+
+    It has so many `parts`, 0 where that is not known.
+    """
 
     title: str
     total: int | None
     about: bool = False
+    parts: int = 0
 
 
 class Planned(NamedTuple):
@@ -171,12 +175,14 @@ class Progress:
             self._tell(Planned(steps))
 
     @contextmanager
-    def step(self, title: str, total: int | None = None, *, about: bool = False) -> Iterator[None]:
-        """A step of the work; counts inside it start at zero. `about` says that the total is a forecast."""
+    def step(
+        self, title: str, total: int | None = None, *, about: bool = False, parts: int = 0
+    ) -> Iterator[None]:
+        """A step of the work, as `Started` tells of it; counts inside it start at zero."""
         with self._lock:
             self._done = 0
             self._told_at = self.clock()
-            self._tell(Started(title, total, about))
+            self._tell(Started(title, total, about, parts))
         yield
         with self._lock:
             self._tell(Advanced(self._done))
@@ -306,7 +312,9 @@ def event_json(event: Event) -> dict[str, Any]:
 
 def _step_json(step: Started) -> dict[str, Any]:
     known: dict[str, Any] = {"title": step.title, "total": step.total}
-    return {**known, "about": True} if step.about else known
+    if step.about:
+        known["about"] = True
+    return {**known, "parts": step.parts} if step.parts else known
 
 
 def event_from_json(document: Mapping[str, Any]) -> Event:
@@ -327,9 +335,10 @@ def event_from_json(document: Mapping[str, Any]) -> Event:
 
 
 def _step_of(document: Mapping[str, Any]) -> Started:
-    total = document.get("total")
+    total, parts = document.get("total"), document.get("parts")
     return Started(
-        str(document.get("title", "")),
-        total if isinstance(total, int) else None,
-        document.get("about") is True,
+        title=str(document.get("title", "")),
+        total=total if isinstance(total, int) else None,
+        about=document.get("about") is True,
+        parts=parts if isinstance(parts, int) else 0,
     )

@@ -73,7 +73,7 @@ def unpack_all(loads: Sequence[Load], progress: Progress) -> None:
     calls = [partial(_unpack, load, workers, lock) for load in sorted(loads, key=lambda load: -load.size)]
     total = sum(load.size for load in loads)
     progress.plan(Started(UNPACKING, total), Started(PLACING, None))
-    with progress.step(UNPACKING, total):
+    with progress.step(UNPACKING, total, parts=len(loads)):
         hashing.in_parallel(calls, progress, _AT_ONCE)
 
 

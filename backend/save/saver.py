@@ -315,7 +315,7 @@ def save_set(
             for snap, known in zip(snaps, archived, strict=True)
         ]
         total = sum(sum(sizes.values()) for sizes in archived)
-        with progress.step(SAVING, total):
+        with progress.step(SAVING, total, parts=sum(map(len, archived))):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():

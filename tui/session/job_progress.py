@@ -25,7 +25,7 @@ class PartView(NamedTuple):
 class PhaseView(NamedTuple):
     """A phase of a job: bytes done and in all (None: not known, a forecast if `about`), and how long it took.
 
-    `parts` have ended of it. It `has_begun` before it `has_ended`.
+    Of its `parts` (0: not known) so many have ended.
     """
 
     title: str
@@ -34,6 +34,7 @@ class PhaseView(NamedTuple):
     about: bool = False
     seconds: float = 0.0
     parts: int = 0
+    parts_ended: int = 0
     has_begun: bool = False
     has_ended: bool = False
 
@@ -78,7 +79,7 @@ class JobProgress(NamedTuple):
 
     @property
     def about(self) -> bool:
-        """Whether some of them are a forecast."""
+        """Whether some of them are only a forecast."""
         return any(phase.about and phase.total and not phase.has_ended for phase in self.phases)
 
     @property
@@ -202,16 +203,18 @@ class ProgressFold:
         self._phases[number] = self._phases[number]._replace(**facts)
 
     def _advance(self, done: int, now: float) -> None:
+        if self._meter.is_asleep(now):
+            self._left.forget()
         self._meter.count(done, now)
         if (present := self._present) is None:
             return
         phase = self._phases[present]
         self._change(present, done=max(phase.done, done), seconds=self._meter.seconds(now))
         rate, view = self._meter.rate(now), JobProgress(tuple(self._phases))
-        if not rate:
-            self._left.forget()
-        elif view.total and phase.total is not None and self._meter.is_settled(now):
+        if view.total and phase.total is not None and rate and self._meter.is_settled(now):
             self._left.update((view.total - view.done) / rate, now)
+        else:
+            self._left.wait(now)
 
     # -- parts
 
@@ -221,7 +224,7 @@ class ProgressFold:
         if event.ended:
             self._parts.pop(part.name, None)
             if (present := self._present) is not None:
-                self._change(present, parts=self._phases[present].parts + 1)
+                self._change(present, parts_ended=self._phases[present].parts_ended + 1)
         elif before is not None or len(self._parts) < _MOST_PARTS:
             self._parts[part.name] = part
             if part.done > (before.done if before else 0):
@@ -231,7 +234,9 @@ class ProgressFold:
 
 
 def _phase_of(step: Started) -> PhaseView:
-    return PhaseView(step.title[:LONGEST], total=sound(step.total), about=step.about)
+    return PhaseView(
+        step.title[:LONGEST], total=sound(step.total), about=step.about, parts=sound(step.parts) or 0
+    )
 
 
 def time_of(document: Mapping[str, Any]) -> float | None:

@@ -21,29 +21,43 @@ _FEW = 3
 
 def operation_title(operation: Operation | UnknownOperation) -> str:
     """Return what an operation is to a reader: its verb, and what it is about."""
+    verb = operation.verb.removesuffix("-snapshot")
+    return f"{verb} {_object(operation)}".rstrip()
+
+
+def _object(operation: Operation | UnknownOperation) -> str:
     match operation:
         case Save(snaps=snaps):
-            return f"save {_listed(snaps) or 'all snaps'}"
+            return _listed(snaps) or "all snaps"
         case Check(set_id=0, snaps=snaps):
-            return f"check {_listed(snaps) or 'all sets'}"
+            return _listed(snaps) or "all sets"
+        case (
+            Check(set_id, snaps)
+            | Forget(set_id, snaps)
+            | Restore(set_id, snaps)
+            | Export(set_id, snaps=snaps)
+        ):
+            return f"#{set_id} {_listed(snaps)}".rstrip() + _destination(operation)
         case Extract(set_id, items, file):
             source = os.path.basename(file) if file else f"#{set_id}"
-            return f"extract {len(items)} path{'' if len(items) == 1 else 's'} of {source}"
-        case Restore(set_id, snaps, target_dir=target_dir):
-            where = f" into {target_dir}" if target_dir else ""
-            return f"{_of_set('restore', set_id, snaps)}{where}"
-        case Check(set_id, snaps) | Forget(set_id, snaps) | Export(set_id, snaps=snaps):
-            return _of_set(operation.verb.removesuffix("-snapshot"), set_id, snaps)
+            paths = f"{len(items)} path{'' if len(items) == 1 else 's'}"
+            return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
-            return f"import {os.path.basename(file)}"
+            return os.path.basename(file)
         case Undo(job):
-            return f"undo job {job}" if job else "undo the last restore"
-        case UnknownOperation(verb):
-            return verb
+            return f"job {job}" if job else "the last restore"
+        case UnknownOperation():
+            return ""
 
 
-def _of_set(verb: str, set_id: int, snaps: tuple[str, ...]) -> str:
-    return " ".join(filter(None, (verb, f"#{set_id}", _listed(snaps))))
+def _destination(operation: Operation) -> str:
+    match operation:
+        case Export(file=file):
+            return f" to {file}"
+        case Restore(target_dir=folder) | Extract(target_dir=folder) if folder:
+            return f" into {folder}"
+        case _:
+            return ""
 
 
 def _listed(snaps: tuple[str, ...]) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from backend import UnknownOperation, command_line, event_from_json
 from backend.engine import WAITING
 from backend.jobs import Follower, JobRecord, JobResult, JobState
-from tui.session.job_records import Records
 from tui.session.job_progress import LONGEST, NOTHING_YET, JobProgress, ProgressFold, time_of
+from tui.session.job_records import Records
 from tui.session.job_titles import operation_title, user_name
 from tui.session.stalls import StallDetector
 
@@ -22,10 +22,11 @@ class JobView(NamedTuple):
     """How a job stands: what it is, how far, and how it ended.
 
     `command` does what it does, from any directory; `short` is its verb and what that is given, `title` what
-    it is to a reader, `by` who started it. `stall` says why it makes no progress. Of an ended job, the
-    `progress`, which its log tells, is known only once it was asked for. `owner` is empty for a job of this journal; `seen` is true when somebody has looked at how it ended.
-    `is_waiting` is true for one that died amid replacing data, which somebody has to end.
-    What snapd does, and no job of ours, has the id of its `change`; its own `id` is that of no job.
+    it is to a reader, `by` who started it. `stall` says why it makes no progress. Of an ended job, what its
+    log tells is known only once it was asked for. `owner` is empty for a job of this journal; `seen` is true
+    when somebody has looked at how it ended. `is_waiting` is true for one that died amid replacing data,
+    which somebody has to end. What snapd does, and no job of ours, has the id of its `change`; its own `id`
+    is that of no job.
     """
 
     id: int

@@ -8,6 +8,7 @@ SETTLED = 3.0
 GAP = 30.0
 _SMOOTHING = 6.0  # seconds in which most of a change of the rate is believed
 _STEADY = 0.2  # by what share the time left may seem to grow without being told so
+_FASTEST = 0.15  # by what share it may be told to grow in a second
 
 
 class Meter:
@@ -30,7 +31,7 @@ class Meter:
 
     def count(self, done: int, now: float) -> None:
         """So many bytes are done."""
-        if self._sleeps(now):
+        if self.is_asleep(now):
             self._slept += now - self._marks[-1][0]
             self._since = now
             self._marks.clear()
@@ -44,7 +45,7 @@ class Meter:
 
     def rate(self, now: float) -> float:
         """Bytes a second over the last ten; nothing while it seems to sleep."""
-        if not self._marks or self._sleeps(now):
+        if not self._marks or self.is_asleep(now):
             return 0.0
         (then, before), (_, done) = self._marks[0], self._marks[-1]
         return max(0.0, (done - before) / (now - then)) if now > then else 0.0
@@ -59,7 +60,7 @@ class Meter:
             return False
         return now - self._marks[-1][0] > max(5.0, 2 * (self._marks[-1][0] - self._marks[-2][0]))
 
-    def _sleeps(self, now: float) -> bool:
+    def is_asleep(self, now: float) -> bool:
         """Whether nothing came for longer than can be; a step may be slow to begin."""
         if len(self._marks) < 2:
             return False
@@ -72,28 +73,33 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._end: float | None = None  # when all will be done, as it seems
-        self._told: float | None = None  # the same, as it was told last
+        self._told = 0.0  # the same, as it was told last
         self._at = 0.0
+        self._rises = False
 
     def update(self, seconds: float, now: float) -> None:
         """At the present rate it would still take so long."""
+        passed, self._at = max(0.0, now - self._at), now
         if self._end is None:
             self._end = self._told = now + seconds
-        else:
-            believed = 1 - exp(-max(0.0, now - self._at) / _SMOOTHING)
-            self._end += believed * (now + seconds - self._end)
-        self._at = now
-        self._tell(now)
+            return
+        self._end += (1 - exp(-passed / _SMOOTHING)) * (now + seconds - self._end)
+        told = max(0.0, self._told - now)
+        behind = self._end - self._told
+        self._rises = behind > (0 if self._rises else SETTLED + _STEADY * told)
+        if self._rises:
+            self._told += min(behind, passed * (1 + _FASTEST * told))
+        elif behind < 0:
+            self._told = self._end
 
-    def _tell(self, now: float) -> None:
-        end, told = self._end or now, self._told or now
-        if end < told or end - told > SETTLED + _STEADY * max(0.0, told - now):
-            self._told = end
+    def wait(self, now: float) -> None:
+        """Nothing can be said of the rate yet: go on counting down."""
+        self._at = now
 
     def forget(self) -> None:
         """What was believed is worth nothing any more."""
-        self._end = self._told = None
+        self._end = None
 
     def at(self, now: float) -> float | None:
         """The seconds left, None while nobody knows."""
-        return None if self._told is None else max(0.0, self._told - now)
+        return None if self._end is None else max(0.0, self._told - now)

@@ -33,6 +33,22 @@ def size_text(n: int) -> str:
     return f"{_amount(n, 5)}B"
 
 
+def amount_text(n: int) -> str:
+    """An amount of bytes for reading: `913 B`, `39.7 MB`, `6.2 GB`."""
+    factor, unit = unit_of(n)
+    return f"{n} B" if unit == "B" else f"{n / factor:.1f} {unit}"
+
+
+def unit_of(amount: float) -> tuple[float, str]:
+    """The decimal unit, its factor first, in which an amount has at most three digits before the point."""
+    factor, unit = 1.0, "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
+        if amount / factor < 999.95:
+            break
+        factor, unit = factor * 1000, larger
+    return factor, unit
+
+
 def age_text(seconds: float) -> str:
     """A span of time as `snap saved` shows it, without leading blanks: `8.18s`, `1h40m`, `292y` (§6.3).
 

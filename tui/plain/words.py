@@ -110,7 +110,7 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
         yield f"  The check found: {plain(status.fault)}."
     if snapshot.exclude:
         yield f"  Excluded: {list_phrase(map(plain, snapshot.exclude))}."
-    notes = [note for note in stock.notes_of(snapshot) if not note.startswith("broken")]
+    notes = [note for note in stock.notes_of(snapshot) if note != plain(snapshot.broken)]
     if phrases := _notes(notes, stock.expiry.get(snapshot.set_id, "")):
         yield f"  Notes: {', '.join(phrases)}."
     yield f"  File: {plain(snapshot.path)}"

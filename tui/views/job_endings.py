@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from backend.jobs import JobState
 from tui.phrases import count_phrase
 from tui.session.job_views import ENDED, JobView
-from tui.text import moment_text, plain
-from tui.views.progress_text import bytes_text, clock_text
+from tui.text import amount_text, moment_text, plain
+from tui.views.progress_text import clock_text
 
 _PAST = {
     "check": "Checked",
@@ -87,7 +87,7 @@ def _facts(view: JobView, more: str) -> Iterator[str]:
     if result.left_out:
         yield f"{len(result.left_out)} skipped: {more}"
     if result.freed:
-        yield f"freed {bytes_text(result.freed)}"
+        yield f"freed {amount_text(result.freed)}"
     if result.beside:
         yield "nothing was replaced"
 

@@ -7,9 +7,9 @@ from backend.jobs import JobState
 from tui.phrases import count_phrase
 from tui.session.job_views import JobView
 from tui.session.log_line import fault_line
-from tui.text import cells, cut_middle, plain
+from tui.text import amount_text, cells, cut_middle, plain
 from tui.views.job_endings import ending_text, title_text
-from tui.views.progress_text import Span, Spans, bytes_text, clock_text, rate_text, width_of
+from tui.views.progress_text import Span, Spans, clock_text, rate_text, width_of
 from tui.views.table import Column, Line
 
 _COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
@@ -134,7 +134,7 @@ def _summary(view: JobView, now: float) -> Iterable[tuple[str, str]]:
     done, seconds = view.progress.moved
     if done:
         rate = f" at {rate_text(done / seconds)}" if seconds >= 1 else ""
-        phrases.append(f"{bytes_text(done)}{rate}")
+        phrases.append(f"{amount_text(done)}{rate}")
     if view.progress.warnings:
         phrases.append(count_phrase(view.progress.warnings, "warning"))
     yield " · ".join(phrases), ""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tui.session.job_progress import JobProgress, PartView, PhaseView
-from tui.text import cells, cut_middle, plain
+from tui.text import amount_text, cells, cut_middle, plain, unit_of
 
 DONE, AHEAD = "━", "─"
 _SHORTEST_BAR, _LONGEST_BAR = 8, 60
@@ -51,17 +51,11 @@ def flat(spans: Iterable[Span]) -> str:
 # -- amounts and times
 
 
-def bytes_text(amount: float) -> str:
-    """Return an amount of bytes: `6.2 GB`, `12 B`."""
-    factor, unit = _unit(amount)
-    return f"{amount / factor:.{0 if unit == 'B' else 1}f} {unit}"
-
-
-def amount_text(done: int, total: int | None, *, about: bool = False) -> str:
+def done_text(done: int, total: int | None, *, about: bool = False) -> str:
     """Return how much is done of how much: `1.9 of 2.4 GB`, `1.9 of about 2.4 GB`, `1.9 GB`."""
     if not total:
-        return bytes_text(done)
-    factor, unit = _unit(total)
+        return amount_text(done)
+    factor, unit = unit_of(total)
     decimals = 0 if unit == "B" else 1
     of = "of about" if about else "of"
     return f"{done / factor:.{decimals}f} {of} {total / factor:.{decimals}f} {unit}"
@@ -71,7 +65,7 @@ def rate_text(rate: float) -> str:
     """Return bytes a second: `81 MB/s`; nothing where there are none."""
     if not 0 < rate < float("inf"):
         return ""
-    factor, unit = _unit(rate)
+    factor, unit = unit_of(rate)
     return f"{rate / factor:.{int(rate / factor < 9.95 and unit != 'B')}f} {unit}/s"
 
 
@@ -99,16 +93,6 @@ def clock_text(seconds: float) -> str:
 
 def _rounded(amount: float, step: int) -> int:
     return round(amount / step) * step
-
-
-def _unit(amount: float) -> tuple[float, str]:
-    """The decimal unit in which an amount of bytes has at most three digits before the point."""
-    factor, unit = 1.0, "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
-        if amount / factor < 999.95:
-            break
-        factor, unit = factor * 1000, larger
-    return factor, unit
 
 
 # -- the whole job on one line
@@ -151,10 +135,10 @@ def _facts(progress: JobProgress) -> Iterable[Sequence[Span]]:
     phase = progress.phase
     if progress.total:
         percent = Span(f"{progress.percent} %", "strong")
-        amount = Span(amount_text(progress.done, progress.total, about=progress.about), "quiet")
+        amount = Span(done_text(progress.done, progress.total, about=progress.about), "quiet")
         choices = [[percent, amount, rate, left], [percent, amount, left], [percent, left], [percent], []]
     elif phase and phase.done:
-        amount = Span(amount_text(phase.done, None), "quiet")
+        amount = Span(done_text(phase.done, None), "quiet")
         choices = [[amount, rate], [amount], []]
     else:
         choices = [[]]
@@ -210,7 +194,7 @@ def _is_worth_telling(phase: PhaseView) -> bool:
 def _past_text(phase: PhaseView) -> str:
     """A phase that is over: `Checked 6.1 GB in 0:19`."""
     verb, _, rest = plain(phase.title).partition(" ")
-    amount = bytes_text(phase.done) if phase.done else ""
+    amount = amount_text(phase.done) if phase.done else ""
     took = f"in {clock_text(phase.seconds)}" if phase.seconds >= _WORTH_TELLING else ""
     return " ".join(filter(None, (_PAST.get(verb, verb), rest, amount, took)))
 
@@ -231,7 +215,7 @@ def part_lines(parts: Sequence[PartView], width: int, rows: int) -> Iterable[Spa
 def _part_line(part: PartView, width: int, names: int) -> Spans:
     name = cut_middle(plain(part.name), names)
     head = Span(f"  {name}{' ' * (names - cells(name))}  ")
-    amount = Span(f"  {amount_text(part.done, part.total)}", "quiet")
+    amount = Span(f"  {done_text(part.done, part.total)}", "quiet")
     room = min(_PART_BAR, width - width_of((head, amount)))
     if not part.total or room < _SHORTEST_BAR:
         return head, Span(amount.text.strip(), "quiet")

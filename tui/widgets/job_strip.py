@@ -9,8 +9,6 @@ from tui.text import cells, plain
 from tui.views.progress_text import Span, Spans, progress_line
 from tui.widgets.spans import show_lines
 
-FRAMED_FROM = 30  # rows of the terminal from which it has a frame
-
 
 class JobStrip(Static):
     """Shows the newest running job's progress and how many there are, and what went wrong unseen.
@@ -25,9 +23,7 @@ class JobStrip(Static):
 
     def show(self, jobs: Sequence[JobView]) -> None:
         """Show how the jobs stand."""
-        framed = self.app.size.height >= FRAMED_FROM
-        self.set_class(framed, "panel")
-        line = strip_line(jobs, self.app.size.width - (4 if framed else 2))
+        line = strip_line(jobs, self.app.size.width - (4 if self.has_class("panel") else 2))
         show_lines(self, [line] if line else [], fixed=self.display == bool(line))
 
 

@@ -14,7 +14,7 @@ from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import InventoryData, Pivot
 from tui.terminal import themes
 from tui.views.palette_item import PaletteItem
-from tui.views.set_rows import SetKey
+from tui.views.set_keys import SetKey
 from tui.widgets.key_bar import MOST, Key, fitted
 from tui.widgets.table import LineTable
 

@@ -60,7 +60,7 @@ def test_other_sizes_and_back(snapstow: Snapstow) -> None:
             terminal.rest(0.3)
             assert terminal.process.poll() is None
         terminal.until(
-            lambda: "SNAPS" in terminal.screen.display[1] and "Help" in terminal.screen.display[23]
+            lambda: "SNAPS" in terminal.screen.display[2] and "Help" in terminal.screen.display[23]
         )
         terminal.press(b"q")
         assert terminal.ended() == 0

@@ -200,6 +200,8 @@ class PreviewScreen(NavigationScreen):
 
     def _go_in_alone(self) -> None:
         from tui.dialogs.details import ShowDetails
+        from tui.views.set_details import Fact, Section
 
         if self.item is not None:
-            self.app.push_screen(ShowDetails(list(preview.facts(self.item))))
+            facts = tuple(Fact(*fact) for fact in preview.facts(self.item))
+            self.app.push_screen(ShowDetails([Section("File", facts)]))

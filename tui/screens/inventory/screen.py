@@ -20,7 +20,7 @@ from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views.palette_item import PaletteItem
-from tui.views.set_rows import EntryKey, SnapKey, owners_of
+from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
 

@@ -1,30 +1,25 @@
 """The details of what is chosen, where there is no room for them beside the table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from textual.content import Content
-from textual.widgets import Button
 
-from tui.dialogs.base import DIM, Dialog, Line
+from tui.dialogs.base import Dialog
+from tui.dialogs.lines import DIM, Line
 from tui.widgets.details import LABEL, Fact
 
 
 class ShowDetails(Dialog[None]):
     """Shows facts line by line; nothing is asked."""
 
-    KEYS = "↑↓ move · Esc leave"
+    LEAVES = "Close"
 
     def __init__(self, facts: Sequence[Fact]) -> None:
         super().__init__("Details")
         self._facts = tuple(facts)
 
-    def answers(self) -> Iterable[Button]:
-        """To leave."""
-        yield Button("Close", id="no", compact=True)
-
     def on_mount(self) -> None:
         """Show the lines; what they are about hangs out on their left."""
-        self.query_one("#summary").display = False
         self.lines.focus()
         lines = (
             Line(number, Content(value), head=Content.styled(f"{label:<{LABEL}}", DIM))

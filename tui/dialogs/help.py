@@ -10,7 +10,9 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.dialogs.base import DIM, Dialog, Line
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
+from tui.dialogs.lines import DIM, Line, LineList
 from tui.text import plain
 
 VERBS = "Actions"
@@ -80,7 +82,7 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
 class Help(Dialog[None]):
     """Explains keys; Esc, or Enter, leaves it."""
 
-    KEYS = "type to search · ↑↓ scroll · Esc leave"
+    LEAVES = "Close"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "leave", "Leave", show=False),
     ]
@@ -96,13 +98,11 @@ class Help(Dialog[None]):
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
-        yield Input(id="search", compact=True, placeholder="search: a key, a word")
+        yield Field("Search", Input(id="search", compact=True, placeholder="a key, a word"))
 
     def on_mount(self) -> None:
         """Show all keys."""
         self.say("")
-        for name in ("#summary", ".answers"):
-            self.query_one(name).display = False
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
         signs = [Entry(SIGNS, sign, what) for sign, what in (*self._facts, *_SIGNS)]
@@ -127,9 +127,13 @@ class Help(Dialog[None]):
         """Search while typing."""
         self._fill(event.value)
 
-    def on_input_submitted(self) -> None:
-        """Leave."""
-        self.dismiss(None)
+    def list_widget(self) -> Widget:
+        """The list, which scrolls while one types."""
+        return LineList(id="lines", follows=True)
+
+    def action_step(self, by: int) -> None:
+        """Move in the list, while what is typed still searches."""
+        self.lines.step(by)
 
     def action_help(self) -> None:
         """Nothing: this is the help."""

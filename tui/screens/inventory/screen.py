@@ -10,8 +10,8 @@ from textual.message import Message
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
 from backend.format import retention_text
 from backend.jobs import JobRecord
-from tui.dialogs.base import Line, said
 from tui.dialogs.confirm import confirm_wait_screen
+from tui.dialogs.lines import Line, said
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices

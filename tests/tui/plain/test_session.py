@@ -27,7 +27,7 @@ def test_session_begins_with_the_root_and_its_sets(world: World) -> None:
         r"Snapstow, at the demo, as .+: 2 sets, 12 gigabytes stored, .* free; 1 broken, 2 never verified\.",
         first,
     )
-    assert second.startswith("Set 2: problem, foo, 4 bytes stored, broken: ")
+    assert second.startswith("Set 2: problem, foo, 4 bytes stored, broken, ")
     assert re.fullmatch(
         r"Set 1: bar and foo, user alice, saved \d+ years ago, 12 gigabytes stored, never verified\.", third
     )

@@ -142,6 +142,11 @@ def cut_middle(text: str, width: int) -> str:
     return f"{head}…{tail}" if width > 0 else ""
 
 
+def cut_end(text: str, width: int) -> str:
+    """A `plain` text in at most `width` columns, shortened at its end."""
+    return text if cells(text) <= width else f"{_first_in(text, width - 1)}…" if width > 0 else ""
+
+
 def cut_path(path: str, width: int) -> str:
     """A `plain` path in at most `width` columns: shortened in its middle, by whole parts where possible."""
     if cells(path) <= width:

@@ -1,4 +1,4 @@
-"""The palette: every verb, and whatever the screen adds, found by typing; what is refused, in grey with why."""
+"""The palette: every verb, and what the screen adds, found by typing; what is refused, in grey with why."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -17,12 +17,13 @@ from tui.dialogs.field import Field
 from tui.dialogs.help import effect_of
 from tui.dialogs.lines import DIM, Line, LineList
 from tui.terminal import themes
-from tui.text import cells, cut_middle, plain
+from tui.text import cells, cut_end, cut_middle, plain
 from tui.views.palette_item import PaletteItem
 from tui.widgets.key_bar import refused
 
 MOST = 60
 _LEAST_EFFECT = 12
+_BESIDE_LINES = 8
 _NAME = 22
 _KEYS = 8
 VERBS_OF = {
@@ -90,6 +91,7 @@ class Palette(Dialog[None]):
 
     ANSWER = "Do it"
     LEAVES = "Close"
+    FIELDS_FIRST = True
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__("Palette")
@@ -152,7 +154,7 @@ class Palette(Dialog[None]):
     def _fill(self, wanted: str) -> None:
         items = list(islice(self._matching(wanted.lower().split()), MOST + 1))
         self._choices = items[:MOST]
-        width = min(self.size.width, 100) - 6
+        width = min(self.size.width, 100) - _BESIDE_LINES
         self.show_lines([line_of(number, choice, width) for number, choice in enumerate(self._choices)])
         self.lines.highlighted = 0 if items else None
         if len(items) > MOST:
@@ -211,5 +213,5 @@ def line_of(number: int, choice: PaletteItem, width: int) -> Line:
     room = width - _KEYS - 1 - cells(name) - len(blanks)
     if room < _LEAST_EFFECT or not effect:
         return Line(number, Content.styled(cut_middle(name, width - _KEYS - 1), look), head=head)
-    effect = cut_middle(effect, room)
+    effect = cut_end(effect, room)
     return Line(number, Content.assemble((name, look), (f"{blanks}{effect}", DIM)), head=head)

@@ -162,7 +162,7 @@ class InventoryScreen(ErrandScreen):
         """Show all jobs."""
         self.show_job("")
 
-    def show_job(self, name: str) -> None:
+    def show_job(self, name: str) -> None:  # noqa: ARG002 - the screen of jobs has no choice yet
         """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 

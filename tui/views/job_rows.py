@@ -12,7 +12,7 @@ from tui.views.job_endings import ending_text, title_text, verb_of
 from tui.views.progress_text import Span, Spans, clock_text, rate_text, width_of
 from tui.views.table import Column, Line
 
-_COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
+_COLUMNS = (Column("STATE", 14), Column("OPERATION", 0), Column("STARTED", 12))
 _NARROWEST, _WIDEST = 8, 18
 
 _WORDS = {
@@ -45,7 +45,7 @@ def state_text(view: JobView) -> tuple[str, str]:
 def job_line(view: JobView) -> Line:
     """A job as a row of the table."""
     word, style = state_text(view)
-    shown = (_name_text(view), word, plain(view.short), moment(view.started))
+    shown = (_name_text(view), word, plain(view.title or view.short), moment(view.started))
     return Line(shown, ("", style, "", "dim"))
 
 

@@ -15,9 +15,8 @@ from tui.views.progress_text import Span, Spans, part_lines, phases_line, progre
 from tui.widgets.panel import Titled
 from tui.widgets.spans import show_lines
 
-TAIL = 5
-
 _FEWEST = 3
+_SHORTEST_TAIL = 5
 _BESIDES = 12  # lines of the panel that are about something else than parts
 _PROGRESS = ("job-bar", "job-phases", "job-parts", "job-now", "job-since")
 
@@ -45,10 +44,11 @@ class JobPanel(Titled, VerticalScroll):
         progress = list(self._progress(view, width)) if view.is_running else [[]] * len(_PROGRESS)
         for name, shown in zip(_PROGRESS, progress, strict=True):
             self._put(name, shown)
-        before = len(lines) - TAIL
+        tail = max(_SHORTEST_TAIL, self.size.height - _BESIDES - len(view.progress.parts))
+        before = len(lines) - tail
         more = [f"… {before} earlier lines; Enter shows all"] if before > 0 else []
-        log: list[Spans] = [(Span(line, "quiet"),) for line in (*more, *lines[-TAIL:])]
-        show_lines(self.query_one("#job-log", Static), log, fixed=True)
+        log: list[Spans] = [(Span(line, "quiet"),) for line in (*more, *lines[-tail:])]
+        self._put("job-log", log)
 
     def _progress(self, view: JobView, width: int) -> Iterator[Sequence[Spans]]:
         """What is under each of its names, nothing where there is nothing to say."""

@@ -125,12 +125,13 @@ class LineTable(ScrollView, can_focus=True):
         else:
             self._refresh_changed()
         if self.cursor_key != key:
-            self._shifted(key)
+            if key is not None:
+                self.unsettle()
             self.post_message(self.Moved(self.cursor_key, by_key=False))
 
-    def _shifted(self, before: Hashable | None) -> None:
+    def unsettle(self) -> None:
         """Another row is under the cursor, and no key was pressed for it."""
-        self._shifted_at = self._clock() if before is not None else None
+        self._shifted_at = self._clock()
 
     @property
     def _is_unsettled(self) -> bool:
@@ -169,14 +170,11 @@ class LineTable(ScrollView, can_focus=True):
         """What identifies the row under the cursor; None in an empty table."""
         return self._lines[self._at].key if self._lines else None
 
-    def select(self, key: Hashable, *, by_itself: bool = False) -> None:
-        """Put the cursor on a row, `by_itself` where nobody has asked for it; not there, nothing happens."""
-        before = self.cursor_key
+    def select(self, key: Hashable) -> None:
+        """Put the cursor on a row; nothing happens when it is not there."""
         for number, row in enumerate(self._lines):
             if row.key == key:
                 self._go(number, by_key=False)
-        if by_itself and self.cursor_key != before:
-            self._shifted(before)
 
     def settle(self) -> None:
         """Whatever row is under the cursor now, a key has put it there."""

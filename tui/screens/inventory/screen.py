@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widgets import Input
 
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
 from backend.format import retention_text
@@ -22,7 +23,7 @@ from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
 from tui.views.palette_item import PaletteItem
-from tui.views.set_keys import EntryKey, SetKey, SnapKey, owners_of
+from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
 
@@ -199,7 +200,15 @@ class InventoryScreen(InventoryBrowser):
         made = self._made_sets.wanted
         if self.is_current and self._inventory is not None and made in self._inventory.by_id:
             self._made_sets.forget()
-            self._table.select(SetKey(made), by_itself=True)
+            before = self._table.cursor_key
+            self.show_set(made)
+            if self._table.cursor_key != before:
+                self._table.unsettle()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Leave the cursor alone from now on for somebody who filters."""
+        super().on_input_changed(event)
+        self._made_sets.forget()
 
     def action_jobs(self) -> None:
         """Show all jobs."""

@@ -9,7 +9,7 @@ from backend import UndoOffer
 from backend.store import CheckState
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
-from tui.text import cells, cut_path, plain
+from tui.text import cells, cut_middle, cut_path, plain
 
 _BADGE = " snapstow "
 _ROOT = 30
@@ -77,3 +77,15 @@ def site_text(site: Site, width: int) -> Content:
         if text.cell_length <= width:
             return text
     return Content.styled(_BADGE, "bold $badge-text on $badge")
+
+
+def title_text(title: str, facts: Sequence[str], width: int) -> Content:
+    """What a screen above the inventory is about, and as many facts as there is room for."""
+    badge = Content.assemble((_BADGE, "bold $badge-text on $badge"), "  ")
+    lead = badge if badge.cell_length + cells(title) < width else Content(" ")
+    text = Content.assemble(lead, (cut_middle(title, width - lead.cell_length - 1), "bold"))
+    for number, fact in enumerate(facts):
+        gap = " · " if number else "  "
+        if text.cell_length + len(gap) + cells(fact) < width:
+            text = Content.assemble(text, (f"{gap}{fact}", "$text-muted"))
+    return text

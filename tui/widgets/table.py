@@ -50,7 +50,7 @@ class LineTable(ScrollView, can_focus=True):
         Binding("space", "mark", "Select", show=False),
         Binding("asterisk", "mark_all", "Select all", show=False),
         Binding("minus", "mark_none", "Clear selection", show=False),
-        Binding("enter", "enter", "Open", show=False),
+        Binding("enter", "enter", "Open"),
         Binding("l,right", "open", "Open", show=False),
         Binding("h,left,backspace", "close", "Close", show=False),
     ]
@@ -199,7 +199,7 @@ class LineTable(ScrollView, can_focus=True):
         self._go(len(self._lines) - 1)
 
     def action_mark(self) -> None:
-        """Mark the row, or take its mark away, and go on to the next."""
+        """Select the row, or no longer."""
         if self.cursor_key is not None:
             key = self.cursor_key
             self.marked ^= {key}
@@ -208,13 +208,13 @@ class LineTable(ScrollView, can_focus=True):
                 self.post_message(self.Moved(key))
 
     def action_mark_all(self) -> None:
-        """Mark every row."""
+        """Select every row."""
         self.marked = {row.key for row in self._lines}
         self.refresh()
         self.post_message(self.Moved(self.cursor_key))
 
     def action_mark_none(self) -> None:
-        """Take all marks away."""
+        """Clear the selection."""
         self.marked = set()
         self.refresh()
         self.post_message(self.Moved(self.cursor_key))

@@ -275,7 +275,7 @@ class InventoryBrowser(PlaceScreen):
         self._table.focus()
 
     def action_back(self) -> None:
-        """Clear the filter, or else the selection."""
+        """Clear the filter, or the selection."""
         box = self.query_one(FilterBox)
         self._table.focus()
         if not box.display:
@@ -295,7 +295,7 @@ class InventoryBrowser(PlaceScreen):
             self.say(status)
 
     def action_pivot(self) -> None:
-        """Group by set, snap or user, in turn."""
+        """Group by set, snap or user."""
         around = list(Pivot)
         self.group_by(around[(around.index(self._wish.pivot) + 1) % len(around)])
 
@@ -304,12 +304,12 @@ class InventoryBrowser(PlaceScreen):
         self.change_view(self._wish._replace(pivot=pivot, opened=frozenset()), f"grouped by {pivot.value}")
 
     def action_sort(self) -> None:
-        """Sort by age, size and so on, in turn."""
+        """Sort by the next column."""
         around = list(Sort)
         self.sort_by(around[(around.index(self._wish.sort) + 1) % len(around)])
 
     def action_reverse(self) -> None:
-        """Reverse the order of the rows."""
+        """Reverse the order."""
         self.sort_by(self._wish.sort)
 
     def sort_by(self, sort: Sort) -> None:
@@ -352,7 +352,7 @@ class InventoryBrowser(PlaceScreen):
             self.app.push_screen(ShowDetails(self._sections_of(chosen), title_of(chosen)))
 
     def action_overview(self) -> None:
-        """Show or hide the pictures above the table."""
+        """Show or hide the pictures."""
         self._shows_overview = not self._shows_overview
         self._arrange()
 

@@ -7,6 +7,7 @@ from textual.binding import Binding
 from backend import Action, Snapshot, SnapshotSet
 from tui.session.inventory import InventoryData
 
+_VERBS = Binding.Group("Actions")
 KEYS = (
     Binding("r", "restore", "Restore"),
     Binding("c", "check", "Check"),
@@ -18,8 +19,8 @@ KEYS = (
     Binding("slash", "filter", "Filter", key_display="/"),
     Binding("u", "undo", "Undo"),
     Binding("J", "jobs", "Jobs"),
-    Binding("f", "forget", "Forget", show=False),
-    Binding("y", "copy", "Copy command", show=False),
+    Binding("f", "forget", "Forget", show=False, group=_VERBS),
+    Binding("y", "copy", "Copy command", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
     Binding("o", "sort", "Sort by", show=False),
     Binding("ctrl+o", "reverse", "Reverse order", show=False),

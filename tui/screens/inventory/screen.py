@@ -1,6 +1,6 @@
 """The first screen: every set and its state; every verb starts here."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 from textual import work

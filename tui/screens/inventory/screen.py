@@ -1,6 +1,6 @@
 """The first screen: every set and its state; every verb starts here."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable
 from typing import ClassVar
 
 from textual import work
@@ -9,13 +9,11 @@ from textual.message import Message
 from textual.widgets import Input
 
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
-from backend.format import retention_text
 from backend.jobs import JobRecord
 from tui.dialogs.confirm import confirm_wait_screen
 from tui.dialogs.lines import Line, said
 from tui.screens.inventory import keys as verbkeys
-from tui.screens.inventory.browser import InventoryBrowser
-from tui.screens.inventory.palette_items import choices
+from tui.screens.inventory.errands import ErrandScreen
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.session.made_sets import MadeSets
@@ -23,7 +21,6 @@ from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
-from tui.views.palette_item import PaletteItem
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
@@ -37,7 +34,7 @@ class JobsStarted(Message):
         self.troubles = troubles
 
 
-class InventoryScreen(InventoryBrowser):
+class InventoryScreen(ErrandScreen):
     """Browse the sets of a place and start what is to be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
@@ -77,31 +74,6 @@ class InventoryScreen(InventoryBrowser):
         if action == "restore" and not self._place.read_only:
             return ""
         return self._availability.refusal(verbkeys.ACTIONS[action]) if action in verbkeys.ACTIONS else ""
-
-    # -- what the palette offers
-
-    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, sort orders and groupings that match every term."""
-        yield from choices(self._inventory, terms, self, self.refusal_of)
-        kept = (
-            retention_text(self.engine_summary.retention)
-            if self.engine_summary.retention
-            else "Automatic snapshots"
-        )
-        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; can be changed")
-        if about.matches(terms):
-            yield about
-
-    def ask_retention(self) -> None:
-        """Show how long automatic snapshots are kept, and change it."""
-        from tui.dialogs.retention import AskRetention
-
-        self.app.push_screen(AskRetention(self._place), self._show_retention)
-
-    def _show_retention(self, status: str | None) -> None:
-        if status:
-            self.say(status)
-            self.action_reload()
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
@@ -213,6 +185,10 @@ class InventoryScreen(InventoryBrowser):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
+        self.show_job("")
+
+    def show_job(self, name: str) -> None:  # noqa: ARG002 - the screen of jobs has no choice yet
+        """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 
         self.app.push_screen(JobsScreen(self._place, self._board, self._tick))

@@ -83,9 +83,14 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         with Vertical(classes="dialog"):
             with Vertical(classes="frame") as frame:
                 frame.border_title = Content(plain(self._heading))
+                above: Iterable[Widget] = self.fields()
+                below: Iterable[Widget] = ()
+                if not self.FIELDS_FIRST:
+                    above, below = below, above
+                yield from above
                 yield _hidden("summary")
-                middle = [self.list_widget(), *self.fields()]
-                yield from middle[1:] + middle[:1] if self.FIELDS_FIRST else middle
+                yield self.list_widget()
+                yield from below
                 yield from map(_hidden, ("said", "refused", "command"))
             yield Answers(self.KEYS, self._answers(self.ANSWER))
 

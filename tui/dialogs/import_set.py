@@ -203,7 +203,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         if plan is None:
             opens = self.focused is self.lines
             self.answer_with("Open" if opens else self.ANSWER, "" if opens else self._missing())
-        elif obstacle_text(plan, self._choice._replace(accept_hash=True)) and self._choice.snaps:
+        elif obstacle_text(plan, ImportChoice(self._choice.snaps or plan.snaps, accept_hash=True)):
             self.answer_with("")
         elif not self._choice.snaps:
             self.answer_with(self.ANSWER, "choose a snap")

@@ -132,23 +132,22 @@ class PathDialog(Dialog[ScreenResultType]):
     # -- showing
 
     def folder_text(self) -> Content:
-        """What the list shows of which directory."""
+        """What the list shows of the directory."""
         listing = self._listing
         if self._jumps is not None:
             return Content("Places; h goes back")
         if listing is None:
             return Content("Loading…")
-        folder = f"{plain(listing.folder)}: "
         if listing.trouble:
-            return Content.assemble(folder, (plain(listing.trouble), BAD))
+            return said(listing.trouble, BAD)
         if not listing.fitting:
             what = (
                 f'no name starts with "{plain(listing.prefix)}"'
                 if listing.prefix
                 else "this directory is empty"
             )
-            return Content.assemble(folder, (f"{what}{_hidden_text(listing)}", WARN))
-        return Content(f"{folder}{_count_text(listing)}{_hidden_text(listing)}")
+            return Content.styled(f"{what}{_hidden_text(listing)}", WARN)
+        return Content(f"{_count_text(listing)}{_hidden_text(listing)}")
 
     def folder_lines(self) -> Iterator[Line]:
         """The directory as lines, or the places to go to."""

@@ -164,11 +164,11 @@ def _entry_lines(
         columns = f"{effect}{' ' * (widths[0] - cells(effect))}"
         amounts = (f"  {files:>{widths[1]}}  {size:>{widths[2]}}", DIM)
         loses = several and entry.lost.files
-        loss = (f"   loses {count_phrase(entry.lost.files, 'file')}", WARN) if loses else ""
+        loss = (f"   loses {entry.lost.files:,}", WARN) if loses else ""
         yield Line(key, Content.assemble(columns, amounts, loss), depth=2, head=head)
         if paths or not has_usual_place(plan, entry):
             blank = Content(" " * (_OWNER + 1))
-            yield Line((*key, "place"), said(f"in {entry.parent}", DIM), depth=2, head=blank)
+            yield Line((*key, "place"), said(entry.parent, DIM), depth=2, head=blank)
 
 
 def verdict_piece(verdict: Verdict, *, complete: bool = True) -> Piece:

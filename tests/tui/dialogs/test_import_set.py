@@ -145,7 +145,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
         await user.presses("asterisk")
         await reads(user, "does not expire")
         await reads(await user.presses("minus"), "nothing is selected")
-        assert user.edge.main is None
+        assert user.answer.waits == "choose a snap"
         await stands_on(user, "other")
         await reads(await user.presses("space"), "does not expire")
         await imports(user)

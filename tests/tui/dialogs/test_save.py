@@ -67,7 +67,7 @@ def test_options(world: World) -> None:
         await goes_to(user, "fast")
         await user.presses("space")
         await goes_to(user, "accept files that change")
-        await user.presses("enter")
+        await user.presses("space")
         await confirms(user)
 
     assert ask(world, tell) == [Save(fast=True, accept_changed=True)]
@@ -136,11 +136,11 @@ def test_a_snap_unfolds_to_its_owners_and_folders(world: World) -> None:
         await goes_to(user, "▸ cloud")
         await user.presses("l")
         await user.sees("▾ cloud")
-        lines = user.screen().splitlines()
+        lines = user.dialog().splitlines()
         assert "707B in 4 files" in next(line for line in lines if "system" in line)
-        assert "3B in 1 file " in next(line for line in lines if "alice" in line and "[" not in line)
+        assert "3B in 1 file " in next(line for line in lines if "alice" in line and "] alice" not in line)
         assert "700B  common/cache/deep" in user.screen()
-        await user.presses("enter")
+        await user.presses("l")
         assert "common/cache/deep" not in user.screen()
 
     ask(world, tell)
@@ -151,9 +151,9 @@ def test_left_out_bytes_are_taken_off(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await types(user, "$SNAP_COMMON/c*")
-        await user.presses("enter")
+        await user.presses("up")
         await types(user, "$SNAP_COMMON/cache/f")
-        await user.presses("enter")
+        await user.presses("up")
         await follows(user)
         await user.sees("10B in 4 files, 700B excluded")
         lines = user.screen().splitlines()

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         Event,
         Noted,
         PartAdvanced,
+        Planned,
         Progress,
         Started,
         event_from_json,

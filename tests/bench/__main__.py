@@ -1,13 +1,14 @@
 """`python -m tests.bench`: our speed beside the real snapd's, on this machine, in one run."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import memory, report, screens
-from tests.bench.cases import Case, Pair, alone, estimating, listing, losing, starting
+from tests.bench import limits, memory, report, screens
+from tests.bench.cases import Case, Pair, alone, cold, estimating, listing, losing, starting
 from tests.bench.corpus import MB, Corpus, make_snapshots, make_tiny_files
 from tests.bench.report import Outcome
 from tests.bench.rounds import Stopwatch, alternate
@@ -98,6 +99,14 @@ def _copy(source: Path, target: Path) -> None:
             (target / path.name).write_bytes(path.read_bytes())
 
 
+def from_disk(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> bool:
+    """What depends on a disk, where its caches can be forgotten."""
+    bench = Bench(arguments)
+    ours = Ours(furnish(folder / "c", corpus, arguments.size * MB).base)
+    bench.measure([cold(ours, arguments.size)])
+    return bench.print()
+
+
 def peak_memory(arguments: argparse.Namespace, folder: Path, corpus: Corpus) -> bool:
     """Little data beside much."""
     sizes = (arguments.small, arguments.large)
@@ -116,9 +125,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--small", type=int, default=100, metavar="MB", help="little data, for memory (100)")
     parser.add_argument("--large", type=int, default=1000, metavar="MB", help="much data, for memory (1000)")
     parser.add_argument("--at", default="/dev/shm", metavar="DIR", help="where to measure (/dev/shm)")
-    parser.add_argument(
-        "--disk", default="/var/tmp", metavar="DIR", help="where to measure memory (/var/tmp)"
-    )
+    parser.add_argument("--disk", default="/var/tmp", metavar="DIR", help="a real disk (/var/tmp)")
     parser.add_argument("--only", action="append", metavar="TEXT", help="only cases with this in their name")
     parser.add_argument("--screens", action="store_true", help="the screens only, at 2 x --snapshots")
     parser.add_argument("--no-speed", action="store_true", help="memory only")
@@ -140,6 +147,9 @@ def main() -> int:
             print(f"Without the real snapd: {obstacle}.\n")
         with folder_for(arguments.at) as folder:
             reached = (ours_alone if obstacle else compare)(arguments, folder, corpus)
+        if os.access(limits.CACHES, os.W_OK):
+            with folder_for(arguments.disk) as folder:
+                reached = from_disk(arguments, folder, corpus) and reached
     if not arguments.no_memory:
         with folder_for(arguments.disk) as folder:
             reached = peak_memory(arguments, folder, corpus) and reached

@@ -1,6 +1,5 @@
 """What is measured, on both sides; and the speed that is promised for it."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,11 +13,11 @@ from backend.engine import FilesEngine, perform_recorded
 from backend.model import ARCHIVE, Revision, Snapshot
 from backend.restore.impact import losses
 from backend.transfer.exporter import SnapshotExport
+from tests.bench import limits
 from tests.bench.rounds import Side, nothing
 from tests.bench.worlds import FOUR, Daemon, Ours, environment, run_command
 
 SNAPD, ENGINE, COMMAND, FAST, BARE = "snapd", "engine", "command", "fast", "bare"
-PIECE = 1 << 20
 
 
 class Target(NamedTuple):
@@ -61,18 +60,18 @@ class Pair:
     def cases(self) -> list[Case]:
         """In an order in which each leaves what the next one needs; imports come last."""
         return [
-            self._save("save", ("big",), (5.0, 9.0)),
+            self._save("save", ("big",), (6.0, 9.0)),
             self._save("save, set of two", FOUR[:2], (2.4, 6.0)),
-            self._check("check, one archive", "big", 1.1),
-            self._check("check, four archives", "shared", 1.9),
+            self._check("check, one archive", "big", 1.0),
+            self._check("check, four archives", "shared", 1.8),
             self._check("check, set of four", "four", 0.0),
-            self._restore("restore, our archive", "ours", 2.5),
-            self._restore("restore, snapd's archive", "big", 2.2),
-            self._restore("restore, set of four", "four", 0.0),
+            self._restore("restore, our archive", "ours", ("big",), 2.5),
+            self._restore("restore, snapd's archive", "big", ("big",), 2.2),
+            self._restore("restore, set of four", "four", FOUR, 0.0),
             self._export("big"),
             self._total("big"),
-            self._import("import, one archive", "big", 1.15),
-            self._import("import, set of four", "four", 2.0),
+            self._import("import, one archive", "big", 0.9),
+            self._import("import, set of four", "four", 1.5),
         ]
 
     def _perform(self, operation: Operation) -> None:
@@ -95,6 +94,7 @@ class Pair:
 
         sides = {
             SNAPD: Side(by_snapd, forget_theirs),
+            BARE: limits.packing(self._ours, snaps),
             ENGINE: Side(partial(self._perform, Save(snaps)), partial(forget_ours, ENGINE)),
             FAST: Side(partial(self._perform, Save(snaps, fast=True)), partial(forget_ours, FAST)),
             COMMAND: Side(partial(self._ours.command, "save", *snaps), partial(forget_ours, COMMAND)),
@@ -102,6 +102,7 @@ class Pair:
         targets = (
             Target(ENGINE, SNAPD, least[0], "", 1.0),
             Target(FAST, SNAPD, least[1], "--fast", 7.0),
+            Target(ENGINE, BARE, 0.0, "of tar -c"),
         )
         return Case(name, lambda: sides, targets, sizes)
 
@@ -114,11 +115,11 @@ class Pair:
         }
         targets = (Target(ENGINE, SNAPD, least),) if least else ()
         if which == "big":
-            sides[BARE] = Side(lambda: _hash_all(self._ours, number))
+            sides[BARE] = limits.hashing(self._ours, number)
             targets = (*targets, Target(ENGINE, BARE, 1 / 1.15, "of bare hashlib"))
         return Case(name, lambda: sides, targets)
 
-    def _restore(self, name: str, which: str, least: float) -> Case:
+    def _restore(self, name: str, which: str, snaps: tuple[str, ...], least: float) -> Case:
         number = self._sets[which]
         arguments = ("restore", "--undo-window=1s", str(number))
 
@@ -130,7 +131,11 @@ class Pair:
             ENGINE: Side(partial(self._perform, Restore(number, undo_window=1)), self._ours.tidy),
             COMMAND: Side(partial(self._ours.command, *arguments), self._ours.tidy),
         }
-        return Case(name, lambda: sides, (Target(ENGINE, SNAPD, least),) if least else ())
+
+        def make() -> Mapping[str, Side]:
+            return {**sides, BARE: limits.unpacking(self._ours, snaps, _fresh(self._folder / name))}
+
+        return Case(name, make, (Target(ENGINE, SNAPD, least), Target(ENGINE, BARE, 0.0, "of tar -x")))
 
     def _export(self, which: str) -> Case:
         number = self._sets[which]
@@ -141,10 +146,12 @@ class Pair:
 
         sides = {
             SNAPD: Side(partial(self._daemon.export, number, path), remove),
+            BARE: limits.copying(self._ours, number, path),
             ENGINE: Side(partial(self._perform, Export(number, path)), remove),
             COMMAND: Side(partial(self._ours.command, "export-snapshot", str(number), path), remove),
         }
-        return Case("export", lambda: sides, (Target(ENGINE, SNAPD, 1.5),))
+        targets = (Target(ENGINE, SNAPD, 1.0), Target(ENGINE, BARE, 0.0, "of cp"))
+        return Case("export", lambda: sides, targets)
 
     def _total(self, which: str) -> Case:
         def tell() -> None:
@@ -165,11 +172,12 @@ class Pair:
             self._ours.forget(self._sets[which])
             return {
                 SNAPD: Side(by_snapd, lambda: self._daemon.act("forget", self._last)),
+                BARE: limits.hashing_file(path),
                 ENGINE: Side(partial(self._perform, Import(path)), self._forget_newest),
                 COMMAND: Side(partial(self._ours.command, "import-snapshot", path), self._forget_newest),
             }
 
-        return Case(name, make, (Target(ENGINE, SNAPD, least),))
+        return Case(name, make, (Target(ENGINE, SNAPD, least), Target(ENGINE, BARE, 0.0, "of bare hashlib")))
 
     def _forget_newest(self) -> None:
         self._ours.forget(self._ours.newest())
@@ -198,7 +206,7 @@ def listing(daemon: Daemon, ours: Ours) -> list[Case]:
 
     return [
         Case("list, first", partial(sides, unlink), _faster(3.5)),
-        Case("list, again", partial(sides, indexed), _faster(12.0)),
+        Case("list, again", partial(sides, indexed), _faster(3.5)),
     ]
 
 
@@ -221,7 +229,7 @@ def estimating(ours: Ours, snap: str) -> Case:
         ENGINE: Side(lambda: ours.engine().estimate([snap], ["root"], Progress())),
         COMMAND: Side(partial(ours.command, "estimate", snap)),
     }
-    return Case("estimate (beside find)", lambda: sides, (Target(ENGINE, BARE, 1.0, "of find"),))
+    return Case("estimate (beside find)", lambda: sides, (Target(ENGINE, BARE, 0.6, "of find"),))
 
 
 def losing(ours: Ours, snap: str) -> Case:
@@ -234,6 +242,26 @@ def losing(ours: Ours, snap: str) -> Case:
         ENGINE: Side(lambda: losses(snapshot, layout, ARCHIVE, [top])),
     }
     return Case("losses (beside find)", lambda: sides, (Target(ENGINE, BARE, 1 / 3.5, "of find"),))
+
+
+def cold(ours: Ours, size: int) -> Case:
+    """A restore whose archive has to come from the disk; the peer reads the archive and does nothing more."""
+    number = recorded(ours.engine(), Save(("big",)))
+
+    def tidy() -> None:
+        ours.tidy()
+        limits.forget_caches()
+
+    sides = {
+        BARE: limits.reading(lambda: [snapshot.path for snapshot in ours.read(number)], limits.forget_caches),
+        ENGINE: Side(lambda: recorded(ours.engine(), Restore(number, undo_window=1)), tidy),
+    }
+
+    def make() -> Mapping[str, Side]:
+        limits.forget_caches()
+        return sides
+
+    return Case(f"restore, cold disk ({size} MB)", make, (Target(ENGINE, BARE, 0.0, "of cat"),))
 
 
 def starting(daemon: Daemon | None, ours: Ours) -> Case:
@@ -274,18 +302,24 @@ def _only(side: Side) -> Mapping[str, Side]:
     return {ENGINE: side}
 
 
-def _hash_all(ours: Ours, set_id: int) -> None:
-    """The same bytes through hashlib and nothing else."""
-    buffer = memoryview(bytearray(PIECE))
-    for snapshot in ours.read(set_id):
-        hasher = hashlib.sha3_384()
-        with open(snapshot.path, "rb", buffering=0) as file:
-            while count := file.readinto(buffer):
-                hasher.update(buffer[:count])
+def _fresh(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _stored(folder: Path, set_id: int) -> int:
     return sum(path.stat().st_size for path in folder.glob(f"{set_id}_*.zip"))
 
 
-__all__ = ["Case", "Pair", "Target", "alone", "estimating", "listing", "losing", "run_command", "starting"]
+__all__ = [
+    "Case",
+    "Pair",
+    "Target",
+    "alone",
+    "cold",
+    "estimating",
+    "listing",
+    "losing",
+    "run_command",
+    "starting",
+]

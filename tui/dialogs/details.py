@@ -5,24 +5,32 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from tui.dialogs.base import Dialog
-from tui.dialogs.lines import DIM, Line
-from tui.widgets.details import LABEL, Fact
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line
+from tui.views.set_details import Fact, Section
+from tui.widgets.details import LABEL
+
+_STYLES = {"good": GOOD, "warn": WARN, "bad": BAD, "dim": DIM, "": ""}
 
 
 class ShowDetails(Dialog[None]):
-    """Shows facts line by line; nothing is asked."""
+    """Shows sections of facts line by line; nothing is asked."""
 
     LEAVES = "Close"
 
-    def __init__(self, facts: Sequence[Fact]) -> None:
-        super().__init__("Details")
-        self._facts = tuple(facts)
+    def __init__(self, sections: Sequence[Section], title: str = "Details") -> None:
+        super().__init__(title)
+        self._sections = tuple(sections)
 
     def on_mount(self) -> None:
         """Show the lines; what they are about hangs out on their left."""
         self.lines.focus()
-        lines = (
-            Line(number, Content(value), head=Content.styled(f"{label:<{LABEL}}", DIM))
-            for number, (label, value) in enumerate(self._facts)
-        )
-        self.show_lines(list(lines))
+        lines: list[Line] = []
+        for section in self._sections:
+            lines.append(Line(section.title, Content.styled(section.title, "bold $accent")))
+            lines += (_line((section.title, number), fact) for number, fact in enumerate(section.facts))
+        self.show_lines(lines)
+
+
+def _line(key: tuple[str, int], fact: Fact) -> Line:
+    head = Content.styled(f"{fact.label:<{LABEL}}", DIM) if fact.label else Content("")
+    return Line(key, Content.styled(fact.text, _STYLES[fact.style]), head=head)

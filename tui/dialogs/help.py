@@ -1,36 +1,37 @@
-"""The keys of a screen and what they do, to be searched by typing."""
+"""The keys of a screen and what they do, on one page; to be searched by typing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.widget import Widget
-from textual.widgets import Input
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
 
-from tui.dialogs.base import Dialog
-from tui.dialogs.field import Field
-from tui.dialogs.lines import DIM, Line, LineList
 from tui.text import plain
+from tui.widgets.details import folded
 
 VERBS = "Actions"
-MOVES = "Moving, selecting, viewing"
-SIGNS = "Symbols"
+MOVES = "Moving and viewing"
+SIGNS = "Signs"
 
-_WIDE = 60
-_NAME = 13
+_FRAME = 4  # cells on both sides; of lines, one fewer
+_NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
+_KEYS = 8
 _SIGNS = (
-    ("✓ OK", "verified recently"),
-    ("~ OLD", "verified, but too long ago"),
-    ("? NEVER", "never verified"),
-    ("✗ FAILED", "the last check found damage"),
-    ("✗ BROKEN", "the file cannot be read as a snapshot"),
-    ("● ", "selected: verbs act on all selected rows"),
-    ("▸ ▾", "closed, open: Enter, or → and ←"),
-    ("kB MB GB", "thousands, millions, billions of bytes"),
-    ("stored", "size of the compressed archives; more when unpacked"),
+    ("✓", "verified", "every byte read, not long ago"),
+    ("~", "old", "verified, but too long ago"),
+    ("?", "never", "never verified"),
+    ("✗", "failed", "the last check found damage"),
+    ("✗", "damaged", "unreadable as a snapshot"),
+    ("●", "selected", "verbs act on the selected rows"),
+    ("▸ ▾", "closed, open", "Enter, a click, or → and ←"),
+    ("▼ ▲", "sorted by", "a click on the heading sorts"),
+    ("kB MB", "bytes", "thousands, millions of bytes"),
+    ("stored", "compressed", "more when unpacked"),
 )
 
 
@@ -79,71 +80,109 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
     return ""
 
 
-class Help(Dialog[None]):
+class Help(ModalScreen[None]):
     """Explains keys; Esc, or Enter, leaves it."""
 
-    LEAVES = "Close"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "leave", "Leave", show=False),
+        Binding("escape,f1", "leave", "Close"),
+        Binding("down", "scroll(1)", "Down", show=False),
+        Binding("up", "scroll(-1)", "Up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
     ]
 
     def __init__(
         self, title: str, bindings: Iterable[BindingType], facts: Iterable[tuple[str, str]] = ()
     ) -> None:
-        """`facts` are pairs of a word and what it stands for here, shown above the signs."""
-        super().__init__(f"Help: {title}")
+        """`facts` are pairs of a word and what it stands for here, shown at the end."""
+        super().__init__()
+        self._title = title
         self._asked = list(bindings)
         self._facts = tuple(facts)
         self._entries: list[Entry] = []
 
-    def fields(self) -> Iterable[Widget]:
-        """Where to type."""
-        yield Field("Search", Input(id="search", compact=True, placeholder="a key, a word"))
+    def compose(self) -> ComposeResult:
+        """Where to type, and the page."""
+        with Vertical(classes="dialog", id="help") as frame:
+            frame.border_title = f"Help: {self._title}"
+            frame.border_subtitle = "type to search · Esc leaves"
+            yield Input(id="search", compact=True, placeholder="search: a key, a word")
+            with VerticalScroll(id="help-pages", can_focus=False):
+                yield Static("", id="help-page", markup=False)
 
     def on_mount(self) -> None:
         """Show all keys."""
-        self.say("")
         below = self.app.screen_stack[-2] if len(self.app.screen_stack) > 1 else self
         nodes = [below, *below.walk_children(), self.app]
-        signs = [Entry(SIGNS, sign, what) for sign, what in (*self._facts, *_SIGNS)]
-        self._entries = [*entries_of(self.app, self._asked, nodes), *signs]
-        self._fill("")
-        self.query_one("#search", Input).focus()
+        signs = [Entry(SIGNS, *sign) for sign in _SIGNS]
+        self._entries = [*signs, *entries_of(self.app, self._asked, nodes)]
+        self.query_one(Input).focus()
 
-    def _fill(self, wanted: str) -> None:
-        entries = [entry for entry in self._entries if entry.matches(wanted.lower().split())]
-        lines = []
-        group = ""
-        for entry in entries:
-            if entry.group != group:
-                group = entry.group
-                lines.append(Line(group, Content.styled(plain(group), "bold")))
-            head, text = _told(entry, wide=self.size.width >= _WIDE)
-            lines.append(Line((group, entry.keys, entry.name), text, depth=1, head=head))
-        self.show_lines(lines)
-        self.say("" if entries else f'no key matches "{plain(wanted)}"')
+    def on_resize(self) -> None:
+        """Lay the page out anew."""
+        self.query_one(VerticalScroll).styles.max_height = max(1, self.app.size.height - _FRAME + 1)
+        self._fill()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self) -> None:
         """Search while typing."""
-        self._fill(event.value)
+        self._fill()
 
-    def list_widget(self) -> Widget:
-        """The list, which scrolls while one types."""
-        return LineList(id="lines", follows=True)
+    def _fill(self) -> None:
+        terms = self.query_one(Input).value.lower().split()
+        entries = [entry for entry in self._entries if entry.matches(terms)]
+        width, height = self.app.size.width - _FRAME, self.app.size.height - _FRAME + 1
+        facts = [] if terms else list(self._folded_facts(width))
+        page = page_of(entries, width, max(1, height - len(facts)))
+        if not entries:
+            page = [Content(f'no key matches "{plain(" ".join(terms))}"')]
+        self.query_one("#help-page", Static).update(Content("\n").join([*page, *facts]))
 
-    def action_step(self, by: int) -> None:
-        """Move in the list, while what is typed still searches."""
-        self.lines.step(by)
+    def _folded_facts(self, width: int) -> Iterator[Content]:
+        for name, text in self._facts:
+            for number, line in enumerate(folded(text, width - _KEYS)):
+                yield Content.assemble((f"{'' if number else name:<{_KEYS}}", "bold"), (line, "$text-muted"))
 
-    def action_help(self) -> None:
-        """Nothing: this is the help."""
+    def on_input_submitted(self) -> None:
+        """Leave."""
+        self.dismiss(None)
+
+    def action_leave(self) -> None:
+        """Close the help."""
+        self.dismiss(None)
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by a line."""
+        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        """Scroll by a page."""
+        pages = self.query_one(VerticalScroll)
+        pages.scroll_relative(y=by * max(1, pages.size.height - 1), animate=False)
 
 
-def _told(entry: Entry, *, wide: bool) -> tuple[Content, Content]:
-    """The key, and beside it what it does; the name of that in a column of its own where there is room."""
-    keys, effect = f"{entry.keys:<10} ", plain(entry.effect)
-    if not effect:
-        return Content.styled(keys, "bold"), Content(entry.name)
-    if wide and len(entry.name) <= _NAME:
-        return Content.assemble((keys, "bold"), f"{entry.name:<{_NAME}} "), Content.styled(effect, DIM)
-    return Content.styled(keys, "bold"), Content.assemble(entry.name, (f": {effect}", DIM))
+def page_of(entries: Sequence[Entry], width: int, height: int) -> list[Content]:
+    """Entries below their headings, in as few columns as the height asks for and the width allows."""
+    for count in range(1, max(1, width // _NARROWEST) + 1):
+        column = width // count
+        lines = list(_lines(entries, column - 1))
+        rows = -(-len(lines) // count)
+        if rows <= height:
+            break
+    lines += [Content("")] * (rows * count - len(lines))
+    return [
+        Content("").join(line.pad_right(column - line.cell_length) for line in lines[row::rows])
+        for row in range(rows)
+    ]
+
+
+def _lines(entries: Sequence[Entry], width: int) -> Iterator[Content]:
+    group = ""
+    for entry in entries:
+        if entry.group != group:
+            group = entry.group
+            yield Content.styled(plain(group), "bold $accent").truncate(width)
+        effect = f" {plain(entry.effect)}" if width >= _EXPLAINED and entry.effect else ""
+        keys = f"{entry.keys:<{_KEYS}} "
+        name = f"{entry.name:<13}" if effect else entry.name
+        text = Content.assemble((keys, "bold"), name, (effect, "$text-muted"))
+        yield text.truncate(width, ellipsis=True)

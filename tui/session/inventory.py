@@ -9,11 +9,18 @@ from typing import NamedTuple
 from backend import Snapshot, SnapshotSet
 from backend.format import unix_time
 from backend.store import CheckState, CheckStatus
-from tui.text import notes_text
+from tui.text import amount_text, cells, plain
 
 NOBODY = "(system)"
 NAMELESS = "(unreadable)"
 WORST_FIRST = {state: number for number, state in enumerate(CheckState)}
+CHECK_WORDS = {
+    CheckState.OK: "verified",
+    CheckState.OLD: "old",
+    CheckState.NEVER: "never",
+    CheckState.FAILED: "failed",
+    CheckState.BROKEN: "damaged",
+}
 _NEVER = CheckStatus(CheckState.NEVER)
 
 
@@ -30,7 +37,7 @@ class Total(NamedTuple):
 
     `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
     bytes, `unpacked` what they take unpacked, None where that is not known of all; `status` is that of the
-    one that needs attention most.
+    one that needs attention most. `notes` are what no column of its own tells.
     """
 
     names: tuple[str, ...]
@@ -41,6 +48,20 @@ class Total(NamedTuple):
     status: CheckStatus
     notes: tuple[str, ...]
     is_known: bool
+
+
+class Label(NamedTuple):
+    """What a row says of several snapshots whatever the time is, as harmless text."""
+
+    names: str
+    users: str
+    stored: str
+    note: str
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The cells of each text."""
+        return tuple(map(cells, self))
 
 
 class Part(NamedTuple):
@@ -79,7 +100,7 @@ class InventoryData:
 
     def worked_out(self) -> "InventoryData":
         """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
-        for of_all in ("haystacks", "texts", "totals", "groups", "counts"):
+        for of_all in ("haystacks", "texts", "labels", "groups", "counts", "newest"):
             getattr(self, of_all)
         return self
 
@@ -131,6 +152,25 @@ class InventoryData:
         return {snapshot_set.set_id: self.total_of(snapshot_set.snapshots) for snapshot_set in self.sets}
 
     @cached_property
+    def labels(self) -> dict[int, tuple[Label, tuple[int, ...]]]:
+        """What the row of each set says, with the cells that takes."""
+        labels = {number: label_of(total) for number, total in self.totals.items()}
+        return {number: (label, label.widths) for number, label in labels.items()}
+
+    @cached_property
+    def newest(self) -> dict[str, Snapshot | None]:
+        """The newest snapshot of each snap that is verified, or else was once; None where none ever was."""
+        return {
+            name: self._newest_in(group.members, CheckState.OK)
+            or self._newest_in(group.members, CheckState.OLD)
+            for name, group in self.groups[Pivot.SNAP].items()
+            if name != NAMELESS
+        }
+
+    def _newest_in(self, snapshots: Sequence[Snapshot], state: CheckState) -> Snapshot | None:
+        return next((member for member in snapshots if self.status_of(member).state is state), None)
+
+    @cached_property
     def groups(self) -> dict[Pivot, dict[str, Group]]:
         """Everything by snap and by user."""
         return {pivot: self._grouped(pivot) for pivot in (Pivot.SNAP, Pivot.USER)}
@@ -148,7 +188,7 @@ class InventoryData:
             size=snapshot.size,
             unpacked=self.unpacked.get(snapshot.path),
             status=self.status_of(snapshot),
-            notes=tuple(self.notes_of(snapshot)),
+            notes=tuple(self.remarks_of(snapshot)),
             is_known=not snapshot.hidden or snapshot.size > 0,
         )
 
@@ -173,18 +213,23 @@ class InventoryData:
 
     def notes_of(self, snapshot: Snapshot) -> list[str]:
         """What is to be known about a snapshot, in words."""
-        text = notes_text(snapshot)
-        notes = [text] if text != "-" else []
-        if when := self.expiry.get(snapshot.set_id):
-            notes.append(f"expires {when[5:10]}")
-        if guard := self.guards.get(snapshot.set_id):
-            notes.append(guard)
-        if snapshot.set_id in self.imported:
-            notes.append("imported")
-        return notes
+        auto = ["auto"] if snapshot.auto else []
+        when = self.expiry.get(snapshot.set_id)
+        return [*auto, *self.remarks_of(snapshot), *([f"expires {when[5:10]}"] if when else [])]
+
+    def remarks_of(self, snapshot: Snapshot) -> list[str]:
+        """The same without when it goes by itself."""
+        remarks = (
+            plain(snapshot.broken),
+            "not shown by snap" if snapshot.hidden else "",
+            plain(snapshot.warning),
+            self.guards.get(snapshot.set_id, ""),
+            "imported" if snapshot.set_id in self.imported else "",
+        )
+        return [remark for remark in remarks if remark]
 
     def _haystack(self, snapshot: Snapshot) -> str:
-        notes, state = self.notes_of(snapshot), self.status_of(snapshot).state.value
+        notes, state = self.notes_of(snapshot), CHECK_WORDS[self.status_of(snapshot).state]
         texts = (
             f"#{snapshot.set_id}",
             snapshot.snap,
@@ -206,6 +251,16 @@ class InventoryData:
             name: Group(tuple(snapshots), self.total_of(snapshots))
             for name, snapshots in sorted(members.items())
         }
+
+
+def label_of(total: Total) -> Label:
+    """What a row says of it."""
+    return Label(
+        ", ".join(map(plain, total.names)),
+        ", ".join(map(plain, total.users)),
+        amount_text(total.size) if total.is_known else "",
+        "; ".join(total.notes),
+    )
 
 
 def group_names(snapshot: Snapshot, pivot: Pivot) -> list[str]:

@@ -1,17 +1,25 @@
 """A table as values: its columns, and rows that are drawn when they come into sight."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 OPEN, CLOSED = "▾", "▸"
+GAP = 2
 
 
 class Column(NamedTuple):
-    """A column: its heading, its width in cells (0: takes what is left), and its side."""
+    """A column: its heading, its width in cells (0: takes what is left), and its side.
+
+    `key` is told when the heading is clicked; without one nothing happens. `gap` are blanks after it; `cell`
+    is the one of a line that it shows, where that is not the one in its place.
+    """
 
     heading: str
     width: int
     right: bool = False
+    key: Hashable | None = None
+    gap: int = 1
+    cell: int | None = None
 
 
 class Line(NamedTuple):
@@ -24,15 +32,54 @@ class Line(NamedTuple):
 class Row(NamedTuple):
     """A row: what identifies it, and what draws it when it comes into sight.
 
-    `depth` indents the first column; `sign` stands before it (an arrow for what can be opened).
+    `depth` indents the first column, with lines of a `tree` where it has some; `sign` stands before it (an
+    arrow for what can be opened).
     """
 
     key: Hashable
     draw: Callable[[], Line]
     depth: int = 0
     sign: str = " "
+    tree: str = ""
+
+    @property
+    def lead(self) -> str:
+        """What stands left of the sign."""
+        return self.tree or "  " * self.depth
 
 
 def row_of(key: Hashable, line: Line) -> Row:
     """A row that is always drawn the same."""
     return Row(key, lambda: line)
+
+
+class Step(NamedTuple):
+    """A way to make room: cut a column, down to so many cells; 0 leaves it out."""
+
+    column: int
+    least: int
+
+
+def fitted(widest: Sequence[int], room: int, steps: Iterable[Step]) -> list[int]:
+    """The width of each column in a room of cells, 0 for one that is not shown.
+
+    Columns fit what they hold. Where there is no room for all of that, steps are taken until there is; what
+    is left over then goes back to those that were cut, the last first.
+    """
+    widths, cut = list(widest), []
+    for number, least in steps:
+        over = _taken(widths) - room
+        if over <= 0:
+            break
+        widths[number] = max(min(least, widths[number]), widths[number] - over) if least else 0
+        cut.append(number)
+    for number in reversed(cut):
+        if widths[number]:
+            widths[number] = min(widest[number], widths[number] + max(0, room - _taken(widths)))
+    return widths
+
+
+def _taken(widths: Sequence[int]) -> int:
+    """The cells of columns with the gaps between them."""
+    shown = [width for width in widths if width]
+    return sum(shown) + GAP * max(0, len(shown) - 1)

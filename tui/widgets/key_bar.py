@@ -1,6 +1,6 @@
 """The last line of a screen: the verbs that work here and now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from rich.text import Text
@@ -10,8 +10,7 @@ from textual.widget import Widget
 
 from tui.text import cells, plain
 
-MOST = 8
-_BETWEEN = 2
+_BETWEEN, _FARTHEST = 2, 4
 _LAST = "help"
 
 
@@ -38,7 +37,7 @@ class Key(NamedTuple):
 
 
 def fitted(keys: Sequence[Key], width: int) -> list[Key]:
-    """As many as fit in a width, and not more than anyone reads; help comes last and stays longest."""
+    """As many as fit in a width, in the order of use; help comes last and stays longest."""
     last = [key for key in keys if key.action == _LAST][:1]
     room = width - 2 - sum(key.width for key in last)
     keys_shown: list[Key] = []
@@ -46,20 +45,32 @@ def fitted(keys: Sequence[Key], width: int) -> list[Key]:
         if key.action == _LAST:
             continue
         room -= key.width + _BETWEEN
-        if room < 0 or len(keys_shown) + len(last) >= MOST:
+        if room < 0:
             break
         keys_shown.append(key)
     return keys_shown + last
 
 
+def gap(keys: Sequence[Key], width: int) -> int:
+    """The blanks between keys, so that they fill a width."""
+    room = width - 2 - sum(key.width for key in keys)
+    return max(_BETWEEN, min(_FARTHEST, room // max(1, len(keys) - 1)))
+
+
 def offered(screen: Screen[object]) -> list[Key]:
-    """The keys of a screen that are worth showing: one for each action that can be had."""
+    """The keys that are worth showing: one for each action that can be had where the focus is."""
     keys: dict[str, Key] = {}
     for _node, binding, enabled, _tooltip in screen.active_bindings.values():
-        if binding.show and enabled and not refused(screen, binding.action):
-            shown = plain(screen.app.get_key_display(binding))
+        shown = plain(screen.app.get_key_display(binding))
+        if binding.show and enabled and not refused(screen, binding.action) and not _is_typed(screen, shown):
             keys.setdefault(binding.action, Key(binding.key, shown, binding.description, binding.action))
     return list(keys.values())
+
+
+def _is_typed(screen: Screen[object], shown: str) -> bool:
+    """Whether a key would only write its letter into what has the focus."""
+    focused = screen.focused
+    return focused is not None and len(shown) == 1 and focused.check_consume_key(shown, shown)
 
 
 def refused(screen: Screen[object], action: str) -> str:
@@ -95,19 +106,23 @@ class KeyBar(Widget, can_focus=False):
     def render(self) -> Text:
         """The keys that fit."""
         style = self.get_component_rich_style("keybar--key", partial=True)
-        text = Text(" ", no_wrap=True)
-        for key in self._fitted():
+        text = Text(no_wrap=True)
+        for at, key in self._placed():
+            text.append(" " * (at - text.cell_len))
             text.append(key.shown, style)
-            text.append(f" {key.name}{' ' * _BETWEEN}")
+            text.append(f" {key.name}")
         return text
 
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
-        at = 1
-        for key in self._fitted():
+        for at, key in self._placed():
             if at <= event.x < at + key.width:
                 self.app.simulate_key(key.key)
-            at += key.width + _BETWEEN
 
-    def _fitted(self) -> Iterable[Key]:
-        return fitted(self._keys, self.size.width)
+    def _placed(self) -> Iterator[tuple[int, Key]]:
+        """The keys that fit, each with the column where it begins."""
+        keys, at = fitted(self._keys, self.size.width), 1
+        between = gap(keys, self.size.width)
+        for key in keys:
+            yield at, key
+            at += key.width + between

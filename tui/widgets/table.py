@@ -12,8 +12,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.text import cells
-from tui.views.table import OPEN, Column, Line, Row
+from tui.text import cells, cut_middle
+from tui.views.table import CLOSED, OPEN, Column, Line, Row
+
+_MARGIN = 1  # holds the bar beside the row under the cursor, or the sign of a marked one
+_NO_LINE = Line(())
 
 
 class LineTable(ScrollView, can_focus=True):
@@ -25,6 +28,7 @@ class LineTable(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "table--heading",
         "table--cursor",
+        "table--bar",
         "table--mark",
         "table--good",
         "table--warn",
@@ -42,7 +46,7 @@ class LineTable(ScrollView, can_focus=True):
         Binding("space", "mark", "Select", show=False),
         Binding("asterisk", "mark_all", "Select all", show=False),
         Binding("minus", "mark_none", "Clear selection", show=False),
-        Binding("enter", "enter", "Open", show=False),
+        Binding("enter", "enter", "Open"),
         Binding("l,right", "open", "Open", show=False),
         Binding("h,left,backspace", "close", "Close", show=False),
     ]
@@ -70,6 +74,13 @@ class LineTable(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
             self.is_open = is_open
+
+    class HeadingClicked(Message):
+        """The heading of a column was clicked: `key` is that of the column."""
+
+        def __init__(self, key: Hashable) -> None:
+            super().__init__()
+            self.key = key
 
     def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -149,7 +160,7 @@ class LineTable(ScrollView, can_focus=True):
         self._go(len(self._lines) - 1)
 
     def action_mark(self) -> None:
-        """Mark the row, or take its mark away, and go on to the next."""
+        """Select the row, or no longer."""
         if self.cursor_key is not None:
             key = self.cursor_key
             self.marked ^= {key}
@@ -158,13 +169,13 @@ class LineTable(ScrollView, can_focus=True):
                 self.post_message(self.Moved(key))
 
     def action_mark_all(self) -> None:
-        """Mark every row."""
+        """Select every row."""
         self.marked = {row.key for row in self._lines}
         self.refresh()
         self.post_message(self.Moved(self.cursor_key))
 
     def action_mark_none(self) -> None:
-        """Take all marks away."""
+        """Clear the selection."""
         self.marked = set()
         self.refresh()
         self.post_message(self.Moved(self.cursor_key))
@@ -185,13 +196,25 @@ class LineTable(ScrollView, can_focus=True):
             self.post_message(self.Opened(self.cursor_key, wider=False))
 
     def on_click(self, event: events.Click) -> None:
-        """Go to the row; a click on the row of the cursor opens it."""
-        number = event.y - 1 + int(self.scroll_offset.y)
-        if event.y == 0 or not 0 <= number < len(self._lines):
+        """Go to the row; a click on the row of the cursor, or on an arrow, opens or closes it."""
+        if event.y == 0:
+            self._click_heading(event.x)
             return
-        if number == self._at:
-            self.action_enter()
-        self._go(number)
+        number = event.y - 1 + int(self.scroll_offset.y)
+        if 0 <= number < len(self._lines):
+            row, is_there = self._lines[number], number == self._at
+            self._go(number)
+            if row.sign in (OPEN, CLOSED) and event.x == _MARGIN + cells(row.lead):
+                self.post_message(self.Opened(row.key, wider=row.sign == CLOSED))
+            elif is_there:
+                self.action_enter()
+
+    def _click_heading(self, x: int) -> None:
+        x -= _MARGIN
+        for column, room in zip(self._columns, self._widths(self.size.width - _MARGIN), strict=True):
+            if 0 <= x < room and column.key is not None:
+                self.post_message(self.HeadingClicked(column.key))
+            x -= room
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
@@ -227,55 +250,58 @@ class LineTable(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             style = self.get_component_rich_style("table--heading")
-            headings = Line(tuple(column.heading for column in self._columns))
-            return self._strip(Row(None, lambda: headings), headings, style)
+            return self._strip(Row(None, lambda: _NO_LINE), _NO_LINE, style)
         number = y - 1 + int(self.scroll_offset.y)
         if number >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         row = self._lines[number]
         self._drawn[number] = line = row.draw()
         style = self.rich_style
-        if number == self._at:
+        if is_cursor := number == self._at:
             style = style + self.get_component_rich_style("table--cursor", partial=True)
-        return self._strip(row, line, style)
+        return self._strip(row, line, style, is_cursor=is_cursor)
 
-    def _strip(self, row: Row, line: Line, style: Style) -> Strip:
-        width = self.size.width
-        sign = "●" if row.key in self.marked and row.key is not None else " "
-        is_plain = not line.styles
-        mark = style if is_plain else style + self.get_component_rich_style("table--mark", partial=True)
-        segments = [Segment(sign, mark)]
-        widths = self._widths(width - 1)
+    def _strip(self, row: Row, line: Line, style: Style, *, is_cursor: bool = False) -> Strip:
+        segments = [self._margin(row, style, is_cursor=is_cursor)]
+        widths = self._widths(self.size.width - _MARGIN)
         for number, (column, room) in enumerate(zip(self._columns, widths, strict=True)):
-            text = line.cells[number] if number < len(line.cells) else ""
+            text, name = (column.heading, "") if line is _NO_LINE else _cell(line, column, number)
             if number == 0:
-                text = f"{'  ' * row.depth}{row.sign} {text}" if row.key is not None else f"  {text}"
-            name = line.styles[number] if number < len(line.styles) else ""
-            look = style + self.get_component_rich_style(f"table--{name}", partial=True) if name else style
-            segments.append(Segment(_fitted(text, room, right=column.right), look))
-        return Strip(segments).adjust_cell_length(width, style)
+                segments.append(Segment(row.lead, self._look("tree", style)))
+                text, room = f"{row.sign} {text}", room - cells(row.lead)
+            segments.append(Segment(_fitted(text, room, column), self._look(name, style)))
+        return Strip(segments).adjust_cell_length(self.size.width, style)
+
+    def _margin(self, row: Row, style: Style, *, is_cursor: bool) -> Segment:
+        """A bar beside the row under the cursor; the sign of a marked row in its stead."""
+        if row.key is not None and row.key in self.marked:
+            return Segment("●", self._look("mark", style))
+        is_here = is_cursor and self.has_focus
+        return Segment("▌", self._look("bar", style)) if is_here else Segment(" ", style)
+
+    def _look(self, name: str, style: Style) -> Style:
+        """A style with what one of ours adds to it."""
+        return style + self.get_component_rich_style(f"table--{name}", partial=True) if name else style
 
     def _widths(self, width: int) -> list[int]:
-        fixed = sum(column.width + 1 for column in self._columns if column.width)
+        fixed = sum(column.width + column.gap for column in self._columns if column.width)
         elastic = sum(1 for column in self._columns if not column.width)
         room = max(0, width - fixed) // max(1, elastic)
-        return [column.width + 1 if column.width else room for column in self._columns]
+        return [column.width + column.gap if column.width else room for column in self._columns]
 
 
-def _cut(text: str, room: int) -> str:
-    """Text in at most `room` cells; what is cut off its end is told by a dot."""
-    if cells(text) <= room:
-        return text
-    while text and cells(text) >= room:
-        text = text[:-1]
-    return f"{text}…" if room > 0 else ""
+def _cell(line: Line, column: Column, number: int) -> tuple[str, str]:
+    """What a line has in a column, and the name of its style."""
+    number = number if column.cell is None else column.cell
+    return ((*line.cells[number : number + 1], "")[0], (*line.styles[number : number + 1], "")[0])
 
 
-def _fitted(text: str, room: int, *, right: bool) -> str:
-    """Text in exactly `room` cells, the last of them a blank."""
-    text = _cut(text, max(0, room - 1))
-    blanks = " " * max(0, room - 1 - cells(text))
-    return f"{blanks}{text} " if right else f"{text}{blanks} "
+def _fitted(text: str, room: int, column: Column) -> str:
+    """Text in exactly `room` cells, the last of them blanks; cut in its middle where it does not fit."""
+    width = max(0, room - column.gap)
+    text = cut_middle(text, width)
+    blanks, gap = " " * (width - cells(text)), " " * min(room, column.gap)
+    return f"{blanks}{text}{gap}" if column.right else f"{text}{blanks}{gap}"
 
 
 class Lines(LineTable):

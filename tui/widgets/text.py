@@ -3,6 +3,7 @@
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.widget import Widget
 from textual.widgets import Static
@@ -64,7 +65,8 @@ def _differ(some: list[Text], others: list[Text]) -> bool:
     return some != others or [line.spans for line in some] != [line.spans for line in others]
 
 
-def set_text(widget: Static, text: Text) -> None:
-    """Change a line of text where it differs; nothing is sent otherwise."""
-    if widget.content != text:
+def set_text(widget: Static, text: Text | Content) -> None:
+    """Change a line of text where it differs, in its words or its looks; nothing is sent otherwise."""
+    before = widget.content
+    if not isinstance(before, Text | Content) or before != text or before.spans != text.spans:
         widget.update(text, layout=False)

@@ -14,8 +14,8 @@ from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import InventoryData, Pivot
 from tui.terminal import themes
 from tui.views.palette_item import PaletteItem
-from tui.views.set_rows import SetKey
-from tui.widgets.key_bar import MOST, Key, fitted
+from tui.views.set_keys import SetKey
+from tui.widgets.key_bar import Key, fitted
 from tui.widgets.table import LineTable
 
 VERBS = [Key(name[0], name[0], name.title(), name) for name in ("restore", "check", "save", "export")]
@@ -40,10 +40,38 @@ def test_the_last_key_is_help_at_any_width(width: int, shown: str) -> None:
     assert "".join(key.shown for key in fitted([*VERBS, HELP], width)) == shown
 
 
-def test_nobody_is_shown_too_many_keys() -> None:
-    keys = fitted([*VERBS * 4, HELP], 1000)
-    assert len(keys) == MOST
-    assert keys[-1] is HELP
+@pytest.mark.parametrize(
+    ("width", "bar"),
+    [
+        (80, "Enter Open r Restore c Check s Save e Export i Import d Compare ? Help"),
+        (
+            120,
+            "Enter Open r Restore c Check s Save e Export i Import d Compare F Find / Filter u Undo"
+            " J Jobs : All ? Help",
+        ),
+    ],
+)
+def test_the_bar_has_the_keys_in_the_order_of_use_and_fills_its_width(
+    width: int, bar: str, world: World
+) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("#5")
+        line = user.screen().splitlines()[-1]
+        assert " ".join(line.split()) == bar
+        assert len(line) >= width - 6
+
+    patiently(str(world.root), tell, (width, 24))
+
+
+def test_the_bar_has_what_works_where_a_filter_is_typed(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("#5")
+        await user.presses("slash", "h")
+        assert user.screen().splitlines()[-1].split("  ") == [" Enter Keep filter", "", "Esc Clear filter"]
+        await user.presses("enter")
+        assert "r Restore" in user.screen().splitlines()[-1]
+
+    patiently(str(world.root), tell)
 
 
 def test_refused_verbs_are_not_shown_and_say_why(world: World) -> None:

@@ -5,7 +5,7 @@ import pytest
 from backend import Restore
 from tests.support.builders import World
 from tests.tui.support.dialogs import ask, keys_in
-from tests.tui.support.patient import Patient
+from tests.tui.support.patient import Patient, patiently
 from tui.dialogs.help import Help
 from tui.dialogs.undo import AskUndo
 from tui.screens.inventory.screen import InventoryScreen
@@ -51,8 +51,7 @@ class TestUndo:
 class TestHelp:
     def test_keys_with_their_effects_can_be_searched(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("Actions")
-            await user.sees("Choose a job to undo")
+            await user.sees("u        Undo")
             await keys_in(user, "job to undo")
             await user.sees("Choose a job to undo")
             assert "Export" not in user.dialog()
@@ -62,10 +61,22 @@ class TestHelp:
 
         assert ask(world, help_of_inventory, tell) == [None]
 
+    @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+    def test_all_of_it_is_on_one_page_the_signs_first(self, world: World, size: tuple[int, int]) -> None:
+        async def tell(user: Patient) -> None:
+            await user.presses("question_mark")
+            first = user.screen().index("Signs")
+            assert first < user.screen().index("✓        verified") < user.screen().index("Actions")
+            for last in ("q        Quit", "Clear selection", "log     J shows the log"):
+                assert last in user.screen()
+
+        patiently(str(world.root), tell, size)
+
     @pytest.mark.parametrize("size", [(60, 15), (40, 10)])
     def test_long_help_scrolls_while_one_types(self, world: World, size: tuple[int, int]) -> None:
         async def tell(user: Patient) -> None:
+            assert "Quit" not in user.screen()
             await user.presses(*["pagedown"] * 15)
-            await user.sees("more")
+            await user.sees("q        Quit")
 
         assert ask(world, help_of_inventory, tell, size) == []

@@ -217,8 +217,8 @@ def saves_and_checks(guest: Guest, demo: Demo) -> None:
     guest.presses("gc")
     guest.sees(f"[x] selected: #{NEW}", "Check 4 snapshots")
     guest.presses("\r")
-    guest.sees(f"job 3 done: check-snapshot {NEW}", "✓ OK")
-    assert "✓ OK" in guest.row_of(NEW)
+    guest.sees(f"job 3 done: check-snapshot {NEW}", "✓ verified")
+    assert "✓ verified" in guest.row_of(NEW)
     assert demo.states(NEW) == {CheckState.OK}
 
 
@@ -295,7 +295,7 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.presses("g", "c")
     await critic.reads(f"[x] selected: #{NEW}", "Check 4 snapshots")
     await critic.presses("enter")
-    await critic.reads("job 3 done", "worst    ✓ OK")
+    await critic.reads("job 3 done", "worst     ✓ verified")
     await critic.presses("r")
     await critic.reads(f"type {NEW} to restore", "losing 41 files")
     await critic.presses("9", "enter")

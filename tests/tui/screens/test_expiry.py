@@ -4,7 +4,7 @@ import pytest
 
 from backend import Revision, Snapshot, SnapshotSet
 from tui.session.inventory import InventoryData
-from tui.widgets.details import UNKNOWN, details_of
+from tui.views.set_details import UNKNOWN, sections_of
 
 WHEN = "2126-11-22T09:09:36.185921212Z"
 
@@ -21,5 +21,5 @@ WHEN = "2126-11-22T09:09:36.185921212Z"
 def test_expiry_in_the_details(auto: bool, expiry: dict[int, str], knows: bool, values: list[str]) -> None:
     snapshot = Snapshot(1, "2024-01-01T00:00:00Z", "hello", Revision(1), auto=auto, path="/1_hello")
     stock = InventoryData((SnapshotSet(1, (snapshot,)),), expiry=expiry, knows_expiry=knows)
-    facts = details_of([snapshot], stock, [], 0.0)
-    assert [value for label, value in facts if label == "expires"] == values
+    facts = [fact for section in sections_of([snapshot], stock, [], 0.0) for fact in section.facts]
+    assert [fact.text for fact in facts if fact.label == "expires"] == values

@@ -1,6 +1,7 @@
 """The first screen, told as stories over the demo's world."""
 
 import os
+import re
 import threading
 import time
 from dataclasses import replace
@@ -24,23 +25,24 @@ from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import InventoryData, Pivot
 from tui.session.job_views import JobBoard
 from tui.session.place import Place
-from tui.views.set_rows import ListOptions, View, covered, rows
+from tui.views.set_keys import covered
+from tui.views.set_rows import ListOptions, View, rows
 
 model = pytest.fixture(scope="module")(make_model)
 root = pytest.fixture(make_root)
 
 
 def row_of(user: User, text: str) -> str:
-    return next(line for line in user.screen().splitlines() if f"▸ {text}" in line)
+    return next(line for line in user.screen().splitlines() if f"▸ {text} " in line)
 
 
 def test_every_set_is_there_and_what_is_broken_stands_out(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("#1")
-        assert "BROKEN" in row_of(user, "#9")
-        assert "BROKEN" in row_of(user, "#8")
-        assert "auto" in row_of(user, "#2")
-        assert "2 BROKEN" in user.screen().splitlines()[0]
+        assert "✗ damaged" in row_of(user, "#9")
+        assert "✗ damaged" in row_of(user, "#8")
+        assert re.search(r" in \d+d ", row_of(user, "#2"))
+        assert "2 failed" in user.screen().splitlines()[0]
         assert "#10 " not in user.screen()
 
     story(root, tell)
@@ -87,11 +89,11 @@ def test_sets_needing_attention_can_be_sorted_first(root: str) -> None:
     open_engine(root).check(Check(7), Progress())
 
     async def tell(user: User) -> None:
-        await user.sees("FAILED")
-        await user.presses("o", "o", "o")
+        await user.sees("✗ failed")
+        await user.presses("o", "o", "o", "o", "o")
         await user.sees("sorted by needs attention")
-        lines = [line for line in user.screen().splitlines() if "▸" in line]
-        assert [line.split()[1] for line in lines[:3]] == ["#9", "#8", "#7"]
+        numbers = re.findall(r"▸ (#\d+)", user.screen())
+        assert numbers[:3] == ["#9", "#8", "#7"]
 
     story(root, tell)
 
@@ -100,9 +102,9 @@ def test_a_check_is_remembered_with_its_age(root: str) -> None:
     open_engine(root).check(Check(1, structure=True), Progress())
 
     async def tell(user: User) -> None:
-        await user.sees("✓ OK")
-        assert "✓ OK" in row_of(user, "#1")
-        assert "? NEVER" in row_of(user, "#3")
+        await user.sees("✓ verified")
+        assert "✓ verified" in row_of(user, "#1")
+        assert "? never" in row_of(user, "#3")
 
     story(root, tell)
 
@@ -149,7 +151,7 @@ def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None
         assert here.split()[1] == "#7"
         await user.presses("space")
         await user.sees("1 selected")
-        assert row_of(user, "#7").lstrip().startswith("●")
+        assert row_of(user, "#7").lstrip("│ ").startswith("●")
 
     story(root, tell)
 
@@ -175,9 +177,10 @@ def test_hostile_names_are_harmless(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("#77")
         assert "\x1b" not in user.screen()
-        assert "[red]x" in user.screen()
+        details = (line.partition("││")[2].rstrip("│").strip() for line in user.screen().splitlines())
+        assert "77_[red]x\\x1b]0;T\\x07[b].zip" in "".join(details)
 
-    story(root, tell, (200, 40))
+    story(root, tell, (200, 80))
 
 
 def test_ten_thousand_snapshots_are_rows_at_once() -> None:
@@ -188,13 +191,13 @@ def test_ten_thousand_snapshots_are_rows_at_once() -> None:
     sets = tuple(SnapshotSet(snapshot.set_id, (snapshot,)) for snapshot in snapshots)
     statuses = {snapshot.path: CheckStatus(CheckState.NEVER) for snapshot in snapshots}
     stock = InventoryData(sets, statuses).worked_out()
-    drawn = rows(View(stock, time.time(), 120), ListOptions(filter="#77"))
+    drawn = rows(View(stock, time.time()), ListOptions(filter="#77"))
     assert {row.draw().cells[0] for row in drawn} >= {"#77", "#7777"}
-    everything = rows(View(stock, time.time(), 120), ListOptions())
+    everything = rows(View(stock, time.time()), ListOptions())
     assert len(everything) == 10_000
     assert covered(stock, {row.key for row in everything}) == snapshots
     for pivot in Pivot:
-        assert rows(View(stock, time.time(), 120), ListOptions(pivot))
+        assert rows(View(stock, time.time()), ListOptions(pivot))
 
 
 def test_one_look_at_a_time_and_f5_is_followed_by_another(root: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,9 @@ from tests.tui.support.user import User, story
 from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import Pivot
 from tui.session.place import Place
-from tui.text import size_text
-from tui.views.set_rows import GroupKey, SetKey, SnapKey, Sort, owners_of
+from tui.text import amount_text
+from tui.views.set_keys import GroupKey, SetKey, SnapKey, owners_of
+from tui.views.set_rows import Sort
 from tui.widgets.details import folded
 
 model = pytest.fixture(scope="module")(make_model)
@@ -34,10 +35,10 @@ def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.Monke
     real = time.time
 
     async def tell(user: User) -> None:
-        await user.sees("✓ OK")
+        await user.sees("✓ verified")
         monkeypatch.setattr(time, "time", lambda: real() + 3 * 3600)
         await user.lets_time_pass()
-        await user.sees("✓ OK 3h")
+        await user.sees("✓ verified 3h")
 
     story(root, tell)
 
@@ -65,7 +66,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
     engine.check(Check(1, ("nextcloud",)), Progress())
     (snapshot,) = (candidate for candidate in engine.sets(1)[0].snapshots if candidate.snap == "nextcloud")
     with Reader.open(snapshot.path) as reader:
-        stored = size_text(reader.stored_size("archive.tgz")).strip()
+        stored = amount_text(reader.stored_size("archive.tgz"))
 
     async def tell(user: User) -> None:
         await user.sees("#1")
@@ -73,7 +74,7 @@ def test_an_opened_snapshot_tells_the_sizes_and_the_standing_of_its_archives(roo
         await user.sees(stored)
         line = next(line for line in user.screen().splitlines() if "archive.tgz" in line)
         assert stored in line
-        assert "✓ OK" in line
+        assert "✓ verified" in line
 
     story(root, tell, (100, 40))
 
@@ -84,10 +85,10 @@ def test_undo_offers_stand_there_with_the_bytes_they_hold(root: str) -> None:
     (offer,) = engine.undo_offers()
 
     async def tell(user: User) -> None:
-        await user.sees(f"u undoes job {offer.job} (#1)")
-        assert f"uses {size_text(offer.held).strip()}" in user.screen()
+        await user.sees("undo 1")
         await user.presses("end")
-        await user.sees(f"undo     job {offer.job}")
+        await user.sees(f"undo      job {offer.job}")
+        assert f"holds {amount_text(offer.held)}" in user.screen()
 
     story(root, tell)
 
@@ -107,24 +108,24 @@ def test_c_asks_how_and_enter_checks(root: str) -> None:
         await user.presses("end", "c")
         await user.sees("Check 4 snapshots")
         await user.presses("enter")
-        await user.sees("✓ OK")
+        await user.sees("✓ verified")
 
     story(root, tell)
 
 
 def test_a_wide_screen_shows_details_and_a_narrow_one_shows_them_alone(root: str) -> None:
     async def wide(user: User) -> None:
-        await user.sees("revision")
+        await user.sees("unpacked")
         await user.presses("D")
-        assert "revision" not in user.screen()
+        assert "unpacked" not in user.screen()
 
     async def narrow(user: User) -> None:
         await user.sees("#9")
-        assert "revision" not in user.screen()
+        assert "unpacked" not in user.screen()
         await user.presses("D")
-        await user.sees("revision")
+        await user.sees("unpacked")
         await user.presses("escape")
-        assert "revision" not in user.screen()
+        assert "unpacked" not in user.screen()
 
     story(root, wide)
     story(root, narrow, (80, 24))

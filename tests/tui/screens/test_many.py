@@ -8,7 +8,7 @@ from tests.support.builders import World
 from tests.tui.support.user import User, story
 from tui.screens.inventory.screen import InventoryScreen
 from tui.session.inventory import InventoryData
-from tui.views.set_rows import Choosing, SetKey
+from tui.views.set_keys import Choosing, SetKey
 from tui.views.table import Line, Row
 from tui.widgets.table import LineTable
 

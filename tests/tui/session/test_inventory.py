@@ -12,8 +12,8 @@ def test_a_file_that_cannot_be_read_is_shown_with_the_room_it_takes(tmp_path: Pa
     (world.snapshots / "8_cloud_1.0_x1.zip").write_bytes(b"-" * 33)
 
     async def tell(user: Patient) -> None:
-        await user.sees("BROKEN")
+        await user.sees("damaged")
         row = next(line for line in user.screen().splitlines() if "▸ #8" in line)
-        assert "33B" in row
+        assert "33 B" in row
 
     patiently(str(world.root), tell)

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_other_sizes_and_back(snapstow: Snapstow) -> None:
             terminal.rest(0.3)
             assert terminal.process.poll() is None
         terminal.until(
-            lambda: "SNAPS" in terminal.screen.display[1] and "Help" in terminal.screen.display[23]
+            lambda: "SNAPS" in terminal.screen.display[2] and "Help" in terminal.screen.display[23]
         )
         terminal.press(b"q")
         assert terminal.ended() == 0
@@ -115,7 +116,7 @@ def test_without_the_mouse_it_is_not_asked_for(snapstow: Snapstow) -> None:
     [('"$@" < /dev/null', {}), ('"$@" 2> /dev/null', {}), ('"$@" | cat', {}), ("", {"TERM": "dumb"})],
 )
 def test_where_no_screen_can_be_drawn_there_is_the_listing(
-    wrap: str, changes: dict[str, str], snapstow: Snapstow
+    wrap: str, changes: dict[str, Any], snapstow: Snapstow
 ) -> None:
     with snapstow.terminal(wrap=wrap, columns=80, **changes) as terminal:
         assert terminal.ended() == 0

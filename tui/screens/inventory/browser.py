@@ -3,31 +3,42 @@
 import os
 import pwd
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
 from backend import Action, Snapshot, UndoOffer
-from backend.store import CheckState
+from tui.phrases import count_phrase
 from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
-from tui.text import cut_path, moment_text, plain, size_text
-from tui.views.set_rows import Choosing, ListOptions, SetKey, SnapKey, Sort, View, columns, rows
-from tui.widgets.details import Details, Fact, details_of
+from tui.text import amount_text, plain
+from tui.views.header import Site, attention
+from tui.views.set_columns import columns
+from tui.views.set_details import Section, sections_of, sentence_of, title_of
+from tui.views.set_keys import Choosing, SetKey, SnapKey
+from tui.views.set_rows import ListOptions, Sort, View, rows
+from tui.widgets.details import Details
+from tui.widgets.filter_box import FilterBox
+from tui.widgets.header import Header
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
+from tui.widgets.overview import Overview
+from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
-_DETAILS = 40
+_PANELS_MIN_WIDTH, _PANELS_MIN_HEIGHT = 80, 30
+_OVERVIEW_MIN_HEIGHT = 16
+_DETAILS = 34
+_BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
 _AGING = 60.0
 
 
@@ -40,6 +51,10 @@ class ArchivesLoaded(Message):
         self.parts = parts
 
 
+class SetsPanel(Titled, Vertical):
+    """The table of the sets in its frame."""
+
+
 class InventoryBrowser(PlaceScreen):
     """The sets of a place as a table, which follows the place while the cursor stays."""
 
@@ -49,27 +64,28 @@ class InventoryBrowser(PlaceScreen):
         self._choosing = Choosing()
         self._parts: dict[str, Mapping[str, Part]] = {}
         self._shows_details = True
+        self._shows_overview = True
         self._status_follows_row = True
+        self._jobs_shown: list[JobView] = []
 
     def compose(self) -> ComposeResult:
-        """Header, table with details beside it, filter, what can be undone, jobs, keys."""
-        yield Static("", id="header", markup=False)
+        """Header, pictures, table with details beside it, filter, status, jobs, keys."""
+        yield Header()
+        yield Overview()
         with Horizontal(id="middle"):
-            yield LineTable(columns(80, Pivot.SET), id="table")
+            with SetsPanel(id="sets"):
+                yield LineTable([], id="table")
             yield Details(id="details")
-        box = Input(placeholder="filter: snaps, users, #numbers, notes, states", id="filter")
-        box.cursor_blink = False
-        box.display = False
-        yield box
+        yield FilterBox()
         yield Static("Loading…", id="status", markup=False)
-        offers = Static("", id="offers", markup=False)
-        offers.display = False
-        yield offers
-        yield JobStrip(id="jobs")
+        strip = JobStrip(id="jobs")
+        strip.border_title = "Jobs"
+        yield strip
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Begin at the table; ages grow while the screen is open."""
+        self._frame()
         self._table.focus()
         self.set_interval(_AGING, self._grow_older)
         if warning := self._place.engine.warning:
@@ -91,20 +107,29 @@ class InventoryBrowser(PlaceScreen):
 
     def show_jobs(self, jobs: list[JobView]) -> None:
         """Show them on one line."""
+        self._jobs_shown = jobs
         self.query_one(JobStrip).show(jobs)
+        self._show_header()
 
-    def show_offers(self, offers: list[UndoOffer]) -> None:
-        """Show on one line what u would undo, as long as it can."""
-        line = self.query_one("#offers", Static)
-        line.display = bool(offers)
-        if offers:
-            set_text(line, Text(f" {_offer_text(offers, self.size.width - 2)}"))
+    def show_offers(self, offers: list[UndoOffer]) -> None:  # noqa: ARG002 - they are known
+        """Count in the header what can be undone."""
+        self._show_header()
 
     def show_refusals(self) -> None:
         """Let the keys below the table show what is available."""
         self.query_one(KeyBar).renew()
-        if self._inventory is not None:
-            set_text(self.query_one("#header", Static), self._head(self._inventory))
+        self._show_header()
+
+    def _show_header(self) -> None:
+        root = self._place.engine.layout.root
+        site = Site(
+            os.uname().nodename,
+            "" if root == "/" else root,
+            "read-only" if self._availability.refusal(Action.SAVE) else who(),
+            self._engine_summary.text,
+        )
+        stock = self._inventory or InventoryData()
+        self.query_one(Header).show(site, list(attention(stock, self._jobs_shown, self._offers, 0)))
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor or says something else."""
@@ -117,77 +142,86 @@ class InventoryBrowser(PlaceScreen):
         self._status_follows_row = True
 
     def _grow_older(self) -> None:
+        self._offers = [offer for offer in self._offers if offer.until > time.time()]
         self.fill()
-        self.show_offers([offer for offer in self._offers if offer.until > time.time()])
 
     def on_resize(self) -> None:
-        """Choose the columns that fit."""
+        """Choose what fits."""
+        self._frame()
+        self._arrange()
+
+    def _frame(self) -> None:
+        """Put frames around the panels where there is room for them."""
+        width, height = self.app.size
+        panels = width >= _PANELS_MIN_WIDTH and height >= _PANELS_MIN_HEIGHT
+        for name in ("#overview", "#sets", "#details", "#jobs"):
+            self.query_one(name).set_class(panels, "panel")
+
+    def _arrange(self) -> None:
+        """Show what is wished, as far as there is room."""
+        width, height = self.size
+        self.query_one(Details).display = self._shows_details and width >= DETAILS_MIN_WIDTH
+        self.query_one(Overview).display = self._shows_overview and height >= _OVERVIEW_MIN_HEIGHT
         self.fill()
+
+    @property
+    def _sets(self) -> SetsPanel:
+        return self.query_one(SetsPanel)
+
+    def _room(self) -> int:
+        """The cells for the columns of the table."""
+        details = _DETAILS if self.query_one(Details).display else 0
+        return self.size.width - details - _BESIDE_ROWS - (2 if self._sets.has_class("panel") else 0)
 
     def fill(self) -> None:
         """Show the inventory, filtered, sorted and grouped."""
         inventory = self._inventory
         if inventory is None:
             return
-        wide = self.size.width >= DETAILS_MIN_WIDTH and self._shows_details
-        self.query_one(Details).display = wide
-        width = self.size.width - (_DETAILS if wide else 0)
-        self._table.show_columns(columns(width, self._wish.pivot))
-        table_rows = rows(View(inventory, time.time(), width, self._parts), self._wish)
+        view = View(inventory, time.time(), self._parts)
+        table_rows = rows(view, self._wish)
+        self._table.show_columns(columns(table_rows, view, self._wish, self._room()))
         self._table.show(table_rows)
-        set_text(self.query_one("#header", Static), self._head(inventory))
+        self.query_one(Overview).show(inventory, view.now)
+        self._sets.entitle("Snapshot sets", self._sum_of(inventory))
+        self._show_header()
         self._describe(self.chosen())
         if not table_rows and self._status_follows_row:
             self._describe_row(self._why_empty())
+
+    def _sum_of(self, inventory: InventoryData) -> str:
+        sets = count_phrase(len(inventory.sets), "set")
+        if not inventory.complete:
+            return f"{sets}, loading more…"
+        return f"{sets} · {amount_text(inventory.stored)} · {self._wish.order}"
 
     def _why_empty(self) -> str:
         if self._wish.filter:
             return f'no match for "{self._wish.filter}" · Esc clears the filter'
         return "No snapshots yet. s saves a set, i imports a file."
 
-    def _head(self, inventory: InventoryData) -> Text:
-        care = [
-            Text(f" {inventory.counts[state]} {state.value}", style="bold red" if bad else "yellow")
-            for state, bad in ((CheckState.BROKEN, True), (CheckState.FAILED, True), (CheckState.OLD, False))
-            if inventory.counts[state]
-        ]
-        head = Text.assemble(*care, f" {cut_path(plain(self._place.engine.layout.root), 30)}")
-        for word in self._facts(inventory):
-            if head.cell_len + len(word) + 3 < self.size.width:
-                head.append(f" · {word}")
-        return head
-
-    def _facts(self, inventory: InventoryData) -> Iterator[str]:
-        """What the header shows, the most important first."""
-        yield "read-only" if self._availability.refusal(Action.SAVE) else who()
-        if self._engine_summary.text:
-            yield plain(self._engine_summary.text)
-        yield (
-            f"{len(inventory.sets)} sets"
-            if inventory.complete
-            else f"{len(inventory.sets)} sets, loading more…"
-        )
-        yield f"{size_text(inventory.stored).strip()} stored"
-        yield f"{size_text(inventory.free).strip()} free"
-        yield f"{inventory.counts[CheckState.NEVER]} never checked"
-
     # -- moving about
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Describe the row; a message stays when the cursor moved only because the rows did."""
-        selected, chosen = len(self._table.marked), self.chosen()
-        if chosen and (message.by_key or self._status_follows_row):
-            head = f"{selected} selected · " if selected else ""
-            self._describe_row(head + cut_path(plain(chosen[0].path), self.size.width - 2 - len(head)))
+        chosen = self.chosen()
+        if message.by_key:
+            self._status_follows_row = True
         self._describe(chosen)
 
     def _describe(self, chosen: Sequence[Snapshot]) -> None:
+        stock, selected = self._inventory or InventoryData(), len(self._table.marked)
+        if chosen and self._status_follows_row:
+            head = f"{selected} selected · " if selected else ""
+            self._describe_row(head + sentence_of(chosen, stock, time.time()))
         pane = self.query_one(Details)
         if pane.display:
-            pane.show(self._details_of(chosen))
+            pane.show(title_of(chosen), self._sections_of(chosen))
 
-    def _details_of(self, chosen: Sequence[Snapshot]) -> list[Fact]:
-        return details_of(chosen, self._inventory or InventoryData(), self._offers, time.time())
+    def _sections_of(self, chosen: Sequence[Snapshot]) -> list[Section]:
+        parts = self._parts.get(chosen[0].path, {}) if chosen else {}
+        stock = self._inventory or InventoryData()
+        return sections_of(chosen, stock, self._offers, time.time(), parts=parts)
 
     def on_line_table_entered(self, message: LineTable.Entered) -> None:
         """Look inside a snapshot; open or close any other row."""
@@ -229,7 +263,7 @@ class InventoryBrowser(PlaceScreen):
 
     def action_filter(self) -> None:
         """Filter the rows."""
-        box = self.query_one("#filter", Input)
+        box = self.query_one(FilterBox)
         box.display = True
         box.focus()
 
@@ -242,8 +276,8 @@ class InventoryBrowser(PlaceScreen):
         self._table.focus()
 
     def action_back(self) -> None:
-        """Clear the filter, or else the selection."""
-        box = self.query_one("#filter", Input)
+        """Clear the filter, or the selection."""
+        box = self.query_one(FilterBox)
         self._table.focus()
         if not box.display:
             self._table.action_mark_none()
@@ -261,7 +295,7 @@ class InventoryBrowser(PlaceScreen):
             self.say(status)
 
     def action_pivot(self) -> None:
-        """Group by set, snap or user, in turn."""
+        """Group by set, snap or user."""
         around = list(Pivot)
         self.group_by(around[(around.index(self._wish.pivot) + 1) % len(around)])
 
@@ -270,13 +304,24 @@ class InventoryBrowser(PlaceScreen):
         self.change_view(self._wish._replace(pivot=pivot, opened=frozenset()), f"grouped by {pivot.value}")
 
     def action_sort(self) -> None:
-        """Sort by age, size and so on, in turn."""
+        """Sort by the next column."""
         around = list(Sort)
         self.sort_by(around[(around.index(self._wish.sort) + 1) % len(around)])
 
+    def action_reverse(self) -> None:
+        """Reverse the order."""
+        self.sort_by(self._wish.sort)
+
     def sort_by(self, sort: Sort) -> None:
-        """Sort the rows."""
-        self.change_view(self._wish._replace(sort=sort), f"sorted by {sort.value}")
+        """Sort the rows; by what they are sorted by already, the other way round."""
+        is_reversed = sort is self._wish.sort and not self._wish.is_reversed
+        wish = self._wish._replace(sort=sort, is_reversed=is_reversed)
+        self.change_view(wish, f"sorted by {sort.value}: {wish.order}")
+
+    def on_line_table_heading_clicked(self, message: LineTable.HeadingClicked) -> None:
+        """Sort by the column."""
+        if isinstance(message.key, Sort):
+            self.sort_by(message.key)
 
     def show_set(self, set_id: int) -> None:
         """Put the cursor on a set, and clear what hides it."""
@@ -296,11 +341,16 @@ class InventoryBrowser(PlaceScreen):
         """
         if self.size.width >= DETAILS_MIN_WIDTH:
             self._shows_details = not self._shows_details
-            self.fill()
-        else:
+            self._arrange()
+        elif chosen := self.chosen():
             from tui.dialogs.details import ShowDetails
 
-            self.app.push_screen(ShowDetails(self._details_of(self.chosen())))
+            self.app.push_screen(ShowDetails(self._sections_of(chosen), title_of(chosen)))
+
+    def action_overview(self) -> None:
+        """Show or hide the pictures."""
+        self._shows_overview = not self._shows_overview
+        self._arrange()
 
 
 def who() -> str:
@@ -309,13 +359,3 @@ def who() -> str:
         return plain(pwd.getpwuid(os.geteuid()).pw_name)
     except KeyError:
         return str(os.geteuid())
-
-
-def _offer_text(offers: list[UndoOffer], width: int) -> str:
-    """What can be undone until when, and the space it uses; shorter where it does not fit."""
-    newest = offers[0]
-    until = moment_text(newest.until)
-    uses = f"uses {size_text(sum(offer.held for offer in offers)).strip()}"
-    more = f" and {len(offers) - 1} more" if offers[1:] else ""
-    long = f"u undoes job {newest.job} (#{newest.set_id}){more} until {until} · {uses}"
-    return long if len(long) <= width else f"u undoes #{newest.set_id} until {until} · {uses}"

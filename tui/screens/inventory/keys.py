@@ -7,22 +7,25 @@ from textual.binding import Binding
 from backend import Action, Snapshot, SnapshotSet
 from tui.session.inventory import InventoryData
 
+_VERBS = Binding.Group("Actions")
 KEYS = (
     Binding("r", "restore", "Restore"),
     Binding("c", "check", "Check"),
     Binding("s", "save", "Save"),
     Binding("e", "export", "Export"),
     Binding("i", "import", "Import"),
-    Binding("f", "forget", "Forget"),
-    Binding("u", "undo", "Undo"),
     Binding("d", "compare", "Compare"),
     Binding("F,ctrl+f", "find", "Find", key_display="F"),
+    Binding("slash", "filter", "Filter", key_display="/"),
+    Binding("u", "undo", "Undo"),
     Binding("J", "jobs", "Jobs"),
-    Binding("slash", "filter", "Filter", key_display="/", show=False),
+    Binding("f", "forget", "Forget", show=False, group=_VERBS),
+    Binding("y", "copy", "Copy command", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
-    Binding("o", "sort", "Sort", show=False),
-    Binding("y", "copy", "Copy command", show=False),
+    Binding("o", "sort", "Sort by", show=False),
+    Binding("ctrl+o", "reverse", "Reverse order", show=False),
     Binding("D", "details", "Details", show=False),
+    Binding("O", "overview", "Overview", show=False),
     Binding("f5,R", "reload", "Refresh", show=False),
     Binding("question_mark,f1", "help", "Help", key_display="?"),
     Binding("escape", "back", "Back", show=False),

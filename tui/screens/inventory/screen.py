@@ -17,10 +17,11 @@ from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
+from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views.palette_item import PaletteItem
-from tui.views.set_rows import EntryKey, SnapKey, owners_of
+from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.table import LineTable
 
 
@@ -195,20 +196,17 @@ class InventoryScreen(InventoryBrowser):
 
     def look_inside(self, key: Hashable) -> bool:
         """Show what is in a snapshot, or in one of its archives."""
-        from tui.screens.contents.screen import ContentsScreen
-
         if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
         if snapshot := self._inventory.by_path.get(key.path):
-            entry = key.entry if isinstance(key, EntryKey) else ""
-            self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
+            self.show_contents(snapshot, Start(entry=key.entry if isinstance(key, EntryKey) else ""))
         return True
 
-    def open_file(self, path: str) -> None:
-        """Show what is in a file of snapshots."""
+    def show_contents(self, source: Snapshot | str, start: Start = TOP) -> None:
+        """Show what is in a snapshot of the place, or in a file of snapshots."""
         from tui.screens.contents.screen import ContentsScreen
 
-        self.app.push_screen(ContentsScreen(self._place, path, self))
+        self.app.push_screen(ContentsScreen(self._place, source, self, start))
 
     def action_find(self) -> None:
         """Find files by name."""
@@ -224,20 +222,21 @@ class InventoryScreen(InventoryBrowser):
         return list(reversed(self._inventory.by_path.values())) if self._inventory is not None else []
 
     def action_compare(self) -> None:
-        """Compare with another snapshot or live data."""
-        from tui.screens.compare import CompareScreen, pair_of
+        """Compare with another, or live data."""
+        from tui.screens.compare_sets import comparison_screen
+        from tui.views.difference_rows import pair_of
 
         pair = pair_of(self.chosen())
         if isinstance(pair, str):
             self.say(pair)
         else:
-            self.app.push_screen(CompareScreen(self._place, pair, self))
+            self.app.push_screen(comparison_screen(self._place, pair, self))
 
     # -- verbs
 
     @work
     async def action_check(self) -> None:
-        """Choose scope and level, then verify."""
+        """Choose how, then verify."""
         from tui.dialogs.check import AskCheck
 
         if self._inventory is None or not self._inventory.sets:
@@ -278,7 +277,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_import(self) -> None:
-        """Choose a file, preview it, then import."""
+        """Look into a file, then import it."""
         from tui.dialogs.import_set import AskImport
 
         if not self._is_refused("import") and (
@@ -288,7 +287,7 @@ class InventoryScreen(InventoryBrowser):
 
     @work
     async def action_forget(self) -> None:
-        """Remove the selection, after confirmation."""
+        """Remove the selection, if confirmed."""
         from tui.dialogs.forget import AskForget, forgets
 
         sets = self._chosen_sets()
@@ -310,7 +309,7 @@ class InventoryScreen(InventoryBrowser):
             await self._launch(Undo(answer))
 
     def action_copy(self) -> None:
-        """Copy the command that restores this."""
+        """Copy the command that restores it."""
         if (part := self._one_set("copy the command for")) is None:
             return
         text = command_line(self._restore_of(part), self._place.location_options)

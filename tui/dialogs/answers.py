@@ -101,6 +101,7 @@ class Answers(Widget, can_focus=False):
             for hint in self._hints
         )
         main = self.main.pieces if self.main else answers
+        fewer: tuple[tuple[list[list[Piece]], list[Piece]], ...]
         fewer = (([verdict, answers], hints), ([verdict, answers], []), ([verdict, main], []), ([main], []))
         for right, left in fewer:
             edge = _Edge(left, _joined(right))

@@ -21,7 +21,7 @@ from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
 from tui.session.paths import absolute, file_at, in_folder
 from tui.session.place import Place
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.import_plan import obstacle_text
 
 
@@ -227,7 +227,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         if not self._length:
             return self.folder_text()
         name = plain(os.path.basename(self.path_input.typed))
-        passed, size = (size_text(count).strip() for count in (self._passed, self._length))
+        passed, size = (amount_text(count) for count in (self._passed, self._length))
         return Content(f"Reading {name}: {passed} of {size}…")
 
     # -- choosing

@@ -18,7 +18,7 @@ from tui.dialogs.field import Field
 from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.widgets.path_input import PathInput
 
 
@@ -272,5 +272,5 @@ def _jump_text(jump: Jump) -> Content:
 def _entry_text(entry: PathEntry, now: float) -> Content:
     if entry.is_directory:
         return said(f"{entry.name}/")
-    about = entry.special or f"{size_text(entry.size).strip()}, {ago_phrase(now - entry.when)}"
+    about = entry.special or f"{amount_text(entry.size)}, {ago_phrase(now - entry.when)}"
     return Content.assemble(plain(entry.name), (f"  {about}", DIM))

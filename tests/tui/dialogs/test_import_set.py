@@ -277,7 +277,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
         typed = screen.path_input.typed
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))
-        await reads(user, "12.0GB of 80.0GB…")
+        await reads(user, "12.0 GB of 80.0 GB…")
         await reads(await user.presses("enter"), "still reading it")
         job = screen._progress
         await user.presses("escape")

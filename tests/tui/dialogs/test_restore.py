@@ -213,7 +213,7 @@ class TestRestore:
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
-            await user.sees("1000B free at")
+            await user.sees("1.0 kB free at")
             assert user.edge.main is None
 
         assert ask_restore(world, tell, size=(160, 40)) == []

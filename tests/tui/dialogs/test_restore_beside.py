@@ -94,7 +94,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             lines = shown(user)
-            (of_bob,) = [number for number, line in enumerate(lines) if line.startswith("bob") and "x1, c" in line]
+            (of_bob,) = [at for at, line in enumerate(lines) if line.startswith("bob") and "x1, c" in line]
             assert "out/cloud/users/bob" in lines[of_bob + 1]
 
         ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")))
@@ -160,9 +160,9 @@ class TestLooking:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             system = [line for line in shown(user) if line.startswith("system")]
-            assert any("2 files" in line and "2B" in line for line in system)
+            assert any("2 files" in line and "2 B" in line for line in system)
             (undo,) = [line for line in shown(user) if line.startswith("Undo")]
-            assert "holds 10B until " in undo
+            assert "holds 10 B until " in undo
 
         ask_restore(world, tell, size=(160, 40))
 

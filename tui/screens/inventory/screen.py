@@ -1,6 +1,8 @@
 """The first screen: every set and its state; every verb starts here."""
 
+import time
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -12,6 +14,7 @@ from backend.format import retention_text
 from backend.jobs import JobRecord
 from tui.dialogs.base import Line, said
 from tui.dialogs.confirm import confirm_wait_screen
+from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices
@@ -19,8 +22,10 @@ from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
+from tui.views.care_rows import Section, items_of
 from tui.views.palette_item import PaletteItem
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
+from tui.widgets.header import Header
 from tui.widgets.table import LineTable
 
 
@@ -78,7 +83,12 @@ class InventoryScreen(InventoryBrowser):
     # -- what the palette offers
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, sort orders and groupings that match every term."""
+        """What needs attention, sets, sort orders and groupings that match every term."""
+        for section, listed in items_of(self.care, time.time()).items():
+            title = f"{section.value.lower()} ({listed.total})"
+            item = PaletteItem(title, partial(self.show_care, section), effect="list them")
+            if item.matches(terms):
+                yield item
         yield from choices(self._inventory, terms, self, self.refusal_of)
         kept = (
             retention_text(self.engine_summary.retention)
@@ -187,9 +197,41 @@ class InventoryScreen(InventoryBrowser):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
+        self.show_job("")
+
+    def show_job(self, name: str) -> None:
+        """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 
-        self.app.push_screen(JobsScreen(self._place, self._board, self._tick))
+        self.app.push_screen(JobsScreen(self._place, self._board, self._tick, name))
+
+    # -- what needs attention
+
+    def action_care(self) -> None:
+        """List what needs attention."""
+        self.show_care()
+
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
+        self.app.push_screen(CareScreen(self._place, self, section))
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """List what was counted."""
+        if message.section is None:
+            self.action_jobs()
+        else:
+            self.show_care(message.section)
+
+    def _show_header(self) -> None:
+        super()._show_header()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CareScreen):
+                screen.fill()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is loaded, here or in the list of what needs attention."""
+        return self.is_current or isinstance(self.app.screen, CareScreen)
 
     # -- looking inside
 

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
         Event,
         Noted,
         PartAdvanced,
+        Planned,
         Progress,
         Started,
         event_from_json,

@@ -16,10 +16,21 @@ if TYPE_CHECKING:
 
 
 class Started(NamedTuple):
-    """A step began; `total` is in bytes, or None while it is not known."""
+    """A step began; `total` is in bytes, None while it is not known, a forecast where it is `about`.
+
+    It has so many `parts`, 0 where that is not known.
+    """
 
     title: str
     total: int | None
+    about: bool = False
+    parts: int = 0
+
+
+class Planned(NamedTuple):
+    """The steps that are to come, as far as they are known now: what was planned before holds no longer."""
+
+    steps: tuple[Started, ...]
 
 
 class Advanced(NamedTuple):
@@ -52,7 +63,7 @@ class PartAdvanced(NamedTuple):
     ended: bool = False
 
 
-Event: TypeAlias = Started | Advanced | Noted | Entered | PartAdvanced
+Event: TypeAlias = Planned | Started | Advanced | Noted | Entered | PartAdvanced
 
 INTERVAL = 0.1
 PART_INTERVAL = 0.5
@@ -158,13 +169,20 @@ class Progress:
         with self._lock:
             self._tell(progress)
 
+    def plan(self, *steps: Started) -> None:
+        """Say which steps are to come, each with its bytes where they are known: a job is as long as all."""
+        with self._lock:
+            self._tell(Planned(steps))
+
     @contextmanager
-    def step(self, title: str, total: int | None = None) -> Iterator[None]:
-        """A step of the work; counts inside it start at zero."""
+    def step(
+        self, title: str, total: int | None = None, *, about: bool = False, parts: int = 0
+    ) -> Iterator[None]:
+        """A step of the work, as `Started` tells of it; counts inside it start at zero."""
         with self._lock:
             self._done = 0
             self._told_at = self.clock()
-            self._tell(Started(title, total))
+            self._tell(Started(title, total, about, parts))
         yield
         with self._lock:
             self._tell(Advanced(self._done))
@@ -278,8 +296,10 @@ class _Part(_Group):
 def event_json(event: Event) -> dict[str, Any]:
     """Return an event as a plain mapping."""
     match event:
-        case Started(title, total):
-            return {"event": "started", "title": title, "total": total}
+        case Planned(steps):
+            return {"event": "planned", "steps": [_step_json(step) for step in steps]}
+        case Started():
+            return {"event": "started", **_step_json(event)}
         case Advanced(done):
             return {"event": "advanced", "done": done}
         case Noted(text):
@@ -290,11 +310,20 @@ def event_json(event: Event) -> dict[str, Any]:
             return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
 
 
+def _step_json(step: Started) -> dict[str, Any]:
+    known: dict[str, Any] = {"title": step.title, "total": step.total}
+    if step.about:
+        known["about"] = True
+    return {**known, "parts": step.parts} if step.parts else known
+
+
 def event_from_json(document: Mapping[str, Any]) -> Event:
     """Return the event that a mapping made by `event_json` describes; what is none is a note of it."""
     match document:
-        case {"event": "started", "title": str(title), "total": (int() | None) as total}:
-            return Started(title, total)
+        case {"event": "started", "title": str(), "total": int() | None}:
+            return _step_of(document)
+        case {"event": "planned", "steps": list(steps)}:
+            return Planned(tuple(_step_of(step) for step in steps if isinstance(step, dict)))
         case {"event": "advanced", "done": int(done)}:
             return Advanced(done)
         case {"event": "entered", "part": str(part)}:
@@ -303,3 +332,13 @@ def event_from_json(document: Mapping[str, Any]) -> Event:
             return PartAdvanced(part, done, total, document.get("ended") is True)
         case _:
             return Noted(str(document.get("text", document)))
+
+
+def _step_of(document: Mapping[str, Any]) -> Started:
+    total, parts = document.get("total"), document.get("parts")
+    return Started(
+        title=str(document.get("title", "")),
+        total=total if isinstance(total, int) else None,
+        about=document.get("about") is True,
+        parts=parts if isinstance(parts, int) else 0,
+    )

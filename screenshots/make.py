@@ -1,18 +1,23 @@
 """Takes the pictures of this folder from the demo: `python screenshots/make.py [NAME...]`.
 
-Chromium draws the PNGs.
-Each picture is a story on a fresh demo: the keys pressed, texts waited for on the way (`@`), and one that
-tells when the screen is ready.
+Needs Chromium, which draws what Textual exports, and Pillow (`pip install '.[pictures]'`), which makes it small.
+A picture is a story on a fresh demo: the keys pressed, texts waited for on the way (`@`), and one that tells when
+the screen is ready. `story.gif` is several of them, one after the other on the same screen.
 """
 
 import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -21,86 +26,230 @@ from tui.terminal.setup import prepare  # noqa: E402 - before Textual is importe
 
 prepare()
 
-from backend import Check, Progress, demo_root, open_engine  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from backend import Check, Progress, Save, demo_root, open_engine  # noqa: E402
+from backend.engine import perform_recorded  # noqa: E402
 from tests.tui.support.user import User  # noqa: E402
 from tui.app import Looks, SnapstowApp  # noqa: E402
 from tui.session.place import Place  # noqa: E402
 from tui.terminal import themes  # noqa: E402
 
-SIZES = {"120x40": (120, 40), "80x24": (80, 24)}
-THEMES = (themes.DARK, themes.LIGHT)
+WIDE, NARROW = (120, 40), (80, 24)
+COLOURS = 96
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LARGE = 600_000_000
+WORKER = b"backend.jobs.worker"
+
+
+class Story(NamedTuple):
+    """Keys that lead to a screen, and a text that tells that it is there."""
+
+    keys: tuple[str, ...]
+    ready: str
+
+
 STORIES = {
-    "inventory": ((), "#1"),
-    "opened": (("end", "enter"), "▸ #1 "),
-    "restore": (("end", "r"), "READY"),
-    "save": (("s",), "last time"),
-    "check": (("end", "c"), "same as"),
-    "forget": (("end", "f"), "type 1"),
-    "export": (("end", "e"), "same as"),
-    "import": (("i",), "Import"),
-    "jobs": (("J",), "restore"),
-    "contents": (
+    "inventory": Story((), "#1"),
+    "opened": Story(("end", "l"), "▾ #1"),
+    "restore": Story(("end", "r"), "READY"),
+    "save": Story(("s",), "last time"),
+    "check": Story(("end", "c"), "same as"),
+    "forget": Story(("end", "f"), "type 1"),
+    "export": Story(("end", "e"), "same as"),
+    "import": Story(("i",), "Import"),
+    "jobs": Story(("J",), "restore"),
+    "contents": Story(
         ("end", "enter", "down", "down", "enter", "@common data", "down", "enter", "@data", "enter"),
         "IMG_0000",
     ),
-    "compare": (("end", "enter", "down", "down", "d"), "newer-than"),
-    "find": (("F", *"notes-0*", "enter"), "notes-00"),
-    "palette": (("colon",), "Find"),
-    "help": (("question_mark",), "Restore"),
+    "compare": Story(("end", "enter", "down", "down", "d"), "newer-than"),
+    "find": Story(("F", *"notes", "enter"), "notes-00"),
+    "palette": Story(("colon",), "Find"),
+    "help": Story(("question_mark",), "Restore"),
 }
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NARROW_TOO = ("inventory", "restore", "jobs", "contents", "compare")
+LIGHT_TOO = ("inventory", "restore")
+IN_TERMINAL_COLOURS = ("inventory",)
+MOMENTS = ("running", "story")
 
 
-async def picture(root: str, keys: tuple[str, ...], ready: str, look: tuple[str, tuple[int, int]]) -> str:
-    """The SVG of a screen after some keys."""
-    theme, size = look
+def wanted_pictures() -> Iterator[tuple[str, Story, tuple[int, int], str]]:
+    """Every still picture: its name, story, size and theme."""
+    for name, story in STORIES.items():
+        yield name, story, WIDE, themes.DARK
+    for names, size, theme in (
+        (NARROW_TOO, NARROW, themes.DARK),
+        (LIGHT_TOO, WIDE, themes.LIGHT),
+        (IN_TERMINAL_COLOURS, WIDE, themes.TERMINAL),
+    ):
+        for name in names:
+            yield name, STORIES[name], size, theme
+
+
+@asynccontextmanager
+async def screens(root: str, size: tuple[int, int], theme: str) -> AsyncIterator[User]:
+    """Somebody at the screens of a demo."""
     app = SnapstowApp(Place(open_engine(root), ("--demo",)), Looks(theme))
     async with app.run_test(size=size) as pilot:
         user = User(app, pilot)
         await user.sees("#1")
-        for key in keys:
-            await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
-        await user.sees(ready)
-        await user.waits()
-        return app.export_screenshot(title="snapstow --demo")
+        yield user
 
 
-def to_png(svg: Path, browser: str) -> None:
-    """Draw an SVG with a headless browser, at twice its size."""
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text())
-    assert found is not None
-    width, height = (round(float(number)) for number in found.groups())
+async def tell(user: User, keys: Sequence[str], ready: str) -> str:
+    """Press keys, and return the screen as SVG once it is ready."""
+    for key in keys:
+        await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
+    await user.sees(ready)
+    await user.waits()
+    return drawn(user)
+
+
+def drawn(user: User) -> str:
+    """The screen as SVG."""
+    return user.app.export_screenshot(title="snapstow --demo")
+
+
+async def still(root: str, story: Story, size: tuple[int, int], theme: str) -> str:
+    """The screen that a story leads to."""
+    async with screens(root, size, theme) as user:
+        return await tell(user, story.keys, story.ready)
+
+
+async def running(root: str) -> str:
+    """A restore in the middle: its worker is held while the picture is taken."""
+    engine = open_engine(root)
+    data = Path(engine.layout.root, "var/snap/nextcloud/common/data")
+    for number in range(4):
+        (data / f"film-{number}.mkv").write_bytes(os.urandom(LARGE // 4))
+    number = perform_recorded(Save(("nextcloud",)), engine, lambda _job: lambda _event: None).set_id
+    (data / "film-0.mkv").unlink()
+    async with screens(root, WIDE, themes.DARK) as user:
+        await user.presses("home", "r")
+        await user.sees("READY")
+        await user.presses("enter", "J")
+        with held_worker():
+            await user.lets_time_pass()
+            await user.sees(f"#{number}")
+            return drawn(user)
+
+
+@contextmanager
+def held_worker() -> Iterator[None]:
+    """Stop the worker of a job in the middle of its work, and let it go on afterwards."""
+    end = time.monotonic() + 30
+    while not (
+        pids := [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker(path)]
+    ):
+        if time.monotonic() > end:
+            raise RuntimeError("no job was started")
+        time.sleep(0.01)
+    time.sleep(1.2)
+    for pid in pids:
+        os.kill(int(pid), signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(int(pid), signal.SIGCONT)
+
+
+def is_worker(path: Path) -> bool:
+    """Whether a command line is that of a job's process."""
+    try:
+        return WORKER in path.read_bytes()
+    except OSError:
+        return False
+
+
+def to_image(svg: str, browser: str) -> Image.Image:
+    """Draw an SVG with a headless browser, in few colours."""
+    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert match is not None
+    width, height = (round(float(number)) for number in match.groups())
     with tempfile.TemporaryDirectory() as home:
+        source, target = Path(home, "screen.svg"), Path(home, "screen.png")
+        source.write_text(svg)
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         command += ["--disable-background-networking", f"--user-data-dir={home}"]
-        command += [
-            f"--window-size={width},{height}",
-            f"--screenshot={svg.with_suffix('.png')}",
-            svg.as_uri(),
-        ]
+        command += [f"--window-size={width},{height}", f"--screenshot={target}", source.as_uri()]
         subprocess.run(command, check=True, capture_output=True)
+        with Image.open(target) as image:
+            return image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+
+
+def fresh_demo() -> str:
+    """A new demo with some checks done."""
+    root = demo_root(anew=True)
+    for number in (1, 7):
+        open_engine(root).check(Check(number), Progress())
+    os.chdir(root)
+    return root
 
 
 def main() -> int:
-    """Take every picture in every size and theme."""
+    """Take every picture, or those that are named."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    os.environ["XDG_DATA_HOME"] = "/tmp/pictures"
-    root = demo_root(anew=True)
-    os.chdir(root)
-    open_engine(root).check(Check(1), Progress())
-    open_engine(root).check(Check(7), Progress())
-    for name in sys.argv[1:] or STORIES:
-        keys, ready = STORIES[name]
-        for size, cells in SIZES.items():
-            for theme in THEMES:
-                svg = HERE / f"{name}-{size}-{theme}.svg"
-                svg.write_text(asyncio.run(picture(root, keys, ready, (theme, cells))))
-                if browser:
-                    to_png(svg, browser)
-                print(svg.name)
-    if not browser:
-        print("no PNGs: Chromium is not installed", file=sys.stderr)
+    if browser is None:
+        print("cannot take pictures: Chromium is not installed", file=sys.stderr)
+        return 1
+    chosen = sys.argv[1:] or [*STORIES, *MOMENTS]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["XDG_DATA_HOME"] = home
+        root = fresh_demo()
+        for name, story, size, theme in wanted_pictures():
+            if name in chosen:
+                path = HERE / f"{name}-{size[0]}x{size[1]}-{theme}.png"
+                to_image(asyncio.run(still(root, story, size, theme)), browser).save(path, optimize=True)
+                print(path.name)
+        if "story" in chosen:
+            take_story(fresh_demo(), browser)
+        if "running" in chosen:
+            path = HERE / "running-120x40-dark.png"
+            to_image(asyncio.run(running(fresh_demo())), browser).save(path, optimize=True)
+            print(path.name)
+        os.chdir(HERE)
     return 0
+
+
+def take_story(root: str, browser: str) -> None:
+    """The story of the README: save, break, compare, restore, undo."""
+    frames = asyncio.run(story_frames(root))
+    images = [to_image(svg, browser) for svg, _ in frames]
+    path = HERE / "story.gif"
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=[milliseconds for _, milliseconds in frames],
+        loop=0,
+        optimize=True,
+    )
+    print(path.name, f"{path.stat().st_size:,} bytes")
+
+
+async def story_frames(root: str) -> list[tuple[str, int]]:
+    """Each screen of the story, and for how many milliseconds it is shown."""
+    frames: list[tuple[str, int]] = []
+    data = Path(root, "var/snap/nextcloud/common/data")
+    async with screens(root, (100, 30), themes.DARK) as user:
+
+        async def shows(keys: Sequence[str], ready: str, milliseconds: int = 1800) -> None:
+            """Go on with some keys, and keep what is seen then."""
+            frames.append((await tell(user, keys, ready), milliseconds))
+
+        await shows((), "#1")
+        await shows(("s",), "last time")
+        await shows(("enter",), "#10")
+        for path in sorted(data.iterdir())[:3]:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+        await shows(("d",), "newer-than", 2500)
+        await shows(("escape", "r"), "READY", 2500)
+        await shows(("enter",), "undo", 2200)
+        await shows(("u",), "Undo")
+        await shows(("enter",), "undone", 2500)
+    return frames
 
 
 if __name__ == "__main__":

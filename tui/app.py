@@ -11,7 +11,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.events import DescendantFocus, Event, Key
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import DescendantFocus, Event, Key, Resize
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.widgets import Input
@@ -23,6 +25,7 @@ from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.terminal import themes
 from tui.terminal.key_order import KeyOrder
+from tui.terminal.lean_driver import LeanDriver
 from tui.terminal.line_filters import AsciiOnly, CoalesceSegments
 from tui.text import plain
 
@@ -63,6 +66,7 @@ class SnapstowApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
+        Binding("ctrl+l", "draw_again", "Draw again", show=False, priority=True),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
         Binding("colon", "command_palette", "All", key_display=":"),
     ]
@@ -91,10 +95,12 @@ class SnapstowApp(App[int]):
         inventory = InventoryScreen(self.place, self.looks.tick)
         self.push_screen(inventory)
         if self._file:
-            inventory.call_after_refresh(inventory.open_file, self._file)
+            inventory.call_after_refresh(inventory.show_contents, self._file)
 
     async def on_event(self, event: Event) -> None:
         """Let every key wait for the one before."""
+        if isinstance(event, Resize) or (isinstance(event, Key) and event.key == "f5"):
+            self.action_draw_again()
         if isinstance(event, Key) and not event.is_forwarded:
             await self._order_of_keys.take(event)
         else:
@@ -106,6 +112,17 @@ class SnapstowApp(App[int]):
             event.widget.cursor_blink = False
 
     # -- looks
+
+    def get_driver_class(self) -> type[Driver]:
+        """What draws on the terminal."""
+        driver = super().get_driver_class()
+        return LeanDriver if driver is LinuxDriver else driver
+
+    def action_draw_again(self) -> None:
+        """Trust nothing of what the terminal shows."""
+        if isinstance(self._driver, LeanDriver):
+            self._driver.forget()
+        self.refresh()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What is done to every line before it is drawn."""

@@ -5,7 +5,7 @@ Sizes, ages and the table are those of `snap saved`. Imports next to nothing.
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from backend import SnapshotError
 from backend.format import minute_text, unix_time
@@ -26,17 +26,6 @@ _YEAR = 365.25 * 24 * 60 * 60
 _NEARLY_A_WEEK = 6 * 24 * 3600
 _SPACING = 2
 _NARROWEST = 5
-_SHORTEST_TITLE = 12
-
-
-class ProgressView(NamedTuple):
-    """A step of work at a moment: bytes done and in all (None: not known), bytes a second, seconds left."""
-
-    title: str
-    done: int
-    total: int | None
-    rate: float
-    left: float | None
 
 
 def size_text(n: int) -> str:
@@ -46,8 +35,18 @@ def size_text(n: int) -> str:
 
 def amount_text(n: int) -> str:
     """An amount of bytes for reading: `913 B`, `39.7 MB`, `6.2 GB`."""
-    factor, unit = _unit(n)
+    factor, unit = unit_of(n)
     return f"{n} B" if unit == "B" else f"{n / factor:.1f} {unit}"
+
+
+def unit_of(amount: float) -> tuple[float, str]:
+    """The decimal unit, its factor first, in which an amount has at most three digits before the point."""
+    factor, unit = 1.0, "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
+        if amount / factor < 999.95:
+            break
+        factor, unit = factor * 1000, larger
+    return factor, unit
 
 
 def age_text(seconds: float) -> str:
@@ -172,21 +171,6 @@ def _first_in(text: str, width: int) -> str:
     return text
 
 
-def progress_line(view: ProgressView, width: int) -> str:
-    """A step of work on one line: `Saving nextcloud  1.9 of 2.4 GB  81 MB/s  0:06 left`.
-
-    In at most `width` columns: the title is cut in its middle, then rate, time and amount are left out.
-    """
-    title = plain(view.title)
-    amount, rate, left = _amount_done(view), _rate_text(view.rate), _left_text(view.left)
-    for details in ((amount, rate, left), (amount, left), (amount,)):
-        shown = "".join(f"  {detail}" for detail in details if detail)
-        room = width - cells(shown)
-        if room >= min(cells(title), _SHORTEST_TITLE):
-            return cut_middle(title, room) + shown
-    return cut_middle(title, width)
-
-
 def _amount(n: int, width: int) -> str:
     if n <= 5000:
         return f"{n:{width}d}"
@@ -300,35 +284,3 @@ def _visible(letter: str) -> str:
     if code < 0x80:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def _unit(amount: float) -> tuple[float, str]:
-    """The decimal unit in which an amount of bytes has at most three digits before the point."""
-    factor, unit = 1.0, "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB", "EB"):
-        if amount / factor < 999.95:
-            break
-        factor, unit = factor * 1000, larger
-    return factor, unit
-
-
-def _amount_done(view: ProgressView) -> str:
-    factor, unit = _unit(view.done if view.total is None else view.total)
-    decimals = 0 if unit == "B" else 1
-    done = f"{view.done / factor:.{decimals}f}"
-    return f"{done} {unit}" if view.total is None else f"{done} of {view.total / factor:.{decimals}f} {unit}"
-
-
-def _rate_text(rate: float) -> str:
-    if not 0 < rate < float("inf"):
-        return ""
-    factor, unit = _unit(rate)
-    return f"{rate / factor:.{int(rate / factor < 9.95 and unit != 'B')}f} {unit}/s"
-
-
-def _left_text(left: float | None) -> str:
-    if left is None or not 0 <= left < float("inf"):
-        return ""
-    minutes, seconds = divmod(round(left), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"

@@ -12,6 +12,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.browse.nodes import Flag, Kind, Node, Order
+    from backend.browse.patterns import PathPattern
     from backend.browse.preview import Look, Preview, harmless, hex_lines, preview_of
     from backend.browse.search import History, Hit, Missed, Version, histories, search_files
     from backend.browse.selectors import format_selector

@@ -3,6 +3,8 @@
 from enum import Enum, IntFlag
 from typing import NamedTuple
 
+from backend.model import Revision
+
 
 class Kind(Enum):
     """What a node is; the value is said to people, and to programs."""
@@ -89,6 +91,14 @@ def parts_of(path: bytes) -> list[bytes]:
     """The parts of a member's name where it lands; an absolute one begins with the part `/`."""
     parts = [part for part in path.split(b"/") if part not in (b"", b".")]
     return [ABSOLUTE, *parts] if path.startswith(b"/") else parts
+
+
+def role_path(path: bytes, revision: Revision) -> bytes:
+    """A member's name with `rev` for the directory of the revision, so that revisions can be compared."""
+    parts = parts_of(path)
+    if parts[:1] == [str(revision).encode()]:
+        parts[0] = b"rev"
+    return joined(parts)
 
 
 def joined(parts: list[bytes]) -> bytes:

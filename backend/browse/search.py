@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from backend.browse.nodes import Flag, Node, joined, parts_of
+from backend.browse.nodes import Flag, Node, role_path
+from backend.browse.patterns import PathPattern
 from backend.browse.snapshot_file import SnapshotFile
 from backend.browse.toc_cache import TocCache
 from backend.browse.tree import Archive, Tree
@@ -30,7 +31,7 @@ class Hit(NamedTuple):
     @property
     def role_path(self) -> bytes:
         """The name with `rev` for the directory of the revision, so that revisions can be compared."""
-        return role_path(self.path, self.snapshot)
+        return role_path(self.path, self.snapshot.revision)
 
 
 class Missed(NamedTuple):
@@ -46,13 +47,18 @@ Found: TypeAlias = Hit | Missed
 
 
 class Version(NamedTuple):
-    """The hits that show one state of a file, oldest first."""
+    """The hits that show one state of a file, the newest snapshot first."""
 
     hits: tuple[Hit, ...]
 
+    @property
+    def state(self) -> tuple[object, ...]:
+        """What all its hits have in common: kind, size, time, and the target of a link."""
+        return state_of(self.hits[0].node)
+
 
 class History(NamedTuple):
-    """One file of a snap, and a user or the system, over time: its versions, the first seen first."""
+    """One file of a snap, and a user or the system, over time: its versions, the newest snapshot's first."""
 
     snap: str
     user: str
@@ -65,27 +71,19 @@ class History(NamedTuple):
         return any(hit.node.flags & Flag.TOO_LONG for version in self.versions for hit in version.hits)
 
 
-def role_path(path: bytes, snapshot: Snapshot) -> bytes:
-    """A name in an archive with `rev` for the directory of the revision."""
-    parts = parts_of(path)
-    if parts[:1] == [str(snapshot.revision).encode()]:
-        parts[0] = b"rev"
-    return joined(parts)
-
-
 def search_files(
     where: Sequence[Snapshot | str],
-    pattern: str,
+    pattern: PathPattern,
     state_dir: str,
     progress: Progress,
     *,
     read_others: bool = True,
 ) -> Iterator[Found]:
-    """Find what fits a pattern (`Tree.find`) in snapshots of a store and in files of snapshots.
+    """Find what fits a pattern in snapshots of a store and in files of snapshots.
 
     What has a table of contents is searched at once; then, unless `read_others` is False, all the others are
-    read, each as a part of the job's step. What cannot be searched is a `Missed`. Whoever leaves the
-    loop stops the search.
+    read, each as a part of the job's step. What cannot be searched, and what is broken, is a `Missed`.
+    Whoever leaves the loop stops the search.
 
     Raises:
         Cancelled: the job was stopped.
@@ -112,9 +110,10 @@ def _archives(place: Snapshot | str) -> Iterator[Archive | Missed]:
     try:
         with _opened(place) as inside:
             for held in inside.held:
-                if not held.archives and held.snapshot.broken:
+                if held.snapshot.broken:
                     yield Missed(held.snapshot, file, "", held.snapshot.broken)
-                yield from held.archives
+                else:
+                    yield from held.archives
     except SnapshotError as fault:
         yield Missed(snapshot, file, "", str(fault))
 
@@ -124,7 +123,7 @@ def _opened(place: Snapshot | str) -> SnapshotFile:
 
 
 def _read_and_search(
-    place: Snapshot | str, wanted: str, what: tuple[str, str], progress: Progress
+    place: Snapshot | str, wanted: str, what: tuple[PathPattern, str], progress: Progress
 ) -> Iterator[Found]:
     for archive in _archives(place):
         if isinstance(archive, Missed):
@@ -133,14 +132,14 @@ def _read_and_search(
             yield from _search(archive, *what, progress)
 
 
-def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) -> Iterator[Found]:
+def _search(archive: Archive, pattern: PathPattern, state_dir: str, progress: Progress) -> Iterator[Found]:
     snapshot = archive.snapshot
     with Tree(archive, state_dir) as tree:
         if not tree.is_indexed:
             name = f"#{snapshot.set_id} {snapshot.snap}, {user_of(archive.entry) or 'system'}"
             with progress.part(name, tree.size) as part:
                 tree.index(part)
-        for node in tree.find(pattern.encode("utf-8", "surrogateescape"), progress):
+        for node in tree.find(pattern, progress):
             yield Hit(
                 snapshot=snapshot, file=archive.path, entry=archive.entry, path=tree.path(node), node=node
             )
@@ -151,19 +150,28 @@ def _search(archive: Archive, pattern: str, state_dir: str, progress: Progress) 
 def histories(hits: Iterable[Hit]) -> list[History]:
     """Gather hits into files over time: hits of the same size and time are one version of a file.
 
-    Files are in the order of snap, user and name.
+    The file that was changed last comes first.
     """
     files: dict[tuple[str, str, bytes], list[Hit]] = {}
     for hit in hits:
         files.setdefault((hit.snapshot.snap, hit.user, hit.role_path), []).append(hit)
-    return [History(*key, _versions(files[key])) for key in sorted(files)]
+    groups = [History(*key, _versions(files[key])) for key in sorted(files)]
+    return sorted(groups, key=_changed, reverse=True)
+
+
+def _changed(history: History) -> int:
+    return max(version.hits[0].node.mtime_ns for version in history.versions)
+
+
+def state_of(node: Node) -> tuple[object, ...]:
+    """What two nodes have in common that show one version of a file."""
+    return node.kind, node.size, node.mtime_ns, node.link
 
 
 def _versions(hits: list[Hit]) -> tuple[Version, ...]:
-    versions: dict[object, list[Hit]] = {}
-    for hit in sorted(hits, key=_age):
-        node = hit.node
-        versions.setdefault((node.kind, node.size, node.mtime_ns, node.link), []).append(hit)
+    versions: dict[tuple[object, ...], list[Hit]] = {}
+    for hit in sorted(hits, key=_age, reverse=True):
+        versions.setdefault(state_of(hit.node), []).append(hit)
     return tuple(Version(tuple(same)) for same in versions.values())
 
 

@@ -3,16 +3,16 @@
 Names are what was written, and never paths to anything here; links are reported, not followed.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from fnmatch import translate
+from functools import lru_cache
 from typing import NamedTuple
 
 from backend.archive.gzip.seek import CompressedSource, SeekPoint, SeekPoints, UnpackedFile
 from backend.archive.tar import stream as tarstream
 from backend.archive.tar.stream import BLOCK
-from backend.browse.nodes import ROOT, Flag, Kind, Node, Order, parts_of
+from backend.browse.nodes import ROOT, Flag, Kind, Node, Order, parts_of, role_path
+from backend.browse.patterns import PathPattern
 from backend.browse.toc import TocDatabase
 from backend.browse.toc_builder import Source, index
 from backend.browse.toc_cache import Key, PendingToc, TocCache
@@ -22,6 +22,7 @@ from backend.progress import Progress
 
 _MAP = 24
 _LONGEST_MAP = 16 << 20
+_FOLDERS = 4096
 _READ = {Kind.FILE, Kind.HARD_LINK}
 
 
@@ -225,32 +226,31 @@ class Tree:
         """Return the folder a node is in; the root is in itself."""
         return node if node.id == ROOT else self._table.node(node.parent)
 
-    def find(self, pattern: bytes, progress: Progress | None = None) -> Iterator[Node]:
-        """Find nodes whose name fits a pattern of the shell (`*`, `?`, `[…]`), in the order of the archive.
+    def find(self, pattern: PathPattern, progress: Progress | None = None) -> Iterator[Node]:
+        """Find nodes whose path fits a pattern, in the order of the archive; the revision is called `rev`.
 
-        A pattern with slashes is compared with as many parts of the whole name, from its end. Whoever leaves
-        the loop stops the search.
+        Whoever leaves the loop stops the search.
 
         Raises:
             Cancelled: the job was stopped.
         """
-        wanted = [re.compile(translate(_text(part))) for part in parts_of(pattern)]
-        if not wanted:
-            return
         check = (progress or Progress()).raise_if_cancelled
-        for number, _, name in self._table.names():
+        folder_text = lru_cache(_FOLDERS)(self._role_text)
+        for number, parent, name in self._table.names():
             if number % 1024 == 0:
                 check()
-            if number != ROOT and wanted[-1].match(_text(name)) and self._fits(number, wanted[:-1]):
+            if number != ROOT and pattern.matches(self._child_text(folder_text(parent), name)):
                 yield self._table.node(number)
 
-    def _fits(self, number: int, above: list["re.Pattern[str]"]) -> bool:
-        node = self._table.node(number)
-        for part in reversed(above):
-            node = self.parent(node)
-            if node.id == ROOT or not part.match(node.text):
-                return False
-        return True
+    def _role_text(self, number: int) -> str:
+        """The path of a folder, the revision called `rev`; nothing for the root."""
+        path = self._table.path(self._table.node(number))
+        return _text(role_path(path, self.archive.snapshot.revision))
+
+    def _child_text(self, folder: str, name: bytes) -> str:
+        if not folder:
+            return _text(role_path(name, self.archive.snapshot.revision))
+        return f"{folder.removesuffix('/')}/{_text(name)}"
 
     # -- reading what is in it
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 from backend.archive.tar.selection import clean
 from backend.browse.selectors import format_selector
@@ -19,6 +19,8 @@ from backend.model import ARCHIVE, Epoch, Json, Revision, Snapshot, User, user_e
 from backend.progress import Progress
 
 LIVE = "live"
+Source: TypeAlias = Snapshot | str | None
+"""Data of a snap: a snapshot of a store, a file that holds one, or (None) those in place."""
 _OPTIONS = CompareOptions()
 
 
@@ -66,6 +68,20 @@ class Comparison:
         self._stack.close()
 
     # -- opening
+
+    def add(self, label: str, source: Source, progress: Progress) -> None:
+        """Take data as the next side, under a label; those in place, and files, have their own.
+
+        Raises:
+            SnapshotError: they cannot be compared.
+        """
+        match source:
+            case None:
+                self.add_live()
+            case str():
+                self.add_file(source, progress)
+            case _:
+                self.add_snapshot(label, source)
 
     def add_snapshot(self, label: str, snapshot: Snapshot) -> None:
         """Take a snapshot of a store as the next side.

@@ -246,7 +246,8 @@ class FilesEngine:
                 locks.enter_context(self._reading(operation.set_id))
             some = due(chosen, level, operation.older_than, ledger)
             total = None if operation.quick else sum(snapshot.size for snapshot in some)
-            with progress.step("Checking", total):
+            parts = sum(len(snapshot.entries) for snapshot in some)
+            with progress.step("Checking", total, parts=parts):
                 verdicts = check_all(some, operation.users, level, ledger=ledger, progress=progress)
         snaps = tuple(snapshot.snap for snapshot in some)
         return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
@@ -314,7 +315,11 @@ class FilesEngine:
 
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
-        with self.store.set_lock(operation.set_id, shared=False), self.store.lock():
+        with (
+            self.store.set_lock(operation.set_id, shared=False),
+            self.store.lock(),
+            progress.step("Forgetting"),
+        ):
             freed = self.store.forget(chosen, progress)
         TocCache(self.state_dir).sweep()
         return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
@@ -333,7 +338,7 @@ class FilesEngine:
             SnapshotExport(
                 self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
             ) as export,
-            progress.step(f"Exporting snapshot set #{operation.set_id}", export.size),
+            progress.step("Exporting", export.size, parts=export.snaps),
         ):
             if stream is not None:
                 export.stream_to(stream, progress)

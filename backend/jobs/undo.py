@@ -66,7 +66,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
         state = done.state.turned()
         progress.record_step(UndoBegun(record.id, set_id, snaps))
         transaction = Transaction(state, progress, action, snaps)
-        with progress.step(f"Taking back job {record.id}"), progress.uncancellable():
+        with progress.step("Putting back"), progress.uncancellable():
             transaction.commit_or_take_back()
         _note_undone(journal, record, int(progress.name))
     return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock.wall() + DAY)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backend.restore.extract_targets import ExtractAction, ExtractTarget, OverwritePolicy
     from backend.restore.extraction import ExtractPart, ExtractPlan
     from backend.restore.impact import ImpactScanner
+    from backend.restore.loss_list import LossList, LostFile
     from backend.restore.plan import EntryPlan, Losses, RestorePlan, Verdict, worst_verdict
     from backend.restore.planner import RestorePlanner, RestorePreview, RevisionChoice
     from backend.restore.restorer import restore_snapshot

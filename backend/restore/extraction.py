@@ -37,7 +37,7 @@ from backend.restore.extract_targets import ExtractAction, ExtractTarget
 from backend.restore.move import Move
 from backend.restore.plan import Verdict
 from backend.restore.slots import HOLDER, Slot
-from backend.restore.staging import Landing, Load, unpack_all
+from backend.restore.staging import PLACING, Landing, Load, unpack_all
 from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import RestoreBegun, SlotsMade
@@ -265,6 +265,10 @@ class Extraction:
         )
 
     def _commit(self, transaction: Transaction, progress: Progress) -> None:
+        with progress.step(PLACING):
+            self._put_in_place(transaction, progress)
+
+    def _put_in_place(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)

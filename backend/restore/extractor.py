@@ -112,7 +112,7 @@ class Extractor:
     def _plan(self, sources: Mapping[str, Reader], operation: Extract, progress: Progress) -> ExtractPlan:
         wanted = _Wanted(operation)
         archives = self._marked(sources, operation, wanted)
-        with progress.step("Looking for what is marked", sum(archive.part.stored for archive in archives)):
+        with progress.step("Reading", sum(archive.part.stored for archive in archives)):
             parts = [_looked_into(archive, progress) for archive in archives]
         return self._completed(parts, wanted.target_dir)
 

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple, TypeAlias
 
 from backend.archive import hashing
 from backend.archive.gzip.blocks import inflate
@@ -27,6 +28,8 @@ from backend.restore.plan import EntryPlan, Losses, RestorePlan
 _NAMED = 20
 _FEW = 3
 
+Matcher: TypeAlias = Callable[[str], bool]
+
 
 def losses(
     snapshot: Snapshot,
@@ -42,21 +45,59 @@ def losses(
     leave out; a file both newer and excluded counts once, as excluded. Directories without rights are
     passed over. Cancelled when the job is stopped.
     """
-    since = unix_time(snapshot.time)
     newer, left_out, live = _Sum(), _Sum(), _Sum()
     examples: list[str] = []
     walk = _LiveWalk(progress or Progress())
-    for top in replaced:
-        excluded = _excluded(snapshot, layout, entry, os.path.basename(top))
-        for folder, name, glance in walk.files_below(top):
-            live.add(min(glance.size, glance.allocated) if stat.S_ISREG(glance.mode) else 0)
-            is_excluded = excluded is not None and excluded(f"{folder}{name}")
-            if is_excluded or glance.modified > since:
-                (left_out if is_excluded else newer).add(glance.size)
-                if len(examples) < _NAMED:
-                    examples.append(f"{top}/{folder}{name}")
+    excluded = partial(_excluded, snapshot, layout, entry)
+    for file in _live_files(walk, unix_time(snapshot.time), replaced, excluded):
+        live.add(file.occupied)
+        if file.is_lost:
+            (left_out if file.is_excluded else newer).add(file.size)
+            if len(examples) < _NAMED:
+                examples.append(file.path)
     lost = Losses(newer.files, newer.bytes, left_out.files, left_out.bytes, tuple(examples))
     return walk.noted(lost._replace(live_files=live.files, live_bytes=live.bytes))
+
+
+class LiveFile(NamedTuple):
+    """A file that would be replaced: sizes in bytes, `modified` in seconds since the epoch."""
+
+    path: str
+    size: int
+    occupied: int
+    modified: float
+    is_newer: bool
+    is_excluded: bool
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the snapshot cannot give it back."""
+        return self.is_newer or self.is_excluded
+
+
+def lost_files(plan: RestorePlan, entry: EntryPlan, layout: Layout, progress: Progress) -> Iterator[LiveFile]:
+    """Every file that `losses` counts, in the order of the disk. Cancelled when the job is stopped."""
+    excluded = partial(_excluded, plan.snapshot, layout, entry.entry)
+    since = unix_time(plan.snapshot.time)
+    return (
+        file for file in _live_files(_LiveWalk(progress), since, entry.replaced, excluded) if file.is_lost
+    )
+
+
+def _live_files(
+    walk: "_LiveWalk", since: float, replaced: Sequence[str], excluded_below: Callable[[str], Matcher | None]
+) -> Iterator[LiveFile]:
+    for top in replaced:
+        excluded = excluded_below(os.path.basename(top))
+        for folder, name, glance in walk.files_below(top):
+            yield LiveFile(
+                f"{top}/{folder}{name}",
+                glance.size,
+                min(glance.size, glance.allocated) if stat.S_ISREG(glance.mode) else 0,
+                glance.modified,
+                glance.modified > since,
+                excluded is not None and excluded(f"{folder}{name}"),
+            )
 
 
 class _Sum:
@@ -71,7 +112,7 @@ class _Sum:
         self.bytes += size
 
 
-def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Callable[[str], bool] | None:
+def _excluded(snapshot: Snapshot, layout: Layout, entry: str, top: str) -> Matcher | None:
     """Whether the patterns leave out a path below the directory `top` of an entry; None without any."""
     patterns = list(snapshot.exclude or ())
     try:

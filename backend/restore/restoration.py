@@ -29,7 +29,7 @@ from backend.restore.into_directory import DirectoryTarget
 from backend.restore.move import Move
 from backend.restore.plan import EntryPlan, RestorePlan, Source
 from backend.restore.slots import Slot, make_slot
-from backend.restore.staging import Landing, Load, unpack_all
+from backend.restore.staging import PLACING, Landing, Load, unpack_all
 from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.steps import (
@@ -241,6 +241,10 @@ class Restoration:
             yield Landing(directory, tar, vetter)
 
     def _commit(self, transaction: Transaction, progress: Progress) -> None:
+        with progress.step(PLACING):
+            self._put_in_place(transaction, progress)
+
+    def _put_in_place(self, transaction: Transaction, progress: Progress) -> None:
         for slot in self.state.slots:
             with slot.opened() as (_, fd):
                 files.sync_filesystem(fd)

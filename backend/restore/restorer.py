@@ -127,7 +127,7 @@ def note_changes(
     if not operation.confirmed:
         return
     scanner = ImpactScanner(layout)
-    with progress.step("Looking for what has changed since the plan"):
+    with progress.step("Comparing with the plan"):
         plans = [scanner.with_losses(plan, progress) for plan in plans]
     for text in changes_since(operation, plans):
         progress.note(text)

@@ -19,9 +19,10 @@ from backend.archive.tar.vetting import ExtractionFilter
 from backend.errors import IntegrityError
 from backend.fs import files
 from backend.model import Snapshot, user_of
-from backend.progress import Progress
+from backend.progress import Progress, Started
 from backend.restore.plan import Source
 
+UNPACKING, PLACING = "Unpacking", "Putting in place"
 _AT_ONCE = 4  # each holds about ten megabytes
 
 
@@ -70,7 +71,9 @@ def unpack_all(loads: Sequence[Load], progress: Progress) -> None:
     workers = max(1, hashing.cores() // max(1, min(len(loads), _AT_ONCE)))
     lock = threading.Lock()
     calls = [partial(_unpack, load, workers, lock) for load in sorted(loads, key=lambda load: -load.size)]
-    with progress.step("Unpacking", sum(load.size for load in loads)):
+    total = sum(load.size for load in loads)
+    progress.plan(Started(UNPACKING, total), Started(PLACING, None))
+    with progress.step(UNPACKING, total, parts=len(loads)):
         hashing.in_parallel(calls, progress, _AT_ONCE)
 
 

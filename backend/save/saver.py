@@ -23,12 +23,13 @@ from backend.fs.removal import remove_tree
 from backend.fs.space import require_space
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, Snapshot, User, user_entry
-from backend.progress import Progress
+from backend.progress import Progress, Started
 from backend.save.estimate import Scope, expected
 from backend.save.mounted import INCLUDING, mounts_in, tar_pattern
 from backend.steps import FileBegun
 from backend.store.store import Staged, Store
 
+MEASURING, SAVING = "Measuring", "Saving"
 ATTEMPTS = 3
 
 
@@ -299,7 +300,8 @@ def save_set(
         store.prepare()
         for snap in snaps:
             locks.enter_context(store.snap_lock(snap.name, "save"))
-        with progress.step("Measuring"):
+        progress.plan(Started(MEASURING, None), Started(SAVING, None))
+        with progress.step(MEASURING):
             scope = Scope(users, options.exclude or (), options.include_mounts)
             measured = [expected(store.layout, snap, scope, progress) for snap in snaps]
             needed = sum(size.allocated for known in measured for size in known.sizes.values())
@@ -313,7 +315,7 @@ def save_set(
             for snap, known in zip(snaps, archived, strict=True)
         ]
         total = sum(sum(sizes.values()) for sizes in archived)
-        with progress.step(f"Saving snapshot set #{set_id}", total):
+        with progress.step(SAVING, total, parts=sum(map(len, archived))):
             saved, failures = _save_each(savers, set_id, progress)
         try:
             with store.lock():

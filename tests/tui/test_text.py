@@ -15,7 +15,6 @@ from backend.model import Revision, Snapshot, SnapshotSet
 from tests import golden
 from tests.support import TOP
 from tui.text import (
-    ProgressView,
     age_text,
     cells,
     cut_middle,
@@ -24,7 +23,6 @@ from tui.text import (
     moment_text,
     notes_text,
     plain,
-    progress_line,
     quoted,
     saved_table,
     size_text,
@@ -224,7 +222,7 @@ def test_without_snapshots_it_says_so() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_on_their_line_and_print(name: str) -> None:
     table = saved_table([SnapshotSet(1, (snapshot(snap=name, version=name),))], NOW, abs_time=True)
-    lines = [*table, quoted([name]), progress_line(ProgressView(name, 0, 1, 0, None), 80)]
+    lines = [*table, quoted([name])]
     assert all(line.isprintable() for line in lines)
 
 
@@ -290,48 +288,6 @@ def test_a_cut_path_fits_and_ends_as_it_did(path: str, width: int) -> None:
     assert cells(path) > width or cut == path
     if "/" in cut and "…" not in path:
         assert path.endswith(cut.split("…")[-1])
-
-
-VIEW = ProgressView("Saving nextcloud", 1_900_000_000, 2_400_000_000, 81e6, 6)
-
-
-@pytest.mark.parametrize(
-    ("view", "width", "line"),
-    [
-        (VIEW, 80, "Saving nextcloud  1.9 of 2.4 GB  81 MB/s  0:06 left"),
-        (VIEW, 47, "Saving…cloud  1.9 of 2.4 GB  81 MB/s  0:06 left"),
-        (VIEW, 40, "Saving …tcloud  1.9 of 2.4 GB  0:06 left"),
-        (VIEW, 28, "Saving…tcloud  1.9 of 2.4 GB"),
-        (VIEW, 9, "Savi…loud"),
-        (VIEW._replace(total=None, left=None, rate=0), 80, "Saving nextcloud  1.9 GB"),
-        (VIEW._replace(done=0, left=3661), 80, "Saving nextcloud  0.0 of 2.4 GB  81 MB/s  1:01:01 left"),
-        (VIEW._replace(done=12, total=999, rate=7), 80, "Saving nextcloud  12 of 999 B  7 B/s  0:06 left"),
-        (
-            VIEW._replace(rate=float("nan"), left=float("inf"), total=999_960),
-            80,
-            "Saving nextcloud  1900.0 of 1.0 MB",
-        ),
-    ],
-)
-def test_progress_is_told_in_one_line(view: ProgressView, width: int, line: str) -> None:
-    assert progress_line(view, width) == line
-
-
-VIEWS = st.builds(
-    ProgressView,
-    st.text(),
-    st.integers(0, 2**63),
-    st.none() | st.integers(0, 2**63),
-    st.floats(),
-    st.none() | st.floats(),
-)
-
-
-@given(VIEWS, st.integers(0, 120))
-def test_progress_always_fits(view: ProgressView, width: int) -> None:
-    line = progress_line(view, width)
-    assert cells(line) <= width
-    assert line.replace("\u3000", "").isprintable()
 
 
 def test_nothing_slow_is_imported_to_print_a_list() -> None:

@@ -11,13 +11,15 @@ from typing import Self
 
 from backend import Event, Noted, Progress, event_json
 from tui.cli.output import print_status
-from tui.session.meter import LONGEST, Meter
-from tui.text import plain, progress_line
+from tui.session.job_progress import LONGEST, ProgressFold
+from tui.text import cut_middle, plain
+from tui.views.progress_text import Span, Spans, flat, phase_text, progress_line, width_of
 
 INTERVAL = 0.25
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _ERASE = "\r\x1b[K"
+_BAR, _SHORTEST_PART = 20, 8
 _ECHO = "^C"  # what a terminal adds to the line, which must not wrap then
 _STOPPING = b"Stopping, and undoing what was done..."
 _TOO_LATE = b"Too late to stop, finishing..."
@@ -38,7 +40,7 @@ class Foreground:
         self._out = sys.stderr if data_out else sys.stdout
         self._terminal = not json and sys.stderr.isatty()
         self._clock = clock
-        self._meter = Meter(clock)
+        self._fold = ProgressFold(clock)
         self._drawn_at = -INTERVAL
         self._shown = False
         self._standing = ""
@@ -92,7 +94,7 @@ class Foreground:
         if self._json:
             self.line(event_json(event))
             return
-        self._meter.handle(event, at)
+        self._fold.handle(event, at)
         if isinstance(event, Noted):
             if event.text not in self.noted:
                 self.noted.add(event.text)
@@ -121,11 +123,16 @@ class Foreground:
         if now - self._drawn_at < INTERVAL:
             return
         self._drawn_at = now
-        view = self._meter.view()
-        if more := self._standing or self._meter.part:
-            view = view._replace(title=": ".join(filter(None, (view.title, more))))
-        self._write(f"\r{progress_line(view, _columns() - len(_ECHO) - 1)}\x1b[K")
+        self._write(f"\r{flat(self._line(_columns() - len(_ECHO) - 1))}\x1b[K")
         self._shown = True
+
+    def _line(self, width: int) -> Spans:
+        """The job on one line: its phase, a bar, figures, and at the end what comes and goes."""
+        progress = self._fold.view()
+        head = Span(phase_text(progress.phase) if progress.phase else "")
+        line = progress_line(progress, width, (head,), longest=_BAR)
+        at, room = plain(self._standing or progress.part), width - width_of(line) - 2
+        return (*line, Span("  "), Span(cut_middle(at, room))) if at and room >= _SHORTEST_PART else line
 
     def _clear(self) -> None:
         if self._shown:

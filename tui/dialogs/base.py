@@ -1,200 +1,36 @@
-"""What dialogs share: a frame with a list of lines, the command that does the same, and the answers below."""
+"""What dialogs share: a frame with a list of lines, the command that does the same, answers in its edge."""
 
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, ClassVar, Generic, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Generic
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.css.styles import RulesMap
-from textual.geometry import Size, Spacing
+from textual.events import Resize
 from textual.message import Message
 from textual.screen import ModalScreen, ScreenResultType
 from textual.strip import Strip
-from textual.style import Style
-from textual.visual import Padding, RenderOptions
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
+from tui.dialogs.answers import Answer, Answers, Piece
+from tui.dialogs.backdrop import Backdrop
+from tui.dialogs.field import Field
+from tui.dialogs.lines import DIM, WARN, Line, LineList, key_hint, said
 from tui.terminal.clipboard import copied
 from tui.text import plain
 
-GOOD = "$text-success"
-WARN = "$text-warning"
-BAD = "bold $text-error"
-DIM = "$text-muted"
+NO_VERDICT = Piece("")
+CHOOSE = Answer("space", "Space", "choose")
 
-NO_HEAD = Content("")
-
-_FRAME = 2
+_EDGES = 2
 _FEWEST = 3
-_NARROWEST = 4
-
-
-class Line(NamedTuple):
-    """A line of a list: what identifies it and what it says.
-
-    `marked` is None where there is nothing to choose; `depth` indents the line, all of it when it wraps;
-    what is in `head` hangs out to the left of that.
-    """
-
-    key: Hashable
-    text: Content
-    marked: bool | None = None
-    depth: int = 0
-    head: Content = NO_HEAD
-
-
-def said(text: str, style: str = "") -> Content:
-    """Text from anywhere, made harmless, in a style."""
-    return Content.styled(plain(text), style) if style else Content(plain(text))
 
 
 def same_as(command: str) -> Content:
     """The command that does what a dialog does."""
-    return Content.assemble(("same as: ", DIM), plain(command))
-
-
-class LineList(OptionList):
-    """Lines that wrap and scroll, with a cursor that stays on its line when others come and go."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
-        Binding("g", "first", "First", show=False),
-        Binding("G", "last", "Last", show=False),
-        Binding("space", "mark", "Select", show=False),
-        Binding("l,right", "select", "Open", show=False),
-    ]
-
-    class Marked(Message):
-        """A line was chosen, or is not any more."""
-
-        def __init__(self, key: Hashable) -> None:
-            super().__init__()
-            self.key = key
-
-    class Opened(Message):
-        """A line was entered."""
-
-        def __init__(self, key: Hashable) -> None:
-            super().__init__()
-            self.key = key
-
-    class Moved(Message):
-        """The cursor stands on another line."""
-
-        def __init__(self, key: Hashable) -> None:
-            super().__init__()
-            self.key = key
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id, markup=False, compact=True)
-        self._shown: list[Line] = []
-
-    def get_visual_style(self, *component_classes: str, partial: bool = False) -> Style:
-        """The style of parts; Textual leaves out that a part is reversed."""
-        style = super().get_visual_style(*component_classes, partial=partial)
-        turned = any(self.get_component_styles(name).text_style.reverse for name in component_classes)
-        return style + Style(reverse=True) if turned else style
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """The lines when they are wrapped beside a scrollbar: it may come, and then they have to fit."""
-        return super().get_content_height(container, viewport, max(1, width - 1))
-
-    def show(self, lines: Sequence[Line]) -> None:
-        """Show other lines."""
-        before, self._shown = self._shown, list(lines)
-        if [line.key for line in before] == [line.key for line in lines]:
-            for number, (old, new) in enumerate(zip(before, lines, strict=True)):
-                if old != new:
-                    self.replace_option_prompt_at_index(number, _drawn(new))
-            self.refresh(layout=before != lines)
-            return
-        at, top = self.highlighted or 0, self.scroll_offset.y
-        key = before[at].key if at < len(before) else None
-        self.set_options(_LineOption(line) for line in lines)
-        keys = [line.key for line in lines]
-        self.highlighted = (keys.index(key) if key in keys else min(at, len(keys) - 1)) if keys else None
-        self.scroll_to(y=top, animate=False, force=True)
-        self.call_after_refresh(self.scroll_to_highlight)
-
-    @property
-    def shown(self) -> tuple[Line, ...]:
-        """The lines, those that are scrolled away as well."""
-        return tuple(self._shown)
-
-    @property
-    def keys(self) -> list[Hashable]:
-        """What identifies each line."""
-        return [line.key for line in self._shown]
-
-    @property
-    def cursor_key(self) -> Hashable | None:
-        """What identifies the line under the cursor; None in an empty list."""
-        at = self.highlighted
-        return self._shown[at].key if at is not None and at < len(self._shown) else None
-
-    def action_mark(self) -> None:
-        """Choose the line, or take the choice back."""
-        if self._shown:
-            self.post_message(self.Marked(self.cursor_key))
-
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Open the line that was chosen, whatever stands in its place by now."""
-        event.stop()
-        if isinstance(event.option, _LineOption):
-            self.post_message(self.Opened(event.option.key))
-
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """Say where the cursor stands."""
-        event.stop()
-        if isinstance(event.option, _LineOption):
-            self.post_message(self.Moved(event.option.key))
-
-
-class _LineOption(Option):
-    """A line as the list draws it, with what identifies it."""
-
-    def __init__(self, line: Line) -> None:
-        super().__init__(_drawn(line))
-        self.key = line.key
-
-
-class _Hanging(Padding):
-    """Text beside a head: every line of it starts where the head ends."""
-
-    def __init__(self, head: Content, text: Content, indent: int) -> None:
-        super().__init__(text, Spacing(0, 0, 0, indent + head.cell_length))
-        self._head = Padding(head, Spacing(0, 0, 0, indent))
-        self._room = indent + head.cell_length
-        self._hangs = bool(head)
-
-    def render_strips(
-        self, width: int, height: int | None, style: Style, options: RenderOptions
-    ) -> list[Strip]:
-        """The lines, the first with the head before it."""
-        strips = super().render_strips(self._at_least(width), height, style, options)
-        if strips and self._hangs:
-            head = self._head.render_strips(self._room, 1, style, options)
-            strips[0] = Strip.join([*head, strips[0].crop(self._room)])
-        return [strip.crop(0, width) for strip in strips]
-
-    def get_height(self, rules: RulesMap, width: int) -> int:
-        """The lines it takes in a width."""
-        return super().get_height(rules, self._at_least(width))
-
-    def _at_least(self, width: int) -> int:
-        """A width in which there is room for text beside the head; what is too much is cut off."""
-        return max(width, self._room + _NARROWEST)
-
-
-def _drawn(line: Line) -> Padding:
-    sign = "" if line.marked is None else "[x] " if line.marked else "[ ] "
-    return _Hanging(Content.assemble(sign, line.head), line.text, 2 * line.depth)
+    return Content.assemble((f"same as  {plain(command)}   ", DIM), key_hint("y", "copies"))
 
 
 class HelpWanted(Message):
@@ -207,69 +43,98 @@ class HelpWanted(Message):
 
 
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
-    """A question with lines to look at and to choose from. Esc leaves it without an answer.
+    """A question with lines to look at and to choose from, over a still picture of the screen below.
 
-    `ANSWER` is what its button does, which `WAITS` until that is possible; `NO` is the answer without one.
-    Moving about goes to the list wherever the focus is, and takes the focus along.
+    Enter is its main answer wherever the cursor is, which `confirm` carries out; Esc leaves it with `NO`.
+    Up and down go through the list and the fields as they stand below each other.
     """
 
     # Textual declares these two as belonging to the instance.
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (30, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
+        # Before lists and fields have it: it is the main answer everywhere.
+        Binding("enter", "answer", "Answer", show=False, priority=True),
         Binding("escape", "leave", "Leave", show=False),
-        Binding("down,j", "lines('cursor_down')", "Down", show=False, tooltip="Go down in the list"),
-        Binding("up,k", "lines('cursor_up')", "Up", show=False, tooltip="Go up in the list"),
+        Binding("down,j", "step(1)", "Down", show=False, tooltip="Go down, from the list on to the fields"),
+        Binding("up,k", "step(-1)", "Up", show=False, tooltip="Go up, from the fields back to the list"),
         Binding("pagedown", "lines('page_down')", "Page down", show=False, tooltip="Go down by a page"),
         Binding("pageup", "lines('page_up')", "Page up", show=False, tooltip="Go up by a page"),
-        Binding("space", "lines('mark')", "Select", show=False, tooltip="Select the line, or clear it"),
-        Binding("l", "lines('select')", "Open", show=False, tooltip="Open the line, as Enter does"),
+        Binding("space", "lines('mark')", "Choose", show=False, tooltip="Choose the line, or clear it"),
+        Binding("l", "lines('select')", "Open", show=False, tooltip="Open the line"),
         Binding("y", "copy", "Copy command", show=False),
         Binding("question_mark,f1", "help", "Help", show=False),
     ]
-    KEYS = "↑↓ move · Esc leave"
+    KEYS: ClassVar[tuple[Answer, ...]] = ()
     ANSWER = ""
-    WAITS = True
+    LEAVES = "Cancel"
     NO: Any = None
+    FIELDS_FIRST = False
 
     def __init__(self, title: str) -> None:
         super().__init__(classes="dialog-screen")
         self._heading = title
         self._command = ""
-
-    def on_mount(self) -> None:
-        """Fit the lines whenever anything beside them takes another height."""
-        self.screen_layout_refresh_signal.subscribe(self, lambda _screen: self._fit())
+        self._wanted_lines: tuple[Line, ...] = ()
+        self._backdrop = Backdrop()
 
     def compose(self) -> ComposeResult:
         """What it comes to, the lines, what can be typed, the command, the answers."""
-        with Vertical(classes="dialog") as frame:
-            frame.border_title = Content(plain(self._heading))
-            frame.border_subtitle = Content(self.KEYS)
-            yield Static("", id="summary", markup=False)
-            yield LineList(id="lines")
-            yield from self.fields()
-            for name in ("said", "refused", "command"):
-                place = Static("", id=name, markup=False)
-                place.display = False
-                yield place
-            with Horizontal(classes="answers"):
-                yield from self.answers()
+        with Vertical(classes="dialog"):
+            with Vertical(classes="frame") as frame:
+                frame.border_title = Content(plain(self._heading))
+                yield _hidden("summary")
+                middle = [self.list_widget(), *self.fields()]
+                yield from middle[1:] + middle[:1] if self.FIELDS_FIRST else middle
+                yield from map(_hidden, ("said", "refused", "command"))
+            yield Answers(self.KEYS, self._answers(self.ANSWER))
+
+    def list_widget(self) -> Widget:
+        """The list."""
+        return LineList(id="lines")
 
     def fields(self) -> Iterable[Widget]:
-        """What can be typed in, below the lines."""
+        """What can be typed in."""
         return ()
 
-    def answers(self) -> Iterable[Button]:
-        """The buttons: to do it once that is possible, or not."""
-        if self.ANSWER:
-            yield Button(Content(self.ANSWER), id="yes", compact=True, variant="primary", disabled=self.WAITS)
-            yield Button("Cancel", id="no", compact=True)
+    def on_mount(self) -> None:
+        """Show what stands behind, the answers; fit the lines whenever anything beside them changes."""
+        self._look_behind()
+        self.app.theme_changed_signal.subscribe(
+            self, lambda _theme: self.call_after_refresh(self._look_behind)
+        )
+        self.screen_layout_refresh_signal.subscribe(self, lambda _screen: self._fit())
 
     @property
     def is_open(self) -> bool:
         """Whether there is something to draw on: threads and timers may report after the dialog was left."""
         return self.is_attached and self in self.app.screen_stack
+
+    # -- what stands behind
+
+    def _screen_below(self) -> Any:
+        stack = self.app.screen_stack
+        at = stack.index(self) if self in stack else 0
+        return stack[at - 1] if at else None
+
+    def _look_behind(self) -> None:
+        """Take the picture of the screen below; only this screen paints it, and only once."""
+        if self.is_open and (below := self._screen_below()) is not None:
+            self._backdrop.take(below, self.styles.background)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """A line of what stands behind."""
+        return self._backdrop.line(y, self.size.width, self.rich_style)
+
+    def on_resize(self) -> None:
+        """Fit the lines anew; have the screen below laid out anew as well, and take its picture."""
+        if (below := self._screen_below()) is not None and below.size != self.size:
+            below.post_message(Resize(self.size, self.size))
+            self.call_after_refresh(self._look_behind)
+        self.show_lines(self._wanted_lines)
+
+    # -- showing
 
     @property
     def lines(self) -> LineList:
@@ -277,7 +142,10 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         return self.query_one(LineList)
 
     def show_lines(self, lines: Sequence[Line]) -> None:
-        """Show other lines."""
+        """Show other lines; where there is little room, without gaps."""
+        self._wanted_lines = tuple(lines)
+        if self.has_class("-low"):
+            lines = [line._replace(gap=False) for line in lines]
         self.lines.show(lines)
         self.fit()
 
@@ -285,25 +153,27 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         """Give the lines the room that everything else leaves, as soon as that is known."""
         self.call_after_refresh(self._fit)
 
-    def on_resize(self) -> None:
-        """Fit the lines anew."""
-        self.fit()
-
     def _fit(self) -> None:
         if not self.is_open:
             return
-        frame = self.query_one(".dialog")
+        frame, lines = self.query_one(".frame"), self.query_one("#lines")
         others = sum(
-            widget.outer_size.height
-            for widget in frame.children
-            if widget.display and widget is not self.lines
+            widget.outer_size.height for widget in frame.children if widget.display and widget is not lines
         )
         whole = self.size.height if self.has_class("-low") else self.size.height * 9 // 10
-        self.lines.styles.max_height = max(_FEWEST, whole - others - _FRAME)
+        lines.styles.max_height = max(_FEWEST, whole - others - _EDGES - frame.styles.padding.height)
+
+    def entitle(self, title: str) -> None:
+        """Show another title."""
+        self._heading = title
+        self.query_one(".frame").border_title = Content(plain(title))
 
     def sum_up(self, text: Content | str) -> None:
-        """Say what it comes to, above the lines."""
-        self.query_one("#summary", Static).update(text if isinstance(text, Content) else said(text))
+        """Say what it comes to, above the lines; nothing takes no room."""
+        place = self.query_one("#summary", Static)
+        place.update(text if isinstance(text, Content) else said(text))
+        place.display = bool(text)
+        self.fit()
 
     def say(self, text: str, style: str = WARN) -> None:
         """Say something about the last key, or nothing any more."""
@@ -319,6 +189,58 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         place.update(same_as(command))
         place.display = bool(command)
         self.fit()
+
+    def show_field(self, name: str, *, shown: bool, label: str = "") -> None:
+        """Show the field of a box, or none; under another label."""
+        field = self.query_one(f"#{name}-field", Field)
+        field.display = shown
+        if label:
+            field.rename(label)
+        if not shown and self.focused is self.query_one(f"#{name}"):
+            self.set_focus(self.query_one("#lines"))
+
+    def is_shown(self, name: str) -> bool:
+        """Whether the field of a box is shown."""
+        return self.query_one(f"#{name}-field").display
+
+    # -- answering
+
+    def answer_with(self, does: str, waits: str = "", verdict: Piece = NO_VERDICT) -> None:
+        """Say in the edge what Enter does, and for what it waits; nothing where it only leaves."""
+        self.query_one(Answers).show(self._answers(does, waits), verdict)
+
+    def _answers(self, does: str, waits: str = "") -> list[Answer]:
+        main = [Answer("enter", "Enter", does, waits)] if does else []
+        return [*main, Answer("escape", "Esc", self.LEAVES)]
+
+    def action_answer(self) -> None:
+        """Give the main answer."""
+        self.confirm()
+
+    def confirm(self) -> None:
+        """Carry the main answer out, or say what it waits for; leave where there is none."""
+        self.leave()
+
+    def action_leave(self) -> None:
+        """Leave without an answer."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave without an answer, from wherever."""
+        self.dismiss(self.NO)
+
+    # -- keys
+
+    def action_step(self, by: int) -> None:
+        """Go on in the list, and at its end to what stands beside it."""
+        if self.focused is self.lines and self.lines.step(by):
+            return
+        chain = self.focus_chain
+        at = chain.index(self.focused) + by if self.focused in chain else 0
+        if 0 <= at < len(chain):
+            self.set_focus(chain[at])
+            if self.focused is self.lines and self.lines.highlighted is None:
+                self.lines.step(0)
 
     def action_lines(self, action: str) -> None:
         """Do something in the list, wherever the focus was."""
@@ -343,11 +265,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
                     bindings.setdefault(binding.key, binding)
         return list(bindings.values())
 
-    def action_leave(self) -> None:
-        """Leave without an answer."""
-        self.leave()
 
-    @on(Button.Pressed, "#no")
-    def leave(self) -> None:
-        """Leave without an answer, from wherever."""
-        self.dismiss(self.NO)
+def _hidden(name: str) -> Static:
+    """A place for text, of which there is none so far."""
+    place = Static("", id=name, markup=False)
+    place.display = False
+    return place

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
-from textual import on
-from textual.binding import BindingType
 from textual.content import Content
-from textual.widgets import Button
 
 from backend import Check, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState
-from tui.dialogs.base import DIM, Line, LineList, said
+from tui.dialogs.base import CHOOSE
+from tui.dialogs.lines import DIM, Line, LineList, choice_content, chosen_of, label, said
 from tui.dialogs.operation import Proposing, Refuser
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
@@ -21,11 +19,12 @@ from tui.text import size_text
 DAY = 24 * 3600
 AGES = (1, 7, 30, 90)
 CHOSEN, ALL, OLD = "chosen", "all", "old"
+LEVEL, AGE = "level", "age"
 QUICK, FULL, STRUCTURE = "quick", "full", "structure"
 _LEVELS = {
-    QUICK: ("quick", "metadata valid, nothing missing; fast, but proves little"),
-    FULL: ("full", "every byte matches snapd's own hashes"),
-    STRUCTURE: ("structure", "full, and every archive is read as a restore would read it"),
+    QUICK: "metadata valid, nothing missing; fast, but proves little",
+    FULL: "every byte matches snapd's own hashes",
+    STRUCTURE: "full, and every archive is read as a restore would read it",
 }
 _SOUND = (CheckState.OK, CheckState.OLD)
 
@@ -66,12 +65,10 @@ def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, 
 
 
 class AskCheck(Proposing[list[Check] | None]):
-    """Lets scope and level be chosen; answers with the checks, or None. Enter checks what was chosen."""
+    """Lets scope and level be chosen; answers with the checks, or None."""
 
-    KEYS = "Space select · y copy · Tab next · Esc leave"
+    KEYS = (CHOOSE,)
     ANSWER = "Check"
-    WAITS = False
-    BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
         self,
@@ -90,83 +87,69 @@ class AskCheck(Proposing[list[Check] | None]):
 
     def on_mount(self) -> None:
         """Show what can be chosen; Enter starts at once."""
-        self.say("")
-        self._show()
-        self.query_one("#yes", Button).focus()
+        self.lines.focus()
+        self.redraw()
 
     # -- showing
 
     def _taken(self, wanted: Wanted) -> list[Snapshot]:
         return scope_of(wanted, [part for part, _ in self._parts], self._stock, self._now)
 
-    def _show(self) -> None:
-        taken = self._taken(self._wanted)
-        size = (
-            sum(snapshot.size for snapshot in taken if not snapshot.broken)
-            if self._wanted.level != QUICK
-            else 0
-        )
-        amount = f"{size_text(size).strip()} to read" if size else "almost nothing to read"
-        self.sum_up(f"{count_phrase(len(taken), 'snapshot')}, {amount}. Nothing is changed.")
-        self.show_lines(list(self._lines()))
-        commands = [
-            command_line(operation, self._location_options)
-            for operation in operations_of(self._wanted, self._parts)
-        ]
-        self.show_command("; ".join(commands))
-        button = self.query_one("#yes", Button)
-        button.label = Content(f"Check {count_phrase(len(taken), 'snapshot')}")
-        button.refresh(layout=True)
-        button.disabled = not taken or bool(self.refusal)
-        if self._place is not None:
-            self.propose(self._place, *operations_of(self._wanted, self._parts))
-
     def redraw(self) -> None:
         """Show everything as it is now."""
-        self._show()
+        taken, operations = self._taken(self._wanted), operations_of(self._wanted, self._parts)
+        self.show_lines(list(self._lines()))
+        self.show_command("; ".join(command_line(each, self._location_options) for each in operations))
+        waits = self.refusal or ("" if taken else "nothing is in this scope")
+        self.answer_with(f"Check {count_phrase(len(taken), 'snapshot')}", waits)
+        if self._place is not None:
+            self.propose(self._place, *operations)
 
     def _lines(self) -> Iterator[Line]:
-        yield Line("of what", said("Scope", "bold"))
+        yield from (Line(scope, text, scope == self._wanted.scope) for scope, text in self._scopes())
+        if self._wanted.scope == OLD:
+            days = [(count_phrase(days, "day"), days == self._wanted.days) for days in AGES]
+            yield Line(AGE, choice_content(days), depth=2, head=said("for ", DIM))
+        levels = [(level, level == self._wanted.level) for level in _LEVELS]
+        yield Line(LEVEL, choice_content(levels), head=label("Level"), gap=True)
+        yield Line("meaning", said(_LEVELS[self._wanted.level], DIM), head=label(""))
+        yield Line("reads", said(self._amount()), head=label("Reads"))
+
+    def _scopes(self) -> Iterator[tuple[str, Content]]:
         if self._parts:
             sets = ", ".join(f"#{part.set_id}" for part, _ in self._parts[:12])
-            more = ", …" if self._parts[12:] else ""
-            yield self._choice(CHOSEN, f"selected: {sets}{more}")
-        yield self._choice(ALL, f"all: {count_phrase(len(self._stock.sets), 'set')}")
-        days = self._wanted.days
+            yield CHOSEN, Content(f"selected: {sets}{', …' if self._parts[12:] else ''}")
+        yield ALL, Content(f"all: {count_phrase(len(self._stock.sets), 'set')}")
         count = len(self._taken(self._wanted._replace(scope=OLD)))
-        text = f"not verified for {count_phrase(days, 'day')}: {count_phrase(count, 'snapshot')}"
-        yield self._choice(OLD, text, "  Space changes the days")
-        yield Line("how", said("Level", "bold"))
-        for level, (name, meaning) in _LEVELS.items():
-            marked = level == self._wanted.level
-            yield Line(level, Content.assemble(f"{name:<10}", (meaning, DIM)), marked)
+        days = count_phrase(self._wanted.days, "day")
+        yield OLD, Content(f"not verified for {days}: {count_phrase(count, 'snapshot')}")
 
-    def _choice(self, scope: str, text: str, hint: str = "") -> Line:
-        return Line(scope, Content.assemble(text, (hint, DIM)), scope == self._wanted.scope)
+    def _amount(self) -> str:
+        if self._wanted.level == QUICK:
+            return "almost nothing; nothing is changed"
+        size = sum(snapshot.size for snapshot in self._taken(self._wanted) if not snapshot.broken)
+        return f"{size_text(size).strip()}; nothing is changed"
 
     # -- choosing
 
     def on_line_list_marked(self, message: LineList.Marked) -> None:
-        """Choose a scope or a level; the last scope again goes through the days."""
-        self._wanted = _changed(self._wanted, message.key)
-        self._show()
-
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """The same as choosing."""
-        self.on_line_list_marked(LineList.Marked(message.key))
+        """Choose a scope, a level, the days."""
+        self._wanted = _changed(self._wanted, message.key, message.choice)
+        self.redraw()
 
     # -- answering
 
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Answer with what was chosen."""
-        self.dismiss(operations_of(self._wanted, self._parts))
+        if self.refusal or not self._taken(self._wanted):
+            self.say(self.refusal or "nothing is in this scope")
+        else:
+            self.dismiss(operations_of(self._wanted, self._parts))
 
 
-def _changed(wanted: Wanted, key: Hashable) -> Wanted:
-    if key == OLD and wanted.scope == OLD:
-        around = AGES.index(wanted.days) + 1
-        return wanted._replace(days=AGES[around % len(AGES)])
-    if key in (CHOSEN, ALL, OLD):
-        return wanted._replace(scope=str(key))
-    return wanted._replace(level=str(key)) if key in _LEVELS else wanted
+def _changed(wanted: Wanted, key: Hashable, choice: int | None) -> Wanted:
+    if key == LEVEL:
+        return wanted._replace(level=chosen_of(tuple(_LEVELS), wanted.level, choice))
+    if key == AGE:
+        return wanted._replace(days=chosen_of(AGES, wanted.days, choice))
+    return wanted._replace(scope=str(key)) if key in (CHOSEN, ALL, OLD) else wanted

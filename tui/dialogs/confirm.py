@@ -1,15 +1,18 @@
 """A yes or no before something that can itself be undone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from textual import on
 from textual.screen import Screen
-from textual.widgets import Button
+from textual.widget import Widget
+from textual.widgets import Input
 
 from backend import Operation, command_line
-from tui.dialogs.base import Dialog, Line, said
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
+from tui.dialogs.lines import Line, said
 from tui.session.place import Place, waiting
 
 
@@ -36,12 +39,10 @@ async def confirm_wait_screen(
 
 
 class Confirm(Dialog[bool]):
-    """Tells what would be done; answers True when the button that says so was pressed."""
+    """Tells what would be done, and that it can be undone; Enter answers True."""
 
-    KEYS = "y copy · Tab next · Esc leave"
-    WAITS = False
     NO = False
-    FIRST = "#yes"  # what Enter presses at first
+    FIRST = "#lines"  # where the cursor is at first
 
     def __init__(self, title: str, does: str, lines: Sequence[Line], command: str) -> None:
         super().__init__(title)
@@ -51,19 +52,46 @@ class Confirm(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Show what would be done."""
+        self.query_one(self.FIRST).focus()
         self.show_lines(self._told)
         self.show_command(self._same)
-        self.say("")
-        self.query_one("#summary").display = False
-        self.query_one(self.FIRST, Button).focus()
 
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Yes."""
         self.dismiss(True)
 
 
 class ConfirmFinal(Confirm):
-    """The same before something that cannot be undone: Enter alone does nothing."""
+    """The same before something that cannot be undone: the word has to be typed."""
 
-    FIRST = "#no"
+    FIRST = "#proof"
+    WORD = "yes"
+
+    def fields(self) -> Iterable[Widget]:
+        """Where the word is typed."""
+        yield Field(
+            f"Type {self.WORD}",
+            Input(id="proof", compact=True, max_length=10, classes="short"),
+            classes="-gap",
+        )
+
+    def on_mount(self) -> None:
+        """Say that the word has to be typed."""
+        self._renew_answer()
+
+    @property
+    def _is_typed(self) -> bool:
+        return self.query_one("#proof", Input).value.strip().lower() == self.WORD
+
+    @on(Input.Changed, "#proof")
+    def _renew_answer(self) -> None:
+        """Say in the edge for what Enter waits."""
+        self.answer_with(self.ANSWER, "" if self._is_typed else f"type {self.WORD} first")
+
+    def confirm(self) -> None:
+        """Yes, once the word is typed."""
+        if self._is_typed:
+            super().confirm()
+        else:
+            self.say(f"this cannot be undone: type {self.WORD}, or Esc")
+            self.query_one("#proof", Input).focus()

@@ -1,11 +1,11 @@
 """The details of what is chosen, where there is no room for them beside the table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from textual.content import Content
-from textual.widgets import Button
 
-from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line
+from tui.dialogs.base import Dialog
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line
 from tui.views.set_details import Fact, Section
 from tui.widgets.details import LABEL
 
@@ -15,19 +15,14 @@ _STYLES = {"good": GOOD, "warn": WARN, "bad": BAD, "dim": DIM, "": ""}
 class ShowDetails(Dialog[None]):
     """Shows sections of facts line by line; nothing is asked."""
 
-    KEYS = "↑↓ move · Esc leave"
+    LEAVES = "Close"
 
     def __init__(self, sections: Sequence[Section], title: str = "Details") -> None:
         super().__init__(title)
         self._sections = tuple(sections)
 
-    def answers(self) -> Iterable[Button]:
-        """To leave."""
-        yield Button("Close", id="no", compact=True)
-
     def on_mount(self) -> None:
         """Show the lines; what they are about hangs out on their left."""
-        self.query_one("#summary").display = False
         self.lines.focus()
         lines: list[Line] = []
         for section in self._sections:

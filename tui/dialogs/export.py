@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import Export, SnapshotSet, command_line
 from backend.transfer import (
@@ -20,7 +20,8 @@ from backend.transfer import (
     export_destination,
     plan_export,
 )
-from tui.dialogs.base import Line, LineList
+from tui.dialogs.answers import Answer
+from tui.dialogs.base import CHOOSE
 from tui.dialogs.export_preview import (
     LOOKING,
     Weight,
@@ -30,6 +31,8 @@ from tui.dialogs.export_preview import (
     summary,
     weight_of,
 )
+from tui.dialogs.field import Field
+from tui.dialogs.lines import Line, LineList
 from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
 from tui.session.paths import absolute, in_folder
@@ -68,10 +71,8 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     What `part` holds is chosen at first.
     """
 
-    KEYS = "F2 browse · Space select · * all · y copy · Esc leave"
+    KEYS = (CHOOSE, Answer("f2", "F2", "browse"))
     ANSWER = "Export"
-    WAITS = False
-    BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc back"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -91,15 +92,13 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The path; below it the question whether to replace what stands there."""
-        yield self.new_path(in_folder(self._base, self._file_name))
-        yield Input(placeholder="type yes to replace it", id="sure", compact=True, max_length=3)
+        yield self.new_path("To", in_folder(self._base, self._file_name))
+        yield Field("Type yes to replace it", Input(id="sure", compact=True, max_length=3, classes="short"))
 
     def on_mount(self) -> None:
         """Look at the set, and at where it would go."""
-        self._sure.display = False
-        self._sure.cursor_blink = False
+        self.show_field("sure", shown=False)
         self.set_focus(self.path_input)
-        self.say("")
         self.redraw()
         self._load()
         self._land()
@@ -156,7 +155,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         if self._is_eager:
             self._is_eager = False
             self.say("")
-            self.confirm()
+            self._export()
 
     @on(Input.Changed, "#path")
     def look_there(self) -> None:
@@ -213,15 +212,46 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         browsing = self.is_browsing
         self.sum_up(self._summary(browsing=browsing))
         self.show_lines(list(self.folder_lines() if browsing else self._lines()))
-        button = self.query_one("#yes", Button)
-        button.display = self._plan is None or not self._plan.trouble
-        button.disabled = bool(self.refusal)
-        is_doubted = self._plan is not None and bool(self._plan.doubts(self._choice))
-        button.label = Content("Export anyway" if is_doubted else self.ANSWER)
         self.propose(self._place, self._operation(""))
-        self._sure.display = bool(self._replaced)
+        self.show_field("sure", shown=bool(self._replaced))
+        self._renew_answer()
         if self._where is not None:
             self.show_command(command_line(self._operation(self._where.path), self._place.location_options))
+
+    def _renew_answer(self) -> None:
+        """Say in the edge what Enter does by now, and for what it waits."""
+        if self._walks and self.focused is self.lines:
+            self.answer_with("Open")
+            return
+        plan = self._plan
+        is_doubted = plan is not None and bool(plan.doubts(self._choice))
+        does = "" if plan is not None and plan.trouble else "Export anyway" if is_doubted else self.ANSWER
+        self.answer_with(does, self._waits())
+
+    def _waits(self) -> str:
+        """For what the answer waits, in short, or nothing."""
+        if self._plan is None or self._where is None:
+            return LOOKING
+        if refusal(self._plan, self._choice) or self.refusal:
+            return "see above" if self._choice.chosen else "choose a snap"
+        if self._weight is None:
+            return LOOKING
+        if obstacle(self._weight, self._where, self._choice):
+            return "choose another place"
+        return "type yes first" if self._replaced and not self._is_sure else ""
+
+    @property
+    def _is_sure(self) -> bool:
+        return self._sure.value.lower() == "yes"
+
+    @on(Input.Changed, "#sure")
+    def weigh(self) -> None:
+        """Enter replaces what is there once that is agreed to."""
+        self._renew_answer()
+
+    def on_descendant_focus(self) -> None:
+        """In the directory Enter opens."""
+        self._renew_answer()
 
     def _summary(self, *, browsing: bool) -> Content:
         reason = refusal(self._plan, self._choice)
@@ -252,10 +282,6 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
             case ("snap", str(path)) if self._plan is not None and not self._plan.trouble:
                 self._draw_up(self._plan.toggled(self._choice, path))
 
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """The same as choosing."""
-        self.on_line_list_marked(LineList.Marked(message.key))
-
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps that are sound, or none."""
         if self.is_browsing:
@@ -272,16 +298,20 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
     def _operation(self, path: str) -> Export:
         return (self._plan or ExportPlan(self._set_id)).operation(self._choice, path)
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Answer with what was shown, or say what is missing."""
+        """Open what the cursor is on in a directory; else answer, or say what is missing."""
+        if self.is_browsing and self.focused is self.lines:
+            self.open_entry(self.lines.cursor_key)
+        else:
+            self._export()
+
+    def _export(self) -> None:
         where = self._where
         missing = refusal(self._plan, self._choice) or obstacle(self._weight, where, self._choice)
         if reason := missing or self.refusal:
             self._is_eager = missing == LOOKING
             self.say(reason)
-        elif self._replaced and self._sure.value.lower() != "yes":
+        elif self._replaced and not self._is_sure:
             names = " and ".join(file.name for file in self._replaced)
             self.say(f"{names} would be replaced: type yes, or choose another path")
             self.set_focus(self._sure)

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from backend import Export, Snapshot, SnapshotError
 from backend.transfer import CHECKSUM, Destination, ExportChoice, ExportObstacle, ExportPlan
-from tui.dialogs.base import BAD, DIM, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, said
 from tui.phrases import ago_phrase
 from tui.session.place import Place
 from tui.text import plain, size_text

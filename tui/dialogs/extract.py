@@ -2,9 +2,10 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual import on, work
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -12,18 +13,20 @@ from textual.widgets import Input
 
 from backend import Advanced, Cancelled, Event, Extract, Progress, SnapshotError, Started
 from backend.restore import ExtractPlan, Verdict
-from tui.dialogs.base import Line, LineList
+from tui.dialogs.answers import Piece
 from tui.dialogs.extract_lines import (
     NAMES,
+    POLICIES,
     POLICY,
     PartKey,
     answer_text,
     lines_of,
-    next_policy,
     proof_of,
 )
+from tui.dialogs.field import Field
+from tui.dialogs.lines import Line, LineList, chosen_of
 from tui.dialogs.plan import PlanDialog
-from tui.dialogs.restore_lines import PLACE, UNDO, verdict_text
+from tui.dialogs.restore_lines import PLACE, UNDO, verdict_piece
 from tui.phrases import count_phrase
 from tui.session.place import Place
 from tui.text import plain, size_text
@@ -50,6 +53,10 @@ class Looked(Message):
 class AskExtract(PlanDialog[Extract]):
     """Shows the plan of an extraction; answers with what was confirmed, or None."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("m", "map", "Map owners", show=False),
+    ]
+
     def __init__(self, place: Place, wanted: Extract) -> None:
         where = f"#{wanted.set_id}" if wanted.set_id else plain(wanted.file.rpartition("/")[2])
         title = f"Restore {count_phrase(len(wanted.items), 'item')} from {where}"
@@ -60,8 +67,8 @@ class AskExtract(PlanDialog[Extract]):
         """The directory to restore into, another owner, and where a number is typed."""
         target_dir, proof = super().fields()
         yield target_dir
-        yield Input(
-            id="owner", compact=True, placeholder="another owner: alice=bob gives alice's data to bob"
+        yield Field(
+            "Owners", Input(id="owner", compact=True, placeholder="alice=bob: alice's data become bob's")
         )
         yield proof
 
@@ -128,26 +135,33 @@ class AskExtract(PlanDialog[Extract]):
         return lines_of(self._view.plan, self._wanted, self.unfolded, self._completions)
 
     def answer_text(self) -> str:
-        """What the button says it does."""
-        return answer_text(self._view.plan, self._wanted) if self._view.plan else ""
+        """What Enter does."""
+        return answer_text(self._view.plan) if self._view.plan else ""
 
     def redraw(self) -> None:
         """Show everything as it is now."""
         super().redraw()
-        self.query_one("#owner").display = any(":user/" in item for item in self._wanted.items)
+        self.show_field("owner", shown=any(":user/" in item for item in self._wanted.items))
 
     def summary(self) -> Content:
         """What it comes to, or how far the looking is."""
         view = self._view
         if view.trouble:
-            return Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(view.trouble)}")
+            return Content(plain(view.trouble))
         if view.plan is None:
             done = f" {size_text(view.done).strip()} of {size_text(view.total).strip()}" if view.total else ""
-            return Content(f"Looking for the selected files…{done} · Esc leaves")
+            return Content(f"Looking for the selected files…{done}")
         reasons = len(view.plan.reasons)
         conflicts = f" · {count_phrase(reasons, 'reason')} below: choose another policy, or select less"
-        text = f"{size_text(view.plan.size).strip()} to restore{conflicts if reasons else ''}"
-        return Content.assemble(verdict_text(view.plan.verdict), f"  {text}")
+        return Content(f"{size_text(view.plan.size).strip()} to restore{conflicts if reasons else ''}")
+
+    @property
+    def verdict(self) -> Piece:
+        """What it comes to, as far as it is known."""
+        view = self._view
+        if view.plan is None:
+            return verdict_piece(Verdict.BLOCKED, complete=bool(view.trouble)) if view.trouble else Piece("")
+        return verdict_piece(Verdict.BLOCKED if view.trouble else view.plan.verdict)
 
     # -- choosing
 
@@ -159,17 +173,13 @@ class AskExtract(PlanDialog[Extract]):
             case PartKey():
                 self.unfold({message.key})
             case key if key == PLACE:
-                self.want(replace(wanted, target_dir=self.other_target, strip=False))
+                self.want(replace(wanted, target_dir=self.target_of(message.choice), strip=False))
             case key if key == NAMES:
-                self.want(replace(wanted, strip=not wanted.strip))
+                self.want(replace(wanted, strip=chosen_of((False, True), wanted.strip, message.choice)))
             case key if key == POLICY:
-                self.want(replace(wanted, policy=next_policy(wanted)))
+                self.want(replace(wanted, policy=chosen_of(POLICIES, wanted.policy, message.choice)))
             case key if key == UNDO:
-                self.next_window()
-
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """The same as choosing; any line of an archive lists it."""
-        self.on_line_list_marked(LineList.Marked(self.fold_of(message.key) or message.key))
+                self.choose_window(message.choice)
 
     def fold_of(self, key: Hashable) -> Hashable | None:
         """The archive that a line belongs to."""
@@ -182,7 +192,9 @@ class AskExtract(PlanDialog[Extract]):
         owners = tuple(event.value.replace(",", " ").split())
         self.want(replace(self._wanted, owners=owners))
 
-    @on(Input.Submitted, "#owner")
-    def go_on_with_owner(self) -> None:
-        """The owner is typed; the button answers."""
-        self.go_on()
+    def action_map(self) -> None:
+        """Say whose data become whose."""
+        if self.is_shown("owner"):
+            self.query_one("#owner", Input).focus()
+        else:
+            self.say("nothing to map: no data of users are selected")

@@ -7,15 +7,12 @@ from textual.content import Content
 
 from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, OverwritePolicy
-from tui.dialogs.base import DIM, Line
+from tui.dialogs.lines import DIM, Line, choice_content, key_hint, label
 from tui.dialogs.restore_lines import (
     UNDO,
     drawn,
-    head_content,
-    options_content,
     target_lines,
     window_content,
-    window_text,
 )
 from tui.phrases import count_phrase
 from tui.session.paths import PathListing
@@ -25,12 +22,13 @@ from tui.views.extract_plan import part_lines, part_title, remark_lines
 NAMES = "names"
 POLICY = "policy"
 _MOST = 300
-_POLICIES = {
+_POLICY_TEXTS = {
     OverwritePolicy.ALWAYS: "always",
     OverwritePolicy.CHANGED: "if changed",
     OverwritePolicy.NEWER: "if older",
     OverwritePolicy.NEVER: "never",
 }
+POLICIES = tuple(policy.value for policy in _POLICY_TEXTS)
 _ORDER = (ExtractAction.REFUSE, ExtractAction.REPLACE, ExtractAction.MAKE, ExtractAction.SKIP)
 
 
@@ -61,15 +59,17 @@ def lines_of(
 def _choices(extract: Extract) -> Iterator[Line]:
     if extract.target_dir:
         names = [("with their directories", not extract.strip), ("file names only", extract.strip)]
-        yield Line(NAMES, options_content(names), head=head_content("Names"))
-    policies = [(text, policy.value == extract.policy) for policy, text in _POLICIES.items()]
-    yield Line(POLICY, options_content(policies), head=head_content("Replace"))
-    yield Line(UNDO, window_content(extract.undo_window), head=head_content("Undo"))
+        yield Line(NAMES, choice_content(names), head=label("Names"))
+    policies = [(text, policy.value == extract.policy) for policy, text in _POLICY_TEXTS.items()]
+    yield Line(POLICY, choice_content(policies), head=label("Replace"))
+    yield Line(UNDO, window_content(extract.undo_window), head=label("Undo"))
 
 
 def _part_lines(part: ExtractPart, unfolded: frozenset[Hashable]) -> Iterator[Line]:
     key = PartKey(part.snapshot.path, f"{part.snapshot.snap} {part.entry}")
-    yield Line(key, Content.assemble((part_title(part), "bold"), (f"  into {plain(part.parent)}", DIM)))
+    mapped = Content.assemble("   ", key_hint("m", "maps to another")) if part.owner else ""
+    into = (f"  into {plain(part.parent)}", DIM)
+    yield Line(key, Content.assemble((part_title(part), "bold"), into, mapped), gap=True)
     targets = _shown(part.landings, is_open=key in unfolded)
     if not part.blocked:
         yield Line((key, "sums"), _sums(part, is_open=key in unfolded), depth=2)
@@ -90,16 +90,11 @@ def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     inner = sum(1 for target in part.landings if target.with_above)
     phrases = [f"{count_phrase(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
     if inner:
-        phrases.append(f"{inner:,} of them inside a selected directory{'' if is_open else ' (l lists)'}")
+        phrases.append(f"{inner:,} of them inside a selected directory")
     if part.stored:
         phrases.append(f"{size_text(part.stored).strip()} to read and verify first")
-    return Content.styled(" · ".join(phrases), DIM)
-
-
-def next_policy(extract: Extract) -> str:
-    """The policy after the present one."""
-    values = [policy.value for policy in _POLICIES]
-    return values[(values.index(extract.policy) + 1) % len(values)]
+    hint = Content.assemble("   ", key_hint("l", "lists them")) if inner and not is_open else ""
+    return Content.assemble((" · ".join(phrases), DIM), hint)
 
 
 def proof_of(plan: ExtractPlan, extract: Extract) -> str:
@@ -111,11 +106,8 @@ def proof_of(plan: ExtractPlan, extract: Extract) -> str:
     return str(extract.set_id or replaced) if replaced and not extract.undo_window else ""
 
 
-def answer_text(plan: ExtractPlan, extract: Extract) -> str:
-    """What the button says it does."""
+def answer_text(plan: ExtractPlan) -> str:
+    """What Enter does."""
     replaced = plan.count(ExtractAction.REPLACE)
     does = f"Restore {count_phrase(plan.count(ExtractAction.MAKE) + replaced, 'path')}"
-    if not replaced:
-        return f"{does}, replacing nothing"
-    undo = f"undo for {window_text(extract.undo_window)}" if extract.undo_window else "no undo"
-    return f"{does}, replacing {replaced:,}, {undo}"
+    return f"{does}, replacing {f'{replaced:,}' if replaced else 'nothing'}"

@@ -1,17 +1,18 @@
 """The dialog before sets are forgotten: what goes for good, what is left, and a word to be typed."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from textual import on
-from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import Forget, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState, CheckStatus
-from tui.dialogs.base import BAD, DIM, GOOD, WARN, Dialog, Line, said
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
 from tui.text import plain, size_text
@@ -88,9 +89,9 @@ class AskForget(Dialog[bool]):
     `words` are the options that name the place in a command.
     """
 
-    KEYS = "↑↓ move · y copy · Tab next · Esc leave"
+    ANSWER = "Forget permanently"
+    LEAVES = "Keep"
     NO = False
-    BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
         self, sets: list[SnapshotSet], stock: InventoryData, location_options: Sequence[str] = ()
@@ -106,15 +107,8 @@ class AskForget(Dialog[bool]):
 
     def fields(self) -> Iterable[Widget]:
         """Where the word is typed."""
-        box = Input(id="proof", compact=True, max_length=20)
-        box.placeholder = f"cannot be undone: type {self._proof} to forget"
-        box.cursor_blink = False
-        yield box
-
-    def answers(self) -> Iterable[Button]:
-        """To forget, or not."""
-        yield Button("Forget permanently", id="yes", compact=True, variant="error", disabled=True)
-        yield Button("Keep", id="no", compact=True)
+        box = Input(id="proof", compact=True, max_length=20, classes="short")
+        yield Field(f"Type {self._proof} to forget", box, classes="-gap")
 
     def on_mount(self) -> None:
         """Show all; the word has to be typed."""
@@ -127,8 +121,8 @@ class AskForget(Dialog[bool]):
         self.show_command(
             " && ".join(command_line(operation, self._location_options) for operation in operations)
         )
-        self.say("")
         self.query_one("#proof", Input).focus()
+        self.weigh()
 
     def _warnings(self) -> Iterator[Line]:
         for loss in losses(self._sets, self._stock):
@@ -163,12 +157,11 @@ class AskForget(Dialog[bool]):
     def _is_typed(self) -> bool:
         return self.query_one("#proof", Input).value.strip().removeprefix("#") == self._proof
 
-    def on_input_changed(self) -> None:
-        """The button can be pressed once the word is right."""
-        self.query_one("#yes", Button).disabled = not self._is_typed
+    @on(Input.Changed)
+    def weigh(self) -> None:
+        """Enter forgets once the word is right."""
+        self.answer_with(self.ANSWER, "" if self._is_typed else f"type {self._proof} first")
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Forget, if the word was typed."""
         if self._is_typed:

@@ -9,7 +9,7 @@ from backend.archive import ExportFile
 from backend.format import set_time
 from backend.host import InstalledSnap
 from backend.transfer import ImportChoice, ImportPlan, InstalledHere
-from tui.dialogs.base import BAD, DIM, GOOD, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
 from tui.phrases import count_phrase, list_phrase
 from tui.text import local_time_text, plain, size_text
 from tui.views.import_plan import obstacle_text

@@ -9,12 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import Advanced, Cancelled, Event, Import, Progress, command_line
 from backend.transfer import ImportChoice, ImportPlan, plan_import
-from tui.dialogs.base import LineList
+from tui.dialogs.answers import Answer
+from tui.dialogs.base import CHOOSE
 from tui.dialogs.import_preview import inside_lines, summary
+from tui.dialogs.lines import LineList
 from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
 from tui.session.paths import absolute, file_at, in_folder
@@ -58,9 +60,8 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     What is shown is what the file says of itself when it is looked into: the import proves it.
     """
 
-    KEYS = "Space select · * all · h back · y copy · Esc leave"
+    KEYS = (CHOOSE, Answer("h", "h", "back"))
     ANSWER = "Import"
-    WAITS = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
@@ -78,13 +79,11 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The path."""
-        yield self.new_path(self._path or in_folder(self._base, ""))
+        yield self.new_path("File", self._path or in_folder(self._base, ""))
 
     def on_mount(self) -> None:
         """Show what is in the working directory."""
-        self.query_one("#yes", Button).display = False
         self.set_focus(self.path_input)
-        self.say("")
         self.redraw()
         self._look_at(self.path_input.typed)
 
@@ -194,11 +193,33 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         shown = self.folder_lines() if plan is None else inside_lines(plan, self._choice, self._duplicate)
         self.show_lines(list(shown))
         self.show_command(command_line(self._operation(plan), self._place.location_options) if plan else "")
-        button = self.query_one("#yes", Button)
-        button.disabled = bool(self.refusal)
         if plan is not None:
             self.propose(self._place, self._operation(plan))
-        button.display = plan is not None and not obstacle_text(plan, self._choice._replace(accept_hash=True))
+        self._renew_answer()
+
+    def _renew_answer(self) -> None:
+        """Say in the edge what Enter does by now, and for what it waits."""
+        plan = self._plan
+        if plan is None:
+            opens = self.focused is self.lines
+            self.answer_with("Open" if opens else self.ANSWER, "" if opens else self._missing())
+        elif obstacle_text(plan, self._choice._replace(accept_hash=True)) and self._choice.snaps:
+            self.answer_with("")
+        elif not self._choice.snaps:
+            self.answer_with(self.ANSWER, "choose a snap")
+        else:
+            reason = obstacle_text(plan, self._choice)
+            self.answer_with(
+                self.ANSWER, "accept its hash first" if reason else "refused" if self.refusal else ""
+            )
+
+    def _missing(self) -> str:
+        """What there has to be before anything can be imported."""
+        return "still reading it" if self._length else "choose a file first"
+
+    def on_descendant_focus(self) -> None:
+        """In the directory Enter opens."""
+        self._renew_answer()
 
     def _summary(self) -> Content:
         if self._plan is not None:
@@ -207,7 +228,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
             return self.folder_text()
         name = plain(os.path.basename(self.path_input.typed))
         passed, size = (size_text(count).strip() for count in (self._passed, self._length))
-        return Content(f"Reading {name}: {passed} of {size}… Esc leaves")
+        return Content(f"Reading {name}: {passed} of {size}…")
 
     # -- choosing
 
@@ -229,10 +250,6 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
             case ("take", str(snap)) if plan is not None and len(plan.snaps) > 1:
                 self._draw_up(self._choice.toggled(snap))
 
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """The same as choosing."""
-        self.on_line_list_marked(LineList.Marked(message.key))
-
     def action_choose(self, everything: bool) -> None:
         """Choose all snaps of the file, or none."""
         if self._plan is None:
@@ -245,13 +262,13 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def _operation(self, plan: ImportPlan) -> Import:
         return plan.operation(self._choice)
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Answer with what was shown, or say what is missing."""
+        """Open what the cursor is on in the directory; else answer, or say what is missing."""
         plan = self._plan
-        if plan is None:
-            self.say("still reading it" if self._length else "choose a file first")
+        if plan is None and self.focused is self.lines:
+            self.open_entry(self.lines.cursor_key)
+        elif plan is None:
+            self.say(self._missing())
         elif reason := obstacle_text(plan, self._choice) or self.refusal:
             self.say(reason)
         else:

@@ -1,22 +1,23 @@
 """What can be made of a job that was interrupted: to finish it, or to roll it back."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
 
-from textual import events, on, work
-from textual.binding import Binding, BindingType
+from textual import work
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button
 
 from backend import SnapshotError
 from backend.jobs import Resolution, Resolutions
-from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, said
+from tui.dialogs.base import CHOOSE, Dialog
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, choice_content, chosen_of, said
 from tui.session.job_views import JobView
 from tui.session.place import Place
 
 FINISH, TAKE_BACK = "finish", "takeback"
+_LEAVE = ""
 _WORDS = {FINISH: "Finish", TAKE_BACK: "Roll back"}
+_ANSWERS = {_LEAVE: "Leave as is", **_WORDS}
+_CHOICE = "choice"
 
 
 class Known(Message):
@@ -30,29 +31,20 @@ class Known(Message):
 class AskEnding(Dialog[str | None]):
     """Tells both ways out of an interrupted job; answers with one, or None. Leaving is the default."""
 
-    KEYS = "Tab next · y copy · Esc leave"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "app.focus_previous", "Back", show=False),
-        Binding("right", "app.focus_next", "Next", show=False),
-    ]
+    KEYS = (CHOOSE,)
+    ANSWER = _ANSWERS[_LEAVE]
 
     def __init__(self, place: Place, view: JobView) -> None:
         super().__init__(f"Job {view.id} was interrupted")
         self._place = place
         self._view = view
-
-    def answers(self) -> Iterable[Button]:
-        """Both ways, and to leave it."""
-        for name, text in _WORDS.items():
-            yield Button(Content(text), id=name, compact=True, classes="narrow")
-        yield Button("Leave as is", id="leave", compact=True, variant="primary", classes="narrow")
+        self._ways: Resolutions | None = None
+        self._chosen = _LEAVE
 
     def on_mount(self) -> None:
         """Look what it left."""
-        for name in _WORDS:
-            self.query_one(f"#{name}", Button).display = False
         self.sum_up(said(self._view.command))
-        self.query_one("#leave", Button).focus()
+        self.lines.focus()
         self.show_lines([Line("looking", said("Checking what it left…", DIM))])
         self._look()
 
@@ -65,34 +57,51 @@ class AskEnding(Dialog[str | None]):
         self.post_message(Known(ways))
 
     def on_known(self, message: Known) -> None:
-        """Show both ways; a button only for one that is available."""
-        if not self.is_open:
-            return
-        ways = message.ways
-        lines = [*_lines(FINISH, ways.finish), *_lines(TAKE_BACK, ways.take_back)]
-        if ways.finish.refusal == ways.take_back.refusal != "":
-            lines = [Line("refusal", said(f"Nothing can be done: {ways.finish.refusal}.", BAD))]
-        left = "Otherwise the next operation here ends it safely."
-        lines.append(Line("else", said(left, DIM)))
-        for name, way in ((FINISH, ways.finish), (TAKE_BACK, ways.take_back)):
-            self.query_one(f"#{name}", Button).display = not way.refusal
-        self.show_lines(lines)
+        """Show both ways; only one that is available can be chosen."""
+        if self.is_open:
+            self._ways = message.ways
+            self._redraw(message.ways)
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the command that does what the button does."""
-        name = event.widget.id or ""
-        command = " ".join(["snapstow", *self._place.location_options, name, str(self._view.id)])
-        self.show_command(command if name in _WORDS else "")
+    def _redraw(self, ways: Resolutions) -> None:
+        self.show_lines([*self._choices(ways), *_told(ways)])
+        self.answer_with(_ANSWERS[self._chosen])
+        name, options = self._chosen, self._place.location_options
+        self.show_command(" ".join(["snapstow", *options, name, str(self._view.id)]) if name else "")
 
-    @on(Button.Pressed)
-    def answer(self, event: Button.Pressed) -> None:
+    def _choices(self, ways: Resolutions) -> Iterator[Line]:
+        if len(open_ways := _open_ways(ways)) > 1:
+            options = [(_ANSWERS[name], name == self._chosen) for name in open_ways]
+            yield Line(_CHOICE, choice_content(options))
+
+    def on_line_list_marked(self, message: LineList.Marked) -> None:
+        """Choose another way."""
+        if self._ways is not None and message.key == _CHOICE:
+            self._chosen = chosen_of(_open_ways(self._ways), self._chosen, message.choice)
+            self._redraw(self._ways)
+
+    def confirm(self) -> None:
         """This way."""
-        self.dismiss(event.button.id if event.button.id in _WORDS else None)
+        self.dismiss(self._chosen or None)
+
+
+def _open_ways(ways: Resolutions) -> list[str]:
+    """What can be chosen: to leave it, and what is not refused."""
+    both = ((FINISH, ways.finish), (TAKE_BACK, ways.take_back))
+    return [_LEAVE, *(name for name, way in both if not way.refusal)]
+
+
+def _told(ways: Resolutions) -> Iterator[Line]:
+    if ways.finish.refusal == ways.take_back.refusal != "":
+        yield Line("refusal", said(f"Nothing can be done: {ways.finish.refusal}.", BAD))
+    else:
+        yield from _lines(FINISH, ways.finish)
+        yield from _lines(TAKE_BACK, ways.take_back)
+    yield Line("else", said("Otherwise the next operation here ends it safely.", DIM), gap=True)
 
 
 def _lines(name: str, way: Resolution) -> Iterable[Line]:
-    label = Content.styled(f"{_WORDS[name]}: ", "bold")
+    head = Content.styled(f"{_WORDS[name]}: ", "bold")
     if way.refusal:
-        yield Line(name, Content.assemble(label, said(f"not available: {way.refusal}.", WARN)))
+        yield Line(name, said(f"not available: {way.refusal}.", WARN), head=head, gap=True)
     else:
-        yield Line(name, Content.assemble(label, said(way.text)))
+        yield Line(name, said(way.text), head=head, gap=True)

@@ -9,7 +9,8 @@ from textual.screen import ScreenResultType
 from textual.widgets import Static
 
 from backend import Operation
-from tui.dialogs.base import BAD, Dialog, said
+from tui.dialogs.base import Dialog
+from tui.dialogs.lines import BAD, said
 
 
 class Refuser(Protocol):
@@ -31,7 +32,7 @@ class Refused(Message):
 class Proposing(Dialog[ScreenResultType]):
     """Asks the place about what it comes to, each time that is `propose`d, and shows a refusal.
 
-    Its button is off while there is a `refusal`; `redraw` is called when that has changed.
+    Its answer waits while there is a `refusal`; `redraw` is called when that has changed.
     """
 
     def __init__(self, title: str) -> None:

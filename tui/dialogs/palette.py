@@ -10,8 +10,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.dialogs.base import DIM, Dialog, Line, LineList
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
 from tui.dialogs.help import effect_of
+from tui.dialogs.lines import DIM, Line, LineList
 from tui.terminal import themes
 from tui.text import cells, cut_middle, plain
 from tui.views.palette_item import PaletteItem
@@ -64,7 +66,8 @@ def keyed(screen: Screen[Any]) -> list[PaletteItem]:
 class Palette(Dialog[None]):
     """What can be done on the screen below. Enter does it; Esc leaves."""
 
-    KEYS = "type to search · ↑↓ choose · Enter do it · Esc leave"
+    ANSWER = "Do it"
+    LEAVES = "Close"
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__("Palette")
@@ -74,15 +77,18 @@ class Palette(Dialog[None]):
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
-        yield Input(id="search", compact=True, placeholder="a verb, a set, a sort order, a theme")
+        yield Field(
+            "Search", Input(id="search", compact=True, placeholder="a verb, a set, a sort order, a theme")
+        )
+
+    def list_widget(self) -> Widget:
+        """The list, whose cursor is seen while one types."""
+        return LineList(id="lines", follows=True)
 
     def on_mount(self) -> None:
         """Show what there is."""
-        for name in ("#summary", ".answers"):
-            self.query_one(name).display = False
         self._fill("")
         search = self.query_one("#search", Input)
-        search.cursor_blink = False
         search.focus()
 
     def _matching(self, terms: Sequence[str]) -> Iterator[PaletteItem]:
@@ -111,6 +117,12 @@ class Palette(Dialog[None]):
         else:
             self.say("" if items else f'nothing matches "{plain(wanted)}"')
 
+    def action_step(self, by: int) -> None:
+        """Go up or down in the list, from its end to its beginning, while what is typed still searches."""
+        count = len(self.lines.keys)
+        if count:
+            self.lines.highlighted = ((self.lines.highlighted or 0) + by) % count
+
     def action_lines(self, action: str) -> None:
         """Move in the list, while what is typed still searches."""
         getattr(self.lines, f"action_{action}")()
@@ -119,14 +131,14 @@ class Palette(Dialog[None]):
         """Search while typing."""
         self._fill(event.value)
 
-    def on_input_submitted(self) -> None:
+    def confirm(self) -> None:
         """Do what the cursor is on."""
         number = self.lines.cursor_key
         if isinstance(number, int):
             self._do(number)
 
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """Do what was entered."""
+    def on_line_list_marked(self, message: LineList.Marked) -> None:
+        """Do what was clicked."""
         if isinstance(message.key, int):
             self._do(message.key)
 

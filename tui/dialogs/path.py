@@ -12,7 +12,10 @@ from textual.message import Message
 from textual.screen import ScreenResultType
 
 from backend.fs import list_mounts, media_points
-from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.dialogs.answers import Answer, Answers
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
 from tui.text import plain, size_text
@@ -49,7 +52,12 @@ class PathDialog(Dialog[ScreenResultType]):
         Binding("f5", "look", "Refresh", show=False),
     ]
 
-    BROWSING_KEYS = "F2 places · Enter open · h up · . hidden · Esc leave"
+    FIELDS_FIRST = True
+    BROWSING_KEYS: ClassVar[tuple[Answer, ...]] = (
+        Answer("f2", "F2", "places"),
+        Answer("h", "h", "up"),
+        Answer("full_stop", ".", "hidden"),
+    )
 
     def __init__(self, title: str) -> None:
         super().__init__(title)
@@ -75,10 +83,7 @@ class PathDialog(Dialog[ScreenResultType]):
 
     def redraw(self) -> None:
         """Show everything as it is now; begins with what keys there are."""
-        keys = Content(self.BROWSING_KEYS if self.is_browsing else self.KEYS)
-        frame = self.query_one(".dialog")
-        if frame.border_subtitle != keys:
-            frame.border_subtitle = keys
+        self.query_one(Answers).show_hints(self.BROWSING_KEYS if self.is_browsing else self.KEYS)
 
     def action_look(self) -> None:
         """Look at everything anew."""
@@ -87,9 +92,9 @@ class PathDialog(Dialog[ScreenResultType]):
 
     # -- looking
 
-    def new_path(self, path: str) -> PathInput:
-        """The box in which the path is typed."""
-        return PathInput(self._base, path, id="path")
+    def new_path(self, label: str, path: str) -> Field:
+        """The field in which the path is typed."""
+        return Field(label, PathInput(self._base, path, id="path"))
 
     @property
     def path_input(self) -> PathInput:
@@ -130,7 +135,7 @@ class PathDialog(Dialog[ScreenResultType]):
         """What the list shows of which directory."""
         listing = self._listing
         if self._jumps is not None:
-            return Content("Places: Enter goes there, h goes back")
+            return Content("Places; h goes back")
         if listing is None:
             return Content("Loading…")
         folder = f"{plain(listing.folder)}: "
@@ -167,13 +172,14 @@ class PathDialog(Dialog[ScreenResultType]):
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
         """Go into a directory, take a file."""
-        self._open(message.key)
+        self.open_entry(message.key)
 
     def on_line_list_marked(self, message: LineList.Marked) -> None:
         """The same as opening."""
-        self._open(message.key)
+        self.open_entry(message.key)
 
-    def _open(self, key: Hashable) -> None:
+    def open_entry(self, key: Hashable) -> None:
+        """Go where a line of the directory leads; outside of a directory nothing happens."""
         if not self.is_browsing:
             return
         match key:

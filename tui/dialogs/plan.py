@@ -9,11 +9,14 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Key
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import Extract, Progress, Restore, command_line
-from tui.dialogs.base import Line
+from tui.dialogs.answers import Piece
+from tui.dialogs.base import CHOOSE
+from tui.dialogs.field import Field
 from tui.dialogs.folding import Unfolding
+from tui.dialogs.lines import Line, chosen_of
 from tui.dialogs.restore_lines import windows
 from tui.session.paths import PathListing, absolute, in_folder, working_directory
 from tui.session.place import Place
@@ -28,25 +31,29 @@ class Proof(Input):
     """Takes digits only, and leaves the keys of the dialog to it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "screen.lines('cursor_down')", "Down", show=False, priority=True),
-        Binding("k", "screen.lines('cursor_up')", "Up", show=False, priority=True),
-        Binding("space", "screen.lines('mark')", "Select", show=False, priority=True),
+        Binding("j", "screen.step(1)", "Down", show=False, priority=True),
+        Binding("k", "screen.step(-1)", "Up", show=False, priority=True),
+        Binding("space", "screen.lines('mark')", "Choose", show=False, priority=True),
         Binding("l", "screen.unfold", "List", show=False, priority=True),
+        Binding("p", "screen.paths", "Paths", show=False, priority=True),
+        Binding("m", "screen.map", "Map", show=False, priority=True),
         Binding("y", "screen.copy", "Copy command", show=False, priority=True),
     ]
 
     def __init__(self) -> None:
         # The first digit brings the focus: what the focus selects, the second would replace.
-        super().__init__(id="proof", compact=True, restrict="[0-9]*", max_length=20, select_on_focus=False)
+        super().__init__(
+            id="proof", compact=True, restrict="[0-9]*", max_length=20, select_on_focus=False, classes="short"
+        )
 
 
 class PlanDialog(Unfolding[Wanted | None]):
     """Shows the plan of what is wanted; answers with what was confirmed, or None.
 
-    A plan that is final has a `proof`: a number to type before the button can be pressed.
+    A plan that is final has a `proof`: a number to type before Enter confirms it.
     """
 
-    KEYS = "Space select · l list · y copy · Tab next · Esc leave"
+    KEYS = (CHOOSE,)
     ANSWER = "Restore"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f5,R", "look", "Refresh", show=False),
@@ -79,13 +86,13 @@ class PlanDialog(Unfolding[Wanted | None]):
         """The number to type before something is lost for good, or nothing."""
         raise NotImplementedError
 
-    @property
-    def loss(self) -> str:
-        """What is lost for good, for the line where the number is typed."""
-        return "what is replaced cannot be recovered"
-
     def plan(self, wanted: Wanted) -> None:
         """Begin to plan what is wanted, with a new `_progress`."""
+        raise NotImplementedError
+
+    @property
+    def verdict(self) -> Piece:
+        """What it comes to, in a word."""
         raise NotImplementedError
 
     def summary(self) -> Content:
@@ -97,7 +104,7 @@ class PlanDialog(Unfolding[Wanted | None]):
         raise NotImplementedError
 
     def answer_text(self) -> str:
-        """What the button says it does."""
+        """What Enter does."""
         raise NotImplementedError
 
     # -- showing
@@ -105,8 +112,8 @@ class PlanDialog(Unfolding[Wanted | None]):
     def fields(self) -> Iterable[Widget]:
         """The directory to restore into, and where the number is typed."""
         directory = self._wanted.target_dir or in_folder(self._base, self._directory)
-        yield PathInput(self._base, directory, id="to")
-        yield Proof()
+        yield Field("Directory", PathInput(self._base, directory, id="to"))
+        yield Field("Type", Proof(), classes="-gap")
 
     def on_mount(self) -> None:
         """Look at what would happen."""
@@ -138,25 +145,30 @@ class PlanDialog(Unfolding[Wanted | None]):
         self.sum_up(self.summary())
         self.show_lines(self.plan_lines())
         self.show_command(command_line(self._wanted, self._place.location_options))
-        self.query_one("#to", PathInput).display = bool(self._wanted.target_dir)
-        is_final = self.is_planned and not self.is_blocked and bool(self.proof)
-        proof = self.query_one("#proof", Proof)
-        proof.display = is_final
-        proof.placeholder = f"{self.loss}: type {self.proof} to restore" if is_final else ""
-        button = self.query_one("#yes", Button)
-        button.display = not self.is_blocked
-        button.label = Content(self.answer_text() if self.is_planned else "Checking…")
-        button.refresh(layout=True)
-        button.variant = "error" if is_final else "primary"
-        button.disabled = not self.may_confirm
+        self.show_field("to", shown=bool(self._wanted.target_dir))
+        proof = self.proof if self.is_planned and not self.is_blocked else ""
+        self.show_field("proof", shown=bool(proof), label=f"Type {proof} to restore")
+        self._renew_answer()
+
+    def _renew_answer(self) -> None:
+        """Say in the edge what Enter does by now."""
+        does = self.answer_text() if self.is_planned and not self.is_blocked else self.ANSWER
+        self.answer_with("" if self.is_blocked else does, self.waits, self.verdict)
+
+    @property
+    def waits(self) -> str:
+        """For what the answer waits, or nothing."""
+        if not self.is_planned:
+            return "measuring…"
+        return "" if self.may_confirm else f"type {self.proof} first"
 
     def focus_answer(self) -> None:
-        """Enter confirms at once where it can be undone; never after the user began to choose."""
+        """Let a number that has to be typed be typed at once; never after the user began to choose."""
         if self._was_planned or not self.is_planned:
             return
         self._was_planned = True
-        if self.may_confirm and self.lines.highlighted in (None, 0):
-            self.query_one("#yes", Button).focus()
+        if not self.is_blocked and self.proof and self.lines.highlighted in (None, 0):
+            self.query_one("#proof", Proof).focus()
 
     # -- choosing
 
@@ -166,17 +178,17 @@ class PlanDialog(Unfolding[Wanted | None]):
             self._wanted = wanted
             self.plan_anew()
 
-    def next_window(self) -> None:
-        """Choose the next undo window; the plan stays the same."""
+    def choose_window(self, choice: int | None) -> None:
+        """Choose an undo window, or the next; the plan stays the same."""
         around = windows(self._wanted.undo_window)
-        chosen = around[(around.index(self._wanted.undo_window) + 1) % len(around)]
-        self._wanted = replace(self._wanted, undo_window=chosen)
+        window = chosen_of(around, self._wanted.undo_window, choice)
+        self._wanted = replace(self._wanted, undo_window=window)
         self.redraw()
 
-    @property
-    def other_target(self) -> str:
-        """The directory that is typed; nothing, which is in place, where that is wanted already."""
-        return "" if self._wanted.target_dir else self._typed()
+    def target_of(self, choice: int | None) -> str:
+        """The directory that is typed, or nothing, which is in place: the other one, or what was clicked."""
+        beside = not self._wanted.target_dir if choice is None else choice == 1
+        return self._typed() if beside else ""
 
     def _typed(self) -> str:
         path = absolute(self.query_one("#to", PathInput).typed, self._base)
@@ -199,38 +211,33 @@ class PlanDialog(Unfolding[Wanted | None]):
 
     @property
     def may_confirm(self) -> bool:
-        """Whether the button can be pressed."""
+        """Whether Enter confirms it."""
         typed = self.query_one("#proof", Proof).value
         return self.is_planned and not self.is_blocked and self.proof in ("", typed)
 
     def on_key(self, event: Key) -> None:
         """A digit typed anywhere goes to the proof."""
         proof = self.query_one("#proof", Proof)
-        if not isinstance(self.focused, Input) and proof.display and event.character in DIGITS:
+        if not isinstance(self.focused, Input) and self.is_shown("proof") and event.character in DIGITS:
             proof.focus()
             proof.insert_text_at_cursor(event.character)
             event.stop()
 
     @on(Input.Changed, "#proof")
     def weigh(self) -> None:
-        """The button can be pressed once the number is right."""
-        self.query_one("#yes", Button).disabled = not self.may_confirm
-
-    @on(Input.Submitted, "#to")
-    def go_on(self) -> None:
-        """The path is typed; the button answers."""
-        button = self.query_one("#yes", Button)
-        (self.lines if button.disabled or not button.display else button).focus()
+        """Enter confirms once the number is right."""
+        self._renew_answer()
 
     def confirmed(self) -> Wanted:
         """What is wanted, as it was shown."""
         return self._wanted
 
-    @on(Input.Submitted, "#proof")
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
         """Answer with what was shown, or say what is missing."""
         if self.may_confirm:
             self.dismiss(self.confirmed())
-        elif self.is_planned and self.proof:
+        elif self.is_planned and not self.is_blocked:
             self.say(f"type {self.proof}, the number of the set, to restore it")
+            self.query_one("#proof", Proof).focus()
+        elif not self.is_blocked:
+            self.say(self.waits)

@@ -1,32 +1,38 @@
 """The dialog before a restore: what it would do, in words, and the choice of what it takes."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 from textual import work
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
 from backend import Cancelled, Progress, Restore, SnapshotError
-from backend.restore import RestorePlanner, RestorePreview, Verdict
-from tui.dialogs.base import Line, LineList
+from backend.restore import RestorePlan, RestorePlanner, RestorePreview, Verdict
+from tui.dialogs.answers import Piece
+from tui.dialogs.lines import Line, LineList, chosen_of
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.restore_lines import (
     DEVICES,
     PLACE,
     REVISION,
     UNDO,
+    Fold,
     LossKey,
     SnapKey,
     UserKey,
     answer_text,
     is_final,
     lines_of,
-    verdict_text,
+    verdict_piece,
 )
-from tui.phrases import count_phrase
+from tui.phrases import count_phrase, list_phrase
 from tui.session.place import Place
 from tui.text import local_time_text, plain
+
+_FEW = 3
 
 
 class Looked(Message):
@@ -43,12 +49,16 @@ class AskRestore(PlanDialog[Restore]):
     """Shows the plan of a restore; answers with what was confirmed, or None."""
 
     NOTHING_FOLDED = "nothing to list: no file would be lost"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "paths", "Paths", show=False),
+    ]
 
     def __init__(self, place: Place, wanted: Restore) -> None:
         super().__init__(f"Restore #{wanted.set_id}", place, wanted, f"restored-{wanted.set_id}")
         self._planner = place.restore_planner()
         self._preview = RestorePreview()
         self._trouble = ""
+        self._shows_paths = False
 
     # -- planning
 
@@ -101,41 +111,48 @@ class AskRestore(PlanDialog[Restore]):
         """The number of the set, where files would be lost or it cannot be undone."""
         return str(self._wanted.set_id) if is_final(self._preview, self._wanted) else ""
 
-    @property
-    def loss(self) -> str:
-        """What is lost for good."""
-        return "files would be lost" if self._wanted.undo_window else super().loss
-
     def plan_lines(self) -> list[Line]:
         """The plan and its choices; nothing as long as the set is not known."""
         preview = self._preview
         if not preview.snapshots:
             return []
-        return lines_of(preview, self._wanted, self.unfolded, self._completions)
+        return lines_of(preview, self._wanted, Fold(self.unfolded, self._shows_paths), self._completions)
 
     def answer_text(self) -> str:
-        """What the button says it does."""
-        return answer_text(self._preview, self._wanted)
+        """What Enter does."""
+        return answer_text(self._preview)
+
+    @property
+    def verdict(self) -> Piece:
+        """What it comes to, as far as it is known."""
+        verdict = Verdict.BLOCKED if self._trouble else self._preview.verdict
+        return verdict_piece(verdict, complete=bool(self._trouble) or self.is_planned)
 
     def summary(self) -> Content:
-        """What it comes to, and whether it is possible."""
+        """What is restored, how far the look at it is, and why it is not possible."""
         preview = self._preview
         if self._trouble:
-            return Content.assemble(verdict_text(Verdict.BLOCKED), f"  {plain(self._trouble)}")
+            return Content(plain(self._trouble))
         if not preview.snapshots:
-            return Content("Checking what would be replaced… Esc leaves")
+            return Content("looking for what would be replaced…")
         snapshot, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
         phrases = [f"{taken} of {count_phrase(len(preview.snaps), 'snap')}"]
         if not snapshot.hidden:
             phrases.append(f"saved {local_time_text(snapshot.time)[:16].replace('T', ' ')}")
         if not preview.losses_known:
-            phrases.append("checking what would be lost… Esc leaves")
+            phrases.append("looking for what would be lost…")
         elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:
             phrases.append("counting its files…")
         if preview.refusal:
             phrases.append(preview.refusal)
-        verdict = verdict_text(preview.verdict, complete=preview.losses_known)
-        return Content.assemble(verdict, f"  {plain(' · '.join(phrases))}")
+        return Content(plain(" · ".join(phrases)))
+
+    def redraw(self) -> None:
+        """Show everything as it is now."""
+        super().redraw()
+        snaps = [plain(snap) or "(unreadable)" for snap in self._preview.snaps]
+        names = list_phrase(snaps) if len(snaps) <= _FEW else ""
+        self.entitle(f"Restore #{self._wanted.set_id} {names}".rstrip())
 
     # -- choosing
 
@@ -151,22 +168,39 @@ class AskRestore(PlanDialog[Restore]):
                 chosen = self._toggled(user, wanted.users, self._preview.users, "user")
                 self.want(replace(wanted, users=chosen))
             case key if key == UNDO:
-                self.next_window()
+                self.choose_window(message.choice)
             case key if key == DEVICES:
                 self.want(replace(wanted, devices=not wanted.devices))
             case key if key == PLACE:
-                self.want(replace(wanted, target_dir=self.other_target, revision=""))
+                self.want(replace(wanted, target_dir=self.target_of(message.choice), revision=""))
             case key if key == REVISION:
-                self._next_revision()
-            case LossKey():
-                self.unfold({message.key})
+                revisions = [choice.revision for choice in self._preview.revisions]
+                self.want(replace(wanted, revision=chosen_of(revisions, wanted.revision, message.choice)))
+            case _ if fold := self.fold_of(message.key):
+                self.unfold({fold})
 
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """List what would be lost; elsewhere the same as choosing."""
-        self.on_line_list_marked(LineList.Marked(message.key))
+    def action_paths(self) -> None:
+        """Show where each archive goes, or only what goes to an unusual place."""
+        self._shows_paths = not self._shows_paths
+        self.redraw()
+
+    def action_unfold(self) -> None:
+        """List what would be lost; on the line of something else, what that stands for."""
+        fold = self.fold_of(self.lines.cursor_key)
+        plans = [plan for plan in self._preview.plans if any(entry.lost.files for entry in plan.active)]
+        if fold is None and plans and self._preview.losses_known:
+            self._list_losses(plans)
+        else:
+            super().action_unfold()
+
+    def _list_losses(self, plans: Sequence[RestorePlan]) -> None:
+        from tui.dialogs.loss_list import ShowLosses
+
+        title = f"What restoring #{self._wanted.set_id} would lose"
+        self.app.push_screen(ShowLosses(title, plans, self._place.engine.layout))
 
     def fold_of(self, key: Hashable) -> Hashable | None:
-        """What would be lost, on its own line and on those of its names."""
+        """What of an archive does not come back, on its own line and on those of its names."""
         loss_key = key[0] if isinstance(key, tuple) and key else key
         return loss_key if isinstance(loss_key, LossKey) else None
 
@@ -180,18 +214,12 @@ class AskRestore(PlanDialog[Restore]):
             return chosen
         return () if now == set(known) else tuple(choice for choice in known if choice in now)
 
-    def next_window(self) -> None:
-        """Choose the next undo window, where there is something to undo."""
+    def choose_window(self, choice: int | None) -> None:
+        """Choose an undo window, where there is something to undo."""
         if self._wanted.target_dir:
             self.say("in another directory nothing is replaced: there is nothing to undo")
         else:
-            super().next_window()
-
-    def _next_revision(self) -> None:
-        around = [choice.revision for choice in self._preview.revisions]
-        chosen = self._wanted.revision
-        at = around.index(chosen) if chosen in around else -1
-        self.want(replace(self._wanted, revision=around[(at + 1) % len(around)]))
+            super().choose_window(choice)
 
     # -- answering
 

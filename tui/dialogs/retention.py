@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 
 from textual import on, work
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import InvalidInputError, Progress, SnapshotError
 from backend.format import RETENTION_NOTE, RETENTION_SYNTAX, parse_retention, retention_text, retention_words
-from tui.dialogs.base import BAD, WARN, Dialog, Line, said
+from tui.dialogs.base import Dialog
+from tui.dialogs.field import Field
+from tui.dialogs.lines import BAD, WARN, Line, said
 from tui.session.place import Place
 
 
@@ -33,12 +34,9 @@ class Changed(Message):
 
 
 class AskRetention(Dialog[str | None]):
-    """Shows how long automatic snapshots are kept, and changes it; answers with what was done, or None.
+    """Shows how long automatic snapshots are kept, and changes it; answers with what was done, or None."""
 
-    Enter in the box only leads to the button: nothing is changed until that is pressed.
-    """
-
-    KEYS = "type a time · Tab next · Esc leave"
+    LEAVES = "Leave as is"
 
     def __init__(self, place: Place) -> None:
         super().__init__("Automatic snapshots")
@@ -48,21 +46,14 @@ class AskRetention(Dialog[str | None]):
 
     def fields(self) -> Iterable[Widget]:
         """The new time."""
-        box = Input(id="time", compact=True, max_length=10, placeholder="another time, such as 14d; or no")
-        box.display = False
-        yield box
-
-    def answers(self) -> Iterable[Button]:
-        """To change it, or to leave it."""
-        yield Button("Change", id="yes", compact=True, variant="primary", disabled=True)
-        yield Button("Leave as is", id="no", compact=True)
+        yield Field("Keep for", Input(id="time", compact=True, max_length=10, placeholder="14d, or no"))
 
     def on_mount(self) -> None:
         """Ask how long they are kept."""
-        self.say("")
-        self.sum_up("Asking how long they are kept… Esc leaves")
+        self.show_field("time", shown=False)
+        self.sum_up("Asking how long they are kept…")
         self.show_lines(list(_lines()))
-        self.query_one("#no", Button).focus()
+        self.lines.focus()
         self._look()
 
     @work(thread=True, group="look")
@@ -87,12 +78,10 @@ class AskRetention(Dialog[str | None]):
             self.sum_up(f"{retention_text(message.present)}.")
         is_open = not (message.trouble or message.refusal)
         self.say("" if message.trouble else message.refusal, WARN)
-        self.query_one("#yes", Button).display = is_open
-        box = self.query_one("#time", Input)
-        box.display = is_open
-        box.cursor_blink = False
+        self.show_field("time", shown=is_open)
         if is_open:
-            box.focus()
+            self.query_one("#time", Input).focus()
+            self.answer_with(_answer(""), "type a time first")
         self.fit()
 
     # -- typing
@@ -105,37 +94,31 @@ class AskRetention(Dialog[str | None]):
     @on(Input.Changed, "#time")
     def weigh(self) -> None:
         """Say at once whether it can be taken, and what it means."""
-        button = self.query_one("#yes", Button)
         try:
             wanted, fault = self._typed(), ""
         except InvalidInputError as reason:
             wanted, fault = "", str(reason)
-        button.disabled = not wanted or self._is_busy
-        button.label = Content(_answer(wanted))
-        button.refresh(layout=True)
+        self.answer_with(_answer(wanted), "" if wanted else "type a time first")
         self.say(fault)
         command = " ".join(("snapstow", *self._place.location_options, "retention", retention_words(wanted)))
         self.show_command(command if wanted else "")
 
-    @on(Input.Submitted, "#time")
-    def go_on(self) -> None:
-        """What was typed stands; the button answers."""
-        button = self.query_one("#yes", Button)
-        if button.disabled:
-            self.say(f"type {RETENTION_SYNTAX}; Esc leaves it as it is")
-        else:
-            button.focus()
-
     # -- answering
 
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Have it changed."""
-        if not self._is_busy and (wanted := self._typed()):
+        """Have it changed, or say what has to be typed."""
+        if self._is_busy or not self.is_shown("time"):
+            return
+        try:
+            wanted = self._typed()
+        except InvalidInputError:
+            wanted = ""
+        if wanted:
             self._is_busy = True
-            self.query_one("#yes", Button).disabled = True
-            self.say("snapd changes it…")
+            self.answer_with(_answer(wanted), "snapd changes it…")
             self._change(wanted)
+        else:
+            self.say(f"type {RETENTION_SYNTAX}; Esc leaves it as it is")
 
     @work(thread=True, group="change")
     def _change(self, wanted: str) -> None:

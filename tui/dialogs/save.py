@@ -6,15 +6,17 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import Cancelled, Progress, Save, SnapshotError, command_line
 from backend.save import SavePreflight, SaveSurveys, preflight_save
-from tui.dialogs.base import BAD, WARN, LineList, said
+from tui.dialogs.answers import Answer
+from tui.dialogs.base import CHOOSE
+from tui.dialogs.field import Field
+from tui.dialogs.lines import BAD, WARN, LineList, said
 from tui.dialogs.operation import Proposing
 from tui.dialogs.save_concerns import ConcernKey, PathKey, pattern_for
 from tui.dialogs.save_lines import (
@@ -57,7 +59,7 @@ class Surveyed(Message):
 class AskSave(Proposing[Save | None]):
     """Lets snaps and users be chosen; answers with the save that was confirmed, or None."""
 
-    KEYS = "Space select · l unfold · * all · - none · Esc leave"
+    KEYS = (CHOOSE, Answer("l", "l", "unfold"))
     ANSWER = "Save"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
@@ -70,18 +72,19 @@ class AskSave(Proposing[Save | None]):
         self._place = place
         self._look: Look | None = None
         self._painted: tuple[object, ...] = ()
+        self._is_bare = False
 
     def fields(self) -> Iterable[Widget]:
         """Where patterns are typed."""
         suggester = SuggestFromList(VARIABLES, case_sensitive=False)
-        hint = "exclude, e.g. $SNAP_COMMON/cache (Enter adds it)"
-        yield Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
+        hint = "a pattern, such as $SNAP_COMMON/cache"
+        box = Input(id="pattern", compact=True, placeholder=hint, suggester=suggester, max_length=4096)
+        yield Field("Exclude", box, classes="-gap")
 
     def on_mount(self) -> None:
         """Look around."""
         self.lines.focus()
-        self.say("")
-        self.sum_up("Reading what is installed… Esc leaves")
+        self.answer_with(self.ANSWER, "reading what is installed…")
         self.show_command(command_line(Save(), self._place.location_options))
         self._look_around()
         self.set_interval(PERIOD, self._follow)
@@ -104,17 +107,16 @@ class AskSave(Proposing[Save | None]):
             return
         preflight = message.preflight
         if preflight is None or not preflight.snaps:
+            self._is_bare = True
             nothing = "No snaps are installed here: there is nothing to save."
             self.sum_up(said(message.trouble or nothing, BAD if message.trouble else WARN))
-            self.query_one("#yes", Button).display = False
+            self.answer_with("Close")
             return
         users = frozenset(user.name for user in preflight.users)
         self._look = Look(
             preflight, SaveSurveys(self._place.engine.layout, preflight), Draft(preflight.active, users)
         )
         self._show()
-        if self.focused is self.lines:
-            self.query_one("#yes", Button).focus()
         self._renew(self._look)
 
     def _renew(self, look: Look, *, anew: bool = False) -> None:
@@ -170,11 +172,13 @@ class AskSave(Proposing[Save | None]):
         self.sum_up(summary_of(look))
         self.show_lines(lines_of(look))
         self.show_command(command_line(self._operation(look), self._place.location_options))
-        button = self.query_one("#yes", Button)
-        button.label = Content(answer_of(look))
-        button.refresh(layout=True)
-        button.disabled = not look.draft.snaps or bool(self.refusal)
+        self.answer_with(answer_of(look), self._waits(look))
         self.propose(self._place, self._operation(look))
+
+    def _waits(self, look: Look) -> str:
+        """For what the answer waits, or nothing."""
+        fault = "mend the pattern" if fault_of(self.query_one("#pattern", Input).value or "x") else ""
+        return "choose a snap" if not look.draft.snaps else fault or ("refused" if self.refusal else "")
 
     def redraw(self) -> None:
         """Show everything as it is now."""
@@ -272,14 +276,13 @@ class AskSave(Proposing[Save | None]):
         if self._look is not None:
             operation = self._operation(self._look)
             self.show_command(command_line(operation, self._place.location_options))
+            self.answer_with(answer_of(self._look), self._waits(self._look))
             self.propose(self._place, operation)
 
-    @on(Input.Submitted)
-    def add_pattern(self, event: Input.Submitted) -> None:
-        """Leave out what was typed; without anything typed, go on to the button."""
-        if not event.value:
-            self.query_one("#yes", Button).focus()
-        elif self._look is not None and not fault_of(event.value):
+    @on(Input.Blurred)
+    def add_pattern(self, event: Input.Blurred) -> None:
+        """Whoever goes on has typed a whole pattern: it joins the lines, and the next one can be typed."""
+        if event.value and self._look is not None and not fault_of(event.value):
             draft = self._look.draft
             event.input.value = ""
             if event.value not in draft.patterns:
@@ -287,12 +290,16 @@ class AskSave(Proposing[Save | None]):
 
     # -- answering
 
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Answer with what was chosen."""
-        box = self.query_one("#pattern", Input)
-        if box.value and fault_of(box.value):
+        """Answer with what was chosen, a pattern that is being typed as well."""
+        box, look = self.query_one("#pattern", Input), self._look
+        if look is None:
+            if self._is_bare:
+                self.leave()
+        elif box.value and fault_of(box.value):
             self.say(fault_of(box.value), BAD)
             box.focus()
-        elif self._look is not None and self._look.draft.snaps and not self.refusal:
-            self.dismiss(self._operation(self._look))
+        elif waits := self._waits(look):
+            self.say(self.refusal or waits)
+        else:
+            self.dismiss(self._operation(look))

@@ -8,7 +8,7 @@ from textual.content import Content
 from backend import InvalidInputError
 from backend.format import pattern_of
 from backend.save import Aim, Outlook
-from tui.dialogs.base import BAD, DIM, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, key_hint, said
 from tui.text import plain
 from tui.views.survey import Met, name_of
 
@@ -58,8 +58,9 @@ def lines_of(mets: Iterable[Met], opened: frozenset[Hashable], patterns: tuple[s
     for met in mets:
         key = ConcernKey(met.kind, "" if met.concerns else met.text)
         is_open = key in opened
-        more = "" if not met.concerns else "  (Space excludes one)" if is_open else "  (l lists)"
-        yield Line(key, Content.assemble(met.text, (more, DIM)), head=head_of(met.outlook))
+        hint = key_hint("Space", "excludes one") if is_open else key_hint("l", "lists them")
+        more = Content.assemble("   ", hint) if met.concerns else ""
+        yield Line(key, Content.assemble(met.text, more), head=head_of(met.outlook))
         if is_open:
             yield from _example_lines(met, patterns)
 

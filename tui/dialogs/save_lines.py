@@ -12,7 +12,7 @@ from backend.fs import RESERVED_SPACE
 from backend.host import InstalledSnap
 from backend.save import SYSTEM, Aim, LargeFolder, Outlook, SavePreflight, SaveSize, SaveSurveys
 from tui.dialogs import save_concerns as saveconcerns
-from tui.dialogs.base import BAD, DIM, Line, said
+from tui.dialogs.lines import BAD, DIM, Line, key_hint, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
 from tui.phrases import count_phrase, list_phrase
 from tui.text import cells, plain, size_text
@@ -142,21 +142,23 @@ class Look(NamedTuple):
 
 def lines_of(look: Look) -> list[Line]:
     """Snaps, users, what stays out, options; first what is to be known."""
-    lines = [*_concern_lines(look), Line("snaps", said("Snaps", "bold"))]
+    hints = Content.assemble("   ", key_hint("*", "all"), "  ", key_hint("-", "none"))
+    concerns = [*_concern_lines(look)]
+    lines = [*concerns, Line("snaps", Content.assemble(said("Snaps", DIM), hints), gap=bool(concerns))]
     width = max((cells(plain(snap.name)) for snap in look.preflight.snaps), default=0)
     for snap in look.preflight.snaps:
         lines.append(Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps))
         if SnapKey(snap.name) in look.opened:
             lines += _parts_of(look, snap.name)
-    lines.append(Line("users", said("Data of", "bold")))
+    lines.append(Line("users", said("Data of", DIM), gap=True))
     several = len(look.preflight.users) > 1
     for user in look.preflight.users:
         size = look.surveys.sum_of(look.draft.snaps, [user.name])
         text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
         lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
-    lines.append(Line("patterns", said("Excluded", "bold")))
+    lines.append(Line("patterns", said("Excluded", DIM), gap=True))
     lines += _pattern_lines(look)
-    lines.append(Line("options", said("Options", "bold")))
+    lines.append(Line("options", said("Options", DIM), gap=True))
     for name, label in _OPTIONS.items():
         if getattr(look.draft, name) or _is_of_use(name, look):
             lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name)))
@@ -280,7 +282,7 @@ def summary_of(look: Look) -> Content:
 
 
 def answer_of(look: Look) -> str:
-    """What the button says: how many snaps, and how many of them will or may fail."""
+    """What Enter does: how many snaps, and how many of them will or may fail."""
     outlooks = [look.outlook(snap) for snap in look.draft.snaps]
     phrases = [f"Save {count_phrase(len(outlooks), 'snap')}"]
     for outlook in (Outlook.FAILS, Outlook.UNSURE):

@@ -3,13 +3,13 @@
 import time
 from typing import NamedTuple
 
-from textual import on, work
+from textual import work
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button
 
 from backend import SnapshotError, Undo, UndoOffer, command_line
-from tui.dialogs.base import BAD, DIM, WARN, Dialog, Line, LineList, said
+from tui.dialogs.base import Dialog
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
 from tui.phrases import rough_span_phrase
 from tui.session.place import Place
 from tui.text import moment_text, plain, size_text
@@ -60,7 +60,6 @@ def line_of(listed: Offer, now: float) -> Line:
 class AskUndo(Dialog[int | None]):
     """Lists what can be undone; answers with the chosen job, or None."""
 
-    KEYS = "↑↓ move · Enter undo · y copy · Esc leave"
     ANSWER = "Undo"
 
     def __init__(self, place: Place) -> None:
@@ -72,7 +71,7 @@ class AskUndo(Dialog[int | None]):
         """Look for what can be undone."""
         self.lines.focus()
         self.say("")
-        self.sum_up("Checking what can be undone… Esc leaves")
+        self.answer_with(self.ANSWER, "looking for what can be undone…")
         self._look()
 
     @work(thread=True, group="look")
@@ -89,11 +88,7 @@ class AskUndo(Dialog[int | None]):
         self._offers = message.offers
         if not message.offers:
             self.lines.display = False
-            self.query_one("#yes", Button).display = False
-            no = self.query_one("#no", Button)
-            no.label = "Close"
-            no.focus()
-            self.query_one(".dialog").border_subtitle = Content("Esc leave")
+            self.answer_with("Close")
             self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
         self.sum_up(
@@ -101,23 +96,16 @@ class AskUndo(Dialog[int | None]):
         )
         now = time.time()
         self.show_lines([line_of(listed, now) for listed in message.offers])
-        self.query_one("#yes", Button).disabled = False
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
-        """Let the button and the command tell what Enter does."""
+        """Let the edge and the command tell what Enter does."""
         if self.is_open and isinstance(message.key, int):
-            button = self.query_one("#yes", Button)
-            button.label = Content(f"Undo job {message.key}")
-            button.refresh(layout=True)
+            self.answer_with(f"Undo job {message.key}")
             self.show_command(command_line(Undo(message.key), self._place.location_options))
 
-    def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """Undo the chosen one."""
-        if isinstance(message.key, int):
-            self.dismiss(message.key)
-
-    @on(Button.Pressed, "#yes")
     def confirm(self) -> None:
-        """Undo the chosen one."""
+        """Undo the one under the cursor; leave where there is none."""
         if isinstance(key := self.lines.cursor_key, int):
             self.dismiss(key)
+        elif not self.lines.display:
+            self.leave()

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from backend import NotFoundError, Operation, command_line
 from backend.host import logout_warning
 from tui.plain.console import Console, Dropped
-from tui.plain.words import ending_lines, percent, progress_words
+from tui.plain.words import ending_lines, progress_words
+from tui.session.job_progress import JobProgress
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import Place, waiting
 from tui.text import plain
@@ -35,22 +36,24 @@ class Teller:
 
     def lines(self, view: JobView) -> Iterator[str]:
         """What is to be told now."""
-        fresh = view.warnings - self._notes
+        progress = view.progress
+        fresh = progress.warnings - self._notes
         if fresh > 0:
-            yield from (f"Note: {plain(note)}" for note in view.notes[-fresh:][:_MOST_NOTES])
+            yield from (f"Note: {plain(note)}" for note in progress.notes[-fresh:][:_MOST_NOTES])
             if fresh > _MOST_NOTES:
                 yield f"And {fresh - _MOST_NOTES} more notes."
-            self._notes = view.warnings
-        if view.is_running and view.progress.title and self._is_due(view):
-            self._told = Telling(self._clock(), view.progress.title, percent(view.progress))
-            yield f"{progress_words(view.progress)}{f', {plain(view.stall)}' if view.stall else ''}."
+            self._notes = progress.warnings
+        if view.is_running and (phase := progress.phase) and self._is_due(progress):
+            self._told = Telling(self._clock(), phase.title, progress.percent)
+            yield f"{progress_words(progress)}{f', {plain(view.stall)}' if view.stall else ''}."
 
-    def _is_due(self, view: JobView) -> bool:
+    def _is_due(self, progress: JobProgress) -> bool:
         last = self._told
         if last is None:
             return True
         quiet = self._clock() - last.at
-        is_further = view.progress.title != last.title or percent(view.progress) >= last.percent + STEP
+        title = progress.phase.title if progress.phase else ""
+        is_further = title != last.title or progress.percent >= last.percent + STEP
         return quiet >= SELDOM or (quiet >= OFTEN and is_further)
 
 

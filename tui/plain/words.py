@@ -12,8 +12,9 @@ from backend.jobs import JobState
 from backend.store import CheckState, CheckStatus
 from tui.phrases import ago_phrase, count_phrase, list_phrase, rough_span_phrase
 from tui.session.inventory import NAMELESS, InventoryData
+from tui.session.job_progress import JobProgress
 from tui.session.job_views import JobView
-from tui.text import ProgressView, plain
+from tui.text import plain
 
 DAY = 24 * 3600
 
@@ -120,21 +121,19 @@ def _owners(snapshot: Snapshot) -> list[str]:
     return [*system, *snapshot.users]
 
 
-def progress_words(view: ProgressView) -> str:
-    """How far a step is: `Restoring, 40 percent, 2 minutes left`."""
-    phrases = [plain(view.title) or "Starting"]
-    if view.total:
-        phrases.append(f"{percent(view)} percent")
-    elif view.done:
-        phrases.append(f"{size_words(view.done)} so far")
-    if view.left is not None and view.left >= 1:
-        phrases.append(f"{rough_span_phrase(view.left)} left")
+def progress_words(progress: JobProgress) -> str:
+    """How far a job is: `Unpacking, step 2 of 3, 40 percent, 2 minutes left`."""
+    phase = progress.phase
+    phrases = [plain(phase.title) if phase else "Starting"]
+    if phase and len(progress.phases) > 1:
+        phrases.append(f"step {progress.phases.index(phase) + 1} of {len(progress.phases)}")
+    if progress.total:
+        phrases.append(f"{progress.percent} percent")
+    elif phase and phase.done:
+        phrases.append(f"{size_words(phase.done)} so far")
+    if progress.left is not None and progress.left >= 1:
+        phrases.append(f"{rough_span_phrase(progress.left)} left")
     return ", ".join(phrases)
-
-
-def percent(view: ProgressView) -> int:
-    """How much of a step is done; 0 where that is not known."""
-    return min(100, int(100 * view.done / view.total)) if view.total else 0
 
 
 def job_words(view: JobView, now: float) -> str:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from backend import Action, Finding, Repair, command_line
-from tui.dialogs.base import DIM, Line, said
+from tui.dialogs.lines import DIM, Line, said
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place

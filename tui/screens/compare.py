@@ -5,7 +5,6 @@ import threading
 from collections.abc import Hashable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,19 +15,19 @@ from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snap
 from backend.browse import Kind
 from backend.compare import CompareOptions, Difference
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
+from tui.screens.sub_screen import Panel, RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import cut_middle, plain, size_text
+from tui.text import amount_text, plain
 from tui.views import difference_rows as differing
 from tui.views import preview
 from tui.views.difference_rows import Comparer, ConfigKey, Differences, KeyOf, Pair
-from tui.views.difference_rows import pair_of as pair_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import set_text
 
+EXACT = "comparing by content: both sides are read completely"
+BY_SIZE = "comparing by size and time"
 _STYLES = {"+": "good", "-": "bad", "@": "dim"}
 
 
@@ -84,13 +83,13 @@ class CompareScreen(RestoringScreen):
         yield Static("", id="header", markup=False)
         yield Static("", id="sums", markup=False)
         yield Static("", id="faults", markup=False)
-        yield LineTable(differing.columns(80), id="table")
+        with Panel("Differences"):
+            yield LineTable([], id="table")
         yield Static(" Comparing…", id="status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Begin to compare."""
-        self.query_one("#faults").display = False
         self.query_one(LineTable).focus()
         self._begin()
 
@@ -105,7 +104,7 @@ class CompareScreen(RestoringScreen):
         self._progress.stop()
         self._comparison = Differences()
         self._progress = Progress(self._handle)
-        self._fill()
+        self.fill()
         self._compare(self._comparer, self._options, self._progress)
 
     def _handle(self, event: Event) -> None:
@@ -113,7 +112,7 @@ class CompareScreen(RestoringScreen):
             case Entered(part):
                 self._part = part
             case Advanced(done):
-                self.post_message(ReadingProgressed(f"reading {self._part}: {size_text(done).strip()}"))
+                self.post_message(ReadingProgressed(f"reading {self._part}: {amount_text(done)}"))
 
     @work(thread=True, group="compare")
     def _compare(self, comparer: Comparer, options: CompareOptions, progress: Progress) -> None:
@@ -145,27 +144,21 @@ class CompareScreen(RestoringScreen):
         self._by_key = {
             differing.key_of(difference): difference for difference in message.comparison.differences
         }
-        self._fill()
+        self.fill()
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Show what differs in the columns that fit."""
         comparison, table = self._comparison, self.query_one(LineTable)
-        width = self.size.width
-        table.show_columns(differing.columns(width))
-        table.show(differing.rows(comparison, width))
+        rows = differing.rows(comparison)
+        table.show_columns(differing.columns(rows, self.room))
+        table.show(rows)
         sides = " → ".join(comparison.labels) if comparison.labels[0] else "Opening…"
-        title = f"{plain(self._pair.snap)}: {sides}"
-        set_text(self.query_one("#header", Static), Text(f" {cut_middle(title, width - 2)}"))
-        sums = f" {differing.sums(comparison)}{'' if comparison.complete else ' so far'}"
-        set_text(self.query_one("#sums", Static), Text(sums, no_wrap=True, overflow="ellipsis"))
-        faults = self.query_one("#faults", Static)
-        faults.display = bool(comparison.notes)
-        set_text(faults, Text(f" {plain('; '.join(comparison.notes))}", no_wrap=True, overflow="ellipsis"))
+        editions = " → ".join(dict.fromkeys(comparison.editions))
+        self.head(f"Compare {plain(self._pair.snap)} {sides}", editions)
+        self.sum_up(f"{differing.sums(comparison)}{'' if comparison.complete else ' so far'}")
+        self.warn(plain("; ".join(comparison.notes)))
         if comparison.complete and table.cursor_key is None:
             self.say("no differences" if not self._options.exact else "no differences, by content either")
-
-    def on_resize(self) -> None:
-        """Choose the columns that fit."""
-        self._fill()
 
     # -- keys
 
@@ -245,9 +238,7 @@ class CompareScreen(RestoringScreen):
         exact = not self._options.exact
         self._options = self._options._replace(exact=exact)
         self._begin()
-        self.say(
-            "comparing by content: both sides are read completely" if exact else "comparing by size and time"
-        )
+        self.say(EXACT if exact else BY_SIZE)
 
     def action_pivot(self) -> None:
         """Swap the sides."""

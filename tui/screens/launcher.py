@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from textual.screen import Screen
 
 from backend import Operation, Snapshot
+from tui.session.open_file import TOP, Start
 
 
 class Launcher(Protocol):
@@ -19,6 +20,9 @@ class Launcher(Protocol):
 
     def everything(self) -> list[Snapshot]:
         """All snapshots of the place, as they are known now."""
+
+    def show_contents(self, source: Snapshot | str, start: Start = TOP) -> None:
+        """Show what is in a snapshot of the place, or in a file of snapshots."""
 
     def action_jobs(self) -> None:
         """Show all jobs."""

@@ -1,12 +1,13 @@
-"""Finding files by name in many snapshots, each with its versions over time."""
+"""Finding files by name in many snapshots, each with its versions."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
@@ -20,37 +21,49 @@ from backend import (
     SnapshotError,
     command_line,
 )
-from backend.browse import Content, History, Hit, SnapshotFile, Tree, format_selector
+from backend.browse import Hit, PathPattern, format_selector
 from tui.phrases import count_phrase
 from tui.screens.compare import diff_document
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
+from tui.screens.sub_screen import Panel, RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import Item, Location
+from tui.session.open_file import Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import plain
 from tui.views import preview
 from tui.views import search_rows as hits
 from tui.views.difference_rows import Comparer, KeyOf, Pair
-from tui.views.search_rows import FileKey, Search, SearchProgress, VersionKey
+from tui.views.search_rows import FileVersion, Search, SearchProgress
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
-from tui.widgets.text import set_text
+
+_HOW = "words match anywhere in the path · * and ? match whole names"
+_NOTHING = "nothing is selected: type words and press Enter"
 
 
 class SearchProgressed(Message):
     """What was found so far, and how far the search is."""
 
-    def __init__(self, search: Progress, histories: list[History], progress: SearchProgress) -> None:
+    def __init__(self, search: Progress, versions: list[FileVersion], progress: SearchProgress) -> None:
         super().__init__()
         self.search = search
-        self.histories = histories
+        self.versions = versions
         self.progress = progress
 
 
+class SearchBox(Input):
+    """Where words are typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Search"),
+        Binding("down", "screen.results", "Results", show=False),
+        Binding("escape", "screen.back", "Back", key_display="Esc"),
+    ]
+
+
 class SearchScreen(RestoringScreen):
-    """Type a name, see every version of every matching file; preview, compare, restore."""
+    """Type words, see every version of every file they match; open, compare, restore."""
 
     HELP_TITLE = "Find"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,7 +71,7 @@ class SearchScreen(RestoringScreen):
         Binding("d", "compare", "Compare"),
         Binding("slash,F", "filter", "New search", key_display="/"),
         Binding("x", "stop", "Stop"),
-        Binding("y", "copy", "Copy command", show=False),
+        Binding("y", "copy", "Copy command"),
         Binding("J", "jobs", "Jobs", show=False),
         Binding("question_mark,f1", "help", "Help", key_display="?"),
         Binding("escape", "back", "Back", key_display="Esc"),
@@ -69,26 +82,27 @@ class SearchScreen(RestoringScreen):
         super().__init__(place, launcher)
         self._where = list(where)
         self._search_progress = Progress()
-        self._histories: list[History] = []
+        self._versions: list[FileVersion] = []
         self._progress = SearchProgress(complete=True)
         self._reading = ""
+        self._has_moved = False
 
     def compose(self) -> ComposeResult:
         """What to look for, what was found, how far it is, keys."""
         yield Static("", id="header", markup=False)
-        box = Input(placeholder="file name or pattern: config.php, *.conf, common/etc/*", id="filter")
-        box.cursor_blink = False
-        yield box
-        yield LineTable(hits.columns(80), id="table")
+        with Vertical(id="query", classes="framed") as query:
+            query.border_title = "Words"
+            query.border_subtitle = _HOW
+            yield SearchBox(placeholder=_HOW, id="filter")
+        yield Static("", id="faults", markup=False)
+        yield Static("", id="sums", markup=False)
+        with Panel("Files"):
+            yield LineTable([], id="table")
         yield Static("", id="status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Wait for a name."""
-        where = count_phrase(len(self._where), "snapshot") if len(self._where) != 1 else self._only()
-        set_text(
-            self.query_one("#header", Static), Text(f" Find in {where}", no_wrap=True, overflow="ellipsis")
-        )
+        """Wait for words."""
         self.query_one(Input).focus()
         self.say("Enter searches · Esc leaves")
 
@@ -96,24 +110,26 @@ class SearchScreen(RestoringScreen):
         """Search no more."""
         self._search_progress.stop()
 
-    def _only(self) -> str:
+    def _where_text(self) -> str:
+        if len(self._where) != 1:
+            return f"in {count_phrase(len(self._where), 'snapshot')}"
         source = self._where[0]
-        return plain(source if isinstance(source, str) else f"#{source.set_id} {source.snap}")
+        return plain(f"in {source if isinstance(source, str) else f'#{source.set_id} {source.snap}'}")
 
     # -- searching
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Search."""
-        pattern = hits.pattern_of(event.value.strip())
+        pattern = PathPattern(event.value)
         if not pattern:
-            self.say("type a file name, or part of one")
+            self.say("type a part of the path, or of the name")
             return
         self._search_progress.stop()
-        self._histories, self._reading = [], ""
+        self._versions, self._reading, self._has_moved = [], "", False
         self._progress = SearchProgress(0, len(self._where))
         self._search_progress = Progress(self._handle)
-        self.query_one(LineTable).focus()
-        self._fill()
+        self.action_results()
+        self.fill()
         self._search(Search(self._where, pattern, self._place.engine.state_dir), self._search_progress)
 
     def _handle(self, event: Event) -> None:
@@ -126,7 +142,7 @@ class SearchScreen(RestoringScreen):
     def _search(self, search: Search, progress: Progress) -> None:
         try:
             search.run(
-                progress, lambda histories, state: self._tell(SearchProgressed(progress, histories, state))
+                progress, lambda versions, state: self._tell(SearchProgressed(progress, versions, state))
             )
         except Cancelled:
             return
@@ -137,89 +153,75 @@ class SearchScreen(RestoringScreen):
         self.post_message(message)
 
     def on_search_progressed(self, message: SearchProgressed) -> None:
-        """Show what was found so far; the cursor stays."""
+        """Show what was found so far; the cursor stays where it was put, else on the newest."""
         if message.search is not self._search_progress or self._progress.stopped:
             return
-        is_first = not self._histories
-        self._histories, self._progress = message.histories, message.progress
-        self._fill()
-        if is_first and self._histories:
-            self.query_one(LineTable).action_first()
-        self._show_progress()
+        self._versions, self._progress = message.versions, message.progress
+        self.fill()
+        if not self._has_moved:
+            self._table.action_first()
 
     def _show_progress(self) -> None:
         if self.is_attached:
-            status = hits.progress_text(self._progress, len(self._histories), self._reading)
-            missed = self._progress.missed
-            why = f" ({missed[0].reason})" if missed and self._progress.complete else ""
-            self.say(status + why)
+            is_asked = self._progress.total > 0
+            self.sum_up(hits.progress_text(self._progress, self._versions, self._reading) if is_asked else "")
+            self.warn(hits.missed_text(self._progress.missed))
 
-    def _fill(self) -> None:
-        table, width = self.query_one(LineTable), self.size.width
-        table.show_columns(hits.columns(width))
-        table.show([*hits.rows(self._histories, width)])
+    @property
+    def _table(self) -> LineTable:
+        return self.query_one(LineTable)
 
-    def on_resize(self) -> None:
-        """Choose the columns that fit."""
-        self._fill()
+    def fill(self) -> None:
+        """Show what was found in the columns that fit."""
+        rows = hits.rows(self._versions, time.time())
+        self._table.show_columns(hits.columns(rows, self.room))
+        self._table.show(rows)
+        self.head("Find", self._where_text())
+        self._show_progress()
 
     # -- what the cursor is on
 
-    def _chosen(self) -> tuple[History, int] | None:
-        """The file under the cursor and the number of a version: of a file's own row the newest."""
-        key = self.query_one(LineTable).cursor_key
-        file = key.file if isinstance(key, VersionKey) else key
-        for history in self._histories:
-            if file == FileKey(history.snap, history.user, history.path):
-                last = len(history.versions) - 1
-                return history, min(key.number, last) if isinstance(key, VersionKey) else last
+    def _chosen(self) -> FileVersion | None:
+        """The version under the cursor; None after saying that there is none."""
+        key = self._table.cursor_key
+        for version in self._versions:
+            if version.key == key:
+                return version
+        self.say(_NOTHING)
         return None
-
-    def _hit(self) -> Hit | None:
-        chosen = self._chosen()
-        if chosen is None:
-            self.say("nothing is selected: type a name and press Enter")
-            return None
-        return chosen[0].versions[chosen[1]].hits[-1]
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Show where the version is."""
-        chosen = self._chosen()
-        if message.by_key and chosen is not None:
-            version = chosen[0].versions[chosen[1]]
-            path = version.hits[-1].path.decode("utf-8", "surrogateescape")
-            self.say(f"{path} · in {hits.sets_text(version)}")
+        self._has_moved = self._has_moved or message.by_key
+        if self._versions and (chosen := self._chosen()):
+            self.say(hits.about(chosen))
 
     def on_line_table_entered(self) -> None:
-        """Look at the version."""
-        self._show()
+        """Look at the version in its snapshot."""
+        self._open()
 
     def on_line_table_opened(self, message: LineTable.Opened) -> None:
-        """Look at the version, or go back."""
+        """Look at the version in its snapshot, or go back."""
         if message.wider:
-            self._show()
+            self._open()
         else:
             self.action_back()
 
-    def _show(self) -> None:
-        hit = self._hit()
-        if hit is None:
-            return
-        if not self._place.previews:
-            self.say(preview.OFF)
-            return
-        state_dir = self._place.engine.state_dir
-        title = f"{hit.path.decode('utf-8', 'surrogateescape')} in {self._name_of(hit)}"
-        self.app.push_screen(TextViewer(title, lambda job: hit_document(hit, state_dir, job)))
-
-    def _name_of(self, hit: Hit) -> str:
-        return f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else hit.file
+    def _open(self) -> None:
+        if chosen := self._chosen():
+            hit = chosen.newest
+            start = Start(hit.snapshot.snap, hit.entry, hit.path)
+            self._launcher.show_contents(self._side(hit), start)
 
     # -- keys
 
     def action_filter(self) -> None:
-        """Search for another name."""
+        """Search for other words."""
         self.query_one(Input).focus()
+
+    def action_results(self) -> None:
+        """Go to what was found."""
+        self._table.focus()
 
     def action_stop(self) -> None:
         """Stop searching; results so far stay."""
@@ -231,22 +233,19 @@ class SearchScreen(RestoringScreen):
         self._show_progress()
 
     def action_compare(self) -> None:
-        """Compare with the previous version.
+        """Compare with the version before it.
 
         The oldest one is compared with the live file.
         """
-        chosen = self._chosen()
-        if chosen is None:
-            self.say("nothing is selected: type a name and press Enter")
+        if (chosen := self._chosen()) is None:
             return
         if not self._place.previews:
             self.say(preview.OFF)
             return
-        history, number = chosen
-        after = self._side(history.versions[number].hits[0])
+        history, after = chosen.history, self._side(chosen.newest)
         pair = Pair(history.snap, after, None)
-        if number:
-            pair = Pair(history.snap, self._side(history.versions[number - 1].hits[0]), after)
+        if chosen.before is not None:
+            pair = Pair(history.snap, self._side(chosen.before.newest), after)
         comparer = Comparer(self._place, pair)
         key = KeyOf(history.user, history.path, "file")
 
@@ -256,15 +255,14 @@ class SearchScreen(RestoringScreen):
             finally:
                 comparer.close()
 
-        with_what = "the version before it" if number else "the live file"
-        shown = plain(history.path.decode("utf-8", "surrogateescape"))
-        self.app.push_screen(TextViewer(f"{shown}: compared with {with_what}", load))
+        with_what = "the version before it" if chosen.before else "the live file"
+        self.app.push_screen(TextViewer(f"{plain(chosen.path_text)}: compared with {with_what}", load))
 
     def extraction(self) -> Extract | None:
         """The extraction of the version; None after saying why there is none."""
-        hit = self._hit()
-        if hit is None:
+        if (chosen := self._chosen()) is None:
             return None
+        hit = chosen.newest
         items = (format_selector(hit.snapshot.snap, hit.entry, hit.path),)
         in_store = isinstance(self._side(hit), Snapshot)
         return Extract(hit.snapshot.set_id, items) if in_store else Extract(0, items, hit.file)
@@ -277,33 +275,3 @@ class SearchScreen(RestoringScreen):
         """Copy the command that restores the version."""
         if wanted := self.extraction():
             self.say(copied(self.app, command_line(wanted, self._place.location_options)))
-
-
-def hit_document(hit: Hit, state_dir: str, progress: Progress) -> Document:
-    """The beginning of what was found. Raises SnapshotError, Cancelled."""
-    item = Item(Location(0, hit.entry, hit.path), hit.snapshot, hit.node)
-    seen = _with_content(
-        hit, state_dir, progress, lambda content: preview.item_preview(item, lambda _item: content)
-    )
-    return Document(seen.what, [(line, "") for line in seen.lines])
-
-
-def _with_content(
-    hit: Hit, state_dir: str, progress: Progress, use: Callable[[Content], preview.ItemPreview]
-) -> preview.ItemPreview:
-    if not preview.is_readable(Item(Location(), hit.snapshot, hit.node)):
-        return preview.item_preview(
-            Item(Location(), hit.snapshot, hit.node), lambda _item: Content(0, lambda _a, _b: b"")
-        )
-    in_store = hit.snapshot.path == hit.file
-    with (
-        SnapshotFile.of_store(hit.snapshot)
-        if in_store
-        else SnapshotFile.of_file(hit.file, progress) as inside
-    ):
-        for archive in inside.of_snap(hit.snapshot.snap).archives:
-            if archive.entry == hit.entry:
-                with Tree(archive, state_dir) as tree:
-                    tree.index(progress)
-                    return use(tree.open(tree.node(hit.path)))
-    raise SnapshotError(f"{hit.entry} is no longer in {hit.file}")

@@ -5,19 +5,44 @@ from typing import ClassVar
 from rich.text import Text
 from textual import work
 from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Action, Extract
 from tui.screens.launcher import Launcher
 from tui.session.place import Place
-from tui.text import plain
+from tui.text import cut_middle, plain
+from tui.views.header import title_text
+from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
 
+FRAMES_MIN_WIDTH, FRAMES_MIN_HEIGHT = 80, 30
+_BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
+
+
+class Panel(Titled, Vertical):
+    """Something in a frame with its name, where there is room for frames."""
+
+    def __init__(self, title: str = "", name: str = "results") -> None:
+        super().__init__(id=name, classes="framed")
+        self.border_title = title or None
+        self._sum = ""
+
+    def sum_up(self, text: str) -> None:
+        """Say in the frame what there is, whatever signs are in it."""
+        if text != self._sum:
+            self._sum = text
+            self.entitle(self.border_title or "", Content(f" {text} ") if text else "")
+
 
 class SubScreen(Screen[None]):
-    """Says things on its `#status` line; `HELP_TITLE` heads the help about its keys."""
+    """Says things on its `#status` line; `HELP_TITLE` heads the help about its keys.
+
+    What is `.framed` has a frame where there is room for frames.
+    """
 
     HELP_TITLE = ""
     TABLE_KEYS: ClassVar[list[BindingType]] = LineTable.BINDINGS
@@ -27,6 +52,42 @@ class SubScreen(Screen[None]):
         set_text(
             self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis")
         )
+
+    def head(self, title: str, *facts: str) -> None:
+        """Say on top what this is about."""
+        set_text(self.query_one("#header", Static), title_text(title, facts, self.size.width))
+
+    def sum_up(self, text: str) -> None:
+        """Say for good what there is: in the frame of the table, or on a line where there is no frame."""
+        line = self.query_one("#sums", Static)
+        line.display = not self.has_frames
+        set_text(line, Text(f" {text}", no_wrap=True, overflow="ellipsis"))
+        self.query_one("#results", Panel).sum_up(cut_middle(text, max(1, self.size.width - 8)))
+
+    def warn(self, text: str) -> None:
+        """Say for good what is wrong; nothing takes no room."""
+        line = self.query_one("#faults", Static)
+        line.display = bool(text)
+        set_text(line, Text(f" {text}", no_wrap=True, overflow="ellipsis"))
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether there is room for frames."""
+        return self.size.width >= FRAMES_MIN_WIDTH and self.size.height >= FRAMES_MIN_HEIGHT
+
+    @property
+    def room(self) -> int:
+        """The cells for the columns of a table as wide as the screen."""
+        return self.size.width - _BESIDE_ROWS - 2 * self.has_frames
+
+    def fill(self) -> None:
+        """Show everything as it fits."""
+
+    def on_resize(self) -> None:
+        """Choose what fits."""
+        for widget in self.query(".framed"):
+            widget.set_class(self.has_frames, "panel")
+        self.fill()
 
     def action_back(self) -> None:
         """Back to where it was opened from."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,15 +10,14 @@ from textual.message import Message
 from textual.widgets import Static
 
 from backend import Cancelled, Progress, SnapshotError
-from tui.screens.sub_screen import SubScreen
+from tui.screens.sub_screen import Panel, SubScreen
 from tui.terminal.pager import show_lines
-from tui.text import cells, cut_middle, plain
+from tui.text import cells, plain
 from tui.views.table import Column, Line, Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import Lines, LineTable
-from tui.widgets.text import set_text
 
-_MARGIN = 6
+_MARGIN = 4
 
 
 class Document(NamedTuple):
@@ -64,13 +62,13 @@ class TextViewer(SubScreen):
     def compose(self) -> ComposeResult:
         """What it is, the lines, keys."""
         yield Static("", id="header", markup=False)
-        yield Lines([Column("", 0)], id="table")
+        with Panel():
+            yield Lines([Column("", 0)], id="table")
         yield Static("", id="status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self._head()
         self.query_one(LineTable).focus()
         self.say(self._document.what)
         self._read_document()
@@ -91,19 +89,13 @@ class TextViewer(SubScreen):
     def on_document_loaded(self, message: DocumentLoaded) -> None:
         """Show it."""
         self._document = message.document
-        self._fill()
+        self.fill()
         self.say(message.document.what)
 
-    def on_resize(self) -> None:
+    def fill(self) -> None:
         """Break long lines anew."""
-        self._head()
-        self._fill()
-
-    def _head(self) -> None:
-        set_text(self.query_one("#header", Static), Text(f" {cut_middle(self._titled, self.size.width - 2)}"))
-
-    def _fill(self) -> None:
-        width = max(1, self.size.width - _MARGIN)
+        self.head(self._titled)
+        width = max(1, self.room - _MARGIN)
         rows = [
             _row((number, piece), text, style)
             for number, (line, style) in enumerate(self._document.lines)

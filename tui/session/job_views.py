@@ -5,50 +5,28 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import NamedTuple
 
-from backend import (
-    Advanced,
-    Entered,
-    Event,
-    Noted,
-    PartAdvanced,
-    Started,
-    UnknownOperation,
-    command_line,
-    event_from_json,
-)
+from backend import UnknownOperation, command_line, event_from_json
 from backend.engine import WAITING
 from backend.jobs import Follower, JobRecord, JobResult, JobState
+from tui.session.job_progress import LONGEST, NOTHING_YET, JobProgress, ProgressFold, time_of
 from tui.session.job_records import Records
-from tui.session.meter import Meter, Moved, sound, time_of
+from tui.session.job_titles import operation_title, user_name
 from tui.session.stalls import StallDetector
-from tui.text import ProgressView
 
 ENDED = frozenset(JobState) - {JobState.RUNNING}
-NOTHING_YET = ProgressView("", 0, None, 0.0, None)
 
 _BAD = (JobState.FAILED, JobState.INTERRUPTED)
-_LONGEST = 4000
-_NOTES_KEPT = 200
-_MOST_PARTS = 100
-
-
-class PartView(NamedTuple):
-    """A part of the present step that is under way, in bytes; `total` is None while it is not known."""
-
-    name: str
-    done: int
-    total: int | None
 
 
 class JobView(NamedTuple):
-    """How a job stands: what it is, how far, and what it said.
+    """How a job stands: what it is, how far, and how it ended.
 
-    `command` does what it does, from any directory; `short` is its verb and what that is given. `parts` are
-    under way at this moment, `warnings` counts all notes, `moved` is what it worked on most, `stall` says
-    why it makes no progress. Of an ended job, what its log tells is known only once it was asked for.
-    `owner` is empty for a job of this journal; `seen` is true when somebody has looked at how it ended.
-    `is_waiting` is true for one that died amid replacing data, which somebody has to end.
-    What snapd does, and no job of ours, has the id of its `change`; its own `id` is that of no job.
+    `command` does what it does, from any directory; `short` is its verb and what that is given, `title` what
+    it is to a reader, `by` who started it. `stall` says why it makes no progress. Of an ended job, what its
+    log tells is known only once it was asked for. `owner` is empty for a job of this journal; `seen` is true
+    when somebody has looked at how it ended. `is_waiting` is true for one that died amid replacing data,
+    which somebody has to end. What snapd does, and no job of ours, has the id of its `change`; its own `id`
+    is that of no job.
     """
 
     id: int
@@ -56,16 +34,12 @@ class JobView(NamedTuple):
     short: str
     state: JobState
     started: float
-    progress: ProgressView
-    part: str
-    notes: tuple[str, ...]
-    error: str
-    result: JobResult
+    progress: JobProgress = NOTHING_YET
+    error: str = ""
+    result: JobResult = JobResult()
+    title: str = ""
+    by: str = ""
     owner: str = ""
-    parts: tuple[PartView, ...] = ()
-    parts_ended: int = 0
-    warnings: int = 0
-    moved: Moved = Moved(0, 0.0)
     stall: str = ""
     seen: bool = False
     change: str = ""
@@ -108,60 +82,13 @@ class _Watched:
 
     def __init__(self, record: JobRecord) -> None:
         self._follower = Follower(record)
-        self._fold = JobEventFold()
+        self._fold = ProgressFold(time.time)
 
     def applied_to(self, view: JobView) -> JobView:
         """The view with what the log tells so far."""
         for document in self._follower.news():
             self._fold.handle(event_from_json(document), time_of(document))
-        return self._fold.applied_to(view)
-
-
-class JobEventFold:
-    """What the events of one piece of work come to."""
-
-    def __init__(self) -> None:
-        self._meter = Meter(time.time)
-        self._notes: list[str] = []
-        self._warnings = 0
-        self._parts: dict[str, PartView] = {}
-        self._parts_ended = 0
-
-    def applied_to(self, view: JobView) -> JobView:
-        """The view with what was heard so far."""
-        running = tuple(self._parts.values()) if view.is_running else ()
-        return view._replace(
-            progress=self._meter.view(),
-            part=self._meter.part,
-            notes=tuple(self._notes),
-            parts=running,
-            parts_ended=self._parts_ended,
-            warnings=self._warnings,
-            moved=self._meter.moved,
-        )
-
-    def handle(self, event: Event, at: float | None) -> None:
-        """Take in an event; `at` is when it happened, now without it."""
-        self._meter.handle(event, at)
-        match event:
-            case Started():
-                self._parts.clear()
-                self._parts_ended = 0
-            case Noted(text):
-                self._warnings += 1
-                self._notes = [*self._notes[1 - _NOTES_KEPT :], text[:_LONGEST]]
-            case PartAdvanced(part, done, total, ended):
-                view = PartView(part[:_LONGEST], sound(done) or 0, sound(total))
-                self._count(view, ended=ended)
-            case Entered() | Advanced():
-                pass
-
-    def _count(self, part: PartView, *, ended: bool) -> None:
-        if ended:
-            self._parts_ended += 1
-            self._parts.pop(part.name, None)
-        elif part.name in self._parts or len(self._parts) < _MOST_PARTS:
-            self._parts[part.name] = part
+        return view._replace(progress=self._fold.view())
 
 
 class JobBoard:
@@ -204,9 +131,10 @@ class JobBoard:
         if view.is_running or whole or record.id in self._watched:
             view = self._watched.setdefault(record.id, _Watched(record)).applied_to(view)
         if view.is_running:
-            sign = (view.progress.title, view.progress.done, view.part, view.warnings)
-            if view.progress.title.startswith(WAITING):
+            phase = view.progress.phase
+            if phase and phase.title.startswith(WAITING):
                 return view
+            sign = (phase, view.progress.part, view.progress.parts, view.progress.warnings)
             return view._replace(stall=self._stalls.reason(record, sign, lambda: records))
         self._ended[record.id], self._records[record.id] = view, record
         return view
@@ -220,11 +148,10 @@ def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
         short=command_of(record).removeprefix("snapstow "),
         state=record.state,
         started=record.started,
-        progress=NOTHING_YET,
-        part="",
-        notes=(),
-        error=record.result.error[:_LONGEST],
+        error=record.result.error[:LONGEST],
         result=record.result,
+        title=operation_title(record.operation)[:LONGEST],
+        by=record.owner or user_name(record.uid),
         owner=record.owner,
         is_waiting=not record.owner and record.is_amid_moves,
     )
@@ -233,5 +160,5 @@ def view_of(record: JobRecord, location_options: Sequence[str] = ()) -> JobView:
 def command_of(record: JobRecord, location_options: Sequence[str] = ()) -> str:
     """The command that does what a job does; `location_options` name the place."""
     if isinstance(record.operation, UnknownOperation):
-        return record.verb[:_LONGEST]
-    return command_line(record.operation, location_options)[:_LONGEST]
+        return record.verb[:LONGEST]
+    return command_line(record.operation, location_options)[:LONGEST]

@@ -1,119 +1,105 @@
-"""How far a piece of work is, at what rate, and how long it will still take."""
+"""At what rate bytes are worked on, and how long it will still take, in a way that does not jump."""
 
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
-
-from backend import Advanced, Entered, Event, Noted, PartAdvanced, Started
-from tui.text import ProgressView
+from math import exp
 
 WINDOW = 10.0
 SETTLED = 3.0
 GAP = 30.0
-SWING = 2.0
-LONGEST = 4000  # letters of what somebody else's journal says
-
-
-class Moved(NamedTuple):
-    """Bytes that were worked on, and the seconds that it took."""
-
-    done: int
-    seconds: float
+_SMOOTHING = 6.0  # seconds in which most of a change of the rate is believed
+_STEADY = 0.2  # by what share the time left may seem to grow without being told so
+_FASTEST = 0.15  # by what share it may be told to grow in a second
 
 
 class Meter:
-    """Bytes done over time: the rate over the last ten seconds, the time left once it has settled.
+    """Bytes done over time, as a clock says that is handed in with each count.
 
-    `part` is what the step is at, as told last, or empty. Where an event has a time (`at`, on the same clock)
-    that counts, so that one who comes late sees the same. A time in which the machine or the job slept does
-    not count.
+    A time in which the machine or the job slept does not count.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._marks: deque[tuple[float, int]] = deque()
-        self._since = 0.0
-        self._last = 0.0
         self._began = 0.0
+        self._since = 0.0
         self._slept = 0.0
-        self._most = Moved(0, 0.0)
-        self.title = ""
-        self.part = ""
-        self.total: int | None = None
-        self.done = 0
 
-    def handle(self, event: Event, at: float | None = None) -> None:
-        """Take in an event; `at` is when it happened, now without it."""
-        now = self._moment(at)
-        match event:
-            case Started(title, total):
-                self.title, self.total, self.done, self.part = title[:LONGEST], sound(total), 0, ""
-                self._since = self._began = now
-                self._slept = 0.0
-                self._marks = deque([(now, 0)])
-            case Advanced(done):
-                self._advance(sound(done) or 0, now)
-            case Entered(part):
-                self.part = part[:LONGEST]
-            case Noted() | PartAdvanced():
-                pass
+    def begin(self, now: float) -> None:
+        """Measure anew from here."""
+        self._began = self._since = now
+        self._slept = 0.0
+        self._marks = deque([(now, 0)])
 
-    def _moment(self, at: float | None) -> float:
-        """When an event happened: never before the one before it, never in the future."""
-        now = self._clock()
-        self._last = max(self._last, min(now, at)) if at is not None and at == at else now
-        return self._last
-
-    def _advance(self, done: int, now: float) -> None:
-        self.done = done
-        if self._marks and now - self._marks[-1][0] > self._longest_gap():
+    def count(self, done: int, now: float) -> None:
+        """So many bytes are done."""
+        if self.is_asleep(now):
             self._slept += now - self._marks[-1][0]
             self._since = now
             self._marks.clear()
         self._marks.append((now, done))
         while len(self._marks) > 2 and self._marks[1][0] <= now - WINDOW:
             self._marks.popleft()
-        if done >= self._most.done:
-            self._most = Moved(done, max(0.0, now - self._began - self._slept))
 
-    def _longest_gap(self) -> float:
-        """How long nothing may come without anybody having slept; a step may be slow to begin."""
+    def seconds(self, now: float) -> float:
+        """For how long bytes were worked on."""
+        return max(0.0, now - self._began - self._slept)
+
+    def rate(self, now: float) -> float:
+        """Bytes a second over the last ten; nothing while it seems to sleep."""
+        if not self._marks or self.is_asleep(now):
+            return 0.0
+        (then, before), (_, done) = self._marks[0], self._marks[-1]
+        return max(0.0, (done - before) / (now - then)) if now > then else 0.0
+
+    def is_settled(self, now: float) -> bool:
+        """Whether it has been measured for long enough to be believed."""
+        return bool(self._marks) and now - self._since >= SETTLED
+
+    def is_quiet(self, now: float) -> bool:
+        """Whether nothing came for longer than it used to take."""
         if len(self._marks) < 2:
-            return float("inf")
-        return max(GAP, 5 * (self._marks[-1][0] - self._marks[-2][0]))
+            return False
+        return now - self._marks[-1][0] > max(5.0, 2 * (self._marks[-1][0] - self._marks[-2][0]))
 
-    @property
-    def moved(self) -> Moved:
-        """What the step did that counted most."""
-        return self._most
-
-    def view(self) -> ProgressView:
-        """The present moment; where more is done than was announced, that is the total."""
-        now = max(self._clock(), self._last)
-        then, before = self._marks[0] if self._marks else (now, 0)
-        asleep = bool(self._marks) and now - self._marks[-1][0] > self._longest_gap()
-        rate = (self.done - before) / (now - then) if now > then and not asleep else 0.0
-        total = None if self.total is None else max(self.total, self.done)
-        left = None
-        if total and rate > 0 and now - self._since >= SETTLED and not self._swings(now, rate):
-            left = (total - self.done) / rate
-        return ProgressView(self.title, self.done, total, rate, left)
-
-    def _swings(self, now: float, rate: float) -> bool:
-        """Whether the last seconds went at quite another rate than those before."""
-        earlier = [mark for mark in self._marks if mark[0] <= now - WINDOW / 3]
-        then, before = earlier[-1] if earlier else self._marks[0]
-        lately = (self.done - before) / (now - then) if now > then else rate
-        return not rate / SWING <= lately <= rate * SWING
+    def is_asleep(self, now: float) -> bool:
+        """Whether nothing came for longer than can be; a step may be slow to begin."""
+        if len(self._marks) < 2:
+            return False
+        longest = max(GAP, 5 * (self._marks[-1][0] - self._marks[-2][0]))
+        return now - self._marks[-1][0] > longest
 
 
-def time_of(document: Mapping[str, Any]) -> float | None:
-    """When an event of a journal happened, in seconds since the epoch, or None where it does not say."""
-    at = document.get("at")
-    return at if isinstance(at, int | float) and 0 < at < 1 << 53 else None
+class TimeLeft:
+    """Counts down to the end of a job: a rate that wavers moves it slowly, a small setback not at all."""
 
+    def __init__(self) -> None:
+        self._end: float | None = None  # when all will be done, as it seems
+        self._told = 0.0  # the same, as it was told last
+        self._at = 0.0
+        self._rises = False
 
-def sound(count: int | None) -> int | None:
-    """An amount that can be reckoned with, whatever a journal says."""
-    return None if count is None else max(0, min(count, 1 << 62))
+    def update(self, seconds: float, now: float) -> None:
+        """At the present rate it would still take so long."""
+        passed, self._at = max(0.0, now - self._at), now
+        if self._end is None:
+            self._end = self._told = now + seconds
+            return
+        self._end += (1 - exp(-passed / _SMOOTHING)) * (now + seconds - self._end)
+        told = max(0.0, self._told - now)
+        behind = self._end - self._told
+        self._rises = behind > (0 if self._rises else SETTLED + _STEADY * told)
+        if self._rises:
+            self._told += min(behind, passed * (1 + _FASTEST * told))
+        elif behind < 0:
+            self._told = self._end
+
+    def wait(self, now: float) -> None:
+        """Nothing can be said of the rate yet: go on counting down."""
+        self._at = now
+
+    def forget(self) -> None:
+        """What was believed is worth nothing any more."""
+        self._end = None
+
+    def at(self, now: float) -> float | None:
+        """The seconds left, None while nobody knows."""
+        return None if self._end is None else max(0.0, self._told - now)

@@ -33,6 +33,17 @@ class Location(NamedTuple):
 LIST = Location()
 
 
+class Start(NamedTuple):
+    """Where looking begins: in which archive of which snap, and on which path; the top where none is told."""
+
+    snap: str = ""
+    entry: str = ""
+    path: bytes = b""
+
+
+TOP = Start()
+
+
 class Stage(Enum):
     """How far the reading of an archive is."""
 
@@ -166,6 +177,16 @@ class Opened:
     def top(self) -> Location:
         """Where looking begins: at the list, or at the only snapshot of a file that is no export."""
         return LIST if self.inside.is_export or len(self.inside.held) != 1 else Location(0)
+
+    def locate(self, start: Start) -> Location:
+        """Where looking begins; the top where that is not known."""
+        snap, entry, path = start
+        for number, held in enumerate(self.inside.held):
+            entries = {archive.entry for archive in held.archives}
+            if held.snapshot.snap == (snap or held.snapshot.snap) and entry in entries:
+                is_top = entry == SYSTEM and not path
+                return Location(number) if is_top else Location(number, entry, path)
+        return self.top()
 
     def above(self, location: Location) -> Location | None:
         """What a place is in; None for the top of all."""

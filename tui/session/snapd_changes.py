@@ -4,12 +4,12 @@ from threading import Lock
 
 from backend import Engine, SnapshotError, event_json
 from backend.engine import Followed, Watch
-from backend.jobs import JobResult, JobState
-from tui.session.job_views import NOTHING_YET, JobEventFold, JobView
+from backend.jobs import JobState
+from tui.session.job_progress import LONGEST, ProgressFold
+from tui.session.job_views import JobView
 from tui.session.log_line import log_line
 
 _KEPT = 50
-_LONGEST = 4000
 _LONGEST_LOG = 2000
 
 
@@ -80,7 +80,7 @@ class _ChangeView:
     def __init__(self, followed: Followed, location_options: tuple[str, ...]) -> None:
         self.lines: list[str] = []
         self._location_options = location_options
-        self._fold = JobEventFold()
+        self._fold = ProgressFold()
         self._view = self._view_of(followed, aborted=False)
 
     def update(self, followed: Followed, *, aborted: bool) -> None:
@@ -93,21 +93,18 @@ class _ChangeView:
 
     def view(self) -> JobView:
         """Return it as a job."""
-        return self._fold.applied_to(self._view)
+        return self._view._replace(progress=self._fold.view())
 
     def _view_of(self, followed: Followed, *, aborted: bool) -> JobView:
         change = followed.change
         return JobView(
             id=-int(change.id) if change.id.isdecimal() and len(change.id) < 16 else 0,
             command=" ".join(("snapstow", *self._location_options, "attach", f"snapd/{change.id}")),
-            short=change.summary[:_LONGEST],
+            short=change.summary[:LONGEST],
             state=_state(followed, aborted=aborted),
             started=change.started,
-            progress=NOTHING_YET,
-            part="",
-            notes=(),
-            error="" if aborted else change.error[:_LONGEST],
-            result=JobResult(),
+            title=change.summary[:LONGEST],
+            error="" if aborted else change.error[:LONGEST],
             change=change.id,
             seen=True,
         )

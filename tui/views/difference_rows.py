@@ -21,11 +21,28 @@ from backend.compare import (
 )
 from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import plain, size_text
-from tui.views.table import Column, Line, Row
+from tui.text import amount_text, plain
+from tui.views.columns import Heading, columns_of
+from tui.views.table import Column, Line, Row, Step
 
 MOST = 20_000
-_SHOWS_SIZES = 64
+_HEADINGS = (
+    Heading("PATH"),
+    Heading("BEFORE", right=True),
+    Heading("AFTER", right=True),
+    Heading("BYTES", right=True),
+    Heading("NOTE"),
+)
+_STEPS = (
+    Step(4, 12),
+    Step(0, 30),
+    Step(1, 0),
+    Step(2, 0),
+    Step(4, 0),
+    Step(0, 16),
+    Step(3, 0),
+    Step(0, 4),
+)
 _SIGNS = {
     Change.ADDED: ("+", "good"),
     Change.REMOVED: ("-", "bad"),
@@ -48,6 +65,13 @@ class Pair(NamedTuple):
     after: Snapshot | str | None
 
 
+class SetPair(NamedTuple):
+    """Snapshots of one set to compare with those of another, the older first, or with the data in place."""
+
+    before: tuple[Snapshot, ...]
+    after: tuple[Snapshot, ...] | None
+
+
 class KeyOf(NamedTuple):
     """A row of a path: whose it is, and where."""
 
@@ -65,10 +89,12 @@ class ConfigKey(NamedTuple):
 class Differences(NamedTuple):
     """What is known of a comparison so far: the first `MOST` differences (`cut` are those beyond).
 
-    `files` counts the files of each kind, `added` and `removed` are bytes, of all differences.
+    `labels` name the sides, `editions` their versions. `files` counts the files of each kind, `added` and
+    `removed` are bytes, of all differences.
     """
 
     labels: tuple[str, str] = ("", "")
+    editions: tuple[str, str] = ("", "")
     configuration: tuple[KeyChange, ...] = ()
     differences: tuple[Difference, ...] = ()
     files: Mapping[Change, int] = {}
@@ -79,20 +105,24 @@ class Differences(NamedTuple):
     complete: bool = False
 
 
-def pair_of(chosen: Sequence[Snapshot]) -> Pair | str:
-    """What one snapshot (with the data in place), or two of a snap, mean; or why they mean nothing."""
+def pair_of(chosen: Sequence[Snapshot]) -> Pair | SetPair | str:
+    """What snapshots of one set (with the data in place), or of two, mean; or why they mean nothing."""
+    sets: dict[int, list[Snapshot]] = {}
+    for snapshot in sorted(chosen, key=lambda snapshot: snapshot.set_id):
+        sets.setdefault(snapshot.set_id, []).append(snapshot)
+    if not 1 <= len(sets) <= 2:
+        return "select two sets or snapshots to compare, or one to compare it with the live data"
+    before, after = [*sets.values(), None][:2]
+    assert before is not None
+    snaps = [{snapshot.snap for snapshot in side} for side in sets.values()]
+    if not set.intersection(*snaps):
+        names = " with ".join(", ".join(map(plain, sorted(names))) for names in snaps)
+        return f"cannot compare {names}: they are different snaps"
+    if len(before) > 1 or (after and len(after) > 1):
+        return SetPair(tuple(before), tuple(after) if after else None)
     if broken := [snapshot for snapshot in chosen if snapshot.broken]:
         return f"cannot compare: #{broken[0].set_id} is broken"
-    if len(chosen) == 1:
-        return Pair(chosen[0].snap, chosen[0], None)
-    if len(chosen) != 2:
-        return "select two snapshots of one snap, or one to compare it with the live data"
-    if chosen[0].snap != chosen[1].snap:
-        return (
-            f"cannot compare {plain(chosen[0].snap)} with {plain(chosen[1].snap)}: they are different snaps"
-        )
-    before, after = sorted(chosen, key=lambda snapshot: snapshot.set_id)
-    return Pair(before.snap, before, after)
+    return Pair(before[0].snap, before[0], after[0] if after else None)
 
 
 class Comparer:
@@ -117,13 +147,8 @@ class Comparer:
         comparison = Comparison(self._pair.snap, engine.layout, engine.state_dir)
         try:
             for side in (self._pair.before, self._pair.after):
-                match side:
-                    case None:
-                        comparison.add_live()
-                    case str():
-                        comparison.add_file(side, progress)
-                    case _:
-                        comparison.add_snapshot(f"#{side.set_id}", side)
+                label = f"#{side.set_id}" if isinstance(side, Snapshot) else ""
+                comparison.add(label, side, progress)
         except BaseException:
             comparison.close()
             raise
@@ -140,8 +165,12 @@ class Comparer:
         """Say what differs, again and again as it becomes known. Raises SnapshotError, Cancelled."""
         with self.opened(progress) as comparison:
             before, after = comparison.facets
-            labels = (_label(before), _label(after))
-            collected = _Collected(Differences(labels, tuple(comparison.configuration)), comparison.notes)
+            summary = Differences(
+                labels=(_label(before), _label(after)),
+                editions=(_edition(before), _edition(after)),
+                configuration=tuple(comparison.configuration),
+            )
+            collected = _Collected(summary, comparison.notes)
             due = progress.clock() + _INTERVAL
             for difference in comparison.differences(progress, options):
                 collected.add(difference)
@@ -192,28 +221,25 @@ class _Collected:
 
 
 def _label(facet: ComparedSide) -> str:
-    name = "live data" if facet.snapshot is None else plain(facet.label)
-    return f"{name} {plain(facet.version)} rev {facet.revision}".replace("  ", " ")
+    return "live data" if facet.snapshot is None else plain(facet.label)
+
+
+def _edition(facet: ComparedSide) -> str:
+    return f"{plain(facet.version)} rev {facet.revision}".strip()
 
 
 # -- rows
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that fit."""
-    sizes = [Column("BEFORE", 7, right=True), Column("AFTER", 7, right=True)] if width >= _SHOWS_SIZES else []
-    return [Column("WHAT DIFFERS", 0), *sizes, Column("BYTES", 9, right=True), Column("NOTE", 18)]
+def columns(shown: Sequence[Row], room: int) -> list[Column]:
+    """The columns for rows in a room of cells."""
+    return columns_of(_HEADINGS, shown, room, _STEPS)
 
 
-def rows(result: Differences, width: int) -> list[Row]:
+def rows(result: Differences) -> list[Row]:
     """The configuration first, then the paths by owner."""
-    some = [
-        Row(ConfigKey(difference.key), partial(_key_line, difference, width))
-        for difference in result.configuration
-    ]
-    return some + [
-        Row(key_of(difference), partial(_line, difference, width)) for difference in result.differences
-    ]
+    some = [Row(ConfigKey(change.key), partial(_key_line, change)) for change in result.configuration]
+    return some + [Row(key_of(difference), partial(_line, difference)) for difference in result.differences]
 
 
 def key_of(difference: Difference) -> KeyOf:
@@ -221,12 +247,11 @@ def key_of(difference: Difference) -> KeyOf:
     return KeyOf(difference.owner, difference.path, difference.kind)
 
 
-def _key_line(key_change: KeyChange, width: int) -> Line:
+def _key_line(key_change: KeyChange) -> Line:
     sign, style = _SIGNS[key_change.change]
     values = f"{value_text(key_change.before)} → {value_text(key_change.after)}"
     text = f"{sign} configuration {plain(key_change.key)}: {values}"
-    blanks = ("", "") if width >= _SHOWS_SIZES else ()
-    return Line((text, *blanks, "", "configuration"), (style, *("dim" for _ in blanks), "dim", "dim"))
+    return Line((text, "", "", "", "configuration"), (style, "dim", "dim", "dim", "dim"))
 
 
 def value_text(value: object) -> str:
@@ -249,22 +274,27 @@ def json_text(value: object) -> str:
     )
 
 
-def _line(difference: Difference, width: int) -> Line:
+def _line(difference: Difference) -> Line:
     sign, style = _SIGNS[difference.change]
     whose = f"{plain(difference.owner)}: " if difference.owner else ""
     slash = "/" if difference.kind == Kind.FOLDER.value else ""
-    sizes = [_size(difference.before), _size(difference.after)] if width >= _SHOWS_SIZES else []
     note = (
         count_phrase(difference.files, "file")
         if difference.folded
         else ", ".join(difference.metadata) or difference.change.value
     )
-    cells = (f"{sign} {whose}{plain(difference.text)}{slash}", *sizes, delta_text(difference), note)
-    return Line(cells, (style, *("dim" for _ in sizes), "", "dim"))
+    cells = (
+        f"{sign} {whose}{plain(difference.text)}{slash}",
+        _size(difference.before),
+        _size(difference.after),
+        delta_text(difference),
+        note,
+    )
+    return Line(cells, (style, "dim", "dim", "", "dim"))
 
 
 def _size(size: int | None) -> str:
-    return "-" if size is None else size_text(size).strip()
+    return "-" if size is None else amount_text(size)
 
 
 def delta_text(difference: Difference) -> str:
@@ -272,7 +302,7 @@ def delta_text(difference: Difference) -> str:
     delta = (difference.after or 0) - (difference.before or 0)
     if not delta or (difference.kind == Kind.FOLDER.value and not difference.folded):
         return ""
-    return f"{'+' if delta > 0 else '-'}{size_text(abs(delta)).strip()}"
+    return f"{'+' if delta > 0 else '-'}{amount_text(abs(delta))}"
 
 
 def sums(result: Differences) -> str:
@@ -284,7 +314,7 @@ def sums(result: Differences) -> str:
     ]
     if result.configuration:
         phrases.append(count_phrase(len(result.configuration), "key"))
-    phrases.append(f"+{size_text(result.added).strip()} -{size_text(result.removed).strip()}")
+    phrases.append(f"+{amount_text(result.added)} -{amount_text(result.removed)}")
     if result.cut:
         phrases.append(f"only the first {MOST:,} are shown")
     return " · ".join(phrases)

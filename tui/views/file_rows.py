@@ -9,14 +9,38 @@ from backend.browse import Flag, Kind, Node, Order
 from backend.format import minute_text
 from tui.phrases import count_phrase
 from tui.session.open_file import SYSTEM, Folder, Item, Location, Reading, Stage
-from tui.text import plain, size_text
-from tui.views.table import Column, Line, Row
+from tui.text import amount_text, plain
+from tui.views.columns import Heading, columns_of
+from tui.views.set_rows import short_age
+from tui.views.table import Column, Line, Row, Step
 
-_SHOWS_NOTES, _SHOWS_TIMES, _SHOWS_BARS, _SHOWS_FILES, _SHOWS_OWNERS = 44, 60, 72, 90, 104
 _BAR = 6
-_NOTE = 12
 _LATEST = 1 << 40
-_HIDDEN = {1: _SHOWS_FILES, 2: _SHOWS_BARS, 3: _SHOWS_TIMES, 4: _SHOWS_OWNERS, 5: _SHOWS_OWNERS}
+_HEADINGS = (
+    Heading("NAME"),
+    Heading("SIZE", right=True),
+    Heading(""),
+    Heading("FILES", right=True),
+    Heading("CHANGED"),
+    Heading("MODE"),
+    Heading("OWNER"),
+    Heading("NOTE"),
+)
+_NAME, _SIZE, _BARS, _FILES, _CHANGED, _MODE, _OWNER, _NOTE = range(len(_HEADINGS))
+_STEPS = (
+    Step(_NOTE, 24),
+    Step(_OWNER, 0),
+    Step(_MODE, 0),
+    Step(_FILES, 0),
+    Step(_NAME, 30),
+    Step(_BARS, 0),
+    Step(_NOTE, 12),
+    Step(_CHANGED, 0),
+    Step(_NAME, 16),
+    Step(_NOTE, 0),
+    Step(_SIZE, 0),
+    Step(_NAME, 4),
+)
 _SIGNS = {
     Kind.FOLDER: "▸",
     Kind.LINK: "→",
@@ -44,64 +68,31 @@ _ODD = (
 _UNUSABLE = Flag.ABSOLUTE | Flag.CLIMBING | Flag.TOO_LONG | Flag.OUTSIDE
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that fit."""
-    every = (
-        Column("NAME", 0),
-        Column("FILES", 8, right=True),
-        Column("", _BAR),
-        Column("CHANGED", 16),
-        Column("MODE", 10),
-        Column("OWNER", 14),
-        Column("SIZE", 7, right=True),
-        Column("NOTE", 0 if width >= _SHOWS_OWNERS else max(_NOTE, width // 5)),
-    )
-    return [every[number] for number in _shown(width)]
+def columns(shown: Sequence[Row], room: int) -> list[Column]:
+    """The columns for rows in a room of cells."""
+    return columns_of(_HEADINGS, shown, room, _STEPS)
 
 
-def _shown(width: int) -> list[int]:
-    missing = {number for number, least in _HIDDEN.items() if width < least}
-    missing |= {7} if width < _SHOWS_NOTES else set()
-    return [number for number in (0, 6, 2, 1, 3, 4, 5, 7) if number not in missing]
-
-
-def row_of(item: Item, of_all: int, width: int) -> Row:
+def row_of(item: Item, of_all: int) -> Row:
     """A row; its bar is a share of `of_all` bytes."""
     sign = _SIGNS.get(item.node.kind, " ") if item.node is not None else "▸"
-    return Row(item.location, partial(line_of, item, of_all, width), sign=sign)
+    return Row(item.location, partial(line_of, item, of_all), sign=sign)
 
 
-def line_of(item: Item, of_all: int, width: int) -> Line:
-    """What is drawn of something in the columns that fit."""
+def line_of(item: Item, of_all: int) -> Line:
+    """What is drawn of something."""
     note, style = note_of(item)
-    node = item.node
+    snapshot, node = item.snapshot, item.node
     if node is None:
-        snapshot = item.snapshot
-        size = size_text(snapshot.size).strip()
-        cells = (
-            name_of(item),
-            "",
-            _bar(snapshot.size, of_all),
-            snapshot.time[:16].replace("T", " "),
-            "",
-            "",
-            size,
-        )
+        sizes = (amount_text(snapshot.size), _bar(snapshot.size, of_all), "")
+        about = (snapshot.time[:16].replace("T", " "), "", "")
     else:
         is_known = item.reading is None or item.reading.stage is not Stage.UNREAD
-        cells = (
-            name_of(item),
-            f"{node.files:,}" if node.is_folder and is_known else "",
-            _bar(node.size, of_all) if is_known else "",
-            time_text(node.mtime_ns),
-            mode_text(node) if item.reading is None else "",
-            owner_text(node) if item.reading is None else "",
-            size_text(node.size).strip() if is_known else "-",
-        )
-    styles = ("", "dim", "dim", "dim", "dim", "dim", "", style)
-    shown = _shown(width)
-    every = (*cells, note)
-    return Line(tuple(every[number] for number in shown), tuple(styles[number] for number in shown))
+        files = f"{node.files:,}" if node.is_folder else ""
+        sizes = (amount_text(node.size), _bar(node.size, of_all), files) if is_known else ("-", "", "")
+        rights = (mode_text(node), owner_text(node)) if item.reading is None else ("", "")
+        about = (time_text(node.mtime_ns), *rights)
+    return Line((name_of(item), *sizes, *about, note), ("", "", "dim", "dim", "dim", "dim", "dim", style))
 
 
 def name_of(item: Item) -> str:
@@ -152,7 +143,7 @@ def _reading_note(reading: Reading) -> tuple[str, str]:
         case Stage.READING:
             return f"being read, {percent(reading)}", "dim"
         case Stage.UNREAD:
-            return f"not read yet, {size_text(reading.total).strip()} stored", "dim"
+            return f"not read yet, {amount_text(reading.total)} stored", "dim"
         case Stage.STOPPED:
             return "INCOMPLETE: reading was stopped", "warn"
         case Stage.FAILED:
@@ -194,6 +185,12 @@ def time_text(nanoseconds: int) -> str:
     if not 0 < seconds < _LATEST:
         return "-"
     return minute_text(seconds) or "-"
+
+
+def age_of(nanoseconds: int, now: float) -> str:
+    """How long ago a time is; nothing for what the archive tells no time of."""
+    seconds = nanoseconds / 10**9
+    return short_age(now - seconds) if 0 < seconds < _LATEST else "-"
 
 
 def mode_text(node: Node) -> str:
@@ -244,7 +241,7 @@ def facts(folder: Folder, order: Order, running: Sequence[tuple[Location, Readin
     """What is told of a folder, the most important first."""
     yield count_phrase(folder.entries, "entry", "entries")
     if folder.size:
-        yield size_text(folder.size).strip()
+        yield amount_text(folder.size)
     if order is not Order.NAME:
         yield f"by {order.value}"
     if folder.files:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend.store import CheckState
-from tui.text import cells, cut_path, plain
+from tui.text import cells, cut_middle, cut_path, plain
 from tui.views.care_rows import Care, Section, expiring, for_doctor
 
 _BADGE = " snapstow "
@@ -74,3 +74,15 @@ def site_text(site: Site, width: int) -> Content:
         if text.cell_length <= width:
             return text
     return Content.styled(_BADGE, "bold $badge-text on $badge")
+
+
+def title_text(title: str, facts: Sequence[str], width: int) -> Content:
+    """What a screen above the inventory is about, and as many facts as there is room for."""
+    badge = Content.assemble((_BADGE, "bold $badge-text on $badge"), "  ")
+    lead = badge if badge.cell_length + cells(title) < width else Content(" ")
+    text = Content.assemble(lead, (cut_middle(title, width - lead.cell_length - 1), "bold"))
+    for number, fact in enumerate(facts):
+        gap = " · " if number else "  "
+        if text.cell_length + len(gap) + cells(fact) < width:
+            text = Content.assemble(text, (f"{gap}{fact}", "$text-muted"))
+    return text

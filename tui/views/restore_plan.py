@@ -1,5 +1,6 @@
 """The plan of a restore as typed lines, which dialog, command and plain mode print each in its own dress."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ from backend.fs import too_long_text
 from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
+
+_SKIPPING = re.compile(r'^Skipping restore of (user )?"[^"]*":? (user: )?')
 
 
 class LineKind(Enum):
@@ -116,18 +119,41 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
 
 
 def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
+    size = held_text(entry, context.size)
+    return f"{effect_text(plan, entry)}{size and f'; {size}'}, in {plain(entry.parent)}"
+
+
+def effect_text(plan: RestorePlan, entry: EntryPlan) -> str:
+    """Which directories of an archive's place are replaced and which are made."""
     made = [path for path in entry.made if not plan.target_dir or path != entry.parent]
     effects = [f"replaces {_names(entry, entry.replaced)}"] if entry.replaced else []
     effects += [f"creates {_names(entry, made)}"] if made else []
-    size = held_text(entry, context.size)
-    return f"{'; '.join(effects) or 'changes nothing'}{size and f'; {size}'}, in {plain(entry.parent)}"
+    return "; ".join(effects) or "changes nothing"
+
+
+def has_usual_place(plan: RestorePlan, entry: EntryPlan) -> bool:
+    """Whether an archive goes where everybody looks for its data: `/var/snap`, or its user's home."""
+    snap = plan.snapshot.snap
+    home = "/root" if entry.owner == "root" else f"/home/{entry.owner}"
+    usual = f"/var/snap/{snap}" if entry.owner == "system" else f"{home}/snap/{snap}"
+    return not plan.target_dir and entry.parent.endswith(usual)
+
+
+def skip_text(entry: EntryPlan) -> str:
+    """Why an archive is skipped, without what its line says already."""
+    return plain(_SKIPPING.sub("", entry.skipped).removesuffix("."))
 
 
 def held_text(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> str:
     """What an archive holds once that is counted; before that, what it declares."""
+    return ", ".join(filter(None, held_amounts(entry, size)))
+
+
+def held_amounts(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> tuple[str, str]:
+    """The files of an archive and their size; before they are counted, only what it declares."""
     if entry.contents:
-        return f"{count_phrase(entry.contents.files, 'file')}, {size(entry.contents.bytes)}"
-    return f"at most {size(entry.needed)}" if entry.needed else ""
+        return count_phrase(entry.contents.files, "file"), size(entry.contents.bytes)
+    return "", f"at most {size(entry.needed)}" if entry.needed else ""
 
 
 def _names(entry: EntryPlan, paths: Sequence[str]) -> str:

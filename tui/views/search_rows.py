@@ -1,36 +1,83 @@
-"""What was found by name, as rows of a table: each file with its versions, oldest first."""
+"""What was found by name, as rows of a table: one for each version of a file, the newest first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from backend import Progress, Snapshot
-from backend.browse import History, Hit, Missed, Version, histories
-from backend.browse import search_files as searched
+from backend.browse import History, Hit, Missed, PathPattern, Version, histories, search_files
 from tui.phrases import count_phrase
-from tui.text import plain, size_text
-from tui.views.file_rows import time_text
-from tui.views.table import Column, Line, Row
+from tui.text import amount_text, plain
+from tui.views.columns import Heading, columns_of
+from tui.views.file_rows import age_of, time_text
+from tui.views.table import Column, Line, Row, Step
 
 MOST = 20_000
 _INTERVAL = 0.5
-_GLOB = frozenset("*?[")
-_SHOWS_TIMES = 60
+_FEW_SETS = 2
+_FEW_MISSED = 3
+_HEADINGS = (
+    Heading("FILE"),
+    Heading("SNAP"),
+    Heading("SIZE", right=True),
+    Heading("CHANGED", right=True),
+    Heading("IN SETS"),
+)
+_FILE, _SNAP, _SIZE, _CHANGED, _SETS = range(len(_HEADINGS))
+_STEPS = (
+    Step(_FILE, 34),
+    Step(_SNAP, 12),
+    Step(_FILE, 24),
+    Step(_SNAP, 0),
+    Step(_SIZE, 0),
+    Step(_CHANGED, 0),
+    Step(_FILE, 8),
+    Step(_SETS, 6),
+)
 
 
-class FileKey(NamedTuple):
-    """The row of a file over time."""
+class VersionKey(NamedTuple):
+    """The row of one version of a file."""
 
     snap: str
     user: str
     path: bytes
+    state: tuple[object, ...]
 
 
-class VersionKey(NamedTuple):
-    """The row of one version of it."""
+class FileVersion(NamedTuple):
+    """One version of a file: the file with all its versions, and which of them it is."""
 
-    file: FileKey
+    history: History
     number: int
+
+    @property
+    def version(self) -> Version:
+        """The version itself."""
+        return self.history.versions[self.number]
+
+    @property
+    def newest(self) -> Hit:
+        """Where it is in the newest set that has it."""
+        return self.version.hits[0]
+
+    @property
+    def before(self) -> "FileVersion | None":
+        """The version before it, where one is known."""
+        number = self.number + 1
+        return self._replace(number=number) if number < len(self.history.versions) else None
+
+    @property
+    def key(self) -> VersionKey:
+        """What identifies its row."""
+        history = self.history
+        return VersionKey(history.snap, history.user, history.path, self.version.state)
+
+    @property
+    def path_text(self) -> str:
+        """The path, not yet harmless."""
+        note = " [name too long]" if self.history.is_too_long else ""
+        return f"{self.history.path.decode('utf-8', 'surrogateescape')}{note}"
 
 
 class SearchProgress(NamedTuple):
@@ -41,107 +88,155 @@ class SearchProgress(NamedTuple):
     missed: tuple[Missed, ...] = ()
     complete: bool = False
     stopped: bool = False
-
-
-def pattern_of(typed: str) -> str:
-    """What is typed as a pattern: words without `*`, `?` and `[` are looked for anywhere in a name."""
-    if not typed or any(sign in _GLOB for sign in typed):
-        return typed
-    folder, slash, name = typed.rpartition("/")
-    return f"{folder}{slash}*{name}*"
+    cut: bool = False
 
 
 class Search:
     """Looks for a pattern in snapshots and files; for one thread. What is indexed is searched first."""
 
-    def __init__(self, where: Sequence[Snapshot | str], pattern: str, state_dir: str) -> None:
+    def __init__(self, where: Sequence[Snapshot | str], pattern: PathPattern, state_dir: str) -> None:
         self._where = where
         self._pattern = pattern
         self._state_dir = state_dir
         self._met: set[tuple[str, str, bytes, int]] = set()
         self._missed: dict[tuple[str, str], Missed] = {}
         self._hits: list[Hit] = []
+        self._is_cut = False
 
-    def run(self, progress: Progress, tell: Callable[[list[History], SearchProgress], None]) -> None:
+    def run(self, progress: Progress, tell: Callable[[list[FileVersion], SearchProgress], None]) -> None:
         """Search; tells what was found, and how far it is, about twice a second. Raises Cancelled."""
         total, due = len(self._where), 0.0
         for reads in (False, True):
             for number, place in enumerate(self._where):
                 self._note(place, reads=reads, progress=progress)
-                if progress.clock() >= due or (reads and number + 1 == total):
-                    done = SearchProgress(number + 1 if reads else 0, total, tuple(self._missed.values()))
-                    tell(histories(self._hits), done)
+                if progress.clock() >= due:
+                    tell(file_versions(self._hits), self._progress(number + 1 if reads else 0))
                     due = progress.clock() + _INTERVAL
-        tell(histories(self._hits), SearchProgress(total, total, tuple(self._missed.values()), complete=True))
+        tell(file_versions(self._hits), self._progress(total)._replace(complete=True))
+
+    def _progress(self, done: int) -> SearchProgress:
+        return SearchProgress(done, len(self._where), tuple(self._missed.values()), cut=self._is_cut)
 
     def _note(self, place: Snapshot | str, *, reads: bool, progress: Progress) -> None:
-        for hit in searched([place], self._pattern, self._state_dir, progress, read_others=reads):
+        for hit in search_files([place], self._pattern, self._state_dir, progress, read_others=reads):
             if isinstance(hit, Missed):
                 self._missed[hit.file, hit.entry] = hit
                 continue
             key = (hit.file, hit.entry, hit.path, hit.node.id)
-            if key not in self._met and len(self._hits) < MOST:
+            self._is_cut = len(self._hits) >= MOST
+            if key not in self._met and not self._is_cut:
                 self._met.add(key)
                 self._hits.append(hit)
+
+
+def file_versions(hits: Sequence[Hit]) -> list[FileVersion]:
+    """Every version of every file, those of one file together, the newest first."""
+    return [
+        FileVersion(history, number) for history in histories(hits) for number in range(len(history.versions))
+    ]
 
 
 # -- rows
 
 
-def columns(width: int) -> list[Column]:
-    """The columns that fit."""
-    times = [Column("CHANGED", 16)] if width >= _SHOWS_TIMES else []
-    return [Column("FILE, AND ITS VERSIONS", 0), Column("SIZE", 7, right=True), *times, Column("IN", 16)]
+def rows(versions: Sequence[FileVersion], now: float) -> list[Row]:
+    """A row for each version."""
+    return [Row(version.key, partial(_line, version, now), sign=_sign(version)) for version in versions]
 
 
-def rows(histories: Sequence[History], width: int) -> Iterator[Row]:
-    """Each file, its versions below it."""
-    for history in histories:
-        key = FileKey(history.snap, history.user, history.path)
-        yield Row(key, partial(_file_line, history, width), 0, "▾")
-        for number, version in enumerate(history.versions):
-            draw = partial(_version_line, version, number, len(history.versions), width)
-            yield Row(VersionKey(key, number), draw, 1)
+def columns(shown: Sequence[Row], room: int) -> list[Column]:
+    """The columns for rows in a room of cells."""
+    return columns_of(_HEADINGS, shown, room, _STEPS)
 
 
-def _file_line(history: History, width: int) -> Line:
-    whose = f", {plain(history.user)}" if history.user else ""
-    path = plain(history.path.decode("utf-8", "surrogateescape"))
-    versions = count_phrase(len(history.versions), "version")
-    blank = ("",) if width >= _SHOWS_TIMES else ()
-    name = f"{plain(history.snap)}{whose}: {path}{' [name too long]' if history.is_too_long else ''}"
-    return Line((name, "", *blank, versions), ("", "", *blank, "dim"))
+def _sign(version: FileVersion) -> str:
+    return "▸" if version.newest.node.is_folder else " "
 
 
-def _version_line(version: Version, number: int, count: int, width: int) -> Line:
-    node = version.hits[0].node
-    name = "oldest" if number == 0 and count > 1 else "newest" if number + 1 == count else f"{number + 1}."
-    link = f" → {plain(node.link.decode('utf-8', 'surrogateescape'))}" if node.link else ""
-    kind = "" if not node.is_folder else " folder"
-    times = (time_text(node.mtime_ns),) if width >= _SHOWS_TIMES else ()
-    cells = (f"{name}{kind}{link}", size_text(node.size).strip(), *times, sets_text(version))
-    return Line(cells, ("dim", "", *("dim" for _ in times), "dim"))
+def _line(version: FileVersion, now: float) -> Line:
+    node = version.newest.node
+    cells = (
+        plain(version.path_text),
+        owner_text(version),
+        amount_text(node.size),
+        age_of(node.mtime_ns, now),
+        sets_text(version.version, _FEW_SETS),
+    )
+    return Line(cells, ("" if version.number == 0 else "dim", "dim", "", "dim", ""))
 
 
-def sets_text(version: Version) -> str:
-    """Where a version is: the sets, or the file's name."""
+def about(version: FileVersion) -> str:
+    """All about a version, in a sentence."""
+    node = version.newest.node
+    facts = (
+        plain(version.path_text),
+        f"changed {time_text(node.mtime_ns)}",
+        f"in {sets_text(version.version)}",
+    )
+    return " · ".join(facts)
+
+
+def owner_text(version: FileVersion) -> str:
+    """The snap, and whose data it is."""
+    history = version.history
+    return f"{plain(history.snap)}, {plain(history.user)}" if history.user else plain(history.snap)
+
+
+def sets_text(version: Version, most: int = 1000) -> str:
+    """Where a version is: the sets, the newest first, or the file's name."""
     names = [
         f"#{hit.snapshot.set_id}" if hit.snapshot.set_id else plain(hit.file.rpartition("/")[2])
         for hit in version.hits
     ]
-    return ", ".join(dict.fromkeys(names))
+    distinct = list(dict.fromkeys(names))
+    more = f" +{len(distinct) - most}" if distinct[most:] else ""
+    return " ".join(distinct[:most]) + more
 
 
-def progress_text(progress: SearchProgress, count: int, reading: str) -> str:
-    """How far it is, in words."""
-    hits = count_phrase(count, "file")
-    missed = (
-        f" · {count_phrase(len(progress.missed), 'archive')} not fully searched" if progress.missed else ""
-    )
+# -- how far it is, and what was not searched
+
+
+def progress_text(progress: SearchProgress, versions: Sequence[FileVersion], reading: str = "") -> str:
+    """How far a search is, and what it came to."""
+    files = _files_text(versions) + (f", the first {MOST:,} only" if progress.cut else "")
+    of_all = f"of {count_phrase(progress.total, 'snapshot')} searched"
     if progress.stopped:
-        of_all = f"{progress.done} of {count_phrase(progress.total, 'snapshot')}"
-        return f"{hits} found · stopped after {of_all}: the rest was not searched{missed}"
-    if progress.complete:
-        return f"{hits} found in {count_phrase(progress.total, 'snapshot')}{missed}"
-    what = f": {plain(reading)}" if reading else ""
-    return f"searching {progress.done + 1} of {progress.total}…{what} · {hits} so far · x stops{missed}"
+        return f"stopped: {progress.done} {of_all}, {files} so far"
+    if not progress.complete:
+        what = f": {plain(reading)}" if reading else ""
+        return (
+            f"searching {min(progress.done + 1, progress.total)} of {progress.total}{what} · {files} so far"
+        )
+    unread = len({missed.file for missed in progress.missed if not missed.entry})
+    done = f"{progress.total - unread} {of_all}" if unread else of_all.removeprefix("of ")
+    return f"{files if versions else 'nothing found'} · {done}"
+
+
+def _files_text(versions: Sequence[FileVersion]) -> str:
+    files = sum(version.number == 0 for version in versions)
+    of_all = f" in {count_phrase(len(versions), 'version')}" if len(versions) > files else ""
+    return f"{count_phrase(files, 'file')}{of_all}"
+
+
+def missed_text(missed: Sequence[Missed], *, reasons: bool = False) -> str:
+    """What could not be searched, with reasons if wanted, in one line; nothing where all could."""
+    parts = [place for place in missed if place.entry]
+    wholes = [place for place in missed if not place.entry]
+    texts = (("not searched", wholes), ("only in part", parts))
+    return "; ".join(f"{text}: {_places_text(places, reasons=reasons)}" for text, places in texts if places)
+
+
+def _places_text(places: Sequence[Missed], *, reasons: bool) -> str:
+    names = [
+        f"{_place_text(place)} ({plain(place.reason)})" if reasons else _place_text(place) for place in places
+    ]
+    names[_FEW_MISSED:] = [f"{len(places) - _FEW_MISSED} more"] if places[_FEW_MISSED:] else []
+    return ", ".join(names)
+
+
+def _place_text(missed: Missed) -> str:
+    if missed.snapshot is None:
+        return plain(missed.file)
+    whose = missed.entry.removeprefix("user/").removesuffix(".tgz") if "/" in missed.entry else ""
+    names = (f"#{missed.snapshot.set_id}", missed.snapshot.snap, whose)
+    return plain(" ".join(filter(None, names)))

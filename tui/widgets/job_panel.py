@@ -1,9 +1,9 @@
 """Everything about one job."""
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -11,11 +11,14 @@ from textual.widgets import Static
 
 from tui.session.job_views import JobView
 from tui.views import job_rows as jobtext
+from tui.views.progress_text import Span, Spans, part_lines, phases_line, progress_line
+from tui.widgets.spans import show_lines
 
 TAIL = 5
 
 _FEWEST = 3
-_BESIDES = 8  # lines of the panel that are about something else than progress
+_BESIDES = 12  # lines of the panel that are about something else than parts
+_PROGRESS = ("job-bar", "job-phases", "job-parts", "job-now", "job-since")
 
 
 class JobPanel(VerticalScroll):
@@ -27,36 +30,45 @@ class JobPanel(VerticalScroll):
     ]
 
     def compose(self) -> ComposeResult:
-        """Texts that change more and more often."""
+        """Texts that change more and more often; each line of its own is drawn by itself."""
         yield Static("Loading…", id="job-facts", markup=False)
-        yield Static("", id="job-progress", markup=False)
-        yield Static("", id="job-now", markup=False)
+        for name in _PROGRESS:
+            yield Static("", id=name, markup=False)
         yield Static("", id="job-log", markup=False)
 
     def show(self, view: JobView, lines: tuple[str, ...]) -> None:
         """Show a job; only what changed is drawn."""
         width = max(20, self.app.size.width - 4)
-        rows = max(_FEWEST, self.size.height - _BESIDES)
-        self._put("#job-facts", jobtext.facts(view, time.time()))
-        self._put("#job-progress", jobtext.progress_text(view, width, rows, time.time()))
-        self._put("#job-now", jobtext.now_text(view, width))
+        self._put("job-facts", jobtext.facts(view, time.time(), width))
+        progress = list(self._progress(view, width)) if view.is_running else [[]] * len(_PROGRESS)
+        for name, shown in zip(_PROGRESS, progress, strict=True):
+            self._put(name, shown)
         before = len(lines) - TAIL
         more = [f"… {before} earlier lines; Enter shows all"] if before > 0 else []
-        self._put("#job-log", Text("\n".join([*more, *lines[-TAIL:]]), style="dim"))
+        log: list[Spans] = [(Span(line, "quiet"),) for line in (*more, *lines[-TAIL:])]
+        show_lines(self.query_one("#job-log", Static), log, fixed=True)
+
+    def _progress(self, view: JobView, width: int) -> Iterator[Sequence[Spans]]:
+        """What is under each of its names, nothing where there is nothing to say."""
+        progress = view.progress
+        if progress.phase is None:
+            yield [(Span("starting…"),)]
+            yield from ([], [])
+        else:
+            yield _line_or_none(progress_line(progress, width))
+            yield _line_or_none(phases_line(progress, width))
+            yield list(part_lines(progress.parts, width, max(_FEWEST, self.size.height - _BESIDES)))
+        yield _line_or_none(jobtext.now_line(view, width))
+        yield [jobtext.since_line(view, time.time())]
 
     def show_nothing(self, why: str) -> None:
         """Show that there is no job."""
-        self._put("#job-facts", Text(why))
+        self._put("job-facts", [(Span(why),)])
 
-    def _put(self, name: str, text: Text) -> None:
-        """Change a text where it differs; the layout only where its height may."""
-        widget = self.query_one(name, Static)
-        before = widget.content if isinstance(widget.content, Text) else None
-        if before == text:
-            return
-        same_height = before is not None and (
-            name == "#job-log" or before.plain.count("\n") == text.plain.count("\n")
-        )
-        if widget.display != bool(text.plain):
-            widget.display = bool(text.plain)
-        widget.update(text, layout=not same_height)
+    def _put(self, name: str, lines: Sequence[Spans]) -> None:
+        show_lines(self.query_one(f"#{name}", Static), lines)
+
+
+def _line_or_none(line: Spans) -> list[Spans]:
+    """A line as a text of one line, or of none."""
+    return [line] if line else []

@@ -2,56 +2,62 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
-from rich.text import Text
 from textual.widgets import Static
 
 from tui.session.job_views import JobView
-from tui.text import cut_middle, plain, progress_line
-
-_LEAST = 8
+from tui.text import cells, plain
+from tui.views.progress_text import Span, Spans, progress_line
+from tui.widgets.spans import show_lines
 
 
 class JobStrip(Static):
     """Shows the newest running job's progress and how many there are, and what went wrong unseen.
 
-    Nothing when nothing happens; never more than one line.
+    Nothing when nothing happens; never more than one line, in a frame where there is room for one.
     """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("", id=id, markup=False)
+        self.border_title = "Jobs"
+        self.display = False
 
     def show(self, jobs: Sequence[JobView]) -> None:
         """Show how the jobs stand."""
-        text = strip_text(jobs, self.app.size.width - (2 if self.has_class("panel") else 0))
-        self.display = bool(text.plain)
-        if self.content != text:
-            self.update(text, layout=False)
+        line = strip_line(jobs, self.app.size.width - (4 if self.has_class("panel") else 2))
+        show_lines(self, [line] if line else [], fixed=self.display == bool(line))
 
 
-def strip_text(jobs: Sequence[JobView], width: int) -> Text:
-    """The line for jobs, newest first, in at most `width` cells."""
+def strip_line(jobs: Sequence[JobView], width: int) -> Spans:
+    """Return the line for jobs, newest first, in at most `width` columns."""
     running = [job for job in jobs if job.is_running]
+    news = _news(jobs, width, short=bool(running))
+    if not running:
+        return (Span(news, "bad"),) if news else ()
+    room = width - cells(news) - (2 if news else 0)
+    return (*_running(running, room), Span("  " if news else ""), Span(news, "bad"))
+
+
+def _news(jobs: Sequence[JobView], width: int, *, short: bool) -> str:
+    """What went wrong and was not looked at yet."""
     bad = sum(1 for job in jobs if job.is_bad and not job.seen)
-    news = ""
     if waiting := [job for job in jobs if job.is_waiting]:
-        news = f" job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
-        if running or cell_len(news) > width:
-            news = f" job {waiting[-1].id} waits: J"
-    elif bad:
-        news = f" {bad} failed or interrupted: J shows them"
-        if running or cell_len(news) > width:
-            news = f" {bad} failed: J"
-    text = Text(no_wrap=True, overflow="ellipsis")
-    if running:
-        text.append(_running_text(running, width - cell_len(news)))
-    return text.append(news, style="bold red")
+        text = f"job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
+        return f"job {waiting[-1].id} waits: J" if short or cells(text) > width else text
+    if not bad:
+        return ""
+    text = f"{bad} failed or interrupted: J shows them"
+    return f"{bad} failed: J" if short or cells(text) > width else text
 
 
-def _running_text(running: Sequence[JobView], width: int) -> str:
+def _running(running: Sequence[JobView], width: int) -> Spans:
     job = running[0]
     more = f" (+{len(running) - 1})" if len(running) > 1 else ""
-    head = f" {job.name if job.change else f'job {job.name}'}{more}: "
-    room = max(_LEAST, width - cell_len(head))
+    name = Span(f"{job.name if job.change else f'job {job.name}'}{more}", "name")
+    title = Span(f" {plain(job.title or job.short)}")
+    phase = job.progress.phase
     if job.stall:
-        return head + cut_middle(plain(f"{job.short}: {job.stall}"), room)
-    if not job.progress.title:
-        return head + cut_middle(plain(job.short), room)
-    return head + progress_line(job.progress, room)
+        head = (name, title, Span(f": {plain(job.stall)}", "warn"))
+        return progress_line(job.progress._replace(phases=()), width, head)
+    if phase is not None and phase.total is None:
+        title = Span(f"{title.text}: {plain(phase.title)}")
+    return progress_line(job.progress, width, (name, title))

@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
@@ -11,8 +12,8 @@ class Titled(Widget):
 
     _retitled: int | None = None  # the line of the frame that a title is being written to
 
-    def entitle(self, title: str, subtitle: str = "") -> None:
-        """Change what stands in the frame, above and below; both are words of ours."""
+    def entitle(self, title: str, subtitle: str | Content = "") -> None:
+        """Change what stands in the frame, above and below; a text is words of ours."""
         if self.border_title != title:
             self._retitled = 0
             self.border_title = title

@@ -25,7 +25,7 @@ def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
         )
     freed = sum(_size(snapshot) for snapshot in seen)
     snaps = [snapshot.snap for snapshot in seen] if operation.snaps else []
-    with progress.step(f"Forgetting snapshot set #{operation.set_id}"):
+    with progress.step("Forgetting"):
         site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
     return Result(operation.set_id, tuple(snapshot.snap for snapshot in seen), tuple(left_out), freed=freed)
 
@@ -57,7 +57,7 @@ def check(site: SnapdContext, operation: Check, progress: Progress) -> Result:
         chosen = [snapshot for group in site.sets(snaps=operation.snaps) for snapshot in group.snapshots]
     site.layout.demand_users(operation.users, saved_users(chosen))
     verdicts: list[CheckResult] = []
-    with progress.step("Checking through snapd"):
+    with progress.step("Checking"):
         for snapshot in chosen:
             verdicts += _verdicts(site, snapshot, operation, progress)
     return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), verdicts=tuple(verdicts))

@@ -3,7 +3,7 @@
 Every archive is verified before snapd, which unpacks first and looks at hashes later, gets to see it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -13,26 +13,26 @@ from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import SavedBytes, UnpackedBytes, follow
-from backend.engine.snapd.save import demand_space
+from backend.engine.snapd.save import demand_space, stored_forecast
 from backend.engine.snapd.undo import note_guard
 from backend.errors import (
     BlockedError,
     IntegrityError,
     NotAllowedError,
-    NotFoundError,
     SnapshotError,
     UnreachableError,
 )
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, saved_users, user_of
 from backend.operations import Check, Restore, Result
-from backend.progress import Progress
+from backend.progress import Progress, Started
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
 from backend.steps import SafetySnapshot
 
 _BESIDE = "restore it into another directory with --to, or stop snapd and use --engine files"
 _NO_UNDO = "no undo: "
+_GUARDING, _UNPACKING = "Saving the present data", "Restoring"
 
 
 def plan(site: SnapdContext, restore: Restore, progress: Progress | None = None) -> list[RestorePlan]:
@@ -128,14 +128,15 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
     skipped = [entry.skipped for plan in plans for entry in plan.entries if entry.skipped]
     for text in [*skipped, *(note for plan in plans for note in plan.notes)]:
         progress.note(text)
+    needed = sum(entry.needed for plan in plans for entry in plan.active)
     note_changes(operation, plans, site.layout, progress)
+    progress.plan(*_steps(site, operation, plans, needed))
     _verify(site, operation, progress)
     guard = _guarded(site, operation, plans, progress)
     snaps = tuple(plan.snapshot.snap for plan in plans)
     places = {plan.snapshot.snap: [entry.parent for entry in plan.active] for plan in plans}
-    needed = sum(entry.needed for plan in plans for entry in plan.active)
     try:
-        with progress.step(f"Restoring snapshot set #{operation.set_id}; bytes unpacked", needed or None):
+        with progress.step(_UNPACKING, needed or None):
             change = site.carry_out(
                 "restore",
                 lambda: site.client.act("restore", operation.set_id, operation.snaps, operation.users),
@@ -152,6 +153,17 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
     until = site.journal.clock.wall() + operation.undo_window if guard else 0.0
     undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
     return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
+
+
+def _steps(
+    site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], needed: int
+) -> Iterator[Started]:
+    """What a restore comes to, with the bytes of each step as far as they are known."""
+    if site.reads_files:
+        yield Started("Checking", sum(plan.snapshot.size for plan in plans))
+    if operation.undo_window:
+        yield Started(_GUARDING, None)
+    yield Started(_UNPACKING, needed or None)
 
 
 def _verify(site: SnapdContext, operation: Restore, progress: Progress) -> None:
@@ -174,21 +186,23 @@ def _guarded(
     if not snaps:
         progress.note(f"{_NO_UNDO}there is nothing that the restore replaces")
         return None
-    _demand_room(site, snaps, users)
+    forecast = _demand_room(site, snaps, users)
     # Without users snapd would save everybody's: root's is the least that it can be asked for.
     wanted = users or ["root"]
-    with progress.step("Saving what will be replaced, for an undo"):
+    with progress.step(_GUARDING, forecast or None, about=True):
         asked = site.ask("guard", lambda: site.client.save(snaps, wanted), progress)
         follow(site.client, asked.change, progress, SavedBytes(site.layout.snapshots, asked.set_id))
     return note_guard(SafetySnapshot(asked.set_id, tuple(snaps), tuple(users), tuple(made)), progress)
 
 
-def _demand_room(site: SnapdContext, snaps: Sequence[str], users: Sequence[str]) -> None:
+def _demand_room(site: SnapdContext, snaps: Sequence[str], users: Sequence[str]) -> int:
+    """The bytes that the guard will probably take, 0 where nobody knows; NoSpaceError without the room."""
     try:
         estimates = site.files.estimate(snaps, users or ["root"], Progress())
-    except (NotAllowedError, NotFoundError, SnapshotError):
-        return
+    except SnapshotError:
+        return 0
     demand_space(site, sum(estimate.size for estimate in estimates))
+    return stored_forecast(site, estimates)
 
 
 def _drop(site: SnapdContext, guard: SafetySnapshot) -> None:

@@ -11,9 +11,11 @@ from backend.format.excludes import validate_excludes
 from backend.fs.space import require_space
 from backend.host.state import version_of
 from backend.model import User
-from backend.operations import Result, Save
-from backend.progress import Progress
+from backend.operations import Estimate, Result, Save
+from backend.progress import Progress, Started
 from backend.save.mounted import mounts_of
+from backend.save.saver import MEASURING, SAVING
+from backend.store.verifications import VerificationLog
 
 EXCLUDES_SINCE = (2, 60)
 _MOUNTS_UNSURE_SINCE = (2, 58)  # 2.57 is known to include mounts, newer ones leave them out some day
@@ -30,17 +32,18 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
         validate_excludes(operation.exclude)
     site.layout.demand_users(operation.users)
     snaps, left_out = _with_data(site, operation, progress)
-    expected, lost = _expected(site, snaps, operation, progress)
+    progress.plan(Started(MEASURING, None), Started(SAVING, None))
+    estimates = _estimated(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None
     for text in _mounts_met(site, snaps, operation):
         progress.note(text)
     if operation.fast:
         progress.note("snapd compresses in its own way: --fast changes nothing here")
     asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
-    amount = f" ({expected / 1e6:.1f} MB to read)" if expected else ""
     observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
-    with progress.step(f"Saving snapshot set #{asked.set_id}{amount}; bytes written"):
+    with progress.step(SAVING, stored_forecast(site, estimates) or None, about=True):
         change = follow(site.client, asked.change, progress, observe)
+    lost = (f"{estimate.snap}: {estimate.lost}" for estimate in estimates if estimate.lost)
     return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *lost, *change.notes))
 
 
@@ -111,21 +114,34 @@ def _has_data(site: SnapdContext, snap: str, users: Sequence[User]) -> bool:
     return any(os.path.isdir(f"{parent}/{name}") for parent in filter(None, parents) for name in names)
 
 
-def _expected(
-    site: SnapdContext, snaps: list[str], operation: Save, progress: Progress
-) -> tuple[int, list[str]]:
-    """The bytes that snapd will read, 0 where that is not known, and what nothing could restore of them.
-
-    NoSpaceError when they would not fit.
-    """
+def _estimated(site: SnapdContext, snaps: list[str], operation: Save, progress: Progress) -> list[Estimate]:
+    """What snapd will read, nothing where that is not known; NoSpaceError when it would not fit."""
     try:
-        estimates = site.files.estimate(snaps, operation.users, progress.quiet(), include_mounts=True)
+        with progress.step(MEASURING):
+            estimates = site.files.estimate(snaps, operation.users, progress.quiet(), include_mounts=True)
     except SnapshotError as unknown:
         progress.note(f"it cannot be told beforehand how much there is to save: {unknown}")
-        return 0, []
+        return []
     expected = sum(estimate.size for estimate in estimates)
     demand_space(site, expected if not operation.ignore_space else 0)
-    return expected, [f"{estimate.snap}: {estimate.lost}" for estimate in estimates if estimate.lost]
+    return estimates
+
+
+def stored_forecast(site: SnapdContext, estimates: Sequence[Estimate]) -> int:
+    """The bytes that a save will take, compressed as the newest snapshot of the same snap was."""
+    newest = {
+        snapshot.snap: snapshot
+        for group in site.sets()
+        for snapshot in group.snapshots
+        if not snapshot.broken
+    }
+    unpacked = VerificationLog(site.journal.folder).unpacked(newest.values())
+    total = 0.0
+    for estimate in estimates:
+        before = newest.get(estimate.snap)
+        read = unpacked.get(before.path, 0) if before else 0
+        total += estimate.size * (before.size / read if before and read else 1.0)
+    return int(total)
 
 
 def demand_space(site: SnapdContext, needed: int) -> None:

@@ -31,7 +31,7 @@ def export(site: SnapdContext, operation: Export, progress: Progress, stream: in
         raise NotAllowedError(reason)
     with (
         site.client.export(operation.set_id, progress) as download,
-        progress.step(f"Exporting snapshot set #{operation.set_id} through snapd", download.size),
+        progress.step("Exporting", download.size),
     ):
         if stream is not None:
             download.stream_to(stream, progress)
@@ -83,7 +83,7 @@ def take_in(site: SnapdContext, operation: Import, progress: Progress, stream: i
         expiring = site.layout.state.auto_sets()
         size = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
         progress.record_step(SnapdAsked("import"))
-        with progress.step("Importing through snapd; bytes sent", size):
+        with progress.step("Importing", size):
             set_id, snaps = site.client.take_in(source, size, progress)
     duplicate = set_id in before
     if duplicate and set_id in expiring:
@@ -102,7 +102,7 @@ def _regular(source: int, progress: Progress) -> Iterator[int]:
     import tempfile
 
     with files.os_errors_as("cannot put the import aside"), tempfile.TemporaryFile(buffering=0) as aside:
-        with progress.step("Reading the stream"):
+        with progress.step("Reading"):
             while piece := os.read(source, _PIECE):
                 files.write_all(aside.fileno(), piece)
                 progress.advance(len(piece))

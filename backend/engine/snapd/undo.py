@@ -52,7 +52,7 @@ def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
     _demand_unobstructed(site, guard)
     progress.record_step(SnapdUndoBegun(record.id, guard))
     places = {snap: [site.layout.system_parent(snap)] for snap in guard.snaps}
-    with progress.step(f"Taking back job {record.id}; bytes unpacked"):
+    with progress.step("Putting back"):
         site.carry_out(
             "undo",
             lambda: site.client.act("restore", guard.set_id, guard.snaps, guard.users or (_NOBODY,)),

@@ -1,13 +1,15 @@
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 
+from backend.browse.patterns import PathPattern
 from backend.browse.search import Hit, Missed, histories, search_files
 from backend.errors import Cancelled
 from backend.model import Snapshot
 from backend.progress import PartAdvanced, Progress
-from tests.support import builders
+from tests.support import builders, rawtar
 from tests.support.builders import World, tgz
 
 
@@ -32,7 +34,7 @@ def snapshots(world: World) -> list[Snapshot]:
 
 
 def hits_of(world: World, pattern: str, state_dir: str = "", progress: Progress | None = None) -> list[Hit]:
-    hits = list(search_files(snapshots(world), pattern, state_dir, progress or Progress()))
+    hits = list(search_files(snapshots(world), PathPattern(pattern), state_dir, progress or Progress()))
     assert not any(isinstance(hit, Missed) for hit in hits)
     return [hit for hit in hits if isinstance(hit, Hit)]
 
@@ -52,8 +54,10 @@ def test_indexed_snapshots_are_searched_first_and_the_rest_only_on_demand(
 ) -> None:
     state_dir = str(tmp_path / "own")
     third = next(snapshot for snapshot in snapshots(world) if (snapshot.set_id, snapshot.snap) == (3, "foo"))
-    list(search_files([third], "x", state_dir, Progress()))
-    quick = list(search_files(snapshots(world), "app.conf", state_dir, Progress(), read_others=False))
+    list(search_files([third], PathPattern("x"), state_dir, Progress()))
+    quick = list(
+        search_files(snapshots(world), PathPattern("app.conf"), state_dir, Progress(), read_others=False)
+    )
     assert {hit.snapshot.set_id for hit in quick if isinstance(hit, Hit)} == {3}
     hits = hits_of(world, "app.conf", state_dir)
     assert [hit.snapshot.set_id for hit in hits[:3]] == [3, 3, 3]
@@ -73,7 +77,7 @@ def test_search_can_be_cancelled(world: World) -> None:
     progress = Progress()
     progress.stop()
     with pytest.raises(Cancelled):
-        list(search_files(snapshots(world), "*", "", progress))
+        list(search_files(snapshots(world), PathPattern("*"), "", progress))
 
 
 def test_unreadable_snapshots_are_named_by_a_search(world: World, tmp_path: Path) -> None:
@@ -82,30 +86,47 @@ def test_unreadable_snapshots_are_named_by_a_search(world: World, tmp_path: Path
     path = Path(where[1].path)
     path.write_bytes(path.read_bytes()[:90])
     (tmp_path / "text").write_text("hello")
-    hits = list(search_files([*where, str(tmp_path / "text")], "app.conf", "", Progress()))
+    hits = list(search_files([*where, str(tmp_path / "text")], PathPattern("app.conf"), "", Progress()))
     missed = [hit for hit in hits if isinstance(hit, Missed)]
     assert {missed[0].file, missed[-1].file} <= {where[0].path, where[1].path, str(tmp_path / "text")}
     assert len({miss.file for miss in missed}) == 3
     assert sum(isinstance(hit, Hit) for hit in hits) == 3
 
 
+def test_broken_snapshots_are_named_and_not_offered(world: World) -> None:
+    where = [snapshot._replace(broken="cut") for snapshot in snapshots(world) if snapshot.set_id == 2]
+    hits = list(search_files(where, PathPattern("app.conf"), "", Progress()))
+    assert [(hit.entry, hit.reason) for hit in hits if isinstance(hit, Missed)] == [("", "cut")]
+    assert len(hits) == 1
+
+
 def test_files_of_exports_are_searched_as_well(world: World, tmp_path: Path) -> None:
     from backend.operations import Export
 
     world.do(Export(3, str(tmp_path / "e")))
-    hits = list(search_files([str(tmp_path / "e")], "app.conf", "", Progress()))
+    hits = list(search_files([str(tmp_path / "e")], PathPattern("app.conf"), "", Progress()))
     assert len(hits) == 3
 
 
-def test_versions_are_grouped_and_the_oldest_comes_first(world: World) -> None:
+def test_versions_are_grouped_and_the_newest_comes_first(world: World) -> None:
     groups = histories(hits_of(world, "app.conf"))
-    assert [(group.snap, group.user, group.path) for group in groups] == [
+    assert sorted((group.snap, group.user, group.path) for group in groups) == [
         ("foo", "", b"common/app.conf"),
         ("foo", "", b"rev/etc/app.conf"),
         ("foo", "alice", b"rev/app.conf"),
     ]
-    assert [[hit.snapshot.set_id for hit in version.hits] for version in groups[1].versions] == [[1, 2], [3]]
-    assert len(groups[0].versions) == 1
+    by_path = {group.path: group.versions for group in groups}
+    sets = [[hit.snapshot.set_id for hit in version.hits] for version in by_path[b"rev/etc/app.conf"]]
+    assert sets == [[3], [2, 1]]
+    assert len(by_path[b"common/app.conf"]) == 1
+
+
+def test_files_that_were_changed_last_come_first(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    times = {b"x1/old": b"00000000005", b"x1/new": b"00000000011"}
+    members = [rawtar.header(name, at={136: time}) for name, time in times.items()]
+    world.add(1, "foo", gzip.compress(b"".join(members) + rawtar.END))
+    assert [group.path for group in histories(hits_of(world, "rev/???"))] == [b"rev/new", b"rev/old"]
 
 
 def test_revisions_are_aligned(tmp_path: Path) -> None:

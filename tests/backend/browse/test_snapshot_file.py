@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.archive.reader import read_snapshot
+from backend.browse.patterns import PathPattern
 from backend.browse.snapshot_file import SnapshotFile, reading_recorded
 from backend.browse.toc_cache import TocCache
 from backend.browse.tree import Tree
@@ -43,7 +44,7 @@ def texts(inside: SnapshotFile) -> dict[str, bytes]:
             with Tree(archive) as tree:
                 tree.index(Progress())
                 assert tree.verified is True
-                for node in tree.find(b"*"):
+                for node in tree.find(PathPattern("*")):
                     if not node.is_folder:
                         name = f"{held.snapshot.snap} {archive.entry} {tree.path(node).decode()}"
                         contents[name] = tree.open(node).read(0, node.size)

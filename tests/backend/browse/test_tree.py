@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.browse.nodes import Flag, Kind, Order
+from backend.browse.patterns import PathPattern
 from backend.browse.tree import Tree
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, NotFoundError, SnapshotError
 from backend.progress import Progress
@@ -292,31 +293,45 @@ class TestDamage:
 
 
 class TestFind:
-    def test_by_name(self, make: Make) -> None:
+    def test_words_match_anywhere_in_the_path(self, make: Make) -> None:
         tree = make(TAR)
-        assert [node.name for node in tree.find(b"t*")] == [b"two"]
-        assert [node.name for node in tree.find(b"?")] == [b"b", b"a", b"c"]
-        assert [node.name for node in tree.find(b"two")] == [b"two"]
-        assert list(tree.find(b"wo")) == []
+        assert [tree.path(node) for node in tree.find(PathPattern("tw"))] == [b"x1/a/two"]
+        assert [tree.path(node) for node in tree.find(PathPattern("a/o"))] == [b"x1/a/one"]
+        assert [tree.path(node) for node in tree.find(PathPattern("o a/"))] == [b"x1/a/one", b"x1/a/two"]
+        assert list(tree.find(PathPattern("x1"))) == []
+        assert list(tree.find(PathPattern(""))) == []
 
-    def test_by_the_end_of_the_path(self, make: Make) -> None:
+    def test_patterns_match_whole_names(self, make: Make) -> None:
         tree = make(TAR)
-        assert [tree.path(node) for node in tree.find(b"a/*")] == [b"x1/a/one", b"x1/a/two"]
-        assert [tree.path(node) for node in tree.find(b"x?/*/one")] == [b"x1/a/one"]
-        assert list(tree.find(b"x1/one")) == []
+        assert [node.name for node in tree.find(PathPattern("t*"))] == [b"two"]
+        assert [node.name for node in tree.find(PathPattern("?"))] == [b"b", b"a", b"c"]
+
+    def test_patterns_with_slashes_match_the_end_of_the_path(self, make: Make) -> None:
+        tree = make(TAR)
+        assert [tree.path(node) for node in tree.find(PathPattern("a/*"))] == [b"x1/a/one", b"x1/a/two"]
+        assert [tree.path(node) for node in tree.find(PathPattern("re?/*/one"))] == [b"x1/a/one"]
+        assert list(tree.find(PathPattern("rev/on*"))) == []
+
+    def test_the_revision_is_searched_by_its_role(self, make: Make) -> None:
+        tree = make(TAR)
+        assert [tree.path(node) for node in tree.find(PathPattern("rev/a/one"))] == [b"x1/a/one"]
+
+    def test_absolute_names_are_searched_as_they_are_written(self, make: Make) -> None:
+        tree = make(raw(rawtar.member(b"/etc/shadow")))
+        assert [tree.path(node) for node in tree.find(PathPattern("/etc/sh"))] == [b"/etc/shadow"]
 
     def test_letters_not_bytes(self, make: Make) -> None:
         tree = make(raw(rawtar.member("x1/ä".encode()), rawtar.member(b"x1/\xff")))
-        assert len(list(tree.find(b"?"))) == 2
-        assert [node.name for node in tree.find(b"\xff")] == [b"\xff"]
+        assert len(list(tree.find(PathPattern("?")))) == 2
+        assert [node.name for node in tree.find(PathPattern("\udcff"))] == [b"\xff"]
 
     def test_patterns_that_explode_elsewhere(self, make: Make) -> None:
         tree = make(raw(rawtar.member(b"x1/" + b"a" * 90)))
-        assert list(tree.find(b"*a" * 40 + b"b")) == []
+        assert list(tree.find(PathPattern("*a" * 40 + "b"))) == []
 
     def test_find_can_be_cancelled(self, make: Make) -> None:
         progress = Progress()
         progress.stop()
         tree = make(gzip.decompress(tgz({"x1": {f"f{n}": "" for n in range(1100)}})))
         with pytest.raises(Cancelled):
-            list(tree.find(b"*", progress))
+            list(tree.find(PathPattern("*"), progress))

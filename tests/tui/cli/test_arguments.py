@@ -147,7 +147,7 @@ class TestRefused:
             ("export-snapshot 1", "the required argument `<filename>` was not provided"),
             ("export-snapshot", "the required arguments `<id>` and `<filename>` were not provided"),
             ("import-snapshot", "the required argument `<filename>` was not provided"),
-            ("diff", "the required arguments `<id>`, `<id>` and `<snap>` were not provided"),
+            ("diff", "the required arguments `<id>` and `<id>` were not provided"),
             ("ls", "the required argument `<id>` was not provided"),
             ("ls --file=x 3 foo", "a set and --file cannot be combined"),
             ("cat 3 foo", "the required argument `<snap>:<path>` was not provided"),

@@ -14,7 +14,6 @@ from backend.progress import Progress
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow
 from tui.cli.progress import Foreground
-from tui.session.meter import LONGEST, Meter
 
 
 class Clock:
@@ -42,151 +41,6 @@ class Screen(io.StringIO):
 
     def fileno(self) -> int:
         raise OSError("not a real one")
-
-
-class TestMeter:
-    def test_the_rate_is_that_of_the_last_ten_seconds(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10_000))
-        for second in range(1, 31):
-            clock.now = 1000.0 + second
-            meter.handle(Advanced(second * 100 if second <= 20 else 2000 + (second - 20) * 10))
-        view = meter.view()
-        assert view.rate == pytest.approx(10)
-        assert view.left == pytest.approx((10_000 - 2100) / 10)
-
-    def test_the_rate_falls_while_nothing_comes(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10_000))
-        clock.now += 5
-        meter.handle(Advanced(500))
-        assert meter.view().rate == pytest.approx(100)
-        clock.now += 20
-        assert meter.view().rate == pytest.approx(20)
-
-    def test_the_time_left_is_hidden_for_three_seconds(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 1000))
-        clock.now += 2.9
-        meter.handle(Advanced(290))
-        assert meter.view().left is None
-        clock.now += 0.1
-        meter.handle(Advanced(300))
-        assert meter.view().left == pytest.approx(7)
-
-    def test_nothing_is_known_at_the_beginning(self) -> None:
-        view = Meter(Clock()).view()
-        assert view == ("", 0, None, 0.0, None)
-
-    def test_a_total_that_is_not_known(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Measuring", None))
-        clock.now += 60
-        meter.handle(Advanced(60))
-        assert meter.view() == ("Measuring", 60, None, 1.0, None)
-
-    def test_more_than_was_announced(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 28))
-        clock.now += 10
-        meter.handle(Advanced(500))
-        assert (meter.view().done, meter.view().total, meter.view().left) == (500, 500, 0)
-
-    def test_one_who_comes_late_knows_the_rate_at_once(self) -> None:
-        clock = Clock()
-        clock.now = 2000.0
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10_000), 1980.0)
-        for second in range(1, 21):
-            meter.handle(Advanced(second * 100), 1980.0 + second)
-        view = meter.view()
-        assert view.rate == pytest.approx(100)
-        assert view.left == pytest.approx(80)
-        assert meter.moved == (2000, 20)
-
-    @pytest.mark.parametrize("at", [5000.0, float("inf"), -5.0, float("nan"), 1e300])
-    def test_impossible_times_do_no_harm(self, at: float) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10_000), 990.0)
-        meter.handle(Advanced(100), 995.0)
-        meter.handle(Advanced(200), at)
-        clock.now += 1
-        view = meter.view()
-        assert 0 <= view.rate <= 100
-        assert meter.moved.seconds >= 0
-
-    def test_a_suspended_machine_counts_for_nothing(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 100_000))
-        for second in range(1, 21):
-            clock.now = 1000.0 + second
-            meter.handle(Advanced(second * 100))
-        clock.now += 31
-        assert (meter.view().rate, meter.view().left) == (0.0, None)
-        clock.now += 7200
-        meter.handle(Advanced(2000))
-        assert meter.view().left is None
-        for second in range(1, 5):
-            clock.now += 1
-            meter.handle(Advanced(2000 + second * 100))
-            assert meter.view().rate == pytest.approx(100)
-        assert meter.view().left == pytest.approx((100_000 - 2400) / 100)
-        assert meter.moved.done == 2400
-        assert meter.moved.seconds == pytest.approx(24)
-
-    def test_counts_that_come_rarely_are_no_pauses(self) -> None:
-        """The journal of a job of many hours keeps a count every so many seconds."""
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10_000_000))
-        for gap in (10, 15, 25, 40, 40, 40):
-            clock.now += gap
-            meter.handle(Advanced(int(clock.now - 1000) * 100))
-            assert meter.view().rate == pytest.approx(100)
-
-    def test_the_time_left_is_hidden_while_it_swings(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 1_000_000))
-        done = 0
-        shown = []
-        for rate in [100] * 12 + [5000] * 12:
-            clock.now += 1
-            done += rate
-            meter.handle(Advanced(done))
-            shown.append(meter.view().left is not None)
-        assert shown[2:12] == [True] * 10
-        assert shown[13:15] == [False] * 2
-        assert shown[-1] is True
-
-    def test_amounts_that_nobody_can_have_counted(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("Saving", 10**400))
-        clock.now += 5
-        meter.handle(Advanced(-(10**400)))
-        meter.handle(Advanced(10**400))
-        assert meter.view().done == meter.view().total == 1 << 62
-
-    def test_a_new_step_begins_anew(self) -> None:
-        clock = Clock()
-        meter = Meter(clock)
-        meter.handle(Started("One", 10))
-        meter.handle(Entered("part"))
-        clock.now += 10
-        meter.handle(Advanced(10))
-        meter.handle(Noted("something"))
-        assert meter.part == "part"
-        meter.handle(Started("Two", 20))
-        assert meter.part == ""
-        assert meter.view() == ("Two", 0, 20, 0.0, None)
 
 
 class TestForeground:
@@ -224,7 +78,7 @@ class TestForeground:
             foreground.handle(Entered("hello, alice"))
             clock.now += 5
             foreground.handle(Advanced(2_000_000))
-        shown = "Saving: hello, alice  2.0 of 4.0 MB  200 kB/s  0:10 left"
+        shown = f"Saving  {'━' * 10}{'─' * 10}  50 %  2.0 of 4.0 MB  200 kB/s  0:10 left  hello, alice"
         assert screen.getvalue().endswith(f"\r{shown}\x1b[K\r\x1b[K")
 
     def test_events_for_programs(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -318,10 +172,3 @@ class TestInterrupted:
         if json_flag:
             assert done.lines[-1] == {"event": "cancelled", "exit": 130}
         assert snapstow("--json", "jobs").document[-1]["state"] == "cancelled"
-
-
-def test_words_of_any_length_from_a_journal_are_cut() -> None:
-    meter = Meter()
-    meter.handle(Started("t" * 1_000_000, 5))
-    meter.handle(Entered("p" * 1_000_000))
-    assert (len(meter.view().title), len(meter.part)) == (LONGEST, LONGEST)

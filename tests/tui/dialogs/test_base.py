@@ -6,7 +6,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from tui.dialogs.base import Line, LineList
+from tui.dialogs.lines import Line, LineList
 
 
 class Listing(App[None]):

@@ -101,14 +101,14 @@ def test_snaps_are_chosen_and_the_size_follows(world: World, here: Path) -> None
         sizes.append(bytes_to_write(user))
         await user.presses("minus")
         await reads(user, "nothing is selected")
-        user.button().press()
+        await user.presses("enter")
         await reads(await user.waits(), "nothing is selected: select a snap with Space")
         await reads(await user.presses("asterisk"), "free there")
         sizes.append(bytes_to_write(user))
         await stands_on(user, "other")
         await user.presses("space")
         await reads(user, "free there")
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     answer = patiently(str(world.root), tell)
@@ -171,7 +171,7 @@ def test_without_a_checksum_the_old_one_stays(world: World, here: Path) -> None:
         await user.presses("space")
         await reads(user, "free there")
         assert "already exists" not in wording(user)
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     assert patiently(str(world.root), tell) == [Export(1, f"{here}/1.snapshot")]
@@ -189,7 +189,7 @@ def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: P
         await user.presses("space")
         await reads(user, "--skip-broken")
         await reads(user, "free there")
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     assert patiently(str(world.root), tell) == [whole(here, skip_broken=True)]

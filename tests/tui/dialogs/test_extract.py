@@ -40,8 +40,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
         await user.sees("replace  common/f")
         await user.sees("create   common/d")
         await user.sees("2 of them inside a selected directory")
-        assert user.app.focused is user.button()
-        assert "replacing 1, undo for 24 hours" in str(user.button().label)
+        assert "replacing 1, undo for 24 hours" in user.answer.text
         await user.presses("enter")
 
     assert ask(world, tell) == [Extract(1, ITEMS)]
@@ -65,7 +64,7 @@ def test_without_an_undo_the_number_has_to_be_typed(world: World) -> None:
         await goes_to(user, "Undo")
         await user.presses("space", "space")
         await user.sees("what is replaced cannot be recovered: type 1")
-        assert user.button().disabled
+        assert user.answer.waits
         await user.presses("1", "enter")
 
     assert ask(world, tell) == [Extract(1, ITEMS, undo_window=0)]
@@ -93,7 +92,7 @@ def test_beside_it_lands_below_the_directory_that_is_typed(world: World, tmp_pat
         await goes_to(user, "Names")
         await user.presses("space")
         await user.sees("create   f")
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     assert ask(world, tell) == [Extract(1, ITEMS, target_dir=str(tmp_path / "out"), strip=True)]
@@ -104,7 +103,7 @@ def test_data_of_a_user_can_be_given_to_another(world: World) -> None:
         await user.sees("cloud, alice")
         await user.types("alice=bob", "#owner")
         await user.sees("cloud, bob")
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     items = ("cloud:user/alice/common/mine",)
@@ -117,7 +116,7 @@ def test_an_owner_that_makes_no_sense_blocks_with_the_reason(world: World) -> No
         await user.types("alice", "#owner")
         await user.sees("BLOCKED")
         await user.sees("write alice=bob")
-        assert not user.button().display
+        assert user.edge.main is None
         await user.presses("escape")
 
     ask(world, tell, ("cloud:user/alice/common/mine",))
@@ -129,7 +128,7 @@ def test_a_planted_link_is_a_conflict_and_nothing_can_be_confirmed(world: World)
     async def tell(user: Patient) -> None:
         await user.sees("conflict common/d")
         await user.sees("a symbolic link is there")
-        assert not user.button().display
+        assert user.edge.main is None
         await user.presses("escape")
 
     assert ask(world, tell) == [None]

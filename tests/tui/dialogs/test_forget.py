@@ -67,11 +67,11 @@ def test_the_number_of_the_set_has_to_be_typed(world: World, size: tuple[int, in
         assert "snapstow --demo forget 1" in user.screen()
         await (await user.presses("enter")).sees("type 1 to forget permanently")
         await user.types("2")
-        assert user.button().disabled
+        assert user.answer.waits
         await (await user.presses("enter")).sees("type 1 to forget permanently")
         assert user.answers == []
         await user.types("#1")
-        assert not user.button().disabled
+        assert not user.answer.waits
         await user.presses("enter")
 
     assert patiently(str(world.root), tell, size) == [True]

@@ -51,7 +51,7 @@ async def looks_into(user: Patient, path: Path | str, sees: str = "exported") ->
 
 
 async def imports(user: Patient) -> None:
-    user.button().press()
+    await user.presses("enter")
     await user.waits()
 
 
@@ -145,7 +145,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
         await user.presses("asterisk")
         await reads(user, "does not expire")
         await reads(await user.presses("minus"), "nothing is selected")
-        assert not user.button().display
+        assert user.edge.main is None
         await stands_on(user, "other")
         await reads(await user.presses("space"), "does not expire")
         await imports(user)
@@ -224,7 +224,7 @@ def test_other_files_are_not_offered(world: World, here: Path) -> None:
 
     async def tell(user: Patient) -> None:
         await looks_into(user, "odd", "it is a FIFO")
-        assert not user.button().display
+        assert user.edge.main is None
         await user.presses("enter")
         assert user.answers == []
         await stands_on(await user.presses("f2"), "odd")
@@ -247,7 +247,7 @@ def test_of_a_file_that_is_cut_short_the_readable_part_is_told(other: World, exp
     async def tell(user: Patient) -> None:
         await looks_into(user, "e.snapshot", "cannot be imported")
         assert "Readable: 1 snap (hello)" in wording(user)
-        assert not user.button().display
+        assert user.edge.main is None
         await reads(await user.presses("enter"), "cannot be imported:")
 
     assert patiently(str(other.root), tell, (80, 24)) == []

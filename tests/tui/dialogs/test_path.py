@@ -132,7 +132,7 @@ def test_hostile_names_are_shown_and_can_be_chosen(
         await user.presses("down", "end", "enter")
         await reads(user, "identical to #1")
         assert "\x1b" not in wording(user)
-        user.button().press()
+        await user.presses("enter")
         await user.waits()
 
     assert patiently(str(world.root), tell) == [Import(f"{here}/{name}")]

@@ -33,7 +33,6 @@ class TestBeside:
             await user.presses("space")
             await user.sees("Restore into the directory")
             assert f"Undo     nothing is replaced; to undo, remove {target_dir}" in shown(user)
-            user.button().focus()
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1, target_dir=target_dir)]
@@ -49,14 +48,13 @@ class TestBeside:
             await user.presses("space")
             await user.types("full", "#to")
             await user.sees("not empty")
-            assert not user.button().display
+            assert user.edge.main is None
             await user.sees("choose another directory")
             await user.types("some", "#to")
             await user.sees("Tab completes: somewhere/")
             await user.presses("tab")
             await user.sees(f"--to={tmp_path}/somewhere")
             await user.presses("enter")
-            assert user.app.focused is user.button()
             await user.presses("enter")
 
         assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, target_dir=f"{tmp_path}/somewhere")]
@@ -66,8 +64,7 @@ class TestBeside:
             await goes_to(user, "in place")
             await user.presses("space", "space")
             assert not user.app.screen.query_one("#to").display
-            await user.sees("(in place)")
-            user.button().focus()
+            await user.sees("(•) in place")
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1)]
@@ -103,7 +100,7 @@ class TestBeside:
     def test_a_read_only_session_restores_nothing_beside(self, world: World, tmp_path: Path) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("cannot restore --to: this session is")
-            assert not user.button().display
+            assert user.edge.main is None
 
         ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")), size=(160, 40), read_only=True)
 
@@ -131,7 +128,6 @@ class TestRevision:
             await user.presses("space")
             await user.sees("the snap will not see the data of revision 29")
             await user.sees("--revision=29")
-            user.button().focus()
             await user.presses("enter")
 
         assert ask_restore(world, tell, Restore(2), (160, 40)) == [Restore(2, revision="29")]
@@ -176,8 +172,7 @@ class TestLooking:
             assert isinstance(dialog, AskRestore)
             dialog.on_looked(Looked(Restore(1), views[1]))
             await user.sees("counting its files…")
-            assert not user.button().disabled
-            user.button().focus()
+            assert not user.answer.waits
             await user.presses("enter")
 
         assert [(view.losses_known, view.contents_known) for view in views] == [
@@ -196,7 +191,7 @@ class TestLooking:
         async def tell(user: Patient) -> None:
             await user.sees("READY WITH LOSS")
             await user.sees("1 device node skipped")
-            assert str(user.button().label).startswith("Restore without 1 device node")
+            assert user.answer.text.startswith("Restore without 1 device node")
             await goes_to(user, "node skipped")
             await user.presses("l")
             await user.sees(r"common/\x1b[31mnull")
@@ -204,7 +199,6 @@ class TestLooking:
             await user.presses("space")
             await user.sees("1 device node, restored too")
             await user.sees("✓ READY")
-            user.button().focus()
             await user.presses("enter")
 
         assert ask_restore(world, tell, Restore(2)) == [Restore(2, devices=True)]
@@ -215,7 +209,7 @@ class TestLooking:
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
             await user.sees("restore another set")
-            assert not user.button().display
+            assert user.edge.main is None
 
         ask_restore(world, tell, Restore(2), (160, 40))
 

@@ -20,7 +20,7 @@ __all__ = ["mounter"]
 def test_enter_saves_everything(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("2 snaps, 3 users")
-        assert str(user.button().label) == "Save 2 snaps"
+        assert user.answer.text == "Save 2 snaps"
         await user.presses("enter")
 
     assert ask(world, tell) == [Save()]
@@ -41,7 +41,7 @@ def test_snaps_and_users_are_chosen_by_space(world: World) -> None:
 def test_none_and_all(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("minus")
-        assert user.button().disabled
+        assert user.answer.waits
         await user.presses("enter")
         assert user.answers == []
         await user.presses("asterisk")

@@ -160,7 +160,7 @@ def test_concerns_come_worst_first_and_unfold_harmlessly(world: World) -> None:
         screen = user.screen()
         assert sorted(screen.index(word) for word in marks) == [screen.index(word) for word in marks]
         await user.sees("cloud: ")
-        assert str(user.button().label) == "Save 2 snaps, 1 will fail"
+        assert user.answer.text == "Save 2 snaps, 1 will fail"
         assert "fifo" not in screen
         await goes_to(user, "FIFO")
         await user.presses("space")
@@ -183,7 +183,7 @@ def test_unreadable_files_fail_until_they_are_left_out(world: World) -> None:
     async def tell(user: Patient) -> None:
         await follows(user)
         await user.sees("25 files cannot be read: cloud (alice)")
-        assert str(user.button().label) == "Save 2 snaps, 1 will fail"
+        assert user.answer.text == "Save 2 snaps, 1 will fail"
         await goes_to(user, "cannot be read")
         await user.presses("l")
         await user.sees("and 5 more")
@@ -195,7 +195,7 @@ def test_unreadable_files_fail_until_they_are_left_out(world: World) -> None:
         await user.presses("enter")
         await follows(user)
         assert "cannot be read" not in user.screen()
-        assert str(user.button().label) == "Save 2 snaps"
+        assert user.answer.text == "Save 2 snaps"
 
     ask(world, tell)
 
@@ -209,11 +209,11 @@ def test_changing_snaps_may_fail(world: World) -> None:
         await follows(user)
         await user.sees("~ may fail")
         await user.sees("changing: chat")
-        assert str(user.button().label) == "Save 2 snaps, 1 may fail"
+        assert user.answer.text == "Save 2 snaps, 1 may fail"
         await goes_to(user, "accept files that change")
         await user.presses("space")
         await user.sees("kept as they are read: chat")
-        assert str(user.button().label) == "Save 2 snaps"
+        assert user.answer.text == "Save 2 snaps"
         await user.presses("f5")
         await follows(user)
         assert "changing" not in user.screen()

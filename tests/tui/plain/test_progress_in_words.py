@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.jobs import JobState
-from backend.jobs.result import JobResult
 from backend.operations import Save
 from tests.support.builders import World, tree_of
 from tests.tui.support.driver import Snapstow
@@ -21,9 +20,9 @@ from tui.phrases import ago_phrase
 from tui.plain.console import Console, Dropped, EndOfInput
 from tui.plain.follow import Teller
 from tui.plain.questions import number_in, span_of
-from tui.plain.words import and_words, percent, size_words
-from tui.session.job_views import NOTHING_YET, JobView
-from tui.text import ProgressView
+from tui.plain.words import and_words, size_words
+from tui.session.job_progress import JobProgress, PhaseView
+from tui.session.job_views import JobView
 
 world = pytest.fixture(make_world)
 
@@ -60,8 +59,9 @@ class Clock:
 
 
 def moving(done: int, title: str = "Restoring", **facts: Any) -> JobView:
-    view = JobView(1, "", "restore 1", JobState.RUNNING, 0.0, NOTHING_YET, "", (), "", JobResult())
-    return view._replace(progress=ProgressView(title, done, 1000, 5.0, (1000 - done) / 5), **facts)
+    phase = PhaseView(title, done, 1000, has_begun=True)
+    progress = JobProgress((phase,), 5.0, (1000 - done) / 5, **facts)
+    return JobView(1, "", "restore 1", JobState.RUNNING, 0.0, progress)
 
 
 def test_progress_is_told_seldom_enough_to_be_heard() -> None:
@@ -143,7 +143,6 @@ def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
         (and_words(["a"]), "a"),
         (and_words(["a", "b", "c"]), "a, b and c"),
         (and_words("abcdef"), "a, b, c and 3 more"),
-        (percent(ProgressView("", 2000, 1000, 0.0, None)), 100),
     ],
 )
 def test_words(text: str, expected: str) -> None:

@@ -48,7 +48,7 @@ async def goes_to(user: Patient, text: str) -> None:
 
 def test_differences_have_a_sign_and_equal_entries_are_folded(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("#1 1.0 rev x1 → #2 1.0 rev x2")
+        await user.sees("Compare cloud #1 → #2  1.0 rev x1 → 1.0 rev x2")
         await user.sees("- common/gone")
         await user.sees("+ common/new")
         await user.sees("~ common/text")
@@ -163,6 +163,7 @@ def test_selections_unfit_to_compare_say_why() -> None:
     assert pair_of([second, first]) == Pair("cloud", first, second)
     assert pair_of([first]) == Pair("cloud", first, None)
     assert "select two" in str(pair_of([]))
+    assert "select two" in str(pair_of([first, second, snapshot_of(4, "cloud", {})]))
     assert "different snaps" in str(pair_of([first, snapshot_of(2, "chat", {})]))
     assert "broken" in str(pair_of([first._replace(broken="cut")]))
 
@@ -171,5 +172,5 @@ def test_values_and_deltas_are_short() -> None:
     assert value_text({"a": "x" * 100}).endswith("…")
     assert value_text("\x1b") == '"\\u001b"'
     difference = Difference("", b"f", Change.CHANGED, "file", 10, 4)
-    assert delta_text(difference) == "-6B"
+    assert delta_text(difference) == "-6 B"
     assert delta_text(difference._replace(after=10)) == ""

@@ -126,7 +126,7 @@ def faults_of(display: Iterable[str], *, command: bool = True) -> list[str]:
         faults.append(f"{title[1]} says nothing")
     if "Esc" not in frame[end]:
         faults.append(f"{title[1]} does not tell how it is left")
-    if command and not any("same as: snapstow --demo " in line for line in inside):
+    if command and not any("same as  snapstow --demo " in line for line in inside):
         faults.append(f"{title[1]} does not show its command")
     if not re.search(r"\b(Cancel|Keep|Close)\b", inside[-1]):
         faults.append(f"{title[1]} does not show its answers")

@@ -14,9 +14,9 @@ from backend.jobs.result import parse_result
 from backend.model import User
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow
-from tui.session.job_views import NOTHING_YET, JobBoard, JobView
-from tui.session.meter import LONGEST
-from tui.views.job_rows import ending_text
+from tui.session.job_progress import LONGEST
+from tui.session.job_views import JobBoard, JobView
+from tui.views.job_endings import ending_text
 
 SAVE = {"verb": "save", "snaps": ["[red]\x1b[31m"]}
 ABSURD_TIMES = [float("nan"), float("inf"), -float("inf"), 1e300, -1e300, 10**30, -1, 1 << 52]
@@ -51,7 +51,9 @@ def test_words_without_end_are_cut(journal: ForeignJournal, tmp_path: Path) -> N
         {"event": "part", "part": endless, "done": -(10**300), "total": 5},
         {"event": "noted", "text": endless},
     )
-    texts = [view.progress.title, view.part, *(part.name for part in view.parts), *view.notes]
+    progress = view.progress
+    names = [phase.title for phase in progress.phases] + [part.name for part in progress.parts]
+    texts = [*names, progress.part, *progress.notes]
     assert [len(text) for text in texts] == [LONGEST] * 4
 
 
@@ -59,18 +61,9 @@ def test_words_without_end_are_cut(journal: ForeignJournal, tmp_path: Path) -> N
 def test_the_end_of_a_job_is_told_whatever_time_its_journal_says(until: float) -> None:
     result = parse_result({"state": "done", "undo_until": until, "ended": until})
     view = JobView(
-        3,
-        "snapstow restore 1",
-        "restore 1",
-        JobState.DONE,
-        0.0,
-        NOTHING_YET,
-        "",
-        (),
-        "",
-        result,
+        3, "snapstow restore 1", "restore 1", JobState.DONE, 0.0, result=result, title="restore #1"
     )
-    assert ending_text(view) == "job 3 done: restore 1"
+    assert ending_text(view, 1e9).startswith("Restored #1 in ")
 
 
 def test_one_endless_command_does_not_widen_the_list_of_jobs(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_taking_back_from_the_screen(world: World) -> None:
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("t shows what it left")
         await (await user.presses("t")).sees("It had replaced nothing yet")
-        await (await user.presses("shift+tab")).sees("same as: snapstow --demo takeback 1")
+        await (await user.presses("shift+tab")).sees("same as  snapstow --demo takeback 1")
         await (await user.presses("enter")).sees("the data are as before it")
         await user.sees("< rolled back")
         await (await user.presses("t")).sees("job 1 was not interrupted: it is rolled back")
@@ -95,7 +95,7 @@ def test_finishing_from_the_screen_does_it_again(world: World) -> None:
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("starts from its beginning, as a new job")
-        await (await user.presses("left", "left")).sees("same as: snapstow --demo finish 1")
+        await (await user.presses("left", "left")).sees("same as  snapstow --demo finish 1")
         await (await user.presses("enter")).sees("started job 2: restore")
         await user.sees("✓ done")
 

@@ -16,9 +16,10 @@ from backend.operations import Check, Save
 from tests.support.builders import World, plant
 from tests.tui.support.jobs_world import ended, make_world, opens, running
 from tests.tui.support.patient import Patient, patiently
+from tui.session.job_progress import JobProgress, PhaseView
 from tui.session.job_views import JobView
-from tui.text import ProgressView
-from tui.widgets.job_strip import strip_text
+from tui.views.progress_text import flat, width_of
+from tui.widgets.job_strip import strip_line
 
 world = pytest.fixture(make_world)
 
@@ -117,9 +118,8 @@ def test_why_a_job_does_not_move_is_seen_in_the_strip_too(
 
 
 def view(number: int, state: JobState, **facts: Any) -> JobView:
-    progress = ProgressView("Saving snapshot set #2", 10, 4_000_000, 5.0, 12.0)
-    blank = JobView(number, "snapstow save", "save", state, 0.0, progress, "", (), "", JobResult())
-    return blank._replace(**facts)
+    progress = JobProgress((PhaseView("Saving", 10, 4_000_000, has_begun=True),), 5.0, 12.0)
+    return JobView(number, "snapstow save", "save", state, 0.0, progress)._replace(**facts)
 
 
 FAULTY = {"verdicts": [{"fault": "it is damaged"}]}
@@ -134,19 +134,19 @@ def test_the_strip_is_one_line_at_any_width() -> None:
     ]
     for views in (run, bad, [*run, *bad], [run[1], *bad]):
         for width in (40, 60, 80, 200):
-            text = strip_text(views, width)
-            assert text.plain
-            assert "\n" not in text.plain
-            assert text.cell_len <= width
-    assert strip_text(bad, 80).plain == " 3 failed or interrupted: J shows them"
-    assert strip_text([*run, *bad], 40).plain.endswith(" 3 failed: J")
-    assert "(+1)" in strip_text(run, 80).plain
+            line = strip_line(views, width)
+            assert flat(line)
+            assert "\n" not in flat(line)
+            assert width_of(line) <= width
+    assert flat(strip_line(bad, 80)) == "3 failed or interrupted: J shows them"
+    assert flat(strip_line([*run, *bad], 40)).endswith(" 3 failed: J")
+    assert "(+1)" in flat(strip_line(run, 80))
 
 
 def test_jobs_already_seen_are_no_news() -> None:
     seen = [view(1, JobState.FAILED, seen=True), view(2, JobState.DONE)]
-    assert strip_text(seen, 80).plain == ""
-    assert strip_text([], 80).plain == ""
+    assert strip_line(seen, 80) == ()
+    assert strip_line([], 80) == ()
 
 
 def test_failures_that_were_looked_at_leave_the_strip(world: World) -> None:

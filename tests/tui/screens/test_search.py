@@ -1,5 +1,6 @@
 """Finding files in many snapshots, told as stories."""
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from threading import Event
@@ -11,9 +12,10 @@ from backend import Progress
 from backend.browse import Missed
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
+from tui.screens.contents.screen import ContentsScreen
 from tui.screens.search import SearchScreen
 from tui.views import search_rows as hits
-from tui.views.search_rows import SearchProgress, pattern_of, progress_text
+from tui.views.search_rows import SearchProgress, missed_text, progress_text
 
 Tell = Callable[[Patient], Awaitable[object]]
 
@@ -47,36 +49,99 @@ def finding(user: Patient) -> SearchScreen:
     return user.app.screen
 
 
-def test_hits_are_the_versions_of_a_file_oldest_first(world: World) -> None:
+def row_of(user: Patient, text: str) -> str:
+    return next(line for line in user.screen().splitlines() if text in line)
+
+
+def test_every_version_is_a_row_with_its_sets_the_newest_first(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 files found in 3 snapshots")
-        lines = user.screen().splitlines()
-        at = next(number for number, line in enumerate(lines) if "cloud: common/config.php" in line)
-        assert "2 versions" in lines[at]
-        assert "oldest" in lines[at + 1]
-        assert "#1, #2" in lines[at + 1]
-        assert "newest" in lines[at + 2]
-        assert "#3" in lines[at + 2]
-        assert "cloud, alice: common/config.php" in user.screen()
+        await user.sees("2 files in 3 versions · 3 snapshots searched")
+        rows = [line for line in user.screen().splitlines() if "common/config.php" in line][:3]
+        assert sorted(re.sub(r".*config.php +", "", row).split("  ")[0] for row in rows) == [
+            "cloud",
+            "cloud",
+            "cloud, alice",
+        ]
+        mine = [row for row in rows if "alice" not in row]
+        assert [re.findall(r"#\d", row) for row in mine] == [["#3"], ["#2", "#1"]]
 
     search(world, tell)
 
 
-def test_enter_shows_the_version_and_escape_comes_back(world: World) -> None:
+@pytest.mark.parametrize("words", ["onf", "common/con", "php config", "*.php", "c*/con*"])
+def test_words_match_anywhere_and_patterns_whole_names(world: World, words: str) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 versions")
-        await user.presses("down", "enter")
-        await user.sees("one")
+        await user.sees("2 files in 3 versions")
+
+    search(world, tell, words)
+
+
+def test_words_with_capitals_match_no_other_case(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.sees("nothing found · 3 snapshots searched")
+
+    search(world, tell, "Config")
+
+
+async def to_the_oldest(user: Patient) -> None:
+    """Put the cursor on the version of the sets 1 and 2."""
+    await user.sees("3 versions")
+    await user.presses("g")
+    while "in #2 #1" not in user.screen():
+        await user.presses("down")
+
+
+def test_enter_opens_the_snapshot_on_the_file_and_escape_comes_back(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await to_the_oldest(user)
+        before = user.table.cursor_key
+        await user.presses("enter")
+        await user.sees("#2 cloud rev x1 › common data")
+        assert isinstance(user.app.screen, ContentsScreen)
+        assert user.app.screen.item is not None
+        assert user.app.screen.item.location.path == b"common/config.php"
         await user.presses("escape")
         assert finding(user)
+        assert user.table.cursor_key == before
+        assert "3 versions" in user.screen()
 
     search(world, tell)
 
 
-def test_a_version_is_compared_with_the_one_before_it(world: World) -> None:
+def test_escape_comes_back_only_from_where_the_file_is(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 versions")
-        await user.presses("down", "down", "d")
+        await to_the_oldest(user)
+        for keys in (("h",), ("h", "l")):
+            await user.presses("enter")
+            await user.sees("› common data")
+            for key in keys:
+                await user.presses(key)
+            await user.presses("escape")
+            await user.sees("3 versions")
+
+    search(world, tell)
+
+
+def test_a_file_is_restored_with_four_keys_and_its_name(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.knows_the_sets()
+        await user.presses("F")
+        await user.types("other")
+        await user.presses("enter")
+        await user.sees("1 file")
+        await user.presses("r")
+        await user.sees("Restore 1 item from #3")
+        await user.presses("enter")
+        (job,) = user.app.place.engine.journal.records()
+        assert job.verb == "extract"
+
+    patiently(str(world.root), tell, (90, 24))
+
+
+def test_a_version_is_compared_with_the_version_before_it(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await to_the_oldest(user)
+        await user.presses("up", "d")
         await user.sees("-one")
         await user.sees("+three")
 
@@ -85,8 +150,8 @@ def test_a_version_is_compared_with_the_one_before_it(world: World) -> None:
 
 def test_the_oldest_is_compared_with_what_is_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 versions")
-        await user.presses("down", "d")
+        await to_the_oldest(user)
+        await user.presses("d")
         await user.sees("the live file")
         await user.sees("+live")
 
@@ -95,8 +160,7 @@ def test_the_oldest_is_compared_with_what_is_in_place(world: World) -> None:
 
 def test_a_version_is_put_back_from_the_newest_set_that_has_it(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 versions")
-        await user.presses("down")
+        await to_the_oldest(user)
         wanted = finding(user).extraction()
         assert wanted is not None
         assert (wanted.set_id, wanted.items) == (2, ("cloud:common/config.php",))
@@ -108,35 +172,40 @@ def test_a_version_is_put_back_from_the_newest_set_that_has_it(world: World) -> 
 
 def test_nothing_found_says_how_much_was_searched(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("0 files found in 3 snapshots")
+        await user.sees("nothing found · 3 snapshots searched")
         await user.presses("down", "r")
         await user.sees("nothing is selected")
 
     search(world, tell, "no-such-file")
 
 
-def test_unreadable_archives_are_told(world: World) -> None:
+def test_unreadable_sets_are_told_once_and_never_offered(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
+    (world.snapshots / "5_cloud_1.0_x1.zip").write_bytes(b"none")
 
     async def tell(user: Patient) -> None:
-        await user.sees("1 archive not fully searched")
+        await user.sees("not searched: #5 cloud; only in part: #4 bad")
+        await user.sees("4 of 5 snapshots searched")
+        assert user.screen().count("#5") == 1
+        await user.presses("down", "up")
+        await user.sees("not searched: #5 cloud; only in part: #4 bad")
 
     search(world, tell)
 
 
-def test_contents_are_not_shown_where_previews_are_off(world: World) -> None:
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_what_was_searched_stays_said(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
-        await user.sees("2 versions")
-        await user.presses("down", "enter")
-        await user.sees("previews are off")
+        await user.presses("down")
+        await user.sees("2 files in 3 versions · 3 snapshots searched")
 
-    search(world, tell, previews=False)
+    search(world, tell, size=size)
 
 
 def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = Event()
 
-    def endless(_where: object, _pattern: str, _own: str, progress: Progress, **_options: object) -> Any:
+    def endless(_where: object, _pattern: object, _state: str, progress: Progress, **_options: object) -> Any:
         stopped = Event()
         with progress.on_cancel(stopped.set):
             begun.set()
@@ -144,7 +213,7 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
         progress.raise_if_cancelled()
         yield from ()
 
-    monkeypatch.setattr(hits, "searched", endless)
+    monkeypatch.setattr(hits, "search_files", endless)
 
     async def tell(user: Patient) -> None:
         await user.sees("#1")
@@ -155,9 +224,10 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
             await user.pilot.pause(0.01)
         await user.pilot.press("x")
         await user.waits()
-        await user.sees("0 files found · stopped after 0 of 3 snapshots: the rest was not searched")
+        await user.sees("stopped: 0 of 3 snapshots searched, 0 files so far")
         await user.presses("x")
         await user.sees("no search is running")
+        await user.sees("stopped: 0 of 3 snapshots searched, 0 files so far")
 
     patiently(str(world.root), tell, (90, 24))
 
@@ -171,15 +241,18 @@ def test_no_size_is_too_small(world: World, size: tuple[int, int]) -> None:
     search(world, tell, size=size)
 
 
-@pytest.mark.parametrize(
-    ("typed", "pattern"),
-    [("", ""), ("conf", "*conf*"), ("*.php", "*.php"), ("etc/conf", "etc/*conf*"), ("a?", "a?")],
-)
-def test_words_are_looked_for_anywhere_in_a_name(typed: str, pattern: str) -> None:
-    assert pattern_of(typed) == pattern
-
-
 def test_progress_is_told_in_words() -> None:
-    assert progress_text(SearchProgress(2, 41), 3, "").startswith("searching 3 of 41…")
-    done = SearchProgress(41, 41, (Missed(None, "f", "e", "why"),), complete=True)
-    assert progress_text(done, 1, "") == "1 file found in 41 snapshots · 1 archive not fully searched"
+    assert progress_text(SearchProgress(2, 41), ()) == "searching 3 of 41 · 0 files so far"
+    stopped = SearchProgress(1, 5, complete=True, stopped=True)
+    assert progress_text(stopped, ()) == "stopped: 1 of 5 snapshots searched, 0 files so far"
+    missed = (Missed(None, "f", "", "why"), Missed(None, "g", "archive.tgz", "cut"))
+    done = SearchProgress(41, 41, missed, complete=True)
+    assert progress_text(done, ()) == "nothing found · 40 of 41 snapshots searched"
+
+
+def test_what_was_not_searched_is_one_line() -> None:
+    missed = [Missed(None, name, "", "why") for name in "abcde"]
+    assert missed_text(missed) == "not searched: a, b, c, 2 more"
+    assert missed_text(missed[:1], reasons=True) == "not searched: a (why)"
+    assert missed_text([Missed(None, "f", "archive.tgz", "cut")]) == "only in part: f"
+    assert missed_text(()) == ""

@@ -144,21 +144,21 @@ def test_patterns_are_refused_where_an_old_snapd_does_not_take_them(hello: RealS
     async def tell(user: Patient) -> None:
         await user.is_asked(AskSave(user.app.place))
         await user.sees("Save 1 snap")
-        assert not user.button().disabled
+        assert not user.answer.waits
         await user.types("$SNAP_COMMON/cache", "#pattern")
         await user.presses("enter")
         if takes_patterns:
             await reads(user, "$SNAP_COMMON/cache")
         else:
             await reads(user, "takes no patterns to exclude, 2.60 does")
-        assert user.button().disabled != takes_patterns
+        assert user.answer.waits != takes_patterns
         await user.types("", "#pattern")
         lines = line_list(user).shown
         await stands_at(
             user, next(n for n, line in enumerate(lines) if "$SNAP_COMMON/cache" in line.text.plain)
         )
         await user.presses("space")
-        await until(user, lambda: not user.button().disabled)
+        await until(user, lambda: not user.answer.waits)
         assert "takes no patterns" not in wording(user)
         await user.presses("escape")
 
@@ -177,15 +177,15 @@ def test_a_part_of_a_file_is_not_for_snapd(hello: RealSnapd) -> None:
         await user.is_asked(AskImport(user.app.place))
         await user.types(path, "#path")
         await reads(user, "exported as set #1")
-        assert not user.button().disabled
+        assert not user.answer.waits
         lines = line_list(user).shown
         await stands_at(user, next(n for n, line in enumerate(lines) if line.marked is not None))
         await user.presses("space")
         await reads(user, "snapd takes a file as a whole")
-        assert user.button().disabled
+        assert user.answer.waits
         await user.presses("space")
-        await until(user, lambda: not user.button().disabled)
-        user.button().press()
+        await until(user, lambda: not user.answer.waits)
+        await user.presses("enter")
         await user.waits()
 
     assert patiently(str(hello.base), tell) == [Import(path)]
@@ -199,12 +199,12 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
         place.engine = SnapdEngine(files_engine(str(hello.base)), reads_files=False)
         place.follows = False
         await user.is_asked(AskCheck([], InventoryData(tuple(place.engine.sets())), (), place))
-        assert not user.button().disabled
+        assert not user.answer.waits
         lines = line_list(user).shown
         await stands_at(user, next(n for n, line in enumerate(lines) if line.key == "structure"))
         await user.presses("space")
         await reads(user, "snapd verifies hashes only")
-        assert user.button().disabled
+        assert user.answer.waits
         await user.presses("escape")
 
     patiently(str(hello.base), tell)
@@ -224,7 +224,7 @@ def test_retention_is_shown_and_changed(hello: RealSnapd) -> None:
         await user.sees("Leave as is")
         await user.presses(*"4h")
         await reads(user, "24h at least")
-        assert user.button().disabled
+        assert user.answer.waits
         await user.types("14d", "#time")
         await user.sees("Keep for 14d")
         await user.sees("retention 14d")
@@ -264,7 +264,7 @@ def test_without_snapd_retention_is_only_shown(hello: RealSnapd) -> None:
         await user.is_asked(AskRetention(user.app.place))
         await user.sees("Automatic snapshots are kept for 2d")
         await reads(user, "only snapd can; start snapd first")
-        assert not user.button().display
+        assert user.edge.main is None
         await user.presses("enter")
 
     patiently(str(hello.base), tell)
@@ -322,7 +322,7 @@ def test_changes_of_others_are_listed_followed_and_stopped(hello: RealSnapd) -> 
             assert "asked snapd" not in user.screen()
             await user.presses("x")
             await user.sees(f"Abort change {number}")
-            user.button().press()
+            await user.presses("enter")
             await user.sees("asked snapd to abort change")
             await_gzip.open()
             await user.sees("- cancelled")

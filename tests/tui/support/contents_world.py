@@ -46,7 +46,7 @@ def look(world: World, tell: Tell, size: tuple[int, int] = (80, 24), file: str =
     async def play(user: Patient) -> None:
         await user.knows_the_sets()
         if file:
-            inventory(user).open_file(file)
+            inventory(user).show_contents(file)
             await user.waits()
         else:
             await user.presses("l", "down", "enter")

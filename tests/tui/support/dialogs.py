@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
-from tui.dialogs.base import LineList
+from tui.dialogs.lines import LineList
 from tui.session.place import Place
 
 LATER = "2999-01-01T00:00:00Z"  # after everything that a test writes

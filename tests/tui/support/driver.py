@@ -72,10 +72,13 @@ class Snapstow:
         """Run it in a process of its own, with bytes in and out."""
         return run_process("--root", str(self.world.root), *arguments, **options)
 
-    def terminal(self, *arguments: str, columns: int = 80, wrap: str = "", **changes: str) -> "Terminal":
+    def terminal(
+        self, *arguments: str, columns: int = 80, rows: int = 24, wrap: str = "", **changes: str
+    ) -> "Terminal":
         """Start it on a terminal, by itself or as `$@` of a shell script `wrap`, in a changed environment."""
         command = [sys.executable, "-m", "tui.cli.main", "--root", str(self.world.root), *arguments]
-        return Terminal(["sh", "-c", wrap, "sh", *command] if wrap else command, columns, changes=changes)
+        wrapped = ["sh", "-c", wrap, "sh", *command] if wrap else command
+        return Terminal(wrapped, columns, rows, changes=changes)
 
 
 def run_here(*arguments: str) -> Done:

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from textual.screen import Screen
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from backend import open_engine
 from tests.tui.support.user import User, at
+from tui.dialogs.answers import Answer, Answers
 from tui.session.place import Place
 
 
@@ -33,8 +34,16 @@ class Patient(User):
         await self.waits()
         return self
 
-    def button(self, name: str = "#yes") -> Button:
-        return self.app.screen.query_one(name, Button)
+    @property
+    def edge(self) -> Answers:
+        """The edge of the dialog that is open."""
+        return self.app.screen.query_one(Answers)
+
+    @property
+    def answer(self) -> Answer:
+        """What Enter does in the dialog that is open."""
+        assert self.edge.main is not None, self.screen()
+        return self.edge.main
 
 
 def patiently(

@@ -25,7 +25,6 @@ async def types(user: Patient, text: str) -> None:
 
 
 async def confirms(user: Patient) -> None:
-    user.button().focus()
     await user.presses("enter")
 
 

@@ -6,9 +6,9 @@ from backend import Save
 from tests.support.builders import World
 from tests.tui.support.driver import Snapstow, Terminal
 
-FIRST_SCREEN = {"truecolor": 60_000, "": 30_000}
-A_KEY = 2_000
-A_TICK = 500
+FIRST_SCREEN = {(80, 24): 12_000, (120, 40): 24_000}
+A_KEY = 1_000
+A_TICK = 150
 QUIET = 0.5
 IDLE = 3.0
 
@@ -27,13 +27,16 @@ def shown(terminal: Terminal) -> bool:
     return any("#40" in line for line in terminal.text) and "? Help" in terminal.text[-1]
 
 
-@pytest.mark.parametrize("colours", FIRST_SCREEN)
-def test_the_inventory_with_its_details(colours: str, snapstow: Snapstow) -> None:
-    term = "xterm-256color" if colours else "xterm"
-    with snapstow.terminal(columns=120, COLORTERM=colours, TERM=term) as terminal:
+@pytest.mark.parametrize("size", FIRST_SCREEN)
+@pytest.mark.parametrize(("colours", "term"), [("truecolor", "xterm-256color"), ("", "xterm")])
+def test_the_inventory_with_its_details(
+    size: tuple[int, int], colours: str, term: str, snapstow: Snapstow
+) -> None:
+    columns, rows = size
+    with snapstow.terminal(columns=columns, rows=rows, COLORTERM=colours, TERM=term) as terminal:
         terminal.until(lambda: shown(terminal))
         first = terminal.rest(QUIET)
-        assert first <= FIRST_SCREEN[colours], f"the first screen took {first}"
+        assert first <= FIRST_SCREEN[size], f"the first screen took {first}"
         terminal.mark()
         idle = terminal.rest(IDLE)
         assert idle == 0, f"idle sent {terminal.seen[-idle:]!r}"

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_without_the_mouse_it_is_not_asked_for(snapstow: Snapstow) -> None:
     [('"$@" < /dev/null', {}), ('"$@" 2> /dev/null', {}), ('"$@" | cat', {}), ("", {"TERM": "dumb"})],
 )
 def test_where_no_screen_can_be_drawn_there_is_the_listing(
-    wrap: str, changes: dict[str, str], snapstow: Snapstow
+    wrap: str, changes: dict[str, Any], snapstow: Snapstow
 ) -> None:
     with snapstow.terminal(wrap=wrap, columns=80, **changes) as terminal:
         assert terminal.ended() == 0

@@ -142,13 +142,17 @@ def cat(parser: Parser) -> Callable[..., CatArgs]:
 def find(parser: Parser) -> type[FindArgs]:
     """Describe `find`."""
     parser.describe(
-        "Finds files in all snapshots by a shell pattern (*, ?, [...]): the whole name,\n"
-        "or with slashes the end of the path. Shows the versions of each, oldest first.\n"
-        "Archives that were never read are read first.",
+        "Finds files in all snapshots: words that match anywhere in the path, all of\n"
+        "them; lower case matches any case. With * or ? a word matches the whole name or,\n"
+        "with slashes, the end of the path; rev/ is the data of the revision. Shows each\n"
+        "version once, with its sets. Archives that were never read are read first.\n"
+        "Exits with 1 if nothing is found, as grep does; what could not be searched is\n"
+        "told on standard error.",
         "find config.php",
-        "find 'etc/*.conf' nextcloud",
+        "find 'photos 2024' nextcloud",
+        "find 'etc/*.conf' --id 3",
     )
-    parser.operand("pattern", "PATTERN", "what the name or path must match", missing="`<pattern>`")
+    parser.operand("pattern", "WORDS", "what the path must match, as one argument", missing="`<words>`")
     add_snaps(parser)
     add_id(parser)
     add_file(parser)
@@ -162,13 +166,15 @@ def diff(parser: Parser) -> type[DiffArgs]:
     parser.describe(
         "Compares two snapshots of a snap, or one with the live data (live) or with a\n"
         "file: by size and time, or with --exact by content. The data of different\n"
-        "revisions are compared as rev/. With the path of a text file, shows its lines.",
+        "revisions are compared as rev/. With the path of a text file, shows its lines.\n"
+        "Without a snap, compares all snaps of both, and shows how much differs in each.",
+        "diff 3 5",
         "diff 3 5 nextcloud",
         "diff 3 live nextcloud:common/config.php",
     )
     parser.operand("first", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
     parser.operand("second", "ID|FILE|live", "what to compare it with", missing="`<id>`")
-    parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data", missing="`<snap>`")
+    parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data")
     parser.flag("exact", "compare by content")
     parser.flag("same", "also show what is unchanged")
     parser.flag("exit-code", "exit with 1 if anything differs")

@@ -18,7 +18,7 @@ VERBS = {
     "import-snapshot": ("changes", "change"),
     "ls": ("contents", "inspect"),
     "cat": ("contents", "inspect"),
-    "find": ("contents", "inspect"),
+    "find": ("contents", "find"),
     "diff": ("contents", "diff"),
     "open": ("contents", "inspect"),
     "estimate": ("place", "estimate"),

@@ -1,20 +1,20 @@
-"""The verb `diff`: what differs between two snapshots of a snap, or one and the live data."""
+"""The verb `diff`: what differs between two snapshots of a snap, or one and the live data, or whole sets."""
 
 import json
 import os
 from collections.abc import Iterator
 
 from backend import NotFoundError, Progress
-from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Tally
+from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Source, Tally
 from tui.cli.arguments.contents import DiffArgs
 from tui.cli.arguments.parser import is_number
+from tui.cli.commands.diff_sets import LIVE, diff_sets
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import watched_progress
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
 
-_LIVE = "live"
 _SIGNS = {
     Change.ADDED: "+",
     Change.REMOVED: "-",
@@ -25,7 +25,9 @@ _SIGNS = {
 
 
 def diff(context: Context, args: DiffArgs) -> int:
-    """Show what differs between two snapshots of a snap, or one and the live data."""
+    """Show what differs between two snapshots of a snap, or one and the live data; without a snap, of all."""
+    if not args.what:
+        return diff_sets(context, args)
     snap, _, path = args.what.partition(":")
     engine = context.engine
     with watched_progress() as progress, Comparison(snap, engine.layout, engine.journal.folder) as comparison:
@@ -50,16 +52,16 @@ def diff(context: Context, args: DiffArgs) -> int:
 
 
 def _add_side(context: Context, comparison: Comparison, side: str, progress: Progress) -> None:
-    if side == _LIVE:
-        comparison.add_live()
+    source: Source = os.path.abspath(side)
+    if side == LIVE:
+        source = None
     elif is_number(side):
         sets = context.engine.sets(int(side), [comparison.snap])
         snapshots = [snapshot for group in sets for snapshot in group.snapshots]
         if not snapshots:
             raise NotFoundError(f'cannot compare: set #{side} has no snapshot of "{comparison.snap}"')
-        comparison.add_snapshot(f"#{side}", snapshots[0])
-    else:
-        comparison.add_file(os.path.abspath(side), progress)
+        source = snapshots[0]
+    comparison.add(f"#{side}", source, progress)
 
 
 def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: int) -> None:

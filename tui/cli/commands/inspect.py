@@ -1,40 +1,33 @@
-"""The verbs that look into snapshots: ls, cat, find, open; and the check of a file where it lies.
+"""The verbs that look into snapshots: ls, cat, open; and the check of a file where it lies.
 
 Names are printed so that they do no harm; for programs they are exact.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from backend import Cancelled, CheckCount, InvalidInputError, NotFoundError, Progress, Result, Snapshot
+from backend import CheckCount, InvalidInputError, NotFoundError, Progress, Result
 from backend.browse import (
-    Hit,
     Look,
-    Missed,
     Node,
     Order,
     SnapshotFile,
     Tree,
     harmless,
-    histories,
     preview_of,
     reading_recorded,
-    search_files,
 )
 from backend.format import snapshot_json
 from backend.store import VerificationLog
 from tui.cli.arguments.changes import CheckArgs
-from tui.cli.arguments.contents import CatArgs, FindArgs, LsArgs, OpenArgs
+from tui.cli.arguments.contents import CatArgs, LsArgs, OpenArgs
 from tui.cli.commands.inspect_lines import (
     HEADER,
     archive_document,
     archive_row,
-    hit_document,
-    minute,
     node_document,
     node_line,
 )
@@ -44,12 +37,11 @@ from tui.cli.output import flush_results, output_errors, print_result, print_sta
 from tui.cli.progress import Foreground, watched_progress
 from tui.phrases import count_phrase
 from tui.terminal.setup import can_draw
-from tui.text import plain, quoted, size_text
+from tui.text import plain, quoted
 
 _PAGE = 1000
 _PIECE = 1 << 20
 _HEAD = 256 << 10
-_MOST_HITS = 100_000
 
 
 class Spot(NamedTuple):
@@ -91,61 +83,6 @@ def cat(context: Context, args: CatArgs) -> int:
                         sys.stdout.buffer.write(piece)
                     at += len(piece)
             return _ending(spot.tree, json_output=False)
-
-
-def find(context: Context, args: FindArgs) -> int:
-    """Find files by name in all snapshots, or in some; 3 where not everything could be searched."""
-    where: Sequence[Snapshot | str] = [args.file] if args.file else _of_store(context, args)
-    search = _Search(context, args)
-    try:
-        with watched_progress() as progress, progress.step("Searching"):
-            for place in where:
-                search.look_into(place, progress)
-    except Cancelled as stop:
-        search.show_hits(empty="Nothing found so far.")
-        of_all = f"{search.searched} of {count_phrase(len(where), 'snapshot')}"
-        print_status(f"stopped after {of_all}: the rest was not searched")
-        return stop.exit_code
-    search.show_hits()
-    return 3 if search.missed else 0
-
-
-class _Search:
-    """Finds files by name in one place after the other, and counts what could not be searched."""
-
-    def __init__(self, context: Context, args: FindArgs) -> None:
-        self._context = context
-        self._args = args
-        self._hits: list[Hit] = []
-        self.searched = 0
-        self.missed = 0
-
-    def look_into(self, place: Snapshot | str, progress: Progress) -> None:
-        """Search one more place."""
-        for hit in search_files([place], self._args.pattern, self._context.engine.state_dir, progress):
-            if isinstance(hit, Missed):
-                self.missed += 1
-                print_status(f"not fully searched: {_place_text(hit)}: {plain(hit.reason)}")
-            elif self._context.json:
-                print_result(json.dumps(hit_document(hit)))
-            elif len(self._hits) < _MOST_HITS:
-                self._hits.append(hit)
-        self.searched += 1
-
-    def show_hits(self, empty: str = "Nothing found.") -> None:
-        """Print what was found; as JSON it was printed at once."""
-        if not self._context.json:
-            _show_histories(self._hits, abs_time=self._args.abs_time, empty=empty)
-
-
-def _of_store(context: Context, args: FindArgs) -> list[Snapshot]:
-    """What to search; what is named and not there is no empty answer."""
-    sets = context.engine.sets(args.set_id or None, args.snaps)
-    if not sets and (args.set_id or args.snaps):
-        of_snaps = f" of {quoted(args.snaps)}" if args.snaps else ""
-        in_set = f" in set #{args.set_id}" if args.set_id else ""
-        raise NotFoundError(f"cannot search: no snapshot{of_snaps}{in_set}")
-    return [snapshot for group in sets for snapshot in group.snapshots]
 
 
 def open(context: Context, args: OpenArgs) -> int:
@@ -279,34 +216,6 @@ def _show_tops(context: Context, inside: SnapshotFile, snap: str = "") -> None:
     print_status(*(f"warning: {plain(fault)}" for fault in inside.faults))
     if not context.json:
         show_rows(rows, empty="It contains no archives.")
-
-
-def _show_histories(hits: Sequence[Hit], *, abs_time: bool, empty: str) -> None:
-    """Print every file that was found with its versions, the oldest first."""
-    if not hits:
-        print_result(empty)
-    for history in histories(hits):
-        owner = f"user/{history.user}/" if history.user else ""
-        note = "  [name too long]" if history.is_too_long else ""
-        print_result(plain(f"{history.snap}:{owner}{history.path.decode('utf-8', 'surrogateescape')}{note}"))
-        for version in history.versions:
-            node = version.hits[0].node
-            sets = ", ".join(_set_text(hit, abs_time=abs_time) for hit in version.hits)
-            print_result(f"  {minute(node.mtime_ns)}  {size_text(node.size):>6}  in {sets}")
-    if len(hits) >= _MOST_HITS:
-        print_status(f"Only the first {_MOST_HITS} are shown.")
-
-
-def _set_text(hit: Hit, *, abs_time: bool) -> str:
-    when = f" ({plain(hit.snapshot.time)})" if abs_time else ""
-    return f"#{hit.snapshot.set_id}{when}"
-
-
-def _place_text(missed: Missed) -> str:
-    if missed.snapshot is None:
-        return plain(missed.file)
-    name = f"#{missed.snapshot.set_id} {missed.snapshot.snap or os.path.basename(missed.file)}"
-    return plain(f"{name}, {missed.entry}" if missed.entry else name)
 
 
 def _broken(inside: SnapshotFile) -> bool:

@@ -19,7 +19,7 @@ from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.phrases import count_phrase
-from tui.session.meter import time_of
+from tui.session.job_progress import time_of
 from tui.session.stalls import StallDetector
 from tui.text import plain
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Hashable, Mapping
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -24,35 +23,38 @@ from tui.screens.contents.messages import (
     parents_of,
 )
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import RestoringScreen
-from tui.session.open_file import SYSTEM, ClosedError, Folder, Item, Location, Opened, Stage
+from tui.screens.sub_screen import Panel, RestoringScreen
+from tui.session.open_file import TOP, ClosedError, Folder, Item, Location, Opened, Stage, Start
 from tui.session.place import Place
-from tui.text import cut_middle, plain
+from tui.text import plain
 from tui.views import file_rows as treerows
 from tui.views.table import Row
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
-from tui.widgets.text import ScrollPane, set_text
+from tui.widgets.text import ScrollPane
 
 PREVIEW_MIN_WIDTH = 110
 _PATIENCE = 10.0  # times as long as a look took, until the next
 
 
 class NavigationScreen(RestoringScreen):
-    """Shows the folders of a snapshot, or of a file; `entry` names the archive to begin in.
+    """Shows the folders of a snapshot, or of a file, from where it is to start; there Esc leaves at once.
 
     Looking and reading are done by threads, and end when the screen is left.
     """
 
-    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, start: Start = TOP) -> None:
         super().__init__(place, launcher)
         self._source = source
-        self._begin_in = entry
+        self._start = start
+        self._home: Location | None = None
+        self._wanted: Location | None = None
         self._opening = Progress()
         self._opened: Opened | None = None
         self._request = FolderRequest(Location(), Order.NAME)
         self._folder = Folder(Location(), 0, 0, 0)
         self._shown: Pages[Item] = Pages(0, self._row_of, self._ask)
+        self._measured: list[Row] = []
         self._places: Mapping[str, str] = {}
         self._left: dict[Location, int] = {}
         self._is_loading = False
@@ -67,16 +69,19 @@ class NavigationScreen(RestoringScreen):
         """Where it is, the table with the preview beside it, what is known of the row, keys."""
         yield Static("", id="header", markup=False)
         yield Static("", id="faults", markup=False)
+        yield Static("", id="sums", markup=False)
         with Horizontal(id="middle"):
-            yield PagedTable(treerows.columns(80), id="table")
-            yield ScrollPane(id="preview")
+            with Panel("Contents"):
+                yield PagedTable([], id="table")
+            with Panel("Preview", "preview"):
+                yield ScrollPane()
         yield Static(" Opening…", id="status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Open the file; refresh while it is being read."""
         self.query_one("#faults").display = False
-        self.query_one(ScrollPane).display = False
+        self.query_one("#preview").display = False
         self.table.focus()
         self.table.refuses = self._refusal_of_mark
         self._open()
@@ -97,6 +102,11 @@ class NavigationScreen(RestoringScreen):
     def item(self) -> Item | None:
         """What the cursor is on; None where nothing is, or it did not come yet."""
         return self._shown.thing(self.table.at) if len(self._shown) else None
+
+    @property
+    def is_home(self) -> bool:
+        """Whether this is where looking was to start."""
+        return self._request.location == self._home
 
     @property
     def file(self) -> str:
@@ -129,17 +139,20 @@ class NavigationScreen(RestoringScreen):
             message.opened.close()
             return
         self._opened = message.opened
-        top = self._opened.top()
-        users = {archive.entry for held in self._opened.inside.held for archive in held.archives}
-        inner = self._begin_in if self._begin_in in users and self._begin_in != SYSTEM else ""
-        self.go(Location(0, inner) if inner else top)
+        wanted = self._opened.locate(self._start)
+        above = self._opened.above(wanted) if wanted.path else None
+        if above is None:
+            self.go(wanted)
+            return
+        self.go(above, anchor=wanted)
+        self._home, self._wanted = above, wanted
 
     # -- going about
 
     def go(self, location: Location, at: int = 0, anchor: Location | None = None) -> None:
         """Show a place, with the cursor at a number or near it on `anchor`; read it if that is due."""
         self._request = FolderRequest(location, self._request.order, at, anchor)
-        self._has_moved = anchor is not None
+        self._has_moved, self._wanted = anchor is not None, None
         self._load(self._request)
         self._read()
 
@@ -159,7 +172,7 @@ class NavigationScreen(RestoringScreen):
     def reload(self, order: Order | None = None) -> None:
         """Load the same folder again; in another order if there is one."""
         here, item = self._request, self.item
-        anchor = item.location if item is not None and self._has_moved else None
+        anchor = self._wanted or (item.location if item is not None and self._has_moved else None)
         at = self.table.at if order is None else 0
         self._request = FolderRequest(here.location, order or here.order, at, anchor, self.table.at)
         self._load(self._request)
@@ -205,6 +218,7 @@ class NavigationScreen(RestoringScreen):
         at = folder_page.at
         if same:
             at = max(0, at + self.table.at - message.request.was)  # the cursor moved while it was looked
+        self._measured = [self._row_of(item) for items in folder_page.pages.values() for item in items]
         self._shown = Pages(folder_page.folder.entries, self._row_of, self._ask)
         for page, items in folder_page.pages.items():
             self._shown.put(page, items)
@@ -310,10 +324,11 @@ class NavigationScreen(RestoringScreen):
         return treerows.refusal_to_take(self.item) if self.item is not None else ""
 
     def _row_of(self, item: Item) -> Row:
-        return treerows.row_of(item, self._folder.size, self._width())
+        return treerows.row_of(item, self._folder.size)
 
-    def _width(self) -> int:
-        return self.table.size.width or self.size.width
+    def _room(self) -> int:
+        """The cells for the columns of the table, beside which a preview may stand."""
+        return (self.table.size.width or self.size.width) - 1
 
     def fill(self) -> None:
         """Show where this is, what is wrong with it, and the columns that fit."""
@@ -321,20 +336,13 @@ class NavigationScreen(RestoringScreen):
             return
         location = self._request.location
         snapshot = self._opened.snapshot(location) if self._opened.inside.held else None
-        head = Text(
-            f" {cut_middle(treerows.trail(location, snapshot, plain(self.file)), self.size.width - 2)}"
-        )
-        for word in treerows.facts(self._folder, self._request.order, self._opened.running):
-            if head.cell_len + len(word) + 3 < self.size.width:
-                head.append(f" · {word}")
-        set_text(self.query_one("#header", Static), head)
-        faults = self.query_one("#faults", Static)
-        faults.display = bool(self._folder.faults)
-        set_text(faults, Text(f" {plain('; '.join(self._folder.faults))}", no_wrap=True, overflow="ellipsis"))
-        self.table.show_columns(treerows.columns(self._width()))
+        self.head(treerows.trail(location, snapshot, plain(self.file)))
+        self.sum_up(" · ".join(treerows.facts(self._folder, self._request.order, self._opened.running)))
+        self.warn(plain("; ".join(self._folder.faults)))
+        self.table.show_columns(treerows.columns(self._measured, self._room()))
 
     def on_resize(self) -> None:
-        """Choose the columns that fit."""
+        """Choose the columns that fit, once the table has its width."""
         self.call_after_refresh(self.fill)
 
     def say(self, text: str) -> None:

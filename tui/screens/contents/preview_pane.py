@@ -7,7 +7,7 @@ from backend import Snapshot, SnapshotError
 from tui.screens.contents.navigation import PREVIEW_MIN_WIDTH, NavigationScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import ClosedError, Item
+from tui.session.open_file import TOP, ClosedError, Item, Start
 from tui.session.place import Place
 from tui.text import cut_path, plain
 from tui.views import file_rows as treerows
@@ -31,8 +31,8 @@ class PreviewLoaded(Message):
 class PreviewScreen(NavigationScreen):
     """A walk that shows what it comes by."""
 
-    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
-        super().__init__(place, source, launcher, entry)
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, start: Start = TOP) -> None:
+        super().__init__(place, source, launcher, start)
         self._shows_preview = True
         self._previewing: Item | None = None
 
@@ -46,7 +46,7 @@ class PreviewScreen(NavigationScreen):
         """Go in, or back."""
         if message.wider:
             self._go_in()
-        else:
+        elif not self.go_up():
             self.action_back()
 
     def _go_in(self) -> None:
@@ -61,8 +61,8 @@ class PreviewScreen(NavigationScreen):
             self.app.push_screen(TextViewer(self._title_of(item), lambda _job: self._document_of(item), None))
 
     def action_back(self) -> None:
-        """Go up, clear the selection, or leave."""
-        if self.go_up():
+        """Go up, clear the selection, or leave: from where looking was to start at once."""
+        if not self.is_home and self.go_up():
             return
         if self.table.marked:
             self.say("selection cleared; once more leaves")
@@ -73,7 +73,8 @@ class PreviewScreen(NavigationScreen):
 
     def on_line_table_moved(self, message: LineTable.Moved) -> None:
         """Describe the row, and preview it a moment later."""
-        self._has_moved = self._has_moved or message.by_key
+        if message.by_key:
+            self._has_moved, self._wanted = True, None
         if message.by_key or self._status_follows_row:
             self._describe_row()
         self._show_preview()
@@ -123,7 +124,7 @@ class PreviewScreen(NavigationScreen):
 
     def fill(self) -> None:
         """Show the preview where it fits."""
-        self.query_one("#preview", ScrollPane).display = self._has_pane
+        self.query_one("#preview").display = self._has_pane
         super().fill()
 
     @property
@@ -132,8 +133,8 @@ class PreviewScreen(NavigationScreen):
 
     def _show_preview(self) -> None:
         item = self.item
-        pane = self.query_one("#preview", ScrollPane)
-        if not pane.display or item is None or item == self._previewing:
+        pane = self.query_one(ScrollPane)
+        if not self._has_pane or item is None or item == self._previewing:
             return
         self._previewing = item
         pane.show(preview.about(item, None, pane.content_size))
@@ -158,7 +159,7 @@ class PreviewScreen(NavigationScreen):
     def on_preview_loaded(self, message: PreviewLoaded) -> None:
         """Show it, if the cursor is still there."""
         if self.item == message.item:
-            pane = self.query_one("#preview", ScrollPane)
+            pane = self.query_one(ScrollPane)
             pane.show(preview.about(message.item, message.seen, pane.content_size))
 
     def _document_of(self, item: Item) -> Document:

@@ -22,7 +22,7 @@ from tui.phrases import count_phrase
 from tui.screens.contents.preview_pane import PreviewScreen
 from tui.screens.launcher import Launcher
 from tui.screens.text_viewer import Document, TextViewer
-from tui.session.open_file import SYSTEM, ClosedError, Location
+from tui.session.open_file import SYSTEM, TOP, ClosedError, Location, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import plain, size_text
@@ -72,8 +72,8 @@ class ContentsScreen(PreviewScreen):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, entry: str = "") -> None:
-        super().__init__(place, source, launcher, entry)
+    def __init__(self, place: Place, source: Snapshot | str, launcher: Launcher, start: Start = TOP) -> None:
+        super().__init__(place, source, launcher, start)
         self._progress = Progress()
 
     def refusal_of(self, action: str) -> str:

@@ -18,7 +18,7 @@ from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import EngineSummary, Place
-from tui.views.job_rows import EndedJobs
+from tui.views.job_endings import EndedJobs, ending_text
 
 _INTERVAL = 1.0
 
@@ -195,8 +195,8 @@ class PlaceScreen(Screen[None]):
             if message.inventory.complete and not self._is_loading_sizes:
                 self._is_loading_sizes = True
                 self._load_unpacked_sizes()
-        for line in self._endings.news(message.jobs):
-            self.say(line)
+        for ended in self._endings.news(message.jobs):
+            self.say(ending_text(ended, time.time()))
         if message.inventory is None or message.inventory.complete:
             self._stamp = message.stamp
             self._reload_undo_offers(message.jobs)

@@ -12,14 +12,15 @@ from textual.message import Message
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
 from backend.format import retention_text
 from backend.jobs import JobRecord
-from tui.dialogs.base import Line, said
 from tui.dialogs.confirm import confirm_wait_screen
+from tui.dialogs.lines import Line, said
 from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import choices
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
+from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views.care_rows import Section, items_of
@@ -237,20 +238,17 @@ class InventoryScreen(InventoryBrowser):
 
     def look_inside(self, key: Hashable) -> bool:
         """Show what is in a snapshot, or in one of its archives."""
-        from tui.screens.contents.screen import ContentsScreen
-
         if self._inventory is None or not isinstance(key, SnapKey | EntryKey):
             return False
         if snapshot := self._inventory.by_path.get(key.path):
-            entry = key.entry if isinstance(key, EntryKey) else ""
-            self.app.push_screen(ContentsScreen(self._place, snapshot, self, entry))
+            self.show_contents(snapshot, Start(entry=key.entry if isinstance(key, EntryKey) else ""))
         return True
 
-    def open_file(self, path: str) -> None:
-        """Show what is in a file of snapshots."""
+    def show_contents(self, source: Snapshot | str, start: Start = TOP) -> None:
+        """Show what is in a snapshot of the place, or in a file of snapshots."""
         from tui.screens.contents.screen import ContentsScreen
 
-        self.app.push_screen(ContentsScreen(self._place, path, self))
+        self.app.push_screen(ContentsScreen(self._place, source, self, start))
 
     def action_find(self) -> None:
         """Find files by name."""
@@ -267,13 +265,14 @@ class InventoryScreen(InventoryBrowser):
 
     def action_compare(self) -> None:
         """Compare with another, or live data."""
-        from tui.screens.compare import CompareScreen, pair_of
+        from tui.screens.compare_sets import comparison_screen
+        from tui.views.difference_rows import pair_of
 
         pair = pair_of(self.chosen())
         if isinstance(pair, str):
             self.say(pair)
         else:
-            self.app.push_screen(CompareScreen(self._place, pair, self))
+            self.app.push_screen(comparison_screen(self._place, pair, self))
 
     # -- verbs
 

@@ -21,10 +21,10 @@ from backend import (
     command_line,
 )
 from backend.jobs import JobState
-from tui.dialogs.base import Line as DialogLine
-from tui.dialogs.base import said
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
+from tui.dialogs.lines import Line as DialogLine
+from tui.dialogs.lines import said
 from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting

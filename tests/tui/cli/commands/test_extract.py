@@ -227,7 +227,7 @@ class TestDiff:
     @pytest.mark.parametrize(
         ("arguments", "code", "text"),
         [
-            (("3",), 2, "were not provided"),
+            (("3",), 2, "was not provided"),
             (("3", "9", "hello"), 1, "set #9 has no snapshot"),
             (("3", "live", "ghost"), 1, "set #3 has no snapshot"),
             (("3", "nosuchfile", "hello"), 1, "nosuchfile"),
@@ -243,7 +243,7 @@ class TestDiff:
 
 def test_help(snapstow: Snapstow) -> None:
     assert "--policy WHEN" in snapstow("help", "extract").out
-    assert "Usage: snapstow diff ID|FILE ID|FILE|live SNAP[:PATH]" in snapstow("help", "diff").out
+    assert "Usage: snapstow diff ID|FILE ID|FILE|live [SNAP[:PATH]]" in snapstow("help", "diff").out
 
 
 def test_owned_as_before(snapstow: Snapstow) -> None:

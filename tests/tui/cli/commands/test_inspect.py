@@ -1,23 +1,17 @@
-"""`ls`, `cat`, `find`, `open` and the check of a file as a user types them."""
+"""`ls`, `cat`, `open` and the check of a file as a user types them."""
 
 import base64
 import gzip
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from backend.browse import search_files
 from backend.operations import Export
-from backend.progress import Progress
 from backend.store.verifications import VerificationLog
 from tests.support import rawtar
 from tests.support.builders import Link, Tree, World
 from tests.tui.support.driver import Snapstow
-from tui.cli.commands import inspect
 
 DATA: Tree = {
     "x1": {"f": "one\n", "big": "2" * 5000, "d": {"g": "three"}},
@@ -151,54 +145,6 @@ class TestCat:
         with snapstow.terminal("cat", "9", "foo:rev/\udcff\x1b[31m\n") as terminal:
             assert terminal.ended() == 5
             assert b"redirect standard output" in terminal.seen
-
-
-class TestFind:
-    def test_versions(self, snapstow: Snapstow) -> None:
-        done = snapstow("find", "f")
-        assert done.code == 0
-        blocks = [line for line in done.out.splitlines() if not line.startswith(" ")]
-        assert blocks == ["bar:rev/f", "foo:rev/f"]
-        assert [line.split("  ")[-1] for line in done.out.splitlines()[-2:]] == ["in #3", "in #4"]
-
-    def test_some_snaps_and_one_set(self, snapstow: Snapstow) -> None:
-        assert snapstow("find", "f", "bar").out.startswith("bar:rev/f")
-        assert "#3" not in snapstow("find", "f", "--id", "4").out
-        assert snapstow("find", "nothing*").out == "Nothing found.\n"
-
-    def test_searching_what_is_not_there_is_no_empty_answer(self, snapstow: Snapstow) -> None:
-        for arguments, missing in ((["--id", "99"], "in set #99"), (["nosuch"], 'of "nosuch"')):
-            done = snapstow("find", "f", *arguments)
-            assert (done.code, done.out) == (1, "")
-            assert f"cannot search: no snapshot {missing}" in done.err
-
-    def test_for_programs(self, snapstow: Snapstow) -> None:
-        hits = snapstow("--json", "find", "mine").lines
-        assert [(hit["set"], hit["snap"], hit["entry"], hit["path"]) for hit in hits] == [
-            (3, "foo", "user/alice.tgz", "x1/mine")
-        ]
-
-    def test_unreadable_snapshots_make_a_search_partial(self, snapstow: Snapstow) -> None:
-        (snapstow.world.snapshots / "8_foo_1.0_x1.zip").write_bytes(b"PK\x03\x04")
-        done = snapstow("find", "mine")
-        assert done.code == 3
-        assert "foo:user/alice/rev/mine" in done.out
-        assert "#8 foo" in done.err
-
-    @pytest.mark.parametrize("json_flag", [[], ["--json"]])
-    def test_a_stopped_search_says_how_far_it_came(
-        self, snapstow: Snapstow, json_flag: list[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def stopped_after_one(where: Any, pattern: str, state_dir: str, progress: Progress) -> Iterator[Any]:
-            yield from search_files(where, pattern, state_dir, progress)
-            signal.raise_signal(signal.SIGINT)
-
-        monkeypatch.setattr(inspect, "search_files", stopped_after_one)
-        total = sum(len(group.snapshots) for group in snapstow.world.engine.sets())
-        done = snapstow(*json_flag, "find", "nowhere")
-        assert done.code == 130
-        assert done.out == ("" if json_flag else "Nothing found so far.\n")
-        assert done.err == f"stopped after 1 of {total} snapshots: the rest was not searched\n"
 
 
 class TestFiles:

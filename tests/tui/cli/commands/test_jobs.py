@@ -17,7 +17,7 @@ from backend.operations import Check, Export, Operation, Restore, Save, to_json
 from tests.support import TOP
 from tests.support.builders import World, plant
 from tests.tui.support.driver import Snapstow
-from tui.session.meter import time_of
+from tui.session.job_progress import time_of
 
 ME = os.geteuid()
 

@@ -109,7 +109,7 @@ def test_files_near_the_top_can_be_listed_read_and_compared(saved: Snapstow) -> 
 def test_a_search_shows_a_file_by_its_name_and_that_its_path_is_too_long(saved: Snapstow) -> None:
     done = saved("find", "leaf")
     assert done.code == 0
-    assert "leaf  [name too long]" in done.out
+    assert "leaf [name too long]" in done.out
     demand_short(done)
     hit = saved("--json", "find", "leaf").lines[0]
     assert hit["flags"] == ["too_long"]

@@ -1,0 +1,76 @@
+"""What a job is, in a few words: `restore #86 nextcloud`, `import backup.snapshot`."""
+
+import os
+import pwd
+
+from backend import (
+    Check,
+    Export,
+    Extract,
+    Forget,
+    Import,
+    Operation,
+    Restore,
+    Save,
+    Undo,
+    UnknownOperation,
+)
+
+_FEW = 3
+
+
+def operation_title(operation: Operation | UnknownOperation) -> str:
+    """Return what an operation is to a reader: its verb, and what it is about."""
+    verb = operation.verb.removesuffix("-snapshot")
+    return f"{verb} {_object(operation)}".rstrip()
+
+
+def _object(operation: Operation | UnknownOperation) -> str:
+    match operation:
+        case Save(snaps=snaps):
+            return _listed(snaps) or "all snaps"
+        case Check(set_id=0, snaps=snaps):
+            return _listed(snaps) or "all sets"
+        case (
+            Check(set_id, snaps)
+            | Forget(set_id, snaps)
+            | Restore(set_id, snaps)
+            | Export(set_id, snaps=snaps)
+        ):
+            return f"#{set_id} {_listed(snaps)}".rstrip() + _destination(operation)
+        case Extract(set_id, items, file):
+            source = os.path.basename(file) if file else f"#{set_id}"
+            paths = f"{len(items)} path{'' if len(items) == 1 else 's'}"
+            return f"{paths} of {source}{_destination(operation)}"
+        case Import(file):
+            return os.path.basename(file)
+        case Undo(job):
+            return f"job {job}" if job else "the last restore"
+        case UnknownOperation():
+            return ""
+
+
+def _destination(operation: Operation) -> str:
+    match operation:
+        case Export(file=file):
+            return f" to {file}"
+        case Restore(target_dir=folder) | Extract(target_dir=folder) if folder:
+            return f" into {folder}"
+        case _:
+            return ""
+
+
+def _listed(snaps: tuple[str, ...]) -> str:
+    if len(snaps) > _FEW:
+        return f"{', '.join(snaps[: _FEW - 1])} and {len(snaps) - _FEW + 1} more"
+    return ", ".join(snaps)
+
+
+def user_name(uid: int) -> str:
+    """Return who a user is, by number where nobody knows the name; nothing for nobody."""
+    if uid < 0:
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"user {uid}"

@@ -1,6 +1,8 @@
 """The first screen: every set and its state; every verb starts here."""
 
-from collections.abc import Hashable
+import time
+from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -12,6 +14,7 @@ from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Un
 from backend.jobs import JobRecord
 from tui.dialogs.confirm import confirm_wait_screen
 from tui.dialogs.lines import Line, said
+from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.errands import ErrandScreen
 from tui.session.inventory import InventoryData
@@ -21,7 +24,10 @@ from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
+from tui.views.care_rows import Section, items_of
+from tui.views.palette_item import PaletteItem
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
+from tui.widgets.header import Header
 from tui.widgets.table import LineTable
 
 
@@ -74,6 +80,17 @@ class InventoryScreen(ErrandScreen):
         if action == "restore" and not self._place.read_only:
             return ""
         return self._availability.refusal(verbkeys.ACTIONS[action]) if action in verbkeys.ACTIONS else ""
+
+    # -- what the palette offers
+
+    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
+        """What needs attention, and everything else that matches every term."""
+        for section, listed in items_of(self.care, time.time()).items():
+            title = f"{section.value.lower()} ({listed.total})"
+            item = PaletteItem(title, partial(self.show_care, section), effect="list them")
+            if item.matches(terms):
+                yield item
+        yield from super().choices(terms)
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
@@ -187,11 +204,39 @@ class InventoryScreen(ErrandScreen):
         """Show all jobs."""
         self.show_job("")
 
-    def show_job(self, name: str) -> None:  # noqa: ARG002 - the screen of jobs has no choice yet
+    def show_job(self, name: str) -> None:
         """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 
-        self.app.push_screen(JobsScreen(self._place, self._board, self._tick))
+        self.app.push_screen(JobsScreen(self._place, self._board, self._tick, name))
+
+    # -- what needs attention
+
+    def action_care(self) -> None:
+        """List what needs attention."""
+        self.show_care()
+
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
+        self.app.push_screen(CareScreen(self._place, self, section))
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """List what was counted."""
+        if message.section is None:
+            self.action_jobs()
+        else:
+            self.show_care(message.section)
+
+    def _show_header(self) -> None:
+        super()._show_header()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CareScreen):
+                screen.fill()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is loaded, here or in the list of what needs attention."""
+        return self.is_current or isinstance(self.app.screen, CareScreen)
 
     # -- looking inside
 

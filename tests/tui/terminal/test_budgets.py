@@ -84,8 +84,7 @@ def test_a_running_job_on_its_screen(
     engine, total = snapstow.world.engine, 4_000_000_000
     with engine.journal.job(Save(), engine.root) as record:
         record.tell({"event": "started", "title": "Saving hello", "total": total})
-        looks = {"columns": columns, "rows": rows, "COLORTERM": "truecolor"}
-        with snapstow.terminal(*options, **looks) as terminal:
+        with snapstow.terminal(*options, columns=columns, rows=rows, COLORTERM="truecolor") as terminal:
             terminal.until(lambda: shown(terminal))
             terminal.press(b"J")
             terminal.until(lambda: any("Save all snaps" in line for line in terminal.text))

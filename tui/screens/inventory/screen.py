@@ -226,7 +226,7 @@ class InventoryScreen(InventoryBrowser):
     def _show_header(self) -> None:
         super()._show_header()
         for screen in self.app.screen_stack:
-            if isinstance(screen, CareScreen):
+            if isinstance(screen, CareScreen) and screen.is_mounted:
                 screen.fill()
 
     @property

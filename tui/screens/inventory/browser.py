@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from backend import Action, Snapshot, UndoOffer
 from tui.phrases import count_phrase
+from tui.screens.inventory.keys import ACTING
 from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
@@ -32,7 +33,7 @@ from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
 from tui.widgets.panel import Titled
-from tui.widgets.table import LineTable
+from tui.widgets.table import UNSETTLED, LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
@@ -75,13 +76,11 @@ class InventoryBrowser(PlaceScreen):
         yield Overview()
         with Horizontal(id="middle"):
             with SetsPanel(id="sets"):
-                yield LineTable([], id="table")
+                yield LineTable([], id="table", acts=ACTING, clock=lambda: self._place.clock())
             yield Details(id="details")
         yield FilterBox()
         yield Static("Loading…", id="status", markup=False)
-        strip = JobStrip(id="jobs")
-        strip.border_title = "Jobs"
-        yield strip
+        yield JobStrip(id="jobs")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -301,6 +300,7 @@ class InventoryBrowser(PlaceScreen):
         self._wish = wish
         self._status_follows_row = True
         self.fill()
+        self._table.settle()
         if status:
             self.say(status)
 
@@ -332,6 +332,10 @@ class InventoryBrowser(PlaceScreen):
         """Sort by the column."""
         if isinstance(message.key, Sort):
             self.sort_by(message.key)
+
+    def on_line_table_unsettled(self) -> None:
+        """Say why a key did nothing."""
+        self.say(UNSETTLED)
 
     def show_set(self, set_id: int) -> None:
         """Put the cursor on a set, and clear what hides it."""

@@ -32,6 +32,7 @@ KEYS = (
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
 )
+ACTING = "rcefd"  # keys that act on the row under the cursor
 ACTIONS = {
     "restore": Action.RESTORE,
     "save": Action.SAVE,

@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 class Answers(Widget, can_focus=False):
     """The edge, drawn as if it were the frame's; a click on an answer presses its key.
 
-    Where there is little room, what is on the left goes first, then the verdict.
+    Where there is little room, what is on the left goes first, then all but the main answer.
     """
 
     ALLOW_SELECT = False
@@ -100,7 +100,10 @@ class Answers(Widget, can_focus=False):
             [Piece(hint.shown, HINT, hint.key), Piece(f" {hint.text}", QUIET, hint.key)]
             for hint in self._hints
         )
-        for right, left in (([verdict, answers], hints), ([verdict, answers], []), ([answers], [])):
+        main = self.main.pieces if self.main else answers
+        fewer: tuple[tuple[list[list[Piece]], list[Piece]], ...]
+        fewer = (([verdict, answers], hints), ([verdict, answers], []), ([verdict, main], []), ([main], []))
+        for right, left in fewer:
             edge = _Edge(left, _joined(right))
             if edge.width <= room:
                 break

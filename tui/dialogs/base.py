@@ -25,6 +25,7 @@ NO_VERDICT = Piece("")
 CHOOSE = Answer("space", "Space", "choose")
 
 _EDGES = 2
+_HIGH = 30
 _FEWEST = 3
 
 
@@ -51,7 +52,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     # Textual declares these two as belonging to the instance.
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (30, "-high")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (_HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before lists and fields have it: it is the main answer everywhere.
         Binding("enter", "answer", "Answer", show=False, priority=True),
@@ -83,9 +84,14 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         with Vertical(classes="dialog"):
             with Vertical(classes="frame") as frame:
                 frame.border_title = Content(plain(self._heading))
+                above: Iterable[Widget] = self.fields()
+                below: Iterable[Widget] = ()
+                if not self.FIELDS_FIRST:
+                    above, below = below, above
+                yield from above
                 yield _hidden("summary")
-                middle = [self.list_widget(), *self.fields()]
-                yield from middle[1:] + middle[:1] if self.FIELDS_FIRST else middle
+                yield self.list_widget()
+                yield from below
                 yield from map(_hidden, ("said", "refused", "command"))
             yield Answers(self.KEYS, self._answers(self.ANSWER))
 
@@ -144,7 +150,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show other lines; where there is little room, without gaps."""
         self._wanted_lines = tuple(lines)
-        if self.has_class("-low"):
+        if self.app.size.height < _HIGH:
             lines = [line._replace(gap=False) for line in lines]
         self.lines.show(lines)
         self.fit()

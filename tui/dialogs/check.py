@@ -14,7 +14,7 @@ from tui.dialogs.lines import DIM, Line, LineList, choice_content, chosen_of, la
 from tui.dialogs.operation import Proposing, Refuser
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import size_text
+from tui.text import amount_text
 
 DAY = 24 * 3600
 AGES = (1, 7, 30, 90)
@@ -106,7 +106,8 @@ class AskCheck(Proposing[list[Check] | None]):
             self.propose(self._place, *operations)
 
     def _lines(self) -> Iterator[Line]:
-        yield from (Line(scope, text, scope == self._wanted.scope) for scope, text in self._scopes())
+        for scope, text in self._scopes():
+            yield Line(scope, text, scope == self._wanted.scope, is_choice=True)
         if self._wanted.scope == OLD:
             days = [(count_phrase(days, "day"), days == self._wanted.days) for days in AGES]
             yield Line(AGE, choice_content(days), depth=2, head=said("for ", DIM))
@@ -128,7 +129,7 @@ class AskCheck(Proposing[list[Check] | None]):
         if self._wanted.level == QUICK:
             return "almost nothing; nothing is changed"
         size = sum(snapshot.size for snapshot in self._taken(self._wanted) if not snapshot.broken)
-        return f"{size_text(size).strip()}; nothing is changed"
+        return f"{amount_text(size)}; nothing is changed"
 
     # -- choosing
 

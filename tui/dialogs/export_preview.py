@@ -11,7 +11,7 @@ from backend.transfer import CHECKSUM, Destination, ExportChoice, ExportObstacle
 from tui.dialogs.lines import BAD, DIM, WARN, Line, said
 from tui.phrases import ago_phrase
 from tui.session.place import Place
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.export_plan import destination_obstacle_text
 
 LOOKING = "still checking"
@@ -61,14 +61,14 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
         return Content("Reading the set…")
     if weight.trouble:
         return said(weight.trouble, BAD)
-    text = f"{size_text(weight.size).strip()} ({weight.size} bytes) to write"
+    text = f"{amount_text(weight.size)} ({weight.size} bytes) to write"
     if where is None:
         return Content(text)
     if reason := obstacle(weight, where, choice):
         return Content.assemble(text, " · ", said(reason, BAD))
     if where.kind:
         return Content(text)
-    free, after = (size_text(room).strip() for room in (where.free, where.free - weight.size))
+    free, after = (amount_text(room) for room in (where.free, where.free - weight.size))
     return Content(f"{text} · {free} free there, {after} after")
 
 
@@ -82,7 +82,7 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
     yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
     for entry in where.replaced(checksum=choice.checksum) if where else ():
         age = ago_phrase(time.time() - entry.when)
-        text = f"{entry.name} already exists: {size_text(entry.size).strip()}, changed {age}"
+        text = f"{entry.name} already exists: {amount_text(entry.size)}, changed {age}"
         yield Line(("stands", entry.name), said(text, WARN))
     if where is not None and where.sums and not choice.checksum:
         yield Line("stale", said(f"{where.sums.name} of the file before is removed", WARN))
@@ -92,7 +92,7 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
 
 def _snapshot_text(snapshot: Snapshot) -> Content:
     name = f"{plain(snapshot.snap) or '(unreadable)'} {plain(snapshot.version)} rev {snapshot.revision}"
-    size = f"  {size_text(snapshot.size).strip()}"
+    size = f"  {amount_text(snapshot.size)}"
     if snapshot.broken:
         return Content.assemble(name, (f"  ✗ broken: {plain(snapshot.broken)}", BAD))
     return Content.assemble(name, (size, DIM))

@@ -29,7 +29,7 @@ from tui.dialogs.plan import PlanDialog
 from tui.dialogs.restore_lines import PLACE, UNDO, verdict_piece
 from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 
 
 class View(NamedTuple):
@@ -149,11 +149,11 @@ class AskExtract(PlanDialog[Extract]):
         if view.trouble:
             return Content(plain(view.trouble))
         if view.plan is None:
-            done = f" {size_text(view.done).strip()} of {size_text(view.total).strip()}" if view.total else ""
+            done = f" {amount_text(view.done)} of {amount_text(view.total)}" if view.total else ""
             return Content(f"Looking for the selected files…{done}")
         reasons = len(view.plan.reasons)
         conflicts = f" · {count_phrase(reasons, 'reason')} below: choose another policy, or select less"
-        return Content(f"{size_text(view.plan.size).strip()} to restore{conflicts if reasons else ''}")
+        return Content(f"{amount_text(view.plan.size)} to restore{conflicts if reasons else ''}")
 
     @property
     def verdict(self) -> Piece:

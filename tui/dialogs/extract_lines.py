@@ -16,7 +16,7 @@ from tui.dialogs.restore_lines import (
 )
 from tui.phrases import count_phrase
 from tui.session.paths import PathListing
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.extract_plan import part_lines, part_title, remark_lines
 
 NAMES = "names"
@@ -88,11 +88,11 @@ def _shown(targets: Iterable[ExtractTarget], *, is_open: bool) -> list[ExtractTa
 
 def _sums(part: ExtractPart, *, is_open: bool) -> Content:
     inner = sum(1 for target in part.landings if target.with_above)
-    phrases = [f"{count_phrase(len(part.landings), 'path')}, {size_text(part.size).strip()}"]
+    phrases = [f"{count_phrase(len(part.landings), 'path')}, {amount_text(part.size)}"]
     if inner:
         phrases.append(f"{inner:,} of them inside a selected directory")
     if part.stored:
-        phrases.append(f"{size_text(part.stored).strip()} to read and verify first")
+        phrases.append(f"{amount_text(part.stored)} to read and verify first")
     hint = Content.assemble("   ", key_hint("l", "lists them")) if inner and not is_open else ""
     return Content.assemble((" · ".join(phrases), DIM), hint)
 

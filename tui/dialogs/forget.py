@@ -15,7 +15,7 @@ from tui.dialogs.field import Field
 from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
@@ -115,7 +115,7 @@ class AskForget(Dialog[bool]):
         import time
 
         freed = sum(set_.size for set_ in self._sets)
-        self.sum_up(Content.assemble(f"frees {size_text(freed).strip()}; ", ("this cannot be undone", BAD)))
+        self.sum_up(Content.assemble(f"frees {amount_text(freed)}; ", ("this cannot be undone", BAD)))
         self.show_lines([*self._warnings(), *self._lines(time.time())])
         operations = forgets(self._sets, self._stock)
         self.show_command(
@@ -137,7 +137,7 @@ class AskForget(Dialog[bool]):
 
     def _lines(self, now: float) -> Iterator[Line]:
         for set_ in self._sets:
-            text = f"#{set_.set_id}  {size_text(set_.size).strip()}"
+            text = f"#{set_.set_id}  {amount_text(set_.size)}"
             whole = next((known for known in self._stock.sets if known.set_id == set_.set_id), set_)
             rest = len(whole.snapshots) - len(set_.snapshots)
             kept = f"  ({count_phrase(rest, 'other snap')} of it kept)" if rest else ""
@@ -149,7 +149,7 @@ class AskForget(Dialog[bool]):
         status = self._stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER))
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
-        about = f"{name} {plain(snapshot.version)}  {size_text(snapshot.size).strip()}{users}  "
+        about = f"{name} {plain(snapshot.version)}  {amount_text(snapshot.size)}{users}  "
         look = _LOOKS.get(status.state, BAD)
         return Content.assemble(about, (check_text(status, now), look))
 

@@ -11,7 +11,7 @@ from backend.host import InstalledSnap
 from backend.transfer import ImportChoice, ImportPlan, InstalledHere
 from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
 from tui.phrases import count_phrase, list_phrase
-from tui.text import local_time_text, plain, size_text
+from tui.text import amount_text, local_time_text, plain
 from tui.views.import_plan import obstacle_text
 
 
@@ -21,12 +21,12 @@ def summary(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Co
     if export is None:
         return said(plan.trouble, BAD)
     of = f"exported as set #{export.set_id}" if export.set_id else "snapshots of several sets"
-    text = plain(f"{of}{_times(export)} · {size_text(export.size).strip()}")
+    text = plain(f"{of}{_times(export)} · {amount_text(export.size)}")
     if duplicate:
         return Content.assemble(text, (f" · identical to #{duplicate}", WARN))
     if reason := obstacle_text(plan, choice._replace(accept_hash=True)):
         return Content.assemble(text, said(f" · {reason}", BAD))
-    after = size_text(plan.free - plan.added_bytes(choice)).strip()
+    after = amount_text(plan.free - plan.added_bytes(choice))
     return Content(f"{text} · leaves {after} free")
 
 
@@ -73,9 +73,7 @@ def _snapshot_lines(snapshot: Snapshot, plan: ImportPlan, choice: ImportChoice) 
         yield Line(key, Content.assemble((name, "bold"), (f"  ✗ {plain(snapshot.broken)}", BAD)))
         return
     can_choose = len(plan.snaps) > 1 and plan.export is not None and not plan.export.faults
-    about = (
-        f"  {plain(snapshot.version)} rev {snapshot.revision}  {size_text(snapshot.size).strip()} stored  "
-    )
+    about = f"  {plain(snapshot.version)} rev {snapshot.revision}  {amount_text(snapshot.size)} stored  "
     text = Content.assemble((name, "bold"), about, _users_text(snapshot.users, plan))
     yield Line(("take", snapshot.snap), text, snapshot.snap in choice.snaps if can_choose else None)
     yield Line(("here", snapshot.path), _here_text(snapshot, plan), depth=2)

@@ -21,7 +21,7 @@ from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
 from tui.session.paths import absolute, file_at, in_folder
 from tui.session.place import Place
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.import_plan import obstacle_text
 
 
@@ -203,7 +203,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         if plan is None:
             opens = self.focused is self.lines
             self.answer_with("Open" if opens else self.ANSWER, "" if opens else self._missing())
-        elif obstacle_text(plan, self._choice._replace(accept_hash=True)) and self._choice.snaps:
+        elif obstacle_text(plan, ImportChoice(self._choice.snaps or plan.snaps, accept_hash=True)):
             self.answer_with("")
         elif not self._choice.snaps:
             self.answer_with(self.ANSWER, "choose a snap")
@@ -227,7 +227,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         if not self._length:
             return self.folder_text()
         name = plain(os.path.basename(self.path_input.typed))
-        passed, size = (size_text(count).strip() for count in (self._passed, self._length))
+        passed, size = (amount_text(count) for count in (self._passed, self._length))
         return Content(f"Reading {name}: {passed} of {size}…")
 
     # -- choosing

@@ -34,8 +34,9 @@ _BAR = "▌"
 class Line(NamedTuple):
     """A line of a list: what identifies it and what it says.
 
-    `marked` is None where there is nothing to choose; `depth` indents the line, all of it when it wraps;
-    what is in `head` hangs out to the left of that. A `gap` sets it apart from the line above.
+    `marked` is None where there is nothing to choose; with `is_choice` only one of several lines is marked.
+    `depth` indents the line, all of it when it wraps; what is in `head` hangs out to the left of that. A
+    `gap` sets it apart from the line above.
     """
 
     key: Hashable
@@ -44,6 +45,7 @@ class Line(NamedTuple):
     depth: int = 0
     head: Content = NO_HEAD
     gap: bool = False
+    is_choice: bool = False
 
 
 def said(text: str, style: str = "") -> Content:
@@ -268,7 +270,8 @@ class _Hanging(Padding):
 def _drawn(line: Line) -> Padding:
     sign = Content("")
     if line.marked is not None:
-        sign = Content.styled("[x] ", KEY) if line.marked else Content.styled("[ ] ", DIM)
+        on, off = ("(•) ", "( ) ") if line.is_choice else ("[x] ", "[ ] ")
+        sign = Content.styled(on, KEY) if line.marked else Content.styled(off, DIM)
     return _Hanging(Content.assemble(sign, line.head), line)
 
 

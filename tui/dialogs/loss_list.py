@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -18,13 +19,12 @@ from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
 from tui.dialogs.lines import BAD
 from tui.phrases import ago_phrase, count_phrase
-from tui.text import cut_path, plain, size_text
-from tui.views.table import Column, Row
+from tui.text import amount_text, plain
+from tui.views.table import GAP, Column, Row
 from tui.views.table import Line as TableLine
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
 
-_SIZE, _WHY, _CHANGED = 8, 9, 18
-_FIXED = _SIZE + _WHY + _CHANGED + 8
+_SIZE, _WHY, _CHANGED = 8, 8, 16
 
 
 class Listed(Message):
@@ -71,8 +71,8 @@ class ShowLosses(Dialog[None]):
 
     def list_widget(self) -> Widget:
         """The files."""
-        columns = [Column("SIZE", _SIZE, right=True), Column("CHANGED", _CHANGED), Column("WHY", _WHY)]
-        return PagedTable([Column("", 1), *columns, Column("FILE", 0)], id="lines")
+        facts = [Column("SIZE", _SIZE, right=True, gap=GAP), Column("CHANGED", _CHANGED), Column("WHY", _WHY)]
+        return PagedTable([Column("FILE", 0), *facts], id="lines")
 
     def fields(self) -> Iterable[Widget]:
         """What is to be found."""
@@ -142,7 +142,7 @@ class ShowLosses(Dialog[None]):
             ),
         )
         parts = (
-            f"{count_phrase(files, 'file')} {what}, {size_text(size).strip()}"
+            f"{count_phrase(files, 'file')} {what}, {amount_text(size)}"
             for files, size, what in counts
             if files
         )
@@ -166,14 +166,7 @@ class ShowLosses(Dialog[None]):
             self.table.page_came()
 
     def _row_of(self, file: LostFile) -> Row:
-        return Row(file.path, lambda: self._drawn(file))
-
-    def _drawn(self, file: LostFile) -> TableLine:
-        why = "left out" if file.is_left_out else "newer"
-        room = max(10, self.table.size.width - _FIXED)
-        path = cut_path(plain(file.path), room)
-        cells = ("", size_text(file.size).strip(), ago_phrase(time.time() - file.modified), why, path)
-        return TableLine(cells, ("", "", "dim", "dim" if file.is_left_out else "warn", ""))
+        return Row(file.path, partial(_drawn, file))
 
     # -- finding
 
@@ -227,3 +220,9 @@ class ShowLosses(Dialog[None]):
             self.table.focus()
         else:
             super().action_leave()
+
+
+def _drawn(file: LostFile) -> TableLine:
+    why = "left out" if file.is_left_out else "newer"
+    cells = (plain(file.path), amount_text(file.size), ago_phrase(time.time() - file.modified), why)
+    return TableLine(cells, ("", "", "dim", "dim" if file.is_left_out else "warn"))

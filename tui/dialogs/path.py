@@ -18,7 +18,7 @@ from tui.dialogs.field import Field
 from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.widgets.path_input import PathInput
 
 
@@ -132,23 +132,22 @@ class PathDialog(Dialog[ScreenResultType]):
     # -- showing
 
     def folder_text(self) -> Content:
-        """What the list shows of which directory."""
+        """What the list shows of the directory."""
         listing = self._listing
         if self._jumps is not None:
             return Content("Places; h goes back")
         if listing is None:
             return Content("Loading…")
-        folder = f"{plain(listing.folder)}: "
         if listing.trouble:
-            return Content.assemble(folder, (plain(listing.trouble), BAD))
+            return said(listing.trouble, BAD)
         if not listing.fitting:
             what = (
                 f'no name starts with "{plain(listing.prefix)}"'
                 if listing.prefix
                 else "this directory is empty"
             )
-            return Content.assemble(folder, (f"{what}{_hidden_text(listing)}", WARN))
-        return Content(f"{folder}{_count_text(listing)}{_hidden_text(listing)}")
+            return Content.styled(f"{what}{_hidden_text(listing)}", WARN)
+        return Content(f"{_count_text(listing)}{_hidden_text(listing)}")
 
     def folder_lines(self) -> Iterator[Line]:
         """The directory as lines, or the places to go to."""
@@ -273,5 +272,5 @@ def _jump_text(jump: Jump) -> Content:
 def _entry_text(entry: PathEntry, now: float) -> Content:
     if entry.is_directory:
         return said(f"{entry.name}/")
-    about = entry.special or f"{size_text(entry.size).strip()}, {ago_phrase(now - entry.when)}"
+    about = entry.special or f"{amount_text(entry.size)}, {ago_phrase(now - entry.when)}"
     return Content.assemble(plain(entry.name), (f"  {about}", DIM))

@@ -28,7 +28,7 @@ from tui.dialogs.restore_lines import (
     lines_of,
     verdict_piece,
 )
-from tui.phrases import count_phrase, list_phrase
+from tui.phrases import count_phrase
 from tui.session.place import Place
 from tui.text import local_time_text, plain
 
@@ -151,7 +151,7 @@ class AskRestore(PlanDialog[Restore]):
         """Show everything as it is now."""
         super().redraw()
         snaps = [plain(snap) or "(unreadable)" for snap in self._preview.snaps]
-        names = list_phrase(snaps) if len(snaps) <= _FEW else ""
+        names = ", ".join(snaps) if len(snaps) <= _FEW else ""
         self.entitle(f"Restore #{self._wanted.set_id} {names}".rstrip())
 
     # -- choosing

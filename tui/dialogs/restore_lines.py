@@ -12,7 +12,7 @@ from tui.dialogs.answers import Piece
 from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, choice_content, key_hint, label, said
 from tui.phrases import count_phrase, span_phrase
 from tui.session.paths import PathListing
-from tui.text import cells, moment_text, plain, size_text
+from tui.text import amount_text, cells, moment_text, plain
 from tui.views.restore_plan import (
     LineKind,
     PlanContext,
@@ -35,7 +35,7 @@ DEVICES = "devices"
 _FITTING = 6
 _OWNER = 8
 
-_WITH_KEYS = PlanContext(leave_out_key=" with Space", refresh_key=" with F5")
+_WITH_KEYS = PlanContext(amount_text, leave_out_key=" with Space", refresh_key=" with F5")
 _HEADS = {
     LineKind.BLOCKED: ("blocked", BAD),
     LineKind.SKIPPED: ("skipped", WARN),
@@ -135,7 +135,7 @@ def _snap_text(preview: RestorePreview, snap: str, plans: Sequence[RestorePlan])
 def _widths(preview: RestorePreview) -> tuple[int, int, int]:
     """How wide the columns are: what becomes of a place, the files, their size."""
     rows = [(plan, entry) for plan in preview.plans for entry in plan.entries if entry.is_active]
-    columns = [(effect_text(plan, entry), *held_amounts(entry)) for plan, entry in rows]
+    columns = [(effect_text(plan, entry), *held_amounts(entry, amount_text)) for plan, entry in rows]
     first, second, third = (max((cells(row[at]) for row in columns), default=0) for at in range(3))
     return min(first, 34), second, third
 
@@ -159,16 +159,16 @@ def _entry_lines(
     if entry.skipped:
         yield Line(key, said(f"skipped: {skip_text(entry)}", WARN), depth=2, head=head)
     elif entry.is_active:
-        files, size = held_amounts(entry)
+        files, size = held_amounts(entry, amount_text)
         effect = effect_text(plan, entry)
         columns = f"{effect}{' ' * (widths[0] - cells(effect))}"
         amounts = (f"  {files:>{widths[1]}}  {size:>{widths[2]}}", DIM)
         loses = several and entry.lost.files
-        loss = (f"   loses {count_phrase(entry.lost.files, 'file')}", WARN) if loses else ""
+        loss = (f"   loses {entry.lost.files:,}", WARN) if loses else ""
         yield Line(key, Content.assemble(columns, amounts, loss), depth=2, head=head)
         if paths or not has_usual_place(plan, entry):
             blank = Content(" " * (_OWNER + 1))
-            yield Line((*key, "place"), said(f"in {entry.parent}", DIM), depth=2, head=blank)
+            yield Line((*key, "place"), said(entry.parent, DIM), depth=2, head=blank)
 
 
 def verdict_piece(verdict: Verdict, *, complete: bool = True) -> Piece:
@@ -237,7 +237,7 @@ def loss_lines(losses: Sequence[Losses]) -> Iterator[Line]:
     heads = iter([label("Lost", f"bold {WARN}"), label("")])
     for files, size, what in counts:
         if files:
-            text = f"{count_phrase(files, 'file')} {what}, {size_text(size).strip()}"
+            text = f"{count_phrase(files, 'file')} {what}, {amount_text(size)}"
             yield Line(("lost", what), Content.assemble((text, WARN), hint), head=next(heads))
             hint = Content("")
 
@@ -265,7 +265,7 @@ def _revision_text(choice: RevisionChoice) -> str:
 def _undo_text(preview: RestorePreview, restore: Restore) -> Content:
     if restore.target_dir:
         return Content(f"nothing is replaced; to undo, remove {plain(restore.target_dir)}")
-    held = size_text(preview.replaced_bytes).strip() if preview.losses_known else ""
+    held = amount_text(preview.replaced_bytes) if preview.losses_known else ""
     return window_content(restore.undo_window, held)
 
 

@@ -177,8 +177,10 @@ class AskSave(Proposing[Save | None]):
 
     def _waits(self, look: Look) -> str:
         """For what the answer waits, or nothing."""
-        fault = "mend the pattern" if fault_of(self.query_one("#pattern", Input).value or "x") else ""
-        return "choose a snap" if not look.draft.snaps else fault or ("refused" if self.refusal else "")
+        typed = self.query_one("#pattern", Input).value
+        if typed and fault_of(typed):
+            return "mend the pattern"
+        return "choose a snap" if not look.draft.snaps else "refused" if self.refusal else ""
 
     def redraw(self) -> None:
         """Show everything as it is now."""

@@ -15,7 +15,7 @@ from tui.dialogs import save_concerns as saveconcerns
 from tui.dialogs.lines import BAD, DIM, Line, key_hint, said
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
 from tui.phrases import count_phrase, list_phrase
-from tui.text import cells, plain, size_text
+from tui.text import amount_text, cells, plain
 from tui.views.survey import Met, met_in, worst_of
 
 _LARGEST = 10
@@ -179,10 +179,8 @@ def _is_of_use(name: str, look: Look) -> bool:
 
 def _concern_lines(look: Look) -> Iterator[Line]:
     if look.is_short and not look.draft.ignore_space:
-        needed, free = size_text(look.chosen.needed + RESERVED_SPACE), size_text(look.preflight.free)
-        text = (
-            f"the free space may not suffice: up to {needed.strip()} needed, {free.strip()} free; see Options"
-        )
+        needed, free = amount_text(look.chosen.needed + RESERVED_SPACE), amount_text(look.preflight.free)
+        text = f"the free space may not suffice: up to {needed} needed, {free} free; see Options"
         yield Line(("concern", "room"), Content(text), head=head_of(Outlook.FAILS))
     surveys = look.surveys.all_of(sorted(look.draft.snaps), look.owners)
     met = met_in(surveys, accept_changed=look.draft.accept_changed)
@@ -195,7 +193,7 @@ def _snap_text(look: Look, snap: InstalledSnap, width: int) -> Content:
     size = look.surveys.sum_of([snap.name], look.owners)
     size_phrase = _size_words(size) if look.surveys.is_known(snap.name) else "…"
     past = look.preflight.past_of(snap.name, look.draft.patterns)
-    before = f"last time {size_text(past.stored).strip()}" if past else "never saved"
+    before = f"last time {amount_text(past.stored)}" if past else "never saved"
     fold = "▾ " if SnapKey(snap.name) in look.opened else "▸ "
     name = plain(snap.name) + " " * (width - cells(plain(snap.name)))
     more = "" if snap.active else "  (disabled)"
@@ -231,7 +229,7 @@ def _folder_line(look: Look, aim: Aim, folder: LargeFolder) -> Line:
     taken = not others and pattern not in look.draft.patterns
     why = "" if taken else "  excluded by the snap" if "" in others else "  excluded"
     user = aim.user.name if aim.user else SYSTEM
-    text = Content.assemble(f"{size_text(folder.size)}  ", plain(folder.path), (why, DIM))
+    text = Content.assemble(f"{amount_text(folder.size):>8}  ", plain(folder.path), (why, DIM))
     return Line(PathKey("folder", aim.snap.name, user, folder.path), text, taken, depth=3)
 
 
@@ -241,8 +239,8 @@ def keepers(folder: LargeFolder, draft: Draft) -> list[str]:
 
 
 def _size_words(size: SaveSize) -> str:
-    text = f"{size_text(size.read)} in {count_phrase(size.files, 'file')}" if size.files else "no files"
-    return f"{text}, {size_text(size.left_out).strip()} excluded" if size.left_out else text
+    text = f"{amount_text(size.read):>8} in {count_phrase(size.files, 'file')}" if size.files else "no files"
+    return f"{text}, {amount_text(size.left_out)} excluded" if size.left_out else text
 
 
 def _pattern_lines(look: Look) -> Iterator[Line]:
@@ -252,11 +250,11 @@ def _pattern_lines(look: Look) -> Iterator[Line]:
         if taken is not None:
             names = sorted(plain(snap) for snap, size in taken.items() if size)
             what = list_phrase(names) if len(names) <= _FEW else count_phrase(len(names), "snap")
-            effect = f"excludes {size_text(sum(taken.values())).strip()}{f' of {what}' if names else ''}"
+            effect = f"excludes {amount_text(sum(taken.values()))}{f' of {what}' if names else ''}"
         yield Line(PatternKey(pattern), Content.assemble(plain(pattern), (f"  {effect}", DIM)), True)
     shipped = sum(survey.shipped for survey in look.surveys.all_of(look.draft.snaps, look.owners))
     if shipped:
-        text = f"the snaps themselves exclude {size_text(shipped).strip()}"
+        text = f"the snaps themselves exclude {amount_text(shipped)}"
         yield Line("shipped", said(text, DIM), depth=1)
     elif not look.draft.patterns:
         yield Line("shipped", said("only what the snaps themselves exclude", DIM), depth=1)
@@ -269,15 +267,15 @@ def summary_of(look: Look) -> Content:
     head = f"{count_phrase(len(look.draft.snaps), 'snap')}, {users}: {_size_words(size).strip()}"
     if look.surveys.reading:
         head += f" · measuring {plain(look.surveys.reading)}…"
-    forecast, most = look.forecast(), size_text(size.read).strip()
+    forecast, most = look.forecast(), amount_text(size.read)
     free = look.preflight.free
-    after, least = (size_text(max(0, free - n)).strip() for n in (forecast or 0, size.read))
+    after, least = (amount_text(max(0, free - n)) for n in (forecast or 0, size.read))
     if forecast is None or forecast >= size.read:
         amount, room = f"at most {most}", f"at least {least} after"
     else:
-        amount = f"about {size_text(forecast).strip()}, at most {most}"
+        amount = f"about {amount_text(forecast)}, at most {most}"
         room = f"{after} after, at least {least}" if after != least else f"{after} after"
-    text = f"{amount} to store · {size_text(free).strip()} free, {room}"
+    text = f"{amount} to store · {amount_text(free)} free, {room}"
     return Content.assemble(head, "\n", (text, BAD if look.is_short else DIM))
 
 

@@ -12,7 +12,7 @@ from tui.dialogs.base import Dialog
 from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
 from tui.phrases import rough_span_phrase
 from tui.session.place import Place
-from tui.text import moment_text, plain, size_text
+from tui.text import amount_text, moment_text, plain
 
 NOTHING = "Nothing can be undone. What a restore replaces is kept for a day and listed here."
 
@@ -49,7 +49,7 @@ def line_of(listed: Offer, now: float) -> Line:
     """An offer in words, at a time in seconds since the epoch."""
     offer = listed.offer
     left = rough_span_phrase(max(0.0, offer.until - now))
-    holds = f"until {moment_text(offer.until)} (in {left}) · holds {size_text(offer.held).strip()}"
+    holds = f"until {moment_text(offer.until)} (in {left}) · holds {amount_text(offer.held)}"
     holds += f"\nstill kept: {offer.doubt}" if offer.doubt else ""
     newer = f"\njob {listed.newer} changed the same snaps later: undo that first" if listed.newer else ""
     what = f"{offer.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"

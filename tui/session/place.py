@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backend import (
     Action,
     Engine,
+    Finding,
     Forget,
     Import,
     Operation,
@@ -122,6 +123,16 @@ class Place:
     def restore_planner(self) -> RestorePlanner:
         """Plans restores here, as seen from now on."""
         return RestorePlanner(self.engine, self.refusal_of)
+
+    def findings(self) -> list[Finding]:
+        """What doctor finds here and can be put right, or be looked at; none where it cannot look.
+
+        Reads every snapshot's metadata, so never from the event loop.
+        """
+        try:
+            return self.engine.findings()
+        except SnapshotError:
+            return []
 
     # -- what there is
 

@@ -50,11 +50,13 @@ def test_enter_checks_what_is_chosen_fully(world: World) -> None:
 def test_scope_level_and_days_are_chosen_with_space(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.is_asked(asked(stock_of(world), (1,)))
-        await user.presses("g", "down", "down", "down", "space", "space")
+        await user.presses("g", "down", "down", "space", "down", "space")
         await user.sees("not verified for 90 days: 4 snapshots")
-        await user.presses("G", "space")
+        await user.sees("(•) full")
+        await user.presses("down", "space")
+        await user.sees("(•) structure")
         await user.sees("--older-than=7776000s")
-        await user.presses("tab", "enter")
+        await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [[Check(structure=True, older_than=90 * DAY)]]
 

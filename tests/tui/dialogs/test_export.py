@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from backend import Export
 from backend.transfer import Destination, ExportChoice, ExportPlan
@@ -139,7 +140,8 @@ def test_tab_completes_and_a_directory_gets_the_name(world: World, here: Path) -
         await user.types("ba", "#path")
         await reads(user, "backups/")
         await user.presses("tab")
-        await reads(user, "backups/1.snap")
+        await reads(user, "free there")
+        assert user.app.screen.query_one("#path", Input).value == "backups/"
         await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [whole(here, "backups/1.snapshot")]

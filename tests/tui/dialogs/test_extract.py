@@ -40,7 +40,7 @@ def test_every_path_is_told_and_enter_confirms_what_can_be_undone(world: World) 
         await user.sees("replace  common/f")
         await user.sees("create   common/d")
         await user.sees("2 of them inside a selected directory")
-        assert "replacing 1, undo for 24 hours" in user.answer.text
+        assert "replacing 1" in user.answer.text
         await user.presses("enter")
 
     assert ask(world, tell) == [Extract(1, ITEMS)]
@@ -63,7 +63,8 @@ def test_without_an_undo_the_number_has_to_be_typed(world: World) -> None:
         await user.sees("replace  common/f")
         await goes_to(user, "Undo")
         await user.presses("space", "space")
-        await user.sees("what is replaced cannot be recovered: type 1")
+        await user.sees("it cannot be undone")
+        await user.sees("Type 1 to restore")
         assert user.answer.waits
         await user.presses("1", "enter")
 
@@ -85,7 +86,7 @@ def test_a_policy_lets_be_what_is_there(world: World) -> None:
 def test_beside_it_lands_below_the_directory_that_is_typed(world: World, tmp_path: Path) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("replace  common/f")
-        await goes_to(user, "Target")
+        await goes_to(user, "in place")
         await user.presses("space")
         await user.types(str(tmp_path / "out"), "#to")
         await user.sees("replacing nothing")

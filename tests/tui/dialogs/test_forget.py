@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Button
 
 from backend import Forget
 from backend.store import CheckState, CheckStatus
@@ -87,7 +86,7 @@ def test_several_sets_are_forgotten_by_a_word_and_esc_keeps_them(world: World) -
         await user.presses("escape")
         await user.is_asked(AskForget(list(stock.sets), stock))
         await user.types("forget")
-        assert isinstance(user.button(), Button)
+        assert user.answer.text == "Forget permanently"
         await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [False, True]

@@ -145,7 +145,7 @@ def test_a_part_is_chosen_and_judged_by_itself(world: World, exported: Path) -> 
         await user.presses("asterisk")
         await reads(user, "does not expire")
         await reads(await user.presses("minus"), "nothing is selected")
-        assert user.edge.main is None
+        assert user.answer.waits == "choose a snap"
         await stands_on(user, "other")
         await reads(await user.presses("space"), "does not expire")
         await imports(user)
@@ -277,7 +277,7 @@ def test_a_long_look_is_told_and_let_go_of(other: World, exported: Path) -> None
         typed = screen.path_input.typed
         screen.post_message(Looking(typed, size=80 * 10**9))
         screen.post_message(Looking(typed, done=12 * 10**9))
-        await reads(user, "12.0GB of 80.0GB…")
+        await reads(user, "12.0 GB of 80.0 GB…")
         await reads(await user.presses("enter"), "still reading it")
         job = screen._progress
         await user.presses("escape")

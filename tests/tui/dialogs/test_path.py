@@ -30,7 +30,7 @@ def test_directories_are_walked_with_enter_and_h(world: World, exported: Path) -
     async def tell(user: Patient) -> None:
         await user.is_asked(AskImport(place_of(user)))
         await reads(user, "e.snapshot")
-        await reads(user, "F2 places · Enter open · h up")
+        await user.sees("F2 places   h up   . hidden")
         await reads(await user.presses("down", "h"), "here/")
         assert cursor_name(user) == "here"
         await reads(await user.presses("l"), "e.snapshot")
@@ -46,7 +46,7 @@ def test_from_a_file_back_to_its_directory(world: World, exported: Path) -> None
         await user.is_asked(AskImport(place_of(user)))
         await user.types("e.snapshot", "#path")
         await reads(user, "exported")
-        await reads(user, "Space select · * all")
+        await user.sees("Space choose   h back")
         await reads(await user.presses("f2"), "1 name")
         await user.presses("end", "enter")
         await reads(user, "exported")

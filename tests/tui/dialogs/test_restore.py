@@ -9,6 +9,8 @@ from tests.support.fakes import Disk
 from tests.tui.support.dialogs import goes_to, line_list
 from tests.tui.support.patient import Patient
 from tests.tui.support.restoring import ask_restore
+from tui.dialogs.answers import Answer
+from tui.dialogs.loss_list import ShowLosses
 
 DAY = 24 * 3600
 
@@ -17,7 +19,9 @@ class TestRestore:
     def test_enter_confirms_what_can_be_taken_back(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            assert user.answer.text == "Restore, undo for 24 hours"
+            assert user.app.focused is line_list(user)
+            assert user.answer == Answer("enter", "Enter", "Restore")
+            await user.sees("(•) 24 h")
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1)]
@@ -58,8 +62,8 @@ class TestRestore:
 
     def test_the_proof_takes_digits_and_leaves_other_keys_to_the_dialog(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("type 1 to restore")
-            await user.presses("1", "j", "y")
+            await user.sees("Type 1 to restore")
+            await user.presses("1", "k", "y")
             assert user.app.screen.query_one("#proof", Input).value == "1"
             assert user.app.focused is line_list(user)
             assert user.app.clipboard.endswith("restore 1 --no-undo")
@@ -68,13 +72,14 @@ class TestRestore:
 
     def test_another_choice_wants_the_number_again(self, world: World) -> None:
         async def tell(user: Patient) -> None:
-            await user.sees("type 1 to restore")
+            await user.sees("Type 1 to restore")
             await user.presses("1")
             await goes_to(user, "chat")
             await user.presses("space")
             await user.sees("1 of 2 snaps")
             assert user.answer.waits
-            await user.presses("tab", "enter")
+            await user.presses("enter")
+            await user.sees("type 1, the number of the set")
 
         assert ask_restore(world, tell, Restore(1, undo_window=0)) == []
 
@@ -86,10 +91,9 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             await user.sees("l lists them")
             assert "x[]" not in user.screen()
-            await goes_to(user, "newer than")
-            await user.presses("enter")
-            await user.sees(r"x[]\x1b]0;T\x07[red]")
             await user.presses("l")
+            await user.sees(r"x[]\x1b]0;T\x07[red]")
+            await user.presses("escape")
             await user.sees("l lists them")
             assert "x[]" not in user.screen()
 
@@ -104,10 +108,11 @@ class TestRestore:
             await goes_to(user, "in place")
             await user.presses("l")
             await user.sees("common/later")
+            await user.presses("escape")
             assert "(•) in place" in user.screen()
             await user.presses("2", "l")
-            await user.sees("l lists them")
-            assert "common/later" not in user.screen()
+            assert isinstance(user.app.screen, ShowLosses)
+            await user.presses("escape")
             await goes_to(user, "in place")
             await user.presses("space")
             await user.types("/restored", "#to")
@@ -128,9 +133,9 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
             await user.presses("question_mark")
-            await user.sees("List what the line stands for")
+            await user.sees("List what would be lost")
             assert "Open the line" not in user.screen()
-            await user.sees("Select the line, or clear it")
+            await user.sees("Choose the line, or clear it")
 
         assert ask_restore(world, tell, size=(120, 40)) == []
 
@@ -155,19 +160,20 @@ class TestRestore:
             await user.sees("✓ READY")
             await goes_to(user, "device nodes")
             await user.presses("space")
-            await goes_to(user, "24 hours")
+            await goes_to(user, "24 h")
             await user.presses("space")
-            assert user.answer.text == "Restore, undo for 7 days"
+            await user.sees("(•) 7 d")
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1, devices=True, undo_window=7 * DAY)]
 
-    def test_without_undo_the_button_says_so(self, world: World) -> None:
+    def test_without_undo_the_number_has_to_be_typed(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            await goes_to(user, "24 hours")
+            await goes_to(user, "24 h")
             await user.presses("space", "space")
-            assert "no undo" in user.answer.text
+            await user.sees("it cannot be undone")
+            assert user.answer.waits == "type 1 first"
             await user.presses("1", "enter")
 
         assert ask_restore(world, tell) == [Restore(1, undo_window=0)]
@@ -207,7 +213,7 @@ class TestRestore:
 
         async def tell(user: Patient) -> None:
             await user.sees("✗ BLOCKED")
-            await user.sees("1000B free at")
+            await user.sees("1.0 kB free at")
             assert user.edge.main is None
 
         assert ask_restore(world, tell, size=(160, 40)) == []
@@ -232,7 +238,7 @@ class TestRestore:
         async def tell(user: Patient) -> None:
             if size[0] >= 60:
                 await user.sees("READY")
-                await user.sees("Restore, undo for 24 hours")
+                await user.sees("Enter Restore   Esc Cancel")
                 await user.sees("same as")
                 await goes_to(user, "device nodes")
                 await user.sees("device nodes")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
 
 from backend import Cancelled, Progress, Restore
 from backend.restore import RestorePlanner, RestorePreview
@@ -13,6 +12,7 @@ from tests.support.builders import World, plant, tgz
 from tests.tui.support.dialogs import LATER, goes_to, shown
 from tests.tui.support.patient import Patient
 from tests.tui.support.restoring import ask_restore
+from tui.dialogs.answers import Answer
 from tui.dialogs.restore import AskRestore, Looked
 from tui.session.place import Place
 
@@ -31,8 +31,8 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await goes_to(user, "in place")
             await user.presses("space")
-            await user.sees("Restore into the directory")
-            assert f"Undo     nothing is replaced; to undo, remove {target_dir}" in shown(user)
+            await user.sees("(•) into a directory")
+            assert f"Undo      nothing is replaced; to undo, remove {target_dir}" in shown(user)
             await user.presses("enter")
 
         assert ask_restore(world, tell) == [Restore(1, target_dir=target_dir)]
@@ -53,8 +53,8 @@ class TestBeside:
             await user.types("some", "#to")
             await user.sees("Tab completes: somewhere/")
             await user.presses("tab")
-            await user.sees(f"--to={tmp_path}/somewhere")
-            await user.presses("enter")
+            await user.sees("Directory  somewhere/")
+            assert user.answer == Answer("enter", "Enter", "Restore")
             await user.presses("enter")
 
         assert ask_restore(world, tell, size=(160, 40)) == [Restore(1, target_dir=f"{tmp_path}/somewhere")]
@@ -63,7 +63,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             await goes_to(user, "in place")
             await user.presses("space", "space")
-            assert not user.app.screen.query_one("#to").display
+            assert not user.app.screen.query_one("#to-field").display
             await user.sees("(•) in place")
             await user.presses("enter")
 
@@ -75,7 +75,7 @@ class TestBeside:
 
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            assert not user.app.screen.query_one("#proof", Input).display
+            assert not user.app.screen.query_one("#proof-field").display
             await user.presses("enter")
 
         assert ask_restore(world, tell, wanted) == [wanted]
@@ -93,7 +93,9 @@ class TestBeside:
 
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            assert any(line.startswith("bob") and "out/cloud/users/bob" in line for line in shown(user))
+            lines = shown(user)
+            (of_bob,) = [at for at, line in enumerate(lines) if line.startswith("bob") and "x1, c" in line]
+            assert "out/cloud/users/bob" in lines[of_bob + 1]
 
         ask_restore(world, tell, Restore(1, target_dir=str(tmp_path / "out")))
 
@@ -109,7 +111,7 @@ class TestBeside:
         async def tell(user: Patient) -> None:
             if size[0] >= 60:
                 await user.sees("READY")
-                await user.sees("Restore into the directory")
+                await user.sees("(•) into a directory")
                 await user.sees("out")
                 await user.sees("same as")
             await user.presses("escape")
@@ -123,7 +125,7 @@ class TestRevision:
         world.add(2, "chat", {"29": {"g": "1"}}, rev="29", time=LATER)
 
         async def tell(user: Patient) -> None:
-            await user.sees("(x1 installed) 29 as saved  7  x2   Space changes")
+            await user.sees("(•) x1 installed  ( ) 29 as saved  ( ) 7  ( ) x2")
             await goes_to(user, "x1 installed")
             await user.presses("space")
             await user.sees("the snap will not see the data of revision 29")
@@ -138,10 +140,10 @@ class TestRevision:
         async def tell(user: Patient) -> None:
             await goes_to(user, "x1 installed")
             await user.presses("space", "space")
-            await user.sees("(x1 installed)")
+            await user.sees("(•) x1 installed")
             await goes_to(user, "in place")
             await user.presses("space")
-            await user.sees("(29 as saved)")
+            await user.sees("(•) 29 as saved")
 
         ask_restore(world, tell, Restore(2), (160, 40))
 
@@ -157,10 +159,10 @@ class TestLooking:
     def test_sizes_of_the_snapshot_and_of_the_undo_are_shown(self, world: World) -> None:
         async def tell(user: Patient) -> None:
             await user.sees("✓ READY")
-            system = next(line for line in shown(user) if line.startswith("system") and "cloud" in line)
-            assert "2 files, 2B, in " in system
+            system = [line for line in shown(user) if line.startswith("system")]
+            assert any("2 files" in line and "2 B" in line for line in system)
             (undo,) = [line for line in shown(user) if line.startswith("Undo")]
-            assert "holds 10B until " in undo
+            assert "holds 10 B until " in undo
 
         ask_restore(world, tell, size=(160, 40))
 

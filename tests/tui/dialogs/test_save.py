@@ -67,7 +67,7 @@ def test_options(world: World) -> None:
         await goes_to(user, "fast")
         await user.presses("space")
         await goes_to(user, "accept files that change")
-        await user.presses("enter")
+        await user.presses("space")
         await confirms(user)
 
     assert ask(world, tell) == [Save(fast=True, accept_changed=True)]
@@ -118,11 +118,11 @@ def test_nothing_is_installed(tmp_path: Path) -> None:
 def test_sizes_by_snap_and_user_and_what_it_took_last_time(world: World) -> None:
     async def tell(user: Patient) -> None:
         await follows(user)
-        await user.sees("10B in 4 files")
+        await user.sees("10 B in 4 files")
         lines = user.screen().splitlines()
-        assert "9B in 3 files" in next(line for line in lines if "▸ cloud" in line)
+        assert "9 B in 3 files" in next(line for line in lines if "▸ cloud" in line)
         assert "last time" in next(line for line in lines if "▸ cloud" in line)
-        assert "3B in 1 file " in next(line for line in lines if "] alice" in line)
+        assert "3 B in 1 file " in next(line for line in lines if "] alice" in line)
 
     ask(world, tell)
 
@@ -136,11 +136,11 @@ def test_a_snap_unfolds_to_its_owners_and_folders(world: World) -> None:
         await goes_to(user, "▸ cloud")
         await user.presses("l")
         await user.sees("▾ cloud")
-        lines = user.screen().splitlines()
-        assert "707B in 4 files" in next(line for line in lines if "system" in line)
-        assert "3B in 1 file " in next(line for line in lines if "alice" in line and "[" not in line)
-        assert "700B  common/cache/deep" in user.screen()
-        await user.presses("enter")
+        lines = user.dialog().splitlines()
+        assert "707 B in 4 files" in next(line for line in lines if "system" in line)
+        assert "3 B in 1 file " in next(line for line in lines if "alice" in line and "] alice" not in line)
+        assert "700 B  common/cache/deep" in user.screen()
+        await user.presses("l")
         assert "common/cache/deep" not in user.screen()
 
     ask(world, tell)
@@ -151,15 +151,15 @@ def test_left_out_bytes_are_taken_off(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await types(user, "$SNAP_COMMON/c*")
-        await user.presses("enter")
+        await user.presses("up")
         await types(user, "$SNAP_COMMON/cache/f")
-        await user.presses("enter")
+        await user.presses("up")
         await follows(user)
-        await user.sees("10B in 4 files, 700B excluded")
+        await user.sees("10 B in 4 files, 700 B excluded")
         lines = user.screen().splitlines()
         for pattern in ("$SNAP_COMMON/c*", "$SNAP_COMMON/cache/f"):
-            assert "excludes 700B of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
-        assert "at most 10B" in user.screen()
+            assert "excludes 700 B of cloud" in next(line for line in lines if f"[x] {pattern} " in line)
+        assert "at most 10 B" in user.screen()
 
     ask(world, tell)
 
@@ -203,6 +203,6 @@ def test_forecast_of_a_new_snap_is_at_most_its_size(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await follows(user)
-        await user.sees("at most 910B to store")
+        await user.sees("at most 910 B to store")
 
     ask(world, tell)

@@ -54,7 +54,7 @@ class TestHelp:
             await user.sees("u        Undo")
             await keys_in(user, "job to undo")
             await user.sees("Choose a job to undo")
-            assert "Export" not in user.screen()
+            assert "Export" not in user.dialog()
             await keys_in(user, "zzz")
             await user.sees("no key matches")
             await user.presses("escape")

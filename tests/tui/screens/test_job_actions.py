@@ -67,7 +67,8 @@ def test_t_tells_both_ways_out_of_an_interrupted_job(world: World, size: tuple[i
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("Job 1 was interrupted")
         await user.sees("Finish: It had replaced nothing")
-        await (await user.presses("end")).sees("that is")
+        await user.sees("Roll back: It had replaced nothing")
+        assert user.answer.text == "Leave as is"
         await user.presses("enter")
         assert isinstance(user.app.screen, JobsScreen)
         assert left.exists()
@@ -83,6 +84,7 @@ def test_taking_back_from_the_screen(world: World) -> None:
         await (await opens(user)).sees("t shows what it left")
         await (await user.presses("t")).sees("It had replaced nothing yet")
         await (await user.presses("space", "space")).sees("same as  snapstow --demo takeback 1")
+        assert user.answer.text == "Roll back"
         await (await user.presses("enter")).sees("the data are as before it")
         await user.sees("< rolled back")
         await (await user.presses("t")).sees("job 1 was not interrupted: it is rolled back")
@@ -99,6 +101,7 @@ def test_finishing_from_the_screen_does_it_again(world: World) -> None:
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("starts from its beginning, as a new job")
         await (await user.presses("space")).sees("same as  snapstow --demo finish 1")
+        await user.sees("(•) Finish")
         await (await user.presses("enter")).sees("started job 2: restore")
         await user.sees("✓ done")
 
@@ -106,7 +109,7 @@ def test_finishing_from_the_screen_does_it_again(world: World) -> None:
     assert (world.data("hello") / "x1/f").read_text() == "then"
 
 
-def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
+def test_a_way_that_cannot_be_had_is_not_offered(world: World) -> None:
     """A forget that removed everything before it died can only be complete."""
     path = world.add(2, "hello")
     status = os.stat(path)
@@ -116,8 +119,8 @@ def test_a_way_that_cannot_be_had_has_no_button(world: World) -> None:
     async def tell(user: Patient) -> None:
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("Roll back: not available: what it was to remove is gone")
-        await user.sees("(•) Leave as is  ( ) Finish")
         assert "( ) Roll back" not in user.screen()
+        await user.sees("( ) Finish")
         await (await user.presses("escape")).sees("! interrupted")
 
     patiently(str(world.root), tell, (100, 24))

@@ -34,6 +34,12 @@ class Patient(User):
         await self.waits()
         return self
 
+    def dialog(self) -> str:
+        """What is on the dialog that is open, without what stands behind it."""
+        region = self.app.screen.query_one(".dialog").region
+        lines = self.screen().splitlines()[region.y : region.bottom]
+        return "\n".join(line[region.x : region.right] for line in lines)
+
     @property
     def edge(self) -> Answers:
         """The edge of the dialog that is open."""

@@ -20,6 +20,7 @@ from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.text import amount_text, plain
+from tui.views.care_rows import Care
 from tui.views.header import Site, attention
 from tui.views.set_columns import columns
 from tui.views.set_details import Section, sections_of, sentence_of, title_of
@@ -119,6 +120,16 @@ class InventoryBrowser(PlaceScreen):
         self.query_one(KeyBar).renew()
         self._show_header()
 
+    def show_findings(self) -> None:
+        """Count in the header what doctor found."""
+        self._show_header()
+
+    @property
+    def care(self) -> Care:
+        """What is known of the place, as far as it may need attention."""
+        stock = self._inventory or InventoryData()
+        return Care(stock, self._jobs_shown, self._offers, self._findings)
+
     def _show_header(self) -> None:
         root = self._place.engine.layout.root
         site = Site(
@@ -127,8 +138,7 @@ class InventoryBrowser(PlaceScreen):
             "read-only" if self._availability.refusal(Action.SAVE) else who(),
             self._engine_summary.text,
         )
-        stock = self._inventory or InventoryData()
-        self.query_one(Header).show(site, list(attention(stock, self._jobs_shown, self._offers, 0)))
+        self.query_one(Header).show(site, list(attention(self.care, time.time())))
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor or says something else."""

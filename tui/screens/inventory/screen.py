@@ -1,6 +1,8 @@
 """The first screen: every set and its state; every verb starts here."""
 
+import time
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import work
@@ -9,13 +11,12 @@ from textual.message import Message
 from textual.widgets import Input
 
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
-from backend.format import retention_text
 from backend.jobs import JobRecord
 from tui.dialogs.confirm import confirm_wait_screen
 from tui.dialogs.lines import Line, said
+from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
-from tui.screens.inventory.browser import InventoryBrowser
-from tui.screens.inventory.palette_items import choices
+from tui.screens.inventory.errands import ErrandScreen
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.session.made_sets import MadeSets
@@ -23,8 +24,10 @@ from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
+from tui.views.care_rows import Section, items_of
 from tui.views.palette_item import PaletteItem
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
+from tui.widgets.header import Header
 from tui.widgets.table import LineTable
 
 
@@ -37,7 +40,7 @@ class JobsStarted(Message):
         self.troubles = troubles
 
 
-class InventoryScreen(InventoryBrowser):
+class InventoryScreen(ErrandScreen):
     """Browse the sets of a place and start what is to be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
@@ -81,27 +84,13 @@ class InventoryScreen(InventoryBrowser):
     # -- what the palette offers
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, sort orders and groupings that match every term."""
-        yield from choices(self._inventory, terms, self, self.refusal_of)
-        kept = (
-            retention_text(self.engine_summary.retention)
-            if self.engine_summary.retention
-            else "Automatic snapshots"
-        )
-        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; can be changed")
-        if about.matches(terms):
-            yield about
-
-    def ask_retention(self) -> None:
-        """Show how long automatic snapshots are kept, and change it."""
-        from tui.dialogs.retention import AskRetention
-
-        self.app.push_screen(AskRetention(self._place), self._show_retention)
-
-    def _show_retention(self, status: str | None) -> None:
-        if status:
-            self.say(status)
-            self.action_reload()
+        """What needs attention, and everything else that matches every term."""
+        for section, listed in items_of(self.care, time.time()).items():
+            title = f"{section.value.lower()} ({listed.total})"
+            item = PaletteItem(title, partial(self.show_care, section), effect="list them")
+            if item.matches(terms):
+                yield item
+        yield from super().choices(terms)
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
@@ -213,9 +202,41 @@ class InventoryScreen(InventoryBrowser):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
+        self.show_job("")
+
+    def show_job(self, name: str) -> None:
+        """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 
-        self.app.push_screen(JobsScreen(self._place, self._board, self._tick))
+        self.app.push_screen(JobsScreen(self._place, self._board, self._tick, name))
+
+    # -- what needs attention
+
+    def action_care(self) -> None:
+        """List what needs attention."""
+        self.show_care()
+
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
+        self.app.push_screen(CareScreen(self._place, self, section))
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """List what was counted."""
+        if message.section is None:
+            self.action_jobs()
+        else:
+            self.show_care(message.section)
+
+    def _show_header(self) -> None:
+        super()._show_header()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CareScreen):
+                screen.fill()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is loaded, here or in the list of what needs attention."""
+        return self.is_current or isinstance(self.app.screen, CareScreen)
 
     # -- looking inside
 

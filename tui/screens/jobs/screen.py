@@ -80,8 +80,10 @@ class JobsScreen(SubScreen):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, board: JobBoard, tick: float) -> None:
+    def __init__(self, place: Place, board: JobBoard, tick: float, wanted: str = "") -> None:
+        """`wanted` is the name of the job that the cursor begins on."""
         super().__init__()
+        self._wanted = wanted
         self._place = place
         self._tick = tick
         self._board = board
@@ -184,6 +186,9 @@ class JobsScreen(SubScreen):
         table.show_columns(jobtext.columns(self._views, narrow=narrow))
         table.styles.max_height = max(_FEWEST, len(self._rows)) + (3 if table.has_class("panel") else 1)
         table.show([row_of(name, jobtext.fitted(line, narrow=narrow)) for name, line in self._rows])
+        if self._rows and self._wanted:
+            table.select(self._wanted)
+            self._wanted = ""
         self._head()
 
     def on_resize(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from backend import Export
 from backend.transfer import Destination, ExportChoice, ExportPlan

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         Forget,
         Import,
         Operation,
+        Repair,
         Restore,
         Result,
         Save,

@@ -166,11 +166,22 @@ class Import:
     snaps: tuple[str, ...] = ()
 
 
-Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import
+@dataclass(frozen=True)
+class Repair:
+    """Remove what crashes left: everything that `Engine.findings` offers to repair."""
+
+    verb: ClassVar[str] = "repair"
+    action: ClassVar[Action] = Action.REPAIR
+
+
+Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import | Repair
 # In journals and as a flag, this one is spelled otherwise than its field.
 _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
-_OPERATIONS: tuple[type[Operation], ...] = (Save, Check, Restore, Extract, Undo, Forget, Export, Import)
+_OPERATIONS: tuple[type[Operation], ...] = (
+    *(Save, Check, Restore, Extract, Undo),
+    *(Forget, Export, Import, Repair),
+)
 
 
 @dataclass(frozen=True)
@@ -302,6 +313,8 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
             arguments.append(operation.file)
         case Undo(job) if job:
             arguments.append(str(job))
+        case Repair():
+            arguments[-1:] = ["doctor", "--repair"]
         case _:
             pass
     options = asdict(operation)

@@ -139,7 +139,9 @@ async def running(root: str) -> str:
 def held_worker() -> Iterator[None]:
     """Stop the worker of a job in the middle of its work, and let it go on afterwards."""
     end = time.monotonic() + 30
-    while not (pids := [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker(path)]):
+    while not (
+        pids := [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker(path)]
+    ):
         if time.monotonic() > end:
             raise RuntimeError("no job was started")
         time.sleep(0.01)

@@ -104,7 +104,7 @@ def saved_table(sets: "Sequence[SnapshotSet]", now: float, abs_time: bool, versi
     rows = [_row(snapshot, now, abs_time) for snapshot in snapshots]
     if not (0, 0) < version_of(version) < SIZES_LEFT_SINCE:
         rows = [(*row[:_SIZE], row[_SIZE].strip(), *row[_SIZE + 1 :]) for row in rows]
-    return _aligned([HEADER, *rows])
+    return aligned([HEADER, *rows])
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -140,6 +140,11 @@ def cut_middle(text: str, width: int) -> str:
     head = _first_in(text, room - room // 2)
     tail = _first_in(text[::-1], room - cells(head))[::-1]
     return f"{head}…{tail}" if width > 0 else ""
+
+
+def cut_end(text: str, width: int) -> str:
+    """A `plain` text in at most `width` columns, shortened at its end."""
+    return text if cells(text) <= width else f"{_first_in(text, width - 1)}…" if width > 0 else ""
 
 
 def cut_path(path: str, width: int) -> str:
@@ -266,7 +271,7 @@ def _seconds_of(rfc3339: str) -> float | None:
         return None
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows in columns, each padded but the last (§6.2)."""
     columns = list(zip(*rows, strict=True))[:-1]
     widths = [max(_NARROWEST, _SPACING + max(map(len, column))) for column in columns]

@@ -21,6 +21,7 @@ from backend.errors import (
     shortage,
 )
 from backend.fs import files
+from backend.jobs.doctor import REMOVED
 from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
@@ -32,6 +33,7 @@ from backend.operations import (
     Forget,
     Import,
     Operation,
+    Repair,
     Restore,
     Result,
     Save,
@@ -60,6 +62,8 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return engine.export(operation, progress, stream)
         case Import():
             return engine.take_in(operation, progress, stream)
+        case Repair():
+            return _repair(engine, progress)
 
 
 def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress) -> Result:
@@ -71,6 +75,15 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
             return engine.extract(operation, progress)
         case Undo():
             return engine.undo(operation, progress)
+
+
+def _repair(engine: Engine, progress: Progress) -> Result:
+    """Remove what crashes left; what could not be removed is left out, with the reason."""
+    with progress.step("Removing what crashes left"):
+        findings = [finding for finding in engine.repair(progress) if finding.path]
+    removed = [finding for finding in findings if finding.text == REMOVED]
+    left = (f"{finding.path}: {finding.text}" for finding in findings if finding not in removed)
+    return Result(left_out=tuple(left), freed=sum(finding.size for finding in removed))
 
 
 _REFUSALS = (InvalidInputError, ConflictError, NotFoundError, NoSpaceError)

@@ -25,6 +25,7 @@ from backend.store.store import Store
 from backend.store.unfinished import STAGING, marked_set
 
 FRESH = 3600
+REMOVED = "removed"
 _SNAPD_LEFTOVER = re.compile(r"\.snapshot[0-9]+|.+\.~[A-Za-z0-9]{9}~")
 
 
@@ -158,7 +159,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
                         leftovers.abandon_import(store, os.path.basename(finding.path))
                     else:
                         remove_tree(finding.path)
-                done.append(finding._replace(text="removed"))
+                done.append(finding._replace(text=REMOVED))
             except SnapshotError as failure:
                 done.append(finding._replace(text=str(failure)))
         done += _repaired_slots(journal, store)
@@ -170,4 +171,4 @@ def _repaired_slots(journal: Journal, store: Store) -> Iterator[Finding]:
         finding = leftover.finding
         if finding.repair:
             left = leftover.remove(journal)
-            yield finding._replace(text="; ".join(map(str, left)) or "removed")
+            yield finding._replace(text="; ".join(map(str, left)) or REMOVED)

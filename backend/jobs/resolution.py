@@ -24,6 +24,7 @@ from backend.operations import (
     Forget,
     Import,
     Operation,
+    Repair,
     Restore,
     Save,
     Undo,
@@ -114,6 +115,8 @@ def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
                 return _of_files(record, operation, store)
             case Check():
                 return _from_scratch(operation, "It had changed nothing")
+            case Repair():
+                return _from_scratch(operation, "What it had removed is gone")
             case UnknownOperation(reason=reason):
                 raise InvalidInputError(reason)
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as damage:

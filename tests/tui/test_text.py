@@ -17,6 +17,7 @@ from tests.support import TOP
 from tui.text import (
     age_text,
     cells,
+    cut_end,
     cut_middle,
     cut_path,
     local_time_text,
@@ -330,3 +331,17 @@ def test_a_moment_is_a_day_and_a_time(seconds: int) -> None:
 def test_a_moment_of_this_week_is_told_by_its_day_and_any_other_by_its_date() -> None:
     assert re.fullmatch(r"\w{3} \d\d:\d\d", moment_text(time.time() + 5 * DAY))
     assert moment_text(time.time() + 30 * DAY).startswith("20")
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("a sentence", 10, "a sentence"),
+        ("a sentence", 5, "a se…"),
+        ("日本語", 4, "日…"),
+        ("abc", 1, "…"),
+        ("abc", 0, ""),
+    ],
+)
+def test_sentences_are_cut_at_their_end(text: str, width: int, cut: str) -> None:
+    assert cut_end(text, width) == cut

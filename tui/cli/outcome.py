@@ -13,6 +13,7 @@ from backend import (
     Import,
     InvalidInputError,
     Operation,
+    Repair,
     Restore,
     Result,
     Save,
@@ -93,6 +94,8 @@ class _Outcome:
                 self._exported(operation)
             case Forget():
                 self._forgotten(operation)
+            case Repair():
+                print_result("Removed what crashes left.")
             case _:
                 print_result(self._undoable(operation))
                 show_undo(self._context, self._result)

@@ -12,14 +12,14 @@ from typing import Self
 from backend import Event, Noted, Progress, event_json
 from tui.cli.output import print_status
 from tui.session.job_progress import LONGEST, ProgressFold
-from tui.text import cut_middle, plain
+from tui.text import cells, cut_middle, plain
 from tui.views.progress_text import Span, Spans, flat, phase_text, progress_line, width_of
 
 INTERVAL = 0.25
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _ERASE = "\r\x1b[K"
-_BAR, _SHORTEST_PART = 20, 8
+_BAR, _SHORTEST_PART, _FIGURES = 20, 8, 62  # columns
 _ECHO = "^C"  # what a terminal adds to the line, which must not wrap then
 _STOPPING = b"Stopping, and undoing what was done..."
 _TOO_LATE = b"Too late to stop, finishing..."
@@ -130,9 +130,11 @@ class Foreground:
         """The job on one line: its phase, a bar, figures, and at the end what comes and goes."""
         progress = self._fold.view()
         head = Span(phase_text(progress.phase) if progress.phase else "")
-        line = progress_line(progress, width, (head,), longest=_BAR)
-        at, room = plain(self._standing or progress.part), width - width_of(line) - 2
-        return (*line, Span("  "), Span(cut_middle(at, room))) if at and room >= _SHORTEST_PART else line
+        at = plain(self._standing or progress.part)
+        kept = min(cells(at), max(0, width - _FIGURES)) + 2 if at else 0
+        line = progress_line(progress, width - kept, (head,), longest=_BAR)
+        at = cut_middle(at, width - width_of(line) - 2)
+        return (*line, Span("  "), Span(at)) if cells(at) >= _SHORTEST_PART else line
 
     def _clear(self) -> None:
         if self._shown:

@@ -1,28 +1,44 @@
-"""The palette: every verb that works here and now, and whatever the screen adds, found by typing."""
+"""The palette: every verb, and what the screen adds, found by typing; what is refused, in grey with why."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol, runtime_checkable
 
+from textual._callback import invoke
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui.dialogs.answers import KEY
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
 from tui.dialogs.help import effect_of
 from tui.dialogs.lines import DIM, Line, LineList
 from tui.terminal import themes
-from tui.text import cells, cut_middle, plain
+from tui.text import cells, cut_end, cut_middle, plain
 from tui.views.palette_item import PaletteItem
 from tui.widgets.key_bar import refused
 
 MOST = 60
 _LEAST_EFFECT = 12
+_BESIDE_LINES = 8
 _NAME = 22
 _KEYS = 8
+VERBS_OF = {
+    "restore": ("restore",),
+    "check": ("check-snapshot",),
+    "save": ("save",),
+    "export": ("export-snapshot",),
+    "import": ("import-snapshot",),
+    "compare": ("diff",),
+    "find": ("find",),
+    "undo": ("undo",),
+    "jobs": ("jobs",),
+    "forget": ("forget",),
+    "help": ("help",),
+}
 _EFFECTS = {
     "app.quit": "Quit; jobs keep running",
     "mark_all": "Select every row",
@@ -47,17 +63,24 @@ class Themed(Protocol):
 
 
 def keyed(screen: Screen[Any]) -> list[PaletteItem]:
-    """The verbs of a screen that can be had now, what its key bar shows first; moving about is left out."""
+    """The verbs of a screen, what its key bar shows first; moving about is left out."""
     nodes = [screen, *screen.walk_children(), screen.app]
     items: dict[str, PaletteItem] = {}
     ordered = sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show)
     for node, binding, enabled, _tooltip in ordered:
         effect = _EFFECTS.get(binding.action) or binding.tooltip or effect_of(binding, nodes)
         is_verb = (node is screen and effect) or binding.action in _EFFECTS
-        if is_verb and enabled and binding.description and not refused(screen, binding.action):
+        if is_verb and enabled and binding.description:
             keys = plain(screen.app.get_key_display(binding))
-            act = partial(screen.app.run_action, binding.action, node)
-            known = items.setdefault(binding.action, PaletteItem(binding.description, act, keys, effect))
+            item = PaletteItem(
+                name=binding.description,
+                act=partial(screen.app.run_action, binding.action, node),
+                keys=keys,
+                effect=effect,
+                verbs=VERBS_OF.get(binding.action, ()),
+                refusal=refused(screen, binding.action),
+            )
+            known = items.setdefault(binding.action, item)
             if keys not in known.keys.split():
                 items[binding.action] = known._replace(keys=f"{known.keys} {keys}")
     return list(items.values())
@@ -68,17 +91,20 @@ class Palette(Dialog[None]):
 
     ANSWER = "Do it"
     LEAVES = "Close"
+    FIELDS_FIRST = True
 
     def __init__(self, below: Screen[Any]) -> None:
         super().__init__("Palette")
         self._below = below
         self._keyed = keyed(below)
+        self._base: Screen[Any] | None = None
         self._choices: list[PaletteItem] = []
 
     def fields(self) -> Iterable[Widget]:
         """Where to type."""
         yield Field(
-            "Search", Input(id="search", compact=True, placeholder="a verb, a set, a sort order, a theme")
+            "Search",
+            Input(id="search", compact=True, placeholder="a verb, a set, a job, a sort order, a theme"),
         )
 
     def list_widget(self) -> Widget:
@@ -86,18 +112,37 @@ class Palette(Dialog[None]):
         return LineList(id="lines", follows=True)
 
     def on_mount(self) -> None:
-        """Show what there is."""
+        """Show what there is: of a screen that lies above the first one, what that one offers as well."""
+        below = self._below
+        if not isinstance(below, ModalScreen | Offering):
+            self._base = next(
+                (screen for screen in self.app.screen_stack if isinstance(screen, Offering)), None
+            )
         self._fill("")
         search = self.query_one("#search", Input)
         search.focus()
 
+    @property
+    def choices_shown(self) -> tuple[PaletteItem, ...]:
+        """What can be chosen now."""
+        return tuple(self._choices)
+
     def _matching(self, terms: Sequence[str]) -> Iterator[PaletteItem]:
         named = [choice for choice in self._keyed if choice.matches(terms)]
-        yield from named
+        yield from sorted(named, key=lambda choice: bool(choice.refusal))
         if isinstance(self._below, Offering):
             yield from self._below.choices(terms)
+        elif isinstance(self._base, Offering):
+            yield from self._from_base(self._base, terms)
         yield from (choice for choice in self._themes() if choice.matches(terms))
         yield from (choice for choice in self._keyed if choice.is_about(terms) and choice not in named)
+
+    def _from_base(self, base: Screen[Any], terms: Sequence[str]) -> Iterator[PaletteItem]:
+        """What the first screen offers; to do it, one goes back there."""
+        known = {choice.name for choice in self._keyed}
+        verbs_there = (choice for choice in keyed(base) if choice.name not in known and choice.matches(terms))
+        for choice in chain(verbs_there, base.choices(terms) if isinstance(base, Offering) else ()):
+            yield choice._replace(act=partial(_back_at, base, choice.act), keys="")
 
     def _themes(self) -> Iterator[PaletteItem]:
         if not isinstance(self.app, Themed):
@@ -109,8 +154,8 @@ class Palette(Dialog[None]):
     def _fill(self, wanted: str) -> None:
         items = list(islice(self._matching(wanted.lower().split()), MOST + 1))
         self._choices = items[:MOST]
-        width = min(self.size.width, 100) - 6
-        self.show_lines([_line(number, choice, width) for number, choice in enumerate(self._choices)])
+        width = min(self.size.width, 100) - _BESIDE_LINES
+        self.show_lines([line_of(number, choice, width) for number, choice in enumerate(self._choices)])
         self.lines.highlighted = 0 if items else None
         if len(items) > MOST:
             self.say("more matches: keep typing")
@@ -143,18 +188,30 @@ class Palette(Dialog[None]):
             self._do(message.key)
 
     def _do(self, number: int) -> None:
-        act = self._choices[number].act
+        choice = self._choices[number]
+        if choice.refusal:
+            self.say(choice.refusal)
+            return
         self.dismiss(None)
-        self.app.call_later(act)
+        self.app.call_later(choice.act)
 
 
-def _line(number: int, choice: PaletteItem, width: int) -> Line:
-    """The key, the name, and as much of the effect as there is room for."""
-    head = Content.styled(f"{choice.keys:<{_KEYS}} ", "bold")
+async def _back_at(base: Screen[Any], act: Callable[[], Awaitable[object] | object]) -> None:
+    """Go back to a screen and do something there."""
+    while base.app.screen is not base:
+        await base.app.pop_screen()
+    await invoke(act)
+
+
+def line_of(number: int, choice: PaletteItem, width: int) -> Line:
+    """The key, the name, and as much of the effect as there is room for; why, where it cannot be had."""
+    look = DIM if choice.refusal else ""
+    head = Content.styled(f"{choice.keys:<{_KEYS}} ", look or KEY)
     name = plain(choice.name)
+    effect = plain(choice.refusal or choice.effect)
     blanks = " " * max(2, _NAME - cells(name))
     room = width - _KEYS - 1 - cells(name) - len(blanks)
-    if room < _LEAST_EFFECT or not choice.effect:
-        return Line(number, Content(cut_middle(name, width - _KEYS - 1)), head=head)
-    effect = cut_middle(plain(choice.effect), room)
-    return Line(number, Content.assemble(name, (f"{blanks}{effect}", DIM)), head=head)
+    if room < _LEAST_EFFECT or not effect:
+        return Line(number, Content.styled(cut_middle(name, width - _KEYS - 1), look), head=head)
+    effect = cut_end(effect, room)
+    return Line(number, Content.assemble((name, look), (f"{blanks}{effect}", DIM)), head=head)

@@ -1,7 +1,7 @@
 """Following a job in lines: few of them, each whole, and how it ended."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from backend import NotFoundError, Operation, command_line
@@ -58,11 +58,15 @@ class Teller:
 
 
 class Desk(NamedTuple):
-    """Where somebody works by questions and answers."""
+    """Where somebody works by questions and answers.
+
+    `read` carries out a verb that only reads, and returns the lines that it prints.
+    """
 
     place: Place
     console: Console
     board: JobBoard
+    read: Callable[[Sequence[str]], list[str]] = lambda _arguments: []
     clock: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
 

@@ -23,7 +23,7 @@ class Lists:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._console = desk.console
-        self._left: list[SnapshotSet] = []
+        self._left: list[str] = []
 
     def greet(self) -> None:
         """Say where we are, what there is, and what runs."""
@@ -67,23 +67,24 @@ class Lists:
             self._tell_sets(stock, sets)
 
     def more(self) -> None:
-        """Tell the next sets of the last list."""
+        """Tell what is left of the last list."""
         if self._left:
-            self._tell_sets(self._desk.place.inventory(), self._left)
+            self.tell(self._left)
         else:
             self._console.say("There are no more.")
 
+    def tell(self, lines: Sequence[str]) -> None:
+        """Tell the first lines, and keep the others."""
+        self._console.say(*lines[:PAGE])
+        self._left = list(lines[PAGE:])
+        if self._left:
+            self._console.say(f"{len(self._left):,} more not shown yet. To continue, type: more")
+
     def _tell_sets(self, stock: InventoryData, sets: Sequence[SnapshotSet]) -> None:
         now = time.time()
-        known = [stock.by_id[set_.set_id] for set_ in sets if set_.set_id in stock.by_id]
-        self._console.say(*(set_words(set_, stock, now) for set_ in known[:PAGE]))
-        self._left = known[PAGE:]
-        if not known:
+        self.tell([set_words(set_, stock, now) for set_ in sets])
+        if not sets:
             self._console.say("There are no sets. To save one, type: save. To read one from a file: import")
-        if self._left:
-            self._console.say(
-                f"{count_phrase(len(self._left), 'other set')} not shown yet. To continue, type: more"
-            )
 
     def show(self, part: SnapshotSet) -> None:
         """Tell everything about a set."""

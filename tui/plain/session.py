@@ -1,5 +1,7 @@
 """A session in lines: what can be typed, and what it does."""
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -7,6 +9,7 @@ from typing import NamedTuple
 
 from backend import Action, Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
 from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
+from tui.plain.extract import ask_extract
 from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
 from tui.plain.questions import ask_export, ask_forget, ask_import, ask_restore, ask_save, ask_undo, number_in
@@ -14,6 +17,16 @@ from tui.plain.words import and_words
 from tui.session.job_views import JobBoard
 from tui.session.place import Place
 from tui.text import plain
+
+_COLUMNS = re.compile(r" {2,}")
+
+
+def _split(line: str) -> list[str]:
+    """What was typed, by words; quotes keep blanks as in a shell, where they are closed."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        return line.split()
 
 
 class Verb(NamedTuple):
@@ -24,13 +37,15 @@ class Verb(NamedTuple):
     text: str
 
 
-def converse(place: Place, console: Console | None = None) -> int:
-    """Answer lines with lines until the user leaves or nobody answers any more; returns the exit code."""
-    if console is None:
-        for stream in (sys.stdin, sys.stdout):
-            stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
-        console = Console(sys.stdin, sys.stdout)
-    Session(Desk(place, console, JobBoard(place.jobs, place.location_options))).run()
+def converse(place: Place, read: Callable[[Sequence[str]], list[str]]) -> int:
+    """Answer lines with lines until the user leaves or nobody answers any more; returns the exit code.
+
+    `read` carries out the verbs that only read, and returns the lines that they print.
+    """
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr] # names are bytes
+    console = Console(sys.stdin, sys.stdout)
+    Session(Desk(place, console, JobBoard(place.jobs, place.location_options), read)).run()
     return 0
 
 
@@ -70,7 +85,7 @@ class Session:
             self._console.say(f"Error: {lines[0]}", *lines[1:])
 
     def _next(self) -> None:
-        typed = self._console.ask("Command").split()
+        typed = _split(self._console.ask("Command"))
         if not typed:
             self._console.say("For the list of commands, type: help")
             return
@@ -91,6 +106,15 @@ class Session:
         """Tell everything about a set."""
         self.lists.show(self._set("show", arguments)[0])
 
+    # -- what only reads
+
+    def read(self, verb: str, arguments: Sequence[str]) -> None:
+        """Tell what the verb of the command line prints, its columns separated by commas."""
+        changes = {"doctor": "--repair" in arguments, "retention": bool(arguments)}
+        if self._desk.place.read_only and changes.get(verb):
+            raise NotAllowedError(f"cannot change anything with {verb}: this session is read-only")
+        self.lists.tell([_COLUMNS.sub(", ", line.strip()) for line in self._desk.read([verb, *arguments])])
+
     # -- which set, which job
 
     def _set(self, verb: str, arguments: Sequence[str]) -> tuple[SnapshotSet, tuple[str, ...]]:
@@ -104,6 +128,10 @@ class Session:
         if strange := [name for name in names if name not in known]:
             raise NotFoundError(f"there is no {and_words(strange)} in set {number}")
         return sets[0], names
+
+    def _set_and_paths(self, arguments: Sequence[str]) -> tuple[int, tuple[str, ...]]:
+        part, _ = self._set("extract files of", arguments[:1])
+        return part.set_id, tuple(arguments[1:])
 
     def _job(self, verb: str, arguments: Sequence[str]) -> int:
         """The job that is named, or else the newest that runs."""
@@ -177,9 +205,45 @@ class Session:
         self._desk.place.runner.stop(self._desk.place.engine.journal.record(number))
         follow(self._desk, number)
 
+    def extract(self, arguments: Sequence[str]) -> None:
+        """Ask which files of a set, and where to; tell the plan, and restore them."""
+        self._demand(Action.EXTRACT)
+        start(self._desk, ask_extract(self._desk, *self._set_and_paths(arguments)))
+
+    def finish(self, arguments: Sequence[str]) -> None:
+        """Complete an interrupted job."""
+        self._end(arguments, finish=True)
+
+    def take_back(self, arguments: Sequence[str]) -> None:
+        """Undo an interrupted job."""
+        self._end(arguments, finish=False)
+
+    def _end(self, arguments: Sequence[str], *, finish: bool) -> None:
+        verb, engine = "finish" if finish else "take back", self._desk.place.engine
+        if self._desk.place.read_only:
+            raise NotAllowedError(f"cannot {verb} a job: this session is read-only")
+        number = number_in(arguments[0] if arguments else self._console.ask(f"Which job to {verb}?", CANCEL))
+        self._desk.view(number)
+        ways = engine.resolutions(number)
+        way = ways.finish if finish else ways.take_back
+        if way.refusal:
+            raise NotAllowedError(f"cannot {verb} job {number}: {way.refusal}")
+        self._console.say(f"{way.text}.")
+        if not self._console.agrees(f"{verb.capitalize()} job {number}?"):
+            raise Dropped
+        ended = engine.resolve(number, finish=finish)
+        self._console.say(f"{ended.text}.")
+        if ended.again is not None:
+            start(self._desk, ended.again)
+
     def quit(self, _words: Sequence[str]) -> None:
         """Leave; jobs go on."""
         raise EndOfInput
+
+
+def _reading(verb: str, operands: str, text: str) -> Verb:
+    """A verb that only reads, as on the command line."""
+    return Verb(lambda session, arguments: session.read(verb, arguments), operands, text)
 
 
 VERBS = {
@@ -193,6 +257,12 @@ VERBS = {
     "save": Verb(Session.save, "", "save the data of snaps as a new set"),
     "check": Verb(Session.check, "N", "verify a set; check all verifies every set"),
     "restore": Verb(Session.restore, "N", "restore the data of a set, after showing the plan"),
+    "extract": Verb(Session.extract, "N", "restore single files of a set, after showing the plan"),
+    "ls": _reading("ls", "N", "list what a set holds; ls N SNAP:PATH lists a directory"),
+    "cat": _reading("cat", "N", "show a file of a set; cat N SNAP:PATH"),
+    "find": _reading("find", "", "find files in all sets; find and a part of the path"),
+    "diff": _reading("diff", "N", "compare two sets; diff N N, or diff N live for the live data"),
+    "open": _reading("open", "", "list what a file of snapshots holds; open and the file"),
     "undo": Verb(Session.undo, "", "undo a restore"),
     "export": Verb(Session.export, "N", "write a set to a file"),
     "import": Verb(Session.take_in, "", "read a set from a file"),
@@ -200,6 +270,11 @@ VERBS = {
     "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),
+    "finish": Verb(Session.finish, "", "complete an interrupted job; finish and its number"),
+    "takeback": Verb(Session.take_back, "", "undo an interrupted job; takeback and its number"),
+    "estimate": _reading("estimate", "", "measure what a save would read, and what would fail"),
+    "doctor": _reading("doctor", "", "find leftovers of crashes, and what is hidden"),
+    "retention": _reading("retention", "", "tell how long snapd keeps automatic snapshots"),
     "help": Verb(Session.help, "", "list the commands"),
     "quit": Verb(Session.quit, "", "quit; jobs keep running"),
 }

@@ -75,8 +75,7 @@ def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
     parts += [f"saved {ago_phrase(now - total.when)}"] if total.when else []
     parts += [f"{size_words(total.size)} stored"] if total.size else []
-    broken = [note for note in total.notes if note.startswith("broken")]
-    parts += [] if broken else [check_words(total.status, now)]
+    parts += [check_words(total.status, now)]
     parts += _notes(total.notes, stock.expiry.get(set_.set_id, ""))
     return f"Set {set_.set_id}: {'problem, ' * bad}{', '.join(parts)}."
 

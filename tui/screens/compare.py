@@ -98,6 +98,10 @@ class CompareScreen(RestoringScreen):
         self._progress.stop()
         threading.Thread(target=self._comparer.close).start()
 
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had now, or nothing."""
+        return "no comparison is running" if action == "stop" and self._comparison.complete else ""
+
     # -- comparing
 
     def _begin(self) -> None:
@@ -215,8 +219,8 @@ class CompareScreen(RestoringScreen):
 
     def action_stop(self) -> None:
         """Stop comparing; results so far stay."""
-        if self._comparison.complete:
-            self.say("no comparison is running")
+        if reason := self.refusal_of("stop"):
+            self.say(reason)
         else:
             self._progress.stop()
             self._comparison = self._comparison._replace(complete=True)

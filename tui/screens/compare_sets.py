@@ -108,6 +108,13 @@ class CompareSetsScreen(SubScreen):
             self._summaries.append(message.summary)
             self.fill()
 
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had now, or nothing."""
+        is_over = self._is_stopped or len(self._summaries) == len(self._comparison.snaps)
+        if action == "pivot" and self._is_live:
+            return "cannot swap sides: only the snapshots can be restored"
+        return "no comparison is running" if action == "stop" and is_over else ""
+
     @property
     def _labels(self) -> tuple[str, str]:
         sides = (self._comparison.before, self._comparison.after)
@@ -128,6 +135,7 @@ class CompareSetsScreen(SubScreen):
         unsound = [
             summary.snap for summary in self._summaries if not summary.is_sound or not summary.is_whole
         ]
+        self.query_one(KeyBar).renew()
         self.warn(f"not whole: {', '.join(unsound)}" if unsound else "")
 
     # -- keys
@@ -162,8 +170,8 @@ class CompareSetsScreen(SubScreen):
 
     def action_pivot(self) -> None:
         """Swap the sides."""
-        if self._is_live:
-            self.say("cannot swap sides: only the snapshots can be restored")
+        if reason := self.refusal_of("pivot"):
+            self.say(reason)
             return
         engine, comparison = self._place.engine, self._comparison
         self._comparison = SetComparison(comparison.after, comparison.before, engine.layout, engine.state_dir)
@@ -180,8 +188,8 @@ class CompareSetsScreen(SubScreen):
 
     def action_stop(self) -> None:
         """Stop comparing; results so far stay."""
-        if self._is_stopped or len(self._summaries) == len(self._comparison.snaps):
-            self.say("no comparison is running")
+        if reason := self.refusal_of("stop"):
+            self.say(reason)
             return
         self._progress.stop()
         self._is_stopped = True

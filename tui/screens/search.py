@@ -39,6 +39,7 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
 _HOW = "words match anywhere in the path · * and ? match whole names"
+_OF_A_VERSION = ("restore", "compare", "copy")
 _NOTHING = "nothing is selected: type words and press Enter"
 
 
@@ -116,6 +117,12 @@ class SearchScreen(RestoringScreen):
         source = self._where[0]
         return plain(f"in {source if isinstance(source, str) else f'#{source.set_id} {source.snap}'}")
 
+    def refusal_of(self, action: str) -> str:
+        """Why an action cannot be had now, or nothing."""
+        if action == "stop":
+            return "no search is running" if self._progress.complete else ""
+        return _NOTHING if action in _OF_A_VERSION and not self._versions else ""
+
     # -- searching
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -166,6 +173,7 @@ class SearchScreen(RestoringScreen):
             is_asked = self._progress.total > 0
             self.sum_up(hits.progress_text(self._progress, self._versions, self._reading) if is_asked else "")
             self.warn(hits.missed_text(self._progress.missed))
+            self.query_one(KeyBar).renew()
 
     @property
     def _table(self) -> LineTable:
@@ -225,8 +233,8 @@ class SearchScreen(RestoringScreen):
 
     def action_stop(self) -> None:
         """Stop searching; results so far stay."""
-        if self._progress.complete:
-            self.say("no search is running")
+        if reason := self.refusal_of("stop"):
+            self.say(reason)
             return
         self._search_progress.stop()
         self._progress = self._progress._replace(complete=True, stopped=True)

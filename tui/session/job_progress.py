@@ -223,6 +223,9 @@ class ProgressFold:
         before = self._parts.get(part.name)
         if event.ended:
             self._parts.pop(part.name, None)
+            self._moved_at.pop(part.name, None)
+            if self._part == part.name:
+                self._part = max(self._moved_at, key=lambda name: self._moved_at[name], default="")
             if (present := self._present) is not None:
                 self._change(present, parts_ended=self._phases[present].parts_ended + 1)
         elif before is not None or len(self._parts) < _MOST_PARTS:

@@ -10,6 +10,7 @@ from backend import (
     Forget,
     Import,
     Operation,
+    Repair,
     Restore,
     Save,
     Undo,
@@ -46,6 +47,8 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return os.path.basename(file)
         case Undo(job):
             return f"job {job}" if job else "the last restore"
+        case Repair():
+            return "what crashes left"
         case UnknownOperation():
             return ""
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from backend import CheckResult
-from tui.text import plain, size_text
+from tui.session.job_progress import sound
+from tui.text import amount_text, plain
 
 LONGEST_TEXT = 4000
 
@@ -19,7 +20,7 @@ def log_line(event: Mapping[str, Any]) -> str:
     """A line of the log for an event, empty for one that only counts."""
     match event:
         case {"event": "started", "title": str(title), "total": total}:
-            amount = f" ({size_text(total).strip()})" if isinstance(total, int) and total >= 0 else ""
+            amount = f" ({amount_text(sound(total) or 0)})" if isinstance(total, int) else ""
             return plain(f"= {title[:LONGEST_TEXT]}{amount}")
         case {"event": "entered", "part": str(part)}:
             return plain(f"  {part[:LONGEST_TEXT]}")

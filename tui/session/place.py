@@ -1,13 +1,15 @@
 """The place a session works at: its engine, what starts jobs there, and how a command names it."""
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from backend import (
     Action,
     Engine,
+    Finding,
     Forget,
     Import,
     Operation,
@@ -28,6 +30,7 @@ from backend.store import CheckState, CheckStatus, VerificationLog
 from tui.session.inventory import InventoryData, Part
 from tui.session.job_records import JobRecords
 from tui.session.snapd_changes import Changes
+from tui.session.starts import Starts
 from tui.text import guard_text
 
 _FEW = 400
@@ -48,6 +51,7 @@ class Place:
     """One root and everything a screen needs of it; `location_options` name it in a command.
 
     Without `previews` no content of files is shown. Where it `follows`, the engine may become another one.
+    `clock` tells in seconds how long ago something on the screens was.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class Place:
         self.runner = runner_of(engine)
         self.changes = Changes(location_options)
         self.jobs = JobRecords(engine.journal)
+        self.starts = Starts()
+        self.clock: Callable[[], float] = time.monotonic
         self._ledger = VerificationLog(engine.journal.folder)
 
     # -- by what changes are made
@@ -117,6 +123,16 @@ class Place:
     def restore_planner(self) -> RestorePlanner:
         """Plans restores here, as seen from now on."""
         return RestorePlanner(self.engine, self.refusal_of)
+
+    def findings(self) -> list[Finding]:
+        """What doctor finds here and can be put right, or be looked at; none where it cannot look.
+
+        Reads every snapshot's metadata, so never from the event loop.
+        """
+        try:
+            return self.engine.findings()
+        except SnapshotError:
+            return []
 
     # -- what there is
 

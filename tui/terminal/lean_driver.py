@@ -26,6 +26,9 @@ _REST = "\0"  # what the second cell of a wide letter holds
 _NEAR = 4  # so many cells that are the same are sent again rather than passed over
 
 
+_OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "6": "25", "7": "27", "8": "28", "9": "29"}
+
+
 class Look(NamedTuple):
     """How a cell looks, as parameters of SGR: its attributes, foreground and background; empty is default."""
 
@@ -36,7 +39,7 @@ class Look(NamedTuple):
     @property
     def shows_on_blanks(self) -> bool:
         """Whether more than the background is seen of a blank."""
-        return any(code in self.attributes.split(";") for code in ("4", "7", "9", "21", "53"))
+        return any(code in self.attributes for code in "479")
 
 
 PLAIN = Look()
@@ -58,7 +61,7 @@ def changed(look: Look, parameters: str) -> Look:
             foreground = "" if number == 39 else code
         elif 40 <= number <= 47 or 100 <= number <= 107 or number == 49:
             background = "" if number == 49 else code
-        else:
+        elif code in _OFF:
             attributes = f"{attributes};{code}" if attributes else code
     return Look(attributes, foreground, background)
 
@@ -75,15 +78,22 @@ def transition(before: Look | None, after: Look) -> str:
     """The sequence that makes `after` of how the terminal draws, which is not known where it is None."""
     if before == after:
         return ""
-    if before is None or before.attributes != after.attributes:
-        parts = [part for part in after if part]
-        return f"\x1b[{';'.join(('0', *parts)) if parts else ''}m"
-    parts = []
+    if before is None:
+        return f"\x1b[{';'.join(('0', *filter(None, after)))}m"
+    parts = [*_switched(before.attributes, after.attributes)]
     if before.foreground != after.foreground:
         parts.append(after.foreground or "39")
     if before.background != after.background:
         parts.append(after.background or "49")
     return f"\x1b[{';'.join(parts)}m"
+
+
+def _switched(before: str, after: str) -> Iterator[str]:
+    """The codes that switch attributes off, then those that switch others on."""
+    had, wanted = (list(filter(None, attributes.split(";"))) for attributes in (before, after))
+    off = dict.fromkeys(_OFF[code] for code in had if code not in wanted)
+    yield from off
+    yield from (code for code in wanted if code not in had or _OFF[code] in off)
 
 
 class SentCells:
@@ -99,6 +109,7 @@ class SentCells:
         self._x = self._y = 0
         self._look = PLAIN
         self._there: tuple[int, int] | None = None
+        self._left = (0, 0)
         self._drawing: Look | None = None
 
     def reduced(self, data: str) -> str:
@@ -121,8 +132,9 @@ class SentCells:
                 case _:
                     self.forget()
                     output.append(text)
-        if output and self._there not in (None, (self._x, self._y)):
-            output.append(self._move(self._x, self._y))
+        if (self._x, self._y) != self._left:
+            self._left = (self._x, self._y)
+            output.append(self._move(*self._left))
         return "".join(output)
 
     def _write(self, text: str) -> Iterator[str]:

@@ -33,15 +33,17 @@ _HEADINGS = (
     Heading("BYTES", right=True),
     Heading("NOTE"),
 )
+_PATH, _BEFORE, _AFTER, _BYTES, _NOTE = range(len(_HEADINGS))
 _STEPS = (
-    Step(4, 12),
-    Step(0, 30),
-    Step(1, 0),
-    Step(2, 0),
-    Step(4, 0),
-    Step(0, 16),
-    Step(3, 0),
-    Step(0, 4),
+    Step(_NOTE, 12),
+    Step(_BEFORE, 0),
+    Step(_PATH, 40),
+    Step(_AFTER, 0),
+    Step(_PATH, 30),
+    Step(_NOTE, 0),
+    Step(_PATH, 16),
+    Step(_BYTES, 0),
+    Step(_PATH, 4),
 )
 _SIGNS = {
     Change.ADDED: ("+", "good"),
@@ -305,6 +307,12 @@ def delta_text(difference: Difference) -> str:
     return f"{'+' if delta > 0 else '-'}{amount_text(abs(delta))}"
 
 
+def bytes_text(added: int, removed: int) -> str:
+    """By how many bytes data grew and shrank; nothing where they did not."""
+    amounts = (("+", added), ("-", removed))
+    return " ".join(f"{sign}{amount_text(amount)}" for sign, amount in amounts if amount)
+
+
 def sums(result: Differences) -> str:
     """What it comes to in one line."""
     phrases = [
@@ -314,7 +322,8 @@ def sums(result: Differences) -> str:
     ]
     if result.configuration:
         phrases.append(count_phrase(len(result.configuration), "key"))
-    phrases.append(f"+{amount_text(result.added)} -{amount_text(result.removed)}")
+    if amounts := bytes_text(result.added, result.removed):
+        phrases.append(amounts)
     if result.cut:
         phrases.append(f"only the first {MOST:,} are shown")
     return " · ".join(phrases)

@@ -5,11 +5,9 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from backend import UndoOffer
 from backend.store import CheckState
-from tui.session.inventory import InventoryData
-from tui.session.job_views import JobView
 from tui.text import cells, cut_middle, cut_path, plain
+from tui.views.care_rows import Care, Section, expiring, for_doctor
 
 _BADGE = " snapstow "
 _ROOT = 30
@@ -17,9 +15,9 @@ _GAP = 3
 
 
 class Count(NamedTuple):
-    """How many of a kind want attention: which `section` of the list has them, in words, in which style."""
+    """How many of a kind want attention, in words and in a style; `section` lists them, or the jobs do."""
 
-    section: str
+    section: Section | None
     text: str
     style: str
 
@@ -33,20 +31,19 @@ class Site(NamedTuple):
     engine: str
 
 
-def attention(
-    stock: InventoryData, jobs: Sequence[JobView], offers: Sequence[UndoOffer], findings: int
-) -> Iterator[Count]:
+def attention(care: Care, now: float) -> Iterator[Count]:
     """What the header counts, the most urgent first."""
-    bad = stock.counts[CheckState.FAILED] + stock.counts[CheckState.BROKEN]
-    unseen = [job for job in jobs if job.is_bad and not job.seen]
+    states, jobs = care.stock.counts, care.jobs
+    unseen = sum(job.is_bad and not job.seen and not job.is_waiting for job in jobs)
     counts = (
-        ("jobs", sum(job.is_running for job in jobs), "{} running", "$accent"),
-        ("failed", bad, "{} failed", "$text-error"),
-        ("interrupted", sum(job.is_waiting for job in jobs), "{} interrupted", "$text-error"),
-        ("jobs", sum(not job.is_waiting for job in unseen), "jobs: {} failed", "$text-error"),
-        ("doctor", findings, "doctor {}", "$text-warning"),
-        ("old", stock.counts[CheckState.OLD], "{} old", "$text-warning"),
-        ("undo", len(offers), "undo {}", "$text-muted"),
+        (None, sum(job.is_running for job in jobs), "{} running", "$accent"),
+        (Section.FAILED, states[CheckState.FAILED] + states[CheckState.BROKEN], "{} failed", "$text-error"),
+        (Section.JOBS, sum(job.is_waiting for job in jobs), "{} interrupted", "$text-error"),
+        (Section.JOBS, unseen, "jobs: {} failed", "$text-error"),
+        (Section.DOCTOR, len(for_doctor(care.findings)), "doctor {}", "$text-warning"),
+        (Section.OLD, states[CheckState.OLD], "{} old", "$text-warning"),
+        (Section.EXPIRING, len(expiring(care.stock, now)), "{} expiring", "$text-warning"),
+        (Section.UNDO, len(care.offers), "undo {}", "$text-muted"),
     )
     return (Count(section, text.format(count), style) for section, count, text, style in counts if count)
 

@@ -36,7 +36,7 @@ def ending_text(view: JobView, now: float, *, undo: str = "u", more: str = "J sh
     if view.state in (JobState.DONE, JobState.PARTIAL):
         clauses += _facts(view, more)
         if undo and view.result.may_be_undone and view.result.undo_until > now:
-            again = "that can be undone" if _verb(view) == "undo" else "undo"
+            again = "that can be undone" if verb_of(view) == "undo" else "undo"
             clauses.append(f"{again} until {moment_text(view.result.undo_until)} ({undo})")
     return " · ".join(clauses)
 
@@ -47,7 +47,8 @@ def title_text(view: JobView) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _verb(view: JobView) -> str:
+def verb_of(view: JobView) -> str:
+    """Return the verb of a job, in the words of the screens."""
     return view.title.partition(" ")[0]
 
 

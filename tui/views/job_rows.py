@@ -8,11 +8,11 @@ from tui.phrases import count_phrase
 from tui.session.job_views import JobView
 from tui.session.log_line import fault_line
 from tui.text import amount_text, cells, cut_middle, plain
-from tui.views.job_endings import ending_text, title_text
+from tui.views.job_endings import ending_text, title_text, verb_of
 from tui.views.progress_text import Span, Spans, clock_text, rate_text, width_of
 from tui.views.table import Column, Line
 
-_COLUMNS = (Column("STATE", 14), Column("COMMAND", 0), Column("STARTED", 12))
+_COLUMNS = (Column("STATE", 14), Column("OPERATION", 0), Column("STARTED", 12))
 _NARROWEST, _WIDEST = 8, 18
 
 _WORDS = {
@@ -45,7 +45,7 @@ def state_text(view: JobView) -> tuple[str, str]:
 def job_line(view: JobView) -> Line:
     """A job as a row of the table."""
     word, style = state_text(view)
-    shown = (_name_text(view), word, plain(view.short), moment(view.started))
+    shown = (_name_text(view), word, plain(view.title or view.short), moment(view.started))
     return Line(shown, ("", style, "", "dim"))
 
 
@@ -85,6 +85,16 @@ def can_be_undone(view: JobView, now: float) -> bool:
     return kept and not view.owner and verb_of(view) in _REVERSIBLE
 
 
+def running_refusal(view: JobView) -> str:
+    """Why what a running job replaces cannot be put back yet."""
+    return f"{plain(view.title)} is running; it can be undone when it has ended"
+
+
+def running_restore(views: Iterable[JobView]) -> JobView | None:
+    """The newest job that replaces data at this moment, if there is one."""
+    return next((view for view in views if view.is_running and verb_of(view) in _REVERSIBLE), None)
+
+
 def refusal(action: str, view: JobView, now: float) -> str:
     """Why one of the acts is not available for a job, or nothing."""
     if action not in ACTS:
@@ -96,6 +106,8 @@ def refusal(action: str, view: JobView, now: float) -> str:
         return f"cannot {ACTS[action]} job {plain(view.name)}: only {plain(view.owner)} can"
     if action == "stop" and not view.is_running:
         return f"job {view.id} is not running: it is {view.state.value}"
+    if action == "undo" and view.is_running and verb_of(view) in _REVERSIBLE:
+        return running_refusal(view)
     if action == "undo" and not can_be_undone(view, now):
         return f"job {view.id} cannot be undone: it replaced nothing that is still kept"
     if action == "end" and view.state is not JobState.INTERRUPTED:
@@ -103,16 +115,12 @@ def refusal(action: str, view: JobView, now: float) -> str:
     return ""
 
 
-def verb_of(view: JobView) -> str:
-    """The verb of a job's command."""
-    return view.short.partition(" ")[0]
-
-
 def facts(view: JobView, now: float, width: int) -> list[Spans]:
     """What a job is and how it ended; what can be done about it."""
     word, style = state_text(view)
     right = " · ".join(filter(None, (plain(view.called), f"started {moment(view.started)}", _by(view))))
-    head = (Span(title_text(view), "strong"), Span("  "), Span(word, style or "accent"))
+    title = cut_middle(title_text(view), width - cells(word) - 2)
+    head = (Span(title, "strong"), Span("  "), Span(word, style or "accent"))
     gap = " " * (width - width_of(head) - cells(right))
     where = [(*head, Span(gap), Span(right, "quiet"))] if gap else [head, (Span(right, "quiet"),)]
     error = [(Span(f"✗ {plain(line)}", "bad"),) for line in view.error.splitlines()]

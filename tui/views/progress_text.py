@@ -8,7 +8,7 @@ from tui.text import amount_text, cells, cut_middle, plain, unit_of
 
 DONE, AHEAD = "━", "─"
 _SHORTEST_BAR, _LONGEST_BAR = 8, 60
-_SHORTEST_TITLE = 12
+_SHORTEST_TITLE, _LONGEST_TITLE = 12, 28  # of it, beside figures and beside a bar
 _PART_NAMES, _PART_BAR = 24, 30
 _WORTH_TELLING = 1.0  # a second: what took less, and no bytes, is not told of afterwards
 _PAST = {
@@ -112,10 +112,11 @@ def progress_line(
     In at most `width` columns: the bar, at its longest `longest`, becomes shorter, then rate, amount and time
     are left out, then the head is cut.
     """
-    needed = min(width_of(head), _SHORTEST_TITLE)
+    needed = min(width_of(head), _LONGEST_TITLE) + (_SHORTEST_BAR + 2 if progress.total else 0)
     for facts in _facts(progress):
         spans = tuple(part for fact in facts for part in (Span("  "), fact))
         room = width - width_of(spans) - needed
+        needed = min(width_of(head), _SHORTEST_TITLE)
         if room >= 0 or not facts:
             break
     else:

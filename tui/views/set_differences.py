@@ -5,14 +5,14 @@ from functools import partial
 
 from backend.compare import Change, Presence, SnapSummary
 from tui.phrases import count_phrase
-from tui.text import amount_text, plain
+from tui.text import plain
 from tui.views.columns import Heading, columns_of
+from tui.views.difference_rows import bytes_text
 from tui.views.table import CLOSED, Column, Line, Row, Step
 
 UNREADABLE = "(unreadable)"
 _HEADINGS = (Heading("SNAP"), Heading("FILES"), Heading("BYTES"), Heading("CONFIGURATION"))
 _STEPS = (Step(3, 0), Step(1, 20), Step(0, 16), Step(2, 0), Step(1, 8), Step(0, 8))
-_STYLES = {Presence.BEFORE: "bad", Presence.AFTER: "good", Presence.BOTH: ""}
 
 
 def rows(
@@ -32,11 +32,10 @@ def _line(snap: str, summary: SnapSummary | None, labels: tuple[str, str]) -> Li
     name = plain(snap) or UNREADABLE
     if summary is None:
         return Line((name, "not compared yet", "", ""), ("", "dim", "", ""))
-    style = "bad" if summary.fault else _STYLES[summary.presence]
-    look = style or ("" if summary.differs else "dim")
-    return Line(
-        (name, files_text(summary, labels), bytes_text(summary), keys_text(summary)), ("", look, "", "dim")
-    )
+    look = "bad" if summary.fault else "" if summary.differs else "dim"
+    amounts = bytes_text(summary.tally.added, summary.tally.removed)
+    cells = (name, files_text(summary, labels), amounts, keys_text(summary))
+    return Line(cells, ("", look, "", "dim"))
 
 
 def files_text(summary: SnapSummary, labels: tuple[str, str]) -> str:
@@ -49,13 +48,6 @@ def files_text(summary: SnapSummary, labels: tuple[str, str]) -> str:
     text = ", ".join(f"{count:,} {change.value}" for change, count in counts.items() if count)
     incomplete = "" if summary.is_whole else " (not all could be read)"
     return (text or ("no differences" if not summary.differs else "no files")) + incomplete
-
-
-def bytes_text(summary: SnapSummary) -> str:
-    """By how many bytes a snap grew and shrank; nothing where it did not."""
-    tally = summary.tally
-    amounts = (("+", tally.added), ("-", tally.removed))
-    return " ".join(f"{sign}{amount_text(amount)}" for sign, amount in amounts if amount)
 
 
 def keys_text(summary: SnapSummary) -> str:

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from tui.text import cells
+from tui.views.care_rows import Section
 from tui.views.header import Count, Site, fitted_counts, site_text
 from tui.widgets.text import set_text
 
@@ -18,9 +19,9 @@ class Header(Static):
     """Where one works, and what wants attention; a click on a count chooses it."""
 
     class Chosen(Message):
-        """A count was clicked."""
+        """A count was clicked: what is in a section, or the jobs."""
 
-        def __init__(self, section: str) -> None:
+        def __init__(self, section: Section | None) -> None:
             super().__init__()
             self.section = section
 

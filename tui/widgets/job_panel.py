@@ -12,16 +12,16 @@ from textual.widgets import Static
 from tui.session.job_views import JobView
 from tui.views import job_rows as jobtext
 from tui.views.progress_text import Span, Spans, part_lines, phases_line, progress_line
+from tui.widgets.panel import Titled
 from tui.widgets.spans import show_lines
 
-TAIL = 5
-
 _FEWEST = 3
+_SHORTEST_TAIL = 5
 _BESIDES = 12  # lines of the panel that are about something else than parts
 _PROGRESS = ("job-bar", "job-phases", "job-parts", "job-now", "job-since")
 
 
-class JobPanel(VerticalScroll):
+class JobPanel(Titled, VerticalScroll):
     """One job: what it is, how far, what it said last. Tab leads to it, and then the keys scroll it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,15 +38,17 @@ class JobPanel(VerticalScroll):
 
     def show(self, view: JobView, lines: tuple[str, ...]) -> None:
         """Show a job; only what changed is drawn."""
-        width = max(20, self.app.size.width - 4)
+        width = max(20, self.app.size.width - (5 if self.has_class("panel") else 3))
+        self.entitle(view.called)
         self._put("job-facts", jobtext.facts(view, time.time(), width))
         progress = list(self._progress(view, width)) if view.is_running else [[]] * len(_PROGRESS)
         for name, shown in zip(_PROGRESS, progress, strict=True):
             self._put(name, shown)
-        before = len(lines) - TAIL
+        tail = max(_SHORTEST_TAIL, self.size.height - _BESIDES - len(view.progress.parts))
+        before = len(lines) - tail
         more = [f"… {before} earlier lines; Enter shows all"] if before > 0 else []
-        log: list[Spans] = [(Span(line, "quiet"),) for line in (*more, *lines[-TAIL:])]
-        show_lines(self.query_one("#job-log", Static), log, fixed=True)
+        log: list[Spans] = [(Span(line, "quiet"),) for line in (*more, *lines[-tail:])]
+        self._put("job-log", log)
 
     def _progress(self, view: JobView, width: int) -> Iterator[Sequence[Spans]]:
         """What is under each of its names, nothing where there is nothing to say."""

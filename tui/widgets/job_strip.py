@@ -1,6 +1,6 @@
 """The running and failed jobs on one line, in every screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual.widgets import Static
 
@@ -11,7 +11,7 @@ from tui.widgets.spans import show_lines
 
 
 class JobStrip(Static):
-    """Shows the newest running job's progress and how many there are, and what went wrong unseen.
+    """Shows the newest running job and how many there are; where none runs, what went wrong unseen.
 
     Nothing when nothing happens; never more than one line, in a frame where there is room for one.
     """
@@ -28,25 +28,21 @@ class JobStrip(Static):
 
 
 def strip_line(jobs: Sequence[JobView], width: int) -> Spans:
-    """Return the line for jobs, newest first, in at most `width` columns."""
-    running = [job for job in jobs if job.is_running]
-    news = _news(jobs, width, short=bool(running))
-    if not running:
-        return (Span(news, "bad"),) if news else ()
-    room = width - cells(news) - (2 if news else 0)
-    return (*_running(running, room), Span("  " if news else ""), Span(news, "bad"))
+    """Return the line for jobs, newest first, in at most `width` columns: what runs, else what went wrong."""
+    if running := [job for job in jobs if job.is_running]:
+        return _running(running, width)
+    return next(((Span(text, "bad"),) for text in _news(jobs) if cells(text) <= width), ())
 
 
-def _news(jobs: Sequence[JobView], width: int, *, short: bool) -> str:
-    """What went wrong and was not looked at yet."""
+def _news(jobs: Sequence[JobView]) -> Iterator[str]:
+    """What went wrong and was not looked at yet, in fewer and fewer words."""
     bad = sum(1 for job in jobs if job.is_bad and not job.seen)
     if waiting := [job for job in jobs if job.is_waiting]:
-        text = f"job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
-        return f"job {waiting[-1].id} waits: J" if short or cells(text) > width else text
-    if not bad:
-        return ""
-    text = f"{bad} failed or interrupted: J shows them"
-    return f"{bad} failed: J" if short or cells(text) > width else text
+        yield f"job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
+        yield f"job {waiting[-1].id} waits: J"
+    elif bad:
+        yield f"{bad} failed or interrupted: J shows them"
+        yield f"{bad} failed: J"
 
 
 def _running(running: Sequence[JobView], width: int) -> Spans:

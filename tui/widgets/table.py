@@ -1,6 +1,7 @@
 """A table drawn line by line: ten thousand rows cost no more than the ones that are seen."""
 
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -15,6 +16,8 @@ from textual.strip import Strip
 from tui.text import cells, cut_middle
 from tui.views.table import CLOSED, OPEN, Column, Line, Row
 
+UNSETTLED = "the rows just moved: press again"
+_UNSETTLED = 0.5  # seconds
 _MARGIN = 1  # holds the bar beside the row under the cursor, or the sign of a marked one
 _NO_LINE = Line(())
 
@@ -22,7 +25,8 @@ _NO_LINE = Line(())
 class LineTable(ScrollView, can_focus=True):
     """Rows under fixed headings, with a cursor that stays on its row when the rows change, and marks.
 
-    Styles are component classes `table--NAME`.
+    The keys of a screen that are in `acts` do nothing within half a second, by the `clock`, after another row
+    came under the cursor by itself. Styles are component classes `table--NAME`.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -82,8 +86,21 @@ class LineTable(ScrollView, can_focus=True):
             super().__init__()
             self.key = key
 
-    def __init__(self, columns: Sequence[Column], *, id: str | None = None) -> None:
+    class Unsettled(Message):
+        """A key that acts was pressed just after another row had come under the cursor; it did nothing."""
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        id: str | None = None,
+        acts: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(id=id)
+        self._acts = acts
+        self._clock = clock
+        self._shifted_at: float | None = None
         self._columns = list(columns)
         self._lines: Sequence[Row] = []
         self._at = 0
@@ -108,7 +125,25 @@ class LineTable(ScrollView, can_focus=True):
         else:
             self._refresh_changed()
         if self.cursor_key != key:
+            if key is not None:
+                self.unsettle()
             self.post_message(self.Moved(self.cursor_key, by_key=False))
+
+    def unsettle(self) -> None:
+        """Another row is under the cursor, and no key was pressed for it."""
+        self._shifted_at = self._clock()
+
+    @property
+    def _is_unsettled(self) -> bool:
+        return self._shifted_at is not None and self._clock() - self._shifted_at < _UNSETTLED
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep a key that acts from a row that nobody can have chosen yet; pressed again, it acts."""
+        if event.key in self._acts and self._is_unsettled:
+            self.settle()
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Unsettled())
 
     def _is_like(self, before: Sequence[Row]) -> bool:
         """Whether the rows in sight stand where they stood."""
@@ -140,6 +175,10 @@ class LineTable(ScrollView, can_focus=True):
         for number, row in enumerate(self._lines):
             if row.key == key:
                 self._go(number, by_key=False)
+
+    def settle(self) -> None:
+        """Whatever row is under the cursor now, a key has put it there."""
+        self._shifted_at = None
 
     # -- keys and mouse
 

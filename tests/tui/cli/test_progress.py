@@ -78,7 +78,7 @@ class TestForeground:
             foreground.handle(Entered("hello, alice"))
             clock.now += 5
             foreground.handle(Advanced(2_000_000))
-        shown = f"Saving  {'━' * 10}{'─' * 10}  50 %  2.0 of 4.0 MB  200 kB/s  0:10 left  hello, alice"
+        shown = f"Saving  {'━' * 6}{'─' * 7}  50 %  2.0 of 4.0 MB  200 kB/s  0:10 left  hello, alice"
         assert screen.getvalue().endswith(f"\r{shown}\x1b[K\r\x1b[K")
 
     def test_events_for_programs(self, capsys: pytest.CaptureFixture[str]) -> None:

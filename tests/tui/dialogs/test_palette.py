@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from backend import Snapshot, SnapshotSet
+from backend import Export, Save, Snapshot, SnapshotSet
 from backend.model import Revision
 from tests.support.builders import World
 from tests.tui.support.dialogs import shown
 from tests.tui.support.patient import Patient, patiently
+from tui.cli.arguments.verbs import VERBS as VERBS_OF_THE_COMMAND_LINE
 from tui.dialogs.palette import Palette
+from tui.dialogs.palette import line_of as palette_line
+from tui.screens.contents.screen import ContentsScreen
 from tui.screens.inventory.palette_items import choices
+from tui.screens.inventory.screen import InventoryScreen
+from tui.screens.jobs.screen import JobsScreen
 from tui.session.inventory import InventoryData, Pivot
 from tui.terminal import themes
 from tui.views.palette_item import PaletteItem
@@ -141,15 +146,103 @@ def test_the_cursor_moves_while_the_search_goes_on(world: World) -> None:
     patiently(str(world.root), tell)
 
 
-def test_refused_verbs_are_not_in_the_palette(world: World) -> None:
+def test_refused_verbs_are_in_the_palette_with_their_reason(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("colon")
         assert isinstance(user.app.screen, Palette)
-        assert not any("Restore" in line for line in shown(user))
-        await user.presses(*"restore #2")
-        assert 'nothing matches "restore #2"' in user.screen()
+        (restore,) = (line for line in shown(user) if "Restore" in line)
+        assert "this session is read-only" in restore
+        await user.presses(*"restore #2", "enter")
+        assert isinstance(user.app.screen, Palette)
+        assert "this session is read-only" in user.screen()
 
     patiently(str(world.root), tell, read_only=True)
+
+
+def test_refused_items_look_different_from_the_others() -> None:
+    item = PaletteItem("Restore", lambda: None, "r", "show the plan")
+    lines = [palette_line(0, choice, 60) for choice in (item, item._replace(refusal="no"))]
+    assert lines[0].text.spans != lines[1].text.spans
+    assert lines[1].text.plain.split() == ["Restore", "no"]
+
+
+def test_every_verb_of_the_command_line_is_in_the_palette(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        for verb in VERBS_OF_THE_COMMAND_LINE:
+            await user.presses("colon")
+            await user.types(verb)
+            lines = shown(user)
+            assert lines, f"{verb} is not in the palette"
+            palette = user.app.screen
+            assert isinstance(palette, Palette)
+            assert any(verb in choice.verbs for choice in palette.choices_shown), verb
+            await user.presses("escape")
+
+    patiently(str(world.root), tell)
+
+
+@pytest.mark.parametrize("screen", ["J", "F"])
+def test_screens_above_offer_what_the_first_one_offers(screen: str, world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses(screen)
+        await user.app.run_action("command_palette")
+        await user.waits()
+        await user.types("go to #2")
+        await user.presses("enter")
+        await user.waits()
+        assert isinstance(user.app.screen, InventoryScreen)
+        assert user.table.cursor_key == SetKey(2)
+
+    patiently(str(world.root), tell)
+
+
+def test_jobs_are_found_by_what_they_do(world: World) -> None:
+    world.do(Save(("hello",)))
+
+    async def tell(user: Patient) -> None:
+        await user.presses("colon")
+        await user.types("job save hello")
+        assert any("save hello" in line for line in shown(user))
+        await user.presses("enter")
+        assert isinstance(user.app.screen, JobsScreen)
+
+    patiently(str(world.root), tell)
+
+
+def test_a_file_is_opened_by_its_path(world: World, tmp_path: Path) -> None:
+    world.do(Export(2, str(tmp_path / "two.snapshot")))
+
+    async def tell(user: Patient) -> None:
+        await user.presses("colon")
+        await user.types("open a file")
+        await user.presses("enter")
+        await user.sees("Look into a file")
+        await user.presses("enter")
+        await user.sees("choose a file first")
+        await user.types(str(tmp_path / "two.snapshot"))
+        await user.sees("snapstow --demo open ")
+        await user.presses("enter")
+        await user.sees("two.snapshot")
+        assert isinstance(user.app.screen, ContentsScreen)
+        assert "hello" in user.screen()
+        await user.presses("escape")
+        assert isinstance(user.app.screen, InventoryScreen)
+
+    patiently(str(world.root), tell)
+
+
+@pytest.mark.parametrize(
+    ("words", "seen"),
+    [("estimate", "what a save would read"), ("doctor", "no leftovers"), ("look inside", "#5 hello rev x1")],
+)
+def test_verbs_without_a_key_are_done(words: str, seen: str, world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("g", "colon")
+        await user.types(words)
+        await user.presses("enter")
+        await user.sees(seen)
+
+    patiently(str(world.root), tell)
 
 
 def test_only_what_makes_sense_here(world: World) -> None:

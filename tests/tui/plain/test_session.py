@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from backend import Restore
+from backend.jobs import JobState
 from tests.support.builders import World, plant, tree_of
 from tests.support.mounting import Mounter, mounter
+from tests.tui.support.jobs_world import interrupted
 from tests.tui.support.talking import EVIL, add_set, make_world, talk
+from tui.cli.arguments.verbs import VERBS as COMMAND_VERBS
 from tui.plain.session import VERBS
 
 __all__ = ["mounter"]
@@ -23,7 +27,7 @@ def test_session_begins_with_the_root_and_its_sets(world: World) -> None:
         r"Snapstow, at the demo, as .+: 2 sets, 12 gigabytes stored, .* free; 1 broken, 2 never verified\.",
         first,
     )
-    assert second.startswith("Set 2: problem, foo, 4 bytes stored, broken: ")
+    assert second.startswith("Set 2: problem, foo, 4 bytes stored, broken, ")
     assert re.fullmatch(
         r"Set 1: bar and foo, user alice, saved \d+ years ago, 12 gigabytes stored, never verified\.", third
     )
@@ -59,7 +63,7 @@ def test_lists_are_told_in_parts_by_words_and_by_care(world: World) -> None:
     assert [int(digits) for digits in re.findall(r"^Set (\d+):", output, re.MULTILINE)] == list(
         range(45, 0, -1)
     )
-    assert "25 other sets not shown yet." in output
+    assert "25 more not shown yet." in output
     assert "There are no more." in output
     numbers = re.findall(r"^Set (\d+):", talk(world, "list problems").partition("Command")[2], re.MULTILINE)
     assert numbers[0] == "7"
@@ -138,6 +142,109 @@ class TestRestoring:
         assert "foo cannot be restored: " in output
         assert "The plan is blocked: this restore is not possible, and nothing is changed." in output
         assert "Restore set 1?" not in output
+
+
+NOT_IN_LINES = {
+    "completion": "written for a shell",
+    "man": "written for man",
+    "version": "told by the command",
+    "browse": "the screens",
+    "reset": "takes away what the session shows",
+}
+
+
+def test_every_verb_of_the_command_line_can_be_typed_or_there_is_a_reason(world: World) -> None:
+    for verb in COMMAND_VERBS.keys() - NOT_IN_LINES.keys():
+        assert "Unknown command" not in talk(world, f"{verb} 99"), verb
+
+
+class TestReading:
+    def test_files_are_found_by_words(self, world: World) -> None:
+        add_set(world)
+        output = talk(world, "find n", "find nowhere")
+        assert re.search(r"^4B, .*, #1, bar:user/alice/common/n$", output, re.MULTILINE)
+        assert "Nothing found." in output
+
+    def test_sets_are_compared(self, world: World) -> None:
+        add_set(world)
+        output = talk(world, "diff 1 live", "diff 1 live foo")
+        assert "foo, 1 added, 2 changed, +3 B -2 B, -" in output
+        assert "~ rev/f, 4B -> 3B, (time)" in output
+
+    def test_contents_are_listed_and_shown(self, world: World) -> None:
+        add_set(world)
+        output = talk(world, "ls 1 foo:rev", "cat 1 foo:rev/f")
+        assert re.search(r"^-rw.*, 4B, .*, f$", output, re.MULTILINE)
+        assert "\nthen\n" in output
+
+    def test_a_file_of_snapshots_is_listed(self, world: World, tmp_path: Path) -> None:
+        add_set(world)
+        output = talk(world, "export 1 foo", str(tmp_path / "one"), "yes", f"open {tmp_path / 'one'}")
+        assert "foo:rev, foo:common" in output
+
+    def test_places_are_estimated_examined_and_asked_about_automatic_sets(self, world: World) -> None:
+        output = talk(world, "estimate", "doctor", "retention")
+        assert "(all), 18B, 6, -" in output
+        assert "No leftovers, nothing hidden." in output
+        assert "Automatic snapshots are kept for 31d." in output
+
+    def test_long_answers_are_told_in_parts(self, world: World) -> None:
+        world.add(1, "foo", {"x1": {f"file{number:02}": "1" for number in range(30)}})
+        output = talk(world, "find file", "more")
+        assert "11 more not shown yet. To continue, type: more" in output
+        assert sum("foo:rev/file" in line for line in output.splitlines()) == 30
+
+    def test_quotes_keep_words_together(self, world: World) -> None:
+        add_set(world)
+        assert "bar:user/alice/common/n" in talk(world, "find 'n common'")
+
+    def test_read_only_sessions_repair_nothing(self, world: World) -> None:
+        output = talk(world, "doctor --repair", "retention 14d", "doctor", read_only=True)
+        assert output.count("this session is read-only") == 3  # the greeting says it too
+        assert "No leftovers" in output
+
+
+class TestExtracting:
+    def test_files_are_restored_after_the_plan(self, world: World) -> None:
+        add_set(world)
+        output = talk(world, "extract 1 foo:rev/f", "", "no", "extract 1", "foo:rev/f", "", "yes")
+        assert "foo, system, replace: " in output
+        assert "Command: snapstow --demo extract 1 foo:rev/f" in output
+        assert output.count("Nothing was done.") == 1
+        assert tree_of(world.data("foo"))["x1"] == {"f": "then"}
+        assert tree_of(world.data("bar"))["x1"] == {"f": "now"}
+
+    def test_files_are_put_beside(self, world: World, tmp_path: Path) -> None:
+        add_set(world)
+        talk(world, "extract 1 foo:rev/f", str(tmp_path / "out"), "yes")
+        assert [path.read_text() for path in (tmp_path / "out").rglob("f")] == ["then"]
+        assert tree_of(world.data("foo"))["x1"] == {"f": "now"}
+
+    def test_missing_files_are_refused(self, world: World) -> None:
+        add_set(world)
+        assert "nosuch" in talk(world, "extract 1 foo:rev/nosuch", "")
+
+
+class TestEnding:
+    def test_an_interrupted_job_is_ended_as_it_is_agreed(self, world: World) -> None:
+        add_set(world)
+        interrupted(world, Restore(1))
+        output = talk(world, "takeback 1", "no", "takeback 1", "yes")
+        assert output.count("It had replaced nothing yet") == 2
+        assert output.count("Take back job 1? Yes or no") == 2
+        assert output.count("Nothing was done.") == 1
+        assert world.engine.journal.record(1).state is JobState.ROLLED_BACK
+
+    def test_an_interrupted_job_is_finished_as_a_new_one(self, world: World) -> None:
+        add_set(world)
+        interrupted(world, Restore(1))
+        assert "Job 2 is done." in talk(world, "finish 1", "yes")
+        assert tree_of(world.data("foo"))["x1"] == {"f": "then"}
+
+    def test_jobs_that_were_not_interrupted_are_refused(self, world: World) -> None:
+        output = talk(world, "finish 7", "takeback x", "save foo", "everyone", "nothing", "yes", "finish 1")
+        assert output.count("there is no job") == 2
+        assert "cannot finish job 1" in output
 
 
 class TestOtherVerbs:

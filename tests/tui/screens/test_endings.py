@@ -29,11 +29,11 @@ def last_lines(user: Patient, count: int = 3) -> str:
 def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("f", "3", "enter")
-        await user.sees("job 1 done: forget 3")
+        await user.sees("Forgot #3 in 0:0")
         await user.sees("2 sets")
         for _ in range(5):
             await user.waits()
-        assert "job 1 done: forget 3" in last_lines(user)
+        assert "Forgot #3 in 0:0" in last_lines(user)
         await user.presses("j")
         assert "1_hello" in last_lines(user)
 
@@ -116,7 +116,7 @@ def test_the_keys_below_the_jobs_are_those_of_the_job(world: World) -> None:
 @pytest.mark.parametrize(
     ("operation", "text"),
     [
-        (Import("{file}"), "nothing was added, it is identical to set #1"),
+        (Import("{file}"), "Nothing was added: one.snapshot is identical to #1"),
         (Restore(1, target_dir="{beside}"), "nothing was replaced"),
     ],
 )

@@ -24,7 +24,11 @@ def test_x_asks_the_job_to_stop(world: World) -> None:
         async def tell(user: Patient) -> None:
             with running(world, Save()) as record:
                 await (await opens(user)).sees("▶ running")
-                await (await user.presses("x")).sees("asked job 1 to stop")
+                await (await user.presses("x")).sees("What was written so far is removed: no set is made.")
+                await user.presses("escape")
+                assert not asked
+                await (await user.presses("x")).sees("Stop job 1")
+                await (await user.presses("enter")).sees("asked job 1 to stop")
                 record.finish(JobState.CANCELLED)
             await user.sees("- cancelled")
             await (await user.presses("x")).sees("job 1 is not running: it is cancelled")

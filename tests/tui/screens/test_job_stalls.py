@@ -28,7 +28,7 @@ def test_nothing_is_looked_at_again_while_nothing_happens(
     monkeypatch.setattr(JobBoard, "views", counting)
 
     async def tell(user: Patient) -> None:
-        await (await opens(user)).sees("job 1  ✓ done")
+        await (await opens(user)).sees("Save all snaps  ✓ done")
         before = looks
         for _ in range(5):
             await user.lets_time_pass()

@@ -109,7 +109,7 @@ def test_phases_without_bytes_weigh_nothing() -> None:
     job = Recorded()
     job.tells(Planned((Started("Measuring", None), Started("Saving", None))), Started("Measuring", None))
     measured = job.ends(GB, 3)
-    assert (measured.total, measured.left, measured.rate) == (0, None, pytest.approx(GB))
+    assert (measured.total, measured.left, round(measured.rate)) == (0, None, GB)
     assert job.tells(Started("Saving", 100), Advanced(50)).percent == 50
 
 
@@ -219,7 +219,7 @@ class TestRate:
         awake = job.ends(100, 4, 2000)
         assert awake.rate == pytest.approx(100)
         assert awake.left == pytest.approx((100_000 - 2400) / 100)
-        assert awake.moved == (2400, pytest.approx(24))
+        assert (awake.moved[0], round(awake.moved[1])) == (2400, 24)
 
     def test_counts_that_come_rarely_are_no_pauses(self) -> None:
         """The journal of a job of many hours keeps a count every so many seconds."""
@@ -234,7 +234,11 @@ class TestRate:
 
 class TestWhoComesLate:
     def test_sees_the_same(self) -> None:
-        events = [RESTORE, Started("Checking", 6 * GB), *(Advanced(n * GB // 10) for n in range(1, 31))]
+        events: list[Event] = [
+            RESTORE,
+            Started("Checking", 6 * GB),
+            *(Advanced(n * GB // 10) for n in range(1, 31)),
+        ]
         clock = Clock()
         there, late = ProgressFold(clock), ProgressFold(clock)
         for number, event in enumerate(events):
@@ -280,8 +284,7 @@ class TestParts:
         job.tells(Started("Unpacking", 300), PartAdvanced("a", 1, 100))
         job.clock.now += 4
         assert job.tells(PartAdvanced("b", 1, 100)).part == "b"
-        job.tells(PartAdvanced("b", 100, 100, ended=True))
-        assert job.tells(PartAdvanced("a", 2, 100)).part == "a"
+        assert job.tells(PartAdvanced("b", 100, 100, ended=True)).part == "a"
 
     def test_ended_parts_are_counted_and_gone(self) -> None:
         job = Recorded()

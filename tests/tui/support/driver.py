@@ -184,6 +184,13 @@ class Terminal:
             assert time.monotonic() < deadline, f"it never rests: {self.seen[-200:]!r}"
         return len(self.seen) - self._mark
 
+    def listen(self, seconds: float) -> int:
+        """Read for so long; how many bytes came."""
+        before, end = len(self.seen), time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and select.select([self._fd], [], [], left)[0]:
+            self._read()
+        return len(self.seen) - before
+
     def mark(self) -> None:
         """Count from here."""
         self._mark = len(self.seen)

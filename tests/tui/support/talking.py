@@ -2,12 +2,14 @@
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from backend import open_engine
 from tests.support.builders import World
+from tui.cli.commands.browse import printed
 from tui.plain.console import Console
 from tui.plain.follow import Desk
 from tui.plain.session import Session
@@ -31,10 +33,15 @@ def talk(world: World, *answers: str, pause: Callable[[float], None] = time.slee
     place = Place(open_engine(str(world.root)), ("--demo",), **options)
     output = io.StringIO()
     console = Console(io.StringIO("".join(f"{answer}\n" for answer in answers)), output)
-    Session(Desk(place, console, JobBoard(place.engine.journal, place.location_options), pause=pause)).run()
+    board = JobBoard(place.engine.journal, place.location_options)
+    Session(Desk(place, console, board, partial(_read, world), pause=pause)).run()
     for child in place.runner._children:
         child.wait()
     return output.getvalue()
+
+
+def _read(world: World, arguments: Sequence[str]) -> list[str]:
+    return printed([f"--root={world.root}", *arguments])
 
 
 def add_set(world: World, **facts: Any) -> None:

@@ -8,8 +8,9 @@ from tests.tui.support.driver import Snapstow, Terminal
 
 FIRST_SCREEN = {(80, 24): 12_000, (120, 40): 24_000}
 A_KEY = 1_000
-A_TICK = 150
+A_TICK = 300
 QUIET = 0.5
+SECONDS = 3
 IDLE = 3.0
 
 
@@ -65,10 +66,46 @@ def test_a_tick_of_progress(snapstow: Snapstow) -> None:
     with engine.journal.job(Save(), engine.root) as record:
         record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
         with snapstow.terminal(columns=120, COLORTERM="truecolor") as terminal:
-            terminal.until(lambda: any("Saving hello" in line for line in terminal.text))
+            terminal.until(lambda: any("save all snaps" in line for line in terminal.text))
             terminal.rest(QUIET)
             terminal.mark()
             record.tell({"event": "advanced", "done": 2_000_000})
             terminal.until(lambda: any("2.0 of 4.0 MB" in line for line in terminal.text))
             taken = terminal.rest(QUIET / 5)
             assert 0 < taken <= A_TICK, f"a tick took {taken}: {terminal.seen[-taken:]!r}"
+
+
+@pytest.mark.parametrize(("options", "most"), [((), 600), (("--low-bandwidth",), 300)])
+@pytest.mark.parametrize("size", FIRST_SCREEN)
+def test_a_running_job_on_its_screen(
+    size: tuple[int, int], options: tuple[str, ...], most: int, snapstow: Snapstow
+) -> None:
+    columns, rows = size
+    engine, total = snapstow.world.engine, 4_000_000_000
+    with engine.journal.job(Save(), engine.root) as record:
+        record.tell({"event": "started", "title": "Saving hello", "total": total})
+        with snapstow.terminal(*options, columns=columns, rows=rows, COLORTERM="truecolor") as terminal:
+            terminal.until(lambda: shown(terminal))
+            terminal.press(b"J")
+            terminal.until(lambda: any("Save all snaps" in line for line in terminal.text))
+            terminal.rest(QUIET)
+            terminal.mark()
+            for tenth in range(1, 10 * SECONDS + 1):
+                record.tell({"event": "advanced", "done": tenth * 40_000_000 + tenth * tenth})
+                terminal.listen(0.1)
+            taken = terminal.rest(0) / SECONDS
+            assert 0 < taken <= most, f"{taken:.0f} bytes a second: {terminal.seen[-400:]!r}"
+
+
+def test_with_low_bandwidth_a_running_job_is_drawn_at_most_twice_a_second(snapstow: Snapstow) -> None:
+    engine = snapstow.world.engine
+    with engine.journal.job(Save(), engine.root) as record:
+        record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
+        with snapstow.terminal("--low-bandwidth") as terminal:
+            terminal.until(lambda: shown(terminal))
+            terminal.rest(QUIET)
+            drawings = 0
+            for tenth in range(1, 10 * SECONDS + 1):
+                record.tell({"event": "advanced", "done": tenth * 10_000})
+                drawings += terminal.listen(0.1) > 0
+            assert 0 < drawings <= 2 * SECONDS + 1

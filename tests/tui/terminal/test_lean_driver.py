@@ -96,6 +96,7 @@ def test_of_a_line_only_its_change_is_sent() -> None:
 @given(st.sampled_from(LOOKS), st.sampled_from(LOOKS))
 def test_a_transition_leads_from_a_look_to_another(before: str, after: str) -> None:
     first, second = (changed(Look(), f"0;{look}") for look in (before, after))
-    sequence = transition(first, second)
-    parameters = sequence.removeprefix("\x1b[").removesuffix("m")
-    assert (changed(first, parameters) if sequence else first) == second
+    screen = Screen()
+    screen.shows(f"\x1b[0;{before}m \x1b[1;1H")
+    wanted, actual = Screen(), screen.shows(f"{transition(first, second)}x")
+    assert actual[0][0] == wanted.shows(f"\x1b[0;{after}mx")[0][0]

@@ -21,7 +21,8 @@ from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import watched_progress
 from tui.text import plain
-from tui.views.set_differences import UNREADABLE, bytes_text, files_text, keys_text
+from tui.views.difference_rows import bytes_text
+from tui.views.set_differences import UNREADABLE, files_text, keys_text
 
 LIVE = "live"
 
@@ -65,8 +66,9 @@ def _side(context: Context, side: str, progress: Progress) -> Side:
 
 
 def _row(summary: SnapSummary, labels: tuple[str, str]) -> tuple[str, str, str, str]:
-    name = plain(summary.snap) or UNREADABLE
-    return name, files_text(summary, labels), bytes_text(summary) or "-", keys_text(summary) or "-"
+    name, tally = plain(summary.snap) or UNREADABLE, summary.tally
+    amounts = bytes_text(tally.added, tally.removed) or "-"
+    return name, files_text(summary, labels), amounts, keys_text(summary) or "-"
 
 
 def _document(summary: SnapSummary) -> dict[str, object]:

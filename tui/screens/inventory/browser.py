@@ -14,11 +14,13 @@ from textual.widgets import Input, Static
 
 from backend import Action, Snapshot, UndoOffer
 from tui.phrases import count_phrase
+from tui.screens.inventory.keys import ACTING
 from tui.screens.inventory.poller import PlaceScreen
 from tui.session.inventory import InventoryData, Part, Pivot
 from tui.session.job_views import JobView
 from tui.session.place import Place
 from tui.text import amount_text, plain
+from tui.views.care_rows import Care
 from tui.views.header import Site, attention
 from tui.views.set_columns import columns
 from tui.views.set_details import Section, sections_of, sentence_of, title_of
@@ -31,7 +33,7 @@ from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
 from tui.widgets.panel import Titled
-from tui.widgets.table import LineTable
+from tui.widgets.table import UNSETTLED, LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
@@ -74,13 +76,11 @@ class InventoryBrowser(PlaceScreen):
         yield Overview()
         with Horizontal(id="middle"):
             with SetsPanel(id="sets"):
-                yield LineTable([], id="table")
+                yield LineTable([], id="table", acts=ACTING, clock=lambda: self._place.clock())
             yield Details(id="details")
         yield FilterBox()
         yield Static("Loading…", id="status", markup=False)
-        strip = JobStrip(id="jobs")
-        strip.border_title = "Jobs"
-        yield strip
+        yield JobStrip(id="jobs")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -120,6 +120,16 @@ class InventoryBrowser(PlaceScreen):
         self.query_one(KeyBar).renew()
         self._show_header()
 
+    def show_findings(self) -> None:
+        """Count in the header what doctor found."""
+        self._show_header()
+
+    @property
+    def care(self) -> Care:
+        """What is known of the place, as far as it may need attention."""
+        stock = self._inventory or InventoryData()
+        return Care(stock, self._jobs_shown, self._offers, self._findings)
+
     def _show_header(self) -> None:
         root = self._place.engine.layout.root
         site = Site(
@@ -128,8 +138,7 @@ class InventoryBrowser(PlaceScreen):
             "read-only" if self._availability.refusal(Action.SAVE) else who(),
             self._engine_summary.text,
         )
-        stock = self._inventory or InventoryData()
-        self.query_one(Header).show(site, list(attention(stock, self._jobs_shown, self._offers, 0)))
+        self.query_one(Header).show(site, list(attention(self.care, time.time())))
 
     def say(self, text: str) -> None:
         """Say something on the status line; it stays until a key moves the cursor or says something else."""
@@ -291,6 +300,7 @@ class InventoryBrowser(PlaceScreen):
         self._wish = wish
         self._status_follows_row = True
         self.fill()
+        self._table.settle()
         if status:
             self.say(status)
 
@@ -322,6 +332,10 @@ class InventoryBrowser(PlaceScreen):
         """Sort by the column."""
         if isinstance(message.key, Sort):
             self.sort_by(message.key)
+
+    def on_line_table_unsettled(self) -> None:
+        """Say why a key did nothing."""
+        self.say(UNSETTLED)
 
     def show_set(self, set_id: int) -> None:
         """Put the cursor on a set, and clear what hides it."""

@@ -21,6 +21,7 @@ KEYS = (
     Binding("J", "jobs", "Jobs"),
     Binding("f", "forget", "Forget", show=False, group=_VERBS),
     Binding("y", "copy", "Copy command", show=False, group=_VERBS),
+    Binding("exclamation_mark", "care", "Needs attention", key_display="!", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
     Binding("o", "sort", "Sort by", show=False),
     Binding("ctrl+o", "reverse", "Reverse order", show=False),
@@ -31,6 +32,7 @@ KEYS = (
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
 )
+ACTING = "rcefd"  # keys that act on the row under the cursor
 ACTIONS = {
     "restore": Action.RESTORE,
     "save": Action.SAVE,

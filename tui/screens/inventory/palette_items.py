@@ -1,23 +1,42 @@
-"""What the palette offers over the inventory: sets to go to and to act on, sort orders, groupings."""
+"""What the palette offers over the inventory: verbs without a key, jobs, sets, sort orders, groupings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from backend import SnapshotSet
+from backend.jobs import JobState
 from tui.session.inventory import InventoryData, Pivot
+from tui.session.job_views import JobView
 from tui.text import plain
 from tui.views.palette_item import PaletteItem
 from tui.views.set_rows import Sort
 
 SHOWN_UNASKED = 5
 _NAMES = 3
+_AT_A_SHELL = {
+    "completion": "for a shell: snapstow completion bash",
+    "man": "for a shell: snapstow man DIR writes the manual pages",
+    "reset": "for a shell: snapstow --demo reset recreates the demo",
+    "version": "for a shell: snapstow --version",
+}
+
+
+class Act(NamedTuple):
+    """What can be done with a set: the word for it, the action, its effect, why it cannot be had."""
+
+    verb: str
+    action: str
+    effect: str
+    refusal: str = ""
+
+
 _ACTS = (
-    ("go to", "", "move the cursor to it"),
-    ("restore", "restore", "show the plan, then restore"),
-    ("check", "check", "verify its archives"),
-    ("export", "export", "write it to a file"),
-    ("forget", "forget", "remove it, after confirmation"),
+    Act("go to", "", "move the cursor to it"),
+    Act("restore", "restore", "show the plan, then restore"),
+    Act("check", "check", "verify its archives"),
+    Act("export", "export", "write it to a file"),
+    Act("forget", "forget", "remove it, after confirmation"),
 )
 
 
@@ -32,6 +51,81 @@ class SetList(Protocol):
 
     def sort_by(self, sort: Sort) -> None:
         """Sort the rows."""
+
+
+class Desk(Protocol):
+    """A screen from which everything can be reached."""
+
+    def open_file(self) -> None:
+        """Ask for a file of snapshots, and show what is in it."""
+
+    def look_into_chosen(self) -> None:
+        """Show what is in the snapshot under the cursor."""
+
+    def estimate(self) -> None:
+        """Show what a save would read."""
+
+    def ask_retention(self) -> None:
+        """Show how long automatic snapshots are kept, and change it."""
+
+    def examine(self) -> None:
+        """Show what doctor finds."""
+
+    def show_job(self, name: str) -> None:
+        """Show the jobs, the cursor on the one of that name."""
+
+
+class Known(NamedTuple):
+    """What is known of a place: its jobs, how automatic sets are kept, why nothing can be looked into."""
+
+    jobs: Sequence[JobView] = ()
+    retention: str = "how long snapd keeps automatic snapshots"
+    nothing_chosen: str = ""
+
+
+def verbs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
+    """The verbs that have no key here, as long as they have a meaning; the others with their reason."""
+    inside = PaletteItem("Look inside", desk.look_into_chosen, verbs=("ls", "cat", "extract"))
+    yield inside._replace(
+        effect="list, read and restore single files of the snapshot", refusal=known.nothing_chosen
+    )
+    yield PaletteItem(
+        "Open a file", desk.open_file, effect="look into an export without importing it", verbs=("open",)
+    )
+    yield PaletteItem(
+        "Estimate", desk.estimate, effect="what a save would read, and what would fail", verbs=("estimate",)
+    )
+    yield PaletteItem(
+        "Doctor", desk.examine, effect="leftovers of crashes, and what is hidden", verbs=("doctor",)
+    )
+    yield PaletteItem("Retention", desk.ask_retention, effect=known.retention, verbs=("retention",))
+    yield from _verbs_of_jobs(desk, known.jobs)
+    yield PaletteItem("List of sets", lambda: None, effect="this list", verbs=("saved", "browse"))
+    for verb, reason in _AT_A_SHELL.items():
+        yield PaletteItem(verb.capitalize(), lambda: None, verbs=(verb,), refusal=reason)
+
+
+def _verbs_of_jobs(desk: Desk, jobs: Sequence[JobView]) -> Iterator[PaletteItem]:
+    """What is done with a running job, or an interrupted one: the newest."""
+    running = [job for job in jobs if job.is_running]
+    interrupted = [job for job in jobs if job.state is JobState.INTERRUPTED]
+    for name, verb, wanted, effect, reason in (
+        ("Attach", "attach", running, "follow the running job", "no job is running"),
+        ("Stop a job", "stop", running, "go to the running job: x stops it", "no job is running"),
+        ("Finish a job", "finish", interrupted, "go to it: t shows both ways", "no job was interrupted"),
+        ("Roll back a job", "takeback", interrupted, "go to it: t shows both ways", "no job was interrupted"),
+    ):
+        act = partial(desk.show_job, wanted[0].name if wanted else "")
+        yield PaletteItem(name, act, effect=effect, verbs=(verb,), refusal="" if wanted else reason)
+
+
+def jobs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
+    """Every job, the newest first."""
+    for job in known.jobs:
+        state = "undone" if job.result.undone else job.state.value
+        yield PaletteItem(
+            f"job {job.name}: {plain(job.short)}", partial(desk.show_job, job.name), effect=state
+        )
 
 
 def choices(
@@ -49,23 +143,24 @@ def choices(
         if choice.matches(terms):
             yield choice
     if inventory is not None:
-        allowed = [act for act in _ACTS if not (act[1] and refusal_of(act[1]))]
         newest = reversed(inventory.sets if terms else inventory.sets[-SHOWN_UNASKED:])
+        acts = [act._replace(refusal=refusal_of(act.action)) if act.action else act for act in _ACTS]
         for snapshot_set in newest:
-            yield from _of_set(snapshot_set, terms, set_list, allowed if terms else allowed[:1])
+            yield from _of_set(snapshot_set, terms, set_list, acts if terms else acts[:1])
 
 
 def _of_set(
-    snapshot_set: SnapshotSet, terms: Sequence[str], set_list: SetList, acts: Iterable[tuple[str, str, str]]
+    snapshot_set: SnapshotSet, terms: Sequence[str], set_list: SetList, acts: Iterable[Act]
 ) -> Iterator[PaletteItem]:
     names = (*(snapshot.snap for snapshot in snapshot_set.snapshots), *_users(snapshot_set))
     text = f"#{snapshot_set.set_id} {' '.join(names)}".lower()
-    for verb, action, effect in acts:
-        if all(word in text or word in verb for word in terms):
+    for act in acts:
+        if all(word in text or word in act.verb for word in terms):
             yield PaletteItem(
-                f"{verb} #{snapshot_set.set_id} {_summary(snapshot_set)}",
-                partial(set_list.go_to, snapshot_set.set_id, action),
-                effect=effect,
+                f"{act.verb} #{snapshot_set.set_id} {_summary(snapshot_set)}",
+                partial(set_list.go_to, snapshot_set.set_id, act.action),
+                effect=act.effect,
+                refusal=act.refusal,
             )
 
 

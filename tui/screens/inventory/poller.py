@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, Engine, Progress, SnapshotError, UndoOffer
+from backend import Cancelled, Engine, Finding, Progress, SnapshotError, UndoOffer
 from backend.engine import Availability
 from backend.host import logout_warning
 from tui.screens.launcher import is_acting
@@ -80,6 +80,14 @@ class UndoOffersLoaded(Message):
         self.offers = offers
 
 
+class FindingsLoaded(Message):
+    """What doctor finds here is known."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__()
+        self.findings = findings
+
+
 class PlaceScreen(Screen[None]):
     """A screen that follows a place while it is open.
 
@@ -94,6 +102,8 @@ class PlaceScreen(Screen[None]):
         self._board = JobBoard(place.jobs, place.location_options)
         self._inventory: InventoryData | None = None
         self._offers: list[UndoOffer] = []
+        self._findings: list[Finding] = []
+        self._examined: tuple[object, ...] = ()
         self._availability = Availability()
         self._engine_summary = EngineSummary()
         self._logout_warning = ""
@@ -121,6 +131,9 @@ class PlaceScreen(Screen[None]):
     def show_offers(self, offers: list[UndoOffer]) -> None:
         """Show what can be undone."""
 
+    def show_findings(self) -> None:
+        """Show what doctor found."""
+
     def show_refusals(self) -> None:
         """Show that other actions are available than before."""
 
@@ -136,8 +149,13 @@ class PlaceScreen(Screen[None]):
         self._poll()
 
     def _poll_if_current(self) -> None:
-        if self.is_current:
+        if self.is_watched:
             self._poll()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is loaded."""
+        return self.is_current
 
     def _poll(self) -> None:
         if not self._is_polling:
@@ -182,6 +200,7 @@ class PlaceScreen(Screen[None]):
         if message.inventory is None or message.inventory.complete:
             self._stamp = message.stamp
             self._reload_undo_offers(message.jobs)
+            self._reload_findings(message.jobs)
             self._end_poll()
 
     def on_engine_replaced(self, message: EngineReplaced) -> None:
@@ -262,6 +281,24 @@ class PlaceScreen(Screen[None]):
         now = time.time()
         self._offers = [offer for offer in message.offers if offer.until > now]
         self.show_offers(self._offers)
+
+    # -- what doctor finds
+
+    def _reload_findings(self, jobs: list[JobView]) -> None:
+        """Examine the place when jobs have ended or its files are others: that reads all of it."""
+        examined = (self._stamp, tuple(job.id for job in jobs if not job.is_running))
+        if examined != self._examined:
+            self._examined = examined
+            self._load_findings()
+
+    @work(thread=True, group="findings", exclusive=True)
+    def _load_findings(self) -> None:
+        self.post_message(FindingsLoaded(self._place.findings()))
+
+    def on_findings_loaded(self, message: FindingsLoaded) -> None:
+        """Show what was found."""
+        self._findings = message.findings
+        self.show_findings()
 
 
 @contextmanager

@@ -1,27 +1,33 @@
 """The first screen: every set and its state; every verb starts here."""
 
+import time
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import work
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widgets import Input
 
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
-from backend.format import retention_text
 from backend.jobs import JobRecord
 from tui.dialogs.confirm import confirm_wait_screen
 from tui.dialogs.lines import Line, said
+from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
-from tui.screens.inventory.browser import InventoryBrowser
-from tui.screens.inventory.palette_items import choices
+from tui.screens.inventory.errands import ErrandScreen
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
+from tui.session.made_sets import MadeSets
 from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
+from tui.views import job_rows
+from tui.views.care_rows import Section, items_of
 from tui.views.palette_item import PaletteItem
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
+from tui.widgets.header import Header
 from tui.widgets.table import LineTable
 
 
@@ -34,7 +40,7 @@ class JobsStarted(Message):
         self.troubles = troubles
 
 
-class InventoryScreen(InventoryBrowser):
+class InventoryScreen(ErrandScreen):
     """Browse the sets of a place and start what is to be done with them."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(verbkeys.KEYS)
@@ -42,8 +48,7 @@ class InventoryScreen(InventoryBrowser):
     def __init__(self, place: Place, tick: float) -> None:
         super().__init__(place)
         self._tick = tick
-        self._imports: set[int] = set()
-        self._imported_set = 0
+        self._made_sets = MadeSets()
         self._is_warned = False
         self._trouble = ""
 
@@ -79,31 +84,18 @@ class InventoryScreen(InventoryBrowser):
     # -- what the palette offers
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """Sets, sort orders and groupings that match every term."""
-        yield from choices(self._inventory, terms, self, self.refusal_of)
-        kept = (
-            retention_text(self.engine_summary.retention)
-            if self.engine_summary.retention
-            else "Automatic snapshots"
-        )
-        about = PaletteItem(kept, self.ask_retention, effect="how long snapd keeps them; can be changed")
-        if about.matches(terms):
-            yield about
-
-    def ask_retention(self) -> None:
-        """Show how long automatic snapshots are kept, and change it."""
-        from tui.dialogs.retention import AskRetention
-
-        self.app.push_screen(AskRetention(self._place), self._show_retention)
-
-    def _show_retention(self, status: str | None) -> None:
-        if status:
-            self.say(status)
-            self.action_reload()
+        """What needs attention, and everything else that matches every term."""
+        for section, listed in items_of(self.care, time.time()).items():
+            title = f"{section.value.lower()} ({listed.total})"
+            item = PaletteItem(title, partial(self.show_care, section), effect="list them")
+            if item.matches(terms):
+                yield item
+        yield from super().choices(terms)
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
         self._table.action_mark_none()
+        self._made_sets.forget()
         self.show_set(set_id)
         if action:
             self.call_later(self.run_action, action)
@@ -141,9 +133,13 @@ class InventoryScreen(InventoryBrowser):
         """Start operations for a screen above this one."""
         await self._launch(*operations)
 
-    @work(thread=True, group="start")
     def start(self, *operations: Operation) -> None:
         """Start operations one after the other, each as a job of its own."""
+        self._place.starts.begin()
+        self._start(operations)
+
+    @work(thread=True, group="start")
+    def _start(self, operations: Sequence[Operation]) -> None:
         jobs, troubles = [], []
         for operation in operations:
             try:
@@ -154,8 +150,8 @@ class InventoryScreen(InventoryBrowser):
 
     def on_jobs_started(self, message: JobsStarted) -> None:
         """Say what could not be started, and poll what was."""
-        imports = (job.id for job in message.jobs if job.verb == "import-snapshot")
-        self._imports.update(imports)
+        self._place.starts.end(message.jobs)
+        self._made_sets.await_those_of(message.jobs)
         self._trouble = "; ".join(message.troubles)
         if self._trouble:
             self.say(self._trouble)
@@ -167,30 +163,80 @@ class InventoryScreen(InventoryBrowser):
         return trouble
 
     def show_jobs(self, jobs: list[JobView]) -> None:
-        """Show them; note which set an import that was started here has made."""
+        """Show them; note which set a save or an import that was started here has made."""
         super().show_jobs(jobs)
-        for job in jobs:
-            if job.id in self._imports and not job.is_running:
-                self._imports.discard(job.id)
-                self._imported_set = job.result.set_id
-        self._go_to_imported()
+        self._made_sets.update(jobs)
+        self._go_to_made()
 
     def show_inventory(self, inventory: InventoryData) -> None:
-        """Show it, the cursor on the set that was imported just now."""
+        """Show it, the cursor on the set that was made just now."""
         super().show_inventory(inventory)
-        self._go_to_imported()
+        self._go_to_made()
 
-    def _go_to_imported(self) -> None:
-        """Put the cursor on a set that was imported just now, once both the job and the set are loaded."""
-        if self._inventory is not None and self._imported_set in self._inventory.by_id:
-            self.show_set(self._imported_set)
-            self._imported_set = 0
+    def on_screen_resume(self) -> None:
+        """Look at once what has become of what was started."""
+        if self._inventory is not None:
+            self._poll()
+            self._go_to_made()
+
+    def on_line_table_moved(self, message: LineTable.Moved) -> None:
+        """Leave the cursor alone from now on that somebody has put where it is."""
+        super().on_line_table_moved(message)
+        if message.by_key:
+            self._made_sets.forget()
+
+    def _go_to_made(self) -> None:
+        """Put the cursor on a set that was made just now, once it is listed and no dialog is open."""
+        made = self._made_sets.wanted
+        if self.is_current and self._inventory is not None and made in self._inventory.by_id:
+            self._made_sets.forget()
+            before = self._table.cursor_key
+            self.show_set(made)
+            if self._table.cursor_key != before:
+                self._table.unsettle()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Leave the cursor alone from now on for somebody who filters."""
+        super().on_input_changed(event)
+        self._made_sets.forget()
 
     def action_jobs(self) -> None:
         """Show all jobs."""
+        self.show_job("")
+
+    def show_job(self, name: str) -> None:
+        """Show the jobs, the cursor on the one of that name."""
         from tui.screens.jobs.screen import JobsScreen
 
-        self.app.push_screen(JobsScreen(self._place, self._board, self._tick))
+        self.app.push_screen(JobsScreen(self._place, self._board, self._tick, name))
+
+    # -- what needs attention
+
+    def action_care(self) -> None:
+        """List what needs attention."""
+        self.show_care()
+
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
+        self.app.push_screen(CareScreen(self._place, self, section))
+
+    def on_header_chosen(self, message: Header.Chosen) -> None:
+        """List what was counted."""
+        if message.section is None:
+            self.action_jobs()
+        else:
+            self.show_care(message.section)
+
+    def _show_header(self) -> None:
+        super()._show_header()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, CareScreen):
+                screen.fill()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is loaded, here or in the list of what needs attention."""
+        return self.is_current or isinstance(self.app.screen, CareScreen)
 
     # -- looking inside
 
@@ -305,7 +351,12 @@ class InventoryScreen(InventoryBrowser):
         """Choose a job to undo."""
         from tui.dialogs.undo import AskUndo
 
-        if not self._is_refused("undo") and (answer := await self.app.push_screen_wait(AskUndo(self._place))):
+        running = job_rows.running_restore(self._jobs_shown)
+        if running is not None and not self._offers:
+            self.say(job_rows.running_refusal(running))
+        elif not self._is_refused("undo") and (
+            answer := await self.app.push_screen_wait(AskUndo(self._place))
+        ):
             await self._launch(Undo(answer))
 
     def action_copy(self) -> None:

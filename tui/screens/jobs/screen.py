@@ -1,6 +1,7 @@
 """Every job of the place: what runs, how far it is, how the others ended, and what can be done about it."""
 
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -20,7 +21,7 @@ from backend import (
     UnknownOperation,
     command_line,
 )
-from backend.jobs import JobState
+from backend.jobs import JobRecord, JobState
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.dialogs.lines import Line as DialogLine
@@ -36,13 +37,17 @@ from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
 from tui.text import cut_path, plain
 from tui.views import job_rows as jobtext
+from tui.views.job_stopping import stopping_lines
 from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.table import Lines, LineTable
+from tui.widgets.table import UNSETTLED, Lines, LineTable
 
 IDLE = 1.0
+PACE = 4  # ticks between two drawings of what runs
+ACTING = "xut"  # keys that act on the job under the cursor
 NARROW = 60
+FRAMED = (80, 30)  # columns and rows from which there are frames
 _FEWEST = 3
 NOTHING = "No jobs yet. What you start in the inventory is listed here."
 
@@ -75,8 +80,10 @@ class JobsScreen(SubScreen):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, board: JobBoard, tick: float) -> None:
+    def __init__(self, place: Place, board: JobBoard, tick: float, wanted: str = "") -> None:
+        """`wanted` is the name of the job that the cursor begins on."""
         super().__init__()
+        self._wanted = wanted
         self._place = place
         self._tick = tick
         self._board = board
@@ -87,17 +94,23 @@ class JobsScreen(SubScreen):
         self._lines: tuple[str, ...] = ()
         self._is_polling = False
         self._polled_at = 0.0
+        self._selected = ""  # the newest job that was started here, once the cursor was put on it
+        self._shown: tuple[str, bool] = ("", False)  # which job the panel shows, and whether it runs
+        self._shown_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The table of jobs, the one under the cursor, what happened last, keys."""
         yield Static("", id="jobs-header", markup=False)
-        yield JobTable(jobtext.columns(narrow=False), id="jobs-table")
+        yield JobTable(
+            jobtext.columns(narrow=False), id="jobs-table", acts=ACTING, clock=lambda: self._place.clock()
+        )
         yield JobPanel(id="job")
         yield Static("", id="jobs-status", markup=False)
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Poll now; again at every tick while something runs, else once a second for what changed."""
+        self.query_one(JobTable).border_title = "Jobs"
         self.query_one(LineTable).focus()
         self._poll()
         self.set_interval(self._tick, self._poll_if_due)
@@ -144,6 +157,7 @@ class JobsScreen(SubScreen):
         if rows != self._rows:
             self._rows = rows
             self._fill()
+        self._select_started()
         view = self._chosen()
         if view is None:
             self.query_one(JobPanel).show_nothing(NOTHING)
@@ -151,17 +165,37 @@ class JobsScreen(SubScreen):
             self._poll()
         else:
             self._log, self._lines = log, lines
-            self.query_one(JobPanel).show(view, lines)
+            self._show(view)
+
+    def _select_started(self) -> None:
+        """Put the cursor on the newest job that was started here, once it is listed."""
+        newest = self._place.starts.newest
+        if newest != self._selected and any(view.name == newest for view in self._views):
+            self._selected = newest
+            self.query_one(LineTable).select(newest)
+
+    def _show(self, view: JobView) -> None:
+        """Show a job in full, one that runs at most so often: every look at it finds other figures."""
+        now, shown = self._place.clock(), (view.name, view.is_running)
+        if not view.is_running or shown != self._shown or now - self._shown_at >= PACE * self._tick:
+            self._shown, self._shown_at = shown, now
+            self.query_one(JobPanel).show(view, self._lines)
 
     def _fill(self) -> None:
         table, narrow = self.query_one(LineTable), self.size.width < NARROW
         table.show_columns(jobtext.columns(self._views, narrow=narrow))
-        table.styles.max_height = max(_FEWEST, len(self._rows)) + 1
+        table.styles.max_height = max(_FEWEST, len(self._rows)) + (3 if table.has_class("panel") else 1)
         table.show([row_of(name, jobtext.fitted(line, narrow=narrow)) for name, line in self._rows])
+        if self._rows and self._wanted:
+            table.select(self._wanted)
+            self._wanted = ""
         self._head()
 
     def on_resize(self) -> None:
-        """Choose the columns that fit."""
+        """Choose the columns that fit, and frames where there is room for them."""
+        framed = self.size.width >= FRAMED[0] and self.size.height >= FRAMED[1]
+        self.query_one(JobTable).set_class(framed, "panel")
+        self.query_one(JobPanel).set_class(framed, "panel").set_class(not framed, "flat")
         self._fill()
 
     def _head(self) -> None:
@@ -198,6 +232,8 @@ class JobsScreen(SubScreen):
         view = self._chosen()
         if action in jobtext.ACTS and self._place.read_only:
             return f"cannot {jobtext.ACTS[action]} a job: this session is read-only"
+        if action in jobtext.ACTS and self._place.starts.is_pending:
+            return "a job is being started: press again when it is listed"
         return jobtext.refusal(action, view, time.time()) if view is not None else ""
 
     def _chosen_own(self, action: str) -> JobView | None:
@@ -253,28 +289,31 @@ class JobsScreen(SubScreen):
             raise InvalidInputError(record.operation.reason)
         return command_line(record.operation, self._place.location_options)
 
+    def on_line_table_unsettled(self) -> None:
+        """Say why a key did nothing."""
+        self._say(UNSETTLED)
+
     @work
     async def action_stop(self) -> None:
-        """Stop the job; it undoes what it did."""
+        """Ask once, then stop the job; it undoes what it did."""
         view = self._chosen_own("stop")
         if view is None:
             return
         if reason := self.refusal_of("stop"):
             self._say(reason)
-        elif not view.change:
-            self._stop(view.id)
-        elif await self.app.push_screen_wait(self._ask_abort(view)):
-            self._abort(view)
+        elif await self.app.push_screen_wait(self._ask_stop(view)):
+            if view.change:
+                self._abort(view)
+            else:
+                self._stop(view.id)
 
-    def _ask_abort(self, view: JobView) -> ConfirmFinal:
-        lines = [
-            DialogLine("what", said(f"{view.called}: {view.short}")),
-            DialogLine(
-                "how", said("snapd stops it, undoes what it did, and reports that to whoever started it.")
-            ),
-        ]
+    def _ask_stop(self, view: JobView) -> Confirm:
+        lines = [DialogLine("what", said(f"{view.called}: {view.title}"))]
+        lines += [DialogLine(f"how{n}", said(text)) for n, text in enumerate(stopping_lines(view))]
         command = " ".join(("snapstow", *self._place.location_options, "stop", view.name))
-        return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
+        if view.change:
+            return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
+        return Confirm(f"Stop job {view.id}", "Stop", lines, command)
 
     @work(thread=True, group="act")
     def _abort(self, view: JobView) -> None:
@@ -304,6 +343,7 @@ class JobsScreen(SubScreen):
             self._say(reason)
         elif await self.app.push_screen_wait(self._ask_undo(view)):
             for operation in await confirm_wait_screen(self, self._place, (Undo(view.id),)):
+                self._place.starts.begin()
                 self._begin(operation)
 
     def _ask_undo(self, view: JobView) -> Confirm:
@@ -319,12 +359,18 @@ class JobsScreen(SubScreen):
 
     @work(thread=True, group="act")
     def _begin(self, operation: Operation) -> None:
+        jobs = []
         try:
-            record = self._place.runner.start(operation)
-            status = f"started job {record.id}: {command_line(operation).removeprefix('snapstow ')}"
+            jobs.append(self._place.runner.start(operation))
+            status = f"started job {jobs[0].id}: {command_line(operation).removeprefix('snapstow ')}"
         except SnapshotError as trouble:
             status = str(trouble)
-        self.app.call_later(self._say, status)
+        self.app.call_later(self._begun, jobs, status)
+
+    def _begun(self, jobs: Sequence[JobRecord], status: str) -> None:
+        self._place.starts.end(jobs)
+        self._say(status)
+        self._poll()
 
     @work
     async def action_end(self) -> None:

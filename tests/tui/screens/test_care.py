@@ -1,0 +1,206 @@
+"""What needs attention, and what is done about it, told as stories over the demo's world."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+import pytest
+
+from backend import Check, Forget, Progress, Restore, open_engine
+from backend.engine.perform import perform_recorded
+from backend.jobs import JobState
+from tests.tui.support.inventory_world import make_model, make_root
+from tests.tui.support.user import User, story
+from tui.screens.care import CareScreen
+from tui.screens.inventory.screen import InventoryScreen
+from tui.screens.jobs.screen import JobsScreen
+from tui.views.care_rows import FindingKey, JobKey, OfferKey, Section
+from tui.views.set_keys import SetKey, SnapKey
+
+model = pytest.fixture(scope="module")(make_model)
+root = pytest.fixture(make_root)
+
+
+def age_marker(root: str) -> str:
+    """Let the import that the demo left half done be an old one, which can be repaired."""
+    (marker,) = Path(root).glob("var/lib/snapd/snapshots/*_importing")
+    past = time.time() - 10 * 3600
+    os.utime(marker, (past, past))
+    return str(marker)
+
+
+async def stands_in(user: User, section: Section) -> None:
+    """Put the cursor on the first row of a section."""
+    user.table.select(section)
+    await user.presses("down")
+
+
+async def goes(user: User, is_there: Callable[[], bool]) -> None:
+    """Let time pass until something is not there any more."""
+    for _ in range(300):
+        if not is_there():
+            return
+        await asyncio.sleep(0.05)
+        await user.lets_time_pass()
+    raise AssertionError(user.screen())
+
+
+def test_everything_that_needs_attention_is_listed_in_sections(root: str) -> None:
+    engine = open_engine(root)
+    perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
+
+    async def tell(user: User) -> None:
+        await user.sees("doctor")
+        await user.presses("exclamation_mark")
+        for text in (
+            "Failed and damaged  2",
+            "Old and never verified  10",
+            "Found by doctor",
+            "Undo data  1",
+        ):
+            assert text in user.screen()
+
+    story(root, tell)
+
+
+def test_enter_on_a_damaged_snapshot_goes_to_its_set(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("2 failed")
+        await user.presses("exclamation_mark")
+        await stands_in(user, Section.FAILED)
+        await user.sees("missing archive member")
+        await user.presses("down", "enter")
+        assert isinstance(user.app.screen, InventoryScreen)
+        assert user.table.cursor_key == SetKey(8)
+
+    story(root, tell)
+
+
+def test_c_checks_what_was_never_verified(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("exclamation_mark")
+        await stands_in(user, Section.OLD)
+        assert isinstance(user.table.cursor_key, SnapKey)
+        await user.presses("c")
+        await user.sees("Check 1 snapshot")
+
+    story(root, tell)
+
+
+def test_enter_on_an_interrupted_job_goes_to_it(root: str) -> None:
+    perform_recorded(Check(7), open_engine(root), lambda _job: lambda _event: None)
+
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("exclamation_mark")
+        user.table.select(JobKey("1"))
+        await user.presses("enter")
+        assert isinstance(user.app.screen, JobsScreen)
+        assert user.table.cursor_key == "1"
+
+    story(root, tell)
+
+
+def test_enter_on_undo_data_goes_to_the_job_that_holds_them(root: str) -> None:
+    engine = open_engine(root)
+    perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
+    (offer,) = engine.undo_offers()
+
+    async def tell(user: User) -> None:
+        await user.sees("undo 1")
+        await user.presses("exclamation_mark")
+        await stands_in(user, Section.UNDO)
+        key: Hashable = user.table.cursor_key
+        assert key == OfferKey(offer.job)
+        assert "holds" in user.screen()
+        await user.presses("enter")
+        assert isinstance(user.app.screen, JobsScreen)
+        assert user.table.cursor_key == str(offer.job)
+
+    story(root, tell)
+
+
+def test_what_doctor_found_is_repaired_as_a_job_after_one_question(root: str) -> None:
+    marker = age_marker(root)
+
+    async def tell(user: User) -> None:
+        await user.sees("doctor ")
+        await user.presses("exclamation_mark")
+        await stands_in(user, Section.DOCTOR)
+        assert isinstance(user.table.cursor_key, FindingKey)
+        await user.presses("enter")
+        await user.sees("its set is hidden. The repair would remove")
+        assert os.path.exists(marker)
+        await user.presses("tab")
+        user.app.screen.query_one("#yes").focus()
+        await user.presses("enter")
+        await goes(user, lambda: os.path.exists(marker))
+        await goes(user, lambda: "10_importing" in user.screen())
+        assert isinstance(user.app.screen, CareScreen)
+
+    story(root, tell)
+    record = open_engine(root).journal.records()[-1]
+    assert (record.verb, record.state) == ("repair", JobState.DONE)
+
+
+def test_what_cannot_be_repaired_says_so(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("doctor ")
+        await user.presses("exclamation_mark")
+        await stands_in(user, Section.DOCTOR)
+        await user.presses("enter")
+        await user.sees("left alone")
+
+    (marker,) = Path(root).glob("var/lib/snapd/snapshots/*_importing")
+    os.utime(marker)
+    story(root, tell)
+
+
+def test_a_section_closes_and_opens(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("exclamation_mark", "enter")
+        assert "▸ Failed and damaged  2" in user.screen()
+        assert "#9 nextcloud" not in user.screen()
+        await user.presses("l")
+        assert "#9 nextcloud" in user.screen()
+
+    story(root, tell)
+
+
+def test_a_count_in_the_header_opens_its_section(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("2 failed")
+        line = user.screen().splitlines()[0]
+        await user.pilot.click(offset=(line.index("2 failed") + 3, 0))
+        await user.waits()
+        assert isinstance(user.app.screen, CareScreen)
+        assert user.table.cursor_key is Section.FAILED
+
+    story(root, tell)
+
+
+def test_the_palette_lists_what_needs_attention(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("colon", *"failed and dam", "enter")
+        await user.waits()
+        assert isinstance(user.app.screen, CareScreen)
+
+    story(root, tell)
+
+
+def test_where_all_is_well_it_says_so(root: str) -> None:
+    engine = open_engine(root)
+    for group in engine.sets():
+        engine.forget(Forget(group.set_id), Progress())
+
+    async def tell(user: User) -> None:
+        await user.presses("J", "escape", "exclamation_mark")
+        for section in (Section.FAILED, Section.OLD, Section.UNDO):
+            assert section.value not in user.screen()
+
+    story(root, tell)

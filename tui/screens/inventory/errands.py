@@ -1,0 +1,103 @@
+"""What the palette offers over the inventory, and the errands that have no key."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from backend import Progress, Snapshot
+from backend.format import retention_text
+from tui.screens.inventory.browser import InventoryBrowser
+from tui.screens.inventory.palette_items import Known, choices, jobs, verbs
+from tui.screens.text_viewer import Document, TextViewer
+from tui.session.open_file import TOP, Start
+from tui.session.place import Place
+from tui.text import aligned, plain
+from tui.views.palette_item import PaletteItem
+
+
+class ErrandScreen(InventoryBrowser):
+    """An inventory from which everything can be reached."""
+
+    def refusal_of(self, action: str) -> str:
+        """Why an action is not available, or nothing."""
+        raise NotImplementedError
+
+    def go_to(self, set_id: int, action: str = "") -> None:
+        """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
+        raise NotImplementedError
+
+    def show_contents(self, source: Snapshot | str, start: Start = TOP) -> None:
+        """Show what is in a snapshot of the place, or in a file of snapshots."""
+        raise NotImplementedError
+
+    def show_job(self, name: str) -> None:
+        """Show the jobs, the cursor on the one of that name."""
+        raise NotImplementedError
+
+    # -- what the palette offers
+
+    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
+        """Everything that matches every term."""
+        known = self._known()
+        fixed = chain(verbs(self, known), jobs(self, known) if terms else ())
+        yield from (item for item in fixed if item.matches(terms))
+        yield from choices(self._inventory, terms, self, self.refusal_of)
+
+    def _known(self) -> Known:
+        retention = self.engine_summary.retention
+        known = Known(
+            self._jobs_shown,
+            nothing_chosen="" if self.chosen() else "there is no snapshot under the cursor",
+        )
+        return known._replace(retention=retention_text(retention)) if retention else known
+
+    # -- errands
+
+    def look_into_chosen(self) -> None:
+        """Show what is in the snapshot under the cursor."""
+        self.show_contents(self.chosen()[0])
+
+    def open_file(self) -> None:
+        """Ask for a file of snapshots, and show what is in it."""
+        from tui.dialogs.open_file import AskFile
+
+        self.app.push_screen(AskFile(self._place), lambda path: self.show_contents(path) if path else None)
+
+    def estimate(self) -> None:
+        """Show what a save would read."""
+        self.app.push_screen(
+            TextViewer("Estimate of a save", lambda job: estimate_document(self._place, job))
+        )
+
+    def examine(self) -> None:
+        """Show what doctor finds."""
+        self.app.push_screen(TextViewer("Doctor", lambda _job: doctor_document(self._place)))
+
+    def ask_retention(self) -> None:
+        """Show how long automatic snapshots are kept, and change it."""
+        from tui.dialogs.retention import AskRetention
+
+        self.app.push_screen(AskRetention(self._place), self._show_retention)
+
+    def _show_retention(self, status: str | None) -> None:
+        if status:
+            self.say(status)
+            self.action_reload()
+
+
+def estimate_document(place: Place, progress: Progress) -> Document:
+    """What a save of everything would read, and what would fail. Raises SnapshotError, Cancelled."""
+    from backend.save import aims, survey_of
+    from tui.views.survey import estimate_notes, estimate_rows
+
+    layout = place.engine.layout
+    with progress.step("Measuring"):
+        surveys = [survey_of(layout, aim, progress) for aim in aims(layout, (), ())]
+    lines = [*aligned(estimate_rows(surveys)), *estimate_notes(surveys)]
+    return Document("what a save would read", [(line, "") for line in lines])
+
+
+def doctor_document(place: Place) -> Document:
+    """What doctor finds. Raises SnapshotError."""
+    findings = place.engine.findings()
+    lines = [(plain(f"{finding.kind}: {finding.text} {finding.path}"), "warn") for finding in findings]
+    return Document("what doctor found" if lines else "no leftovers, nothing hidden", lines)

@@ -68,12 +68,12 @@ def test_every_version_is_a_row_with_its_sets_the_newest_first(world: World) -> 
     search(world, tell)
 
 
-@pytest.mark.parametrize("words", ["onf", "common/con", "php config", "*.php", "c*/con*"])
-def test_words_match_anywhere_and_patterns_whole_names(world: World, words: str) -> None:
+@pytest.mark.parametrize("typed", ["onf", "common/con", "php config", "*.php", "c*/con*"])
+def test_words_match_anywhere_and_patterns_whole_names(world: World, typed: str) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("2 files in 3 versions")
 
-    search(world, tell, words)
+    search(world, tell, typed)
 
 
 def test_words_with_capitals_match_no_other_case(world: World) -> None:
@@ -194,7 +194,7 @@ def test_unreadable_sets_are_told_once_and_never_offered(world: World) -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-def test_what_was_searched_stays_said(world: World, size: tuple[int, int]) -> None:
+def test_the_extent_of_a_search_stays_in_sight(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("down")
         await user.sees("2 files in 3 versions · 3 snapshots searched")
@@ -284,7 +284,7 @@ def test_progress_is_told_in_words() -> None:
     assert progress_text(done, ()) == "nothing found · 40 of 41 snapshots searched"
 
 
-def test_what_was_not_searched_is_one_line() -> None:
+def test_missed_places_are_told_in_one_line() -> None:
     missed = [Missed(None, name, "", "why") for name in "abcde"]
     assert missed_text(missed) == "not searched: a, b, c, 2 more"
     assert missed_text(missed[:1], reasons=True) == "not searched: a (why)"

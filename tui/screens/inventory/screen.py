@@ -216,7 +216,7 @@ class InventoryScreen(ErrandScreen):
     def _show_header(self) -> None:
         super()._show_header()
         for screen in self.app.screen_stack:
-            if isinstance(screen, CareScreen):
+            if isinstance(screen, CareScreen) and screen.is_mounted:
                 screen.fill()
 
     @property

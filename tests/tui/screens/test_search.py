@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from backend import Progress
+from backend import Export, Progress
 from backend.browse import Missed, PathPattern, search_files
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.contents.screen import ContentsScreen
+from tui.screens.inventory.screen import InventoryScreen
 from tui.screens.search import SearchScreen
 from tui.views import search_rows as hits
 from tui.views.search_rows import SearchProgress, missed_text, progress_text
@@ -106,6 +107,30 @@ def test_enter_opens_the_snapshot_on_the_file_and_escape_comes_back(world: World
         assert "3 versions" in user.screen()
 
     search(world, tell)
+
+
+def test_a_hit_in_a_file_is_opened_in_that_file(world: World, tmp_path: Path) -> None:
+    world.add(3, "other", {"common": {"f": "1"}}, time="2026-03-01T00:00:00Z")
+    world.do(Export(3, str(tmp_path / "three")))
+    for path in world.snapshots.glob("*.zip"):
+        path.unlink()
+
+    async def tell(user: Patient) -> None:
+        await user.waits()
+        user.screen_of(InventoryScreen).show_contents(str(tmp_path / "three"))
+        await user.sees("cloud 1.0 rev x1")
+        await user.presses("F")
+        await user.types("config")
+        await user.presses("enter")
+        await user.sees("2 files")
+        while "cloud, alice" not in next(line for line in user.screen().splitlines() if line.startswith("▌")):
+            await user.presses("down")
+        await user.presses("enter")
+        await user.sees("cloud rev x1 › alice's data › common data")
+        assert isinstance(user.app.screen, ContentsScreen)
+        assert user.app.screen.file == str(tmp_path / "three")
+
+    patiently(str(world.root), tell, (90, 24))
 
 
 def test_escape_comes_back_only_from_where_the_file_is(world: World) -> None:

@@ -47,9 +47,7 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return os.path.basename(file)
         case Undo(job):
             return f"job {job}" if job else "the last restore"
-        case Repair():
-            return "what crashes left"
-        case UnknownOperation():
+        case Repair() | UnknownOperation():
             return ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import Check, Forget, Progress, Restore, open_engine
+from backend import Check, Finding, Forget, Progress, Restore, open_engine
 from backend.engine.perform import perform_recorded
 from backend.jobs import JobState
 from tests.tui.support.inventory_world import make_model, make_root
@@ -16,6 +16,7 @@ from tests.tui.support.user import User, story
 from tui.screens.care import CareScreen
 from tui.screens.inventory.screen import InventoryScreen
 from tui.screens.jobs.screen import JobsScreen
+from tui.session.place import Place
 from tui.views.care_rows import FindingKey, JobKey, OfferKey, Section
 from tui.views.set_keys import SetKey, SnapKey
 
@@ -200,5 +201,26 @@ def test_where_all_is_well_it_says_so(root: str) -> None:
         await user.presses("J", "escape", "exclamation_mark")
         for section in (Section.FAILED, Section.OLD, Section.UNDO):
             assert section.value not in user.screen()
+
+    story(root, tell)
+
+
+def test_the_doctor_looks_once_and_again_when_asked(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, looks, real = open_engine(root), [], Place.findings
+
+    def counted(place: Place) -> list[Finding]:
+        looks.append(place)
+        return real(place)
+
+    monkeypatch.setattr(Place, "findings", counted)
+
+    async def tell(user: User) -> None:
+        await user.sees("doctor")
+        perform_recorded(Check(3), engine, lambda _job: lambda _event: None)
+        await user.lets_time_pass()
+        await user.sees("✓ verified")
+        assert len(looks) == 1
+        await user.presses("f5")
+        assert len(looks) == 2
 
     story(root, tell)

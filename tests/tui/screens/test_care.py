@@ -48,7 +48,7 @@ async def goes(user: User, is_there: Callable[[], bool]) -> None:
     raise AssertionError(user.screen())
 
 
-def test_everything_that_needs_attention_is_listed_in_sections(root: str) -> None:
+def test_needs_are_listed_in_sections(root: str) -> None:
     engine = open_engine(root)
     perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
 
@@ -124,7 +124,7 @@ def test_enter_on_undo_data_goes_to_the_job_that_holds_them(root: str) -> None:
     story(root, tell)
 
 
-def test_what_doctor_found_is_repaired_as_a_job_after_one_question(root: str) -> None:
+def test_findings_are_repaired_as_a_job_after_one_question(root: str) -> None:
     marker = age_marker(root)
 
     async def tell(user: User) -> None:
@@ -145,7 +145,7 @@ def test_what_doctor_found_is_repaired_as_a_job_after_one_question(root: str) ->
     assert (record.verb, record.state) == ("repair", JobState.DONE)
 
 
-def test_what_cannot_be_repaired_says_so(root: str) -> None:
+def test_findings_without_a_remedy_say_so(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("doctor ")
         await user.presses("exclamation_mark")
@@ -192,7 +192,7 @@ def test_the_palette_lists_what_needs_attention(root: str) -> None:
     story(root, tell)
 
 
-def test_where_all_is_well_it_says_so(root: str) -> None:
+def test_sections_without_anything_are_left_out(root: str) -> None:
     engine = open_engine(root)
     for group in engine.sets():
         engine.forget(Forget(group.set_id), Progress())

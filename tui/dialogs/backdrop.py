@@ -11,6 +11,7 @@ from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -28,6 +29,11 @@ class Backdrop:
         """Take the lines of a screen, most of their colour gone into the background."""
         strips = below._compositor.render_strips()
         self._strips = [Strip(_dimmed(strip, background)) for strip in strips]
+
+    @property
+    def size(self) -> Size:
+        """The size of the screen when it was taken."""
+        return Size(self._strips[0].cell_length if self._strips else 0, len(self._strips))
 
     def line(self, y: int, width: int, style: Style) -> Strip:
         """One line; a blank one where the screen was not so high."""

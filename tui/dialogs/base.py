@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
-from textual.screen import ModalScreen, ScreenResultType
+from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
@@ -118,7 +118,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     # -- what stands behind
 
-    def _screen_below(self) -> Any:
+    def _screen_below(self) -> Screen[Any] | None:
         stack = self.app.screen_stack
         at = stack.index(self) if self in stack else 0
         return stack[at - 1] if at else None
@@ -133,11 +133,11 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         """A line of what stands behind."""
         return self._backdrop.line(y, self.size.width, self.rich_style)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         """Fit the lines anew; have the screen below laid out anew as well, and take its picture."""
-        if (below := self._screen_below()) is not None and below.size != self.size:
-            below.post_message(Resize(self.size, self.size))
-            self.call_after_refresh(self._look_behind)
+        if (below := self._screen_below()) is not None and self._backdrop.size != event.size:
+            below.post_message(Resize(event.size, event.size))
+            below.call_later(self.call_after_refresh, self._look_behind)
         self.show_lines(self._wanted_lines)
 
     # -- showing

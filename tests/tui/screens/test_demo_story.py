@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ PATTERN = "$SNAP_COMMON/data/IMG_*"
 NEW, AGAIN = 11, 12
 PICTURES = 40
 _TITLE = re.compile(r"╭─ (\S.*?) ─+╮")
-_KEYS = re.compile(r"╰─+ (\S.*\S) ─╯")
+_EDGE = re.compile(r"╰─[^╰╯]*\bEsc \w+ ─╯")
 
 
 class Demo(NamedTuple):
@@ -111,27 +111,29 @@ def faults_of(display: Iterable[str], *, command: bool = True) -> list[str]:
     lines = [line.rstrip() for line in display]
     text = "\n".join(lines)
     faults = ["a traceback"] if "Traceback" in text else []
-    if not (title := _TITLE.search(text)):
+    frame = _dialog_in(lines)
+    if not frame:
         return faults if lines[-1].endswith("? Help") else [*faults, f"no help in {lines[-1]!r}"]
-    left, right = title.span()[0], title.span()[1]
-    start = text.rfind("\n", 0, left) + 1
-    number, left, right = text.count("\n", 0, left), left - start, right - start
-    frame = [line[left:right] for line in lines[number:]]
-    end = next((at for at, line in enumerate(frame) if _KEYS.fullmatch(line)), None)
-    if end is None:
-        return [*faults, f"the keys of {title[1]} are not in sight"]
-    inside = frame[1:end]
+    title, inside, edge = frame[0].strip("╭╮─ "), frame[1:-1], frame[-1]
     if not all(line.startswith("│ ") and line.endswith(" │") for line in inside):
-        faults.append(f"the frame of {title[1]} is broken")
+        faults.append(f"the frame of {title} is broken")
     if sum(bool(line.strip("│ ")) for line in inside) < 3:
-        faults.append(f"{title[1]} says nothing")
-    if "Esc" not in frame[end]:
-        faults.append(f"{title[1]} does not tell how it is left")
+        faults.append(f"{title} says nothing")
     if command and not any("same as  snapstow --demo " in line for line in inside):
-        faults.append(f"{title[1]} does not show its command")
-    if not re.search(r"Esc (Cancel|Keep|Close|Back)", frame[end]):
-        faults.append(f"{title[1]} does not show its answers")
+        faults.append(f"{title} does not show its command")
+    if not re.search(r"Esc (Cancel|Keep|Close|Back)", edge):
+        faults.append(f"{title} does not show its answers")
     return faults
+
+
+def _dialog_in(lines: Sequence[str]) -> list[str]:
+    """The lines of the dialog, from its title to the edge with its answers; none where there is none."""
+    for number, line in enumerate(lines):
+        if edge := _EDGE.search(line):
+            left, right = edge.span()
+            tops = [at for at in range(number) if _TITLE.fullmatch(lines[at][left:right])]
+            return [line[left:right] for line in lines[tops[-1] : number + 1]] if tops else []
+    return []
 
 
 def cut_off(user: Patient) -> list[str]:
@@ -212,11 +214,11 @@ def saves_and_checks(guest: Guest, demo: Demo) -> None:
     guest.presses("\x1b[A")
     guest.sees(f"[x] {PATTERN}  excludes 1.2 MB of nextcloud", "in 50 files", gone="measuring")
     guest.presses("\r")
-    guest.sees("job 2 done: save", f"#{NEW} ")
+    guest.sees(f"Saved as #{NEW}", f"#{NEW} ")
     guest.presses("gc")
     guest.sees(f"(•) selected: #{NEW}", "Check 4 snapshots")
     guest.presses("\r")
-    guest.sees(f"job 3 done: check-snapshot {NEW}", "✓ verified")
+    guest.sees(f"Checked #{NEW}", "✓ verified")
     assert "✓ verified" in guest.row_of(NEW)
     assert demo.states(NEW) == {CheckState.OK}
 
@@ -228,12 +230,12 @@ def restores_and_takes_back(guest: Guest, demo: Demo) -> None:
     guest.sees("Restore #11", f"type {NEW}, the number of the set")
     assert demo.pictures == PICTURES
     guest.presses("\x7f1\r")
-    guest.sees(f"job 4 done: restore {NEW}", f"(#{NEW}) until")
+    guest.sees(f"Restored #{NEW}", "undo until")
     assert demo.pictures == 0
     guest.presses("u")
     guest.sees("Undo job 4", f"restore of #{NEW}")
     guest.presses("\r")
-    guest.sees("job 5 done: undo 4")
+    guest.sees("Undone: ")
     assert demo.pictures == PICTURES
 
 
@@ -243,17 +245,17 @@ def exports_forgets_and_imports(guest: Guest, demo: Demo) -> None:
     guest.presses(f"\x15{demo.export}")
     guest.sees(" after", os.path.basename(demo.export))
     guest.presses("\r")
-    guest.sees("job 6 done: export-snapshot")
+    guest.sees(f"Exported #{NEW}")
     guest.presses("f")
     guest.sees("the last verified copy of hello-world", f"Type {NEW} to forget", "Keep")
     guest.presses(f"{NEW}\r")
-    guest.sees(f"job 7 done: forget {NEW}", gone=f"▸ #{NEW}")
+    guest.sees(f"Forgot #{NEW}", gone=f"▸ #{NEW}")
     guest.presses("i")
     guest.sees("Import a set", command=False)
     guest.presses(f"\x15{demo.export}")
     guest.sees("exported as set #11", "does not expire", " Import ")
     guest.presses("\r")
-    guest.sees("job 8 done: import-snapshot", "imported")
+    guest.sees("Imported ", f"as #{AGAIN}")
     guest.presses("r")
     guest.sees(f"Restore #{AGAIN}", f"Type {AGAIN} to restore")
     guest.presses("\x1b")
@@ -290,21 +292,21 @@ async def tells_the_demo(critic: Critic, demo: Demo) -> None:
     await critic.presses("up")
     await critic.reads("excludes 1.2 MB of nextcloud", "in 50 files", gone="measuring")
     await critic.presses("enter")
-    await critic.reads("job 2 done: save", f"#{NEW} ")
+    await critic.reads(f"Saved as #{NEW}", f"#{NEW} ")
     await critic.presses("g", "c")
     await critic.reads(f"(•) selected: #{NEW}", "Check 4 snapshots")
     await critic.presses("enter")
-    await critic.reads("job 3 done", "worst     ✓ verified")
+    await critic.reads(f"Checked #{NEW}", "worst     ✓ verified")
     await critic.presses("r")
     await critic.reads(f"Type {NEW} to restore", "41 files")
     await critic.presses("9", "enter")
     await critic.reads(f"type {NEW}, the number of the set")
     await critic.presses("backspace", *str(NEW), "enter")
-    await critic.reads("job 4 done", f"(#{NEW}) until")
+    await critic.reads(f"Restored #{NEW}", "undo until")
     await critic.presses("u")
     await critic.reads("Undo job 4")
     await critic.presses("enter")
-    await critic.reads("job 5 done: undo 4")
+    await critic.reads("Undone: ")
 
 
 async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
@@ -313,19 +315,19 @@ async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
     await critic.types(str(demo.export))
     await critic.reads(" after", demo.export.name)
     await critic.presses("enter")
-    await critic.reads("job 6 done: export-snapshot")
+    await critic.reads(f"Exported #{NEW}")
     await critic.presses("f")
     await critic.reads("the last verified copy of hello-world", f"Type {NEW} to forget")
     await critic.presses(*str(NEW), "enter")
-    await critic.reads(f"job 7 done: forget {NEW}", gone=f"▸ #{NEW}")
+    await critic.reads(f"Forgot #{NEW}", gone=f"▸ #{NEW}")
     await critic.presses("i")
     await critic.reads("Import a set", command=False)
     await critic.types(str(demo.export))
     await critic.reads("does not expire", "[x] telegram_work")
     await critic.presses("enter")
-    await critic.reads("job 8 done: import-snapshot", "imported")
+    await critic.reads("Imported ", f"as #{AGAIN}")
     await critic.presses("J")
-    await critic.reads("8 jobs", f"created set #{AGAIN}")
+    await critic.reads("8 jobs", f"as #{AGAIN} in")
     await critic.presses("escape", "r")
     await critic.reads(f"Restore #{AGAIN}", f"Type {AGAIN} to restore")
 

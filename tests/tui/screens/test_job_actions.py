@@ -67,7 +67,7 @@ def test_t_tells_both_ways_out_of_an_interrupted_job(world: World, size: tuple[i
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("Job 1 was interrupted")
         await user.sees("Finish: It had replaced nothing")
-        await user.sees("Roll back: It had replaced nothing")
+        await (await user.presses("end", "up")).sees("Roll back: It had replaced")
         assert user.answer.text == "Leave as is"
         await user.presses("enter")
         assert isinstance(user.app.screen, JobsScreen)

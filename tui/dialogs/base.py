@@ -1,7 +1,7 @@
 """What dialogs share: a frame with a list of lines, the command that does the same, answers in its edge."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,6 +32,15 @@ _FEWEST = 3
 def same_as(command: str) -> Content:
     """The command that does what a dialog does."""
     return Content.assemble((f"same as  {plain(command)}   ", DIM), key_hint("y", "copies"))
+
+
+@runtime_checkable
+class Thrifty(Protocol):
+    """An application that may be at the far end of a slow link."""
+
+    @property
+    def is_thrifty(self) -> bool:
+        """Whether as little as possible is to be sent."""
 
 
 class HelpWanted(Message):
@@ -126,7 +135,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def _look_behind(self) -> None:
         """Take the picture of the screen below; only this screen paints it, and only once."""
         if self.is_open and (below := self._screen_below()) is not None:
-            self._backdrop.take(below, self.styles.background)
+            # What is not dimmed is on the terminal already, and costs nothing.
+            is_thrifty = isinstance(self.app, Thrifty) and self.app.is_thrifty
+            self._backdrop.take(below, None if is_thrifty else self.styles.background)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:

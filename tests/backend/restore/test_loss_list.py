@@ -10,7 +10,7 @@ from backend.errors import Cancelled
 from backend.operations import Restore
 from backend.progress import Progress
 from backend.restore.loss_list import LossList
-from tests.support.builders import World, plant
+from tests.support.builders import Tree, World, plant
 
 LONG_AGO = "2000-01-01T00:00:00Z"
 MANY = 700

@@ -327,7 +327,7 @@ async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
     await critic.presses("enter")
     await critic.reads("Imported ", f"as #{AGAIN}")
     await critic.presses("J")
-    await critic.reads("8 jobs", f"created set #{AGAIN}")
+    await critic.reads("8 jobs", f"as #{AGAIN} in")
     await critic.presses("escape", "r")
     await critic.reads(f"Restore #{AGAIN}", f"Type {AGAIN} to restore")
 

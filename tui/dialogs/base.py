@@ -26,6 +26,8 @@ CHOOSE = Answer("space", "Space", "choose")
 
 _EDGES = 2
 _HIGH = 30
+_WIDE = 90
+_OTHERS = 8
 _FEWEST = 3
 
 
@@ -60,7 +62,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """
 
     # Textual declares these two as belonging to the instance.
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 - as Textual declares it
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (_HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before lists and fields have it: it is the main answer everywhere.
@@ -90,6 +92,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def compose(self) -> ComposeResult:
         """What it comes to, the lines, what can be typed, the command, the answers."""
+        # As it will be: otherwise it is drawn once as it will not.
+        self.set_class(self.app.size.width < _WIDE, "-narrow")
+        self.set_class(self.app.size.height < _HIGH, "-low")
         with Vertical(classes="dialog"):
             with Vertical(classes="frame") as frame:
                 frame.border_title = Content(plain(self._heading))
@@ -106,7 +111,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def list_widget(self) -> Widget:
         """The list."""
-        return LineList(id="lines")
+        lines = LineList(id="lines")
+        lines.styles.max_height = max(_FEWEST, self.app.size.height - _OTHERS)
+        return lines
 
     def fields(self) -> Iterable[Widget]:
         """What can be typed in."""

@@ -36,9 +36,10 @@ from tui.views import search_rows as hits
 from tui.views.difference_rows import Comparer, KeyOf, Pair
 from tui.views.search_rows import FileVersion, Search, SearchProgress
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.table import LineTable
+from tui.widgets.table import UNSETTLED, LineTable
 
 _HOW = "words match anywhere in the path · * and ? match whole names"
+_ACTING = "rd"
 _OF_A_VERSION = ("restore", "compare", "copy")
 _NOTHING = "nothing is selected: type words and press Enter"
 
@@ -98,7 +99,7 @@ class SearchScreen(RestoringScreen):
         yield Static("", id="faults", markup=False)
         yield Static("", id="sums", markup=False)
         with Panel("Files"):
-            yield LineTable([], id="table")
+            yield LineTable([], id="table", acts=_ACTING, clock=self._place.clock)
         yield Static("", id="status", markup=False)
         yield KeyBar()
 
@@ -165,8 +166,15 @@ class SearchScreen(RestoringScreen):
             return
         self._versions, self._progress = message.versions, message.progress
         self.fill()
-        if not self._has_moved:
-            self._table.action_first()
+        if not self._has_moved and self._versions:
+            self._go_to_newest()
+
+    def _go_to_newest(self) -> None:
+        """Put the cursor on what came to stand first."""
+        first = self._versions[0].key
+        if self._table.cursor_key != first:
+            self._table.select(first)
+            self._table.unsettle()
 
     def _show_progress(self) -> None:
         if self.is_attached:
@@ -203,6 +211,10 @@ class SearchScreen(RestoringScreen):
         self._has_moved = self._has_moved or message.by_key
         if self._versions and (chosen := self._chosen()):
             self.say(hits.about(chosen))
+
+    def on_line_table_unsettled(self) -> None:
+        """Say why the key did nothing."""
+        self.say(UNSETTLED)
 
     def on_line_table_entered(self) -> None:
         """Look at the version in its snapshot."""

@@ -47,10 +47,8 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return os.path.basename(file)
         case Undo(job):
             return f"job {job}" if job else "the last restore"
-        case Repair():
-            return "what crashes left"
-        case UnknownOperation():
-            return ""
+        case _:
+            return "what crashes left" if isinstance(operation, Repair) else ""
 
 
 def _destination(operation: Operation) -> str:

@@ -264,6 +264,8 @@ class LineTable(ScrollView, can_focus=True):
         if not self._lines:
             return
         before, self._at = self._at, max(0, min(number, len(self._lines) - 1))
+        if by_key:
+            self.settle()
         moved = self._reveal()
         if moved:
             self.refresh()

@@ -233,7 +233,11 @@ def test_a_file_is_opened_by_its_path(world: World, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "seen"),
-    [("estimate", "what a save would read"), ("doctor", "no leftovers"), ("look inside", "#5 hello rev x1")],
+    [
+        ("estimate", "what a save would read"),
+        ("doctor", "What needs attention"),
+        ("look inside", "#5 hello rev x1"),
+    ],
 )
 def test_verbs_without_a_key_are_done(words: str, seen: str, world: World) -> None:
     async def tell(user: Patient) -> None:

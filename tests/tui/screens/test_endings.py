@@ -35,7 +35,7 @@ def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None
             await user.waits()
         assert "Forgot #3 in 0:0" in last_lines(user)
         await user.presses("j")
-        assert "1_hello" in last_lines(user)
+        assert "hello 1.0 · revision" in last_lines(user, 9)
 
     patiently(str(world.root), tell)
 
@@ -64,7 +64,7 @@ def test_a_filter_without_a_match_is_told_until_there_is_one(world: World) -> No
         assert 'no match for "zz"' in last_lines(user)
         await user.presses("escape")
         assert "no match for" not in user.screen()
-        assert "_hello" in last_lines(user)
+        assert "hello 1.0 · revision" in last_lines(user, 9)
 
     patiently(str(world.root), tell)
 

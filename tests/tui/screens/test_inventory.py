@@ -263,9 +263,9 @@ def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
         await user.sees("#9")
         perform_recorded(Check(7), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
-        await user.sees("check-snapshot 7 · 1 bad, J shows more")
+        await user.sees("Checked #7 in 0:00 · 1 of 1 snapshot bad: J shows more")
         perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
-        await user.sees("u undoes it")
+        await user.sees("Restored #1 in 0:00 · undo until")
 
     story(root, tell)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend import Progress
-from backend.browse import Missed
+from backend.browse import Missed, PathPattern, search_files
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.contents.screen import ContentsScreen
@@ -228,6 +228,40 @@ def test_a_search_is_stopped_and_keeps_what_it_found(world: World, monkeypatch: 
         await user.presses("x")
         await user.sees("no search is running")
         await user.sees("stopped: 0 of 3 snapshots searched, 0 files so far")
+
+    patiently(str(world.root), tell, (90, 24))
+
+
+def test_the_cursor_follows_the_newest_and_no_key_acts_on_a_row_that_just_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "root")
+    for number, name in ((1, "config-a"), (2, "config-b")):
+        world.add(number, "cloud", {"common": {name: "1"}}, time=f"2026-0{number}-01T00:00:00Z")
+    engine, second_may_be = world.engine, Event()
+    list(search_files(engine.sets(2)[0].snapshots, PathPattern("x"), engine.state_dir, Progress()))  # indexed
+
+    def slowly(where: Any, *arguments: Any, read_others: bool) -> Any:
+        if read_others:
+            second_may_be.wait()
+        yield from search_files(where, *arguments, read_others=read_others)
+
+    monkeypatch.setattr(hits, "search_files", slowly)
+
+    async def tell(user: Patient) -> None:
+        user.app.place.clock = lambda: 0.0
+        await user.knows_the_sets()
+        await user.presses("F")
+        await user.types("config")
+        await user.pilot.press("enter")
+        while "common/config-b · changed" not in user.screen():
+            await user.pilot.pause(0.01)
+        second_may_be.set()
+        await user.sees("common/config-a · changed")
+        await user.presses("r")
+        await user.sees("the rows just moved: press again")
+        await user.presses("r")
+        await user.sees("Restore 1 item from #1")
 
     patiently(str(world.root), tell, (90, 24))
 

@@ -344,7 +344,7 @@ def test_our_own_changes_are_our_jobs(hello: RealSnapd) -> None:
             await until(user, lambda: bool(engine(hello).daemon.changes()))
             await user.presses("J")
             await user.sees("job 1  ▶ running")
-            await user.sees("Saving snapshot set #1")
+            await user.sees("Saving")
             assert "snapd/" not in user.screen()
             await_gzip.open()
             await user.sees("✓ done")

@@ -20,8 +20,11 @@ from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
 from tui.phrases import count_phrase
 from tui.session.job_progress import time_of
+from tui.session.job_titles import user_name
+from tui.session.job_views import view_of
 from tui.session.stalls import StallDetector
 from tui.text import plain
+from tui.views.job_endings import ending_text
 
 POLL = 0.25
 _CHANGE = "snapd/"
@@ -110,10 +113,8 @@ def _title(record: JobRecord) -> str:
     title = [record.verb.removesuffix("-snapshot")]
     if number := getattr(record.operation, "set_id", 0):
         title.append(f"#{number}")
-    return (
-        f"{plain(' '.join(title))}, started {_clock(record.started)} by {plain(_user(record))} "
-        f"(job {plain(record.name)})"
-    )
+    by = plain(record.owner or user_name(record.uid))
+    return f"{plain(' '.join(title))}, started {_clock(record.started)} by {by} (job {plain(record.name)})"
 
 
 def _clock(seconds: float) -> str:
@@ -125,31 +126,24 @@ def _clock(seconds: float) -> str:
         return "at no time"
 
 
-def _user(record: JobRecord) -> str:
-    import pwd
-
-    try:
-        return record.owner or pwd.getpwuid(record.uid).pw_name
-    except (KeyError, OverflowError):
-        return f"user {record.uid}"
-
-
 def _show_end(context: Context, record: JobRecord) -> int:
     if context.json:
         ending = record.to_json()["result"]
         print_result(json.dumps({"event": "result", "state": record.state.value, **ending}))
     else:
-        print_result(f"Job {plain(record.name)} {_outcome(record)}")
+        print_result(f"Job {plain(record.name)} {_outcome(context, record)}")
     return _exit_code(record)
 
 
-def _outcome(record: JobRecord) -> str:
+def _outcome(context: Context, record: JobRecord) -> str:
     if error := record.result.error:
         return f"{record.state.value}: {plain(error)}"
     if bad := record.result.check_count.bad:
         are_bad = f"{count_phrase(bad, 'snapshot')} {'is' if bad == 1 else 'are'} bad"
         return f"{record.state.value}: verification failed: {are_bad}"
-    return f"{record.state.value}."
+    undo = "" if record.owner else context.command(f"undo {record.id}")
+    sentence = ending_text(view_of(record), time.time(), undo=undo, more="`jobs` tells which")
+    return f"{record.state.value}: {sentence}."
 
 
 def _exit_code(record: JobRecord) -> int:

@@ -1,16 +1,18 @@
 """What the palette offers over the inventory, and the errands that have no key."""
 
+import time
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from backend import Progress, Snapshot
 from backend.format import retention_text
 from tui.screens.inventory.browser import InventoryBrowser
-from tui.screens.inventory.palette_items import Known, choices, jobs, verbs
+from tui.screens.inventory.palette_items import Known, attention, choices, jobs, verbs
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import TOP, Start
 from tui.session.place import Place
-from tui.text import aligned, plain
+from tui.text import aligned
+from tui.views.care_rows import Section
 from tui.views.palette_item import PaletteItem
 
 
@@ -33,21 +35,25 @@ class ErrandScreen(InventoryBrowser):
         """Show the jobs, the cursor on the one of that name."""
         raise NotImplementedError
 
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
+        raise NotImplementedError
+
     # -- what the palette offers
 
     def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
         """Everything that matches every term."""
         known = self._known()
-        fixed = chain(verbs(self, known), jobs(self, known) if terms else ())
+        fixed = chain(
+            verbs(self, known), attention(self, known, time.time()), jobs(self, known) if terms else ()
+        )
         yield from (item for item in fixed if item.matches(terms))
         yield from choices(self._inventory, terms, self, self.refusal_of)
 
     def _known(self) -> Known:
         retention = self.engine_summary.retention
-        known = Known(
-            self._jobs_shown,
-            nothing_chosen="" if self.chosen() else "there is no snapshot under the cursor",
-        )
+        nothing = "" if self.chosen() else "there is no snapshot under the cursor"
+        known = Known(self.care, nothing_chosen=nothing)
         return known._replace(retention=retention_text(retention)) if retention else known
 
     # -- errands
@@ -67,10 +73,6 @@ class ErrandScreen(InventoryBrowser):
         self.app.push_screen(
             TextViewer("Estimate of a save", lambda job: estimate_document(self._place, job))
         )
-
-    def examine(self) -> None:
-        """Show what doctor finds."""
-        self.app.push_screen(TextViewer("Doctor", lambda _job: doctor_document(self._place)))
 
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
@@ -94,10 +96,3 @@ def estimate_document(place: Place, progress: Progress) -> Document:
         surveys = [survey_of(layout, aim, progress) for aim in aims(layout, (), ())]
     lines = [*aligned(estimate_rows(surveys)), *estimate_notes(surveys)]
     return Document("what a save would read", [(line, "") for line in lines])
-
-
-def doctor_document(place: Place) -> Document:
-    """What doctor finds. Raises SnapshotError."""
-    findings = place.engine.findings()
-    lines = [(plain(f"{finding.kind}: {finding.text} {finding.path}"), "warn") for finding in findings]
-    return Document("what doctor found" if lines else "no leftovers, nothing hidden", lines)

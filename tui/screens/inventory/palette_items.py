@@ -9,6 +9,7 @@ from backend.jobs import JobState
 from tui.session.inventory import InventoryData, Pivot
 from tui.session.job_views import JobView
 from tui.text import plain
+from tui.views.care_rows import Care, Section, items_of
 from tui.views.palette_item import PaletteItem
 from tui.views.set_rows import Sort
 
@@ -68,17 +69,17 @@ class Desk(Protocol):
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
 
-    def examine(self) -> None:
-        """Show what doctor finds."""
+    def show_care(self, section: Section | None = None) -> None:
+        """List what needs attention, the cursor on a section."""
 
     def show_job(self, name: str) -> None:
         """Show the jobs, the cursor on the one of that name."""
 
 
 class Known(NamedTuple):
-    """What is known of a place: its jobs, how automatic sets are kept, why nothing can be looked into."""
+    """What is known of a place; how automatic sets are kept, and why nothing can be looked into."""
 
-    jobs: Sequence[JobView] = ()
+    care: Care
     retention: str = "how long snapd keeps automatic snapshots"
     nothing_chosen: str = ""
 
@@ -95,11 +96,10 @@ def verbs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
     yield PaletteItem(
         "Estimate", desk.estimate, effect="what a save would read, and what would fail", verbs=("estimate",)
     )
-    yield PaletteItem(
-        "Doctor", desk.examine, effect="leftovers of crashes, and what is hidden", verbs=("doctor",)
-    )
+    examine = partial(desk.show_care, Section.DOCTOR)
+    yield PaletteItem("Doctor", examine, effect="leftovers of crashes, and what is hidden", verbs=("doctor",))
     yield PaletteItem("Retention", desk.ask_retention, effect=known.retention, verbs=("retention",))
-    yield from _verbs_of_jobs(desk, known.jobs)
+    yield from _verbs_of_jobs(desk, known.care.jobs)
     yield PaletteItem("List of sets", lambda: None, effect="this list", verbs=("saved", "browse"))
     for verb, reason in _AT_A_SHELL.items():
         yield PaletteItem(verb.capitalize(), lambda: None, verbs=(verb,), refusal=reason)
@@ -119,9 +119,19 @@ def _verbs_of_jobs(desk: Desk, jobs: Sequence[JobView]) -> Iterator[PaletteItem]
         yield PaletteItem(name, act, effect=effect, verbs=(verb,), refusal="" if wanted else reason)
 
 
+def attention(desk: Desk, known: Known, now: float) -> Iterator[PaletteItem]:
+    """What needs attention, by section, and everything that doctor found."""
+    for section, listed in items_of(known.care, now).items():
+        title = f"{section.value.lower()} ({listed.total})"
+        yield PaletteItem(title, partial(desk.show_care, section), effect="list them")
+    for finding in known.care.findings:
+        name = f"doctor: {plain(finding.text)}"
+        yield PaletteItem(name, partial(desk.show_care, Section.DOCTOR), effect=plain(finding.path))
+
+
 def jobs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
     """Every job, the newest first."""
-    for job in known.jobs:
+    for job in known.care.jobs:
         state = "undone" if job.result.undone else job.state.value
         yield PaletteItem(
             f"job {job.name}: {plain(job.short)}", partial(desk.show_job, job.name), effect=state

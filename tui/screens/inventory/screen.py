@@ -1,8 +1,6 @@
 """The first screen: every set and its state; every verb starts here."""
 
-import time
-from collections.abc import Hashable, Iterable, Sequence
-from functools import partial
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 from textual import work
@@ -24,8 +22,7 @@ from tui.session.open_file import TOP, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
-from tui.views.care_rows import Section, items_of
-from tui.views.palette_item import PaletteItem
+from tui.views.care_rows import Section
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.header import Header
 from tui.widgets.table import LineTable
@@ -80,17 +77,6 @@ class InventoryScreen(ErrandScreen):
         if action == "restore" and not self._place.read_only:
             return ""
         return self._availability.refusal(verbkeys.ACTIONS[action]) if action in verbkeys.ACTIONS else ""
-
-    # -- what the palette offers
-
-    def choices(self, terms: Sequence[str]) -> Iterable[PaletteItem]:
-        """What needs attention, and everything else that matches every term."""
-        for section, listed in items_of(self.care, time.time()).items():
-            title = f"{section.value.lower()} ({listed.total})"
-            item = PaletteItem(title, partial(self.show_care, section), effect="list them")
-            if item.matches(terms):
-                yield item
-        yield from super().choices(terms)
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, whatever is filtered or selected, then run an action on it."""
@@ -230,7 +216,7 @@ class InventoryScreen(ErrandScreen):
     def _show_header(self) -> None:
         super()._show_header()
         for screen in self.app.screen_stack:
-            if isinstance(screen, CareScreen):
+            if isinstance(screen, CareScreen) and screen.is_mounted:
                 screen.fill()
 
     @property

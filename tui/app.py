@@ -129,6 +129,11 @@ class SnapstowApp(App[int]):
         return [*super().get_line_filters(), *self._filters_of_ours]
 
     @property
+    def is_thrifty(self) -> bool:
+        """Whether as little as possible is to be sent."""
+        return self.looks.low_bandwidth
+
+    @property
     def _background_screens(self) -> list[Screen[Any]]:
         """No screen is seen through a dialog: Textual would paint all of it anew at its every tick."""
         return []

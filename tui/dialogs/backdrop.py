@@ -25,10 +25,11 @@ class Backdrop:
     def __init__(self) -> None:
         self._strips: list[Strip] = []
 
-    def take(self, below: Screen[Any], background: Color) -> None:
-        """Take the lines of a screen, most of their colour gone into the background."""
-        strips = below._compositor.render_strips()
-        self._strips = [Strip(_dimmed(strip, background)) for strip in strips]
+    def take(self, below: Screen[Any], background: Color | None) -> None:
+        """Take the lines of a screen, most of their colour gone into a background, or as they are."""
+        self._strips = below._compositor.render_strips()
+        if background is not None:
+            self._strips = [Strip(_dimmed(strip, background)) for strip in self._strips]
 
     @property
     def size(self) -> Size:

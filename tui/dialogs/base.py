@@ -1,7 +1,7 @@
 """What dialogs share: a frame with a list of lines, the command that does the same, answers in its edge."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,12 +26,23 @@ CHOOSE = Answer("space", "Space", "choose")
 
 _EDGES = 2
 _HIGH = 30
+_WIDE = 90
+_OTHERS = 8
 _FEWEST = 3
 
 
 def same_as(command: str) -> Content:
     """The command that does what a dialog does."""
     return Content.assemble((f"same as  {plain(command)}   ", DIM), key_hint("y", "copies"))
+
+
+@runtime_checkable
+class Thrifty(Protocol):
+    """An application that may be at the far end of a slow link."""
+
+    @property
+    def is_thrifty(self) -> bool:
+        """Whether as little as possible is to be sent."""
 
 
 class HelpWanted(Message):
@@ -51,7 +62,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """
 
     # Textual declares these two as belonging to the instance.
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012 - as Textual declares it
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (_HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before lists and fields have it: it is the main answer everywhere.
@@ -81,6 +92,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def compose(self) -> ComposeResult:
         """What it comes to, the lines, what can be typed, the command, the answers."""
+        # As it will be: otherwise it is drawn once as it will not.
+        self.set_class(self.app.size.width < _WIDE, "-narrow")
+        self.set_class(self.app.size.height < _HIGH, "-low")
         with Vertical(classes="dialog"):
             with Vertical(classes="frame") as frame:
                 frame.border_title = Content(plain(self._heading))
@@ -97,7 +111,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
 
     def list_widget(self) -> Widget:
         """The list."""
-        return LineList(id="lines")
+        lines = LineList(id="lines")
+        lines.styles.max_height = max(_FEWEST, self.app.size.height - _OTHERS)
+        return lines
 
     def fields(self) -> Iterable[Widget]:
         """What can be typed in."""
@@ -126,7 +142,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def _look_behind(self) -> None:
         """Take the picture of the screen below; only this screen paints it, and only once."""
         if self.is_open and (below := self._screen_below()) is not None:
-            self._backdrop.take(below, self.styles.background)
+            # What is not dimmed is on the terminal already, and costs nothing.
+            is_thrifty = isinstance(self.app, Thrifty) and self.app.is_thrifty
+            self._backdrop.take(below, None if is_thrifty else self.styles.background)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:

@@ -20,6 +20,7 @@ from tui.dialogs.field import Field
 from tui.dialogs.lines import BAD
 from tui.phrases import ago_phrase, count_phrase
 from tui.text import amount_text, plain
+from tui.views.restore_plan import loss_counts
 from tui.views.table import GAP, Column, Row
 from tui.views.table import Line as TableLine
 from tui.widgets.paged_table import PAGE, PagedTable, Pages
@@ -128,25 +129,10 @@ class ShowLosses(Dialog[None]):
     def _summary(self, count: int) -> str:
         if self._text:
             return f'{count_phrase(count, "file")} with "{plain(self._text)}" in the path'
-        lost = [entry.lost for plan in self._plans for entry in plan.active]
-        counts = (
-            (
-                sum(each.newer_files for each in lost),
-                sum(each.newer_bytes for each in lost),
-                "newer than the snapshot",
-            ),
-            (
-                sum(each.excluded_files for each in lost),
-                sum(each.excluded_bytes for each in lost),
-                "that the snapshot leaves out",
-            ),
+        counts = loss_counts([entry.lost for plan in self._plans for entry in plan.active])
+        return " · ".join(
+            f"{count_phrase(each.files, 'file')} {each.what}, {amount_text(each.size)}" for each in counts
         )
-        parts = (
-            f"{count_phrase(files, 'file')} {what}, {amount_text(size)}"
-            for files, size, what in counts
-            if files
-        )
-        return " · ".join(parts)
 
     def _ask(self, pages: Pages[LostFile], page: int) -> None:
         if self._losses is not None:

@@ -20,6 +20,7 @@ from tui.views.restore_plan import (
     effect_text,
     has_usual_place,
     held_amounts,
+    loss_counts,
     skip_text,
     snap_lines,
     space_lines,
@@ -221,25 +222,12 @@ def _sections(preview: RestorePreview, restore: Restore, fold: Fold) -> Iterator
 
 def loss_lines(losses: Sequence[Losses]) -> Iterator[Line]:
     """What live data would be lost, counted, and the key that lists it."""
-    counts = (
-        (
-            sum(lost.newer_files for lost in losses),
-            sum(lost.newer_bytes for lost in losses),
-            "newer than the snapshot",
-        ),
-        (
-            sum(lost.excluded_files for lost in losses),
-            sum(lost.excluded_bytes for lost in losses),
-            "that the snapshot leaves out",
-        ),
-    )
     hint = Content.assemble("   ", key_hint("l", "lists them"))
     heads = iter([label("Lost", f"bold {WARN}"), label("")])
-    for files, size, what in counts:
-        if files:
-            text = f"{count_phrase(files, 'file')} {what}, {amount_text(size)}"
-            yield Line(("lost", what), Content.assemble((text, WARN), hint), head=next(heads))
-            hint = Content("")
+    for count in loss_counts(losses):
+        text = f"{count_phrase(count.files, 'file')} {count.what}, {amount_text(count.size)}"
+        yield Line(("lost", count.what), Content.assemble((text, WARN), hint), head=next(heads))
+        hint = Content("")
 
 
 def target_lines(target_dir: str, completions: PathListing | None) -> Iterator[Line]:

@@ -110,7 +110,8 @@ class AskSave(Proposing[Save | None]):
             self._is_bare = True
             nothing = "No snaps are installed here: there is nothing to save."
             self.sum_up(said(message.trouble or nothing, BAD if message.trouble else WARN))
-            self.answer_with("Close")
+            self.LEAVES = "Close"
+            self.answer_with("")
             return
         users = frozenset(user.name for user in preflight.users)
         self._look = Look(

@@ -88,7 +88,8 @@ class AskUndo(Dialog[int | None]):
         self._offers = message.offers
         if not message.offers:
             self.lines.display = False
-            self.answer_with("Close")
+            self.LEAVES = "Close"
+            self.answer_with("")
             self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
         self.sum_up(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from backend import Restore
 from backend.fs import too_long_text
-from backend.restore import EntryPlan, RestorePlan, RestorePreview, Verdict
+from backend.restore import EntryPlan, Losses, RestorePlan, RestorePreview, Verdict
 from tui.phrases import count_phrase
 from tui.text import plain, size_text
 
@@ -164,15 +164,26 @@ def _names(entry: EntryPlan, paths: Sequence[str]) -> str:
     )
 
 
+class LossCount(NamedTuple):
+    """How many live files would be lost for the same reason, and their bytes."""
+
+    files: int
+    size: int
+    what: str
+
+
+def loss_counts(losses: Sequence[Losses]) -> list[LossCount]:
+    """Losses added up: newer files first, then what the snapshot leaves out; nothing where there are none."""
+    newer = sum(lost.newer_files for lost in losses), sum(lost.newer_bytes for lost in losses)
+    left_out = sum(lost.excluded_files for lost in losses), sum(lost.excluded_bytes for lost in losses)
+    counts = LossCount(*newer, "newer than the snapshot"), LossCount(*left_out, "excluded from it")
+    return [count for count in counts if count.files]
+
+
 def _loss(entry: EntryPlan, context: PlanContext) -> str:
-    lost = entry.lost
+    counts = loss_counts([entry.lost])
     return "; ".join(
-        f"{count_phrase(count, 'file')} {what}, {context.size(size)}"
-        for count, size, what in (
-            (lost.newer_files, lost.newer_bytes, "newer than the snapshot"),
-            (lost.excluded_files, lost.excluded_bytes, "excluded from it"),
-        )
-        if count
+        f"{count_phrase(each.files, 'file')} {each.what}, {context.size(each.size)}" for each in counts
     )
 
 

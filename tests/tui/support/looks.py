@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.app import App
@@ -15,6 +16,7 @@ class Piece(NamedTuple):
     line: int
     text: str
     style: Style
+    column: int = 0
 
     @property
     def contrast(self) -> float:
@@ -28,10 +30,19 @@ class Piece(NamedTuple):
 def pieces(app: App[Any], *, blanks: bool = False) -> Iterator[Piece]:
     """All text on the screen."""
     for number, strip in enumerate(app.screen._compositor.render_strips()):
+        column = 0
         for text, style, control in strip:
             if (blanks or text.strip()) and not control:
                 assert style is not None
-                yield Piece(number, text, style)
+                yield Piece(number, text, style, column)
+            column += 0 if control else cell_len(text)
+
+
+def in_front(app: App[Any]) -> Iterator[Piece]:
+    """All text of the dialog that is open, without what stands behind it; or of the screen where none is."""
+    frames = app.screen.query(".dialog")
+    region = frames.first().region if frames else app.screen.region
+    return (piece for piece in pieces(app) if region.contains(piece.column, piece.line))
 
 
 def contrast(front: RichColor, behind: RichColor) -> float:

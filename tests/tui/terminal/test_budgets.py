@@ -7,6 +7,7 @@ from tests.support.builders import World
 from tests.tui.support.driver import Snapstow, Terminal
 
 FIRST_SCREEN = {(80, 24): 12_000, (120, 40): 24_000}
+DIALOG = {(80, 24): (9_000, 3_500), (120, 40): (17_000, 5_500)}  # as usual, with low bandwidth
 A_KEY = 1_000
 A_TICK = 300
 QUIET = 0.5
@@ -109,3 +110,29 @@ def test_with_low_bandwidth_a_running_job_is_drawn_at_most_twice_a_second(snapst
                 record.tell({"event": "advanced", "done": tenth * 10_000})
                 drawings += terminal.listen(0.1) > 0
             assert 0 < drawings <= 2 * SECONDS + 1
+
+
+@pytest.mark.parametrize("options", [(), ("--low-bandwidth",)])
+@pytest.mark.parametrize("size", DIALOG)
+def test_a_dialog_over_a_running_job_costs_its_opening_and_nothing_more(
+    size: tuple[int, int], options: tuple[str, ...], snapstow: Snapstow
+) -> None:
+    columns, rows = size
+    most = DIALOG[size][bool(options)]
+    engine = snapstow.world.engine
+    with engine.journal.job(Save(), engine.root) as record:
+        record.tell({"event": "started", "title": "Saving hello", "total": 4_000_000})
+        with snapstow.terminal(*options, columns=columns, rows=rows, COLORTERM="truecolor") as terminal:
+            terminal.until(lambda: shown(terminal))
+            terminal.rest(QUIET)
+            terminal.mark()
+            terminal.press(b"c")
+            terminal.until(lambda: any("Esc Cancel" in line for line in terminal.text))
+            opened = terminal.rest(QUIET)
+            assert 0 < opened <= most, f"the dialog took {opened}"
+            terminal.mark()
+            for tenth in range(1, 10 * SECONDS + 1):
+                record.tell({"event": "advanced", "done": tenth * 40_000})
+                terminal.listen(0.1)
+            taken = terminal.rest(0)
+            assert taken == 0, f"under the dialog {taken} were sent: {terminal.seen[-taken:]!r}"

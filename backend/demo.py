@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from backend.archive.container import ContainerWriter
 from backend.archive.reader import Reader
@@ -37,7 +38,7 @@ _SNAPS: Mapping[str, tuple[str, str]] = {
 _USERS = ("alice", "bob")
 _DAY = 24 * 3600
 _DAYS = {1: 3.0, 2: 9.0, 3: 44.0, 4: 21.0}  # how old the sets are
-_CHECKED_DAYS_AGO = 41
+_CHECKED_DAYS_AGO = {2: 2, 3: 41, 5: 8}
 _WORDS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett")
 
 
@@ -69,7 +70,7 @@ def make_demo(root: str) -> FilesEngine:
     expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 22 * 24 * 3600))
     _write(root, "var/lib/snapd/state.json", json.dumps(_state({"2": {"expiry-time": expiry}})))
     _break_things(engine, root)
-    _check_long_ago(engine)
+    _check(engine)
     return engine
 
 
@@ -227,12 +228,17 @@ def _break_things(engine: FilesEngine, root: str) -> None:
     os.unlink(f"{root}/from-elsewhere.snapshot")
 
 
-def _check_long_ago(engine: FilesEngine) -> None:
-    """A check that is so old that it says little."""
-    (snapshot,) = engine.sets(3)[0].snapshots
-    ledger = VerificationLog(engine.journal.folder, clock=lambda: time.time() - _CHECKED_DAYS_AGO * _DAY)
-    with Reader.open(snapshot.path) as reader:
-        ledger.record([snapshot], reader.check(), CheckLevel.HASH)
+def _check(engine: FilesEngine) -> None:
+    """Checks of some days ago, among them one that is so old that it says little."""
+    for set_id, days in _CHECKED_DAYS_AGO.items():
+        ledger = VerificationLog(engine.journal.folder, clock=partial(_seconds_of_days_ago, days))
+        for snapshot in engine.sets(set_id)[0].snapshots:
+            with Reader.open(snapshot.path) as reader:
+                ledger.record([snapshot], reader.check(), CheckLevel.HASH)
+
+
+def _seconds_of_days_ago(days: float) -> float:
+    return time.time() - days * _DAY
 
 
 def _interrupted_restore(engine: FilesEngine) -> None:

@@ -174,13 +174,33 @@ class Repair:
     action: ClassVar[Action] = Action.REPAIR
 
 
-Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import | Repair
+@dataclass(frozen=True)
+class Finish:
+    """Complete an interrupted job; what has to be begun anew for that is a job of its own then."""
+
+    verb: ClassVar[str] = "finish"
+    action: ClassVar[Action] = Action.FINISH
+    job: int
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """Roll an interrupted job back; what was complete is undone as a job of its own then."""
+
+    verb: ClassVar[str] = "takeback"
+    action: ClassVar[Action] = Action.TAKE_BACK
+    job: int
+
+
+Ending: TypeAlias = Finish | TakeBack
+Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import | Repair | Ending
+MAKING_ROOM = (Forget, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
 # In journals and as a flag, this one is spelled otherwise than its field.
 _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (
     *(Save, Check, Restore, Extract, Undo),
-    *(Forget, Export, Import, Repair),
+    *(Forget, Export, Import, Repair, Finish, TakeBack),
 )
 
 
@@ -193,6 +213,8 @@ class Result:
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
     `leftovers` are directories of ours that could not be removed whole, as `left_out` tells.
+    `outcome` says what became of a job that was ended; `again` is the operation, as a journal holds it, that
+    is to be carried out then. `repaired` is what a repair removed, or could not.
     """
 
     set_id: int = 0
@@ -208,6 +230,9 @@ class Result:
     extracted: int = 0
     kept: int = 0
     leftovers: tuple[str, ...] = ()
+    outcome: str = ""
+    again: Mapping[str, Any] = field(default_factory=dict)
+    repaired: "tuple[Finding, ...]" = ()
 
     @property
     def faults(self) -> list[str]:
@@ -226,6 +251,8 @@ class Result:
         document = {key: value for key, value in asdict(self).items() if value}
         if self.verdicts:
             document["verdicts"] = [_told(verdict) for verdict in self.verdicts]
+        if self.repaired:
+            document["repaired"] = [finding._asdict() for finding in self.repaired]
         return document
 
 
@@ -311,7 +338,7 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
             arguments.append(f"--file={file}" if file else str(operation.set_id))
         case Import():
             arguments.append(operation.file)
-        case Undo(job) if job:
+        case Undo(job) | Finish(job) | TakeBack(job) if job:
             arguments.append(str(job))
         case Repair():
             arguments[-1:] = ["doctor", "--repair"]

@@ -27,9 +27,11 @@ from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
 from backend.jobs.waiting import job_in_the_way, wait_for
 from backend.operations import (
+    MAKING_ROOM,
     Check,
     Export,
     Extract,
+    Finish,
     Forget,
     Import,
     Operation,
@@ -37,7 +39,9 @@ from backend.operations import (
     Restore,
     Result,
     Save,
+    TakeBack,
     Undo,
+    to_json,
 )
 from backend.progress import Event, Noted, Progress, event_json
 
@@ -62,8 +66,8 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return engine.export(operation, progress, stream)
         case Import():
             return engine.take_in(operation, progress, stream)
-        case Repair():
-            return _repair(engine, progress)
+        case Repair() | Finish() | TakeBack():
+            return _mend(operation, engine, progress)
 
 
 def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress) -> Result:
@@ -77,13 +81,34 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
             return engine.undo(operation, progress)
 
 
+def _mend(operation: Repair | Finish | TakeBack, engine: Engine, progress: Progress) -> Result:
+    """Carry out what ends the work of others."""
+    match operation:
+        case Repair():
+            return _repair(engine, progress)
+        case Finish() | TakeBack():
+            return _end(operation, engine, progress)
+
+
 def _repair(engine: Engine, progress: Progress) -> Result:
     """Remove what crashes left; what could not be removed is left out, with the reason."""
     with progress.step("Removing what crashes left"):
-        findings = [finding for finding in engine.repair(progress) if finding.path]
+        repaired = engine.repair(progress)
+    findings = [finding for finding in repaired if finding.path]
     removed = [finding for finding in findings if finding.text == REMOVED]
     left = (f"{finding.path}: {finding.text}" for finding in findings if finding not in removed)
-    return Result(left_out=tuple(left), freed=sum(finding.size for finding in removed))
+    freed = sum(finding.size for finding in removed)
+    return Result(left_out=tuple(left), freed=freed, repaired=tuple(repaired))
+
+
+def _end(operation: Finish | TakeBack, engine: Engine, progress: Progress) -> Result:
+    """End an interrupted job; what is to be done then is in the result."""
+    progress.raise_if_cancelled()
+    finish = isinstance(operation, Finish)
+    with progress.step("Finishing" if finish else "Rolling back"), progress.uncancellable():
+        resolved = engine.resolve(operation.job, finish=finish)
+    again = to_json(resolved.again) if resolved.again else {}
+    return Result(outcome=resolved.text, again=again)
 
 
 _REFUSALS = (InvalidInputError, ConflictError, NotFoundError, NoSpaceError)
@@ -105,7 +130,7 @@ def perform_recorded(
 
     `watch` is given the job, so that it can be stopped, and returns the listener to its events. `begun` is
     told the job's number as soon as it is in the journal. What was ended is noted in the job. On a full disk
-    a forget or an undo is recorded in the room that the journal kept for that.
+    a forget, an undo or the end of another job is recorded in the room that the journal kept for that.
 
     Raises:
         OpenEndedError: the operation is done, or half done, but could not be ended: the next start does that.
@@ -115,7 +140,8 @@ def perform_recorded(
     """
     if engine.state_fault:
         return _unrecorded(operation, engine, watch, stream=stream, is_number_awaited=begun is not _ignore)
-    tidied = engine.tidy(Progress())
+    # What died before is ended first, but not what somebody has chosen the end of.
+    tidied = [] if isinstance(operation, Finish | TakeBack) else engine.tidy(Progress())
 
     def watch_noting(progress: Progress) -> Callable[[Event], None]:
         """Note in the job, too, what had to be ended before it."""
@@ -128,7 +154,7 @@ def perform_recorded(
     try:
         result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     except NoSpaceError:
-        if not isinstance(operation, Forget | Undo) or not engine.journal.spend_reserve():
+        if not isinstance(operation, MAKING_ROOM) or not engine.journal.spend_reserve():
             raise
         result = _recorded(operation, engine, watch_noting, stream=stream, begun=begun)
     engine.journal.keep_reserve()

@@ -41,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             go_without()
         operation = _operation()
         engine = open_engine(arguments.root, arguments.engine)
-        return perform_recorded(operation, engine, _watch, begun=begun).exit_code
+        result = perform_recorded(operation, engine, _watch, begun=begun)
+        if result.again:
+            result = perform_recorded(operation_from_json(result.again), engine, _watch)
+        return result.exit_code
     except SnapshotError as failure:
         print(f"error: {failure}", file=sys.stderr)  # noqa: T201 - the runner reads it
         return failure.exit_code

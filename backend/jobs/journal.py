@@ -20,7 +20,12 @@ from backend.host.clock import Clock
 from backend.jobs.open_record import OpenRecord, record_line
 from backend.jobs.record import FORMAT, JobRecord, load_document, state_of
 from backend.jobs.running_time import RunningTime
-from backend.operations import Forget, Operation, Undo, UnknownOperation, to_json
+from backend.operations import (
+    MAKING_ROOM,
+    Operation,
+    UnknownOperation,
+    to_json,
+)
 from backend.store.root_id import RootId, is_same_root
 
 _RESERVE = 256 << 10
@@ -80,7 +85,7 @@ class Journal:
                 "uid": os.geteuid(),
             }
             files.write_whole(os.path.join(folder, "operation.json"), record_line(header))
-            spends = isinstance(operation, Forget | Undo)
+            spends = isinstance(operation, MAKING_ROOM)
             record = OpenRecord(folder, self.running_time, self.spend_reserve, spends=spends)
             record.is_locked = is_locked
             try:

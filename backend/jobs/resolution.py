@@ -21,12 +21,14 @@ from backend.operations import (
     Check,
     Export,
     Extract,
+    Finish,
     Forget,
     Import,
     Operation,
     Repair,
     Restore,
     Save,
+    TakeBack,
     Undo,
     UnknownOperation,
 )
@@ -115,8 +117,8 @@ def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
                 return _of_files(record, operation, store)
             case Check():
                 return _from_scratch(operation, "It had changed nothing")
-            case Repair():
-                return _from_scratch(operation, "What it had removed is gone")
+            case Repair() | Finish() | TakeBack():
+                return _from_scratch(operation, "What it had done stays done")
             case UnknownOperation(reason=reason):
                 raise InvalidInputError(reason)
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as damage:

@@ -25,7 +25,7 @@ GROUPS_IN_PAIRS = {
         "ls": "list a folder",
         "cat": "print a file",
         "find": "find files by name",
-        "diff": "compare two snapshots",
+        "diff": "compare snapshots or sets",
         "open": "browse an export",
     },
     "Maintenance": {

@@ -9,6 +9,7 @@ from backend import (
     CheckResult,
     Export,
     Extract,
+    Finish,
     Forget,
     Import,
     InvalidInputError,
@@ -17,6 +18,7 @@ from backend import (
     Restore,
     Result,
     Save,
+    TakeBack,
     Undo,
 )
 from backend.format import minute_text
@@ -96,6 +98,8 @@ class _Outcome:
                 self._forgotten(operation)
             case Repair():
                 print_result("Removed what crashes left.")
+            case Finish() | TakeBack():
+                print_status(f"{plain(self._result.outcome)}.")
             case _:
                 print_result(self._undoable(operation))
                 show_undo(self._context, self._result)

@@ -16,6 +16,7 @@ from tui.text import plain
 POLL = 0.25
 OFTEN, SELDOM, STEP = 2.0, 10.0, 10
 _MOST_NOTES = 20
+_PATIENCE = 40  # looks for a job that is about to begin
 
 
 class Telling(NamedTuple):
@@ -108,6 +109,18 @@ def follow(desk: Desk, number: int, *before: str) -> None:
             desk.console.say(*teller.lines(view))
             desk.pause(POLL)
         desk.console.say(*teller.lines(view), *ending_lines(view))
+        if view.result.again:
+            _follow_next(desk, number)
     except KeyboardInterrupt:
         desk.console.say("", f"Job {number} keeps running. To follow it again, type: attach {number}")
         desk.console.say(f"To stop and undo it, type: stop {number}")
+
+
+def _follow_next(desk: Desk, number: int) -> None:
+    """Follow the job that does the rest of one that has ended another, once it is there."""
+    for _ in range(_PATIENCE):
+        later = [view.id for view in desk.board.views() if view.id > number]
+        if later:
+            follow(desk, min(later))
+            return
+        desk.pause(POLL)

@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from backend import Action, Check, NotAllowedError, NotFoundError, SnapshotError, SnapshotSet
+from backend import (
+    Action,
+    Check,
+    Finish,
+    NotAllowedError,
+    NotFoundError,
+    SnapshotError,
+    SnapshotSet,
+    TakeBack,
+)
 from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
 from tui.plain.extract import ask_extract
 from tui.plain.follow import Desk, follow, start
@@ -231,10 +240,7 @@ class Session:
         self._console.say(f"{way.text}.")
         if not self._console.agrees(f"{verb.capitalize()} job {number}?"):
             raise Dropped
-        ended = engine.resolve(number, finish=finish)
-        self._console.say(f"{ended.text}.")
-        if ended.again is not None:
-            start(self._desk, ended.again)
+        start(self._desk, Finish(number) if finish else TakeBack(number))
 
     def quit(self, _words: Sequence[str]) -> None:
         """Leave; jobs go on."""

@@ -178,6 +178,7 @@ _ENDINGS = {
 
 
 def _result_lines(view: JobView) -> Iterator[str]:
+    yield from (f"{plain(text)}." for text in filter(None, [view.result.outcome]))
     yield from (f"Skipped: {plain(text)}." for text in view.result.left_out)
     number, verb = view.result.set_id, view.short.partition(" ")[0]
     if number and verb in ("save", "import-snapshot"):

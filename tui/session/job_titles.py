@@ -7,22 +7,25 @@ from backend import (
     Check,
     Export,
     Extract,
+    Finish,
     Forget,
     Import,
     Operation,
     Repair,
     Restore,
     Save,
+    TakeBack,
     Undo,
     UnknownOperation,
 )
 
 _FEW = 3
+_WORDS = {TakeBack.verb: "roll back"}
 
 
 def operation_title(operation: Operation | UnknownOperation) -> str:
     """Return what an operation is to a reader: its verb, and what it is about."""
-    verb = operation.verb.removesuffix("-snapshot")
+    verb = _WORDS.get(operation.verb, operation.verb.removesuffix("-snapshot"))
     return f"{verb} {_object(operation)}".rstrip()
 
 
@@ -45,10 +48,20 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
             return os.path.basename(file)
-        case Undo(job):
-            return f"job {job}" if job else "the last restore"
-        case _:
-            return "what crashes left" if isinstance(operation, Repair) else ""
+        case Undo() | Finish() | TakeBack() | Repair():
+            return _mended(operation)
+        case UnknownOperation():
+            return ""
+
+
+def _mended(operation: Undo | Finish | TakeBack | Repair) -> str:
+    match operation:
+        case Repair():
+            return "what crashes left"
+        case Undo(job=0):
+            return "the last restore"
+        case Undo(job) | Finish(job) | TakeBack(job):
+            return f"job {job}"
 
 
 def _destination(operation: Operation) -> str:

@@ -12,15 +12,22 @@ class MadeSets:
 
     def __init__(self) -> None:
         self._awaited: set[int] = set()
+        self._is_left = False
         self.wanted = 0
+
+    def begin(self) -> None:
+        """Jobs are being started."""
+        self._is_left = False
 
     def await_those_of(self, jobs: Iterable[JobRecord]) -> None:
         """These jobs were started here."""
-        self._awaited.update(job.id for job in jobs if job.verb in (Save.verb, Import.verb))
+        if not self._is_left:
+            self._awaited.update(job.id for job in jobs if job.verb in (Save.verb, Import.verb))
 
     def forget(self) -> None:
         """Somebody has chosen a row: the cursor stays there."""
         self._awaited.clear()
+        self._is_left = True
         self.wanted = 0
 
     def update(self, views: Iterable[JobView]) -> None:

@@ -73,7 +73,7 @@ class TimeLeft:
 
     def __init__(self) -> None:
         self._end: float | None = None  # when all will be done, as it seems
-        self._told = 0.0  # the same, as it was told last
+        self._shown = 0.0  # the same, as it was shown last
         self._at = 0.0
         self._rises = False
 
@@ -81,16 +81,16 @@ class TimeLeft:
         """At the present rate it would still take so long."""
         passed, self._at = max(0.0, now - self._at), now
         if self._end is None:
-            self._end = self._told = now + seconds
+            self._end = self._shown = now + seconds
             return
         self._end += (1 - exp(-passed / _SMOOTHING)) * (now + seconds - self._end)
-        told = max(0.0, self._told - now)
-        behind = self._end - self._told
-        self._rises = behind > (0 if self._rises else SETTLED + _STEADY * told)
+        left = max(0.0, self._shown - now)
+        behind = self._end - self._shown
+        self._rises = behind > (0 if self._rises else SETTLED + _STEADY * left)
         if self._rises:
-            self._told += min(behind, passed * (1 + _FASTEST * told))
+            self._shown += min(behind, passed * (1 + _FASTEST * left))
         elif behind < 0:
-            self._told = self._end
+            self._shown = self._end
 
     def wait(self, now: float) -> None:
         """Nothing can be said of the rate yet: go on counting down."""
@@ -102,4 +102,4 @@ class TimeLeft:
 
     def at(self, now: float) -> float | None:
         """The seconds left, None while nobody knows."""
-        return None if self._end is None else max(0.0, self._told - now)
+        return None if self._end is None else max(0.0, self._shown - now)

@@ -113,7 +113,7 @@ def pair_of(chosen: Sequence[Snapshot]) -> Pair | SetPair | str:
     for snapshot in sorted(chosen, key=lambda snapshot: snapshot.set_id):
         sets.setdefault(snapshot.set_id, []).append(snapshot)
     if not 1 <= len(sets) <= 2:
-        return "select two sets or snapshots to compare, or one to compare it with the live data"
+        return "select two sets or snapshots to compare, or one for the live data"
     before, after = [*sets.values(), None][:2]
     assert before is not None
     snaps = [{snapshot.snap for snapshot in side} for side in sets.values()]

@@ -12,9 +12,12 @@ _PAST = {
     "check": "Checked",
     "export": "Exported",
     "extract": "Extracted",
+    "finish": "Finished",
     "forget": "Forgot",
     "import": "Imported",
+    "repair": "Repaired",
     "restore": "Restored",
+    "roll": "Rolled",
     "save": "Saved",
 }
 _OTHERWISE = {
@@ -85,6 +88,10 @@ def _facts(view: JobView, more: str) -> Iterator[str]:
     if (count := result.check_count).snapshots:
         bad = f"{count.bad} of {count_phrase(count.snapshots, 'snapshot')} bad"
         yield f"{bad}: {more}" if count.bad else f"{_all(count.snapshots)} sound"
+    if result.outcome:
+        yield plain(result.outcome)
+    if result.again:
+        yield "a job of its own does the rest"
     if result.left_out:
         yield f"{len(result.left_out)} skipped: {more}"
     if result.freed:

@@ -9,6 +9,7 @@ _EFFECTS = {
     "extract": "What was unpacked so far is removed: the data stay as they are.",
     "forget": "What is not removed yet stays; what is removed is gone.",
     "import": "What was read so far is removed: no set is added.",
+    "repair": "What is not removed yet stays; what is removed is gone.",
     "restore": "What was unpacked so far is removed: the data stay as they are.",
     "save": "What was written so far is removed: no set is made.",
     "undo": "The data stay as they are, and can be undone again.",

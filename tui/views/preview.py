@@ -10,7 +10,7 @@ from textual.geometry import Size
 from backend.browse import Content, Kind, Look, Node, Preview, harmless, hex_lines, preview_of
 from tui.phrases import count_phrase
 from tui.session.open_file import Item
-from tui.text import cells, plain, size_text
+from tui.text import amount_text, cells, plain
 from tui.views.file_rows import mode_text, name_of, note_of, owner_text, time_text
 
 CAP = 256 << 10
@@ -51,7 +51,7 @@ def content_preview(head: bytes, size: int) -> ItemPreview:
     preview = preview_of(head, size)
     phrases = [{Look.JSON: "JSON", Look.EMPTY: "an empty file"}.get(preview.look, preview.look.value)]
     phrases += [word for word in (preview.encoding, preview.what) if word]
-    phrases.append(f"{size_text(size).strip()}{'' if preview.whole else ', the first part of it'}")
+    phrases.append(f"{amount_text(size)}{'' if preview.whole else ', the first part of it'}")
     return ItemPreview(" · ".join(phrases), preview.lines, preview)
 
 

@@ -206,7 +206,8 @@ def _members(snapshots: Sequence[Snapshot], stock: InventoryData) -> Iterator[Fa
     for snapshot in snapshots[:_SHOWN]:
         status = stock.status_of(snapshot)
         style = STYLES[status.state]
-        text = f"{GLYPHS[status.state]} {_name(snapshot)} · {amount_text(snapshot.size)}"
+        name = plain(snapshot.snap) or NAMELESS
+        text = f"{GLYPHS[status.state]} {name} · {amount_text(snapshot.size)}"
         yield Fact("", text, "" if style == "dim" else style)
     if len(snapshots) > _SHOWN:
         yield Fact("", f"and {len(snapshots) - _SHOWN} more", "dim")

@@ -11,7 +11,8 @@ from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import Cancelled, ConflictError
 from backend.jobs.record import JobState
 from backend.operations import Export, Forget, Import, Restore, Result, Save
-from backend.progress import Advanced, Entered, Event, PartAdvanced, Progress, Started
+from backend.progress import Advanced, Entered, Event, PartAdvanced, Planned, Progress, Started
+from backend.store.verifications import VerificationLog
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, install, saving, sets
 
@@ -46,8 +47,9 @@ def test_bytes_are_those_of_the_files(hello: RealSnapd) -> None:
     ended = [event for event in events if isinstance(event, PartAdvanced) and event.ended]
     assert ended == [PartAdvanced("hello", size, None, ended=True)]
     assert [event for event in events if isinstance(event, Advanced)][-1].done == size
-    (started,) = [event for event in events if isinstance(event, Started)]
-    assert started.title == "Saving snapshot set #1 (4.2 MB to read); bytes written"
+    measuring, saving = [event for event in events if isinstance(event, Started)]
+    assert (measuring.title, saving.title, saving.about) == ("Measuring", "Saving", True)
+    assert saving.total == pytest.approx(4 << 20, rel=0.01), "a forecast, as nothing is known of its ratio"
     events.clear()
     exported = str(hello.base / "export")
     do(hello, Export(1, exported))
@@ -55,6 +57,34 @@ def test_bytes_are_those_of_the_files(hello: RealSnapd) -> None:
     do(hello, Import(exported), lambda _job, event: events.append(event))
     done = [event.done for event in events if isinstance(event, Advanced)]
     assert os.path.getsize(exported) - (1 << 20) <= done[-1] <= os.path.getsize(exported)
+
+
+def test_the_forecast_is_what_the_last_save_came_to(hello: RealSnapd) -> None:
+    (hello.data("hello") / "x1/zeros").write_bytes(bytes(8 << 20))
+    do(hello, Save())
+    snapshots = engine(hello).sets(1)[0].snapshots
+    ledger = VerificationLog(engine(hello).journal.folder)
+    assert [*ledger.learn_unpacked(snapshots, Progress())]
+    events: list[Event] = []
+    do(hello, Save(), lambda _job, event: events.append(event))
+    saving = [event for event in events if isinstance(event, Started)][-1]
+    assert saving.total == pytest.approx(snapshots[0].size, rel=0.2)
+
+
+def test_the_guard_before_a_restore_shows_its_bytes_against_a_forecast(hello: RealSnapd) -> None:
+    (hello.data("hello") / "x1/big").write_bytes(os.urandom(4 << 20))
+    do(hello, Save())
+    events: list[Event] = []
+    do(hello, Restore(1), lambda _job, event: events.append(event))
+    (planned,) = [event for event in events if isinstance(event, Planned)]
+    titles = [step.title for step in planned.steps]
+    assert titles == ["Checking", "Saving the present data", "Restoring"]
+    guard = next(event for event in events if isinstance(event, Started) and event.title == titles[1])
+    assert guard.about
+    assert guard.total == pytest.approx(4 << 20, rel=0.01)
+    begun = events.index(guard)
+    counts = [event.done for event in events[begun:] if isinstance(event, Advanced)]
+    assert max(counts) >= 4 << 20
 
 
 def test_changes_of_others_can_be_followed_and_left(snapd: RealSnapd) -> None:

@@ -232,17 +232,17 @@ def test_a_file_is_opened_by_its_path(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "seen"),
+    ("typed", "seen"),
     [
         ("estimate", "what a save would read"),
         ("doctor", "What needs attention"),
         ("look inside", "#5 hello rev x1"),
     ],
 )
-def test_verbs_without_a_key_are_done(words: str, seen: str, world: World) -> None:
+def test_verbs_without_a_key_are_done(typed: str, seen: str, world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("g", "colon")
-        await user.types(words)
+        await user.types(typed)
         await user.presses("enter")
         await user.sees(seen)
 

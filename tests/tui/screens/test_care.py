@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import Check, Forget, Progress, Restore, open_engine
+from backend import Check, Finding, Forget, Progress, Restore, open_engine
 from backend.engine.perform import perform_recorded
 from backend.jobs import JobState
 from tests.tui.support.inventory_world import make_model, make_root
@@ -16,6 +16,7 @@ from tests.tui.support.user import User, story
 from tui.screens.care import CareScreen
 from tui.screens.inventory.screen import InventoryScreen
 from tui.screens.jobs.screen import JobsScreen
+from tui.session.place import Place
 from tui.views.care_rows import FindingKey, JobKey, OfferKey, Section
 from tui.views.set_keys import SetKey, SnapKey
 
@@ -47,7 +48,7 @@ async def goes(user: User, is_there: Callable[[], bool]) -> None:
     raise AssertionError(user.screen())
 
 
-def test_everything_that_needs_attention_is_listed_in_sections(root: str) -> None:
+def test_needs_are_listed_in_sections(root: str) -> None:
     engine = open_engine(root)
     perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
 
@@ -123,7 +124,7 @@ def test_enter_on_undo_data_goes_to_the_job_that_holds_them(root: str) -> None:
     story(root, tell)
 
 
-def test_what_doctor_found_is_repaired_as_a_job_after_one_question(root: str) -> None:
+def test_findings_are_repaired_as_a_job_after_one_question(root: str) -> None:
     marker = age_marker(root)
 
     async def tell(user: User) -> None:
@@ -144,7 +145,7 @@ def test_what_doctor_found_is_repaired_as_a_job_after_one_question(root: str) ->
     assert (record.verb, record.state) == ("repair", JobState.DONE)
 
 
-def test_what_cannot_be_repaired_says_so(root: str) -> None:
+def test_findings_without_a_remedy_say_so(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("doctor ")
         await user.presses("exclamation_mark")
@@ -191,7 +192,7 @@ def test_the_palette_lists_what_needs_attention(root: str) -> None:
     story(root, tell)
 
 
-def test_where_all_is_well_it_says_so(root: str) -> None:
+def test_sections_without_anything_are_left_out(root: str) -> None:
     engine = open_engine(root)
     for group in engine.sets():
         engine.forget(Forget(group.set_id), Progress())
@@ -200,5 +201,26 @@ def test_where_all_is_well_it_says_so(root: str) -> None:
         await user.presses("J", "escape", "exclamation_mark")
         for section in (Section.FAILED, Section.OLD, Section.UNDO):
             assert section.value not in user.screen()
+
+    story(root, tell)
+
+
+def test_the_doctor_looks_once_and_again_when_asked(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, looks, real = open_engine(root), [], Place.findings
+
+    def counted(place: Place) -> list[Finding]:
+        looks.append(place)
+        return real(place)
+
+    monkeypatch.setattr(Place, "findings", counted)
+
+    async def tell(user: User) -> None:
+        await user.sees("doctor")
+        perform_recorded(Check(3), engine, lambda _job: lambda _event: None)
+        await user.lets_time_pass()
+        await user.sees("✓ verified")
+        assert len(looks) == 1
+        await user.presses("f5")
+        assert len(looks) == 2
 
     story(root, tell)

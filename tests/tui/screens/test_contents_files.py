@@ -37,7 +37,7 @@ class TestPreview:
             await goes_to(user, "notes.txt")
             await user.presses("enter")
             await user.sees("second")
-            await user.sees("text · ASCII · 13B")
+            await user.sees("text · ASCII · 13 B")
             await user.presses("h")
             assert user.app.screen is contents(user)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.jobs import JobState
-from backend.operations import Check, Forget, Restore, Save
+from backend.operations import Check, Forget, Restore, Save, TakeBack
 from tests.support.builders import World, plant
 from tests.tui.support.jobs_world import ended, interrupted, make_world, opens, running
 from tests.tui.support.patient import Patient, patiently
@@ -67,8 +67,8 @@ def test_t_tells_both_ways_out_of_an_interrupted_job(world: World, size: tuple[i
         await (await opens(user)).sees("! interrupted")
         await (await user.presses("t")).sees("Job 1 was interrupted")
         await user.sees("Finish: It had replaced nothing")
-        await (await user.presses("end", "up")).sees("Roll back: It had replaced")
         assert user.answer.text == "Leave as is"
+        await (await user.presses("end")).sees("that is")
         await user.presses("enter")
         assert isinstance(user.app.screen, JobsScreen)
         assert left.exists()
@@ -86,12 +86,13 @@ def test_taking_back_from_the_screen(world: World) -> None:
         await (await user.presses("space", "space")).sees("same as  snapstow --demo takeback 1")
         assert user.answer.text == "Roll back"
         await (await user.presses("enter")).sees("the data are as before it")
-        await user.sees("< rolled back")
+        await user.sees("Rolled back job 1 in 0:0")
+        await (await user.presses("down")).sees("< rolled back")
         await (await user.presses("t")).sees("job 1 was not interrupted: it is rolled back")
 
     patiently(str(world.root), tell, (100, 24))
     assert not left.exists()
-    assert [record.id for record in world.engine.journal.records()] == [1]
+    assert world.engine.journal.record(2).operation == TakeBack(1)
 
 
 def test_finishing_from_the_screen_does_it_again(world: World) -> None:
@@ -102,8 +103,9 @@ def test_finishing_from_the_screen_does_it_again(world: World) -> None:
         await (await user.presses("t")).sees("starts from its beginning, as a new job")
         await (await user.presses("space")).sees("same as  snapstow --demo finish 1")
         await user.sees("(•) Finish")
-        await (await user.presses("enter")).sees("started job 2: restore")
-        await user.sees("✓ done")
+        await (await user.presses("enter")).sees("started job 2: finish 1")
+        await user.sees("Restored #1 in 0:0")
+        assert user.table.cursor_key == "3", "the job that does the rest is the one to look at"
 
     patiently(str(world.root), tell, (100, 24))
     assert (world.data("hello") / "x1/f").read_text() == "then"

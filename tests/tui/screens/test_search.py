@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from backend import Progress
+from backend import Export, Progress
 from backend.browse import Missed, PathPattern, search_files
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.contents.screen import ContentsScreen
+from tui.screens.inventory.screen import InventoryScreen
 from tui.screens.search import SearchScreen
 from tui.views import search_rows as hits
 from tui.views.search_rows import SearchProgress, missed_text, progress_text
@@ -68,12 +69,12 @@ def test_every_version_is_a_row_with_its_sets_the_newest_first(world: World) -> 
     search(world, tell)
 
 
-@pytest.mark.parametrize("words", ["onf", "common/con", "php config", "*.php", "c*/con*"])
-def test_words_match_anywhere_and_patterns_whole_names(world: World, words: str) -> None:
+@pytest.mark.parametrize("typed", ["onf", "common/con", "php config", "*.php", "c*/con*"])
+def test_words_match_anywhere_and_patterns_whole_names(world: World, typed: str) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("2 files in 3 versions")
 
-    search(world, tell, words)
+    search(world, tell, typed)
 
 
 def test_words_with_capitals_match_no_other_case(world: World) -> None:
@@ -106,6 +107,30 @@ def test_enter_opens_the_snapshot_on_the_file_and_escape_comes_back(world: World
         assert "3 versions" in user.screen()
 
     search(world, tell)
+
+
+def test_a_hit_in_a_file_is_opened_in_that_file(world: World, tmp_path: Path) -> None:
+    world.add(3, "other", {"common": {"f": "1"}}, time="2026-03-01T00:00:00Z")
+    world.do(Export(3, str(tmp_path / "three")))
+    for path in world.snapshots.glob("*.zip"):
+        path.unlink()
+
+    async def tell(user: Patient) -> None:
+        await user.waits()
+        user.screen_of(InventoryScreen).show_contents(str(tmp_path / "three"))
+        await user.sees("cloud 1.0 rev x1")
+        await user.presses("F")
+        await user.types("config")
+        await user.presses("enter")
+        await user.sees("2 files")
+        while "cloud, alice" not in next(line for line in user.screen().splitlines() if line.startswith("▌")):
+            await user.presses("down")
+        await user.presses("enter")
+        await user.sees("cloud rev x1 › alice's data › common data")
+        assert isinstance(user.app.screen, ContentsScreen)
+        assert user.app.screen.file == str(tmp_path / "three")
+
+    patiently(str(world.root), tell, (90, 24))
 
 
 def test_escape_comes_back_only_from_where_the_file_is(world: World) -> None:
@@ -194,7 +219,7 @@ def test_unreadable_sets_are_told_once_and_never_offered(world: World) -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
-def test_what_was_searched_stays_said(world: World, size: tuple[int, int]) -> None:
+def test_the_extent_of_a_search_stays_in_sight(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("down")
         await user.sees("2 files in 3 versions · 3 snapshots searched")
@@ -284,7 +309,7 @@ def test_progress_is_told_in_words() -> None:
     assert progress_text(done, ()) == "nothing found · 40 of 41 snapshots searched"
 
 
-def test_what_was_not_searched_is_one_line() -> None:
+def test_missed_places_are_told_in_one_line() -> None:
     missed = [Missed(None, name, "", "why") for name in "abcde"]
     assert missed_text(missed) == "not searched: a, b, c, 2 more"
     assert missed_text(missed[:1], reasons=True) == "not searched: a (why)"

@@ -313,9 +313,9 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(st.tuples(EVENTS, st.none() | st.floats()), max_size=30))
-def test_whatever_a_journal_says_adds_up(told: list[tuple[Event, float | None]]) -> None:
+def test_events_of_any_journal_add_up(events: list[tuple[Event, float | None]]) -> None:
     fold = ProgressFold(Clock())
-    for event, at in told:
+    for event, at in events:
         fold.handle(event, at)
         view = fold.view()
         assert 0 <= view.share <= 1

@@ -71,7 +71,7 @@ def test_a_job_ends_in_one_sentence_with_what_can_be_done_next(view: JobView, te
     assert ending_text(view, NOW) == text
 
 
-def test_what_undoes_it_is_said_as_the_reader_would_do_it() -> None:
+def test_undoing_is_told_as_the_reader_would_do_it() -> None:
     view = ended(Restore(86), undo_until=UNTIL)
     assert ending_text(view, NOW, undo="snapstow undo 7").endswith("(snapstow undo 7)")
     assert "undo" not in ending_text(view, UNTIL + 1)

@@ -33,11 +33,11 @@ def content_of(data: bytes) -> Content:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"", "an empty file · 0B"),
-        (b"plain\n", "text · ASCII · 6B"),
-        ("größer".encode(), "text · UTF-8 · 8B"),
-        (b'{"a": [1, 2]}', "JSON · ASCII · 13B"),
-        (b"\x00\x01\x02", "binary · 3B"),
+        (b"", "an empty file · 0 B"),
+        (b"plain\n", "text · ASCII · 6 B"),
+        ("größer".encode(), "text · UTF-8 · 8 B"),
+        (b'{"a": [1, 2]}', "JSON · ASCII · 13 B"),
+        (b"\x00\x01\x02", "binary · 3 B"),
         (b"SQLite format 3\0" + bytes(100), "binary · SQLite database"),
     ],
 )
@@ -46,7 +46,7 @@ def test_content_is_told_by_its_looks(data: bytes, what: str) -> None:
 
 
 def test_content_beyond_the_cap_is_said_to_be_a_beginning() -> None:
-    assert content_preview(b"text\n" * 10, 10**9).what.endswith("1.00GB, the first part of it")
+    assert content_preview(b"text\n" * 10, 10**9).what.endswith("1.0 GB, the first part of it")
 
 
 @given(st.binary(max_size=3000))

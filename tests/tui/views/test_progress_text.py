@@ -34,12 +34,12 @@ def test_a_job_is_told_in_one_line_at_any_width(width: int, line: str) -> None:
     assert flat(progress_line(RESTORE, width, HEAD)) == line
 
 
-def test_what_is_only_forecast_is_about() -> None:
+def test_forecasts_are_about() -> None:
     saving = JobProgress((PhaseView("Saving", 30_000_000, 126_000_000, about=True, has_begun=True),))
     assert "30.0 of about 126.0 MB" in flat(progress_line(saving, 80))
 
 
-def test_without_a_total_there_is_no_bar_and_no_percentage() -> None:
+def test_steps_without_a_total_have_no_bar_and_no_percentage() -> None:
     measuring = JobProgress((PhaseView("Measuring", 3_200_000_000, has_begun=True),), rate=1e9)
     assert flat(progress_line(measuring, 80)) == "3.2 GB  1.0 GB/s"
     assert progress_line(JobProgress((PhaseView("Putting in place", has_begun=True),)), 80) == ()
@@ -50,12 +50,12 @@ def test_phases_are_named_with_their_state() -> None:
     assert flat(phases_line(RESTORE, 80)) == text
 
 
-def test_where_phases_do_not_fit_what_is_past_goes_first() -> None:
+def test_past_phases_go_first_where_not_all_fit() -> None:
     assert flat(phases_line(RESTORE, 50)) == "▸ Unpacking 2 of 3   · Putting in place"
     assert flat(phases_line(RESTORE, 30)) == "▸ Unpacking 2 of 3"
 
 
-def test_what_was_over_at_once_is_not_told() -> None:
+def test_phases_over_at_once_are_not_told() -> None:
     quick = PhaseView("Comparing with the plan", seconds=0.2, has_begun=True, has_ended=True)
     assert flat(phases_line(JobProgress((quick, UNPACKING)), 80)) == "▸ Unpacking 2 of 3"
 

@@ -143,11 +143,11 @@ def find(parser: Parser) -> type[FindArgs]:
     """Describe `find`."""
     parser.describe(
         "Finds files in all snapshots: words that match anywhere in the path, all of\n"
-        "them; lower case matches any case. With * or ? a word matches the whole name or,\n"
-        "with slashes, the end of the path; rev/ is the data of the revision. Shows each\n"
-        "version once, with its sets. Archives that were never read are read first.\n"
-        "Exits with 1 if nothing is found, as grep does; what could not be searched is\n"
-        "told on standard error.",
+        "them; lower case matches any case. With * or ?, a word matches the whole name\n"
+        "or, with slashes, the names at the end of the path; rev/ is the data of the\n"
+        "revision. Shows each version once, with its sets. Archives that were never read\n"
+        "are read first. Exits with 1 if nothing is found, as grep does, whatever could\n"
+        "not be searched: that is told on standard error.",
         "find config.php",
         "find 'photos 2024' nextcloud",
         "find 'etc/*.conf' --id 3",

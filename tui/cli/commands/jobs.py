@@ -4,12 +4,16 @@ import json
 import time
 
 from backend import (
+    BlockedError,
     Cancelled,
+    Finish,
     IntegrityError,
     NotAllowedError,
     NotFoundError,
     Progress,
+    TakeBack,
     event_from_json,
+    operation_from_json,
 )
 from backend.jobs import Follower, ForeignJournal, JobRecord, JobState, Journal, Runner
 from tui.cli.arguments.jobs import EndArgs, JobArgs
@@ -18,6 +22,7 @@ from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status
 from tui.cli.progress import Foreground
+from tui.cli.run_operation import run_operation
 from tui.phrases import count_phrase
 from tui.session.job_progress import time_of
 from tui.session.job_titles import user_name
@@ -181,13 +186,18 @@ def _end(context: Context, args: EndArgs, *, finish: bool) -> int:
     record, _ = _named(context, "finish" if finish else "takeback", args.job)
     if record.owner:
         raise NotAllowedError(f"cannot end job {record.name}: only its owner, {record.owner}, can")
-    ended = context.engine.resolve(record.id, finish=finish)
+    operation = Finish(record.id) if finish else TakeBack(record.id)
+    ways = context.engine.resolutions(record.id)
+    if reason := (ways.finish if finish else ways.take_back).refusal:
+        raise BlockedError(f"cannot {'finish' if finish else 'roll back'} job {record.id}: {reason}")
+    ended = run_operation(context, operation)
     if context.json:
-        print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.text}))
+        print_result(json.dumps({"event": "ended", "job": record.id, "text": ended.outcome}))
     else:
-        print_status(f"{plain(ended.text)}.")
-    if ended.again is None:
+        print_status(f"{plain(ended.outcome)}.")
+    if not ended.again:
         return 0
+    again = operation_from_json(ended.again)
     if not context.json:
-        print_status(f"Now: {context.command(ended.again)}")
-    return perform(context, ended.again, no_wait=args.no_wait)
+        print_status(f"Now: {context.command(again)}")
+    return perform(context, again, no_wait=args.no_wait)

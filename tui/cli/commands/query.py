@@ -2,17 +2,17 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from backend import Action, Finding, UnknownOperation, command_line
+from backend import Action, Finding, Repair, UnknownOperation, command_line
 from backend.archive import compression_text
-from backend.engine import Followed
+from backend.engine import Followed, perform_recorded
 from backend.jobs import JobRecord, JobState
 from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
-from tui.cli.progress import watched_progress
+from tui.cli.run_operation import run_operation
 from tui.text import age_text, cut_middle, plain, size_text
 
 _LONGEST = 4000
@@ -40,9 +40,10 @@ def jobs(context: Context, args: JobsArgs) -> int:
         age = _date(change.started) if args.abs_time else age_text(now - change.started)
         rows.append((f"snapd/{plain(change.id)}", age, "running", plain(change.summary), "by snapd"))
     show_rows(rows, empty="No jobs yet.")
-    for record in records:
-        if record.state is JobState.INTERRUPTED and not record.owner:
-            print_status(*_ways_out(context, record))
+    interrupted = [record for record in records if record.state is JobState.INTERRUPTED and not record.owner]
+    print_status(*(line for record in interrupted for line in _ways_out(context, record)))
+    if any(not record.is_amid_moves for record in interrupted):
+        print_status("The next change here ends what was interrupted safely, unless you choose.")
     return 0
 
 
@@ -57,12 +58,9 @@ def _ways_out(context: Context, record: JobRecord) -> Iterator[str]:
     if ways.finish.refusal and ways.finish.refusal == ways.take_back.refusal:
         yield f"Job {record.id} was interrupted, and cannot be ended here: {plain(ways.finish.refusal)}"
         return
-    meanwhile = "" if record.is_amid_moves else "; the next change here resolves it safely, or choose"
-    yield f"Job {record.id} was interrupted{meanwhile}:"
     for verb, way in (("finish", ways.finish), ("takeback", ways.take_back)):
-        text = plain(f"not available: {way.refusal}" if way.refusal else way.text)
-        yield f"  {context.command(f'{verb} {record.id}')}"
-        yield f"      {text}"
+        if not way.refusal:
+            yield f"{context.command(f'{verb} {record.id}')}: {plain(way.text)}"
 
 
 def _change_json(followed: Followed) -> dict[str, object]:
@@ -147,8 +145,7 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
 def doctor(context: Context, args: DoctorArgs) -> int:
     """Show leftovers of crashes, and what is hidden; with --repair, clean up."""
     engine = context.engine
-    with watched_progress() as progress:
-        findings = engine.repair(progress.quiet()) if args.repair else engine.findings()
+    findings = _repaired(context) if args.repair else engine.findings()
     if context.json:
         print_result(json.dumps([finding._asdict() for finding in findings]))
         return 0
@@ -163,6 +160,13 @@ def doctor(context: Context, args: DoctorArgs) -> int:
         refused = engine.refusal(Action.REPAIR)
         print_result("", plain(refused) if refused else f"To repair: {context.command('doctor --repair')}")
     return 0
+
+
+def _repaired(context: Context) -> Sequence[Finding]:
+    """Repair as a job; what was removed, or could not be."""
+    if context.json:
+        return perform_recorded(Repair(), context.engine, lambda _progress: lambda _event: None).repaired
+    return run_operation(context, Repair()).repaired
 
 
 def _finding_lines(finding: Finding, *, done: bool) -> list[str]:

@@ -25,7 +25,7 @@ from tui.screens.text_viewer import Document, TextViewer
 from tui.session.open_file import SYSTEM, TOP, ClosedError, Location, Start
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views import file_rows as treerows
 from tui.widgets.paged_table import PagedTable
 
@@ -161,7 +161,7 @@ class ContentsScreen(PreviewScreen):
 
     def _show_check_progress(self, event: Event) -> None:
         if isinstance(event, Advanced):
-            self.post_message(CheckUpdated(f"checking… {size_text(event.done).strip()}"))
+            self.post_message(CheckUpdated(f"checking… {amount_text(event.done)}"))
 
     @work(thread=True, group="check")
     def _check_file(self, progress: Progress) -> None:

@@ -11,7 +11,16 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from backend import Cancelled, Engine, Finding, Progress, SnapshotError, UndoOffer
+from backend import (
+    Cancelled,
+    Engine,
+    Finding,
+    Progress,
+    Repair,
+    SnapshotError,
+    UndoOffer,
+    command_line,
+)
 from backend.engine import Availability
 from backend.host import logout_warning
 from tui.screens.launcher import is_acting
@@ -21,6 +30,7 @@ from tui.session.place import EngineSummary, Place
 from tui.views.job_endings import EndedJobs, ending_text
 
 _INTERVAL = 1.0
+_REPAIR = command_line(Repair()).removeprefix("snapstow ")
 
 
 class InventoryLoaded(Message):
@@ -103,7 +113,7 @@ class PlaceScreen(Screen[None]):
         self._inventory: InventoryData | None = None
         self._offers: list[UndoOffer] = []
         self._findings: list[Finding] = []
-        self._examined: tuple[object, ...] = ()
+        self._examined: tuple[object, ...] | None = None
         self._availability = Availability()
         self._engine_summary = EngineSummary()
         self._logout_warning = ""
@@ -146,6 +156,7 @@ class PlaceScreen(Screen[None]):
         """Reload everything."""
         self._poll_again = self._is_polling  # one that is under way may have missed something
         self._stamp = ()
+        self._examined = None
         self._poll()
 
     def _poll_if_current(self) -> None:
@@ -285,13 +296,13 @@ class PlaceScreen(Screen[None]):
     # -- what doctor finds
 
     def _reload_findings(self, jobs: list[JobView]) -> None:
-        """Examine the place when jobs have ended or its files are others: that reads all of it."""
-        examined = (self._stamp, tuple(job.id for job in jobs if not job.is_running))
+        """Examine the place at first, and when a job ended badly or repaired: that reads all of it."""
+        examined = tuple(job.id for job in jobs if _examines(job))
         if examined != self._examined:
             self._examined = examined
             self._load_findings()
 
-    @work(thread=True, group="findings", exclusive=True)
+    @work(thread=True, group="findings")
     def _load_findings(self) -> None:
         self.post_message(FindingsLoaded(self._place.findings()))
 
@@ -299,6 +310,11 @@ class PlaceScreen(Screen[None]):
         """Show what was found."""
         self._findings = message.findings
         self.show_findings()
+
+
+def _examines(job: JobView) -> bool:
+    """Whether other things may be found after a job has come to an end like this."""
+    return job.is_bad or (job.short == _REPAIR and not job.is_running)
 
 
 @contextmanager

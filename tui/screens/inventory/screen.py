@@ -122,6 +122,7 @@ class InventoryScreen(ErrandScreen):
     def start(self, *operations: Operation) -> None:
         """Start operations one after the other, each as a job of its own."""
         self._place.starts.begin()
+        self._made_sets.begin()
         self._start(operations)
 
     @work(thread=True, group="start")

@@ -14,9 +14,11 @@ from textual.widgets import Static
 from backend import (
     Action,
     Engine,
+    Finish,
     InvalidInputError,
     Operation,
     SnapshotError,
+    TakeBack,
     Undo,
     UnknownOperation,
     command_line,
@@ -169,10 +171,12 @@ class JobsScreen(SubScreen):
 
     def _select_started(self) -> None:
         """Put the cursor on the newest job that was started here, once it is listed."""
-        newest = self._place.starts.newest
-        if newest != self._selected and any(view.name == newest for view in self._views):
-            self._selected = newest
-            self.query_one(LineTable).select(newest)
+        newest = next((view for view in self._views if view.name == self._place.starts.newest), None)
+        if newest is not None and newest.result.again:
+            newest = _next_of(newest, self._views)
+        if newest is not None and newest.name != self._selected:
+            self._selected = newest.name
+            self.query_one(LineTable).select(newest.name)
 
     def _show(self, view: JobView) -> None:
         """Show a job in full, one that runs at most so often: every look at it finds other figures."""
@@ -385,17 +389,11 @@ class JobsScreen(SubScreen):
             others = f"; job {interrupted[0]} was" if interrupted else ""
             self._say(f"job {view.id} was not interrupted: it is {view.state.value}{others}")
         elif answer := await self.app.push_screen_wait(AskEnding(self._place, view)):
-            self._end(view.id, finish=answer == FINISH)
+            self._place.starts.begin()
+            self._begin(Finish(view.id) if answer == FINISH else TakeBack(view.id))
 
-    @work(thread=True, group="act")
-    def _end(self, number: int, *, finish: bool) -> None:
-        sentences = []
-        try:
-            ended = self._place.engine.resolve(number, finish=finish)
-            sentences.append(ended.text)
-            if ended.again:
-                job = self._place.runner.start(ended.again)
-                sentences.append(f"started job {job.id}: {job.verb}")
-        except SnapshotError as trouble:
-            sentences.append(str(trouble))
-        self.app.call_later(self._say, "; ".join(sentences))
+
+def _next_of(view: JobView, views: Sequence[JobView]) -> JobView:
+    """The job that does the rest of another one; that one until it is listed."""
+    later = [other for other in views if other.id > view.id and not other.owner and not other.change]
+    return later[-1] if later else view

@@ -55,7 +55,7 @@ def test_summaries_for_programs(snapstow: Snapstow) -> None:
     assert (new["presence"], new["added"]) == ("after", 0)
 
 
-def test_what_is_broken_is_told_in_its_row(snapstow: Snapstow) -> None:
+def test_broken_snapshots_are_told_in_their_row(snapstow: Snapstow) -> None:
     snapstow.world.add(2, "old", {"x1": {"f": "1"}})
     (snapstow.world.snapshots / "1_old_1.0_x1.zip").write_bytes(b"none")
     done = snapstow("diff", "1", "2")

@@ -13,7 +13,7 @@ from backend.jobs import JobState
 from backend.jobs.other_users import ForeignJournal
 from backend.jobs.result import JobResult
 from backend.model import User
-from backend.operations import Check, Export, Operation, Restore, Save, to_json
+from backend.operations import Check, Export, Finish, Operation, Restore, Save, to_json
 from tests.support import TOP
 from tests.support.builders import World, plant
 from tests.tui.support.driver import Snapstow
@@ -48,11 +48,10 @@ def test_jobs_tells_both_ways_out(snapstow: Snapstow) -> None:
     assert re.search(r"^1 .* interrupted +restore 1 +its process is gone$", done.out, re.MULTILINE)
     root = snapstow.world.root
     assert done.err.splitlines() == [
-        "Job 1 was interrupted; the next change here resolves it safely, or choose:",
-        f"  snapstow --root {root} finish 1",
-        "      It had replaced nothing yet; then the same restore starts from its beginning, as a new job.",
-        f"  snapstow --root {root} takeback 1",
-        "      It had replaced nothing yet; that is all.",
+        f"snapstow --root {root} finish 1: It had replaced nothing yet; "
+        "then the same restore starts from its beginning, as a new job.",
+        f"snapstow --root {root} takeback 1: It had replaced nothing yet; that is all.",
+        "The next change here ends what was interrupted safely, unless you choose.",
     ]
 
 
@@ -65,20 +64,25 @@ def test_finish_does_it_again_with_the_words_of_the_verb(snapstow: Snapstow) -> 
     assert second == f"Now: snapstow --root {snapstow.world.root} restore 1 --undo-window=7200s"
     assert live(snapstow.world) == "then"
     states = [(record.id, record.state) for record in snapstow.world.engine.journal.records()]
-    assert states == [(1, JobState.ROLLED_BACK), (2, JobState.DONE)]
+    assert states == [(1, JobState.ROLLED_BACK), (2, JobState.DONE), (3, JobState.DONE)]
+    (finishing,) = [record for record in snapstow.world.engine.journal.records() if record.id == 2]
+    assert finishing.operation == Finish(1)
+    assert finishing.result.outcome == "job 1 (restore) had been interrupted; the data are as before it"
 
 
 def test_takeback_leaves_the_data(snapstow: Snapstow) -> None:
     died(snapstow.world, Restore(1))
     done = snapstow("--json", "takeback", "1")
-    assert (done.code, done.lines[0]["event"], len(done.lines)) == (0, "ended", 1)
+    assert (done.code, done.lines[-1]["event"], done.lines[-1]["job"]) == (0, "ended", 1)
+    assert {"event": "started", "title": "Rolling back", "total": None} in done.lines
     assert live(snapstow.world) == "now"
 
 
 def test_finish_for_programs(snapstow: Snapstow) -> None:
     died(snapstow.world, Check(1))
     done = snapstow("--json", "finish", "1")
-    assert [done.lines[0]["job"], done.lines[-1]["event"], done.code] == [1, "result", 0]
+    (ended,) = [line for line in done.lines if line["event"] == "ended"]
+    assert [ended["job"], done.lines[-1]["event"], done.code] == [1, "result", 0]
 
 
 def test_the_exit_code_is_that_of_what_was_done_again(snapstow: Snapstow) -> None:
@@ -146,8 +150,8 @@ def test_an_undo_and_an_import_that_are_not_waited_for(started: Snapstow) -> Non
 def test_finishing_without_waiting(started: Snapstow) -> None:
     died(started.world, Restore(1))
     done = started.process("finish", "1", "--no-wait")
-    assert done.stdout == b"2\n"
-    assert started("attach", "2").code == 0
+    assert done.stdout == b"3\n"
+    assert started("attach", "3").code == 0
     assert live(started.world) == "then"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backend.errors import SnapshotError
 from backend.format.timestamps import minute_text
@@ -11,11 +11,11 @@ from backend.fs.removal import remove_tree
 from backend.fs.space import size_at
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.data_endings import waiting_text
-from backend.jobs.effects import is_damaged
+from backend.jobs.effects import is_damaged, kept_among
 from backend.jobs.journal import Journal
 from backend.jobs.leftover_slots import leftover_slots
 from backend.jobs.record import JobRecord, JobState
-from backend.jobs.undo import undo_offers
+from backend.jobs.undo import offers_among
 from backend.operations import Finding
 from backend.progress import Progress
 from backend.steps import FileBegun, StagingBegun
@@ -36,16 +36,19 @@ def findings(journal: Journal, store: Store, other_state: str = "") -> list[Find
     """
     if fault := journal.fault:
         return [Finding("state", journal.folder, fault), *_snapshot_findings(store)]
-    findings = [*_job_findings(journal), *_other_findings(other_state, store)]
+    temporaries = leftovers.temporaries(store)  # before the jobs: what those alive make later is not in it
+    jobs = journal.glance()
+    slots = leftover_slots(jobs, store)
+    findings = [*_job_findings(jobs), *_other_findings(other_state, store)]
     findings += _marker_findings(journal, store)
-    findings += _temporary_findings(journal, store)
+    findings += _temporary_findings(temporaries, jobs, journal)
     findings += _unknown_findings(store)
     findings += _snapshot_findings(store)
-    findings += [leftover.finding for leftover in leftover_slots(journal, store)]
+    findings += [leftover.finding for leftover in slots]
     for path in _snapd_leftovers(store):
         text = "left by an interrupted restore of snapd"
         findings.append(Finding("leftover", path, text, size=size_at(path)))
-    for offer in undo_offers(journal, store):
+    for offer in offers_among(kept_among(jobs, store), store):
         text = f"job {offer.job} can be undone until {minute_text(offer.until)}"
         text += f"; kept: {offer.doubt}" if offer.doubt else ""
         findings.append(Finding("undo", "", text, size=offer.held))
@@ -71,8 +74,8 @@ def _other_findings(folder: str, store: Store) -> Iterator[Finding]:
             yield Finding("elsewhere", record.folder, text)
 
 
-def _job_findings(journal: Journal) -> Iterator[Finding]:
-    for record in journal.records():
+def _job_findings(jobs: Iterable[JobRecord]) -> Iterator[Finding]:
+    for record in jobs:
         if record.is_amid_moves:
             yield Finding("waiting", record.folder, waiting_text(record))
         elif record.state is JobState.INTERRUPTED:
@@ -94,10 +97,10 @@ def _marker_findings(journal: Journal, store: Store) -> Iterator[Finding]:
         yield Finding("import", path, text, "" if fresh else "remove the marker and the files of its set")
 
 
-def _temporary_findings(journal: Journal, store: Store) -> Iterator[Finding]:
-    # Before the living are asked: what they make later is not in it.
-    temporaries = leftovers.temporaries(store)
-    running = [record for record in journal.records() if record.state is JobState.RUNNING]
+def _temporary_findings(
+    temporaries: Iterable[str], jobs: Iterable[JobRecord], journal: Journal
+) -> Iterator[Finding]:
+    running = [record for record in jobs if record.state is JobState.RUNNING]
     living = {path for record in running for path in _unfinished_of(record)}
     is_certain = not any(map(is_damaged, running))
     for path in temporaries:
@@ -150,7 +153,9 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
     tidied = recover_jobs(journal, store, progress)
     done = [Finding("tidied", "", text) for text in tidied]
     with store.lock():
-        for finding in [*_marker_findings(journal, store), *_temporary_findings(journal, store)]:
+        temporaries = leftovers.temporaries(store)
+        jobs = journal.glance()
+        for finding in [*_marker_findings(journal, store), *_temporary_findings(temporaries, jobs, journal)]:
             if not finding.repair:
                 continue
             try:
@@ -167,7 +172,7 @@ def repair(journal: Journal, store: Store, progress: Progress) -> list[Finding]:
 
 
 def _repaired_slots(journal: Journal, store: Store) -> Iterator[Finding]:
-    for leftover in leftover_slots(journal, store):
+    for leftover in leftover_slots(journal.records(), store):
         finding = leftover.finding
         if finding.repair:
             left = leftover.remove(journal)

@@ -1,6 +1,7 @@
 """What a job that changed the data of snaps did, and until when that is kept."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from backend.errors import BlockedError, IntegrityError, SnapshotError
@@ -20,7 +21,11 @@ RESTORING = ("restore", "extract")
 def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
     """Ended jobs of ours whose slots still hold what they replaced, the newest first."""
     journal.demand_readable()
-    records = journal.records()
+    return kept_among(journal.records(), store)
+
+
+def kept_among(records: Sequence[JobRecord], store: Store) -> list[JobRecord]:
+    """Those of all records, oldest first, whose slots still hold what they replaced, the newest first."""
     taken_back = {undone_by(record) for record in records if is_undone_unrecorded(record)}
     return [
         record

@@ -18,7 +18,7 @@ from backend.fs.directories import make_directories
 from backend.fs.removal import LeftoverError, remove_tree
 from backend.host.clock import Clock
 from backend.jobs.open_record import OpenRecord, record_line
-from backend.jobs.record import FORMAT, JobRecord, load_document, state_of
+from backend.jobs.record import FORMAT, GlancedRecord, JobRecord, load_document, state_of
 from backend.jobs.running_time import RunningTime
 from backend.operations import (
     MAKING_ROOM,
@@ -211,6 +211,10 @@ class Journal:
     def records(self) -> list[JobRecord]:
         """Read all jobs that can be read, oldest first."""
         return [record for number in self.ids() if (record := self._read(number)) is not None]
+
+    def glance(self) -> list[GlancedRecord]:
+        """Read the same jobs to tell of them: nothing of them is read twice."""
+        return [GlancedRecord(**vars(record)) for record in self.records()]
 
     def record(self, number: int) -> JobRecord:
         """Read one job.

@@ -1,7 +1,7 @@
 """Slots that nothing needs any more: looked for beside the data themselves, told apart by the journal."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backend.errors import SnapshotError
@@ -44,9 +44,9 @@ class LeftoverSlot(NamedTuple):
         return left
 
 
-def leftover_slots(journal: Journal, store: Store) -> list[LeftoverSlot]:
-    """All slots that are there although no undo, no running and no interrupted job needs them."""
-    records = [record for record in journal.records() if record.verb in REVERSIBLE]
+def leftover_slots(jobs: Iterable[JobRecord], store: Store) -> list[LeftoverSlot]:
+    """All slots that are there although no undo, no running and no interrupted one of the jobs needs them."""
+    records = [record for record in jobs if record.verb in REVERSIBLE]
     is_certain = not any(map(is_damaged, records))  # else one of them may need any slot
     needed: set[str] = set()
     made: dict[str, LeftoverSlot] = {}

@@ -258,6 +258,20 @@ class JobRecord:
         return self.uid == os.geteuid() and all(_is_private_folder(place) for place in places)
 
 
+class GlancedRecord(JobRecord):
+    """A job whose steps are read once at most: to be told of, never to be ended."""
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Read the steps it noted, as `JobRecord.steps` does."""
+        return super().steps
+
+    @cached_property
+    def every_step(self) -> list[Step]:
+        """Read all the steps it noted, as `JobRecord.every_step` does."""
+        return super().every_step
+
+
 def _is_private_folder(path: str) -> bool:
     try:
         with files.opened(path, beneath.PASSED | os.O_NOFOLLOW) as fd:

@@ -1,6 +1,6 @@
 """Taking a restore, or an undo, back: what can be, and doing it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from typing import TypeVar
 
@@ -24,17 +24,22 @@ Kept = TypeVar("Kept")
 
 def undo_offers(journal: Journal, store: Store) -> list[UndoOffer]:
     """The jobs that can be undone, the newest first, with the bytes they hold."""
+    return offers_among(kept_records(journal, store), store)
+
+
+def offers_among(kept: Iterable[JobRecord], store: Store) -> list[UndoOffer]:
+    """The same of the jobs whose slots still hold what they replaced."""
     offers = []
-    for record, state in _reversible(journal, store):
+    for record, state in _reversible(kept, store):
         held = measure([slot.path for slot in state.slots]).allocated
-        kept = record.kept
-        offers.append(UndoOffer(record.id, *subject_of(record), kept.until, held, record.verb, kept.doubt))
+        window = record.kept
+        offers.append(UndoOffer(record.id, *subject_of(record), window.until, held, record.verb, window.doubt))
     return offers
 
 
-def _reversible(journal: Journal, store: Store) -> Iterator[tuple[JobRecord, RestoreState]]:
+def _reversible(kept: Iterable[JobRecord], store: Store) -> Iterator[tuple[JobRecord, RestoreState]]:
     """The jobs that can be undone, the newest first, with what they did."""
-    for record in kept_records(journal, store):
+    for record in kept:
         if not record.kept.is_over:
             with suppress(SnapshotError):
                 yield record, effects_of(record, store).state
@@ -50,7 +55,7 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     set_id, snaps = subject_of(record)
     action = f"cannot undo job {record.id}"
     demand_none_waits(journal, store, action, snaps)
-    newest = max((other.id for other, _ in _reversible(journal, store)), default=0)
+    newest = max((other.id for other, _ in _reversible(kept_records(journal, store), store)), default=0)
     if not operation.job and newest > record.id:
         progress.note(
             f"job {record.id} is undone, the newest restore; undo {newest} undoes the undo after it"
@@ -113,7 +118,7 @@ def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, K
 
 
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
-    candidates = {record.id: record for record, _ in _reversible(journal, store)}
+    candidates = {record.id: record for record, _ in _reversible(kept_records(journal, store), store)}
     if not number:
         number = newest_restore({job: record.verb for job, record in candidates.items()})
     elif number not in candidates:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.fs import files
 from backend.operations import Finding, Restore
 from backend.progress import Progress
 from tests.support.builders import Tree, World, plant, tree_of
@@ -129,3 +130,14 @@ def test_findings_are_plain_values(world: World) -> None:
     assert world.engine.findings() == [
         Finding("broken", str(path), "invalid snapshot", size=path.stat().st_size)
     ]
+
+
+def test_findings_read_the_steps_of_a_job_once_without_and_once_with_its_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.add(1, "hello", OLD)
+    for _ in range(2):
+        world.do(Restore(1))
+    steps = [f"{record.folder}/steps.jsonl" for record in world.engine.journal.records()]
+    engine, read, read_lines = world.engine, list[str](), files.read_lines
+    monkeypatch.setattr(files, "read_lines", lambda path: [read.append(path), read_lines(path)][1])
+    assert {finding.kind for finding in engine.findings()} == {"undo"}
+    assert sorted(path for path in read if path in steps) == sorted([*steps, *steps])

@@ -39,7 +39,7 @@ def test_the_screen_below_stays_in_sight(world: World) -> None:
     patiently(str(world.root), tell, SIZE)
 
 
-def test_what_stands_behind_is_fainter_than_it_was(world: World) -> None:
+def test_the_screen_behind_a_dialog_is_fainter_than_it_was(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.knows_the_sets()
         clear = next(piece for piece in pieces(user.app) if "#1" in piece.text)

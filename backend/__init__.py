@@ -18,6 +18,7 @@ from backend.lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from backend.commands import command_line
     from backend.demo import demo_root
     from backend.engine.perform import perform
     from backend.engine.protocol import Engine
@@ -69,7 +70,6 @@ if TYPE_CHECKING:
         Undo,
         UndoOffer,
         UnknownOperation,
-        command_line,
         operation_from_json,
     )
     from backend.progress import (

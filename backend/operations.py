@@ -3,8 +3,7 @@
 An operation holds absolute paths. `-` as a file stands for a standard stream, in the foreground only.
 """
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -262,11 +261,12 @@ def _told(verdict: CheckResult) -> dict[str, Any]:
 
 def to_json(operation: Operation) -> dict[str, Any]:
     """Return a plain mapping that `operation_from_json` takes."""
-    spelled = {_spelling(name): value for name, value in asdict(operation).items()}
+    spelled = {spelling(name): value for name, value in asdict(operation).items()}
     return {"verb": operation.verb, **spelled}
 
 
-def _spelling(name: str) -> str:
+def spelling(name: str) -> str:
+    """Return how a field is spelled in journals and as a flag."""
     return _SPELLINGS.get(name, name)
 
 
@@ -316,59 +316,12 @@ def _demand_types(operation: Operation) -> None:
             sound = isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
         if not sound:
             raise InvalidInputError(
-                f"cannot understand the operation: {_spelling(option.name)} cannot be {value!r:.60}"
+                f"cannot understand the operation: {spelling(option.name)} cannot be {value!r:.60}"
             )
 
 
 def _frozen(value: object) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
-    """Write the command that does the same, for a shell; `place` are the options that say where."""
-    arguments = ["snapstow", *place, operation.verb]
-    match operation:
-        case Check(set_id=0):
-            arguments.append("--all")
-        case Check() | Restore() | Forget():
-            arguments.append(str(operation.set_id))
-        case Export():
-            arguments += [str(operation.set_id), operation.file]
-        case Extract(file=file):
-            arguments.append(f"--file={file}" if file else str(operation.set_id))
-        case Import():
-            arguments.append(operation.file)
-        case Undo(job) | Finish(job) | TakeBack(job) if job:
-            arguments.append(str(job))
-        case Repair():
-            arguments[-1:] = ["doctor", "--repair"]
-        case _:
-            pass
-    options = asdict(operation)
-    arguments += options.get("snaps", options.get("items", ()))
-    arguments += _options(options)
-    return shlex.join(arguments)
-
-
-def _options(fields: Mapping[str, Any]) -> list[str]:
-    arguments = []
-    if fields.get("users"):
-        arguments.append(f"--users={','.join(fields['users'])}")
-    arguments += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
-    arguments += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
-    window = fields.get("undo_window", DAY)
-    if window != DAY:
-        arguments.append(f"--undo-window={window}s" if window else "--no-undo")
-    if age := fields.get("older_than"):
-        arguments.append(f"--older-than={age}s")
-    arguments += [
-        f"--{_spelling(name)}={fields[name]}" for name in ("target_dir", "revision") if fields.get(name)
-    ]
-    if fields.get("owners"):
-        arguments.append(f"--owner={','.join(fields['owners'])}")
-    if fields.get("policy", "always") != "always":
-        arguments.append(f"--policy={fields['policy']}")
-    return arguments
 
 
 class Estimate(NamedTuple):

@@ -1,8 +1,8 @@
 """Takes the pictures of this folder from the demo: `python screenshots/make.py [NAME...]`.
 
-Needs Chromium, which draws what Textual exports, and Pillow (`pip install '.[pictures]'`), which makes it small.
-A picture is a story on a fresh demo: the keys pressed, texts waited for on the way (`@`), and one that tells when
-the screen is ready. `story.gif` is several of them, one after the other on the same screen.
+Needs Chromium, which draws what Textual exports, and Pillow (`pip install '.[pictures]'`), which makes it
+small. A picture is a story on a fresh demo: the keys pressed, texts waited for on the way (`@`), and one that
+tells when the screen is ready. `story.gif` is several of them, one after the other on the same screen.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -39,7 +40,10 @@ WIDE, NARROW = (120, 40), (80, 24)
 COLOURS = 96
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LARGE = 600_000_000
+MIDDLE = 1.0  # seconds after which a restore of that is in the middle
+PATIENCE = 30.0
 WORKER = b"backend.jobs.worker"
+SETTLE = "settle"
 
 
 class Story(NamedTuple):
@@ -100,7 +104,10 @@ async def screens(root: str, size: tuple[int, int], theme: str) -> AsyncIterator
 async def tell(user: User, keys: Sequence[str], ready: str) -> str:
     """Press keys, and return the screen as SVG once it is ready."""
     for key in keys:
-        await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
+        if key == SETTLE:
+            await asyncio.sleep(0.6)  # no key acts on a row that has just come under the cursor
+        else:
+            await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
     await user.sees(ready)
     await user.waits()
     return drawn(user)
@@ -126,33 +133,38 @@ async def running(root: str) -> str:
     number = perform_recorded(Save(("nextcloud",)), engine, lambda _job: lambda _event: None).set_id
     (data / "film-0.mkv").unlink()
     async with screens(root, WIDE, themes.DARK) as user:
-        await user.presses("home", "r")
-        await user.sees("READY")
-        await user.presses("enter", "J")
+        await user.presses("home")
+        await tell(user, (SETTLE, "r"), "READY")
         with held_worker():
-            await user.lets_time_pass()
-            await user.sees(f"#{number}")
+            await user.presses(*str(number), "enter", "J")
+            await user.sees(f"Restore #{number}")
+            await user.sees("%")
             return drawn(user)
 
 
 @contextmanager
 def held_worker() -> Iterator[None]:
-    """Stop the worker of a job in the middle of its work, and let it go on afterwards."""
-    end = time.monotonic() + 30
-    while not (
-        pids := [path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker(path)]
-    ):
-        if time.monotonic() > end:
-            raise RuntimeError("no job was started")
-        time.sleep(0.01)
-    time.sleep(1.2)
-    for pid in pids:
-        os.kill(int(pid), signal.SIGSTOP)
+    """Stop the next worker of a job in the middle of its work, and let it go on afterwards."""
+    held: list[int] = []
+    thread = threading.Thread(target=hold_worker, args=(held,), daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(int(pid), signal.SIGCONT)
+        thread.join()
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
+
+
+def hold_worker(held: list[int]) -> None:
+    """Wait for a worker, and stop it a moment later."""
+    end = time.monotonic() + PATIENCE
+    while not held and time.monotonic() < end:
+        time.sleep(0.01)
+        held += [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if is_worker(path)]
+    time.sleep(MIDDLE)
+    for pid in held:
+        os.kill(pid, signal.SIGSTOP)
 
 
 def is_worker(path: Path) -> bool:
@@ -241,14 +253,14 @@ async def story_frames(root: str) -> list[tuple[str, int]]:
 
         await shows((), "#1")
         await shows(("s",), "last time")
-        await shows(("enter",), "#10")
+        await shows(("enter",), "Saved as #11")
         for path in sorted(data.iterdir())[:3]:
             path.unlink() if path.is_file() else shutil.rmtree(path)
-        await shows(("d",), "newer-than", 2500)
+        await shows((SETTLE, "l", "down", "down", "d"), "IMG_0002", 2800)
         await shows(("escape", "r"), "READY", 2500)
-        await shows(("enter",), "undo", 2200)
-        await shows(("u",), "Undo")
-        await shows(("enter",), "undone", 2500)
+        await shows((*"11", "enter"), "Restored #11", 2500)
+        await shows(("u",), "Undo job")
+        await shows(("enter",), "Undone", 3500)
     return frames
 
 

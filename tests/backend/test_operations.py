@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.commands import command_line
 from backend.errors import InvalidInputError
 from backend.model import CheckResult
 from backend.operations import (
@@ -23,7 +24,6 @@ from backend.operations import (
     Result,
     Save,
     Undo,
-    command_line,
     operation_from_json,
     to_json,
 )

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.commands import command_line
 from backend.errors import (
     BlockedError,
     NotFoundError,
 )
-from backend.operations import Extract, Undo, command_line
+from backend.operations import Extract, Undo
 from tests.support.builders import World, plant, tree_of
 
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from backend.commands import command_line
 from backend.engine.snapd.responses import BusyError
 from backend.errors import Cancelled, ConflictError
 from backend.jobs.record import JobState
-from backend.operations import Check, Forget, Operation, Restore, Save, Undo, command_line
+from backend.operations import Check, Forget, Operation, Restore, Save, Undo
 from backend.progress import Event, Progress, Started
 from tests.support import TOP
 from tests.support.builders import tree_of

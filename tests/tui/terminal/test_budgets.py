@@ -7,7 +7,7 @@ from tests.support.builders import World
 from tests.tui.support.driver import Snapstow, Terminal
 
 FIRST_SCREEN = {(80, 24): 12_000, (120, 40): 24_000}
-DIALOG = {(80, 24): (9_000, 3_500), (120, 40): (17_000, 5_500)}  # as usual, with low bandwidth
+DIALOG = {(80, 24): (6_000, 3_000), (120, 40): (15_000, 5_000)}  # as usual, with low bandwidth
 A_KEY = 1_000
 A_TICK = 300
 QUIET = 0.5

@@ -33,7 +33,9 @@ def offers_among(kept: Iterable[JobRecord], store: Store) -> list[UndoOffer]:
     for record, state in _reversible(kept, store):
         held = measure([slot.path for slot in state.slots]).allocated
         window = record.kept
-        offers.append(UndoOffer(record.id, *subject_of(record), window.until, held, record.verb, window.doubt))
+        offers.append(
+            UndoOffer(record.id, *subject_of(record), window.until, held, record.verb, window.doubt)
+        )
     return offers
 
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -132,12 +133,19 @@ def test_findings_are_plain_values(world: World) -> None:
     ]
 
 
-def test_findings_read_the_steps_of_a_job_once_without_and_once_with_its_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_read_the_steps_of_a_job_once_without_and_once_with_its_files(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.add(1, "hello", OLD)
     for _ in range(2):
         world.do(Restore(1))
     steps = [f"{record.folder}/steps.jsonl" for record in world.engine.journal.records()]
     engine, read, read_lines = world.engine, list[str](), files.read_lines
-    monkeypatch.setattr(files, "read_lines", lambda path: [read.append(path), read_lines(path)][1])
+
+    def noting(path: str) -> Iterator[bytes]:
+        read.append(path)
+        return read_lines(path)
+
+    monkeypatch.setattr(files, "read_lines", noting)
     assert {finding.kind for finding in engine.findings()} == {"undo"}
     assert sorted(path for path in read if path in steps) == sorted([*steps, *steps])

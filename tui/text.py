@@ -28,13 +28,13 @@ _SPACING = 2
 _NARROWEST = 5
 
 
-def size_text(n: int) -> str:
-    """An amount of bytes as `snap saved` shows it, right-aligned as there: `  416B`, `30.0MB` (§6.4)."""
+def snapd_size_text(n: int) -> str:
+    """An amount of bytes in the table of `snap saved`, right-aligned as there: `  416B`, `30.0MB` (§6.4)."""
     return f"{_amount(n, 5)}B"
 
 
 def amount_text(n: int) -> str:
-    """An amount of bytes for reading: `913 B`, `39.7 MB`, `6.2 GB`."""
+    """An amount of bytes, wherever no snap prescribes its own spelling: `913 B`, `39.7 MB`, `6.2 GB`."""
     factor, unit = unit_of(n)
     return f"{n} B" if unit == "B" else f"{n / factor:.1f} {unit}"
 
@@ -252,7 +252,7 @@ def _full_row(snapshot: "Snapshot", now: float, abs_time: bool) -> tuple[str, ..
         local_time_text(snapshot.time) if abs_time else age_text(_age(snapshot.time, now)),
         plain(snapshot.version),
         str(snapshot.revision),
-        size_text(snapshot.size),
+        snapd_size_text(snapshot.size),
         notes_text(snapshot),
     )
 

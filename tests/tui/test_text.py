@@ -26,7 +26,7 @@ from tui.text import (
     plain,
     quoted,
     saved_table,
-    size_text,
+    snapd_size_text,
 )
 
 NOW = unix_time("2026-11-22T09:06:05.5Z")
@@ -71,12 +71,12 @@ def snapshot(set_id: int = 1, snap: str = "hello", **facts: object) -> Snapshot:
     ],
 )
 def test_sizes_are_those_of_snap(amount: int, text: str) -> None:
-    assert size_text(amount) == text
+    assert snapd_size_text(amount) == text
 
 
 @given(st.integers(0, 2**64 - 1))
 def test_any_size_takes_six_columns(amount: int) -> None:
-    assert len(size_text(amount)) == 6
+    assert len(snapd_size_text(amount)) == 6
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ DEVICES = "devices"
 _FITTING = 6
 _OWNER = 8
 
-_WITH_KEYS = PlanContext(amount_text, leave_out_key=" with Space", refresh_key=" with F5")
+_WITH_KEYS = PlanContext(leave_out_key=" with Space", refresh_key=" with F5")
 _HEADS = {
     LineKind.BLOCKED: ("blocked", BAD),
     LineKind.SKIPPED: ("skipped", WARN),
@@ -136,7 +136,7 @@ def _snap_text(preview: RestorePreview, snap: str, plans: Sequence[RestorePlan])
 def _widths(preview: RestorePreview) -> tuple[int, int, int]:
     """How wide the columns are: what becomes of a place, the files, their size."""
     rows = [(plan, entry) for plan in preview.plans for entry in plan.entries if entry.is_active]
-    columns = [(effect_text(plan, entry), *held_amounts(entry, amount_text)) for plan, entry in rows]
+    columns = [(effect_text(plan, entry), *held_amounts(entry)) for plan, entry in rows]
     first, second, third = (max((cells(row[at]) for row in columns), default=0) for at in range(3))
     return min(first, 34), second, third
 
@@ -160,7 +160,7 @@ def _entry_lines(
     if entry.skipped:
         yield Line(key, said(f"skipped: {skip_text(entry)}", WARN), depth=2, head=head)
     elif entry.is_active:
-        files, size = held_amounts(entry, amount_text)
+        files, size = held_amounts(entry)
         effect = effect_text(plan, entry)
         columns = f"{effect}{' ' * (widths[0] - cells(effect))}"
         amounts = (f"  {files:>{widths[1]}}  {size:>{widths[2]}}", DIM)

@@ -9,9 +9,9 @@ from backend import Action, NotFoundError, SnapshotSet
 from backend.jobs import JobState
 from tui.phrases import count_phrase
 from tui.plain.follow import Desk
-from tui.plain.words import counts_words, job_words, ordered, set_words, size_words, snapshot_lines
+from tui.plain.words import counts_words, job_words, ordered, set_words, snapshot_lines
 from tui.session.inventory import InventoryData
-from tui.text import plain
+from tui.text import amount_text, plain
 
 PAGE = 20
 _PROBLEMS = "problems"
@@ -31,7 +31,7 @@ class Lists:
         here = self._desk.place
         root = here.engine.layout.root
         where = "the demo" if "--demo" in here.location_options else "this machine" if root == "/" else root
-        stored, free = size_words(stock.stored), size_words(stock.free)
+        stored, free = amount_text(stock.stored), amount_text(stock.free)
         self._console.say(
             f"Snapstow, at {where}, as {_who()}: {count_phrase(len(stock.sets), 'set')}, {stored} stored, "
             f"{free} free; {counts_words(stock)}."

@@ -34,8 +34,8 @@ from backend.transfer import (
 from tui.phrases import count_phrase
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
-from tui.plain.words import DAY, and_words, moment_words, size_words
-from tui.text import plain
+from tui.plain.words import DAY, and_words, moment_words
+from tui.text import amount_text, plain
 from tui.views.export_plan import destination_obstacle_text
 from tui.views.import_plan import obstacle_text
 
@@ -115,10 +115,10 @@ def _tell_sizes(desk: Desk, save: Save) -> None:
         return
     for estimate in estimates:
         desk.console.say(
-            f"{plain(estimate.snap)}: {size_words(estimate.size)} in {count_phrase(estimate.files, 'file')}."
+            f"{plain(estimate.snap)}: {amount_text(estimate.size)} in {count_phrase(estimate.files, 'file')}."
         )
-    free = size_words(free_space(desk.place.engine.layout.snapshots))
-    total = size_words(sum(estimate.size for estimate in estimates))
+    free = amount_text(free_space(desk.place.engine.layout.snapshots))
+    total = amount_text(sum(estimate.size for estimate in estimates))
     desk.console.say(f"At most {total} to store, before exclusions; {free} free.")
 
 
@@ -185,7 +185,7 @@ def ask_undo(desk: Desk, job: int) -> Undo:
         raise NotFoundError("nothing can be undone: what a restore replaces is kept for a day by default")
     for offer in offers:
         what = f"{offer.verb} of set {offer.set_id}, {and_words(offer.snaps)}"
-        until, held = moment_words(offer.until), size_words(offer.held)
+        until, held = moment_words(offer.until), amount_text(offer.held)
         desk.console.say(f"Job {offer.job}: {what}, until {until}, holds {held}.")
         if offer.doubt:
             desk.console.say(f"Job {offer.job} is still kept: {offer.doubt}.")
@@ -223,7 +223,7 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
         desk.console.say(f"Warning: this is {what}.")
     whole = not named or len(going) == len(part.snapshots)
     what = f"set {part.set_id}" if whole else f"{and_words(named)} of set {part.set_id}"
-    freed = size_words(sum(snapshot.size for snapshot in going))
+    freed = amount_text(sum(snapshot.size for snapshot in going))
     forget = Forget(part.set_id, () if whole else named)
     desk.console.say(same_as(desk, forget), f"This frees {freed}. It cannot be undone.")
     desk.console.demands(f"Forget {what} permanently?", str(part.set_id))
@@ -251,7 +251,7 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     size = desk.place.engine.export_size(plan.operation(choice, ""))
     export = plan.operation(choice, _target(desk, f"{part.set_id}.snapshot", size))
     desk.console.say(same_as(desk, export))
-    if not desk.console.agrees(f"Write {size_words(size)} to {export.file}?"):
+    if not desk.console.agrees(f"Write {amount_text(size)} to {export.file}?"):
         raise Dropped
     return export
 
@@ -263,11 +263,11 @@ def _target(desk: Desk, name: str, size: int) -> str:
     while True:
         typed = desk.console.ask("Write to which file?", in_folder(base, name))
         where = export_destination(absolute(typed, base), name, avoid)
-        if reason := destination_obstacle_text(where, size, checksum=False, spelled=size_words):
+        if reason := destination_obstacle_text(where, size, checksum=False):
             desk.console.say(f"Not possible: {reason}.")
             continue
         if where.present is not None:
-            desk.console.say(f"{where.path} already exists, {size_words(where.present.size)}.")
+            desk.console.say(f"{where.path} already exists, {amount_text(where.present.size)}.")
             if not desk.console.agrees("Replace it?"):
                 continue
         return where.path
@@ -289,11 +289,11 @@ def ask_import(desk: Desk, path: str) -> Import:
         if not desk.console.agrees("Import it anyway?"):
             raise Dropped
         choice = choice._replace(accept_hash=True)
-    if reason := obstacle_text(plan, choice, size_words):
+    if reason := obstacle_text(plan, choice, {}):
         raise InvalidInputError(reason)
     operation = plan.operation(choice)
     desk.console.say(same_as(desk, operation))
-    size, free = size_words(plan.added_bytes(choice)), size_words(plan.free)
+    size, free = amount_text(plan.added_bytes(choice)), amount_text(plan.free)
     if not desk.console.agrees(f"Import {size}, with {free} free?"):
         raise Dropped
     return operation

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from backend import Restore
 from backend.restore import RestorePreview, Verdict
 from tui.phrases import count_phrase, span_phrase
-from tui.plain.words import size_words
 from tui.text import plain
-from tui.views.restore_plan import LineKind, PlanContext, PlanLine, snap_lines, space_lines
+from tui.views.restore_plan import LineKind, PlanLine, snap_lines, space_lines
 
-_SPOKEN = PlanContext(size=size_words)
 _MOST_DETAILS = 5
 _SENTENCES = {
     LineKind.BLOCKED: "{name} cannot be restored: {text}.",
@@ -28,11 +26,11 @@ def plan_sentences(preview: RestorePreview, restore: Restore) -> Iterator[str]:
     """What a restore would replace, lose and keep, and whether it is possible."""
     for plan in preview.plans:
         name = plain(plan.snapshot.snap) or "Unreadable"
-        for line in snap_lines(preview, plan, _SPOKEN):
+        for line in snap_lines(preview, plan):
             yield from _sentences(name, line)
     yield from (
         f"Not enough space: it {line.text}."
-        for line in space_lines(preview, _SPOKEN)
+        for line in space_lines(preview)
         if line.kind is LineKind.NO_SPACE
     )
     if preview.refusal:

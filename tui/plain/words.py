@@ -1,4 +1,4 @@
-"""The model in whole sentences, to be heard or felt: no glyphs, no columns, nothing that has to be spelled.
+"""The model in whole sentences, to be heard or felt: no glyphs, no columns.
 
 Pure functions; whatever comes from outside is made harmless.
 """
@@ -14,25 +14,11 @@ from tui.phrases import ago_phrase, count_phrase, list_phrase, rough_span_phrase
 from tui.session.inventory import NAMELESS, InventoryData
 from tui.session.job_progress import JobProgress
 from tui.session.job_views import JobView
-from tui.text import plain
+from tui.text import amount_text, plain
 
 DAY = 24 * 3600
 
-_UNITS = ("kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte", "exabyte")
 _FEW = 4
-
-
-def size_words(size: int) -> str:
-    """An amount of bytes: `416 bytes`, `6.2 gigabytes`."""
-    if size < 1000:
-        return count_phrase(size, "byte")
-    amount, unit = float(size), ""
-    for unit in _UNITS:  # noqa: B007 - the one at which it stops is used below
-        amount /= 1000
-        if amount < 999.5:
-            break
-    text = f"{amount:.1f}".removesuffix(".0") if amount < 9.95 else f"{amount:.0f}"
-    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
 
 
 def moment_words(seconds: float) -> str:
@@ -74,7 +60,7 @@ def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
     parts += [f"saved {ago_phrase(now - total.when)}"] if total.when else []
-    parts += [f"{size_words(total.size)} stored"] if total.size else []
+    parts += [f"{amount_text(total.size)} stored"] if total.size else []
     parts += [check_words(total.status, now)]
     parts += _notes(total.notes, stock.expiry.get(set_.set_id, ""))
     return f"Set {set_.set_id}: {'problem, ' * bad}{', '.join(parts)}."
@@ -99,7 +85,7 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
     name = plain(snapshot.snap) or "An unreadable file"
     if not snapshot.broken:
         yield f"{name}, version {plain(snapshot.version) or 'unknown'}, revision {snapshot.revision}."
-        yield f"  {size_words(snapshot.size)} stored; data of {and_words(_owners(snapshot), 20)}."
+        yield f"  {amount_text(snapshot.size)} stored; data of {and_words(_owners(snapshot), 20)}."
     else:
         yield f"{name}: it is broken, {plain(snapshot.broken)}."
     status = stock.status_of(snapshot)
@@ -129,7 +115,7 @@ def progress_words(progress: JobProgress) -> str:
     if progress.total:
         phrases.append(f"{progress.percent} percent")
     elif phase and phase.done:
-        phrases.append(f"{size_words(phase.done)} so far")
+        phrases.append(f"{amount_text(phase.done)} so far")
     if progress.left is not None and progress.left >= 1:
         phrases.append(f"{rough_span_phrase(progress.left)} left")
     return ", ".join(phrases)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget
-from tui.text import plain
-from tui.views.restore_plan import IN_TEXT, LineKind, PlanContext, PlanLine
+from tui.text import amount_text, plain
+from tui.views.restore_plan import LineKind, PlanLine
 
 _KINDS = {
     ExtractAction.REFUSE: LineKind.CONFLICT,
@@ -15,16 +15,14 @@ _KINDS = {
 }
 
 
-def part_lines(
-    part: ExtractPart, targets: Iterable[ExtractTarget], context: PlanContext = IN_TEXT
-) -> Iterator[PlanLine]:
+def part_lines(part: ExtractPart, targets: Iterable[ExtractTarget]) -> Iterator[PlanLine]:
     """What becomes of some of the paths of an archive; only why it is blocked, where it is."""
     if part.blocked:
         yield PlanLine(LineKind.BLOCKED, plain(part.blocked), part.snapshot.snap)
         return
     for target in targets:
         is_loss = target.is_older and target.action is ExtractAction.REPLACE
-        text = _target_text(target, context)
+        text = _target_text(target)
         yield PlanLine(_KINDS[target.action], text, part.snapshot.snap, is_loss=is_loss)
 
 
@@ -39,15 +37,15 @@ def part_title(part: ExtractPart) -> str:
     return f"{plain(part.snapshot.snap)}, {plain(part.owner) or 'system'}"
 
 
-def _target_text(target: ExtractTarget, context: PlanContext) -> str:
+def _target_text(target: ExtractTarget) -> str:
     text = plain(target.name)
     if target.kind == "directory":
         text += "/"
     else:
-        text += f", {context.size(target.size) if target.kind == 'file' else target.kind}"
+        text += f", {amount_text(target.size) if target.kind == 'file' else target.kind}"
     if target.present is not None and target.action is ExtractAction.REPLACE:
         newer = ", newer" if target.is_older else ""
-        text += f" (live: {context.size(target.present)}{newer})"
+        text += f" (live: {amount_text(target.present)}{newer})"
     return f"{text}: {plain(target.reason)}" if target.reason else text
 
 

@@ -1,9 +1,9 @@
 """Why a file cannot be imported, in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from backend.transfer import ImportChoice, ImportObstacle, ImportPlan
-from tui.text import size_text
+from tui.text import amount_text
 
 _WITH_KEYS = {
     ImportObstacle.NOTHING_CHOSEN: ": select a snap with Space",
@@ -14,7 +14,6 @@ _WITH_KEYS = {
 def obstacle_text(
     plan: ImportPlan,
     choice: ImportChoice,
-    size: Callable[[int], str] = size_text,
     ways_out: Mapping[ImportObstacle, str] = _WITH_KEYS,
 ) -> str:
     """Why the file cannot be imported as asked for, or nothing; `ways_out` say how to go on."""
@@ -28,4 +27,4 @@ def obstacle_text(
         case ImportObstacle.NOTHING_CHOSEN | ImportObstacle.WRONG_HASH as obstacle:
             return f"{obstacle.value}{ways_out.get(obstacle, '')}"
         case ImportObstacle.NO_SPACE as obstacle:
-            return f"{obstacle.value}: {size(plan.missing_space).strip()} more is needed"
+            return f"{obstacle.value}: {amount_text(plan.missing_space)} more is needed"

@@ -1,7 +1,7 @@
 """The plan of a restore as typed lines, which dialog, command and plain mode print each in its own dress."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ from backend import Restore
 from backend.fs import too_long_text
 from backend.restore import EntryPlan, Losses, RestorePlan, RestorePreview, Verdict
 from tui.phrases import count_phrase
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 
 _SKIPPING = re.compile(r'^Skipping restore of (user )?"[^"]*":? (user: )?')
 
@@ -49,9 +49,8 @@ class PlanLine(NamedTuple):
 
 
 class PlanContext(NamedTuple):
-    """How a face speaks: how it spells sizes, and with which keys one leaves a snap out and refreshes."""
+    """With which keys one leaves a snap out and refreshes, where there are any."""
 
-    size: Callable[[int], str] = lambda size: size_text(size).strip()
     leave_out_key: str = ""
     refresh_key: str = ""
 
@@ -72,7 +71,7 @@ def space_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iter
         where = f" at {plain(need.place)}" if len(preview.space) > 1 or need.missing else ""
         kind = LineKind.NO_SPACE if need.missing else LineKind.SPACE
         yield PlanLine(
-            kind, f"needs at most {context.size(need.needed)}, {context.size(need.free)} free{where}"
+            kind, f"needs at most {amount_text(need.needed)}, {amount_text(need.free)} free{where}"
         )
     if preview.lacks_space:
         yield PlanLine(LineKind.WAY_OUT, f"free some space there, or skip snaps{context.leave_out_key}")
@@ -86,7 +85,7 @@ def snap_lines(
     for reason in plan.blocked:
         yield PlanLine(LineKind.BLOCKED, plain(reason), snap)
     for entry in plan.entries:
-        yield from _entry_lines(plan, entry, context)
+        yield from _entry_lines(plan, entry)
     for note in plan.notes:
         yield PlanLine(LineKind.NOTE, plain(note), snap)
     if snap in preview.absent and not plan.target_dir:
@@ -96,17 +95,17 @@ def snap_lines(
         yield PlanLine(LineKind.WAY_OUT, _way_out(plan, context, several=several), snap)
 
 
-def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> Iterator[PlanLine]:
+def _entry_lines(plan: RestorePlan, entry: EntryPlan) -> Iterator[PlanLine]:
     snap = plan.snapshot.snap
     if entry.skipped or entry.refusal:
         kind = LineKind.SKIPPED if entry.skipped else LineKind.BLOCKED
         yield PlanLine(kind, plain(entry.skipped or entry.refusal), snap, entry)
         return
-    yield PlanLine(LineKind.RESTORES, _effect(plan, entry, context), snap, entry)
+    yield PlanLine(LineKind.RESTORES, _effect(plan, entry), snap, entry)
     if entry.lost.files:
         names = [_names(entry, (path,)) for path in entry.lost.examples]
         details = _with_rest(names, entry.lost.files)
-        yield PlanLine(LineKind.LOSES_FILES, _loss(entry, context), snap, entry=entry, details=details)
+        yield PlanLine(LineKind.LOSES_FILES, _loss(entry), snap, entry=entry, details=details)
     if entry.contents and entry.devices_met:
         kind = LineKind.MAKES_DEVICES if plan.devices else LineKind.LOSES_DEVICES
         details = _with_rest([plain(name) for name in entry.contents.devices], entry.devices_met)
@@ -118,8 +117,8 @@ def _entry_lines(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> I
         yield PlanLine(LineKind.TOO_LONG, too_long_text(number), snap, entry=entry, details=details)
 
 
-def _effect(plan: RestorePlan, entry: EntryPlan, context: PlanContext) -> str:
-    size = held_text(entry, context.size)
+def _effect(plan: RestorePlan, entry: EntryPlan) -> str:
+    size = held_text(entry)
     return f"{effect_text(plan, entry)}{size and f'; {size}'}, in {plain(entry.parent)}"
 
 
@@ -144,16 +143,16 @@ def skip_text(entry: EntryPlan) -> str:
     return plain(_SKIPPING.sub("", entry.skipped).removesuffix("."))
 
 
-def held_text(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> str:
+def held_text(entry: EntryPlan) -> str:
     """What an archive holds once that is counted; before that, what it declares."""
-    return ", ".join(filter(None, held_amounts(entry, size)))
+    return ", ".join(filter(None, held_amounts(entry)))
 
 
-def held_amounts(entry: EntryPlan, size: Callable[[int], str] = IN_TEXT.size) -> tuple[str, str]:
+def held_amounts(entry: EntryPlan) -> tuple[str, str]:
     """The files of an archive and their size; before they are counted, only what it declares."""
     if entry.contents:
-        return count_phrase(entry.contents.files, "file"), size(entry.contents.bytes)
-    return "", f"at most {size(entry.needed)}" if entry.needed else ""
+        return count_phrase(entry.contents.files, "file"), amount_text(entry.contents.bytes)
+    return "", f"at most {amount_text(entry.needed)}" if entry.needed else ""
 
 
 def _names(entry: EntryPlan, paths: Sequence[str]) -> str:
@@ -180,10 +179,10 @@ def loss_counts(losses: Sequence[Losses]) -> list[LossCount]:
     return [count for count in counts if count.files]
 
 
-def _loss(entry: EntryPlan, context: PlanContext) -> str:
+def _loss(entry: EntryPlan) -> str:
     counts = loss_counts([entry.lost])
     return "; ".join(
-        f"{count_phrase(each.files, 'file')} {each.what}, {context.size(each.size)}" for each in counts
+        f"{count_phrase(each.files, 'file')} {each.what}, {amount_text(each.size)}" for each in counts
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backend.save import Aim, Concern, Outlook, Survey, concern
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 
 _FEW = 3
 
@@ -57,11 +57,11 @@ def estimate_rows(all_surveys: Sequence[Survey]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("Snap", "Size", "Files", "Owners")]
     for name, surveys in snaps.items():
         sizes = _owners(surveys)
-        owners = ", ".join(f"{plain(owner)} {size_text(size).strip()}" for owner, size in sizes.items())
-        rows.append((plain(name), size_text(sum(sizes.values())), str(_files(surveys)), owners))
+        owners = ", ".join(f"{plain(owner)} {amount_text(size)}" for owner, size in sizes.items())
+        rows.append((plain(name), f"{amount_text(sum(sizes.values())):>8}", str(_files(surveys)), owners))
     if len(snaps) > 1:
         total = sum(sum(_owners(surveys).values()) for surveys in snaps.values())
-        rows.append(("(all)", size_text(total), str(sum(map(_files, snaps.values()))), "-"))
+        rows.append(("(all)", f"{amount_text(total):>8}", str(sum(map(_files, snaps.values()))), "-"))
     return rows
 
 

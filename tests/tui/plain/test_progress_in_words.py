@@ -20,7 +20,7 @@ from tui.phrases import ago_phrase
 from tui.plain.console import Console, Dropped, EndOfInput
 from tui.plain.follow import Teller
 from tui.plain.questions import number_in, span_of
-from tui.plain.words import and_words, size_words
+from tui.plain.words import and_words
 from tui.session.job_progress import JobProgress, PhaseView
 from tui.session.job_views import JobView
 
@@ -130,13 +130,6 @@ def test_typed_text_is_a_number_or_a_span_or_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (size_words(0), "0 bytes"),
-        (size_words(1), "1 byte"),
-        (size_words(1000), "1 kilobyte"),
-        (size_words(999_499), "999 kilobytes"),
-        (size_words(999_999), "1 megabyte"),
-        (size_words(6_200_000_000), "6.2 gigabytes"),
-        (size_words(2**64), "18 exabytes"),
         (ago_phrase(86400), "a day ago"),
         (ago_phrase(0.2), "just now"),
         (ago_phrase(-7200), "in 2 hours"),

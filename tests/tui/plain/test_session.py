@@ -24,12 +24,12 @@ def test_session_begins_with_the_root_and_its_sets(world: World) -> None:
     (world.snapshots / "2_foo_1.0_x1.zip").write_bytes(b"none")
     first, second, third, *_, last = talk(world).splitlines()
     assert re.fullmatch(
-        r"Snapstow, at the demo, as .+: 2 sets, 12 gigabytes stored, .* free; 1 broken, 2 never verified\.",
+        r"Snapstow, at the demo, as .+: 2 sets, 12\.4 GB stored, .* free; 1 broken, 2 never verified\.",
         first,
     )
-    assert second.startswith("Set 2: problem, foo, 4 bytes stored, broken, ")
+    assert second.startswith("Set 2: problem, foo, 4 B stored, broken, ")
     assert re.fullmatch(
-        r"Set 1: bar and foo, user alice, saved \d+ years ago, 12 gigabytes stored, never verified\.", third
+        r"Set 1: bar and foo, user alice, saved \d+ years ago, 12.4 GB stored, never verified\.", third
     )
     assert last == "Leaving."
 
@@ -109,7 +109,7 @@ class TestRestoring:
         before = tree_of(world.root / "var/snap")
         output = talk(world, "restore 1 foo", "", "yes", "restore 1 foo", "", "1")
         assert "foo, data of the system: replaces x1" in output
-        assert "Lost: 1 file newer than the snapshot, 3 bytes." in output
+        assert "Lost: 1 file newer than the snapshot, 3 B." in output
         assert "The plan can be carried out, with a loss of 2 files." in output
         assert "What is replaced is kept for 24 hours, so that it can be undone." in output
         assert output.count("Nothing was done.") == 1
@@ -162,19 +162,19 @@ class TestReading:
     def test_files_are_found_by_words(self, world: World) -> None:
         add_set(world)
         output = talk(world, "find n", "find nowhere")
-        assert re.search(r"^4B, .*, #1, bar:user/alice/common/n$", output, re.MULTILINE)
+        assert re.search(r"^4 B, .*, #1, bar:user/alice/common/n$", output, re.MULTILINE)
         assert "Nothing found." in output
 
     def test_sets_are_compared(self, world: World) -> None:
         add_set(world)
         output = talk(world, "diff 1 live", "diff 1 live foo")
         assert "foo, 1 added, 2 changed, +3 B -2 B, -" in output
-        assert "~ rev/f, 4B -> 3B, (time)" in output
+        assert "~ rev/f, 4 B -> 3 B, (time)" in output
 
     def test_contents_are_listed_and_shown(self, world: World) -> None:
         add_set(world)
         output = talk(world, "ls 1 foo:rev", "cat 1 foo:rev/f")
-        assert re.search(r"^-rw.*, 4B, .*, f$", output, re.MULTILINE)
+        assert re.search(r"^-rw.*, 4 B, .*, f$", output, re.MULTILINE)
         assert "\nthen\n" in output
 
     def test_a_file_of_snapshots_is_listed(self, world: World, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ class TestReading:
 
     def test_places_are_estimated_examined_and_asked_about_automatic_sets(self, world: World) -> None:
         output = talk(world, "estimate", "doctor", "retention")
-        assert "(all), 18B, 6, -" in output
+        assert "(all), 18 B, 6, -" in output
         assert "No leftovers, nothing hidden." in output
         assert "Automatic snapshots are kept for 31d." in output
 

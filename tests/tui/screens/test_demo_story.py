@@ -23,7 +23,7 @@ from backend.store import CheckState, VerificationLog
 from tests.support.builders import tree_of
 from tests.tui.support.driver import Terminal
 from tests.tui.support.patient import Patient, patiently
-from tests.tui.support.user import PATIENCE
+from tests.tui.support.user import PATIENCE, SETTLED
 from tui.dialogs.answers import Answers
 from tui.dialogs.base import Dialog
 
@@ -256,6 +256,7 @@ def exports_forgets_and_imports(guest: Guest, demo: Demo) -> None:
     guest.sees("exported as set #11", "does not expire", " Import ")
     guest.presses("\r")
     guest.sees("Imported ", f"as #{AGAIN}")
+    guest.terminal.rest(SETTLED)
     guest.presses("r")
     guest.sees(f"Restore #{AGAIN}", f"Type {AGAIN} to restore")
     guest.presses("\x1b")
@@ -328,7 +329,8 @@ async def tells_of_the_file(critic: Critic, demo: Demo) -> None:
     await critic.reads("Imported ", f"as #{AGAIN}")
     await critic.presses("J")
     await critic.reads("8 jobs", f"as #{AGAIN} in")
-    await critic.presses("escape", "r")
+    await (await critic.presses("escape")).lets_rows_settle()
+    await critic.presses("r")
     await critic.reads(f"Restore #{AGAIN}", f"Type {AGAIN} to restore")
 
 

@@ -19,6 +19,7 @@ from tui.session.place import Place
 from tui.widgets.table import LineTable
 
 PATIENCE = 20.0
+SETTLED = 0.5  # seconds
 _GLANCE = 0.005
 
 Shown = TypeVar("Shown", bound=Screen[Any])
@@ -44,6 +45,12 @@ class User:
     async def lets_time_pass(self) -> Self:
         """Until the screen has done what it does every few moments."""
         await tick(self.app.screen)
+        return await self.waits()
+
+    async def lets_rows_settle(self) -> Self:
+        """Until rows that moved by themselves have stood still long enough for a key."""
+        before = self.app.place.clock
+        self.app.place.clock = lambda: before() + SETTLED
         return await self.waits()
 
     async def knows_the_sets(self) -> Self:

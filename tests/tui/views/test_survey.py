@@ -22,10 +22,10 @@ def test_findings_come_after_the_sizes_worst_first(tmp_path: Path) -> None:
     done = Snapstow(world_of(tmp_path))("estimate")
     assert done.code == 0
     assert done.out.splitlines() == [
-        "Snap   Size    Files  Owners",
-        "chat       1B  1      system 0B, alice 1B",
-        "cloud    902B  2      system 902B",
-        "(all)    903B  3      -",
+        "Snap   Size      Files  Owners",
+        "chat        1 B  1      system 0 B, alice 1 B",
+        "cloud     902 B  2      system 902 B",
+        "(all)     903 B  3      -",
         "not included: 1 data directory is a symbolic link: chat",
         "  chat: common",
         "harmless: 4 FIFOs, saved as such: cloud",

@@ -13,7 +13,7 @@ from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import watched_progress
 from tui.phrases import count_phrase
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 
 _SIGNS = {
     Change.ADDED: "+",
@@ -76,7 +76,7 @@ def _show_totals(context: Context, comparison: Comparison, tally: Tally, keys: i
         print_result("No differences.")
         return
     files = ", ".join(f"{count} {change.value}" for change, count in counts.items() if count)
-    sizes = f"+{size_text(tally.added).strip()} -{size_text(tally.removed).strip()}"
+    sizes = f"+{amount_text(tally.added)} -{amount_text(tally.removed)}"
     configuration = f"; {count_phrase(keys, 'configuration key')}" if keys else ""
     print_result(f"Files: {files or 'none'}; {sizes}{configuration}.")
 
@@ -95,7 +95,7 @@ def _line(difference: Difference) -> str:
     line = f"{_SIGNS[difference.change]} {owner}{difference.text}"
     if difference.kind == "directory":
         line += "/"
-    sizes = [size_text(size).strip() for size in (difference.before, difference.after) if size is not None]
+    sizes = [amount_text(size) for size in (difference.before, difference.after) if size is not None]
     if difference.folded:
         line += f"  {count_phrase(difference.files, 'file')}, {sizes[0]}"
     elif difference.kind == "file":

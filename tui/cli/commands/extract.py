@@ -12,7 +12,7 @@ from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import exact, print_result
 from tui.cli.progress import watched_progress
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.extract_plan import counts_text, part_lines, part_title, remark_lines, summary_document
 
 
@@ -82,8 +82,8 @@ def _ending(context: Context, operation: Extract, plan: ExtractPlan, refusal: st
     if plan.verdict is Verdict.BLOCKED:
         yield "This extraction would be refused; nothing would be changed."
         return
-    yield f"{counts_text(plan)}; {size_text(plan.size).strip()} in total."
-    yield f"{size_text(plan.stored).strip()} are read and verified first."
+    yield f"{counts_text(plan)}; {amount_text(plan.size)} in total."
+    yield f"{amount_text(plan.stored)} are read and verified first."
     if plan.count(ExtractAction.REPLACE):
         kept = "can be restored with undo" if operation.undo_window else "is lost for good"
         yield f"What is replaced {kept}."

@@ -11,7 +11,7 @@ from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import watched_progress
 from tui.phrases import count_phrase
-from tui.text import plain, quoted, size_text
+from tui.text import amount_text, plain, quoted
 from tui.views.search_rows import FileVersion, file_versions, missed_text, sets_text
 
 _MOST_HITS = 100_000
@@ -98,4 +98,4 @@ def _row(version: FileVersion, *, abs_time: bool) -> tuple[str, ...]:
             f"#{hit.snapshot.set_id} ({plain(hit.snapshot.time)})" for hit in version.version.hits
         )
     path = plain(f"{history.snap}:{owner}{version.path_text}")
-    return size_text(node.size), minute(node.mtime_ns), sets, path
+    return f"{amount_text(node.size):>8}", minute(node.mtime_ns), sets, path

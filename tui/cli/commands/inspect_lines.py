@@ -8,7 +8,7 @@ import stat
 from backend.browse import Archive, Flag, Hit, Kind, Node
 from backend.format import minute_text
 from tui.cli.output import exact
-from tui.text import cells, plain, size_text
+from tui.text import amount_text, cells, plain
 
 _LETTERS = {
     Kind.FOLDER: "d",
@@ -26,7 +26,7 @@ _ODDITIES = {
     Flag.SPARSE: "sparse",
     Flag.DANGLING: "dangling link",
 }
-HEADER = f"{'Mode':10}  {'Owner':17}  {'Size':>6}  {'Modified':16}  Name"
+HEADER = f"{'Mode':10}  {'Owner':17}  {'Size':>8}  {'Modified':16}  Name"
 
 
 def node_line(node: Node) -> str:
@@ -39,7 +39,7 @@ def node_line(node: Node) -> str:
         joint = {Kind.LINK: " -> ", Kind.HARD_LINK: " link to "}.get(node.kind, " ")
         name += joint + plain(node.link.decode("utf-8", "surrogateescape"))
     padded = owner + " " * (17 - cells(owner))
-    line = f"{mode}  {padded}  {size_text(node.size):>6}  {minute(node.mtime_ns)}  {name}"
+    line = f"{mode}  {padded}  {amount_text(node.size):>8}  {minute(node.mtime_ns)}  {name}"
     return f"{line}  [{notes}]" if notes else line
 
 
@@ -84,7 +84,7 @@ def archive_row(archive: Archive) -> tuple[str, str, str]:
     user = archive.user
     paths = f"{snap}:user/{plain(user)}" if user else f"{snap}:rev, {snap}:common"
     holds = f"data of {plain(user)}" if user else f"data of revision {archive.snapshot.revision}, common data"
-    return paths, size_text(archive.packed.size), holds
+    return paths, f"{amount_text(archive.packed.size):>8}", holds
 
 
 def archive_document(archive: Archive) -> dict[str, object]:

@@ -13,7 +13,7 @@ from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.run_operation import run_operation
-from tui.text import age_text, cut_middle, plain, size_text
+from tui.text import age_text, amount_text, cut_middle, plain
 
 _LONGEST = 4000
 _WIDEST = 100
@@ -119,7 +119,7 @@ def _reversal(record: JobRecord, held: Mapping[int, int]) -> str:
     if not record.result.undo_until or record.owner:
         return ""
     size = held.get(record.id, 0)
-    return f"can be undone, holds {size_text(size).strip()}" if size else "can be undone"
+    return f"can be undone, holds {amount_text(size)}" if size else "can be undone"
 
 
 def show_offers(context: Context, *, abs_time: bool) -> int:
@@ -134,7 +134,9 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
-        rows.append((str(offer.job), offer.verb, f"#{offer.set_id}", left, size_text(offer.held), snaps))
+        rows.append(
+            (str(offer.job), offer.verb, f"#{offer.set_id}", left, f"{amount_text(offer.held):>8}", snaps)
+        )
     show_rows(rows, empty="Nothing to undo.")
     print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))
     if offers:
@@ -171,7 +173,7 @@ def _repaired(context: Context) -> Sequence[Finding]:
 
 def _finding_lines(finding: Finding, *, done: bool) -> list[str]:
     lines = ["", f"{finding.kind}: {plain(finding.text)}"]
-    size = f"takes {size_text(finding.size).strip()}" if finding.size else ""
+    size = f"takes {amount_text(finding.size)}" if finding.size else ""
     if where := ", ".join(filter(None, (plain(finding.path), size))):
         lines.append(f"  {where}")
     if finding.repair and not done:

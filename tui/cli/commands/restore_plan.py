@@ -8,7 +8,7 @@ from tui.cli.context import Context
 from tui.cli.output import print_result
 from tui.cli.progress import watched_progress
 from tui.phrases import span_phrase
-from tui.text import plain, size_text
+from tui.text import amount_text, plain
 from tui.views.restore_plan import LineKind, PlanLine, plan_document, snap_lines, space_lines
 
 
@@ -56,7 +56,7 @@ def _ending(context: Context, operation: Restore, preview: RestorePreview) -> It
     if _is_blocked(preview):
         yield "This restore would be refused; nothing would be changed."
         return
-    yield _what_is_kept(operation, size_text(preview.replaced_bytes).strip())
+    yield _what_is_kept(operation, amount_text(preview.replaced_bytes))
     yield plain(preview.refusal) if preview.refusal else f"To do it: {context.command(operation)}"
 
 

@@ -261,7 +261,7 @@ class TestRestore:
         done = snapstow("undo", "--list")
         header, row = done.out.splitlines()
         assert header.split() == ["Job", "What", "Set", "Left", "Size", "Snaps"]
-        assert re.fullmatch(r"2 +restore +#1 +1h59m +\d+B +hello", row)
+        assert re.fullmatch(r"2 +restore +#1 +1h59m +\d+ B +hello", row)
         assert f"snapstow --root {snapstow.world.root} undo JOB" in done.err
         assert re.search(r"#1 +\d{4}-\d\d-\d\dT", snapstow("undo", "--list", "--abs-time").out)
         assert snapstow("--json", "undo", "--list").document[0]["job"] == 2
@@ -281,12 +281,12 @@ class TestPlan:
         data = world.data("hello")
         assert done.code == 0
         assert lines[0] == "#1 hello (revision x1): READY WITH LOSS"
-        assert lines[1] == f"  restore  system: replaces x1, common; 2 files, 12B, in {data}"
-        assert lines[2] == "  lose     1 file newer than the snapshot, 5B; 1 file excluded from it, 3B"
+        assert lines[1] == f"  restore  system: replaces x1, common; 2 files, 12 B, in {data}"
+        assert lines[2] == "  lose     1 file newer than the snapshot, 5 B; 1 file excluded from it, 3 B"
         assert "           x1/new" in lines
         assert any("creates x1" in line for line in lines)
         assert lines[-2:] == [
-            "Replaced data, 24B, are kept for 24 hours and can be restored with undo.",
+            "Replaced data, 24 B, are kept for 24 hours and can be restored with undo.",
             f"To do it: snapstow --root {world.root} restore 1",
         ]
 

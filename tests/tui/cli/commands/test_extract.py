@@ -54,11 +54,11 @@ class TestExtract:
         assert done.out.splitlines()[:5] == [
             "READY WITH LOSS",
             f"#3 hello, system, into {parent}",
-            "  replace  common/d, 8B (live: 6B, newer)",
+            "  replace  common/d, 8 B (live: 6 B, newer)",
             "  create   common/e/",
-            "  create   common/e/f, 5B",
+            "  create   common/e/f, 5 B",
         ]
-        assert "  create   common/i, 4B" not in done.out.splitlines()[:5]
+        assert "  create   common/i, 4 B" not in done.out.splitlines()[:5]
         assert "3 to create, 1 to replace, 0 to keep" in done.out or "4 to create" in done.out
         assert "are read and verified" in done.out
         again = f"snapstow --root {snapstow.world.root} extract 3 hello:common hello:alice/common/i"
@@ -167,13 +167,13 @@ class TestDiff:
         assert done.out.splitlines() == [
             "#3: revision x1, version 1.0, epoch 0",
             "#5: revision x1, version 1.0, epoch 0",
-            "~ common/d  8B -> 6B",
-            "- common/e/  1 file, 5B",
-            "+ common/mine  1B",
-            "~ rev/a  3B -> 5B",
-            "- alice/common/  1 file, 4B",
+            "~ common/d  8 B -> 6 B",
+            "- common/e/  1 file, 5 B",
+            "+ common/mine  1 B",
+            "~ rev/a  3 B -> 5 B",
+            "- alice/common/  1 file, 4 B",
             '+ conf new.key: "x"',
-            "Files: 1 added, 2 removed, 2 changed; +3B -11B; 1 configuration key.",
+            "Files: 1 added, 2 removed, 2 changed; +3 B -11 B; 1 configuration key.",
         ]
         assert done.code == 0
         assert snapstow("diff", "3", "5", "hello", "--exit-code").code == 1
@@ -183,12 +183,12 @@ class TestDiff:
         lines = snapstow("diff", "3", "live", "hello", "--exact").out.splitlines()
         assert lines[1] == "live: revision x1, version 1.0, epoch 0"
         assert "~ conf port: 80 -> 81" in lines
-        assert "- common/e/  1 file, 5B" in lines
+        assert "- common/e/  1 file, 5 B" in lines
 
     def test_one_text(self, snapstow: Snapstow) -> None:
         lines = snapstow("diff", "3", "live", "hello:common/d").out.splitlines()
         assert lines[2:-1] == [
-            "~ common/d  8B -> 6B  (time)",
+            "~ common/d  8 B -> 6 B  (time)",
             "--- #3/common/d",
             "+++ live/common/d",
             "@@ -1,2 +1,2 @@",
@@ -199,7 +199,7 @@ class TestDiff:
 
     def test_below_a_users_folder(self, snapstow: Snapstow) -> None:
         lines = snapstow("diff", "3", "5", "hello:alice/common").out.splitlines()
-        assert lines[2:] == ["- alice/common/  1 file, 4B", "Files: 1 removed; +0B -4B."]
+        assert lines[2:] == ["- alice/common/  1 file, 4 B", "Files: 1 removed; +0 B -4 B."]
 
     def test_for_a_program(self, snapstow: Snapstow) -> None:
         name = b"caf\xe9".decode("utf-8", "surrogateescape")

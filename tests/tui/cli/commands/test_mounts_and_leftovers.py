@@ -38,7 +38,7 @@ def test_the_commands_agree_on_what_is_left_over(world: World, capsys: pytest.Ca
         run(world, "doctor")
         findings = capsys.readouterr().out
         assert "left over of job 1 (restore)" in findings
-        assert re.search(r", takes \d+B$", findings, re.MULTILINE)
+        assert re.search(r", takes \d+ B$", findings, re.MULTILINE)
     assert run(world, "doctor", "--repair") == 0
     capsys.readouterr()
     run(world, "doctor")

@@ -28,10 +28,10 @@ class TestQueries:
     def test_estimate(self, snapstow: Snapstow) -> None:
         done = snapstow("estimate")
         assert done.out.splitlines() == [
-            "Snap   Size    Files  Owners",
-            "hello     16B  3      system 12B, alice 4B",
-            "other      5B  1      system 5B",
-            "(all)     21B  4      -",
+            "Snap   Size      Files  Owners",
+            "hello      16 B  3      system 12 B, alice 4 B",
+            "other       5 B  1      system 5 B",
+            "(all)      21 B  4      -",
         ]
         assert done.err == ""
         assert snapstow("--json", "estimate", "other").document == [
@@ -64,7 +64,7 @@ class TestQueries:
         expected = [
             "1 done save hello set #1",
             "2 undone restore 1 by job 3",
-            "3 done undo can be undone, holds 16B",
+            "3 done undo can be undone, holds 16 B",
             "4 refused forget 9 no snapshot set with the given ID",
             "5 done check-snapshot 4 1 bad",
         ]

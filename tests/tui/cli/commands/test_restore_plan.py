@@ -51,8 +51,8 @@ def test_the_plan_tells_where(snapstow: Snapstow, tmp_path: Path) -> None:
     lines = snapstow("restore", "1", "--plan", "--to", str(target_dir)).out.splitlines()
     assert lines == [
         "#1 hello (revision x1): READY",
-        f"  restore  system: creates x1, common; 2 files, 6B, in {target_dir}/hello",
-        f"  restore  user ghost: creates x1, common; 1 file, 1B, in {target_dir}/hello/users/ghost",
+        f"  restore  system: creates x1, common; 2 files, 6 B, in {target_dir}/hello",
+        f"  restore  user ghost: creates x1, common; 1 file, 1 B, in {target_dir}/hello/users/ghost",
         "",
         f"Nothing is replaced; remove {target_dir} to undo it.",
         f"To do it: snapstow --root {snapstow.world.root} restore 1 --to={target_dir}",

@@ -5,7 +5,7 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -271,10 +271,9 @@ class FilesEngine:
         self._demand(operation.action)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         self._demand_none_waits(operation, chosen)
+        restorer = Restorer(self.store, self.journal.folder, self.clock)
         with self._reading(operation.set_id):
-            return Restorer(self.store, self.journal.folder, self.clock).carry_out(
-                chosen, operation, progress
-            )
+            return restorer.carry_out(chosen, operation, progress)
 
     def extract(self, operation: "Extract", progress: "Progress") -> "Result":
         """Put all selected files in place, or into a directory, where snapd may run, or nothing."""
@@ -284,9 +283,7 @@ class FilesEngine:
         chosen = marked_snapshots(self.store, operation)
         self._demand_none_waits(operation, chosen)
         extractor = Extractor(self.store, self.journal.folder, self.clock)
-        with ExitStack() as locks:
-            if not operation.file:
-                locks.enter_context(self._reading(operation.set_id))
+        with nullcontext() if operation.file else self._reading(operation.set_id):
             return extractor.carry_out(chosen, operation, progress)
 
     def _demand_none_waits(self, operation: "Restore | Extract", chosen: Sequence[Snapshot]) -> None:

@@ -154,7 +154,7 @@ class Palette(Dialog[None]):
     def _fill(self, wanted: str) -> None:
         items = list(islice(self._matching(wanted.lower().split()), MOST + 1))
         self._choices = items[:MOST]
-        width = min(self.size.width, 100) - _BESIDE_LINES
+        width = min(self.size.width, 92) - _BESIDE_LINES
         self.show_lines([line_of(number, choice, width) for number, choice in enumerate(self._choices)])
         self.lines.highlighted = 0 if items else None
         if len(items) > MOST:

@@ -106,9 +106,13 @@ class AskRetention(Dialog[str | None]):
     # -- answering
 
     def confirm(self) -> None:
-        """Have it changed, or say what has to be typed."""
-        if self._is_busy or not self.is_shown("time"):
-            return
+        """Have it changed, or say what has to be typed; leave where it cannot be changed."""
+        if not self.is_shown("time"):
+            self.leave()
+        elif not self._is_busy:
+            self._confirm_typed()
+
+    def _confirm_typed(self) -> None:
         try:
             wanted = self._typed()
         except InvalidInputError:

@@ -173,15 +173,17 @@ def test_a_leftover_of_a_crash_is_found_and_removed(root: str, size: tuple[int, 
 
     async def tell(user: Counting) -> None:
         await user.sees("doctor ")
-        await user.presses("exclamation_mark", "end")
-        await user.sees("Enter would remove the marker and the files of its set")
+        await user.presses("exclamation_mark")
+        await user.sees("Enter repairs it")
+        await user.presses("end", "up")
+        await user.sees("an import is under way, or was interrupted; its set is hidden")
         await user.presses("enter")
         await user.sees("remove the marker and the files of its set.")
         await user.types("yes")
         await user.presses("enter")
         while marker.exists():
             await user.lets_time_pass()
-        assert user.keys == 4
+        assert user.keys == 5
 
     story(root, tell, size)
 

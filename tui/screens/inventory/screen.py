@@ -226,11 +226,9 @@ class InventoryScreen(ErrandScreen):
     @property
     def is_watched(self) -> bool:
         """Whether somebody sees what is loaded: here, in what needs attention, or where jobs are started."""
-        top = self.app.screen
-        has_jobs = any(job.is_running for job in self._jobs_shown)
-        return (
-            self.is_current or isinstance(top, CareScreen) or (has_jobs and isinstance(top, RestoringScreen))
-        )
+        if any(job.is_running for job in self._jobs_shown):
+            return self.is_current or isinstance(self.app.screen, CareScreen | RestoringScreen)
+        return self.is_current or isinstance(self.app.screen, CareScreen)
 
     def tell_end(self, job: JobView) -> None:
         """Say what became of a job, on the screen above as well where it may have been started."""

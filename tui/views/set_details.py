@@ -20,11 +20,15 @@ _LEVELS = {"full": "every byte", "structure": "every byte and archive"}
 
 
 class Fact(NamedTuple):
-    """A label, or nothing where the fact before goes on, and a harmless text in a style of tables."""
+    """A label, or nothing where the fact before goes on, and a harmless text in a style of tables.
+
+    With an amount `at_edge`, the text is cut to the room left of it.
+    """
 
     label: str
     text: str
     style: str = ""
+    at_edge: str = ""
 
 
 class Section(NamedTuple):
@@ -146,7 +150,7 @@ def _configuration(snapshot: Snapshot) -> Iterator[Fact]:
 def _archives(snapshot: Snapshot, parts: Mapping[str, Part]) -> Iterator[Fact]:
     for entry in snapshot.entries:
         part = parts.get(entry)
-        yield Fact("", f"{plain(entry)}  {amount_text(part.stored)}" if part else plain(entry))
+        yield Fact("", plain(entry), at_edge=amount_text(part.stored) if part else "")
     yield from _labelled("excluded", [plain(pattern) for pattern in snapshot.exclude or ()])
 
 
@@ -206,9 +210,8 @@ def _members(snapshots: Sequence[Snapshot], stock: InventoryData) -> Iterator[Fa
     for snapshot in snapshots[:_SHOWN]:
         status = stock.status_of(snapshot)
         style = STYLES[status.state]
-        name = plain(snapshot.snap) or NAMELESS
-        text = f"{GLYPHS[status.state]} {name} · {amount_text(snapshot.size)}"
-        yield Fact("", text, "" if style == "dim" else style)
+        text = f"{GLYPHS[status.state]} {_name(snapshot)}"
+        yield Fact("", text, "" if style == "dim" else style, amount_text(snapshot.size))
     if len(snapshots) > _SHOWN:
         yield Fact("", f"and {len(snapshots) - _SHOWN} more", "dim")
 

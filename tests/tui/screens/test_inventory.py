@@ -122,7 +122,7 @@ def test_marks_are_counted_and_verbs_act_on_all_marked(root: str) -> None:
     story(root, tell)
 
 
-def test_pivot_gathers_by_snap_and_by_user(root: str) -> None:
+def test_pivot_groups_by_snap_and_by_user(root: str) -> None:
     async def tell(user: User) -> None:
         await user.sees("#1")
         await user.presses("v")
@@ -267,5 +267,60 @@ def test_the_end_of_a_job_is_told_with_what_can_be_done_next(root: str) -> None:
         perform_recorded(Restore(1), engine, lambda _job: lambda _event: None)
         await user.presses("f5")
         await user.sees("Restored #1 in 0:00 · undo until")
+
+    story(root, tell)
+
+
+# -- pictures, tree and details
+
+
+def beside(user: User) -> list[str]:
+    """The lines of the details beside the table."""
+    lines = [line.partition("││")[2] for line in user.screen().splitlines()]
+    return [line.removesuffix("│").strip() for line in lines if line]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_capital_o_hides_the_pictures_and_shows_them_again(root: str, size: tuple[int, int]) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.sees("2 damaged")
+        rows_before = user.table.size.height
+        await user.presses("O")
+        assert "2 damaged" not in user.screen()
+        assert user.table.size.height > rows_before
+        await user.presses("O")
+        assert "2 damaged" in user.screen()
+        assert user.table.size.height == rows_before
+
+    story(root, tell, size)
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_names_below_a_set_are_whole_where_cells_of_their_row_are_empty(
+    root: str, size: tuple[int, int]
+) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("end", "l")
+        await user.sees("├ ▸ nextcloud 31.0.9snap1 · rev 50962")
+
+    story(root, tell, size)
+
+
+def test_snaps_in_the_details_are_one_line_each_with_their_size_at_the_edge(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#1")
+        await user.presses("end")
+        await user.sees("? telegram_work")
+        shown = beside(user)
+        snaps = shown[shown.index("Snaps") + 1 :][:4]
+        assert [re.sub(r" +[\d.]+ [kM]?B$", "", line) for line in snaps] == [
+            "? hello-world 6.4",
+            "? nextcloud 31.0.9snap1",
+            "? postgresql 16.4",
+            "? telegram_work 5.2.3",
+        ]
+        assert {len(line) for line in snaps} == {30}
 
     story(root, tell)

@@ -13,14 +13,14 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import DescendantFocus, Event, Key, Resize
+from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from backend import BugError
-from tui.dialogs.base import HelpWanted
+from tui.dialogs.base import ContentsWanted, HelpWanted
 from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.terminal import themes
@@ -99,7 +99,7 @@ class SnapstowApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         """Let every key wait for the one before."""
-        if isinstance(event, Resize) or (isinstance(event, Key) and event.key == "f5"):
+        if isinstance(event, Key) and event.key == "f5":
             self.action_draw_again()
         if isinstance(event, Key) and not event.is_forwarded:
             await self._order_of_keys.take(event)
@@ -163,6 +163,12 @@ class SnapstowApp(App[int]):
         from tui.dialogs.help import Help
 
         self.push_screen(Help(message.title, message.bindings, self._facts()))
+
+    def on_contents_wanted(self, message: ContentsWanted) -> None:
+        """Show what is in a file, above the dialog that asks for it."""
+        for screen in self.screen_stack:
+            if isinstance(screen, InventoryScreen):
+                screen.show_contents(message.path)
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         """How changes are made and why; where the journal is that the jobs write."""

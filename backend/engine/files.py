@@ -189,10 +189,9 @@ class FilesEngine:
     def plan(
         self, restore: "Restore", *, look: bool = True, progress: "Progress | None" = None
     ) -> "list[RestorePlan]":
-        """Plan a restore: a plan for each snapshot.
+        """Plan a restore: a plan for each snapshot; Cancelled when the job is stopped.
 
-        With `look`, live data are walked for what would be lost, and archives for what they hold. Cancelled
-        when the job is stopped.
+        With `look`, live data are walked for what would be lost, and archives for what they hold.
         """
         from backend.progress import Progress
         from backend.restore.planner import RestorePlanner

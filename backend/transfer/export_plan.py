@@ -26,7 +26,7 @@ class ExportObstacle(Enum):
     """Why what is chosen cannot be exported, wherever it goes."""
 
     UNREADABLE = "it cannot be read"
-    BROKEN = "broken"
+    BROKEN = "damaged"
     NOTHING_CHOSEN = "nothing is selected"
 
 
@@ -101,7 +101,7 @@ def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
     if not snapshots:
         return ExportPlan(set_id, trouble=f"there is no set #{set_id} any more")
     if all(snapshot.broken for snapshot in snapshots):
-        return ExportPlan(set_id, snapshots, "nothing of this set can be exported: all of it is broken")
+        return ExportPlan(set_id, snapshots, "nothing of this set can be exported: all of it is damaged")
     return ExportPlan(set_id, snapshots, faults=_faults(place, snapshots))
 
 

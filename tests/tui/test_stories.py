@@ -153,7 +153,7 @@ def test_the_first_that_is_broken_is_shown_with_its_reason_in_three_keys(
     root: str, size: tuple[int, int]
 ) -> None:
     async def tell(user: Counting) -> None:
-        await user.sees("2 failed")
+        await user.sees("2 damaged")
         await user.presses("exclamation_mark")
         await user.sees("Failed and damaged  2")
         await user.presses("down")

@@ -20,7 +20,7 @@ from textual.widgets import Input
 from textual.worker import WorkerFailed
 
 from backend import BugError
-from tui.dialogs.base import HelpWanted
+from tui.dialogs.base import ContentsWanted, HelpWanted
 from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.terminal import themes
@@ -163,6 +163,12 @@ class SnapstowApp(App[int]):
         from tui.dialogs.help import Help
 
         self.push_screen(Help(message.title, message.bindings, self._facts()))
+
+    def on_contents_wanted(self, message: ContentsWanted) -> None:
+        """Show what is in a file, above the dialog that asks for it."""
+        for screen in self.screen_stack:
+            if isinstance(screen, InventoryScreen):
+                screen.show_contents(message.path)
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         """How changes are made and why; where the journal is that the jobs write."""

@@ -54,6 +54,14 @@ class HelpWanted(Message):
         self.bindings = tuple(bindings)
 
 
+class ContentsWanted(Message):
+    """Somebody wants to see what is in a file without leaving a dialog; the application shows it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     """A question with lines to look at and to choose from, over a still picture of the screen below.
 

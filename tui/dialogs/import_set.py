@@ -1,7 +1,7 @@
 """The dialog before an import: choose a file, look into it, see what it would add."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import ClassVar
 
 from textual import on, work
@@ -13,16 +13,17 @@ from textual.widgets import Input
 
 from backend import Advanced, Cancelled, Event, Import, Progress, command_line
 from backend.transfer import ImportChoice, ImportPlan, plan_import
-from tui.dialogs.answers import Answer
-from tui.dialogs.base import CHOOSE
+from tui.dialogs.answers import Answer, Answers
+from tui.dialogs.base import CHOOSE, ContentsWanted
 from tui.dialogs.import_preview import inside_lines, summary
 from tui.dialogs.lines import LineList
 from tui.dialogs.operation import Proposing
 from tui.dialogs.path import PathDialog
-from tui.session.paths import absolute, file_at, in_folder
+from tui.session.paths import PathEntry, absolute, file_at, in_folder
 from tui.session.place import Place
 from tui.text import amount_text, plain
 from tui.views.import_plan import obstacle_text
+from tui.widgets.path_input import PathInput
 
 
 class Looking(Message):
@@ -65,6 +66,8 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("asterisk", "choose(True)", "All", show=False),
         Binding("minus", "choose(False)", "None", show=False),
+        # In the box, where it would move the cursor; `l` is a letter there.
+        Binding("right", "look_inside", "Look inside", show=False, priority=True),
     ]
 
     def __init__(self, place: Place, path: str = "") -> None:
@@ -176,6 +179,34 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         """Look into a file."""
         self.path_input.put(path)
 
+    def entered(self, key: Hashable) -> None:
+        """Look inside the file: the one under the cursor, or the one that is chosen."""
+        listing = self._listing
+        if not self.is_browsing:
+            self.action_look_inside()
+        elif isinstance(key, PathEntry) and key.is_regular and listing is not None:
+            self._show_contents(in_folder(listing.folder, key.name))
+        else:
+            self.open_entry(key)
+
+    def action_look_inside(self) -> None:
+        """Show what is in the file, and come back to this dialog as it is."""
+        self._show_contents(self.path_input.typed)
+
+    def _show_contents(self, path: str) -> None:
+        self.post_message(ContentsWanted(absolute(path, self._base)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave → to the box as long as its cursor has somewhere to go, and to the list."""
+        box = self.focused
+        is_at_end = isinstance(box, PathInput) and box.cursor_position == len(box.value)
+        return action != "look_inside" or (is_at_end and self._plan is not None)
+
+    def choose(self, path: str) -> None:
+        """Take a file that was looked into; where it is the one that is chosen, nothing changes."""
+        if absolute(self.path_input.typed, self._base) != path:
+            self.picked(path)
+
     def action_above(self) -> None:
         """Go to the directory above, or from a file back to its directory."""
         if self._plan is not None:
@@ -196,6 +227,15 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         if plan is not None:
             self.propose(self._place, self._operation(plan))
         self._renew_answer()
+
+    def show_keys(self) -> None:
+        """Show in the edge what keys there are, and by which one one looks inside from here."""
+        keys = self.BROWSING_KEYS if self.is_browsing else self.KEYS
+        if self.focused is self.lines:
+            keys = (*keys, Answer("l", "l", "looks inside"))
+        elif not self.is_browsing:
+            keys = (*keys, Answer("right", "→", "looks inside"))
+        self.query_one(Answers).show_hints(keys)
 
     def _renew_answer(self) -> None:
         """Say in the edge what Enter does by now, and for what it waits."""
@@ -218,7 +258,8 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
         return "still reading it" if self._length else "choose a file first"
 
     def on_descendant_focus(self) -> None:
-        """In the directory Enter opens."""
+        """In the directory Enter opens, and in the list `l` looks inside."""
+        self.show_keys()
         self._renew_answer()
 
     def _summary(self) -> Content:

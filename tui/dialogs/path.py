@@ -83,6 +83,10 @@ class PathDialog(Dialog[ScreenResultType]):
 
     def redraw(self) -> None:
         """Show everything as it is now; begins with what keys there are."""
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Show in the edge what keys there are."""
         self.query_one(Answers).show_hints(self.BROWSING_KEYS if self.is_browsing else self.KEYS)
 
     def action_look(self) -> None:
@@ -170,8 +174,12 @@ class PathDialog(Dialog[ScreenResultType]):
     # -- walking
 
     def on_line_list_opened(self, message: LineList.Opened) -> None:
-        """Go into a directory, take a file."""
-        self.open_entry(message.key)
+        """Go into a directory, or do with a file what `entered` says."""
+        self.entered(message.key)
+
+    def entered(self, key: Hashable) -> None:
+        """Go into a line by `l`: the same as opening."""
+        self.open_entry(key)
 
     def on_line_list_marked(self, message: LineList.Marked) -> None:
         """The same as opening."""

@@ -31,6 +31,11 @@ class PathEntry(NamedTuple):
     when: float = 0.0
     special: str = ""
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a file that can be read."""
+        return not (self.is_directory or self.special)
+
 
 class PathListing(NamedTuple):
     """What of a directory goes on as was typed: `kept` of it is certain, the entries begin with `prefix`.

@@ -17,6 +17,7 @@ from backend.format.export_manifest import content_json
 from backend.transfer import ImportChoice, ImportPlan, plan_import
 from tests.backend.archive.test_export_file import rewritten
 from tests.support.builders import World
+from tests.tui.support.dialogs import line_list
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
     exported_set,
@@ -28,6 +29,7 @@ from tests.tui.support.places import (
     world_of_two,
 )
 from tui.dialogs.import_set import AskImport, Looking
+from tui.screens.contents.screen import ContentsScreen
 from tui.views.import_plan import obstacle_text
 
 __all__ = ["exported_set", "working_directory", "world_of_two"]
@@ -175,6 +177,105 @@ def test_a_wrong_content_hash_is_accepted_by_choice(other: World, exported: Path
         await imports(user)
 
     assert patiently(str(other.root), tell) == [Import(str(exported), accept_hash=True)]
+
+
+# -- looking inside before
+
+
+async def dialog_as_it_is(user: Patient) -> tuple[object, ...]:
+    await user.waits()
+    screen = user.screen_of(AskImport)
+    return screen.focused, screen.path_input.typed, line_list(user).cursor_key, user.dialog()
+
+
+async def looks_inside(user: Patient, key: str) -> None:
+    """Look inside, and be back at the dialog as it was."""
+    before = await dialog_as_it_is(user)
+    await user.presses(key)
+    assert isinstance(user.app.screen, ContentsScreen)
+    await (await user.sees("hello")).sees("other")
+    await user.presses("escape")
+    assert await dialog_as_it_is(user) == before
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_l_looks_inside_a_typed_file_and_esc_comes_back_to_the_dialog_as_it_was(
+    other: World, exported: Path, size: tuple[int, int]
+) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("i")
+        await user.types("e.snapshot", "#path")
+        await reads(user, "exported as set #1")
+        assert "→ looks inside" in user.dialog()
+        await looks_inside(user, "right")
+        await stands_on(user, "other")
+        await user.presses("space")
+        await reads(user, "[ ] other")
+        assert "l looks inside" in user.dialog()
+        await looks_inside(user, "l")
+        assert "[ ] other" in user.dialog()
+        await user.presses("enter")
+        await user.sees("#1")
+
+    patiently(str(other.root), tell, size)
+    assert [name for name in other.names() if "hello" in name]
+    assert not [name for name in other.names() if "other" in name]
+
+
+def test_l_on_a_file_of_the_directory_looks_inside_and_on_a_directory_goes_in(
+    other: World, exported: Path
+) -> None:
+    (exported.parent / "below").mkdir()
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(AskImport(place_of(user)))
+        await stands_on(user, "e.snapshot")
+        await looks_inside(user, "l")
+        await looks_inside(user, "right")
+        await stands_on(user, "below")
+        await reads(await user.presses("l"), "this directory is empty")
+
+    patiently(str(other.root), tell)
+
+
+def test_right_in_the_box_moves_its_cursor_as_long_as_it_can(other: World, exported: Path) -> None:
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "e.snapshot")
+        box = user.screen_of(AskImport).path_input
+        await user.presses("home", "right")
+        assert box.cursor_position == 1
+        assert isinstance(user.app.screen, AskImport)
+
+    patiently(str(other.root), tell)
+
+
+def test_import_from_inside_goes_back_to_the_dialog_that_asks_for_that_file(
+    other: World, exported: Path
+) -> None:
+    async def tell(user: Patient) -> None:
+        await user.is_asked(AskImport(place_of(user)))
+        await stands_on(user, "e.snapshot")
+        await user.presses("l")
+        await (await user.sees("hello")).presses("i")
+        assert isinstance(user.app.screen, AskImport)
+        await reads(user, "exported as set #1")
+        await imports(user)
+
+    assert patiently(str(other.root), tell) == [Import(str(exported))]
+
+
+def test_a_file_that_holds_no_snapshots_is_looked_into_and_says_so(other: World, here: Path) -> None:
+    (here / "odd").write_text("hello " * 1000)
+
+    async def tell(user: Patient) -> None:
+        await looks_into(user, "odd", "not an export")
+        await user.presses("right")
+        assert isinstance(user.app.screen, ContentsScreen)
+        await user.sees("cannot look into")
+        await user.presses("escape")
+        assert isinstance(user.app.screen, AskImport)
+
+    patiently(str(other.root), tell)
 
 
 # -- what is no export

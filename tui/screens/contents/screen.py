@@ -194,11 +194,15 @@ class ContentsScreen(PreviewScreen):
 
     @work
     async def action_import(self) -> None:
-        """Import the file, or some of its snapshots."""
+        """Import the file, or some of its snapshots; where that is being asked already, go back to it."""
         from tui.dialogs.import_set import AskImport
 
+        below = self.app.screen_stack[-2]
         if reason := self.refusal_of("import"):
             self.say(reason)
+        elif isinstance(below, AskImport):
+            below.choose(self.file)
+            self.dismiss()
         elif answer := await self.app.push_screen_wait(AskImport(self._place, self.file)):
             await self._launcher.launch(answer)
             self.say("job started: J shows its progress")

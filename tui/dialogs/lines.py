@@ -180,6 +180,16 @@ class LineList(OptionList, inherit_bindings=False):
         self.highlighted = at
         return True
 
+    def action_page_up(self) -> None:
+        """Move by a page, where there is room for one."""
+        if self._lines:
+            super().action_page_up()
+
+    def action_page_down(self) -> None:
+        """Move by a page, where there is room for one."""
+        if self._lines:
+            super().action_page_down()
+
     def action_mark(self) -> None:
         """Choose the line, or take the choice back."""
         if self._shown:

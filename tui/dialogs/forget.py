@@ -12,15 +12,14 @@ from backend import Forget, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState, CheckStatus
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
-from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.status_text import status_text
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
 from tui.text import amount_text, plain
-from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
 _VERIFIED = (CheckState.OK, CheckState.OLD)
-_LOOKS = {CheckState.OK: GOOD, CheckState.OLD: WARN, CheckState.NEVER: DIM}
 
 
 class Loss(NamedTuple):
@@ -150,8 +149,7 @@ class AskForget(Dialog[bool]):
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
         about = f"{name} {plain(snapshot.version)}  {amount_text(snapshot.size)}{users}  "
-        look = _LOOKS.get(status.state, BAD)
-        return Content.assemble(about, (check_text(status, now), look))
+        return Content.assemble(about, status_text(status, now))
 
     @property
     def _is_typed(self) -> bool:

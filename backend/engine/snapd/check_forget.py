@@ -1,6 +1,5 @@
 """Forgetting through snapd, and checking with it where the files may not be read."""
 
-import os
 import time
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from backend.jobs.record import JobRecord
 from backend.model import CheckResult, Snapshot, saved_users
 from backend.operations import Check, Forget, Result
 from backend.progress import Progress
+from backend.store.room import room_of
 from backend.store.verifications import OLD, CheckState, CheckStatus
 
 
@@ -28,18 +28,11 @@ def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
             f"cannot forget: snapd does not see the damaged files of snapshot set #{operation.set_id}; stop "
             "snapd and use --engine files"
         )
-    freed = sum(_size(snapshot) for snapshot in seen)
+    freed = room_of(seen).freed
     snaps = [snapshot.snap for snapshot in seen] if operation.snaps else []
     with progress.step("Forgetting"):
         site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
     return Result(operation.set_id, tuple(snapshot.snap for snapshot in seen), tuple(left_out), freed=freed)
-
-
-def _size(snapshot: Snapshot) -> int:
-    try:
-        return os.lstat(snapshot.path).st_size
-    except OSError:
-        return snapshot.size
 
 
 def check_refusal(operation: Check) -> str:

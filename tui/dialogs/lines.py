@@ -54,8 +54,8 @@ def said(text: str, style: str = "") -> Content:
 
 
 def key_hint(key: str, does: str) -> Content:
-    """A key beside what it acts on."""
-    return Content.assemble((key, HINT), (f" {does}", DIM))
+    """A key beside what it acts on, with which it stays on one line."""
+    return Content.assemble((key, HINT), (f"\N{NO-BREAK SPACE}{does}", DIM))
 
 
 def label(word: str, style: str = DIM) -> Content:

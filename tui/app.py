@@ -53,7 +53,7 @@ class Looks(NamedTuple):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under engine_summary."""
+        """Seconds between two looks at what is under way."""
         return 0.5 if self.low_bandwidth else 0.25
 
 

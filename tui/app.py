@@ -13,7 +13,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
-from textual.events import DescendantFocus, Event, Key, Resize
+from textual.events import DescendantFocus, Event, Key
 from textual.filter import LineFilter, NoColor
 from textual.screen import Screen
 from textual.widgets import Input
@@ -99,7 +99,7 @@ class SnapstowApp(App[int]):
 
     async def on_event(self, event: Event) -> None:
         """Let every key wait for the one before."""
-        if isinstance(event, Resize) or (isinstance(event, Key) and event.key == "f5"):
+        if isinstance(event, Key) and event.key == "f5":
             self.action_draw_again()
         if isinstance(event, Key) and not event.is_forwarded:
             await self._order_of_keys.take(event)

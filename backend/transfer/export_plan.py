@@ -26,7 +26,7 @@ class ExportObstacle(Enum):
     """Why what is chosen cannot be exported, wherever it goes."""
 
     UNREADABLE = "it cannot be read"
-    BROKEN = "broken"
+    BROKEN = "damaged"
     NOTHING_CHOSEN = "nothing is selected"
 
 
@@ -106,7 +106,7 @@ def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
     if not snapshots:
         return ExportPlan(set_id, trouble=f"there is no set #{set_id} any more")
     all_broken = all(snapshot.broken for snapshot in snapshots)
-    reason = "nothing of this set can be exported: all of it is broken" if all_broken else ""
+    reason = "nothing of this set can be exported: all of it is damaged" if all_broken else ""
     return ExportPlan(set_id, snapshots, reason, place.check_statuses(snapshots))
 
 

@@ -33,4 +33,5 @@ class ShowDetails(Dialog[None]):
 
 def _line(key: tuple[str, int], fact: Fact) -> Line:
     head = Content.styled(f"{fact.label:<{LABEL}}", DIM) if fact.label else Content("")
-    return Line(key, Content.styled(fact.text, _STYLES[fact.style]), head=head)
+    amount = f"  {fact.at_edge}" if fact.at_edge else ""
+    return Line(key, Content.styled(f"{fact.text}{amount}", _STYLES[fact.style]), head=head)

@@ -65,7 +65,7 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
         return Content("Reading the set…")
     if weight.trouble:
         return said(weight.trouble, BAD)
-    text = f"{amount_text(weight.size)} ({weight.size} bytes) to write"
+    text = f"{amount_text(weight.size)} ({weight.size:,} bytes) to write"
     if where is None:
         return Content(text)
     if reason := obstacle(weight, where, choice):
@@ -99,6 +99,6 @@ def _snapshot_text(snapshot: Snapshot, status: CheckStatus | None) -> Content:
     name = f"{plain(snapshot.snap) or '(unreadable)'} {plain(snapshot.version)} rev {snapshot.revision}"
     size = f"  {amount_text(snapshot.size)}"
     if snapshot.broken:
-        return Content.assemble(name, (f"  ✗ broken: {plain(snapshot.broken)}", BAD))
+        return Content.assemble(name, (f"  ✗ damaged: {plain(snapshot.broken)}", BAD))
     check = status_text(status, time.time()) if status else ""
     return Content.assemble(name, (f"{size}  ", DIM), check)

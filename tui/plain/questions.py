@@ -244,10 +244,12 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     choice = ExportChoice(frozenset(named_paths), checksum=False)
     if broken := [snapshot.snap or "an unreadable file" for snapshot in plan.broken(choice)]:
         choice = choice._replace(chosen=choice.chosen & plan.sound)
-        if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Skip that?"):
+        if choice.chosen and not desk.console.agrees(
+            f"Damaged: {and_words(broken)}. Leave {'it' if len(broken) == 1 else 'them'} out?"
+        ):
             raise Dropped
     if plan.obstacle(choice):
-        raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
+        raise InvalidInputError(f"cannot export set {part.set_id}: all of it is damaged")
     for snap, fault in plan.doubts(choice).items():
         desk.console.say(f"Warning: the last check of {plain(snap)} failed: {plain(fault)}.")
     if plan.doubts(choice) and not desk.console.agrees("Export it anyway?"):
@@ -307,7 +309,7 @@ def _inside(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     for snapshot in snapshots:
         name = plain(snapshot.snap) or "Unreadable"
         if snapshot.broken:
-            yield f"{name}: broken, {plain(snapshot.broken)}."
+            yield f"{name}: damaged, {plain(snapshot.broken)}."
         else:
             whose = f", users {and_words(snapshot.users)}" if snapshot.users else ""
             version = plain(snapshot.version) or "unknown"

@@ -97,9 +97,13 @@ def _switched(before: str, after: str) -> Iterator[str]:
 
 
 class SentCells:
-    """The cells of a terminal as they were sent, and what has to be sent to have them otherwise."""
+    """The cells of a terminal as they were sent, and what has to be sent to have them otherwise.
 
-    def __init__(self) -> None:
+    What is drawn beyond its edges is left out.
+    """
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.size = columns, rows
         self.forget()
 
     def forget(self) -> None:
@@ -140,6 +144,8 @@ class SentCells:
     def _write(self, text: str) -> Iterator[str]:
         cells = list(text) if text.isascii() else _cells(text)
         x, end = self._x, self._x + len(cells)
+        columns, rows = self.size
+        cells = _cut(cells, columns - x) if self._y < rows else []
         letters, looks = self._row(self._y, end)
         look = self._look
         spans = self._spans(cells, letters, looks, x)
@@ -217,6 +223,16 @@ def _cells(text: str) -> list[str]:
     return cells
 
 
+def _cut(cells: list[str], room: int) -> list[str]:
+    """The cells that there is room for; half a wide letter is a blank."""
+    if len(cells) <= room:
+        return cells
+    kept = cells[: max(0, room)]
+    if kept and cells[room] == _REST:
+        kept[-1] = " "
+    return kept
+
+
 def _whole(cells: list[str], first: int, last: int) -> tuple[int, int]:
     """A span that does not cut a wide letter."""
     while first and cells[first] == _REST:
@@ -240,9 +256,10 @@ class LeanDriver(LinuxDriver):
     _cells: SentCells | None = None
 
     def write(self, data: str) -> None:
-        """Write to the output, less what is there already."""
-        if self._cells is None:
-            self._cells = SentCells()
+        """Write to the output, less what is there already; nothing is trusted of another size."""
+        size = self._get_terminal_size()
+        if self._cells is None or self._cells.size != size:
+            self._cells = SentCells(*size)
         if reduced := self._cells.reduced(data):
             super().write(reduced)
 

@@ -32,11 +32,14 @@ _STEPS = (
 def columns(shown: Sequence[Row], view: View, wish: ListOptions, room: int) -> list[Column]:
     """The columns for rows in a room of cells: as wide as what they hold, the less important go first."""
     headings = _headings(wish)
+    others = [row for row in shown if not isinstance(row.key, SetKey)][:_MEASURED]
     widest = [
         max(held, cells(heading)) if held or not number else 0
-        for number, (held, heading) in enumerate(zip(_measured(shown, view), headings, strict=True))
+        for number, (held, heading) in enumerate(zip(_measured(shown, others, view), headings, strict=True))
     ]
     widest[_FIRST] += 0 if widest[_FIRST] > _LEAD + cells(headings[_FIRST]) else _LEAD
+    merged = max((_merged_width(row) for row in others if row.is_merged), default=0)
+    widest[_NAMES] = max(widest[_NAMES], merged - widest[_FIRST] - GAP)
     sorts: list[Sort | None] = [*Sort, None]
     return [
         Column(headings[number], width, number in _RIGHT, sorts[number], GAP, number)
@@ -53,14 +56,18 @@ def _headings(wish: ListOptions) -> list[str]:
     return headings
 
 
-def _measured(shown: Sequence[Row], view: View) -> list[int]:
-    """The widest cell in each column; no row of a set has to be drawn for that."""
+def _merged_width(row: Row) -> int:
+    return cells(row.lead) + _LEAD + cells(row.draw().cells[_NAMES])
+
+
+def _measured(shown: Sequence[Row], others: Sequence[Row], view: View) -> list[int]:
+    """The widest cell in each column, merged ones left out; no row of a set has to be drawn for that."""
     widest = _measured_sets([row.key.set_id for row in shown if isinstance(row.key, SetKey)], view)
-    others = [row for row in shown if not isinstance(row.key, SetKey)]
-    for row in others[:_MEASURED]:
+    for row in others:
         lead = cells(row.lead) + _LEAD
         for number, text in enumerate(row.draw().cells):
-            widest[number] = max(widest[number], cells(text) + (0 if number else lead))
+            if not (row.is_merged and number <= _NAMES):
+                widest[number] = max(widest[number], cells(text) + (0 if number else lead))
     return widest
 
 

@@ -20,11 +20,15 @@ _LEVELS = {"full": "every byte", "structure": "every byte and archive"}
 
 
 class Fact(NamedTuple):
-    """A label, or nothing where the fact before goes on, and a harmless text in a style of tables."""
+    """A label, or nothing where the fact before goes on, and a harmless text in a style of tables.
+
+    With an amount `at_edge`, the text is cut to the room left of it.
+    """
 
     label: str
     text: str
     style: str = ""
+    at_edge: str = ""
 
 
 class Section(NamedTuple):
@@ -146,7 +150,7 @@ def _configuration(snapshot: Snapshot) -> Iterator[Fact]:
 def _archives(snapshot: Snapshot, parts: Mapping[str, Part]) -> Iterator[Fact]:
     for entry in snapshot.entries:
         part = parts.get(entry)
-        yield Fact("", f"{plain(entry)}  {amount_text(part.stored)}" if part else plain(entry))
+        yield Fact("", plain(entry), at_edge=amount_text(part.stored) if part else "")
     yield from _labelled("excluded", [plain(pattern) for pattern in snapshot.exclude or ()])
 
 
@@ -193,8 +197,9 @@ def _several(
 
 def _sum(snapshots: Sequence[Snapshot], total: Total, now: float) -> Iterator[Fact]:
     numbers = list(dict.fromkeys(snapshot.set_id for snapshot in snapshots))
-    yield Fact("sets", _listed([f"#{number}" for number in numbers]))
-    yield Fact("oldest", ago_phrase(now - total.when) if total.when else "unknown")
+    several = len(numbers) > 1
+    yield Fact("sets" if several else "set", _listed([f"#{number}" for number in numbers]))
+    yield Fact("oldest" if several else "saved", ago_phrase(now - total.when) if total.when else "unknown")
     yield Fact("stored", amount_text(total.size))
     unpacked = "not known for all" if total.unpacked is None else f"about {amount_text(total.unpacked)}"
     yield Fact("unpacked", unpacked)
@@ -202,13 +207,14 @@ def _sum(snapshots: Sequence[Snapshot], total: Total, now: float) -> Iterator[Fa
 
 
 def _members(snapshots: Sequence[Snapshot], stock: InventoryData) -> Iterator[Fact]:
-    """Each of them with its size and its check."""
+    """Each of them with its size and its check; with its set, where they are of several."""
+    several = len({snapshot.set_id for snapshot in snapshots}) > 1
     for snapshot in snapshots[:_SHOWN]:
         status = stock.status_of(snapshot)
         style = STYLES[status.state]
-        name = plain(snapshot.snap) or NAMELESS
-        text = f"{GLYPHS[status.state]} {name} · {amount_text(snapshot.size)}"
-        yield Fact("", text, "" if style == "dim" else style)
+        set_ = f"#{snapshot.set_id} " if several else ""
+        text = f"{GLYPHS[status.state]} {set_}{_name(snapshot)}"
+        yield Fact("", text, "" if style == "dim" else style, amount_text(snapshot.size))
     if len(snapshots) > _SHOWN:
         yield Fact("", f"and {len(snapshots) - _SHOWN} more", "dim")
 

@@ -37,7 +37,7 @@ class Sort(Enum):
     USERS = "users"
     AGE = "age"
     SIZE = "size"
-    ATTENTION = "needs attention"
+    ATTENTION = "attention needed"
     EXPIRY = "expiry"
 
 
@@ -63,12 +63,12 @@ class ListOptions(NamedTuple):
 
 _ORDERS = {
     Sort.ID: ("▼ newest first", "▲ oldest first"),
-    Sort.NAME: ("▲ by name", "▼ by name, from the end"),
-    Sort.USERS: ("▲ by users", "▼ by users, from the end"),
+    Sort.NAME: ("▲ names A to Z", "▼ names Z to A"),
+    Sort.USERS: ("▲ users A to Z", "▼ users Z to A"),
     Sort.AGE: ("▲ youngest first", "▼ oldest first"),
     Sort.SIZE: ("▼ largest first", "▲ smallest first"),
-    Sort.ATTENTION: ("▼ what needs attention first", "▲ what needs attention last"),
-    Sort.EXPIRY: ("▲ first to expire first", "▼ first to expire last"),
+    Sort.ATTENTION: ("▼ worst first", "▲ worst last"),
+    Sort.EXPIRY: ("▲ first to expire first", "▼ last to expire first"),
 }
 
 
@@ -161,11 +161,13 @@ def _member_rows(
         key = SnapKey(snapshot.set_id, snapshot.path, owner)
         is_last, is_open = snapshot is members[-1], key in wish.opened
         sign, branch = OPEN if is_open else CLOSED, "  └ " if is_last else "  ├ "
-        yield Row(key, partial(draw, snapshot), 1, sign, branch)
+        is_merged = wish.pivot is Pivot.SET  # it does not repeat the number of the set
+        yield Row(key, partial(draw, snapshot), 1, sign, branch, is_merged=is_merged)
         for entry in snapshot.entries if is_open else ():
             key_of_entry = EntryKey(snapshot.set_id, snapshot.path, entry, owner)
             twig = ("    " if is_last else "  │ ") + ("└ " if entry == snapshot.entries[-1] else "├ ")
-            yield Row(key_of_entry, partial(_entry_line, snapshot, entry, view), 2, " ", twig)
+            draw_entry = partial(_entry_line, snapshot, entry, view)
+            yield Row(key_of_entry, draw_entry, 2, " ", twig, is_merged=True)
 
 
 def _grouped(view: View, wish: ListOptions) -> list[Row]:

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from tui.text import cells
+from tui.text import cells, cut_middle
 from tui.views.set_details import Section
 from tui.widgets.panel import Titled
 from tui.widgets.text import DiffStatic
@@ -49,12 +49,11 @@ class Details(Titled, VerticalScroll, can_focus=False):
         for section in self._sections:
             text.append("\n" if text else "")
             self._append(text, section.title, width, "heading")
-            for label, value, style in section.facts:
-                if label:
-                    text.append(f"{label:<{LABEL}}", self._style("dim"))
-                    self._append(text, value, width - LABEL, style, indent=LABEL)
-                else:
-                    self._append(text, value, width, style)
+            for label, value, style, at_edge in section.facts:
+                indent = LABEL if label else 0
+                text.append(f"{label:<{indent}}", self._style("dim"))
+                whole = _justified(value, at_edge, width - indent) if at_edge else value
+                self._append(text, whole, width - indent, style, indent=indent)
         return self.query_one(DiffStatic).show(text)
 
     def _append(self, text: Text, value: str, room: int, style: str, *, indent: int = 0) -> None:
@@ -64,6 +63,12 @@ class Details(Titled, VerticalScroll, can_focus=False):
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"details--{name}", partial=True)
+
+
+def _justified(text: str, at_edge: str, room: int) -> str:
+    """Two texts on one line, the second at its right edge, the first cut in its middle."""
+    text = cut_middle(text, room - cells(at_edge) - 1)
+    return f"{text}{' ' * (room - cells(text) - cells(at_edge))}{at_edge}"
 
 
 def folded(text: str, room: int) -> list[str]:

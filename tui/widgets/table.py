@@ -13,13 +13,20 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.text import cells, cut_middle
-from tui.views.table import CLOSED, OPEN, Column, Line, Row
+from tui.text import cells
+from tui.views.table import CLOSED, OPEN, Cell, Column, Line, Row, cells_of, row_of
 
 UNSETTLED = "the rows just moved: press again"
 _UNSETTLED = 0.5  # seconds
 _MARGIN = 1  # holds the bar beside the row under the cursor, or the sign of a marked one
-_NO_LINE = Line(())
+_MOVES: list[BindingType] = [
+    Binding("down,j", "move(1)", "Down", show=False),
+    Binding("up,k", "move(-1)", "Up", show=False),
+    Binding("pagedown", "page(1)", "Page down", show=False),
+    Binding("pageup", "page(-1)", "Page up", show=False),
+    Binding("home,g", "first", "First", show=False),
+    Binding("end,G", "last", "Last", show=False),
+]
 
 
 class LineTable(ScrollView, can_focus=True):
@@ -41,12 +48,7 @@ class LineTable(ScrollView, can_focus=True):
         "table--tree",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
+        *_MOVES,
         Binding("space", "mark", "Select", show=False),
         Binding("asterisk", "mark_all", "Select all", show=False),
         Binding("minus", "mark_none", "Clear selection", show=False),
@@ -250,7 +252,7 @@ class LineTable(ScrollView, can_focus=True):
 
     def _click_heading(self, x: int) -> None:
         x -= _MARGIN
-        for column, room in zip(self._columns, self._widths(self.size.width - _MARGIN), strict=True):
+        for column, room in zip(self._columns, self._rooms, strict=True):
             if 0 <= x < room and column.key is not None:
                 self.post_message(self.HeadingClicked(column.key))
             x -= room
@@ -290,8 +292,7 @@ class LineTable(ScrollView, can_focus=True):
         """One line: the headings on top, then the rows that are scrolled into sight."""
         width = self.size.width
         if y == 0:
-            style = self.get_component_rich_style("table--heading")
-            return self._strip(Row(None, lambda: _NO_LINE), _NO_LINE, style)
+            return self._heading_strip()
         number = y - 1 + int(self.scroll_offset.y)
         if number >= len(self._lines):
             return Strip.blank(width, self.rich_style)
@@ -300,22 +301,24 @@ class LineTable(ScrollView, can_focus=True):
         style = self.rich_style
         if is_cursor := number == self._at:
             style = style + self.get_component_rich_style("table--cursor", partial=True)
-        return self._strip(row, line, style, is_cursor=is_cursor)
+        margin = self._margin(row, style, is_cursor=is_cursor)
+        return self._strip(margin, row, cells_of(row, line, self._columns, self._rooms), style)
 
-    def _strip(self, row: Row, line: Line, style: Style, *, is_cursor: bool = False) -> Strip:
-        segments = [self._margin(row, style, is_cursor=is_cursor)]
-        widths = self._widths(self.size.width - _MARGIN)
-        for number, (column, room) in enumerate(zip(self._columns, widths, strict=True)):
-            text, name = (column.heading, "") if line is _NO_LINE else _cell(line, column, number)
-            if number == 0:
-                segments.append(Segment(row.lead, self._look("tree", style)))
-                text, room = f"{row.sign} {text}", room - cells(row.lead)
-            segments.append(Segment(_fitted(text, room, column), self._look(name, style)))
+    def _heading_strip(self) -> Strip:
+        style = self.get_component_rich_style("table--heading")
+        line = Line(tuple(column.heading for column in self._columns))
+        row = row_of(None, line)
+        columns = [column._replace(cell=None) for column in self._columns]
+        return self._strip(Segment(" ", style), row, cells_of(row, line, columns, self._rooms), style)
+
+    def _strip(self, margin: Segment, row: Row, shown: Sequence[Cell], style: Style) -> Strip:
+        segments = [margin, Segment(row.lead, self._look("tree", style))]
+        segments += [Segment(cell.fitted, self._look(cell.style, style)) for cell in shown]
         return Strip(segments).adjust_cell_length(self.size.width, style)
 
     def _margin(self, row: Row, style: Style, *, is_cursor: bool) -> Segment:
         """A bar beside the row under the cursor; the sign of a marked row in its stead."""
-        if row.key is not None and row.key in self.marked:
+        if row.key in self.marked:
             return Segment("●", self._look("mark", style))
         is_here = is_cursor and self.has_focus
         return Segment("▌", self._look("bar", style)) if is_here else Segment(" ", style)
@@ -324,40 +327,20 @@ class LineTable(ScrollView, can_focus=True):
         """A style with what one of ours adds to it."""
         return style + self.get_component_rich_style(f"table--{name}", partial=True) if name else style
 
-    def _widths(self, width: int) -> list[int]:
+    @property
+    def _rooms(self) -> list[int]:
+        """The cells of each column with the gap behind it."""
+        width = self.size.width - _MARGIN
         fixed = sum(column.width + column.gap for column in self._columns if column.width)
         elastic = sum(1 for column in self._columns if not column.width)
         room = max(0, width - fixed) // max(1, elastic)
         return [column.width + column.gap if column.width else room for column in self._columns]
 
 
-def _cell(line: Line, column: Column, number: int) -> tuple[str, str]:
-    """What a line has in a column, and the name of its style."""
-    number = number if column.cell is None else column.cell
-    return ((*line.cells[number : number + 1], "")[0], (*line.styles[number : number + 1], "")[0])
+class Lines(LineTable, inherit_bindings=False):
+    """Lines to read: nothing in it opens or is selected; `h` leaves."""
 
-
-def _fitted(text: str, room: int, column: Column) -> str:
-    """Text in exactly `room` cells, the last of them blanks; cut in its middle where it does not fit."""
-    width = max(0, room - column.gap)
-    text = cut_middle(text, width)
-    blanks, gap = " " * (width - cells(text)), " " * min(room, column.gap)
-    return f"{blanks}{text}{gap}" if column.right else f"{text}{blanks}{gap}"
-
-
-class Lines(LineTable):
-    """A table in which nothing is marked: Space opens, as Enter does."""
-
-    def action_enter(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark_all(self) -> None:
-        """There is nothing to mark."""
-
-    def action_mark_none(self) -> None:
-        """There is nothing to mark."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_MOVES,
+        Binding("h,left,backspace", "close", "Back", show=False),
+    ]

@@ -208,8 +208,8 @@ def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: P
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
-        await reads(user, "✗ broken")
-        await reads(await user.presses("enter"), "broken: third; deselect with Space")
+        await reads(user, "✗ damaged")
+        await reads(await user.presses("enter"), "damaged: third; deselect with Space")
         await stands_on(user, "third")
         await user.presses("space")
         await reads(user, "--skip-broken")

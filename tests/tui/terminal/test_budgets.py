@@ -51,6 +51,19 @@ def test_the_inventory_with_its_details(
         assert terminal.ended() == 0
 
 
+@pytest.mark.parametrize(("size", "most"), [((80, 24), 10_000), ((120, 40), 20_000)])
+def test_the_help_is_drawn_once(size: tuple[int, int], most: int, snapstow: Snapstow) -> None:
+    columns, rows = size
+    with snapstow.terminal(columns=columns, rows=rows, COLORTERM="truecolor") as terminal:
+        terminal.until(lambda: shown(terminal))
+        terminal.rest(QUIET)
+        terminal.mark()
+        terminal.press(b"?")
+        terminal.until(lambda: any("Help" in line for line in terminal.text[:3]))
+        taken = terminal.rest(QUIET)
+        assert 0 < taken <= most, f"the help took {taken}"
+
+
 @pytest.mark.parametrize("key", [b"?", b"e", b"f"])
 def test_nothing_blinks_where_something_can_be_typed(key: bytes, snapstow: Snapstow) -> None:
     with snapstow.terminal() as terminal:

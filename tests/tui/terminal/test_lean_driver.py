@@ -53,7 +53,7 @@ def seen(cell: pyte.screens.Char) -> tuple[object, ...]:
 
 @given(updates)
 def test_the_terminal_shows_the_same(written: list[str]) -> None:
-    whole, lean, cells = Screen(), Screen(), SentCells()
+    whole, lean, cells = Screen(), Screen(), SentCells(COLUMNS, ROWS)
     for update in written:
         wanted, actual = whole.shows(update), lean.shows(cells.reduced(update))
         assert [[*map(seen, row)] for row in actual] == [[*map(seen, row)] for row in wanted]
@@ -61,7 +61,7 @@ def test_the_terminal_shows_the_same(written: list[str]) -> None:
 
 @given(updates)
 def test_a_second_drawing_sends_nothing(written: list[str]) -> None:
-    cells = SentCells()
+    cells = SentCells(COLUMNS, ROWS)
     cells.reduced("".join(written))
     screen = "".join(drawn(0, y, "1;31", "a─" * (COLUMNS // 2)) for y in range(ROWS))
     cells.reduced(screen)
@@ -70,7 +70,7 @@ def test_a_second_drawing_sends_nothing(written: list[str]) -> None:
 
 @pytest.mark.parametrize("sequence", ["\x1b[2J", "\x1b[?1049h", "\x1b[3L", "\x07", "\x1bc", "\x1b[5A"])
 def test_all_is_sent_again_after_a_sequence_of_unknown_effect(sequence: str) -> None:
-    cells, piece = SentCells(), drawn(3, 2, "1", "text")
+    cells, piece = SentCells(COLUMNS, ROWS), drawn(3, 2, "1", "text")
     cells.reduced(piece)
     assert cells.reduced(piece) == ""
     assert cells.reduced(sequence) == sequence
@@ -79,14 +79,21 @@ def test_all_is_sent_again_after_a_sequence_of_unknown_effect(sequence: str) -> 
 
 @pytest.mark.parametrize("sequence", ["\x1b[?25l", "\x1b[?2026h", "\x1b[?1004h", "\x1b]52;c;aGk=\x07"])
 def test_a_sequence_that_draws_nothing_passes_and_spoils_nothing(sequence: str) -> None:
-    cells, piece = SentCells(), drawn(3, 2, "1", "text")
+    cells, piece = SentCells(COLUMNS, ROWS), drawn(3, 2, "1", "text")
     cells.reduced(piece)
     assert cells.reduced(sequence) == sequence
     assert cells.reduced(piece) == ""
 
 
+def test_nothing_is_sent_beyond_the_edges() -> None:
+    cells = SentCells(COLUMNS, ROWS)
+    whole = Screen().shows(drawn(0, 0, "1", "a" * (COLUMNS - 1)) + f"\x1b[1;{COLUMNS}H ")
+    sent = cells.reduced(f"\x1b[1;1H\x1b[1m{'a' * (COLUMNS - 1)}漢|more\x1b[0m\x1b[{ROWS + 1};1Hbelow")
+    assert [[*map(seen, row)] for row in Screen().shows(sent)] == [[*map(seen, row)] for row in whole]
+
+
 def test_of_a_line_only_its_change_is_sent() -> None:
-    cells = SentCells()
+    cells = SentCells(COLUMNS, ROWS)
     cells.reduced(drawn(0, 1, "38;2;1;2;3", "done 41 of 90 files now"))
     sent = cells.reduced(drawn(0, 1, "38;2;1;2;3", "done 42 of 90 files now"))
     assert "2" in sent

@@ -72,6 +72,17 @@ def test_rows_below_a_set_do_not_repeat_its_number_and_have_lines() -> None:
     assert drawn == [("", "#2"), ("  └ ", ""), ("", "#1")]
 
 
+def test_names_below_a_set_use_the_column_of_its_number() -> None:
+    view = view_of("a", NAMES)
+    wish = ListOptions(opened=frozenset({SetKey(2)}))
+    title = f"{NAMES} rev 1"
+    (row,) = [row for row in rows(view, wish) if row.is_merged]
+    assert row.draw().cells[1] == title
+    first, second, *_ = columns_of(view, 200, wish)
+    assert first.width == len("▸ SET ▼")
+    assert first.width + first.gap + second.width == len("  └ ▸ ") + len(title)
+
+
 def test_rows_below_a_snap_name_their_sets() -> None:
     view = view_of("a", "a")
     wish = ListOptions(pivot=Pivot.SNAP, opened=frozenset({("pivot", "a")}))

@@ -5,7 +5,9 @@ Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
 
 from collections.abc import Iterable
 
-_TWO_DAYS = 2 * 24 * 3600
+_DAY = 24 * 3600
+_TWO_DAYS = 2 * _DAY
+_IN_DAYS = 60 * _DAY
 _LONGEST = 80e12  # what the library can count
 _NO_YEARS = ("months", "years")  # of no fixed length
 
@@ -19,9 +21,11 @@ def span_phrase(seconds: float) -> str:
 
 
 def rough_span_phrase(seconds: float) -> str:
-    """A span of time in its largest unit, rounded: `a minute`, `3 hours`, `a day`."""
+    """A span of time in its largest unit, rounded: `a minute`, `3 hours`, `a day`; two months in days."""
     from humanize import naturaldelta
 
+    if _TWO_DAYS <= seconds < _IN_DAYS:  # by humanize, 21 days are a month
+        return count_phrase(int(seconds // _DAY), "day")
     return naturaldelta(round(min(seconds, _LONGEST)))
 
 

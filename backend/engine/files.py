@@ -5,7 +5,7 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.verifications import CheckStatus
 
 
 class FilesEngine:
@@ -91,9 +92,8 @@ class FilesEngine:
     def warning(self) -> str:
         """What is to be known of where our state is kept, or nothing."""
         is_away = self.state_dir != self.layout.own_state
-        return self.state_fault or (
-            f"the journal of this root is kept in {self.state_dir}" if is_away else ""
-        )
+        away = f"the journal of this root is kept in {self.state_dir}" if is_away else ""
+        return self.state_fault or away
 
     @cached_property
     def journal(self) -> "Journal":
@@ -121,9 +121,8 @@ class FilesEngine:
 
     def refusal(self, action: Action) -> str:
         """Say why an action cannot be done here, or nothing; looks at the socket only where that decides."""
-        if action.only_reads or action.writes_elsewhere:
-            return ""
-        return self.availability().refusal(action)
+        is_free = action.only_reads or action.writes_elsewhere
+        return "" if is_free else self.availability().refusal(action)
 
     def refusal_of(self, operation: "Operation") -> str:
         """Say why an operation with these very options cannot be had here, or nothing."""
@@ -169,6 +168,12 @@ class FilesEngine:
                 return self.store.newest_sets(limit)
         return []
 
+    def check_statuses(self, snapshots: Sequence[Snapshot]) -> "dict[str, CheckStatus]":
+        """Say what is known of the soundness of each snapshot, by path."""
+        from backend.store.verifications import VerificationLog
+
+        return VerificationLog(self.state_dir).statuses(snapshots)
+
     def estimate(
         self,
         snaps: Sequence[str],
@@ -200,9 +205,8 @@ class FilesEngine:
         if look:
             return list(RestorePlanner(self).preview(restore, progress).plans)
         chosen = snapshots_of(self.store, restore.set_id, restore.snaps)
-        return Restorer(self.store, self.journal.folder, self.clock).plans(
-            chosen, restore, progress or Progress()
-        )
+        restorer = Restorer(self.store, self.journal.folder, self.clock)
+        return restorer.plans(chosen, restore, progress or Progress())
 
     def plan_extract(self, extract: "Extract", progress: "Progress") -> "ExtractPlan":
         """Plan an extraction, path by path; archives are read for it, counted on the job."""
@@ -240,9 +244,7 @@ class FilesEngine:
         level = operation.level
         chosen = checked_snapshots(self.store, operation)
         ledger = VerificationLog(self.journal.folder)
-        with ExitStack() as locks:
-            if operation.set_id:
-                locks.enter_context(self._reading(operation.set_id))
+        with self._reading(operation.set_id) if operation.set_id else nullcontext():
             some = due(chosen, level, operation.older_than, ledger)
             total = None if operation.quick else sum(snapshot.size for snapshot in some)
             parts = sum(len(snapshot.entries) for snapshot in some)
@@ -254,10 +256,8 @@ class FilesEngine:
     @contextmanager
     def _reading(self, set_id: int) -> Iterator[None]:
         """Keep a set from being forgotten while it is read, where we may keep locks at all."""
-        if os.access(self.journal.folder, os.W_OK):
-            with self.store.set_lock(set_id, shared=True):
-                yield
-        else:
+        may_lock = os.access(self.journal.folder, os.W_OK)
+        with self.store.set_lock(set_id, shared=True) if may_lock else nullcontext():
             yield
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved
     from backend.jobs.safety_snapshots import SafeguardedRestore
-    from backend.model import Action, SnapshotSet
+    from backend.model import Action, Snapshot, SnapshotSet
     from backend.operations import (
         Check,
         Estimate,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.verifications import CheckStatus
 
 
 class Engine(Protocol):
@@ -104,6 +105,9 @@ class Engine(Protocol):
 
         Nothing where listing all takes about as long, or where only snapd can list them.
         """
+
+    def check_statuses(self, snapshots: Sequence[Snapshot]) -> dict[str, CheckStatus]:
+        """Return what is known of the soundness of each snapshot, by path."""
 
     def guards(self) -> dict[int, SafeguardedRestore]:
         """Return the sets by which restores through snapd can be undone, by number."""

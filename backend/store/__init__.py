@@ -10,6 +10,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.store.leftovers import clean_up_abandoned_imports
+    from backend.store.room import Room, room_of
     from backend.store.store import Store
     from backend.store.verifications import CheckState, CheckStatus, VerificationLog
 else:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from backend.host.layout import Layout
-from backend.model import SnapshotSet
+from backend.model import Snapshot, SnapshotSet
+from backend.store.verifications import CheckStatus
 
 
 class SnapshotPlace(Protocol):
@@ -20,3 +21,6 @@ class SnapshotPlace(Protocol):
 
     def sets(self, set_id: int | None = None, snaps: Sequence[str] = ()) -> list[SnapshotSet]:
         """All sets, or one, by id."""
+
+    def check_statuses(self, snapshots: Sequence[Snapshot]) -> dict[str, CheckStatus]:
+        """What is known of the soundness of each snapshot, by path."""

@@ -354,7 +354,7 @@ class Store:
                 try:
                     freed += _remove_snapshot(snapshot)
                 except SnapshotError as failure:
-                    if not freed:
+                    if not number:
                         raise
                     gone = ", ".join(before.snap or before.path for before in snapshots[:number])
                     raise SnapshotError(f"{failure}; forgotten already: {gone}") from failure
@@ -390,10 +390,10 @@ class Store:
 
 
 def _remove_snapshot(snapshot: Snapshot) -> int:
-    """Remove the file of a snapshot; returns the bytes freed, 0 where it is gone already."""
+    """Remove the file of a snapshot; returns the bytes freed, 0 where it is gone, or has other names."""
     action = f"cannot forget snapshot of {snapshot.snap or snapshot.path}"
     with files.os_errors_as(action), suppress(FileNotFoundError):
-        size = beneath.lstat(snapshot.path).st_size
+        look = beneath.lstat(snapshot.path)
         beneath.unlink(snapshot.path)
-        return size
+        return look.st_size if look.st_nlink == 1 else 0
     return 0

@@ -3,7 +3,7 @@
 The one preflight of an export: the dialog and the plain mode both take it from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from backend.errors import BlockedError, SnapshotError
 from backend.model import Snapshot
 from backend.operations import Export
 from backend.store.place import SnapshotPlace
-from backend.store.verifications import CheckState, VerificationLog
+from backend.store.verifications import CheckState, CheckStatus
 
 
 class ExportChoice(NamedTuple):
@@ -26,20 +26,25 @@ class ExportObstacle(Enum):
     """Why what is chosen cannot be exported, wherever it goes."""
 
     UNREADABLE = "it cannot be read"
-    BROKEN = "broken"
+    BROKEN = "damaged"
     NOTHING_CHOSEN = "nothing is selected"
 
 
 class ExportPlan(NamedTuple):
     """A set as it is on the disk; `trouble` says why nothing of it can be exported.
 
-    `faults` are what the last checks found, by the path of each snapshot at fault; none of a broken one.
+    `statuses` are what is known of the soundness of each snapshot, by path.
     """
 
     set_id: int
     snapshots: tuple[Snapshot, ...] = ()
     trouble: str = ""
-    faults: Mapping[str, str] = MappingProxyType({})
+    statuses: Mapping[str, CheckStatus] = MappingProxyType({})
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What the last checks found, by the path of each snapshot at fault."""
+        return _faults(self.statuses)
 
     @property
     def sound(self) -> frozenset[str]:
@@ -100,13 +105,12 @@ def plan_export(place: SnapshotPlace, set_id: int) -> ExportPlan:
         return ExportPlan(set_id, trouble=str(trouble))
     if not snapshots:
         return ExportPlan(set_id, trouble=f"there is no set #{set_id} any more")
-    if all(snapshot.broken for snapshot in snapshots):
-        return ExportPlan(set_id, snapshots, "nothing of this set can be exported: all of it is broken")
-    return ExportPlan(set_id, snapshots, faults=_faults(place, snapshots))
+    all_broken = all(snapshot.broken for snapshot in snapshots)
+    reason = "nothing of this set can be exported: all of it is damaged" if all_broken else ""
+    return ExportPlan(set_id, snapshots, reason, place.check_statuses(snapshots))
 
 
-def _faults(place: SnapshotPlace, snapshots: Sequence[Snapshot]) -> dict[str, str]:
-    statuses = VerificationLog(place.state_dir).statuses(snapshots)
+def _faults(statuses: Mapping[str, CheckStatus]) -> dict[str, str]:
     return {path: status.fault for path, status in statuses.items() if status.state is CheckState.FAILED}
 
 
@@ -117,12 +121,8 @@ def demand_sound(place: SnapshotPlace, export: Export) -> None:
         BlockedError: one of them is at fault.
     """
     sets = place.sets(export.set_id, export.snaps)
-    faults = _faults(place, [snapshot for group in sets for snapshot in group.snapshots])
-    refuse_faults(export, [*faults.values()])
-
-
-def refuse_faults(export: Export, faults: Sequence[str]) -> None:
-    """Refuse an export that is not forced, with BlockedError, where the last check found faults."""
+    statuses = place.check_statuses([snapshot for group in sets for snapshot in group.snapshots])
+    faults = [*_faults(statuses).values()]
     if not faults or export.force:
         return
     fault = " ".join(faults[0].split())

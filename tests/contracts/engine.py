@@ -17,6 +17,8 @@ from backend.operations import Check, Export, Forget, Import, Operation, Restore
 from backend.progress import Event, Noted, Progress
 from backend.restore.plan import Verdict
 from backend.restore.planner import RestorePlanner
+from backend.store import CheckState
+from backend.transfer import ExportChoice, plan_export
 from tests.support.builders import Tree
 
 OLD: Tree = {"x1": {"settings": "old"}, "common": {"db": "old", "deep": {"er": "1"}}}
@@ -59,6 +61,13 @@ def _deaf(_job: Progress) -> Callable[[Event], None]:
 def listed(place: Place) -> dict[int, list[str]]:
     """The snaps of each set."""
     return {group.set_id: [snapshot.snap for snapshot in group.snapshots] for group in place.engine.sets()}
+
+
+def statuses(place: Place) -> dict[str, CheckState]:
+    """What is known of the snapshots of the only set, by snap."""
+    ((_, snapshots),) = place.engine.sets()
+    known = place.engine.check_statuses(snapshots)
+    return {snapshot.snap: known[snapshot.path].state for snapshot in snapshots}
 
 
 class EngineContract:
@@ -263,6 +272,16 @@ class EngineContract:
         assert not os.path.exists(export.file)
         do(place, replace(export, force=True))
         assert os.path.exists(export.file)
+
+    def test_check_statuses_tell_what_the_last_checks_found(self, place: Place) -> None:
+        made = do(place, Save())
+        assert statuses(place) == {"hello": CheckState.NEVER, "storey": CheckState.NEVER}
+        place.damage(made.set_id, "hello")
+        assert do(place, Check(made.set_id, ("hello",))).exit_code == 4
+        do(place, Check(made.set_id, ("storey",)))
+        assert statuses(place) == {"hello": CheckState.FAILED, "storey": CheckState.OK}
+        plan = plan_export(place.engine, made.set_id)
+        assert list(plan.doubts(ExportChoice(plan.sound))) == ["hello"]
 
     def test_export_of_nothing_leaves_nothing(self, place: Place) -> None:
         with pytest.raises(SnapshotError):

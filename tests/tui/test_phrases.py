@@ -36,6 +36,9 @@ def test_spans(seconds: float, text: str) -> None:
         (60, "a minute ago"),
         (3 * 3600, "3 hours ago"),
         (DAY, "a day ago"),
+        (21 * DAY, "21 days ago"),
+        (59.9 * DAY, "59 days ago"),
+        (61 * DAY, "2 months ago"),
     ],
 )
 def test_ages(seconds: float, text: str) -> None:

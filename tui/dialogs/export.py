@@ -21,8 +21,9 @@ from backend.transfer import (
     plan_export,
 )
 from tui.dialogs.answers import Answer
-from tui.dialogs.base import CHOOSE
+from tui.dialogs.base import CHOOSE, NO_VERDICT
 from tui.dialogs.export_preview import (
+    CHECK_FAILED,
     LOOKING,
     Weight,
     export_lines,
@@ -226,7 +227,7 @@ class AskExport(PathDialog[Export | None], Proposing[Export | None]):
         plan = self._plan
         is_doubted = plan is not None and bool(plan.doubts(self._choice))
         does = "" if plan is not None and plan.trouble else "Export anyway" if is_doubted else self.ANSWER
-        self.answer_with(does, self._waits())
+        self.answer_with(does, self._waits(), CHECK_FAILED if is_doubted else NO_VERDICT)
 
     def _waits(self) -> str:
         """For what the answer waits, in short, or nothing."""

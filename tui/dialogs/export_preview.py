@@ -7,14 +7,18 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import Export, Snapshot, SnapshotError
+from backend.store import CheckStatus
 from backend.transfer import CHECKSUM, Destination, ExportChoice, ExportObstacle, ExportPlan
+from tui.dialogs.answers import Piece
 from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.status_text import status_text
 from tui.phrases import ago_phrase
 from tui.session.place import Place
 from tui.text import amount_text, plain
 from tui.views.export_plan import destination_obstacle_text
 
 LOOKING = "still checking"
+CHECK_FAILED = Piece("✗ CHECK FAILED", BAD)
 
 
 class Weight(NamedTuple):
@@ -61,7 +65,7 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
         return Content("Reading the set…")
     if weight.trouble:
         return said(weight.trouble, BAD)
-    text = f"{amount_text(weight.size)} ({weight.size} bytes) to write"
+    text = f"{amount_text(weight.size)} ({weight.size:,} bytes) to write"
     if where is None:
         return Content(text)
     if reason := obstacle(weight, where, choice):
@@ -76,7 +80,8 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
     """Each snap, whether it is taken; the checksum; what stands there, and what is to be known."""
     for snapshot in plan.snapshots:
         marked = None if plan.trouble else snapshot.path in choice.chosen
-        yield Line(("snap", snapshot.path), _snapshot_text(snapshot), marked)
+        status = plan.statuses.get(snapshot.path)
+        yield Line(("snap", snapshot.path), _snapshot_text(snapshot, status), marked)
         if fault := plan.faults.get(snapshot.path):
             yield Line(("fault", snapshot.path), said(f"its last check failed: {fault}", BAD))
     yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
@@ -90,9 +95,10 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
         yield Line("note", said(where.note, WARN))
 
 
-def _snapshot_text(snapshot: Snapshot) -> Content:
+def _snapshot_text(snapshot: Snapshot, status: CheckStatus | None) -> Content:
     name = f"{plain(snapshot.snap) or '(unreadable)'} {plain(snapshot.version)} rev {snapshot.revision}"
     size = f"  {amount_text(snapshot.size)}"
     if snapshot.broken:
-        return Content.assemble(name, (f"  ✗ broken: {plain(snapshot.broken)}", BAD))
-    return Content.assemble(name, (size, DIM))
+        return Content.assemble(name, (f"  ✗ damaged: {plain(snapshot.broken)}", BAD))
+    check = status_text(status, time.time()) if status else ""
+    return Content.assemble(name, (f"{size}  ", DIM), check)

@@ -1,37 +1,27 @@
 """The dialog before sets are forgotten: what goes for good, what is left, and a word to be typed."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-from textual import on
+from textual import on, work
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
 from backend import Forget, Snapshot, SnapshotSet, command_line
-from backend.store import CheckState, CheckStatus
+from backend.store import CheckState, CheckStatus, Room, room_of
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
-from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
+from tui.dialogs.forget_lines import Loss, freed_text, kept_texts, left_lines, loss_lines
+from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.status_text import status_text
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
 from tui.text import amount_text, plain
-from tui.views.set_rows import check_text
 
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
 _VERIFIED = (CheckState.OK, CheckState.OLD)
-_LOOKS = {CheckState.OK: GOOD, CheckState.OLD: WARN, CheckState.NEVER: DIM}
-
-
-class Loss(NamedTuple):
-    """What would be gone of a snap's data: the `owners` whose only usable copy goes.
-
-    Where a copy is left, it is their only verified one that goes, and `left` names the sets of the others.
-    """
-
-    snap: str
-    owners: tuple[str, ...]
-    left: tuple[int, ...] = ()
 
 
 def losses(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Loss]:
@@ -83,10 +73,18 @@ def forgets(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Forget]:
     ]
 
 
+class Measured(Message):
+    """What a forget really frees is known."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__()
+        self.room = room
+
+
 class AskForget(Dialog[bool]):
     """Asks for a set's number, or the word `forget` for several; answers True once it was typed.
 
-    `words` are the options that name the place in a command.
+    `location_options` are the options that name the place in a command.
     """
 
     ANSWER = "Forget permanently"
@@ -104,6 +102,8 @@ class AskForget(Dialog[bool]):
         self._stock = stock
         self._location_options = location_options
         self._proof = "forget" if several else str(sets[0].set_id)
+        self._lost = losses(sets, stock)
+        self._room: Room | None = None
 
     def fields(self) -> Iterable[Widget]:
         """Where the word is typed."""
@@ -112,11 +112,8 @@ class AskForget(Dialog[bool]):
 
     def on_mount(self) -> None:
         """Show all; the word has to be typed."""
-        import time
-
-        freed = sum(set_.size for set_ in self._sets)
-        self.sum_up(Content.assemble(f"frees {amount_text(freed)}; ", ("this cannot be undone", BAD)))
-        self.show_lines([*self._warnings(), *self._lines(time.time())])
+        self._measure()
+        self.redraw()
         operations = forgets(self._sets, self._stock)
         self.show_command(
             " && ".join(command_line(operation, self._location_options) for operation in operations)
@@ -124,20 +121,33 @@ class AskForget(Dialog[bool]):
         self.query_one("#proof", Input).focus()
         self.weigh()
 
-    def _warnings(self) -> Iterator[Line]:
-        for loss in losses(self._sets, self._stock):
-            whose = ", ".join(loss.owners)
-            if not loss.left:
-                text = f"✗ the last usable copy of {loss.snap} ({whose})"
-                yield Line(loss, said(text, BAD))
-            else:
-                left = ", ".join(f"#{number}" for number in loss.left)
-                text = f"! the last verified copy of {loss.snap} ({whose}); unverified: {left}"
-                yield Line(loss, said(text, WARN))
+    @work(thread=True)
+    def _measure(self) -> None:
+        self.post_message(Measured(room_of([*self._going])))
+
+    def on_measured(self, message: Measured) -> None:
+        """Show what it really frees."""
+        if self.is_open:
+            self._room = message.room
+            self.redraw()
+
+    @property
+    def _going(self) -> Iterator[Snapshot]:
+        return (snapshot for set_ in self._sets for snapshot in set_.snapshots)
+
+    def redraw(self) -> None:
+        """Show everything as it is known by now."""
+        now, room = time.time(), self._room
+        freed = freed_text(self._sets, room) if room else "measuring what it frees"
+        self.sum_up(Content.assemble(f"{freed}; ", ("this cannot be undone", BAD)))
+        texts = kept_texts(self._going, room) if room else ()
+        kept = [Line(text, said(f"! {text}", WARN)) for text in texts]
+        left = left_lines(self._sets, self._stock, now, {loss.snap for loss in self._lost})
+        self.show_lines([*loss_lines(self._lost), *kept, *left, *self._lines(now)])
 
     def _lines(self, now: float) -> Iterator[Line]:
         for set_ in self._sets:
-            text = f"#{set_.set_id}  {amount_text(set_.size)}"
+            text = f"#{set_.set_id}  {amount_text(sum(map(self._size_of, set_.snapshots)))}"
             whole = next((known for known in self._stock.sets if known.set_id == set_.set_id), set_)
             rest = len(whole.snapshots) - len(set_.snapshots)
             kept = f"  ({count_phrase(rest, 'other snap')} of it kept)" if rest else ""
@@ -145,13 +155,15 @@ class AskForget(Dialog[bool]):
             for snapshot in set_.snapshots:
                 yield Line(snapshot.path, self._snapshot_text(snapshot, now), depth=1)
 
+    def _size_of(self, snapshot: Snapshot) -> int:
+        return self._room.sizes[snapshot.path] if self._room else snapshot.size
+
     def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
         status = self._stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER))
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
-        about = f"{name} {plain(snapshot.version)}  {amount_text(snapshot.size)}{users}  "
-        look = _LOOKS.get(status.state, BAD)
-        return Content.assemble(about, (check_text(status, now), look))
+        about = f"{name} {plain(snapshot.version)}  {amount_text(self._size_of(snapshot))}{users}  "
+        return Content.assemble(about, status_text(status, now))
 
     @property
     def _is_typed(self) -> bool:

@@ -196,7 +196,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
     def _show_contents(self, path: str) -> None:
         self.post_message(ContentsWanted(absolute(path, self._base)))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Leave → to the box as long as its cursor has somewhere to go, and to the list."""
         box = self.focused
         is_at_end = isinstance(box, PathInput) and box.cursor_position == len(box.value)

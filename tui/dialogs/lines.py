@@ -54,8 +54,8 @@ def said(text: str, style: str = "") -> Content:
 
 
 def key_hint(key: str, does: str) -> Content:
-    """A key beside what it acts on."""
-    return Content.assemble((key, HINT), (f" {does}", DIM))
+    """A key beside what it acts on, with which it stays on one line."""
+    return Content.assemble((key, HINT), (f"\N{NO-BREAK SPACE}{does}", DIM))
 
 
 def label(word: str, style: str = DIM) -> Content:
@@ -179,6 +179,16 @@ class LineList(OptionList, inherit_bindings=False):
             return False
         self.highlighted = at
         return True
+
+    def action_page_up(self) -> None:
+        """Move by a page, where there is room for one."""
+        if self._lines:
+            super().action_page_up()
+
+    def action_page_down(self) -> None:
+        """Move by a page, where there is room for one."""
+        if self._lines:
+            super().action_page_down()
 
     def action_mark(self) -> None:
         """Choose the line, or take the choice back."""

@@ -23,6 +23,7 @@ from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
 from backend.save import mounts_of, place_concerns
+from backend.store import room_of
 from backend.transfer import (
     ExportChoice,
     ImportChoice,
@@ -212,6 +213,7 @@ def number_in(text: str) -> int:
 def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
     """Say what would be removed, and have the number typed."""
     from tui.dialogs.forget import losses
+    from tui.dialogs.forget_lines import freed_text, kept_texts
 
     stock = desk.place.inventory()
     going = [snapshot for snapshot in part.snapshots if not named or snapshot.snap in named]
@@ -223,9 +225,11 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
         desk.console.say(f"Warning: this is {what}.")
     whole = not named or len(going) == len(part.snapshots)
     what = f"set {part.set_id}" if whole else f"{and_words(named)} of set {part.set_id}"
-    freed = amount_text(sum(snapshot.size for snapshot in going))
+    room = room_of(going)
+    for text in kept_texts(going, room):
+        desk.console.say(f"Warning: {plain(text)}.")
     forget = Forget(part.set_id, () if whole else named)
-    desk.console.say(same_as(desk, forget), f"This frees {freed}. It cannot be undone.")
+    desk.console.say(same_as(desk, forget), f"This {freed_text([part], room)}. It cannot be undone.")
     desk.console.demands(f"Forget {what} permanently?", str(part.set_id))
     return forget
 
@@ -240,10 +244,12 @@ def ask_export(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Export:
     choice = ExportChoice(frozenset(named_paths), checksum=False)
     if broken := [snapshot.snap or "an unreadable file" for snapshot in plan.broken(choice)]:
         choice = choice._replace(chosen=choice.chosen & plan.sound)
-        if choice.chosen and not desk.console.agrees(f"Broken: {and_words(broken)}. Skip that?"):
+        if choice.chosen and not desk.console.agrees(
+            f"Damaged: {and_words(broken)}. Leave {'it' if len(broken) == 1 else 'them'} out?"
+        ):
             raise Dropped
     if plan.obstacle(choice):
-        raise InvalidInputError(f"cannot export set {part.set_id}: all of it is broken")
+        raise InvalidInputError(f"cannot export set {part.set_id}: all of it is damaged")
     for snap, fault in plan.doubts(choice).items():
         desk.console.say(f"Warning: the last check of {plain(snap)} failed: {plain(fault)}.")
     if plan.doubts(choice) and not desk.console.agrees("Export it anyway?"):
@@ -303,7 +309,7 @@ def _inside(snapshots: Sequence[Snapshot]) -> Iterator[str]:
     for snapshot in snapshots:
         name = plain(snapshot.snap) or "Unreadable"
         if snapshot.broken:
-            yield f"{name}: broken, {plain(snapshot.broken)}."
+            yield f"{name}: damaged, {plain(snapshot.broken)}."
         else:
             whose = f", users {and_words(snapshot.users)}" if snapshot.users else ""
             version = plain(snapshot.version) or "unknown"

@@ -42,7 +42,7 @@ def check_words(status: CheckStatus, now: float) -> str:
     ago = ago_phrase(now - status.at) if status.at else "at an unknown time"
     match status.state:
         case CheckState.BROKEN:
-            return "broken"
+            return "damaged"
         case CheckState.FAILED:
             return f"failed its check {ago}"
         case CheckState.NEVER:
@@ -87,7 +87,7 @@ def snapshot_lines(snapshot: Snapshot, stock: InventoryData, now: float) -> Iter
         yield f"{name}, version {plain(snapshot.version) or 'unknown'}, revision {snapshot.revision}."
         yield f"  {amount_text(snapshot.size)} stored; data of {and_words(_owners(snapshot), 20)}."
     else:
-        yield f"{name}: it is broken, {plain(snapshot.broken)}."
+        yield f"{name}: it is damaged, {plain(snapshot.broken)}."
     status = stock.status_of(snapshot)
     if status.state is not CheckState.BROKEN:
         yield f"  It was {check_words(status, now)}."
@@ -177,7 +177,7 @@ def _result_lines(view: JobView) -> Iterator[str]:
 def counts_words(stock: InventoryData) -> str:
     """What of a place needs attention: `2 failed, 3 verified too long ago, 1 never verified`."""
     labels = {
-        CheckState.BROKEN: "broken",
+        CheckState.BROKEN: "damaged",
         CheckState.FAILED: "failed",
         CheckState.OLD: "verified too long ago",
         CheckState.NEVER: "never verified",

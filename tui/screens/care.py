@@ -105,7 +105,7 @@ class CareScreen(SubScreen):
         """Tell all of the row."""
         rows = (row for row in self._rows if row.key == self._table.cursor_key)
         line = next(rows).draw() if self._rows else TableLine(())
-        self.say(" · ".join(filter(None, line.cells)))
+        self.say("".join(line.cells[3:]) or " · ".join(filter(None, line.cells)))
 
     # -- where rows lead
 

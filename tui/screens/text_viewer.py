@@ -39,6 +39,7 @@ class TextViewer(SubScreen):
     """Shows a document that `load` makes on a thread; `whole` are all its lines for a pager."""
 
     HELP_TITLE = "Reading"
+    TABLE_KEYS = Lines.BINDINGS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("vertical_line", "pager", "Pager", key_display="|"),
         Binding("question_mark,f1", "help", "Help", key_display="?"),

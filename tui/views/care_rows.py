@@ -12,12 +12,13 @@ from backend.store import CheckState
 from tui.phrases import rough_span_phrase
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
-from tui.text import amount_text, cells, moment_text, plain
+from tui.text import amount_text, cells, cut_path, moment_text, plain
 from tui.views.set_keys import SetKey, SnapKey
 from tui.views.set_rows import DAY, STYLES, check_text, short_age
 from tui.views.table import CLOSED, GAP, OPEN, Column, Line, Row, Step, fitted, row_of
 
 SOON = 7 * DAY
+_PATH = 40  # cells
 _SHOWN = 200
 _LEAD = len("  ├   ")
 ELSEWHERE = ("broken", "hidden", "undo", "automatic", "change", "interrupted", "waiting")
@@ -65,13 +66,17 @@ class Care(NamedTuple):
 
 
 class Item(NamedTuple):
-    """Something that needs attention: what, how it stands, why or what can be done, and the style of that."""
+    """Something that needs attention: what, how it stands, why or what can be done, and the style of that.
+
+    `about` says more than a row has room for.
+    """
 
     key: Hashable
     name: str
     state: str
     note: str
     style: str
+    about: str = ""
 
 
 class Listed(NamedTuple):
@@ -131,7 +136,7 @@ def _jobs(jobs: Sequence[JobView], now: float) -> Iterator[Item]:
     for job in jobs:
         if job.is_waiting or (job.is_bad and not job.seen):
             is_open = job.state is JobState.INTERRUPTED
-            way = "Enter, then t finishes it or rolls it back" if is_open else plain(job.error)
+            way = "Enter, then t ends it" if is_open else plain(job.error)
             state = f"{job.state.value} {short_age(now - (job.result.ended or job.started))}"
             yield Item(JobKey(job.name), f"{job.called}: {plain(job.short)}", state, way, "bad")
 
@@ -139,10 +144,11 @@ def _jobs(jobs: Sequence[JobView], now: float) -> Iterator[Item]:
 def _findings(findings: Sequence[Finding]) -> Iterator[Item]:
     for finding in findings:
         size = f" · {amount_text(finding.size)}" if finding.size else ""
-        way = f"Enter would {plain(finding.repair)}" if finding.repair else "left alone"
-        where = plain(finding.path.rpartition("/")[2])
-        text = f"{plain(finding.text)}{f': {where}' if where else ''}"
-        yield Item(FindingKey(*finding[:3]), text, f"{finding.kind}{size}", way, "warn")
+        way = "Enter repairs it" if finding.repair else "left alone"
+        name = cut_path(plain(finding.path), _PATH) or plain(finding.text)
+        remedy = f" · a repair would {plain(finding.repair)}" if finding.repair else ""
+        about = f"{plain(finding.text)}{remedy}"
+        yield Item(FindingKey(*finding[:3]), name, f"{finding.kind}{size}", way, "warn", about)
 
 
 def _undo(offers: Sequence[UndoOffer]) -> Iterator[Item]:
@@ -172,7 +178,7 @@ def _section(section: Section, listed: Listed, closed: frozenset[Hashable]) -> I
     yield row_of(section, heading)._replace(sign=OPEN if is_open else CLOSED)
     for item in items if is_open else ():
         branch = "  └ " if item is items[-1] and len(items) == count else "  ├ "
-        line = Line((item.name, item.state, item.note), ("", item.style, "dim"))
+        line = Line((item.name, item.state, item.note, item.about), ("", item.style, "dim"))
         yield row_of(item.key, line)._replace(depth=1, tree=branch)
     if is_open and len(items) < count:
         more = Line((f"{count - len(items):,} more",), ("dim",))

@@ -123,7 +123,7 @@ def pair_of(chosen: Sequence[Snapshot]) -> Pair | SetPair | str:
     if len(before) > 1 or (after and len(after) > 1):
         return SetPair(tuple(before), tuple(after) if after else None)
     if broken := [snapshot for snapshot in chosen if snapshot.broken]:
-        return f"cannot compare: #{broken[0].set_id} is broken"
+        return f"cannot compare: #{broken[0].set_id} is damaged"
     return Pair(before[0].snap, before[0], after[0] if after else None)
 
 

@@ -208,7 +208,7 @@ def owner_text(node: Node) -> str:
 def refusal_to_take(item: Item) -> str:
     """Why something cannot be taken out of its archive, or nothing."""
     if item.snapshot.broken:
-        return "it cannot be selected: the snapshot is broken"
+        return "it cannot be selected: the snapshot is damaged"
     if item.node is None or item.reading is not None:
         return ""
     if item.node.flags & _UNUSABLE:

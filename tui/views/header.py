@@ -37,7 +37,8 @@ def attention(care: Care, now: float) -> Iterator[Count]:
     unseen = sum(job.is_bad and not job.seen and not job.is_waiting for job in jobs)
     counts = (
         (None, sum(job.is_running for job in jobs), "{} running", "$accent"),
-        (Section.FAILED, states[CheckState.FAILED] + states[CheckState.BROKEN], "{} failed", "$text-error"),
+        (Section.FAILED, states[CheckState.FAILED], "{} failed", "$text-error"),
+        (Section.FAILED, states[CheckState.BROKEN], "{} damaged", "$text-error"),
         (Section.JOBS, sum(job.is_waiting for job in jobs), "{} interrupted", "$text-error"),
         (Section.JOBS, unseen, "jobs: {} failed", "$text-error"),
         (Section.DOCTOR, len(for_doctor(care.findings)), "doctor {}", "$text-warning"),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from backend import Progress, Snapshot
 from backend.browse import History, Hit, Missed, PathPattern, Version, histories, search_files
 from tui.phrases import count_phrase
-from tui.text import amount_text, plain
+from tui.text import amount_text, cut_middle, plain
 from tui.views.columns import Heading, columns_of
 from tui.views.file_rows import age_of, time_text
 from tui.views.table import Column, Line, Row, Step
@@ -15,7 +15,7 @@ from tui.views.table import Column, Line, Row, Step
 MOST = 20_000
 _INTERVAL = 0.5
 _FEW_SETS = 2
-_FEW_MISSED = 3
+_FEW_MISSED, _PLACE = 3, 24  # places that are named, and the cells of each
 _HEADINGS = (
     Heading("FILE"),
     Heading("SNAP"),
@@ -228,7 +228,8 @@ def missed_text(missed: Sequence[Missed], *, reasons: bool = False) -> str:
 
 def _places_text(places: Sequence[Missed], *, reasons: bool) -> str:
     names = [
-        f"{_place_text(place)} ({plain(place.reason)})" if reasons else _place_text(place) for place in places
+        f"{_place_text(place)} ({plain(place.reason)})" if reasons else cut_middle(_place_text(place), _PLACE)
+        for place in places
     ]
     names[_FEW_MISSED:] = [f"{len(places) - _FEW_MISSED} more"] if places[_FEW_MISSED:] else []
     return ", ".join(names)

@@ -197,8 +197,9 @@ def _several(
 
 def _sum(snapshots: Sequence[Snapshot], total: Total, now: float) -> Iterator[Fact]:
     numbers = list(dict.fromkeys(snapshot.set_id for snapshot in snapshots))
-    yield Fact("sets", _listed([f"#{number}" for number in numbers]))
-    yield Fact("oldest", ago_phrase(now - total.when) if total.when else "unknown")
+    several = len(numbers) > 1
+    yield Fact("sets" if several else "set", _listed([f"#{number}" for number in numbers]))
+    yield Fact("oldest" if several else "saved", ago_phrase(now - total.when) if total.when else "unknown")
     yield Fact("stored", amount_text(total.size))
     unpacked = "not known for all" if total.unpacked is None else f"about {amount_text(total.unpacked)}"
     yield Fact("unpacked", unpacked)
@@ -206,11 +207,13 @@ def _sum(snapshots: Sequence[Snapshot], total: Total, now: float) -> Iterator[Fa
 
 
 def _members(snapshots: Sequence[Snapshot], stock: InventoryData) -> Iterator[Fact]:
-    """Each of them with its size and its check."""
+    """Each of them with its size and its check; with its set, where they are of several."""
+    several = len({snapshot.set_id for snapshot in snapshots}) > 1
     for snapshot in snapshots[:_SHOWN]:
         status = stock.status_of(snapshot)
         style = STYLES[status.state]
-        text = f"{GLYPHS[status.state]} {_name(snapshot)}"
+        set_ = f"#{snapshot.set_id} " if several else ""
+        text = f"{GLYPHS[status.state]} {set_}{_name(snapshot)}"
         yield Fact("", text, "" if style == "dim" else style, amount_text(snapshot.size))
     if len(snapshots) > _SHOWN:
         yield Fact("", f"and {len(snapshots) - _SHOWN} more", "dim")

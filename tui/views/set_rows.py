@@ -37,7 +37,7 @@ class Sort(Enum):
     USERS = "users"
     AGE = "age"
     SIZE = "size"
-    ATTENTION = "needs attention"
+    ATTENTION = "attention needed"
     EXPIRY = "expiry"
 
 
@@ -63,12 +63,12 @@ class ListOptions(NamedTuple):
 
 _ORDERS = {
     Sort.ID: ("▼ newest first", "▲ oldest first"),
-    Sort.NAME: ("▲ by name", "▼ by name, from the end"),
-    Sort.USERS: ("▲ by users", "▼ by users, from the end"),
+    Sort.NAME: ("▲ names A to Z", "▼ names Z to A"),
+    Sort.USERS: ("▲ users A to Z", "▼ users Z to A"),
     Sort.AGE: ("▲ youngest first", "▼ oldest first"),
     Sort.SIZE: ("▼ largest first", "▲ smallest first"),
-    Sort.ATTENTION: ("▼ what needs attention first", "▲ what needs attention last"),
-    Sort.EXPIRY: ("▲ first to expire first", "▼ first to expire last"),
+    Sort.ATTENTION: ("▼ worst first", "▲ worst last"),
+    Sort.EXPIRY: ("▲ first to expire first", "▼ last to expire first"),
 }
 
 

@@ -41,7 +41,7 @@ def _news(jobs: Sequence[JobView]) -> Iterator[str]:
         yield f"job {waiting[-1].id} was interrupted amid replacing data: J, then finish or roll back"
         yield f"job {waiting[-1].id} waits: J"
     elif bad:
-        yield f"{bad} failed or interrupted: J shows them"
+        yield f"{bad} failed or interrupted: J shows {'it' if bad == 1 else 'them'}"
         yield f"{bad} failed: J"
 
 

@@ -19,6 +19,14 @@ from tui.views.table import CLOSED, OPEN, Cell, Column, Line, Row, cells_of, row
 UNSETTLED = "the rows just moved: press again"
 _UNSETTLED = 0.5  # seconds
 _MARGIN = 1  # holds the bar beside the row under the cursor, or the sign of a marked one
+_MOVES: list[BindingType] = [
+    Binding("down,j", "move(1)", "Down", show=False),
+    Binding("up,k", "move(-1)", "Up", show=False),
+    Binding("pagedown", "page(1)", "Page down", show=False),
+    Binding("pageup", "page(-1)", "Page up", show=False),
+    Binding("home,g", "first", "First", show=False),
+    Binding("end,G", "last", "Last", show=False),
+]
 
 
 class LineTable(ScrollView, can_focus=True):
@@ -40,12 +48,7 @@ class LineTable(ScrollView, can_focus=True):
         "table--tree",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("home,g", "first", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
+        *_MOVES,
         Binding("space", "mark", "Select", show=False),
         Binding("asterisk", "mark_all", "Select all", show=False),
         Binding("minus", "mark_none", "Clear selection", show=False),
@@ -334,19 +337,10 @@ class LineTable(ScrollView, can_focus=True):
         return [column.width + column.gap if column.width else room for column in self._columns]
 
 
-class Lines(LineTable):
-    """A table in which nothing is marked: Space opens, as Enter does."""
+class Lines(LineTable, inherit_bindings=False):
+    """Lines to read: nothing in it opens or is selected; `h` leaves."""
 
-    def action_enter(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark(self) -> None:
-        """Open the row."""
-        self.action_open()
-
-    def action_mark_all(self) -> None:
-        """There is nothing to mark."""
-
-    def action_mark_none(self) -> None:
-        """There is nothing to mark."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_MOVES,
+        Binding("h,left,backspace", "close", "Back", show=False),
+    ]

@@ -1,13 +1,18 @@
 """Forgetting through snapd, and checking with it where the files may not be read."""
 
-import os
+import time
+from collections.abc import Sequence
 
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.responses import Asked
 from backend.errors import BlockedError, IntegrityError, NotAllowedError
+from backend.jobs.journal import Journal
+from backend.jobs.record import JobRecord
 from backend.model import CheckResult, Snapshot, saved_users
 from backend.operations import Check, Forget, Result
 from backend.progress import Progress
+from backend.store.room import room_of
+from backend.store.verifications import OLD, CheckState, CheckStatus
 
 
 def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
@@ -23,18 +28,11 @@ def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
             f"cannot forget: snapd does not see the damaged files of snapshot set #{operation.set_id}; stop "
             "snapd and use --engine files"
         )
-    freed = sum(_size(snapshot) for snapshot in seen)
+    freed = room_of(seen).freed
     snaps = [snapshot.snap for snapshot in seen] if operation.snaps else []
     with progress.step("Forgetting"):
         site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
     return Result(operation.set_id, tuple(snapshot.snap for snapshot in seen), tuple(left_out), freed=freed)
-
-
-def _size(snapshot: Snapshot) -> int:
-    try:
-        return os.lstat(snapshot.path).st_size
-    except OSError:
-        return snapshot.size
 
 
 def check_refusal(operation: Check) -> str:
@@ -79,3 +77,22 @@ def _verdicts(
     except IntegrityError as fault:
         return [CheckResult(*about, "", 0, str(fault))]
     return [CheckResult(*about, entry, 0, "", snapshot.path) for entry in snapshot.entries]
+
+
+def checked_statuses(journal: Journal, snapshots: Sequence[Snapshot]) -> dict[str, CheckStatus]:
+    """What the last checks found, from the journal: nothing else tells of files nobody may read."""
+    newest_first = [record for record in reversed(journal.records()) if record.result.verdicts]
+    return {snapshot.path: _status(snapshot, newest_first) for snapshot in snapshots}
+
+
+def _status(snapshot: Snapshot, newest_first: Sequence[JobRecord]) -> CheckStatus:
+    """By the newest check that found a fault, or that left no archive out."""
+    about = (snapshot.set_id, snapshot.snap)
+    for record in newest_first:
+        verdicts = [verdict for verdict in record.result.verdicts if (verdict.set_id, verdict.snap) == about]
+        if faults := [verdict.fault for verdict in verdicts if verdict.fault]:
+            return CheckStatus(CheckState.FAILED, record.started, fault=faults[0])
+        if verdicts and {verdict.entry for verdict in verdicts} >= set(snapshot.entries):
+            is_old = time.time() - record.started > OLD
+            return CheckStatus(CheckState.OLD if is_old else CheckState.OK, record.started)
+    return CheckStatus(CheckState.BROKEN if snapshot.broken else CheckState.NEVER)

@@ -14,7 +14,7 @@ from backend.engine.snapd import check_forget as removing
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
 from backend.errors import SnapshotError
-from backend.model import Action, SnapshotSet
+from backend.model import Action, Snapshot, SnapshotSet
 
 if TYPE_CHECKING:
     from backend.engine.daemon import Daemon
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.verifications import CheckStatus
 
 
 class SnapdEngine:
@@ -149,6 +150,12 @@ class SnapdEngine:
         """The newest sets, where the files may be read; snapd lists all of them at once."""
         return self._files.newest_sets(limit) if self._may_read else []
 
+    def check_statuses(self, snapshots: Sequence[Snapshot]) -> "dict[str, CheckStatus]":
+        """What is known of the soundness of each snapshot, by path."""
+        if self._may_read:
+            return self._files.check_statuses(snapshots)
+        return removing.checked_statuses(self.journal, snapshots)
+
     def estimate(
         self,
         snaps: Sequence[str],
@@ -252,9 +259,9 @@ class SnapdEngine:
         """Write a set to a file, whole or not at all, or to an open stream."""
         if self._may_read:
             return self._files.export(operation, progress, stream)
-        from backend.transfer.export_plan import refuse_faults
+        from backend.transfer.export_plan import demand_sound
 
-        refuse_faults(operation, transfer.last_faults(self.journal, operation))
+        demand_sound(self, operation)
         return transfer.export(self.site, operation, progress, stream)
 
     def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":

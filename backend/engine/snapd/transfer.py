@@ -14,7 +14,6 @@ from backend.engine.snapd.context import SnapdContext
 from backend.errors import IntegrityError, InvalidInputError, NotAllowedError
 from backend.format.metadata import set_content_hashes
 from backend.fs import files
-from backend.jobs.journal import Journal
 from backend.operations import Export, Import, Result
 from backend.progress import Progress
 from backend.steps import SnapdAsked
@@ -38,15 +37,6 @@ def export(site: SnapdContext, operation: Export, progress: Progress, stream: in
         else:
             export_to_file(download, operation.file, progress, checksum=operation.checksum)
     return Result(operation.set_id)
-
-
-def last_faults(journal: Journal, operation: Export) -> list[str]:
-    """What the last check of a set found, from the journal: nothing else tells of files nobody may read."""
-    for record in reversed(journal.records()):
-        verdicts = [verdict for verdict in record.result.verdicts if verdict.set_id == operation.set_id]
-        if verdicts:
-            return [verdict.fault for verdict in verdicts if verdict.fault]
-    return []
 
 
 def export_refusal(operation: Export) -> str:

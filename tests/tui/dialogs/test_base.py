@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from textual import on
 from textual.app import App, ComposeResult
 from textual.content import Content
@@ -44,3 +45,19 @@ def test_opened_line_is_the_one_that_was_chosen_though_the_list_changed_since() 
         return app.opened
 
     assert asyncio.run(tell()) == ["c", "c"]
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_page_key_in_a_list_without_room_does_no_harm(way: str) -> None:
+    async def tell() -> object:
+        app = Listing()
+        async with app.run_test(size=(20, 4)) as pilot:
+            line_list = app.query_one(LineList)
+            line_list.styles.height = 0
+            line_list.show(lines("a", "b", "c"))
+            await pilot.pause()
+            line_list.highlighted = 1
+            getattr(line_list, f"action_page_{way}")()
+            return line_list.cursor_key
+
+    assert asyncio.run(tell()) == "b"

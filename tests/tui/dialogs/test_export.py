@@ -14,6 +14,7 @@ from backend.transfer import Destination, ExportChoice, ExportPlan
 from tests.support.builders import World
 from tests.support.command import snapstow
 from tests.tui.support.command_world import damage
+from tests.tui.support.looks import Piece, pieces
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import (
     HOSTILE,
@@ -62,6 +63,25 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
     assert patiently(str(world.root), tell, size) == [whole(here)]
 
 
+def test_what_the_ledger_knows_stands_beside_each_snap(world: World, here: Path) -> None:
+    assert snapstow(world.root, "check-snapshot", "1", "other").code == 0
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(ask(user))
+        await reads(user, "free there")
+        hello, other = (line for line in user.dialog().splitlines() if "[x] hello" in line or "other" in line)
+        assert "? never" in hello
+        assert "✓ verified 0s" in other or "✓ verified 1s" in other
+        assert not user.edge.verdict
+        assert piece_of(user, "? never").style.color != piece_of(user, "✓ verified").style.color
+
+    patiently(str(world.root), tell)
+
+
+def piece_of(user: Patient, text: str) -> Piece:
+    return next(piece for piece in pieces(user.app) if text in piece.text)
+
+
 def test_a_failed_check_is_a_warning_and_the_answer_says_so(world: World, here: Path) -> None:
     damage(world.snapshots / "1_hello_1.0_x1.zip")
     assert snapstow(world.root, "check-snapshot", "1").code == 4
@@ -70,7 +90,10 @@ def test_a_failed_check_is_a_warning_and_the_answer_says_so(world: World, here: 
         await user.is_asked(ask(user))
         await reads(user, "free there")
         assert "its last check failed: " in wording(user)
+        assert "✗ failed" in wording(user)
         assert "Export anyway" in wording(user)
+        assert user.edge.verdict == "✗ CHECK FAILED"
+        assert "--force" in wording(user)
         await user.presses("enter")
 
     assert patiently(str(world.root), tell) == [whole(here, force=True)]
@@ -185,8 +208,8 @@ def test_broken_snapshots_are_named_and_left_out_by_choice(world: World, here: P
 
     async def tell(user: Patient) -> None:
         await user.is_asked(ask(user))
-        await reads(user, "✗ broken")
-        await reads(await user.presses("enter"), "broken: third; deselect with Space")
+        await reads(user, "✗ damaged")
+        await reads(await user.presses("enter"), "damaged: third; deselect with Space")
         await stands_on(user, "third")
         await user.presses("space")
         await reads(user, "--skip-broken")

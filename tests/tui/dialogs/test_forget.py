@@ -1,6 +1,8 @@
 """The dialog before a forget: what would be lost, and the word that has to be typed."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,10 +10,12 @@ from backend import Forget
 from backend.store import CheckState, CheckStatus
 from tests.support.builders import World
 from tests.tui.support.patient import Patient, patiently
-from tests.tui.support.places import place_of, world_of_two
-from tui.dialogs.forget import AskForget, Loss, forgets, losses
+from tests.tui.support.places import place_of, reads, wording, world_of_two
+from tui.dialogs.forget import AskForget, forgets, losses
+from tui.dialogs.forget_lines import Loss
 from tui.session.inventory import InventoryData
 from tui.session.place import Place
+from tui.text import amount_text
 
 __all__ = ["world_of_two"]
 
@@ -55,6 +59,73 @@ def test_a_part_of_a_set_is_named_by_its_snaps(world: World) -> None:
     assert forgets([group], stock) == [Forget(1)]
     part = group._replace(snapshots=group.snapshots[:1])
     assert forgets([part], stock) == [Forget(1, ("hello",))]
+
+
+def forgetting(user: Patient, *set_ids: int, **states: CheckState) -> AskForget:
+    stock = place_of(user).inventory()
+    statuses = {path: CheckStatus(states[f"s{s.set_id}"]) for path, s in stock.by_path.items()}
+    chosen = [part for part in stock.sets if part.set_id in set_ids]
+    return AskForget(chosen, replace(stock, statuses=statuses))
+
+
+def test_an_unreadable_file_frees_what_it_takes(world: World) -> None:
+    path = world.snapshots / "2_hello_1.0_x1.zip"
+    path.write_bytes(b"no zip")
+    os.truncate(path, 40 * 10**9)
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(forgetting(user, 2, s1=CheckState.OK, s2=CheckState.BROKEN))
+        await user.sees("frees 40.0 GB; this cannot be undone")
+        await user.sees("hello 1.0  40.0 GB")
+
+    patiently(str(world.root), tell)
+
+
+def test_what_is_linked_or_read_elsewhere_is_not_free_at_once(world: World, tmp_path: Path) -> None:
+    world.add(2, "hello")
+    os.link(world.snapshots / "1_hello_1.0_x1.zip", tmp_path / "kept")
+    never = dict.fromkeys(("s1", "s2"), CheckState.NEVER)
+
+    async def tell(user: Patient) -> None:
+        with open(world.snapshots / "1_other_1.0_x1.zip", "rb"):
+            await user.is_asked(forgetting(user, 1, 2, **never))
+            await user.sees("in all at once")
+        assert "#1 hello: " in wording(user)
+        assert "stay taken: its file has another name (hard link)" in wording(user)
+        assert f"are free once process {os.getpid()} no longer reads it" in wording(user)
+
+    patiently(str(world.root), tell)
+
+
+def test_several_sets_are_summed_up(world: World) -> None:
+    world.add(2, "hello")
+    size = sum(path.stat().st_size for path in world.snapshots.iterdir())
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(forgetting(user, 1, 2, s1=CheckState.OK, s2=CheckState.OK))
+        await user.sees(f"frees {amount_text(size)} in all; ")
+
+    patiently(str(world.root), tell)
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        (CheckState.OK, "hello: newest verified copy left is #2 ✓ verified"),
+        (CheckState.OLD, "hello: newest verified copy left is #2 ~ old"),
+        (CheckState.NEVER, "hello: no verified copy is left"),
+    ],
+)
+def test_the_newest_verified_copy_that_is_left_is_named(world: World, left: CheckState, text: str) -> None:
+    world.add(2, "hello", users={"alice": {"common": {"f": "1"}}})
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(forgetting(user, 1, s1=CheckState.NEVER, s2=left))
+        await reads(user, text)
+        assert "the last usable copy of other" in wording(user)
+        assert "other: no" not in wording(user)
+
+    patiently(str(world.root), tell)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])

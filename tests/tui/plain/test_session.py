@@ -24,10 +24,10 @@ def test_session_begins_with_the_root_and_its_sets(world: World) -> None:
     (world.snapshots / "2_foo_1.0_x1.zip").write_bytes(b"none")
     first, second, third, *_, last = talk(world).splitlines()
     assert re.fullmatch(
-        r"Snapstow, at the demo, as .+: 2 sets, 12\.4 GB stored, .* free; 1 broken, 2 never verified\.",
+        r"Snapstow, at the demo, as .+: 2 sets, 12\.4 GB stored, .* free; 1 damaged, 2 never verified\.",
         first,
     )
-    assert second.startswith("Set 2: problem, foo, 4 B stored, broken, ")
+    assert second.startswith("Set 2: problem, foo, 4 B stored, damaged, ")
     assert re.fullmatch(
         r"Set 1: bar and foo, user alice, saved \d+ years ago, 12.4 GB stored, never verified\.", third
     )

@@ -68,7 +68,7 @@ def test_needs_are_listed_in_sections(root: str) -> None:
 
 def test_enter_on_a_damaged_snapshot_goes_to_its_set(root: str) -> None:
     async def tell(user: User) -> None:
-        await user.sees("2 failed")
+        await user.sees("2 damaged")
         await user.presses("exclamation_mark")
         await stands_in(user, Section.FAILED)
         await user.sees("missing archive member")
@@ -172,9 +172,9 @@ def test_a_section_closes_and_opens(root: str) -> None:
 
 def test_a_count_in_the_header_opens_its_section(root: str) -> None:
     async def tell(user: User) -> None:
-        await user.sees("2 failed")
+        await user.sees("2 damaged")
         line = user.screen().splitlines()[0]
-        await user.pilot.click(offset=(line.index("2 failed") + 3, 0))
+        await user.pilot.click(offset=(line.index("2 damaged") + 3, 0))
         await user.waits()
         assert isinstance(user.app.screen, CareScreen)
         assert user.table.cursor_key is Section.FAILED

@@ -165,7 +165,7 @@ def test_selections_unfit_to_compare_say_why() -> None:
     assert "select two" in str(pair_of([]))
     assert "select two" in str(pair_of([first, second, snapshot_of(4, "cloud", {})]))
     assert "different snaps" in str(pair_of([first, snapshot_of(2, "chat", {})]))
-    assert "broken" in str(pair_of([first._replace(broken="cut")]))
+    assert "damaged" in str(pair_of([first._replace(broken="cut")]))
 
 
 def test_values_and_deltas_are_short() -> None:

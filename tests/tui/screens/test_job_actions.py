@@ -173,6 +173,21 @@ def test_enter_shows_the_whole_log_and_h_goes_back(world: World) -> None:
     patiently(str(world.root), tell, (80, 24))
 
 
+def test_log_offers_only_keys_that_do_something_and_explains_them(world: World) -> None:
+    with running(world, Save()) as record:
+        record.tell({"event": "noted", "text": "a note"})
+        record.finish(JobState.DONE)
+
+    async def tell(user: Patient) -> None:
+        await (await opens(user)).presses("enter")
+        await user.sees("LOG OF JOB 1")
+        assert "Enter" not in user.screen()
+        await (await user.presses("question_mark")).sees("Help: Log of a job")
+        assert "Select" not in user.screen()
+
+    patiently(str(world.root), tell, (80, 24))
+
+
 def test_y_copies_the_command_with_its_place(world: World) -> None:
     ended(world, Check(1), JobState.DONE)
 

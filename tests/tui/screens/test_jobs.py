@@ -153,7 +153,7 @@ def test_failures_that_were_looked_at_leave_the_strip(world: World) -> None:
     ended(world, Save(), JobState.FAILED, error="no luck")
 
     async def tell(user: Patient) -> None:
-        await user.sees("1 failed or interrupted: J shows them")
+        await user.sees("1 failed or interrupted: J shows it")
         await (await opens(user)).sees("no luck")
         await user.presses("escape")
         for _ in range(3):
@@ -161,7 +161,7 @@ def test_failures_that_were_looked_at_leave_the_strip(world: World) -> None:
         assert "failed or interrupted" not in user.screen()
         ended(world, Check(1), JobState.DONE, verdicts=FAULTY["verdicts"])
         await user.lets_time_pass()
-        await user.sees("1 failed or interrupted: J shows them")
+        await user.sees("1 failed or interrupted: J shows it")
 
     patiently(str(world.root), tell, (80, 24))
 

@@ -204,6 +204,16 @@ def test_nothing_found_says_how_much_was_searched(world: World) -> None:
     search(world, tell, "no-such-file")
 
 
+def test_a_line_that_does_not_fit_shows_that_it_goes_on(world: World) -> None:
+    world.add(4, "bad", b"no archive at all")
+    (world.snapshots / "5_cloud_1.0_x1.zip").write_bytes(b"none")
+
+    async def tell(user: Patient) -> None:
+        await user.sees("not searched: #5 cloud; only in part: …")
+
+    search(world, tell, size=(40, 20))
+
+
 def test_unreadable_sets_are_told_once_and_never_offered(world: World) -> None:
     world.add(4, "bad", b"no archive at all")
     (world.snapshots / "5_cloud_1.0_x1.zip").write_bytes(b"none")
@@ -315,3 +325,9 @@ def test_missed_places_are_told_in_one_line() -> None:
     assert missed_text(missed[:1], reasons=True) == "not searched: a (why)"
     assert missed_text([Missed(None, "f", "archive.tgz", "cut")]) == "only in part: f"
     assert missed_text(()) == ""
+
+
+def test_one_long_name_leaves_room_for_the_other_places_not_searched() -> None:
+    text = missed_text([Missed(None, name, "", "why") for name in ("a" * 300, "b", "c", "d")])
+    assert text.endswith(", b, c, 1 more")
+    assert len(text) < 80

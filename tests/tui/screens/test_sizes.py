@@ -34,6 +34,14 @@ def test_everything_opens_and_closes(size: tuple[int, int], world: World) -> Non
     patiently(str(world.root), tell, size)
 
 
+@pytest.mark.parametrize("size", [(20, 5), (2, 3), (2, 4), (1, 3), (1, 1)])
+def test_a_log_without_room_for_its_last_line_stands_still(size: tuple[int, int], world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.presses("J", "enter", "up", "up", "down", "down", "escape")
+
+    patiently(str(world.root), tell, size)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (60, 15), (40, 10)])
 def test_the_table_works(size: tuple[int, int], world: World) -> None:
     async def tell(user: Patient) -> None:
@@ -52,9 +60,9 @@ def test_help_fits_and_is_searched(size: tuple[int, int], world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.presses("question_mark")
         assert "type to search" in user.screen()
-        await user.presses(*"broken")
-        assert "cannot be read as a snapshot" in user.screen()
-        for _ in "broken":
+        await user.presses(*"damaged")
+        assert "unreadable as a snapshot" in user.screen()
+        for _ in "damaged":
             await user.presses("backspace")
         await user.presses(*"log")
         assert "var/lib/snapstow" in user.screen().replace("\n", "") or "stored in" in user.screen()

@@ -1,21 +1,24 @@
 """Stories in front of a real snapd: how it is told of, asked, waited for, followed, and what it cannot do."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from backend import Import, Progress, Restore, Save, open_engine
+from backend import Check, Engine, Import, Operation, Progress, Restore, Save, open_engine
 from backend.engine.select import files_engine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.host import version_of
 from backend.jobs import JobState
 from backend.operations import Export
+from tests.contracts.test_files_engine import damage_file
 from tests.support.builders import Tree, plant
 from tests.support.realsnapd import RealSnapd
 from tests.tui.support.dialogs import goes_to, line_list, stands_at
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import reads, wording
 from tui.dialogs.check import AskCheck
+from tui.dialogs.export import AskExport
 from tui.dialogs.import_set import AskImport
 from tui.dialogs.retention import AskRetention
 from tui.dialogs.save import AskSave
@@ -131,9 +134,13 @@ def test_guards_are_told_apart(hello: RealSnapd) -> None:
 
 
 def _do(snapd: RealSnapd, operation: Save | Restore | Export) -> None:
+    _perform(engine(snapd), operation)
+
+
+def _perform(by: Engine, operation: Operation) -> None:
     from backend.engine import perform_recorded
 
-    perform_recorded(operation, engine(snapd), lambda _job: lambda _event: None)
+    perform_recorded(operation, by, lambda _job: lambda _event: None)
 
 
 # -- what snapd cannot do
@@ -210,6 +217,30 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
         await user.presses("escape")
 
     patiently(str(hello.base), tell)
+
+
+def test_without_rights_a_failed_check_is_told_before_an_export(
+    hello: RealSnapd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    hello.start().save()
+    (file,) = hello.snapshots.glob("1_hello_*")
+    damage_file(file)
+
+    async def tell(user: Patient) -> None:
+        place = user.app.place
+        place.engine = SnapdEngine(files_engine(str(hello.base)), reads_files=False)
+        place.follows = False
+        _perform(place.engine, Check(1))
+        await user.is_asked(AskExport(place, place.engine.sets(1)[0]))
+        await reads(user, "✗ failed")
+        await reads(user, "its last check failed: ")
+        await until(user, lambda: not user.answer.waits)
+        assert user.answer.text == "Export anyway"
+        await user.presses("enter")
+
+    (export,) = patiently(str(hello.base), tell)
+    assert export.force
 
 
 # -- how long automatic snapshots are kept

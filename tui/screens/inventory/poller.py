@@ -150,6 +150,10 @@ class PlaceScreen(Screen[None]):
     def say(self, text: str) -> None:
         """Show a message."""
 
+    def tell_end(self, job: JobView) -> None:
+        """Say what became of a job."""
+        self.say(ending_text(job, time.time()))
+
     # -- polling
 
     def action_reload(self) -> None:
@@ -207,7 +211,7 @@ class PlaceScreen(Screen[None]):
                 self._is_loading_sizes = True
                 self._load_unpacked_sizes()
         for ended in self._endings.news(message.jobs):
-            self.say(ending_text(ended, time.time()))
+            self.tell_end(ended)
         if message.inventory is None or message.inventory.complete:
             self._stamp = message.stamp
             self._reload_undo_offers(message.jobs)

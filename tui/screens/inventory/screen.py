@@ -1,5 +1,6 @@
 """The first screen: every set and its state; every verb starts here."""
 
+import time
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from tui.dialogs.lines import Line, said
 from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.errands import ErrandScreen
+from tui.screens.sub_screen import RestoringScreen
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.session.made_sets import MadeSets
@@ -23,6 +25,7 @@ from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import job_rows
 from tui.views.care_rows import Section
+from tui.views.job_endings import ending_text
 from tui.views.set_keys import EntryKey, SnapKey, owners_of
 from tui.widgets.header import Header
 from tui.widgets.table import LineTable
@@ -222,8 +225,16 @@ class InventoryScreen(ErrandScreen):
 
     @property
     def is_watched(self) -> bool:
-        """Whether somebody sees what is loaded, here or in the list of what needs attention."""
+        """Whether somebody sees what is loaded: here, in what needs attention, or where jobs are started."""
+        if any(job.is_running for job in self._jobs_shown):
+            return self.is_current or isinstance(self.app.screen, CareScreen | RestoringScreen)
         return self.is_current or isinstance(self.app.screen, CareScreen)
+
+    def tell_end(self, job: JobView) -> None:
+        """Say what became of a job, on the screen above as well where it may have been started."""
+        super().tell_end(job)
+        if isinstance(top := self.app.screen, CareScreen | RestoringScreen):
+            top.say(ending_text(job, time.time(), undo="u in the inventory"))
 
     # -- looking inside
 

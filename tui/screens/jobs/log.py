@@ -28,8 +28,11 @@ class LogUpdated(Message):
 class JobLog(SubScreen):
     """All that a job said, the newest last; follows while more comes."""
 
+    HELP_TITLE = "Log of a job"
+    TABLE_KEYS = Lines.BINDINGS
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,h", "back", "Back", key_display="Esc"),
+        Binding("question_mark,f1", "help", "Help", key_display="?"),
+        Binding("escape", "back", "Back", key_display="Esc"),
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
@@ -42,7 +45,7 @@ class JobLog(SubScreen):
 
     def compose(self) -> ComposeResult:
         """The lines; the one under the cursor in full below."""
-        yield Lines([Column(f"LOG OF {plain(self._log.name)}", 0)], id="log-table")
+        yield Lines([Column(f"LOG OF JOB {plain(self._log.name)}", 0)], id="log-table")
         yield Static("", id="log-status", markup=False)
         yield KeyBar()
 

@@ -24,6 +24,7 @@ SIGNS = "Signs"
 _FRAME = 4  # cells on both sides; of lines, one fewer
 _NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
 _KEYS = 8
+_SCROLLBAR = 1
 _SIGNS = (
     ("✓", "verified", "every byte read, not long ago"),
     ("~", "old", "verified, but too long ago"),
@@ -137,15 +138,15 @@ class Help(OverStill[None]):
         terms = self.query_one(Input).value.lower().split()
         entries = [entry for entry in self._entries if entry.matches(terms)]
         width, height = self.app.size.width - _FRAME, self.app.size.height - _FRAME + 1
-        facts = [] if terms else list(self._folded_facts(width))
+        facts = list(self._folded_facts(width, terms))
         page = page_of(entries, width, max(1, height - len(facts)))
-        if not entries:
+        if not (entries or facts):
             page = [Content(f'no key matches "{plain(" ".join(terms))}"')]
         self.query_one("#help-page", Static).update(Content("\n").join([*page, *facts]))
 
-    def _folded_facts(self, width: int) -> Iterator[Content]:
-        for name, text in self._facts:
-            for number, line in enumerate(folded(text, width - _KEYS)):
+    def _folded_facts(self, width: int, terms: Sequence[str]) -> Iterator[Content]:
+        for name, text in (fact for fact in self._facts if Entry("", *fact).matches(terms)):
+            for number, line in enumerate(folded(text, width - _KEYS - _SCROLLBAR)):
                 yield Content.assemble((f"{'' if number else name:<{_KEYS}}", "bold"), (line, "$text-muted"))
 
     def on_input_submitted(self) -> None:

@@ -7,6 +7,7 @@ pass through.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -184,6 +185,14 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
         finally:
             os.close(fd)
         sync_open_directory(above)
+
+
+def sweep_half_written(folder: str, *names: str) -> None:
+    """Remove what `write_whole` had written of files of these names in a folder when it died."""
+    half = re.compile(rf"({'|'.join(map(re.escape, names))})\.[A-Za-z0-9]{{12}}~")
+    for name in os.listdir(folder):
+        if half.fullmatch(name):
+            beneath.unlink(f"{folder}/{name}")
 
 
 def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:

@@ -79,7 +79,7 @@ class Journal:
             header = {
                 "format": FORMAT,
                 "operation": _told(operation),
-                "root": {**root, "id": RootId(self.folder).made()},
+                "root": {**root, "id": self._root_id()},
                 "started": self.clock.wall(),
                 "pid": os.getpid(),
                 "uid": os.geteuid(),
@@ -150,6 +150,7 @@ class Journal:
         if not self.ids():
             return
         with self._changing(shared=False):
+            RootId(self.folder).sweep()
             for folder in (os.path.join(self._jobs, str(number)) for number in self.ids()):
                 if locks.is_locked(os.path.join(folder, "alive")):
                     continue
@@ -159,6 +160,14 @@ class Journal:
                 for name in beneath.listdir(folder):
                     if name.endswith("~"):
                         beneath.unlink(os.path.join(folder, name))
+
+    def _root_id(self) -> str:
+        """The id of the root; one job alone gives it where there is none, and nobody sweeps meanwhile."""
+        root_id = RootId(self.folder)
+        if known := root_id.read():
+            return known
+        with self._changing(shared=False):
+            return root_id.made()
 
     def _new_folder(self) -> str:
         number = max(self.ids(), default=0)

@@ -15,6 +15,7 @@ class RootId:
     """The random id of one root, in a file of its state folder."""
 
     def __init__(self, state_dir: str) -> None:
+        self._state_dir = state_dir
         self._path = f"{state_dir}/root-id"
 
     def read(self) -> str:
@@ -26,7 +27,7 @@ class RootId:
         return content.decode().strip() if _ID.fullmatch(content) else ""
 
     def made(self) -> str:
-        """Return the id, which is given now where there is none.
+        """Return the id, which is given now where there is none; not by two at the same time.
 
         Raises:
             OSError: it cannot be kept.
@@ -34,6 +35,10 @@ class RootId:
         if not self.read():
             files.write_whole(self._path, f"{os.urandom(16).hex()}\n".encode())
         return self.read()
+
+    def sweep(self) -> None:
+        """Remove ids that were half written when their writer died; not while one is given."""
+        files.sweep_half_written(self._state_dir, "root-id")
 
 
 def is_same_root(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> bool:

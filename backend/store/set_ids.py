@@ -1,12 +1,8 @@
 """The largest set id that was ever used here, noted in our state folder: ids are never used again."""
 
-import os
-import re
-
-from backend.fs import beneath, files
+from backend.fs import files
 
 LARGEST_SANE_ID = 1 << 62
-_HALF_NOTE = r"(last-set-id|root-id|clock)\.[A-Za-z0-9]{12}~"
 
 
 class NotedSetId:
@@ -40,6 +36,4 @@ class NotedSetId:
 
     def sweep(self) -> None:
         """Remove notes, of ids and of the clock, that were half written when their writer died."""
-        for name in os.listdir(self._state_dir):
-            if re.fullmatch(_HALF_NOTE, name):
-                beneath.unlink(f"{self._state_dir}/{name}")
+        files.sweep_half_written(self._state_dir, "last-set-id", "clock")

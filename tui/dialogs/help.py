@@ -138,14 +138,16 @@ class Help(OverStill[None]):
         terms = self.query_one(Input).value.lower().split()
         entries = [entry for entry in self._entries if entry.matches(terms)]
         width, height = self.app.size.width - _FRAME, self.app.size.height - _FRAME + 1
-        facts = list(self._folded_facts(width, terms))
+        facts = list(self._folded_facts(terms, width))
         page = page_of(entries, width, max(1, height - len(facts)))
         if not (entries or facts):
             page = [Content(f'no key matches "{plain(" ".join(terms))}"')]
         self.query_one("#help-page", Static).update(Content("\n").join([*page, *facts]))
 
-    def _folded_facts(self, width: int, terms: Sequence[str]) -> Iterator[Content]:
-        for name, text in (fact for fact in self._facts if Entry("", *fact).matches(terms)):
+    def _folded_facts(self, terms: Sequence[str], width: int) -> Iterator[Content]:
+        for name, text in self._facts:
+            if not Entry("", name, text).matches(terms):
+                continue
             for number, line in enumerate(folded(text, width - _KEYS - _SCROLLBAR)):
                 yield Content.assemble((f"{'' if number else name:<{_KEYS}}", "bold"), (line, "$text-muted"))
 

@@ -11,7 +11,7 @@ from backend.host import InstalledSnap
 from backend.transfer import ImportChoice, ImportPlan, InstalledHere
 from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
 from tui.phrases import count_phrase, list_phrase
-from tui.text import amount_text, local_time_text, plain
+from tui.text import amount_text, plain, time_text
 from tui.views.import_plan import obstacle_text
 
 
@@ -35,7 +35,7 @@ def _times(export: ExportFile) -> str:
     saved = [snapshot for snapshot in export.snapshots if not snapshot.broken]
     times = [("saved", set_time(saved))] if saved else []
     times += [("exported", export.date)] if export.date else []
-    return "".join(f", {what} {local_time_text(when)[:16].replace('T', ' ')}" for what, when in times)
+    return "".join(f", {what} {time_text(when)}" for what, when in times)
 
 
 def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
@@ -120,7 +120,7 @@ def _ending_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None)
     if duplicate:
         text = f"Nothing would be added: #{duplicate} is identical."
         if expires := plan.expiry.get(duplicate):
-            day = local_time_text(expires)[:10]
+            day = time_text(expires)[:10]
             text += f" It is an automatic set, which snapd removes after {day}."
         yield Line("duplicate", said(text, WARN))
     elif plan.export is not None and not plan.export.faults:

@@ -14,7 +14,7 @@ from backend import Action, Extract
 from tui.screens.launcher import Launcher
 from tui.session.place import Place
 from tui.text import cut_middle, plain
-from tui.views.header import title_text
+from tui.views.header import Count, title_text
 from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
@@ -53,7 +53,7 @@ class SubScreen(Screen[None]):
             self.query_one("#status", Static), Text(f" {plain(text)}", no_wrap=True, overflow="ellipsis")
         )
 
-    def head(self, title: str, *facts: str) -> None:
+    def head(self, title: str, *facts: str | Count) -> None:
         """Say on top what this is about."""
         set_text(self.query_one("#header", Static), title_text(title, facts, self.size.width))
 

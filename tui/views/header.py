@@ -77,13 +77,14 @@ def site_text(site: Site, width: int) -> Content:
     return Content.styled(_BADGE, "bold $badge-text on $badge")
 
 
-def title_text(title: str, facts: Sequence[str], width: int) -> Content:
-    """What a screen above the inventory is about, and as many facts as there is room for."""
+def title_text(title: str, facts: Sequence[str | Count], width: int) -> Content:
+    """What a screen above the inventory is about, and as many facts and counts as there is room for."""
     badge = Content.assemble((_BADGE, "bold $badge-text on $badge"), "  ")
     lead = badge if badge.cell_length + cells(title) < width else Content(" ")
     text = Content.assemble(lead, (cut_middle(title, width - lead.cell_length - 1), "bold"))
     for number, fact in enumerate(facts):
         gap = " · " if number else "  "
-        if text.cell_length + len(gap) + cells(fact) < width:
-            text = Content.assemble(text, (f"{gap}{fact}", "$text-muted"))
+        shown, style = (fact.text, fact.style) if isinstance(fact, Count) else (fact, "$text-muted")
+        if text.cell_length + len(gap) + cells(shown) < width:
+            text = Content.assemble(text, (gap, "$text-muted"), (shown, style))
     return text

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,27 @@ def test_strange_things_among_the_jobs(journal: Journal) -> None:
     (jobs / "8").write_text("a file")
     assert [record.id for record in journal.records()] == [1]
     assert ended(journal).id == 9
+
+
+def test_jobs_begun_at_once_on_a_new_root_know_it_by_one_id_whoever_sweeps(journal: Journal) -> None:
+    def begin() -> None:
+        with journal.job(Save(), {"path": "/"}) as record:
+            journal.sweep()
+            record.finish(JobState.DONE, JobResult())
+
+    with ThreadPoolExecutor(8) as pool:
+        for job in [pool.submit(begin) for _ in range(24)]:
+            job.result()
+    assert {record.root["id"] for record in journal.records()} == {RootId(journal.folder).read()}
+
+
+def test_a_half_written_id_of_the_root_is_swept(journal: Journal) -> None:
+    with journal.job(Save(), {}) as record:
+        record.finish(JobState.DONE, JobResult())
+    names = set(os.listdir(journal.folder))
+    Path(journal.folder, "root-id.BCDFGHJKLMNP~").write_text("half")
+    journal.sweep()
+    assert set(os.listdir(journal.folder)) == names
 
 
 def test_no_journal_is_an_empty_one(journal: Journal) -> None:

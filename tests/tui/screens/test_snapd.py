@@ -14,7 +14,7 @@ from backend.operations import Export
 from tests.contracts.test_files_engine import damage_file
 from tests.support.builders import Tree, plant
 from tests.support.realsnapd import RealSnapd
-from tests.tui.support.dialogs import line_list, stands_at
+from tests.tui.support.dialogs import goes_to, line_list, stands_at
 from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.places import reads, wording
 from tui.dialogs.check import AskCheck
@@ -28,6 +28,7 @@ from tui.session.place import Place
 
 pytestmark = pytest.mark.snapd
 
+WITH_FILES = " · files"  # in the header
 DATA: Tree = {"x1": {"settings": "1"}, "common": {"db": "2"}}
 
 
@@ -59,7 +60,9 @@ def test_the_header_and_the_help_tell_of_snapd(hello: RealSnapd) -> None:
     version = engine(hello).daemon.version
 
     async def tell(user: Patient) -> None:
-        await user.sees(f"through snapd {version.partition('-')[0].partition('+')[0]} ")
+        await user.sees("through snapd ")
+        header = user.screen().splitlines()[0]
+        assert header.split("through snapd ")[1].split()[0] == version.partition("-")[0].partition("+")[0]
         await user.presses("question_mark", *"engine")
         await reads(user, f"snapd {version} answers at {hello.base}/run/snapd.socket")
 
@@ -68,7 +71,7 @@ def test_the_header_and_the_help_tell_of_snapd(hello: RealSnapd) -> None:
 
 def test_the_session_follows_snapd(hello: RealSnapd) -> None:
     async def tell(user: Patient) -> None:
-        assert " · files · " in user.screen()
+        assert WITH_FILES in user.screen()
         hello.start()
         await user.sees("snapd answers now: it is asked for every change")
         await user.sees("through snapd 2.")
@@ -76,7 +79,7 @@ def test_the_session_follows_snapd(hello: RealSnapd) -> None:
         assert "snapd" in user.app.place.runner.command
         hello.stop()
         await user.sees("snapd does not answer any more: changes are made to the files themselves")
-        await user.sees(" · files · ")
+        await user.sees(WITH_FILES)
         await user.presses("s")
         await user.sees("Save 1 snap")
         await user.presses("enter")
@@ -98,7 +101,7 @@ def test_save_asked_of_another_engine_is_not_done(hello: RealSnapd, begins: bool
         else:
             hello.stop()
         await user.presses("enter")
-        await user.sees("through snapd" if begins else "root · files")
+        await user.sees("through snapd" if begins else WITH_FILES)
         refused = "cannot save: snapd is running for" if begins else "cannot start save: cannot use the snapd"
         await reads(user, refused)
         assert user.app.place.engine.sets() == []
@@ -206,9 +209,9 @@ def test_without_rights_snapd_only_looks_at_hashes(hello: RealSnapd) -> None:
         place.follows = False
         await user.is_asked(AskCheck([], InventoryData(tuple(place.engine.sets())), (), place))
         assert not user.answer.waits
-        lines = line_list(user).shown
-        await stands_at(user, next(n for n, line in enumerate(lines) if line.key == "structure"))
+        await goes_to(user, "Level")
         await user.presses("space")
+        await user.sees("(•) structure")
         await reads(user, "snapd verifies hashes only")
         assert user.answer.waits
         await user.presses("escape")

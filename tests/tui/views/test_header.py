@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.views.header import title_text
+from tui.views.header import Count, title_text
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_a_title_stays_longest(width: int, text: str) -> None:
 
 def test_hostile_titles_are_no_markup() -> None:
     assert "[red]x[/]" in title_text("[red]x[/]", (), 60).plain
+
+
+def test_counts_stand_out_from_facts() -> None:
+    text = title_text("Jobs", ("5 jobs", Count(None, "1 failed", "$text-error")), 60)
+    assert text.plain == " snapstow   Jobs  5 jobs · 1 failed"
+    assert [text.plain[span.start : span.end] for span in text.spans if span.style == "$text-error"] == [
+        "1 failed"
+    ]

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -39,6 +38,7 @@ from tui.session.snapd_changes import ChangeLog
 from tui.terminal.clipboard import copied
 from tui.text import cut_path, plain
 from tui.views import job_rows as jobtext
+from tui.views.header import Count
 from tui.views.job_stopping import stopping_lines
 from tui.views.table import Line, row_of
 from tui.widgets.job_panel import JobPanel
@@ -102,7 +102,7 @@ class JobsScreen(SubScreen):
 
     def compose(self) -> ComposeResult:
         """The table of jobs, the one under the cursor, what happened last, keys."""
-        yield Static("", id="jobs-header", markup=False)
+        yield Static("", id="header", markup=False)
         yield JobTable(
             jobtext.columns(narrow=False), id="jobs-table", acts=ACTING, clock=lambda: self._place.clock()
         )
@@ -205,18 +205,18 @@ class JobsScreen(SubScreen):
     def _head(self) -> None:
         own_jobs = [view for view in self._views if not view.owner and not view.change]
         counts = {state: sum(1 for view in own_jobs if view.state is state) for state in JobState}
-        parts = [count_phrase(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
+        root = cut_path(plain(self._place.engine.layout.root), 30)
+        parts = [root, count_phrase(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
         if changes := sum(1 for view in self._views if view.change and view.is_running):
             parts.append(f"{changes} in snapd")
         if others := sum(1 for view in self._views if view.owner):
             parts.append(f"{others} by other users")
         bad = [
-            Text(f"  {counts[state]} {state.value}", style="bold red")
+            Count(None, f"{counts[state]} {state.value}", "$text-error")
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
-        where = cut_path(plain(self._place.engine.layout.root), 30)
-        self.query_one("#jobs-header", Static).update(Text.assemble(f" {where} · " + " · ".join(parts), *bad))
+        self.head("Jobs", *parts, *bad)
 
     def _say(self, text: str) -> None:
         self.query_one("#jobs-status", Static).update(f" {plain(text)}")

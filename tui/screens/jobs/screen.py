@@ -49,7 +49,6 @@ IDLE = 1.0
 PACE = 4  # ticks between two drawings of what runs
 ACTING = "xut"  # keys that act on the job under the cursor
 NARROW = 60
-FRAMED = (80, 30)  # columns and rows from which there are frames
 _FEWEST = 3
 NOTHING = "No jobs yet. What you start in the inventory is listed here."
 
@@ -197,9 +196,8 @@ class JobsScreen(SubScreen):
 
     def on_resize(self) -> None:
         """Choose the columns that fit, and frames where there is room for them."""
-        framed = self.size.width >= FRAMED[0] and self.size.height >= FRAMED[1]
-        self.query_one(JobTable).set_class(framed, "panel")
-        self.query_one(JobPanel).set_class(framed, "panel").set_class(not framed, "flat")
+        self.query_one(JobTable).set_class(self.has_frames, "panel")
+        self.query_one(JobPanel).set_class(self.has_frames, "panel").set_class(not self.has_frames, "flat")
         self._fill()
 
     def _head(self) -> None:

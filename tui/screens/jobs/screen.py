@@ -26,7 +26,7 @@ from backend.jobs import JobRecord, JobState
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.dialogs.lines import Line as DialogLine
-from tui.dialogs.lines import said
+from tui.dialogs.lines import styled
 from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
@@ -310,8 +310,8 @@ class JobsScreen(SubScreen):
                 self._stop(view.id)
 
     def _ask_stop(self, view: JobView) -> Confirm:
-        lines = [DialogLine("what", said(f"{view.called}: {view.title}"))]
-        lines += [DialogLine(f"how{n}", said(text)) for n, text in enumerate(stopping_lines(view))]
+        lines = [DialogLine("what", styled(f"{view.called}: {view.title}"))]
+        lines += [DialogLine(f"how{n}", styled(text)) for n, text in enumerate(stopping_lines(view))]
         command = " ".join(("snapstow", *self._place.location_options, "stop", view.name))
         if view.change:
             return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
@@ -351,10 +351,10 @@ class JobsScreen(SubScreen):
     def _ask_undo(self, view: JobView) -> Confirm:
         command = command_line(Undo(view.id), self._place.location_options)
         lines = [
-            DialogLine("what", said(f"job {view.id}: {view.command}")),
-            DialogLine("how", said("The data are restored to what they were before the job.")),
+            DialogLine("what", styled(f"job {view.id}: {view.command}")),
+            DialogLine("how", styled("The data are restored to what they were before the job.")),
             DialogLine(
-                "redo", said("The data replaced now are kept as long again; undo this job to restore them.")
+                "redo", styled("The data replaced now are kept as long again; undo this job to restore them.")
             ),
         ]
         return Confirm(f"Undo job {view.id}", "Undo", lines, command)

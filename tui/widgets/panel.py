@@ -6,7 +6,6 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.widget import Widget
 
-
 _FRAMES_MIN_WIDTH, _FRAMES_MIN_HEIGHT = 80, 30
 
 

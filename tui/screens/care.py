@@ -17,7 +17,7 @@ from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
 from tui.views import care_rows as views
-from tui.views.care_rows import Care, FindingKey, JobKey, OfferKey, Section
+from tui.views.care_rows import Care, FindingKey, JobKey, OfferKey, RestKey, Section
 from tui.views.set_keys import SetKey, SnapKey
 from tui.views.table import Column, Row, row_of
 from tui.views.table import Line as TableLine
@@ -47,6 +47,12 @@ class Carer(Launcher, Protocol):
 
     def action_reload(self) -> None:
         """Reload everything."""
+
+    def action_check(self) -> object:
+        """Choose what is checked, and how."""
+
+    def show_worst_first(self) -> None:
+        """List all sets, those that need attention most at the top."""
 
 
 class CarePanel(Titled, Vertical):
@@ -133,6 +139,9 @@ class CareScreen(SubScreen):
                 self._carer.show_job(str(job))
             case FindingKey():
                 self._remedy(message.key)
+            case RestKey():
+                self.dismiss()
+                self._carer.show_worst_first()
             case _:
                 pass
 
@@ -149,8 +158,12 @@ class CareScreen(SubScreen):
                 self.say(f"select a snapshot set to {action}")
 
     def action_check(self) -> None:
-        """Check the set under the cursor."""
-        self._act("check")
+        """Check the set under the cursor; from a heading, choose which ones."""
+        if isinstance(self._table.cursor_key, Section | RestKey):
+            self.dismiss()
+            self._carer.action_check()
+        else:
+            self._act("check")
 
     def action_export(self) -> None:
         """Export the set under the cursor."""

@@ -36,6 +36,12 @@ class Section(Enum):
     EXPIRING = "Expiring soon"
 
 
+class RestKey(NamedTuple):
+    """The row of all that a section has no room for."""
+
+    section: Section
+
+
 class JobKey(NamedTuple):
     """A row of a job."""
 
@@ -181,8 +187,8 @@ def _section(section: Section, listed: Listed, closed: frozenset[Hashable]) -> I
         line = Line((item.name, item.state, item.note, item.about), ("", item.style, "dim"))
         yield row_of(item.key, line)._replace(depth=1, tree=branch)
     if is_open and len(items) < count:
-        more = Line((f"{count - len(items):,} more",), ("dim",))
-        yield row_of((section, "more"), more)._replace(depth=1, tree="  └ ")
+        more = Line((f"{count - len(items):,} more: Enter lists all, worst first",), ("dim",))
+        yield row_of(RestKey(section), more)._replace(depth=1, tree="  └ ")
 
 
 def care_columns(sections: Mapping[Section, Listed], room: int) -> list[Column]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from textual.content import Content
 
+from backend.jobs import JobState
 from backend.store import CheckState
 from tui.text import cells, cut_middle, cut_path, plain
 from tui.views.care_rows import Care, Section, expiring, for_doctor
@@ -34,13 +35,14 @@ class Site(NamedTuple):
 def attention(care: Care, now: float) -> Iterator[Count]:
     """What the header counts, the most urgent first."""
     states, jobs = care.stock.counts, care.jobs
-    unseen = sum(job.is_bad and not job.seen and not job.is_waiting for job in jobs)
+    unseen = [job for job in jobs if job.is_waiting or (job.is_bad and not job.seen)]
+    cut_off = sum(job.is_waiting or job.state is JobState.INTERRUPTED for job in unseen)
     counts = (
         (None, sum(job.is_running for job in jobs), "{} running", "$accent"),
         (Section.FAILED, states[CheckState.FAILED], "{} failed", "$text-error"),
         (Section.FAILED, states[CheckState.BROKEN], "{} damaged", "$text-error"),
-        (Section.JOBS, sum(job.is_waiting for job in jobs), "{} interrupted", "$text-error"),
-        (Section.JOBS, unseen, "jobs: {} failed", "$text-error"),
+        (Section.JOBS, cut_off, "jobs: {} interrupted", "$text-error"),
+        (Section.JOBS, len(unseen) - cut_off, "jobs: {} failed", "$text-error"),
         (Section.DOCTOR, len(for_doctor(care.findings)), "doctor {}", "$text-warning"),
         (Section.OLD, states[CheckState.OLD], "{} old", "$text-warning"),
         (Section.EXPIRING, len(expiring(care.stock, now)), "{} expiring", "$text-warning"),

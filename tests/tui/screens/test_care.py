@@ -11,6 +11,7 @@ import pytest
 from backend import Check, Finding, Forget, Progress, Restore, open_engine
 from backend.engine.perform import perform_recorded
 from backend.jobs import JobState
+from tests.support.builders import World
 from tests.tui.support.inventory_world import make_model, make_root
 from tests.tui.support.user import User, story
 from tui.screens.care import CareScreen
@@ -222,5 +223,33 @@ def test_the_doctor_looks_once_and_again_when_asked(root: str, monkeypatch: pyte
         assert len(looks) == 1
         await user.presses("f5")
         assert len(looks) == 2
+
+    story(root, tell)
+
+
+def test_sets_without_room_in_the_list_are_shown_in_the_inventory_worst_first(tmp_path: Path) -> None:
+    world = World(tmp_path / "root")
+    for number in range(1, 204):
+        world.add(number, "hello", broken="damaged" if number == 7 else "")
+    world.write_state()
+
+    async def tell(user: User) -> None:
+        await user.sees("#203")
+        await user.presses("exclamation_mark", "end")
+        await user.sees("2 more: Enter lists all, worst first")
+        await user.presses("enter")
+        await user.sees("203 sets · 22.3 kB · worst first")
+        assert user.table.cursor_key == SetKey(7)
+
+    story(str(world.root), tell)
+
+
+def test_c_on_a_heading_asks_for_more_than_a_set(root: str) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("doctor")
+        await user.presses("exclamation_mark")
+        user.table.select(Section.OLD)
+        await user.presses("c")
+        await user.sees("not verified for 30 days")
 
     story(root, tell)

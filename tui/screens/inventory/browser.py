@@ -342,6 +342,11 @@ class InventoryBrowser(PlaceScreen):
         wish = self._wish._replace(sort=sort, is_reversed=is_reversed)
         self.change_view(wish, f"sorted by {sort.value}: {wish.order}")
 
+    def show_worst_first(self) -> None:
+        """List all sets, those that need attention most at the top."""
+        self.change_view(ListOptions(sort=Sort.ATTENTION))
+        self._table.action_first()
+
     def on_line_table_heading_clicked(self, message: LineTable.HeadingClicked) -> None:
         """Sort by the column."""
         if isinstance(message.key, Sort):

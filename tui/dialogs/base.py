@@ -17,7 +17,7 @@ from textual.widgets import Static
 from tui.dialogs.answers import Answer, Answers, Piece
 from tui.dialogs.backdrop import HIGH, OverStill
 from tui.dialogs.field import Field
-from tui.dialogs.lines import DIM, WARN, Line, LineList, key_hint, said
+from tui.dialogs.lines import DIM, WARN, Line, LineList, key_hint, styled
 from tui.terminal.clipboard import copied
 from tui.text import plain
 
@@ -97,7 +97,7 @@ class Dialog(OverStill[ScreenResultType]):
                 yield _hidden("summary")
                 yield self.list_widget()
                 yield from below
-                yield from map(_hidden, ("said", "refused", "command"))
+                yield from map(_hidden, ("remark", "refused", "command"))
             yield Answers(self.KEYS, self._answers(self.ANSWER))
 
     def list_widget(self) -> Widget:
@@ -142,6 +142,7 @@ class Dialog(OverStill[ScreenResultType]):
         if not self.is_open:
             return
         frame, lines = self.query_one(".frame"), self.query_one("#lines")
+        self.query_one("#command").styles.max_height = max(_FEWEST, self.size.height // 4)
         others = sum(
             widget.outer_size.height for widget in frame.children if widget.display and widget is not lines
         )
@@ -156,14 +157,14 @@ class Dialog(OverStill[ScreenResultType]):
     def sum_up(self, text: Content | str) -> None:
         """Say what it comes to, above the lines; nothing takes no room."""
         place = self.query_one("#summary", Static)
-        place.update(text if isinstance(text, Content) else said(text))
+        place.update(text if isinstance(text, Content) else styled(text))
         place.display = bool(text)
         self.fit()
 
     def say(self, text: str, style: str = WARN) -> None:
         """Say something about the last key, or nothing any more."""
-        place = self.query_one("#said", Static)
-        place.update(said(text, style))
+        place = self.query_one("#remark", Static)
+        place.update(styled(text, style))
         place.display = bool(text)
         self.fit()
 

@@ -48,7 +48,7 @@ class Line(NamedTuple):
     is_choice: bool = False
 
 
-def said(text: str, style: str = "") -> Content:
+def styled(text: str, style: str = "") -> Content:
     """Text from anywhere, made harmless, in a style."""
     return Content.styled(plain(text), style) if style else Content(plain(text))
 

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from backend import Action, Finding, Repair, command_line
-from tui.dialogs.lines import DIM, Line, said
+from tui.dialogs.lines import DIM, Line, styled
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
@@ -187,5 +187,5 @@ class CareScreen(SubScreen):
 
 def _told(finding: Finding) -> Content:
     """What a repair would do about a finding, and where."""
-    sentence = said(f"{finding.text}. The repair would {finding.repair}.")
-    return Content.assemble(sentence, "\n", said(finding.path, DIM))
+    sentence = styled(f"{finding.text}. The repair would {finding.repair}.")
+    return Content.assemble(sentence, "\n", styled(finding.path, DIM))

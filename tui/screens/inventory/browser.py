@@ -33,12 +33,11 @@ from tui.widgets.header import Header
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
-from tui.widgets.panel import Titled
+from tui.widgets.panel import Titled, has_room_for_frames
 from tui.widgets.table import UNSETTLED, LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
-_PANELS_MIN_WIDTH, _PANELS_MIN_HEIGHT = 80, 30
 _OVERVIEW_MIN_HEIGHT = 16
 _DETAILS = 34
 _BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
@@ -163,8 +162,7 @@ class InventoryBrowser(PlaceScreen):
 
     def _frame(self) -> None:
         """Put frames around the panels where there is room for them."""
-        width, height = self.app.size
-        panels = width >= _PANELS_MIN_WIDTH and height >= _PANELS_MIN_HEIGHT
+        panels = has_room_for_frames(self.app.size)
         for name in ("#overview", "#sets", "#details", "#jobs"):
             self.query_one(name).set_class(panels, "panel")
 

@@ -142,6 +142,7 @@ class Dialog(OverStill[ScreenResultType]):
         if not self.is_open:
             return
         frame, lines = self.query_one(".frame"), self.query_one("#lines")
+        self.query_one("#command").styles.max_height = max(_FEWEST, self.size.height // 4)
         others = sum(
             widget.outer_size.height for widget in frame.children if widget.display and widget is not lines
         )

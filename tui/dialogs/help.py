@@ -24,6 +24,7 @@ SIGNS = "Signs"
 _FRAME = 4  # cells on both sides; of lines, one fewer
 _NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
 _KEYS = 8
+_SCROLLBAR = 1
 _SIGNS = (
     ("✓", "verified", "every byte read, not long ago"),
     ("~", "old", "verified, but too long ago"),
@@ -147,7 +148,7 @@ class Help(OverStill[None]):
         for name, text in self._facts:
             if not Entry("", name, text).matches(terms):
                 continue
-            for number, line in enumerate(folded(text, width - _KEYS)):
+            for number, line in enumerate(folded(text, width - _KEYS - _SCROLLBAR)):
                 yield Content.assemble((f"{'' if number else name:<{_KEYS}}", "bold"), (line, "$text-muted"))
 
     def on_input_submitted(self) -> None:

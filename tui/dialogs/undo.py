@@ -14,7 +14,7 @@ from tui.phrases import rough_span_phrase
 from tui.session.place import Place
 from tui.text import amount_text, moment_text, plain
 
-NOTHING = "Nothing can be undone. What a restore replaces is kept for a day and listed here."
+NOTHING = "Nothing can be undone. What a restore replaces is listed here until its undo expires."
 
 
 class Offer(NamedTuple):

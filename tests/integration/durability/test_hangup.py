@@ -70,7 +70,7 @@ def start_save(login: Login, _world: World) -> None:
 
 def start_restore(login: Login, _world: World) -> None:
     login.press(b"r")
-    login.shows("type 1 to restore", "undo for 24 h").press(b"1\r")
+    login.shows("type 1 first", "(•) 24 h").press(b"1\r")
 
 
 def start_export(login: Login, world: World) -> None:
@@ -175,7 +175,7 @@ def begin(verb: Verb, world: World) -> Story:
 def start(verb: Verb, login: Login, story: Story, gate: Gate) -> int:
     """Start a verb from the screens, and wait until its job waits; the process of the job."""
     login.shows("Restore c Check")
-    login.shows("sets")
+    login.shows("free")
     verb.start(login, story.world)
     return gate.reached(login)
 
@@ -208,7 +208,7 @@ def test_a_job_outlives_the_login(verb: Verb, cut: Cut, moment: Moment, world: W
         gate.ended()
     else:
         assert story.command("--json", "jobs").document[0]["state"] == "running"
-        next_login_sees(story, " job 1: ", "▶ running", verb.name)
+        next_login_sees(story, "job 1 ", "▶ running", verb.name)
         gate.let_go()
     done = story.attached()
     assert done.code == 0
@@ -286,8 +286,8 @@ def test_a_question_that_was_not_answered_does_nothing(cut: Cut, world: World) -
     add_set(world)
     story = Story(world)
     with Login(world.root) as login:
-        login.shows("sets").press(b"r")
-        login.shows("type 1 to restore", "undo for 24 h").press(b"1")
+        login.shows("free").press(b"r")
+        login.shows("type 1 first", "(•) 24 h").press(b"1")
         login.until(lambda: "type 1" not in "".join(login.screen.display))
         assert login.cut(cut) == EXIT_CODES[cut]
     assert story.journal.records() == []

@@ -140,10 +140,15 @@ class Login(Terminal):
         super().__init__([sys.executable, *command, "--root", str(root), *arguments], columns=200)
 
     def shows(self, *texts: str) -> Self:
-        """Read until all these texts are on the screen, however they are wrapped."""
+        """Read until all these texts are in the dialog, or else on the screen, however they are wrapped."""
         wanted = [_squeezed(text) for text in texts]
-        self.until(lambda: all(text in _squeezed("".join(self.screen.display)) for text in wanted))
+        self.until(lambda: all(text in self._wording() for text in wanted))
         return self
+
+    def _wording(self) -> str:
+        """The screen without frames and blanks, and without what stands beside a dialog."""
+        rows = (row.split("│") for row in self.screen.display)
+        return _squeezed("".join(row[1] if len(row) > 2 else "".join(row) for row in rows))
 
     def reads_until(self, other: int) -> None:
         """Read until something is to be had from another descriptor."""
@@ -170,7 +175,7 @@ class Login(Terminal):
 
 
 def _squeezed(text: str) -> str:
-    return "".join(text.replace("│", " ").split())
+    return "".join(text.split())
 
 
 def ended(journal: Journal, number: int) -> JobRecord:

@@ -15,12 +15,14 @@ FILES = sorted(path for top in ("backend", "tui", "tests") for path in (TOP / to
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Every variable, attribute and parameter that is given a value, with its line."""
+    """Every variable, attribute and parameter that is given a value, and every function, with its line."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr, node.lineno
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.lineno
         elif isinstance(node, ast.arg):
             yield node.arg, node.lineno
         elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:

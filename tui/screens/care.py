@@ -23,9 +23,7 @@ from tui.views.table import Column, Row, row_of
 from tui.views.table import Line as TableLine
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panel import Titled
-from tui.widgets.table import LineTable
-
-_BESIDE_ROWS = 4  # the cells of a frame, a scrollbar and the margin of a table
+from tui.widgets.table import BESIDE_ROWS, LineTable
 
 
 class Carer(Launcher, Protocol):
@@ -107,7 +105,7 @@ class CareScreen(SubScreen):
         """Show what is known now."""
         sections = views.items_of(self._carer.care, time.time())
         nothing = row_of("nothing", TableLine((self._carer.unknown or views.NOTHING,)))
-        room = self.size.width - _BESIDE_ROWS
+        room = self.size.width - BESIDE_ROWS - 2  # of its frame
         self._table.show_columns(views.care_columns(sections, room) if sections else [Column("", 0)])
         self._rows = views.care_rows(sections, self._folded) or [nothing]
         self._table.show(self._rows)

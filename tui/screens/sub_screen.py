@@ -16,10 +16,8 @@ from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views.header import Count, title_text
 from tui.widgets.panel import Titled, has_room_for_frames
-from tui.widgets.table import LineTable
+from tui.widgets.table import BESIDE_ROWS, LineTable
 from tui.widgets.text import set_text
-
-_BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
 
 
 class Panel(Titled, Vertical):
@@ -77,7 +75,7 @@ class SubScreen(Screen[None]):
     @property
     def room(self) -> int:
         """The cells for the columns of a table as wide as the screen."""
-        return self.size.width - _BESIDE_ROWS - 2 * self.has_frames
+        return self.size.width - BESIDE_ROWS - 2 * self.has_frames
 
     def fill(self) -> None:
         """Show everything as it fits."""

@@ -18,6 +18,7 @@ from tui.views.table import CLOSED, OPEN, Cell, Column, Line, Row, cells_of, row
 
 UNSETTLED = "the rows just moved: press again"
 _UNSETTLED = 0.5  # seconds
+BESIDE_ROWS = 2  # the cells of the margin, and of a scrollbar
 _MARGIN = 1  # holds the bar beside the row under the cursor, or the sign of a marked one
 _MOVES: list[BindingType] = [
     Binding("down,j", "move(1)", "Down", show=False),

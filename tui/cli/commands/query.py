@@ -2,9 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from backend import Action, Finding, Repair, UnknownOperation, command_line
+from backend import Action, Finding, Repair, Result, UnknownOperation, command_line
 from backend.archive import compression_text
 from backend.engine import Followed, perform_recorded
 from backend.jobs import JobRecord, JobState
@@ -145,12 +145,13 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
 
 
 def doctor(context: Context, args: DoctorArgs) -> int:
-    """Show leftovers of crashes, and what is hidden; with --repair, clean up."""
+    """Show leftovers of crashes, and what is hidden; with --repair, clean up: 3 where something is left."""
     engine = context.engine
-    findings = _repaired(context) if args.repair else engine.findings()
+    result = _repaired(context) if args.repair else Result(repaired=tuple(engine.findings()))
+    findings = result.repaired
     if context.json:
         print_result(json.dumps([finding._asdict() for finding in findings]))
-        return 0
+        return result.exit_code
     why, *more = engine.about()
     print_result(f"Engine {engine.name} for {plain(engine.layout.root)}: {plain(why)}.")
     print_result(*(f"{plain(sentence)}." for sentence in more), f"Compression by {compression_text()}.")
@@ -161,14 +162,14 @@ def doctor(context: Context, args: DoctorArgs) -> int:
     elif not args.repair and any(finding.repair for finding in findings):
         refused = engine.refusal(Action.REPAIR)
         print_result("", plain(refused) if refused else f"To repair: {context.command('doctor --repair')}")
-    return 0
+    return result.exit_code
 
 
-def _repaired(context: Context) -> Sequence[Finding]:
-    """Repair as a job; what was removed, or could not be."""
+def _repaired(context: Context) -> Result:
+    """Repair as a job; as JSON only what came of it is printed."""
     if context.json:
-        return perform_recorded(Repair(), context.engine, lambda _progress: lambda _event: None).repaired
-    return run_operation(context, Repair()).repaired
+        return perform_recorded(Repair(), context.engine, lambda _progress: lambda _event: None)
+    return run_operation(context, Repair())
 
 
 def _finding_lines(finding: Finding, *, done: bool) -> list[str]:

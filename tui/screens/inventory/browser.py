@@ -34,13 +34,12 @@ from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
 from tui.widgets.panel import Titled, has_room_for_frames
-from tui.widgets.table import UNSETTLED, LineTable
+from tui.widgets.table import BESIDE_ROWS, UNSETTLED, LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
 _OVERVIEW_MIN_HEIGHT = 16
 _DETAILS = 34
-_BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
 _SIGN = 3  # the cells of a row's sign, and the gap after its text
 _AGING = 60.0
 
@@ -180,7 +179,7 @@ class InventoryBrowser(PlaceScreen):
     def _room(self) -> int:
         """The cells for the columns of the table."""
         details = _DETAILS if self.query_one(Details).display else 0
-        return self.size.width - details - _BESIDE_ROWS - (2 if self._sets.has_class("panel") else 0)
+        return self.size.width - details - BESIDE_ROWS - (2 if self._sets.has_class("panel") else 0)
 
     def fill(self) -> None:
         """Show the inventory, filtered, sorted and grouped."""

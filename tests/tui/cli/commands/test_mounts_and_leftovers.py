@@ -39,6 +39,9 @@ def test_the_commands_agree_on_what_is_left_over(world: World, capsys: pytest.Ca
         findings = capsys.readouterr().out
         assert "left over of job 1 (restore)" in findings
         assert re.search(r", takes \d+ B$", findings, re.MULTILINE)
+        assert run(world, "doctor", "--repair") == 3
+        assert "immutable (chattr -i)" in capsys.readouterr().out
+        assert run(world, "--json", "doctor", "--repair") == 3
     assert run(world, "doctor", "--repair") == 0
     capsys.readouterr()
     run(world, "doctor")

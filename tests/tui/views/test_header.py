@@ -26,4 +26,6 @@ def test_hostile_titles_are_no_markup() -> None:
 def test_counts_stand_out_from_facts() -> None:
     text = title_text("Jobs", ("5 jobs", Count(None, "1 failed", "$text-error")), 60)
     assert text.plain == " snapstow   Jobs  5 jobs · 1 failed"
-    assert [text.plain[span.start : span.end] for span in text.spans if span.style == "$text-error"] == ["1 failed"]
+    assert [text.plain[span.start : span.end] for span in text.spans if span.style == "$text-error"] == [
+        "1 failed"
+    ]

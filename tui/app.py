@@ -53,8 +53,11 @@ class Looks(NamedTuple):
 
     @property
     def tick(self) -> float:
-        """Seconds between two looks at what is under engine_summary."""
+        """Seconds between two looks at what is under way."""
         return 0.5 if self.low_bandwidth else 0.25
+
+
+_PALETTE = Binding("colon", "command_palette", "All", key_display=":")
 
 
 class SnapstowApp(App[int]):
@@ -68,7 +71,7 @@ class SnapstowApp(App[int]):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True),
         Binding("ctrl+l", "draw_again", "Draw again", show=False, priority=True),
         Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True),
-        Binding("colon", "command_palette", "All", key_display=":"),
+        _PALETTE,
     ]
 
     def __init__(self, place: Place, looks: Looks = Looks(), file: str = "") -> None:  # noqa: B008 - it is frozen
@@ -162,7 +165,8 @@ class SnapstowApp(App[int]):
         """Explain keys, and what is known of the place."""
         from tui.dialogs.help import Help
 
-        self.push_screen(Help(message.title, message.bindings, self._facts()))
+        shared = [] if self.screen.is_modal else [_PALETTE]
+        self.push_screen(Help(message.title, [*message.bindings, *shared], self._facts()))
 
     def on_contents_wanted(self, message: ContentsWanted) -> None:
         """Show what is in a file, above the dialog that asks for it."""

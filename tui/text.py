@@ -69,6 +69,12 @@ def local_time_text(rfc3339: str) -> str:
     return time[:19] + time[19:].lstrip(".0123456789")
 
 
+def time_text(rfc3339: str) -> str:
+    """A time to the minute, by a clock here: `2026-11-23 14:32`."""
+    seconds = _seconds_of(rfc3339)
+    return minute_text(seconds) if seconds is not None else "unknown"
+
+
 def notes_text(snapshot: "Snapshot") -> str:
     """What is to be known about a snapshot: the notes of `snap saved` (§6.2), then our own; or `-`."""
     notes = (

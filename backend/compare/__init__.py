@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backend.compare.comparison import ComparedSide, Comparison, Source
+    from backend.compare.comparison import LIVE, ComparedSide, Comparison, Source
     from backend.compare.differences import (
         Absent,
         Change,

@@ -33,6 +33,7 @@ class SnapSummary(NamedTuple):
     """What came of comparing one snap: how many files of each kind, bytes, and `keys` of the configuration.
 
     With a `fault` nothing was compared. `notes` tell what could not be compared; then it is not `is_whole`.
+    It `is_sound` where all archives read are what was saved.
     """
 
     snap: str
@@ -43,11 +44,6 @@ class SnapSummary(NamedTuple):
     is_whole: bool = True
     is_sound: bool = True
     fault: str = ""
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether a side is not whole, or not what was saved."""
-        return not (self.is_whole and self.is_sound)
 
     @property
     def differs(self) -> bool:

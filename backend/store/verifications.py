@@ -127,9 +127,9 @@ class VerificationLog:
             for snapshot in snapshots
         }
 
-    def statuses_of_parts(self, snapshot: Snapshot, now: float | None = None) -> dict[str, CheckStatus]:
+    def statuses_of_parts(self, snapshot: Snapshot) -> dict[str, CheckStatus]:
         """Return what is known of each archive of a snapshot, by entry."""
-        now = self._clock() if now is None else now
+        now = self._clock()
         rows: list[tuple[str, ...]] = []
         with self._verdicts.opened(write=False) as database:
             if database is not None:

@@ -17,6 +17,7 @@ from tests.support import TOP
 from tests.tui.support.inventory_world import make_model, make_root
 from tests.tui.support.patient import Patient
 from tests.tui.support.user import at
+from tui.screens.contents.screen import ContentsScreen
 from tui.screens.inventory.screen import InventoryScreen
 from tui.session.place import Place
 from tui.views.set_keys import SetKey
@@ -117,11 +118,16 @@ def test_a_set_is_looked_into_and_imported(root: str, workplace: Path, size: tup
         await user.types(str(file), "#path")
         await user.sees("exported as set #5")
         await user.sees("postgresql")
-        await user.sees("does not expire")
+        await user.sees("→ looks inside")
+        await user.presses("right")
+        await user.sees("hello-world")
+        assert isinstance(user.app.screen, ContentsScreen)
+        await user.presses("escape")
+        await user.sees("exported as set #5")
         await user.presses("enter")
         await user.sees(f"as #{NEW}")
         assert user.table.cursor_key == SetKey(NEW)
-        assert user.keys == 2
+        assert user.keys == 4
 
     story(root, tell, size)
     assert [member.snap for member in open_engine(root).sets(NEW)[0].snapshots] == [

@@ -27,6 +27,7 @@ from tui.text import (
     quoted,
     saved_table,
     snapd_size_text,
+    time_text,
 )
 
 NOW = unix_time("2026-11-22T09:06:05.5Z")
@@ -345,3 +346,15 @@ def test_a_moment_of_this_week_is_told_by_its_day_and_any_other_by_its_date() ->
 )
 def test_sentences_are_cut_at_their_end(text: str, width: int, cut: str) -> None:
     assert cut_end(text, width) == cut
+
+
+def test_times_are_told_by_the_clock_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert time_text("2026-11-22T23:09:36.185921212Z") == "2026-11-23 00:09"
+        assert time_text("2026-11-23T01:09:36+02:00") == "2026-11-23 00:09"
+        assert time_text("no time") == "unknown"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

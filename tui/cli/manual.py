@@ -36,7 +36,7 @@ GROUPS_IN_PAIRS = {
         "attach": "follow a running job",
         "stop": "stop a running job",
         "finish": "complete interrupted jobs",
-        "takeback": "undo interrupted jobs",
+        "takeback": "roll back interrupted jobs",
     },
 }
 _UNLISTED = {

@@ -5,17 +5,19 @@ Textual would paint the screen below at each of its ticks. This takes its lines 
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, Protocol, runtime_checkable
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.events import Resize
 from textual.geometry import Size
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 
 LEFT = 0.35
+HIGH, WIDE = 30, 90
 _DIM = Style(dim=True)
 
 
@@ -41,6 +43,67 @@ class Backdrop:
         if y >= len(self._strips):
             return Strip.blank(width, style)
         return self._strips[y].adjust_cell_length(width, style)
+
+
+@runtime_checkable
+class Thrifty(Protocol):
+    """An application that may be at the far end of a slow link."""
+
+    @property
+    def is_thrifty(self) -> bool:
+        """Whether as little as possible is to be sent."""
+
+
+class OverStill(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
+    """Something in a frame over a still picture of the screen below."""
+
+    # Textual declares these two as belonging to the instance.
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
+
+    def __init__(self) -> None:
+        super().__init__(classes="dialog-screen")
+        self._backdrop = Backdrop()
+
+    def foresee(self) -> None:
+        """Look as it will: otherwise it is drawn once as it will not. For `compose`."""
+        self.set_class(self.app.size.width < WIDE, "-narrow")
+        self.set_class(self.app.size.height < HIGH, "-low")
+
+    def on_mount(self) -> None:
+        """Show what stands behind, in the colours that are chosen."""
+        self._look_behind()
+        self.app.theme_changed_signal.subscribe(
+            self, lambda _theme: self.call_after_refresh(self._look_behind)
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to draw on: threads and timers may report after it was left."""
+        return self.is_attached and self in self.app.screen_stack
+
+    def _screen_below(self) -> Screen[Any] | None:
+        stack = self.app.screen_stack
+        at = stack.index(self) if self in stack else 0
+        return stack[at - 1] if at else None
+
+    def _look_behind(self) -> None:
+        """Take the picture of the screen below; only this screen paints it, and only once."""
+        if self.is_open and (below := self._screen_below()) is not None:
+            # What is not dimmed is on the terminal already, and costs nothing.
+            is_thrifty = isinstance(self.app, Thrifty) and self.app.is_thrifty
+            self._backdrop.take(below, None if is_thrifty else self.styles.background)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """A line of what stands behind."""
+        return self._backdrop.line(y, self.size.width, self.rich_style)
+
+    def on_resize(self, event: Resize) -> None:
+        """Have the screen below laid out anew as well, and take its picture."""
+        if (below := self._screen_below()) is not None and self._backdrop.size != event.size:
+            below.post_message(Resize(event.size, event.size))
+            below.call_later(self.call_after_refresh, self._look_behind)
 
 
 def _dimmed(segments: Iterable[Segment], background: Color) -> list[Segment]:

@@ -1,23 +1,23 @@
 """What dialogs share: a frame with a list of lines, the command that does the same, answers in its edge."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar, Generic, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
-from textual.screen import ModalScreen, Screen, ScreenResultType
-from textual.strip import Strip
+from textual.screen import ScreenResultType
 from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.dialogs.answers import Answer, Answers, Piece
-from tui.dialogs.backdrop import Backdrop
+from tui.dialogs.backdrop import HIGH, OverStill
 from tui.dialogs.field import Field
-from tui.dialogs.lines import DIM, WARN, Line, LineList, key_hint, said
+from tui.dialogs.lines import DIM, WARN, Line, LineList, key_hint, styled
 from tui.terminal.clipboard import copied
 from tui.text import plain
 
@@ -25,8 +25,6 @@ NO_VERDICT = Piece("")
 CHOOSE = Answer("space", "Space", "choose")
 
 _EDGES = 2
-_HIGH = 30
-_WIDE = 90
 _OTHERS = 8
 _FEWEST = 3
 
@@ -34,15 +32,6 @@ _FEWEST = 3
 def same_as(command: str) -> Content:
     """The command that does what a dialog does."""
     return Content.assemble((f"same as  {plain(command)}   ", DIM), key_hint("y", "copies"))
-
-
-@runtime_checkable
-class Thrifty(Protocol):
-    """An application that may be at the far end of a slow link."""
-
-    @property
-    def is_thrifty(self) -> bool:
-        """Whether as little as possible is to be sent."""
 
 
 class HelpWanted(Message):
@@ -62,16 +51,13 @@ class ContentsWanted(Message):
         self.path = path
 
 
-class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
+class Dialog(OverStill[ScreenResultType]):
     """A question with lines to look at and to choose from, over a still picture of the screen below.
 
     Enter is its main answer wherever the cursor is, which `confirm` carries out; Esc leaves it with `NO`.
     Up and down go through the list and the fields as they stand below each other.
     """
 
-    # Textual declares these two as belonging to the instance.
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 - as Textual declares it
-    VERTICAL_BREAKPOINTS: list[tuple[int, str]] = [(0, "-low"), (_HIGH, "-high")]  # noqa: RUF012 - as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before lists and fields have it: it is the main answer everywhere.
         Binding("enter", "answer", "Answer", show=False, priority=True),
@@ -92,17 +78,14 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     FIELDS_FIRST = False
 
     def __init__(self, title: str) -> None:
-        super().__init__(classes="dialog-screen")
+        super().__init__()
         self._heading = title
         self._command = ""
         self._wanted_lines: tuple[Line, ...] = ()
-        self._backdrop = Backdrop()
 
     def compose(self) -> ComposeResult:
         """What it comes to, the lines, what can be typed, the command, the answers."""
-        # As it will be: otherwise it is drawn once as it will not.
-        self.set_class(self.app.size.width < _WIDE, "-narrow")
-        self.set_class(self.app.size.height < _HIGH, "-low")
+        self.foresee()
         with Vertical(classes="dialog"):
             with Vertical(classes="frame") as frame:
                 frame.border_title = Content(plain(self._heading))
@@ -114,7 +97,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
                 yield _hidden("summary")
                 yield self.list_widget()
                 yield from below
-                yield from map(_hidden, ("said", "refused", "command"))
+                yield from map(_hidden, ("remark", "refused", "command"))
             yield Answers(self.KEYS, self._answers(self.ANSWER))
 
     def list_widget(self) -> Widget:
@@ -128,42 +111,12 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         return ()
 
     def on_mount(self) -> None:
-        """Show what stands behind, the answers; fit the lines whenever anything beside them changes."""
-        self._look_behind()
-        self.app.theme_changed_signal.subscribe(
-            self, lambda _theme: self.call_after_refresh(self._look_behind)
-        )
+        """Fit the lines whenever anything beside them changes."""
         self.screen_layout_refresh_signal.subscribe(self, lambda _screen: self._fit())
 
-    @property
-    def is_open(self) -> bool:
-        """Whether there is something to draw on: threads and timers may report after the dialog was left."""
-        return self.is_attached and self in self.app.screen_stack
-
-    # -- what stands behind
-
-    def _screen_below(self) -> Screen[Any] | None:
-        stack = self.app.screen_stack
-        at = stack.index(self) if self in stack else 0
-        return stack[at - 1] if at else None
-
-    def _look_behind(self) -> None:
-        """Take the picture of the screen below; only this screen paints it, and only once."""
-        if self.is_open and (below := self._screen_below()) is not None:
-            # What is not dimmed is on the terminal already, and costs nothing.
-            is_thrifty = isinstance(self.app, Thrifty) and self.app.is_thrifty
-            self._backdrop.take(below, None if is_thrifty else self.styles.background)
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """A line of what stands behind."""
-        return self._backdrop.line(y, self.size.width, self.rich_style)
-
-    def on_resize(self, event: Resize) -> None:
-        """Fit the lines anew; have the screen below laid out anew as well, and take its picture."""
-        if (below := self._screen_below()) is not None and self._backdrop.size != event.size:
-            below.post_message(Resize(event.size, event.size))
-            below.call_later(self.call_after_refresh, self._look_behind)
+    @on(Resize)
+    def refit(self) -> None:
+        """Fit the lines anew."""
         self.show_lines(self._wanted_lines)
 
     # -- showing
@@ -176,7 +129,7 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Show other lines; where there is little room, without gaps."""
         self._wanted_lines = tuple(lines)
-        if self.app.size.height < _HIGH:
+        if self.app.size.height < HIGH:
             lines = [line._replace(gap=False) for line in lines]
         self.lines.show(lines)
         self.fit()
@@ -204,14 +157,14 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
     def sum_up(self, text: Content | str) -> None:
         """Say what it comes to, above the lines; nothing takes no room."""
         place = self.query_one("#summary", Static)
-        place.update(text if isinstance(text, Content) else said(text))
+        place.update(text if isinstance(text, Content) else styled(text))
         place.display = bool(text)
         self.fit()
 
     def say(self, text: str, style: str = WARN) -> None:
         """Say something about the last key, or nothing any more."""
-        place = self.query_one("#said", Static)
-        place.update(said(text, style))
+        place = self.query_one("#remark", Static)
+        place.update(styled(text, style))
         place.display = bool(text)
         self.fit()
 

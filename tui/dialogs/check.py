@@ -10,7 +10,7 @@ from textual.content import Content
 from backend import Check, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState
 from tui.dialogs.base import CHOOSE
-from tui.dialogs.lines import DIM, Line, LineList, choice_content, chosen_of, label, said
+from tui.dialogs.lines import DIM, Line, LineList, choice_content, chosen_of, label, styled
 from tui.dialogs.operation import Proposing, Refuser
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
@@ -110,11 +110,11 @@ class AskCheck(Proposing[list[Check] | None]):
             yield Line(scope, text, scope == self._wanted.scope, is_choice=True)
         if self._wanted.scope == OLD:
             days = [(count_phrase(days, "day"), days == self._wanted.days) for days in AGES]
-            yield Line(AGE, choice_content(days), depth=2, head=said("for ", DIM))
+            yield Line(AGE, choice_content(days), depth=2, head=styled("for ", DIM))
         levels = [(level, level == self._wanted.level) for level in _LEVELS]
         yield Line(LEVEL, choice_content(levels), head=label("Level"), gap=True)
-        yield Line("meaning", said(_LEVELS[self._wanted.level], DIM), head=label(""))
-        yield Line("reads", said(self._amount()), head=label("Reads"))
+        yield Line("meaning", styled(_LEVELS[self._wanted.level], DIM), head=label(""))
+        yield Line("reads", styled(self._amount()), head=label("Reads"))
 
     def _scopes(self) -> Iterator[tuple[str, Content]]:
         if self._parts:

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from backend import Operation, command_line
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
-from tui.dialogs.lines import Line, said
+from tui.dialogs.lines import Line, styled
 from tui.session.place import Place, waiting
 
 
@@ -29,9 +29,9 @@ async def confirm_wait_screen(
         return tuple(operations)
     patient = tuple(map(waiting, operations))
     lines = [
-        Line("what", said(f"snapd is busy with {busy}.")),
-        Line("how", said("The job can wait until snapd is done, and start then.")),
-        Line("stop", said("While it waits it can be stopped like any job, and nothing is changed.")),
+        Line("what", styled(f"snapd is busy with {busy}.")),
+        Line("how", styled("The job can wait until snapd is done, and start then.")),
+        Line("stop", styled("While it waits it can be stopped like any job, and nothing is changed.")),
     ]
     commands = "; ".join(command_line(operation, place.location_options) for operation in patient)
     asked = Confirm("snapd is busy", "Wait, then start", lines, commands)

@@ -10,7 +10,7 @@ from backend import Export, Snapshot, SnapshotError
 from backend.store import CheckStatus
 from backend.transfer import CHECKSUM, Destination, ExportChoice, ExportObstacle, ExportPlan
 from tui.dialogs.answers import Piece
-from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, styled
 from tui.dialogs.status_text import status_text
 from tui.phrases import ago_phrase
 from tui.session.place import Place
@@ -64,12 +64,12 @@ def summary(weight: Weight | None, where: Destination | None, choice: ExportChoi
     if weight is None:
         return Content("Reading the set…")
     if weight.trouble:
-        return said(weight.trouble, BAD)
+        return styled(weight.trouble, BAD)
     text = f"{amount_text(weight.size)} ({weight.size:,} bytes) to write"
     if where is None:
         return Content(text)
     if reason := obstacle(weight, where, choice):
-        return Content.assemble(text, " · ", said(reason, BAD))
+        return Content.assemble(text, " · ", styled(reason, BAD))
     if where.kind:
         return Content(text)
     free, after = (amount_text(room) for room in (where.free, where.free - weight.size))
@@ -83,16 +83,16 @@ def export_lines(plan: ExportPlan, where: Destination | None, choice: ExportChoi
         status = plan.statuses.get(snapshot.path)
         yield Line(("snap", snapshot.path), _snapshot_text(snapshot, status), marked)
         if fault := plan.faults.get(snapshot.path):
-            yield Line(("fault", snapshot.path), said(f"its last check failed: {fault}", BAD))
-    yield Line("sums", said(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
+            yield Line(("fault", snapshot.path), styled(f"its last check failed: {fault}", BAD))
+    yield Line("sums", styled(f"write its SHA-256 to a file next to it ({CHECKSUM})"), choice.checksum)
     for entry in where.replaced(checksum=choice.checksum) if where else ():
         age = ago_phrase(time.time() - entry.when)
         text = f"{entry.name} already exists: {amount_text(entry.size)}, changed {age}"
-        yield Line(("stands", entry.name), said(text, WARN))
+        yield Line(("stands", entry.name), styled(text, WARN))
     if where is not None and where.sums and not choice.checksum:
-        yield Line("stale", said(f"{where.sums.name} of the file before is removed", WARN))
+        yield Line("stale", styled(f"{where.sums.name} of the file before is removed", WARN))
     if where is not None and where.note:
-        yield Line("note", said(where.note, WARN))
+        yield Line("note", styled(where.note, WARN))
 
 
 def _snapshot_text(snapshot: Snapshot, status: CheckStatus | None) -> Content:

@@ -11,19 +11,16 @@ from tui.text import plain
 class Field(Horizontal):
     """A box with its label; `#NAME-field` for the box `#NAME`."""
 
-    def __init__(self, label: str, box: Input, *, hint: Content | str = "", classes: str = "") -> None:
+    def __init__(self, label: str, box: Input, *, classes: str = "") -> None:
         super().__init__(id=f"{box.id}-field", classes=f"field {classes}")
         self._label = label
         self._box = box
-        self._hint = hint
         box.cursor_blink = False
 
     def compose(self) -> ComposeResult:
-        """The label, the box, what else there is to know."""
+        """The label, then the box."""
         yield Static(Content(plain(self._label)), classes="label", markup=False)
         yield self._box
-        if self._hint:
-            yield Static(self._hint, classes="hint", markup=False)
 
     @property
     def label(self) -> str:

@@ -14,7 +14,7 @@ from backend.store import CheckState, CheckStatus, Room, room_of
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
 from tui.dialogs.forget_lines import Loss, freed_text, kept_texts, left_lines, loss_lines
-from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, styled
 from tui.dialogs.status_text import status_text
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
@@ -141,7 +141,7 @@ class AskForget(Dialog[bool]):
         freed = freed_text(self._sets, room) if room else "measuring what it frees"
         self.sum_up(Content.assemble(f"{freed}; ", ("this cannot be undone", BAD)))
         texts = kept_texts(self._going, room) if room else ()
-        kept = [Line(text, said(f"! {text}", WARN)) for text in texts]
+        kept = [Line(text, styled(f"! {text}", WARN)) for text in texts]
         left = left_lines(self._sets, self._stock, now, {loss.snap for loss in self._lost})
         self.show_lines([*loss_lines(self._lost), *kept, *left, *self._lines(now)])
 

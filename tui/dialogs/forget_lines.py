@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from backend import Snapshot, SnapshotSet
 from backend.store import CheckState, Room
-from tui.dialogs.lines import BAD, DIM, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, styled
 from tui.dialogs.status_text import status_text
 from tui.session.inventory import InventoryData
 from tui.text import amount_text
@@ -36,11 +36,11 @@ def loss_lines(lost: Sequence[Loss]) -> Iterator[Line]:
     for loss in lost:
         whose = ", ".join(loss.owners)
         if not loss.left:
-            yield Line(loss, said(f"✗ the last usable copy of {loss.snap} ({whose})", BAD))
+            yield Line(loss, styled(f"✗ the last usable copy of {loss.snap} ({whose})", BAD))
         else:
             left = ", ".join(f"#{number}" for number in loss.left)
             text = f"! the last verified copy of {loss.snap} ({whose}); unverified: {left}"
-            yield Line(loss, said(text, WARN))
+            yield Line(loss, styled(text, WARN))
 
 
 def kept_texts(going: Iterable[Snapshot], room: Room) -> Iterator[str]:
@@ -67,10 +67,10 @@ def left_lines(
                 left[snapshot.snap].append(snapshot)
     for snap, copies in left.items():
         if newest := newest_verified(copies, stock):
-            text = said(f"{snap}: newest verified copy left is #{newest.set_id}  ", DIM)
+            text = styled(f"{snap}: newest verified copy left is #{newest.set_id}  ", DIM)
             yield Line(("left", snap), text + status_text(stock.status_of(newest), now))
         elif snap not in lost:
-            text = said(f"! {snap}: no {'verified ' if copies else ''}copy is left", WARN)
+            text = styled(f"! {snap}: no {'verified ' if copies else ''}copy is left", WARN)
             yield Line(("left", snap), text)
 
 

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
+from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen
+from textual.events import Resize
 from textual.widgets import Input, Static
 
+from tui.dialogs.answers import Answer, Answers
+from tui.dialogs.backdrop import OverStill
 from tui.text import plain
 from tui.widgets.details import folded
 
@@ -21,6 +24,7 @@ SIGNS = "Signs"
 _FRAME = 4  # cells on both sides; of lines, one fewer
 _NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
 _KEYS = 8
+_SCROLLBAR = 1
 _SIGNS = (
     ("✓", "verified", "every byte read, not long ago"),
     ("~", "old", "verified, but too long ago"),
@@ -80,7 +84,7 @@ def effect_of(binding: Binding, nodes: Sequence[DOMNode]) -> str:
     return ""
 
 
-class Help(ModalScreen[None]):
+class Help(OverStill[None]):
     """Explains keys; Esc, or Enter, leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,13 +106,15 @@ class Help(ModalScreen[None]):
         self._entries: list[Entry] = []
 
     def compose(self) -> ComposeResult:
-        """Where to type, and the page."""
-        with Vertical(classes="dialog", id="help") as frame:
-            frame.border_title = f"Help: {self._title}"
-            frame.border_subtitle = "type to search · Esc leaves"
-            yield Input(id="search", compact=True, placeholder="search: a key, a word")
-            with VerticalScroll(id="help-pages", can_focus=False):
-                yield Static("", id="help-page", markup=False)
+        """Where to type, the page, and how to leave."""
+        self.foresee()
+        with Vertical(classes="dialog", id="help"):
+            with Vertical(classes="frame") as frame:
+                frame.border_title = Content(f"Help: {plain(self._title)}")
+                yield Input(id="search", compact=True, placeholder="search: a key, a word")
+                with VerticalScroll(id="help-pages", can_focus=False):
+                    yield Static("", id="help-page", markup=False)
+            yield Answers([Answer("", "type", "to search")], [Answer("escape", "Esc", "Close")])
 
     def on_mount(self) -> None:
         """Show all keys."""
@@ -118,7 +124,8 @@ class Help(ModalScreen[None]):
         self._entries = [*signs, *entries_of(self.app, self._asked, nodes)]
         self.query_one(Input).focus()
 
-    def on_resize(self) -> None:
+    @on(Resize)
+    def lay_out(self) -> None:
         """Lay the page out anew."""
         self.query_one(VerticalScroll).styles.max_height = max(1, self.app.size.height - _FRAME + 1)
         self._fill()
@@ -141,7 +148,7 @@ class Help(ModalScreen[None]):
         for name, text in self._facts:
             if not Entry("", name, text).matches(terms):
                 continue
-            for number, line in enumerate(folded(text, width - _KEYS)):
+            for number, line in enumerate(folded(text, width - _KEYS - _SCROLLBAR)):
                 yield Content.assemble((f"{'' if number else name:<{_KEYS}}", "bold"), (line, "$text-muted"))
 
     def on_input_submitted(self) -> None:

@@ -9,9 +9,9 @@ from backend.archive import ExportFile
 from backend.format import set_time
 from backend.host import InstalledSnap
 from backend.transfer import ImportChoice, ImportPlan, InstalledHere
-from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, said
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, styled
 from tui.phrases import count_phrase, list_phrase
-from tui.text import amount_text, local_time_text, plain
+from tui.text import amount_text, plain, time_text
 from tui.views.import_plan import obstacle_text
 
 
@@ -19,13 +19,13 @@ def summary(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Co
     """What a file comes to, on a few lines; `duplicate` is None as long as it is not known."""
     export = plan.export
     if export is None:
-        return said(plan.trouble, BAD)
+        return styled(plan.trouble, BAD)
     of = f"exported as set #{export.set_id}" if export.set_id else "snapshots of several sets"
     text = plain(f"{of}{_times(export)} · {amount_text(export.size)}")
     if duplicate:
         return Content.assemble(text, (f" · identical to #{duplicate}", WARN))
     if reason := obstacle_text(plan, choice._replace(accept_hash=True)):
-        return Content.assemble(text, said(f" · {reason}", BAD))
+        return Content.assemble(text, styled(f" · {reason}", BAD))
     after = amount_text(plan.free - plan.added_bytes(choice))
     return Content(f"{text} · leaves {after} free")
 
@@ -35,7 +35,7 @@ def _times(export: ExportFile) -> str:
     saved = [snapshot for snapshot in export.snapshots if not snapshot.broken]
     times = [("saved", set_time(saved))] if saved else []
     times += [("exported", export.date)] if export.date else []
-    return "".join(f", {what} {local_time_text(when)[:16].replace('T', ' ')}" for what, when in times)
+    return "".join(f", {what} {time_text(when)}" for what, when in times)
 
 
 def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
@@ -43,14 +43,14 @@ def inside_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) 
     export = plan.export
     if export is None:
         return
-    yield from (Line(("fault", fault), said(f"✗ {fault}", BAD)) for fault in export.faults)
+    yield from (Line(("fault", fault), styled(f"✗ {fault}", BAD)) for fault in export.faults)
     if export.faults:
-        yield Line("usable", said(_usable_text(plan), WARN))
+        yield Line("usable", styled(_usable_text(plan), WARN))
     elif export.path.endswith(".zip"):
-        yield Line("zip", said("its name ends in .zip, but it is a valid export", DIM))
+        yield Line("zip", styled("its name ends in .zip, but it is a valid export", DIM))
     if not export.hash_fits:
         text = "import it although the content hash of the set does not match"
-        yield Line("hash", said(text, WARN), choice.accept_hash)
+        yield Line("hash", styled(text, WARN), choice.accept_hash)
     for snapshot in export.snapshots:
         yield from _snapshot_lines(snapshot, plan, choice)
     yield from _ending_lines(plan, choice, duplicate)
@@ -80,7 +80,7 @@ def _snapshot_lines(snapshot: Snapshot, plan: ImportPlan, choice: ImportChoice) 
 
 
 def _users_text(users: Iterable[str], plan: ImportPlan) -> Content:
-    names = [said(name, WARN if name in plan.unknown_users else "") for name in users]
+    names = [styled(name, WARN if name in plan.unknown_users else "") for name in users]
     return Content(", ").join(names) if names else Content("no users")
 
 
@@ -88,14 +88,14 @@ def _here_text(snapshot: Snapshot, plan: ImportPlan) -> Content:
     """What is installed of the snap, and what a restore onto it would meet."""
     snap, trouble = plan.installed.get(snapshot.snap, InstalledHere())
     if snap is None:
-        return said(trouble or "not installed", WARN if trouble else DIM)
+        return styled(trouble or "not installed", WARN if trouble else DIM)
     here = " ".join(filter(None, ("installed", snap.version, f"rev {snap.revision}")))
     if snap.snap_id and snapshot.snap_id and snap.snap_id != snapshot.snap_id:
         ids = f"(ID {snap.snap_id[:7]}…, in the file {snapshot.snap_id[:7]}…)"
-        return said(f"{here} is another snap of that name {ids}: a restore is refused", BAD)
+        return styled(f"{here} is another snap of that name {ids}: a restore is refused", BAD)
     if snap.described and not snap.epoch.can_read(snapshot.epoch):
         epochs = f"(epoch {snap.epoch}, in the file {snapshot.epoch})"
-        return said(f"{here} cannot read this data {epochs}: a restore is refused", BAD)
+        return styled(f"{here} cannot read this data {epochs}: a restore is refused", BAD)
     return _compared(snapshot, snap, here)
 
 
@@ -103,10 +103,10 @@ def _compared(snapshot: Snapshot, snap: InstalledSnap, here: str) -> Content:
     """Which is newer; a revision from the store and a local one cannot be compared."""
     mine, theirs = snap.revision.number, snapshot.revision.number
     if mine == theirs:
-        return said("the same revision is installed", GOOD)
+        return styled("the same revision is installed", GOOD)
     if (mine > 0) != (theirs > 0) or not theirs:
-        return said(f"{here}, another revision", WARN)
-    return said(f"{here}, {'newer' if abs(mine) > abs(theirs) else 'older'} than in the file", WARN)
+        return styled(f"{here}, another revision", WARN)
+    return styled(f"{here}, {'newer' if abs(mine) > abs(theirs) else 'older'} than in the file", WARN)
 
 
 def _ending_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None) -> Iterator[Line]:
@@ -116,12 +116,12 @@ def _ending_lines(plan: ImportPlan, choice: ImportChoice, duplicate: int | None)
     )
     if strangers:
         names = list_phrase(strangers)
-        yield Line("strangers", said(f"no such user here: {names}; a restore will skip their data", WARN))
+        yield Line("strangers", styled(f"no such user here: {names}; a restore will skip their data", WARN))
     if duplicate:
         text = f"Nothing would be added: #{duplicate} is identical."
         if expires := plan.expiry.get(duplicate):
-            day = local_time_text(expires)[:10]
+            day = time_text(expires)[:10]
             text += f" It is an automatic set, which snapd removes after {day}."
-        yield Line("duplicate", said(text, WARN))
+        yield Line("duplicate", styled(text, WARN))
     elif plan.export is not None and not plan.export.faults:
-        yield Line("stays", said("It gets its own number and does not expire.", DIM))
+        yield Line("stays", styled("It gets its own number and does not expire.", DIM))

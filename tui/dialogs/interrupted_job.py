@@ -9,7 +9,7 @@ from textual.message import Message
 from backend import SnapshotError
 from backend.jobs import Resolution, Resolutions
 from tui.dialogs.base import CHOOSE, Dialog
-from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, choice_content, chosen_of, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, choice_content, chosen_of, styled
 from tui.session.job_views import JobView
 from tui.session.place import Place
 
@@ -43,9 +43,9 @@ class AskEnding(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Look what it left."""
-        self.sum_up(said(self._view.command))
+        self.sum_up(styled(self._view.command))
         self.lines.focus()
-        self.show_lines([Line("looking", said("Checking what it left…", DIM))])
+        self.show_lines([Line("looking", styled("Checking what it left…", DIM))])
         self._look()
 
     @work(thread=True, group="look")
@@ -92,16 +92,16 @@ def _open_ways(ways: Resolutions) -> list[str]:
 
 def _told(ways: Resolutions) -> Iterator[Line]:
     if ways.finish.refusal == ways.take_back.refusal != "":
-        yield Line("refusal", said(f"Nothing can be done: {ways.finish.refusal}.", BAD))
+        yield Line("refusal", styled(f"Nothing can be done: {ways.finish.refusal}.", BAD))
     else:
         yield from _lines(FINISH, ways.finish)
         yield from _lines(TAKE_BACK, ways.take_back)
-    yield Line("else", said("Otherwise the next operation here ends it safely.", DIM), gap=True)
+    yield Line("else", styled("Otherwise the next operation here ends it safely.", DIM), gap=True)
 
 
 def _lines(name: str, way: Resolution) -> Iterable[Line]:
     head = Content.styled(f"{_WORDS[name]}: ", "bold")
     if way.refusal:
-        yield Line(name, said(f"not available: {way.refusal}.", WARN), head=head, gap=True)
+        yield Line(name, styled(f"not available: {way.refusal}.", WARN), head=head, gap=True)
     else:
-        yield Line(name, said(way.text), head=head, gap=True)
+        yield Line(name, styled(way.text), head=head, gap=True)

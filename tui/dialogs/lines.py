@@ -48,7 +48,7 @@ class Line(NamedTuple):
     is_choice: bool = False
 
 
-def said(text: str, style: str = "") -> Content:
+def styled(text: str, style: str = "") -> Content:
     """Text from anywhere, made harmless, in a style."""
     return Content.styled(plain(text), style) if style else Content(plain(text))
 
@@ -183,12 +183,12 @@ class LineList(OptionList, inherit_bindings=False):
     def action_page_up(self) -> None:
         """Move by a page, where there is room for one."""
         if self._lines:
-            super().action_page_up()
+            super().action_page_up()  # type: ignore[no-untyped-call]  # Textual gives it no types
 
     def action_page_down(self) -> None:
         """Move by a page, where there is room for one."""
         if self._lines:
-            super().action_page_down()
+            super().action_page_down()  # type: ignore[no-untyped-call]  # Textual gives it no types
 
     def action_mark(self) -> None:
         """Choose the line, or take the choice back."""

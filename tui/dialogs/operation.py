@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from backend import Operation
 from tui.dialogs.base import Dialog
-from tui.dialogs.lines import BAD, said
+from tui.dialogs.lines import BAD, styled
 
 
 class Refuser(Protocol):
@@ -65,7 +65,7 @@ class Proposing(Dialog[ScreenResultType]):
             return
         self._refusal = message.reason
         place = self.query_one("#refused", Static)
-        place.update(said(message.reason, BAD))
+        place.update(styled(message.reason, BAD))
         place.display = bool(message.reason)
         self.redraw()
         self.fit()

@@ -15,7 +15,7 @@ from backend.fs import list_mounts, media_points
 from tui.dialogs.answers import Answer, Answers
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
-from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, styled
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.paths import PathEntry, PathListing, absolute, in_folder, working_directory
 from tui.text import amount_text, plain
@@ -143,7 +143,7 @@ class PathDialog(Dialog[ScreenResultType]):
         if listing is None:
             return Content("Loading…")
         if listing.trouble:
-            return said(listing.trouble, BAD)
+            return styled(listing.trouble, BAD)
         if not listing.fitting:
             what = (
                 f'no name starts with "{plain(listing.prefix)}"'
@@ -162,14 +162,14 @@ class PathDialog(Dialog[ScreenResultType]):
         if listing is None:
             return
         if listing.folder != "/":
-            yield Line("..", said("../", DIM))
-        yield Line("elsewhere", said("home, mounted disks and other places (F2)", DIM))
+            yield Line("..", styled("../", DIM))
+        yield Line("elsewhere", styled("home, mounted disks and other places (F2)", DIM))
         now = time.time()
         for entry in listing.entries:
             yield Line(entry, _entry_text(entry, now))
         if listing.fitting > len(listing.entries):
             text = f"{listing.fitting - len(listing.entries):,} more not shown: type the start of the name"
-            yield Line("unseen", said(text, WARN))
+            yield Line("unseen", styled(text, WARN))
 
     # -- walking
 
@@ -279,6 +279,6 @@ def _jump_text(jump: Jump) -> Content:
 
 def _entry_text(entry: PathEntry, now: float) -> Content:
     if entry.is_directory:
-        return said(f"{entry.name}/")
+        return styled(f"{entry.name}/")
     about = entry.special or f"{amount_text(entry.size)}, {ago_phrase(now - entry.when)}"
     return Content.assemble(plain(entry.name), (f"  {about}", DIM))

@@ -30,7 +30,7 @@ from tui.dialogs.restore_lines import (
 )
 from tui.phrases import count_phrase
 from tui.session.place import Place
-from tui.text import local_time_text, plain
+from tui.text import plain, time_text
 
 _FEW = 3
 
@@ -138,7 +138,7 @@ class AskRestore(PlanDialog[Restore]):
         snapshot, taken = preview.snapshots[0], len(self._wanted.snaps) or len(preview.snaps)
         phrases = [f"{taken} of {count_phrase(len(preview.snaps), 'snap')}"]
         if not snapshot.hidden:
-            phrases.append(f"saved {local_time_text(snapshot.time)[:16].replace('T', ' ')}")
+            phrases.append(f"saved {time_text(snapshot.time)}")
         if not preview.losses_known:
             phrases.append("looking for what would be lost…")
         elif not preview.contents_known and preview.verdict is not Verdict.BLOCKED:

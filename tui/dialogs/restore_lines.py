@@ -9,7 +9,7 @@ from textual.content import Content
 from backend import Restore
 from backend.restore import EntryPlan, Losses, RestorePlan, RestorePreview, RevisionChoice, Verdict
 from tui.dialogs.answers import Piece
-from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, choice_content, key_hint, label, said
+from tui.dialogs.lines import BAD, DIM, GOOD, WARN, Line, choice_content, key_hint, label, styled
 from tui.phrases import count_phrase, span_phrase
 from tui.session.paths import PathListing
 from tui.text import amount_text, cells, moment_text, plain
@@ -158,7 +158,7 @@ def _entry_lines(
     key = (SnapKey(plan.snapshot.snap), plan.snapshot.path, entry.entry)
     head = Content.styled(f"{plain(entry.owner):<{_OWNER}} ", DIM)
     if entry.skipped:
-        yield Line(key, said(f"skipped: {skip_text(entry)}", WARN), depth=2, head=head)
+        yield Line(key, styled(f"skipped: {skip_text(entry)}", WARN), depth=2, head=head)
     elif entry.is_active:
         files, size = held_amounts(entry)
         effect = effect_text(plan, entry)
@@ -169,7 +169,7 @@ def _entry_lines(
         yield Line(key, Content.assemble(columns, amounts, loss), depth=2, head=head)
         if paths or not has_usual_place(plan, entry):
             blank = Content(" " * (_OWNER + 1))
-            yield Line((*key, "place"), said(entry.parent, DIM), depth=2, head=blank)
+            yield Line((*key, "place"), styled(entry.parent, DIM), depth=2, head=blank)
 
 
 def verdict_piece(verdict: Verdict, *, complete: bool = True) -> Piece:
@@ -206,7 +206,7 @@ def _user_lines(preview: RestorePreview, restore: Restore) -> Iterator[Line]:
     if len(preview.users) > 1:
         yield Line("users", Content.styled("Data of", DIM), gap=True)
         for user in preview.users:
-            yield Line(UserKey(user), said(user), not restore.users or user in restore.users)
+            yield Line(UserKey(user), styled(user), not restore.users or user in restore.users)
 
 
 def _sections(preview: RestorePreview, restore: Restore, fold: Fold) -> Iterator[Line]:

@@ -11,7 +11,7 @@ from backend import InvalidInputError, Progress, SnapshotError
 from backend.format import RETENTION_NOTE, RETENTION_SYNTAX, parse_retention, retention_text, retention_words
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
-from tui.dialogs.lines import BAD, WARN, Line, said
+from tui.dialogs.lines import BAD, WARN, Line, styled
 from tui.session.place import Place
 
 
@@ -73,7 +73,7 @@ class AskRetention(Dialog[str | None]):
             return
         self._present = message.present
         if message.trouble:
-            self.sum_up(said(message.trouble, BAD))
+            self.sum_up(styled(message.trouble, BAD))
         else:
             self.sum_up(f"{retention_text(message.present)}.")
         is_open = not (message.trouble or message.refusal)
@@ -151,6 +151,6 @@ def _answer(wanted: str) -> str:
 
 
 def _lines() -> Iterator[Line]:
-    yield Line("what", said("snapd saves one automatically when the last revision of a snap is removed."))
-    yield Line("accepted", said(f"Accepted: {RETENTION_SYNTAX}."))
-    yield Line("standing", said(RETENTION_NOTE))
+    yield Line("what", styled("snapd saves one automatically when the last revision of a snap is removed."))
+    yield Line("accepted", styled(f"Accepted: {RETENTION_SYNTAX}."))
+    yield Line("standing", styled(RETENTION_NOTE))

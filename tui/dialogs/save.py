@@ -16,7 +16,7 @@ from backend.save import SavePreflight, SaveSurveys, preflight_save
 from tui.dialogs.answers import Answer
 from tui.dialogs.base import CHOOSE
 from tui.dialogs.field import Field
-from tui.dialogs.lines import BAD, WARN, LineList, said
+from tui.dialogs.lines import BAD, WARN, LineList, styled
 from tui.dialogs.operation import Proposing
 from tui.dialogs.save_concerns import ConcernKey, PathKey, pattern_for
 from tui.dialogs.save_lines import (
@@ -109,7 +109,7 @@ class AskSave(Proposing[Save | None]):
         if preflight is None or not preflight.snaps:
             self._is_bare = True
             nothing = "No snaps are installed here: there is nothing to save."
-            self.sum_up(said(message.trouble or nothing, BAD if message.trouble else WARN))
+            self.sum_up(styled(message.trouble or nothing, BAD if message.trouble else WARN))
             self.LEAVES = "Close"
             self.answer_with("")
             return

@@ -8,7 +8,7 @@ from textual.content import Content
 from backend import InvalidInputError
 from backend.format import pattern_of
 from backend.save import Aim, Outlook
-from tui.dialogs.lines import BAD, DIM, WARN, Line, key_hint, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, key_hint, styled
 from tui.text import plain
 from tui.views.survey import Met, name_of
 
@@ -76,7 +76,7 @@ def _example_lines(met: Met, patterns: tuple[str, ...]) -> Iterator[Line]:
             marked = None if met.outlook in (Outlook.LEFT_OUT, Outlook.LOST) else pattern not in patterns
             yield Line(PathKey(met.kind, survey.aim.snap.name, user, path), text, marked, depth=2)
     if rest := sum(concern.number for _, concern in met.concerns) - shown:
-        yield Line((met.kind, ""), said(f"and {rest} more", DIM), depth=2)
+        yield Line((met.kind, ""), styled(f"and {rest} more", DIM), depth=2)
 
 
 def pattern_for(aim: Aim, path: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from backend.fs import RESERVED_SPACE
 from backend.host import InstalledSnap
 from backend.save import SYSTEM, Aim, LargeFolder, Outlook, SavePreflight, SaveSize, SaveSurveys
 from tui.dialogs import save_concerns as saveconcerns
-from tui.dialogs.lines import BAD, DIM, Line, key_hint, said
+from tui.dialogs.lines import BAD, DIM, Line, key_hint, styled
 from tui.dialogs.save_concerns import PathKey, head_of, pattern_for, sign_of
 from tui.phrases import count_phrase, list_phrase
 from tui.text import amount_text, cells, plain
@@ -144,21 +144,21 @@ def lines_of(look: Look) -> list[Line]:
     """Snaps, users, what stays out, options; first what is to be known."""
     hints = Content.assemble("   ", key_hint("*", "all"), "  ", key_hint("-", "none"))
     concerns = [*_concern_lines(look)]
-    lines = [*concerns, Line("snaps", Content.assemble(said("Snaps", DIM), hints), gap=bool(concerns))]
+    lines = [*concerns, Line("snaps", Content.assemble(styled("Snaps", DIM), hints), gap=bool(concerns))]
     width = max((cells(plain(snap.name)) for snap in look.preflight.snaps), default=0)
     for snap in look.preflight.snaps:
         lines.append(Line(SnapKey(snap.name), _snap_text(look, snap, width), snap.name in look.draft.snaps))
         if SnapKey(snap.name) in look.opened:
             lines += _parts_of(look, snap.name)
-    lines.append(Line("users", said("Data of", DIM), gap=True))
+    lines.append(Line("users", styled("Data of", DIM), gap=True))
     several = len(look.preflight.users) > 1
     for user in look.preflight.users:
         size = look.surveys.sum_of(look.draft.snaps, [user.name])
         text = Content.assemble(f"{plain(user.name):<8}  ", (_size_words(size), DIM))
         lines.append(Line(UserKey(user.name), text, user.name in look.draft.users if several else None))
-    lines.append(Line("patterns", said("Excluded", DIM), gap=True))
+    lines.append(Line("patterns", styled("Excluded", DIM), gap=True))
     lines += _pattern_lines(look)
-    lines.append(Line("options", said("Options", DIM), gap=True))
+    lines.append(Line("options", styled("Options", DIM), gap=True))
     for name, label in _OPTIONS.items():
         if getattr(look.draft, name) or _is_of_use(name, look):
             lines.append(Line(OptionKey(name), Content(label), getattr(look.draft, name)))
@@ -219,7 +219,7 @@ def _parts_of(look: Look, snap: str) -> Iterator[Line]:
             if source is survey:
                 yield _folder_line(look, survey.aim, folder)
     if not any(survey.read.files or survey.left_out.files for survey in surveys):
-        text = said("nothing to save" if look.surveys.is_known(snap) else "…", DIM)
+        text = styled("nothing to save" if look.surveys.is_known(snap) else "…", DIM)
         yield Line(("owner", snap, None), text, depth=2)
 
 
@@ -255,9 +255,9 @@ def _pattern_lines(look: Look) -> Iterator[Line]:
     shipped = sum(survey.shipped for survey in look.surveys.all_of(look.draft.snaps, look.owners))
     if shipped:
         text = f"the snaps themselves exclude {amount_text(shipped)}"
-        yield Line("shipped", said(text, DIM), depth=1)
+        yield Line("shipped", styled(text, DIM), depth=1)
     elif not look.draft.patterns:
-        yield Line("shipped", said("only what the snaps themselves exclude", DIM), depth=1)
+        yield Line("shipped", styled("only what the snaps themselves exclude", DIM), depth=1)
 
 
 def summary_of(look: Look) -> Content:

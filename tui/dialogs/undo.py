@@ -9,12 +9,12 @@ from textual.message import Message
 
 from backend import SnapshotError, Undo, UndoOffer, command_line
 from tui.dialogs.base import Dialog
-from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, said
+from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, styled
 from tui.phrases import rough_span_phrase
 from tui.session.place import Place
 from tui.text import amount_text, moment_text, plain
 
-NOTHING = "Nothing can be undone. What a restore replaces is kept for a day and listed here."
+NOTHING = "Nothing can be undone. What a restore replaces is listed here until its undo expires."
 
 
 class Offer(NamedTuple):
@@ -90,7 +90,7 @@ class AskUndo(Dialog[int | None]):
             self.lines.display = False
             self.LEAVES = "Close"
             self.answer_with("")
-            self.sum_up(said(message.trouble or NOTHING, BAD if message.trouble else ""))
+            self.sum_up(styled(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
         self.sum_up(
             "The data from before is restored; what it replaces is kept for 24 hours, to be undone as well."

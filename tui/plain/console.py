@@ -82,10 +82,10 @@ class Console:
         if self.ask(f"{question} Type {proof} to continue", CANCEL) != proof:
             raise Dropped
 
-    def agrees(self, question: str, *, default: bool = False) -> bool:
-        """Whether the answer is yes; asked again while it is neither yes nor no."""
+    def agrees(self, question: str) -> bool:
+        """Whether the answer is yes, which Enter alone is not; asked again while it is neither yes nor no."""
         while True:
-            answer = self.ask(f"{question} Yes or no", "yes" if default else "no").lower()
+            answer = self.ask(f"{question} Yes or no", "no").lower()
             if answer in YES + NO:
                 return answer in YES
             self.say("Please type yes or no, or cancel.")

@@ -277,7 +277,7 @@ VERBS = {
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),
     "finish": Verb(Session.finish, "", "complete an interrupted job; finish and its number"),
-    "takeback": Verb(Session.take_back, "", "undo an interrupted job; takeback and its number"),
+    "takeback": Verb(Session.take_back, "", "roll back an interrupted job; takeback and its number"),
     "estimate": _reading("estimate", "", "measure what a save would read, and what would fail"),
     "doctor": _reading("doctor", "", "find leftovers of crashes, and what is hidden"),
     "retention": _reading("retention", "", "tell how long snapd keeps automatic snapshots"),

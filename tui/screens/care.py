@@ -12,15 +12,15 @@ from textual.content import Content
 from textual.widgets import Static
 
 from backend import Action, Finding, Repair, command_line
-from tui.dialogs.lines import DIM, Line, said
+from tui.dialogs.lines import DIM, Line, styled
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
 from tui.views import care_rows as views
 from tui.views.care_rows import Care, FindingKey, JobKey, OfferKey, Section
 from tui.views.set_keys import SetKey, SnapKey
+from tui.views.table import Column, Row, row_of
 from tui.views.table import Line as TableLine
-from tui.views.table import Row, row_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.panel import Titled
 from tui.widgets.table import LineTable
@@ -34,6 +34,10 @@ class Carer(Launcher, Protocol):
     @property
     def care(self) -> Care:
         """What is known of the place now."""
+
+    @property
+    def unknown(self) -> str:
+        """Why nothing is known of the sets of the place, or nothing."""
 
     def go_to(self, set_id: int, action: str = "") -> None:
         """Move the cursor to a set, then run an action on it."""
@@ -96,8 +100,9 @@ class CareScreen(SubScreen):
     def fill(self) -> None:
         """Show what is known now."""
         sections = views.items_of(self._carer.care, time.time())
-        nothing = row_of("nothing", TableLine((views.NOTHING,)))
-        self._table.show_columns(views.care_columns(sections, self.size.width - _BESIDE_ROWS))
+        nothing = row_of("nothing", TableLine((self._carer.unknown or views.NOTHING,)))
+        room = self.size.width - _BESIDE_ROWS
+        self._table.show_columns(views.care_columns(sections, room) if sections else [Column("", 0)])
         self._rows = views.care_rows(sections, self._folded) or [nothing]
         self._table.show(self._rows)
 
@@ -182,5 +187,5 @@ class CareScreen(SubScreen):
 
 def _told(finding: Finding) -> Content:
     """What a repair would do about a finding, and where."""
-    sentence = said(f"{finding.text}. The repair would {finding.repair}.")
-    return Content.assemble(sentence, "\n", said(finding.path, DIM))
+    sentence = styled(f"{finding.text}. The repair would {finding.repair}.")
+    return Content.assemble(sentence, "\n", styled(finding.path, DIM))

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
 from backend.browse import Kind
-from backend.compare import CompareOptions, Difference
+from backend.compare import LIVE, CompareOptions, Difference
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import Panel, RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
@@ -302,5 +302,5 @@ def diff_document(comparer: Comparer, key: KeyOf, progress: Progress) -> Documen
 
 def _side_argument(side: Snapshot | str | None) -> str:
     if side is None:
-        return "live"
+        return LIVE
     return side if isinstance(side, str) else str(side.set_id)

@@ -11,7 +11,15 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from backend import Cancelled, Progress, Snapshot, SnapshotError
-from backend.compare import CompareOptions, Presence, SetComparison, SnapSummary, side_in_place, side_of_set
+from backend.compare import (
+    LIVE,
+    CompareOptions,
+    Presence,
+    SetComparison,
+    SnapSummary,
+    side_in_place,
+    side_of_set,
+)
 from tui.screens.compare import CompareScreen
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import Panel, SubScreen
@@ -22,7 +30,7 @@ from tui.views.difference_rows import Pair, SetPair
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
-_LIVE = "live data"
+_LIVE_TITLE = "live data"
 
 
 class SnapCompared(Message):
@@ -118,7 +126,9 @@ class CompareSetsScreen(SubScreen):
     @property
     def _labels(self) -> tuple[str, str]:
         sides = (self._comparison.before, self._comparison.after)
-        before, after = (_LIVE if self._is_live and side.label == "live" else side.label for side in sides)
+        before, after = (
+            _LIVE_TITLE if self._is_live and side.label == LIVE else side.label for side in sides
+        )
         return before, after
 
     def fill(self) -> None:

@@ -15,11 +15,10 @@ from tui.screens.launcher import Launcher
 from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views.header import Count, title_text
-from tui.widgets.panel import Titled
+from tui.widgets.panel import Titled, has_room_for_frames
 from tui.widgets.table import LineTable
 from tui.widgets.text import set_text
 
-FRAMES_MIN_WIDTH, FRAMES_MIN_HEIGHT = 80, 30
 _BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
 
 
@@ -73,7 +72,7 @@ class SubScreen(Screen[None]):
     @property
     def has_frames(self) -> bool:
         """Whether there is room for frames."""
-        return self.size.width >= FRAMES_MIN_WIDTH and self.size.height >= FRAMES_MIN_HEIGHT
+        return has_room_for_frames(self.size)
 
     @property
     def room(self) -> int:

@@ -177,9 +177,9 @@ class Comparer:
             for difference in comparison.differences(progress, options):
                 collected.add(difference)
                 if progress.clock() >= due:
-                    tell(collected.found())
+                    tell(collected.differences())
                     due = progress.clock() + _INTERVAL
-            tell(collected.found()._replace(complete=True))
+            tell(collected.differences()._replace(complete=True))
 
     def diff_of(self, key: "KeyOf", progress: Progress) -> TextDiff:
         """The unified diff of one file. Raises SnapshotError, Cancelled."""
@@ -196,7 +196,7 @@ class _Collected:
     """Differences as they come: the first ones, and the sums."""
 
     def __init__(self, summary: Differences, notes: Sequence[str]) -> None:
-        self._found = summary
+        self._summary = summary
         self._notes = notes
         self._kept: list[Difference] = []
         self._tally = Tally()
@@ -209,10 +209,10 @@ class _Collected:
         if len(self._kept) < MOST:
             self._kept.append(difference)
 
-    def found(self) -> Differences:
+    def differences(self) -> Differences:
         """All so far."""
         tally = self._tally
-        return self._found._replace(
+        return self._summary._replace(
             differences=tuple(self._kept),
             files=dict(tally.files),
             added=tally.added,

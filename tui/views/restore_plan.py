@@ -58,13 +58,6 @@ class PlanContext(NamedTuple):
 IN_TEXT = PlanContext()
 
 
-def plan_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iterator[PlanLine]:
-    """What a restore would do, snap by snap, then the space that it needs."""
-    for plan in preview.plans:
-        yield from snap_lines(preview, plan, context)
-    yield from space_lines(preview, context)
-
-
 def space_lines(preview: RestorePreview, context: PlanContext = IN_TEXT) -> Iterator[PlanLine]:
     """The space that a restore needs, on each file system."""
     for need in preview.space:

@@ -8,7 +8,7 @@ from backend import Number, Snapshot, UndoOffer
 from backend.store import CheckState, CheckStatus
 from tui.phrases import ago_phrase, count_phrase
 from tui.session.inventory import NAMELESS, InventoryData, Part, Total
-from tui.text import amount_text, local_time_text, moment_text, plain
+from tui.text import amount_text, moment_text, plain, time_text
 from tui.views.set_rows import GLYPHS, STYLES, check_text
 
 UNKNOWN = "unknown without root"
@@ -117,7 +117,7 @@ def _single(
 def _what(snapshot: Snapshot, stock: InventoryData) -> Iterator[Fact]:
     yield Fact("set", f"#{snapshot.set_id}")
     yield Fact("revision", str(snapshot.revision))
-    yield Fact("saved", "unknown" if snapshot.hidden else local_time_text(snapshot.time))
+    yield Fact("saved", "unknown" if snapshot.hidden else time_text(snapshot.time))
     unpacked = stock.unpacked.get(snapshot.path)
     yield Fact("stored", amount_text(snapshot.size))
     yield Fact("unpacked", "not known" if unpacked is None else f"about {amount_text(unpacked)}")
@@ -171,7 +171,7 @@ def _labelled(label: str, texts: Iterable[str]) -> Iterator[Fact]:
 def expiry_text(snapshot: Snapshot, stock: InventoryData) -> str:
     """When an automatic snapshot goes by itself; nothing for one that stays."""
     if when := stock.expiry.get(snapshot.set_id):
-        return local_time_text(when)
+        return time_text(when)
     return UNKNOWN if snapshot.auto and not stock.knows_expiry else ""
 
 

@@ -57,7 +57,10 @@ def keys_text(summary: SnapSummary) -> str:
 
 def sums(summaries: Sequence[SnapSummary], count: int) -> str:
     """What it comes to in one line."""
-    differing = sum(summary.differs or bool(summary.fault) for summary in summaries)
     if len(summaries) < count:
         return f"comparing {len(summaries) + 1} of {count}"
-    return f"{count_phrase(count, 'snap')} · {differing} different" if differing else "no differences"
+    unknown = sum(bool(summary.fault) for summary in summaries)
+    differing = sum(summary.differs and not summary.fault for summary in summaries)
+    facts = (f"{differing} different" if differing else "", f"{unknown} not compared" if unknown else "")
+    counts = " · ".join(filter(None, facts))
+    return f"{count_phrase(count, 'snap')} · {counts}" if counts else "no differences"

@@ -1,10 +1,17 @@
-"""A frame with its name in it."""
+"""A frame with its name in it, and when there is room for frames."""
 
 from typing import Any, Self
 
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.widget import Widget
+
+_FRAMES_MIN_WIDTH, _FRAMES_MIN_HEIGHT = 80, 30
+
+
+def has_room_for_frames(screen: Size) -> bool:
+    """Whether the panels of a screen of this size have frames."""
+    return screen.width >= _FRAMES_MIN_WIDTH and screen.height >= _FRAMES_MIN_HEIGHT
 
 
 class Titled(Widget):

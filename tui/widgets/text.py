@@ -25,8 +25,8 @@ class ScrollPane(VerticalScroll, can_focus=False):
 class DiffStatic(Widget):
     """Wrapped text, as high as its lines."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._text = Text("")
         self._lines: list[Text] = []
 

@@ -106,7 +106,7 @@ def select_members(
         for path, member, left_out in _members(chunks(), revision, progress):
             search.meet(path, member, left_out)
         if not search.seek_more():
-            return search.found()
+            return search.selection()
     raise IntegrityError("cannot unpack archive: its hard links lead from one to the next without an end")
 
 
@@ -156,7 +156,7 @@ class _Search:
         self._extra |= unknown
         return bool(unknown)
 
-    def found(self) -> Selection:
+    def selection(self) -> Selection:
         """All that was found. IntegrityError for a hard link to what is not there."""
         members = {}
         for path, met in self._met.items():
@@ -287,4 +287,4 @@ class Selecting:
 
     def selection(self) -> Selection:
         """Return what was selected, once the archive has passed and where it `is_whole`."""
-        return self._search.found()
+        return self._search.selection()

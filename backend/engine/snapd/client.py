@@ -16,9 +16,10 @@ from urllib.parse import quote, urlencode
 from backend.archive.hashing import Hasher
 from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.responses import (
+    Answer,
     Asked,
     RefusalError,
-    Told,
+    answer_from,
     change_from,
     failure,
     integer,
@@ -27,7 +28,6 @@ from backend.engine.snapd.responses import (
     sets_from,
     text,
     texts,
-    told,
 )
 from backend.errors import Cancelled, IntegrityError, InvalidInputError, SnapshotError, UnreachableError
 from backend.format.gojson import loads
@@ -76,9 +76,9 @@ class Client:
         answer = self._ask("list the snapshots", "GET", f"/v2/snapshots?{urlencode(query)}")
         return sets_from(answer.result, self._folder)
 
-    def changes(self, select: str = "in-progress") -> list[SnapdChange]:
-        """The changes in progress, or all, or those that are ready; the oldest first."""
-        answer = self._ask("list the changes", "GET", f"/v2/changes?select={select}")
+    def changes(self) -> list[SnapdChange]:
+        """The changes in progress, the oldest first."""
+        answer = self._ask("list the changes", "GET", "/v2/changes?select=in-progress")
         changes = [change_from(row) for row in listed(answer.result)]
         return sorted(changes, key=lambda change: (len(change.id), change.id))
 
@@ -168,7 +168,7 @@ class Client:
 
     # -- transport
 
-    def _ask(self, action: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Told:
+    def _ask(self, action: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """A request and its answer; raises for one that refuses."""
         with self._connected(action, self._silence) as connection:
             if body is None:
@@ -181,12 +181,12 @@ class Client:
             raise failure(action, answer)
         return answer
 
-    def _told(self, response: http.client.HTTPResponse) -> Told:
+    def _told(self, response: http.client.HTTPResponse) -> Answer:
         raw = response.read(_LARGEST + 1)
         if response.length and len(raw) <= _LARGEST:
             raise UnreachableError(f"snapd's answer broke off: {response.length} bytes of it are missing")
         try:
-            return told(loads(raw, limit=_LARGEST), response.status)
+            return answer_from(loads(raw, limit=_LARGEST), response.status)
         except IntegrityError as cause:
             raise UnreachableError(f"cannot understand what answers at {self.path}: {cause}") from cause
 
@@ -294,7 +294,7 @@ def _send(connection: http.client.HTTPConnection, piece: bytes) -> bool:
     return True
 
 
-def _started(answer: Told) -> str:
+def _started(answer: Answer) -> str:
     if not answer.change:
         raise UnreachableError("snapd began no change")
     return answer.change

@@ -63,7 +63,7 @@ class Asked(NamedTuple):
     set_id: int = 0
 
 
-class Told(NamedTuple):
+class Answer(NamedTuple):
     """An answer: the HTTP status, the `result` in it, and the change that it started, or nothing."""
 
     status: int
@@ -71,14 +71,14 @@ class Told(NamedTuple):
     change: str
 
 
-def told(document: Json, status: int) -> Told:
+def answer_from(document: Json, status: int) -> Answer:
     """An answer from its JSON object; IntegrityError for what is none."""
     if not isinstance(document, dict):
         raise IntegrityError("snapd's answer is not an object")
-    return Told(status, document.get("result"), text(document, "change"))
+    return Answer(status, document.get("result"), text(document, "change"))
 
 
-def failure(action: str, answer: Told) -> SnapshotError:
+def failure(action: str, answer: Answer) -> SnapshotError:
     """The error of ours for an answer that refuses, with snapd's own as its cause."""
     facts = answer.result if isinstance(answer.result, dict) else {}
     message = text(facts, "message") or f"unexpected status code: {answer.status}"

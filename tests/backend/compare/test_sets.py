@@ -81,7 +81,7 @@ def test_broken_snapshots_have_a_fault_and_the_others_are_compared(world: World)
 
 def test_archives_that_are_cut_short_are_not_whole(world: World) -> None:
     world.add(1, "hello", b"no archive at all")
-    assert compared(world, side(world, 1), side(world, 2))["hello"].is_doubtful
+    assert not compared(world, side(world, 1), side(world, 2))["hello"].is_whole
 
 
 def test_a_comparison_of_sets_can_be_cancelled(world: World) -> None:

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from backend.engine.snapd.client import STREAM, Client
 from backend.engine.snapd.follow import follow
-from backend.engine.snapd.responses import RefusalError, Told, change_failure, change_from, failure, sets_from
+from backend.engine.snapd.responses import (
+    Answer,
+    RefusalError,
+    change_failure,
+    change_from,
+    failure,
+    sets_from,
+)
 from backend.errors import (
     Cancelled,
     ConflictError,
@@ -327,7 +334,7 @@ JSON = st.recursive(
 def test_no_answer_breaks_anything(value: Any) -> None:
     for group in sets_from(value, "/snapshots"):
         assert all(snapshot.path.startswith("/snapshots/") for snapshot in group.snapshots)
-    assert isinstance(failure("do", Told(500, value, "")), SnapshotError)
+    assert isinstance(failure("do", Answer(500, value, "")), SnapshotError)
     try:
         assert change_from(value).id
     except IntegrityError:

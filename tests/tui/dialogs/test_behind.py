@@ -14,6 +14,7 @@ from tests.tui.support.patient import Patient, patiently
 from tests.tui.support.restoring import ask_restore
 from tests.tui.support.user import at
 from tui.app import Looks
+from tui.dialogs.answers import Answers
 from tui.dialogs.check import AskCheck
 from tui.dialogs.help import Help
 from tui.session.place import Place
@@ -71,6 +72,28 @@ def test_a_new_size_is_that_of_the_screen_behind_too(world: World) -> None:
         assert "? Help" in user.screen().splitlines()[33]
 
     patiently(str(world.root), tell, SIZE)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_help_stands_over_the_screen_too_and_says_how_to_leave(
+    world: World, size: tuple[int, int]
+) -> None:
+    async def tell(user: Patient) -> None:
+        await user.knows_the_sets()
+        before = user.screen().splitlines()
+        await user.presses("question_mark")
+        await user.sees("Help: Inventory")
+        behind = user.app.screen.query_one(".dialog").region.y
+        assert user.screen().splitlines()[:behind] == before[:behind]
+        edge = user.dialog().splitlines()[-1]
+        assert "type to search" in edge
+        assert "Esc Close" in edge
+        await user.pilot.click(Answers, offset=(edge.index("Esc"), 0))
+        await user.waits()
+        assert not isinstance(user.app.screen, Help)
+        assert user.screen().splitlines() == before
+
+    patiently(str(world.root), tell, size)
 
 
 def test_a_dialog_over_a_dialog_shows_both(world: World) -> None:

@@ -63,7 +63,7 @@ def test_enter_exports_to_the_name_that_is_offered(world: World, here: Path, siz
     assert patiently(str(world.root), tell, size) == [whole(here)]
 
 
-def test_what_the_ledger_knows_stands_beside_each_snap(world: World, here: Path) -> None:
+def test_check_known_to_the_ledger_stands_beside_each_snap(world: World, here: Path) -> None:
     assert snapstow(world.root, "check-snapshot", "1", "other").code == 0
 
     async def tell(user: Patient) -> None:

@@ -81,7 +81,7 @@ def test_an_unreadable_file_frees_what_it_takes(world: World) -> None:
     patiently(str(world.root), tell)
 
 
-def test_what_is_linked_or_read_elsewhere_is_not_free_at_once(world: World, tmp_path: Path) -> None:
+def test_file_that_is_linked_or_read_elsewhere_is_not_free_at_once(world: World, tmp_path: Path) -> None:
     world.add(2, "hello")
     os.link(world.snapshots / "1_hello_1.0_x1.zip", tmp_path / "kept")
     never = dict.fromkeys(("s1", "s2"), CheckState.NEVER)

@@ -60,6 +60,17 @@ def test_enter_shows_the_files_of_a_snap_and_escape_comes_back(world: World) -> 
     compare(world, tell)
 
 
+def test_a_snap_that_cannot_be_compared_is_not_counted_as_different(world: World) -> None:
+    world.add(1, "bad", {"x1": {"f": "1"}})
+    (world.snapshots / "2_bad_1.0_x1.zip").write_bytes(b"none")
+
+    async def tell(user: Patient) -> None:
+        await user.sees("cannot compare")
+        await user.sees("4 snaps · 3 different · 1 not compared")
+
+    compare(world, tell)
+
+
 def test_enter_on_a_snap_of_one_set_looks_into_it(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("3 snaps")

@@ -10,6 +10,7 @@ from backend.archive import Reader
 from backend.engine.perform import perform_recorded
 from backend.operations import Check, Export, Forget, Import, Restore
 from backend.progress import Progress
+from tests.support.builders import World
 from tests.tui.support.inventory_world import make_model, make_root
 from tests.tui.support.user import User, story
 from tui.screens.inventory.screen import InventoryScreen
@@ -183,3 +184,33 @@ def test_whose_rows_were_chosen() -> None:
     assert owners_of({alice, bob}) == ("alice", "bob")
     assert owners_of({alice, SnapKey(1, "/p")}) == ()
     assert owners_of({GroupKey(Pivot.USER, "(system)")}) == ()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10), (1, 1)])
+def test_a_store_that_cannot_be_listed_is_told_in_its_place_and_once(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    store = World(tmp_path).snapshots
+    store.parent.mkdir(parents=True)
+    store.write_text("no directory")
+
+    async def tell(user: User) -> None:
+        await user.presses("space", "asterisk", "enter", "minus", "r")
+        await user.lets_time_pass()
+        if size[0] >= 40:
+            await user.sees("snapstow")
+            text = " ".join(user.screen().replace("│", " ").split())
+            assert "cannot open snapshots directory" in text
+            assert "there is nothing to restore" in text or size[1] < 24
+        await user.presses("exclamation_mark")
+        if size[0] >= 80:
+            await user.sees("cannot open snapshots directory")
+            assert "Nothing needs attention" not in user.screen()
+        await user.presses("escape")
+        store.unlink()
+        store.mkdir()
+        await user.presses("R")
+        if size[0] >= 80:
+            await user.sees("0 sets")
+
+    story(str(tmp_path), tell, size)

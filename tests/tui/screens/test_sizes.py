@@ -64,6 +64,7 @@ def test_help_fits_and_is_searched(size: tuple[int, int], world: World) -> None:
         assert "unreadable as a snapshot" in user.screen()
         for _ in "damaged":
             await user.presses("backspace")
+        assert ":        All" in user.screen()
         await user.presses(*"log")
         assert "var/lib/snapstow" in user.screen().replace("\n", "") or "stored in" in user.screen()
 

@@ -59,7 +59,7 @@ def test_the_help_is_drawn_once(size: tuple[int, int], most: int, snapstow: Snap
         terminal.rest(QUIET)
         terminal.mark()
         terminal.press(b"?")
-        terminal.until(lambda: any("Help" in line for line in terminal.text[:3]))
+        terminal.until(lambda: any("Help: " in line for line in terminal.text))
         taken = terminal.rest(QUIET)
         assert 0 < taken <= most, f"the help took {taken}"
 

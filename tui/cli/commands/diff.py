@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator
 
 from backend import NotFoundError, Progress
-from backend.compare import Change, CompareOptions, Comparison, Difference, KeyChange, Source, Tally
+from backend.compare import LIVE, Change, CompareOptions, Comparison, Difference, KeyChange, Source, Tally
 from tui.cli.arguments.contents import DiffArgs
 from tui.cli.arguments.parser import is_number
-from tui.cli.commands.diff_sets import LIVE, diff_sets
+from tui.cli.commands.diff_sets import diff_sets
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
 from tui.cli.progress import watched_progress

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backend import NotFoundError, Progress
 from backend.compare import (
+    LIVE,
     Change,
     CompareOptions,
     SetComparison,
@@ -23,8 +24,6 @@ from tui.cli.progress import watched_progress
 from tui.text import plain
 from tui.views.difference_rows import bytes_text
 from tui.views.set_differences import UNREADABLE, files_text, keys_text
-
-LIVE = "live"
 
 
 def diff_sets(context: Context, args: DiffArgs) -> int:

@@ -26,21 +26,22 @@ from tui.views.set_columns import columns
 from tui.views.set_details import Section, sections_of, sentence_of, title_of
 from tui.views.set_keys import Choosing, SetKey, SnapKey
 from tui.views.set_rows import ListOptions, Sort, View, rows
-from tui.widgets.details import Details
+from tui.views.table import Column, Line, row_of
+from tui.widgets.details import Details, folded
 from tui.widgets.filter_box import FilterBox
 from tui.widgets.header import Header
 from tui.widgets.job_strip import JobStrip
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.overview import Overview
-from tui.widgets.panel import Titled
+from tui.widgets.panel import Titled, has_room_for_frames
 from tui.widgets.table import UNSETTLED, LineTable
 from tui.widgets.text import set_text
 
 DETAILS_MIN_WIDTH = 110
-_PANELS_MIN_WIDTH, _PANELS_MIN_HEIGHT = 80, 30
 _OVERVIEW_MIN_HEIGHT = 16
 _DETAILS = 34
 _BESIDE_ROWS = 2  # the cells of a scrollbar, and of the margin of a table
+_SIGN = 3  # the cells of a row's sign, and the gap after its text
 _AGING = 60.0
 
 
@@ -161,8 +162,7 @@ class InventoryBrowser(PlaceScreen):
 
     def _frame(self) -> None:
         """Put frames around the panels where there is room for them."""
-        width, height = self.app.size
-        panels = width >= _PANELS_MIN_WIDTH and height >= _PANELS_MIN_HEIGHT
+        panels = has_room_for_frames(self.app.size)
         for name in ("#overview", "#sets", "#details", "#jobs"):
             self.query_one(name).set_class(panels, "panel")
 
@@ -186,6 +186,7 @@ class InventoryBrowser(PlaceScreen):
         """Show the inventory, filtered, sorted and grouped."""
         inventory = self._inventory
         if inventory is None:
+            self._fill_with_failure()
             return
         view = View(inventory, time.time(), self._parts)
         table_rows = rows(view, self._wish)
@@ -197,6 +198,19 @@ class InventoryBrowser(PlaceScreen):
         self._describe(self.chosen())
         if not table_rows and self._status_follows_row:
             self._describe_row(self._why_empty())
+
+    def show_failure(self) -> None:
+        """Say where one works, and in the place of the sets why there are none."""
+        self._status_follows_row = True
+        self._show_header()
+        self.fill()
+
+    def _fill_with_failure(self) -> None:
+        if self._failure:
+            self._sets.entitle("Snapshot sets", "cannot be listed")
+            self._table.show_columns([Column("", 0)])
+            lines = folded(plain(self._failure), max(1, self._room() - _SIGN))
+            self._table.show([row_of(None, Line((line,), ("bad",))) for line in lines])
 
     def _sum_of(self, inventory: InventoryData) -> str:
         sets = count_phrase(len(inventory.sets), "set")

@@ -27,6 +27,7 @@ from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobBoard, JobView
 from tui.session.place import EngineSummary, Place
+from tui.text import plain
 from tui.views.job_endings import EndedJobs, ending_text
 
 _INTERVAL = 1.0
@@ -117,6 +118,7 @@ class PlaceScreen(Screen[None]):
         self._availability = Availability()
         self._engine_summary = EngineSummary()
         self._logout_warning = ""
+        self._failure = ""
         self._stamp: tuple[int, ...] = ()
         self._undoable: tuple[object, ...] = ()
         self._is_polling = False
@@ -161,6 +163,7 @@ class PlaceScreen(Screen[None]):
         self._poll_again = self._is_polling  # one that is under way may have missed something
         self._stamp = ()
         self._examined = None
+        self._failure = ""
         self._poll()
 
     def _poll_if_current(self) -> None:
@@ -199,6 +202,7 @@ class PlaceScreen(Screen[None]):
 
     def on_inventory_loaded(self, message: InventoryLoaded) -> None:
         """Show what was loaded."""
+        self._failure = ""
         self.show_jobs(message.jobs)
         engine_summary = message.engine_summary or self._engine_summary
         if (message.availability, engine_summary) != (self._availability, self._engine_summary):
@@ -235,9 +239,20 @@ class PlaceScreen(Screen[None]):
         return self._engine_summary
 
     def on_refresh_failed(self, message: RefreshFailed) -> None:
-        """Say why nothing was loaded; what is shown stays."""
-        self.say(message.trouble)
+        """Say once why nothing was loaded; what is shown stays."""
+        if message.trouble != self._failure:
+            self._failure = message.trouble
+            self.say(message.trouble)
+            self.show_failure()
         self._end_poll()
+
+    @property
+    def unknown(self) -> str:
+        """Why nothing is known of the sets, or nothing."""
+        return "" if self._inventory is not None else plain(self._failure) or "Loading…"
+
+    def show_failure(self) -> None:
+        """Show that nothing could be loaded."""
 
     def _end_poll(self) -> None:
         self._is_polling = False

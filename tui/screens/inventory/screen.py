@@ -12,7 +12,7 @@ from textual.widgets import Input
 from backend import Operation, Restore, Snapshot, SnapshotError, SnapshotSet, Undo, command_line
 from backend.jobs import JobRecord
 from tui.dialogs.confirm import confirm_wait_screen
-from tui.dialogs.lines import Line, said
+from tui.dialogs.lines import Line, styled
 from tui.screens.care import CareScreen
 from tui.screens.inventory import keys as verbkeys
 from tui.screens.inventory.errands import ErrandScreen
@@ -103,7 +103,7 @@ class InventoryScreen(ErrandScreen):
         if self._logout_warning and not self._is_warned:
             from tui.dialogs.confirm import Confirm
 
-            lines = [Line("why", said(self._logout_warning))]
+            lines = [Line("why", styled(self._logout_warning))]
             commands = "; ".join(
                 command_line(operation, self._place.location_options) for operation in operations
             )

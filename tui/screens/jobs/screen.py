@@ -26,7 +26,7 @@ from backend.jobs import JobRecord, JobState
 from tui.dialogs.confirm import Confirm, ConfirmFinal, confirm_wait_screen
 from tui.dialogs.interrupted_job import FINISH, AskEnding
 from tui.dialogs.lines import Line as DialogLine
-from tui.dialogs.lines import said
+from tui.dialogs.lines import styled
 from tui.phrases import count_phrase
 from tui.screens.jobs.log import JobLog
 from tui.screens.launcher import is_acting
@@ -49,7 +49,6 @@ IDLE = 1.0
 PACE = 4  # ticks between two drawings of what runs
 ACTING = "xut"  # keys that act on the job under the cursor
 NARROW = 60
-FRAMED = (80, 30)  # columns and rows from which there are frames
 _FEWEST = 3
 NOTHING = "No jobs yet. What you start in the inventory is listed here."
 
@@ -197,9 +196,8 @@ class JobsScreen(SubScreen):
 
     def on_resize(self) -> None:
         """Choose the columns that fit, and frames where there is room for them."""
-        framed = self.size.width >= FRAMED[0] and self.size.height >= FRAMED[1]
-        self.query_one(JobTable).set_class(framed, "panel")
-        self.query_one(JobPanel).set_class(framed, "panel").set_class(not framed, "flat")
+        self.query_one(JobTable).set_class(self.has_frames, "panel")
+        self.query_one(JobPanel).set_class(self.has_frames, "panel").set_class(not self.has_frames, "flat")
         self._fill()
 
     def _head(self) -> None:
@@ -312,8 +310,8 @@ class JobsScreen(SubScreen):
                 self._stop(view.id)
 
     def _ask_stop(self, view: JobView) -> Confirm:
-        lines = [DialogLine("what", said(f"{view.called}: {view.title}"))]
-        lines += [DialogLine(f"how{n}", said(text)) for n, text in enumerate(stopping_lines(view))]
+        lines = [DialogLine("what", styled(f"{view.called}: {view.title}"))]
+        lines += [DialogLine(f"how{n}", styled(text)) for n, text in enumerate(stopping_lines(view))]
         command = " ".join(("snapstow", *self._place.location_options, "stop", view.name))
         if view.change:
             return ConfirmFinal(f"Abort change {view.change}", "Abort", lines, command)
@@ -353,10 +351,10 @@ class JobsScreen(SubScreen):
     def _ask_undo(self, view: JobView) -> Confirm:
         command = command_line(Undo(view.id), self._place.location_options)
         lines = [
-            DialogLine("what", said(f"job {view.id}: {view.command}")),
-            DialogLine("how", said("The data are restored to what they were before the job.")),
+            DialogLine("what", styled(f"job {view.id}: {view.command}")),
+            DialogLine("how", styled("The data are restored to what they were before the job.")),
             DialogLine(
-                "redo", said("The data replaced now are kept as long again; undo this job to restore them.")
+                "redo", styled("The data replaced now are kept as long again; undo this job to restore them.")
             ),
         ]
         return Confirm(f"Undo job {view.id}", "Undo", lines, command)

@@ -55,12 +55,14 @@ class PartAdvanced(NamedTuple):
     """How far a part of the present step is, in bytes; `total` is None while it is not known.
 
     Several parts may be under way at once; each is told a last time when it has `ended`, well or not.
+    `file` is the one it has come to, where that is known.
     """
 
     part: str
     done: int
     total: int | None
     ended: bool = False
+    file: str = ""
 
 
 Event: TypeAlias = Planned | Started | Advanced | Noted | Entered | PartAdvanced
@@ -154,7 +156,7 @@ class Progress:
             self._tell(Noted(text))
 
     @contextmanager
-    def part(self, name: str, total: int | None = None) -> Iterator["Progress"]:
+    def part(self, name: str, total: int | None = None) -> Iterator["_Part"]:
         """A part of the present step, entered and counted on its own as well: count on the job it yields."""
         self.enter(name)
         part = _Part(self, name, total)
@@ -278,6 +280,11 @@ class _Part(_Group):
         self._part = name
         self._total = total
         self._reported_at = 0.0
+        self._file: Callable[[], str] = str
+
+    def follow(self, file: Callable[[], str]) -> None:
+        """From now on, say with each count which file the part has come to: `file` names it."""
+        self._file = file
 
     def advance(self, amount: int) -> None:
         """Count bytes done in the part and in the step."""
@@ -290,7 +297,8 @@ class _Part(_Group):
     def report(self, *, ended: bool = False) -> None:
         """Say how far the part is."""
         self._reported_at = self.clock()
-        self.report_part(PartAdvanced(self._part, self._done, self._total, ended))
+        file = "" if ended else self._file()
+        self.report_part(PartAdvanced(self._part, self._done, self._total, ended, file))
 
 
 def event_json(event: Event) -> dict[str, Any]:
@@ -306,8 +314,9 @@ def event_json(event: Event) -> dict[str, Any]:
             return {"event": "noted", "text": text}
         case Entered(part):
             return {"event": "entered", "part": part}
-        case PartAdvanced(part, done, total, ended):
-            return {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
+        case PartAdvanced(part, done, total, ended, file):
+            known = {"event": "part", "part": part, "done": done, "total": total, "ended": ended}
+            return {**known, "file": file} if file else known
 
 
 def _step_json(step: Started) -> dict[str, Any]:
@@ -329,7 +338,9 @@ def event_from_json(document: Mapping[str, Any]) -> Event:
         case {"event": "entered", "part": str(part)}:
             return Entered(part)
         case {"event": "part", "part": str(part), "done": int(done), "total": (int() | None) as total}:
-            return PartAdvanced(part, done, total, document.get("ended") is True)
+            return PartAdvanced(
+                part, done, total, document.get("ended") is True, str(document.get("file", ""))
+            )
         case _:
             return Noted(str(document.get("text", document)))
 

@@ -86,8 +86,26 @@ def _unpack(load: Load, workers: int, lock: threading.Lock, progress: Progress) 
         landing.vetter as vetter,
         load.source.verified(load.entry, part) as read,
     ):
-        judge = load.selecting(vetter)
+        judge = _Watched(load.selecting(vetter))
+        part.follow(judge.file)
         landing.tar.unpack(landing.directory, inflate(read, workers), judge, part.quiet())
+
+
+class _Watched:
+    """Judges as another one does; knows which member came last."""
+
+    def __init__(self, judge: Callable[[TarMember], bool]) -> None:
+        self._judge = judge
+        self._last: TarMember | None = None
+
+    def __call__(self, member: TarMember) -> bool:
+        """Whether to unpack this member."""
+        self._last = member
+        return self._judge(member)
+
+    def file(self) -> str:
+        """The name of the last member, or nothing."""
+        return self._last.shown if self._last else ""
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import json
 import threading
 
 import pytest
@@ -5,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Cancelled
-from backend.progress import INTERVAL, Advanced, Event, Noted, PartAdvanced, Progress, Started
+from backend.progress import (
+    INTERVAL,
+    Advanced,
+    Event,
+    Noted,
+    PartAdvanced,
+    Progress,
+    Started,
+    event_from_json,
+    event_json,
+)
 from backend.steps import DirectoryMade
 
 
@@ -216,6 +227,19 @@ def test_a_part_stops_with_its_job() -> None:
         progress.stop()
         with pytest.raises(Cancelled):
             part.advance(1)
+
+
+def test_a_part_names_the_file_it_has_come_to_until_it_ends() -> None:
+    heard: list[Event] = []
+    progress = Progress(heard.append, clock=iter(range(100)).__next__)
+    names = iter(["common/a", "common/b\udcff"])
+    with progress.part("a") as part:
+        part.follow(lambda: next(names))
+        part.advance(1)
+        part.advance(1)
+    events = [event for event in heard if isinstance(event, PartAdvanced)]
+    assert [event.file for event in events] == ["", "common/a", "common/b\udcff", ""]
+    assert [event_from_json(json.loads(json.dumps(event_json(event)))) for event in events] == events
 
 
 def test_a_part_that_counts_often_tells_seldom() -> None:

@@ -15,11 +15,15 @@ _LINGERS = 3.0  # seconds for which a part without news is still what the job is
 
 
 class PartView(NamedTuple):
-    """A part of the present phase that is under way, in bytes; `total` is None while it is not known."""
+    """A part of the present phase that is under way, in bytes; `total` is None while it is not known.
+
+    `file` is the one it has come to, or nothing.
+    """
 
     name: str
     done: int
     total: int | None
+    file: str = ""
 
 
 class PhaseView(NamedTuple):
@@ -60,6 +64,11 @@ class JobProgress(NamedTuple):
     parts: tuple[PartView, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: int = 0
+
+    @property
+    def file(self) -> str:
+        """The file that bytes come from, or nothing."""
+        return next((part.file for part in self.parts if part.name == self.part), "")
 
     @property
     def phase(self) -> PhaseView | None:
@@ -219,7 +228,9 @@ class ProgressFold:
     # -- parts
 
     def _count_part(self, event: PartAdvanced, now: float) -> None:
-        part = PartView(event.part[:LONGEST], sound(event.done) or 0, sound(event.total))
+        part = PartView(
+            event.part[:LONGEST], sound(event.done) or 0, sound(event.total), event.file[:LONGEST]
+        )
         before = self._parts.get(part.name)
         if event.ended:
             self._parts.pop(part.name, None)

@@ -184,11 +184,13 @@ def _shortened(lines: Sequence[str]) -> list[str]:
 
 
 def now_line(view: JobView, width: int) -> Spans:
-    """The part that bytes come from, or why none do."""
+    """The file, or at least the part, that bytes come from, or why none do."""
     if view.stall:
         return (Span(cut_middle(plain(view.stall), width), "warn"),)
-    if view.progress.part:
-        return Span("now  ", "quiet"), Span(cut_middle(plain(view.progress.part), max(10, width - 5)))
+    progress = view.progress
+    has_bars = len(progress.parts) > 1
+    if at := ": ".join(filter(None, ("" if has_bars and progress.file else progress.part, progress.file))):
+        return Span("now  ", "quiet"), Span(cut_middle(plain(at), max(10, width - 5)))
     return ()
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from backend.archive import hashing
 from backend.archive.tar.program import Tar
+from backend.engine.perform import perform
 from backend.errors import IntegrityError, SnapshotError
 from backend.operations import Check, Extract, Operation, Restore
 from backend.progress import Advanced, Event, PartAdvanced, Progress, Started
@@ -202,11 +203,22 @@ def test_two_archives_are_unpacked_at_once_and_every_byte_is_counted(
     monkeypatch.setattr(Tar, "unpack", meeting)
     world.engine.restore(Restore(1), Progress(events.append))
     total = len(OURS) + len(SNAPDS)
-    begun = events.index(Started("Unpacking", total))
+    begun = events.index(Started("Unpacking", total, parts=2))
     assert Advanced(total) in events[begun:]
     ended = {event for event in events if isinstance(event, PartAdvanced) and event.ended}
     sizes = {"hello, system": len(OURS), "other, system": len(SNAPDS)}
     assert ended == {PartAdvanced(name, size, size, ended=True) for name, size in sizes.items()}
+
+
+@pytest.mark.parametrize("way", ["in place", "extract"])
+def test_files_are_named_as_they_are_unpacked(world: World, tmp_path: Path, way: str) -> None:
+    world.add(1, "hello", SNAPDS)
+    events = list[Event]()
+    progress = Progress(events.append, clock=iter(range(1 << 20)).__next__)
+    perform(WAYS[way](tmp_path / "out"), world.engine, progress)
+    named = {event.file for event in events if isinstance(event, PartAdvanced)} - {""}
+    assert named
+    assert named <= {"x1", "x1/", "x1/a", "x1/n", "common", "common/", "common/b", "common/e"}
 
 
 def test_one_bad_archive_stops_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,8 @@ def doctor(parser: Parser) -> type[DoctorArgs]:
     """Describe `doctor`."""
     parser.describe(
         "Shows which engine makes changes here, and why, and what compresses archives;\n"
-        "finds leftovers of crashes and what snapd hides. Only --repair makes changes; it\n"
-        "exits with 3 where something could not be removed.",
+        "finds leftovers of crashes and what snapd hides. Only --repair makes changes;\n"
+        "it exits with 3 where something could not be removed.",
         "doctor",
         "doctor --repair",
     )

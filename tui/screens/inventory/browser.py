@@ -200,7 +200,7 @@ class InventoryBrowser(PlaceScreen):
 
     def show_failure(self) -> None:
         """Say where one works, and in the place of the sets why there are none."""
-        self._status_follows_row = True
+        self._status_follows_row = self._inventory is None
         self._show_header()
         self.fill()
 

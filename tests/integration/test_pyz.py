@@ -109,7 +109,7 @@ def its_screens_start_jobs(machine: Machine) -> None:
         terminal.press(b"r")
         sees("press again")  # the cursor went to the new set by itself
         terminal.press(b"r")
-        sees("Enter Restore")
+        sees("✓ READY")
         terminal.press(b"\r")
         sees("Restored #12 ")
         terminal.press(b"q")

@@ -1,12 +1,13 @@
 """Finishing a job that died, rolling it back, and repairs, as jobs of their own."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from backend.engine.perform import perform_recorded
-from backend.engine.worker import main
 from backend.errors import BlockedError
 from backend.jobs.record import JobState
 from backend.operations import (
@@ -20,6 +21,7 @@ from backend.operations import (
     to_json,
 )
 from backend.progress import Event, Started
+from tests.support import TOP
 from tests.support.builders import World
 
 
@@ -61,15 +63,12 @@ def test_finishing_names_what_has_to_be_done_again(world: World) -> None:
     assert live(world) == "now"
 
 
-def test_the_process_of_the_job_does_the_rest_as_another_job(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_process_of_the_job_does_the_rest_as_another_job(world: World) -> None:
     number = died(world, Restore(1))
-    arguments = ["--root", str(world.root), "--engine", "files", "--id-fd", "99"]
-    monkeypatch.setattr("backend.engine.worker._operation", lambda: Finish(number))
-    monkeypatch.setattr("backend.engine.worker._tell", lambda _fd, _number: None)
-    monkeypatch.setattr("backend.engine.worker._watch", lambda _progress: lambda _event: None)
-    assert main(arguments) == 0
+    command = [sys.executable, "-m", "backend.engine.worker", "--root", str(world.root), "--engine", "files"]
+    operation = json.dumps(to_json(Finish(number)))
+    done = subprocess.run(command, input=operation, cwd=TOP, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
     assert [record.verb for record in world.engine.journal.records()] == ["restore", "finish", "restore"]
     assert live(world) == "then"
 

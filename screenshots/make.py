@@ -29,7 +29,7 @@ prepare()
 
 from PIL import Image  # noqa: E402
 
-from backend import Check, Progress, Save, demo_root, open_engine  # noqa: E402
+from backend import Save, demo_root, open_engine  # noqa: E402
 from backend.engine import perform_recorded  # noqa: E402
 from tests.tui.support.user import User  # noqa: E402
 from tui.app import Looks, SnapstowApp  # noqa: E402
@@ -37,10 +37,10 @@ from tui.session.place import Place  # noqa: E402
 from tui.terminal import themes  # noqa: E402
 
 WIDE, NARROW = (120, 40), (80, 24)
-COLOURS = 96
+COLOURS = 160
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LARGE = 600_000_000
-MIDDLE = 1.0  # seconds after which a restore of that is in the middle
+LARGE = 2_400_000_000
+MIDDLE = 4.2  # seconds after which a restore of that is in the middle
 PATIENCE = 30.0
 WORKER = b"backend.jobs.worker"
 SETTLE = "settle"
@@ -137,8 +137,7 @@ async def running(root: str) -> str:
         await tell(user, (SETTLE, "r"), "READY")
         with held_worker():
             await user.presses(*str(number), "enter", "J")
-            await user.sees(f"Restore #{number}")
-            await user.sees("%")
+            await user.sees(" left")
             return drawn(user)
 
 
@@ -188,14 +187,14 @@ def to_image(svg: str, browser: str) -> Image.Image:
         command += [f"--window-size={width},{height}", f"--screenshot={target}", source.as_uri()]
         subprocess.run(command, check=True, capture_output=True)
         with Image.open(target) as image:
-            return image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            return image.convert("RGB").quantize(
+                COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+            )
 
 
 def fresh_demo() -> str:
-    """A new demo with some checks done."""
+    """A new demo."""
     root = demo_root(anew=True)
-    for number in (1, 7):
-        open_engine(root).check(Check(number), Progress())
     os.chdir(root)
     return root
 

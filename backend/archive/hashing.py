@@ -122,6 +122,7 @@ def in_parallel(
     group, failures = progress.group(), list[BaseException]()
 
     def carry_out(call: Callable[[Progress], T]) -> T:
+        """Make one call; its failure stops the others."""
         try:
             group.raise_if_cancelled()
             return call(group)

@@ -201,6 +201,7 @@ class Reader:
         unpacked = 0
 
         def counted() -> Iterator[bytes]:
+            """Inflate, and count the bytes."""
             nonlocal unpacked
             for chunk in inflate(self.stream(entry)):
                 unpacked += len(chunk)

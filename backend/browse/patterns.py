@@ -44,6 +44,7 @@ def _at_the_end(word: str) -> Callable[[str], bool]:
     count = len(names)
 
     def match(path: str) -> bool:
+        """Whether the last names of a path are those of the word."""
         last = path.rsplit("/", count)[-count:]
         return len(last) == count and all(
             name.match(part) for name, part in zip(reversed(names), reversed(last), strict=True)

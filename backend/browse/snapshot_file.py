@@ -293,6 +293,7 @@ def _within(fd: int, start: int, size: int) -> Callable[[int, int], bytes]:
     """A reader by offset of a stretch of an open file."""
 
     def pread(at: int, count: int) -> bytes:
+        """Read a piece of the part of the file."""
         return os.pread(fd, max(0, min(count, size - at)), start + at) if at >= 0 else b""
 
     return pread
@@ -302,6 +303,7 @@ def _in_sequence(packed: CompressedSource) -> Callable[[int], bytes]:
     at = 0
 
     def read(count: int) -> bytes:
+        """Read on."""
         nonlocal at
         piece = packed.pread(at, count)
         at += len(piece)

@@ -271,6 +271,7 @@ class Tree:
         unpacked, size = self._unpacked, node.stored
 
         def read(at: int, count: int) -> bytes:
+            """Read a piece of the member."""
             return _whole(unpacked, node.data + at, max(0, min(count, size - at)))
 
         return Content(size, read)
@@ -321,6 +322,7 @@ class _Sparse:
         at = node.head
 
         def read(count: int) -> bytes:
+            """Read on in the member."""
             nonlocal at
             block = _whole(unpacked, at, count)
             at += count

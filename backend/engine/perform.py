@@ -245,6 +245,7 @@ def _job(
     **facts: Any,
 ) -> Progress:
     def tell(event: Event) -> None:
+        """Tell every listener."""
         for listen in listeners:
             listen(event)
 

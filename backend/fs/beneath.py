@@ -206,6 +206,7 @@ def _openat2() -> Any:
     how_type = ctypes.c_uint64 * 3
 
     def call(fd: int, path: str, flags: int, mode: int) -> int:
+        """Open a path below an open directory; raises OSError."""
         how = how_type(flags, mode if flags & os.O_CREAT else 0, _RESOLVE)
         opened: int = libc.syscall(_OPENAT2, fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
         if opened < 0:

@@ -89,6 +89,7 @@ class _DeadJob:
         self._undone = undone_by(record)
 
     def end(self, how: Ending) -> str:
+        """End the job that way, or say why it waits."""
         if self._done.committed and not self._was_unwound:
             return self._complete(f"{self._name} had been interrupted when done; it is complete")
         if how is Ending.FINISH and self._state.moves:

@@ -99,6 +99,7 @@ def effects_of(record: JobRecord, store: Store) -> JobEffects:
     is_extract = record.verb == Extract.verb
 
     def is_inside(place: str) -> bool:
+        """Whether a place is one that the job may have touched."""
         if grounds:
             return place in grounds or (is_extract and _is_below(place, grounds[0]))
         try:

@@ -127,6 +127,7 @@ def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
         journal.record(number).demand_known_format()
 
     def meets(record: JobRecord, later: JobRecord) -> bool:
+        """Whether a later job touched what undoing this one would move."""
         if undone_by(later) > record.id:
             return False
         touched = _touched(record, store)

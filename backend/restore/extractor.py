@@ -260,6 +260,7 @@ def _inflated(reader: Reader, entry: str, progress: Progress) -> Iterator[bytes]
     read = reader.stream(entry)
 
     def counted(size: int) -> bytes:
+        """Read on, and count it in the job."""
         piece = read(size)
         progress.advance(len(piece))
         return piece

@@ -232,6 +232,7 @@ class Saver:
         with tar.pack(directory, names, expanded, progress) as fill:
 
             def counted(view: memoryview) -> int:
+                """Read on, and count the bytes."""
                 count = fill(view)
                 self._read += count
                 return count
@@ -243,6 +244,7 @@ class Saver:
         self._hasher = hashlib.sha3_384()
 
         def sink(chunk: bytes | bytearray) -> None:
+            """Hash a piece, and write it."""
             self._hasher.update(chunk)
             writer.write(chunk)
 
@@ -258,6 +260,7 @@ class Saver:
         content = [empty_archive(self.snap.revision)]
 
         def fill(view: memoryview) -> int:
+            """Hand out the content, once."""
             if not content:
                 return 0
             data = content.pop()

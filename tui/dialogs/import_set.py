@@ -104,6 +104,7 @@ class AskImport(PathDialog[Import | None], Proposing[Import | None]):
 
     def _look_at(self, typed: str) -> None:
         def tell(event: Event) -> None:
+            """Show how far the reading is."""
             if isinstance(event, Advanced):
                 self.post_message(Looking(typed, done=event.done))
 

@@ -270,6 +270,7 @@ class SearchScreen(RestoringScreen):
         key = KeyOf(history.user, history.path, "file")
 
         def load(progress: Progress) -> Document:
+            """Compare, and let go of the files."""
             try:
                 return diff_document(comparer, key, progress)
             finally:

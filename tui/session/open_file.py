@@ -333,6 +333,7 @@ class Opened:
         tree = self.tree(location)
 
         def tell(event: Event) -> None:
+            """Note how far the reading is."""
             if isinstance(event, Advanced):
                 self._readings[key] = Reading(Stage.READING, event.done, tree.size)
 

@@ -304,6 +304,7 @@ class UnpackedFile:
         packed = self._packed
 
         def read(count: int) -> bytes:
+            """Read on in the compressed bytes."""
             nonlocal at
             piece = packed.pread(at, min(count, packed.size - at)) if at < packed.size else b""
             at += len(piece)

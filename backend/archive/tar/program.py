@@ -134,6 +134,7 @@ class Tar:
             _widen(pipe)
 
             def fill(view: memoryview) -> int:
+                """Read on in what tar writes, and count it in the job."""
                 count = os.readv(pipe, [view])
                 progress.advance(count)
                 return count

@@ -77,12 +77,14 @@ class _Paths:
         errors = partial(database_errors_as, "note the links of an archive", tempfile.gettempdir())
 
         def lookup(path: bytes) -> bool:
+            """Whether a path was met, in memory or on disk."""
             if path in self._known:
                 return True
             with errors():
                 return database.execute("SELECT 1 FROM paths WHERE path = ?", (path,)).fetchone() is not None
 
         def add(path: bytes) -> None:
+            """Remember a path on disk."""
             with errors():
                 database.execute("INSERT OR IGNORE INTO paths VALUES (?)", (path,))
 
@@ -236,6 +238,7 @@ def contents(chunks: Iterable[bytes], revision: Revision, progress: Progress) ->
     clashes = ClashSearch()
 
     def judge(member: TarMember) -> bool:
+        """Count what would be unpacked, and look for names that clash."""
         nonlocal files
         is_taken = vetter(member)
         if is_taken:

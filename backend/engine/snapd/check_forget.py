@@ -70,6 +70,7 @@ def _verdicts(
         return [CheckResult(*about, "", 0, f"cannot open snapshot: {snapshot.broken}")]
 
     def asking() -> Asked:
+        """Ask snapd to check the snapshot."""
         return site.client.act("check", snapshot.set_id, [snapshot.snap], operation.users)
 
     try:

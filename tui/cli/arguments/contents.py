@@ -114,6 +114,7 @@ def ls(parser: Parser) -> Callable[..., LsArgs]:
     add_abs_time(parser)
 
     def arguments(*, set_id: str, target: str, file: str, sort: str, abs_time: bool) -> LsArgs:
+        """Make the arguments of what was typed."""
         number, where = _set_or_file(set_id, target, file)
         return LsArgs(set_id=number, target=where, file=file, sort=sort, abs_time=abs_time)
 
@@ -131,6 +132,7 @@ def cat(parser: Parser) -> Callable[..., CatArgs]:
     add_file(parser)
 
     def arguments(*, set_id: str, target: str, file: str) -> CatArgs:
+        """Make the arguments of what was typed."""
         number, where = _set_or_file(set_id, target, file)
         if not where.partition(":")[2]:
             raise UsageError(_NO_PATH)
@@ -213,6 +215,7 @@ def extract(parser: Parser) -> Callable[..., ExtractArgs]:
     add_no_wait(parser)
 
     def arguments(*, set_id: str, paths: tuple[str, ...], file: str, **more: object) -> ExtractArgs:
+        """Make the arguments of what was typed."""
         if file:
             first = (set_id,) if set_id else ()
             number, paths = 0, (*first, *paths)

@@ -206,6 +206,7 @@ def choice(what: str, choices: tuple[str, ...]) -> Callable[[str], str]:
     """Reads a value that is one of a few words; `what` it is for is told where it is none."""
 
     def read(text: str) -> str:
+        """Accept one of the choices."""
         if text not in choices:
             raise UsageError(f"invalid value `{text}' for {what}: choose {', '.join(choices)}")
         return text

@@ -24,6 +24,7 @@ def seconds(purpose: str) -> Callable[[str], int]:
     """Reads a span of time such as `90m`, `24h` or `7d`; nothing is 0."""
 
     def read(text: str) -> int:
+        """Return the seconds of a span of time."""
         digits, unit = text[:-1], text[-1:]
         is_span = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS and unit in _UNITS
         span = int(digits) * _UNITS[unit] if is_span else 0

@@ -4,8 +4,17 @@ Either way the same streams are read and the same damage is refused: zlib only t
 """
 
 import zlib
-from importlib import import_module
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+try:
+    import deflate
+except ImportError:
+    deflate = None
+try:
+    import isal
+    from isal import igzip_lib, isal_zlib
+except ImportError:
+    isal = igzip_lib = isal_zlib = None  # type: ignore[assignment] # a module, or there is none
 
 Bytes: TypeAlias = bytes | bytearray
 Readable: TypeAlias = bytes | bytearray | memoryview
@@ -15,21 +24,9 @@ _RAW = -15
 # 5 half a percent smaller and an eighth slower. zlib-ng's 6 is 2 % larger, its 9 a little smaller.
 _LIBDEFLATE_LEVEL = 4
 _ZLIB_LEVEL = 9 if "ng" in zlib.ZLIB_RUNTIME_VERSION else 6
+_fast = isal_zlib or zlib
 
-
-def _if_installed(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        return None
-
-
-_libdeflate = _if_installed("deflate")
-_isal = _if_installed("isal")
-_fast = _if_installed("isal.isal_zlib") or zlib
-_igzip = _if_installed("isal.igzip_lib")
-
-InflateError: type[Exception] = _igzip.IsalError if _igzip else zlib.error
+InflateError: type[Exception] = getattr(igzip_lib, "IsalError", zlib.error)
 
 
 class Inflater(Protocol):
@@ -83,9 +80,9 @@ class PlainInflater:
 
 def inflater() -> Inflater:
     """What inflates a raw deflate stream."""
-    if _igzip is None:
+    if igzip_lib is None:
         return PlainInflater()
-    stream: Inflater = _igzip.IgzipDecompressor(flag=_igzip.DECOMP_DEFLATE)
+    stream: Inflater = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE)
     return stream
 
 
@@ -93,8 +90,8 @@ def deflated(block: Readable) -> Bytes:
     """The block as a raw stream of about the size that gzip -6 makes."""
     packed: Bytes = (
         zlib.compress(block, _ZLIB_LEVEL, _RAW)
-        if _libdeflate is None
-        else _libdeflate.deflate_compress(block, _LIBDEFLATE_LEVEL)
+        if deflate is None
+        else deflate.deflate_compress(block, _LIBDEFLATE_LEVEL)
     )
     return packed
 
@@ -113,7 +110,7 @@ def crc32(data: Readable, start: int = 0) -> int:
 
 def compression_text() -> str:
     """Name what compresses and inflates here, and what would do it faster, in one sentence."""
-    modules = {"isal": _isal, "deflate": _libdeflate}
+    modules = {"isal": isal, "deflate": deflate}
     present = [f"{name} {module.__version__}" for name, module in modules.items() if module]
     missing = [name for name, module in modules.items() if not module]
     if not missing:

@@ -27,14 +27,14 @@ from tui.terminal.setup import prepare  # noqa: E402 - before Textual is importe
 
 prepare()
 
-from PIL import Image  # noqa: E402
+from PIL import Image  # noqa: E402 - after the path is set
 
-from backend import Save, demo_root, open_engine  # noqa: E402
-from backend.engine import perform_recorded  # noqa: E402
-from tests.tui.support.user import User  # noqa: E402
-from tui.app import Looks, SnapstowApp  # noqa: E402
-from tui.session.place import Place  # noqa: E402
-from tui.terminal import themes  # noqa: E402
+from backend import Save, demo_root, open_engine  # noqa: E402 - after the path is set
+from backend.engine import perform_recorded  # noqa: E402 - after the path is set
+from tests.tui.support.user import User  # noqa: E402 - after the path is set
+from tui.app import Looks, SnapstowApp  # noqa: E402 - after the path is set
+from tui.session.place import Place  # noqa: E402 - after the path is set
+from tui.terminal import themes  # noqa: E402 - after the path is set
 
 WIDE, NARROW = (120, 40), (80, 24)
 COLOURS = 160

@@ -107,7 +107,7 @@ def test_a_journal_and_a_command_call_the_directory_to() -> None:
 def test_operations_are_frozen_and_small() -> None:
     operation = Restore(1)
     with pytest.raises(FrozenInstanceError):
-        operation.set_id = 2  # type: ignore[misc]
+        operation.set_id = 2  # type: ignore[misc] # what is tested: it is frozen
     assert operation.undo_window == DAY
     assert {field.name for field in fields(Undo)} == {"job", "wait"}
 

@@ -38,7 +38,7 @@ def test_good(number): pass
 def test_bad(): assert False
 def test_bad_and_broken(broken): assert False
 def test_good_but_broken(broken): pass
-@pytest.mark.skip
+@pytest.mark.skip(reason='to be counted')
 def test_skipped(): pass
 """
 

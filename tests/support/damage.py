@@ -48,7 +48,7 @@ def contents(path: Path) -> tuple[Snapshot, dict[str, bytes]]:
         archives = {}
         for entry in reader.snapshot.entries:
             read = reader.stream(entry)
-            archives[entry] = b"".join(iter(lambda read=read: read(1 << 20), b""))  # type: ignore[misc]
+            archives[entry] = b"".join(iter(lambda read=read: read(1 << 20), b""))  # type: ignore[misc] # binds the value of the loop
         return reader.snapshot, archives
 
 

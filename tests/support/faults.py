@@ -102,7 +102,7 @@ def _serve(order: dict[str, object], shared: mmap.mmap, streams: tuple[int, int]
 
     for stream, fd in zip(streams, (1, 2), strict=True):
         os.dup2(stream, fd)
-    sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(1, "w"), open(2, "w")  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(1, "w"), open(2, "w")  # noqa: SIM115 - open as long as the process lives
     prefix = os.fsencode(str(order["prefix"]))
     shared[: _ORDER.size] = _ORDER.pack(1, order["at"], order["error"], order["forever"], 0, prefix)
     try:

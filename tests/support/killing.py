@@ -170,7 +170,7 @@ def _answer(what: Any, engine: FilesEngine) -> Any:
 def _exit_code(arguments: list[str]) -> int:
     from tui.cli.main import main as run
 
-    sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, how) for how in ("r", "w", "w"))  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = (open(os.devnull, how) for how in ("r", "w", "w"))  # noqa: SIM115 - open as long as the process lives
     return run(arguments)
 
 

@@ -49,7 +49,7 @@ HOSTILE = [
 
 def snapshot(set_id: int = 1, snap: str = "hello", **facts: object) -> Snapshot:
     common = {"time": "2026-11-22T09:06:05Z", "revision": Revision(-1), "version": "1.0", "size": 416}
-    return Snapshot(set_id, snap=snap, **{**common, **facts})  # type: ignore[arg-type]
+    return Snapshot(set_id, snap=snap, **{**common, **facts})  # type: ignore[arg-type] # each of its own type
 
 
 @pytest.mark.parametrize(

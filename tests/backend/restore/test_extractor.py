@@ -162,7 +162,7 @@ def test_clashes_are_refused(world: World, path: str, planted: Any, item: str, m
 def test_a_marked_folder_takes_the_place_of_a_file(world: World) -> None:
     plant(world.data("hello") / "x1", {"etc": "a file"})
     world.do(Extract(1, ("hello:x1/etc",)))
-    assert live(world) == merged(NEW, ("x1/etc", OLD["x1"]["etc"]))  # type: ignore[index,call-overload]
+    assert live(world) == merged(NEW, ("x1/etc", OLD["x1"]["etc"]))  # type: ignore[index,call-overload] # OLD is a tree of trees
     world.do(Undo())
     assert live(world) == merged(NEW, ("x1/etc", "a file"))
 

@@ -91,7 +91,7 @@ def test_a_restore_that_died_is_ended_wherever_its_root_lies_now(
         died(plain_killer, world := fresh(), Restore(5), moment)
         if ended % 2:
             forget_id(world)
-        with moved(world.root) as there:  # type: ignore[attr-defined]
+        with moved(world.root) as there:  # type: ignore[attr-defined] # a parameter of the test
             record = there.engine.journal.records()[-1]
             if record.state is not JobState.INTERRUPTED:
                 continue
@@ -117,7 +117,7 @@ def test_a_restore_is_undone_wherever_its_root_lies_now(
 ) -> None:
     old = live(world := fresh())
     did(plain_killer, world, Restore(5))
-    with moved(world.root) as there:  # type: ignore[attr-defined]
+    with moved(world.root) as there:  # type: ignore[attr-defined] # a parameter of the test
         assert plain_killer.command(there.root, ["undo"]).answer == 0
         assert live(there).items() >= old.items()
 

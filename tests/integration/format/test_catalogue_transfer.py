@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_import_export_roundtrip(world: World) -> None:
 
 def test_estimate_snapshot_size(world: World) -> None:
     for hidden in (False, True):
-        layout = Layout(str(world.root), hidden=lambda _snap, hidden=hidden: hidden)  # type: ignore[misc]
+        layout = Layout(str(world.root), hidden=lambda _snap, hidden=hidden: hidden)  # type: ignore[misc] # binds the value of the loop
         world.install("hello", data={"a": "12"}, common={"b": "3"})
         parent = Path(layout.user_parent(layout.find_users(["alice"])[0], "hello"))
         plant(parent, {"x1": {"c": "4567"}, "common": {"sub": {"d": "89"}}})
@@ -330,7 +331,7 @@ def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
     vetter = vetting.ExtractionFilter(Revision(-1))
     content = tgz({"x1": {"a": "1"}})
 
-    def endless() -> object:
+    def endless() -> Iterator[bytes]:
         yield content[:0]
         progress.stop()
         yield content[:0]
@@ -338,6 +339,6 @@ def test_ctx_runner_stops_a_program_that_prints_nothing(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
         with pytest.raises(Cancelled):
-            Tar(None).unpack(fd, endless(), vetter, progress)  # type: ignore[arg-type]
+            Tar(None).unpack(fd, endless(), vetter, progress)
     finally:
         os.close(fd)

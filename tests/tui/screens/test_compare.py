@@ -42,7 +42,7 @@ def compare(world: World, tell: Tell, size: tuple[int, int] = (90, 24), **option
 async def goes_to(user: Patient, text: str) -> None:
     table = user.app.screen.query_one("LineTable")
     names = [row.draw().cells[0] for row in table._lines]  # type: ignore[attr-defined] # it is a LineTable
-    table._go(next(number for number, name in enumerate(names) if text in name))  # type: ignore[attr-defined]
+    table._go(next(number for number, name in enumerate(names) if text in name))  # type: ignore[attr-defined] # of its own class
     await user.waits()
 
 

@@ -63,7 +63,7 @@ def main(root: str) -> None:
         await user.sees("undo until")
 
     stamp = Place.stamp
-    Place.stamp = counted  # type: ignore[method-assign,assignment]
+    Place.stamp = counted  # type: ignore[method-assign,assignment] # counts calls
     Place.findings = lambda _place: []  # type: ignore[method-assign,assignment] # the doctor looks once, at the start
     sys.addaudithook(hear)
     patiently(root, tell)

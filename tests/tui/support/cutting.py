@@ -48,7 +48,7 @@ def hold(moment: str, gate: str) -> None:
         _wait(gate)
     elif moment == Moment.END.name:
         finish = OpenRecord.finish
-        OpenRecord.finish = _waiting(finish, gate, lambda *_: True)  # type: ignore[method-assign]
+        OpenRecord.finish = _waiting(finish, gate, lambda *_: True)  # type: ignore[method-assign] # holds the process at this call
     else:
         tell, parts = OpenRecord.tell, list[Any]()
 
@@ -56,7 +56,7 @@ def hold(moment: str, gate: str) -> None:
             parts.extend([event["part"]] if event["event"] == "entered" else [])
             return moment == Moment.BEGUN.name or len(set(parts)) == 2
 
-        OpenRecord.tell = _waiting(tell, gate, is_it)  # type: ignore[method-assign]
+        OpenRecord.tell = _waiting(tell, gate, is_it)  # type: ignore[method-assign] # holds the process at this call
 
 
 def _waiting(act: Callable[..., Any], gate: str, is_it: Callable[..., bool]) -> Callable[..., Any]:

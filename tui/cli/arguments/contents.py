@@ -225,7 +225,7 @@ def extract(parser: Parser) -> Callable[..., ExtractArgs]:
             raise UsageError(_NO_ID)
         if not paths:
             raise UsageError(_NO_PATH)
-        return ExtractArgs(set_id=number, paths=paths, file=file, **more)  # type: ignore[arg-type]
+        return ExtractArgs(set_id=number, paths=paths, file=file, **more)  # type: ignore[arg-type] # of the flags, each of its own type
 
     return arguments
 

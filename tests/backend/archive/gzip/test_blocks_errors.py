@@ -88,7 +88,7 @@ def test_leaving_early_leaks_no_thread_and_reads_little_ahead(taken: int) -> Non
     before = threading.active_count()
     pieces = inflate(source.read, 3)
     assert all(len(next(pieces)) == BLOCK for _ in range(taken))
-    pieces.close()  # type: ignore[attr-defined]
+    pieces.close()  # type: ignore[attr-defined] # a generator
     assert threading.active_count() == before
     assert source.tell() <= (taken + 6) * BLOCK
 

@@ -20,6 +20,14 @@ def make_world(tmp_path: Path) -> World:
     return world
 
 
+def make_sets(tmp_path: Path) -> World:
+    """Set 1 has hello and old, set 2 another hello and new."""
+    world = make_world(tmp_path)
+    world.add(1, "old", {"x1": {"f": "1"}})
+    world.add(2, "new", {"x1": {"f": "1"}})
+    return world
+
+
 def opened(world: World, first: int | str, other: int | str) -> Comparison:
     comparison = Comparison("hello", world.engine.layout, str(world.root / "own"))
     for side in (first, other):

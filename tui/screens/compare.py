@@ -9,13 +9,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Static
 
 from backend import Advanced, Cancelled, Entered, Event, Extract, Progress, Snapshot, SnapshotError
 from backend.browse import Kind
 from backend.compare import LIVE, CompareOptions, Difference
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import Panel, RestoringScreen
+from tui.screens.sub_screen import RestoringScreen
 from tui.screens.text_viewer import Document, TextViewer
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
@@ -23,7 +22,6 @@ from tui.text import amount_text, plain
 from tui.views import difference_rows as differing
 from tui.views import preview
 from tui.views.difference_rows import Comparer, ConfigKey, Differences, KeyOf, Pair
-from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
 EXACT = "comparing by content: both sides are read completely"
@@ -80,13 +78,7 @@ class CompareScreen(RestoringScreen):
 
     def compose(self) -> ComposeResult:
         """The sides, the sums, the differences, what is known of the row, keys."""
-        yield Static("", id="header", markup=False)
-        yield Static("", id="sums", markup=False)
-        yield Static("", id="faults", markup=False)
-        with Panel("Differences"):
-            yield LineTable([], id="table")
-        yield Static(" Comparing…", id="status", markup=False)
-        yield KeyBar()
+        yield from self.table_parts("Differences", "Comparing…")
 
     def on_mount(self) -> None:
         """Begin to compare."""

@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
 
 from backend import Cancelled, Progress, Snapshot, SnapshotError
 from backend.compare import (
@@ -22,7 +21,7 @@ from backend.compare import (
 )
 from tui.screens.compare import CompareScreen
 from tui.screens.launcher import Launcher
-from tui.screens.sub_screen import Panel, SubScreen
+from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.views import set_differences as differing
@@ -77,13 +76,7 @@ class CompareSetsScreen(SubScreen):
 
     def compose(self) -> ComposeResult:
         """The sides, the sums, the snaps, what is known of the row, keys."""
-        yield Static("", id="header", markup=False)
-        yield Static("", id="sums", markup=False)
-        yield Static("", id="faults", markup=False)
-        with Panel("Snaps"):
-            yield LineTable([], id="table")
-        yield Static("", id="status", markup=False)
-        yield KeyBar()
+        yield from self.table_parts("Snaps")
 
     def on_mount(self) -> None:
         """Begin to compare."""

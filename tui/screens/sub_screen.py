@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual import work
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -15,6 +16,7 @@ from tui.screens.launcher import Launcher
 from tui.session.place import Place
 from tui.text import cut_middle, plain
 from tui.views.header import Count, title_text
+from tui.widgets.key_bar import KeyBar
 from tui.widgets.panel import Titled, has_room_for_frames
 from tui.widgets.table import BESIDE_ROWS, LineTable
 from tui.widgets.text import set_text
@@ -43,6 +45,16 @@ class SubScreen(Screen[None]):
 
     HELP_TITLE = ""
     TABLE_KEYS: ClassVar[list[BindingType]] = LineTable.BINDINGS
+
+    def table_parts(self, title: str, status: str = "") -> ComposeResult:
+        """Header, sums, faults, a table in its frame, the status line, keys."""
+        yield Static("", id="header", markup=False)
+        yield Static("", id="sums", markup=False)
+        yield Static("", id="faults", markup=False)
+        with Panel(title):
+            yield LineTable([], id="table")
+        yield Static(f" {status}", id="status", markup=False)
+        yield KeyBar()
 
     def say(self, text: str) -> None:
         """Say something on the status line."""

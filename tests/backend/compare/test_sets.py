@@ -19,16 +19,9 @@ from backend.errors import Cancelled
 from backend.operations import Export
 from backend.progress import Progress
 from tests.support.builders import World
-from tests.support.comparing import make_world
+from tests.support.comparing import make_sets
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Set 1 has hello and old, set 2 another hello and new."""
-    world = make_world(tmp_path)
-    world.add(1, "old", {"x1": {"f": "1"}})
-    world.add(2, "new", {"x1": {"f": "1"}})
-    return world
+world = pytest.fixture(make_sets)
 
 
 def side(world: World, number: int) -> Side:

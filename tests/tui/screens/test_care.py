@@ -33,8 +33,10 @@ def age_marker(root: str) -> str:
     return str(marker)
 
 
-async def stands_in(user: User, section: Section) -> None:
-    """Put the cursor on the first row of a section."""
+async def stands_in(user: User, section: Section, once: str) -> None:
+    """Open the list once something is seen, and put the cursor on the first row of a section."""
+    await user.sees(once)
+    await user.presses("exclamation_mark")
     user.table.select(section)
     await user.presses("down")
 
@@ -69,9 +71,7 @@ def test_needs_are_listed_in_sections(root: str) -> None:
 
 def test_enter_on_a_damaged_snapshot_goes_to_its_set(root: str) -> None:
     async def tell(user: User) -> None:
-        await user.sees("2 damaged")
-        await user.presses("exclamation_mark")
-        await stands_in(user, Section.FAILED)
+        await stands_in(user, Section.FAILED, "2 damaged")
         await user.sees("missing archive member")
         await user.presses("down", "enter")
         assert isinstance(user.app.screen, InventoryScreen)
@@ -82,9 +82,7 @@ def test_enter_on_a_damaged_snapshot_goes_to_its_set(root: str) -> None:
 
 def test_c_checks_what_was_never_verified(root: str) -> None:
     async def tell(user: User) -> None:
-        await user.sees("#9")
-        await user.presses("exclamation_mark")
-        await stands_in(user, Section.OLD)
+        await stands_in(user, Section.OLD, "#9")
         assert isinstance(user.table.cursor_key, SnapKey)
         await user.presses("c")
         await user.sees("Check 1 snapshot")
@@ -112,9 +110,7 @@ def test_enter_on_undo_data_goes_to_the_job_that_holds_them(root: str) -> None:
     (offer,) = engine.undo_offers()
 
     async def tell(user: User) -> None:
-        await user.sees("undo 1")
-        await user.presses("exclamation_mark")
-        await stands_in(user, Section.UNDO)
+        await stands_in(user, Section.UNDO, "undo 1")
         key: Hashable = user.table.cursor_key
         assert key == OfferKey(offer.job)
         assert "holds" in user.screen()
@@ -129,9 +125,7 @@ def test_findings_are_repaired_as_a_job_after_one_question(root: str) -> None:
     marker = age_marker(root)
 
     async def tell(user: User) -> None:
-        await user.sees("doctor ")
-        await user.presses("exclamation_mark")
-        await stands_in(user, Section.DOCTOR)
+        await stands_in(user, Section.DOCTOR, "doctor ")
         assert isinstance(user.table.cursor_key, FindingKey)
         await user.presses("enter")
         await user.sees("remove the marker and the files of its set.")
@@ -148,9 +142,7 @@ def test_findings_are_repaired_as_a_job_after_one_question(root: str) -> None:
 
 def test_findings_without_a_remedy_say_so(root: str) -> None:
     async def tell(user: User) -> None:
-        await user.sees("doctor ")
-        await user.presses("exclamation_mark")
-        await stands_in(user, Section.DOCTOR)
+        await stands_in(user, Section.DOCTOR, "doctor ")
         await user.presses("enter")
         await user.sees("left alone")
 

@@ -1,12 +1,11 @@
 """Whole sets compared, told as stories."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
 from tests.support.builders import World
-from tests.support.comparing import make_world
+from tests.support.comparing import make_sets
 from tests.tui.support.patient import Patient, patiently
 from tui.screens.compare import CompareScreen
 from tui.screens.compare_sets import CompareSetsScreen
@@ -15,12 +14,7 @@ from tui.screens.contents.screen import ContentsScreen
 Tell = Callable[[Patient], Awaitable[object]]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = make_world(tmp_path)
-    world.add(1, "old", {"x1": {"f": "1"}})
-    world.add(2, "new", {"x1": {"f": "1"}})
-    return world
+world = pytest.fixture(make_sets)
 
 
 def compare(world: World, tell: Tell, size: tuple[int, int] = (90, 24)) -> None:

@@ -37,7 +37,7 @@ from tui.session.place import Place  # noqa: E402 - after the path is set
 from tui.terminal import themes  # noqa: E402 - after the path is set
 
 WIDE, NARROW = (120, 40), (80, 24)
-COLOURS = 160
+COLOURS = 256
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LARGE = 2_400_000_000
 MIDDLE = 4.2  # seconds after which a restore of that is in the middle
@@ -112,6 +112,7 @@ async def tell(user: User, keys: Sequence[str], ready: str) -> str:
         else:
             await (user.sees(key[1:]) if key.startswith("@") else user.presses(key))
     await user.sees(ready)
+    await asyncio.sleep(0.6)  # previews wait for the cursor to rest
     await user.waits()
     return drawn(user)
 
@@ -190,9 +191,15 @@ def to_image(svg: str, browser: str) -> Image.Image:
         command += [f"--window-size={width},{height}", f"--screenshot={target}", source.as_uri()]
         subprocess.run(command, check=True, capture_output=True)
         with Image.open(target) as image:
-            return image.convert("RGB").quantize(
-                COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-            )
+            return in_few_colours(image.convert("RGB"))
+
+
+def in_few_colours(image: Image.Image) -> Image.Image:
+    """The same with a palette: the colours that are seen most as they are, the shades between them near."""
+    counts = sorted(image.getcolors(1 << 24) or [], reverse=True)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([tone for _, colour in counts[:COLOURS] for tone in colour])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def fresh_demo() -> str:

@@ -182,13 +182,17 @@ class SnapstowApp(App[int]):
         yield "log", f"J shows the log of each job; stored in {plain(self.place.engine.journal.folder)}"
 
     def action_command_palette(self) -> None:
-        """Find a verb, a set, a sort order or a theme by typing."""
+        """Find a verb, a set or a theme."""
         from tui.dialogs.palette import Palette
 
         if isinstance(self.screen, Palette):
             self.screen.action_leave()
         else:
             self.push_screen(Palette(self.screen))
+
+    async def action_quit(self) -> None:
+        """Quit; jobs keep running."""
+        self.exit()
 
     def action_help_quit(self) -> None:
         """Say how to leave (ctrl+c)."""

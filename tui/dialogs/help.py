@@ -23,7 +23,7 @@ SIGNS = "Signs"
 
 _FRAME = 4  # cells on both sides; of lines, one fewer
 _NARROWEST, _EXPLAINED = 24, 46  # cells of a column; from which on effects are told
-_KEYS = 8
+_KEYS, _NAME = 8, 13
 _SCROLLBAR = 1
 _SIGNS = (
     ("✓", "verified", "every byte read, not long ago"),
@@ -192,6 +192,6 @@ def _lines(entries: Sequence[Entry], width: int) -> Iterator[Content]:
             yield Content.styled(plain(group), "bold $accent").truncate(width)
         effect = f" {plain(entry.effect)}" if width >= _EXPLAINED and entry.effect else ""
         keys = f"{entry.keys:<{_KEYS}} "
-        name = f"{entry.name:<13}" if effect else entry.name
+        name = f"{entry.name:<{_NAME}}" if effect else entry.name
         text = Content.assemble((keys, "bold"), name, (effect, "$text-muted"))
         yield text.truncate(width, ellipsis=True)

@@ -152,7 +152,7 @@ class ShowLosses(Dialog[None]):
             self.table.page_came()
 
     def _row_of(self, file: LostFile) -> Row:
-        return Row(file.path, partial(_drawn, file))
+        return Row(file.path, partial(_drawn, file, self._layout.root))
 
     # -- finding
 
@@ -208,7 +208,13 @@ class ShowLosses(Dialog[None]):
             super().action_leave()
 
 
-def _drawn(file: LostFile) -> TableLine:
-    why = "left out" if file.is_left_out else "newer"
-    cells = (plain(file.path), amount_text(file.size), ago_phrase(time.time() - file.modified), why)
+def _drawn(file: LostFile, root: str) -> TableLine:
+    """A row; its path is the one below a root."""
+    why = "excluded" if file.is_left_out else "newer"
+    cells = (
+        plain(file.path.removeprefix(root.rstrip("/"))),
+        amount_text(file.size),
+        ago_phrase(time.time() - file.modified),
+        why,
+    )
     return TableLine(cells, ("", "", "dim", "dim" if file.is_left_out else "warn"))

@@ -40,7 +40,6 @@ VERBS_OF = {
     "help": ("help",),
 }
 _EFFECTS = {
-    "app.quit": "Quit; jobs keep running",
     "mark_all": "Select every row",
     "mark_none": "Clear the selection",
 }

@@ -7,12 +7,11 @@ from typing import ClassVar, Protocol
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from backend import Action, Finding, Repair, command_line
 from tui.dialogs.lines import DIM, Line, styled
+from tui.phrases import count_phrase
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
@@ -21,9 +20,7 @@ from tui.views.care_rows import Care, FindingKey, JobKey, OfferKey, RestKey, Sec
 from tui.views.set_keys import SetKey, SnapKey
 from tui.views.table import Column, Row, row_of
 from tui.views.table import Line as TableLine
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.panel import Titled
-from tui.widgets.table import BESIDE_ROWS, LineTable
+from tui.widgets.table import LineTable
 
 
 class Carer(Launcher, Protocol):
@@ -53,10 +50,6 @@ class Carer(Launcher, Protocol):
         """List all sets, those that need attention most at the top."""
 
 
-class CarePanel(Titled, Vertical):
-    """The list in its frame."""
-
-
 class CareScreen(SubScreen):
     """Everything that needs attention, in sections; Enter leads to each of it, or does what remedies it."""
 
@@ -80,11 +73,7 @@ class CareScreen(SubScreen):
 
     def compose(self) -> ComposeResult:
         """The list, what happened last, keys."""
-        with CarePanel(id="care", classes="panel") as panel:
-            panel.border_title = self.HELP_TITLE
-            yield LineTable([], id="table")
-        yield Static("", id="status", markup=False)
-        yield KeyBar()
+        yield from self.table_parts("")
 
     def on_mount(self) -> None:
         """Begin at the section that was asked for."""
@@ -92,10 +81,6 @@ class CareScreen(SubScreen):
         self.fill()
         if self._section is not None:
             self._table.select(self._section)
-
-    def on_resize(self) -> None:
-        """Choose the columns that fit."""
-        self.fill()
 
     @property
     def _table(self) -> LineTable:
@@ -105,10 +90,13 @@ class CareScreen(SubScreen):
         """Show what is known now."""
         sections = views.items_of(self._carer.care, time.time())
         nothing = row_of("nothing", TableLine((self._carer.unknown or views.NOTHING,)))
-        room = self.size.width - BESIDE_ROWS - 2  # of its frame
-        self._table.show_columns(views.care_columns(sections, room) if sections else [Column("", 0)])
+        self._table.show_columns(views.care_columns(sections, self.room) if sections else [Column("", 0)])
         self._rows = views.care_rows(sections, self._folded) or [nothing]
         self._table.show(self._rows)
+        self.head(self.HELP_TITLE)
+        self.sum_up(
+            count_phrase(sum(listed.total for listed in sections.values()), "row") if sections else ""
+        )
 
     def on_line_table_moved(self) -> None:
         """Tell all of the row."""

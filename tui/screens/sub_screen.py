@@ -50,7 +50,9 @@ class SubScreen(Screen[None]):
         """Header, sums, faults, a table in its frame, the status line, keys."""
         yield Static("", id="header", markup=False)
         yield Static("", id="sums", markup=False)
-        yield Static("", id="faults", markup=False)
+        faults = Static("", id="faults", markup=False)
+        faults.display = False
+        yield faults
         with Panel(title):
             yield LineTable([], id="table")
         yield Static(f" {status}", id="status", markup=False)

@@ -35,7 +35,7 @@ class Pivot(Enum):
 class Total(NamedTuple):
     """Several snapshots in sum.
 
-    `when` is that of the oldest in seconds since the epoch, 0 where none is known; `size` counts stored
+    `when` is that of the newest in seconds since the epoch, 0 where none is known; `size` counts stored
     bytes, `unpacked` what they take unpacked, None where that is not known of all; `status` is that of the
     one that needs attention most. `notes` are what no column of its own tells.
     """
@@ -203,7 +203,7 @@ class InventoryData:
         return Total(
             names=tuple(dict.fromkeys([part.names[0] for part in parts])),
             users=tuple(sorted({name for users in {part.users for part in parts} for name in users})),
-            when=min([part.when for part in known if part.when], default=0.0),
+            when=max([part.when for part in known], default=0.0),
             size=sum([part.size for part in parts]),
             unpacked=_sum([part.unpacked for part in parts]),
             status=min(statuses, key=lambda status: (WORST_FIRST[status.state], status.at)),

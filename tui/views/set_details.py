@@ -199,7 +199,7 @@ def _sum(snapshots: Sequence[Snapshot], total: Total, now: float) -> Iterator[Fa
     numbers = list(dict.fromkeys(snapshot.set_id for snapshot in snapshots))
     several = len(numbers) > 1
     yield Fact("sets" if several else "set", _listed([f"#{number}" for number in numbers]))
-    yield Fact("oldest" if several else "saved", ago_phrase(now - total.when) if total.when else "unknown")
+    yield Fact("newest" if several else "saved", ago_phrase(now - total.when) if total.when else "unknown")
     yield Fact("stored", amount_text(total.size))
     unpacked = "not known for all" if total.unpacked is None else f"about {amount_text(total.unpacked)}"
     yield Fact("unpacked", unpacked)

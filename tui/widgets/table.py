@@ -52,7 +52,7 @@ class LineTable(ScrollView, can_focus=True):
         *_MOVES,
         Binding("space", "mark", "Select", show=False),
         Binding("asterisk", "mark_all", "Select all", show=False),
-        Binding("minus", "mark_none", "Clear selection", show=False),
+        Binding("minus", "mark_none", "Select none", show=False),
         Binding("enter", "enter", "Open"),
         Binding("l,right", "open", "Open", show=False),
         Binding("h,left,backspace", "close", "Close", show=False),

@@ -67,7 +67,7 @@ class TestHelp:
             await user.presses("question_mark")
             first = user.screen().index("Signs")
             assert first < user.screen().index("✓        verified") < user.screen().index("Actions")
-            for last in ("q        Quit", "Clear selection", "log     J shows the log"):
+            for last in ("q        Quit", "Select none", "log     J shows the log"):
                 assert last in user.screen()
 
         patiently(str(world.root), tell, size)

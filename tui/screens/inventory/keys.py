@@ -21,7 +21,7 @@ KEYS = (
     Binding("J", "jobs", "Jobs"),
     Binding("f", "forget", "Forget", show=False, group=_VERBS),
     Binding("y", "copy", "Copy command", show=False, group=_VERBS),
-    Binding("exclamation_mark", "care", "Needs attention", key_display="!", show=False, group=_VERBS),
+    Binding("exclamation_mark", "care", "Attention", key_display="!", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
     Binding("o", "sort", "Sort by", show=False),
     Binding("ctrl+o", "reverse", "Reverse order", show=False),

@@ -204,7 +204,7 @@ class JobsScreen(SubScreen):
         own_jobs = [view for view in self._views if not view.owner and not view.change]
         counts = {state: sum(1 for view in own_jobs if view.state is state) for state in JobState}
         root = cut_path(plain(self._place.engine.layout.root), 30)
-        parts = [root, count_phrase(len(own_jobs), "job"), f"{counts[JobState.RUNNING]} running"]
+        parts = [f"{counts[JobState.RUNNING]} running", count_phrase(len(own_jobs), "job")]
         if changes := sum(1 for view in self._views if view.change and view.is_running):
             parts.append(f"{changes} in snapd")
         if others := sum(1 for view in self._views if view.owner):
@@ -214,7 +214,7 @@ class JobsScreen(SubScreen):
             for state in (JobState.FAILED, JobState.INTERRUPTED)
             if counts[state]
         ]
-        self.head("Jobs", *parts, *bad)
+        self.head("Jobs", *bad, *parts, root)
 
     def _say(self, text: str) -> None:
         self.query_one("#jobs-status", Static).update(f" {plain(text)}")

@@ -38,6 +38,7 @@ def test_l_lists_all_of_it_from_the_largest_to_the_last(lossy: World) -> None:
         rows = [line for line in user.screen().splitlines() if "/common/" in line and "newer" in line]
         assert "Zebra[red]" in rows[0]
         assert "9.0 kB" in rows[0]
+        assert "  /var/snap/chat/common/Zebra[red]" in rows[0], "below the root, where nothing is cut"
         assert "file-499" in rows[1]
         await user.presses("G")
         await user.sees("file-000")

@@ -245,3 +245,17 @@ def test_c_on_a_heading_asks_for_more_than_a_set(root: str) -> None:
         await user.sees("not verified for 30 days")
 
     story(root, tell)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_list_stands_right_below_its_header(root: str, size: tuple[int, int]) -> None:
+    async def tell(user: User) -> None:
+        await user.sees("#9")
+        await user.presses("exclamation_mark")
+        await user.sees("Failed and damaged  2")
+        lines = user.screen().splitlines()
+        assert lines[0].startswith(" snapstow   What needs attention")
+        assert "rows" in (lines[1] if size[1] < 30 else lines[-3])
+        assert "WHAT" in lines[2]
+
+    story(root, tell, size)

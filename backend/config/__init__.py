@@ -1,0 +1,17 @@
+"""The configuration: repositories, retention, schedules, hosts, read from one TOML file."""
+
+from typing import TYPE_CHECKING
+
+from backend.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from backend.config.values import (
+        Config,
+        HostsConfig,
+        RepositoryConfig,
+        RetentionConfig,
+        RetentionRules,
+        ScheduleConfig,
+    )
+else:
+    __getattr__ = lazy_names(__name__)

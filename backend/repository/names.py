@@ -1,0 +1,131 @@
+"""How the objects of a repository are called.
+
+A copy is two objects of one stem, which no other writer can have: the payload, written first, and the
+manifest, which makes it a copy. What is to be known of a copy without reading it is in its name.
+"""
+
+import os
+import re
+import time
+from calendar import timegm
+from hashlib import sha256
+from typing import NamedTuple
+
+from backend.errors import InvalidInputError
+from backend.fs import files
+from backend.host.layout import Layout
+from backend.store.root_id import RootId
+
+PREFIX = "snapstow/v1/"
+PAYLOAD = ".tar"
+MANIFEST = ".json"
+FORGOTTEN = ".forgotten"
+SEALED = ".age"
+
+_TIME = "%Y%m%dT%H%M%SZ"
+_HOST = re.compile("[a-z0-9][a-z0-9.-]{0,71}")
+_STEM = re.compile(
+    r"([a-z0-9][a-z0-9.-]{0,71})/(\d{8}T\d{6}Z)-set([1-9]\d{0,18})-([0-9a-f]{32})-([0-9a-f]{8})"
+)
+_LONGEST_HOST = 63
+_DIGEST = 32
+
+
+class CopyName(NamedTuple):
+    """Whose set it is and which: `time` is when it was saved (seconds since the epoch), to the second.
+
+    `digest` is the beginning of the content hash of the set in hex, enough to tell sets apart; `nonce` is
+    random.
+    """
+
+    host: str
+    time: int
+    set_id: int
+    digest: str
+    nonce: str
+
+    @classmethod
+    def new(cls, host: str, saved: float, set_id: int, content_hash: str) -> "CopyName":
+        """Make a name that no other copy has."""
+        return cls(host, max(0, int(saved)), set_id, content_hash[:_DIGEST], os.urandom(4).hex())
+
+    def __str__(self) -> str:
+        when = time.strftime(_TIME, time.gmtime(self.time))
+        return f"{self.host}/{when}-set{self.set_id}-{self.digest}-{self.nonce}"
+
+    @property
+    def short(self) -> str:
+        """What it is called in a sentence, and on a command line."""
+        return self.digest[:8]
+
+    @property
+    def host_name(self) -> str:
+        """The name of its machine, without what tells machines of one name apart."""
+        return self.host.rpartition("-")[0] or self.host
+
+    def matches(self, content_hash: str) -> bool:
+        """Whether it is a copy of the set with that content hash."""
+        return content_hash.startswith(self.digest)
+
+
+def parse_copy_name(text: str) -> CopyName | None:
+    """Return the name that a text spells, or None where it spells none."""
+    if not (match := _STEM.fullmatch(text)):
+        return None
+    try:
+        seconds = timegm(time.strptime(match[2], _TIME))
+    except ValueError:
+        return None
+    name = CopyName(match[1], seconds, int(match[3]), match[4], match[5])
+    return name if str(name) == text else None
+
+
+class ObjectKey(NamedTuple):
+    """One object of a copy: which one (`PAYLOAD`, `MANIFEST`, `FORGOTTEN`), and whether it is encrypted."""
+
+    name: CopyName
+    kind: str
+    sealed: bool
+
+    def __str__(self) -> str:
+        return f"{PREFIX}{self.name}{self.kind}{SEALED if self.sealed else ''}"
+
+
+def parse_key(key: str) -> ObjectKey | None:
+    """Return what an object of a repository is, or None for one that is not ours."""
+    sealed = key.endswith(SEALED)
+    stem = key.removesuffix(SEALED)
+    for kind in (PAYLOAD, MANIFEST, FORGOTTEN):
+        if stem.startswith(PREFIX) and stem.endswith(kind):
+            name = parse_copy_name(stem[len(PREFIX) : -len(kind)])
+            return ObjectKey(name, kind, sealed) if name else None
+    return None
+
+
+def host_of(layout: Layout, state_dir: str) -> str:
+    """Return what the machine of a root is called in repositories: its name, and which of that name it is.
+
+    A root without an identity of its own is known by the id that our state there has.
+
+    Raises:
+        OSError: that id cannot be kept.
+    """
+    identity = _first_line(layout, "/etc/machine-id") or RootId(state_dir).made()
+    name = _first_line(layout, "/etc/hostname").lower()[:_LONGEST_HOST]
+    harmless = re.sub("[^a-z0-9.-]+", "-", name).strip("-.") or "machine"
+    return f"{harmless}-{sha256(f'snapstow {identity}'.encode()).hexdigest()[:8]}"
+
+
+def checked_host(text: str) -> str:
+    """Return the name of a machine in a repository; InvalidInputError for what can be none."""
+    if not _HOST.fullmatch(text):
+        raise InvalidInputError(f"there is no machine {text!r:.80}")
+    return text
+
+
+def _first_line(layout: Layout, path: str) -> str:
+    try:
+        lines = files.read_whole(layout.below(path), 4096).decode(errors="replace").split()
+    except OSError:
+        return ""
+    return lines[0] if lines else ""

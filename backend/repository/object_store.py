@@ -1,13 +1,17 @@
 """What a repository asks of a place that keeps objects: the least that every real one can do.
 
 No locks, no renames, no attributes, no conditional updates: each is missing or broken on a store that people
-use. An object is whole when it is listed.
+use. An object is whole when it is listed, but for stores that say otherwise.
 """
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from backend.errors import NotAllowedError, SnapshotError, UnreachableError
+from backend.errors import InvalidInputError, NotAllowedError, SnapshotError, UnreachableError
+
+PIECE = 1 << 20
+_SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 
 class StoreError(SnapshotError):
@@ -51,12 +55,19 @@ class ObjectStore(Protocol):
     """Objects below a prefix that its URL names. Keys are relative to it, and made of harmless characters.
 
     Methods raise StoreUnreachableError, StoreRefusedError or StoreError, whose texts are one sentence without
-    a secret in them.
+    a secret in them, and InvalidInputError for what is no key.
     """
 
     @property
     def url(self) -> str:
         """Where it is, without a secret."""
+
+    @property
+    def looks_before_create(self) -> bool:
+        """Whether `create` only looks whether the object is there before it writes: two at once both may."""
+
+    def prepare(self) -> None:
+        """Make the place itself, where that can be done: a directory; a bucket has to be there."""
 
     def upload(self, key: str, size: int) -> Upload:
         """Begin to write an object of about `size` bytes (at least a good guess), in parts, as they come."""
@@ -83,5 +94,27 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""
 
+    def sweep(self, older_than: float) -> None:
+        """Remove what uploads left that died, and that nobody wrote to for so many seconds.
+
+        A store that cannot list such leftovers removes none.
+        """
+
     def close(self) -> None:
         """Let go of connections and processes."""
+
+
+def demand_key(key: str) -> str:
+    """Return a key that leads nowhere but to an object below the prefix of any store.
+
+    Raises:
+        InvalidInputError: it could lead elsewhere, or a store may spell it differently.
+    """
+    if not all(_SEGMENT.fullmatch(segment) for segment in key.split("/")):
+        raise InvalidInputError(f"{key!r:.80} cannot be the key of an object")
+    return key
+
+
+def is_segment(name: str) -> bool:
+    """Whether a name can be a part of a key, between two slashes."""
+    return _SEGMENT.fullmatch(name) is not None

@@ -1,0 +1,105 @@
+"""Streams turned by the program `age`, where the library for them is not installed."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Thread
+from typing import IO
+
+from backend.errors import InvalidInputError
+from backend.fs import files
+from backend.repository.age_keys import AgeRefusal
+
+_PIECE = 1 << 20
+_NEEDS_AGE = (
+    "encrypted copies need pyrage (pip install 'snapstow[repo]') or the program age (apt install age)"
+)
+_PREFIX = "age: error: "
+
+
+def run_age(options: Sequence[str], read: Callable[[int], bytes], write: Callable[[bytes], object]) -> None:
+    """Have `age` turn what `read` yields, called in a thread, into what `write` takes.
+
+    What either raises is raised here.
+
+    Raises:
+        AgeRefusal: it gave up.
+        InvalidInputError: it is not installed.
+    """
+    with _age(options) as process:
+        feeder = _Feeder(process, read)
+        feeder.start()
+        try:
+            output = _pipe(process.stdout)
+            while piece := output.read(_PIECE):
+                write(piece)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            feeder.join()
+        if feeder.failure is not None:
+            raise feeder.failure
+        if process.wait():
+            raise AgeRefusal(_reason(_pipe(process.stderr).read()))
+
+
+class _Feeder(Thread):
+    """Gives the program what it is to turn; one that fails ends the program, and keeps why."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", read: Callable[[int], bytes]) -> None:
+        super().__init__(name="age")
+        self._process = process
+        self._read = read
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Feed it to the end."""
+        stream = _pipe(self._process.stdin)
+        try:
+            while piece := self._read(_PIECE):
+                if not _fed(stream, piece):
+                    return
+            stream.close()
+        except BaseException as failure:  # noqa: BLE001 - it is raised in the other thread
+            self.failure = failure
+            self._process.kill()
+
+
+def _fed(stream: IO[bytes], piece: bytes) -> bool:
+    """Whether the program still took some bytes."""
+    try:
+        files.write_all(stream.fileno(), piece)
+    except BrokenPipeError:
+        return False
+    return True
+
+
+@contextmanager
+def _age(options: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    try:
+        process = subprocess.Popen(
+            ["age", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # it asks no terminal for a passphrase
+        )
+    except FileNotFoundError:
+        raise InvalidInputError(_NEEDS_AGE) from None
+    try:
+        yield process
+    finally:
+        for stream in (process.stdin, process.stdout, process.stderr):
+            _pipe(stream).close()
+        process.wait()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def _reason(text: bytes) -> str:
+    lines = text.decode(errors="replace").splitlines()
+    return next((line.removeprefix(_PREFIX) for line in lines if line.startswith(_PREFIX)), "age ended early")

@@ -8,8 +8,9 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 
 from backend.errors import NotFoundError, SnapshotError
 from backend.fs import beneath, files
@@ -58,12 +59,12 @@ class DirectoryStore:
 
     def upload(self, key: str, size: int) -> "FileUpload":
         """Begin to write an object; StoreError where a file of that size has no room."""
-        *folders, name = demand_key(key).split("/")
+        demand_key(key)
         with self._errors(f"write {key}"):
             for _ in range(_TRIES - 1):
                 with suppress(FileNotFoundError):
-                    return self._begun(folders, name, size)
-            return self._begun(folders, name, size)
+                    return self._begun(key, size)
+            return self._begun(key, size)
 
     def create(self, key: str, data: bytes) -> None:
         """Write a small object that must not be there yet.
@@ -161,11 +162,13 @@ class DirectoryStore:
         finally:
             os.close(fd)
 
-    def _begun(self, folders: list[str], name: str, size: int) -> "FileUpload":
+    def _begun(self, key: str, size: int) -> "FileUpload":
+        *folders, name = key.split("/")
         with self._held() as top:
             folder = _made(top, folders)
         try:
-            return FileUpload(self, folder, name, size=size)
+            _demand_room(folder, size)
+            return FileUpload(folder, name, partial(self._errors, f"write {key}"))
         except BaseException:
             os.close(folder)
             raise
@@ -182,9 +185,8 @@ class DirectoryStore:
 class FileUpload:
     """A file without its name yet, in an open directory that is its own to close."""
 
-    def __init__(self, store: DirectoryStore, folder: int, name: str, *, size: int) -> None:
-        _demand_room(folder, size)
-        self._errors = store._errors
+    def __init__(self, folder: int, name: str, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._errors = errors
         self._folder = folder
         self._name = name
         self._part = f".{name}.{files.random_name()}~"
@@ -194,7 +196,7 @@ class FileUpload:
 
     def write(self, data: bytes) -> int:
         """Store some bytes."""
-        with self._errors(f"write {self._name}"):
+        with self._errors():
             files.write_all(self._fd, data)
         return len(data)
 
@@ -204,7 +206,7 @@ class FileUpload:
         Raises:
             AlreadyStoredError: another one has it.
         """
-        with self._errors(f"write {self._name}"):
+        with self._errors():
             os.fsync(self._fd)
             self._take_name()
             files.sync_open_directory(self._folder)

@@ -133,8 +133,8 @@ class Swift:
 
 def cache_folder() -> Path:
     """Where what tests install is kept between runs: outside of the tree, in the user's cache."""
-    base = os.environ.get("SNAPSTOW_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "snapstow-tests"
+    kept = os.environ.get("SNAPSTOW_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(kept).expanduser() / "snapstow-tests"
 
 
 def _installation() -> Path:
@@ -179,7 +179,7 @@ def _install(place: Path) -> str:
 
 @contextmanager
 def running(place: Path) -> Iterator[Swift]:
-    """The Swift that lies at `place`, started by whoever is first, ended once nobody uses it."""
+    """The Swift of whoever names the folder `place`: started by the first, ended once nobody uses it."""
     place.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         with _locked(place / "start.lock"):
@@ -195,13 +195,13 @@ def running(place: Path) -> Iterator[Swift]:
 def _start_keeper(place: Path) -> None:
     log = (place / "keeper.log").open("wb")
     with log:
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.support.swift", "keep", place],
+        subprocess.run(
+            [sys.executable, "-m", "tests.support.swift", "keep", str(place)],
             cwd=TOP,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
+            check=True,
         )
     until = time.monotonic() + _PATIENCE
     while not (place / "state.json").exists():
@@ -211,18 +211,18 @@ def _start_keeper(place: Path) -> None:
 
 def _keep(place: Path) -> None:
     """Run everything until nobody uses it any more."""
-    base = Path(tempfile.mkdtemp(dir=place))
+    base = Path(tempfile.mkdtemp(prefix="snapstow-swift-"))
     swift = Swift(base, free_port())
     parts: list[subprocess.Popen[bytes]] = []
     try:
         parts += _start_parts(base)
         swift.proxy.start()
-        state = base / "state.json"
+        state = place / "state.new"
         state.write_text(json.dumps([str(base), swift.proxy.port]))
         state.rename(place / "state.json")
         with (place / "users.lock").open("w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)
-            (place / "state.json").unlink()
+            (place / "state.json").unlink(missing_ok=True)
     finally:
         swift.proxy.kill()
         for process in parts:
@@ -297,6 +297,9 @@ def _locked(path: Path) -> Iterator[IO[str]]:
 def main(arguments: list[str]) -> int:
     """Install Swift, or keep one running as `running` has it."""
     if arguments:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
         signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit())
         _keep(Path(arguments[1]))
         return 0

@@ -1,7 +1,6 @@
 """Streams in age's format: written for others to read, read with keys of all kinds, and refused where cut."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -29,9 +28,7 @@ from tests.support.descriptors import descriptors
 PLAIN = b"".join(b"%08d" % number for number in range(40_000))
 CHUNK = 64 << 10
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("age") and shutil.which("ssh-keygen")), reason="needs the programs age and ssh-keygen"
-)
+pytestmark = pytest.mark.needs("age", "ssh-keygen")
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from tests.support import swift as swift_servers
 from tests.support.buckets import Bucket
 from tests.support.fakes import Disk
 from tests.support.realsnapd import RealSnapd, missing
+from tests.support.sftp import SftpServer, sftp_server
 from tests.support.swift import Swift
 
 # No deadline and no word about slowness: a busy machine is no failure of the code.
@@ -28,6 +29,9 @@ settings.register_profile("ci", settings.get_profile("quick"), max_examples=300,
 # For hours of searching: other examples every time.
 settings.register_profile("search", settings.get_profile("quick"), max_examples=5000, print_blob=True)
 settings.load_profile("quick")  # --hypothesis-profile takes another one
+
+# Programs that pip installs beside Python are tested as well, wherever it was started from.
+_PROGRAMS = os.pathsep.join((os.environ["PATH"], str(Path(sys.executable).parent), "/usr/sbin"))
 
 why_no_snapd = cache(missing)
 
@@ -48,8 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(caches.cleanup)
     os.environ["XDG_CACHE_HOME"] = caches.name
     os.environ.setdefault("SNAPSTOW_TEST_RUN", caches.name)
-    # Programs that pip installs beside Python are tested as well, wherever it was started from.
-    os.environ["PATH"] += f"{os.pathsep}{Path(sys.executable).parent}"
+    os.environ["PATH"] = _PROGRAMS
     if sys.dont_write_bytecode and "PYTHONPYCACHEPREFIX" not in os.environ:
         compiled = tempfile.TemporaryDirectory(prefix="snapstow-compiled-")
         config.add_cleanup(compiled.cleanup)
@@ -109,6 +112,13 @@ def swift_bucket(swift: Swift) -> Bucket:
     bucket = swift.proxy.bucket(f"bucket-{os.getpid()}")
     bucket.make()
     return bucket
+
+
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SftpServer]:
+    """A real sshd that serves files."""
+    with sftp_server(tmp_path_factory.mktemp("sftp")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ _OPTIONS = (
     *("--ask-password=false", "--stats=0", "--log-level=NOTICE"),
 )
 _LONGEST_REASON = 200
-_NOT_THERE = (3, 4)  # its exit codes for a directory, and for a file
+_ABSENT_CODES = (3, 4)  # of a directory, and of a file
+_ABSENT = ("object not found", "directory not found", "is a directory or doesn't exist")
 _LAST_WORDS = 64 << 10
-_DATED = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d [A-Z]+ *: *")
+_DATED = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?")
 _FAILED = re.compile(r"^Failed to [^:]*: ")
 _USER_IN_URL = re.compile(r"(//)[^/@\s]*@")
 _NO_REMOTE = "didn't find section in config file"
@@ -134,7 +135,7 @@ def rclone_refusal(action: str, code: int, text: str) -> SnapshotError:
         return StoreRefusedError(f"{action}: rclone's configuration has a password; set RCLONE_CONFIG_PASS")
     if any(mark in lower for mark in _FULL):
         return StoreError(f"{action}: no space is left there")
-    if code in _NOT_THERE:
+    if code in _ABSENT_CODES or any(mark in lower for mark in _ABSENT):
         return NotFoundError(f"{action}: it is not there")
     reason = _reason(text) or f"rclone ended with {code}"
     if any(mark in lower for mark in _REFUSED):

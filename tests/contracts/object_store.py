@@ -124,7 +124,7 @@ class ObjectStoreContract:
         assert read(store, KEY) == data
 
     def test_many_readers_at_once_get_what_they_ask_for(self, store: ObjectStore) -> None:
-        keys = [f"{FOLDER}/{number:03}.json" for number in range(12)]
+        keys = [f"{FOLDER}/{number:03}.json" for number in range(6)]
         for key in keys:
             store.create(key, key.encode())
         with ThreadPoolExecutor(8) as pool:

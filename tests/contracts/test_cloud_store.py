@@ -12,6 +12,7 @@ from backend.repository.object_store import ObjectStore
 from backend.repository.open_store import open_store
 from tests.contracts.object_store import PART, ObjectStoreContract
 from tests.support.buckets import Bucket
+from tests.support.serving import serving_s3
 
 
 class TestMemoryStore(ObjectStoreContract):
@@ -40,3 +41,22 @@ class TestSwift(ObjectStoreContract):
         store = open_store(swift_bucket.config(uuid4().hex))
         yield store
         store.close()
+
+
+@pytest.fixture(scope="module")
+def served_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    with serving_s3(tmp_path_factory.mktemp("served")) as bucket:
+        yield bucket
+
+
+@pytest.mark.needs("rclone")
+class TestServerThatIgnoresMuch(ObjectStoreContract):
+    """`rclone serve s3` has no ranges, and overwrites what `create` must not."""
+
+    reads_ranges = False
+    refuses_create = False
+
+    @pytest.fixture
+    def store(self, served_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+        served_bucket.give_credentials(monkeypatch)
+        return open_store(served_bucket.config(uuid4().hex))

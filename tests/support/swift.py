@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import IO
 
 from tests.support import TOP
 from tests.support.buckets import Bucket
+from tests.support.ports import free_port, wait_for_port
 
 VERSION = "2.38.3"
 KEY, SECRET = "test:tester", "SKTEST0123456789"
@@ -261,25 +261,6 @@ def _server(base: Path, name: str, conf: Path) -> "subprocess.Popen[bytes]":
 def _program(name: str) -> list[str]:
     programs = _installation() / "bin"
     return [str(programs / "python"), "-W", "ignore", str(programs / name)]
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int) -> None:
-    """Wait until something listens on a port of loopback."""
-    until = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 5).close()
-            return
-        except OSError:
-            assert time.monotonic() < until, f"nothing listens on {port}"
-            time.sleep(0.02)
 
 
 def _user() -> str:

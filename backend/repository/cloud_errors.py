@@ -36,6 +36,11 @@ _BY_MARK: tuple[tuple[tuple[str, ...], type[SnapshotError], str], ...] = (
         "this machine has no role that gives it credentials",
     ),
     (
+        ("non-partial response",),
+        StoreError,
+        "it cannot read parts of objects",
+    ),
+    (
         ("No space left", "Disk quota exceeded", "QuotaExceeded", "InsufficientStorage"),
         StoreError,
         "no space is left there",

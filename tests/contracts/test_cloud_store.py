@@ -36,11 +36,17 @@ class TestLocalStoreOfTheLibrary(ObjectStoreContract):
 @pytest.mark.swift
 class TestSwift(ObjectStoreContract):
     @pytest.fixture
-    def store(self, swift_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    def store(self, swift_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
         swift_bucket.give_credentials(monkeypatch)
-        store = open_store(swift_bucket.config(uuid4().hex))
-        yield store
-        store.close()
+        return open_store(swift_bucket.config(uuid4().hex))
+
+
+@pytest.mark.ceph
+class TestCeph(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, ceph_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+        ceph_bucket.give_credentials(monkeypatch)
+        return open_store(ceph_bucket.config(uuid4().hex))
 
 
 @pytest.fixture(scope="module")

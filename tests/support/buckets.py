@@ -20,7 +20,7 @@ class Bucket(NamedTuple):
     secret: str
     region: str
 
-    def make(self) -> None:
+    def made(self) -> "Bucket":
         """Make it: obstore cannot, but signs the request that does."""
         import obstore
         from obstore.store import S3Store
@@ -35,6 +35,7 @@ class Bucket(NamedTuple):
         )
         url = obstore.sign(store, "PUT", "", timedelta(minutes=1))
         urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+        return self
 
     def config(self, prefix: str) -> RepositoryConfig:
         """A repository below a prefix of it, as a configuration has it."""

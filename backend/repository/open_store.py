@@ -18,7 +18,7 @@ def open_store(config: RepositoryConfig) -> ObjectStore:
         from backend.repository.directory_store import DirectoryStore
 
         return DirectoryStore(rest[2:].rstrip("/") or "/")
-    if scheme in _CLOUDS and rest.startswith("//") and rest.strip("/"):
+    if scheme in _CLOUDS and rest.startswith("//") and rest[2:3] not in ("", "/"):
         from backend.repository.cloud_store import open_cloud_store
 
         return open_cloud_store(config)

@@ -13,7 +13,7 @@ from backend.fs import files
 from backend.repository.object_store import StoreError, StoreRefusedError, StoreUnreachableError
 
 _OPTIONS = (
-    *("--retries=3", "--low-level-retries=10", "--contimeout=15s", "--timeout=5m"),
+    *("--retries=3", "--low-level-retries=5", "--contimeout=15s", "--timeout=5m"),
     *("--ask-password=false", "--stats=0", "--log-level=NOTICE"),
 )
 _LONGEST_REASON = 200
@@ -21,7 +21,7 @@ _ABSENT_CODES = (3, 4)  # of a directory, and of a file
 _ABSENT = ("object not found", "directory not found", "is a directory or doesn't exist")
 _LAST_WORDS = 64 << 10
 _DATED = re.compile(r"^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (?:[A-Z]+ *: *)?")
-_FAILED = re.compile(r"^Failed to [^:]*: ")
+_FAILED = re.compile(r'^Failed to (?:create file system for "[^"]*"|[^:]*): (?:NewFs: )?')
 _USER_IN_URL = re.compile(r"(//)[^/@\s]*@")
 _NO_REMOTE = "didn't find section in config file"
 _LOCKED_CONFIG = ("unable to decrypt configuration", "password")
@@ -149,7 +149,7 @@ def _reason(text: str) -> str:
     """The last line that says something, without its time and without what could be a secret."""
     lines = [_DATED.sub("", line).strip() for line in text.splitlines()]
     last = next((line for line in reversed(lines) if line), "")
-    return _USER_IN_URL.sub(r"\1", _FAILED.sub("", last))[:_LONGEST_REASON]
+    return _USER_IN_URL.sub(r"\1", _FAILED.sub("", last))[-_LONGEST_REASON:]
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.repository.age_keys import demand_recipients
     from backend.repository.copies import Copy
     from backend.repository.manifest import Manifest, Payload, content_hash_of
     from backend.repository.names import CopyName, parse_copy_name
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnreachableError,
     )
+    from backend.repository.probing import ProbeReport, Trial, TrialResult, probe
     from backend.repository.receiving import receive, verify
     from backend.repository.repository import Forgotten, Repository, open_repository
     from backend.repository.sending import Source, send

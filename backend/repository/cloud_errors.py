@@ -15,10 +15,11 @@ from backend.repository.object_store import (
 )
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+_CODE = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")
 _CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w{1,40})")
 _LONGEST_REASON = 200
 _REFUSED = ("401", "403")
+_REFUSED_CODES = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken")
 _BY_MARK: tuple[tuple[tuple[str, ...], type[SnapshotError], str], ...] = (
     (
         ("NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted", "bucket does not exist"),
@@ -73,7 +74,7 @@ def _by_status(action: str, text: str) -> SnapshotError | None:
     named = f" ({code})" if code else ""
     if status == "412" or " already exists" in text.split("\n", 1)[0]:
         return AlreadyStoredError(f"{action}: it is there already")
-    if status in _REFUSED:
+    if status in _REFUSED or code in _REFUSED_CODES:
         return StoreRefusedError(f"{action}: the store does not let these credentials do that{named}")
     if status == "507":
         return StoreError(f"{action}: no space is left there")

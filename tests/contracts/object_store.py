@@ -8,7 +8,7 @@ import pytest
 
 from backend.errors import InvalidInputError, NotFoundError
 from backend.repository.object_store import AlreadyStoredError, ObjectStore, StoreError
-from backend.repository.probe import LEFTOVERS, Trial, probe
+from backend.repository.probing import LEFTOVERS, Trial, probe
 
 FOLDER = "snapstow/v1/web-0123abcd"
 KEY = f"{FOLDER}/20261201T021500Z-set7-00ff-aa.tar.age"

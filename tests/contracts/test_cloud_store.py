@@ -11,6 +11,7 @@ from backend.repository.cloud_store import CloudStore
 from backend.repository.object_store import ObjectStore
 from backend.repository.open_store import open_store
 from tests.contracts.object_store import PART, ObjectStoreContract
+from tests.support.azurite import Container, azurite_running
 from tests.support.buckets import Bucket
 from tests.support.serving import serving_s3
 
@@ -47,6 +48,20 @@ class TestCeph(ObjectStoreContract):
     def store(self, ceph_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
         ceph_bucket.give_credentials(monkeypatch)
         return open_store(ceph_bucket.config(uuid4().hex))
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    with azurite_running(tmp_path_factory.mktemp("azurite")) as container:
+        yield container
+
+
+@pytest.mark.azurite
+class TestAzurite(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, container: Container, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+        container.give_credentials(monkeypatch)
+        return open_store(container.config(uuid4().hex))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import azurite
 from tests.support import ceph as ceph_servers
 from tests.support import swift as swift_servers
 from tests.support.buckets import Bucket
@@ -36,6 +37,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("swift"):
         _demand(_why_no_swift())
     if item.get_closest_marker("ceph") and (obstacle := ceph_servers.missing()):
+        pytest.skip(obstacle)
+    if item.get_closest_marker("azurite") and (obstacle := azurite.missing()):
         pytest.skip(obstacle)
     for mark in item.iter_markers("needs"):
         for program in mark.args:

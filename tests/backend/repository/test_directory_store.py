@@ -21,7 +21,7 @@ from backend.repository.object_store import (
     StoreRefusedError,
     StoreUnreachableError,
 )
-from backend.repository.probe import probe
+from backend.repository.probing import probe
 from tests.contracts.object_store import FOLDER, KEY, keys_in, put, read
 from tests.support.descriptors import descriptors
 from tests.support.mounting import Mounter, mounter

@@ -73,59 +73,40 @@ class HashedRead:
         return self._hasher.hexdigest(), self._length
 
 
-class AsideHash:
-    """A hash taken in a thread of its own, a few pieces behind; `close` it."""
-
-    def __init__(self, hasher: Hasher) -> None:
-        self._hasher = hasher
-        self._length = 0
-        self._aside = ThreadPoolExecutor(1, "hash")
-        self._waiting: deque[Future[None]] = deque()
-
-    def update(self, piece: bytes) -> None:
-        """Take in more bytes, which nobody may change any more."""
-        self._length += len(piece)
-        self._waiting.append(self._aside.submit(self._hasher.update, piece))
-        if len(self._waiting) > _BEHIND:
-            self._waiting.popleft().result()
-
-    def finish(self) -> tuple[str, int]:
-        """Return hash and length of all that came."""
-        self.close()
-        return self._hasher.hexdigest(), self._length
-
-    def close(self) -> None:
-        """Wait for the thread to end."""
-        self._aside.shutdown()
-
-
 class HashedAside:
     """A `read` that takes the SHA3-384 of what passes in a thread of its own; `close` it.
 
-    What passes is counted on the job, and so a stop is noticed.
+    At most a few pieces wait for the hash. What passes is counted on the job, and so a stop is noticed.
     """
 
     def __init__(self, read: Read, progress: Progress) -> None:
         self._read = read
         self._progress = progress
-        self._hash = AsideHash(hashlib.sha3_384())
+        self._hasher = hashlib.sha3_384()
+        self._length = 0
+        self._aside = ThreadPoolExecutor(1, "sha3")
+        self._waiting: deque[Future[None]] = deque()
 
     def __call__(self, size: int) -> bytes:
         """Read up to `size` bytes."""
         piece = self._read(size)
         self._progress.advance(len(piece))
-        self._hash.update(piece)
+        self._length += len(piece)
+        self._waiting.append(self._aside.submit(self._hasher.update, piece))
+        if len(self._waiting) > _BEHIND:
+            self._waiting.popleft().result()
         return piece
 
     def finish(self) -> tuple[str, int]:
         """Read what is left, and give hash and length of all that passed."""
         while self(PIECE):
             pass
-        return self._hash.finish()
+        self.close()
+        return self._hasher.hexdigest(), self._length
 
     def close(self) -> None:
         """Wait for the thread to end."""
-        self._hash.close()
+        self._aside.shutdown()
 
 
 def in_parallel(

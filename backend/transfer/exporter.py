@@ -27,52 +27,9 @@ from backend.steps import ExportBegun, FileId
 from backend.store.store import Store, is_recorded
 from backend.transfer.checksums import checksum_line, drop_stale_checksum
 from backend.transfer.output import opened_output, output_at
+from backend.transfer.target import Target
 
-_PIECE = 1 << 20
 _SUMS = ".sha256"
-_PATIENCE = 200  # milliseconds
-
-
-class _Target:
-    """A file or pipe that the stream goes to, and a hash of what passes; every byte is counted."""
-
-    def __init__(self, fd: int, hasher: Hasher | None) -> None:
-        self._fd = fd
-        self._hasher = hasher
-        self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-
-    def put(self, data: bytes, progress: Progress) -> None:
-        """Write all of `data`; notices a stop while nobody reads at the other end of a pipe."""
-        if self._is_file:
-            files.write_all(self._fd, data)
-        else:
-            self._push(data, progress)
-        if self._hasher is not None:
-            self._hasher.update(data)
-        progress.advance(len(data))
-
-    def _push(self, data: bytes, progress: Progress) -> None:
-        from select import POLLOUT, poll
-
-        room = poll()
-        room.register(self._fd, POLLOUT)
-        rest = memoryview(data)
-        while rest:
-            while not room.poll(_PATIENCE):
-                progress.raise_if_cancelled()
-            size = _room_in(self._fd)
-            files.write_all(self._fd, rest[:size])
-            rest = rest[size:]
-
-    def copy(self, source: int, size: int, progress: Progress) -> int:
-        """Copy a file of `size` bytes; returns the bytes copied."""
-        if self._is_file and self._hasher is None:
-            return files.copy_range(source, 0, self._fd, size, advance=progress.advance)
-        copied = 0
-        while copied < size and (piece := os.pread(source, min(_PIECE, size - copied), copied)):
-            self.put(piece, progress)
-            copied += len(piece)
-        return copied
 
 
 def _room_in(fd: int) -> int:
@@ -164,8 +121,7 @@ class SnapshotExport:
             IntegrityError: a snapshot file became shorter meanwhile.
             Cancelled: the job was stopped.
         """
-        out = _Target(target, hasher)
-        with files.os_errors_as(f"cannot export snapshot {self.set_id}"):
+        with files.os_errors_as(f"cannot export snapshot {self.set_id}"), Target(target, hasher) as out:
             for member in self._members:
                 if member.fd is None:
                     self._write(member, out, progress)
@@ -174,7 +130,7 @@ class SnapshotExport:
                     self._write(member, out, part)
             out.put(bytes(2 * BLOCK), progress)
 
-    def _write(self, member: TarHeader, out: _Target, progress: Progress) -> None:
+    def _write(self, member: TarHeader, out: Target, progress: Progress) -> None:
         out.put(header(member) + member.data, progress)
         if member.fd is not None and out.copy(member.fd, member.size, progress) != member.size:
             raise IntegrityError(f"cannot export snapshot {self.set_id}: {member.name} became shorter")

@@ -4,7 +4,6 @@ tar always gets its directory as an open working directory, so that a closed par
 way in, a member reaches tar only once its header has been vetted.
 """
 
-import fcntl
 import os
 import re
 import shutil
@@ -19,12 +18,12 @@ from typing import IO
 
 from backend.archive.tar.stream import TarFilter, TarMember
 from backend.errors import ChangedError, CommandError, NotAllowedError
+from backend.fs import files
 from backend.model import Revision, User
 from backend.progress import Progress
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 RECORD = 256 << 10  # an archive is a multiple of it
-_PIPE = 1 << 20
 _MOST_AT_ONCE = 1000  # Linux takes 1,024
 _SHOWN = 5
 _KEPT = 100
@@ -131,7 +130,7 @@ class Tar:
         with _running(command, directory, progress, stdout=subprocess.PIPE) as (process, messages):
             assert process.stdout is not None
             pipe = process.stdout.fileno()
-            _widen(pipe)
+            files.widen_pipe(pipe)
 
             def fill(view: memoryview) -> int:
                 """Read on in what tar writes, and count it in the job."""
@@ -159,7 +158,7 @@ class Tar:
         with _running(command, directory, progress, stdin=subprocess.PIPE) as (process, messages):
             assert process.stdin is not None
             pipe = process.stdin.fileno()
-            _widen(pipe)
+            files.widen_pipe(pipe)
 
             passed: list[memoryview] = []
             stream = TarFilter(vetter, passed.append, set_ids=self._keeps_owners)
@@ -197,13 +196,6 @@ def _switch(user: User, machine: bool, find: Callable[[str], str | None]) -> lis
     if path := find("setpriv"):
         return [path, f"--reuid={user.uid}", f"--regid={user.gid}", "--clear-groups", "--"]
     raise NotAllowedError(f"cannot act as user {user.name}: none of runuser, sudo and setpriv was found")
-
-
-def _widen(pipe: int) -> None:
-    try:
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-    except OSError:
-        pass  # a smaller pipe is only slower
 
 
 @contextmanager

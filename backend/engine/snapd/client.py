@@ -35,6 +35,7 @@ from backend.fs import files
 from backend.host.socket import connect
 from backend.model import SnapshotSet
 from backend.progress import Progress
+from backend.transfer.target import Target
 
 CONNECTING = 5.0
 SILENCE = 60.0
@@ -223,21 +224,19 @@ class Download:
     def stream_to(self, target: int, progress: Progress, hasher: Hasher | None = None) -> None:
         """Write all of it to an open file, through the hasher; UnreachableError when it ends too early."""
         left = self.size
-        while left:
-            progress.raise_if_cancelled()
-            piece = self._response.read(min(left, PIECE))
-            if not piece:
+        action = f"cannot export snapshot set #{self.set_id}"
+        with Target(target, hasher) as out:
+            while left:
                 progress.raise_if_cancelled()
-                missing = f"{left} of {self.size} bytes are missing"
-                raise UnreachableError(
-                    f"cannot export snapshot set #{self.set_id}: snapd broke off, {missing}"
-                )
-            left -= len(piece)
-            with files.os_errors_as(f"cannot export snapshot set #{self.set_id}"):
-                files.write_all(target, piece)
-            if hasher:
-                hasher.update(piece)
-            progress.advance(len(piece))
+                piece = self._response.read(min(left, PIECE))
+                if not piece:
+                    progress.raise_if_cancelled()
+                    raise UnreachableError(
+                        f"{action}: snapd broke off, {left} of {self.size} bytes are missing"
+                    )
+                left -= len(piece)
+                with files.os_errors_as(action):
+                    out.put(piece, progress)
 
 
 class _UnixConnection(http.client.HTTPConnection):

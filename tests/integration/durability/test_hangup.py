@@ -258,7 +258,7 @@ def test_stop_from_another_login_undoes_it_for_both(world: World, gate: Gate) ->
         start(verb, first, story, gate)
         first.shows("job 1 ")
         second.shows("job 1 ").press(b"J")
-        second.shows("running", "restore #1").press(b"x")
+        second.shows("Enter Log", "job 1 · started").press(b"x")  # a key before that has no job yet
         second.shows("Stop job 1").press(b"\r")
         second.shows("asked job 1 to stop")
         gate.let_go()

@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import select
 import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,34 @@ def test_a_disk_that_is_full_is_no_silence_of_snapd(tmp_path: Path) -> None:
         pytest.raises(NoSpaceError),
     ):
         download.stream_to(full.fileno(), Progress())
+
+
+def test_a_stop_is_noticed_while_nobody_reads_what_is_exported() -> None:
+    body, progress, stopped = bytes(8 << 20), Progress(), threading.Event()
+    source, target = os.pipe()
+
+    def serve(connection: socket.socket) -> None:
+        with suppress(ConnectionError):
+            stream_of(body, len(body))(connection)
+
+    def export(client: Client) -> None:
+        try:
+            with client.export(1, progress) as download:
+                download.stream_to(target, progress)
+        except Cancelled:
+            stopped.set()
+
+    with answering(serve) as client:
+        writer = threading.Thread(target=export, args=(client,), daemon=True)
+        writer.start()
+        while select.select([], [target], [], 0)[1]:
+            os.sched_yield()
+        progress.stop()
+        writer.join(20)
+        assert not writer.is_alive()
+    assert stopped.is_set()
+    os.close(source)
+    os.close(target)
 
 
 def test_a_stop_hangs_up_at_once() -> None:

@@ -32,22 +32,6 @@ from backend.transfer.target import Target
 _SUMS = ".sha256"
 
 
-def _room_in(fd: int) -> int:
-    """The bytes that a pipe takes now without a wait; of anything else, those that are certain."""
-    from fcntl import F_GETPIPE_SZ, fcntl, ioctl
-    from select import PIPE_BUF
-    from struct import unpack
-    from termios import FIONREAD
-
-    try:
-        capacity = int(fcntl(fd, F_GETPIPE_SZ))
-    except OSError:
-        return PIPE_BUF
-    unread = int(unpack("i", ioctl(fd, FIONREAD, bytes(4)))[0])
-    # Two pages may be half full; what is written by the page leaves no more of them.
-    return max(PIPE_BUF, (capacity - unread) // PIPE_BUF * PIPE_BUF - 2 * PIPE_BUF)
-
-
 class SnapshotExport:
     """A set, or the snaps of it that are named, opened for export.
 

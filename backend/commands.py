@@ -44,11 +44,11 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
             pass
     options = asdict(operation)
     arguments += options.get("snaps", options.get("items", ()))
-    arguments += _options(options)
+    arguments += _options(operation.verb, options)
     return shlex.join(arguments)
 
 
-def _options(fields: Mapping[str, Any]) -> list[str]:
+def _options(verb: str, fields: Mapping[str, Any]) -> list[str]:
     arguments = []
     if fields.get("users"):
         arguments.append(f"--users={','.join(fields['users'])}")
@@ -56,7 +56,8 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     arguments += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
     window = fields.get("undo_window", DAY)
     if window != DAY:
-        arguments.append(f"--undo-window={window}s" if window else "--no-undo")
+        at_once = "--now" if verb == Forget.verb else "--no-undo"
+        arguments.append(f"--undo-window={window}s" if window else at_once)
     if age := fields.get("older_than"):
         arguments.append(f"--older-than={age}s")
     arguments += [

@@ -114,7 +114,7 @@ class Extract:
 
 @dataclass(frozen=True)
 class Undo:
-    """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
+    """Take a restore or a forget, or with its number an undo, back; `job` 0 is the last that can be."""
 
     verb: ClassVar[str] = "undo"
     action: ClassVar[Action] = Action.UNDO
@@ -124,13 +124,14 @@ class Undo:
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove a set, or some snaps of it."""
+    """Remove a set, or some snaps of it; its files are kept for `undo_window` seconds (0: not at all)."""
 
     verb: ClassVar[str] = "forget"
     action: ClassVar[Action] = Action.FORGET
     set_id: int
     snaps: tuple[str, ...] = ()
     wait: bool = False
+    undo_window: int = DAY
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ _OPERATIONS: tuple[type[Operation], ...] = (
 class Result:
     """How an operation ended: `left_out` says what was not done and why, `freed` is in bytes.
 
-    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
+    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced, or a forget
+    removed, can be had back; `held` are the bytes that a forget frees only then, `sets` all that it forgot.
     `beside` is the directory that one was restored into instead, where nothing was replaced.
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
@@ -223,6 +225,8 @@ class Result:
     freed: int = 0
     undo_job: int = 0
     undo_until: float = 0.0
+    held: int = 0
+    sets: tuple[int, ...] = ()
     duplicate: bool = False
     skipped: int = 0
     beside: str = ""
@@ -353,7 +357,7 @@ class Finding(NamedTuple):
 class UndoOffer(NamedTuple):
     """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
 
-    `doubt` says why it is kept for longer than the clock tells, or nothing.
+    `doubt` says why it is kept for longer than the clock tells, or nothing. `sets` are those that it forgot.
     """
 
     job: int
@@ -363,3 +367,4 @@ class UndoOffer(NamedTuple):
     held: int
     verb: str = Restore.verb
     doubt: str = ""
+    sets: tuple[int, ...] = ()

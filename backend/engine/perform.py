@@ -61,7 +61,7 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
         case Restore() | Extract() | Undo():
             return _put(operation, engine, progress)
         case Forget():
-            return engine.forget(operation, progress)
+            return engine.forget((operation,), progress)
         case Export():
             return engine.export(operation, progress, stream)
         case Import():

@@ -248,7 +248,7 @@ class TestRestore:
         assert done.err.count('"zed"') == 1
 
     def test_nothing_to_undo(self, snapstow: Snapstow) -> None:
-        assert snapstow("undo") == (1, "", "error: there is no restore to undo\n")
+        assert snapstow("undo") == (1, "", "error: there is no restore or forget to undo\n")
         assert snapstow("undo", "--list").out == "Nothing to undo.\n"
         assert snapstow("undo", "99").err == "error: no job 99\n"
         done = snapstow("undo", "x")

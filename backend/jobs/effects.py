@@ -101,7 +101,8 @@ def is_removal(record: JobRecord) -> bool:
 def is_about_trash(record: JobRecord) -> bool:
     """Whether it moves files between the snapshots and the trash; SnapshotError where nobody can tell."""
     return any(
-        (isinstance(step, SlotsMade) and step.holder == TRASH)
+        isinstance(step, ForgettingBegun)
+        or (isinstance(step, SlotsMade) and step.holder == TRASH)
         or (isinstance(step, DataMoved) and any(slot.holder == TRASH for slot in step.slots))
         for step in record.steps
     )

@@ -13,7 +13,15 @@ from backend.fs import files
 from backend.host.clock import Clock
 from backend.jobs.cleanup import end_job
 from backend.jobs.data_endings import Ending
-from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
+from backend.jobs.effects import (
+    effects_of,
+    is_about_trash,
+    is_ours,
+    is_with_snapd,
+    needs_rollback,
+    undone_by,
+    window_end,
+)
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import (
@@ -112,7 +120,7 @@ def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
             case Restore() | Extract() | Undo():
                 return _of_data(record, operation, store, clock)
             case Forget():
-                return _of_forget(record, operation, store)
+                return _of_forget(record, operation, store, clock)
             case Save() | Import() | Export():
                 return _of_files(record, operation, store)
             case Check():
@@ -181,7 +189,26 @@ def _of_beside(operation: Restore, *, committed: bool) -> Resolutions:
     return Resolutions(finish, Resolution(refusal=f"{there}: remove that to take it back"))
 
 
-def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolutions:
+def _of_trash(record: JobRecord, operation: Forget, store: Store, clock: Clock) -> Resolutions:
+    done = effects_of(record, store)
+    done.refuse_outside()
+    kept = f"all of it can be undone until {_moment(window_end(record, clock.wall()) or clock.wall() + DAY)}"
+    if done.committed:
+        again = "It is complete: what it forgot is put back by an undo, as a new job."
+        return Resolutions(
+            Resolution(f"It is complete, and {kept}."), Resolution(again, again=Undo(record.id))
+        )
+    if not done.state.moves:
+        return _from_scratch(operation, "It had removed nothing")
+    return Resolutions(
+        Resolution(f"What is left of it is forgotten as well; {kept}."),
+        Resolution("What it had forgotten is put back; nothing is lost."),
+    )
+
+
+def _of_forget(record: JobRecord, operation: Forget, store: Store, clock: Clock) -> Resolutions:
+    if is_about_trash(record):
+        return _of_trash(record, operation, store, clock)
     doomed = [file for step in record.steps if isinstance(step, ForgetBegun) for file in step.files]
     if not doomed:
         return _from_scratch(operation, "It had removed nothing")

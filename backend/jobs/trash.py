@@ -165,7 +165,7 @@ class Trash:
         """
         done = effects_of(record, self._store)
         done.refuse_outside()
-        gone = [move for move in done.state.moves if move.live is None]
+        gone = [move for move in done.state.moves if move.live != move.before]
         ids = self._new_ids(record, gone)
         moves = [_coming_back(move, ids) for move in gone]
         kept = {

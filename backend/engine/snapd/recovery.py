@@ -15,6 +15,7 @@ from backend.jobs.effects import (
     forgotten_sets,
     is_about_trash,
     is_ours,
+    is_removal,
     kept_records,
     needs_rollback,
     undone_by,
@@ -129,7 +130,8 @@ def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
     """End one that had not asked snapd for anything; what changed data is left for the files engine."""
     if record.verb in _READING:
         return _end_reading(site, record)
-    return end_job(site.journal, site.store, record) if is_about_trash(record) else ""
+    is_safe = is_about_trash(record) or (record.verb in FORGETTING and not is_removal(record))
+    return end_job(site.journal, site.store, record) if is_safe else ""
 
 
 def _end_forget(site: SnapdContext, record: JobRecord, change: SnapdChange | None) -> str:
@@ -140,7 +142,7 @@ def _end_forget(site: SnapdContext, record: JobRecord, change: SnapdChange | Non
         is_given_up = change is not None and not change.done
         if is_given_up and len(forgotten_sets(record)) == 1:
             trash.make_whole(state)
-        staying = [move.name for move in state.moves if move.live is not None]
+        staying = [move.name for move in state.moves if move.live == move.before]
         if len(staying) == len(state.moves) and is_given_up:
             reopened.record_step(SlotsDiscarded())
             state.clean_up()

@@ -124,7 +124,10 @@ class Undo:
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove a set, or some snaps of it; its files are kept for `undo_window` seconds (0: not at all)."""
+    """Remove a set, or some snaps of it; its files are kept for `undo_window` seconds (0: not at all).
+
+    One that is `pinned` goes only where that is said.
+    """
 
     verb: ClassVar[str] = "forget"
     action: ClassVar[Action] = Action.FORGET
@@ -132,6 +135,36 @@ class Forget:
     snaps: tuple[str, ...] = ()
     wait: bool = False
     undo_window: int = DAY
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Forget what rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
+
+    Without rules of its own (`RetentionRules`; `keep_within` is in seconds) it goes by those configured. With
+    a `repository` it is about the copies there. What goes is kept for `undo_window` seconds (0: not at all).
+    `confirmed` are the ids of what a plan showed as going: nothing else goes then.
+    """
+
+    verb: ClassVar[str] = "prune"
+    snaps: tuple[str, ...] = ()
+    keep_last: int = 0
+    keep_hourly: int = 0
+    keep_daily: int = 0
+    keep_weekly: int = 0
+    keep_monthly: int = 0
+    keep_yearly: int = 0
+    keep_within: int = 0
+    free: int = 0
+    repository: str = ""
+    undo_window: int = DAY
+    confirmed: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def action(self) -> Action:
+        """To forget here, or in a repository."""
+        return Action.FORGET_COPIES if self.repository else Action.FORGET
 
 
 @dataclass(frozen=True)
@@ -258,15 +291,15 @@ class TakeBack:
 Ending: TypeAlias = Finish | TakeBack
 Copying: TypeAlias = Push | Pull | CheckCopies | ForgetCopies
 Operation: TypeAlias = (
-    Save | Check | Restore | Extract | Undo | Forget | Export | Import | Copying | Repair | Ending
+    Save | Check | Restore | Extract | Undo | Forget | Prune | Export | Import | Copying | Repair | Ending
 )
-MAKING_ROOM = (Forget, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
+MAKING_ROOM = (Forget, Prune, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
 # In journals and as a flag, this one is spelled otherwise than its field.
 _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (
     *(Save, Check, Restore, Extract, Undo),
-    *(Forget, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
+    *(Forget, Prune, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
     *(Repair, Finish, TakeBack),
 )
 

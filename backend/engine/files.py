@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
 
@@ -112,6 +113,13 @@ class FilesEngine:
         from backend.jobs.journal import Journal
 
         return Journal(self.state_dir, self.clock, lambda: self.root)
+
+    @property
+    def pins(self) -> "Pins":
+        """The pins of this place."""
+        from backend.store.pins import Pins
+
+        return Pins(self.state_dir, self.store.lock)
 
     @property
     def snap_version(self) -> str:
@@ -321,7 +329,7 @@ class FilesEngine:
         from backend.engine.forgetting import forget_sets
 
         self._demand(Action.FORGET)
-        result = forget_sets(self.store, self.journal, operations, progress)
+        result = forget_sets(self, operations, progress)
         TocCache(self.state_dir).sweep()
         return result
 

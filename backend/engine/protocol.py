@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
 
@@ -85,6 +86,10 @@ class Engine(Protocol):
     @property
     def snap_version(self) -> str:
         """The version of the command `snap` of this place, or nothing where that is not known."""
+
+    @property
+    def pins(self) -> Pins:
+        """The pins of this place."""
 
     @property
     def daemon(self) -> Daemon:

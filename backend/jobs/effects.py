@@ -7,7 +7,7 @@ from typing import NamedTuple
 from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.jobs.journal import Journal
 from backend.jobs.record import ENDED_WELL, JobRecord, JobState
-from backend.operations import DAY, Extract, Forget, Restore, Undo
+from backend.operations import DAY, Extract, Forget, Prune, Restore, Undo
 from backend.restore import into_directory as beside
 from backend.restore.recovery import recovered
 from backend.restore.slots import TRASH
@@ -26,7 +26,7 @@ from backend.steps import (
 from backend.store.store import Store
 
 RESTORING = (Restore.verb, Extract.verb)
-FORGETTING = (Forget.verb,)
+FORGETTING = (Forget.verb, Prune.verb)
 REVERSIBLE = (*RESTORING, *FORGETTING, Undo.verb)
 
 

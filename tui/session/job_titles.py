@@ -13,6 +13,7 @@ from backend import (
     ForgetCopies,
     Import,
     Operation,
+    Prune,
     Pull,
     Push,
     Repair,
@@ -58,10 +59,17 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return os.path.basename(file)
         case Push() | Pull() | CheckCopies() | ForgetCopies():
             return _copied(operation)
+        case Prune():
+            return _pruned(operation)
         case UnknownOperation():
             return ""
         case _:
             return _mended(operation)
+
+
+def _pruned(operation: Prune) -> str:
+    what = _listed(operation.snaps) or "all snaps"
+    return f"{what} in {operation.repository}" if operation.repository else what
 
 
 def _copied(operation: Push | Pull | CheckCopies | ForgetCopies) -> str:
@@ -82,7 +90,7 @@ def _mended(operation: Undo | Finish | TakeBack | Repair) -> str:
         case Repair():
             return "what crashes left"
         case Undo(job=0):
-            return "the last restore"
+            return "the last job"
         case Undo(job) | Finish(job) | TakeBack(job):
             return f"job {job}"
 

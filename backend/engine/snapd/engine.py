@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
 
@@ -76,6 +77,11 @@ class SnapdEngine:
     def journal(self) -> "Journal":
         """The jobs of this place."""
         return self._files.journal
+
+    @property
+    def pins(self) -> "Pins":
+        """The pins of this place."""
+        return self._files.pins
 
     @property
     def config_path(self) -> str:

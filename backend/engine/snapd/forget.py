@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from backend.engine.forgetting import kept_for, undo_facts
+from backend.engine.forgetting import demand_unpinned, kept_for, undo_facts
 from backend.engine.snapd.conflicts import when_free
 from backend.engine.snapd.context import SnapdContext
 from backend.errors import (
@@ -19,7 +19,7 @@ from backend.errors import (
 )
 from backend.fs import files
 from backend.jobs.trash import Trash
-from backend.model import Snapshot
+from backend.model import Snapshot, selected_snapshots
 from backend.operations import Forget, Result
 from backend.progress import Progress
 from backend.restore.swap import RestoreState
@@ -62,7 +62,9 @@ def _seen(site: SnapdContext, operations: Sequence[Forget]) -> tuple[list[_Going
     going, left_out = [], []
     for operation in operations:
         try:
-            chosen = site.selected(operation.set_id, operation.snaps)
+            groups = site.sets(operation.set_id)
+            chosen = selected_snapshots(groups, operation.snaps)
+            demand_unpinned(site.files.pins, operation, groups[0])
             seen = _demand_seen(chosen, operation)
         except (NotFoundError, BlockedError) as reason:
             if len(operations) == 1:

@@ -113,7 +113,7 @@ def _state(snapshot: Snapshot, statuses: dict[str, CheckStatus]) -> CheckState:
 def _saved_at(group: SnapshotSet) -> float:
     """When a set was saved; one that does not tell counts as of the beginning of time."""
     times = [snapshot for snapshot in group.snapshots if snapshot.time]
-    return unix_time(set_time(times)) if times else 0.0
+    return max(0.0, unix_time(set_time(times))) if times else 0.0
 
 
 def prune(operation: Prune, engine: Engine, progress: Progress) -> Result:

@@ -1,7 +1,8 @@
 """The directory of snapshots: which files are in it, which belong together, what was verified when.
 
-`Store` lists, publishes and removes; `VerificationLog` keeps the results of checks, `Pins` what is not to go; both notice a file that
-was put in the place of another. `clean_up_abandoned_imports` removes sets that were never whole.
+`Store` lists, publishes and removes; `VerificationLog` keeps the results of checks; both notice a file that
+was put in the place of another. `Pins` tell which sets are not to go. `clean_up_abandoned_imports` removes
+sets that were never whole.
 """
 
 from typing import TYPE_CHECKING

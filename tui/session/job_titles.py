@@ -57,23 +57,18 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
             return os.path.basename(file)
-        case Push() | Pull() | CheckCopies() | ForgetCopies():
-            return _copied(operation)
-        case Prune():
-            return _pruned(operation)
+        case Push() | Pull() | CheckCopies() | ForgetCopies() | Prune():
+            return _of_places(operation)
         case UnknownOperation():
             return ""
         case _:
             return _mended(operation)
 
 
-def _pruned(operation: Prune) -> str:
-    what = _listed(operation.snaps) or "all snaps"
-    return f"{what} in {operation.repository}" if operation.repository else what
-
-
-def _copied(operation: Push | Pull | CheckCopies | ForgetCopies) -> str:
+def _of_places(operation: Push | Pull | CheckCopies | ForgetCopies | Prune) -> str:
     match operation:
+        case Prune(snaps, repository=repository):
+            return (_listed(snaps) or "all snaps") + (f" in {repository}" if repository else "")
         case Push(repository, sets):
             which = _listed(tuple(f"#{number}" for number in sets)) or (
                 "new sets" if operation.new else "all sets"

@@ -9,7 +9,6 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _LONGEST = 100 * 365 * _UNITS["d"]
 _MOST_DIGITS = 12
 _MOST_SETS = 100_000
-_FACTORS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -46,14 +45,12 @@ def count(text: str) -> int:
 
 def size(text: str) -> int:
     """An amount of bytes such as `20GB` or `500M`, by thousands; nothing is 0."""
-    number, letter = text.upper().removesuffix("B"), ""
-    if number[-1:] in _FACTORS:
-        number, letter = number[:-1], number[-1]
-    whole, _, fraction = number.partition(".")
-    digits = f"{whole}{fraction}"
-    if text and not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+    from tui.text import amount_in
+
+    amount = amount_in(text) if text else 0
+    if amount is None:
         raise UsageError(f'cannot free "{text}": write e.g. 20GB or 500MB')
-    return round(float(number) * _FACTORS[letter]) if text else 0
+    return amount
 
 
 def percent(text: str) -> int:

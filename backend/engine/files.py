@@ -119,7 +119,7 @@ class FilesEngine:
         """The pins of this place."""
         from backend.store.pins import Pins
 
-        return Pins(self.state_dir, self.store.lock)
+        return Pins(self.state_dir, self.store.lock, self.store.numbers)
 
     @property
     def snap_version(self) -> str:

@@ -90,7 +90,7 @@ def _job_findings(jobs: Iterable[JobRecord]) -> Iterator[Finding]:
 
 def _pin_findings(journal: Journal, store: Store) -> Iterator[Finding]:
     try:
-        Pins(journal.folder, store.lock).read()
+        Pins(journal.folder, store.lock, store.numbers).read()
     except SnapshotError as fault:
         text = f"{fault}; until it is repaired or removed no set is forgotten"
         yield Finding("damaged", f"{journal.folder}/pins.json", text)

@@ -1,6 +1,7 @@
 """Sets that are not to go: pinned by people, kept in `pins.json` of our state folder.
 
-A pin holds for the set with its number, and for any that holds the same: it survives a set's way out and in.
+A pin holds for the set with its number; where there is none, for one that holds the same: so it survives a
+set's way out and in.
 """
 
 import json
@@ -31,11 +32,20 @@ class Pin(NamedTuple):
 
 
 class Pins:
-    """The pins of one state folder; `lock` makes the lock that is held while they change."""
+    """The pins of one state folder; `lock` makes the lock that is held while they change.
 
-    def __init__(self, state_dir: str, lock: Callable[[], AbstractContextManager[object]]) -> None:
+    `numbers` tells the numbers of all sets that are there.
+    """
+
+    def __init__(
+        self,
+        state_dir: str,
+        lock: Callable[[], AbstractContextManager[object]],
+        numbers: Callable[[], Iterable[int]],
+    ) -> None:
         self._path = f"{state_dir}/pins.json"
         self._lock = lock
+        self._numbers = numbers
 
     def read(self) -> list[Pin]:
         """Return all pins.
@@ -59,8 +69,9 @@ class Pins:
         pins = self.read()
         if not pins:
             return {}
+        present = set(self._numbers())
         by_number = {pin.set_id: pin for pin in pins}
-        by_content = {pin.content: pin for pin in pins if pin.content}
+        by_content = {pin.content: pin for pin in pins if pin.content and pin.set_id not in present}
         held = (
             (each.set_id, by_number.get(each.set_id) or by_content.get(_content(each))) for each in groups
         )
@@ -80,8 +91,8 @@ class Pins:
         from backend.fs.directories import make_directories
 
         with files.os_errors_as("cannot keep the pins"), self._lock():
-            pins, content = self.read(), _content(group)
-            left = [pin for pin in pins if pin.set_id != group.set_id and (pin.content or "-") != content]
+            pins, former = self.read(), self.by_set([group]).get(group.set_id)
+            left = [pin for pin in pins if pin != former]
             entries = [pin._asdict() for pin in (*left, *made)]
             if len(left) < len(pins) or made:
                 make_directories(os.path.dirname(self._path), 0o700)

@@ -86,6 +86,13 @@ class Store:
         numbered = ((snapshot_id(name), name) for name in self.listing())
         return sorted((number, name) for number, name in numbered if number is not None)
 
+    def numbers(self) -> set[int]:
+        """Return the ids of all sets that have a file; none where the directory cannot be read."""
+        try:
+            return {number for number, _ in self.names()}
+        except SnapshotError:
+            return set()
+
     def listing(self) -> list[str]:
         """List the names of all that is in the directory; none without a folder."""
         with files.os_errors_as("cannot open snapshots directory"):

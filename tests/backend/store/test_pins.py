@@ -51,6 +51,16 @@ def test_pin_holds_for_the_same_content_under_another_number(world: World) -> No
     assert pinned(world) == {}
 
 
+def test_pin_holds_for_no_other_set_that_holds_the_same_while_its_own_is_there(world: World) -> None:
+    for snap in ("foo", "bar"):
+        world.add(3, snap, {"x1": {"f": "1"}})
+    world.engine.pins.pin(group(world), "keep", 5.0)
+    assert pinned(world) == {1: "keep"}
+    assert not world.engine.pins.unpin(group(world, 3))
+    world.do(Forget(3))
+    assert pinned(world) == {1: "keep"}
+
+
 def test_pin_holds_for_what_is_left_of_a_set_and_for_a_broken_one(world: World) -> None:
     world.engine.pins.pin(group(world), "", 5.0)
     world.do(Forget(1, ("bar",), pinned=True))

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         ForgetCopies,
         Import,
         Operation,
+        Prune,
         Pull,
         Push,
         Repair,

@@ -17,6 +17,7 @@ from backend.operations import (
     ForgetCopies,
     Import,
     Operation,
+    Prune,
     Pull,
     Push,
     Repair,
@@ -26,6 +27,8 @@ from backend.operations import (
     spelling,
 )
 
+_AMOUNTS = ("keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly", "free")
+
 
 def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
     """Write the command that does the same, for a shell; `place` are the options that say where."""
@@ -33,7 +36,7 @@ def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
     arguments = ["snapstow", *place, *subject]
     options = asdict(operation)
     arguments += options.get("snaps", options.get("items", ()))
-    arguments += _options(options)
+    arguments += _options(operation.verb, options)
     return shlex.join(arguments)
 
 
@@ -41,6 +44,8 @@ def _subject(operation: Operation) -> list[str]:
     """The verb, and what it is about."""
     verb = operation.verb
     match operation:
+        case Prune():
+            return [verb, *([f"--repo={operation.repository}"] if operation.repository else [])]
         case Check() | Restore() | Forget():
             return [verb, str(operation.set_id or "--all")]
         case Export():
@@ -70,15 +75,19 @@ def _copies(operation: Copying) -> list[str]:
             return [Forget.verb, f"--repo={repository}", *copies]
 
 
-def _options(fields: Mapping[str, Any]) -> list[str]:
+def _options(verb: str, fields: Mapping[str, Any]) -> list[str]:
     arguments = []
     if fields.get("users"):
         arguments.append(f"--users={','.join(fields['users'])}")
     arguments += [f"--exclude={pattern}" for pattern in fields.get("exclude", ())]
-    arguments += [f"--{name.replace('_', '-')}" for name, value in fields.items() if value is True]
+    arguments += [f"--{_dashed(name)}" for name, value in fields.items() if value is True]
     window = fields.get("undo_window", DAY)
     if window != DAY:
-        arguments.append(f"--undo-window={window}s" if window else "--no-undo")
+        at_once = "--now" if verb in (Forget.verb, Prune.verb) else "--no-undo"
+        arguments.append(f"--undo-window={window}s" if window else at_once)
+    arguments += [f"--{_dashed(name)}={fields[name]}" for name in _AMOUNTS if fields.get(name)]
+    if span := fields.get("keep_within"):
+        arguments.append(f"--keep-within={span}s")
     if fields.get("sample"):
         arguments.append(f"--sample={fields['sample']}%")
     if age := fields.get("older_than"):
@@ -91,3 +100,7 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     if fields.get("policy", "always") != "always":
         arguments.append(f"--policy={fields['policy']}")
     return arguments
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

@@ -114,7 +114,7 @@ class Extract:
 
 @dataclass(frozen=True)
 class Undo:
-    """Take a restore, or with its number an undo, back; `job` 0 is the last restore that can be."""
+    """Take a restore or a forget, or with its number an undo, back; `job` 0 is the last that can be."""
 
     verb: ClassVar[str] = "undo"
     action: ClassVar[Action] = Action.UNDO
@@ -124,13 +124,47 @@ class Undo:
 
 @dataclass(frozen=True)
 class Forget:
-    """Remove a set, or some snaps of it."""
+    """Remove a set, or some snaps of it; its files are kept for `undo_window` seconds (0: not at all).
+
+    One that is `pinned` goes only where that is said.
+    """
 
     verb: ClassVar[str] = "forget"
     action: ClassVar[Action] = Action.FORGET
     set_id: int
     snaps: tuple[str, ...] = ()
     wait: bool = False
+    undo_window: int = DAY
+    pinned: bool = False
+
+
+@dataclass(frozen=True)
+class Prune:
+    """Forget what rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
+
+    Without rules of its own (`RetentionRules`; `keep_within` is in seconds) it goes by those configured. With
+    a `repository` it is about the copies there. What goes is kept for `undo_window` seconds (0: not at all).
+    `confirmed` are the ids of what a plan showed as going: nothing else goes then.
+    """
+
+    verb: ClassVar[str] = "prune"
+    snaps: tuple[str, ...] = ()
+    keep_last: int = 0
+    keep_hourly: int = 0
+    keep_daily: int = 0
+    keep_weekly: int = 0
+    keep_monthly: int = 0
+    keep_yearly: int = 0
+    keep_within: int = 0
+    free: int = 0
+    repository: str = ""
+    undo_window: int = DAY
+    confirmed: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def action(self) -> Action:
+        """To forget here, or in a repository."""
+        return Action.FORGET_COPIES if self.repository else Action.FORGET
 
 
 @dataclass(frozen=True)
@@ -257,15 +291,15 @@ class TakeBack:
 Ending: TypeAlias = Finish | TakeBack
 Copying: TypeAlias = Push | Pull | CheckCopies | ForgetCopies
 Operation: TypeAlias = (
-    Save | Check | Restore | Extract | Undo | Forget | Export | Import | Copying | Repair | Ending
+    Save | Check | Restore | Extract | Undo | Forget | Prune | Export | Import | Copying | Repair | Ending
 )
-MAKING_ROOM = (Forget, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
+MAKING_ROOM = (Forget, Prune, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
 # In journals and as a flag, this one is spelled otherwise than its field.
 _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (
     *(Save, Check, Restore, Extract, Undo),
-    *(Forget, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
+    *(Forget, Prune, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
     *(Repair, Finish, TakeBack),
 )
 
@@ -274,7 +308,8 @@ _OPERATIONS: tuple[type[Operation], ...] = (
 class Result:
     """How an operation ended: `left_out` says what was not done and why, `freed` is in bytes.
 
-    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced can be had back;
+    `undo_job` and `undo_until` (seconds since the epoch) say how what a restore replaced, or a forget
+    removed, can be had back; `held` are the bytes that a forget frees only then, `sets` all that it forgot.
     `beside` is the directory that one was restored into instead, where nothing was replaced.
     `extracted` counts the files and folders that an extraction put in place, `kept` those that it let be.
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
@@ -290,6 +325,8 @@ class Result:
     freed: int = 0
     undo_job: int = 0
     undo_until: float = 0.0
+    held: int = 0
+    sets: tuple[int, ...] = ()
     duplicate: bool = False
     skipped: int = 0
     beside: str = ""
@@ -422,7 +459,7 @@ class Finding(NamedTuple):
 class UndoOffer(NamedTuple):
     """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
 
-    `doubt` says why it is kept for longer than the clock tells, or nothing.
+    `doubt` says why it is kept for longer than the clock tells, or nothing. `sets` are those that it forgot.
     """
 
     job: int
@@ -432,3 +469,4 @@ class UndoOffer(NamedTuple):
     held: int
     verb: str = Restore.verb
     doubt: str = ""
+    sets: tuple[int, ...] = ()

@@ -3,9 +3,10 @@
 Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _DAY = 24 * 3600
+_FEW_SETS = 3
 _TWO_DAYS = 2 * _DAY
 _IN_DAYS = 60 * _DAY
 _LONGEST = 80e12  # what the library can count
@@ -49,3 +50,10 @@ def count_phrase(count: int, thing: str, things: str = "") -> str:
     from humanize import intcomma
 
     return f"{intcomma(count)} {thing if count == 1 else things or f'{thing}s'}"
+
+
+def sets_phrase(numbers: Sequence[int]) -> str:
+    """Which sets: `#5`, `#5, #6`, `12 sets`."""
+    if len(numbers) > _FEW_SETS:
+        return count_phrase(len(numbers), "set")
+    return ", ".join(f"#{number}" for number in numbers)

@@ -26,6 +26,8 @@ _YEAR = 365.25 * 24 * 60 * 60
 _NEARLY_A_WEEK = 6 * 24 * 3600
 _SPACING = 2
 _NARROWEST = 5
+_LETTERS = ("K", "M", "G", "T")
+_MOST_DIGITS = 12
 
 
 def snapd_size_text(n: int) -> str:
@@ -37,6 +39,18 @@ def amount_text(n: int) -> str:
     """An amount of bytes, wherever no snap prescribes its own spelling: `913 B`, `39.7 MB`, `6.2 GB`."""
     factor, unit = unit_of(n)
     return f"{n} B" if unit == "B" else f"{n / factor:.1f} {unit}"
+
+
+def amount_in(text: str) -> int | None:
+    """The bytes of an amount as typed, by thousands: `20GB`, `1.5 g`, `700`; None where it is none."""
+    number, letter = text.upper().replace(" ", "").removesuffix("B"), ""
+    if number[-1:] in _LETTERS:
+        number, letter = number[:-1], number[-1:]
+    whole, point, fraction = number.partition(".")
+    digits = f"{whole}{fraction}"
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS) or point > fraction:
+        return None
+    return round(float(number) * float(1000 ** " KMGT".index(letter or " ")))
 
 
 def unit_of(amount: float) -> tuple[float, str]:
@@ -84,6 +98,11 @@ def notes_text(snapshot: "Snapshot") -> str:
         plain(snapshot.warning),
     )
     return ", ".join(filter(None, notes)) or "-"
+
+
+def pin_text(note: str) -> str:
+    """That a set is pinned, and why."""
+    return f"pinned: {plain(note)}" if note else "pinned"
 
 
 def guard_text(restore: "SafeguardedRestore") -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from backend.engine.files import FilesEngine
     from backend.engine.launch import runner_of, worker_command
     from backend.engine.perform import perform_recorded
+    from backend.engine.pruning import PrunePlan, plan_prune
     from backend.engine.select import reopen_engine
     from backend.engine.state_folder import user_state
 else:

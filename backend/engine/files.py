@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
 
@@ -112,6 +113,13 @@ class FilesEngine:
         from backend.jobs.journal import Journal
 
         return Journal(self.state_dir, self.clock, lambda: self.root)
+
+    @property
+    def pins(self) -> "Pins":
+        """The pins of this place."""
+        from backend.store.pins import Pins
+
+        return Pins(self.state_dir, self.store.lock, self.store.numbers)
 
     @property
     def snap_version(self) -> str:
@@ -315,21 +323,21 @@ class FilesEngine:
         self._demand(operation.action)
         return undo.undo(self.journal, self.store, operation, progress)
 
-    def forget(self, operation: "Forget", progress: "Progress") -> "Result":
-        """Remove a set, or the named snaps of it; broken snapshots as well."""
+    def forget(self, operations: "Sequence[Forget]", progress: "Progress") -> "Result":
+        """Remove sets, or the named snaps of them, as one; broken snapshots as well."""
         from backend.browse.toc_cache import TocCache
-        from backend.operations import Result
+        from backend.engine.forgetting import forget_sets
 
-        self._demand(operation.action)
-        chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
-        with (
-            self.store.set_lock(operation.set_id, shared=False),
-            self.store.lock(),
-            progress.step("Forgetting"),
-        ):
-            freed = self.store.forget(chosen, progress)
+        self._demand(Action.FORGET)
+        result = forget_sets(self, operations, progress)
         TocCache(self.state_dir).sweep()
-        return Result(operation.set_id, tuple(snapshot.snap for snapshot in chosen), freed=freed)
+        return result
+
+    def trash_fault(self) -> str:
+        """Say why what is forgotten now cannot be kept, or nothing."""
+        from backend.store.room import nearly_full
+
+        return nearly_full(self.store.folder)
 
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""

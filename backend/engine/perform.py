@@ -37,6 +37,7 @@ from backend.operations import (
     ForgetCopies,
     Import,
     Operation,
+    Prune,
     Pull,
     Push,
     Repair,
@@ -64,8 +65,8 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return engine.check(operation, progress)
         case Restore() | Extract() | Undo():
             return _put(operation, engine, progress)
-        case Forget():
-            return engine.forget(operation, progress)
+        case Forget() | Prune():
+            return _let_go(operation, engine, progress)
         case Export():
             return engine.export(operation, progress, stream)
         case Import():
@@ -76,6 +77,15 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return copy_sets(operation, engine, progress)
         case _:
             return _mend(operation, engine, progress)
+
+
+def _let_go(operation: Forget | Prune, engine: Engine, progress: Progress) -> Result:
+    """Carry out what removes sets."""
+    if isinstance(operation, Forget):
+        return engine.forget((operation,), progress)
+    from backend.engine.pruning import prune
+
+    return prune(operation, engine, progress)
 
 
 def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress) -> Result:

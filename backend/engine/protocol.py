@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
 
@@ -85,6 +86,10 @@ class Engine(Protocol):
     @property
     def snap_version(self) -> str:
         """The version of the command `snap` of this place, or nothing where that is not known."""
+
+    @property
+    def pins(self) -> Pins:
+        """The pins of this place."""
 
     @property
     def daemon(self) -> Daemon:
@@ -143,7 +148,13 @@ class Engine(Protocol):
         """Return the bytes that the file of an export would take, whatever is broken left out."""
 
     def undo_offers(self) -> list[UndoOffer]:
-        """List the restores that can be undone, the newest first."""
+        """List the restores and forgets that can be undone, the newest first."""
+
+    def trash_fault(self) -> str:
+        """Say why what is forgotten now cannot be kept for an undo, or nothing.
+
+        An operation that asks for it all the same is carried out so: who makes one decides.
+        """
 
     # -- doing
 
@@ -160,10 +171,13 @@ class Engine(Protocol):
         """Put selected files and folders in place, or into a directory."""
 
     def undo(self, operation: Undo, progress: Progress) -> Result:
-        """Take a restore back."""
+        """Take a restore, or a forget, back."""
 
-    def forget(self, operation: Forget, progress: Progress) -> Result:
-        """Remove snapshots."""
+    def forget(self, operations: Sequence[Forget], progress: Progress) -> Result:
+        """Remove sets, or snaps of them, as one: one undo brings all of them back.
+
+        Of several, those that are in use are left out. They are kept for the first one's `undo_window`.
+        """
 
     def export(self, operation: Export, progress: Progress, stream: int | None = None) -> Result:
         """Export a set, to `stream` where the file is `-`."""

@@ -1,4 +1,4 @@
-"""What happens after: undo of a restore, its expiry, and the end of a job that died.
+"""What happens after: the expiry of what is kept for an undo, and the end of a job that died.
 
 Only what our own journal proves to be ours and dead is ended, by itself in the safe way, or as was chosen.
 """
@@ -10,12 +10,14 @@ from typing import TypeAlias
 from backend.errors import IntegrityError, SnapshotError
 from backend.fs import files
 from backend.fs.removal import Leftover, remove_tree
-from backend.jobs.data_endings import Ending, alone, end_data_job
+from backend.jobs.data_endings import Ending, alone_with, end_data_job
 from backend.jobs.effects import (
+    FORGETTING,
     REVERSIBLE,
     effects_of,
     is_damaged,
     is_ours,
+    is_removal,
     is_with_snapd,
     kept_records,
     needs_rollback,
@@ -24,9 +26,8 @@ from backend.jobs.effects import (
     undone_by,
 )
 from backend.jobs.journal import Journal
-from backend.jobs.record import JobRecord, JobState
+from backend.jobs.record import ENDED_WELL, JobRecord, JobState
 from backend.jobs.result import JobResult
-from backend.operations import Forget
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
 from backend.store.store import Store
@@ -64,7 +65,7 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
     }
     for record in kept_records(journal, store):
         if record.kept.is_over and record.id not in in_use:
-            yield record, partial(_expire, journal, store, record)
+            yield record, partial(expire, journal, store, record)
 
 
 def recover_directory_restores(journal: Journal, store: Store, progress: Progress) -> list[str]:
@@ -102,8 +103,11 @@ def noted(sentences: list[str], progress: Progress) -> list[str]:
 
 
 def may_hold_data(record: JobRecord) -> bool:
-    """Whether it is one that replaces data, which were neither put back nor removed since."""
-    return record.verb in REVERSIBLE and not (record.result.undone or record.result.expired)
+    """Whether it is one that replaces data, or forgot some, neither put back nor removed since."""
+    if record.verb not in REVERSIBLE or record.result.undone or record.result.expired:
+        return False
+    ended_well = record.state in (*ENDED_WELL, JobState.REFUSED)
+    return record.verb not in FORGETTING or bool(record.result.undo_until) or not ended_well
 
 
 def _is_needed(store: Store, record: JobRecord) -> bool:
@@ -130,8 +134,9 @@ def _safely(record: JobRecord, act: Callable[[], str]) -> str:
 # -- ending one
 
 
-def _expire(journal: Journal, store: Store, record: JobRecord) -> str:
-    with alone(store, subject_of(record).snaps):
+def expire(journal: Journal, store: Store, record: JobRecord) -> str:
+    """Remove what an ended job keeps for its undo; says what was done."""
+    with alone_with(store, record, subject_of(record).snaps):
         if journal.record(record.id).result.undone:
             return f"job {record.id} was rolled back meanwhile"
         done = effects_of(record, store)
@@ -150,8 +155,8 @@ def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = End
 
     A forget is completed, or, when it is rolled back, the files that it has not removed yet are kept.
     """
-    forgetting = how is not Ending.ROLL_BACK or record.verb != Forget.verb
-    if record.verb in REVERSIBLE:
+    forgetting = how is not Ending.ROLL_BACK or record.verb not in FORGETTING
+    if record.verb in REVERSIBLE and not is_removal(record):
         return end_data_job(journal, store, record, how)
     with journal.reopened(record) as reopened:
         try:

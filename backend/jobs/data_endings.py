@@ -18,6 +18,8 @@ from backend.jobs.effects import (
     JobEffects,
     begun_subject_of,
     effects_of,
+    forgotten_sets,
+    is_about_trash,
     is_ours,
     target_directories,
     undone_by,
@@ -53,6 +55,8 @@ def demand_none_waits(journal: Journal, store: Store, action: str, snaps: Sequen
         BlockedError: there is one.
     """
     for record in waiting_jobs(journal, store):
+        if is_about_trash(record):
+            continue
         if amid := sorted(set(begun_subject_of(record).snaps).intersection(snaps)):
             raise BlockedError(
                 f"{action}: job {record.id} ({record.verb}) was interrupted while it replaced the data of "
@@ -69,10 +73,17 @@ def alone(store: Store, snaps: Sequence[str]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone_with(store: Store, record: JobRecord, snaps: Sequence[str]) -> Iterator[None]:
+    """Held while what a job changed is changed back: snapshots, or the data of these snaps."""
+    with store.lock() if is_about_trash(record) else alone(store, snaps):
+        yield
+
+
 def end_data_job(journal: Journal, store: Store, record: JobRecord, how: Ending) -> str:
-    """Take a restore, an extraction or an undo that died back, or complete it, or let it wait; says which."""
+    """Take a job that died amid changing data or snapshots back, complete it, or let it wait; says which."""
     snaps = () if target_directories(record) else begun_subject_of(record).snaps
-    with journal.reopened(record) as reopened, alone(store, snaps):
+    with journal.reopened(record) as reopened, alone_with(store, record, snaps):
         return _DeadJob(journal, store, record, reopened).end(how)
 
 
@@ -87,6 +98,7 @@ class _DeadJob:
         self._state = self._done.state
         self._name = f"job {record.id} ({record.verb})"
         self._undone = undone_by(record)
+        self._things = "the snapshots" if is_about_trash(record) else "the data"
 
     def end(self, how: Ending) -> str:
         """End the job that way, or say why it waits."""
@@ -142,7 +154,8 @@ class _DeadJob:
         else:
             left = self._state.revert(partial(self._reopened.record_step, SlotsDiscarded()))
         self._finish(JobState.ROLLED_BACK, 0.0, left)
-        ending = "nothing of it is left" if target_directories(self._record) else "the data are as before it"
+        is_beside = target_directories(self._record)
+        ending = "nothing of it is left" if is_beside else f"{self._things} are as before it"
         return "; ".join((f"{self._name} had been interrupted; {ending}", *map(str, left)))
 
     def _keep_undone(self, until: float) -> None:
@@ -157,7 +170,8 @@ class _DeadJob:
         if state is JobState.ROLLED_BACK and not until:
             result = JobResult(recovered=True)
         else:
-            result = JobResult(set_id, snaps, recovered=True, undo_until=until, beside=beside)
+            sets = tuple(part.set_id for part in forgotten_sets(self._record))
+            result = JobResult(set_id, snaps, recovered=True, undo_until=until, sets=sets, beside=beside)
         if left:
             result = replace(result, left_out=tuple(map(str, left)), leftovers=self._state.present)
         self._reopened.finish(state, result)
@@ -166,6 +180,11 @@ class _DeadJob:
 def waiting_text(record: JobRecord) -> str:
     """One sentence about a job that waits, with the two ways out."""
     snaps = ", ".join(begun_subject_of(record).snaps) or "snaps"
+    if is_about_trash(record):
+        return (
+            f"job {record.id} ({record.verb}) was interrupted while it moved snapshots of {snaps}: finish "
+            f"{record.id} completes it, takeback {record.id} rolls it back; nothing is lost by either"
+        )
     return (
         f"job {record.id} ({record.verb}) was interrupted while it replaced the data of {snaps}, which may "
         f"have been changed since: finish {record.id} completes it, takeback {record.id} rolls it back; both "

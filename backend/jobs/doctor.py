@@ -20,6 +20,7 @@ from backend.operations import Finding
 from backend.progress import Progress
 from backend.steps import FileBegun, StagingBegun
 from backend.store import leftovers
+from backend.store.pins import Pins
 from backend.store.root_id import is_same_root
 from backend.store.store import Store
 from backend.store.unfinished import STAGING, marked_set
@@ -40,6 +41,7 @@ def findings(journal: Journal, store: Store, other_state: str = "") -> list[Find
     jobs = journal.glance()
     slots = leftover_slots(jobs, store)
     findings = [*_job_findings(jobs), *_other_findings(other_state, store)]
+    findings += _pin_findings(journal, store)
     findings += _marker_findings(journal, store)
     findings += _temporary_findings(temporaries, jobs, journal)
     findings += _unknown_findings(store)
@@ -84,6 +86,14 @@ def _job_findings(jobs: Iterable[JobRecord]) -> Iterator[Finding]:
         if is_damaged(record) and not record.is_newer:
             text = f"what job {record.id} ({record.verb}) did cannot be understood; it is left as it is"
             yield Finding("damaged", record.folder, text)
+
+
+def _pin_findings(journal: Journal, store: Store) -> Iterator[Finding]:
+    try:
+        Pins(journal.folder, store.lock, store.numbers).read()
+    except SnapshotError as fault:
+        text = f"{fault}; until it is repaired or removed no set is forgotten"
+        yield Finding("damaged", f"{journal.folder}/pins.json", text)
 
 
 def _marker_findings(journal: Journal, store: Store) -> Iterator[Finding]:

@@ -7,19 +7,31 @@ from typing import NamedTuple
 from backend.errors import BlockedError, IntegrityError, SnapshotError
 from backend.jobs.journal import Journal
 from backend.jobs.record import ENDED_WELL, JobRecord, JobState
-from backend.operations import DAY, Extract, Restore, Undo
+from backend.operations import DAY, Extract, Forget, Prune, Restore, Undo
 from backend.restore import into_directory as beside
 from backend.restore.recovery import recovered
+from backend.restore.slots import TRASH
 from backend.restore.swap import RestoreState
-from backend.steps import DataCommitted, RestoreBegun, SnapdUndoBegun, UndoBegun
+from backend.steps import (
+    DataCommitted,
+    DataMoved,
+    ForgetBegun,
+    ForgettingBegun,
+    ForgottenSet,
+    RestoreBegun,
+    SlotsMade,
+    SnapdUndoBegun,
+    UndoBegun,
+)
 from backend.store.store import Store
 
-REVERSIBLE = ("restore", "extract", "undo")
-RESTORING = ("restore", "extract")
+RESTORING = (Restore.verb, Extract.verb)
+FORGETTING = (Forget.verb, Prune.verb)
+REVERSIBLE = (*RESTORING, *FORGETTING, Undo.verb)
 
 
 def kept_records(journal: Journal, store: Store) -> list[JobRecord]:
-    """Ended jobs of ours whose slots still hold what they replaced, the newest first."""
+    """Ended jobs of ours whose slots still hold what they replaced or forgot, the newest first."""
     journal.demand_readable()
     return kept_among(journal.records(), store)
 
@@ -36,7 +48,7 @@ def kept_among(records: Sequence[JobRecord], store: Store) -> list[JobRecord]:
         and record.id not in taken_back
         and is_ours(record, store)
         and not record.is_newer
-        and not is_with_snapd(record)
+        and (record.verb in FORGETTING or not is_with_snapd(record))
     ]
 
 
@@ -68,7 +80,32 @@ def begun_subject_of(record: JobRecord) -> Subject:
         match step:
             case RestoreBegun(set_id, snaps) | UndoBegun(_, set_id, snaps):
                 return Subject(set_id, tuple(sorted(set(snaps))))
+            case ForgettingBegun(sets):
+                return Subject(
+                    sets[0].set_id if len(sets) == 1 else 0,
+                    tuple(sorted({s for each in sets for s in each.snaps})),
+                )
     return Subject(0, ())
+
+
+def forgotten_sets(record: JobRecord) -> tuple[ForgottenSet, ...]:
+    """What a job has put into the trash, or was to, set by set; nothing for any other."""
+    return next((step.sets for step in record.steps if isinstance(step, ForgettingBegun)), ())
+
+
+def is_removal(record: JobRecord) -> bool:
+    """Whether it is a forget that keeps nothing: its steps name the files that it removes."""
+    return record.verb in FORGETTING and any(isinstance(step, ForgetBegun) for step in record.steps)
+
+
+def is_about_trash(record: JobRecord) -> bool:
+    """Whether it moves files between the snapshots and the trash; SnapshotError where nobody can tell."""
+    return any(
+        isinstance(step, ForgettingBegun)
+        or (isinstance(step, SlotsMade) and step.holder == TRASH)
+        or (isinstance(step, DataMoved) and any(slot.holder == TRASH for slot in step.slots))
+        for step in record.steps
+    )
 
 
 def is_ours(record: JobRecord, store: Store) -> bool:
@@ -100,6 +137,8 @@ def effects_of(record: JobRecord, store: Store) -> JobEffects:
 
     def is_inside(place: str) -> bool:
         """Whether a place is one that the job may have touched."""
+        if record.verb in FORGETTING:
+            return os.path.realpath(place) == os.path.realpath(store.folder)
         if grounds:
             return place in grounds or (is_extract and _is_below(place, grounds[0]))
         try:
@@ -151,7 +190,7 @@ def is_with_snapd(record: JobRecord) -> bool:
 def needs_rollback(record: JobRecord, store: Store) -> bool:
     """Whether a restore failed and what it had replaced could not be put back either."""
     failed = record.state in (JobState.FAILED, JobState.CANCELLED)
-    if not failed or record.verb not in RESTORING:
+    if not failed or record.verb not in (*RESTORING, *FORGETTING):
         return False
     try:
         return any(os.path.lexists(slot.path) for slot in effects_of(record, store).state.slots)
@@ -162,6 +201,7 @@ def needs_rollback(record: JobRecord, store: Store) -> bool:
 def window_end(record: JobRecord, now: float) -> float:
     """Until when what a job replaced is kept that is ended now (seconds since the epoch; 0: not at all)."""
     nothing_replaced = target_directories(record) and record.verb == Restore.verb
+    nothing_replaced = nothing_replaced or (record.verb == Undo.verb and is_about_trash(record))
     window = 0 if nothing_replaced else getattr(record.operation, "undo_window", DAY)
     if not 0 <= window <= _LONGEST_WINDOW:
         raise IntegrityError("its journal tells an impossible time")

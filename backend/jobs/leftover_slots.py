@@ -11,7 +11,7 @@ from backend.jobs.effects import REVERSIBLE, effects_of, is_damaged, is_ours, ne
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import Finding
-from backend.restore.slots import HOLDER, Slot
+from backend.restore.slots import HOLDER, TRASH, Slot
 from backend.store.store import Store
 
 _OPEN = (JobState.RUNNING, JobState.INTERRUPTED)
@@ -75,8 +75,8 @@ def _needs_slots(record: JobRecord, store: Store) -> bool:
 
 
 def _on_disk(store: Store) -> Iterator[str]:
-    for parent in store.layout.data_parents():
-        holder = f"{parent}/{HOLDER}"
+    holders = (f"{parent}/{HOLDER}" for parent in store.layout.data_parents())
+    for holder in (*holders, f"{store.folder}/{TRASH}"):
         try:
             names = os.listdir(holder)
         except OSError:

@@ -13,7 +13,15 @@ from backend.fs import files
 from backend.host.clock import Clock
 from backend.jobs.cleanup import end_job
 from backend.jobs.data_endings import Ending
-from backend.jobs.effects import effects_of, is_ours, is_with_snapd, needs_rollback, undone_by, window_end
+from backend.jobs.effects import (
+    effects_of,
+    is_about_trash,
+    is_ours,
+    is_with_snapd,
+    needs_rollback,
+    undone_by,
+    window_end,
+)
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
 from backend.operations import (
@@ -25,6 +33,7 @@ from backend.operations import (
     Forget,
     Import,
     Operation,
+    Prune,
     Pull,
     Restore,
     Save,
@@ -113,8 +122,8 @@ def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
         match operation:
             case Restore() | Extract() | Undo():
                 return _of_data(record, operation, store, clock)
-            case Forget():
-                return _of_forget(record, operation, store)
+            case Forget() | Prune():
+                return _of_forget(record, operation, store, clock)
             case Save() | Import() | Export() | Pull():
                 return _of_files(record, operation, store)
             case UnknownOperation():
@@ -181,7 +190,26 @@ def _of_beside(operation: Restore, *, committed: bool) -> Resolutions:
     return Resolutions(finish, Resolution(refusal=f"{there}: remove that to take it back"))
 
 
-def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolutions:
+def _of_trash(record: JobRecord, operation: Forget | Prune, store: Store, clock: Clock) -> Resolutions:
+    done = effects_of(record, store)
+    done.refuse_outside()
+    kept = f"all of it can be undone until {_moment(window_end(record, clock.wall()) or clock.wall() + DAY)}"
+    if done.committed:
+        again = "It is complete: what it forgot is put back by an undo, as a new job."
+        return Resolutions(
+            Resolution(f"It is complete, and {kept}."), Resolution(again, again=Undo(record.id))
+        )
+    if not done.state.moves:
+        return _from_scratch(operation, "It had removed nothing")
+    return Resolutions(
+        Resolution(f"What is left of it is forgotten as well; {kept}."),
+        Resolution("What it had forgotten is put back; nothing is lost."),
+    )
+
+
+def _of_forget(record: JobRecord, operation: Forget | Prune, store: Store, clock: Clock) -> Resolutions:
+    if is_about_trash(record):
+        return _of_trash(record, operation, store, clock)
     doomed = [file for step in record.steps if isinstance(step, ForgetBegun) for file in step.files]
     if not doomed:
         return _from_scratch(operation, "It had removed nothing")
@@ -189,13 +217,14 @@ def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolution
         raise IntegrityError("its journal names files of other places")
     left = sum(is_recorded(f"{store.folder}/{name}", identity) for name, identity in doomed)
     gone = len(doomed) - left
-    finish = Resolution(f"{_files(left)} left of set #{operation.set_id}: they are removed as well.")
+    of = f"set #{operation.set_id}" if isinstance(operation, Forget) else "what it was to remove"
+    finish = Resolution(f"{_files(left)} left of {of}: they are removed as well.")
     if not left:
         finish = Resolution(f"It had removed all that it was to ({_files(gone)}): it is complete.")
         return Resolutions(
             finish, Resolution(refusal=f"what it was to remove is gone for good ({_files(gone)})")
         )
-    kept = f"{_files(left)} left of set #{operation.set_id}: kept."
+    kept = f"{_files(left)} left of {of}: kept."
     lost = f" {_files(gone)} gone for good." if gone else " Nothing is lost."
     return Resolutions(finish, Resolution(kept + lost))
 

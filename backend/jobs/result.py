@@ -91,6 +91,8 @@ def parse_result(document: Mapping[str, Any]) -> JobResult:
         verdicts=_verdicts(document.get("verdicts")),
         freed=_integer(document.get("freed")),
         undo_job=_integer(document.get("undo_job")),
+        held=_integer(document.get("held")),
+        sets=_integers(document.get("sets")),
         undo_until=until if 0 < until < _LATEST_TIME else 0.0,
         duplicate=bool(document.get("duplicate")),
         skipped=_integer(document.get("skipped")),
@@ -138,6 +140,10 @@ def _text(value: object) -> str:
 
 def _texts(values: object) -> tuple[str, ...]:
     return tuple(map(str, values)) if isinstance(values, list) else ()
+
+
+def _integers(values: object) -> tuple[int, ...]:
+    return tuple(map(_integer, values)) if isinstance(values, list) else ()
 
 
 def _verdicts(values: object) -> tuple[CheckResult, ...]:

@@ -1,4 +1,4 @@
-"""Taking a restore, or an undo, back: what can be, and doing it."""
+"""Taking a restore, a forget or an undo back: what can be, and doing it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
@@ -9,9 +9,18 @@ from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.fs.space import measure
 from backend.jobs.data_endings import demand_none_waits
-from backend.jobs.effects import RESTORING, effects_of, kept_records, subject_of, undone_by
+from backend.jobs.effects import (
+    FORGETTING,
+    RESTORING,
+    effects_of,
+    forgotten_sets,
+    kept_records,
+    subject_of,
+    undone_by,
+)
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
+from backend.jobs.trash import Trash, TrashTransaction
 from backend.operations import DAY, Result, Undo, UndoOffer
 from backend.progress import Progress
 from backend.restore.swap import RestoreState
@@ -34,7 +43,15 @@ def offers_among(kept: Iterable[JobRecord], store: Store) -> list[UndoOffer]:
         held = measure([slot.path for slot in state.slots]).allocated
         window = record.kept
         offers.append(
-            UndoOffer(record.id, *subject_of(record), window.until, held, record.verb, window.doubt)
+            UndoOffer(
+                record.id,
+                *subject_of(record),
+                window.until,
+                held,
+                record.verb,
+                doubt=window.doubt,
+                sets=tuple(part.set_id for part in forgotten_sets(record)),
+            )
         )
     return offers
 
@@ -48,20 +65,22 @@ def _reversible(kept: Iterable[JobRecord], store: Store) -> Iterator[tuple[JobRe
 
 
 def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) -> Result:
-    """Put back what a restore replaced; what is taken away waits a day for an undo of this undo.
+    """Put back what a restore replaced, or a forget removed.
+
+    What is taken away for the data of a restore waits a day for an undo of this undo.
 
     NotFoundError when nothing can be undone, ConflictError when a later restore, which can still be undone
     itself, changed the same data.
     """
     record = _chosen(journal, store, operation.job)
+    if record.verb in FORGETTING:
+        return bring_back(journal, store, record, progress)
     set_id, snaps = subject_of(record)
     action = f"cannot undo job {record.id}"
     demand_none_waits(journal, store, action, snaps)
     newest = max((other.id for other, _ in _reversible(kept_records(journal, store), store)), default=0)
     if not operation.job and newest > record.id:
-        progress.note(
-            f"job {record.id} is undone, the newest restore; undo {newest} undoes the undo after it"
-        )
+        progress.note(f"job {record.id} ({record.verb}) is undone; undo {newest} undoes the undo after it")
     with ExitStack() as locks, files.os_errors_as(action):
         for name in filter(is_snap_name, snaps):
             locks.enter_context(store.snap_lock(name, "undo"))
@@ -79,6 +98,33 @@ def undo(journal: Journal, store: Store, operation: Undo, progress: Progress) ->
     return Result(set_id, snaps, undo_job=int(progress.name), undo_until=journal.clock.wall() + DAY)
 
 
+def bring_back(journal: Journal, store: Store, record: JobRecord, progress: Progress) -> Result:
+    """Put back what a job forgot, under its id, or under a free one where that is another set's now.
+
+    NotFoundError when it is not kept any more. It is not kept again: another forget does that.
+    """
+    set_id, snaps = subject_of(record)
+    action = f"cannot undo job {record.id}"
+    with ExitStack() as locks, files.os_errors_as(action):
+        for part in forgotten_sets(record):
+            locks.enter_context(store.set_lock(part.set_id, shared=False))
+        locks.enter_context(store.lock())
+        record = _chosen(journal, store, record.id)
+        progress.record_step(UndoBegun(record.id, set_id, snaps))
+        with (
+            Trash(store, journal).returning(record) as (state, ids),
+            progress.step("Putting back"),
+            progress.uncancellable(),
+        ):
+            TrashTransaction(state, progress, action, snaps).commit_or_take_back()
+            _note_undone(journal, record, int(progress.name))
+            left = state.clean_up()
+    for old, new in ids.items():
+        progress.note(f"set #{old} is back as #{new}: its number is another set's now")
+    sets = tuple(ids.get(part.set_id, part.set_id) for part in forgotten_sets(record))
+    return Result(ids.get(set_id, set_id), snaps, tuple(map(str, left)), sets=sets, leftovers=state.present)
+
+
 def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
     try:
         journal.note_undone(record, by)
@@ -86,19 +132,20 @@ def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:
         raise UnrecordedError(Undo.verb, failure) from failure
 
 
-def newest_restore(verbs: Mapping[int, str]) -> int:
-    """Return the newest restore, or extraction, among the jobs that can be undone; their verbs by number.
+def newest_undoable(verbs: Mapping[int, str]) -> int:
+    """Return the newest restore, extraction or forget among the jobs that can be undone; verbs by number.
 
     Raises:
         NotFoundError: there is none; an undo is undone only by its number.
     """
     if not verbs:
-        raise NotFoundError("there is no restore to undo")
-    if restores := [job for job, verb in verbs.items() if verb in RESTORING]:
-        return max(restores)
+        raise NotFoundError("there is no restore or forget to undo")
+    if candidates := [job for job, verb in verbs.items() if verb in (*RESTORING, *FORGETTING)]:
+        return max(candidates)
     newest = max(verbs)
     raise NotFoundError(
-        f"there is no restore to undo; job {newest} is an undo, which can be undone itself: undo {newest}"
+        f"there is no restore or forget to undo; job {newest} is an undo, which can be undone itself: "
+        f"undo {newest}"
     )
 
 
@@ -122,7 +169,7 @@ def choose(candidates: Mapping[int, Kept], number: int, meets: Callable[[Kept, K
 def _chosen(journal: Journal, store: Store, number: int) -> JobRecord:
     candidates = {record.id: record for record, _ in _reversible(kept_records(journal, store), store)}
     if not number:
-        number = newest_restore({job: record.verb for job, record in candidates.items()})
+        number = newest_undoable({job: record.verb for job, record in candidates.items()})
     elif number not in candidates:
         journal.record(number).demand_known_format()
 

@@ -16,6 +16,7 @@ from backend.fs.files import DIRECTORY, Identity
 from backend.fs.removal import Leftover, LeftoverError, remove_tree
 
 HOLDER = ".snapstow"
+TRASH = f"{HOLDER}-trash"  # where the slots of what was forgotten are, beside the snapshots
 _NOWHERE = Identity(0, 0)
 _SLOT = re.compile("[A-Za-z0-9-]{1,200}")
 _HOLDER = re.compile(r"\.snapstow(-[A-Za-z0-9-]{1,200})?")
@@ -28,7 +29,7 @@ _WRITERS = 0o022  # nobody else enters what was made as 0700, but where a file s
 class Slot:
     """A job's private directory below `<parent>/.snapstow`, and which directories they were.
 
-    Where the parent is not a snap's, `holder` is a name that no other job uses.
+    Where the parent is not a snap's, `holder` is a name that no other job uses, or the trash.
     """
 
     parent: str
@@ -109,7 +110,7 @@ def make_slot(parent: str, fd: int, name: str, holder: str = HOLDER) -> Slot:
             identity = _identity_of(slot)
     files.sync_open_directory(fd)
     if identity.device != _identity_of(fd).device:
-        raise BlockedError(f"cannot restore into {parent}: {holder} there lies on another file system")
+        raise BlockedError(f"cannot keep anything in {parent}/{holder}: it lies on another file system")
     return Slot(parent=parent, parent_id=_identity_of(fd), name=name, slot_id=identity, holder=holder)
 
 
@@ -139,7 +140,7 @@ def find_slot(parent: str, name: str, holder: str = HOLDER) -> Slot | None:
 def _private(parent: str, fd: int, name: str) -> Iterator[int]:
     """The open `.snapstow` of an open directory; BlockedError unless it is a directory that is ours alone."""
     status = os.lstat(name, dir_fd=fd)
-    closed_to = _EVERYBODY if name == HOLDER else _WRITERS
+    closed_to = _EVERYBODY if name in (HOLDER, TRASH) else _WRITERS
     if stat.S_ISDIR(status.st_mode) and _is_private(status, closed_to):
         with files.opened(name, DIRECTORY, fd) as holder:
             if _is_private(os.fstat(holder), closed_to):

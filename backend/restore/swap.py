@@ -14,12 +14,13 @@ from itertools import chain, groupby, islice
 from typing import Any
 
 from backend.errors import BlockedError, ConflictError, IntegrityError
+from backend.format.names import snapshot_id
 from backend.fs import files
 from backend.fs.files import DIRECTORY, Identity
 from backend.fs.mounts import mount_names, mounts_below
 from backend.fs.removal import Leftover
 from backend.restore.move import Exchange, Move
-from backend.restore.slots import HOLDER, Slot, holder_name, remove_if_empty, slot_name
+from backend.restore.slots import HOLDER, TRASH, Slot, holder_name, remove_if_empty, slot_name
 from backend.steps import DataMoved, FileId, FilesMoved, Moved, MovedSlot, Stamp, Step, parse_step
 
 _TARGET = re.compile("common|x?[1-9][0-9]{0,18}")
@@ -258,6 +259,8 @@ def _target_name(moved: Moved, slot: Slot) -> str:
     name = moved.name
     first, *below = name.split("/") if moved.kept else [name]
     if slot.holder == HOLDER and not _TARGET.fullmatch(first):
+        raise ValueError(name)
+    if slot.holder == TRASH and snapshot_id(name) is None:
         raise ValueError(name)
     if first == slot.holder or any(part in ("", ".", "..") for part in (first, *below)):
         raise ValueError(name)

@@ -18,6 +18,9 @@ _MENDS = "doctor --repair or the next start"
 class Transaction:
     """What is put in place of `state` by a job, which `action` names (`cannot …`), for these snaps."""
 
+    MOVED, THINGS = "replaced", "data"
+    UNBEGUN = "no data were replaced; what had been unpacked is left"
+
     def __init__(self, state: RestoreState, progress: Progress, action: str, snaps: Sequence[str]) -> None:
         self._state = state
         self._progress = progress
@@ -89,15 +92,17 @@ class Transaction:
     def _standing(self, cause: Exception) -> str:
         """How the data are, and what will mend them."""
         mends = _MENDS if isinstance(cause, BlockedError | ConflictError) else f"{_DISK}{_MENDS}"
-        data = f"the data of {', '.join(self._snaps)} are"
+        things = f"the {self.THINGS} of {', '.join(self._snaps)} are"
         try:
             if self._state.is_as_before:
-                return f"no data were replaced; what had been unpacked is left: {mends} removes it"
+                return f"{self.UNBEGUN}: {mends} removes it"
             if all(move.live == move.after for move in self._state.moves):
-                return f"{data} replaced, but that is not recorded: {mends} completes it or puts them back"
+                return (
+                    f"{things} {self.MOVED}, but that is not recorded: {mends} completes it or puts them back"
+                )
         except OSError:
             pass  # then nothing better is known
-        return f"{data} partly replaced: {mends} puts them back"
+        return f"{things} partly {self.MOVED}: {mends} puts them back"
 
 
 def remove_replaced(state: RestoreState, verb: str) -> tuple[Leftover, ...]:

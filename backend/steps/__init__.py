@@ -29,6 +29,8 @@ if TYPE_CHECKING:
         ExportBegun,
         FileBegun,
         ForgetBegun,
+        ForgettingBegun,
+        ForgottenSet,
         PublicationBegun,
         Published,
         PublishedFile,

@@ -78,6 +78,25 @@ class ForgetBegun(Step):
         return {"forget": [[file.name, *file.identity] for file in self.files]}
 
 
+class ForgottenSet(NamedTuple):
+    """What is forgotten of a set; `rest` are the inodes of the files that stay, none where all of it goes."""
+
+    set_id: int
+    snaps: tuple[str, ...]
+    rest: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ForgettingBegun(Step):
+    """Snapshot files go into the trash, by the moves that are noted after this."""
+
+    sets: tuple[ForgottenSet, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that `parse_step` takes."""
+        return {"trash": [[part.set_id, list(part.snaps), list(part.rest)] for part in self.sets]}
+
+
 @dataclass(frozen=True)
 class ExportBegun(Step):
     """An export is written to `part`, which becomes `file`; identities are known once the parts are made.

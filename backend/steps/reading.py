@@ -25,6 +25,8 @@ from backend.steps.files import (
     ExportBegun,
     FileBegun,
     ForgetBegun,
+    ForgettingBegun,
+    ForgottenSet,
     PublicationBegun,
     Published,
     PublishedFile,
@@ -103,6 +105,8 @@ def _file_step(document: Mapping[str, Any]) -> Step | None:
             return Published(set_id)
         case {"forget": list(files)}:
             return ForgetBegun(tuple(DoomedFile(_path(name), _file_id(rest)) for name, *rest in files))
+        case {"trash": list(sets)}:
+            return ForgettingBegun(tuple(map(_forgotten_set, sets)))
         case {"part": str(part)}:
             return _export(part, document)
         case _:
@@ -157,6 +161,11 @@ def _stamp(recorded: Any) -> Stamp | None:
 def _published_file(recorded: Sequence[Any]) -> PublishedFile:
     path, name, *identity = recorded
     return PublishedFile(_path(path), _path(name), _file_id(identity) if identity else None)
+
+
+def _forgotten_set(recorded: Sequence[Any]) -> ForgottenSet:
+    set_id, snaps, rest = recorded
+    return ForgottenSet(_number(set_id), _texts(snaps), tuple(map(_number, rest)))
 
 
 def _export(part: str, document: Mapping[str, Any]) -> ExportBegun:

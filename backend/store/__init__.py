@@ -1,7 +1,8 @@
 """The directory of snapshots: which files are in it, which belong together, what was verified when.
 
 `Store` lists, publishes and removes; `VerificationLog` keeps the results of checks; both notice a file that
-was put in the place of another. `clean_up_abandoned_imports` removes sets that were never whole.
+was put in the place of another. `Pins` tell which sets are not to go. `clean_up_abandoned_imports` removes
+sets that were never whole.
 """
 
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.store.leftovers import clean_up_abandoned_imports
+    from backend.store.pins import Pin, Pins
     from backend.store.room import Room, room_of
     from backend.store.store import Store
     from backend.store.verifications import CheckState, CheckStatus, VerificationLog

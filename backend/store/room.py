@@ -45,6 +45,16 @@ def room_of(snapshots: Sequence[Snapshot]) -> Room:
     return Room(freed, sizes, tuple(linked), held)
 
 
+def nearly_full(folder: str) -> str:
+    """Say that less than a tenth of the file system of a folder is free for everybody, or nothing."""
+    try:
+        facts = os.statvfs(folder)
+    except OSError:
+        return ""
+    is_full = facts.f_bavail * 10 < facts.f_blocks
+    return "less than a tenth of the file system of the snapshots is free" if is_full else ""
+
+
 def _look(path: str) -> os.stat_result | None:
     with suppress(OSError):
         return beneath.lstat(path)

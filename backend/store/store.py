@@ -86,8 +86,15 @@ class Store:
         numbered = ((snapshot_id(name), name) for name in self.listing())
         return sorted((number, name) for number, name in numbered if number is not None)
 
+    def numbers(self) -> set[int]:
+        """Return the ids of all sets that have a file; none where the directory cannot be read."""
+        try:
+            return {number for number, _ in self.names()}
+        except SnapshotError:
+            return set()
+
     def listing(self) -> list[str]:
-        """List the names of all that is in the directory, whatever it is; none without a folder."""
+        """List the names of all that is in the directory; none without a folder."""
         with files.os_errors_as("cannot open snapshots directory"):
             try:
                 return os.listdir(self.folder)
@@ -343,9 +350,7 @@ class Store:
         from backend.steps import DoomedFile, ForgetBegun
 
         freed = 0
-        known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
-        largest = max(known, default=0)
-        self._noted_id.raise_to(largest)  # nothing else may tell of it once they are gone
+        self.note_used(snapshots)  # nothing else may tell of it once they are gone
         identities = ((snapshot.path, files.identity(snapshot.path)) for snapshot in snapshots)
         doomed = (DoomedFile(os.path.basename(path), identity) for path, identity in identities if identity)
         with progress.uncancellable(), files.os_errors_as("cannot forget"):
@@ -358,13 +363,18 @@ class Store:
                         raise
                     gone = ", ".join(before.snap or before.path for before in snapshots[:number])
                     raise SnapshotError(f"{failure}; forgotten already: {gone}") from failure
-            self._noted_id.raise_to(largest)  # where there was no room for it before
+            self.note_used(snapshots)  # where there was no room for it before
             try:
                 files.sync_directory(self.folder)
             except OSError as failure:
                 reason = f"a power failure may bring the files back: {failure.strerror}"
                 raise OpenEndedError(f"forget is done, but {reason}") from failure
         return freed
+
+    def note_used(self, snapshots: Sequence[Snapshot]) -> None:
+        """Note the set ids of snapshots as used, as far as there is room for that."""
+        known = (snapshot.set_id for snapshot in snapshots if snapshot.set_id < LARGEST_SANE_ID)
+        self._noted_id.raise_to(max(known, default=0))
 
     def end_forgetting(self, doomed: "Sequence[DoomedFile]") -> None:
         """Remove what is left of the files that a `forget` noted before it died.

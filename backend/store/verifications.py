@@ -7,6 +7,7 @@ copy says nothing of another file with damaged bytes. A size holds for one file 
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,7 @@ _KEEP = """INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?)
         level = excluded.level, at = excluded.at, fault = excluded.fault
     WHERE NOT (level = 'structure' AND fault != '' AND identity = excluded.identity AND hash = excluded.hash
         AND (excluded.level = 'quick' OR excluded.level = 'full' AND excluded.fault = ''))"""
+_RENAME = "UPDATE OR REPLACE {} SET file = ?, identity = ? WHERE file = ? AND identity = ?"
 _OF_FILE = "SELECT identity, entry, hash, level, at, fault FROM verdicts WHERE file = ?"
 _SIZES = "CREATE TABLE sizes (file TEXT PRIMARY KEY, identity TEXT, bytes INTEGER)"
 _KEEP_SIZE = "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?)"
@@ -109,6 +111,32 @@ class VerificationLog:
             if database is not None:
                 with database:
                     database.executemany(_KEEP, rows)
+
+    @contextmanager
+    def carried(self, renames: Mapping[str, str]) -> Iterator[None]:
+        """Keep what is known of files that move inside, each from one path to another, or back.
+
+        They may have other names besides. One that was written to meanwhile was never checked.
+        """
+        before = {path: identity_at(path) or identity_at(target) for path, target in renames.items()}
+        try:
+            yield
+        finally:
+            known = {path: identity for path, identity in before.items() if identity}
+            self._rename({path: (known[path], target) for path, target in renames.items() if path in known})
+
+    def _rename(self, renames: Mapping[str, tuple[str, str]]) -> None:
+        rows = []
+        for path, (identity, target) in renames.items():
+            for place in (target, path):
+                if _is_same(now := identity_at(place), identity):
+                    rows.append((os.path.basename(place), now, os.path.basename(path), identity))
+                    break
+        for table, name in ((self._verdicts, "verdicts"), (self._sizes, "sizes")) if rows else ():
+            with table.opened(write=True) as database:
+                if database is not None:
+                    with database:
+                        database.executemany(_RENAME.format(name), rows)
 
     def statuses(self, snapshots: Iterable[Snapshot], now: float | None = None) -> dict[str, CheckStatus]:
         """Return what is known of each snapshot, by path. A file that changed since was never checked."""
@@ -221,6 +249,11 @@ def _declared(path: str) -> _Size | None:
     except (OSError, SnapshotError):
         return None
     return _Size(identity, sum(part.size for part in parts) if all(part.certain for part in parts) else None)
+
+
+def _is_same(identity: str, before: str) -> bool:
+    """Whether two identities differ in nothing but when names of the file changed."""
+    return identity.split()[:-1] == before.split()[:-1]
 
 
 def identity_at(path: str) -> str:

@@ -79,7 +79,7 @@ def test_every_other_verb_works(engine: FilesEngine, tmp_path: Path) -> None:
     file = str(tmp_path / "e")
     assert do(engine, Export(1, file)).exit_code == 0
     assert do(engine, Import(file)).duplicate
-    assert do(engine, Forget(1)).freed > 0
+    assert do(engine, Forget(1)).held > 0
     assert do(engine, Import(file)).set_id > 10
     for broken in (7, 8, 9):
         with pytest.raises(SnapshotError):

@@ -20,6 +20,7 @@ from backend.operations import (
     Forget,
     Import,
     Operation,
+    Prune,
     Restore,
     Result,
     Save,
@@ -36,7 +37,10 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     st.builds(Check, st.integers(0, 99), NAMES, NAMES, st.booleans()),
     st.builds(Restore, IDS, NAMES, NAMES, st.booleans(), st.integers(0, 10**6)),
     st.builds(Undo, st.integers(0, 99)),
-    st.builds(Forget, IDS, NAMES),
+    st.builds(Forget, IDS, NAMES, st.booleans(), st.integers(0, 10**6), st.booleans()),
+    st.builds(
+        Prune, NAMES, st.integers(0, 9), keep_within=st.integers(0, 10**6), free=st.integers(0, 10**12)
+    ),
     st.builds(Export, IDS, WORDS, st.booleans()),
     st.builds(Import, WORDS, st.booleans()),
 )
@@ -71,6 +75,11 @@ def test_the_line_for_a_shell_is_one_command(operation: Operation) -> None:
         (Undo(), "snapstow undo"),
         (Undo(7), "snapstow undo 7"),
         (Forget(2, ("a",)), "snapstow forget 2 a"),
+        (Forget(2, pinned=True, undo_window=0), "snapstow forget 2 --pinned --now"),
+        (Forget(2, undo_window=60), "snapstow forget 2 --undo-window=60s"),
+        (Prune(("a",), keep_last=3, keep_daily=7), "snapstow prune a --keep-last=3 --keep-daily=7"),
+        (Prune(keep_within=3600, undo_window=0), "snapstow prune --now --keep-within=3600s"),
+        (Prune(free=10, repository="offsite", confirmed=("1",)), "snapstow prune --repo=offsite --free=10"),
         (Export(2, "/a b"), "snapstow export-snapshot 2 '/a b'"),
         (Export(2, "/e", skip_broken=True), "snapstow export-snapshot 2 /e --skip-broken"),
         (Import("/e", accept_hash=True), "snapstow import-snapshot /e --accept-hash"),

@@ -17,6 +17,8 @@ from backend.steps import (
     FileBegun,
     FilesMoved,
     ForgetBegun,
+    ForgettingBegun,
+    ForgottenSet,
     Moved,
     MovedSlot,
     PublicationBegun,
@@ -81,6 +83,10 @@ STEPS: list[tuple[Step, dict[str, Any]]] = [
     ),
     (Published(5), {"published": 5}),
     (ForgetBegun((DoomedFile("5_a.zip", (1, 2)),)), {"forget": [["5_a.zip", 1, 2]]}),
+    (
+        ForgettingBegun((ForgottenSet(5, ("a", "b")), ForgottenSet(6, ("a",), (3, 4)))),
+        {"trash": [[5, ["a", "b"], []], [6, ["a"], [3, 4]]]},
+    ),
     (ExportBegun("/e.part", "/e"), {"part": "/e.part", "file": "/e"}),
     (ExportBegun("/e.part", "/e", None, ()), {"part": "/e.part", "file": "/e", "checksum": []}),
     (

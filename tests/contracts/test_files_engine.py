@@ -10,6 +10,7 @@ from backend.archive.reader import Reader
 from backend.engine.files import FilesEngine
 from backend.model import ARCHIVE
 from tests.contracts.engine import OLD, EngineContract
+from tests.contracts.trash import TrashContract
 from tests.support.builders import Tree, World, plant, tree_of
 
 
@@ -55,7 +56,7 @@ def damage_file(path: Path) -> None:
     path.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
 
 
-class TestDirectEngine(EngineContract):
+class TestDirectEngine(EngineContract, TrashContract):
     @pytest.fixture
     def place(self, tmp_path: Path) -> FilesPlace:
         return FilesPlace(tmp_path)

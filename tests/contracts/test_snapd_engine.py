@@ -10,8 +10,10 @@ import pytest
 from backend.engine.files import FilesEngine
 from backend.engine.snapd.engine import SnapdEngine
 from backend.host.layout import Layout
-from tests.contracts.engine import OLD, EngineContract
+from backend.operations import Forget, Save
+from tests.contracts.engine import OLD, EngineContract, do, listed
 from tests.contracts.test_files_engine import damage_file
+from tests.contracts.trash import TrashContract
 from tests.support.builders import Tree, plant, tree_of
 from tests.support.realsnapd import RealSnapd
 
@@ -50,7 +52,7 @@ class SnapdPlace:
         return path
 
 
-class TestSnapdEngine(EngineContract):
+class TestSnapdEngine(EngineContract, TrashContract):
     @pytest.fixture
     def place(self, new_snapd: Callable[[], RealSnapd], tmp_path: Path) -> SnapdPlace:
         return SnapdPlace(new_snapd(), tmp_path, reads_files=True)
@@ -60,3 +62,9 @@ class TestSnapdEngineWithoutFiles(EngineContract):
     @pytest.fixture
     def place(self, new_snapd: Callable[[], RealSnapd], tmp_path: Path) -> SnapdPlace:
         return SnapdPlace(new_snapd(), tmp_path, reads_files=False)
+
+    def test_forgotten_set_is_not_kept_and_that_is_told_before(self, place: SnapdPlace) -> None:
+        made = do(place, Save())
+        assert place.engine.trash_fault() == "the snapshot files may not be read (try with sudo)"
+        assert do(place, Forget(made.set_id)).undo_job == 0
+        assert (listed(place), place.engine.undo_offers()) == ({}, [])

@@ -64,5 +64,5 @@ def taken_in(world: World, raw: bytes) -> dict[str, dict[str, bytes]]:
     listed = [snapshot for group in world.engine.sets() for snapshot in group.snapshots]
     assert [snapshot.set_id for snapshot in listed] == [imported.set_id] * len(listed)
     by_snap = {snapshot.snap: contents(Path(snapshot.path))[1] for snapshot in listed}
-    world.engine.forget(Forget(imported.set_id), Progress())
+    world.engine.forget((Forget(imported.set_id),), Progress())
     return by_snap

@@ -28,7 +28,7 @@ TIDY = "tidy"
 
 _PATIENCE = 60
 _CHANGES = (
-    *("mkdir", "rmdir", "unlink", "rename", "ftruncate", "chown", "fchown", "chmod"),
+    *("mkdir", "rmdir", "link", "unlink", "rename", "ftruncate", "chown", "fchown", "chmod"),
     *("copy_file_range", "posix_fallocate"),
 )
 

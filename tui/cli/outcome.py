@@ -16,6 +16,7 @@ from backend import (
     Import,
     InvalidInputError,
     Operation,
+    Prune,
     Pull,
     Push,
     Repair,
@@ -31,7 +32,7 @@ from tui.cli.output import print_result, print_status, show_table
 from tui.cli.run_operation import run_operation, start_job
 from tui.phrases import count_phrase
 from tui.terminal.streams import is_open_for
-from tui.text import plain, quoted
+from tui.text import amount_text, plain, quoted
 
 
 class AsTyped(NamedTuple):
@@ -98,8 +99,8 @@ class _Outcome:
                 _Verdicts(operation, self._result, self._name(operation)).tell()
             case Export():
                 self._exported(operation)
-            case Forget():
-                self._forgotten(operation)
+            case Forget() | Prune():
+                self._let_go(operation)
             case Push() | Pull() | CheckCopies() | ForgetCopies():
                 from tui.cli.copies_outcome import tell_copies
 
@@ -122,6 +123,12 @@ class _Outcome:
                 where = f" into {beside}; nothing was replaced" if beside else ""
                 return f"Restored snapshot {self._name(operation)}{_of_snaps(snaps)}{where}."
             case Undo(job=job):
+                if result.sets:
+                    sets = ", ".join(f"#{number}" for number in result.sets)
+                    back = (
+                        f"snapshots {sets} are back" if len(result.sets) > 1 else f"snapshot {sets} is back"
+                    )
+                    return f"Undid {f'job {job}' if job else 'the last forget'}: {back}."
                 which = f"job {job}" if job else "the last restore"
                 return f"Undid {which}, of snapshot #{result.set_id}."
             case Extract():
@@ -146,10 +153,37 @@ class _Outcome:
             beside = plain(os.path.realpath(operation.file)) if os.path.islink(operation.file) else file
             print_result(f'Its checksum is in "{beside}.sha256"')
 
+    def _let_go(self, operation: Forget | Prune) -> None:
+        if isinstance(operation, Forget):
+            self._forgotten(operation)
+        else:
+            self._pruned()
+        self._tell_kept()
+
     def _forgotten(self, operation: Forget) -> None:
         several = "s" if len(operation.snaps) > 1 else ""
         of_snaps = f" of snap{several} {plain(quoted(operation.snaps))}" if operation.snaps else ""
         print_result(f"Snapshot {self._name(operation)}{of_snaps} forgotten.")
+
+    def _pruned(self) -> None:
+        sets = self._result.sets
+        names = ", ".join(f"#{number}" for number in sets)
+        print_result(
+            f"Forgot {count_phrase(len(sets), 'set')}: {names}." if sets else "Nothing was forgotten."
+        )
+
+    def _tell_kept(self) -> None:
+        """Say for how long what was forgotten is kept, and how it is had back."""
+        result = self._result
+        if result.undo_job:
+            until = minute_text(result.undo_until)
+            again = self._context.command(Undo(result.undo_job))
+            print_status(
+                f"Its files are kept until {until}; {amount_text(result.held)} are free then. To undo:",
+                f"  {again}",
+            )
+        elif result.freed:
+            print_status(f"{amount_text(result.freed)} are free.")
 
 
 def _of_snaps(snaps: tuple[str, ...]) -> str:

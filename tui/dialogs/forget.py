@@ -1,9 +1,11 @@
-"""The dialog before sets are forgotten: what goes for good, what is left, and a word to be typed."""
+"""The dialog before sets are forgotten: what goes, for how long it is kept, what is left."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar
 
 from textual import on, work
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
@@ -11,6 +13,7 @@ from textual.widgets import Input
 
 from backend import Forget, Snapshot, SnapshotSet, command_line
 from backend.store import CheckState, CheckStatus, Room, room_of
+from tui.dialogs.answers import Answer
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
 from tui.dialogs.forget_lines import Loss, freed_text, kept_texts, left_lines, loss_lines
@@ -18,8 +21,9 @@ from tui.dialogs.lines import BAD, DIM, WARN, Line, styled
 from tui.dialogs.status_text import status_text
 from tui.phrases import count_phrase
 from tui.session.inventory import InventoryData
-from tui.text import amount_text, plain
+from tui.text import amount_text, moment_text, plain
 
+_DAY = Forget.undo_window
 _BAD = (CheckState.BROKEN, CheckState.FAILED)
 _VERIFIED = (CheckState.OK, CheckState.OLD)
 
@@ -59,40 +63,58 @@ def _owner(entry: str) -> str:
     return "system" if entry == "archive.tgz" else entry.removeprefix("user/").removesuffix(".tgz")
 
 
-def forgets(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Forget]:
-    """The operations that forget these sets, or parts of sets."""
+def forgets(sets: Sequence[SnapshotSet], stock: InventoryData, undo_window: int = _DAY) -> tuple[Forget, ...]:
+    """The operations that forget these sets, or parts of sets; pinned ones as well."""
     whole = {set_.set_id: len(set_.snapshots) for set_ in stock.sets}
-    return [
+    return tuple(
         Forget(
             part.set_id,
             ()
             if len(part.snapshots) == whole.get(part.set_id)
             else tuple(snapshot.snap for snapshot in part.snapshots),
+            undo_window=undo_window,
+            pinned=part.set_id in stock.pins,
         )
         for part in sets
-    ]
+    )
 
 
 class Measured(Message):
-    """What a forget really frees is known."""
+    """What a forget frees is known, and why nothing of it can be kept, or nothing."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, fault: str) -> None:
         super().__init__()
         self.room = room
+        self.fault = fault
 
 
-class AskForget(Dialog[bool]):
-    """Asks for a set's number, or the word `forget` for several; answers True once it was typed.
+def _no_fault() -> str:
+    """Everything can be kept."""
+    return ""
 
-    `location_options` are the options that name the place in a command.
+
+class AskForget(Dialog[tuple[Forget, ...]]):
+    """Asks whether sets are to be forgotten; answers with the operations, or with none.
+
+    What is kept for an undo needs no more than Enter. What is not, or is pinned, needs a set's number, or the
+    word `forget` for several. `location_options` are the options that name the place in a command, `fault_of`
+    says why nothing can be kept there.
     """
 
-    ANSWER = "Forget permanently"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+n", "at_once", "At once", show=False, tooltip="Keep nothing for an undo, or keep it")
+    ]
+    KEYS = (Answer("ctrl+n", "^N", "keep it or not"),)
+    ANSWER = "Forget"
     LEAVES = "Keep"
-    NO = False
+    NO = ()
 
     def __init__(
-        self, sets: list[SnapshotSet], stock: InventoryData, location_options: Sequence[str] = ()
+        self,
+        sets: list[SnapshotSet],
+        stock: InventoryData,
+        location_options: Sequence[str] = (),
+        fault_of: Callable[[], str] = _no_fault,
     ) -> None:
         several = len(sets) != 1
         super().__init__(
@@ -101,9 +123,13 @@ class AskForget(Dialog[bool]):
         self._sets = sets
         self._stock = stock
         self._location_options = location_options
+        self._fault_of = fault_of
         self._proof = "forget" if several else str(sets[0].set_id)
         self._lost = losses(sets, stock)
+        self._pinned = [part.set_id for part in sets if part.set_id in stock.pins]
         self._room: Room | None = None
+        self._fault = ""
+        self._is_at_once = False
 
     def fields(self) -> Iterable[Widget]:
         """Where the word is typed."""
@@ -111,25 +137,37 @@ class AskForget(Dialog[bool]):
         yield Field(f"Type {self._proof} to forget", box, classes="-gap")
 
     def on_mount(self) -> None:
-        """Show all; the word has to be typed."""
+        """Look what it frees, and whether it can be kept."""
+        self.lines.focus()
         self._measure()
         self.redraw()
-        operations = forgets(self._sets, self._stock)
-        self.show_command(
-            " && ".join(command_line(operation, self._location_options) for operation in operations)
-        )
-        self.query_one("#proof", Input).focus()
-        self.weigh()
 
     @work(thread=True)
     def _measure(self) -> None:
-        self.post_message(Measured(room_of([*self._going])))
+        self.post_message(Measured(room_of([*self._going]), self._fault_of()))
 
     def on_measured(self, message: Measured) -> None:
-        """Show what it really frees."""
+        """Show what it frees, and whether it is kept."""
         if self.is_open:
-            self._room = message.room
+            self._room, self._fault = message.room, message.fault
             self.redraw()
+
+    def action_at_once(self) -> None:
+        """Keep nothing, or keep it after all."""
+        if self._fault:
+            self.say(f"nothing can be kept: {self._fault}")
+        else:
+            self._is_at_once = not self._is_at_once
+            self.redraw()
+
+    @property
+    def _is_final(self) -> bool:
+        """Whether nothing is kept."""
+        return self._is_at_once or bool(self._fault)
+
+    @property
+    def _operations(self) -> tuple[Forget, ...]:
+        return forgets(self._sets, self._stock, 0 if self._is_final else _DAY)
 
     @property
     def _going(self) -> Iterator[Snapshot]:
@@ -138,12 +176,37 @@ class AskForget(Dialog[bool]):
     def redraw(self) -> None:
         """Show everything as it is known by now."""
         now, room = time.time(), self._room
-        freed = freed_text(self._sets, room) if room else "measuring what it frees"
-        self.sum_up(Content.assemble(f"{freed}; ", ("this cannot be undone", BAD)))
+        self.sum_up(self._sum(room, now))
         texts = kept_texts(self._going, room) if room else ()
         kept = [Line(text, styled(f"! {text}", WARN)) for text in texts]
         left = left_lines(self._sets, self._stock, now, {loss.snap for loss in self._lost})
-        self.show_lines([*loss_lines(self._lost), *kept, *left, *self._lines(now)])
+        self.show_lines([*self._pin_lines(), *loss_lines(self._lost), *kept, *left, *self._lines(now)])
+        self.show_command(
+            " && ".join(command_line(each, self._location_options) for each in self._operations)
+        )
+        self._ask_proof()
+
+    def _sum(self, room: Room | None, now: float) -> Content:
+        if room is None:
+            return styled("looking what it frees, and whether it can be kept")
+        if not self._is_final:
+            until, freed = moment_text(now + _DAY), amount_text(room.freed)
+            return styled(f"kept until {until}, u undoes it until then; {freed} are free then")
+        freed = freed_text(self._sets, room)
+        reason = f" (nothing is kept: {self._fault})" if self._fault else ""
+        return Content.assemble(f"{freed}; ", ("this cannot be undone", BAD), reason)
+
+    def _pin_lines(self) -> Iterator[Line]:
+        for number in self._pinned:
+            yield Line(("pin", number), styled(f"! #{number} is {self._stock.pins[number]}", WARN))
+
+    def _ask_proof(self) -> None:
+        """Have a word typed where Enter alone would be too little."""
+        is_wanted = self._is_final or bool(self._pinned)
+        self.show_field("proof", shown=is_wanted)
+        if is_wanted:
+            self.query_one("#proof", Input).focus()
+        self.weigh()
 
     def _lines(self, now: float) -> Iterator[Line]:
         for set_ in self._sets:
@@ -171,12 +234,21 @@ class AskForget(Dialog[bool]):
 
     @on(Input.Changed)
     def weigh(self) -> None:
-        """Enter forgets once the word is right."""
-        self.answer_with(self.ANSWER, "" if self._is_typed else f"type {self._proof} first")
+        """Say what Enter does, and for what it waits."""
+        does = "Forget permanently" if self._is_final else self.ANSWER
+        self.answer_with(does, self._waits)
+
+    @property
+    def _waits(self) -> str:
+        if self._room is None:
+            return "looking whether it can be kept…"
+        is_wanted = self._is_final or bool(self._pinned)
+        return f"type {self._proof} first" if is_wanted and not self._is_typed else ""
 
     def confirm(self) -> None:
-        """Forget, if the word was typed."""
-        if self._is_typed:
-            self.dismiss(True)
-        else:
-            self.say(f"type {self._proof} to forget permanently, or Esc to keep")
+        """Forget, if all is known and the word was typed."""
+        if not self._waits:
+            self.dismiss(self._operations)
+        elif self._room is not None:
+            how = "permanently" if self._is_final else "what is pinned"
+            self.say(f"type {self._proof} to forget {how}, or Esc to keep")

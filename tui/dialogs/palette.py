@@ -37,6 +37,7 @@ VERBS_OF = {
     "undo": ("undo",),
     "jobs": ("jobs",),
     "forget": ("forget",),
+    "pin": ("pin", "unpin"),
     "help": ("help",),
 }
 _EFFECTS = {

@@ -1,4 +1,4 @@
-"""The dialog before an undo: which restores can be undone, until when, and what that holds."""
+"""The dialog before an undo: which restores and forgets can be undone, until when, and what that holds."""
 
 import time
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from textual.message import Message
 from backend import SnapshotError, Undo, UndoOffer, command_line
 from tui.dialogs.base import Dialog
 from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, styled
-from tui.phrases import rough_span_phrase
+from tui.phrases import rough_span_phrase, sets_phrase
 from tui.session.place import Place
 from tui.text import amount_text, moment_text, plain
 
-NOTHING = "Nothing can be undone. What a restore replaces is listed here until its undo expires."
+NOTHING = "Nothing can be undone. Restores and forgets are listed here until their undo expires."
 
 
 class Offer(NamedTuple):
@@ -39,7 +39,9 @@ def offers_of(place: Place) -> tuple[Offer, ...]:
     listed = []
     for number, offer in enumerate(offers):
         later = [
-            later_offer.job for later_offer in offers[:number] if set(later_offer.snaps) & set(offer.snaps)
+            later_offer.job
+            for later_offer in offers[:number]
+            if not (later_offer.sets or offer.sets) and set(later_offer.snaps) & set(offer.snaps)
         ]
         listed.append(Offer(offer, later[-1] if later else 0))
     return tuple(listed)
@@ -52,7 +54,8 @@ def line_of(listed: Offer, now: float) -> Line:
     holds = f"until {moment_text(offer.until)} (in {left}) · holds {amount_text(offer.held)}"
     holds += f"\nstill kept: {offer.doubt}" if offer.doubt else ""
     newer = f"\njob {listed.newer} changed the same snaps later: undo that first" if listed.newer else ""
-    what = f"{offer.verb} of #{offer.set_id}  {', '.join(map(plain, offer.snaps))}"
+    sets = sets_phrase(offer.sets or (offer.set_id,))
+    what = f"{offer.verb} of {sets}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
     return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 
@@ -63,7 +66,7 @@ class AskUndo(Dialog[int | None]):
     ANSWER = "Undo"
 
     def __init__(self, place: Place) -> None:
-        super().__init__("Undo a restore")
+        super().__init__("Undo a restore or a forget")
         self._place = place
         self._offers: tuple[Offer, ...] = ()
 
@@ -93,7 +96,7 @@ class AskUndo(Dialog[int | None]):
             self.sum_up(styled(message.trouble or NOTHING, BAD if message.trouble else ""))
             return
         self.sum_up(
-            "The data from before is restored; what it replaces is kept for 24 hours, to be undone as well."
+            "What a restore replaced, or a forget removed, is put back; what that replaces is kept for a day."
         )
         now = time.time()
         self.show_lines([line_of(listed, now) for listed in message.offers])

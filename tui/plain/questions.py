@@ -4,6 +4,7 @@ Each answers with the operation that was agreed to. All raise SnapshotError, Dro
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from backend import (
     Cancelled,
@@ -13,6 +14,7 @@ from backend import (
     InvalidInputError,
     NotFoundError,
     Progress,
+    Prune,
     Restore,
     Save,
     Snapshot,
@@ -36,11 +38,11 @@ from tui.phrases import count_phrase
 from tui.plain.console import CANCEL, Dropped
 from tui.plain.follow import Desk, same_as
 from tui.plain.words import DAY, and_words, moment_words
-from tui.text import amount_text, plain
+from tui.text import amount_in, amount_text, plain
 from tui.views.export_plan import destination_obstacle_text
 from tui.views.import_plan import obstacle_text
 
-_ALL, _EVERYONE, _NOTHING = "all", "everyone", "nothing"
+_ALL, _EVERYONE, _NOTHING, _RULES = "all", "everyone", "nothing", "rules"
 _UNITS = {"minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY}
 _LONGEST = 100 * 365 * DAY
 
@@ -180,12 +182,15 @@ def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
 
 
 def ask_undo(desk: Desk, job: int) -> Undo:
-    """Which restore to undo."""
+    """Which job to undo."""
     offers = desk.place.engine.undo_offers()
     if not offers:
-        raise NotFoundError("nothing can be undone: what a restore replaces is kept for a day by default")
+        raise NotFoundError(
+            "nothing can be undone: what a restore replaces, or a forget removes, is kept for a day"
+        )
     for offer in offers:
-        what = f"{offer.verb} of set {offer.set_id}, {and_words(offer.snaps)}"
+        sets = and_words(map(str, offer.sets or (offer.set_id,)))
+        what = f"{offer.verb} of set{'s' if len(offer.sets) > 1 else ''} {sets}, {and_words(offer.snaps)}"
         until, held = moment_words(offer.until), amount_text(offer.held)
         desk.console.say(f"Job {offer.job}: {what}, until {until}, holds {held}.")
         if offer.doubt:
@@ -196,7 +201,9 @@ def ask_undo(desk: Desk, job: int) -> Undo:
             desk.console.say(f"Job {job} cannot be undone.")
         job = number_in(desk.console.ask("Undo which job?", CANCEL))
     desk.console.say(same_as(desk, Undo(job)))
-    if not desk.console.agrees(f"Undo job {job}? The data from before is restored"):
+    forgotten = next(offer.sets for offer in offers if offer.job == job)
+    promise = "What it forgot is put back" if forgotten else "The data from before is restored"
+    if not desk.console.agrees(f"Undo job {job}? {promise}"):
         raise Dropped
     return Undo(job)
 
@@ -228,10 +235,66 @@ def ask_forget(desk: Desk, part: SnapshotSet, named: tuple[str, ...]) -> Forget:
     room = room_of(going)
     for text in kept_texts(going, room):
         desk.console.say(f"Warning: {plain(text)}.")
-    forget = Forget(part.set_id, () if whole else named)
-    desk.console.say(same_as(desk, forget), f"This {freed_text([part], room)}. It cannot be undone.")
-    desk.console.demands(f"Forget {what} permanently?", str(part.set_id))
+    pin = stock.pins.get(part.set_id, "")
+    fault = desk.place.engine.trash_fault()
+    forget = Forget(
+        part.set_id,
+        () if whole else named,
+        undo_window=0 if fault else Forget.undo_window,
+        pinned=bool(pin),
+    )
+    if pin:
+        desk.console.say(f"Warning: set {part.set_id} is {plain(pin)}.")
+    if fault:
+        desk.console.say(f"Nothing is kept for an undo: {fault}.")
+        desk.console.say(same_as(desk, forget), f"This {freed_text([part], room)}. It cannot be undone.")
+        desk.console.demands(f"Forget {what} permanently?", str(part.set_id))
+        return forget
+    freed = amount_text(room.freed)
+    desk.console.say(same_as(desk, forget), f"It is kept for 24 hours, for an undo; {freed} are free then.")
+    if pin:
+        desk.console.demands(f"Forget {what}?", str(part.set_id))
+    elif not desk.console.agrees(f"Forget {what}?"):
+        raise Dropped
     return forget
+
+
+# -- prune
+
+
+def ask_prune(desk: Desk, snaps: tuple[str, ...]) -> Prune:
+    """Tell what would go, by the rules that are configured or to free an amount, and have it agreed to."""
+    from backend.engine import plan_prune
+    from tui.views.prune_plan import plan_sentences, reasons_text, snaps_text, verdict_text
+
+    fault = desk.place.engine.trash_fault()
+    wanted = Prune(snaps, free=_amount(desk), undo_window=0 if fault else Prune.undo_window)
+    plan = plan_prune(wanted, desk.place.engine)
+    for decision in plan.decisions:
+        candidate = decision.candidate
+        what = f"Set {candidate.id} {verdict_text(decision)}, {amount_text(candidate.size)}"
+        desk.console.say(f"{what}, {snaps_text(candidate)}: {reasons_text(decision)}.")
+    if fault:
+        desk.console.say(f"Nothing is kept for an undo: {fault}.")
+    desk.console.say(same_as(desk, wanted), *plan_sentences(plan, wanted.undo_window))
+    if not plan.going:
+        raise Dropped
+    question = f"Forget {count_phrase(len(plan.going), 'set')}?"
+    if fault:
+        desk.console.demands(f"{question} It cannot be undone.", "forget")
+    elif not desk.console.agrees(question):
+        raise Dropped
+    return replace(wanted, confirmed=tuple(candidate.id for candidate in plan.going))
+
+
+def _amount(desk: Desk) -> int:
+    question = "Free how much, for example 20 GB? Enter goes by the rules that are configured"
+    while True:
+        answer = desk.console.ask(question, _RULES)
+        amount = 0 if answer.lower() == _RULES else amount_in(answer)
+        if amount is not None:
+            return amount
+        desk.console.say("Type an amount such as 20 GB or 500 MB, or rules.")
 
 
 # -- export and import

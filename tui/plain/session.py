@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -21,11 +22,20 @@ from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
 from tui.plain.extract import ask_extract
 from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
-from tui.plain.questions import ask_export, ask_forget, ask_import, ask_restore, ask_save, ask_undo, number_in
+from tui.plain.questions import (
+    ask_export,
+    ask_forget,
+    ask_import,
+    ask_prune,
+    ask_restore,
+    ask_save,
+    ask_undo,
+    number_in,
+)
 from tui.plain.words import and_words
 from tui.session.job_views import JobBoard
 from tui.session.place import Place
-from tui.text import plain
+from tui.text import pin_text, plain
 
 _COLUMNS = re.compile(r" {2,}")
 
@@ -182,7 +192,7 @@ class Session:
         start(self._desk, ask_restore(self._desk, *self._set("restore", arguments)))
 
     def undo(self, arguments: Sequence[str]) -> None:
-        """Ask which restore to undo, and undo it."""
+        """Ask which job to undo, and undo it."""
         self._demand(Action.UNDO)
         start(self._desk, ask_undo(self._desk, number_in(arguments[0]) if arguments else 0))
 
@@ -196,9 +206,33 @@ class Session:
         start(self._desk, ask_import(self._desk, " ".join(arguments)))
 
     def forget(self, arguments: Sequence[str]) -> None:
-        """Say what would go, have the number typed, and forget it."""
+        """Say what would go, and for how long it is kept, and forget it."""
         self._demand(Action.FORGET)
         start(self._desk, ask_forget(self._desk, *self._set("forget", arguments)))
+
+    def prune(self, arguments: Sequence[str]) -> None:
+        """Tell what rules, or a lack of room, let go, and forget it."""
+        self._demand(Action.FORGET)
+        start(self._desk, ask_prune(self._desk, tuple(arguments)))
+
+    def pin(self, arguments: Sequence[str]) -> None:
+        """Keep a set from going; what follows its number is the note."""
+        part, _ = self._set("pin", arguments[:1])
+        self._demand_writing("pin")
+        made = self._desk.place.engine.pins.pin(part, " ".join(arguments[1:]), time.time())
+        self._console.say(f"Set {part.set_id} is {pin_text(made.note)}.")
+
+    def unpin(self, arguments: Sequence[str]) -> None:
+        """Let a set go again."""
+        part, _ = self._set("unpin", arguments[:1])
+        self._demand_writing("unpin")
+        if not self._desk.place.engine.pins.unpin(part):
+            raise NotFoundError(f"set {part.set_id} is not pinned")
+        self._console.say(f"Set {part.set_id} is not pinned any more.")
+
+    def _demand_writing(self, verb: str) -> None:
+        if self._desk.place.read_only:
+            raise NotAllowedError(f"cannot {verb}: this session is read-only")
 
     def attach(self, arguments: Sequence[str]) -> None:
         """Follow a job."""
@@ -269,10 +303,13 @@ VERBS = {
     "find": _reading("find", "", "find files in all sets; find and a part of the path"),
     "diff": _reading("diff", "N", "compare two sets; diff N N, or diff N live for the live data"),
     "open": _reading("open", "", "list what a file of snapshots holds; open and the file"),
-    "undo": Verb(Session.undo, "", "undo a restore"),
+    "undo": Verb(Session.undo, "", "undo a restore or a forget"),
     "export": Verb(Session.export, "N", "write a set to a file"),
     "import": Verb(Session.take_in, "", "read a set from a file"),
-    "forget": Verb(Session.forget, "N", "remove a set permanently"),
+    "forget": Verb(Session.forget, "N", "remove a set"),
+    "prune": Verb(Session.prune, "", "forget what no rule keeps, or what frees room, after showing the plan"),
+    "pin": Verb(Session.pin, "N", "keep a set from going; pin N and a note"),
+    "unpin": Verb(Session.unpin, "N", "let a pinned set go again"),
     "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),

@@ -85,7 +85,8 @@ class InventoryData:
 
     `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
     Not `complete` while older sets are still being read. `guards` are sets by which a restore can be taken
-    back, with a word on each. Where `knows_expiry` is False, nobody may read when automatic sets go.
+    back, `pins` those that are not to go, with a word on each. Where `knows_expiry` is False, nobody may
+    read when automatic sets go.
     """
 
     sets: tuple[SnapshotSet, ...] = ()
@@ -97,6 +98,7 @@ class InventoryData:
     complete: bool = True
     guards: Mapping[int, str] = field(default_factory=dict)
     knows_expiry: bool = True
+    pins: Mapping[int, str] = field(default_factory=dict)
 
     def worked_out(self) -> "InventoryData":
         """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
@@ -223,6 +225,7 @@ class InventoryData:
             plain(snapshot.broken),
             "not shown by snap" if snapshot.hidden else "",
             plain(snapshot.warning),
+            self.pins.get(snapshot.set_id, ""),
             self.guards.get(snapshot.set_id, ""),
             "imported" if snapshot.set_id in self.imported else "",
         )

@@ -13,6 +13,7 @@ from backend import (
     ForgetCopies,
     Import,
     Operation,
+    Prune,
     Pull,
     Push,
     Repair,
@@ -56,16 +57,18 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
             return os.path.basename(file)
-        case Push() | Pull() | CheckCopies() | ForgetCopies():
-            return _copied(operation)
+        case Push() | Pull() | CheckCopies() | ForgetCopies() | Prune():
+            return _of_places(operation)
         case UnknownOperation():
             return ""
         case _:
             return _mended(operation)
 
 
-def _copied(operation: Push | Pull | CheckCopies | ForgetCopies) -> str:
+def _of_places(operation: Push | Pull | CheckCopies | ForgetCopies | Prune) -> str:
     match operation:
+        case Prune(snaps, repository=repository):
+            return (_listed(snaps) or "all snaps") + (f" in {repository}" if repository else "")
         case Push(repository, sets):
             which = _listed(tuple(f"#{number}" for number in sets)) or (
                 "new sets" if operation.new else "all sets"
@@ -82,7 +85,7 @@ def _mended(operation: Undo | Finish | TakeBack | Repair) -> str:
         case Repair():
             return "what crashes left"
         case Undo(job=0):
-            return "the last restore"
+            return "the last job"
         case Undo(job) | Finish(job) | TakeBack(job):
             return f"job {job}"
 

@@ -31,7 +31,7 @@ from tui.session.inventory import InventoryData, Part
 from tui.session.job_records import JobRecords
 from tui.session.snapd_changes import Changes
 from tui.session.starts import Starts
-from tui.text import guard_text
+from tui.text import guard_text, pin_text
 
 _FEW = 400
 
@@ -185,7 +185,15 @@ class Place:
             complete=complete,
             guards={number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
             knows_expiry=layout.state.readable,
+            pins=self._pins(sets),
         ).worked_out()
+
+    def _pins(self, sets: list[SnapshotSet]) -> dict[int, str]:
+        """What is pinned, in words; where nobody can tell, `doctor` says so, and nothing is let go."""
+        try:
+            return {number: pin_text(pin.note) for number, pin in self.engine.pins.by_set(sets).items()}
+        except SnapshotError:
+            return {}
 
     def _imported(self) -> frozenset[int]:
         """The sets that jobs of this place read from a file."""
@@ -198,7 +206,8 @@ class Place:
     def stamp(self) -> tuple[int, ...]:
         """Changes whenever the inventory may have changed."""
         stamps = []
-        for path in (self.engine.layout.snapshots, f"{self.engine.journal.folder}/ledger.sqlite"):
+        folder = self.engine.journal.folder
+        for path in (self.engine.layout.snapshots, f"{folder}/ledger.sqlite", f"{folder}/pins.json"):
             try:
                 stamps.append(os.stat(path).st_mtime_ns)
             except OSError:

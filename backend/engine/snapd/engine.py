@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.engine.availability import Availability, state_refusals
-from backend.engine.snapd import check_forget as removing
+from backend.engine.snapd import check as checking
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
 from backend.errors import SnapshotError
@@ -43,7 +43,11 @@ if TYPE_CHECKING:
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
+
+
+_UNREAD = "the snapshot files may not be read (try with sudo)"
 
 
 class SnapdEngine:
@@ -73,6 +77,11 @@ class SnapdEngine:
     def journal(self) -> "Journal":
         """The jobs of this place."""
         return self._files.journal
+
+    @property
+    def pins(self) -> "Pins":
+        """The pins of this place."""
+        return self._files.pins
 
     @property
     def config_path(self) -> str:
@@ -165,7 +174,7 @@ class SnapdEngine:
         """What is known of the soundness of each snapshot, by path."""
         if self._may_read:
             return self._files.check_statuses(snapshots)
-        return removing.checked_statuses(self.journal, snapshots)
+        return checking.checked_statuses(self.journal, snapshots)
 
     def estimate(
         self,
@@ -234,7 +243,7 @@ class SnapdEngine:
         if self._may_read:
             return self._files.check(operation, progress)
 
-        return removing.check(self.site, operation, progress)
+        return checking.check(self.site, operation, progress)
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit, with a safety snapshot for an undo; into a directory without snapd."""
@@ -258,13 +267,15 @@ class SnapdEngine:
 
         return when_free(self.site, operation, progress, lambda: guards.undo(self.site, operation, progress))
 
-    def forget(self, operation: "Forget", progress: "Progress") -> "Result":
-        """Remove a set, or the named snaps of it."""
-        from backend.engine.snapd.conflicts import when_free
+    def forget(self, operations: "Sequence[Forget]", progress: "Progress") -> "Result":
+        """Remove sets, or the named snaps of them."""
+        from backend.engine.snapd.forget import forget
 
-        return when_free(
-            self.site, operation, progress, lambda: removing.forget(self.site, operation, progress)
-        )
+        return forget(self.site, operations, progress)
+
+    def trash_fault(self) -> str:
+        """Why what is forgotten now cannot be kept, or nothing."""
+        return self._files.trash_fault() if self._may_read else _UNREAD
 
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""

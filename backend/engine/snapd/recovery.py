@@ -7,16 +7,29 @@ from functools import partial
 from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.context import SnapdContext
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError
-from backend.jobs.cleanup import Task, drop_old_jobs, end_each, may_hold_data, noted
-from backend.jobs.effects import is_ours, undone_by
+from backend.jobs.cleanup import Task, drop_old_jobs, end_each, end_job, expire, may_hold_data, noted
+from backend.jobs.effects import (
+    FORGETTING,
+    begun_subject_of,
+    effects_of,
+    forgotten_sets,
+    is_about_trash,
+    is_ours,
+    is_removal,
+    kept_records,
+    needs_rollback,
+    undone_by,
+    window_end,
+)
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions, Resolved, resolutions_of
 from backend.jobs.resolution import resolve as end_files_as_chosen
 from backend.jobs.result import JobResult
 from backend.jobs.safety_snapshots import safeguarded_restores, safety_snapshot_of
+from backend.jobs.trash import Trash
 from backend.operations import DAY
 from backend.progress import Progress
-from backend.steps import ExportBegun, SnapdAwaited, SnapdStarted, SnapdStep
+from backend.steps import DataCommitted, ExportBegun, SlotsDiscarded, SnapdAwaited, SnapdStarted, SnapdStep
 from backend.transfer.exporter import end_part
 
 _READING = ("check-snapshot", "export-snapshot")
@@ -36,11 +49,15 @@ def tidy(site: SnapdContext, progress: Progress) -> list[str]:
 
 def _overdue(site: SnapdContext) -> Iterator[Task]:
     for record in site.journal.records():
-        if record.state is JobState.INTERRUPTED and is_ours(record, site.store):
+        has_failed = record.verb in FORGETTING and needs_rollback(record, site.store)
+        if (record.state is JobState.INTERRUPTED or has_failed) and is_ours(record, site.store):
             yield record, partial(end, site, record)
     for restore in safeguarded_restores(site.journal, site.store.root):
         if restore.record.kept.is_over:
             yield restore.record, partial(_expire, site, restore.record, restore.guard.set_id)
+    for record in kept_records(site.journal, site.store):
+        if record.verb in FORGETTING and record.kept.is_over:
+            yield record, partial(expire, site.journal, site.store, record)
 
 
 def _expire(site: SnapdContext, record: JobRecord, guard: int) -> str:
@@ -80,7 +97,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours; BlockedError where that cannot be had."""
     record = site.journal.record(number)
     if not record.asked:
-        if record.verb not in _READING:
+        if record.verb not in _READING and not is_about_trash(record):
             raise ConflictError(
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
             )
@@ -95,16 +112,59 @@ def end(site: SnapdContext, record: JobRecord) -> str:
     """End one dead job, unless snapd goes on with it or it is for the files engine to end; says how."""
     steps = record.asked
     if not steps:
-        return _end_reading(site, record) if record.verb in _READING else ""
+        return _end_unasked(site, record)
     change = _last_change(site, steps)
     if change and not change.ready:
         return ""
+    if record.verb in FORGETTING and is_about_trash(record):
+        return _end_forget(site, record, change)
     last = next((step for step in reversed(steps) if isinstance(step, SnapdStarted)), SnapdStarted(""))
     with site.journal.reopened(record) as reopened:
         state, result = _outcome(site, record, change, last)
         reopened.finish(state, replace(result, recovered=True))
     endings = {JobState.DONE: "snapd completed it", JobState.ROLLED_BACK: "nothing of it is left"}
     return f"job {record.id} ({record.verb}) had been interrupted; {endings.get(state, result.error)}"
+
+
+def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
+    """End one that had not asked snapd for anything; what changed data is left for the files engine."""
+    if record.verb in _READING:
+        return _end_reading(site, record)
+    is_safe = is_about_trash(record) or (record.verb in FORGETTING and not is_removal(record))
+    return end_job(site.journal, site.store, record) if is_safe else ""
+
+
+def _end_forget(site: SnapdContext, record: JobRecord, change: SnapdChange | None) -> str:
+    """End a forget by what is there: what is gone stays kept, and what snapd gave up is put back."""
+    trash, state = Trash(site.store, site.journal), effects_of(record, site.store).state
+    name = f"job {record.id} ({record.verb}) had been interrupted"
+    with site.journal.reopened(record) as reopened, site.store.lock():
+        is_given_up = change is not None and not change.done
+        if is_given_up and len(forgotten_sets(record)) == 1:
+            trash.make_whole(state)
+        staying = [move.name for move in state.moves if move.live == move.before]
+        if len(staying) == len(state.moves) and is_given_up:
+            reopened.record_step(SlotsDiscarded())
+            state.clean_up()
+            reopened.finish(JobState.ROLLED_BACK, JobResult(recovered=True))
+            return f"{name}; nothing of it is left"
+        left_out = tuple(f"{name} is still there: snapd did not remove it" for name in staying)
+        reopened.record_step(DataCommitted())
+        reopened.finish(JobState.PARTIAL if staying else JobState.DONE, _kept(site, record, left_out))
+        return f"{name}; {'what is gone of it is kept' if staying else 'snapd completed it'}"
+
+
+def _kept(site: SnapdContext, record: JobRecord, left_out: tuple[str, ...]) -> JobResult:
+    """How a forget ended: what is gone can be had back, for a day at least."""
+    now = site.journal.clock.wall()
+    return JobResult(
+        *begun_subject_of(record),
+        left_out=left_out,
+        undo_job=record.id,
+        undo_until=window_end(record, now) or now + DAY,
+        sets=tuple(part.set_id for part in forgotten_sets(record)),
+        recovered=True,
+    )
 
 
 def _waited(record: JobRecord) -> bool:

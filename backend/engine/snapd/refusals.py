@@ -1,6 +1,6 @@
 """What snapd cannot do, told before anything is begun."""
 
-from backend.engine.snapd import check_forget as removing
+from backend.engine.snapd import check as checking
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
 from backend.engine.snapd.context import SnapdContext
@@ -20,7 +20,7 @@ def refusal_of(site: SnapdContext, operation: Operation) -> str:
         case Check() | Export() if site.reads_files:
             return ""
         case Check():
-            return removing.check_refusal(operation)
+            return checking.check_refusal(operation)
         case Export():
             return transfer.export_refusal(operation)
         case Extract():

@@ -6,10 +6,11 @@ A restore's own journal names its guard. A guard that somebody forgot is no offe
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import BlockedError, ConflictError
+from backend.jobs.effects import FORGETTING
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
-from backend.jobs.undo import choose, newest_restore
-from backend.operations import Restore, Result, Undo, UndoOffer
+from backend.jobs.undo import bring_back, choose, newest_undoable
+from backend.operations import Result, Undo, UndoOffer
 from backend.progress import Progress
 from backend.restore.obstacles import obstacle
 from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
@@ -46,7 +47,12 @@ def _set_id(record: JobRecord) -> int:
 
 
 def undo(site: SnapdContext, operation: Undo, progress: Progress) -> Result:
-    """Undo a restore by its safety snapshot, which is forgotten then; what was new is left, and reported."""
+    """Undo a restore by its safety snapshot, which is forgotten then, or a forget.
+
+    What was new is left, and reported.
+    """
+    if forgotten := _forgotten(site, operation.job):
+        return bring_back(site.journal, site.store, forgotten, progress)
     chosen = _chosen(site, operation.job)
     record, guard = chosen.record, chosen.guard
     _demand_unobstructed(site, guard)
@@ -85,7 +91,7 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
         if not restore.record.kept.is_over and restore.guard.set_id in here
     }
     by_files = {offer.job: offer.verb for offer in site.files.undo_offers()}
-    number = number or newest_restore({**by_files, **dict.fromkeys(candidates, Restore.verb)})
+    number = number or newest_undoable(_verbs(site))
     if number in by_files:
         raise ConflictError(
             f"cannot undo job {number}: it was done while snapd was not running; "
@@ -94,6 +100,18 @@ def _chosen(site: SnapdContext, number: int) -> SafeguardedRestore:
     if number not in candidates:
         site.journal.record(number)
     return choose(candidates, number, _meets)
+
+
+def _verbs(site: SnapdContext) -> dict[int, str]:
+    """The verbs of all jobs that can be undone, by number."""
+    return {offer.job: offer.verb for offer in (*site.files.undo_offers(), *offers(site))}
+
+
+def _forgotten(site: SnapdContext, number: int) -> JobRecord | None:
+    """The forget that is to be undone; None for anything else: files may come back while snapd runs."""
+    verbs = _verbs(site)
+    number = number or newest_undoable(verbs)
+    return site.journal.record(number) if verbs.get(number) in FORGETTING else None
 
 
 def _meets(restore: SafeguardedRestore, later: SafeguardedRestore) -> bool:

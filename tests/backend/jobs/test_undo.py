@@ -72,7 +72,7 @@ def test_an_undo_can_be_undone_and_so_on(world: World) -> None:
     assert (live(world), offers(world)) == (THREE, [second.undo_job])
     third = world.do(Undo(second.undo_job))
     assert (live(world), offers(world)) == (ONE, [third.undo_job])
-    with pytest.raises(NotFoundError, match="no restore to undo"):
+    with pytest.raises(NotFoundError, match="no restore or forget to undo"):
         world.do(Undo())
     world.do(Undo(third.undo_job))
     assert live(world) == THREE
@@ -137,14 +137,14 @@ def test_undo_without_a_number_passes_over_a_later_undo_and_says_so(world: World
     done = world.do(Undo())
     assert (done.set_id, live(world)) == (1, THREE)
     texts = [event["text"] for event in record(world, 4).events if event["event"] == "noted"]
-    assert texts == ["job 1 is undone, the newest restore; undo 3 undoes the undo after it"]
+    assert texts == ["job 1 (restore) is undone; undo 3 undoes the undo after it"]
 
 
 def test_after_its_time_it_cannot_be_had_and_tidying_removes_it(world: World) -> None:
     done = world.do(Restore(1))
     expire(world, done.undo_job)
     assert offers(world) == []
-    with pytest.raises(NotFoundError, match="there is no restore to undo"):
+    with pytest.raises(NotFoundError, match="there is no restore or forget to undo"):
         world.engine.undo(Undo(), Progress(name="9"))
     assert (world.data("hello") / ".snapstow").is_dir()
     assert world.engine.tidy(Progress()) == [

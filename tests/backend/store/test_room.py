@@ -46,8 +46,8 @@ def test_a_file_with_another_name_is_not_freed_by_looking_or_by_forgetting(
     room = room_of([first, second])
     assert room.linked == (first.path,)
     assert room.freed == os.path.getsize(second.path) == room.sizes[second.path]
-    assert world.do(Forget(1)).freed == 0
-    assert world.do(Forget(2)).freed == room.freed
+    assert world.do(Forget(1, undo_window=0)).freed == 0
+    assert world.do(Forget(2, undo_window=0)).freed == room.freed
 
 
 def test_two_names_of_a_file_that_go_together_free_it_once(world: World) -> None:

@@ -35,13 +35,13 @@ def test_a_damaged_note_of_ids_is_passed_over(world: World, mark: bytes) -> None
 def test_the_id_of_a_set_that_was_forgotten_is_not_used_again(world: World) -> None:
     world.add(7, "hello")
     world.add(3, "hello")
-    world.do(Forget(7))
-    world.do(Forget(3))
+    world.do(Forget(7, undo_window=0))
+    world.do(Forget(3, undo_window=0))
     assert world.engine.store.allocate_id() == 8
 
 
 def test_forgetting_goes_on_where_the_id_cannot_be_noted(world: World) -> None:
     world.add(7, "hello")
     os.makedirs(world.root / "var/lib/snapstow/last-set-id")
-    assert world.do(Forget(7)).snaps == ("hello",)
+    assert world.do(Forget(7, undo_window=0)).snaps == ("hello",)
     assert world.names() == []

@@ -152,7 +152,7 @@ def test_sets_being_read_are_not_forgotten_and_the_reverse(world: World, tmp_pat
         for operation in (Check(1), Restore(1), Export(1, str(tmp_path / "e"))):
             with pytest.raises(ConflictError, match=message):
                 world.do(operation)
-    assert world.do(Forget(1)).freed > 0
+    assert world.do(Forget(1, undo_window=0)).freed > 0
 
 
 # -- publishing
@@ -243,7 +243,7 @@ def test_forget_removes_exactly_what_it_is_given(world: World) -> None:
 def test_broken_and_hidden_ones_can_be_forgotten(world: World) -> None:
     world.add(1, "hello").write_bytes(b"junk")
     world.add(1, "void", sums={})
-    assert world.do(Forget(1)).snaps == ("hello", "void")
+    assert world.do(Forget(1, undo_window=0)).snaps == ("hello", "void")
     assert world.names() == []
 
 

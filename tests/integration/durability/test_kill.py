@@ -103,11 +103,12 @@ def is_of(sums: Path, target: Path, before: str) -> bool:
     return sums.read_text() == (before if content == before.encode() else line)
 
 
-def test_forget(plain_killer: Killer, fresh: Fresh) -> None:
+def test_forget_at_once(plain_killer: Killer, fresh: Fresh) -> None:
     """Once begun, the rest of the set goes as well."""
-    for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):
+    forget = Forget(5, undo_window=0)
+    for moment in points(did(plain_killer, fresh(), forget).changes, 1):
         world = fresh()
-        died(plain_killer, world, Forget(5), moment)
+        died(plain_killer, world, forget, moment)
         tidied_in_pieces(plain_killer, world)
         started_again(plain_killer, world)
         assert sets(world) in ({4: ["foo"]}, {4: ["foo"], 5: ["bar", "foo"]})

@@ -24,7 +24,7 @@ def exported(hello: RealSnapd) -> str:
     """An export of a set that is here no more."""
     do(hello, Save())
     do(hello, Export(1, str(hello.base / "export")))
-    do(hello, Forget(1))
+    do(hello, Forget(1, undo_window=0))
     return str(hello.base / "export")
 
 
@@ -103,7 +103,7 @@ def test_a_stop_while_an_import_is_sent_leaves_nothing(hello: RealSnapd) -> None
     do(hello, Save())
     file = str(hello.base / "export")
     do(hello, Export(1, file))
-    do(hello, Forget(1))
+    do(hello, Forget(1, undo_window=0))
 
     def stop(progress: Progress, event: Event) -> None:
         if isinstance(event, Advanced) and event.done:

@@ -32,7 +32,7 @@ def test_damaged_files_that_snapd_does_not_see(hello: RealSnapd) -> None:
     gone = do(hello, Forget(1))
     assert (gone.snaps, gone.exit_code) == (("hello",), 3)
     assert gone.left_out == (f"{hello.snapshots}/1_other_1.0_x1.zip was not removed: snapd does not see it",)
-    assert gone.freed > 0
+    assert gone.held > 0
 
 
 def test_retention(hello: RealSnapd) -> None:

@@ -43,7 +43,7 @@ def test_undo_brings_back_whose_data_the_restore_replaced(hello: RealSnapd) -> N
     assert trees == [NEW, NEW, NEW]
     assert (sets(hello), engine(hello).undo_offers()) == ([1], [])
     assert engine(hello).journal.record(restored.undo_job).result.undone
-    with pytest.raises(NotFoundError, match="no restore to undo"):
+    with pytest.raises(NotFoundError, match="no restore or forget to undo"):
         do(hello, Undo())
 
 

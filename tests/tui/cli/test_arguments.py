@@ -126,7 +126,9 @@ class TestUnderstood:
         name = os.fsdecode(b"caf\xe9")
         assert parse(["saved", name, "-"]).arguments.snaps == (name, "-")
         forgotten = parse(["forget", "1", "--", name, "--wait"]).arguments
-        assert forgotten == ForgetArgs(SetId(1, "1"), (name, "--wait"), wait=False, no_wait=False)
+        assert isinstance(forgotten, ForgetArgs)
+        assert (forgotten.set_id, forgotten.snaps) == (SetId(1, "1"), (name, "--wait"))
+        assert (forgotten.wait, forgotten.no_wait) == (False, False)
 
 
 class TestRefused:

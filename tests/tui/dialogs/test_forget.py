@@ -56,9 +56,9 @@ def test_the_last_verified_copy_is_told(world: World) -> None:
 def test_a_part_of_a_set_is_named_by_its_snaps(world: World) -> None:
     stock = stock_of(world)
     (group,) = stock.sets
-    assert forgets([group], stock) == [Forget(1)]
+    assert forgets([group], stock) == (Forget(1),)
     part = group._replace(snapshots=group.snapshots[:1])
-    assert forgets([part], stock) == [Forget(1, ("hello",))]
+    assert forgets([part], stock, 0) == (Forget(1, ("hello",), undo_window=0),)
 
 
 def forgetting(user: Patient, *set_ids: int, **states: CheckState) -> AskForget:
@@ -75,7 +75,8 @@ def test_an_unreadable_file_frees_what_it_takes(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await user.is_asked(forgetting(user, 2, s1=CheckState.OK, s2=CheckState.BROKEN))
-        await user.sees("frees 40.0 GB; this cannot be undone")
+        await user.sees("40.0 GB are free then")
+        await (await user.presses("ctrl+n")).sees("frees 40.0 GB; this cannot be undone")
         await user.sees("hello 1.0  40.0 GB")
 
     patiently(str(world.root), tell)
@@ -89,7 +90,7 @@ def test_file_that_is_linked_or_read_elsewhere_is_not_free_at_once(world: World,
     async def tell(user: Patient) -> None:
         with open(world.snapshots / "1_other_1.0_x1.zip", "rb"):
             await user.is_asked(forgetting(user, 1, 2, **never))
-            await user.sees("in all at once")
+            await (await user.presses("ctrl+n")).sees("in all at once")
         assert "#1 hello: " in wording(user)
         assert "stay taken: its file has another name (hard link)" in wording(user)
         assert f"are free once process {os.getpid()} no longer reads it" in wording(user)
@@ -103,7 +104,8 @@ def test_several_sets_are_summed_up(world: World) -> None:
 
     async def tell(user: Patient) -> None:
         await user.is_asked(forgetting(user, 1, 2, s1=CheckState.OK, s2=CheckState.OK))
-        await user.sees(f"frees {amount_text(size)} in all; ")
+        await user.sees(f"{amount_text(size)} are free then")
+        await (await user.presses("ctrl+n")).sees(f"frees {amount_text(size)} in all; ")
 
     patiently(str(world.root), tell)
 
@@ -129,12 +131,30 @@ def test_the_newest_verified_copy_that_is_left_is_named(world: World, left: Chec
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_the_number_of_the_set_has_to_be_typed(world: World, size: tuple[int, int]) -> None:
+def test_what_is_kept_is_forgotten_by_enter(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
         stock = place_of(user).inventory()
         await user.is_asked(AskForget(list(stock.sets), stock, ("--demo",)))
         await user.sees("the last usable copy of other (system)")
+        await reads(user, "u undoes it until then")
         assert "snapstow --demo forget 1" in user.screen()
+        assert "Type 1" not in user.screen()
+        assert (user.answer.text, user.answer.waits) == ("Forget", "")
+        await user.presses("enter")
+
+    assert patiently(str(world.root), tell, size) == [(Forget(1),)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_the_number_of_the_set_has_to_be_typed_where_nothing_is_kept(
+    world: World, size: tuple[int, int]
+) -> None:
+    async def tell(user: Patient) -> None:
+        stock = place_of(user).inventory()
+        await user.is_asked(AskForget(list(stock.sets), stock, ("--demo",)))
+        await user.sees("are free then")
+        await (await user.presses("ctrl+n")).sees("this cannot be undone")
+        assert "snapstow --demo forget 1 --now" in user.screen()
         await (await user.presses("enter")).sees("type 1 to forget permanently")
         await user.types("2")
         assert user.answer.waits
@@ -144,10 +164,49 @@ def test_the_number_of_the_set_has_to_be_typed(world: World, size: tuple[int, in
         assert not user.answer.waits
         await user.presses("enter")
 
-    assert patiently(str(world.root), tell, size) == [True]
+    assert patiently(str(world.root), tell, size) == [(Forget(1, undo_window=0),)]
 
 
-def test_several_sets_are_forgotten_by_a_word_and_esc_keeps_them(world: World) -> None:
+def test_kept_again_after_all_needs_no_number(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await user.is_asked(forgetting(user, 1, s1=CheckState.OK))
+        await user.sees("are free then")
+        await (await user.presses("ctrl+n")).sees("Type 1 to forget")
+        await (await user.presses("ctrl+n")).sees("are free then")
+        await user.presses("enter")
+
+    assert patiently(str(world.root), tell) == [(Forget(1),)]
+
+
+def test_reason_why_nothing_can_be_kept_is_told_and_the_number_asked_for(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        stock = place_of(user).inventory()
+        await user.is_asked(AskForget(list(stock.sets), stock, fault_of=lambda: "the disk is nearly full"))
+        await reads(user, "this cannot be undone (nothing is kept: the disk is nearly full)")
+        await (await user.presses("ctrl+n")).sees("nothing can be kept: the disk is nearly full")
+        await user.types("1")
+        assert user.answer.text == "Forget permanently"
+        await user.presses("enter")
+
+    assert patiently(str(world.root), tell) == [(Forget(1, undo_window=0),)]
+
+
+def test_pinned_set_is_named_and_its_number_asked_for(world: World) -> None:
+    world.engine.pins.pin(world.engine.sets(1)[0], "before 31", 0.0)
+
+    async def tell(user: Patient) -> None:
+        await user.is_asked(forgetting(user, 1, s1=CheckState.OK))
+        await user.sees("#1 is pinned: before 31")
+        await user.sees("Type 1 to forget")
+        assert "forget 1 --pinned" in user.screen()
+        await (await user.presses("enter")).sees("type 1 to forget what is pinned")
+        await user.types("1")
+        await user.presses("enter")
+
+    assert patiently(str(world.root), tell) == [(Forget(1, pinned=True),)]
+
+
+def test_several_sets_are_forgotten_for_good_by_a_word_and_esc_keeps_them(world: World) -> None:
     world.add(2, "hello")
 
     async def tell(user: Patient) -> None:
@@ -156,8 +215,11 @@ def test_several_sets_are_forgotten_by_a_word_and_esc_keeps_them(world: World) -
         await user.sees("Forget 2 sets")
         await user.presses("escape")
         await user.is_asked(AskForget(list(stock.sets), stock))
+        await user.sees("are free then")
+        await user.presses("ctrl+n")
         await user.types("forget")
         assert user.answer.text == "Forget permanently"
         await user.presses("enter")
 
-    assert patiently(str(world.root), tell) == [False, True]
+    at_once = (Forget(1, undo_window=0), Forget(2, undo_window=0))
+    assert patiently(str(world.root), tell) == [(), at_once]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from backend import Restore
+from backend.engine import FilesEngine
 from backend.jobs import JobState
 from tests.support.builders import World, plant, tree_of
 from tests.support.mounting import Mounter, mounter
@@ -257,16 +258,43 @@ class TestOtherVerbs:
         assert "Not possible: there is no directory" in output
         assert output.count("Nothing was done.") == 1
         assert path.stat().st_mode & 0o777 == 0o600
-        output = talk(world, "export 1", str(path), "no", "cancel", "forget 1", "yes", "forget 1", "1")
+        output = talk(world, "export 1", str(path), "no", "cancel", "forget 1", "no", "forget 1", "yes")
         assert f"{path} already exists" in output
         assert "Warning: this is the last usable copy of foo, of system and alice." in output
         assert output.count("Nothing was done.") == 2
-        assert world.names() == []
+        assert re.search(r"It is kept for 24 hours, for an undo; .* are free then\.", output)
+        assert [name for name in world.names() if name.endswith(".zip")] == []
         output = talk(world, "import", "cancel", f"import {path}", "yes", "check 2", f"import {path}", "yes")
         assert "foo, version 1.0, revision x1, users alice." in output
         assert "It is set 2." in output
         assert "2 of 2 snapshots are sound." in output
         assert "It is identical to set 2" in output
+
+    def test_forget_on_a_disk_that_is_nearly_full_asks_for_the_number(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(FilesEngine, "trash_fault", lambda _engine: "the disk is nearly full")
+        add_set(world)
+        output = talk(world, "forget 1", "1")
+        assert "Nothing is kept for an undo: the disk is nearly full." in output
+        assert "It cannot be undone." in output
+        assert world.names() == []
+
+    def test_pins_and_prune(self, world: World) -> None:
+        for number in (1, 2, 3):
+            world.add(number, "foo", time=f"2026-11-2{number}T09:00:00Z")
+        output = talk(world, "pin 1 before 31", "prune", "20 apples", "1 TB", "yes", "undo", "2", "yes")
+        assert "Set 1 is pinned: before 31." in output
+        assert "Type an amount such as 20 GB or 500 MB, or rules." in output
+        assert "Set 2 goes, " in output
+        assert "foo: pinned: before 31" in output
+        assert "less than wanted: nothing else may go." in output
+        assert output.count("Job ") >= 2
+        assert len(world.engine.sets()) == 3
+        output = talk(world, "prune", "", "unpin 1", "unpin 1")
+        assert "Nothing goes." in output
+        assert "Set 1 is not pinned any more." in output
+        assert "set 1 is not pinned" in output
 
     def test_an_export_of_what_failed_its_check_is_asked_for(self, world: World, tmp_path: Path) -> None:
         add_set(world)

@@ -188,7 +188,7 @@ def test_the_palette_lists_what_needs_attention(root: str) -> None:
 def test_sections_without_anything_are_left_out(root: str) -> None:
     engine = open_engine(root)
     for group in engine.sets():
-        engine.forget(Forget(group.set_id), Progress())
+        engine.forget((Forget(group.set_id),), Progress())
 
     async def tell(user: User) -> None:
         await user.presses("J", "escape", "exclamation_mark")

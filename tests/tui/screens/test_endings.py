@@ -43,7 +43,7 @@ def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None
 def test_a_row_that_takes_the_place_of_another_is_told(world: World) -> None:
     async def tell(user: Patient) -> None:
         await user.sees("3_hello")
-        user.app.place.engine.forget(Forget(3), Progress())  # somebody else
+        user.app.place.engine.forget((Forget(3),), Progress())  # somebody else
         await user.presses("R")
         await user.sees("2_hello")
 

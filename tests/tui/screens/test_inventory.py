@@ -142,7 +142,7 @@ def test_inventory_follows_the_directory_and_keeps_the_cursor(root: str) -> None
         await user.sees("#9")
         await user.presses("down", "down")
         here = row_of(user, "#7")
-        engine.forget(Forget(9), Progress())
+        engine.forget((Forget(9),), Progress())
         for _ in range(100):
             if "#9 " not in user.screen():
                 break

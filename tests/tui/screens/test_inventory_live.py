@@ -47,7 +47,7 @@ def test_ages_grow_while_the_screen_is_open(root: str, monkeypatch: pytest.Monke
 def test_an_import_ends_with_the_new_set_under_the_cursor(root: str, tmp_path: Path) -> None:
     engine, file = open_engine(root), str(tmp_path / "one.snapshot")
     engine.export(Export(1, file), Progress())
-    engine.forget(Forget(1), Progress())
+    engine.forget((Forget(1),), Progress())
 
     async def tell(user: User) -> None:
         await user.sees("#9")

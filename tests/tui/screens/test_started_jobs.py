@@ -125,12 +125,12 @@ def test_rows_that_move_under_the_cursor_take_no_key_for_half_a_second(world: Wo
     async def tell(user: Patient) -> None:
         await user.sees("3 sets")
         clock = user.app.place.clock = Clock()
-        user.app.place.engine.forget(Forget(3), Progress())  # somebody else
+        user.app.place.engine.forget((Forget(3),), Progress())  # somebody else
         await (await user.presses("R")).sees("2 sets")
         clock.now += 0.4
         await (await user.presses("r")).sees(UNSETTLED)
         assert isinstance(user.app.screen, InventoryScreen)
-        user.app.place.engine.forget(Forget(2), Progress())
+        user.app.place.engine.forget((Forget(2),), Progress())
         await (await user.presses("R")).sees("1 set")
         clock.now += 0.6
         await (await user.presses("r")).sees("Restore #1")

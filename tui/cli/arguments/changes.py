@@ -72,7 +72,7 @@ class RestoreArgs(NamedTuple):
 
 
 class UndoArgs(NamedTuple):
-    """What to undo; no job is the last restore."""
+    """What to undo; no job is the last that can be."""
 
     job: str
     list: bool
@@ -82,10 +82,13 @@ class UndoArgs(NamedTuple):
 
 
 class ForgetArgs(NamedTuple):
-    """What to remove."""
+    """What to remove; `undo_window` 0 stands for the default."""
 
     set_id: SetId
     snaps: tuple[str, ...]
+    undo_window: int
+    now: bool
+    pinned: bool
     wait: bool
     no_wait: bool
 
@@ -188,12 +191,12 @@ def restore(parser: Parser) -> type[RestoreArgs]:
 def undo(parser: Parser) -> type[UndoArgs]:
     """Describe `undo`."""
     parser.describe(
-        "Undoes the last restore, or the one of a job (see --list).",
+        "Undoes the last restore, forget or prune, or the one of a job (see --list).",
         "undo",
         "undo --list",
         "undo 12",
     )
-    parser.operand("job", "JOB", "the restore to undo (default: the last one)")
+    parser.operand("job", "JOB", "the job to undo (default: the last one)")
     parser.flag("list", "list what can be undone")
     add_abs_time(parser)
     add_wait(parser)
@@ -203,9 +206,16 @@ def undo(parser: Parser) -> type[UndoArgs]:
 
 def forget(parser: Parser) -> type[ForgetArgs]:
     """Describe `forget`."""
-    parser.describe("Removes the files of a set. This cannot be undone.", "forget 3", "forget 3 nextcloud")
+    parser.describe(
+        "Removes a set. Its files are kept for a day, `undo` brings them back; but not\n"
+        "with --now, or where less than a tenth of the disk is free.",
+        "forget 3",
+        "forget 3 nextcloud --undo-window 7d",
+    )
     add_set_id(parser)
     add_snaps(parser)
+    add_forget_window(parser)
+    parser.flag("pinned", "also a set that is pinned")
     add_wait(parser)
     add_no_wait(parser)
     return ForgetArgs
@@ -268,6 +278,14 @@ def add_undo_window(parser: Parser) -> None:
     parser.option("undo-window", "TIME", text, default=0, type=span)
     parser.flag("no-undo", "do not keep replaced data")
     parser.exclude("undo-window", "no-undo")
+
+
+def add_forget_window(parser: Parser) -> None:
+    """Describe how long what is forgotten is kept."""
+    text = "keep what is forgotten this long: 90m, 24h, 7d (24h)"
+    parser.option("undo-window", "TIME", text, default=0, type=seconds("keep what is forgotten for"))
+    parser.flag("now", "keep nothing: the room is free at once")
+    parser.exclude("undo-window", "now")
 
 
 def add_to(parser: Parser) -> None:

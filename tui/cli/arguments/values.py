@@ -8,6 +8,7 @@ from tui.cli.arguments.parser import UsageError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 _LONGEST = 100 * 365 * _UNITS["d"]
 _MOST_DIGITS = 12
+_MOST_SETS = 100_000
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -33,6 +34,23 @@ def seconds(purpose: str) -> Callable[[str], int]:
         return span
 
     return read
+
+
+def count(text: str) -> int:
+    """A number of sets such as `7`; nothing is 0."""
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _MOST_SETS):
+        raise UsageError(f'cannot keep "{text}" sets: write a number from 1 to {_MOST_SETS}')
+    return int(text or "0")
+
+
+def size(text: str) -> int:
+    """An amount of bytes such as `20GB` or `500M`, by thousands; nothing is 0."""
+    from tui.text import amount_in
+
+    amount = amount_in(text) if text else 0
+    if amount is None:
+        raise UsageError(f'cannot free "{text}": write e.g. 20GB or 500MB')
+    return amount
 
 
 def percent(text: str) -> int:

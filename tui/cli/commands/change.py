@@ -19,7 +19,7 @@ from tui.cli.arguments.place import ResetArgs
 from tui.cli.arguments.values import absolute
 from tui.cli.context import Context
 from tui.cli.outcome import AsTyped, perform
-from tui.cli.output import print_result
+from tui.cli.output import print_result, print_status
 from tui.text import plain, quoted
 
 
@@ -97,7 +97,7 @@ def restore(context: Context, args: RestoreArgs) -> int:
 
 
 def undo(context: Context, args: UndoArgs) -> int:
-    """Undo a restore, or list those that can be undone."""
+    """Undo a restore or a forget, or list what can be undone."""
     if args.list:
         from tui.cli.commands.query import show_offers
 
@@ -110,8 +110,24 @@ def undo(context: Context, args: UndoArgs) -> int:
 
 def forget(context: Context, args: ForgetArgs) -> int:
     """Remove a set, or snaps of it."""
-    operation = Forget(args.set_id.number, args.snaps, args.wait)
+    operation = Forget(
+        set_id=args.set_id.number,
+        snaps=args.snaps,
+        wait=args.wait,
+        undo_window=forget_window(context, args.undo_window, now=args.now),
+        pinned=args.pinned,
+    )
     return perform(context, operation, typed=AsTyped(set_id=args.set_id.text), no_wait=args.no_wait)
+
+
+def forget_window(context: Context, undo_window: int, *, now: bool) -> int:
+    """Return for how long what is forgotten is kept; says why where nothing is, though that was not asked."""
+    if now:
+        return 0
+    if not undo_window and (fault := context.engine.trash_fault()):
+        print_status(f"Note: nothing is kept for an undo: {plain(fault)}.")
+        return 0
+    return undo_window or Forget.undo_window
 
 
 def export_snapshot(context: Context, args: ExportArgs) -> int:

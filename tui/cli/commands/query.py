@@ -13,6 +13,7 @@ from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.run_operation import run_operation
+from tui.phrases import sets_phrase
 from tui.text import age_text, amount_text, cut_middle, plain
 
 _LONGEST = 4000
@@ -135,7 +136,14 @@ def show_offers(context: Context, *, abs_time: bool) -> int:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
         snaps = ", ".join(map(plain, offer.snaps))
         rows.append(
-            (str(offer.job), offer.verb, f"#{offer.set_id}", left, f"{amount_text(offer.held):>8}", snaps)
+            (
+                str(offer.job),
+                offer.verb,
+                sets_phrase(offer.sets or (offer.set_id,)),
+                left,
+                f"{amount_text(offer.held):>8}",
+                snaps,
+            )
         )
     show_rows(rows, empty="Nothing to undo.")
     print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))

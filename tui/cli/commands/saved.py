@@ -1,13 +1,13 @@
 """The verb `saved`: what everyone asks most, so it loads almost nothing."""
 
+import os
 from typing import TYPE_CHECKING
 
 from tui.cli.output import print_result, sets_json, show_table
-from tui.text import guard_text
+from tui.text import guard_text, pin_text
 
 if TYPE_CHECKING:
     from backend import Engine, SnapshotSet
-    from backend.jobs import SafeguardedRestore
     from tui.cli.arguments.saved import SavedArgs
     from tui.cli.context import Context
 
@@ -27,13 +27,14 @@ def saved(context: "Context", args: "SavedArgs") -> int:
 
 
 def _marked(sets: "list[SnapshotSet]", engine: "Engine") -> "list[SnapshotSet]":
-    """The same with a note on those by which a restore through snapd can be undone."""
-    guards = engine.guards()
-    return [group if group.set_id not in guards else _guarding(group, guards[group.set_id]) for group in sets]
+    """The same with a note on those that are pinned, or by which a restore through snapd can be undone."""
+    notes = {number: guard_text(guarded) for number, guarded in engine.guards().items()}
+    if os.path.exists(f"{engine.state_dir}/pins.json"):  # else it is not worth to load what reads it
+        notes |= {number: pin_text(pin.note) for number, pin in engine.pins.by_set(sets).items()}
+    return [_noted(group, notes[group.set_id]) if group.set_id in notes else group for group in sets]
 
 
-def _guarding(group: "SnapshotSet", guarded: "SafeguardedRestore") -> "SnapshotSet":
-    note = guard_text(guarded)
+def _noted(group: "SnapshotSet", note: str) -> "SnapshotSet":
     marked = (
         snapshot._replace(warning=", ".join(filter(None, (snapshot.warning, note))))
         for snapshot in group.snapshots

@@ -53,7 +53,7 @@ class ErrandScreen(InventoryBrowser):
     def _known(self) -> Known:
         retention = self.engine_summary.retention
         nothing = "" if self.chosen() else "there is no snapshot under the cursor"
-        known = Known(self.care, nothing_chosen=nothing)
+        known = Known(self.care, nothing_chosen=nothing, no_prune=self.refusal_of("forget"))
         return known._replace(retention=retention_text(retention)) if retention else known
 
     # -- errands
@@ -73,6 +73,10 @@ class ErrandScreen(InventoryBrowser):
         self.app.push_screen(
             TextViewer("Estimate of a save", lambda job: estimate_document(self._place, job))
         )
+
+    def ask_prune(self) -> None:
+        """Show what no rule keeps, or what frees some room, and forget it."""
+        raise NotImplementedError
 
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""

@@ -20,6 +20,7 @@ KEYS = (
     Binding("u", "undo", "Undo"),
     Binding("J", "jobs", "Jobs"),
     Binding("f", "forget", "Forget", show=False, group=_VERBS),
+    Binding("p", "pin", "Pin", show=False, group=_VERBS),
     Binding("y", "copy", "Copy command", show=False, group=_VERBS),
     Binding("exclamation_mark", "care", "Attention", key_display="!", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
@@ -32,13 +33,14 @@ KEYS = (
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
 )
-ACTING = "rcefd"  # keys that act on the row under the cursor
+ACTING = "rcefdp"  # keys that act on the row under the cursor
 ACTIONS = {
     "restore": Action.RESTORE,
     "save": Action.SAVE,
     "import": Action.IMPORT,
     "forget": Action.FORGET,
     "undo": Action.UNDO,
+    "pin": Action.FORGET,
 }
 
 

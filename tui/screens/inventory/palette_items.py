@@ -66,6 +66,9 @@ class Desk(Protocol):
     def estimate(self) -> None:
         """Show what a save would read."""
 
+    def ask_prune(self) -> None:
+        """Show what no rule keeps, or what frees some room, and forget it."""
+
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
 
@@ -77,10 +80,11 @@ class Desk(Protocol):
 
 
 class Known(NamedTuple):
-    """What is known of a place; how automatic sets are kept, and why nothing can be looked into."""
+    """What is known of a place; how automatic sets are kept, why nothing can be pruned, or looked into."""
 
     care: Care
     retention: str = "how long snapd keeps automatic snapshots"
+    no_prune: str = ""
     nothing_chosen: str = ""
 
 
@@ -98,6 +102,8 @@ def verbs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
     )
     examine = partial(desk.show_care, Section.DOCTOR)
     yield PaletteItem("Doctor", examine, effect="leftovers of crashes, and what is hidden", verbs=("doctor",))
+    prune = PaletteItem("Prune", desk.ask_prune, verbs=("prune",), refusal=known.no_prune)
+    yield prune._replace(effect="forget what no rule keeps, or what frees some room")
     yield PaletteItem("Retention", desk.ask_retention, effect=known.retention, verbs=("retention",))
     yield from _verbs_of_jobs(desk, known.care.jobs)
     yield PaletteItem("List of sets", lambda: None, effect="this list", verbs=("saved", "browse"))

@@ -332,7 +332,7 @@ class InventoryScreen(ErrandScreen):
     @work
     async def action_forget(self) -> None:
         """Remove the selection, if confirmed."""
-        from tui.dialogs.forget import AskForget, forgets
+        from tui.dialogs.forget import AskForget
 
         sets = self._chosen_sets()
         if self._is_refused("forget") or self._inventory is None:
@@ -340,9 +340,35 @@ class InventoryScreen(ErrandScreen):
         if not sets:
             self.say("there is nothing to forget")
             return
-        operations = forgets(sets, self._inventory)
-        if await self.app.push_screen_wait(AskForget(sets, self._inventory, self._place.location_options)):
+        place = self._place
+        dialog = AskForget(sets, self._inventory, place.location_options, place.engine.trash_fault)
+        if operations := await self.app.push_screen_wait(dialog):
             await self._launch(*operations)
+
+    def ask_prune(self) -> None:
+        """Show what no rule keeps, or what frees some room, and forget it."""
+        self._ask_prune()
+
+    @work
+    async def _ask_prune(self) -> None:
+        from tui.dialogs.prune import AskPrune
+
+        if not self._is_refused("forget") and (
+            operation := await self.app.push_screen_wait(AskPrune(self._place))
+        ):
+            await self._launch(operation)
+
+    @work
+    async def action_pin(self) -> None:
+        """Pin the set under the cursor, change why, or let it go again."""
+        from tui.dialogs.pin import AskPin
+
+        if self._inventory is None or self._is_refused("pin") or (part := self._one_set("pin")) is None:
+            return
+        whole = self._inventory.by_id.get(part.set_id, part)
+        if outcome := await self.app.push_screen_wait(AskPin(self._place, whole)):
+            self.say(outcome)
+            self.action_reload()
 
     @work
     async def action_undo(self) -> None:

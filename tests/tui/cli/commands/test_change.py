@@ -248,7 +248,7 @@ class TestRestore:
         assert done.err.count('"zed"') == 1
 
     def test_nothing_to_undo(self, snapstow: Snapstow) -> None:
-        assert snapstow("undo") == (1, "", "error: there is no restore to undo\n")
+        assert snapstow("undo") == (1, "", "error: there is no restore or forget to undo\n")
         assert snapstow("undo", "--list").out == "Nothing to undo.\n"
         assert snapstow("undo", "99").err == "error: no job 99\n"
         done = snapstow("undo", "x")
@@ -331,5 +331,5 @@ class TestForget:
         assert snapstow("forget", "2", "a-snap").out == 'Snapshot #2 of snap "a-snap" forgotten.\n'
         two = snapstow("forget", "03", "a-snap", "b-snap")
         assert two.out == 'Snapshot #03 of snaps "a-snap", "b-snap" forgotten.\n'
-        assert len(snapstow.world.names()) == 3
+        assert len([name for name in snapstow.world.names() if name.endswith(".zip")]) == 3
         assert snapstow("forget", "1").err == "error: no snapshot set with the given ID\n"

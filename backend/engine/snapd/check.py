@@ -1,38 +1,17 @@
-"""Forgetting through snapd, and checking with it where the files may not be read."""
+"""Checking with snapd where the files may not be read, and what its last checks found."""
 
 import time
 from collections.abc import Sequence
 
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.responses import Asked
-from backend.errors import BlockedError, IntegrityError, NotAllowedError
+from backend.errors import IntegrityError, NotAllowedError
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
 from backend.model import CheckResult, Snapshot, saved_users
-from backend.operations import Check, Forget, Result
+from backend.operations import Check, Result
 from backend.progress import Progress
-from backend.store.room import room_of
 from backend.store.verifications import OLD, CheckState, CheckStatus
-
-
-def forget(site: SnapdContext, operation: Forget, progress: Progress) -> Result:
-    """Remove a set, or the named snaps of it; files that snapd does not see stay, and are reported."""
-    progress.raise_if_cancelled()
-    chosen = site.selected(operation.set_id, operation.snaps)
-    left_out = [
-        f"{snapshot.path} was not removed: snapd does not see it" for snapshot in chosen if snapshot.hidden
-    ]
-    seen = [snapshot for snapshot in chosen if not snapshot.hidden]
-    if not seen:
-        raise BlockedError(
-            f"cannot forget: snapd does not see the damaged files of snapshot set #{operation.set_id}; stop "
-            "snapd and use --engine files"
-        )
-    freed = room_of(seen).freed
-    snaps = [snapshot.snap for snapshot in seen] if operation.snaps else []
-    with progress.step("Forgetting"):
-        site.carry_out("forget", lambda: site.client.act("forget", operation.set_id, snaps), progress)
-    return Result(operation.set_id, tuple(snapshot.snap for snapshot in seen), tuple(left_out), freed=freed)
 
 
 def check_refusal(operation: Check) -> str:

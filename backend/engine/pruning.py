@@ -1,0 +1,150 @@
+"""Pruning: what rules, or a lack of room, let go, decided by `backend.policy` and forgotten as one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from backend.config import RetentionConfig, RetentionRules
+from backend.engine.protocol import Engine
+from backend.errors import BlockedError
+from backend.format.metadata import set_time
+from backend.format.timestamps import unix_time
+from backend.model import Snapshot, SnapshotSet
+from backend.operations import Forget, Prune, Result
+from backend.policy import Candidate, Decision, decide, free
+from backend.progress import Progress
+from backend.store.pins import Pin
+from backend.store.room import room_of
+from backend.store.verifications import CheckState, CheckStatus
+
+_VERIFIED = (CheckState.OK, CheckState.OLD)
+_BAD = (CheckState.BROKEN, CheckState.FAILED)
+
+
+class PrunePlan(NamedTuple):
+    """What a prune would do, those that go first; it frees `missing` bytes less than wanted."""
+
+    decisions: tuple[Decision, ...]
+    missing: int = 0
+
+    @property
+    def going(self) -> tuple[Candidate, ...]:
+        """What goes."""
+        return tuple(decision.candidate for decision in self.decisions if not decision.kept)
+
+    @property
+    def freed(self) -> int:
+        """The bytes that are free once nothing of it is kept any more."""
+        return sum(candidate.size for candidate in self.going)
+
+    @property
+    def newest_good(self) -> dict[str, str]:
+        """The newest verified set that stays of each snap of which something goes; empty where none is."""
+        stays = sorted(
+            (decision.candidate for decision in self.decisions if decision.kept),
+            key=lambda candidate: candidate.time,
+        )
+        snaps = sorted({snap for candidate in self.going for snap in candidate.snaps})
+        newest = {snap: candidate.id for candidate in stays for snap in candidate.verified}
+        return {snap: newest.get(snap, "") for snap in snaps}
+
+
+def plan_prune(operation: Prune, engine: Engine) -> PrunePlan:
+    """Say what a prune here would let go, and why; changes nothing.
+
+    Raises:
+        SnapshotError: what is pinned, or configured, cannot be told.
+    """
+    return judged(operation, candidates_here(engine), engine)
+
+
+def judged(operation: Prune, candidates: Sequence[Candidate], engine: Engine) -> PrunePlan:
+    """Judge candidates, from here or from a repository, by what a prune asks for, or what is configured."""
+    now = engine.journal.clock.wall()
+    if operation.free:
+        freeing = free(candidates, operation.free, now, named=operation.snaps)
+        return PrunePlan(freeing.decisions, freeing.missing)
+    decisions = decide(candidates, _rules(operation, engine), now, named=operation.snaps)
+    return PrunePlan(tuple(sorted(decisions, key=lambda decision: decision.kept)))
+
+
+def _rules(operation: Prune, engine: Engine) -> RetentionConfig:
+    """The rules that the operation names, for all snaps; without any those that are configured."""
+    rules = RetentionRules(**{name: getattr(operation, name) for name in vars(RetentionRules())})
+    return engine.config.retention if rules.is_empty else RetentionConfig(rules)
+
+
+def candidates_here(engine: Engine) -> list[Candidate]:
+    """Describe the sets that are here, but for those by which a restore through snapd can be undone."""
+    guards = engine.guards()
+    groups = [group for group in engine.sets() if group.set_id not in guards]
+    snapshots = [snapshot for group in groups for snapshot in group.snapshots]
+    statuses, room, pins = engine.check_statuses(snapshots), room_of(snapshots), engine.pins.by_set(groups)
+    sizes = {path: 0 if path in room.linked else size for path, size in room.sizes.items()}
+    return [_candidate(group, statuses, sizes, pins.get(group.set_id)) for group in groups]
+
+
+def _candidate(
+    group: SnapshotSet, statuses: dict[str, CheckStatus], sizes: dict[str, int], pin: Pin | None
+) -> Candidate:
+    def in_state(*states: CheckState) -> frozenset[str]:
+        """The snaps of the set that are in one of these states."""
+        return frozenset(s.snap for s in group.snapshots if _state(s, statuses) in states)
+
+    return Candidate(
+        id=str(group.set_id),
+        snaps=tuple(dict.fromkeys(snapshot.snap for snapshot in group.snapshots)),
+        time=_saved_at(group),
+        size=sum(sizes.get(snapshot.path, 0) for snapshot in group.snapshots),
+        verified=in_state(*_VERIFIED),
+        broken=in_state(*_BAD),
+        pinned=pin is not None,
+        note=pin.note if pin else "",
+        automatic=any(snapshot.auto for snapshot in group.snapshots),
+    )
+
+
+def _state(snapshot: Snapshot, statuses: dict[str, CheckStatus]) -> CheckState:
+    if snapshot.broken:
+        return CheckState.BROKEN
+    return statuses[snapshot.path].state if snapshot.path in statuses else CheckState.NEVER
+
+
+def _saved_at(group: SnapshotSet) -> float:
+    """When a set was saved; one that does not tell counts as of the beginning of time."""
+    times = [snapshot for snapshot in group.snapshots if snapshot.time]
+    return max(0.0, unix_time(set_time(times))) if times else 0.0
+
+
+def prune(operation: Prune, engine: Engine, progress: Progress) -> Result:
+    """Let go what a plan says, as one that one undo brings back; what was not shown as going stays.
+
+    Raises:
+        BlockedError: it is about a repository.
+    """
+    if operation.repository:
+        raise BlockedError(f"cannot prune in {operation.repository}: that is not possible yet")
+    plan = plan_prune(operation, engine)
+    shown = set(operation.confirmed) or {candidate.id for candidate in plan.going}
+    for text in _changes(plan, shown):
+        progress.note(text)
+    doomed = [
+        Forget(int(candidate.id), undo_window=operation.undo_window)
+        for candidate in plan.going
+        if candidate.id in shown
+    ]
+    result = engine.forget(doomed, progress) if doomed else Result()
+    if not plan.missing:
+        return result
+    short = f"{plan.missing} bytes less than wanted are freed: nothing else may go"
+    return replace(result, left_out=(*result.left_out, short))
+
+
+def _changes(plan: PrunePlan, shown: set[str]) -> Iterator[str]:
+    """What is otherwise than when the plan was shown."""
+    for decision in plan.decisions:
+        name = decision.candidate.id
+        if decision.kept and name in shown:
+            yield f"set #{name} stays, other than the plan showed: {', '.join(decision.reasons)}"
+        elif not decision.kept and name not in shown:
+            yield f"set #{name} stays: the plan did not show it"

@@ -1,0 +1,168 @@
+"""What is forgotten through a real snapd is kept beside its snapshots, where it sees nothing of it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from backend.engine.perform import perform_recorded
+from backend.engine.select import files_engine
+from backend.engine.snapd.responses import BusyError
+from backend.jobs.open_record import OpenRecord
+from backend.jobs.record import JobState
+from backend.operations import Check, Export, Forget, Import, Save, Undo
+from backend.progress import Progress
+from backend.restore.slots import TRASH
+from backend.steps import Step
+from backend.store import CheckState
+from tests.integration.snapd.test_conflicts import restoring
+from tests.support.realsnapd import RealSnapd
+from tests.support.snapdworld import do, engine, hello_there
+
+__all__ = ["hello_there"]
+
+pytestmark = pytest.mark.snapd
+
+STEPS = 6  # that a forget notes: what goes, the slot, the files, that snapd is asked, its change, the end
+
+
+def files(snapd: RealSnapd) -> dict[str, tuple[int, bytes]]:
+    return contents(snapd.snapshots.glob("*.zip"))
+
+
+def kept(snapd: RealSnapd) -> dict[str, tuple[int, bytes]]:
+    return contents(snapd.snapshots.glob(f"{TRASH}/*/*"))
+
+
+def contents(paths: Iterable[Path]) -> dict[str, tuple[int, bytes]]:
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in paths}
+
+
+def listed(snapd: RealSnapd) -> list[int]:
+    """The sets that snapd itself lists."""
+    answer = snapd.api("GET", "/v2/snapshots")
+    return [group["id"] for group in answer["result"]]
+
+
+def settled(snapd: RealSnapd) -> None:
+    """Wait until snapd has ended all its changes."""
+    for change in snapd.api("GET", "/v2/changes?select=in-progress")["result"]:
+        engine(snapd).daemon.attach(change["id"], Progress())
+
+
+def test_snapd_works_on_beside_the_trash_and_sees_nothing_of_it(hello: RealSnapd, tmp_path: Path) -> None:
+    before = [do(hello, Save()).set_id for _ in range(2)]
+    do(hello, Forget(1))
+    assert list(kept(hello)) == ["1_hello_1.0_x1.zip"]
+    assert (before, listed(hello)) == ([1, 2], [2])
+    assert do(hello, Check(2)).exit_code == 0
+    do(hello, Export(2, str(tmp_path / "two")))
+    assert do(hello, Import(str(tmp_path / "two"))).set_id == 2
+    hello.stop()
+    hello.start()
+    assert listed(hello) == [2]
+    assert do(hello, Save()).set_id == 4  # snapd gave 3 to what it did not import
+    assert list(kept(hello)) == ["1_hello_1.0_x1.zip"]
+    do(hello, Undo())
+    assert listed(hello) == [1, 2, 4]
+    assert do(hello, Check(1)).exit_code == 0
+    assert TRASH not in hello.log.read_text()
+
+
+def test_undo_brings_back_the_very_files_with_what_was_verified(hello: RealSnapd) -> None:
+    do(hello, Save())
+    do(hello, Check(1))
+    before = files(hello)
+    do(hello, Forget(1))
+    assert (files(hello), kept(hello)) == ({}, before)
+    do(hello, Undo())
+    assert (files(hello), kept(hello)) == (before, {})
+    snapshots = engine(hello).sets(1)[0].snapshots
+    (status,) = engine(hello).check_statuses(snapshots).values()
+    assert status.state is CheckState.OK
+    assert [os.stat(snapshot.path).st_nlink for snapshot in snapshots] == [1]
+
+
+def test_either_engine_undoes_what_the_other_forgot(hello: RealSnapd) -> None:
+    for _ in range(2):
+        do(hello, Save())
+    before = files(hello)
+    do(hello, Forget(1))
+    hello.stop()
+    by_files = files_engine(str(hello.base))
+    assert [offer.verb for offer in by_files.undo_offers()] == ["forget"]
+    perform_recorded(Undo(), by_files, lambda _progress: lambda _event: None)
+    assert files(hello) == before
+    perform_recorded(Forget(2), by_files, lambda _progress: lambda _event: None)
+    hello.start()
+    do(hello, Undo())
+    assert files(hello) == before
+
+
+def test_set_whose_number_is_taken_is_listed_by_snapd_under_a_free_one(hello: RealSnapd) -> None:
+    do(hello, Save())
+    do(hello, Save())
+    (content,) = [content for name, (_, content) in files(hello).items() if name.startswith("2_")]
+    do(hello, Forget(1))
+    (hello.snapshots / "1_hello_2.0_x1.zip").write_bytes(content)
+    assert do(hello, Undo()).set_id == 3
+    assert listed(hello) == [1, 2, 3]
+    assert do(hello, Check(3)).exit_code == 0
+
+
+def test_forget_that_snapd_refuses_keeps_nothing_and_leaves_the_set(snapd: RealSnapd) -> None:
+    with restoring(snapd):
+        do(snapd, Check(1))
+        before = files(snapd)
+        with pytest.raises(BusyError):
+            do(snapd, Forget(1))
+    assert (files(snapd), kept(snapd)) == (before, {})
+    assert not (snapd.snapshots / TRASH).exists()
+    (status,) = engine(snapd).check_statuses(engine(snapd).sets(1)[0].snapshots).values()
+    assert status.state is CheckState.OK
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, STEPS + 1))
+def test_forget_that_dies_at_a_step_leaves_the_set_or_keeps_all_of_it(
+    hello: RealSnapd, number: int, after: bool
+) -> None:
+    do(hello, Save())
+    before = files(hello)
+    dying(hello, number, after=after)
+    assert {**files(hello), **kept(hello)} == before, "nobody tidied up yet"
+    settled(hello)
+    engine(hello).tidy(Progress())
+    assert engine(hello).tidy(Progress()) == []
+    assert not [record for record in engine(hello).journal.records() if record.state is JobState.INTERRUPTED]
+    assert {**files(hello), **kept(hello)} == before
+    offers = engine(hello).undo_offers()
+    assert files(hello) == before or offers
+    if offers:
+        do(hello, Undo())
+    assert (files(hello), kept(hello), listed(hello)) == (before, {}, [1])
+
+
+def dying(snapd: RealSnapd, number: int, *, after: bool) -> None:
+    """Forget set 1 in a process that dies at its step of that number."""
+    child = os.fork()
+    if not child:
+        noted = 0
+        note = OpenRecord.record_step
+
+        def counted(record: OpenRecord, step: Step) -> None:
+            nonlocal noted
+            noted += 1
+            if noted == number and not after:
+                os._exit(0)
+            note(record, step)
+            if noted == number:
+                os._exit(0)
+
+        try:
+            OpenRecord.record_step = counted  # type: ignore[method-assign, assignment]
+            do(snapd, Forget(1))
+        finally:
+            os._exit(70)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -34,6 +34,7 @@ def save(context: Context, args: SaveArgs) -> int:
         ignore_space=args.ignore_space,
         include_mounts=args.include_mounts,
         wait=args.wait,
+        stop_services=args.stop_services,
     )
     return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)
 
@@ -84,6 +85,7 @@ def restore(context: Context, args: RestoreArgs) -> int:
         target_dir=args.target_dir,
         revision=args.revision,
         wait=args.wait,
+        stop_services=args.stop_services,
     )
     if args.plan:
         from tui.cli.commands.restore_plan import show_plan

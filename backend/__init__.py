@@ -14,12 +14,13 @@ once.
 from typing import TYPE_CHECKING
 
 from backend.lazy import lazy_names
+from backend.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 if TYPE_CHECKING:
     from backend.commands import command_line
-    from backend.demo import demo_root
+    from backend.demo import demo_config, demo_root
     from backend.engine.perform import perform
     from backend.engine.protocol import Engine
     from backend.engine.select import open_engine
@@ -54,14 +55,18 @@ if TYPE_CHECKING:
     )
     from backend.operations import (
         Check,
+        CheckCopies,
         Estimate,
         Export,
         Extract,
         Finding,
         Finish,
         Forget,
+        ForgetCopies,
         Import,
         Operation,
+        Pull,
+        Push,
         Repair,
         Restore,
         Result,

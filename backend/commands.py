@@ -8,12 +8,17 @@ from typing import Any
 from backend.operations import (
     DAY,
     Check,
+    CheckCopies,
+    Copying,
     Export,
     Extract,
     Finish,
     Forget,
+    ForgetCopies,
     Import,
     Operation,
+    Pull,
+    Push,
     Repair,
     Restore,
     TakeBack,
@@ -24,28 +29,45 @@ from backend.operations import (
 
 def command_line(operation: Operation, place: Sequence[str] = ()) -> str:
     """Write the command that does the same, for a shell; `place` are the options that say where."""
-    arguments = ["snapstow", *place, operation.verb]
-    match operation:
-        case Check(set_id=0):
-            arguments.append("--all")
-        case Check() | Restore() | Forget():
-            arguments.append(str(operation.set_id))
-        case Export():
-            arguments += [str(operation.set_id), operation.file]
-        case Extract(file=file):
-            arguments.append(f"--file={file}" if file else str(operation.set_id))
-        case Import():
-            arguments.append(operation.file)
-        case Undo(job) | Finish(job) | TakeBack(job) if job:
-            arguments.append(str(job))
-        case Repair():
-            arguments[-1:] = ["doctor", "--repair"]
-        case _:
-            pass
+    subject = _copies(operation) if isinstance(operation, Copying) else _subject(operation)
+    arguments = ["snapstow", *place, *subject]
     options = asdict(operation)
     arguments += options.get("snaps", options.get("items", ()))
     arguments += _options(options)
     return shlex.join(arguments)
+
+
+def _subject(operation: Operation) -> list[str]:
+    """The verb, and what it is about."""
+    verb = operation.verb
+    match operation:
+        case Check() | Restore() | Forget():
+            return [verb, str(operation.set_id or "--all")]
+        case Export():
+            return [verb, str(operation.set_id), operation.file]
+        case Extract(file=file):
+            return [verb, f"--file={file}" if file else str(operation.set_id)]
+        case Import():
+            return [verb, operation.file]
+        case Undo(job) | Finish(job) | TakeBack(job) if job:
+            return [verb, str(job)]
+        case Repair():
+            return ["doctor", "--repair"]
+        case _:
+            return [verb]
+
+
+def _copies(operation: Copying) -> list[str]:
+    match operation:
+        case Push(repository, sets, new):
+            which = [] if new else [*map(str, sets)] or ["--all"]
+            return [operation.verb, *which, repository]
+        case Pull(repository, copy, file):
+            return [operation.verb, f"{repository}:{copy}", *([f"--to={file}"] if file else [])]
+        case CheckCopies(repository, copies):
+            return [Check.verb, f"--repo={repository}", *copies]
+        case ForgetCopies(repository, copies):
+            return [Forget.verb, f"--repo={repository}", *copies]
 
 
 def _options(fields: Mapping[str, Any]) -> list[str]:
@@ -57,6 +79,8 @@ def _options(fields: Mapping[str, Any]) -> list[str]:
     window = fields.get("undo_window", DAY)
     if window != DAY:
         arguments.append(f"--undo-window={window}s" if window else "--no-undo")
+    if fields.get("sample"):
+        arguments.append(f"--sample={fields['sample']}%")
     if age := fields.get("older_than"):
         arguments.append(f"--older-than={age}s")
     arguments += [

@@ -56,6 +56,11 @@ def demo_root(*, anew: bool = False) -> str:
     return root
 
 
+def demo_config(root: str) -> str:
+    """Return the file that configures the demo: a repository in a directory beside its root."""
+    return f"{root}/etc/snapstow/config.toml"
+
+
 def make_demo(root: str) -> FilesEngine:
     """Make the demo's world in a new directory `root`; returns its engine."""
     os.makedirs(f"{root}/etc")

@@ -154,6 +154,11 @@ class Action(Enum):
     FORGET = "forget"
     EXPORT = "export-snapshot"
     IMPORT = "import-snapshot"
+    PUSH = "push"
+    PULL = "pull"
+    PULL_TO_FILE = "pull --to"
+    CHECK_COPIES = "check-snapshot --repo"
+    FORGET_COPIES = "forget --repo"
     REPAIR = "repair"
     FINISH = "finish"
     TAKE_BACK = "take back"
@@ -161,12 +166,15 @@ class Action(Enum):
     @property
     def only_reads(self) -> bool:
         """Whether the snapshots and the data of snaps stay as they are."""
-        return self in (Action.CHECK, Action.EXPORT)
+        return self in _READING
 
     @property
     def writes_elsewhere(self) -> bool:
-        """Whether it only adds to a directory that neither snapd nor a snap looks after."""
-        return self in (Action.RESTORE_TO_DIRECTORY, Action.EXTRACT_TO_DIRECTORY)
+        """Whether it changes only what neither snapd nor a snap looks after."""
+        return self in (Action.RESTORE_TO_DIRECTORY, Action.EXTRACT_TO_DIRECTORY, Action.FORGET_COPIES)
+
+
+_READING = (Action.CHECK, Action.EXPORT, Action.PUSH, Action.PULL_TO_FILE, Action.CHECK_COPIES)
 
 
 class CheckLevel(Enum):

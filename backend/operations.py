@@ -169,6 +169,69 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Push:
+    """Copy sets into a repository: those named, or with `new` those that people made and that lack a copy.
+
+    Without either it is every set. What is there already is not sent again. With `force`, snapshots whose
+    last check failed are copied all the same.
+    """
+
+    verb: ClassVar[str] = "push"
+    action: ClassVar[Action] = Action.PUSH
+    repository: str
+    sets: tuple[int, ...] = ()
+    new: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Pull:
+    """Import a copy from a repository, or write it to a file as an export.
+
+    `copy` names it as `Repository.find` takes it.
+    """
+
+    verb: ClassVar[str] = "pull"
+    repository: str
+    copy: str
+    file: str = ""
+
+    @property
+    def action(self) -> Action:
+        """To pull into the snapshots here, or into a file."""
+        return Action.PULL_TO_FILE if self.file else Action.PULL
+
+
+@dataclass(frozen=True)
+class CheckCopies:
+    """Read copies in a repository back and compare them with their manifests; all without any named.
+
+    `sample` reads only so many percent of their bytes, those that were not read back for longest. `quick`
+    looks only whether every payload is there with its size. With `older_than` (seconds), what was read back
+    since is left out.
+    """
+
+    verb: ClassVar[str] = "check-copies"
+    action: ClassVar[Action] = Action.CHECK_COPIES
+    repository: str
+    copies: tuple[str, ...] = ()
+    quick: bool = False
+    sample: int = 0
+    older_than: int = 0
+
+
+@dataclass(frozen=True)
+class ForgetCopies:
+    """Let go of copies in a repository; their payloads stay for two days, unless they are to go `now`."""
+
+    verb: ClassVar[str] = "forget-copies"
+    action: ClassVar[Action] = Action.FORGET_COPIES
+    repository: str
+    copies: tuple[str, ...]
+    now: bool = False
+
+
+@dataclass(frozen=True)
 class Repair:
     """Remove what crashes left: everything that `Engine.findings` offers to repair."""
 
@@ -195,14 +258,18 @@ class TakeBack:
 
 
 Ending: TypeAlias = Finish | TakeBack
-Operation: TypeAlias = Save | Check | Restore | Extract | Undo | Forget | Export | Import | Repair | Ending
+Copying: TypeAlias = Push | Pull | CheckCopies | ForgetCopies
+Operation: TypeAlias = (
+    Save | Check | Restore | Extract | Undo | Forget | Export | Import | Copying | Repair | Ending
+)
 MAKING_ROOM = (Forget, Undo, Repair, Finish, TakeBack)  # what may have to be done where a disk is full
 # In journals and as a flag, this one is spelled otherwise than its field.
 _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (
     *(Save, Check, Restore, Extract, Undo),
-    *(Forget, Export, Import, Repair, Finish, TakeBack),
+    *(Forget, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
+    *(Repair, Finish, TakeBack),
 )
 
 
@@ -235,6 +302,7 @@ class Result:
     outcome: str = ""
     again: Mapping[str, Any] = field(default_factory=dict)
     repaired: "tuple[Finding, ...]" = ()
+    copies: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:
@@ -316,7 +384,8 @@ def _demand_types(operation: Operation) -> None:
         if option.type in (bool, int, str):
             sound = type(value) is option.type
         else:
-            sound = isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
+            kind = int if option.type == tuple[int, ...] else str
+            sound = isinstance(value, tuple) and all(type(entry) is kind for entry in value)
         if not sound:
             raise InvalidInputError(
                 f"cannot understand the operation: {spelling(option.name)} cannot be {value!r:.60}"

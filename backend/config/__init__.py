@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.config.reading import default_path, load_config, parse_config
     from backend.config.values import (
         Config,
         HostsConfig,

@@ -12,7 +12,7 @@ from backend.host.layout import Layout
 from backend.model import Action
 
 _CHANGING = tuple(action for action in Action if not (action.only_reads or action.writes_elsewhere))
-_DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT)
+_DONE_BY_SNAPD = (Action.SAVE, Action.RESTORE, Action.FORGET, Action.IMPORT, Action.PULL)
 
 
 class Availability(NamedTuple):

@@ -26,6 +26,7 @@ from backend.model import Action, Snapshot, SnapshotSet
 from backend.store.store import Store
 
 if TYPE_CHECKING:
+    from backend.config import Config
     from backend.engine.availability import Availability
     from backend.engine.daemon import Daemon
     from backend.host.clock import Clock
@@ -69,8 +70,11 @@ class FilesEngine:
         state_dir: str,
         clock: "Clock | None" = None,
         snapd_answers: Callable[[str], bool] = daemon_answers,
+        *,
+        config_path: str = "",
     ) -> None:
         self.layout = layout
+        self.config_path = config_path
         self._clock = clock
         self._snapd_answers = snapd_answers
         self.store = Store(layout, state_dir)
@@ -82,6 +86,13 @@ class FilesEngine:
         from backend.host.clock import Clock
 
         return self._clock or Clock()
+
+    @property
+    def config(self) -> "Config":
+        """What is configured, as it is now; InvalidInputError where that cannot be understood."""
+        from backend.config import load_config
+
+        return load_config(self.config_path)
 
     @property
     def state_fault(self) -> str:

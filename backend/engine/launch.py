@@ -29,5 +29,6 @@ def worker_command(engine: Engine) -> list[str]:
     """
     path = json.dumps([os.path.abspath(folder) for folder in sys.path])
     without = ("--no-lock",) if goes_without() else ()
-    options = ("--root", engine.layout.root, "--engine", engine.name, *without)
+    config = ("--config", engine.config_path) if engine.config_path else ()
+    options = ("--root", engine.layout.root, "--engine", engine.name, *config, *without)
     return [sys.executable, "-I", "-c", _ENTRY, path, *options]

@@ -29,12 +29,16 @@ from backend.jobs.waiting import job_in_the_way, wait_for
 from backend.operations import (
     MAKING_ROOM,
     Check,
+    CheckCopies,
     Export,
     Extract,
     Finish,
     Forget,
+    ForgetCopies,
     Import,
     Operation,
+    Pull,
+    Push,
     Repair,
     Restore,
     Result,
@@ -66,7 +70,11 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return engine.export(operation, progress, stream)
         case Import():
             return engine.take_in(operation, progress, stream)
-        case Repair() | Finish() | TakeBack():
+        case Push() | Pull() | CheckCopies() | ForgetCopies():
+            from backend.engine.copying import copy_sets
+
+            return copy_sets(operation, engine, progress)
+        case _:
             return _mend(operation, engine, progress)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from backend.config import Config
     from backend.engine.availability import Availability
     from backend.engine.daemon import Daemon
     from backend.host.layout import Layout
@@ -60,6 +61,14 @@ class Engine(Protocol):
     @property
     def state_dir(self) -> str:
         """The directory of our own state about the root: journal, locks, caches."""
+
+    @property
+    def config_path(self) -> str:
+        """The file that configures repositories, retention, schedules, hosts; empty for the usual one."""
+
+    @property
+    def config(self) -> Config:
+        """What is configured, as it is now; InvalidInputError where that cannot be understood."""
 
     @property
     def state_fault(self) -> str:

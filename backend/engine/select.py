@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from backend.engine.protocol import Engine
 
 
-def open_engine(root: str, kind: str = "auto") -> "Engine":
+def open_engine(root: str, kind: str = "auto", config_path: str = "") -> "Engine":
     """Make the engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
+
+    `config_path` is the file that configures it, empty for the usual one of this machine.
 
     Raises:
         InvalidInputError: the root is no directory.
         UnreachableError: snapd is asked for, and does not answer.
     """
-    files = files_engine(root)
+    files = files_engine(root, config_path)
     engine = files if kind == "files" else _auto_engine(files)
     if kind == "snapd" and engine is files:
         raise UnreachableError(
@@ -35,7 +37,9 @@ def reopen_engine(engine: "Engine") -> "Engine":
     Raises:
         InvalidInputError: its root cannot be one any more.
     """
-    return _auto_engine(FilesEngine(Layout(engine.layout.root), engine.state_dir))
+    return _auto_engine(
+        FilesEngine(Layout(engine.layout.root), engine.state_dir, config_path=engine.config_path)
+    )
 
 
 def _auto_engine(files: FilesEngine) -> "Engine":
@@ -47,9 +51,9 @@ def _auto_engine(files: FilesEngine) -> "Engine":
     return SnapdEngine(files)
 
 
-def files_engine(root: str) -> FilesEngine:
+def files_engine(root: str, config_path: str = "") -> FilesEngine:
     """The engine that works on the files below a root; InvalidInputError when that is no directory."""
     if not os.path.isdir(root):
         raise InvalidInputError(f"cannot work below {root}: it is not a directory")
     layout = Layout(root)
-    return FilesEngine(layout, own_state(layout))
+    return FilesEngine(layout, own_state(layout), config_path=config_path)

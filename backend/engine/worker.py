@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.no_lock:
             go_without()
         operation = _operation()
-        engine = open_engine(arguments.root, arguments.engine)
+        engine = open_engine(arguments.root, arguments.engine, arguments.config)
         result = perform_recorded(operation, engine, _watch, begun=begun)
         if result.again:
             result = perform_recorded(operation_from_json(result.again), engine, _watch)
@@ -54,6 +54,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m backend.engine.worker", allow_abbrev=False)
     parser.add_argument("--root", default="/", help="the root to work below")
     parser.add_argument("--engine", choices=("auto", "files", "snapd"), default="auto", help="who does it")
+    parser.add_argument("--config", default="", help="the file that configures it")
     parser.add_argument("--no-lock", action="store_true", help="make changes where files cannot be locked")
     parser.add_argument("--id-fd", type=int, default=1, help="where the number of the job is written")
     return parser.parse_args(argv)

@@ -19,16 +19,15 @@ from backend.jobs.record import JobRecord, JobState
 from backend.operations import (
     DAY,
     Check,
+    CheckCopies,
     Export,
     Extract,
-    Finish,
     Forget,
     Import,
     Operation,
-    Repair,
+    Pull,
     Restore,
     Save,
-    TakeBack,
     Undo,
     UnknownOperation,
 )
@@ -105,6 +104,9 @@ def _refusal(record: JobRecord, store: Store) -> str:
     return ""
 
 
+_DONE = {Check.verb: "It had changed nothing", CheckCopies.verb: "It had changed nothing"}
+
+
 def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
     operation = record.operation
     try:
@@ -113,14 +115,12 @@ def _ways(record: JobRecord, store: Store, clock: Clock) -> Resolutions:
                 return _of_data(record, operation, store, clock)
             case Forget():
                 return _of_forget(record, operation, store)
-            case Save() | Import() | Export():
+            case Save() | Import() | Export() | Pull():
                 return _of_files(record, operation, store)
-            case Check():
-                return _from_scratch(operation, "It had changed nothing")
-            case Repair() | Finish() | TakeBack():
-                return _from_scratch(operation, "What it had done stays done")
-            case UnknownOperation(reason=reason):
-                raise InvalidInputError(reason)
+            case UnknownOperation():
+                raise InvalidInputError(operation.reason)
+            case _:
+                return _from_scratch(operation, _DONE.get(operation.verb, "What it had done stays done"))
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError) as damage:
         raise IntegrityError("its journal is damaged") from damage
 
@@ -200,7 +200,7 @@ def _of_forget(record: JobRecord, operation: Forget, store: Store) -> Resolution
     return Resolutions(finish, Resolution(kept + lost))
 
 
-def _of_files(record: JobRecord, operation: Save | Import | Export, store: Store) -> Resolutions:
+def _of_files(record: JobRecord, operation: Save | Import | Export | Pull, store: Store) -> Resolutions:
     if whole := next(_whole(record.steps, store), ""):
         remedy = f"forget {whole} removes it" if whole.isdigit() else "remove it yourself"
         there = f"set #{whole} is there, whole" if whole.isdigit() else f"{whole} is there, whole"

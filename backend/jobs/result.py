@@ -100,6 +100,7 @@ def parse_result(document: Mapping[str, Any]) -> JobResult:
         leftovers=_texts(document.get("leftovers")),
         outcome=_text(document.get("outcome")),
         again=again if isinstance(again := document.get("again"), dict) else {},
+        copies=_texts(document.get("copies")),
         ended=number_in(document.get("ended"), 0),
         exit=exit_code if type(exit_code) is int else None,
         error=_text(document.get("error")),

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from backend.repository.copies import Copy
+    from backend.repository.manifest import Manifest, Payload, content_hash_of
+    from backend.repository.names import CopyName, parse_copy_name
     from backend.repository.object_store import (
         AlreadyStoredError,
         ObjectStore,
@@ -12,5 +15,8 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnreachableError,
     )
+    from backend.repository.receiving import receive, verify
+    from backend.repository.repository import Forgotten, Repository, open_repository
+    from backend.repository.sending import Source, send
 else:
     __getattr__ = lazy_names(__name__)

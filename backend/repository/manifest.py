@@ -121,7 +121,7 @@ def parse_manifest(raw: bytes) -> Manifest:
 
 
 class Summary(NamedTuple):
-    """What a list of copies shows: the snaps, and the bytes of their archives and of the payload as stored."""
+    """What a list of copies shows: the snaps, the bytes of their archives, and of the payload as stored."""
 
     snaps: tuple[str, ...]
     size: int

@@ -76,17 +76,17 @@ class _Target:
 
 
 def _room_in(fd: int) -> int:
-    """The bytes that a pipe takes now without a wait; of anything else that is ready, those that are certain."""
+    """The bytes that a pipe takes now without a wait; of anything else, those that are certain."""
     from fcntl import F_GETPIPE_SZ, fcntl, ioctl
     from select import PIPE_BUF
     from struct import unpack
     from termios import FIONREAD
 
     try:
-        capacity = fcntl(fd, F_GETPIPE_SZ)
+        capacity = int(fcntl(fd, F_GETPIPE_SZ))
     except OSError:
         return PIPE_BUF
-    (unread,) = unpack("i", ioctl(fd, FIONREAD, bytes(4)))
+    unread = int(unpack("i", ioctl(fd, FIONREAD, bytes(4)))[0])
     # Two pages may be half full; what is written by the page leaves no more of them.
     return max(PIPE_BUF, (capacity - unread) // PIPE_BUF * PIPE_BUF - 2 * PIPE_BUF)
 

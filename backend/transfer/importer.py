@@ -34,6 +34,7 @@ from backend.store.store import Staged, Store
 from backend.store.unfinished import STAGING
 
 _PATIENCE = 200  # milliseconds
+_PIECE = 1 << 16
 _LARGEST_MEMBER = 64 << 20
 
 
@@ -88,9 +89,12 @@ class _Stream:
             raise IntegrityError("unexpected end of file")
 
     def finish(self) -> None:
-        """Count what follows in a file; nobody reads it."""
+        """Count what follows in a file, which nobody reads; read a pipe to its end, for its writer's sake."""
         if self.size is not None:
             self._progress.advance(max(0, self.size - self._at))
+        else:
+            while self._next(_PIECE):
+                pass
 
 
 class IncomingSet:

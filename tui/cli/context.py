@@ -1,5 +1,6 @@
 """What one command works with: made once, handed on."""
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ class Context:
         self.follows_snapd = options.engine == "auto"
         self.accomplished = ""  # the verb of what was carried out, once it was
         self._options = options
+        self._config = os.path.abspath(options.config) if options.config else ""
         if options.no_lock:
             from backend.fs import go_without
 
@@ -28,12 +30,13 @@ class Context:
     @cached_property
     def engine(self) -> "Engine":
         """The engine that the global options ask for."""
-        root = self._options.root
+        root, config = self._options.root, self._config
         if self.demo:
-            from backend import demo_root
+            from backend import demo_config, demo_root
 
             root = demo_root()
-        engine = open_engine(root, self._options.engine)
+            config = config or demo_config(root)
+        engine = open_engine(root, self._options.engine, config)
         if waiting := engine.waiting():
             from tui.cli.output import print_status
 
@@ -42,9 +45,11 @@ class Context:
 
     def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
         """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""
-        _, demo, engine, _, no_lock = self._options
-        where = ("--demo",) if demo else self._root_option(absolute)
+        engine, no_lock = self._options.engine, self._options.no_lock
+        where = ("--demo",) if self.demo else self._root_option(absolute)
         how = ("--engine", engine) if engine != "auto" else ()
+        if self._config:
+            how = (*how, "--config", self._config)
         return (*where, *how, *(("--no-lock",) if no_lock else ()))
 
     def _root_option(self, absolute: bool) -> tuple[str, ...]:
@@ -52,8 +57,6 @@ class Context:
         if root == "/":
             return ()
         if absolute:
-            import os
-
             root = os.path.abspath(root)
         return ("--root", root)
 

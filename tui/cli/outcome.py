@@ -5,15 +5,19 @@ from typing import NamedTuple
 
 from backend import (
     Check,
+    CheckCopies,
     CheckCount,
     CheckResult,
     Export,
     Extract,
     Finish,
     Forget,
+    ForgetCopies,
     Import,
     InvalidInputError,
     Operation,
+    Pull,
+    Push,
     Repair,
     Restore,
     Result,
@@ -96,6 +100,10 @@ class _Outcome:
                 self._exported(operation)
             case Forget():
                 self._forgotten(operation)
+            case Push() | Pull() | CheckCopies() | ForgetCopies():
+                from tui.cli.copies_outcome import tell_copies
+
+                tell_copies(self._context, operation, self._result)
             case Repair():
                 print_result("Removed what crashes left.")
             case Finish() | TakeBack():

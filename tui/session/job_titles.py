@@ -5,12 +5,16 @@ import pwd
 
 from backend import (
     Check,
+    CheckCopies,
     Export,
     Extract,
     Finish,
     Forget,
+    ForgetCopies,
     Import,
     Operation,
+    Pull,
+    Push,
     Repair,
     Restore,
     Save,
@@ -20,7 +24,11 @@ from backend import (
 )
 
 _FEW = 3
-_WORDS = {TakeBack.verb: "roll back"}
+_WORDS = {
+    TakeBack.verb: "roll back",
+    CheckCopies.verb: "check copies",
+    ForgetCopies.verb: "forget copies",
+}
 
 
 def operation_title(operation: Operation | UnknownOperation) -> str:
@@ -48,10 +56,25 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
             return os.path.basename(file)
-        case Undo() | Finish() | TakeBack() | Repair():
-            return _mended(operation)
+        case Push() | Pull() | CheckCopies() | ForgetCopies():
+            return _copied(operation)
         case UnknownOperation():
             return ""
+        case _:
+            return _mended(operation)
+
+
+def _copied(operation: Push | Pull | CheckCopies | ForgetCopies) -> str:
+    match operation:
+        case Push(repository, sets):
+            which = _listed(tuple(f"#{number}" for number in sets)) or (
+                "new sets" if operation.new else "all sets"
+            )
+            return f"{which} to {repository}"
+        case Pull(repository, copy, file):
+            return f"{repository}:{copy}" + (f" into {file}" if file else "")
+        case CheckCopies(repository, copies) | ForgetCopies(repository, copies):
+            return f"{_listed(copies) or 'all'} in {repository}"
 
 
 def _mended(operation: Undo | Finish | TakeBack | Repair) -> str:

@@ -17,6 +17,7 @@ from backend.errors import InvalidInputError, SnapshotError
 from backend.model import Action, Snapshot, SnapshotSet
 
 if TYPE_CHECKING:
+    from backend.config import Config
     from backend.engine.daemon import Daemon
     from backend.engine.snapd.context import ReadingEngine, SnapdContext
     from backend.host.layout import Layout
@@ -72,6 +73,16 @@ class SnapdEngine:
     def journal(self) -> "Journal":
         """The jobs of this place."""
         return self._files.journal
+
+    @property
+    def config_path(self) -> str:
+        """The file that configures it; empty for the usual one."""
+        return self._files.config_path
+
+    @property
+    def config(self) -> "Config":
+        """What is configured, as it is now."""
+        return self._files.config
 
     @property
     def state_dir(self) -> str:

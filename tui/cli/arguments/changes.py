@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from tui.cli.arguments.parser import Parser, set_number
-from tui.cli.arguments.saved import add_abs_time, add_snaps
-from tui.cli.arguments.values import absolute, names, seconds
+from tui.cli.arguments.saved import add_abs_time, add_repo, add_snaps
+from tui.cli.arguments.values import absolute, names, percent, seconds
 
 
 class SetId(NamedTuple):
@@ -51,6 +51,8 @@ class CheckArgs(NamedTuple):
     older_than: int
     users: tuple[str, ...]
     file: str
+    repo: str
+    sample: int
     no_wait: bool
 
 
@@ -141,6 +143,7 @@ def check_snapshot(parser: Parser) -> type[CheckArgs]:
         "Reads every archive and compares it with its hash; reports every bad part.",
         "check-snapshot 3",
         "check-snapshot --all --older-than 30d",
+        "check-snapshot --repo offsite --sample 5%",
     )
     parser.operand("set_id", "ID", "the set (not with --all or --file)")
     add_snaps(parser)
@@ -153,8 +156,12 @@ def check_snapshot(parser: Parser) -> type[CheckArgs]:
     )
     add_users(parser)
     add_file(parser)
+    add_repo(parser, "the copies in this repository (ID: of these)")
+    parser.option("sample", "N%", "with --repo: only so much of their bytes", default=0, type=percent)
     add_no_wait(parser)
     parser.exclude("quick", "structure")
+    parser.exclude("repo", "structure")
+    parser.exclude("repo", "file")
     return CheckArgs
 
 

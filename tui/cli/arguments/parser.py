@@ -32,6 +32,7 @@ class GlobalOptions(NamedTuple):
     engine: str = "auto"
     json: bool = False
     no_lock: bool = False
+    config: str = ""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -120,6 +121,8 @@ class Parser(argparse.ArgumentParser):
         about = "the engine to use (auto)"
         add("--engine", metavar="|".join(ENGINES), default=default.engine, type=engine, help=about)
         self.offer("engine", ENGINES)
+        add("--config", metavar="FILE", default=default.config, help="the configuration to use")
+        self.refuse_empty("config")
         unlocked = "make changes where files cannot be locked; nothing else may run"
         add("--no-lock", action="store_true", help=unlocked)
         add("--version", action="store_true", help="show the version")

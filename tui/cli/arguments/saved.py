@@ -6,11 +6,13 @@ from tui.cli.arguments.parser import Parser, set_number
 
 
 class SavedArgs(NamedTuple):
-    """Which snapshots to list, and whether with dates."""
+    """Which snapshots to list, here or in a repository, and whether with dates."""
 
     snaps: tuple[str, ...] = ()
     set_id: int = 0
     abs_time: bool = False
+    repo: str = ""
+    all_hosts: bool = False
 
 
 def saved(parser: Parser) -> type[SavedArgs]:
@@ -19,11 +21,20 @@ def saved(parser: Parser) -> type[SavedArgs]:
         "Lists what `snap saved` lists, then what snapd hides, as said in Notes.",
         "saved --id 3",
         "saved nextcloud --abs-time",
+        "saved --repo offsite --all-hosts",
     )
     add_snaps(parser)
     add_id(parser)
     add_abs_time(parser)
+    add_repo(parser, "the copies in this repository instead")
+    parser.flag("all-hosts", "with --repo: the copies of other machines too")
     return SavedArgs
+
+
+def add_repo(parser: Parser, text: str) -> None:
+    """Describe the flag that leads to a repository."""
+    parser.option("repo", "NAME", text)
+    parser.refuse_empty("repo")
 
 
 def add_snaps(parser: Parser, text: str = "only these snaps") -> None:

@@ -33,3 +33,11 @@ def seconds(purpose: str) -> Callable[[str], int]:
         return span
 
     return read
+
+
+def percent(text: str) -> int:
+    """A share such as `5%`; nothing is 0."""
+    digits = text.removesuffix("%")
+    if text and not (digits.isascii() and digits.isdigit() and 0 < int(digits[:4]) <= 100):
+        raise UsageError(f'cannot take a sample of "{text}": write a share from 1% to 100%')
+    return int(digits or "0")

@@ -40,7 +40,11 @@ def save(context: Context, args: SaveArgs) -> int:
 
 
 def check_snapshot(context: Context, args: CheckArgs) -> int:
-    """Verify a set or every set, or a file where it lies; every bad part is reported."""
+    """Verify a set or every set, a file where it lies, or copies; every bad part is reported."""
+    if args.repo:
+        from tui.cli.commands.copies import check_copies
+
+        return check_copies(context, args)
     if args.file:
         from tui.cli.commands.inspect import check_file
 

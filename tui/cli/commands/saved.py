@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def saved(context: "Context", args: "SavedArgs") -> int:
-    """Print the table of `snap saved`, or the JSON of snapd's `GET /v2/snapshots`."""
+    """Print the table of `snap saved`, or the JSON of snapd's `GET /v2/snapshots`; or copies elsewhere."""
+    if args.repo:
+        from tui.cli.commands.copies import saved_copies
+
+        return saved_copies(context, args)
     sets = context.engine.sets(args.set_id or None, args.snaps)
     if context.json:
         print_result(sets_json(sets))

@@ -1,0 +1,67 @@
+"""How what has to do with a repository ended, in words."""
+
+from backend import CheckCopies, ForgetCopies, Pull, Push, Result
+from backend.repository import parse_copy_name
+from tui.cli.context import Context
+from tui.cli.output import print_result, print_status, show_table
+from tui.phrases import count_phrase
+from tui.text import plain
+
+
+def tell_copies(
+    context: Context, operation: Push | Pull | CheckCopies | ForgetCopies, result: Result
+) -> None:
+    """Print how it ended."""
+    match operation:
+        case Push():
+            print_result(_pushed(operation, result))
+        case Pull():
+            _tell_pulled(context, operation, result)
+        case CheckCopies():
+            _tell_checked(operation, result)
+        case ForgetCopies(repository, now=now):
+            kept = "" if now else "; they can be had back for two days"
+            print_result(f"Forgot {_copies(len(result.copies))} in {plain(repository)}{kept}.")
+
+
+def _pushed(operation: Push, result: Result) -> str:
+    where = plain(operation.repository)
+    present = f"{count_phrase(result.skipped, 'set')} there already" if result.skipped else ""
+    if not result.copies:
+        return f"Nothing was sent to {where}: {present or 'there is no set to copy'}."
+    sent = f"Copied {count_phrase(len(result.copies), 'set')} to {where}"
+    return f"{sent}; {present}." if present else f"{sent}."
+
+
+def _tell_pulled(context: Context, operation: Pull, result: Result) -> None:
+    name = f"{plain(operation.repository)}:{plain(operation.copy)}"
+    if operation.file:
+        print_result(f'Wrote {name} into "{plain(operation.file)}"')
+        return
+    if result.duplicate:
+        print_status("The same content is already here; nothing was added.")
+    print_result(f"Pulled {name} as #{result.set_id}")
+    show_table(context.engine.sets(result.set_id), context.engine, abs_time=False)
+
+
+def _tell_checked(operation: CheckCopies, result: Result) -> None:
+    bad = [verdict for verdict in result.verdicts if verdict.fault]
+    for verdict in bad:
+        name = parse_copy_name(verdict.entry)
+        which = f"{name.short} (set {name.set_id} of {name.host_name})" if name else verdict.entry
+        print_status(f"error: {plain(which)}: {plain(verdict.fault)}")
+    outcome = "there with their sizes; none was read" if operation.quick else "read back and sound"
+    if result.skipped:
+        print_status(f"{_copies(result.skipped)} left out: read back since, or not in the sample.")
+    checked = len(result.verdicts)
+    where = plain(operation.repository)
+    if not checked:
+        print_result(f"No copy in {where} was looked at.")
+    elif bad:
+        print_status(f"{checked - len(bad)} of {_copies(checked)} in {where} {outcome}.")
+    else:
+        print_result(f"All {_copies(checked)} in {where} {outcome}.")
+
+
+def _copies(count: int) -> str:
+    return count_phrase(count, "copy", "copies")

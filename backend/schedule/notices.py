@@ -5,6 +5,7 @@ An address holds passwords and tokens, in any of its parts: only its scheme is e
 
 import logging
 import os
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -74,15 +75,16 @@ def send_notices(config: ScheduleConfig, _engine: Engine, record: RunRecord) -> 
 def _is_sent(address: str, title: str, text: str) -> bool:
     """Send one; whatever goes wrong, nothing is told of the address."""
     _silence(("apprise", "urllib3", "requests"))
-    try:
-        from apprise import Apprise, NotifyFormat
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            from apprise import Apprise, NotifyFormat
 
-        sender = Apprise()
-        return bool(sender.add(address)) and bool(
-            sender.notify(title=title, body=text, body_format=NotifyFormat.TEXT)
-        )
-    except Exception:  # noqa: BLE001 - many libraries, and what they say may hold the address
-        return False
+            sender = Apprise()
+            is_known = bool(sender.add(address))
+            return is_known and bool(sender.notify(title=title, body=text, body_format=NotifyFormat.TEXT))
+        except Exception:  # noqa: BLE001 - many libraries, and what they say may hold the address
+            return False
 
 
 def _silence(names: Sequence[str]) -> None:

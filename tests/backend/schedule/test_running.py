@@ -128,7 +128,7 @@ def test_a_stop_before_the_first_step_begins_none(engine: FilesEngine) -> None:
 def test_a_stop_that_comes_too_late_for_the_last_step_undoes_nothing(engine: FilesEngine) -> None:
     wish = StopWish()
     heard = Heard()
-    heard.ended = lambda _end: wish.ask()  # type: ignore[method-assign] # the last moment of a run
+    heard.ended = lambda end: wish.ask()  # type: ignore[method-assign] # the last moment of a run
     assert run(engine, schedule(("save", SAVES)), heard, wish).exit == 0
 
 
